@@ -1,0 +1,20 @@
+"""The Django app. Installing it is optional: sending and consuming work without, checks and commands come with it."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.core.checks import register
+
+from event_bus_kafka import checks
+
+
+class EventBusKafkaConfig(AppConfig):
+    """Registers the system checks."""
+
+    name = "event_bus_kafka"
+    verbose_name = "Kafka event bus"
+
+    def ready(self) -> None:
+        register(checks.check_settings, "event_bus_kafka")
+        register(checks.check_producer, "event_bus_kafka")
+        register(checks.check_consumer, "event_bus_kafka")

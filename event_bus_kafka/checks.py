@@ -1,0 +1,159 @@
+"""
+System checks: what is configured wrongly is said before it can hurt. None of them contacts Kafka or the registry.
+
+E001 a setting has a wrong value           E002 settings from which no client or worker can be made
+E003 a dotted path cannot be loaded        E004 a signal cannot be encoded
+E005 a key field cannot be a key           E006 a route of an event type to a topic is wrong
+W001 an unknown setting                    W002 half of a pair of credentials
+W003 a mode for a topic that is not configured
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, Warning
+from django.db import connections
+from django.utils.module_loading import import_string
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.conf import settings
+from event_bus_kafka.conf.client_options import consumer_options, producer_options, schema_registry_options
+from event_bus_kafka.conf.routes import Route, routes
+from event_bus_kafka.conf.setting import Setting, names_in_use
+from event_bus_kafka.conf.table import SettingsTable, all_settings
+from event_bus_kafka.consuming.retry import RetryPolicy
+from event_bus_kafka.errors import ConfigurationError, SerializationError
+from event_bus_kafka.wire.codec import codec_for
+
+_OURS = "event_bus_kafka"
+_ENTRY_POINTS: dict[Setting[str | None], str] = {
+    SettingsTable.producer: f"{_OURS}.create_producer",
+    SettingsTable.consumer: f"{_OURS}.KafkaEventConsumer",
+}
+
+
+def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Every value is of its kind, every name is known, every dotted path leads somewhere."""
+    return [*_wrong_values(), *_unknown_names(), *_broken_paths(), *_half_credentials()]
+
+
+def check_producer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Whatever is enabled can be sent, where this package is the producer."""
+    if list(_wrong_values()) or not _points_here(SettingsTable.producer):
+        return []
+    try:
+        configured = routes()
+    except ConfigurationError as error:
+        return [_error("E006", str(error), None)]
+    enabled = [route for route in configured if route.enabled]
+    messages = [message for route in enabled for message in _check_route(route)]
+    if enabled:
+        messages += _refused("Producer", [producer_options, schema_registry_options])
+    return [*messages, *_modes_without_topic(configured)]
+
+
+def check_consumer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A worker could start, where this package is the consumer."""
+    if list(_wrong_values()) or not _points_here(SettingsTable.consumer) or not settings.consumers_enabled:
+        return []
+    return _refused("Consumer", [lambda: consumer_options("any"), schema_registry_options, _retry_policy])
+
+
+def _retry_policy() -> RetryPolicy:
+    return RetryPolicy.of(settings.retry)
+
+
+def _wrong_values() -> Iterator[CheckMessage]:
+    for setting in all_settings():
+        try:
+            setting.value()
+        except ConfigurationError as error:
+            yield _error("E001", str(error), f"{setting.sentence} Default: {setting.default!r}.")
+
+
+def _unknown_names() -> Iterator[CheckMessage]:
+    known = [setting.name for setting in all_settings()]
+    for name in sorted(set(names_in_use("EVENT_BUS_KAFKA_")) - set(known)):
+        nearest = get_close_matches(name, known, n=1)
+        hint = f"Did you mean {nearest[0]}?" if nearest else "Remove it, or see the reference of settings."
+        yield Warning(f"The setting {name} is unknown and has no effect.", hint=hint, id=f"{_OURS}.W001")
+
+
+def _broken_paths() -> Iterator[CheckMessage]:
+    for setting in _ENTRY_POINTS:
+        path = setting.value() if _is_right(setting) else None
+        if path is None:
+            continue
+        try:
+            loadable = callable(import_string(path))
+            reason = "it is not callable"
+        except ImportError as error:
+            loadable, reason = False, str(error)
+        if not loadable:
+            wanted = _ENTRY_POINTS[setting]
+            yield _error("E003", f"{setting.name} = {path!r} cannot be used: {reason}.", f"This package's: {wanted!r}.")
+
+
+def _half_credentials() -> Iterator[CheckMessage]:
+    for name in ("EVENT_BUS_KAFKA_", "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_"):
+        pair = [f"{name}API_KEY", f"{name}API_SECRET"]
+        values = [setting.value() for setting in all_settings() if setting.name in pair and _is_right(setting)]
+        if len(values) == 2 and bool(values[0]) != bool(values[1]):
+            yield Warning(
+                f"Only one of {pair[0]} and {pair[1]} is set.", hint="Set both or neither.", id=f"{_OURS}.W002"
+            )
+
+
+def _check_route(route: Route) -> list[CheckMessage]:
+    where = f"EVENT_BUS_PRODUCER_CONFIG[{route.event_type!r}][{route.topic!r}]"
+    messages: list[CheckMessage] = []
+    if route.database is not None and route.database not in connections:
+        hint = f"Name one of {', '.join(connections)}, or leave it out."
+        messages.append(_error("E006", f"{where}: there is no database {route.database!r}.", hint))
+    try:
+        codec_for(OpenEdxPublicSignal.get_signal_by_type(route.event_type)).key(route.key_field)
+    except SerializationError as error:
+        hint = "Events of this type cannot be sent: disable the topic, or correct the class of the field."
+        messages.append(_error("E004", f"{where}: {error}.", hint))
+    except ConfigurationError as error:
+        messages.append(_error("E005", str(error), f"Correct event_key_field in {where}."))
+    return messages
+
+
+def _refused(who: str, build: list[Callable[[], Any]]) -> list[CheckMessage]:
+    messages: list[CheckMessage] = []
+    for options in build:
+        try:
+            options()
+        except ConfigurationError as error:
+            messages.append(_error("E002", f"{who}: {error}", None))
+    return messages
+
+
+def _points_here(setting: Setting[str | None]) -> bool:
+    return (setting.value() or "").startswith(f"{_OURS}.")
+
+
+def _is_right(setting: Setting[Any]) -> bool:
+    try:
+        setting.value()
+    except ConfigurationError:
+        return False
+    return True
+
+
+def _modes_without_topic(configured: list[Route]) -> Iterator[CheckMessage]:
+    topics = {route.topic for route in configured}
+    for topic in sorted(set(settings.topic_modes) - topics):
+        yield Warning(
+            f"EVENT_BUS_KAFKA_TOPIC_MODES names the topic {topic!r}, which EVENT_BUS_PRODUCER_CONFIG does not.",
+            hint="Topics are named without prefix.",
+            id=f"{_OURS}.W003",
+        )
+
+
+def _error(number: str, message: str, hint: str | None) -> CheckMessage:
+    return Error(message, hint=hint, id=f"{_OURS}.{number}")

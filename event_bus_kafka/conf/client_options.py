@@ -1,0 +1,96 @@
+"""
+Options of the Kafka and registry clients, made of the settings.
+
+What bounds a wait is set here on purpose and never left to librdkafka's defaults.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from event_bus_kafka.conf.table import settings
+from event_bus_kafka.errors import ConfigurationError
+
+Options = dict[str, Any]
+
+_SAFE_PRODUCER: Options = {"acks": "all", "enable.idempotence": True}
+_SAFE_CONSUMER: Options = {"enable.auto.commit": False, "auto.offset.reset": "earliest"}
+_SYNONYMS = {"request.required.acks": "acks", "enable.auto.offset.store": "enable.auto.commit"}
+_SPELLINGS = {"-1": "all", "true": True, "false": False, "smallest": "earliest", "beginning": "earliest"}
+
+
+def producer_options() -> Options:
+    """
+    Return librdkafka's options of a producer: idempotent, confirmed by all in-sync replicas.
+
+    Raises :class:`ConfigurationError`.
+    """
+    own = _SAFE_PRODUCER | {
+        "message.timeout.ms": round(settings.delivery_timeout * 1000),
+        "socket.timeout.ms": 10_000,
+        "linger.ms": 5,
+        "partitioner": "consistent_random",  # librdkafka's default: another one would move keys to other partitions
+    }
+    return _merged(own, settings.producer_options, _SAFE_PRODUCER)
+
+
+def consumer_options(group_id: str) -> Options:
+    """Return librdkafka's options of a consumer of a group. Raises :class:`ConfigurationError`."""
+    own = _SAFE_CONSUMER | {
+        "group.id": group_id,
+        "socket.timeout.ms": 10_000,
+        "enable.auto.offset.store": False,
+        "topic.metadata.refresh.interval.ms": 10_000,  # a topic that is created later is found within this time
+    }
+    return _merged(own, settings.consumer_options, _SAFE_CONSUMER)
+
+
+def schema_registry_options() -> Options:
+    """Return the options of confluent-kafka's SchemaRegistryClient. Raises :class:`ConfigurationError`."""
+    url = settings.schema_registry_url
+    if not url:
+        raise ConfigurationError("EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL is not set: give the URL of a schema registry.")
+    options: Options = {"url": url, "timeout": settings.registry_timeout, "max.retries": 0}
+    if settings.schema_registry_api_key or settings.schema_registry_api_secret:
+        user, password = settings.schema_registry_api_key, settings.schema_registry_api_secret
+        options["basic.auth.user.info"] = f"{user or ''}:{password or ''}"
+    return options | settings.schema_registry_options
+
+
+def service_name() -> str | None:
+    """Return the name of this service, as openedx-events finds it."""
+    return settings.service_name or settings.service_variant
+
+
+def _merged(own: Options, given: Options, safe: Options) -> Options:
+    shared = settings.client_options
+    _refuse_unsafe(shared | given, safe)
+    return _connection() | own | shared | given
+
+
+def _connection() -> Options:
+    servers = settings.bootstrap_servers
+    if not servers:
+        raise ConfigurationError("EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set: give host:port of a Kafka broker.")
+    options: Options = {"bootstrap.servers": servers}
+    if settings.api_key and settings.api_secret:
+        options |= {
+            "security.protocol": "SASL_SSL",
+            "sasl.mechanism": "PLAIN",
+            "sasl.username": settings.api_key,
+            "sasl.password": settings.api_secret,
+        }
+    if name := service_name():
+        options["client.id"] = name
+    return options
+
+
+def _refuse_unsafe(given: Options, safe: Options) -> None:
+    for name, value in given.items():
+        wanted = safe.get(_SYNONYMS.get(name, name))
+        spelled = _SPELLINGS.get(str(value).lower(), value)
+        if wanted is not None and spelled != wanted and name not in settings.allow_unsafe_options:
+            raise ConfigurationError(
+                f"Option {name!r} with the value {value!r} may lose events: leave it out, or repeat the name in "
+                "EVENT_BUS_KAFKA_ALLOW_UNSAFE_OPTIONS."
+            )

@@ -1,0 +1,78 @@
+"""Routes: which event type goes to which topics, with which key, in which mode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from event_bus_kafka.conf.table import MODE, settings
+from event_bus_kafka.errors import ConfigurationError
+
+
+@attrs.frozen(kw_only=True)
+class Route:
+    """One enabled or disabled way of an event type to a topic, as ``EVENT_BUS_PRODUCER_CONFIG`` says."""
+
+    event_type: str
+    topic: str
+    """Without the prefix."""
+    key_field: str
+    enabled: bool
+    mode: str
+    database: str | None
+    """Alias whose transaction decides; None: the open one."""
+
+
+def full_topic(topic: str) -> str:
+    """Return a topic's name with the prefix."""
+    prefix = settings.topic_prefix
+    return f"{prefix}-{topic}" if prefix else topic
+
+
+def mode_of(event_type: str, topic: str) -> tuple[str, str | None]:
+    """
+    Return mode and database alias of events of a type on a topic (without prefix), configured or not.
+
+    Raises :class:`ConfigurationError` on an unknown mode.
+    """
+    return _mode_of(event_type, topic, _entry(event_type, topic))
+
+
+def routes() -> list[Route]:
+    """Return all routes. Raises :class:`ConfigurationError` on an unknown mode."""
+    return [
+        _route(event_type, topic, entry)
+        for event_type, topics in settings.producer_config.items()
+        for topic, entry in topics.items()
+    ]
+
+
+def _route(event_type: str, topic: str, entry: dict[str, Any]) -> Route:
+    if not isinstance(entry.get("event_key_field"), str):
+        where = f"EVENT_BUS_PRODUCER_CONFIG[{event_type!r}][{topic!r}]"
+        raise ConfigurationError(f"{where} needs 'event_key_field', a dotted path as str, and 'enabled', a bool.")
+    mode, database = _mode_of(event_type, topic, entry)
+    return Route(
+        event_type=event_type,
+        topic=topic,
+        key_field=entry["event_key_field"],
+        enabled=entry.get("enabled") is True,
+        mode=mode,
+        database=database,
+    )
+
+
+def _entry(event_type: str, topic: str) -> dict[str, Any]:
+    entry: dict[str, Any] = settings.producer_config.get(event_type, {}).get(topic, {})
+    return entry
+
+
+def _mode_of(event_type: str, topic: str, entry: dict[str, Any]) -> tuple[str, str | None]:
+    mode = entry.get("mode") or settings.topic_modes.get(topic) or settings.producer_mode
+    try:
+        return MODE.read(mode), entry.get("database")
+    except ValueError:
+        raise ConfigurationError(
+            f"EVENT_BUS_PRODUCER_CONFIG[{event_type!r}][{topic!r}]['mode'] must be {MODE.expects}, not {mode!r}."
+        ) from None

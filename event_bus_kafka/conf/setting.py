@@ -1,0 +1,154 @@
+"""What a setting is: name, default, the values it takes, and a sentence for the reference page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar, overload
+
+import attrs
+from django.conf import settings as django_settings
+
+from event_bus_kafka.errors import ConfigurationError
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Kind(Generic[T]):
+    """The values that a setting takes. ``read`` returns the value or raises ValueError."""
+
+    expects: str
+    read: Callable[[Any], T]
+
+
+@attrs.frozen
+class Setting(Generic[T]):
+    """
+    One Django setting, read and checked at each use, so that an override in a test holds at once.
+
+    As an attribute of a table it gives its value, or raises :class:`ConfigurationError`.
+    """
+
+    name: str
+    kind: Kind[T]
+    default: T
+    sentence: str
+
+    @overload
+    def __get__(self, table: None, owner: type) -> Setting[T]: ...
+
+    @overload
+    def __get__(self, table: object, owner: type) -> T: ...
+
+    def __get__(self, table: object | None, owner: type) -> Setting[T] | T:
+        return self if table is None else self.value()
+
+    def value(self) -> T:
+        """Return the value. Raises :class:`ConfigurationError` where it is not of the kind."""
+        raw = getattr(django_settings, self.name, _UNSET)
+        if raw is _UNSET:
+            return self.default
+        try:
+            return self.kind.read(raw)
+        except (TypeError, ValueError) as error:
+            detail = f" ({error})" if str(error) else ""
+            raise ConfigurationError(f"{self.name} must be {self.kind.expects}{detail}.") from None
+
+
+_UNSET = object()
+
+
+def names_in_use(prefix: str) -> list[str]:
+    """Return the names with this prefix that the project sets, known to us or not."""
+    return [name for name in dir(django_settings) if name.startswith(prefix)]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _require(condition: bool) -> None:
+    if not condition:
+        raise ValueError
+
+
+def _read_text(value: Any) -> str:
+    _require(isinstance(value, str) and bool(value.strip()))
+    return str(value)
+
+
+def _read_any_text(value: Any) -> str:
+    _require(isinstance(value, str))
+    return str(value)
+
+
+def _read_flag(value: Any) -> bool:
+    _require(isinstance(value, bool))
+    return bool(value)
+
+
+def _read_texts(value: Any) -> tuple[str, ...]:
+    _require(isinstance(value, (list, tuple, set)) and all(isinstance(item, str) for item in value))
+    return tuple(value)
+
+
+def _read_mapping(value: Any) -> dict[str, Any]:
+    _require(isinstance(value, Mapping) and all(isinstance(key, str) for key in value))
+    return dict(value)
+
+
+def number(*, least: float, most: float) -> Kind[float]:
+    """A number within limits, both included."""
+
+    def read(value: Any) -> float:
+        _require(_is_number(value) and least <= value <= most)
+        return float(value)
+
+    return Kind(f"a number from {least:g} to {most:g}", read)
+
+
+def count(*, least: int, most: int) -> Kind[int]:
+    """A whole number within limits, both included."""
+
+    def read(value: Any) -> int:
+        _require(_is_number(value) and value == int(value) and least <= value <= most)
+        return int(value)
+
+    return Kind(f"a whole number from {least:,} to {most:,}", read)
+
+
+def one_of(*choices: str) -> Kind[str]:
+    """One of a few words."""
+
+    def read(value: Any) -> str:
+        _require(value in choices)
+        return str(value)
+
+    return Kind("one of " + ", ".join(map(repr, choices)), read)
+
+
+def optional(kind: Kind[T]) -> Kind[T | None]:
+    """A value of the kind, or None."""
+    return Kind(f"{kind.expects} or None", lambda value: None if value is None else kind.read(value))
+
+
+def mapping_of(kind: Kind[T], of: str) -> Kind[dict[str, T]]:
+    """A dict from str to values of a kind."""
+
+    def read(value: Any) -> dict[str, T]:
+        return {key: _entry(key, item) for key, item in _read_mapping(value).items()}
+
+    def _entry(key: str, item: Any) -> T:
+        try:
+            return kind.read(item)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{key!r} is not {kind.expects}" + (f", {error}" if str(error) else "")) from None
+
+    return Kind(f"a dict of {of}, each {kind.expects}", read)
+
+
+TEXT = Kind("a str that is not empty", _read_text)
+ANY_TEXT = Kind("a str", _read_any_text)
+FLAG = Kind("True or False", _read_flag)
+TEXTS = Kind("a list of str", _read_texts)
+MAPPING = Kind("a dict with str keys", _read_mapping)

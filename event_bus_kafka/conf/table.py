@@ -1,0 +1,216 @@
+"""Every setting. The reference page is generated from this table, the system check walks it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from event_bus_kafka.conf.setting import (
+    ANY_TEXT,
+    FLAG,
+    MAPPING,
+    TEXT,
+    TEXTS,
+    Kind,
+    Setting,
+    count,
+    mapping_of,
+    number,
+    one_of,
+    optional,
+)
+
+MODES = ("on-commit", "immediate")
+MODE = one_of(*MODES)
+_SECONDS = number(least=0.001, most=86_400)
+
+
+def _read_errors(value: Any) -> tuple[type[Exception] | str, ...]:
+    if not isinstance(value, (list, tuple)) or not all(_is_error(item) for item in value):
+        raise ValueError("final: a list of exception classes or dotted paths to them")
+    return tuple(value)
+
+
+def _is_error(item: Any) -> bool:
+    return isinstance(item, str) or (isinstance(item, type) and issubclass(item, Exception))
+
+
+_RETRY_FIELDS: dict[str, Kind[Any]] = {
+    "attempts": count(least=1, most=1_000),
+    "first_delay": number(least=0, most=3_600),
+    "factor": number(least=1, most=100),
+    "max_delay": number(least=0, most=86_400),
+    "jitter": number(least=0, most=1),
+    "final": Kind("a list of exception classes or dotted paths to them", _read_errors),
+}
+RETRY_DEFAULTS: dict[str, Any] = {
+    "attempts": 5,
+    "first_delay": 1,
+    "factor": 3,
+    "max_delay": 60,
+    "jitter": 0.2,
+    "final": (),
+}
+
+
+def _read_retry(value: Any) -> dict[str, Any]:
+    given = MAPPING.read(value)
+    for name, item in given.items():
+        if name not in _RETRY_FIELDS:
+            raise ValueError(f"{name!r} is none of {', '.join(_RETRY_FIELDS)}")
+        try:
+            _RETRY_FIELDS[name].read(item)
+        except ValueError:
+            raise ValueError(f"{name!r} must be {_RETRY_FIELDS[name].expects}") from None
+    return RETRY_DEFAULTS | given
+
+
+class SettingsTable:
+    """The settings of the event bus, as attributes."""
+
+    # What openedx-events loads
+    producer = Setting(
+        "EVENT_BUS_PRODUCER", optional(TEXT), None, "Dotted path to the producer: event_bus_kafka.create_producer."
+    )
+    consumer = Setting(
+        "EVENT_BUS_CONSUMER", optional(TEXT), None, "Dotted path to the consumer: event_bus_kafka.KafkaEventConsumer."
+    )
+
+    # Where Kafka and the registry are
+    bootstrap_servers = Setting(
+        "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS", optional(TEXT), None, "Kafka brokers, as host:port, separated by commas."
+    )
+    api_key = Setting("EVENT_BUS_KAFKA_API_KEY", optional(ANY_TEXT), None, "User name for SASL/PLAIN over TLS.")
+    api_secret = Setting("EVENT_BUS_KAFKA_API_SECRET", optional(ANY_TEXT), None, "Password for SASL/PLAIN over TLS.")
+    schema_registry_url = Setting(
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL", optional(TEXT), None, "URL of a registry with Confluent's API."
+    )
+    schema_registry_api_key = Setting(
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY", optional(ANY_TEXT), "", "User name at the registry."
+    )
+    schema_registry_api_secret = Setting(
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_SECRET", optional(ANY_TEXT), "", "Password at the registry."
+    )
+    topic_prefix = Setting(
+        "EVENT_BUS_TOPIC_PREFIX", optional(ANY_TEXT), None, "Stands before every topic's name, joined by a hyphen."
+    )
+    service_name = Setting(
+        "EVENTS_SERVICE_NAME", optional(ANY_TEXT), None, "Name of this service: part of each event's source, client id."
+    )
+    service_variant = Setting(
+        "SERVICE_VARIANT", optional(ANY_TEXT), None, "Name of this service where EVENTS_SERVICE_NAME is not set."
+    )
+
+    # Options in the clients' own names
+    client_options = Setting(
+        "EVENT_BUS_KAFKA_CLIENT_OPTIONS", MAPPING, {}, "librdkafka options of producers and consumers."
+    )
+    producer_options = Setting("EVENT_BUS_KAFKA_PRODUCER_OPTIONS", MAPPING, {}, "librdkafka options of producers.")
+    consumer_options = Setting("EVENT_BUS_KAFKA_CONSUMER_OPTIONS", MAPPING, {}, "librdkafka options of consumers.")
+    allow_unsafe_options = Setting(
+        "EVENT_BUS_KAFKA_ALLOW_UNSAFE_OPTIONS", TEXTS, (), "Names of options that may lose events and are wanted so."
+    )
+    schema_registry_options = Setting(
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_OPTIONS", MAPPING, {}, "Options of confluent-kafka's SchemaRegistryClient."
+    )
+    auto_register_schemas = Setting(
+        "EVENT_BUS_KAFKA_AUTO_REGISTER_SCHEMAS", FLAG, True, "False: a schema that the registry lacks is an error."
+    )
+    registry_timeout = Setting(
+        "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT",
+        _SECONDS,
+        1.0,
+        "Seconds for one request to the registry; after a failed one in a request it is left alone for 30 seconds.",
+    )
+
+    # Sending
+    producer_config = Setting(
+        "EVENT_BUS_PRODUCER_CONFIG",
+        MAPPING,
+        {},
+        "Event type → topic → event_key_field, enabled (both read by openedx-events), mode and database (by us).",
+    )
+    producer_mode = Setting(
+        "EVENT_BUS_PRODUCER_MODE", MODE, "on-commit", "When events leave: on-commit, or immediate (at once)."
+    )
+    topic_modes = Setting(
+        "EVENT_BUS_KAFKA_TOPIC_MODES",
+        mapping_of(MODE, "topic → mode"),
+        {},
+        "Topic → mode, where configurations are merged by openedx-events, which drops the key mode.",
+    )
+    poll_interval = Setting(
+        "EVENT_BUS_KAFKA_POLL_INTERVAL_SEC",
+        _SECONDS,
+        1.0,
+        "Seconds that the producer's thread waits for delivery reports at a time.",
+    )
+    send_timeout = Setting(
+        "EVENT_BUS_KAFKA_SEND_TIMEOUT",
+        _SECONDS,
+        2.0,
+        "The longest, in seconds, that a send may hold a request: registry and full local queue together.",
+    )
+    delivery_timeout = Setting(
+        "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT", _SECONDS, 30.0, "Seconds after which an unconfirmed event is given up."
+    )
+    shutdown_flush = Setting(
+        "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH", _SECONDS, 5.0, "Seconds that an ending process waits for confirmations."
+    )
+
+    # Consuming
+    consumers_enabled = Setting("EVENT_BUS_KAFKA_CONSUMERS_ENABLED", FLAG, True, "False: workers end at once, exit 0.")
+    consumer_poll_timeout = Setting(
+        "EVENT_BUS_KAFKA_CONSUMER_POLL_TIMEOUT", _SECONDS, 1.0, "Seconds that a worker waits for records at a time."
+    )
+    consumer_poll_failure_sleep = Setting(
+        "EVENT_BUS_KAFKA_CONSUMER_POLL_FAILURE_SLEEP", _SECONDS, 1.0, "Seconds to wait after a failed poll."
+    )
+    consecutive_errors_limit = Setting(
+        "EVENT_BUS_KAFKA_CONSUMER_CONSECUTIVE_ERRORS_LIMIT",
+        optional(count(least=1, most=1_000_000)),
+        None,
+        "So many failed attempts in a row, of whatever event, stop a worker with exit code 4.",
+    )
+    window_records = Setting(
+        "EVENT_BUS_KAFKA_CONSUMER_WINDOW_RECORDS",
+        count(least=1, most=1_000_000),
+        10_000,
+        "Records per partition that a worker may have read and not yet committed.",
+    )
+    window_bytes = Setting(
+        "EVENT_BUS_KAFKA_CONSUMER_WINDOW_BYTES",
+        count(least=1, most=1 << 40),
+        64_000_000,
+        "Bytes per worker that it may have read and not yet committed.",
+    )
+    commit_interval = Setting(
+        "EVENT_BUS_KAFKA_COMMIT_INTERVAL", _SECONDS, 1.0, "Seconds between commits while events are being finished."
+    )
+    revoke_timeout = Setting(
+        "EVENT_BUS_KAFKA_REVOKE_TIMEOUT", _SECONDS, 30.0, "Seconds to wait for receivers when partitions move away."
+    )
+    stop_timeout = Setting(
+        "EVENT_BUS_KAFKA_STOP_TIMEOUT",
+        _SECONDS,
+        25.0,
+        "Seconds that a stopping worker waits for running receivers; keep it below the grace period of its host.",
+    )
+    retry = Setting(
+        "EVENT_BUS_KAFKA_RETRY",
+        Kind("a dict with any of " + ", ".join(RETRY_DEFAULTS), _read_retry),
+        RETRY_DEFAULTS,
+        "How failed receivers are tried again: attempts, first_delay, factor, max_delay (seconds), jitter, final.",
+    )
+
+    # Logging
+    audit_logging_enabled = Setting(
+        "EVENT_BUS_KAFKA_AUDIT_LOGGING_ENABLED", FLAG, True, "Log each sent and each processed event, by coordinates."
+    )
+
+
+settings = SettingsTable()
+
+
+def all_settings() -> list[Setting[Any]]:
+    """Return the settings in the order of the table."""
+    return [value for value in vars(SettingsTable).values() if isinstance(value, Setting)]

@@ -1,0 +1,224 @@
+"""The consumer: polls, submits, settles, commits; keeps its hands off receivers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from time import monotonic, sleep
+
+import attrs
+
+from event_bus_kafka.consuming.processing import Processor
+from event_bus_kafka.consuming.progress import PartitionProgress
+from event_bus_kafka.consuming.scheduler import Scheduler
+from event_bus_kafka.errors import BrokerError, WorkerFailed
+from event_bus_kafka.kafka import client as kafka
+from event_bus_kafka.kafka.client import AssignmentListener, Partition
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import CommitFailed, OffsetsCommitted, PartitionsAssigned, PartitionsRevoked
+
+_PAUSE_AFTER = 5.0
+"""Seconds for which a full window merely stops the polling: after a pause the first record comes 0.7 s late."""
+_SERVE_EVERY = 1.0
+"""Seconds between the polls that keep the membership while nothing may be read."""
+_BUSY_POLL = 0.05
+"""The longest poll, in seconds, while receivers run: what they finish is settled by the polling thread."""
+_NEW_CLIENTS = 3
+"""New clients in a row, none of which read a record, before a fatal error is taken for incurable."""
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """Bounds of one worker; times in seconds."""
+
+    window_records: int
+    """Per partition."""
+    window_bytes: int
+    """Per worker."""
+    commit_interval: float
+    poll_timeout: float
+    failure_sleep: float
+    revoke_timeout: float
+    consecutive_errors: int | None
+
+
+class Consumer:
+    """
+    One member of a consumer group, driven by calling :meth:`step` until it is told to stop, then :meth:`stop`.
+
+    The thread that calls is the polling thread: it alone owns the client, the windows and the positions. No offset is
+    committed beyond a record that is not settled.
+    """
+
+    def __init__(
+        self,
+        *,
+        group: str,
+        connect: Callable[[AssignmentListener], kafka.Consumer],
+        processor: Processor,
+        limits: Limits,
+        lanes: int = 1,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._group = group
+        self._connect = connect
+        self._processor = processor
+        self._limits = limits
+        self._clock = clock
+        self._listener = AssignmentListener(assigned=self._assigned, revoked=self._revoked, lost=self._lost)
+        self._partitions: dict[Partition, PartitionProgress] = {}
+        self._scheduler = Scheduler(processor.process, lanes=lanes, clock=clock)
+        self._client = connect(self._listener)
+        self._last_poll = self._last_commit = clock()
+        self._fruitless_clients = 0
+        self._stopping = False
+
+    def step(self) -> None:
+        """
+        Read, let due retries go on, and commit.
+
+        Takes the poll time-out at most, and never waits for a receiver but while partitions move away.
+        Raises :class:`WorkerFailed` when the worker has to end.
+        """
+        self._read()
+        self._scheduler.tick()
+        self._advance()
+        if self._clock() - self._last_commit >= self._limits.commit_interval:
+            self._commit(self._partitions.values())
+        self._relieve()
+        self._end_if_hopeless()
+
+    def stop(self, *, timeout: float) -> list[str]:
+        """
+        Let running receivers finish within so many seconds, commit and leave the group.
+
+        Returns the coordinates of the records whose receivers run still.
+        """
+        self._stopping = True
+        unfinished = self._scheduler.stop(timeout=timeout)
+        try:
+            self._client.close()  # revokes, and thereby commits
+        except BrokerError as error:
+            emit(CommitFailed(group=self._group, error=error))
+        return [delivery.record.coordinates for delivery in unfinished]
+
+    def _read(self) -> None:
+        seconds = self._may_wait()
+        if seconds is None:
+            sleep(0.005)
+            return
+        self._last_poll = self._clock()
+        try:
+            records = self._client.poll(seconds)
+        except BrokerError as error:
+            self._replace_client(error)
+            return
+        for record in records:
+            partition = self._partitions.get((record.topic, record.partition))
+            if partition is not None and (delivery := partition.take(record)):
+                self._scheduler.submit(delivery)
+        if records:
+            self._fruitless_clients = 0
+
+    def _may_wait(self) -> float | None:
+        """Return how long a poll may wait; None: do not poll now, a window is full."""
+        if self._is_full():
+            return 0.0 if self._clock() - self._last_poll >= _SERVE_EVERY else None
+        busy = any(partition.unsettled for partition in self._partitions.values())
+        most = min(self._limits.poll_timeout, _BUSY_POLL) if busy else self._limits.poll_timeout
+        return self._scheduler.seconds_to_next(most)
+
+    def _is_full(self) -> bool:
+        reading = [partition for partition in self._partitions.values() if not partition.paused]
+        return bool(reading) and (self._holds_too_much() or any(map(self._has_full_window, reading)))
+
+    def _holds_too_much(self) -> bool:
+        return sum(partition.size for partition in self._partitions.values()) >= self._limits.window_bytes
+
+    def _has_full_window(self, partition: PartitionProgress) -> bool:
+        return partition.unsettled >= self._limits.window_records
+
+    def _relieve(self) -> None:
+        """Pause partitions whose window has been full for long, so that others are read; resume those with room."""
+        now = self._clock()
+        too_much = self._holds_too_much()
+        pause, resume = [], []
+        for name, partition in self._partitions.items():
+            if not too_much and not self._has_full_window(partition):
+                partition.full_since = None
+                if partition.paused:
+                    resume.append(name)
+            elif partition.full_since is None:
+                partition.full_since = now
+            elif now - partition.full_since >= _PAUSE_AFTER and not partition.paused:
+                pause.append(name)
+        self._set_paused(pause, True)
+        self._set_paused(resume, False)
+
+    def _set_paused(self, names: list[Partition], paused: bool) -> None:
+        if names:
+            (self._client.pause if paused else self._client.resume)(names)
+        for name in names:
+            self._partitions[name].paused = paused
+
+    def _advance(self) -> None:
+        for partition in self._partitions.values():
+            partition.advance()
+
+    def _commit(self, partitions: Iterable[PartitionProgress]) -> None:
+        self._last_commit = self._clock()
+        due = {
+            (partition.topic, partition.number): (partition, offset)
+            for partition in partitions
+            if (offset := partition.uncommitted) is not None
+        }
+        if not due:
+            return
+        try:
+            self._client.commit({name: offset for name, (_, offset) in due.items()})
+        except BrokerError as error:
+            emit(CommitFailed(group=self._group, error=error))  # the offsets stay uncommitted and are due again
+            return
+        for partition, offset in due.values():
+            partition.committed = offset
+        emit(
+            OffsetsCommitted(group=self._group, offsets=tuple((*name, offset) for name, (_, offset) in due.items()))
+        )
+
+    def _assigned(self, names: list[Partition]) -> None:
+        for topic, number in names:
+            self._partitions[topic, number] = PartitionProgress(topic, number)
+        emit(PartitionsAssigned(group=self._group, partitions=tuple(names)))
+
+    def _revoked(self, names: list[Partition]) -> None:
+        leaving, unfinished = self._hand_over(names, 0.0 if self._stopping else self._limits.revoke_timeout)
+        self._commit(leaving)
+        emit(PartitionsRevoked(group=self._group, partitions=tuple(names), lost=False, unfinished=unfinished))
+
+    def _lost(self, names: list[Partition]) -> None:
+        _, unfinished = self._hand_over(names, 0.0)
+        emit(PartitionsRevoked(group=self._group, partitions=tuple(names), lost=True, unfinished=unfinished))
+
+    def _hand_over(self, names: list[Partition], timeout: float) -> tuple[list[PartitionProgress], int]:
+        leaving = [self._partitions.pop(name) for name in names if name in self._partitions]
+        unfinished = self._scheduler.revoke(leaving, timeout=timeout)
+        for partition in leaving:
+            partition.advance()
+        return leaving, unfinished
+
+    def _replace_client(self, error: BrokerError) -> None:
+        """A fatal error ends a client, not the worker: what was not committed is read again by the next one."""
+        self._fruitless_clients += 1
+        if self._fruitless_clients > _NEW_CLIENTS:
+            raise WorkerFailed(f"{_NEW_CLIENTS} new clients did not help against {error}", exit_code=3) from error
+        self._lost(list(self._partitions))
+        self._client.close()
+        sleep(self._limits.failure_sleep)
+        self._client = self._connect(self._listener)
+
+    def _end_if_hopeless(self) -> None:
+        failure = self._scheduler.failure
+        if failure is not None:
+            raise WorkerFailed(f"A receiver raised {type(failure).__name__}", exit_code=3)
+        limit = self._limits.consecutive_errors
+        if limit and self._processor.streak.length >= limit:
+            raise WorkerFailed(f"{limit} attempts in a row failed", exit_code=4)

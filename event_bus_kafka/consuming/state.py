@@ -1,0 +1,14 @@
+"""Between events a worker's thread is made as clean as Django makes a web worker between requests."""
+
+from __future__ import annotations
+
+from django.db import connections
+from edx_django_utils.cache import RequestCache
+
+
+def clean() -> None:
+    """Close connections that are unusable or too old, on every alias, and empty the request caches."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
+    RequestCache.clear_all_namespaces()

@@ -1,0 +1,135 @@
+"""
+Every error that this package raises.
+
+    EventBusError
+      ConfigurationError            also Django's ImproperlyConfigured
+      SerializationError            an event that cannot become a record
+      DeserializationError          a record that cannot become an event: final
+        InvalidHeaders
+        UnreadableValue
+        IncompatibleSchema
+      ReceiversFailed               an ExceptionGroup: one exception per failed receiver
+      BrokerError                   what Kafka or its client refused
+        DeliveryFailed
+        AssignmentLost
+      SchemaRegistryError           what the schema registry refused, or its silence
+      WorkerFailed                  why a worker has to end
+
+No message carries event data: they name coordinates, types and fields.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class EventBusError(Exception):
+    """Base of all errors of this package."""
+
+
+class ConfigurationError(EventBusError, ImproperlyConfigured):
+    """A setting is missing or wrong. The message says which one and what to write instead."""
+
+
+class SerializationError(EventBusError):
+    """
+    An event, or every event of a type, cannot be encoded.
+
+    ``field`` is the dotted path from the event data to the culprit, empty where the event as a whole is meant.
+    """
+
+    def __init__(self, event_type: str, field: str, reason: str) -> None:
+        super().__init__(f"{event_type}: field {field}: {reason}" if field else f"{event_type}: {reason}")
+        self.event_type = event_type
+        self.field = field
+        self.reason = reason
+
+
+class DeserializationError(EventBusError):
+    """A record that no repetition will make readable."""
+
+    def __init__(self, reason: str, *, field: str = "") -> None:
+        super().__init__(f"field {field}: {reason}" if field else reason)
+        self.field = field
+        self.reason = reason
+
+
+class InvalidHeaders(DeserializationError):
+    """The CloudEvents headers are missing, doubled or malformed."""
+
+
+class UnreadableValue(DeserializationError):
+    """The value is not what its schema says: wrong frame, truncated, trailing bytes, values of the wrong form."""
+
+
+class IncompatibleSchema(DeserializationError):
+    """The writer's schema cannot be read as this service's class of the event."""
+
+
+class ReceiversFailed(EventBusError, ExceptionGroup[Exception]):
+    """One or more receivers raised; ``receivers`` names them in the order of ``exceptions``."""
+
+    receivers: tuple[str, ...]
+
+    def __new__(cls, receivers: Sequence[str], exceptions: Sequence[Exception]) -> ReceiversFailed:
+        error = super().__new__(cls, f"failed receivers: {', '.join(receivers)}", exceptions)
+        error.receivers = tuple(receivers)
+        return error
+
+    def __init__(self, receivers: Sequence[str], exceptions: Sequence[Exception]) -> None:
+        super().__init__(self.message, exceptions)
+
+    def derive(self, exceptions: Sequence[Any]) -> ExceptionGroup[Any]:
+        return ExceptionGroup(self.message, exceptions)
+
+
+class BrokerError(EventBusError):
+    """
+    Kafka or its client library reported an error.
+
+    ``code`` is the name of the error as Kafka and librdkafka spell it; ``retriable``: the same request may succeed
+    later; ``fatal``: only a new client can help.
+    """
+
+    def __init__(self, code: str, reason: str, *, retriable: bool = False, fatal: bool = False) -> None:
+        super().__init__(f"{code}: {reason}")
+        self.code = code
+        self.reason = reason
+        self.retriable = retriable
+        self.fatal = fatal
+
+
+class DeliveryFailed(BrokerError):
+    """A record was not confirmed by Kafka."""
+
+
+class AssignmentLost(BrokerError):
+    """The partitions belong to another member of the group by now: nothing more can be committed for them."""
+
+
+class SchemaRegistryError(EventBusError):
+    """
+    The schema registry refused a request or did not answer.
+
+    ``status`` is the HTTP status, None without an answer; ``retriable``: the same request may succeed later.
+    """
+
+    def __init__(self, reason: str, *, status: int | None = None, retriable: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+        self.retriable = retriable
+
+
+class WorkerFailed(EventBusError):
+    """A worker cannot go on; ``exit_code`` as the process should end."""
+
+    def __init__(self, reason: str, *, exit_code: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.exit_code = exit_code

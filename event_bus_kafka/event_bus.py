@@ -1,0 +1,120 @@
+"""
+What the settings EVENT_BUS_PRODUCER and EVENT_BUS_CONSUMER point to.
+
+openedx-events turns whatever these raise into a warning and an object that does nothing, so neither raises: what is
+wrong is said by the system checks, by an error at each use, and by the exit code of the worker.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from openedx_events.event_bus import EventBusConsumer
+
+from event_bus_kafka.conf import settings
+from event_bus_kafka.conf.client_options import consumer_options, schema_registry_options
+from event_bus_kafka.conf.routes import full_topic
+from event_bus_kafka.consuming.consumer import Consumer, Limits
+from event_bus_kafka.consuming.processing import Processor
+from event_bus_kafka.consuming.retry import RetryPolicy
+from event_bus_kafka.errors import ConfigurationError, EventBusError
+from event_bus_kafka.kafka import client as kafka
+from event_bus_kafka.kafka.schema_registry import SchemaRegistry
+from event_bus_kafka.producing.producer import KafkaEventProducer
+from event_bus_kafka.telemetry import observe
+from event_bus_kafka.telemetry.logs import LoggingObserver
+from event_bus_kafka.telemetry.monitoring import monitor
+from event_bus_kafka.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+_log = LoggingObserver(audit=lambda: settings.audit_logging_enabled)
+
+CONFIGURATION_EXIT_CODE = 1
+
+
+def create_producer() -> KafkaEventProducer:
+    """Return a producer. Never raises; connects at the first send."""
+    _observe()
+    return KafkaEventProducer()
+
+
+class KafkaEventConsumer(EventBusConsumer):
+    """
+    A worker for one topic (without prefix) in one consumer group.
+
+    ``unknown`` keyword arguments are accepted with a warning: deployments pass options of other event buses. Never
+    raises; what is wrong shows in :meth:`consume_indefinitely`.
+    """
+
+    def __init__(self, topic: str, group_id: str, offset_time: Any = None, **unknown: Any) -> None:
+        _observe()
+        self.topic = topic
+        self.group_id = group_id
+        self._offset_time = offset_time
+        if unknown:
+            logger.warning("KafkaEventConsumer ignores the options %s", ", ".join(sorted(unknown)))
+
+    def consume_indefinitely(self) -> None:
+        """
+        Consume until SIGTERM or SIGINT.
+
+        Raises SystemExit with the worker's exit code unless it is 0: openedx-events' command would swallow anything
+        else.
+        """
+        exit_code = self._run()
+        if exit_code:
+            raise SystemExit(exit_code)
+
+    def _run(self) -> int:
+        try:
+            if not settings.consumers_enabled:
+                logger.error("Kafka consumers not enabled, exiting.")
+                return 0
+            consumer = self._consumer()
+            worker = Worker(
+                consumer,
+                name=f"consumer of topic {full_topic(self.topic)} in group {self.group_id}",
+                stop_timeout=settings.stop_timeout,
+            )
+        except EventBusError as error:
+            logger.error("Cannot consume events: %s", error)
+            return CONFIGURATION_EXIT_CODE
+        return worker.run()
+
+    def _consumer(self) -> Consumer:
+        if not self.topic or not self.group_id:
+            raise ConfigurationError("A worker needs a topic and a consumer group.")
+        if self._offset_time:
+            raise ConfigurationError("offset_time is not supported: reset the group's offsets with Kafka's own tools.")
+        options, topics = consumer_options(self.group_id), [full_topic(self.topic)]
+        return Consumer(
+            group=self.group_id,
+            connect=lambda listener: kafka.Consumer(options, topics, listener),
+            processor=Processor(registry=_registry(), policy=RetryPolicy.of(settings.retry)),
+            limits=_limits(),
+        )
+
+
+def _registry() -> SchemaRegistry:
+    return SchemaRegistry(
+        schema_registry_options(), timeout=settings.registry_timeout, register=settings.auto_register_schemas
+    )
+
+
+def _limits() -> Limits:
+    return Limits(
+        window_records=settings.window_records,
+        window_bytes=settings.window_bytes,
+        commit_interval=settings.commit_interval,
+        poll_timeout=settings.consumer_poll_timeout,
+        failure_sleep=settings.consumer_poll_failure_sleep,
+        revoke_timeout=settings.revoke_timeout,
+        consecutive_errors=settings.consecutive_errors_limit,
+    )
+
+
+def _observe() -> None:
+    observe(_log)
+    observe(monitor)

@@ -1,0 +1,1 @@
+"""The only room that talks to servers. No object of a client library leaves it."""

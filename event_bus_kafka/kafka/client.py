@@ -1,0 +1,240 @@
+"""
+Producer, consumer and admin of confluent-kafka as our types and errors.
+
+Callbacks run in the thread that polls. What is not in these classes, the package does not need of Kafka.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import attrs
+import confluent_kafka
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from event_bus_kafka.errors import BrokerError, ConfigurationError, DeliveryFailed
+from event_bus_kafka.kafka.errors import understood, understood_commit
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import ClientErrorReported
+from event_bus_kafka.wire.records import ConsumerRecord, ProducerRecord
+
+Partition = tuple[str, int]
+"""Topic (full name) and number."""
+Options = dict[str, Any]
+OnDelivery = Callable[["Delivered | DeliveryFailed"], None]
+
+librdkafka_logger = logging.getLogger("event_bus_kafka.librdkafka")
+
+_BATCH = 500
+"""Records taken at a time; more gains nothing measurable."""
+
+
+@attrs.frozen
+class Delivered:
+    """Where Kafka put a record."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class QueueFull(BrokerError):
+    """The producer's local queue has no room: poll, and try again."""
+
+
+class Producer:
+    """
+    An idempotent producer. Thread-safe; useless in a child process after a fork.
+
+    ``poll`` must be called regularly: delivery reports are handed out there.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._client = _built(confluent_kafka.Producer, options, "producer")
+
+    def __len__(self) -> int:
+        """Records not confirmed yet."""
+        return len(self._client)
+
+    def produce(self, record: ProducerRecord, on_delivery: OnDelivery) -> None:
+        """
+        Queue a record; ``on_delivery`` gets what became of it.
+
+        Raises :class:`QueueFull`; :class:`DeliveryFailed` if the record is refused before it is queued.
+        """
+
+        def report(error: KafkaError | None, message: Any) -> None:
+            if error is not None:
+                on_delivery(_failed(error))
+            else:
+                on_delivery(Delivered(message.topic(), message.partition(), message.offset()))
+
+        try:
+            self._client.produce(
+                record.topic, key=record.key, value=record.value, headers=list(record.headers), on_delivery=report
+            )
+        except BufferError:
+            raise QueueFull("_QUEUE_FULL", "the local queue is full", retriable=True) from None
+        except KafkaException as error:
+            raise _failed(error) from error
+
+    def poll(self, seconds: float) -> None:
+        """Hand out delivery reports, waiting so long for the first."""
+        self._client.poll(seconds)
+
+    def flush(self, seconds: float) -> int:
+        """Wait so long for confirmations; return how many records lack them still."""
+        left: int = self._client.flush(seconds)
+        return left
+
+    def purge(self) -> None:
+        """Give up all records that lack a confirmation; their delivery reports say so."""
+        self._client.purge()
+        self._client.flush(1)
+
+
+@attrs.frozen(kw_only=True)
+class AssignmentListener:
+    """Who is told of assignment changes, inside ``poll`` and ``close``. The callables must not raise."""
+
+    assigned: Callable[[list[Partition]], None]
+    revoked: Callable[[list[Partition]], None]
+    lost: Callable[[list[Partition]], None]
+
+
+class Consumer:
+    """A member of a consumer group. One thread uses it."""
+
+    def __init__(self, options: Options, topics: Iterable[str], listener: AssignmentListener) -> None:
+        self._client = _built(confluent_kafka.Consumer, options, "consumer")
+        self._listener = listener
+        self._client.subscribe(
+            list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+
+    def poll(self, seconds: float) -> list[ConsumerRecord]:
+        """
+        Return records, waiting so long for the first. Records of partitions that were revoked in this very call may be
+        among them. Errors that the client reports in place of a record are emitted as ClientErrorReported.
+
+        Raises :class:`BrokerError` if one of them is fatal: make a new consumer.
+        """
+        first = self._client.poll(seconds)
+        if first is None:
+            return []
+        rest = self._client.consume(_BATCH - 1, 0)  # consume() alone would wait for all of them, or the full time-out
+        messages = (first, *rest)
+        for message in messages:
+            if message.error() is not None:
+                failure = _report("consumer", message.error())
+                if failure.fatal:
+                    raise failure
+        return [_record(message) for message in messages if message.error() is None]
+
+    def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """
+        Commit the offsets of the next records to read, and wait for the answer.
+
+        Raises :class:`AssignmentLost` or another :class:`BrokerError`.
+        """
+        positions = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
+        try:
+            answers = self._client.commit(offsets=positions, asynchronous=False)
+        except KafkaException as error:
+            raise understood_commit(error) from error
+        for answer in answers or ():
+            if answer.error is not None:
+                raise understood_commit(answer.error)
+
+    def pause(self, partitions: Iterable[Partition]) -> None:
+        """Fetch nothing from partitions until they are resumed."""
+        self._client.pause([TopicPartition(*partition) for partition in partitions])
+
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        """Fetch from paused partitions again."""
+        self._client.resume([TopicPartition(*partition) for partition in partitions])
+
+    def close(self) -> None:
+        """Leave the group; assigned partitions are revoked first."""
+        self._client.close()
+
+    def _on_assign(self, client: Any, partitions: list[TopicPartition]) -> None:
+        client.resume(partitions)  # a partition that was paused when it left comes back paused
+        self._listener.assigned(_named(partitions))
+
+    def _on_revoke(self, _client: Any, partitions: list[TopicPartition]) -> None:
+        self._listener.revoked(_named(partitions))
+
+    def _on_lost(self, _client: Any, partitions: list[TopicPartition]) -> None:
+        self._listener.lost(_named(partitions))
+
+
+class Admin:
+    """What the package administers in Kafka."""
+
+    def __init__(self, options: Options) -> None:
+        self._client = _built(AdminClient, options, "admin")
+
+    def topics(self, *, timeout: float) -> dict[str, int]:
+        """Return the number of partitions of each topic. Raises :class:`BrokerError`."""
+        try:
+            found = self._client.list_topics(timeout=timeout).topics
+        except KafkaException as error:
+            raise understood(error) from error
+        return {name: len(topic.partitions) for name, topic in found.items()}
+
+    def create_topic(self, name: str, *, partitions: int, replication: int, timeout: float) -> None:
+        """Create a topic; one that exists is left as it is. Raises :class:`BrokerError`."""
+        topic = NewTopic(name, num_partitions=partitions, replication_factor=replication)
+        try:
+            self._client.create_topics([topic], operation_timeout=timeout)[name].result(timeout)
+        except KafkaException as error:
+            failure = understood(error)
+            if failure.code != "TOPIC_ALREADY_EXISTS":
+                raise failure from error
+
+
+def _built(client: Callable[..., Any], options: Options, name: str) -> Any:
+    def report(error: KafkaError) -> None:
+        _report(name, error)
+
+    try:
+        return client({"error_cb": report, "log_level": 3} | options, logger=librdkafka_logger)
+    except (KafkaException, TypeError, ValueError) as error:
+        reason = understood(error).reason if isinstance(error, KafkaException) else str(error)
+        raise ConfigurationError(
+            f"The Kafka {name} refuses its options: {reason}. Check EVENT_BUS_KAFKA_CLIENT_OPTIONS, "
+            f"EVENT_BUS_KAFKA_PRODUCER_OPTIONS and EVENT_BUS_KAFKA_CONSUMER_OPTIONS."
+        ) from error
+
+
+def _report(client: str, error: KafkaError) -> BrokerError:
+    failure = understood(error)
+    emit(ClientErrorReported(client=client, error=failure, code=failure.code, fatal=failure.fatal))
+    return failure
+
+
+def _failed(error: KafkaError | KafkaException) -> DeliveryFailed:
+    failure = understood(error, DeliveryFailed)
+    assert isinstance(failure, DeliveryFailed)
+    return failure
+
+
+def _record(message: Any) -> ConsumerRecord:
+    kind, timestamp = message.timestamp()
+    return ConsumerRecord(
+        topic=message.topic(),
+        partition=message.partition(),
+        offset=message.offset(),
+        timestamp=timestamp if kind != confluent_kafka.TIMESTAMP_NOT_AVAILABLE else None,
+        key=message.key(),
+        value=message.value(),
+        headers=tuple(message.headers() or ()),
+    )
+
+
+def _named(partitions: Iterable[TopicPartition]) -> list[Partition]:
+    return [(partition.topic, partition.partition) for partition in partitions]

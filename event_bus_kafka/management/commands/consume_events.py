@@ -1,0 +1,60 @@
+"""``manage.py consume_events``: a worker. Used where this app stands before openedx_events in INSTALLED_APPS."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentTypeError
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.module_loading import import_string
+from openedx_events.event_bus import EventBusConsumer
+from openedx_events.tooling import load_all_signals
+
+from event_bus_kafka.conf import settings
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """Argument type: a JSON object."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"not valid JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ArgumentTypeError('not a JSON object, such as {"option": 1}')
+    return value
+
+
+class Command(BaseCommand):
+    help = (
+        "Read a topic as a member of a consumer group and send each event to this service's receivers. Runs until "
+        "SIGTERM or SIGINT. Exit codes: 0 clean stop, or consumers disabled by setting; 1 wrong configuration; 2 forced "
+        "stop (time limit or second signal); 3 a receiver asked to exit, or the Kafka client failed for good; 4 too many "
+        "errors in a row."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("-t", "--topic", required=True, help="topic to read, without environment prefix")
+        parser.add_argument("-g", "--group_id", required=True, help="consumer group")
+        parser.add_argument(
+            "--extra", type=json_object, default={}, help="JSON object with further options of the consumer"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        load_all_signals()
+        consumer = _consumer(topic=options["topic"], group_id=options["group_id"], **options["extra"])
+        consumer.consume_indefinitely()
+
+
+def _consumer(**options: Any) -> EventBusConsumer:
+    """Load what EVENT_BUS_CONSUMER names: this package's consumer, or that of any other event bus."""
+    path = settings.consumer
+    if path is None:
+        raise CommandError("EVENT_BUS_CONSUMER is not set; this package's is 'event_bus_kafka.KafkaEventConsumer'.")
+    try:
+        consumer = import_string(path)(**options)
+    except (ImportError, TypeError) as error:
+        raise CommandError(f"EVENT_BUS_CONSUMER = {path!r} cannot be used: {error}.") from error
+    if not isinstance(consumer, EventBusConsumer):
+        raise CommandError(f"EVENT_BUS_CONSUMER = {path!r} is no EventBusConsumer.")
+    return consumer

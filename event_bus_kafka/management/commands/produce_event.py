@@ -1,0 +1,71 @@
+"""``manage.py produce_event``: send one event, for trying a connection or a consumer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.module_loading import import_string
+from openedx_events.data import EventsMetadata
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.event_bus import create_producer
+from event_bus_kafka.management.commands.consume_events import json_object
+from event_bus_kafka.telemetry import observe, unobserve
+from event_bus_kafka.telemetry.events import EventRejected, EventUndelivered, LifecycleEvent, RecordDelivered
+from event_bus_kafka.telemetry.logs import described
+
+
+class Command(BaseCommand):
+    help = "Send one event and wait for Kafka's confirmation. Exit code 1 if it does not come."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--signal",
+            required=True,
+            help="dotted path to the signal, e.g. openedx_events.learning.signals.SESSION_LOGIN_COMPLETED",
+        )
+        parser.add_argument("--topic", required=True, help="topic to send to, without environment prefix")
+        parser.add_argument("--key-field", required=True, help="dotted path to the key in the data, e.g. user.id")
+        parser.add_argument(
+            "--data", required=True, type=json_object, help="JSON object with one entry per argument of the signal"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        signal = _signal(options["signal"])
+        ends: list[LifecycleEvent] = []
+        collect = ends.append
+        observe(collect)
+        try:
+            producer = create_producer()
+            producer.send(
+                signal=signal,
+                topic=options["topic"],
+                event_key_field=options["key_field"],
+                event_data=options["data"],
+                event_metadata=EventsMetadata(event_type=signal.event_type, minorversion=signal.minor_version),
+            )
+            producer.prepare_for_shutdown()
+        finally:
+            unobserve(collect)
+        self._tell(ends)
+
+    def _tell(self, ends: list[LifecycleEvent]) -> None:
+        for end in ends:
+            if isinstance(end, RecordDelivered):
+                place = f"{end.topic}, partition {end.partition}, offset {end.offset}"
+                self.stdout.write(self.style.SUCCESS(f"Event {end.event_id} is in Kafka: {place}"))
+                return
+            if isinstance(end, EventRejected | EventUndelivered):
+                raise CommandError(f"The event was not sent. {described(end.error)}")
+        raise CommandError("The event was not confirmed within EVENT_BUS_KAFKA_DELIVERY_TIMEOUT.")
+
+
+def _signal(path: str) -> OpenEdxPublicSignal:
+    try:
+        signal = import_string(path)
+    except ImportError as error:
+        raise CommandError(f"--signal {path!r}: {error}") from error
+    if not isinstance(signal, OpenEdxPublicSignal):
+        raise CommandError(f"--signal {path!r} is no OpenEdxPublicSignal.")
+    return signal

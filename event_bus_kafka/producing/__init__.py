@@ -1,0 +1,1 @@
+"""The way out: an event that this service emits becomes a record in Kafka."""

@@ -1,0 +1,168 @@
+"""The producer that openedx-events calls, one per process."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from multiprocessing.util import Finalize
+from time import monotonic
+from typing import Any
+
+import attrs
+from openedx_events.data import EventsMetadata
+from openedx_events.event_bus import EventBusProducer
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.conf import settings
+from event_bus_kafka.conf.client_options import producer_options, schema_registry_options
+from event_bus_kafka.conf.routes import full_topic, mode_of
+from event_bus_kafka.errors import DeliveryFailed, SchemaRegistryError
+from event_bus_kafka.kafka.client import Delivered, Producer, QueueFull
+from event_bus_kafka.kafka.schema_registry import SchemaRegistry
+from event_bus_kafka.producing.transactions import after_commit
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import EventRejected, EventUndelivered, RecordDelivered
+from event_bus_kafka.wire import serde
+from event_bus_kafka.wire.records import EncodedEvent, Event, ProducerRecord
+
+_REGISTRY_REST = 30.0
+"""Seconds for which a registry that failed is left alone, so that requests do not wait for it one after the other."""
+_EXIT_PRIORITY = 100
+"""Of multiprocessing's finalizers: any number has them run in children, which skip atexit."""
+
+
+class KafkaEventProducer(EventBusProducer):
+    """
+    Sends events to Kafka. ``send`` never raises and never holds a request longer than its documented limit.
+
+    The clients are made at the first send of each process: a fork leaves the child with useless copies. The parent's
+    are kept, because dropping them costs the child a second.
+    """
+
+    def __init__(self) -> None:
+        self._link: _Link | None = None
+        self._of_parents: list[_Link] = []
+        self._lock = threading.Lock()
+        os.register_at_fork(after_in_child=self._forget_parent)
+
+    def send(
+        self,
+        *,
+        signal: OpenEdxPublicSignal,
+        topic: str,
+        event_key_field: str,
+        event_data: dict[str, Any],
+        event_metadata: EventsMetadata,
+    ) -> None:
+        """
+        Send an event to a topic, in the mode configured for it.
+
+        ``topic``: without prefix; ``event_key_field``: dotted path into ``event_data``, which has one value per argument
+        of the signal: an object of its attrs class, or a dict of JSON values in its place.
+        """
+        try:
+            mode, database = mode_of(signal.event_type, topic)
+            event = Event(signal=signal, data=event_data, metadata=event_metadata)
+            encoded = serde.encode(event, topic=full_topic(topic), key_field=event_key_field)
+            if mode == "immediate":
+                self._deliver(encoded)
+            else:
+                after_commit(lambda: self._deliver(encoded), database=database)
+        except Exception as error:  # a request must not fail because of its events; every error becomes visible here
+            emit(
+                EventRejected(
+                    topic=topic, event_type=signal.event_type, event_id=str(event_metadata.id), error=error
+                )
+            )
+
+    def prepare_for_shutdown(self) -> None:
+        """Wait until Kafka has confirmed what was sent, within ``EVENT_BUS_KAFKA_DELIVERY_TIMEOUT``."""
+        if self._link is not None:
+            self._link.flush(settings.delivery_timeout)
+
+    def _deliver(self, encoded: EncodedEvent) -> None:
+        try:
+            deadline = monotonic() + settings.send_timeout
+            link = self._current_link()
+            link.produce(serde.frame(encoded, link.registry), lambda report: _reported(encoded, report), deadline)
+        except Exception as error:  # nothing that goes wrong between us and Kafka may reach the request
+            _undelivered(encoded, error)
+
+    def _current_link(self) -> _Link:
+        if self._link is None:
+            with self._lock:
+                if self._link is None:
+                    self._link = _Link.to_kafka()
+        return self._link
+
+    def _forget_parent(self) -> None:
+        self._lock = threading.Lock()
+        if self._link is not None:
+            self._of_parents.append(self._link)
+            self._link = None
+
+
+@attrs.frozen(eq=False)
+class _Link:
+    """This process's clients, and the thread that hands out delivery reports."""
+
+    producer: Producer
+    registry: SchemaRegistry
+
+    @classmethod
+    def to_kafka(cls) -> _Link:
+        registry = SchemaRegistry(
+            schema_registry_options(),
+            timeout=min(settings.registry_timeout, settings.send_timeout / 2),  # a first event needs two ids
+            register=settings.auto_register_schemas,
+            rest=_REGISTRY_REST,
+        )
+        link = cls(Producer(producer_options()), registry)
+        threading.Thread(target=link._poll_for_ever, name="event-bus-producer", daemon=True).start()
+        Finalize(None, link._flush_at_exit, exitpriority=_EXIT_PRIORITY)
+        return link
+
+    def produce(self, record: ProducerRecord, report: Callable[[Delivered | DeliveryFailed], None], until: float) -> None:
+        """Queue a record. While the queue is full, wait for room until the deadline; then raises :class:`QueueFull`."""
+        while True:
+            try:
+                return self.producer.produce(record, report)
+            except QueueFull:
+                if monotonic() >= until:
+                    raise
+                self.producer.poll(0.05)
+
+    def flush(self, seconds: float) -> None:
+        """Wait so long for confirmations."""
+        self.producer.flush(seconds)
+
+    def _poll_for_ever(self) -> None:
+        interval = settings.poll_interval
+        while True:
+            self.producer.poll(interval)
+
+    def _flush_at_exit(self) -> None:
+        if self.producer.flush(settings.shutdown_flush):
+            self.producer.purge()  # each event that is left gets its report, and with it a line in the log
+
+
+def _reported(encoded: EncodedEvent, report: Delivered | DeliveryFailed) -> None:
+    if isinstance(report, DeliveryFailed):
+        _undelivered(encoded, report)
+    else:
+        emit(
+            RecordDelivered(
+                topic=report.topic,
+                partition=report.partition,
+                offset=report.offset,
+                event_type=encoded.event_type,
+                event_id=encoded.event_id,
+            )
+        )
+
+
+def _undelivered(encoded: EncodedEvent, error: Exception) -> None:
+    """The one place where what Kafka did not confirm ends."""
+    kind = EventUndelivered if isinstance(error, (DeliveryFailed, QueueFull, SchemaRegistryError)) else EventRejected
+    emit(kind(topic=encoded.topic, event_type=encoded.event_type, event_id=encoded.event_id, error=error))

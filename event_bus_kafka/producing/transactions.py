@@ -1,0 +1,57 @@
+"""When an event may leave: after the commit of the transaction in which it was emitted, and not if that rolls back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from event_bus_kafka.errors import ConfigurationError
+
+Action = Callable[[], None]
+
+
+def after_commit(action: Action, *, database: str | None) -> None:
+    """
+    Run ``action`` once everything that is open now has committed; at once where nothing is open; never if one of the
+    transactions or the savepoint around this call rolls back.
+
+    ``database`` names the alias that decides; None: all aliases with an open transaction.
+    Raises :class:`ConfigurationError` inside a transaction that was begun by switching autocommit off, which tells
+    nobody of its commit.
+    """
+    deciding = [_connection(database)] if database else connections.all(initialized_only=True)
+    for connection in deciding:
+        if _is_manual(connection):
+            raise ConfigurationError(
+                f"Database {connection.alias!r} has autocommit switched off: its commit cannot be waited for. Use "
+                "transaction.atomic(), or mode 'immediate' for the topic."
+            )
+    open_connections = [connection for connection in deciding if connection.in_atomic_block]
+    if not open_connections:
+        action()
+        return
+    _after_all(open_connections, action)
+
+
+def _after_all(open_connections: list[BaseDatabaseWrapper], action: Action) -> None:
+    pending = {connection.alias for connection in open_connections}
+
+    def committed(alias: str) -> None:
+        pending.discard(alias)  # an alias that rolls back stays: Django drops its callback, and nothing is sent
+        if not pending:
+            action()
+
+    for connection in open_connections:
+        connection.on_commit(lambda alias=connection.alias: committed(alias), robust=True)
+
+
+def _is_manual(connection: BaseDatabaseWrapper) -> bool:
+    return connection.connection is not None and not connection.in_atomic_block and not connection.autocommit
+
+
+def _connection(alias: str) -> BaseDatabaseWrapper:
+    if alias not in connections:
+        raise ConfigurationError(f"There is no database {alias!r}: correct the key 'database' of the topic.")
+    return connections[alias]

@@ -1,0 +1,38 @@
+"""In-memory counts of lifecycle events in this process."""
+
+from __future__ import annotations
+
+from collections import Counter
+from threading import Lock
+
+from event_bus_kafka.telemetry.events import LifecycleEvent
+
+
+class Counters:
+    """An observer that counts: per kind of lifecycle event, and per kind and event type where it has one."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def __call__(self, event: LifecycleEvent) -> None:
+        key = (type(event).__name__, getattr(event, "event_type", ""))
+        with self._lock:
+            self._counts[key] += 1
+
+    def count(self, kind: type[LifecycleEvent], event_type: str | None = None) -> int:
+        """Return how often a lifecycle event happened, for one event type or for all."""
+        with self._lock:
+            return sum(
+                count
+                for (name, counted_type), count in self._counts.items()
+                if name == kind.__name__ and event_type in (None, counted_type)
+            )
+
+    def reset(self) -> None:
+        """Start again at zero."""
+        with self._lock:
+            self._counts.clear()
+
+
+counters = Counters()

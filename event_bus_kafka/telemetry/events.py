@@ -1,0 +1,179 @@
+"""
+The closed list of lifecycle events.
+
+They carry coordinates, types and errors, never event data: whatever is here may be logged.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+event = attrs.frozen(kw_only=True)
+
+
+class LifecycleEvent:
+    """Base of all lifecycle events."""
+
+    __slots__ = ()
+
+
+# Sending
+
+
+@event
+class EventRejected(LifecycleEvent):
+    """An event cannot be sent: its data, its type or the configuration is wrong. No repetition would help."""
+
+    topic: str
+    event_type: str
+    event_id: str
+    error: Exception
+
+
+@event
+class EventUndelivered(LifecycleEvent):
+    """An event was not confirmed by Kafka and is given up."""
+
+    topic: str
+    event_type: str
+    event_id: str
+    error: Exception
+
+
+@event
+class RecordDelivered(LifecycleEvent):
+    """Kafka confirmed a record."""
+
+    topic: str
+    partition: int
+    offset: int
+    event_type: str
+    event_id: str
+
+
+# Consuming
+
+
+@event
+class RecordReceived(LifecycleEvent):
+    """A record is about to be dispatched for the first time in this assignment."""
+
+    topic: str
+    partition: int
+    offset: int
+    event_type: str
+    event_id: str
+
+
+@event
+class RecordDone(LifecycleEvent):
+    """Every receiver of an event has succeeded."""
+
+    topic: str
+    partition: int
+    offset: int
+    event_type: str
+
+
+@event
+class RecordSkipped(LifecycleEvent):
+    """A record that nobody here listens to was passed over."""
+
+    topic: str
+    partition: int
+    offset: int
+    event_type: str
+    """Empty for a tombstone."""
+    reason: str
+    """``no receiver``, ``unregistered type``, ``signal disabled`` or ``tombstone``."""
+
+
+@event
+class AttemptFailed(LifecycleEvent):
+    """An attempt failed; the record waits with its key, and is tried again after ``delay`` seconds."""
+
+    topic: str
+    partition: int
+    offset: int
+    event_type: str
+    error: Exception
+    attempt: int
+    """Attempts that count, this one included."""
+    outcome: str
+    """``retry``, or ``hold`` where no attempt is spent."""
+    delay: float
+
+
+@event
+class PartitionsAssigned(LifecycleEvent):
+    group: str
+    partitions: tuple[tuple[str, int], ...]
+
+
+@event
+class PartitionsRevoked(LifecycleEvent):
+    """Partitions moved away; ``lost``: without a chance to commit. ``unfinished`` receivers were still running."""
+
+    group: str
+    partitions: tuple[tuple[str, int], ...]
+    lost: bool
+    unfinished: int
+
+
+@event
+class OffsetsCommitted(LifecycleEvent):
+    group: str
+    offsets: tuple[tuple[str, int, int], ...]
+    """Topic, partition, and the offset of the next record to read."""
+
+
+@event
+class CommitFailed(LifecycleEvent):
+    """Offsets were not committed; they are tried again as long as the partitions are ours."""
+
+    group: str
+    error: Exception
+
+
+@event
+class WorkerStarted(LifecycleEvent):
+    name: str
+
+
+@event
+class WorkerStopping(LifecycleEvent):
+    name: str
+    reason: str
+
+
+@event
+class WorkerStopped(LifecycleEvent):
+    name: str
+    exit_code: int
+
+
+# Servers
+
+
+@event
+class ClientErrorReported(LifecycleEvent):
+    """The Kafka client reported trouble; it goes on trying by itself unless the error is fatal."""
+
+    client: str
+    """``producer`` or ``consumer``."""
+    error: Exception
+    code: str
+    fatal: bool
+
+
+@event
+class RegistryFailed(LifecycleEvent):
+    """The schema registry refused a request or did not answer."""
+
+    error: Exception
+    retriable: bool
+
+
+def all_lifecycle_events() -> list[type[LifecycleEvent]]:
+    """Return the list, in the order above."""
+    return LifecycleEvent.__subclasses__()

@@ -1,0 +1,191 @@
+"""The logging observer: one line per lifecycle event worth one, with coordinates and without event data."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import singledispatchmethod
+from time import monotonic
+from traceback import format_tb
+
+from event_bus_kafka.errors import ReceiversFailed
+from event_bus_kafka.telemetry import events
+from event_bus_kafka.telemetry.events import LifecycleEvent
+
+logger = logging.getLogger("event_bus_kafka")
+
+_REMIND_AFTER = 60.0
+"""Seconds after which trouble that lasts is logged again; librdkafka reports it several times a second."""
+
+
+class LoggingObserver:
+    """Logs under ``event_bus_kafka``. ``audit`` tells whether each sent and each processed event gets a line."""
+
+    def __init__(self, audit: Callable[[], bool], clock: Callable[[], float] = monotonic) -> None:
+        self._audit = audit
+        self._clock = clock
+        self._last_logged: dict[tuple[str, str], float] = {}
+
+    def __call__(self, event: LifecycleEvent) -> None:
+        self._log(event)
+
+    @singledispatchmethod
+    def _log(self, event: LifecycleEvent) -> None:
+        raise TypeError(f"no log line for {type(event).__name__}")
+
+    @_log.register
+    def _(self, event: events.EventRejected) -> None:
+        logger.error(
+            "Error delivering message to Kafka event bus. The event cannot be sent: %s (topic=%s, event_type=%s, "
+            "message_id=%s)",
+            described(event.error),
+            event.topic,
+            event.event_type,
+            event.event_id,
+        )
+
+    @_log.register
+    def _(self, event: events.EventUndelivered) -> None:
+        logger.error(
+            "Error delivering message to Kafka event bus. %s (topic=%s, event_type=%s, message_id=%s)",
+            described(event.error),
+            event.topic,
+            event.event_type,
+            event.event_id,
+        )
+
+    @_log.register
+    def _(self, event: events.RecordDelivered) -> None:
+        if self._audit():
+            logger.info(
+                "Message delivered to Kafka event bus: topic=%s, partition=%s, offset=%s, message_id=%s",
+                event.topic,
+                event.partition,
+                event.offset,
+                event.event_id,
+            )
+
+    @_log.register
+    def _(self, event: events.RecordReceived) -> None:
+        if self._audit():
+            logger.info(
+                "Message received from Kafka: topic=%s, partition=%s, offset=%s, message_id=%s, event_type=%s",
+                event.topic,
+                event.partition,
+                event.offset,
+                event.event_id,
+                event.event_type,
+            )
+
+    @_log.register
+    def _(self, event: events.RecordDone) -> None:
+        if self._audit():
+            logger.info(
+                "Message from Kafka processed successfully: topic=%s, partition=%s, offset=%s",
+                event.topic,
+                event.partition,
+                event.offset,
+            )
+
+    @_log.register
+    def _(self, event: events.RecordSkipped) -> None:
+        if event.reason == "unregistered type" and self._is_news("unregistered", event.event_type, for_ever=True):
+            logger.warning(
+                "Event type %s on topic %s is not registered in this service: its records are skipped. If it should "
+                "be, import its signal before openedx_events' app is ready: from a models module, or an app listed "
+                "earlier in INSTALLED_APPS.",
+                event.event_type,
+                event.topic,
+            )
+
+    @_log.register
+    def _(self, event: events.AttemptFailed) -> None:
+        logger.error(
+            "Error consuming event from Kafka: %s (topic=%s, partition=%s, offset=%s, event_type=%s, attempt=%s); "
+            "%s in %.1f s, its key waits%s",
+            described(event.error),
+            event.topic,
+            event.partition,
+            event.offset,
+            event.event_type,
+            event.attempt,
+            event.outcome,
+            event.delay,
+            _frames(event.error),
+        )
+
+    @_log.register
+    def _(self, event: events.PartitionsAssigned) -> None:
+        logger.info("Group %s: partitions assigned: %s", event.group, _named(event.partitions))
+
+    @_log.register
+    def _(self, event: events.PartitionsRevoked) -> None:
+        log = logger.warning if event.lost or event.unfinished else logger.info
+        log(
+            "Group %s: partitions %s: %s%s",
+            event.group,
+            "lost" if event.lost else "revoked",
+            _named(event.partitions),
+            f"; {event.unfinished} receivers were still running, their events will come twice" * bool(event.unfinished),
+        )
+
+    @_log.register
+    def _(self, event: events.OffsetsCommitted) -> None:
+        logger.debug("Group %s: committed %s", event.group, event.offsets)
+
+    @_log.register
+    def _(self, event: events.CommitFailed) -> None:
+        logger.warning("Group %s: offsets not committed: %s", event.group, described(event.error))
+
+    @_log.register
+    def _(self, event: events.WorkerStarted) -> None:
+        logger.info("Running %s", event.name)
+
+    @_log.register
+    def _(self, event: events.WorkerStopping) -> None:
+        logger.info("Stopping %s: %s", event.name, event.reason)
+
+    @_log.register
+    def _(self, event: events.WorkerStopped) -> None:
+        log = logger.info if event.exit_code == 0 else logger.error
+        log("Stopped %s, exit code %s", event.name, event.exit_code)
+
+    @_log.register
+    def _(self, event: events.ClientErrorReported) -> None:
+        if event.fatal or self._is_news(event.client, event.code):
+            advice = "a new client is needed" if event.fatal else "the client goes on trying"
+            logger.error("Kafka %s: %s; %s", event.client, described(event.error), advice)
+
+    @_log.register
+    def _(self, event: events.RegistryFailed) -> None:
+        if self._is_news("registry", described(event.error)):
+            logger.error("Schema registry: %s", described(event.error))
+
+    def _is_news(self, source: str, what: str, *, for_ever: bool = False) -> bool:
+        now = self._clock()
+        last = self._last_logged.get((source, what))
+        if last is not None and (for_ever or now - last < _REMIND_AFTER):
+            return False
+        self._last_logged[source, what] = now
+        return True
+
+
+def described(error: Exception) -> str:
+    """Return type and text of an error of ours; of others the type alone, because their texts may quote event data."""
+    if isinstance(error, ReceiversFailed):
+        causes = zip(error.receivers, error.exceptions, strict=True)
+        return "; ".join(f"receiver {name} raised {type(cause).__name__}" for name, cause in causes)
+    ours = type(error).__module__ == "event_bus_kafka.errors"
+    return f"{type(error).__name__}: {error}" if ours else type(error).__name__
+
+
+def _frames(error: Exception) -> str:
+    """Return where receivers failed: places in the code only, since the texts of exceptions may quote event data."""
+    causes = error.exceptions if isinstance(error, ReceiversFailed) else ()
+    return "".join(
+        f"\n{type(cause).__name__} in:\n{''.join(format_tb(cause.__traceback__)).rstrip()}" for cause in causes
+    )
+
+
+def _named(partitions: tuple[tuple[str, int], ...]) -> str:
+    return ", ".join(f"{topic}[{number}]" for topic, number in sorted(partitions)) or "none"

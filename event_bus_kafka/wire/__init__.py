@@ -1,0 +1,1 @@
+"""Events and records, and the way between them: no input or output, no settings, no models."""

@@ -1,0 +1,263 @@
+"""
+One walk over the attrs classes of a signal gives its Avro types: the schema and the encoder of each.
+
+The schema of every type is the one that the installed openedx-events would generate, to the letter, so that both write
+under the same subject and schema id. Types that older openedx-events refuses (lists and dicts of attrs classes, nested
+containers) follow the newer ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from operator import attrgetter, itemgetter
+from typing import Any, NoReturn, get_args, get_origin
+from uuid import UUID
+
+import attrs
+from openedx_events.event_bus.avro.custom_serializers import DEFAULT_CUSTOM_SERIALIZERS
+from openedx_events.event_bus.avro.types import SIMPLE_PYTHON_TYPE_TO_AVRO_MAPPING
+
+from event_bus_kafka.wire import binary
+
+Schema = Any
+"""A parsed Avro schema: a name, a list (union) or a dict."""
+
+_PRIMITIVES: dict[str, binary.Encode] = {
+    "boolean": binary.boolean,
+    "long": binary.long,
+    "double": binary.double,
+    "string": binary.string,
+    "bytes": binary.binary,
+}
+_CACHED_TEXTS = 4096
+"""How many keys of each class are kept parsed and printed: either takes about 10 µs, and few courses are busy."""
+
+
+class Misfit(Exception):
+    """A value does not fit its type, or a class cannot have one; ``path`` leads to it."""
+
+    def __init__(self, path: tuple[str, ...], reason: str) -> None:
+        super().__init__(".".join(path), reason)
+        self.path = path
+        self.reason = reason
+
+
+@attrs.frozen(kw_only=True)
+class AvroType:
+    """What Python values of one annotation are in Avro."""
+
+    schema: Schema
+    expects: str
+    """The annotation, for people."""
+    encode: binary.Encode = attrs.field(eq=False, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Scalar(AvroType):
+    """A primitive, or an object that travels as its text."""
+
+    parse: Callable[[str], Any] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Container(AvroType):
+    """A list, a dict from str, or None beside something else."""
+
+    item: AvroType
+
+
+class Array(Container):
+    pass
+
+
+class Map(Container):
+    pass
+
+
+class Optional(Container):
+    pass
+
+
+@attrs.frozen(kw_only=True)
+class Field:
+    name: str
+    argument: str
+    """Its name in the constructor."""
+    type: AvroType
+    required: bool
+    """Whether the constructor needs it."""
+    keyword_only: bool = False
+
+    @property
+    def definition(self) -> dict[str, Schema]:
+        definition = {"name": self.name, "type": self.type.schema}
+        return definition | {"default": None} if isinstance(self.type, Optional) else definition
+
+
+@attrs.frozen(kw_only=True)
+class Record(AvroType):
+    """An attrs class, or the event itself, whose ``build`` is ``dict``."""
+
+    fields: tuple[Field, ...]
+    build: Callable[..., Any]
+
+
+def event_type_of(name: str, arguments: Mapping[str, Any]) -> Record:
+    """
+    Return the Avro type of an event: a record with one field per argument of the signal.
+
+    Raises :class:`Misfit` where an annotation has no Avro type.
+    """
+    seen: dict[str, type] = {}
+    fields = tuple(
+        Field(name=key, argument=key, type=_walk(kind, (key,), seen), required=True) for key, kind in arguments.items()
+    )
+    schema = {
+        "name": "CloudEvent",
+        "type": "record",
+        "doc": "Avro Event Format for CloudEvents created with openedx_events/schema",
+        "fields": [field.definition for field in fields],
+        "namespace": name,
+    }
+    encode = _record_encoder(fields, itemgetter, "event data")
+    return Record(schema=schema, expects="event data", encode=encode, fields=fields, build=dict)
+
+
+def _walk(annotation: Any, path: tuple[str, ...], seen: dict[str, type]) -> AvroType:
+    if annotation in _TEXTS:
+        return _TEXTS[annotation]
+    if annotation in _SIMPLE:
+        return _SIMPLE[annotation]
+    origin = get_origin(annotation)
+    if origin in (list, dict):
+        return _container(annotation, origin, path, seen)
+    if attrs.has(annotation):
+        return _record(annotation, path, seen)
+    raise Misfit(path, _why_not(annotation))
+
+
+def _container(annotation: Any, origin: type, path: tuple[str, ...], seen: dict[str, type]) -> AvroType:
+    *keys, inner = get_args(annotation)
+    item = _walk(inner, path, seen)
+    expects = _name(annotation)
+    if origin is list:
+        schema = {"type": "array", "items": item.schema}
+        return Array(schema=schema, expects=expects, encode=binary.array(item.encode), item=item)
+    if keys != [str]:
+        raise Misfit(path, f"{expects}: keys of Avro maps are str")
+    schema = {"type": "map", "values": item.schema}
+    return Map(schema=schema, expects=expects, encode=binary.mapping(item.encode), item=item)
+
+
+def _record(cls: type[Any], path: tuple[str, ...], seen: dict[str, type]) -> Record:
+    name = cls.__name__
+    first = name not in seen
+    if seen.setdefault(name, cls) is not cls:
+        raise Misfit(path, f"two classes are called {name}: in {seen[name].__module__} and in {cls.__module__}")
+    fields = tuple(_field(attribute, path, seen) for attribute in attrs.fields(cls) if attribute.init)
+    schema: Schema = name
+    if first:
+        schema = {"name": name, "type": "record", "fields": [field.definition for field in fields]}
+    return Record(
+        schema=schema, expects=name, encode=_record_encoder(fields, attrgetter, name), fields=fields, build=cls
+    )
+
+
+def _field(attribute: attrs.Attribute[Any], path: tuple[str, ...], seen: dict[str, type]) -> Field:
+    kind = _walk(attribute.type, (*path, attribute.name), seen)
+    if attribute.default is None:
+        kind = Optional(
+            schema=["null", kind.schema],
+            expects=f"{kind.expects} or None",
+            encode=binary.optional(kind.encode),
+            item=kind,
+        )
+    return Field(
+        name=attribute.name,
+        argument=attribute.alias or attribute.name,
+        type=kind,
+        required=attribute.default is attrs.NOTHING,
+        keyword_only=attribute.kw_only,
+    )
+
+
+def _record_encoder(fields: tuple[Field, ...], getter: Callable[..., Any], name: str) -> binary.Encode:
+    encoders = tuple(field.type.encode for field in fields)
+    if not fields:
+        return lambda value: b""
+    if len(fields) == 1:
+        get_one, [encode_one] = getter(fields[0].name), encoders
+
+        def encode_single(value: Any) -> bytes:
+            try:
+                return encode_one(get_one(value))
+            except (*binary.BAD_VALUE, Misfit):
+                _blame(value, fields, getter, name)
+
+        return encode_single
+    get = getter(*(field.name for field in fields))
+
+    def encode(value: Any) -> bytes:
+        try:
+            return b"".join([encode(item) for encode, item in zip(encoders, get(value), strict=True)])
+        except (*binary.BAD_VALUE, Misfit):
+            _blame(value, fields, getter, name)
+
+    return encode
+
+
+def _blame(value: Any, fields: tuple[Field, ...], getter: Callable[..., Any], name: str) -> NoReturn:
+    """Find the field that does not fit. The reason names types only: the values are event data."""
+    for field in fields:
+        try:
+            item = getter(field.name)(value)
+        except (AttributeError, KeyError, TypeError):
+            raise Misfit((field.name,), f"missing in {type(value).__name__}, expected {name}") from None
+        try:
+            field.type.encode(item)
+        except Misfit as misfit:
+            raise Misfit((field.name, *misfit.path), misfit.reason) from None
+        except binary.BAD_VALUE:
+            raise Misfit((field.name,), f"expected {field.type.expects}, got {type(item).__name__}") from None
+    raise Misfit((), f"expected {name}, got {type(value).__name__}")
+
+
+def _text(cls: type[Any], write: Callable[[Any], str], read: Callable[[str], Any]) -> Scalar:
+    """The type of objects that travel as text, written and read as openedx-events does."""
+    if cls not in (datetime, UUID):
+        write, read = lru_cache(_CACHED_TEXTS)(write), lru_cache(_CACHED_TEXTS)(read)
+
+    def encode(value: Any) -> bytes:
+        if isinstance(value, cls):
+            return binary.string(write(value))
+        if isinstance(value, str):
+            return binary.string(value)
+        raise TypeError("neither the object nor its text")
+
+    return Scalar(schema="string", expects=cls.__name__, encode=encode, parse=read)
+
+
+def _name(annotation: Any) -> str:
+    return annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else repr(annotation)
+
+
+def _why_not(annotation: Any) -> str:
+    if annotation is None:
+        return "it has no annotation"
+    if isinstance(annotation, str):
+        return f"its annotation is the text {annotation!r}: leave out `from __future__ import annotations`"
+    if annotation in (list, dict):
+        return f"{annotation.__name__} says nothing of its items: write {annotation.__name__}[…]"
+    return f"{_name(annotation)} has no Avro type"
+
+
+_SIMPLE = {
+    kind: Scalar(schema=schema, expects=kind.__name__, encode=_PRIMITIVES[schema])
+    for kind, schema in SIMPLE_PYTHON_TYPE_TO_AVRO_MAPPING.items()
+}
+_TEXTS = {
+    serializer.cls: _text(serializer.cls, serializer.serialize, serializer.deserialize)
+    for serializer in DEFAULT_CUSTOM_SERIALIZERS
+}

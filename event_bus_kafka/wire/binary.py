@@ -1,0 +1,95 @@
+"""
+Avro's binary encoding of single values (Avro 1.11, "Binary Encoding").
+
+Each function takes one Python value and returns its bytes, or raises one of :data:`BAD_VALUE` if the value is not of
+the type: nothing is coerced, because a value that arrives changed is worse than an error.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+Encode = Callable[[Any], bytes]
+
+BAD_VALUE = (TypeError, ValueError, AttributeError, KeyError, OverflowError, struct.error)
+"""What a value of the wrong type makes the functions of this module raise."""
+
+_BOOLEANS = {True: b"\x01", False: b"\x00"}
+_DOUBLE = struct.Struct("<d").pack
+_MIN_LONG, _MAX_LONG = -(1 << 63), (1 << 63) - 1
+
+
+def _variable_length(number: int) -> bytes:
+    zigzag = (number << 1) ^ (number >> 63)
+    encoded = bytearray()
+    while zigzag > 0x7F:
+        encoded.append(zigzag & 0x7F | 0x80)
+        zigzag >>= 7
+    encoded.append(zigzag)
+    return bytes(encoded)
+
+
+_LENGTHS = [_variable_length(length) for length in range(4096)]
+"""Most lengths and counts are short: looking them up is five times as fast as computing them."""
+
+
+def boolean(value: bool) -> bytes:
+    return _BOOLEANS[value]
+
+
+def long(value: int) -> bytes:
+    if not _MIN_LONG <= value <= _MAX_LONG:
+        raise OverflowError("more than 64 bits")
+    return _variable_length(value)
+
+
+def double(value: float) -> bytes:
+    return _DOUBLE(value)
+
+
+def string(value: str) -> bytes:
+    encoded = value.encode()
+    size = len(encoded)
+    return (_LENGTHS[size] if size < 4096 else _variable_length(size)) + encoded
+
+
+def binary(value: bytes) -> bytes:
+    return _variable_length(len(value)) + bytes(memoryview(value))
+
+
+def array(item: Encode) -> Encode:
+    """Encoder of lists whose items are encoded by ``item``."""
+
+    def encode(values: list[Any]) -> bytes:
+        if not isinstance(values, (list, tuple)):
+            raise TypeError("not a list")
+        if not values:
+            return b"\x00"
+        return b"".join([_variable_length(len(values)), *map(item, values), b"\x00"])
+
+    return encode
+
+
+def mapping(value: Encode) -> Encode:
+    """Encoder of dicts from str to what ``value`` encodes."""
+
+    def encode(values: dict[str, Any]) -> bytes:
+        if not values:
+            if not isinstance(values, dict):
+                raise TypeError("not a dict")
+            return b"\x00"
+        pairs = [string(key) + value(item) for key, item in values.items()]
+        return b"".join([_variable_length(len(pairs)), *pairs, b"\x00"])
+
+    return encode
+
+
+def optional(value: Encode) -> Encode:
+    """Encoder of the union ``["null", T]``: None, or what ``value`` encodes."""
+
+    def encode(item: Any) -> bytes:
+        return b"\x00" if item is None else b"\x02" + value(item)
+
+    return encode

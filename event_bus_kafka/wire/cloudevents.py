@@ -1,0 +1,126 @@
+"""
+CloudEvents attributes and the record headers that carry them (CloudEvents 1.0.2, Kafka protocol binding, binary mode).
+
+One table serves both directions. Header values are UTF-8.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import attrs
+from openedx_events.data import EventsMetadata
+
+from event_bus_kafka.errors import InvalidHeaders
+from event_bus_kafka.wire.records import Headers
+
+_FIXED: Headers = (
+    ("ce_specversion", b"1.0"),
+    ("content-type", b"application/avro"),
+    ("ce_datacontenttype", b"application/avro"),
+)
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def _read_time(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError("no offset from UTC")
+    return time.astimezone(UTC)
+
+
+def _read_version(text: str) -> tuple[int, ...]:
+    """``11.0.0rc1`` is (11, 0, 0): metadata has room for numbers only."""
+    numbers = [re.match(r"\d+", part) for part in text.split(".")]
+    if not all(numbers):
+        raise ValueError("not dotted numbers")
+    return tuple(int(number.group()) for number in numbers if number)
+
+
+@attrs.frozen
+class Attribute:
+    """One attribute of the event's metadata and its header."""
+
+    name: str
+    header: str
+    write: Callable[[Any], str]
+    read: Callable[[str], Any]
+    missing: Any = None
+    """What a record without the header gets; None: the header is required, or the caller knows better (time)."""
+
+
+ATTRIBUTES = (
+    Attribute("event_type", "ce_type", str, str),
+    Attribute("id", "ce_id", str, UUID),
+    Attribute("source", "ce_source", str, str, missing="unknown"),
+    Attribute("time", "ce_time", datetime.isoformat, _read_time),
+    Attribute("minorversion", "ce_minorversion", str, int, missing=0),
+    Attribute("sourcehost", "sourcehost", str, str, missing="unknown"),
+    Attribute("sourcelib", "sourcelib", lambda version: ".".join(map(str, version)), _read_version, missing=(0, 0, 0)),
+)
+_BY_HEADER = {attribute.header: attribute for attribute in ATTRIBUTES}
+
+
+def to_headers(metadata: EventsMetadata) -> Headers:
+    """Return the headers of an event."""
+    own = [
+        (attribute.header, attribute.write(getattr(metadata, attribute.name)).encode()) for attribute in ATTRIBUTES
+    ]
+    return (*_FIXED, *own)
+
+
+def event_type(headers: Headers) -> str:
+    """Return the event type. Raises :class:`InvalidHeaders` if it is missing, doubled or not UTF-8."""
+    values = [value for header, value in headers if header == "ce_type"]
+    if len(values) != 1:
+        raise InvalidHeaders("header ce_type is missing" if not values else "header ce_type stands more than once")
+    return _text("ce_type", values[0])
+
+
+def to_metadata(headers: Headers, timestamp: int | None) -> EventsMetadata:
+    """
+    Return the metadata of a record: unknown headers are ignored, missing ones get neutral values.
+
+    ``timestamp`` of the record, in milliseconds, stands in for a missing time.
+    Raises :class:`InvalidHeaders` without a type or an id, and where a header is doubled or malformed.
+    """
+    found: dict[str, Any] = {}
+    for header, value in headers:
+        attribute = _BY_HEADER.get(header)
+        if attribute is None:
+            continue
+        if attribute.name in found:
+            raise InvalidHeaders(f"header {header} stands more than once")
+        found[attribute.name] = _value(attribute, value)
+    for attribute in ATTRIBUTES:
+        if attribute.name not in found:
+            found[attribute.name] = _missing(attribute, timestamp)
+    return EventsMetadata(**found)
+
+
+def _value(attribute: Attribute, value: bytes | None) -> Any:
+    try:
+        return attribute.read(_text(attribute.header, value))
+    except (ValueError, OverflowError):
+        raise InvalidHeaders(f"header {attribute.header} is malformed") from None
+
+
+def _text(header: str, value: bytes | None) -> str:
+    if value is None:
+        raise InvalidHeaders(f"header {header} is null")
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise InvalidHeaders(f"header {header} is not UTF-8") from None
+
+
+def _missing(attribute: Attribute, timestamp: int | None) -> Any:
+    if attribute.name == "time":
+        return datetime.fromtimestamp((timestamp or 0) / 1000, UTC) if timestamp else _EPOCH
+    if attribute.missing is None:
+        raise InvalidHeaders(f"header {attribute.header} is missing")
+    return attribute.missing

@@ -1,0 +1,185 @@
+"""The codec of a signal: compiled once per process, from the signal alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from io import BytesIO
+from operator import attrgetter, itemgetter
+from typing import Any
+
+import attrs
+import fastavro
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.errors import (
+    ConfigurationError,
+    DeserializationError,
+    IncompatibleSchema,
+    SerializationError,
+    UnreadableValue,
+)
+from event_bus_kafka.wire.avro import AvroType, Misfit, Record, Scalar, Schema, event_type_of
+from event_bus_kafka.wire.resolution import Bind, binder
+
+Decode = Callable[[bytes], dict[str, Any]]
+
+
+@attrs.frozen(kw_only=True)
+class KeyCodec:
+    """How one field of an event becomes the record's key."""
+
+    path: str
+    avro_name: str
+    """Name of the primitive type, which is the record name in the key's subject."""
+    schema: str
+    get: Callable[[dict[str, Any]], Any] = attrs.field(repr=False)
+    type: AvroType = attrs.field(repr=False)
+
+
+@attrs.frozen
+class EventCodec:
+    """
+    Encodes and decodes the data of one signal.
+
+    ``schema`` is the JSON text under which the values are registered: equal to what openedx-events generates.
+    """
+
+    event_type: str
+    avro_type: Record = attrs.field(repr=False)
+    schema: str = attrs.field(repr=False)
+    _from_json: dict[str, Bind] = attrs.field(repr=False, factory=dict)
+    _keys: dict[str, KeyCodec] = attrs.field(repr=False, factory=dict, init=False)
+
+    @property
+    def record_name(self) -> str:
+        """Full name of the Avro record."""
+        return f"{self.event_type}.CloudEvent"
+
+    def encode(self, data: dict[str, Any]) -> bytes:
+        """Return the Avro bytes of event data. Raises :class:`SerializationError` naming the field that does not fit."""
+        try:
+            return self.avro_type.encode(data)
+        except Misfit as misfit:
+            raise SerializationError(self.event_type, ".".join(misfit.path), misfit.reason) from None
+
+    def encode_key(self, data: dict[str, Any], key: KeyCodec) -> bytes:
+        """Return the Avro bytes of the key field. Raises :class:`SerializationError`."""
+        try:
+            return key.type.encode(key.get(data))
+        except Exception as error:  # the path may lead through anything that a caller passed as event data
+            raise SerializationError(self.event_type, key.path, f"no key: {type(error).__name__}") from None
+
+    def with_objects(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        Return event data whose plain JSON dicts have become objects of the signal's attrs classes.
+
+        Ping commands and replay scripts send dicts. Raises :class:`SerializationError`.
+        """
+        return {name: self._object(name, value) for name, value in data.items()}
+
+    def _object(self, name: str, value: Any) -> Any:
+        if not isinstance(value, dict) or name not in self._from_json:
+            return value
+        try:
+            return self._from_json[name](value)
+        except DeserializationError as error:
+            raise SerializationError(self.event_type, error.field, error.reason) from None
+        except (TypeError, AttributeError):
+            raise SerializationError(self.event_type, name, "its JSON has not the shape of its class") from None
+
+    def key(self, path: str) -> KeyCodec:
+        """
+        Return the codec of the key at a dotted path into the event data.
+
+        Raises :class:`ConfigurationError` where the path does not end at a required field of a primitive Avro type.
+        """
+        if path not in self._keys:
+            self._keys[path] = _key_codec(self.event_type, self.avro_type, path)
+        return self._keys[path]
+
+    def decoder(self, writer_schema: str) -> Decode:
+        """
+        Return what decodes Avro bytes that this schema (JSON text) wrote.
+
+        Raises :class:`IncompatibleSchema`; the decoder itself raises :class:`UnreadableValue` or
+        :class:`IncompatibleSchema`.
+        """
+        writer, names = _parse(writer_schema)
+        bind = binder(self.avro_type, writer, names)
+        assert bind is not None  # records are always built
+        return _decoder(writer, bind)
+
+
+@lru_cache(maxsize=None)
+def codec_for(signal: OpenEdxPublicSignal) -> EventCodec:
+    """
+    Return the codec of a signal.
+
+    Raises :class:`SerializationError`, with the field and the reason, if events of the signal cannot be encoded.
+    """
+    try:
+        avro_type = event_type_of(signal.event_type, signal.init_data)
+    except Misfit as misfit:
+        raise SerializationError(signal.event_type, ".".join(misfit.path), misfit.reason) from None
+    return EventCodec(signal.event_type, avro_type, json.dumps(avro_type.schema, sort_keys=True), _json_binds(avro_type))
+
+
+def _json_binds(avro_type: Record) -> dict[str, Bind]:
+    writer, names = _parse(json.dumps(avro_type.schema))
+    types = {field["name"]: field["type"] for field in writer["fields"]}
+    records = [field for field in avro_type.fields if isinstance(field.type, Record)]
+    binds = {field.name: binder(field.type, types[field.name], names, (field.name,)) for field in records}
+    return {name: bind for name, bind in binds.items() if bind}
+
+
+def _key_codec(event_type: str, avro_type: Record, path: str) -> KeyCodec:
+    first, *rest = path.split(".")
+    current: AvroType = avro_type
+    for step in (first, *rest):
+        fields = {field.name: field for field in current.fields} if isinstance(current, Record) else {}
+        if step not in fields:
+            known = f"it has {', '.join(fields)}" if fields else f"{current.expects} has no fields of its own"
+            raise ConfigurationError(f"{event_type}: event_key_field {path!r} fails at {step!r}: {known}.")
+        field = fields[step]
+        current = field.type
+    if not isinstance(current, Scalar):
+        reason = f"{current.expects} cannot be a key: name a required field of a simple type"
+        raise ConfigurationError(f"{event_type}: event_key_field {path!r}: {reason}.")
+    get_first = itemgetter(first)
+    get_rest = attrgetter(".".join(rest)) if rest else None
+    return KeyCodec(
+        path=path,
+        avro_name=current.schema,
+        schema=json.dumps(field.definition, sort_keys=True),
+        get=(lambda data: get_rest(get_first(data))) if get_rest else get_first,
+        type=current,
+    )
+
+
+def _parse(text: str) -> tuple[Schema, dict[str, Schema]]:
+    """Parse a schema; logical types are left out: values stay as they were written, texts are read by our classes."""
+    names: dict[str, Schema] = {}
+    try:
+        plain = json.loads(text, object_hook=lambda pairs: {k: v for k, v in pairs.items() if k != "logicalType"})
+        return fastavro.parse_schema(plain, named_schemas=names), names
+    except Exception as error:  # fastavro raises anything from KeyError to RecursionError on malformed schemas
+        raise IncompatibleSchema(f"the writer's schema is not valid Avro: {type(error).__name__}") from None
+
+
+def _decoder(writer: Schema, bind: Bind) -> Decode:
+    read = fastavro.schemaless_reader
+
+    def decode(body: bytes) -> dict[str, Any]:
+        stream = BytesIO(body)
+        try:
+            values = read(stream, writer, None)
+        except Exception as error:  # fastavro raises what the bytes provoke: EOFError, IndexError, UnicodeDecodeError, …
+            raise UnreadableValue(f"not what its schema says: {type(error).__name__}") from None
+        if stream.tell() != len(body):
+            raise UnreadableValue(f"{len(body) - stream.tell()} bytes after the end of the event")
+        event_data: dict[str, Any] = bind(values)
+        return event_data
+
+    return decode

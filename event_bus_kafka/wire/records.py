@@ -1,0 +1,79 @@
+"""The values that travel: an :class:`Event` of ours, and the records of Kafka that carry it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+from openedx_events.data import EventsMetadata
+from openedx_events.tooling import OpenEdxPublicSignal
+
+Headers = tuple[tuple[str, bytes | None], ...]
+
+
+@attrs.frozen(kw_only=True)
+class Event:
+    """One event as a service sends and receives it."""
+
+    signal: OpenEdxPublicSignal
+    data: dict[str, Any]
+    """One value per argument of the signal."""
+    metadata: EventsMetadata
+
+
+@attrs.frozen(kw_only=True)
+class Payload:
+    """Avro bytes and the schema that wrote them, not yet framed: ids are known to the registry alone."""
+
+    subject: str
+    schema: str
+    """JSON text of the writer's schema, as it is registered."""
+    body: bytes
+
+
+@attrs.frozen(kw_only=True)
+class EncodedEvent:
+    """An event with everything decided that needs no network."""
+
+    topic: str
+    """Full name, with the prefix."""
+    key: Payload
+    value: Payload
+    headers: Headers
+    event_type: str
+    event_id: str
+
+
+@attrs.frozen(kw_only=True)
+class ProducerRecord:
+    """What Kafka is given."""
+
+    topic: str
+    key: bytes
+    value: bytes | None
+    headers: Headers
+
+
+@attrs.frozen(kw_only=True)
+class ConsumerRecord:
+    """What Kafka gave."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int | None
+    """Milliseconds since the epoch; None if the broker knows none."""
+    key: bytes | None
+    value: bytes | None
+    """None: a tombstone."""
+    headers: Headers
+
+    @property
+    def coordinates(self) -> str:
+        """``topic:partition:offset``, the name of the record in logs and commands."""
+        return f"{self.topic}:{self.partition}:{self.offset}"
+
+    @property
+    def size(self) -> int:
+        """Bytes of key and value."""
+        return len(self.key or b"") + len(self.value or b"")

@@ -1,0 +1,171 @@
+"""
+From what a writer's schema wrote to values of this service's classes (Avro 1.11, "Schema Resolution").
+
+Records bind by field name: a field that this service does not know is ignored, one that the writer does not know takes
+the default of the attrs class. Null for a field that cannot be None here counts as not written. Everything that can be
+said from the two schemas alone is said once per schema, not per event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from operator import itemgetter
+from typing import Any
+
+from event_bus_kafka.errors import IncompatibleSchema, UnreadableValue
+from event_bus_kafka.wire.avro import Array, AvroType, Field, Map, Optional, Record, Scalar, Schema
+
+Bind = Callable[[Any], Any]
+
+_READABLE_AS = {
+    "boolean": {"boolean"},
+    "long": {"long", "int"},
+    "double": {"double", "float", "long", "int"},
+    "string": {"string", "enum"},
+    "bytes": {"bytes", "fixed"},
+}
+
+
+class _Absent(Exception):
+    """Null was written for a field that cannot be None here: as good as not written."""
+
+
+def binder(reader: AvroType, writer: Schema, names: dict[str, Schema], path: tuple[str, ...] = ()) -> Bind | None:
+    """
+    Return what turns a decoded value of ``writer`` into a value of ``reader``; None where they are the same.
+
+    ``names`` are the writer's named types. Raises :class:`IncompatibleSchema` where no value could be turned.
+    """
+    branches = [_definition(branch, names) for branch in (writer if isinstance(writer, list) else [writer])]
+    written = [branch for branch in branches if _kind(branch) != "null"]
+    target = reader.item if isinstance(reader, Optional) else reader
+    if len(written) != 1:
+        raise _incompatible(path, target, "union of several types" if written else "null")
+    bind = _binder_of_one(target, written[0], names, path)
+    if len(branches) == 1:
+        return bind
+    return _or_none(bind) if target is not reader else _or_absent(bind)
+
+
+def _binder_of_one(reader: AvroType, writer: Schema, names: dict[str, Schema], path: tuple[str, ...]) -> Bind | None:
+    kind = _kind(writer)
+    if isinstance(reader, Record) and kind == "record":
+        return _record(reader, writer, names, path)
+    if isinstance(reader, Array) and kind == "array":
+        item = _item_binder(reader, writer["items"], names, path)
+        return item and (lambda values: [item(value) for value in values])
+    if isinstance(reader, Map) and kind == "map":
+        value = _item_binder(reader, writer["values"], names, path)
+        return value and (lambda values: {key: value(item) for key, item in values.items()})
+    if isinstance(reader, Scalar) and kind in _READABLE_AS[reader.schema]:
+        return reader.parse and _parser(reader, path)
+    raise _incompatible(path, reader, kind)
+
+
+def _item_binder(reader: Array | Map, writer: Schema, names: dict[str, Schema], path: tuple[str, ...]) -> Bind | None:
+    if isinstance(writer, list):
+        raise _incompatible(path, reader, "container of nullable items")
+    return binder(reader.item, writer, names, path)
+
+
+def _record(reader: Record, writer: Schema, names: dict[str, Schema], path: tuple[str, ...]) -> Bind:
+    written = {field["name"]: field["type"] for field in writer["fields"]}
+    known = [field for field in reader.fields if field.name in written]
+    for field in reader.fields:
+        if field.required and field.name not in written:
+            raise IncompatibleSchema("required here, but not in the writer's schema", field=".".join((*path, field.name)))
+    binds = [(field, binder(field.type, written[field.name], names, (*path, field.name))) for field in known]
+    return _record_binder(reader, binds, path)
+
+
+def _record_binder(reader: Record, binds: list[tuple[Field, Bind | None]], path: tuple[str, ...]) -> Bind:
+    by_name = _by_name(reader, binds, path)
+    names = [field.name for field, _ in binds]
+    in_order = reader.build is not dict and names == [field.name for field in reader.fields]
+    if len(names) < 2 or not in_order or any(field.keyword_only for field in reader.fields):
+        return by_name
+    return _by_position(reader, binds, by_name)
+
+
+def _by_position(reader: Record, binds: list[tuple[Field, Bind | None]], by_name: Bind) -> Bind:
+    """Half the cost of binding by name, for the usual event: written by the same version of the class."""
+    build = reader.build
+    get = itemgetter(*(field.name for field, _ in binds))
+    bound = [(position, bind) for position, (_, bind) in enumerate(binds) if bind is not None]
+
+    def bind_record(values: dict[str, Any]) -> Any:
+        try:
+            items = [*get(values)]
+            for position, bind in bound:
+                items[position] = bind(items[position])
+            return build(*items)
+        except Exception:  # whatever it was, binding by name says which field
+            return by_name(values)
+
+    return bind_record
+
+
+def _by_name(reader: Record, binds: list[tuple[Field, Bind | None]], path: tuple[str, ...]) -> Bind:
+    build = reader.build
+    plain = [(field.argument, field.name) for field, bind in binds if bind is None]
+    bound = [(field.argument, field.name, bind) for field, bind in binds if bind is not None]
+
+    def bind_record(values: dict[str, Any]) -> Any:
+        arguments = {argument: values[name] for argument, name in plain if name in values}
+        for argument, name, bind in bound:
+            if name in values:
+                with suppress(_Absent):
+                    arguments[argument] = bind(values[name])
+        try:
+            return build(**arguments)
+        except Exception as error:  # converters and validators of the class may raise anything, and quote event data
+            raise _refused(reader, arguments, error, path) from None
+
+    return bind_record
+
+
+def _refused(reader: Record, arguments: dict[str, Any], error: Exception, path: tuple[str, ...]) -> Exception:
+    for field in reader.fields:
+        if field.required and field.argument not in arguments:
+            return IncompatibleSchema("required here, but null or missing", field=".".join((*path, field.name)))
+    return UnreadableValue(f"{reader.expects} refused its values: {type(error).__name__}", field=".".join(path))
+
+
+def _or_none(bind: Bind | None) -> Bind | None:
+    return bind and (lambda value: None if value is None else bind(value))
+
+
+def _or_absent(bind: Bind | None) -> Bind:
+    def bind_value(value: Any) -> Any:
+        if value is None:
+            raise _Absent
+        return value if bind is None else bind(value)
+
+    return bind_value
+
+
+def _parser(reader: Scalar, path: tuple[str, ...]) -> Bind:
+    parse = reader.parse
+    assert parse is not None
+
+    def parse_text(text: str) -> Any:
+        try:
+            return parse(text)
+        except Exception:  # key classes of any package may raise anything, and quote the text, which is event data
+            raise UnreadableValue(f"its text is no {reader.expects}", field=".".join(path)) from None
+
+    return parse_text
+
+
+def _definition(schema: Schema, names: dict[str, Schema]) -> Schema:
+    return names.get(schema, schema) if isinstance(schema, str) else schema
+
+
+def _kind(schema: Schema) -> str:
+    kind = schema["type"] if isinstance(schema, dict) else schema
+    return kind if isinstance(kind, str) else _kind(kind)
+
+
+def _incompatible(path: tuple[str, ...], reader: AvroType, kind: str) -> IncompatibleSchema:
+    return IncompatibleSchema(f"the writer's {kind} cannot be read as {reader.expects}", field=".".join(path))

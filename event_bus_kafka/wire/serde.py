@@ -1,0 +1,85 @@
+"""The hinge: an :class:`Event` becomes a :class:`ProducerRecord`, a :class:`ConsumerRecord` becomes an ``Event``."""
+
+from __future__ import annotations
+
+import struct
+from functools import lru_cache
+from typing import Protocol
+
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.errors import UnreadableValue
+from event_bus_kafka.wire import cloudevents
+from event_bus_kafka.wire.codec import Decode, codec_for
+from event_bus_kafka.wire.records import ConsumerRecord, EncodedEvent, Event, Payload, ProducerRecord
+
+_FRAME = struct.Struct(">bI")
+"""Magic byte 0 and the schema id (the Confluent wire format)."""
+
+
+class SchemaIds(Protocol):
+    """The schema registry, as far as records need it."""
+
+    def id_of(self, subject: str, schema: str) -> int: ...
+
+    def schema_of(self, schema_id: int) -> str: ...
+
+
+def encode(event: Event, *, topic: str, key_field: str) -> EncodedEvent:
+    """
+    Encode an event for a topic (full name). Needs no network.
+
+    Raises :class:`SerializationError` for this event or all of its type, :class:`ConfigurationError` for the key field.
+    """
+    codec = codec_for(event.signal)
+    key = codec.key(key_field)
+    data = codec.with_objects(event.data)
+    return EncodedEvent(
+        topic=topic,
+        key=Payload(subject=f"{topic}-{key.avro_name}", schema=key.schema, body=codec.encode_key(data, key)),
+        value=Payload(subject=f"{topic}-{codec.record_name}", schema=codec.schema, body=codec.encode(data)),
+        headers=cloudevents.to_headers(event.metadata),
+        event_type=codec.event_type,
+        event_id=str(event.metadata.id),
+    )
+
+
+def frame(encoded: EncodedEvent, registry: SchemaIds) -> ProducerRecord:
+    """Return the record to send. Raises :class:`SchemaRegistryError` if an id is neither known nor to be had."""
+    return ProducerRecord(
+        topic=encoded.topic,
+        key=_framed(encoded.key, registry),
+        value=_framed(encoded.value, registry),
+        headers=encoded.headers,
+    )
+
+
+def event_type(record: ConsumerRecord) -> str:
+    """Return the event type of a record, from its headers alone. Raises :class:`InvalidHeaders`."""
+    return cloudevents.event_type(record.headers)
+
+
+def deserialize(record: ConsumerRecord, signal: OpenEdxPublicSignal, registry: SchemaIds) -> Event:
+    """
+    Return the event of a record that is not a tombstone.
+
+    Raises :class:`DeserializationError`: final; :class:`SchemaRegistryError`: the schema is not to be had now.
+    """
+    metadata = cloudevents.to_metadata(record.headers, record.timestamp)
+    value = record.value or b""
+    if len(value) < _FRAME.size:
+        raise UnreadableValue(f"{len(value)} bytes are too few for a schema id")
+    magic, schema_id = _FRAME.unpack_from(value)
+    if magic != 0:
+        raise UnreadableValue(f"starts with byte {magic & 0xFF}, not with 0")
+    decode = _decoder(signal, registry.schema_of(schema_id))
+    return Event(signal=signal, data=decode(value[_FRAME.size :]), metadata=metadata)
+
+
+def _framed(payload: Payload, registry: SchemaIds) -> bytes:
+    return _FRAME.pack(0, registry.id_of(payload.subject, payload.schema)) + payload.body
+
+
+@lru_cache(maxsize=1024)
+def _decoder(signal: OpenEdxPublicSignal, writer_schema: str) -> Decode:
+    return codec_for(signal).decoder(writer_schema)

@@ -1,0 +1,94 @@
+"""The harness around a ``step()``: signals, the end, and its exit code."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Protocol
+
+from event_bus_kafka.errors import WorkerFailed
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import WorkerStarted, WorkerStopped, WorkerStopping
+
+logger = logging.getLogger(__name__)
+
+CLEAN, FORCED, FAILED = 0, 2, 3
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Steps(Protocol):
+    """What a worker runs."""
+
+    def step(self) -> None: ...
+
+    def stop(self, *, timeout: float) -> list[str]: ...
+
+
+class Forced(BaseException):
+    """A second signal: do not wait any longer."""
+
+
+class Worker:
+    """
+    Calls ``step()`` until SIGTERM or SIGINT, then ``stop()`` within ``stop_timeout`` seconds. A second signal forces
+    the end at once.
+    """
+
+    def __init__(self, steps: Steps, *, name: str, stop_timeout: float) -> None:
+        self._steps = steps
+        self._name = name
+        self._stop_timeout = stop_timeout
+        self._reason = ""
+
+    def run(self) -> int:
+        """Return the exit code: 0 clean, 2 forced, 3 or 4 failed."""
+        emit(WorkerStarted(name=self._name))
+        with self._signals():
+            try:
+                exit_code = self._step_until_stopped()
+                exit_code = self._finish() or exit_code
+            except Forced:
+                exit_code = FORCED
+        emit(WorkerStopped(name=self._name, exit_code=exit_code))
+        return exit_code
+
+    def _step_until_stopped(self) -> int:
+        try:
+            while not self._reason:
+                self._steps.step()
+        except WorkerFailed as failure:
+            self._reason = failure.reason
+            return failure.exit_code
+        except Exception:  # a step is the last boundary: whatever came this far must end the process visibly
+            logger.exception("%s failed", self._name)
+            self._reason = "an unexpected error"
+            return FAILED
+        return CLEAN
+
+    def _finish(self) -> int:
+        emit(WorkerStopping(name=self._name, reason=self._reason))
+        unfinished = self._steps.stop(timeout=self._stop_timeout)
+        for what in unfinished:
+            logger.error("%s: a receiver still runs after %g s, at record %s", self._name, self._stop_timeout, what)
+        return FORCED if unfinished else CLEAN
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield  # signals belong to whoever runs the main thread
+            return
+        before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self._reason:
+            raise Forced
+        self._reason = signal.Signals(number).name
