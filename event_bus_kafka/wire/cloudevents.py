@@ -34,11 +34,11 @@ def _read_time(text: str) -> datetime:
 
 
 def _read_version(text: str) -> tuple[int, ...]:
-    """``11.0.0rc1`` is (11, 0, 0): metadata has room for numbers only."""
-    numbers = [re.match(r"\d+", part) for part in text.split(".")]
-    if not all(numbers):
+    """``11.0.0rc1`` and ``11.0.0.dev3`` are (11, 0, 0): metadata has room for numbers only."""
+    release = re.match(r"\d+(\.\d+)*", text)
+    if release is None:
         raise ValueError("not dotted numbers")
-    return tuple(int(number.group()) for number in numbers if number)
+    return tuple(map(int, release.group().split(".")))
 
 
 @attrs.frozen

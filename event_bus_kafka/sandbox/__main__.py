@@ -1,0 +1,72 @@
+"""``python -m event_bus_kafka.sandbox``: an event bus to try things on, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+
+from event_bus_kafka.sandbox import Sandbox
+
+_EPILOG = (
+    "The sandbox lives in memory: it keeps about 5 MB per partition and forgets all when it stops. Topics appear on "
+    "first use, with 4 partitions. Offsets by time and topic administration need a real Kafka."
+)
+_SETTINGS = """\
+The sandbox is running. Put this into the settings of each service:
+
+EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS = {servers!r}
+EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL = {url!r}
+EVENT_BUS_PRODUCER = 'event_bus_kafka.create_producer'
+EVENT_BUS_CONSUMER = 'event_bus_kafka.KafkaEventConsumer'
+
+{limits}
+Stop it with Ctrl-C."""
+
+
+def main() -> int:
+    """Run until SIGINT or SIGTERM; return the exit code."""
+    options = _parser().parse_args()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        with Sandbox(brokers=options.brokers, registry_port=options.registry_port) as sandbox:
+            print(_described(sandbox, as_json=options.json), flush=True)
+            stop.wait()
+    except OSError as error:
+        print(f"The sandbox cannot start: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _described(sandbox: Sandbox, *, as_json: bool) -> str:
+    servers, url = sandbox.bootstrap_servers, sandbox.schema_registry_url
+    if as_json:
+        return json.dumps({"bootstrap_servers": servers, "schema_registry_url": url})
+    return _SETTINGS.format(servers=servers, url=url, limits=_EPILOG)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m event_bus_kafka.sandbox",
+        description="Start Kafka brokers and a schema registry for first steps, in this process.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument("--brokers", type=_positive, default=1, help="number of brokers (default: 1)")
+    parser.add_argument("--registry-port", type=int, default=0, help="port of the registry (default: any)")
+    parser.add_argument("--json", action="store_true", help="print the addresses as one line of JSON")
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 20:
+        raise ValueError
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""
+The mock functions of the librdkafka that the confluent-kafka wheel carries, through ctypes.
+
+confluent-kafka itself offers no more than starting a mock cluster by configuration.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import CDLL, c_char_p, c_int, c_size_t, c_void_p
+from functools import lru_cache
+from pathlib import Path
+
+import confluent_kafka
+
+_PRODUCER = 0
+
+
+@lru_cache(maxsize=1)
+def library() -> CDLL:
+    """Return the library, its functions declared. Raises OSError where no bundled one is found."""
+    folders = [Path(confluent_kafka.__file__).parent.parent / "confluent_kafka.libs", Path(confluent_kafka.__file__).parent]
+    found = [path for folder in folders for path in sorted(folder.glob("**/librdkafka*")) if path.is_file()]
+    lib = CDLL(str(found[0])) if found else CDLL("librdkafka.so.1")
+    declare(lib, "rd_kafka_conf_new", c_void_p)
+    declare(lib, "rd_kafka_conf_set", c_int, c_void_p, c_char_p, c_char_p, c_char_p, c_size_t)
+    declare(lib, "rd_kafka_new", c_void_p, c_int, c_void_p, c_char_p, c_size_t)
+    declare(lib, "rd_kafka_destroy", None, c_void_p)
+    declare(lib, "rd_kafka_mock_cluster_new", c_void_p, c_void_p, c_int)
+    declare(lib, "rd_kafka_mock_cluster_destroy", None, c_void_p)
+    declare(lib, "rd_kafka_mock_cluster_bootstraps", c_char_p, c_void_p)
+    declare(lib, "rd_kafka_mock_topic_create", c_int, c_void_p, c_char_p, c_int, c_int)
+    declare(lib, "rd_kafka_mock_group_initial_rebalance_delay_ms", None, c_void_p, c_int)
+    return lib
+
+
+def declare(lib: CDLL, name: str, result: type | None, *arguments: type) -> None:
+    """Say what a function takes and returns: ctypes would cut pointers to 32 bits."""
+    function = getattr(lib, name)
+    function.restype = result
+    function.argtypes = arguments
+
+
+def new_client() -> int:
+    """Return a handle that owns a mock cluster; it connects to nothing and logs nothing."""
+    lib = library()
+    error = ctypes.create_string_buffer(512)
+    conf = lib.rd_kafka_conf_new()
+    lib.rd_kafka_conf_set(conf, b"log_level", b"0", error, len(error))
+    handle = lib.rd_kafka_new(_PRODUCER, conf, error, len(error))
+    if not handle:
+        raise OSError(error.value.decode())
+    return int(handle)
+
+

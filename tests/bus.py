@@ -1,0 +1,91 @@
+"""Kafka and registry as a test sees them, whichever they are."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from time import monotonic
+from typing import Any
+
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
+
+from event_bus_kafka.sandbox import Sandbox
+from tests.services.kafka import KafkaCluster
+from tests.services.schema_registry import SchemaRegistry
+
+CREATED = "org.openedx.learning.certificate.created.v1"
+REVOKED = "org.openedx.learning.certificate.revoked.v1"
+
+
+class Bus(ABC):
+    """A running event bus."""
+
+    bootstrap_servers: str
+    schema_registry_url: str
+
+    @abstractmethod
+    def create_topic(self, name: str, partitions: int = 1) -> None: ...
+
+    def settings(self, topic: str | None = None, **changes: Any) -> dict[str, Any]:
+        """Return Django settings; with a topic, certificates are sent there with the user's id as key."""
+        entry = {"event_key_field": "certificate.user.id", "enabled": True}
+        config = {event_type: {topic: entry} for event_type in (CREATED, REVOKED)} if topic else {}
+        return {
+            "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
+            "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": self.schema_registry_url,
+            "EVENT_BUS_PRODUCER_CONFIG": config,
+        } | changes
+
+    def records(self, topic: str, count: int, *, seconds: float = 15) -> list[Message]:
+        """Read a topic's first partition from its beginning until so many records came, or in vain for so long."""
+        consumer = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": "tests", "log_level": 0})
+        try:
+            consumer.assign([TopicPartition(topic, 0, 0)])
+            found: list[Message] = []
+            deadline = monotonic() + seconds
+            while len(found) < count and monotonic() < deadline:
+                message = consumer.poll(0.1)
+                if message is not None and message.error() is None:
+                    found.append(message)
+            return found
+        finally:
+            consumer.close()
+
+    def event_ids(self, topic: str, count: int) -> list[str]:
+        """Return the ids of the events on a topic, in order; waits a second for more than there should be."""
+        records = self.records(topic, count)
+        more = self.records(topic, count + 1, seconds=1)
+        return [dict(record.headers() or [])["ce_id"].decode() for record in max(records, more, key=len)]
+
+    def committed(self, group: str, topic: str) -> int:
+        """Return the offset that a group has committed for a topic's first partition; below 0: none."""
+        consumer = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": group, "log_level": 0})
+        try:
+            return int(consumer.committed([TopicPartition(topic, 0)], timeout=10)[0].offset)
+        finally:
+            consumer.close()
+
+    def produce(self, topic: str, *, value: bytes | None, headers: dict[str, bytes], key: bytes = b"key") -> None:
+        """Put a record on a topic by hand."""
+        producer = Producer({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
+        producer.produce(topic, key=key, value=value, headers=list(headers.items()), partition=0)
+        assert producer.flush(10) == 0
+
+
+class SandboxBus(Bus):
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.bootstrap_servers = sandbox.bootstrap_servers
+        self.schema_registry_url = sandbox.schema_registry_url
+        self._sandbox = sandbox
+
+    def create_topic(self, name: str, partitions: int = 1) -> None:
+        self._sandbox.create_topic(name, partitions)
+
+
+class RealBus(Bus):
+    def __init__(self, cluster: KafkaCluster, registry: SchemaRegistry) -> None:
+        self.bootstrap_servers = cluster.bootstrap_servers
+        self.schema_registry_url = registry.url
+        self._cluster = cluster
+
+    def create_topic(self, name: str, partitions: int = 1) -> None:
+        self._cluster.create_topic(name, partitions)

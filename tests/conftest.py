@@ -1,0 +1,58 @@
+"""Where the tests find Kafka: the sandbox, and real services that are started once per run."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from event_bus_kafka.sandbox import Sandbox
+from tests.bus import Bus, RealBus, SandboxBus
+from tests.services.kafka import KafkaCluster
+from tests.services.schema_registry import SchemaRegistry
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """Return a sandbox for the whole run."""
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[KafkaCluster]:
+    """Return a real broker for the whole run."""
+    with KafkaCluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def schema_registry() -> Iterator[SchemaRegistry]:
+    """Return a real registry for the whole run."""
+    with SchemaRegistry() as registry:
+        yield registry
+
+
+@pytest.fixture(params=["sandbox", pytest.param("real", marks=pytest.mark.real)])
+def bus(request: pytest.FixtureRequest) -> Bus:
+    """Return Kafka and registry: each test runs on the sandbox and on real services."""
+    if request.param == "sandbox":
+        return SandboxBus(request.getfixturevalue("sandbox"))
+    return RealBus(request.getfixturevalue("cluster"), request.getfixturevalue("schema_registry"))
+
+
+@pytest.fixture
+def topic(bus: Bus) -> str:
+    """Return a topic of its own, with one partition."""
+    name = f"topic-{next(_numbers)}"
+    bus.create_topic(name)
+    return name
+
+
+@pytest.fixture
+def group() -> str:
+    """Return a consumer group of its own."""
+    return f"group-{next(_numbers)}"

@@ -1,0 +1,259 @@
+"""Events leave with their transaction: after its commit, and not at all if it rolls back (case 29)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connections, transaction
+from django.test import override_settings
+from openedx_events.data import EventsMetadata
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+
+from event_bus_kafka import create_producer
+from event_bus_kafka.telemetry import observe, unobserve
+from event_bus_kafka.telemetry.events import EventRejected, EventUndelivered, LifecycleEvent, RecordDelivered
+from tests.bus import CREATED, Bus
+from tests.examples_of import certificate
+
+Send = Callable[[], str]
+
+
+@pytest.fixture
+def send(bus: Bus, topic: str) -> Iterator[Send]:
+    """Return what emits an event as a service does, and returns its id."""
+    with override_settings(**bus.settings(topic)):
+        producer = create_producer()
+
+        def send() -> str:
+            metadata = EventsMetadata(event_type=CREATED)
+            producer.send(
+                signal=CERTIFICATE_CREATED,
+                topic=topic,
+                event_key_field="certificate.user.id",
+                event_data={"certificate": certificate()},
+                event_metadata=metadata,
+            )
+            return str(metadata.id)
+
+        yield send
+        producer.prepare_for_shutdown()
+
+
+@contextmanager
+def watched() -> Iterator[list[LifecycleEvent]]:
+    """Collect lifecycle events."""
+    seen: list[LifecycleEvent] = []
+    collect = seen.append
+    observe(collect)
+    try:
+        yield seen
+    finally:
+        unobserve(collect)
+
+
+def ends(seen: list[LifecycleEvent]) -> list[LifecycleEvent]:
+    return [event for event in seen if isinstance(event, EventRejected | EventUndelivered | RecordDelivered)]
+
+
+@pytest.mark.django_db(transaction=True, databases="__all__")
+class TestTransactions:
+    def test_autocommit_sends_at_once(self, bus: Bus, topic: str, send: Send) -> None:
+        sent = send()
+        assert bus.event_ids(topic, 1) == [sent]
+
+    def test_a_commit_sends_and_nothing_leaves_before_it(self, bus: Bus, topic: str, send: Send) -> None:
+        with transaction.atomic():
+            sent = send()
+            assert bus.records(topic, 1, seconds=1) == []
+        assert bus.event_ids(topic, 1) == [sent]
+
+    def test_a_rollback_sends_nothing(self, bus: Bus, topic: str, send: Send) -> None:
+        with pytest.raises(KeyError), transaction.atomic():
+            send()
+            raise KeyError
+        sent = send()
+        assert bus.event_ids(topic, 1) == [sent]
+
+    def test_a_savepoint_that_rolls_back_sends_nothing(self, bus: Bus, topic: str, send: Send) -> None:
+        with transaction.atomic():
+            first = send()
+            with pytest.raises(KeyError), transaction.atomic():
+                send()
+                raise KeyError
+            last = send()
+        assert bus.event_ids(topic, 2) == [first, last]
+
+    def test_a_durable_block_sends_after_its_commit(self, bus: Bus, topic: str, send: Send) -> None:
+        with transaction.atomic(durable=True):
+            sent = send()
+        assert bus.event_ids(topic, 1) == [sent]
+
+    def test_the_open_transaction_decides_whatever_its_alias(self, bus: Bus, topic: str, send: Send) -> None:
+        with pytest.raises(KeyError), transaction.atomic(using="other"):
+            send()
+            raise KeyError
+        with transaction.atomic(using="other"):
+            sent = send()
+        assert bus.event_ids(topic, 1) == [sent]
+
+    def test_with_several_open_the_last_commit_sends(self, bus: Bus, topic: str, send: Send) -> None:
+        with transaction.atomic():
+            with transaction.atomic(using="other"):
+                sent = send()
+            assert bus.records(topic, 1, seconds=1) == []
+        assert bus.event_ids(topic, 1) == [sent]
+
+    def test_with_several_open_one_rollback_drops_the_event(self, bus: Bus, topic: str, send: Send) -> None:
+        with transaction.atomic():
+            with pytest.raises(KeyError), transaction.atomic(using="other"):
+                send()
+                raise KeyError
+        sent = send()
+        assert bus.event_ids(topic, 1) == [sent]
+
+    def test_the_named_database_decides_alone(self, bus: Bus, topic: str, send: Send) -> None:
+        settings = bus.settings(topic)
+        settings["EVENT_BUS_PRODUCER_CONFIG"][CREATED][topic]["database"] = "other"
+        with override_settings(**settings), transaction.atomic():
+            sent = send()
+            assert bus.event_ids(topic, 1) == [sent]
+
+    def test_mode_immediate_does_not_wait_for_the_transaction(self, bus: Bus, topic: str, send: Send) -> None:
+        with override_settings(EVENT_BUS_PRODUCER_MODE="immediate"):
+            with pytest.raises(KeyError), transaction.atomic():
+                sent = send()
+                raise KeyError
+        assert bus.event_ids(topic, 1) == [sent]
+
+    def test_a_manual_transaction_is_an_error_that_says_what_to_do(self, bus: Bus, topic: str, send: Send) -> None:
+        connection = connections["default"]
+        connection.ensure_connection()
+        with watched() as seen:
+            connection.set_autocommit(False)
+            try:
+                send()
+            finally:
+                connection.rollback()
+                connection.set_autocommit(True)
+        (rejected,) = ends(seen)
+        assert isinstance(rejected, EventRejected)
+        assert "transaction.atomic()" in str(rejected.error)
+
+
+@pytest.mark.django_db
+def test_django_test_cases_find_the_event_among_the_commit_callbacks(
+    bus: Bus, topic: str, send: Send, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True) as callbacks:
+        sent = send()
+    assert len(callbacks) == 1
+    assert bus.event_ids(topic, 1) == [sent]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestTrouble:
+    """Never an exception in the request, nor a wait beyond the limits; always a visible error."""
+
+    def rejected(self, seen: list[LifecycleEvent]) -> LifecycleEvent:
+        (end,) = ends(seen)
+        return end
+
+    def test_data_that_does_not_fit_is_rejected(self, bus: Bus, topic: str) -> None:
+        with override_settings(**bus.settings(topic)), watched() as seen:
+            CERTIFICATE_CREATED.send_event(certificate=certificate())
+            create_producer().send(
+                signal=CERTIFICATE_CREATED,
+                topic=topic,
+                event_key_field="certificate.user.id",
+                event_data={"certificate": certificate(grade=5)},  # type: ignore[arg-type]
+                event_metadata=EventsMetadata(event_type=CREATED),
+            )
+        (end,) = [event for event in seen if isinstance(event, EventRejected)]
+        assert "certificate.grade" in str(end.error)
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": None},
+            {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": None},
+            {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"no.such.option": 1}},
+            {"EVENT_BUS_KAFKA_SEND_TIMEOUT": "soon"},
+            {"EVENT_BUS_PRODUCER_MODE": "later"},
+            {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "no url"},
+            {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_OPTIONS": {"no.such.option": 1}},
+        ],
+    )
+    def test_wrong_settings_are_rejected_at_each_send(self, bus: Bus, topic: str, changes: dict[str, Any]) -> None:
+        with override_settings(**bus.settings(topic, **changes)), watched() as seen:
+            producer = create_producer()
+            for _ in range(2):
+                producer.send(
+                    signal=CERTIFICATE_CREATED,
+                    topic=topic,
+                    event_key_field="certificate.user.id",
+                    event_data={"certificate": certificate()},
+                    event_metadata=EventsMetadata(event_type=CREATED),
+                )
+        assert [type(end) for end in ends(seen)] == [EventRejected, EventRejected]
+
+    def test_json_dicts_are_sent_as_the_objects_they_stand_for(self, bus: Bus, topic: str, send: Send) -> None:
+        data = {
+            "user": {"id": 1, "is_active": False, "pii": {"username": "learner", "email": "learner@example.com"}},
+            "course": {"course_key": "course-v1:edX+DemoX+2026"},
+            "mode": "honor",
+            "grade": "0.9",
+            "current_status": "downloadable",
+            "download_url": "",
+            "name": "Learner",
+        }
+        sent = send()
+        metadata = EventsMetadata(event_type=CREATED, id=UUID(int=7))
+        create_producer().send(
+            signal=CERTIFICATE_CREATED,
+            topic=topic,
+            event_key_field="certificate.user.id",
+            event_data={"certificate": data},
+            event_metadata=metadata,
+        )
+        assert bus.event_ids(topic, 2) == [sent, str(metadata.id)]
+        first, second = bus.records(topic, 2)
+        assert first.value() == second.value()
+        assert first.key() == second.key()
+
+
+@pytest.mark.django_db(transaction=True)
+class TestForks:
+    """A child has clients of its own (case 32)."""
+
+    def in_a_child(self, send: Send) -> None:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                send()
+                from multiprocessing.util import _exit_function  # what multiprocessing runs in its children
+
+                _exit_function()  # type: ignore[no-untyped-call]
+            finally:
+                os._exit(0)
+        deadline = monotonic() + 30
+        while os.waitpid(pid, os.WNOHANG) == (0, 0):
+            assert monotonic() < deadline, "the child does not end"
+
+    def test_a_child_forked_before_the_first_send_sends(self, bus: Bus, topic: str, send: Send) -> None:
+        self.in_a_child(send)
+        assert len(bus.event_ids(topic, 1)) == 1
+
+    def test_a_child_forked_after_the_first_send_sends(self, bus: Bus, topic: str, send: Send) -> None:
+        first = send()
+        assert bus.event_ids(topic, 1) == [first]
+        self.in_a_child(send)
+        last = send()
+        ids = bus.event_ids(topic, 3)
+        assert len(ids) == 3
+        assert {first, last} < set(ids)

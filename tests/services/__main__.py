@@ -1,0 +1,49 @@
+"""``python -m tests.services``: a real broker and a real registry, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import threading
+
+from tests.services.downloads import apicurio, kafka_jars
+from tests.services.kafka import KafkaCluster
+from tests.services.schema_registry import SchemaRegistry
+
+_SETTINGS = """\
+Kafka and the schema registry are running. Put this into the settings of each service:
+
+EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS = {servers!r}
+EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL = {url!r}
+
+Stop them with Ctrl-C."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.services", description=__doc__)
+    parser.add_argument("--brokers", type=int, default=1, help="number of brokers (default: 1)")
+    parser.add_argument("--auto-create-topics", action="store_true", help="let topics appear on first use")
+    parser.add_argument("--fetch", action="store_true", help="download only")
+    parser.add_argument("--json", action="store_true", help="print the addresses as one line of JSON")
+    options = parser.parse_args()
+    kafka_jars()
+    apicurio()
+    if not options.fetch:
+        _serve(options)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    properties = {"auto.create.topics.enable": str(options.auto_create_topics).lower(), "num.partitions": "4"}
+    with KafkaCluster(options.brokers, properties) as cluster, SchemaRegistry() as registry:
+        addresses = {"bootstrap_servers": cluster.bootstrap_servers, "schema_registry_url": registry.url}
+        text = _SETTINGS.format(servers=cluster.bootstrap_servers, url=registry.url)
+        print(json.dumps(addresses) if options.json else text, flush=True)
+        stop.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""
+Fetches what the services need, through Maven, into one ignored folder; a second run starts offline.
+
+A folder counts as complete only with a manifest of its files' SHA-256, which is verified before each use.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+KAFKA_VERSION = "4.3.1"
+APICURIO_VERSION = "2.6.13.Final"
+
+_POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
+<modelVersion>4.0.0</modelVersion><groupId>tests</groupId><artifactId>kafka</artifactId><version>1</version>
+<dependencies>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{kafka}</version></dependency>
+<dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
+</dependencies></project>
+"""
+
+
+def cache_folder() -> Path:
+    """Return where downloads are kept; EVENT_BUS_KAFKA_SERVICES_CACHE moves it, so that clones can share it."""
+    default = Path(__file__).parent.parent.parent / ".services"
+    return Path(os.environ.get("EVENT_BUS_KAFKA_SERVICES_CACHE", default)).absolute()
+
+
+def kafka_jars() -> Path:
+    """Return the folder of Kafka's jars."""
+    return _fetched(f"kafka-{KAFKA_VERSION}", _fetch_kafka)
+
+
+def apicurio() -> Path:
+    """Return the folder of the Apicurio registry."""
+    return _fetched(f"apicurio-{APICURIO_VERSION}", _fetch_apicurio)
+
+
+def _fetched(name: str, fetch: Callable[[Path], None]) -> Path:
+    folder = cache_folder() / name
+    with _locked(cache_folder()):
+        if not _is_complete(folder):
+            print(f"Fetching {name} …", flush=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            _install_tools()
+            fetch(folder)
+            _manifest(folder).write_text(json.dumps(_digests(folder)))
+    return folder
+
+
+def _fetch_kafka(folder: Path) -> None:
+    pom = folder / "pom.xml"
+    pom.write_text(_POM.format(kafka=KAFKA_VERSION))
+    _maven("dependency:copy-dependencies", "-f", str(pom), f"-DoutputDirectory={folder}")
+    pom.unlink()
+
+
+def _fetch_apicurio(folder: Path) -> None:
+    artifact = f"io.apicurio:apicurio-registry-app:{APICURIO_VERSION}:tar.gz:all"
+    _maven("dependency:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={folder}")
+    (archive,) = folder.glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
+    archive.unlink()
+
+
+def _maven(*arguments: str) -> None:
+    command = ["mvn", "-q", "-B", *arguments]
+    done = subprocess.run(command, cwd=cache_folder(), capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+
+
+def _install_tools() -> None:
+    missing = {"java": "openjdk-17-jre-headless", "mvn": "maven"}
+    packages = [package for tool, package in missing.items() if shutil.which(tool) is None]
+    if not packages:
+        return
+    sudo = [] if os.geteuid() == 0 else ["sudo"]
+    subprocess.run([*sudo, "apt-get", "update", "-qq"], check=True)
+    subprocess.run([*sudo, "apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], check=True)
+
+
+def _is_complete(folder: Path) -> bool:
+    try:
+        wanted = json.loads(_manifest(folder).read_text())
+    except (OSError, ValueError):
+        return False
+    return bool(wanted) and wanted == _digests(folder)
+
+
+def _manifest(folder: Path) -> Path:
+    return folder.with_suffix(".sha256.json")
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): _digest(path) for path in files}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

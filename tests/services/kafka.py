@@ -1,0 +1,128 @@
+"""Apache Kafka in KRaft mode: one broker, or several."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from tests.services.downloads import kafka_jars
+from tests.services.process import ServerProcess, free_port
+
+_CLUSTER_ID = "AAAAAAAAQACAAAAAAAAAAA"
+_JAVA = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+_SECONDS = 30
+
+
+class KafkaCluster:
+    """Brokers on 127.0.0.1, numbered from 1, each also a controller; their data is gone at the end."""
+
+    def __init__(self, brokers: int = 1, properties: Mapping[str, str] | None = None) -> None:
+        self._numbers = range(1, brokers + 1)
+        self._ports = {number: free_port() for number in self._numbers}
+        self._controllers = {number: free_port() for number in self._numbers}
+        self._properties = dict(properties or {})
+        self._folder = Path()
+        self._processes: dict[int, ServerProcess] = {}
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return ",".join(f"127.0.0.1:{port}" for port in self._ports.values())
+
+    def __enter__(self) -> KafkaCluster:
+        self._folder = Path(tempfile.mkdtemp(prefix="event-bus-kafka-"))
+        for number in self._numbers:
+            self._write_properties(number)
+            self._format(number)
+        for number in self._numbers:
+            self._launch(number)
+        for number in self._numbers:
+            self._wait_for(number)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for process in self._processes.values():
+            process.kill()  # the data goes as well: nothing is worth a clean stop of a second each
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def start(self, number: int) -> None:
+        """Start a broker that was stopped, and wait until it serves."""
+        self._launch(number)
+        self._wait_for(number)
+
+    def terminate(self, number: int) -> None:
+        """Stop a broker cleanly."""
+        self._processes.pop(number).stop()
+
+    def kill(self, number: int) -> None:
+        """Stop a broker as ``kill -9`` does."""
+        self._processes.pop(number).kill()
+
+    def create_topic(self, name: str, partitions: int = 1, config: dict[str, str] | None = None) -> None:
+        topic = NewTopic(name, partitions, len(self._numbers), config=config or {})
+        admin = self._admin()  # held until the answer: a client that is collected takes its requests along
+        admin.create_topics([topic])[name].result(_SECONDS)
+
+    def delete_topic(self, name: str) -> None:
+        admin = self._admin()
+        admin.delete_topics([name])[name].result(_SECONDS)
+
+    def _admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
+
+    def _launch(self, number: int) -> None:
+        command = [*_JAVA, *self._java_class("kafka.Kafka"), str(self._file(number))]
+        self._processes[number] = ServerProcess(command, log=self._folder / f"broker-{number}.log")
+
+    def _wait_for(self, number: int) -> None:
+        admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{self._ports[number]}", "log_level": 0})
+
+        def serves() -> bool:
+            try:
+                return number in admin.list_topics(timeout=1).brokers
+            except KafkaException:
+                return False
+
+        self._processes[number].wait_until(serves)
+
+    def _format(self, number: int) -> None:
+        tool = [*_JAVA, *self._java_class("kafka.tools.StorageTool")]
+        command = [*tool, "format", "-t", _CLUSTER_ID, "-c", str(self._file(number))]
+        subprocess.run(command, check=True, capture_output=True)
+
+    def _java_class(self, name: str) -> list[str]:
+        return ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{kafka_jars()}/*", name]
+
+    def _file(self, number: int) -> Path:
+        return self._folder / f"broker-{number}.properties"
+
+    def _write_properties(self, number: int) -> None:
+        voters = ",".join(f"{one}@127.0.0.1:{port}" for one, port in self._controllers.items())
+        listener = f"PLAINTEXT://127.0.0.1:{self._ports[number]}"
+        replicas = str(len(self._numbers))
+        properties = {
+            "process.roles": "broker,controller",
+            "node.id": str(number),
+            "controller.quorum.voters": voters,
+            "listeners": f"{listener},CONTROLLER://127.0.0.1:{self._controllers[number]}",
+            "advertised.listeners": listener,
+            "controller.listener.names": "CONTROLLER",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "log.dirs": str(self._folder / f"data-{number}"),
+            "auto.create.topics.enable": "false",
+            "offsets.topic.replication.factor": replicas,
+            "offsets.topic.num.partitions": "4",
+            "transaction.state.log.replication.factor": replicas,
+            "transaction.state.log.min.isr": "1",
+            "min.insync.replicas": "1" if replicas == "1" else "2",
+            "group.initial.rebalance.delay.ms": "0",
+            "broker.session.timeout.ms": "3000",
+            "broker.heartbeat.interval.ms": "500",
+        } | self._properties
+        self._file(number).write_text("".join(f"{name}={value}\n" for name, value in properties.items()))

@@ -1,0 +1,46 @@
+"""The Apicurio registry with Confluent's API, in memory."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+
+from tests.services.downloads import APICURIO_VERSION, apicurio
+from tests.services.process import ServerProcess, free_port
+
+
+class SchemaRegistry:
+    """A registry on 127.0.0.1; its schemas are gone at the end."""
+
+    def __init__(self, port: int = 0) -> None:
+        self._port = port or free_port()
+        self._folder = Path()
+        self._process: ServerProcess | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}/apis/ccompat/v7"
+
+    def __enter__(self) -> SchemaRegistry:
+        self._folder = Path(tempfile.mkdtemp(prefix="event-bus-registry-"))
+        jar = apicurio() / f"apicurio-registry-app-{APICURIO_VERSION}-runner.jar"
+        options = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dquarkus.http.host=127.0.0.1"]
+        command = ["java", *options, f"-Dquarkus.http.port={self._port}", "-jar", str(jar)]
+        self._process = ServerProcess(command, log=self._folder / "registry.log")
+        self._process.wait_until(self._answers)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._process is not None:
+            self._process.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/subjects", timeout=1) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False

@@ -1,0 +1,88 @@
+"""What is configured wrongly is an error of ``manage.py check``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from django.test import override_settings
+
+CREATED = "org.openedx.learning.certificate.created.v1"
+RIGHT: dict[str, Any] = {
+    "EVENT_BUS_PRODUCER": "event_bus_kafka.create_producer",
+    "EVENT_BUS_CONSUMER": "event_bus_kafka.KafkaEventConsumer",
+    "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "kafka:9092",
+    "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://registry",
+    "EVENT_BUS_PRODUCER_CONFIG": {
+        CREATED: {"certificates": {"event_key_field": "certificate.course.course_key", "enabled": True}}
+    },
+}
+
+
+def messages(**changes: Any) -> list[tuple[str, str]]:
+    """Return id and text of what the checks say of the right settings, changed; None leaves a setting out."""
+    values = {name: value for name, value in (RIGHT | changes).items() if value is not None}
+    unset = {name: None for name, value in changes.items() if value is None}
+    with override_settings(**values, **unset):
+        found = run_checks(tags=["event_bus_kafka"])
+    return [((message.id or "").removeprefix("event_bus_kafka."), f"{message.msg} {message.hint}") for message in found]
+
+
+def route(event_type: str = CREATED, **entry: Any) -> dict[str, Any]:
+    values = {"event_key_field": "certificate.course.course_key", "enabled": True} | entry
+    return {"EVENT_BUS_PRODUCER_CONFIG": {event_type: {"certificates": values}}}
+
+
+def test_right_settings_pass() -> None:
+    assert messages() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "number", "text"),
+    [
+        ({"EVENT_BUS_KAFKA_SEND_TIMEOUT": "2"}, "E001", "EVENT_BUS_KAFKA_SEND_TIMEOUT must be a number"),
+        ({"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"acks": 1}}, "E002", "Producer: Option 'acks'"),
+        ({"EVENT_BUS_KAFKA_CONSUMER_OPTIONS": {"auto.offset.reset": "latest"}}, "E002", "Consumer: Option"),
+        ({"EVENT_BUS_KAFKA_RETRY": {"final": ["no.such.Error"]}}, "E002", "no.such.Error"),
+        ({"EVENT_BUS_PRODUCER": "event_bus_kafka.create_producr"}, "E003", "event_bus_kafka.create_producer"),
+        ({"EVENT_BUS_CONSUMER": "event_bus_kafak.KafkaEventConsumer"}, "E003", "No module named"),
+        ({"EVENT_BUS_CONSUMER": "event_bus_kafka.errors.__name__"}, "E003", "not callable"),
+        (route("org.openedx.learning.discussions.configuration.changed.v1"), "E004", "configuration"),
+        (route(event_key_field="certificate.course"), "E005", "cannot be a key"),
+        (route(mode="later"), "E006", "must be one of 'on-commit'"),
+        (route(database="replica"), "E006", "no database 'replica'"),
+        ({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVER": "kafka:9092"}, "W001", "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS?"),
+        ({"EVENT_BUS_KAFKA_API_KEY": "user"}, "W002", "EVENT_BUS_KAFKA_API_SECRET"),
+        ({"EVENT_BUS_KAFKA_TOPIC_MODES": {"certs": "immediate"}}, "W003", "'certs'"),
+    ],
+)
+def test_each_mistake_is_found_and_explained(changes: dict[str, Any], number: str, text: str) -> None:
+    (message,) = messages(**changes)
+    assert message[0] == number
+    assert text in message[1]
+
+
+@pytest.mark.parametrize("name", ["EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS", "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"])
+def test_a_missing_address_is_missed_by_producer_and_consumer(name: str) -> None:
+    found = messages(**{name: None})
+    assert [number for number, _ in found] == ["E002", "E002"]
+    assert all(name in text for _, text in found)
+
+
+def test_a_service_that_only_consumes_needs_no_producer_settings() -> None:
+    assert messages(EVENT_BUS_PRODUCER=None, **route(event_key_field="wrong")) == []
+
+
+def test_a_service_with_another_event_bus_is_left_alone() -> None:
+    found = messages(
+        EVENT_BUS_PRODUCER="django.utils.timezone.now",
+        EVENT_BUS_CONSUMER="django.utils.timezone.now",
+        EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS=None,
+    )
+    assert found == []
+
+
+def test_disabled_topics_and_disabled_consumers_are_not_checked() -> None:
+    disabled = route(event_key_field="wrong", enabled=False)
+    assert messages(EVENT_BUS_KAFKA_CONSUMERS_ENABLED=False, EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS=None, **disabled) == []

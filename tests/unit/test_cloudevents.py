@@ -1,0 +1,110 @@
+"""Metadata and headers, in both directions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from openedx_events.data import EventsMetadata
+
+from event_bus_kafka.errors import InvalidHeaders
+from event_bus_kafka.wire.cloudevents import event_type, to_headers, to_metadata
+from event_bus_kafka.wire.records import Headers
+
+METADATA = EventsMetadata(
+    event_type="org.openedx.learning.certificate.created.v1",
+    id=UUID("12345678-1234-5678-1234-567812345678"),
+    minorversion=2,
+    source="openedx/lms/web",
+    sourcehost="höst",
+    time=datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC),
+    sourcelib=(10, 5, 0),
+)
+HEADERS: Headers = (
+    ("ce_specversion", b"1.0"),
+    ("content-type", b"application/avro"),
+    ("ce_datacontenttype", b"application/avro"),
+    ("ce_type", b"org.openedx.learning.certificate.created.v1"),
+    ("ce_id", b"12345678-1234-5678-1234-567812345678"),
+    ("ce_source", b"openedx/lms/web"),
+    ("ce_time", b"2026-01-02T03:04:05.678901+00:00"),
+    ("ce_minorversion", b"2"),
+    ("sourcehost", "höst".encode()),
+    ("sourcelib", b"10.5.0"),
+)
+
+
+def changed(**values: bytes | None) -> Headers:
+    return tuple((name, values.get(name, value)) for name, value in HEADERS)
+
+
+def without(*names: str) -> Headers:
+    return tuple((name, value) for name, value in HEADERS if name not in names)
+
+
+def test_metadata_becomes_headers() -> None:
+    assert to_headers(METADATA) == HEADERS
+
+
+def test_headers_become_equal_metadata() -> None:
+    assert to_metadata(HEADERS, None) == METADATA
+
+
+def test_unknown_headers_are_ignored() -> None:
+    assert to_metadata((*HEADERS, ("traceparent", b"\xff"), ("traceparent", None)), None) == METADATA
+
+
+@pytest.mark.parametrize("text", [b"2026-01-02T03:04:05.678901Z", b"2026-01-02T05:04:05.678901+02:00"])
+def test_other_offsets_are_normalised_to_utc(text: bytes) -> None:
+    assert to_metadata(changed(ce_time=text), None) == METADATA
+
+
+@pytest.mark.parametrize(
+    ("text", "version"), [(b"11.0.0rc1", (11, 0, 0)), (b"9", (9,)), (b"11.1.0.dev3", (11, 1, 0)), (b"1.2.x", (1, 2))]
+)
+def test_pre_releases_of_the_source_library_are_accepted(text: bytes, version: tuple[int, ...]) -> None:
+    assert to_metadata(changed(sourcelib=text), None).sourcelib == version
+
+
+def test_missing_headers_get_neutral_values() -> None:
+    metadata = to_metadata(without("ce_source", "ce_time", "ce_minorversion", "sourcehost", "sourcelib"), 86_400_000)
+    assert (metadata.source, metadata.sourcehost, metadata.sourcelib) == ("unknown", "unknown", (0, 0, 0))
+    assert (metadata.minorversion, metadata.time) == (0, datetime(1970, 1, 2, tzinfo=UTC))
+
+
+def test_a_record_without_any_time_has_that_of_the_epoch() -> None:
+    assert to_metadata(without("ce_time"), None).time == datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        (without("ce_id"), "ce_id is missing"),
+        (changed(ce_id=b"7"), "ce_id is malformed"),
+        (changed(ce_id=b"\xff"), "ce_id is not UTF-8"),
+        (changed(ce_id=None), "ce_id is null"),
+        ((*HEADERS, ("ce_id", b"12345678-1234-5678-1234-567812345678")), "ce_id stands more than once"),
+        (changed(ce_time=b"yesterday"), "ce_time is malformed"),
+        (changed(ce_time=b"2026-01-02T03:04:05"), "ce_time is malformed"),
+        (changed(ce_minorversion=b"x"), "ce_minorversion is malformed"),
+        (changed(sourcelib=b"x.y"), "sourcelib is malformed"),
+    ],
+)
+def test_malformed_headers_are_named(headers: Headers, reason: str) -> None:
+    with pytest.raises(InvalidHeaders, match=reason):
+        to_metadata(headers, None)
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ((), "ce_type is missing"),
+        ((("ce_type", b"a"), ("ce_type", b"a")), "more than once"),
+        ((("ce_type", b"\xff"),), "not UTF-8"),
+        ((("ce_type", None),), "null"),
+    ],
+)
+def test_a_record_without_one_readable_type_is_undecodable(headers: Headers, reason: str) -> None:
+    with pytest.raises(InvalidHeaders, match=reason):
+        event_type(headers)

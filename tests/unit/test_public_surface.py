@@ -1,0 +1,33 @@
+"""What others may import, and what importing costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import event_bus_kafka
+
+
+def test_the_public_names_are_these() -> None:
+    assert event_bus_kafka.__all__ == ["KafkaEventConsumer", "__version__", "create_producer"]
+    assert callable(event_bus_kafka.create_producer)
+    assert callable(event_bus_kafka.KafkaEventConsumer)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = event_bus_kafka.nothing  # type: ignore[attr-defined]
+
+
+def test_importing_the_package_imports_neither_kafka_nor_django() -> None:
+    code = "import sys, event_bus_kafka; print({'confluent_kafka', 'django'} & set(sys.modules))"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "set()"
+
+
+def test_version_and_changelog_agree() -> None:
+    changelog = Path(event_bus_kafka.__file__).parent.parent / "CHANGELOG.rst"
+    assert event_bus_kafka.__version__ in changelog.read_text()

@@ -1,0 +1,194 @@
+"""The table of settings, and the client options made of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import override_settings
+
+from event_bus_kafka.conf import settings
+from event_bus_kafka.conf.client_options import consumer_options, producer_options, schema_registry_options
+from event_bus_kafka.conf.routes import full_topic, mode_of, routes
+from event_bus_kafka.conf.table import all_settings
+from event_bus_kafka.errors import ConfigurationError
+
+SERVERS = {
+    "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "kafka:9092",
+    "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://registry",
+}
+
+
+def test_every_setting_has_a_sentence_and_a_default_of_its_kind() -> None:
+    for setting in all_settings():
+        assert setting.sentence.endswith(".")
+        with override_settings(**{setting.name: setting.default}):
+            setting.value()
+
+
+def test_names_are_unique() -> None:
+    names = [setting.name for setting in all_settings()]
+    assert len(set(names)) == len(names)
+
+
+def test_an_override_holds_at_once() -> None:
+    with override_settings(EVENT_BUS_KAFKA_SEND_TIMEOUT=7):
+        assert settings.send_timeout == 7
+    assert settings.send_timeout == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("EVENT_BUS_KAFKA_SEND_TIMEOUT", "2", "a number from 0.001 to 86400"),
+        ("EVENT_BUS_KAFKA_SEND_TIMEOUT", True, "a number"),
+        ("EVENT_BUS_KAFKA_SEND_TIMEOUT", -1, "a number"),
+        ("EVENT_BUS_KAFKA_CONSUMER_WINDOW_RECORDS", 0, "a whole number from 1"),
+        ("EVENT_BUS_KAFKA_CONSUMER_WINDOW_RECORDS", 1.5, "a whole number"),
+        ("EVENT_BUS_KAFKA_CONSUMERS_ENABLED", "False", "True or False"),
+        ("EVENT_BUS_PRODUCER_MODE", "outbocks", "'on-commit'"),
+        ("EVENT_BUS_KAFKA_CLIENT_OPTIONS", [], "a dict"),
+        ("EVENT_BUS_KAFKA_TOPIC_MODES", {"topic": "never"}, "'topic' is not one of"),
+        ("EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS", ["kafka:9092"], "a str"),
+        ("EVENT_BUS_KAFKA_RETRY", {"atempts": 3}, "'atempts' is none of attempts"),
+        ("EVENT_BUS_KAFKA_RETRY", {"attempts": 0}, "'attempts' must be a whole number from 1"),
+        ("EVENT_BUS_KAFKA_RETRY", {"final": "ValueError"}, "'final' must be a list"),
+        ("EVENT_BUS_KAFKA_ALLOW_UNSAFE_OPTIONS", "acks", "a list of str"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_expected(name: str, value: Any, expected: str) -> None:
+    (setting,) = [setting for setting in all_settings() if setting.name == name]
+    with override_settings(**{name: value}), pytest.raises(ConfigurationError) as caught:
+        setting.value()
+    assert name in str(caught.value)
+    assert expected in str(caught.value)
+
+
+def test_a_retry_setting_keeps_the_defaults_that_it_does_not_name() -> None:
+    with override_settings(EVENT_BUS_KAFKA_RETRY={"attempts": 9}):
+        assert settings.retry["attempts"] == 9
+        assert settings.retry["max_delay"] == 60
+
+
+# Client options
+
+
+@override_settings(**SERVERS)
+def test_producers_are_idempotent_and_confirmed_by_all() -> None:
+    options = producer_options()
+    assert options["bootstrap.servers"] == "kafka:9092"
+    assert (options["acks"], options["enable.idempotence"], options["message.timeout.ms"]) == ("all", True, 30_000)
+
+
+@override_settings(**SERVERS)
+def test_new_groups_start_at_the_beginning_and_nothing_is_committed_by_itself() -> None:
+    options = consumer_options("group")
+    assert (options["group.id"], options["auto.offset.reset"], options["enable.auto.commit"]) == (
+        "group",
+        "earliest",
+        False,
+    )
+
+
+@override_settings(**SERVERS, EVENT_BUS_KAFKA_API_KEY="user", EVENT_BUS_KAFKA_API_SECRET="word")
+def test_key_and_secret_mean_plain_over_tls() -> None:
+    options = consumer_options("group")
+    assert (options["security.protocol"], options["sasl.mechanism"]) == ("SASL_SSL", "PLAIN")
+    assert (options["sasl.username"], options["sasl.password"]) == ("user", "word")
+
+
+@override_settings(
+    **SERVERS,
+    EVENT_BUS_KAFKA_CLIENT_OPTIONS={"sasl.mechanism": "SCRAM-SHA-512", "linger.ms": 1},
+    EVENT_BUS_KAFKA_PRODUCER_OPTIONS={"linger.ms": 2},
+)
+def test_given_options_are_merged_last() -> None:
+    assert producer_options()["sasl.mechanism"] == "SCRAM-SHA-512"
+    assert producer_options()["linger.ms"] == 2
+
+
+@pytest.mark.parametrize(
+    "unsafe", [{"acks": 1}, {"acks": "0"}, {"request.required.acks": 1}, {"enable.idempotence": "false"}]
+)
+def test_unsafe_producer_options_are_refused_unless_they_are_repeated(unsafe: dict[str, Any]) -> None:
+    with override_settings(**SERVERS, EVENT_BUS_KAFKA_PRODUCER_OPTIONS=unsafe):
+        with pytest.raises(ConfigurationError, match="may lose events"):
+            producer_options()
+        with override_settings(EVENT_BUS_KAFKA_ALLOW_UNSAFE_OPTIONS=list(unsafe)):
+            assert producer_options().items() >= unsafe.items()
+
+
+@pytest.mark.parametrize("unsafe", [{"auto.offset.reset": "latest"}, {"enable.auto.commit": True}])
+def test_unsafe_consumer_options_are_refused(unsafe: dict[str, Any]) -> None:
+    with override_settings(**SERVERS, EVENT_BUS_KAFKA_CLIENT_OPTIONS=unsafe):
+        with pytest.raises(ConfigurationError, match="may lose events"):
+            consumer_options("group")
+
+
+@override_settings(
+    **SERVERS,
+    EVENT_BUS_KAFKA_PRODUCER_OPTIONS={"acks": "-1", "enable.idempotence": "true"},
+    EVENT_BUS_KAFKA_CONSUMER_OPTIONS={"auto.offset.reset": "smallest"},
+)
+def test_other_spellings_of_safe_values_are_accepted() -> None:
+    producer_options()
+    consumer_options("group")
+
+
+def test_missing_addresses_are_named() -> None:
+    with pytest.raises(ConfigurationError, match="EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set"):
+        producer_options()
+    with pytest.raises(ConfigurationError, match="EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL is not set"):
+        schema_registry_options()
+
+
+@override_settings(
+    **SERVERS,
+    EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY="user",
+    EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_SECRET="word",
+    EVENT_BUS_KAFKA_SCHEMA_REGISTRY_OPTIONS={"timeout": 9},
+)
+def test_registry_options_hold_credentials_and_pass_through() -> None:
+    options = schema_registry_options()
+    assert (options["basic.auth.user.info"], options["timeout"]) == ("user:word", 9)
+
+
+# Routes
+
+CONFIG = {
+    "org.openedx.learning.certificate.created.v1": {
+        "certificates": {"event_key_field": "certificate.course.course_key", "enabled": True, "mode": "immediate"},
+        "other": {"event_key_field": "certificate.user.id", "enabled": False, "database": "replica"},
+    }
+}
+CREATED = "org.openedx.learning.certificate.created.v1"
+
+
+@override_settings(EVENT_BUS_PRODUCER_CONFIG=CONFIG, EVENT_BUS_KAFKA_TOPIC_MODES={"other": "immediate"})
+def test_a_mode_is_that_of_the_entry_then_of_the_topic_then_of_all() -> None:
+    assert mode_of(CREATED, "certificates") == ("immediate", None)
+    assert mode_of(CREATED, "other") == ("immediate", "replica")
+    assert mode_of("unconfigured", "topic") == ("on-commit", None)
+    with override_settings(EVENT_BUS_PRODUCER_MODE="immediate"):
+        assert mode_of("unconfigured", "topic") == ("immediate", None)
+
+
+@override_settings(EVENT_BUS_PRODUCER_CONFIG=CONFIG)
+def test_routes_list_the_configuration() -> None:
+    assert [(route.topic, route.enabled) for route in routes()] == [("certificates", True), ("other", False)]
+
+
+@pytest.mark.parametrize("entry", [{"enabled": True}, {"event_key_field": "x", "enabled": True, "mode": "soon"}])
+def test_a_wrong_route_is_named(entry: dict[str, Any]) -> None:
+    with override_settings(EVENT_BUS_PRODUCER_CONFIG={CREATED: {"certificates": entry}}):
+        with pytest.raises(ConfigurationError, match="certificates"):
+            routes()
+
+
+@override_settings(EVENT_BUS_TOPIC_PREFIX="stage")
+def test_topics_get_the_prefix() -> None:
+    assert full_topic("certificates") == "stage-certificates"
+
+
+def test_without_prefix_a_topic_keeps_its_name() -> None:
+    assert full_topic("certificates") == "certificates"

@@ -1,0 +1,93 @@
+"""The harness: signals, exit codes, forced ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from event_bus_kafka.errors import WorkerFailed
+from event_bus_kafka.worker import Worker
+
+
+class Steps:
+    """A worker's content whose steps are given."""
+
+    def __init__(self, *steps: Callable[[], None], stop: Callable[[], None] = lambda: None, left: int = 0) -> None:
+        self.steps = iter(steps)
+        self.left = left
+        self.on_stop = stop
+        self.stopped_with: float | None = None
+
+    def step(self) -> None:
+        next(self.steps)()
+
+    def stop(self, *, timeout: float) -> list[str]:
+        self.stopped_with = timeout
+        self.on_stop()
+        return [f"topic:0:{offset}" for offset in range(self.left)]
+
+
+def run(steps: Steps) -> int:
+    return Worker(steps, name="test", stop_timeout=5).run()
+
+
+def send(number: signal.Signals) -> Callable[[], None]:
+    return lambda: os.kill(os.getpid(), number)
+
+
+def fail(exit_code: int) -> Callable[[], None]:
+    def step() -> None:
+        raise WorkerFailed("reason", exit_code=exit_code)
+
+    return step
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_cleanly(number: signal.Signals) -> None:
+    steps = Steps(lambda: None, send(number))
+    assert run(steps) == 0
+    assert steps.stopped_with == 5
+
+
+def test_handlers_are_restored() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    run(Steps(send(signal.SIGTERM)))
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_second_signal_forces_the_end() -> None:
+    steps = Steps(send(signal.SIGTERM), stop=send(signal.SIGINT))
+    assert run(steps) == 2
+
+
+def test_receivers_that_do_not_end_are_named(caplog: pytest.LogCaptureFixture) -> None:
+    assert run(Steps(send(signal.SIGTERM), left=2)) == 2
+    assert "topic:0:0" in caplog.text
+    assert "topic:0:1" in caplog.text
+
+
+@pytest.mark.parametrize("exit_code", [3, 4])
+def test_a_worker_that_fails_stops_with_its_exit_code(exit_code: int) -> None:
+    steps = Steps(fail(exit_code))
+    assert run(steps) == exit_code
+    assert steps.stopped_with == 5
+
+
+def test_an_unexpected_error_is_logged_and_ends_the_worker(caplog: pytest.LogCaptureFixture) -> None:
+    def step() -> None:
+        raise RuntimeError("bug")
+
+    assert run(Steps(step)) == 3
+    assert "RuntimeError: bug" in caplog.text
+
+
+def test_a_worker_runs_outside_the_main_thread_too() -> None:
+    codes: list[int] = []
+    thread = threading.Thread(target=lambda: codes.append(run(Steps(fail(4)))))
+    thread.start()
+    thread.join(5)
+    assert codes == [4]
