@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Management commands of the test project."""
+"""Runs Django's commands for this repository's test project."""
 
 import os
 import sys

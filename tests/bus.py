@@ -33,6 +33,7 @@ class Bus(ABC):
             "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
             "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": self.schema_registry_url,
             "EVENT_BUS_PRODUCER_CONFIG": config,
+            "EVENT_BUS_KAFKA_CONSUMER_OPTIONS": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500},
         } | changes
 
     def records(self, topic: str, count: int, *, seconds: float = 15) -> list[Message]:

@@ -26,7 +26,18 @@ Partition = tuple[str, int]
 Options = dict[str, Any]
 OnDelivery = Callable[["Delivered | DeliveryFailed"], None]
 
-librdkafka_logger = logging.getLogger("event_bus_kafka.librdkafka")
+
+class _Librdkafka:
+    """
+    librdkafka's own log, for debugging only: it repeats itself at each retry. What matters comes through the error
+    callback, and is logged once.
+    """
+
+    _logger = logging.getLogger("event_bus_kafka.librdkafka")
+
+    def log(self, _level: int, text: str, *arguments: object) -> None:
+        self._logger.debug(text, *arguments)
+
 
 _BATCH = 500
 """Records taken at a time; more gains nothing measurable."""
@@ -202,7 +213,7 @@ def _built(client: Callable[..., Any], options: Options, name: str) -> Any:
         _report(name, error)
 
     try:
-        return client({"error_cb": report, "log_level": 3} | options, logger=librdkafka_logger)
+        return client({"error_cb": report, "log_level": 3} | options, logger=_Librdkafka())
     except (KafkaException, TypeError, ValueError) as error:
         reason = understood(error).reason if isinstance(error, KafkaException) else str(error)
         raise ConfigurationError(

@@ -81,6 +81,10 @@ class SchemaRegistry:
             raise SchemaRegistryError(f"The registry sent no text for schema {schema_id}.", retriable=True)
         return self._schemas.setdefault(schema_id, found.schema_str)
 
+    def close(self) -> None:
+        """Close the connections; the object is of no use afterwards."""
+        self._client.close()
+
     def _ask(self, what: str, request: Callable[[], T]) -> T:
         if self._last_error is not None and self._clock() < self._resting_until:
             raise self._last_error

@@ -12,7 +12,8 @@ from event_bus_kafka.sandbox import Sandbox
 
 _EPILOG = (
     "The sandbox lives in memory: it keeps about 5 MB per partition and forgets all when it stops. Topics appear on "
-    "first use, with 4 partitions. Offsets by time and topic administration need a real Kafka."
+    "first use, with 4 partitions. A worker that starts again waits until the session of the one before has timed out. "
+    "Offsets by time and topic administration need a real Kafka."
 )
 _SETTINGS = """\
 The sandbox is running. Put this into the settings of each service:
@@ -21,6 +22,7 @@ EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS = {servers!r}
 EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL = {url!r}
 EVENT_BUS_PRODUCER = 'event_bus_kafka.create_producer'
 EVENT_BUS_CONSUMER = 'event_bus_kafka.KafkaEventConsumer'
+EVENT_BUS_KAFKA_CONSUMER_OPTIONS = {{'session.timeout.ms': 6000}}  # only here, for quicker restarts of workers
 
 {limits}
 Stop it with Ctrl-C."""

@@ -155,7 +155,7 @@ def test_the_command_prints_its_addresses_and_stops_cleanly(number: signal.Signa
 def test_the_command_prints_settings_to_paste() -> None:
     with start() as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(8)]
+        lines = [process.stdout.readline() for _ in range(9)]
         process.terminate()
         process.communicate(timeout=20)
     scope: dict[str, str] = {}

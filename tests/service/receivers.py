@@ -30,18 +30,18 @@ def fail_twice(certificate: CertificateData, **_: Any) -> None:
     _calls[user] += 1
     say("fail_twice", user=user, attempt=_calls[user])
     if _calls[user] <= 2:
-        raise ValueError("learner@example.com")
+        raise ValueError(certificate.user.pii.email)
 
 
 def fail_for_odd(certificate: CertificateData, **_: Any) -> None:
     say("fail_for_odd", user=certificate.user.id)
     if certificate.user.id % 2:
-        raise ValueError("learner@example.com")
+        raise ValueError(certificate.user.pii.email)
 
 
 def fail(certificate: CertificateData, **_: Any) -> None:
     say("fail", user=certificate.user.id)
-    raise ValueError("learner@example.com")
+    raise ValueError(certificate.user.pii.email)
 
 
 def slow(certificate: CertificateData, **_: Any) -> None:

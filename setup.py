@@ -1,0 +1,43 @@
+"""How this package is built and what it needs."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+VERSION = re.search(r'^__version__ = "(.+)"$', (ROOT / "event_bus_kafka/__init__.py").read_text(), re.MULTILINE)
+PLUGIN = ["event_bus_kafka = event_bus_kafka.apps:EventBusKafkaConfig"]
+
+setup(
+    name="openedx-event-bus-kafka",
+    version=VERSION[1],
+    description="The Kafka event bus of Open edX: no event lost, none sent for a rolled-back transaction",
+    long_description=(ROOT / "README.rst").read_text(),
+    long_description_content_type="text/x-rst",
+    license="AGPL-3.0",
+    packages=find_packages(include=["event_bus_kafka", "event_bus_kafka.*"]),
+    package_data={"event_bus_kafka": ["py.typed"]},
+    python_requires=">=3.11",
+    install_requires=[
+        "Django>=4.2,<6.0",
+        "attrs>=23.1",
+        "confluent-kafka[schemaregistry]>=2.7,<3",
+        "edx-django-utils>=5.15",
+        "fastavro>=1.9,<2",
+        "openedx-events>=9.15,<12",
+    ],
+    entry_points={"lms.djangoapp": PLUGIN, "cms.djangoapp": PLUGIN},
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Environment :: Web Environment",
+        "Framework :: Django",
+        "Framework :: Django :: 4.2",
+        "Framework :: Django :: 5.2",
+        "Intended Audience :: Developers",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Typing :: Typed",
+    ],
+)
