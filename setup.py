@@ -6,12 +6,12 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
-VERSION = re.search(r'^__version__ = "(.+)"$', (ROOT / "event_bus_kafka/__init__.py").read_text(), re.MULTILINE)
+(VERSION,) = re.findall(r'^__version__ = "(.+)"$', (ROOT / "event_bus_kafka/__init__.py").read_text(), re.MULTILINE)
 PLUGIN = ["event_bus_kafka = event_bus_kafka.apps:EventBusKafkaConfig"]
 
 setup(
     name="openedx-event-bus-kafka",
-    version=VERSION[1],
+    version=VERSION,
     description="The Kafka event bus of Open edX: no event lost, none sent for a rolled-back transaction",
     long_description=(ROOT / "README.rst").read_text(),
     long_description_content_type="text/x-rst",

@@ -55,7 +55,7 @@ class Bus(ABC):
         """Return the ids of the events on a topic, in order; waits a second for more than there should be."""
         records = self.records(topic, count)
         more = self.records(topic, count + 1, seconds=1)
-        return [dict(record.headers() or [])["ce_id"].decode() for record in max(records, more, key=len)]
+        return [header(record, "ce_id") for record in max(records, more, key=len)]
 
     def committed(self, group: str, topic: str) -> int:
         """Return the offset that a group has committed for a topic's first partition; below 0: none."""
@@ -70,6 +70,13 @@ class Bus(ABC):
         producer = Producer({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
         producer.produce(topic, key=key, value=value, headers=list(headers.items()), partition=0)
         assert producer.flush(10) == 0
+
+
+def header(record: Message, name: str) -> str:
+    """Return the text of a record's header."""
+    value = dict(record.headers() or [])[name]
+    assert isinstance(value, bytes)
+    return value.decode()
 
 
 class SandboxBus(Bus):

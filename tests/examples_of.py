@@ -35,7 +35,7 @@ EXTREME: dict[Any, Any] = FULL | {
     int: -(2**63),
     float: 1e-300,
     str: "long " * 5000,
-    datetime: datetime(1970, 1, 1),  # noqa: DTZ001 naive on purpose: it must stay naive
+    datetime: datetime(1970, 1, 1),
 }
 _LOCATORS = {
     "LibraryCollectionLocator": "lib-collection:edX:tools:set",

@@ -180,9 +180,7 @@ class Consumer:
             return
         for partition, offset in due.values():
             partition.committed = offset
-        emit(
-            OffsetsCommitted(group=self._group, offsets=tuple((*name, offset) for name, (_, offset) in due.items()))
-        )
+        emit(OffsetsCommitted(group=self._group, offsets=tuple((*name, offset) for name, (_, offset) in due.items())))
 
     def _assigned(self, names: list[Partition]) -> None:
         for topic, number in names:

@@ -60,7 +60,7 @@ def dispatch(event: Event, receivers: list[Receiver]) -> list[tuple[Receiver, Ex
         call = async_to_sync(receiver.call) if iscoroutinefunction(receiver.call) else receiver.call
         try:
             call(signal=event.signal, sender=None, metadata=event.metadata, from_event_bus=True, **event.data)
-        except Exception as error:  # one that fails must not keep the others from running
+        except Exception as error:  # noqa: BLE001 one that fails must not keep the others from running
             failed.append((receiver, error))
     return failed
 

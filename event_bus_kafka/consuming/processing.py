@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 import attrs
 
@@ -46,7 +45,7 @@ class Processor:
         with trace("consumer.consume"):
             try:
                 self._attempt(delivery)
-            except Exception as error:  # a record may fail in any way; the policy alone decides what that means
+            except Exception as error:  # noqa: BLE001 a record may fail in any way; the policy alone decides what that means
                 return self._failed(delivery, error)
             finally:
                 state.clean()
@@ -60,7 +59,8 @@ class Processor:
                 _skipped(delivery.record, reason)
                 return
         event, receivers = delivery.event, delivery.receivers
-        assert event is not None and receivers is not None
+        assert event is not None
+        assert receivers is not None
         with trace("emit_signals_from_message"):
             failed = dispatch.dispatch(event, receivers)
         if failed:
@@ -93,7 +93,9 @@ class Processor:
         else:
             delivery.attempts += 1
             delivery.holds = 0
-        if isinstance(outcome, DeadLetter):  # nowhere to put it: it waits with its key, and nothing is committed past it
+        if isinstance(
+            outcome, DeadLetter
+        ):  # nowhere to put it: it waits with its key, and nothing is committed past it
             outcome = Hold(error, self.policy.delay(delivery.attempts))
         assert isinstance(outcome, (Retry, Hold))
         _report(delivery, outcome)

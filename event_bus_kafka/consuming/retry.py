@@ -10,8 +10,13 @@ import attrs
 from django.utils.module_loading import import_string
 
 from event_bus_kafka.consuming.outcomes import DeadLetter, Hold, Outcome, Retry
-from event_bus_kafka.errors import BrokerError, ConfigurationError, DeserializationError, ReceiversFailed
-from event_bus_kafka.errors import SchemaRegistryError
+from event_bus_kafka.errors import (
+    BrokerError,
+    ConfigurationError,
+    DeserializationError,
+    ReceiversFailed,
+    SchemaRegistryError,
+)
 
 
 @attrs.frozen(kw_only=True)

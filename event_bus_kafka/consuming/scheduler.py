@@ -129,7 +129,7 @@ class Scheduler:
         while (actor := self._ready.get()) is not None and not self._stopping:
             try:
                 self._drain(actor, lane)
-            except BaseException as error:  # SystemExit would end this thread unseen: the polling thread must know
+            except BaseException as error:  # noqa: BLE001 SystemExit would end this thread unseen: the polling thread must know
                 self.failure = error
                 lane.running = None
                 return

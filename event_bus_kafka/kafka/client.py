@@ -13,7 +13,8 @@ from typing import Any
 import attrs
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from event_bus_kafka.errors import BrokerError, ConfigurationError, DeliveryFailed
 from event_bus_kafka.kafka.errors import understood, understood_commit

@@ -90,7 +90,7 @@ class SchemaRegistry:
             raise self._last_error
         try:
             answer = _within(self._timeout, request)
-        except Exception as error:  # whatever a client, a proxy or a half-written answer provokes
+        except Exception as error:  # noqa: BLE001 whatever a client, a proxy or a half-written answer provokes
             raise self._failed(what, error) from None
         self._last_error = None
         return answer
@@ -115,7 +115,7 @@ def _within(seconds: float, request: Callable[[], T]) -> T:
     def run() -> None:
         try:
             answer.set_result(request())
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             answer.set_exception(error)
 
     threading.Thread(target=run, name="event-bus-registry", daemon=True).start()

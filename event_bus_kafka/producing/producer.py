@@ -58,8 +58,8 @@ class KafkaEventProducer(EventBusProducer):
         """
         Send an event to a topic, in the mode configured for it.
 
-        ``topic``: without prefix; ``event_key_field``: dotted path into ``event_data``, which has one value per argument
-        of the signal: an object of its attrs class, or a dict of JSON values in its place.
+        ``topic``: without prefix; ``event_key_field``: dotted path into ``event_data``, which has one value per
+        argument of the signal: an object of its attrs class, or a dict of JSON values in its place.
         """
         try:
             mode, database = mode_of(signal.event_type, topic)
@@ -69,12 +69,8 @@ class KafkaEventProducer(EventBusProducer):
                 self._deliver(encoded)
             else:
                 after_commit(lambda: self._deliver(encoded), database=database)
-        except Exception as error:  # a request must not fail because of its events; every error becomes visible here
-            emit(
-                EventRejected(
-                    topic=topic, event_type=signal.event_type, event_id=str(event_metadata.id), error=error
-                )
-            )
+        except Exception as error:  # noqa: BLE001 a request must not fail because of its events; every error becomes visible here
+            emit(EventRejected(topic=topic, event_type=signal.event_type, event_id=str(event_metadata.id), error=error))
 
     def prepare_for_shutdown(self) -> None:
         """Wait until Kafka has confirmed what was sent, within ``EVENT_BUS_KAFKA_DELIVERY_TIMEOUT``."""
@@ -86,7 +82,7 @@ class KafkaEventProducer(EventBusProducer):
             deadline = monotonic() + settings.send_timeout
             link = self._current_link()
             link.produce(serde.frame(encoded, link.registry), lambda report: _reported(encoded, report), deadline)
-        except Exception as error:  # nothing that goes wrong between us and Kafka may reach the request
+        except Exception as error:  # noqa: BLE001 nothing that goes wrong between us and Kafka may reach the request
             _undelivered(encoded, error)
 
     def _current_link(self) -> _Link:
@@ -123,7 +119,9 @@ class _Link:
         Finalize(None, link._flush_at_exit, exitpriority=_EXIT_PRIORITY)
         return link
 
-    def produce(self, record: ProducerRecord, report: Callable[[Delivered | DeliveryFailed], None], until: float) -> None:
+    def produce(
+        self, record: ProducerRecord, report: Callable[[Delivered | DeliveryFailed], None], until: float
+    ) -> None:
         """Queue a record. While the queue is full, wait for room until the deadline; then raises :class:`QueueFull`."""
         while True:
             try:

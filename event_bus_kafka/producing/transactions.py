@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -44,7 +45,7 @@ def _after_all(open_connections: list[BaseDatabaseWrapper], action: Action) -> N
             action()
 
     for connection in open_connections:
-        connection.on_commit(lambda alias=connection.alias: committed(alias), robust=True)
+        connection.on_commit(partial(committed, connection.alias), robust=True)
 
 
 def _is_manual(connection: BaseDatabaseWrapper) -> bool:

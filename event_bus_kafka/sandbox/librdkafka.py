@@ -19,7 +19,10 @@ _PRODUCER = 0
 @lru_cache(maxsize=1)
 def library() -> CDLL:
     """Return the library, its functions declared. Raises OSError where no bundled one is found."""
-    folders = [Path(confluent_kafka.__file__).parent.parent / "confluent_kafka.libs", Path(confluent_kafka.__file__).parent]
+    folders = [
+        Path(confluent_kafka.__file__).parent.parent / "confluent_kafka.libs",
+        Path(confluent_kafka.__file__).parent,
+    ]
     found = [path for folder in folders for path in sorted(folder.glob("**/librdkafka*")) if path.is_file()]
     lib = CDLL(str(found[0])) if found else CDLL("librdkafka.so.1")
     declare(lib, "rd_kafka_conf_new", c_void_p)
@@ -51,5 +54,3 @@ def new_client() -> int:
     if not handle:
         raise OSError(error.value.decode())
     return int(handle)
-
-

@@ -163,7 +163,7 @@ class _Routes:
                 return {"id": self._store.register(subject, _schema_in(body)).id}
             case "POST", ["subjects", subject]:
                 return attrs.asdict(self._store.look_up(subject, _schema_in(body)))
-            case ("GET" | "POST"), _:
+            case (("GET" | "POST"), _):
                 raise Refused(404, "HTTP 404 Not Found")
         raise Refused(405, "HTTP 405 Method Not Allowed")
 
@@ -218,7 +218,7 @@ def _canonical(text: str) -> str:
     try:
         schema = json.loads(text)
         fastavro.parse_schema(schema)
-    except Exception:  # fastavro raises anything from KeyError to RecursionError on malformed schemas
+    except Exception:  # noqa: BLE001 fastavro raises anything from KeyError to RecursionError on malformed schemas
         raise Refused(42201, "Invalid Avro schema") from None
     return json.dumps(_without_ornaments(schema), sort_keys=True)
 

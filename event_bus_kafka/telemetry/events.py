@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import attrs
 
-event = attrs.frozen(kw_only=True)
-
 
 class LifecycleEvent:
     """Base of all lifecycle events."""
@@ -20,7 +18,7 @@ class LifecycleEvent:
 # Sending
 
 
-@event
+@attrs.frozen(kw_only=True)
 class EventRejected(LifecycleEvent):
     """An event cannot be sent: its data, its type or the configuration is wrong. No repetition would help."""
 
@@ -30,7 +28,7 @@ class EventRejected(LifecycleEvent):
     error: Exception
 
 
-@event
+@attrs.frozen(kw_only=True)
 class EventUndelivered(LifecycleEvent):
     """An event was not confirmed by Kafka and is given up."""
 
@@ -40,7 +38,7 @@ class EventUndelivered(LifecycleEvent):
     error: Exception
 
 
-@event
+@attrs.frozen(kw_only=True)
 class RecordDelivered(LifecycleEvent):
     """Kafka confirmed a record."""
 
@@ -54,7 +52,7 @@ class RecordDelivered(LifecycleEvent):
 # Consuming
 
 
-@event
+@attrs.frozen(kw_only=True)
 class RecordReceived(LifecycleEvent):
     """A record is about to be dispatched for the first time in this assignment."""
 
@@ -65,7 +63,7 @@ class RecordReceived(LifecycleEvent):
     event_id: str
 
 
-@event
+@attrs.frozen(kw_only=True)
 class RecordDone(LifecycleEvent):
     """Every receiver of an event has succeeded."""
 
@@ -75,7 +73,7 @@ class RecordDone(LifecycleEvent):
     event_type: str
 
 
-@event
+@attrs.frozen(kw_only=True)
 class RecordSkipped(LifecycleEvent):
     """A record that nobody here listens to was passed over."""
 
@@ -88,7 +86,7 @@ class RecordSkipped(LifecycleEvent):
     """``no receiver``, ``unregistered type``, ``signal disabled`` or ``tombstone``."""
 
 
-@event
+@attrs.frozen(kw_only=True)
 class AttemptFailed(LifecycleEvent):
     """An attempt failed; the record waits with its key, and is tried again after ``delay`` seconds."""
 
@@ -104,13 +102,13 @@ class AttemptFailed(LifecycleEvent):
     delay: float
 
 
-@event
+@attrs.frozen(kw_only=True)
 class PartitionsAssigned(LifecycleEvent):
     group: str
     partitions: tuple[tuple[str, int], ...]
 
 
-@event
+@attrs.frozen(kw_only=True)
 class PartitionsRevoked(LifecycleEvent):
     """Partitions moved away; ``lost``: without a chance to commit. ``unfinished`` receivers were still running."""
 
@@ -120,14 +118,14 @@ class PartitionsRevoked(LifecycleEvent):
     unfinished: int
 
 
-@event
+@attrs.frozen(kw_only=True)
 class OffsetsCommitted(LifecycleEvent):
     group: str
     offsets: tuple[tuple[str, int, int], ...]
     """Topic, partition, and the offset of the next record to read."""
 
 
-@event
+@attrs.frozen(kw_only=True)
 class CommitFailed(LifecycleEvent):
     """Offsets were not committed; they are tried again as long as the partitions are ours."""
 
@@ -135,18 +133,18 @@ class CommitFailed(LifecycleEvent):
     error: Exception
 
 
-@event
+@attrs.frozen(kw_only=True)
 class WorkerStarted(LifecycleEvent):
     name: str
 
 
-@event
+@attrs.frozen(kw_only=True)
 class WorkerStopping(LifecycleEvent):
     name: str
     reason: str
 
 
-@event
+@attrs.frozen(kw_only=True)
 class WorkerStopped(LifecycleEvent):
     name: str
     exit_code: int
@@ -155,7 +153,7 @@ class WorkerStopped(LifecycleEvent):
 # Servers
 
 
-@event
+@attrs.frozen(kw_only=True)
 class ClientErrorReported(LifecycleEvent):
     """The Kafka client reported trouble; it goes on trying by itself unless the error is fatal."""
 
@@ -166,7 +164,7 @@ class ClientErrorReported(LifecycleEvent):
     fatal: bool
 
 
-@event
+@attrs.frozen(kw_only=True)
 class RegistryFailed(LifecycleEvent):
     """The schema registry refused a request or did not answer."""
 

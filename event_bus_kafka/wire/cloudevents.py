@@ -67,9 +67,7 @@ _BY_HEADER = {attribute.header: attribute for attribute in ATTRIBUTES}
 
 def to_headers(metadata: EventsMetadata) -> Headers:
     """Return the headers of an event."""
-    own = [
-        (attribute.header, attribute.write(getattr(metadata, attribute.name)).encode()) for attribute in ATTRIBUTES
-    ]
+    own = [(attribute.header, attribute.write(getattr(metadata, attribute.name)).encode()) for attribute in ATTRIBUTES]
     return (*_FIXED, *own)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache
 from io import BytesIO
 from operator import attrgetter, itemgetter
 from typing import Any
@@ -58,7 +58,7 @@ class EventCodec:
         return f"{self.event_type}.CloudEvent"
 
     def encode(self, data: dict[str, Any]) -> bytes:
-        """Return the Avro bytes of event data. Raises :class:`SerializationError` naming the field that does not fit."""
+        """Return the Avro bytes of event data. Raises :class:`SerializationError`, naming the field."""
         try:
             return self.avro_type.encode(data)
         except Misfit as misfit:
@@ -68,7 +68,7 @@ class EventCodec:
         """Return the Avro bytes of the key field. Raises :class:`SerializationError`."""
         try:
             return key.type.encode(key.get(data))
-        except Exception as error:  # the path may lead through anything that a caller passed as event data
+        except Exception as error:  # noqa: BLE001 the path may lead through anything that a caller passed as event data
             raise SerializationError(self.event_type, key.path, f"no key: {type(error).__name__}") from None
 
     def with_objects(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,7 +112,7 @@ class EventCodec:
         return _decoder(writer, bind)
 
 
-@lru_cache(maxsize=None)
+@cache
 def codec_for(signal: OpenEdxPublicSignal) -> EventCodec:
     """
     Return the codec of a signal.
@@ -123,7 +123,9 @@ def codec_for(signal: OpenEdxPublicSignal) -> EventCodec:
         avro_type = event_type_of(signal.event_type, signal.init_data)
     except Misfit as misfit:
         raise SerializationError(signal.event_type, ".".join(misfit.path), misfit.reason) from None
-    return EventCodec(signal.event_type, avro_type, json.dumps(avro_type.schema, sort_keys=True), _json_binds(avro_type))
+    return EventCodec(
+        signal.event_type, avro_type, json.dumps(avro_type.schema, sort_keys=True), _json_binds(avro_type)
+    )
 
 
 def _json_binds(avro_type: Record) -> dict[str, Bind]:
@@ -164,7 +166,7 @@ def _parse(text: str) -> tuple[Schema, dict[str, Schema]]:
     try:
         plain = json.loads(text, object_hook=lambda pairs: {k: v for k, v in pairs.items() if k != "logicalType"})
         return fastavro.parse_schema(plain, named_schemas=names), names
-    except Exception as error:  # fastavro raises anything from KeyError to RecursionError on malformed schemas
+    except Exception as error:  # noqa: BLE001 fastavro raises anything from KeyError to RecursionError on malformed schemas
         raise IncompatibleSchema(f"the writer's schema is not valid Avro: {type(error).__name__}") from None
 
 
@@ -175,7 +177,9 @@ def _decoder(writer: Schema, bind: Bind) -> Decode:
         stream = BytesIO(body)
         try:
             values = read(stream, writer, None)
-        except Exception as error:  # fastavro raises what the bytes provoke: EOFError, IndexError, UnicodeDecodeError, …
+        except (
+            Exception  # noqa: BLE001
+        ) as error:  # fastavro raises what the bytes provoke: EOFError, IndexError, UnicodeDecodeError, …
             raise UnreadableValue(f"not what its schema says: {type(error).__name__}") from None
         if stream.tell() != len(body):
             raise UnreadableValue(f"{len(body) - stream.tell()} bytes after the end of the event")

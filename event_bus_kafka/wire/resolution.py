@@ -74,7 +74,9 @@ def _record(reader: Record, writer: Schema, names: dict[str, Schema], path: tupl
     known = [field for field in reader.fields if field.name in written]
     for field in reader.fields:
         if field.required and field.name not in written:
-            raise IncompatibleSchema("required here, but not in the writer's schema", field=".".join((*path, field.name)))
+            raise IncompatibleSchema(
+                "required here, but not in the writer's schema", field=".".join((*path, field.name))
+            )
     binds = [(field, binder(field.type, written[field.name], names, (*path, field.name))) for field in known]
     return _record_binder(reader, binds, path)
 
@@ -100,7 +102,7 @@ def _by_position(reader: Record, binds: list[tuple[Field, Bind | None]], by_name
             for position, bind in bound:
                 items[position] = bind(items[position])
             return build(*items)
-        except Exception:  # whatever it was, binding by name says which field
+        except Exception:  # noqa: BLE001 whatever it was, binding by name says which field
             return by_name(values)
 
     return bind_record
@@ -119,7 +121,7 @@ def _by_name(reader: Record, binds: list[tuple[Field, Bind | None]], path: tuple
                     arguments[argument] = bind(values[name])
         try:
             return build(**arguments)
-        except Exception as error:  # converters and validators of the class may raise anything, and quote event data
+        except Exception as error:  # noqa: BLE001 converters and validators of the class may raise anything, and quote event data
             raise _refused(reader, arguments, error, path) from None
 
     return bind_record
@@ -152,7 +154,7 @@ def _parser(reader: Scalar, path: tuple[str, ...]) -> Bind:
     def parse_text(text: str) -> Any:
         try:
             return parse(text)
-        except Exception:  # key classes of any package may raise anything, and quote the text, which is event data
+        except Exception:  # noqa: BLE001 key classes of any package may raise anything, and quote the text, which is event data
             raise UnreadableValue(f"its text is no {reader.expects}", field=".".join(path)) from None
 
     return parse_text

@@ -39,12 +39,10 @@ def send(bus: Bus, topic: str, *certificates: CertificateData, **metadata: Any) 
         producer.prepare_for_shutdown()
 
 
-def worker(
-    bus: Bus, topic: str, group: str, receivers: str, environment: dict[str, str] | None = None, **changes: Any
-) -> ServiceProcess:
+def worker(bus: Bus, topic: str, group: str, receivers: str, **changes: Any) -> ServiceProcess:
     settings = bus.settings(**({"EVENT_BUS_KAFKA_RETRY": {"first_delay": 0.1, "factor": 1}} | changes))
     arguments = ("consume_events", "-t", topic, "-g", group)
-    return ServiceProcess(*arguments, settings=settings, receivers=receivers, environment=environment)
+    return ServiceProcess(*arguments, settings=settings, receivers=receivers)
 
 
 @pytest.mark.parametrize("apps", [OURS_FIRST, OURS_LAST, NOT_INSTALLED], ids=["first", "last", "not installed"])
@@ -77,9 +75,7 @@ def test_values_and_metadata_arrive_as_sent(bus: Bus, topic: str, group: str) ->
     assert (got["from_event_bus"], got["sender"]) == (True, None)
 
 
-def test_a_new_group_begins_with_the_first_event_and_a_second_worker_goes_on(
-    bus: Bus, topic: str, group: str
-) -> None:
+def test_a_new_group_begins_with_the_first_event_and_a_second_worker_goes_on(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, certificate(1), certificate(2))
     with worker(bus, topic, group, "note") as process:
         process.wait_for_users("note", [1, 2])

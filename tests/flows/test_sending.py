@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing.util
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -236,9 +237,7 @@ class TestForks:
         if pid == 0:
             try:
                 send()
-                from multiprocessing.util import _exit_function  # what multiprocessing runs in its children
-
-                _exit_function()  # type: ignore[no-untyped-call]
+                multiprocessing.util._exit_function()  # type: ignore[attr-defined] # what multiprocessing runs in its children
             finally:
                 os._exit(0)
         deadline = monotonic() + 30

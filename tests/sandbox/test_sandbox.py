@@ -165,7 +165,10 @@ def test_the_command_prints_settings_to_paste() -> None:
 
 
 def test_a_port_that_is_taken_is_a_clear_error() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, start("--registry-port", str(taken.getsockname()[1])) as process:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        start("--registry-port", str(taken.getsockname()[1])) as process,
+    ):
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 1
     assert errors.startswith("The sandbox cannot start: ")

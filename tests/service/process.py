@@ -45,7 +45,7 @@ class ServiceProcess:
                 "RECEIVERS": receivers,
                 "PYTHONPATH": str(ROOT),
             }
-            | (environment or {}),
+            | dict(environment or {}),
         )
         self.said: list[dict[str, Any]] = []
         self._lines: list[str] = []
@@ -79,7 +79,9 @@ class ServiceProcess:
         deadline = monotonic() + PATIENCE
         while not condition():
             left = deadline - monotonic()
-            if left <= 0 or (self._process.poll() is not None and not any(map(threading.Thread.is_alive, self._readers))):
+            if left <= 0 or (
+                self._process.poll() is not None and not any(map(threading.Thread.is_alive, self._readers))
+            ):
                 if condition():
                     return
                 raise AssertionError(f"waited in vain {why}; exit code {self._process.poll()}\n{self.said}\n{self.log}")
@@ -113,7 +115,9 @@ class ServiceProcess:
     def __enter__(self) -> ServiceProcess:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._process.poll() is None:
             self._process.kill()
         self.end()

@@ -10,7 +10,8 @@ from pathlib import Path
 from types import TracebackType
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from tests.services.downloads import kafka_jars
 from tests.services.process import ServerProcess, free_port
@@ -46,7 +47,9 @@ class KafkaCluster:
             self._wait_for(number)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for process in self._processes.values():
             process.kill()  # the data goes as well: nothing is worth a clean stop of a second each
         shutil.rmtree(self._folder, ignore_errors=True)

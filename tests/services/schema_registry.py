@@ -33,7 +33,9 @@ class SchemaRegistry:
         self._process.wait_until(self._answers)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._process is not None:
             self._process.kill()
         shutil.rmtree(self._folder, ignore_errors=True)

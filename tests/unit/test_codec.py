@@ -207,7 +207,10 @@ def test_a_required_field_that_the_writer_lacks_is_incompatible() -> None:
 
 
 def test_a_field_made_optional_by_the_writer_is_read() -> None:
-    fields = [{"name": "name", "type": ["null", "string"]}, {"name": "count", "type": ["long", "null"]}]
+    fields: list[dict[str, Any]] = [
+        {"name": "name", "type": ["null", "string"]},
+        {"name": "count", "type": ["long", "null"]},
+    ]
     assert read(fields, {"name": "n", "count": 3}) == Reader("n", 3)
     assert read(fields, {"name": "n", "count": None}) == Reader("n", 7)
 
@@ -224,7 +227,7 @@ def test_a_field_made_optional_by_the_reader_is_read() -> None:
 
 def test_logical_types_of_other_writers_do_not_change_values() -> None:
     when = {"type": "string", "logicalType": "iso-datetime"}
-    fields = [NAME, {"name": "when", "type": ["null", when]}]
+    fields: list[dict[str, Any]] = [NAME, {"name": "when", "type": ["null", when]}]
     got = read(fields, {"name": "n", "when": "2026-01-02T03:04:05+00:00"})
     assert got.when == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

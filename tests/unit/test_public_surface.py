@@ -19,7 +19,7 @@ def test_the_public_names_are_these() -> None:
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = event_bus_kafka.nothing  # type: ignore[attr-defined]
+        _ = event_bus_kafka.nothing
 
 
 def test_importing_the_package_imports_neither_kafka_nor_django() -> None:

@@ -14,9 +14,7 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 
 def record(offset: int, key: bytes | None = b"k", partition: int = 0) -> ConsumerRecord:
-    return ConsumerRecord(
-        topic="t", partition=partition, offset=offset, timestamp=None, key=key, value=b"", headers=()
-    )
+    return ConsumerRecord(topic="t", partition=partition, offset=offset, timestamp=None, key=key, value=b"", headers=())
 
 
 def submit(scheduler: Scheduler, partition: PartitionProgress, *records: ConsumerRecord) -> list[Delivery]:

@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 from io import BytesIO
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import attr
 import attrs
@@ -22,7 +22,7 @@ SIGNALS = [signal for signal in OpenEdxPublicSignal.all_events() if signal.event
 def text_of_openedx(signal: OpenEdxPublicSignal) -> str | None:
     try:
         text: str = AvroSignalSerializer(signal).schema_string()
-    except Exception:  # openedx-events raises bare Exception for what it cannot serialize
+    except Exception:  # noqa: BLE001 openedx-events raises bare Exception for what it cannot serialize
         return None
     return text
 
@@ -76,7 +76,10 @@ def test_containers_of_attrs_classes_have_the_schema_of_newer_openedx_events() -
     assert field["type"]["fields"] == [
         {"name": "inners", "type": {"type": "array", "items": inner}},
         {"name": "by_name", "type": {"type": "map", "values": "Inner"}},
-        {"name": "nested", "type": {"type": "map", "values": {"type": "array", "items": {"type": "array", "items": "long"}}}},
+        {
+            "name": "nested",
+            "type": {"type": "map", "values": {"type": "array", "items": {"type": "array", "items": "long"}}},
+        },
         {"name": "maybe", "type": ["null", {"type": "array", "items": "Inner"}], "default": None},
     ]
 
@@ -88,7 +91,7 @@ def test_containers_of_attrs_classes_travel() -> None:
     )
     body = codec.encode({"newer": newer})
     assert codec.decoder(codec.schema)(body) == {"newer": newer}
-    plain = fastavro.schemaless_reader(BytesIO(body), fastavro.parse_schema(json.loads(codec.schema)), None)
+    plain: Any = fastavro.schemaless_reader(BytesIO(body), fastavro.parse_schema(json.loads(codec.schema)), None)
     assert plain["newer"]["inners"] == [{"name": "a", "count": 1}, {"name": "", "count": 0}]
 
 
@@ -109,7 +112,7 @@ class Numbered:
 
 @attrs.frozen
 class Textual:
-    when: "datetime"  # noqa: UP037 as `from __future__ import annotations` would make it
+    when: "datetime"
 
 
 def another(name: str) -> type:
@@ -119,7 +122,7 @@ def another(name: str) -> type:
 @attrs.frozen
 class Collision:
     first: Inner
-    second: another("Inner")  # type: ignore[valid-type]  # noqa: F821
+    second: another("Inner")  # type: ignore[valid-type]
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,9 @@ def json_object(text: str) -> dict[str, Any]:
 class Command(BaseCommand):
     help = (
         "Read a topic as a member of a consumer group and send each event to this service's receivers. Runs until "
-        "SIGTERM or SIGINT. Exit codes: 0 clean stop, or consumers disabled by setting; 1 wrong configuration; 2 forced "
-        "stop (time limit or second signal); 3 a receiver asked to exit, or the Kafka client failed for good; 4 too many "
-        "errors in a row."
+        "SIGTERM or SIGINT. Exit codes: 0 clean stop, or consumers disabled by setting; 1 wrong configuration; 2 "
+        "forced stop (time limit or second signal); 3 a receiver asked to exit, or the Kafka client failed for good; "
+        "4 too many errors in a row."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
