@@ -22,7 +22,7 @@ setup(
     install_requires=[
         "Django>=4.2,<6.0",
         "attrs>=23.1",
-        "confluent-kafka[schemaregistry]>=2.7,<3",
+        "confluent-kafka[schemaregistry]>=2.10,<3",
         "edx-django-utils>=5.15",
         "fastavro>=1.9,<2",
         "openedx-events>=9.15,<12",

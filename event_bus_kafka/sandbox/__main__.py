@@ -10,6 +10,7 @@ import threading
 
 from event_bus_kafka.sandbox import Sandbox
 
+_PARTITIONS = 4
 _EPILOG = (
     "The sandbox lives in memory: it keeps about 5 MB per partition and forgets all when it stops. Topics appear on "
     "first use, with 4 partitions. A worker that starts again waits until the session of the one before has timed out. "
@@ -36,6 +37,8 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         with Sandbox(brokers=options.brokers, registry_port=options.registry_port) as sandbox:
+            for topic in options.topic:
+                sandbox.create_topic(topic, _PARTITIONS)
             print(_described(sandbox, as_json=options.json), flush=True)
             stop.wait()
     except OSError as error:
@@ -59,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--brokers", type=_positive, default=1, help="number of brokers (default: 1)")
     parser.add_argument("--registry-port", type=int, default=0, help="port of the registry (default: any)")
+    parser.add_argument(
+        "--topic", action="append", default=[], help="create a topic (full name) with 4 partitions; may be repeated"
+    )
     parser.add_argument("--json", action="store_true", help="print the addresses as one line of JSON")
     return parser
 

@@ -23,6 +23,7 @@ Stop them with Ctrl-C."""
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.services", description=__doc__)
     parser.add_argument("--brokers", type=int, default=1, help="number of brokers (default: 1)")
+    parser.add_argument("--topic", action="append", default=[], help="create a topic with 4 partitions; may be repeated")
     parser.add_argument("--auto-create-topics", action="store_true", help="let topics appear on first use")
     parser.add_argument("--fetch", action="store_true", help="download only")
     parser.add_argument("--json", action="store_true", help="print the addresses as one line of JSON")
@@ -39,6 +40,8 @@ def _serve(options: argparse.Namespace) -> None:
         signal.signal(number, lambda *_: stop.set())
     properties = {"auto.create.topics.enable": str(options.auto_create_topics).lower(), "num.partitions": "4"}
     with KafkaCluster(options.brokers, properties) as cluster, SchemaRegistry() as registry:
+        for topic in options.topic:
+            cluster.create_topic(topic, 4)
         addresses = {"bootstrap_servers": cluster.bootstrap_servers, "schema_registry_url": registry.url}
         text = _SETTINGS.format(servers=cluster.bootstrap_servers, url=registry.url)
         print(json.dumps(addresses) if options.json else text, flush=True)

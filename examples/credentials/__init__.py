@@ -1,0 +1,1 @@
+"""Credentials: keeps what the LMS says of certificates."""

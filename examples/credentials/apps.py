@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+
+
+class CredentialsConfig(AppConfig):
+    name = "examples.credentials"
+    label = "credentials"
+
+    def ready(self) -> None:
+        from examples.credentials import receivers  # noqa: F401 connects them

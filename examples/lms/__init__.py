@@ -1,0 +1,1 @@
+"""The LMS: awards and revokes certificates."""
