@@ -1,15 +1,40 @@
-"""How the documentation is built."""
+"""How the documentation is built. The reference of settings is generated from the table in the code."""
 
+import os
 import re
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+GENERATED = Path(__file__).parent / "_generated"
+
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "test_settings")
+
+import django  # noqa: E402 needs the settings
+
+django.setup()
+
+from event_bus_kafka.conf.table import all_settings  # noqa: E402 needs Django
 
 project = "openedx-event-bus-kafka"
 copyright = "Open edX contributors, AGPL-3.0"
 release = re.findall(r'^__version__ = "(.+)"$', (ROOT / "event_bus_kafka/__init__.py").read_text(), re.MULTILINE)[0]
 
 nitpicky = True
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_generated"]
 html_theme = "alabaster"
 html_theme_options = {"description": "The Kafka event bus of Open edX"}
+
+
+def write_settings() -> None:
+    """Write a definition per setting: its default, the values it takes, its sentence."""
+    entries = [
+        f"``{setting.name}``\n   {setting.sentence}\n\n   Default: ``{setting.default!r}``. Takes {setting.kind.expects}.\n"
+        for setting in all_settings()
+    ]
+    GENERATED.mkdir(exist_ok=True)
+    (GENERATED / "settings.rst").write_text("\n".join(entries))
+
+
+write_settings()

@@ -50,9 +50,7 @@ def _run(stage: Stage, folder: Path, real: bool, stop: threading.Event) -> int:
     print("Starting LMS and Credentials …", flush=True)
     for migration in [stage.manage(service, "migrate", "-v", "0") for service in ("lms", "credentials")]:
         migration.end()
-    worker = stage.manage(
-        "credentials", "consume_events", "-t", "learning-certificate-lifecycle", "-g", "credentials"
-    )
+    worker = stage.manage("credentials", "consume_events", "-t", "learning-certificate-lifecycle", "-g", "credentials")
     worker.wait_until_logged("partitions assigned: demo-")
     sent, arrived = _watch(stage.manage("lms", "grade_courses"), worker, folder / "credentials.sqlite3", stop)
     verdict = _verdict(sent, arrived)

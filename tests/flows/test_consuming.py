@@ -171,6 +171,15 @@ def test_a_worker_killed_between_effect_and_commit_gets_the_event_again(bus: Bus
         process.wait_for_users("note", [1])
 
 
+def test_a_small_window_holds_back_and_loses_nothing(bus: Bus, topic: str, group: str) -> None:
+    users = list(range(300))
+    send(bus, topic, *map(certificate, users))
+    with worker(bus, topic, group, "note", EVENT_BUS_KAFKA_CONSUMER_WINDOW_RECORDS=3) as process:
+        process.wait_for_users("note", users)
+        assert process.stop() == 0
+    assert bus.committed(group, topic) == 300
+
+
 HEADERS = {"ce_type": CREATED.encode(), "ce_id": b"12345678-1234-5678-1234-567812345678"}
 
 

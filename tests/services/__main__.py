@@ -23,7 +23,9 @@ Stop them with Ctrl-C."""
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.services", description=__doc__)
     parser.add_argument("--brokers", type=int, default=1, help="number of brokers (default: 1)")
-    parser.add_argument("--topic", action="append", default=[], help="create a topic with 4 partitions; may be repeated")
+    parser.add_argument(
+        "--topic", action="append", default=[], help="create a topic with 4 partitions; may be repeated"
+    )
     parser.add_argument("--auto-create-topics", action="store_true", help="let topics appear on first use")
     parser.add_argument("--fetch", action="store_true", help="download only")
     parser.add_argument("--json", action="store_true", help="print the addresses as one line of JSON")

@@ -1,39 +1,36 @@
-
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='CredentialChange',
+            name="CredentialChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('event_id', models.UUIDField()),
-                ('change', models.CharField(max_length=20)),
-                ('course_key', models.CharField(max_length=255)),
-                ('user_id', models.BigIntegerField()),
-                ('username', models.CharField(max_length=150)),
-                ('grade', models.CharField(blank=True, max_length=5)),
-                ('status', models.CharField(max_length=20)),
-                ('received_at', models.FloatField(help_text='seconds since the epoch')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("event_id", models.UUIDField()),
+                ("change", models.CharField(max_length=20)),
+                ("course_key", models.CharField(max_length=255)),
+                ("user_id", models.BigIntegerField()),
+                ("username", models.CharField(max_length=150)),
+                ("grade", models.CharField(blank=True, max_length=5)),
+                ("status", models.CharField(max_length=20)),
+                ("received_at", models.FloatField(help_text="seconds since the epoch")),
             ],
         ),
         migrations.CreateModel(
-            name='UserCredential',
+            name="UserCredential",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('username', models.CharField(max_length=150)),
-                ('course_key', models.CharField(max_length=255)),
-                ('status', models.CharField(max_length=20)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("username", models.CharField(max_length=150)),
+                ("course_key", models.CharField(max_length=255)),
+                ("status", models.CharField(max_length=20)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('username', 'course_key'), name='one_credential_each')],
+                "constraints": [models.UniqueConstraint(fields=("username", "course_key"), name="one_credential_each")],
             },
         ),
     ]

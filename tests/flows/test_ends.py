@@ -1,0 +1,133 @@
+"""What was sent before a process ends, and what a request sees when servers are away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.bus import Bus
+from tests.service.process import ServiceProcess
+from tests.silence import black_hole
+
+SEND = """
+import time
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+from tests.examples_of import certificate
+from tests.service.apps import say
+for user in {users}:
+    CERTIFICATE_CREATED.send_event(certificate=certificate(user))
+    say("sent", user=user)
+"""
+
+
+def sender(settings: dict[str, Any], users: list[int]) -> ServiceProcess:
+    return ServiceProcess(code=SEND.format(users=users), settings=settings)
+
+
+def test_a_process_that_ends_at_once_has_sent_its_events(bus: Bus, topic: str) -> None:
+    """Case 33."""
+    with sender(bus.settings(topic), [1, 2, 3]) as process:
+        assert process.end() == 0
+    assert len(bus.event_ids(topic, 3)) == 3
+    assert process.log.count("Message delivered to Kafka event bus") == 3
+
+
+def test_events_of_a_process_that_ends_without_a_broker_are_named_in_the_log(bus: Bus, topic: str) -> None:
+    changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5}
+    with sender(bus.settings(topic, **changes), [1, 2]) as process:
+        assert process.end() == 0
+    assert process.users("sent") == [1, 2]
+    assert process.log.count("Error delivering message to Kafka event bus. DeliveryFailed") == 2
+    assert "learner@example.com" not in process.log
+
+
+def test_events_that_kafka_does_not_confirm_in_time_are_named_in_the_log(bus: Bus, topic: str) -> None:
+    with black_hole() as address:
+        changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": address, "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 1}
+        with sender(bus.settings(topic, **changes), [1]) as process:
+            assert process.end() == 0
+    assert "Error delivering message to Kafka event bus. DeliveryFailed: _MSG_TIMED_OUT" in process.log
+    assert "Traceback" not in process.log
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["refused", "silent"])
+def test_a_registry_that_is_away_costs_an_error_and_no_exception(bus: Bus, topic: str, silent: bool) -> None:
+    with black_hole() as address:
+        url = f"http://{address if silent else '127.0.0.1:9'}"
+        with sender(bus.settings(topic, EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=url), [1, 2, 3]) as process:
+            assert process.end() == 0
+    assert process.users("sent") == [1, 2, 3]
+    assert process.log.count("Error delivering message to Kafka event bus. SchemaRegistryError") == 3
+    assert process.log.count("ERROR event_bus_kafka Schema registry: ") == 1
+    assert "Traceback" not in process.log
+
+
+def test_a_full_local_queue_is_waited_for_within_the_limit(bus: Bus, topic: str) -> None:
+    """Case 30."""
+    changes = {
+        "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+        "EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"queue.buffering.max.messages": 2},
+        "EVENT_BUS_KAFKA_SEND_TIMEOUT": 0.5,
+        "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5,
+    }
+    with sender(bus.settings(topic, **changes), [1, 2, 3]) as process:
+        assert process.end() == 0
+    assert process.users("sent") == [1, 2, 3]
+    assert process.log.count("QueueFull") == 1
+
+
+def test_an_event_too_large_for_the_client_is_refused_alone(bus: Bus, topic: str) -> None:
+    """Case 31, its first part."""
+    changes = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"message.max.bytes": 1000}}
+    code = SEND.format(users=[1, 2]).replace("certificate(user)", "certificate(user, name='x' * 2000 * (user % 2))")
+    with ServiceProcess(code=code, settings=bus.settings(topic, **changes)) as process:
+        assert process.end() == 0
+    assert process.log.count("MSG_SIZE_TOO_LARGE") == 1
+    assert len(bus.event_ids(topic, 1)) == 1
+
+
+# The command
+
+
+LOGIN = '{"user": {"id": 5, "is_active": true, "pii": {"username": "learner", "email": "learner@example.com"}}}'
+
+
+def produce(settings: dict[str, Any], topic: str, **options: str) -> ServiceProcess:
+    values = {
+        "signal": "openedx_events.learning.signals.SESSION_LOGIN_COMPLETED",
+        "topic": topic,
+        "key-field": "user.id",
+        "data": LOGIN,
+    } | {name.replace("_", "-"): value for name, value in options.items()}
+    arguments = [part for name, value in values.items() for part in (f"--{name}", value)]
+    return ServiceProcess("produce_event", *arguments, settings=settings)
+
+
+def test_an_event_is_produced_by_hand(bus: Bus, topic: str) -> None:
+    with produce(bus.settings(), topic) as process:
+        assert process.end() == 0
+    (event_id,) = bus.event_ids(topic, 1)
+    assert f"Event {event_id} is in Kafka: {topic}, partition 0, offset 0" in process.log
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "text"),
+    [
+        ({"signal": "no.such.SIGNAL"}, 1, "no.such.SIGNAL"),
+        ({"signal": "openedx_events.learning.data.CourseData"}, 1, "is no OpenEdxPublicSignal"),
+        ({"data": "{"}, 2, "not valid JSON"),
+        ({"data": '{"user": {"id": 5}}'}, 1, "user.is_active"),
+        ({"data": "{}"}, 1, "field user"),
+        ({"key_field": "user.nothing"}, 1, "fails at 'nothing'"),
+    ],
+)
+def test_a_wrong_argument_is_named(sandbox: Any, options: dict[str, str], code: int, text: str) -> None:
+    settings = {
+        "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": sandbox.schema_registry_url,
+    }
+    with produce(settings, "by-hand", **options) as process:
+        assert process.end() == code
+    assert text in process.log
+    assert "Traceback" not in process.log

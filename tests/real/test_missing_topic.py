@@ -1,0 +1,26 @@
+"""A topic that Kafka does not have and will not make. Topics of the sandbox appear on first use."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bus import CREATED, RealBus
+from tests.flows.test_ends import sender
+from tests.services.kafka import KafkaCluster
+from tests.services.schema_registry import SchemaRegistry
+
+pytestmark = pytest.mark.real
+
+
+def test_a_topic_that_does_not_exist_costs_an_error_per_event_and_disturbs_no_other(
+    cluster: KafkaCluster, schema_registry: SchemaRegistry
+) -> None:
+    """Case 23, its producing side."""
+    bus = RealBus(cluster, schema_registry)
+    bus.create_topic("there")
+    settings = bus.settings("missing", EVENT_BUS_KAFKA_DELIVERY_TIMEOUT=3)
+    settings["EVENT_BUS_PRODUCER_CONFIG"][CREATED] |= bus.settings("there")["EVENT_BUS_PRODUCER_CONFIG"][CREATED]
+    with sender(settings, [1]) as process:
+        assert process.end() == 0
+    assert process.log.count("Error delivering message to Kafka event bus.") == 1
+    assert len(bus.event_ids("there", 1)) == 1
