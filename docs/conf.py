@@ -30,8 +30,8 @@ html_theme_options = {"description": "The Kafka event bus of Open edX"}
 def write_settings() -> None:
     """Write a definition per setting: its default, the values it takes, its sentence."""
     entries = [
-        f"``{setting.name}``\n   {setting.sentence}\n\n   Default: ``{setting.default!r}``. Takes {setting.kind.expects}.\n"
-        for setting in all_settings()
+        f"``{one.name}``\n   {one.sentence}\n\n   Default: ``{one.default!r}``. Takes {one.kind.expects}.\n"
+        for one in all_settings()
     ]
     GENERATED.mkdir(exist_ok=True)
     (GENERATED / "settings.rst").write_text("\n".join(entries))

@@ -76,12 +76,12 @@ def test_a_registry_that_is_away_is_a_passing_error() -> None:
 
 
 def test_a_registry_that_is_silent_is_not_waited_for() -> None:
-    with black_hole() as address, pytest.raises(SchemaRegistryError, match="no answer within 0.2 s|ReadTimeout"):
+    with black_hole() as address, pytest.raises(SchemaRegistryError, match=r"no answer within 0\.2 s|ReadTimeout"):
         client(f"http://{address}", timeout=0.2).schema_of(1)
 
 
 def test_a_registry_that_drips_is_not_waited_for() -> None:
-    with dripping(0.05) as address, pytest.raises(SchemaRegistryError, match="no answer within 0.3 s"):
+    with dripping(0.05) as address, pytest.raises(SchemaRegistryError, match=r"no answer within 0\.3 s"):
         client(f"http://{address}", timeout=0.3).schema_of(1)
 
 
