@@ -44,7 +44,7 @@ matrix: $(INSTALLED) ## Run the fast tests with all supported Django and openedx
 	$(BIN)/tox run-parallel --parallel-no-spinner $(ARGS)
 
 upgrade: $(INSTALLED) ## Compile requirements/*.txt anew, with the newest versions
-	for name in base test quality docs dev; do \
+	for name in base test quality docs interop dev; do \
 		$(BIN)/pip-compile --upgrade --output-file requirements/$$name.txt requirements/$$name.in; done
 	{ echo "# base.txt without what tox varies. Made by: make upgrade"; \
 		grep -E '^[a-z]' requirements/base.txt | grep -vE '^(django|openedx-events)=='; } > requirements/matrix.txt

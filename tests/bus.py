@@ -65,6 +65,14 @@ class Bus(ABC):
         finally:
             consumer.close()
 
+    def commit(self, group: str, topic: str, offset: int) -> None:
+        """Commit an offset of a topic's first partition for a group without members."""
+        consumer = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": group, "log_level": 0})
+        try:
+            consumer.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
+        finally:
+            consumer.close()
+
     def produce(self, topic: str, *, value: bytes | None, headers: dict[str, bytes], key: bytes = b"key") -> None:
         """Put a record on a topic by hand."""
         producer = Producer({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})

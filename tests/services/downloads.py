@@ -32,7 +32,7 @@ _POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
 def cache_folder() -> Path:
     """Return where downloads are kept; EVENT_BUS_KAFKA_SERVICES_CACHE moves it, so that clones can share it."""
     default = Path(__file__).parent.parent.parent / ".services"
-    return Path(os.environ.get("EVENT_BUS_KAFKA_SERVICES_CACHE", default)).absolute()
+    return Path(os.environ.get("EVENT_BUS_KAFKA_SERVICES_CACHE") or default).absolute()
 
 
 def kafka_jars() -> Path:

@@ -1,0 +1,239 @@
+"""
+Every signal, several variants of values, both packages on one topic of a real Kafka: the same bytes on the same
+partition under the same subjects and ids; each side reads what the other wrote.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import attrs
+import pytest
+from confluent_kafka import Consumer, Message, TopicPartition
+from django.test import override_settings
+from openedx_events.data import EventsMetadata
+from openedx_events.event_bus import EventBusProducer
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka import create_producer
+from event_bus_kafka.errors import ConfigurationError
+from event_bus_kafka.kafka.client import _record
+from event_bus_kafka.kafka.schema_registry import SchemaRegistry
+from event_bus_kafka.wire import serde
+from event_bus_kafka.wire.avro import Record, Scalar
+from event_bus_kafka.wire.codec import codec_for
+from tests.bus import RealBus
+from tests.examples_of import VARIANTS, data_of
+from tests.interop.existing import existing_producer, existing_reader
+from tests.unit.test_codec import ENCODABLE
+
+pytestmark = pytest.mark.real
+
+TOPIC = "interop"
+PARTITIONS = 8
+REFUSED_BY_REGISTRIES = "org.openedx.enterprise.subsidy.redemption-reversed.v1"
+"""Its schema builds, but a hyphen is no part of an Avro namespace: real registries answer 422 to both packages."""
+
+
+@attrs.frozen(kw_only=True)
+class Sent:
+    """One event that both packages send, with the same metadata."""
+
+    signal: OpenEdxPublicSignal
+    key_field: str
+    data: dict[str, Any]
+    metadata: EventsMetadata
+
+    def by(self, producer: EventBusProducer) -> None:
+        producer.send(
+            signal=self.signal,
+            topic=TOPIC,
+            event_key_field=self.key_field,
+            event_data=self.data,
+            event_metadata=self.metadata,
+        )
+
+
+def key_fields(record: Record, path: str = "") -> Iterator[str]:
+    """Return the paths of all fields that can be keys."""
+    for field in record.fields:
+        if isinstance(field.type, Scalar):
+            yield f"{path}{field.name}"
+        elif isinstance(field.type, Record):
+            yield from key_fields(field.type, f"{path}{field.name}.")
+
+
+def one_key_field(signal: OpenEdxPublicSignal) -> str:
+    """Return a key field, of whatever type comes first."""
+    return next(key_fields(codec_for(signal).avro_type))
+
+
+def events() -> list[Sent]:
+    sendable = [signal for signal in ENCODABLE if signal.event_type != REFUSED_BY_REGISTRIES]
+    numbers = iter(range(1, 10**6))
+    return [
+        Sent(
+            signal=signal,
+            key_field=one_key_field(signal),
+            data=data_of(signal, values, absent=absent),
+            metadata=EventsMetadata(
+                event_type=signal.event_type,
+                id=UUID(int=next(numbers)),
+                minorversion=signal.minor_version,
+                source="openedx/lms/wéb",
+            ),
+        )
+        for signal in sendable
+        for values, absent in VARIANTS.values()
+    ]
+
+
+@attrs.frozen(kw_only=True)
+class Exchange:
+    """What both packages wrote, and what the registry knew after each."""
+
+    sent: list[Sent]
+    theirs: dict[str, Message]
+    ours: dict[str, Message]
+    subjects_after_theirs: dict[str, list[int]]
+    subjects_after_ours: dict[str, list[int]]
+    settings: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def exchange(request: pytest.FixtureRequest) -> Iterator[Exchange]:
+    """Send all events with the existing package, then with ours, to one topic."""
+    bus = RealBus(request.getfixturevalue("cluster"), request.getfixturevalue("schema_registry"))
+    bus.create_topic(TOPIC, PARTITIONS)
+    settings = bus.settings() | {"EVENT_BUS_PRODUCER_MODE": "immediate"}
+    sent = events()
+    with override_settings(**settings):
+        with existing_producer() as theirs:
+            send_all(sent, theirs)
+        subjects_after_theirs = registered(bus.schema_registry_url)
+        send_all(sent, create_producer())
+        records = read_all(bus.bootstrap_servers, 2 * len(sent))
+        yield Exchange(
+            sent=sent,
+            theirs=by_id(records[: len(sent)]),
+            ours=by_id(records[len(sent) :]),
+            subjects_after_theirs=subjects_after_theirs,
+            subjects_after_ours=registered(bus.schema_registry_url),
+            settings=settings,
+        )
+
+
+def send_all(sent: list[Sent], producer: EventBusProducer) -> None:
+    for one in sent:
+        one.by(producer)
+    producer.prepare_for_shutdown()
+
+
+def registered(url: str) -> dict[str, list[int]]:
+    """Return the schema ids of all subjects of the topic."""
+
+    def get(path: str) -> Any:
+        with urllib.request.urlopen(f"{url}{path}", timeout=10) as answer:
+            return json.loads(answer.read())
+
+    def versions_of(name: str) -> list[int]:
+        numbers: list[int] = get(f"/subjects/{quote(name)}/versions")
+        return numbers
+
+    names = [name for name in get("/subjects") if name.startswith(f"{TOPIC}-")]
+    return {
+        name: [
+            get(f"/subjects/{quote(name)}/versions/{number}")["id"]
+            for number in get(f"/subjects/{quote(name)}/versions")
+        ]
+        for name in names
+    }
+
+
+def read_all(servers: str, count: int) -> list[Message]:
+    """Return all records in the order of their time."""
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": "interop-reader", "log_level": 0})
+    consumer.assign([TopicPartition(TOPIC, number, 0) for number in range(PARTITIONS)])
+    found: list[Message] = []
+    while len(found) < count:
+        messages = consumer.consume(1000, 10)
+        assert messages, f"{len(found)} records of {count}"
+        found += messages
+    consumer.close()
+    return sorted(found, key=lambda message: (message.timestamp()[1], message.partition(), message.offset()))
+
+
+def by_id(records: list[Message]) -> dict[str, Message]:
+    return {dict(record.headers() or [])["ce_id"].decode(): record for record in records}  # type: ignore[union-attr]
+
+
+def test_every_event_was_sent_by_both(exchange: Exchange) -> None:
+    ids = {str(one.metadata.id) for one in exchange.sent}
+    assert len(ids) >= 200
+    assert set(exchange.theirs) == set(exchange.ours) == ids
+
+
+def test_values_are_equal_byte_for_byte(exchange: Exchange) -> None:
+    assert {i: record.value() for i, record in exchange.ours.items()} == {
+        i: record.value() for i, record in exchange.theirs.items()
+    }
+
+
+def test_keys_and_partitions_are_equal(exchange: Exchange) -> None:
+    assert {i: (record.key(), record.partition()) for i, record in exchange.ours.items()} == {
+        i: (record.key(), record.partition()) for i, record in exchange.theirs.items()
+    }
+    assert len({record.partition() for record in exchange.ours.values()}) > 1
+
+
+def test_our_headers_are_a_superset(exchange: Exchange) -> None:
+    for event_id, record in exchange.theirs.items():
+        assert dict(record.headers() or []).items() <= dict(exchange.ours[event_id].headers() or []).items()
+
+
+def test_we_register_no_new_subject_or_id(exchange: Exchange) -> None:
+    assert exchange.subjects_after_ours == exchange.subjects_after_theirs
+    assert len(exchange.subjects_after_ours) > 50
+
+
+@pytest.mark.parametrize("writer", ["theirs", "ours"])
+def test_we_read_what_either_wrote_exactly(exchange: Exchange, writer: str) -> None:
+    with override_settings(**exchange.settings):
+        registry = SchemaRegistry(
+            {"url": exchange.settings["EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"]}, timeout=10, register=False
+        )
+        for one in exchange.sent:
+            record = _record(getattr(exchange, writer)[str(one.metadata.id)])
+            event = serde.deserialize(record, one.signal, registry)
+            assert event.data == one.data, one.signal.event_type
+            assert event.metadata == one.metadata
+        registry.close()
+
+
+@pytest.mark.parametrize("writer", ["theirs", "ours"])
+def test_the_existing_package_reads_what_either_wrote(exchange: Exchange, writer: str) -> None:
+    """Falsy values come out as defaults there, whoever wrote them: what it reads of us is what it reads of itself."""
+    with override_settings(**exchange.settings), existing_reader() as reader:
+        for one in exchange.sent:
+            message = getattr(exchange, writer)[str(one.metadata.id)]
+            assert reader.signal(message) is one.signal
+            assert reader.metadata(message) == one.metadata
+            data = reader.data(message, one.signal)
+            assert data == reader.data(exchange.theirs[str(one.metadata.id)], one.signal)
+            if one.data == data_of(one.signal, *VARIANTS["full"][:1]):
+                assert data == one.data, one.signal.event_type
+
+
+def test_key_fields_of_every_type_have_the_same_bytes(exchange: Exchange) -> None:
+    kinds = {codec_for(one.signal).key(one.key_field).avro_name for one in exchange.sent}
+    assert kinds >= {"string", "long"}
+
+
+def test_a_path_that_is_no_key_is_refused_here_before_it_is_sent(exchange: Exchange) -> None:
+    with pytest.raises(ConfigurationError):
+        codec_for(exchange.sent[0].signal).key("no.such.field")
