@@ -46,8 +46,8 @@ matrix: $(INSTALLED) ## Run the fast tests with all supported Django and openedx
 upgrade: $(INSTALLED) ## Compile requirements/*.txt anew, with the newest versions
 	for name in base test quality docs interop dev; do \
 		$(BIN)/pip-compile --upgrade --output-file requirements/$$name.txt requirements/$$name.in; done
-	{ echo "# base.txt without what tox varies. Made by: make upgrade"; \
-		grep -E '^[a-z]' requirements/base.txt | grep -vE '^(django|openedx-events)=='; } > requirements/matrix.txt
+	{ echo "# interop.txt without what tox varies. Made by: make upgrade"; \
+		grep -E '^[a-z]' requirements/interop.txt | grep -vE '^(django|openedx-events)=='; } > requirements/matrix.txt
 
 clean: ## Remove all that was made here, the downloads in .services/ too
 	rm -rf $(VENV) .tox .services .mypy_cache .ruff_cache .import_linter_cache .pytest_cache .hypothesis \
