@@ -1,9 +1,9 @@
-"""The Django app. Installing it is optional: sending and consuming work without, checks and commands come with it."""
+"""The Django app. Sending and consuming work without it; tables, checks and commands come with it."""
 
 from __future__ import annotations
 
 from django.apps import AppConfig
-from django.core.checks import register
+from django.core.checks import Tags, register
 
 from event_bus_kafka import checks
 
@@ -13,8 +13,10 @@ class EventBusKafkaConfig(AppConfig):
 
     name = "event_bus_kafka"
     verbose_name = "Kafka event bus"
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         register(checks.check_settings, "event_bus_kafka")
         register(checks.check_producer, "event_bus_kafka")
         register(checks.check_consumer, "event_bus_kafka")
+        register(checks.check_tables, Tags.database)

@@ -5,17 +5,18 @@ E001 a setting has a wrong value           E002 settings from which no client or
 E003 a dotted path cannot be loaded        E004 a signal cannot be encoded
 E005 a key field cannot be a key           E006 a route of an event type to a topic is wrong
 W001 an unknown setting                    W002 half of a pair of credentials
-W003 a mode for a topic that is not configured
+W003 a mode for a topic that is not configured W004 a table is missing
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from django.apps import apps
 from django.core.checks import CheckMessage, Error, Warning
-from django.db import connections
+from django.db import connections, router
 from django.utils.module_loading import import_string
 from openedx_events.tooling import OpenEdxPublicSignal
 
@@ -24,7 +25,7 @@ from event_bus_kafka.conf.client_options import consumer_options, producer_optio
 from event_bus_kafka.conf.routes import Route, routes
 from event_bus_kafka.conf.setting import Setting, names_in_use
 from event_bus_kafka.conf.table import SettingsTable, all_settings
-from event_bus_kafka.consuming.retry import RetryPolicy
+from event_bus_kafka.consuming.retry import RetryPolicies
 from event_bus_kafka.errors import ConfigurationError, SerializationError
 from event_bus_kafka.wire.codec import codec_for
 
@@ -59,11 +60,30 @@ def check_consumer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
     """A worker could start, where this package is the consumer."""
     if list(_wrong_values()) or not _points_here(SettingsTable.consumer) or not settings.consumers_enabled:
         return []
-    return _refused("Consumer", [lambda: consumer_options("any"), schema_registry_options, _retry_policy])
+    return _refused("Consumer", [lambda: consumer_options("any"), schema_registry_options, _retry_policies])
 
 
-def _retry_policy() -> RetryPolicy:
-    return RetryPolicy.of(settings.retry)
+def check_tables(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """The tables are there; asked only by ``check --database`` and ``migrate``, as all that contacts a database."""
+    return [
+        Warning(
+            f"The table {model._meta.db_table} is missing in database {alias!r}.",
+            hint="Run manage.py migrate: until then dead letters go to a topic of Kafka.",
+            id=f"{_OURS}.W004",
+        )
+        for alias in databases or ()
+        for model in apps.get_app_config(_OURS).get_models()
+        if router.allow_migrate_model(alias, model) and model._meta.db_table not in _tables(alias)
+    ]
+
+
+def _tables(alias: str) -> list[str]:
+    with connections[alias].cursor() as cursor:
+        return connections[alias].introspection.table_names(cursor)
+
+
+def _retry_policies() -> RetryPolicies:
+    return RetryPolicies.of(settings.retry, settings.retry_by)
 
 
 def _wrong_values() -> Iterator[CheckMessage]:

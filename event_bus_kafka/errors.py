@@ -8,7 +8,10 @@ Every error that this package raises.
         InvalidHeaders
         UnreadableValue
         IncompatibleSchema
+        UnknownEventType
       ReceiversFailed               an ExceptionGroup: one exception per failed receiver
+      TransactionLeftOpen           a receiver returned inside a transaction of its own
+      DeadLetterStoreFailed         a dead letter could not be stored
       BrokerError                   what Kafka or its client refused
         DeliveryFailed
         AssignmentLost
@@ -71,6 +74,16 @@ class IncompatibleSchema(DeserializationError):
     """The writer's schema cannot be read as this service's class of the event."""
 
 
+class UnknownEventType(DeserializationError):
+    """The event type has no signal in this service."""
+
+    def __init__(self, event_type: str) -> None:
+        super().__init__(
+            f"event type {event_type} is not registered in this service: import its signal before openedx_events' app "
+            "is ready"
+        )
+
+
 class ReceiversFailed(EventBusError, ExceptionGroup[Exception]):
     """One or more receivers raised; ``receivers`` names them in the order of ``exceptions``."""
 
@@ -86,6 +99,18 @@ class ReceiversFailed(EventBusError, ExceptionGroup[Exception]):
 
     def derive(self, exceptions: Sequence[Any]) -> ExceptionGroup[Any]:
         return ExceptionGroup(self.message, exceptions)
+
+
+class TransactionLeftOpen(EventBusError):
+    """A receiver returned without ending the transactions that it began; they were rolled back."""
+
+    def __init__(self, aliases: Sequence[str]) -> None:
+        super().__init__(f"transaction left open on {', '.join(aliases)}: it was rolled back; use transaction.atomic()")
+        self.aliases = tuple(aliases)
+
+
+class DeadLetterStoreFailed(EventBusError):
+    """A dead letter could not be stored; its record waits."""
 
 
 class BrokerError(EventBusError):

@@ -14,10 +14,12 @@ from openedx_events.event_bus import EventBusConsumer
 
 from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import consumer_options, schema_registry_options
-from event_bus_kafka.conf.routes import full_topic
+from event_bus_kafka.conf.routes import full_topic, retry_by_name
+from event_bus_kafka.conf.table import LANES
 from event_bus_kafka.consuming.consumer import Consumer, Limits
+from event_bus_kafka.consuming.dead_letters.choice import store_for
 from event_bus_kafka.consuming.processing import Processor
-from event_bus_kafka.consuming.retry import RetryPolicy
+from event_bus_kafka.consuming.retry import RetryPolicies
 from event_bus_kafka.errors import ConfigurationError, EventBusError
 from event_bus_kafka.kafka import client as kafka
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
@@ -44,15 +46,19 @@ class KafkaEventConsumer(EventBusConsumer):
     """
     A worker for one topic (without prefix) in one consumer group.
 
-    ``unknown`` keyword arguments are accepted with a warning: deployments pass options of other event buses. Never
-    raises; what is wrong shows in :meth:`consume_indefinitely`.
+    ``concurrency``: receivers that run at once, by default ``EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY``. ``unknown``
+    keyword arguments are accepted with a warning: deployments pass options of other event buses. Never raises; what is
+    wrong shows in :meth:`consume_indefinitely`.
     """
 
-    def __init__(self, topic: str, group_id: str, offset_time: Any = None, **unknown: Any) -> None:
+    def __init__(
+        self, topic: str, group_id: str, offset_time: Any = None, concurrency: Any = None, **unknown: Any
+    ) -> None:
         _observe()
         self.topic = topic
         self.group_id = group_id
         self._offset_time = offset_time
+        self._concurrency = concurrency
         if unknown:
             logger.warning("KafkaEventConsumer ignores the options %s", ", ".join(sorted(unknown)))
 
@@ -92,9 +98,29 @@ class KafkaEventConsumer(EventBusConsumer):
         return Consumer(
             group=self.group_id,
             connect=lambda listener: kafka.Consumer(options, topics, listener),
-            processor=Processor(registry=_registry(), policy=RetryPolicy.of(settings.retry)),
+            processor=_processor(self.group_id),
             limits=_limits(),
+            lanes=self._lanes(),
         )
+
+    def _lanes(self) -> int:
+        if self._concurrency is None:
+            return settings.consumer_concurrency
+        try:
+            return LANES.read(self._concurrency)
+        except ValueError:
+            raise ConfigurationError(f"concurrency must be {LANES.expects}, not {self._concurrency!r}.") from None
+
+
+def _processor(group: str) -> Processor:
+    return Processor(
+        group=group,
+        registry=_registry(),
+        policies=RetryPolicies.of(settings.retry, retry_by_name()),
+        dead_letters=store_for(group),
+        skip_unknown_types=settings.unknown_event_types == "skip",
+        connection_max_age=settings.connection_max_age,
+    )
 
 
 def _registry() -> SchemaRegistry:

@@ -25,7 +25,8 @@ class Steps(Protocol):
 
     def step(self) -> None: ...
 
-    def stop(self, *, timeout: float) -> list[str]: ...
+    def stop(self, *, timeout: float) -> int:
+        """Return how much is left unfinished."""
 
 
 class Forced(BaseException):
@@ -71,10 +72,7 @@ class Worker:
 
     def _finish(self) -> int:
         emit(WorkerStopping(name=self._name, reason=self._reason))
-        unfinished = self._steps.stop(timeout=self._stop_timeout)
-        for what in unfinished:
-            logger.error("%s: a receiver still runs after %g s, at record %s", self._name, self._stop_timeout, what)
-        return FORCED if unfinished else CLEAN
+        return FORCED if self._steps.stop(timeout=self._stop_timeout) else CLEAN
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

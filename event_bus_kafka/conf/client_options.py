@@ -19,14 +19,14 @@ _SYNONYMS = {"request.required.acks": "acks", "enable.auto.offset.store": "enabl
 _SPELLINGS = {"-1": "all", "true": True, "false": False, "smallest": "earliest", "beginning": "earliest"}
 
 
-def producer_options() -> Options:
+def producer_options(delivery_timeout: float | None = None) -> Options:
     """
     Return librdkafka's options of a producer: idempotent, confirmed by all in-sync replicas.
 
-    Raises :class:`ConfigurationError`.
+    ``delivery_timeout`` in seconds, by default that of the settings. Raises :class:`ConfigurationError`.
     """
     own = _SAFE_PRODUCER | {
-        "message.timeout.ms": round(settings.delivery_timeout * 1000),
+        "message.timeout.ms": round((delivery_timeout or settings.delivery_timeout) * 1000),
         "socket.timeout.ms": 10_000,
         "linger.ms": 5,
         "partitioner": "consistent_random",  # librdkafka's default: another one would move keys to other partitions

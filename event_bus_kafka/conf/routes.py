@@ -30,6 +30,12 @@ def full_topic(topic: str) -> str:
     return f"{prefix}-{topic}" if prefix else topic
 
 
+def retry_by_name() -> dict[str, dict[str, Any]]:
+    """Return what differs in retrying, by event type and by full name of a topic."""
+    given = settings.retry_by
+    return {full_topic(name): changes for name, changes in given.items()} | given
+
+
 def mode_of(event_type: str, topic: str) -> tuple[str, str | None]:
     """
     Return mode and database alias of events of a type on a topic (without prefix), configured or not.

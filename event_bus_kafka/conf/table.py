@@ -21,6 +21,7 @@ from event_bus_kafka.conf.setting import (
 
 MODES = ("on-commit", "immediate")
 MODE = one_of(*MODES)
+LANES = count(least=1, most=1_000)
 _SECONDS = number(least=0.001, most=86_400)
 
 
@@ -52,7 +53,7 @@ RETRY_DEFAULTS: dict[str, Any] = {
 }
 
 
-def _read_retry(value: Any) -> dict[str, Any]:
+def _read_some_of_retry(value: Any) -> dict[str, Any]:
     given = MAPPING.read(value)
     for name, item in given.items():
         if name not in _RETRY_FIELDS:
@@ -61,7 +62,11 @@ def _read_retry(value: Any) -> dict[str, Any]:
             _RETRY_FIELDS[name].read(item)
         except ValueError:
             raise ValueError(f"{name!r} must be {_RETRY_FIELDS[name].expects}") from None
-    return RETRY_DEFAULTS | given
+    return given
+
+
+_SOME_OF_RETRY = Kind("a dict with any of " + ", ".join(RETRY_DEFAULTS), _read_some_of_retry)
+_RETRY = Kind(_SOME_OF_RETRY.expects, lambda value: RETRY_DEFAULTS | _read_some_of_retry(value))
 
 
 class SettingsTable:
@@ -171,6 +176,12 @@ class SettingsTable:
         None,
         "So many failed attempts in a row, of whatever event, stop a worker with exit code 4.",
     )
+    consumer_concurrency = Setting(
+        "EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY",
+        LANES,
+        1,
+        "Receivers that a worker runs at once, in threads; events of one key stay in order.",
+    )
     window_records = Setting(
         "EVENT_BUS_KAFKA_CONSUMER_WINDOW_RECORDS",
         count(least=1, most=1_000_000),
@@ -195,11 +206,41 @@ class SettingsTable:
         25.0,
         "Seconds that a stopping worker waits for running receivers; keep it below the grace period of its host.",
     )
+    connection_max_age = Setting(
+        "EVENT_BUS_KAFKA_CONSUMER_CONNECTION_MAX_AGE",
+        _SECONDS,
+        60.0,
+        "Seconds after which a worker opens new database connections; those that are unusable are replaced at once.",
+    )
     retry = Setting(
         "EVENT_BUS_KAFKA_RETRY",
-        Kind("a dict with any of " + ", ".join(RETRY_DEFAULTS), _read_retry),
+        _RETRY,
         RETRY_DEFAULTS,
         "How failed receivers are tried again: attempts, first_delay, factor, max_delay (seconds), jitter, final.",
+    )
+    retry_by = Setting(
+        "EVENT_BUS_KAFKA_RETRY_BY",
+        mapping_of(_SOME_OF_RETRY, "event type or topic → what differs"),
+        {},
+        "Event type or topic (without prefix) → what differs from EVENT_BUS_KAFKA_RETRY; event types come first.",
+    )
+    unknown_event_types = Setting(
+        "EVENT_BUS_KAFKA_UNKNOWN_EVENT_TYPES",
+        one_of("skip", "dead-letter"),
+        "skip",
+        "What becomes of records whose event type no signal of this service has: skip or dead-letter.",
+    )
+    dead_letters = Setting(
+        "EVENT_BUS_KAFKA_DEAD_LETTERS",
+        TEXT,
+        "auto",
+        "Where dead letters go: database, topic, auto (database where migrated, else topic), or a path to a store.",
+    )
+    retention = Setting(
+        "EVENT_BUS_KAFKA_RETENTION",
+        number(least=0.01, most=36_500),
+        90.0,
+        "Days after which workers delete dead letters, which may hold personal data.",
     )
 
     # Logging

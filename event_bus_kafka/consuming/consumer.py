@@ -7,14 +7,23 @@ from time import monotonic, sleep
 
 import attrs
 
-from event_bus_kafka.consuming.processing import Processor
+from event_bus_kafka.consuming.marks import Marks
+from event_bus_kafka.consuming.processing import Processor, skipped
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.errors import BrokerError, WorkerFailed
 from event_bus_kafka.kafka import client as kafka
-from event_bus_kafka.kafka.client import AssignmentListener, Partition
+from event_bus_kafka.kafka.client import AssignmentListener, Committed, Partition
 from event_bus_kafka.telemetry import emit
-from event_bus_kafka.telemetry.events import CommitFailed, OffsetsCommitted, PartitionsAssigned, PartitionsRevoked
+from event_bus_kafka.telemetry.events import (
+    ClientErrorReported,
+    CommitFailed,
+    OffsetsCommitted,
+    PartitionsAssigned,
+    PartitionsRevoked,
+    ReceiverUnfinished,
+)
+from event_bus_kafka.wire.records import ConsumerRecord
 
 _PAUSE_AFTER = 5.0
 """Seconds for which a full window merely stops the polling: after a pause the first record comes 0.7 s late."""
@@ -22,6 +31,8 @@ _SERVE_EVERY = 1.0
 """Seconds between the polls that keep the membership while nothing may be read."""
 _BUSY_POLL = 0.05
 """The longest poll, in seconds, while receivers run: what they finish is settled by the polling thread."""
+_MARKS_TIMEOUT = 5.0
+"""Seconds to wait for what the group has committed."""
 _NEW_CLIENTS = 3
 """New clients in a row, none of which read a record, before a fatal error is taken for incurable."""
 
@@ -67,7 +78,9 @@ class Consumer:
         self._listener = AssignmentListener(assigned=self._assigned, revoked=self._revoked, lost=self._lost)
         self._partitions: dict[Partition, PartitionProgress] = {}
         self._scheduler = Scheduler(processor.process, lanes=lanes, clock=clock)
+        self._scheduler.start()
         self._client = connect(self._listener)
+        self._early: list[ConsumerRecord] = []
         self._last_poll = self._last_commit = clock()
         self._fruitless_clients = 0
         self._stopping = False
@@ -87,19 +100,17 @@ class Consumer:
         self._relieve()
         self._end_if_hopeless()
 
-    def stop(self, *, timeout: float) -> list[str]:
+    def stop(self, *, timeout: float) -> int:
         """
         Let running receivers finish within so many seconds, commit and leave the group.
 
-        Returns the coordinates of the records whose receivers run still.
+        Returns how many receivers run still.
         """
+        unfinished = self._release(self._partitions.values(), timeout)
         self._stopping = True
-        unfinished = self._scheduler.stop(timeout=timeout)
-        try:
-            self._client.close()  # revokes, and thereby commits
-        except BrokerError as error:
-            emit(CommitFailed(group=self._group, error=error))
-        return [delivery.record.coordinates for delivery in unfinished]
+        self._scheduler.stop()
+        self._client.close()  # revokes, and thereby commits
+        return unfinished
 
     def _read(self) -> None:
         seconds = self._may_wait()
@@ -108,16 +119,40 @@ class Consumer:
             return
         self._last_poll = self._clock()
         try:
-            records = self._client.poll(seconds)
+            self._early += self._client.poll(seconds)
         except BrokerError as error:
             self._replace_client(error)
             return
-        for record in records:
-            partition = self._partitions.get((record.topic, record.partition))
-            if partition is not None and (delivery := partition.take(record)):
-                self._scheduler.submit(delivery)
-        if records:
+        if self._early and self._know_marks():
+            records, self._early = self._early, []
+            for record in records:
+                self._take(record)
             self._fruitless_clients = 0
+
+    def _take(self, record: ConsumerRecord) -> None:
+        partition = self._partitions.get((record.topic, record.partition))
+        delivery = partition and partition.take(record)
+        if not partition or not delivery:
+            return
+        if partition.marks and record.offset in partition.marks.taken:
+            delivery.done = True
+            skipped(record, "taken aside")
+        else:
+            self._scheduler.submit(delivery)
+
+    def _know_marks(self) -> bool:
+        """Read the marks of new partitions; whether those of all are known."""
+        unknown = [name for name, partition in self._partitions.items() if partition.marks is None]
+        if not unknown:
+            return True
+        try:
+            found = self._client.committed(unknown, timeout=_MARKS_TIMEOUT)
+        except BrokerError as error:
+            emit(ClientErrorReported(client="consumer", error=error, code=error.code, fatal=False))
+            return False
+        for name in unknown:
+            self._partitions[name].marks = Marks.read(found[name].metadata if name in found else "")
+        return True
 
     def _may_wait(self) -> float | None:
         """Return how long a poll may wait; None: do not poll now, a window is full."""
@@ -128,6 +163,8 @@ class Consumer:
         return self._scheduler.seconds_to_next(most)
 
     def _is_full(self) -> bool:
+        if self._early:
+            return True
         reading = [partition for partition in self._partitions.values() if not partition.paused]
         return bool(reading) and (self._holds_too_much() or any(map(self._has_full_window, reading)))
 
@@ -174,7 +211,7 @@ class Consumer:
         if not due:
             return
         try:
-            self._client.commit({name: offset for name, (_, offset) in due.items()})
+            self._client.commit({name: _committed(partition, offset) for name, (partition, offset) in due.items()})
         except BrokerError as error:
             emit(CommitFailed(group=self._group, error=error))  # the offsets stay uncommitted and are due again
             return
@@ -198,10 +235,17 @@ class Consumer:
 
     def _hand_over(self, names: list[Partition], timeout: float) -> tuple[list[PartitionProgress], int]:
         leaving = [self._partitions.pop(name) for name in names if name in self._partitions]
-        unfinished = self._scheduler.revoke(leaving, timeout=timeout)
+        unfinished = self._release(leaving, timeout)
         for partition in leaving:
             partition.advance()
         return leaving, unfinished
+
+    def _release(self, partitions: Iterable[PartitionProgress], timeout: float) -> int:
+        unfinished = self._scheduler.release(partitions, timeout=timeout)
+        if timeout:
+            for one in unfinished:
+                emit(ReceiverUnfinished(record=one.record, receiver=one.receiver, stack=one.stack, waited=timeout))
+        return len(unfinished)
 
     def _replace_client(self, error: BrokerError) -> None:
         """A fatal error ends a client, not the worker: what was not committed is read again by the next one."""
@@ -220,3 +264,7 @@ class Consumer:
         limit = self._limits.consecutive_errors
         if limit and self._processor.streak.length >= limit:
             raise WorkerFailed(f"{limit} attempts in a row failed", exit_code=4)
+
+
+def _committed(partition: PartitionProgress, offset: int) -> Committed:
+    return Committed(offset, partition.marks.at(offset) if partition.marks else "")

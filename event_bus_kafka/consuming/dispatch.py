@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import iscoroutinefunction
-from itertools import chain
 from typing import Any
+from weakref import ReferenceType
 
 import attrs
 from asgiref.sync import async_to_sync
+from django.dispatch.dispatcher import NONE_ID
 from openedx_events.apps import general_signal_handler
 from openedx_events.tooling import OpenEdxPublicSignal
 
@@ -18,10 +19,21 @@ from event_bus_kafka.wire.records import Event
 
 @attrs.frozen
 class Receiver:
-    """A receiver of a signal, and the name by which records know it: ``module.qualname``."""
+    """A function connected to a signal."""
 
-    name: str
-    call: Callable[..., Any] = attrs.field(repr=False)
+    call: Callable[..., Any]
+    dispatch_uid: str | None = None
+
+    @property
+    def name(self) -> str:
+        """How records know it: ``module.qualname``, and ``#dispatch_uid`` where it has one."""
+        call = self.call
+        named = call if hasattr(call, "__qualname__") else getattr(call, "func", type(call))
+        name = f"{named.__module__}.{getattr(named, '__qualname__', type(named).__qualname__)}"
+        return f"{name}#{self.dispatch_uid}" if self.dispatch_uid else name
+
+
+Failures = list[tuple[Receiver, Exception]]
 
 
 def registered_signal(event_type: str) -> OpenEdxPublicSignal | None:
@@ -38,9 +50,14 @@ def receivers_of(signal: OpenEdxPublicSignal) -> list[Receiver]:
 
     openedx-events' own handler, which sends events to the bus, is left out: it declines what came from there.
     """
-    found = signal._live_receivers(None)
-    live = chain(*found) if isinstance(found, tuple) else found  # Django 5 has sync and async receivers apart
-    return [Receiver(_name(receiver), receiver) for receiver in live if receiver is not general_signal_handler]
+    with signal.lock:
+        entries = list(signal.receivers)
+    found = []
+    for (uid, sender), reference, *_ in entries:
+        call = reference() if isinstance(reference, ReferenceType) else reference
+        if call is not None and sender == NONE_ID and call is not general_signal_handler:
+            found.append(Receiver(call, uid if isinstance(uid, str) else None))
+    return sorted(found, key=_is_async)
 
 
 def is_enabled(signal: OpenEdxPublicSignal) -> bool:
@@ -48,28 +65,43 @@ def is_enabled(signal: OpenEdxPublicSignal) -> bool:
     return bool(signal._allow_events)
 
 
-def dispatch(event: Event, receivers: list[Receiver]) -> list[tuple[Receiver, Exception]]:
+def dispatch(
+    event: Event,
+    receivers: list[Receiver],
+    *,
+    before_each: Callable[[Receiver], None] = lambda _: None,
+    after_each: Callable[[], Exception | None] = lambda: None,
+) -> Failures:
     """
     Call receivers with what openedx-events would give them; return those that raised, with their exceptions.
 
-    Names and types of the data are right by construction: the codec has bound them to the signal's arguments. What is
-    no Exception (SystemExit, KeyboardInterrupt, GeneratorExit) passes through.
+    Names and types of the data are right by construction: the codec has bound them to the signal's arguments. What
+    ``after_each`` returns is the receiver's failure too. What is no Exception (SystemExit, KeyboardInterrupt,
+    GeneratorExit) passes through.
     """
-    failed = []
+    failed: Failures = []
     for receiver in receivers:
-        call = async_to_sync(receiver.call) if iscoroutinefunction(receiver.call) else receiver.call
-        try:
-            call(signal=event.signal, sender=None, metadata=event.metadata, from_event_bus=True, **event.data)
-        except Exception as error:  # noqa: BLE001 one that fails must not keep the others from running
-            failed.append((receiver, error))
+        before_each(receiver)
+        error = _call(receiver, event)
+        left = after_each()
+        if failure := error or left:
+            failed.append((receiver, failure))
     return failed
 
 
-def failure_of(failed: list[tuple[Receiver, Exception]]) -> ReceiversFailed:
+def failure_of(failed: Failures) -> ReceiversFailed:
     """Return one error for all that failed."""
     return ReceiversFailed([receiver.name for receiver, _ in failed], [error for _, error in failed])
 
 
-def _name(receiver: Callable[..., Any]) -> str:
-    named = receiver if hasattr(receiver, "__qualname__") else getattr(receiver, "func", type(receiver))
-    return f"{named.__module__}.{getattr(named, '__qualname__', type(named).__qualname__)}"
+def _call(receiver: Receiver, event: Event) -> Exception | None:
+    call = async_to_sync(receiver.call) if _is_async(receiver) else receiver.call
+    try:
+        call(signal=event.signal, sender=None, metadata=event.metadata, from_event_bus=True, **event.data)
+    except Exception as error:  # noqa: BLE001 one that fails must not keep the others from running
+        return error
+    return None
+
+
+def _is_async(receiver: Receiver) -> bool:
+    return iscoroutinefunction(receiver.call)

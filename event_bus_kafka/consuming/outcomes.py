@@ -33,5 +33,6 @@ class DeadLetter:
     error: Exception
 
 
-Outcome = Done | Retry | Hold | DeadLetter
+Failed = Retry | Hold | DeadLetter
+Outcome = Done | Failed
 DONE = Done()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 
 import attrs
 
 from event_bus_kafka.consuming.dispatch import Receiver
+from event_bus_kafka.consuming.marks import Marks
+from event_bus_kafka.consuming.outcomes import DeadLetter
 from event_bus_kafka.wire.records import ConsumerRecord, Event
 
 
@@ -17,6 +20,8 @@ class Delivery:
     record: ConsumerRecord
     partition: PartitionProgress
     done: bool = False
+    dropped: bool = False
+    """Left unfinished for whoever gets the partition next."""
     attempts: int = 0
     """Attempts that failed and count."""
     holds: int = 0
@@ -24,6 +29,16 @@ class Delivery:
     event: Event | None = None
     receivers: list[Receiver] | None = None
     """Who has still to succeed; None before the first attempt."""
+    given_up: tuple[tuple[Receiver, Exception], ...] = ()
+    """Receivers that failed with errors that are final."""
+    running: Receiver | None = None
+    """The receiver that had its turn last."""
+    verdict: DeadLetter | None = None
+    """Given up, and not stored yet: no receiver runs again."""
+
+    def begin(self, receiver: Receiver) -> None:
+        """Note whose turn it is."""
+        self.running = receiver
 
 
 @attrs.define(eq=False)
@@ -31,18 +46,20 @@ class PartitionProgress:
     """
     The window of one assigned partition: records read and not yet committed, in the order of their offsets.
 
-    Offsets may have gaps (compaction, transactions). The polling thread alone changes it; lanes read ``live``.
+    Offsets may have gaps (compaction, transactions). The polling thread alone changes it; lanes read ``limit``.
     """
 
     topic: str
     number: int
-    live: bool = True
-    """False once the partition is revoked: its records are dropped, and never count as done."""
+    limit: float = inf
+    """Records beyond this offset are not begun and never count as done: it is lowered when the partition leaves."""
     size: int = 0
     """Bytes in the window."""
     position: int | None = None
     """Offset that may be committed: that of the next record to read."""
     committed: int | None = None
+    marks: Marks | None = None
+    """None until they were read: no record is begun before."""
     paused: bool = False
     full_since: float | None = None
     _window: deque[Delivery] = attrs.field(factory=deque)
@@ -52,6 +69,11 @@ class PartitionProgress:
     def unsettled(self) -> int:
         """Records in the window."""
         return len(self._window)
+
+    @property
+    def highest_done(self) -> int:
+        """The highest offset in the window that is done, -1 without one."""
+        return max((delivery.record.offset for delivery in self._window if delivery.done), default=-1)
 
     def take(self, record: ConsumerRecord) -> Delivery | None:
         """Add a record; None for one that was taken before, which the client hands out again after a revoke."""
@@ -63,13 +85,16 @@ class PartitionProgress:
         self.size += record.size
         return delivery
 
-    def advance(self) -> None:
-        """Move the position past the records at the head that are done."""
+    def advance(self) -> Delivery | None:
+        """Move the position past the records at the head that are done; return the first that is not."""
         window = self._window
-        while window and window[0].done:
+        while window:
+            if not window[0].done:
+                return window[0]
             record = window.popleft().record
             self.position = record.offset + 1
             self.size -= record.size
+        return None
 
     @property
     def uncommitted(self) -> int | None:

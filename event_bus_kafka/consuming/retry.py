@@ -9,14 +9,11 @@ from typing import Any
 import attrs
 from django.utils.module_loading import import_string
 
-from event_bus_kafka.consuming.outcomes import DeadLetter, Hold, Outcome, Retry
-from event_bus_kafka.errors import (
-    BrokerError,
-    ConfigurationError,
-    DeserializationError,
-    ReceiversFailed,
-    SchemaRegistryError,
-)
+from event_bus_kafka.consuming.outcomes import DeadLetter, Failed, Hold, Retry
+from event_bus_kafka.errors import ConfigurationError, DeserializationError, ReceiversFailed, SchemaRegistryError
+
+_LONGEST_HOLD = 10.0
+"""Seconds: an outage ends for all at once, and nobody should wait a minute to notice it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -40,15 +37,23 @@ class RetryPolicy:
         """Return the policy of a setting's dict. Raises :class:`ConfigurationError` where a class is not importable."""
         return cls(**{**values, "final": tuple(_imported(item) for item in values["final"])})
 
-    def decide(self, error: Exception, attempt: int, *, chance: Callable[[], float] = random) -> Outcome:
+    def decide(
+        self,
+        error: Exception,
+        *,
+        attempt: int,
+        holds: int = 0,
+        is_outage: bool = False,
+        chance: Callable[[], float] = random,
+    ) -> Failed:
         """
-        Judge an error after so many attempts that count, the failed one included.
+        Judge an error: the ``attempt`` that failed, counted from 1, after so many ``holds`` in a row.
 
         Infrastructure before finality before the attempts that are left: an outage never makes a dead letter.
         """
-        if is_infrastructure(error):
-            return Hold(error, self.delay(attempt, chance))
-        if self._is_final(error) or attempt >= self.attempts:
+        if is_outage:
+            return Hold(error, self.hold(holds, chance))
+        if self.is_final(error) or attempt >= self.attempts:
             return DeadLetter(error)
         return Retry(error, self.delay(attempt, chance))
 
@@ -58,15 +63,38 @@ class RetryPolicy:
         delay = min(self.first_delay * self.factor**exponent, self.max_delay)
         return delay * (1 + self.jitter * (2 * chance() - 1))
 
-    def _is_final(self, error: Exception) -> bool:
+    def hold(self, holds: int, chance: Callable[[], float] = random) -> float:
+        """Return the delay of a record that was held so many times in a row."""
+        return min(self.delay(holds + 1, chance), _LONGEST_HOLD)
+
+    def is_final(self, error: Exception) -> bool:
+        """Whether no further attempt would help."""
         if isinstance(error, ReceiversFailed):
             return all(isinstance(cause, self.final) for cause in error.exceptions)
-        return isinstance(error, (DeserializationError, SchemaRegistryError))
+        return isinstance(error, (DeserializationError, SchemaRegistryError, *self.final))
 
 
-def is_infrastructure(error: Exception) -> bool:
-    """Whether an error says nothing about the event, only that a server of ours is away."""
-    return isinstance(error, (SchemaRegistryError, BrokerError)) and error.retriable
+@attrs.frozen(kw_only=True)
+class RetryPolicies:
+    """The policy of an event type, or else of its topic, or else of all."""
+
+    default: RetryPolicy
+    by_name: Mapping[str, RetryPolicy] = attrs.field(factory=dict)
+    """Event types and full names of topics."""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], differing: Mapping[str, Mapping[str, Any]]) -> RetryPolicies:
+        """
+        Return the policies of two settings' dicts: what holds for all, and what differs by name.
+
+        Raises :class:`ConfigurationError` where a class is not importable.
+        """
+        by_name = {name: RetryPolicy.of({**values, **changes}) for name, changes in differing.items()}
+        return cls(default=RetryPolicy.of(values), by_name=by_name)
+
+    def policy(self, event_type: str, topic: str) -> RetryPolicy:
+        """Return the policy for events of a type on a topic (full name)."""
+        return self.by_name.get(event_type) or self.by_name.get(topic) or self.default
 
 
 def _imported(item: type[Exception] | str) -> type[Exception]:

@@ -14,37 +14,45 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import count
 from queue import Empty, SimpleQueue
-from time import monotonic
+from time import monotonic, process_time, sleep
 
+import attrs
+
+from event_bus_kafka.consuming.lanes import Lane, Lanes
 from event_bus_kafka.consuming.outcomes import Done, Hold, Outcome, Retry
 from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
+from event_bus_kafka.wire.records import ConsumerRecord
 
 _DRAIN = 64
 """Records that a lane takes from one actor before it looks at others."""
 _SWEEP_ABOVE = 10_000
 """Actors beyond which idle ones are removed; a key may come only once."""
+_LOOK_AGAIN = 0.005
+"""Seconds between two looks at what runs still."""
+_NOTHING = -1
+"""An offset limit that no record is within."""
+
+Key = tuple[str, int, bytes | None]
 
 
 class _Actor:
-    """The records of one key, and whether they are in a lane's hands or waiting for a retry."""
+    """The records of one key; busy while they are in a lane's hands or wait for a retry."""
 
-    __slots__ = ("busy", "deliveries")
+    __slots__ = ("busy", "deliveries", "waiting")
 
     def __init__(self) -> None:
         self.deliveries: deque[Delivery] = deque()
         self.busy = threading.Lock()
+        self.waiting = False
 
 
-class _Lane(threading.Thread):
-    """A thread that runs receivers; ``running`` is the record it is at."""
+@attrs.frozen
+class Unfinished:
+    """A record whose receiver did not end in time; ``stack``: where it is."""
 
-    def __init__(self, number: int, work: Callable[[_Lane], None]) -> None:
-        super().__init__(name=f"event-bus-lane-{number}", daemon=True)
-        self.running: Delivery | None = None
-        self._work = work
-
-    def run(self) -> None:
-        self._work(self)
+    record: str
+    receiver: str
+    stack: str
 
 
 class Scheduler:
@@ -55,27 +63,34 @@ class Scheduler:
     """
 
     def __init__(
-        self, process: Callable[[Delivery], Outcome], *, lanes: int, clock: Callable[[], float] = monotonic
+        self,
+        process: Callable[[Delivery], Outcome],
+        *,
+        lanes: int,
+        clock: Callable[[], float] = monotonic,
+        cpu: Callable[[], float] = process_time,
+        pause: Callable[[float], None] = sleep,
     ) -> None:
         self._process = process
         self._clock = clock
-        self._actors: dict[tuple[str, int, bytes | None], _Actor] = {}
+        self._pause = pause
+        self._actors: dict[Key, _Actor] = {}
         self._ready: SimpleQueue[_Actor | None] = SimpleQueue()
         self._to_wait: SimpleQueue[tuple[float, _Actor]] = SimpleQueue()
         self._waiting: list[tuple[float, int, _Actor]] = []
         self._sequence = count()
         self._sweep_above = _SWEEP_ABOVE
-        self._stopping = False
         self.failure: BaseException | None = None
         """What a receiver raised that is no Exception; the worker has to end."""
-        self._lanes = [_Lane(number, self._work) for number in range(lanes)]
-        for lane in self._lanes:
-            lane.start()
+        self._lanes = Lanes(lanes, self._turn, clock=clock, cpu=cpu)
+
+    def start(self) -> None:
+        """Start the lanes."""
+        self._lanes.start()
 
     def submit(self, delivery: Delivery) -> None:
         """Queue a delivery behind those of its key."""
-        record = delivery.record
-        key = (record.topic, record.partition, record.key)
+        key = _key(delivery.record)
         actor = self._actors.get(key)
         if actor is None:
             actor = self._actors[key] = _Actor()
@@ -83,37 +98,51 @@ class Scheduler:
         self._wake(actor)
 
     def tick(self) -> None:
-        """Let those go on whose delay is over."""
+        """Let those go on whose delay is over; adapt the number of lanes."""
         while True:
             try:
                 due, actor = self._to_wait.get_nowait()
             except Empty:
                 break
+            if not _may_run(actor.deliveries[0]):  # its partition left while it ran
+                due = 0.0
             heapq.heappush(self._waiting, (due, next(self._sequence), actor))
         now = self._clock()
         while self._waiting and self._waiting[0][0] <= now:
-            self._ready.put(heapq.heappop(self._waiting)[2])
+            actor = heapq.heappop(self._waiting)[2]
+            actor.waiting = False
+            self._ready.put(actor)
+        self._lanes.adapt(backlog=not self._ready.empty())
         if len(self._actors) > self._sweep_above:
             self._sweep()
 
-    def revoke(self, partitions: Iterable[PartitionProgress], *, timeout: float) -> int:
+    def release(self, partitions: Iterable[PartitionProgress], *, timeout: float) -> list[Unfinished]:
         """
-        Drop what has not begun of these partitions and wait so many seconds for what runs; return how many run still.
+        Let go of partitions: wait so many seconds for what runs and for the holes that the position cannot pass, then
+        drop the rest. Return what runs still.
 
-        Actors outlive this, so that a quick re-assignment cannot run one key in two lanes.
+        What is finished above a hole would come again; retries are not waited for. Actors outlive this, so that a quick
+        re-assignment cannot run one key in two lanes.
         """
-        for partition in partitions:
-            partition.live = False
-        self._release_dead()
-        return self._wait_until_idle(timeout, lambda delivery: not delivery.partition.live)
+        leaving = list(partitions)
+        deadline = self._clock() + timeout
+        for partition in leaving:
+            self._begin_nothing_beyond_what_is_finished(partition)
+        self._wait_while(lambda: any(map(self._has_hole_to_fill, leaving)), deadline)
+        for partition in leaving:
+            partition.limit = _NOTHING
+        self._release_waiting()
+        self._wait_while(lambda: bool(self._running_in(leaving)), deadline)
+        return [
+            Unfinished(delivery.record.coordinates, delivery.running.name if delivery.running else "", lane.stack())
+            for lane, delivery in self._running_in(leaving)
+        ]
 
-    def stop(self, *, timeout: float) -> list[Delivery]:
-        """Begin nothing any more and wait so many seconds for what runs; return what runs still."""
-        self._stopping = True
+    def stop(self) -> None:
+        """End the lanes, each after the record it is at."""
         for _ in self._lanes:
             self._ready.put(None)
-        self._wait_until_idle(timeout, lambda _: True)
-        return [lane.running for lane in self._lanes if lane.running is not None]
+        self._lanes.wake_all()
 
     def seconds_to_next(self, most: float) -> float:
         """Return the seconds until the next delay is over, at most ``most``."""
@@ -125,26 +154,34 @@ class Scheduler:
         if actor.busy.acquire(blocking=False):
             self._ready.put(actor)
 
-    def _work(self, lane: _Lane) -> None:
-        while (actor := self._ready.get()) is not None and not self._stopping:
-            try:
-                self._drain(actor, lane)
-            except BaseException as error:  # noqa: BLE001 SystemExit would end this thread unseen: the polling thread must know
-                self.failure = error
-                lane.running = None
-                return
+    def _turn(self, lane: Lane) -> bool:
+        """Work on one ready actor; return whether the lane goes on."""
+        actor = self._ready.get()
+        if actor is None:
+            return False
+        try:
+            self._drain(actor, lane)
+        except BaseException as error:  # noqa: BLE001 SystemExit would end this thread unseen: the polling thread must know
+            actor.deliveries[0].dropped = True
+            self.failure = error
+            lane.running = None
+            return False
+        return True
 
-    def _drain(self, actor: _Actor, lane: _Lane) -> None:
+    def _drain(self, actor: _Actor, lane: Lane) -> None:
         deliveries = actor.deliveries
         for _ in range(_DRAIN):
-            if not deliveries or self._stopping:
+            if not deliveries:
                 break
             delivery = deliveries[0]
-            lane.running = delivery  # before the look at `live`: a revoke that comes between would not wait for it
-            if delivery.partition.live:
+            lane.running = delivery  # before the look at `limit`: a release that comes between would not wait for it
+            if delivery.record.offset > delivery.partition.limit:
+                delivery.dropped = True
+            else:
                 outcome = self._process(delivery)
                 if not isinstance(outcome, Done):
                     assert isinstance(outcome, (Retry, Hold))
+                    actor.waiting = True
                     lane.running = None
                     self._to_wait.put((self._clock() + outcome.delay, actor))  # still busy: the key waits
                     return
@@ -152,26 +189,41 @@ class Scheduler:
             deliveries.popleft()
             lane.running = None
         actor.busy.release()
-        if deliveries and not self._stopping:  # one that came before the release found the actor busy
+        if deliveries:  # one that came before the release found the actor busy
             self._wake(actor)
 
-    def _release_dead(self) -> None:
+    def _begin_nothing_beyond_what_is_finished(self, partition: PartitionProgress) -> None:
+        partition.limit = partition.highest_done
+        running = [delivery.record.offset for _, delivery in self._running_in([partition])]
+        partition.limit = max(partition.highest_done, *running, _NOTHING)  # looked at again: some may just have ended
+
+    def _has_hole_to_fill(self, partition: PartitionProgress) -> bool:
+        first = partition.advance()
+        if first is None or first.dropped or first.record.offset > partition.limit:
+            return False
+        return not self._actors[_key(first.record)].waiting
+
+    def _release_waiting(self) -> None:
+        """Let lanes drop what waits for its retry in vain: records of a new assignment may stand behind it."""
         self.tick()
         self._waiting = [
-            (due if actor.deliveries[0].partition.live else 0.0, number, actor) for due, number, actor in self._waiting
+            (due if _may_run(actor.deliveries[0]) else 0.0, number, actor) for due, number, actor in self._waiting
         ]
         heapq.heapify(self._waiting)
         self.tick()
 
-    def _wait_until_idle(self, timeout: float, concerned: Callable[[Delivery], bool]) -> int:
-        deadline = monotonic() + timeout
-        pause = threading.Event()
-        while True:
-            running = [lane.running for lane in self._lanes]
-            left = sum(1 for delivery in running if delivery is not None and concerned(delivery))
-            if not left or monotonic() >= deadline:
-                return left
-            pause.wait(0.005)
+    def _running_in(self, partitions: list[PartitionProgress]) -> list[tuple[Lane, Delivery]]:
+        running = [(lane, lane.running) for lane in self._lanes]
+        return [
+            (lane, delivery)
+            for lane, delivery in running
+            if delivery is not None and any(delivery.partition is one for one in partitions)
+        ]
+
+    def _wait_while(self, condition: Callable[[], bool], deadline: float) -> None:
+        while condition() and self._clock() < deadline:
+            self._pause(_LOOK_AGAIN)
+            self.tick()
 
     def _sweep(self) -> None:
         for key, actor in list(self._actors.items()):
@@ -182,3 +234,11 @@ class Scheduler:
                     del self._actors[key]
                     actor.busy.release()
         self._sweep_above = max(_SWEEP_ABOVE, 2 * len(self._actors))
+
+
+def _key(record: ConsumerRecord) -> Key:
+    return record.topic, record.partition, record.key
+
+
+def _may_run(delivery: Delivery) -> bool:
+    return delivery.record.offset <= delivery.partition.limit

@@ -1,14 +1,104 @@
-"""Between events a worker's thread is made as clean as Django makes a web worker between requests."""
+"""
+What a lane's thread keeps from one event to the next: database connections, and nothing else.
+
+Language, time zone and context variables need no cleaning: each event runs in a context of its own.
+"""
 
 from __future__ import annotations
 
-from django.db import connections
+import threading
+from time import monotonic
+from typing import Any
+
+from django.db import Error, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from edx_django_utils.cache import RequestCache
+
+from event_bus_kafka.errors import TransactionLeftOpen
+
+
+class _Opened(threading.local):
+    """The connections that this thread has opened, and when. Asking Django for all of them takes longer."""
+
+    def __init__(self) -> None:
+        self.by_alias: dict[str, tuple[BaseDatabaseWrapper, float]] = {}
+
+
+_opened = _Opened()
+
+
+def _remember(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    if connections[connection.alias] is connection:
+        _opened.by_alias[connection.alias] = connection, monotonic()
+
+
+connection_created.connect(_remember, dispatch_uid="event_bus_kafka.consuming.state")
+
+
+def prepare(max_age: float) -> None:
+    """Close connections that are unusable or older than so many seconds; what needs them opens new ones."""
+    for connection, since in _opened.by_alias.values():
+        if connection.connection is None:
+            continue
+        if _is_closed(connection.connection) or monotonic() - since > max_age:
+            connection.close()
+        elif connection.errors_occurred:
+            connection.close_if_unusable_or_obsolete()
 
 
 def clean() -> None:
-    """Close connections that are unusable or too old, on every alias, and empty the request caches."""
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
-            connection.close_if_unusable_or_obsolete()
+    """Empty the request caches."""
     RequestCache.clear_all_namespaces()
+
+
+def roll_back_leftovers() -> TransactionLeftOpen | None:
+    """Roll back transactions that a receiver has left open; return the error that this is, None without any."""
+    left = [connection for connection, _ in _opened.by_alias.values() if _is_in_transaction(connection)]
+    for connection in left:
+        _roll_back(connection)
+    return TransactionLeftOpen([connection.alias for connection in left]) if left else None
+
+
+def unreachable_database() -> str | None:
+    """
+    Return the alias of a database of this thread to which no fresh connection can be made, None without one.
+
+    An error on an old connection proves nothing: a deadlock or a statement that is too large looks the same.
+    """
+    for alias, (connection, _) in _opened.by_alias.items():
+        fresh = connection.copy()
+        try:
+            fresh.connect()
+        except Error:
+            return alias
+        finally:
+            fresh.close()
+    return None
+
+
+def _is_in_transaction(connection: BaseDatabaseWrapper) -> bool:
+    if connection.connection is None:
+        return connection.in_atomic_block
+    return connection.in_atomic_block or (connection.settings_dict["AUTOCOMMIT"] and not connection.autocommit)
+
+
+def _roll_back(connection: BaseDatabaseWrapper) -> None:
+    """Without a reconnect where the server answers; the wrapper is thrown away where it does not."""
+    error = TransactionLeftOpen([connection.alias])
+    try:
+        for block in connection.atomic_blocks[::-1]:
+            block.__exit__(type(error), error, None)
+        if not connection.autocommit:
+            connection.rollback()
+            connection.set_autocommit(True)
+    except Error:
+        connection.close()
+    if _is_in_transaction(connection):
+        del connections[connection.alias]
+        del _opened.by_alias[connection.alias]
+
+
+def _is_closed(raw: Any) -> bool:
+    """Whether a driver knows that its connection is closed: psycopg and mysqlclient do."""
+    return bool(getattr(raw, "closed", False)) or not getattr(raw, "open", True)

@@ -53,6 +53,14 @@ class Delivered:
     offset: int
 
 
+@attrs.frozen
+class Committed:
+    """What a group has committed for a partition: the offset of the next record to read, and a text of its own."""
+
+    offset: int
+    metadata: str = ""
+
+
 class QueueFull(BrokerError):
     """The producer's local queue has no room: poll, and try again."""
 
@@ -146,13 +154,25 @@ class Consumer:
                     raise failure
         return [_record(message) for message in messages if message.error() is None]
 
-    def commit(self, offsets: Mapping[Partition, int]) -> None:
+    def committed(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, Committed]:
+        """Return what the group has committed, of partitions where it has. Raises :class:`BrokerError`."""
+        try:
+            found = self._client.committed([TopicPartition(*partition) for partition in partitions], timeout=timeout)
+        except KafkaException as error:
+            raise understood(error) from error
+        return {
+            (one.topic, one.partition): Committed(one.offset, one.metadata or "") for one in found if one.offset >= 0
+        }
+
+    def commit(self, offsets: Mapping[Partition, Committed]) -> None:
         """
         Commit the offsets of the next records to read, and wait for the answer.
 
         Raises :class:`AssignmentLost` or another :class:`BrokerError`.
         """
-        positions = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
+        positions = [
+            TopicPartition(topic, number, one.offset, one.metadata) for (topic, number), one in offsets.items()
+        ]
         try:
             answers = self._client.commit(offsets=positions, asynchronous=False)
         except KafkaException as error:

@@ -83,7 +83,7 @@ class RecordSkipped(LifecycleEvent):
     event_type: str
     """Empty for a tombstone."""
     reason: str
-    """``no receiver``, ``unregistered type``, ``signal disabled`` or ``tombstone``."""
+    """``no receiver``, ``unregistered type``, ``signal disabled``, ``tombstone`` or ``taken aside``."""
 
 
 @attrs.frozen(kw_only=True)
@@ -100,6 +100,39 @@ class AttemptFailed(LifecycleEvent):
     outcome: str
     """``retry``, or ``hold`` where no attempt is spent."""
     delay: float
+
+
+@attrs.frozen(kw_only=True)
+class DeadLetterStored(LifecycleEvent):
+    """A record was given up and stored, so that its offset may move."""
+
+    topic: str
+    partition: int
+    offset: int
+    event_type: str
+    """Empty where the headers do not tell, as is the id."""
+    event_id: str
+    error: Exception
+    attempts: int
+
+
+@attrs.frozen(kw_only=True)
+class ReceiverUnfinished(LifecycleEvent):
+    """A receiver did not end within ``waited`` seconds; its event comes again."""
+
+    record: str
+    """``topic:partition:offset``"""
+    receiver: str
+    stack: str
+    """Where it is: places in the code only."""
+    waited: float
+
+
+@attrs.frozen(kw_only=True)
+class DeadLettersPurged(LifecycleEvent):
+    """Dead letters older than the retention were deleted."""
+
+    count: int
 
 
 @attrs.frozen(kw_only=True)

@@ -115,6 +115,36 @@ class LoggingObserver:
         )
 
     @_log.register
+    def _(self, event: events.DeadLetterStored) -> None:
+        logger.error(
+            "Error consuming event from Kafka: %s (topic=%s, partition=%s, offset=%s, event_type=%s, message_id=%s, "
+            "attempts=%s); stored as a dead letter%s",
+            described(event.error),
+            event.topic,
+            event.partition,
+            event.offset,
+            event.event_type,
+            event.event_id,
+            event.attempts,
+            _frames(event.error),
+        )
+
+    @_log.register
+    def _(self, event: events.ReceiverUnfinished) -> None:
+        logger.error(
+            "Receiver %s still runs after %g s, at record %s, which will come again. It is in:\n%s",
+            event.receiver,
+            event.waited,
+            event.record,
+            event.stack,
+        )
+
+    @_log.register
+    def _(self, event: events.DeadLettersPurged) -> None:
+        if event.count:
+            logger.info("Deleted %s dead letters older than EVENT_BUS_KAFKA_RETENTION", event.count)
+
+    @_log.register
     def _(self, event: events.PartitionsAssigned) -> None:
         logger.info("Group %s: partitions assigned: %s", event.group, _named(event.partitions))
 

@@ -15,6 +15,8 @@ from event_bus_kafka.telemetry.logs import described
 
 __all__ = ["monitor", "trace"]
 
+_FAILURES = (events.AttemptFailed, events.DeadLetterStored, events.EventRejected, events.EventUndelivered)
+
 trace = function_trace
 """Context manager: a span of the given name."""
 
@@ -23,7 +25,7 @@ def monitor(event: LifecycleEvent) -> None:
     """Set the custom attributes of the current span; report failures."""
     if isinstance(event, events.RecordReceived):
         _set_record(event)
-    elif isinstance(event, events.AttemptFailed | events.EventRejected | events.EventUndelivered):
+    elif isinstance(event, _FAILURES):
         _report(event.error)
     elif isinstance(event, events.ClientErrorReported):
         set_custom_attribute("kafka_received_message", False)

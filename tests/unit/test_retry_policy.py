@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from django.db import OperationalError
 
 from event_bus_kafka.conf.table import RETRY_DEFAULTS
+from event_bus_kafka.consuming.outage import is_outage
 from event_bus_kafka.consuming.outcomes import DeadLetter, Hold, Retry
-from event_bus_kafka.consuming.retry import RetryPolicy
+from event_bus_kafka.consuming.retry import RetryPolicies, RetryPolicy
 from event_bus_kafka.errors import (
     BrokerError,
     ConfigurationError,
+    DeadLetterStoreFailed,
     ReceiversFailed,
     SchemaRegistryError,
     UnreadableValue,
@@ -20,11 +23,11 @@ FAILED = ReceiversFailed(["a"], [ValueError()])
 
 
 def test_a_failed_receiver_is_tried_again_with_growing_delays() -> None:
-    assert [POLICY.decide(FAILED, attempt) for attempt in (1, 2)] == [Retry(FAILED, 1), Retry(FAILED, 3)]
+    assert [POLICY.decide(FAILED, attempt=attempt) for attempt in (1, 2)] == [Retry(FAILED, 1), Retry(FAILED, 3)]
 
 
 def test_used_up_attempts_end_in_a_dead_letter() -> None:
-    assert POLICY.decide(FAILED, 3) == DeadLetter(FAILED)
+    assert POLICY.decide(FAILED, attempt=3) == DeadLetter(FAILED)
 
 
 def test_delays_have_a_limit_however_many_attempts() -> None:
@@ -39,27 +42,55 @@ def test_jitter_varies_a_delay_to_both_sides() -> None:
 
 def test_unreadable_records_are_final_at_once() -> None:
     error = UnreadableValue("x")
-    assert POLICY.decide(error, 1) == DeadLetter(error)
+    assert POLICY.decide(error, attempt=1) == DeadLetter(error)
 
 
 @pytest.mark.parametrize("attempt", [1, 3, 1000])
-def test_infrastructure_never_spends_attempts(attempt: int) -> None:
-    assert isinstance(POLICY.decide(SchemaRegistryError("away", retriable=True), attempt), Hold)
-    assert isinstance(POLICY.decide(BrokerError("_TRANSPORT", "away", retriable=True), attempt), Hold)
+def test_an_outage_never_spends_attempts(attempt: int) -> None:
+    assert isinstance(POLICY.decide(FAILED, attempt=attempt, is_outage=True), Hold)
+
+
+def test_an_outage_is_looked_at_again_at_least_every_ten_seconds() -> None:
+    policy = RetryPolicy(attempts=3, first_delay=1, factor=3, max_delay=3600, jitter=0)
+    holds = [policy.decide(FAILED, attempt=1, holds=holds, is_outage=True) for holds in (0, 1, 2, 3, 1000)]
+    assert [hold.delay for hold in holds if isinstance(hold, Hold)] == [1, 3, 9, 10, 10]
+
+
+def test_the_policy_of_an_event_type_comes_before_that_of_its_topic() -> None:
+    policies = RetryPolicies.of(RETRY_DEFAULTS, {"topic": {"attempts": 2}, "type": {"attempts": 3, "factor": 1}})
+    assert policies.policy("type", "topic").attempts == 3
+    assert policies.policy("other", "topic").attempts == 2
+    assert policies.policy("other", "other").attempts == 5
+    assert policies.policy("type", "topic").max_delay == 60
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (SchemaRegistryError("away", retriable=True), True),
+        (SchemaRegistryError("404", status=404, retriable=False), False),
+        (BrokerError("_TRANSPORT", "away", retriable=True), True),
+        (DeadLetterStoreFailed("away"), True),
+        (ReceiversFailed(["a"], [ValueError()]), False),
+        (ReceiversFailed(["a"], [OperationalError()]), False),
+    ],
+)
+def test_servers_of_ours_that_are_away_are_an_outage(error: Exception, expected: bool) -> None:
+    assert is_outage(error) is expected
 
 
 def test_a_schema_that_the_registry_does_not_know_is_final() -> None:
-    assert isinstance(POLICY.decide(SchemaRegistryError("404", status=404, retriable=False), 1), DeadLetter)
+    assert isinstance(POLICY.decide(SchemaRegistryError("404", status=404, retriable=False), attempt=1), DeadLetter)
 
 
 def test_errors_marked_as_final_are_not_tried_again() -> None:
     final = ReceiversFailed(["a", "b"], [KeyError(), KeyError()])
-    assert isinstance(POLICY.decide(final, 1), DeadLetter)
+    assert isinstance(POLICY.decide(final, attempt=1), DeadLetter)
 
 
 def test_one_receiver_that_may_recover_keeps_the_event_alive() -> None:
     mixed = ReceiversFailed(["a", "b"], [KeyError(), ValueError()])
-    assert isinstance(POLICY.decide(mixed, 1), Retry)
+    assert isinstance(POLICY.decide(mixed, attempt=1), Retry)
 
 
 def test_the_policy_is_made_of_the_setting() -> None:

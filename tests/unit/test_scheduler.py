@@ -37,10 +37,13 @@ def until(condition: Callable[[], bool], scheduler: Scheduler | None = None) -> 
 @contextmanager
 def scheduling(process: Callable[[Delivery], Outcome], lanes: int = 1) -> Iterator[Scheduler]:
     scheduler = Scheduler(process, lanes=lanes)
+    scheduler.start()
     try:
         yield scheduler
     finally:
-        scheduler.stop(timeout=5)
+        scheduler.stop()
+        for lane in scheduler._lanes:
+            lane.join(5)
 
 
 def test_records_of_a_key_run_in_order() -> None:
@@ -94,7 +97,7 @@ def test_records_that_come_again_are_not_taken_again() -> None:
     assert partition.take(record(2)) is None
 
 
-def test_a_revoke_waits_for_what_runs_and_drops_the_rest() -> None:
+def test_a_release_waits_for_what_runs_and_drops_the_rest() -> None:
     started, release = threading.Event(), threading.Event()
 
     def process(delivery: Delivery) -> Outcome:
@@ -107,13 +110,13 @@ def test_a_revoke_waits_for_what_runs_and_drops_the_rest() -> None:
         first, second = submit(scheduler, partition, record(0), record(1))
         assert started.wait(5)
         threading.Timer(0.05, release.set).start()
-        assert scheduler.revoke([partition], timeout=5) == 0
+        assert scheduler.release([partition], timeout=5) == []
         assert first.done
         until(lambda: not scheduler._actors["t", 0, b"k"].deliveries)
         assert not second.done
 
 
-def test_a_revoke_that_waits_in_vain_says_how_many_run_still() -> None:
+def test_a_release_that_waits_in_vain_says_what_runs_still_and_where() -> None:
     release = threading.Event()
     started = threading.Event()
 
@@ -126,7 +129,9 @@ def test_a_revoke_that_waits_in_vain_says_how_many_run_still() -> None:
         partition = PartitionProgress("t", 0)
         submit(scheduler, partition, record(0))
         assert started.wait(5)
-        assert scheduler.revoke([partition], timeout=0.01) == 1
+        (unfinished,) = scheduler.release([partition], timeout=0.01)
+        assert unfinished.record == "t:0:0"
+        assert "release.wait(5)" in unfinished.stack
         release.set()
 
 
@@ -143,7 +148,7 @@ def test_a_waiting_retry_of_a_revoked_partition_does_not_hold_up_its_key() -> No
         old, new = PartitionProgress("t", 0), PartitionProgress("t", 0)
         submit(scheduler, old, record(0))
         until(lambda: bool(scheduler._waiting), scheduler)
-        scheduler.revoke([old], timeout=1)
+        scheduler.release([old], timeout=1)
         submit(scheduler, new, record(0))
         until(lambda: done == [new], scheduler)
 

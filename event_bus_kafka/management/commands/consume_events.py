@@ -37,12 +37,20 @@ class Command(BaseCommand):
         parser.add_argument("-t", "--topic", required=True, help="topic to read, without environment prefix")
         parser.add_argument("-g", "--group_id", required=True, help="consumer group")
         parser.add_argument(
+            "--concurrency",
+            type=int,
+            help="receivers that run at once, in order per key (default: EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY)",
+        )
+        parser.add_argument(
             "--extra", type=json_object, default={}, help="JSON object with further options of the consumer"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         load_all_signals()
-        consumer = _consumer(topic=options["topic"], group_id=options["group_id"], **options["extra"])
+        extra = options["extra"]
+        if options["concurrency"] is not None:
+            extra = {**extra, "concurrency": options["concurrency"]}
+        consumer = _consumer(topic=options["topic"], group_id=options["group_id"], **extra)
         consumer.consume_indefinitely()
 
 

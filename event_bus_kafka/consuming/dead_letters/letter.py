@@ -1,0 +1,93 @@
+"""What a dead letter is, and what a store does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from traceback import walk_tb
+from typing import Protocol
+
+import attrs
+
+from event_bus_kafka.errors import DeserializationError, ReceiversFailed
+from event_bus_kafka.telemetry.logs import described
+from event_bus_kafka.wire import cloudevents
+from event_bus_kafka.wire.records import ConsumerRecord
+
+
+@attrs.frozen(kw_only=True)
+class Failure:
+    """Why a receiver failed, or why the record could not be read; texts of foreign exceptions may quote event data."""
+
+    receiver: str
+    """``module.qualname``; empty where no receiver had its turn."""
+    error: str
+    place: str = ""
+    """File, line and function in which it was raised."""
+
+    @classmethod
+    def of(cls, error: Exception, receiver: str = "") -> Failure:
+        """Describe an error, without event data."""
+        frames = list(walk_tb(error.__traceback__))
+        code, line = (frames[-1][0].f_code, frames[-1][1]) if frames and receiver else (None, 0)
+        place = f"{code.co_filename}:{line} in {code.co_qualname}" if code else ""
+        return cls(receiver=receiver, error=described(error), place=place)
+
+
+@attrs.frozen(kw_only=True)
+class Letter:
+    """A dead letter on its way into a store."""
+
+    group: str
+    record: ConsumerRecord
+    event_type: str
+    """Empty where the headers do not tell, as is the id."""
+    event_id: str
+    failures: tuple[Failure, ...]
+    attempts: int
+    failed_at: datetime
+
+    @classmethod
+    def of(cls, record: ConsumerRecord, *, group: str, error: Exception, attempts: int) -> Letter:
+        """Return the letter of a record that failed for good."""
+        event_type, event_id = identity(record)
+        return cls(
+            group=group,
+            record=record,
+            event_type=event_type,
+            event_id=event_id,
+            failures=failures_of(error),
+            attempts=attempts,
+            failed_at=datetime.now(UTC),
+        )
+
+
+class Store(Protocol):
+    """Where dead letters are kept. Called on several lanes at once."""
+
+    def store(self, letter: Letter) -> None:
+        """
+        Keep a dead letter, confirmed; one of the same group, coordinates and event id is replaced.
+
+        Raises :class:`DeadLetterStoreFailed` or any other exception: the record waits.
+        """
+
+
+def failures_of(error: Exception) -> tuple[Failure, ...]:
+    """Return a failure per receiver, or one for the record as a whole."""
+    if isinstance(error, ReceiversFailed):
+        causes = zip(error.receivers, error.exceptions, strict=True)
+        return tuple(Failure.of(cause, receiver) for receiver, cause in causes)
+    return (Failure.of(error),)
+
+
+def identity(record: ConsumerRecord) -> Sequence[str]:
+    """Return event type and event id, each empty where the headers do not tell."""
+    try:
+        event_type = cloudevents.event_type(record.headers)
+    except DeserializationError:
+        return "", ""
+    try:
+        return event_type, str(cloudevents.to_metadata(record.headers, record.timestamp).id)
+    except DeserializationError:
+        return event_type, ""

@@ -1,0 +1,103 @@
+"""The threads that run receivers, and how many of them are awake."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+
+import attrs
+
+from event_bus_kafka.consuming.progress import Delivery
+
+_LOOK_EVERY = 0.015
+"""Seconds between two looks at the share of the processor: long enough to mean something, short enough to adapt."""
+_STACK_FRAMES = 12
+"""Innermost frames of a hung receiver that are shown."""
+
+
+class Lane(threading.Thread):
+    """A thread that does one turn of work after the other while it is awake; ``running`` is the record it is at."""
+
+    def __init__(self, number: int, turn: Callable[[Lane], bool]) -> None:
+        super().__init__(name=f"event-bus-lane-{number}", daemon=True)
+        self.running: Delivery | None = None
+        self.awake = threading.Event()
+        self._turn = turn
+
+    def run(self) -> None:
+        while self._turn(self):
+            if not self.awake.is_set():
+                self.awake.wait()
+
+    def stack(self) -> str:
+        """Return where the thread is: places in the code only."""
+        frame = sys._current_frames().get(self.ident or 0)
+        return "".join(traceback.format_stack(frame)[-_STACK_FRAMES:]).rstrip() if frame else ""
+
+
+@attrs.define
+class Pace:
+    """
+    How many lanes are awake, between 1 and ``lanes``.
+
+    Receivers that wait for input or output gain by every lane; those that compute lose by each beyond the first, since
+    threads that compete for the interpreter cost twice the processor time of one. So the share of a processor that the
+    process uses decides. Lanes that are at the same record since the last look neither help nor hurt: they come on top.
+    """
+
+    lanes: int
+    awake: int = 1
+
+    def adapt(self, share: float, stuck: int) -> None:
+        """Decide anew, after a time in which more was ready than lanes were awake."""
+        if share < 0.8:
+            self.awake *= 2
+        elif share > 0.95:
+            self.awake = self.awake * 3 // 4
+        self.awake = min(max(self.awake, 1 + stuck), self.lanes)
+
+
+class Lanes:
+    """All lanes of a worker; the thread that polls calls it."""
+
+    def __init__(
+        self, number: int, turn: Callable[[Lane], bool], *, clock: Callable[[], float], cpu: Callable[[], float]
+    ) -> None:
+        self._lanes = [Lane(index, turn) for index in range(number)]
+        self._pace = Pace(number)
+        self._clock, self._cpu = clock, cpu
+        self._last_look = clock(), cpu()
+        self._running_then: list[Delivery | None] = []
+        self._wake(self._pace.awake)
+
+    def __iter__(self) -> Iterator[Lane]:
+        return iter(self._lanes)
+
+    def start(self) -> None:
+        """Start the threads."""
+        for lane in self._lanes:
+            lane.start()
+
+    def adapt(self, *, backlog: bool) -> None:
+        """Wake lanes or put some to sleep, if it is time and there was more to do than they did."""
+        then, cpu_then = self._last_look
+        now = self._clock()
+        if now - then < _LOOK_EVERY or len(self._lanes) == 1:
+            return
+        cpu = self._cpu()
+        running = [lane.running for lane in self._lanes]
+        if backlog:
+            stuck = sum(one is not None and one in self._running_then for one in running)
+            self._pace.adapt((cpu - cpu_then) / (now - then), stuck)
+            self._wake(self._pace.awake)
+        self._last_look, self._running_then = (now, cpu), running
+
+    def wake_all(self) -> None:
+        """Let all of them see that they have to end."""
+        self._wake(len(self._lanes))
+
+    def _wake(self, number: int) -> None:
+        for index, lane in enumerate(self._lanes):
+            (lane.awake.set if index < number else lane.awake.clear)()

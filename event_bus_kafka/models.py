@@ -1,0 +1,135 @@
+"""The tables. Imported only where the app is installed."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.db import models
+
+from event_bus_kafka.wire.records import ConsumerRecord, Headers
+
+
+class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
+    """Dead letters, in the words of those who handle them."""
+
+    def store(
+        self, record: ConsumerRecord, *, group: str, event_id: str, failed_at: datetime, **values: Any
+    ) -> DeadLetter:
+        """Keep a record that failed for good; the row of the same failure is brought up to date."""
+        contents = {
+            "timestamp": record.timestamp,
+            "key": record.key,
+            "value": record.value,
+            "headers": to_json(record.headers),
+            "last_failed_at": failed_at,
+            **values,
+        }
+        letter, is_new = self.get_or_create(
+            group=group,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            event_id=event_id,
+            defaults=contents | {"first_failed_at": failed_at},
+        )
+        if not is_new:
+            for name, content in contents.items():
+                setattr(letter, name, content)
+            letter.save()
+        return letter
+
+    def expired(self, before: datetime) -> DeadLetterQuerySet:
+        """Those that failed last before a time."""
+        return self.filter(last_failed_at__lt=before)
+
+    def claim(self, letter: DeadLetter) -> bool:
+        """Count an attempt at a replay; False if somebody else has been at it since it was read."""
+        seen = self.filter(pk=letter.pk, attempts=letter.attempts)
+        if not seen.update(attempts=letter.attempts + 1):
+            return False
+        letter.attempts += 1
+        return True
+
+
+class DeadLetter(models.Model):
+    """A record that this service's receivers could not take, exactly as it came."""
+
+    group = models.CharField(max_length=255)
+    topic = models.CharField(max_length=249)
+    partition = models.IntegerField()
+    offset = models.BigIntegerField()
+    timestamp = models.BigIntegerField(null=True)
+    """Of the record, in milliseconds since the epoch."""
+    key = models.BinaryField(null=True)
+    value = models.BinaryField(null=True)
+    headers = models.JSONField()
+    event_type = models.CharField(max_length=255)
+    event_id = models.CharField(max_length=36)
+    failures = models.JSONField()
+    """A list of objects with receiver, error and place."""
+    attempts = models.IntegerField()
+    first_failed_at = models.DateTimeField()
+    last_failed_at = models.DateTimeField(db_index=True)
+
+    objects = DeadLetterQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["group", "topic", "partition", "offset", "event_id"], name="event_bus_kafka_dead_letter"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"dead letter {self.pk}: {self.topic}:{self.partition}:{self.offset}"
+
+    @property
+    def record(self) -> ConsumerRecord:
+        """The record as it came."""
+        return ConsumerRecord(
+            topic=self.topic,
+            partition=self.partition,
+            offset=self.offset,
+            timestamp=self.timestamp,
+            key=_bytes(self.key),
+            value=_bytes(self.value),
+            headers=from_json(self.headers),
+        )
+
+    @property
+    def failed_receivers(self) -> list[str]:
+        """Names of the receivers that have still to succeed; empty where none had its turn."""
+        return [failure["receiver"] for failure in self.failures if failure["receiver"]]
+
+
+def to_json(headers: Headers) -> list[list[Any]]:
+    """Return headers as JSON: pairs in order, texts as they are, what is no text in base64."""
+    return [[name, _to_json(value)] for name, value in headers]
+
+
+def from_json(pairs: list[list[Any]]) -> Headers:
+    """Return the headers, to the byte."""
+    return tuple((name, _from_json(value)) for name, value in pairs)
+
+
+def _to_json(value: bytes | None) -> Any:
+    if value is None:
+        return None
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    return {"base64": b64encode(value).decode()} if "\0" in text else text  # PostgreSQL's JSON has no NUL
+
+
+def _from_json(value: Any) -> bytes | None:
+    if isinstance(value, dict):
+        return b64decode(value["base64"])
+    return None if value is None else str(value).encode()
+
+
+def _bytes(value: Any) -> bytes | None:
+    """BinaryField gives bytes or memoryview, as the driver likes."""
+    return None if value is None else bytes(value)
