@@ -20,6 +20,7 @@ from event_bus_kafka.consuming.consumer import Consumer, Limits
 from event_bus_kafka.consuming.dead_letters.choice import store_for
 from event_bus_kafka.consuming.processing import Processor
 from event_bus_kafka.consuming.retry import RetryPolicies
+from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.errors import ConfigurationError, EventBusError
 from event_bus_kafka.kafka import client as kafka
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
@@ -95,13 +96,17 @@ class KafkaEventConsumer(EventBusConsumer):
         if self._offset_time:
             raise ConfigurationError("offset_time is not supported: reset the group's offsets with Kafka's own tools.")
         options, topics = consumer_options(self.group_id), [full_topic(self.topic)]
-        return Consumer(
+        processor = _processor(self.group_id)
+        scheduler = Scheduler(processor.process, lanes=self._lanes())
+        consumer = Consumer(
             group=self.group_id,
             connect=lambda listener: kafka.Consumer(options, topics, listener),
-            processor=_processor(self.group_id),
+            scheduler=scheduler,
+            streak=processor.streak,
             limits=_limits(),
-            lanes=self._lanes(),
         )
+        scheduler.start()
+        return consumer
 
     def _lanes(self) -> int:
         if self._concurrency is None:

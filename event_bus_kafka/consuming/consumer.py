@@ -8,7 +8,7 @@ from time import monotonic, sleep
 import attrs
 
 from event_bus_kafka.consuming.marks import Marks
-from event_bus_kafka.consuming.processing import Processor, skipped
+from event_bus_kafka.consuming.processing import ErrorStreak, skipped
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.errors import BrokerError, WorkerFailed
@@ -65,20 +65,21 @@ class Consumer:
         *,
         group: str,
         connect: Callable[[AssignmentListener], kafka.Consumer],
-        processor: Processor,
+        scheduler: Scheduler,
+        streak: ErrorStreak,
         limits: Limits,
-        lanes: int = 1,
         clock: Callable[[], float] = monotonic,
+        pause: Callable[[float], None] = sleep,
     ) -> None:
         self._group = group
         self._connect = connect
-        self._processor = processor
+        self._scheduler = scheduler
+        self._streak = streak
         self._limits = limits
         self._clock = clock
+        self._pause = pause
         self._listener = AssignmentListener(assigned=self._assigned, revoked=self._revoked, lost=self._lost)
         self._partitions: dict[Partition, PartitionProgress] = {}
-        self._scheduler = Scheduler(processor.process, lanes=lanes, clock=clock)
-        self._scheduler.start()
         self._client = connect(self._listener)
         self._early: list[ConsumerRecord] = []
         self._last_poll = self._last_commit = clock()
@@ -115,7 +116,7 @@ class Consumer:
     def _read(self) -> None:
         seconds = self._may_wait()
         if seconds is None:
-            sleep(0.005)
+            self._pause(0.005)
             return
         self._last_poll = self._clock()
         try:
@@ -254,7 +255,7 @@ class Consumer:
             raise WorkerFailed(f"{_NEW_CLIENTS} new clients did not help against {error}", exit_code=3) from error
         self._lost(list(self._partitions))
         self._client.close()
-        sleep(self._limits.failure_sleep)
+        self._pause(self._limits.failure_sleep)
         self._client = self._connect(self._listener)
 
     def _end_if_hopeless(self) -> None:
@@ -262,7 +263,7 @@ class Consumer:
         if failure is not None:
             raise WorkerFailed(f"A receiver raised {type(failure).__name__}", exit_code=3)
         limit = self._limits.consecutive_errors
-        if limit and self._processor.streak.length >= limit:
+        if limit and self._streak.length >= limit:
             raise WorkerFailed(f"{limit} attempts in a row failed", exit_code=4)
 
 

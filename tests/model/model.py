@@ -1,0 +1,168 @@
+"""One run of the real consumer, scheduler and progress against the model of a group; each promise is checked."""
+
+from __future__ import annotations
+
+import inspect
+from collections import defaultdict
+from collections.abc import Callable
+from random import Random
+from types import ModuleType
+from typing import Any
+
+from event_bus_kafka.consuming.outcomes import DONE, Hold, Outcome, Retry
+from event_bus_kafka.kafka.client import Partition
+from tests.model.broker import ModelClient, logs_of
+from tests.model.interleaving import Interleaving, TurnQueue
+
+_LANES = 3
+_STEPS = 40
+_Code = dict[str, ModuleType]
+
+
+class Broken(AssertionError):
+    """A promise was broken."""
+
+
+class Model:
+    """A consumer of three lanes, driven for some steps while the assignment changes, then until all is done."""
+
+    def __init__(self, code: _Code, seed: int) -> None:
+        random = self._random = Random(seed)
+        files = {inspect.getfile(code[name]) for name in ("progress", "scheduler", "consumer")} | {__file__}
+        self._interleaving = Interleaving(random, files, switch=random.choice((0.05, 0.3, 0.6)))
+        self._now = 0.0
+        self._failing = random.choice((0.0, 0.1, 0.4))
+        self._logs = logs_of(random)
+        self._client = ModelClient(random, self._logs, self._check_commit, self._check_revoke)
+        self._completed: dict[Partition, list[int]] = defaultdict(list)
+        self._done_in: dict[Any, list[int]] = defaultdict(list)
+        self._handed_over: list[tuple[Any, int]] = []
+        self._revoke_timeout = random.choice((0.02, 1000.0))
+        self._running: set[tuple[Partition, bytes | None]] = set()
+        self._last: dict[tuple[Any, bytes | None], int] = {}
+        self._scheduler = code["scheduler"].Scheduler(
+            self._process, lanes=_LANES, clock=self._clock, cpu=lambda: self._now / 2, pause=self._pause
+        )
+        self._scheduler._ready = TurnQueue(self._interleaving)
+        self._consumer = code["consumer"].Consumer(
+            group="g",
+            connect=self._connect,
+            scheduler=self._scheduler,
+            streak=code["consumer"].ErrorStreak(),
+            limits=self._limits(code),
+            clock=self._clock,
+            pause=self._pause,
+        )
+
+    def run(self) -> None:
+        """Raises :class:`Broken`."""
+        lanes = [lambda lane=lane: self._run_lane(lane) for lane in self._scheduler._lanes]
+        self._interleaving.run(self._poll, *lanes)
+
+    def _poll(self) -> None:
+        for _ in range(_STEPS):
+            self._step()
+        self._client.calm, self._failing = True, 0.0
+        if self._random.random() < 0.5:
+            self._step_until("nothing waits for a retry", self._nothing_waits)
+            self._hand_over_all()
+        self._step_until("everything is committed", self._is_all_committed)
+        self._consumer.stop(timeout=1000.0)
+        self._check_that_nothing_came_twice()
+
+    def _step_until(self, goal: str, is_reached: Callable[[], bool]) -> None:
+        for _ in range(600):
+            if is_reached():
+                return
+            self._step()
+        raise Broken(f"never: {goal}")
+
+    def _hand_over_all(self) -> None:
+        partitions = dict(self._consumer._partitions)
+        self._client.close()
+        self._handed_over = [(partition, self._logs[name].committed) for name, partition in partitions.items()]
+
+    def _check_that_nothing_came_twice(self) -> None:
+        for partition, committed in self._handed_over:
+            again = [offset for offset in self._done_in[partition] if offset >= committed]
+            if again and self._revoke_timeout > 1:
+                raise Broken(f"{partition.number}: {again} were done, but handed over at {committed}")
+
+    def _nothing_waits(self) -> bool:
+        return not self._scheduler._waiting and self._scheduler._to_wait.empty()
+
+    def _is_all_committed(self) -> bool:
+        return all(log.committed == log.records[-1].offset + 1 for log in self._logs.values())
+
+    def _step(self) -> None:
+        self._now += 0.01
+        self._consumer.step()
+        self._interleaving.give_way()
+
+    def _run_lane(self, lane: Any) -> None:
+        while self._scheduler._turn(lane):
+            pass
+        if self._scheduler.failure is not None:
+            raise self._scheduler.failure
+
+    def _process(self, delivery: Any) -> Outcome:
+        record = delivery.record
+        name = (record.topic, record.partition)
+        self._begin(name, delivery)
+        for _ in range(self._random.randint(0, 3)):
+            self._now += 0.001
+        self._running.discard((name, record.key))
+        if self._random.random() < self._failing:
+            kind = self._random.choice((Retry, Hold))
+            return kind(ValueError(), self._random.choice((0.001, 0.05, 3.0)))
+        self._completed[name].append(record.offset)
+        self._done_in[delivery.partition].append(record.offset)
+        return DONE
+
+    def _begin(self, name: Partition, delivery: Any) -> None:
+        record = delivery.record
+        if (name, record.key) in self._running:
+            raise Broken(f"{record.coordinates} begins while another record of its key runs")
+        self._running.add((name, record.key))
+        assignment = (delivery.partition, record.key)
+        if self._last.get(assignment, -1) > record.offset:
+            raise Broken(f"{record.coordinates} begins after a later record of its key")
+        self._last[assignment] = record.offset
+        earlier = [
+            one.offset for one in self._logs[name].records if one.key == record.key and one.offset < record.offset
+        ]
+        missing = set(earlier) - set(self._completed[name])
+        if missing:
+            raise Broken(f"{record.coordinates} begins before {missing} of its key are settled")
+
+    def _check_commit(self, name: Partition, offset: int) -> None:
+        below = {record.offset for record in self._logs[name].records if record.offset < offset}
+        if missing := below - set(self._completed[name]):
+            raise Broken(f"{name}: committed {offset} beyond unsettled {sorted(missing)}")
+
+    def _check_revoke(self, name: Partition) -> None:
+        running = [key for partition, key in self._running if partition == name]
+        if running and self._revoke_timeout > 1:
+            raise Broken(f"{name}: keys {running} run still, after a revoke that had time to wait")
+
+    def _connect(self, listener: Any) -> Any:
+        self._client.listener = listener
+        return self._client
+
+    def _clock(self) -> float:
+        return self._now
+
+    def _pause(self, seconds: float) -> None:
+        self._now += seconds
+        self._interleaving.give_way()
+
+    def _limits(self, code: _Code) -> Any:
+        return code["consumer"].Limits(
+            window_records=self._random.choice((2, 100)),
+            window_bytes=10**6,
+            commit_interval=0.02,
+            poll_timeout=0.1,
+            failure_sleep=0.1,
+            revoke_timeout=self._revoke_timeout,
+            consecutive_errors=None,
+        )
