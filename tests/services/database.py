@@ -40,6 +40,10 @@ class DatabaseServer(ABC):
     def port(self) -> int:
         return self._port
 
+    @property
+    def log(self) -> str:
+        return (self._folder / "log").read_text(errors="replace")
+
     def __enter__(self) -> Self:
         with locked(cache_folder()):
             self._install()
@@ -47,7 +51,7 @@ class DatabaseServer(ABC):
         if os.geteuid() == 0:
             shutil.chown(self._folder, self._system_user, self._system_user)
         try:
-            subprocess.run(self._own(self._initialization()), cwd=self._folder, check=True, capture_output=True)
+            self._initialize()
             self.start()
         except BaseException:
             self.__exit__(None, None, None)
@@ -68,7 +72,12 @@ class DatabaseServer(ABC):
         """
         deadline = monotonic() + _SECONDS
         while self._process is None:
-            self._process = ServerProcess(self._own(self._server()), log=self._folder / "log", folder=self._folder)
+            self._process = ServerProcess(
+                self._own(self._server()),
+                log=self._folder / "log",
+                environment=self._environment(),
+                folder=self._folder,
+            )
             try:
                 self._process.wait_until(self._answers, seconds=_SECONDS)
             except ServerFailed as failed:
@@ -123,6 +132,15 @@ class DatabaseServer(ABC):
     def _client(self) -> list[str]:
         """Return the command that runs the statements on its standard input, until one fails."""
 
+    def _initialize(self) -> None:
+        command = self._own(self._initialization())
+        done = subprocess.run(command, cwd=self._folder, env=self._environment(), capture_output=True, text=True)
+        if done.returncode:
+            raise ServerFailed(f"{self.vendor} has no data folder:\n{done.stdout}{done.stderr}")
+
+    def _environment(self) -> dict[str, str]:
+        return os.environ | {"TMPDIR": str(self._folder)}
+
     def _answers(self) -> bool:
         return self._ask("select 1").returncode == 0
 
@@ -130,7 +148,7 @@ class DatabaseServer(ABC):
         return subprocess.run(self._client(), input=sql, capture_output=True, text=True)
 
     def _own(self, command: list[str]) -> list[str]:
-        """Let a command run as the server's user and end with its parent: to change the user would forget the parent."""
+        """Let a command run as the server's user and end with its parent, which a change of the user would forget."""
         user = self._system_user
         change = [f"--reuid={user}", f"--regid={user}", "--clear-groups"] if os.geteuid() == 0 else []
         return ["setpriv", *change, f"--pdeathsig={self._orphan_signal.name.removeprefix('SIG')}", *command]

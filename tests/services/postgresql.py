@@ -49,15 +49,8 @@ class PostgreSQL(DatabaseServer):
 
     def _client(self) -> list[str]:
         connection = ["--host=127.0.0.1", f"--port={self.port}", "--username=postgres", "--dbname=postgres"]
-        return [
-            f"{_programs()[-1]}/psql",
-            "--no-psqlrc",
-            "--quiet",
-            "--tuples-only",
-            "--no-align",
-            *connection,
-            "--set=ON_ERROR_STOP=1",
-        ]
+        output = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]
+        return [f"{_programs()[-1]}/psql", *connection, *output]
 
 
 def _programs() -> list[Path]:
