@@ -19,7 +19,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connections
 from django.db.utils import OperationalError
 
-from tests.databases import Database
+from tests.databases import Database, database_on
 from tests.service.process import ServiceProcess
 from tests.services.database import DatabaseServer
 from tests.services.mariadb import MariaDB
@@ -55,9 +55,12 @@ def test_a_database_can_stand_in_for_the_default_one(database: Database) -> None
     assert connection.connection is None
 
 
-def test_every_test_finds_a_database_without_the_rows_of_others(database: Database) -> None:
-    with database.connected(), pytest.raises(ContentType.DoesNotExist):
-        ContentType.objects.using("real").get(app_label="stands")
+def test_databases_do_not_share_rows(database: Database) -> None:
+    with database.connected():
+        ContentType.objects.using("real").create(app_label="only", model="here")
+    with database_on(database.server, "another", database.blocker) as another, another.connected():
+        assert ContentType.objects.using("real").exists()
+        assert not ContentType.objects.using("real").filter(app_label="only").exists()
 
 
 def test_a_service_reaches_it_too(database: Database) -> None:
