@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
-from typing import Any
 
 import psutil
 import pytest
@@ -124,28 +124,27 @@ def test_a_start_installs_nothing_where_all_is_there(
     assert not (tmp_path / "called").exists()
 
 
-@contextmanager
-def running_command() -> Iterator[tuple[subprocess.Popen[str], dict[str, Any], list[psutil.Process]]]:
-    """Start the command; return it with what it says and with the processes that it started."""
-    command = [sys.executable, "-m", "tests.services", "--json", "--databases"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        said = json.loads(process.stdout.readline())
-        yield process, said, psutil.Process(process.pid).children(recursive=True)
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Return a folder that the servers' users reach, for what a killed command leaves."""
+    with tempfile.TemporaryDirectory(prefix="event-bus-tests-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_nothing_runs_after_the_command(number: signal.Signals) -> None:
-    with running_command() as (process, said, started):
-        assert {entry["ENGINE"] for entry in said["databases"].values()} == {
-            "django.db.backends.postgresql",
-            "django.db.backends.mysql",
-        }
+def test_nothing_runs_after_the_command(number: signal.Signals, open_folder: Path) -> None:
+    command = [sys.executable, "-m", "tests.services", "--json", "--databases"]
+    environment = os.environ | {"TMPDIR": str(open_folder)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        assert set(json.loads(process.stdout.readline())["databases"]) == {"postgresql", "mariadb"}
+        started = psutil.Process(process.pid).children(recursive=True)
         assert {"postgres", "mariadbd", "java"} <= {one.name() for one in started}
-        folders = {Path(one.cwd()) for one in started if one.name() != "java"}
-        assert all(folder.is_dir() for folder in folders)
+        assert list(open_folder.glob("event-bus-*/data"))
         process.send_signal(number)
         assert process.wait(60) == (0 if number == signal.SIGTERM else -number)
         _, alive = psutil.wait_procs(started, timeout=60)
     assert alive == []
-    assert number == signal.SIGKILL or not any(folder.exists() for folder in folders)
+    if number == signal.SIGTERM:
+        assert list(open_folder.glob("event-bus-*")) == []
