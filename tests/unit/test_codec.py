@@ -229,7 +229,11 @@ def test_a_field_made_optional_by_the_reader_is_read() -> None:
 
 @pytest.mark.parametrize("kind", ["int", "long"])
 def test_a_whole_number_becomes_a_float_where_the_class_has_one(kind: str) -> None:
-    fields = [NAME, {"name": "price", "type": kind}, {"name": "prices", "type": {"type": "array", "items": kind}}]
+    fields: list[dict[str, Any]] = [
+        NAME,
+        {"name": "price", "type": kind},
+        {"name": "prices", "type": {"type": "array", "items": kind}},
+    ]
     got = read(fields, {"name": "n", "price": 3, "prices": [0, 4]})
     assert repr((got.price, got.prices)) == "(3.0, [0.0, 4.0])"
 
