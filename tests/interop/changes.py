@@ -225,7 +225,7 @@ CHANGES = (
         old_reads_new=(Reading(_of(places=2), Unreadable("course.seats"), Lost()),),
     ),
     Change(
-        title="A field with ``default=None`` is renamed",
+        title="A field with ``default=None`` is renamed (and its value lost)",
         old=_course(seats=(int, None)),
         new=_course(places=(int, None)),
         new_reads_old=(_same(_of(seats=2), _of(places=None)),),
