@@ -58,11 +58,10 @@ _DEFAULTS = {
     "name": (str, "x"),
     "note": (str, None),
     "tags": (list[str], attrs.Factory(lambda: ["x"])),
-    "marks": (dict[str, int], attrs.Factory(lambda: {"x": 1})),
 }
-_FALSY = {"flag": False, "seats": 0, "price": 0.0, "name": "", "note": "", "tags": [], "marks": {}}
-_REPLACED = {"flag": True, "seats": 5, "price": 1.5, "name": "x", "note": None, "tags": ["x"], "marks": {"x": 1}}
-_TRUTHY = {"flag": True, "seats": 1, "price": 0.1, "name": "y", "note": "z", "tags": [""], "marks": {"": 0}}
+_FALSY = {"flag": False, "seats": 0, "price": 0.0, "name": "", "note": "", "tags": []}
+_REPLACED = {"flag": True, "seats": 5, "price": 1.5, "name": "x", "note": None, "tags": ["x"]}
+_TRUTHY = {"flag": True, "seats": 1, "price": 0.1, "name": "y", "note": "z", "tags": [""]}
 
 NOTHING = Change(
     title="Nothing changes",
