@@ -1,4 +1,4 @@
-"""How the documentation is built. The reference of settings is generated from the table in the code."""
+"""How the documentation is built. Its tables are generated from those in the code and the tests."""
 
 import os
 import re
@@ -15,6 +15,7 @@ import django  # noqa: E402 needs the settings
 
 django.setup()
 
+from docs import evolution_tables  # noqa: E402 needs Django
 from event_bus_kafka.conf.table import all_settings  # noqa: E402 needs Django
 
 project = "openedx-event-bus-kafka"
@@ -33,8 +34,15 @@ def write_settings() -> None:
         f"``{one.name}``\n   {one.sentence}\n\n   Default: ``{one.default!r}``. Takes {one.kind.expects}.\n"
         for one in all_settings()
     ]
-    GENERATED.mkdir(exist_ok=True)
     (GENERATED / "settings.rst").write_text("\n".join(entries))
 
 
+def write_evolution() -> None:
+    """Write what becomes of events while their classes change."""
+    (GENERATED / "evolution_orders.rst").write_text(evolution_tables.orders())
+    (GENERATED / "evolution_readings.rst").write_text(evolution_tables.readings())
+
+
+GENERATED.mkdir(exist_ok=True)
 write_settings()
+write_evolution()

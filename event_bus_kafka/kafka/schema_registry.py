@@ -17,15 +17,20 @@ from event_bus_kafka.telemetry.events import RegistryFailed
 
 T = TypeVar("T")
 
-_RETRIABLE_STATUS = frozenset({401, 403, 408, 409, 425, 429})
+_RETRIABLE_STATUS = frozenset({401, 403, 408, 425, 429})
 """Credentials are rotated and quotas end: nothing is lost by asking again. From 500 on all are retriable."""
 _ADVICE = {
     401: "check EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY and _API_SECRET",
     403: "the user of EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY has no right to this",
     404: "nothing of that name or id; check EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL",
-    409: "the schema is not compatible with the registered versions",
+    409: "the subject's compatibility level forbids this change of the class: give a new field default=None, or set "
+    "the subject's level to NONE in the registry until the new version is registered",
     422: "the registry refuses the schema",
 }
+_REASONED = frozenset({409, 422})
+"""The registry says what it found in the schema. Other texts are those of proxies and login pages."""
+_LONGEST_REASON = 300
+"""Characters: some registries quote both schemas."""
 
 
 class SchemaRegistry:
@@ -127,7 +132,8 @@ def _understood(what: str, error: Exception, timeout: float) -> SchemaRegistryEr
         status = error.http_status_code
         retriable = status in _RETRIABLE_STATUS or status >= 500
         advice = f"; {_ADVICE[status]}" if status in _ADVICE else ""
-        return SchemaRegistryError(f"{what}: HTTP {status}{advice}", status=status, retriable=retriable)
+        reason = f" ({str(error.error_message)[:_LONGEST_REASON]})" if status in _REASONED else ""
+        return SchemaRegistryError(f"{what}: HTTP {status}{reason}{advice}", status=status, retriable=retriable)
     if isinstance(error, TimeoutError):
         return SchemaRegistryError(f"{what}: no answer within {timeout:g} s", retriable=True)
     return SchemaRegistryError(f"{what}: {type(error).__name__}: {error}", retriable=True)

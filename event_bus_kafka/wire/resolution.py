@@ -59,6 +59,8 @@ def _binder_of_one(reader: AvroType, writer: Schema, names: dict[str, Schema], p
         value = _item_binder(reader, writer["values"], names, path)
         return value and (lambda values: {key: value(item) for key, item in values.items()})
     if isinstance(reader, Scalar) and kind in _READABLE_AS[reader.schema]:
+        if reader.schema == "double" and kind in _READABLE_AS["long"]:
+            return float
         return reader.parse and _parser(reader, path)
     raise _incompatible(path, reader, kind)
 

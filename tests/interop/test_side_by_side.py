@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
+from django.test import override_settings
+from openedx_events.learning.data import CertificateData
+from openedx_events.learning.signals import CERTIFICATE_CREATED
 
-from tests.bus import Bus
+from event_bus_kafka import create_producer
+from tests.bus import CREATED, Bus
+from tests.examples_of import certificate
 from tests.flows.test_ends import SEND
+from tests.interop.event_versions import record, version
 from tests.service.process import ServiceProcess
 
-THEIRS = {
+THEIRS: dict[str, Any] = {
     "EVENT_BUS_PRODUCER": "edx_event_bus_kafka.create_producer",
     "EVENT_BUS_CONSUMER": "edx_event_bus_kafka.KafkaEventConsumer",
     "EVENT_BUS_KAFKA_CONSUMERS_ENABLED": True,
@@ -51,3 +58,27 @@ def test_commands_work_whichever_app_stands_first(apps: list[str], command: str,
         assert process.end() == 0, process.log
     with ServiceProcess("check", "--fail-level", "WARNING", settings=settings) as process:
         assert process.end() == 0, process.log
+
+
+def test_the_existing_worker_commits_past_a_record_of_an_older_class_that_it_cannot_read(
+    bus: Bus, topic: str, group: str
+) -> None:
+    fields = {one.name: (one.type, one.default) for one in attrs.fields(CertificateData) if one.name != "grade"}
+    older = version(CREATED, {"certificate": record("CertificateData", **fields)})
+    first = older.init_data["certificate"](**{name: getattr(certificate(1), name) for name in fields})
+    with override_settings(**bus.settings(EVENT_BUS_PRODUCER_MODE="immediate")):
+        producer = create_producer()
+        for signal, one in ((older, first), (CERTIFICATE_CREATED, certificate(2))):
+            producer.send(
+                signal=signal,
+                topic=topic,
+                event_key_field="certificate.user.id",
+                event_data={"certificate": one},
+                event_metadata=signal.generate_signal_metadata(),
+            )
+        producer.prepare_for_shutdown()
+    bus.commit(group, topic, 0)
+    arguments = ("consume_events", "-t", topic, "-g", group)
+    with ServiceProcess(*arguments, settings=bus.settings(**THEIRS), receivers="note") as process:
+        process.wait_for(lambda: bus.committed(group, topic) == 2, "for the commit")
+        process.wait_for_users("note", [2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from event_bus_kafka.errors import ConfigurationError, SchemaRegistryError
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.sandbox import Sandbox, SchemaRegistryServer
+from event_bus_kafka.sandbox.schema_registry import Refused, SchemaStore, Version
 from event_bus_kafka.telemetry import counters
 from event_bus_kafka.telemetry.events import RegistryFailed
 from tests.silence import black_hole, dripping
@@ -63,7 +65,32 @@ def test_a_schema_that_the_registry_refuses_is_a_final_error(sandbox: Sandbox) -
     with pytest.raises(SchemaRegistryError) as caught:
         registry.id_of("s", "no json")
     assert (caught.value.status, caught.value.retriable) == (422, False)
-    assert "refuses the schema" in str(caught.value)
+    assert "(Invalid Avro schema); the registry refuses the schema" in str(caught.value)
+    registry.close()
+
+
+class Strict(SchemaStore):
+    """Finds one subject's new schema incompatible."""
+
+    def register(self, subject: str, text: str) -> Version:
+        if subject == "s":
+            raise Refused(409, "seats has no default" + "." * 10_000)
+        return super().register(subject, text)
+
+
+def test_an_incompatible_schema_is_a_final_error_with_the_way_out_and_concerns_no_other_subject(
+    server: SchemaRegistryServer,
+) -> None:
+    server.stop()
+    server.store = Strict()
+    server.start()
+    registry = client(server.url, rest=3600)
+    with pytest.raises(SchemaRegistryError) as caught:
+        registry.id_of("s", '"string"')
+    assert (caught.value.status, caught.value.retriable) == (409, False)
+    assert re.match(r"registering s: HTTP 409 \(seats has no default\.+\); .* default=None, or set", str(caught.value))
+    assert len(str(caught.value)) < 600
+    assert registry.id_of("other", '"string"') == 1
     registry.close()
 
 

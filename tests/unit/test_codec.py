@@ -174,6 +174,8 @@ class Reader:
     maybe: str = None  # type: ignore[assignment]
     when: datetime = None  # type: ignore[assignment]
     names: list[str] = attr.ib(factory=list)
+    price: float = 0.5
+    prices: list[float] = attr.ib(factory=list)
 
 
 READER = codec_for(OpenEdxPublicSignal(event_type="test.reader.v1", data={"d": Reader}))
@@ -223,6 +225,17 @@ def test_null_for_a_required_field_is_incompatible_and_named() -> None:
 
 def test_a_field_made_optional_by_the_reader_is_read() -> None:
     assert read([NAME, {"name": "maybe", "type": "string"}], {"name": "n", "maybe": ""}) == Reader("n", maybe="")
+
+
+@pytest.mark.parametrize("kind", ["int", "long"])
+def test_a_whole_number_becomes_a_float_where_the_class_has_one(kind: str) -> None:
+    fields: list[dict[str, Any]] = [
+        NAME,
+        {"name": "price", "type": kind},
+        {"name": "prices", "type": {"type": "array", "items": kind}},
+    ]
+    got = read(fields, {"name": "n", "price": 3, "prices": [0, 4]})
+    assert repr((got.price, got.prices)) == "(3.0, [0.0, 4.0])"
 
 
 def test_logical_types_of_other_writers_do_not_change_values() -> None:

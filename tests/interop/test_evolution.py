@@ -1,0 +1,255 @@
+"""
+Old and new versions of events on one topic of a real Kafka, sent by both packages, read by both packages.
+
+What is expected stands in :mod:`tests.interop.changes`, which the guide "Changing an event" is made from.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import attrs
+import pytest
+from confluent_kafka import Consumer, Message, TopicPartition
+from django.test import override_settings
+from openedx_events.data import EventsMetadata
+from openedx_events.event_bus import EventBusProducer
+from openedx_events.event_bus.avro.serializer import AvroSignalSerializer
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka import create_producer, errors
+from event_bus_kafka.kafka.client import _record
+from event_bus_kafka.kafka.schema_registry import SchemaRegistry
+from event_bus_kafka.wire import serde
+from event_bus_kafka.wire.codec import codec_for
+from tests.bus import RealBus
+from tests.interop.changes import CHANGES, NOTHING, OPTIONAL_ADDED
+from tests.interop.event_versions import (
+    Change,
+    Delivered,
+    Lost,
+    Outcome,
+    Reading,
+    Unreadable,
+    filled,
+    version,
+)
+from tests.interop.existing import ExistingReader, existing_producer, existing_reader
+
+pytestmark = pytest.mark.real
+
+TOPIC = "evolution"
+PARTITIONS = 4
+PRODUCERS = ("ours", "existing")
+AT_ONCE: dict[str, Any] = {
+    "EVENT_BUS_PRODUCER_MODE": "immediate",
+    "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30,
+    "EVENT_BUS_KAFKA_SEND_TIMEOUT": 60,
+}
+"""Events are sent now, however slow a busy registry is."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Crossing:
+    """One event that a service with one version sends to a service with the other."""
+
+    change: Change
+    reading: Reading
+    writer: OpenEdxPublicSignal
+    reader: OpenEdxPublicSignal
+    id: str
+
+    def sent_by(self, name: str, producer: EventBusProducer) -> None:
+        send(producer, self.writer, self.reading.written, f"{name} {self.id}")
+
+    def read_as(self, outcome: Outcome) -> Any:
+        assert isinstance(outcome, Delivered)
+        return filled(self.reader.init_data, outcome.values)
+
+
+def crossings() -> Iterator[Crossing]:
+    for number, change in enumerate(CHANGES):
+        old, new = (version(f"test.change{number}.v1", arguments) for arguments in (change.old, change.new))
+        for writer, reader, readings in ((old, new, change.new_reads_old), (new, old, change.old_reads_new)):
+            direction = "new reads old" if reader is new else "old reads new"
+            for index, reading in enumerate(readings):
+                name = f"{change.title}: {direction} {index}"
+                yield Crossing(change=change, reading=reading, writer=writer, reader=reader, id=name)
+
+
+def send(producer: EventBusProducer, signal: OpenEdxPublicSignal, values: dict[str, Any], source: str) -> None:
+    """Send event data; ``source`` is how the test finds the record again."""
+    producer.send(
+        signal=signal,
+        topic=TOPIC,
+        event_key_field="course.id",
+        event_data=filled(signal.init_data, values),
+        event_metadata=EventsMetadata(event_type=signal.event_type, id=UUID(int=1), source=source),
+    )
+
+
+ALL = list(crossings())
+SHARED = [one for one in ALL if one.change.existing_can]
+MIXED = [version("test.mixed.v1", arguments) for arguments in (OPTIONAL_ADDED.old, OPTIONAL_ADDED.new)]
+"""The versions of an event that producers of both write for a while, with the same keys."""
+KEYS = range(1, 7)
+ROUNDS = range(4)
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Exchange:
+    records: list[Message]
+    """In the order of each partition."""
+    registry: SchemaRegistry
+    existing: ExistingReader
+
+    def record(self, source: str) -> Message:
+        (found,) = (one for one in self.records if source_of(one) == source)
+        return found
+
+    def mixed(self) -> list[Message]:
+        return [one for one in self.records if source_of(one) == "mixed"]
+
+
+def source_of(message: Message) -> str:
+    source = dict(message.headers() or [])["ce_source"]
+    assert isinstance(source, bytes)
+    return source.decode()
+
+
+@pytest.fixture(scope="module")
+def bus(request: pytest.FixtureRequest) -> RealBus:
+    """Return real services: the sandbox does not check compatibility."""
+    return RealBus(request.getfixturevalue("cluster"), request.getfixturevalue("schema_registry"))
+
+
+@pytest.fixture(scope="module")
+def exchange(bus: RealBus) -> Iterator[Exchange]:
+    """Send everything once, by both packages."""
+    bus.create_topic(TOPIC, PARTITIONS)
+    registry = SchemaRegistry({"url": bus.schema_registry_url}, timeout=30, register=False)
+    with override_settings(**bus.settings(**AT_ONCE)):
+        with existing_producer() as theirs:
+            count = send_all(create_producer(), theirs)
+        with existing_reader() as existing:
+            yield Exchange(records=read_all(bus, count), registry=registry, existing=existing)
+    registry.close()
+
+
+def send_all(ours: EventBusProducer, theirs: EventBusProducer) -> int:
+    """Return how many events were sent."""
+    for one in ALL:
+        one.sent_by("ours", ours)
+    for one in SHARED:
+        one.sent_by("existing", theirs)
+    for number in ROUNDS:
+        for producer in (ours, theirs):
+            for signal in MIXED:
+                for key in KEYS:
+                    note = {"note": f"{number}"} if signal is MIXED[1] else {}
+                    send(producer, signal, {"course": {"id": key, **note}}, "mixed")
+            producer.prepare_for_shutdown()  # confirmed before the other producer goes on
+    return len(ALL) + len(SHARED) + len(ROUNDS) * 2 * len(MIXED) * len(KEYS)
+
+
+def read_all(bus: RealBus, count: int) -> list[Message]:
+    consumer = Consumer({"bootstrap.servers": bus.bootstrap_servers, "group.id": "evolution-reader", "log_level": 0})
+    consumer.assign([TopicPartition(TOPIC, number, 0) for number in range(PARTITIONS)])
+    found: list[Message] = []
+    while len(found) < count:
+        messages = consumer.consume(1000, 30)
+        assert messages, f"{len(found)} records of {count}"
+        found += messages
+    consumer.close()
+    return found
+
+
+# Every change, both directions, both packages on either side
+
+
+@pytest.mark.parametrize("producer", PRODUCERS)
+@pytest.mark.parametrize("one", ALL, ids=lambda one: one.id)
+def test_this_package_reads_the_other_version_or_names_the_field(
+    exchange: Exchange, one: Crossing, producer: str
+) -> None:
+    """Case 21."""
+    if producer == "existing" and not one.change.existing_can:
+        with pytest.raises(TypeError):
+            AvroSignalSerializer(one.writer)
+        return
+    message, outcome = _record(exchange.record(f"{producer} {one.id}")), one.reading.here
+    if isinstance(outcome, Unreadable):
+        with pytest.raises(getattr(errors, outcome.error)) as caught:
+            serde.deserialize(message, one.reader, exchange.registry)
+        assert caught.value.field == outcome.field
+        return
+    data = serde.deserialize(message, one.reader, exchange.registry).data
+    assert data == one.read_as(outcome)
+    assert repr(data) == repr(one.read_as(outcome))  # 3 equals 3.0
+
+
+@pytest.mark.parametrize("producer", PRODUCERS)
+@pytest.mark.parametrize("one", SHARED, ids=lambda one: one.id)
+def test_what_the_existing_package_makes_of_the_other_version(exchange: Exchange, one: Crossing, producer: str) -> None:
+    """Case 21, its other consumer."""
+    message, outcome = exchange.record(f"{producer} {one.id}"), one.reading.existing
+    if isinstance(outcome, Lost):
+        with pytest.raises(Exception) as caught:  # noqa: PT011 whatever it is, it ends in the log
+            exchange.existing.data(message, one.reader)
+        assert type(caught.value).__name__ == outcome.error
+        return
+    data = exchange.existing.data(message, one.reader)
+    assert data == one.read_as(outcome)
+    assert repr(data) == repr(one.read_as(outcome))
+
+
+@pytest.mark.parametrize("producer", PRODUCERS)
+def test_falsy_values_arrive_exactly(exchange: Exchange, producer: str) -> None:
+    """Case 22."""
+    (one,) = (one for one in ALL if one.change is NOTHING and one.reading in NOTHING.new_reads_old)
+    course = serde.deserialize(_record(exchange.record(f"{producer} {one.id}")), one.reader, exchange.registry).data[
+        "course"
+    ]
+    values = attrs.asdict(course)
+    assert values.pop("id") == 1
+    assert list(map(repr, values.values())) == ["False", "0", "0.0", "''", "''", "[]"]
+
+
+# Both versions on one topic for a while
+
+
+@pytest.mark.parametrize("reader", MIXED, ids=["old", "new"])
+@pytest.mark.parametrize("package", PRODUCERS)
+def test_services_of_either_version_read_a_mixed_topic_in_order(
+    exchange: Exchange, reader: OpenEdxPublicSignal, package: str
+) -> None:
+    notes: dict[int, list[str | None]] = {key: [] for key in KEYS}
+    for message in exchange.mixed():
+        course = (
+            serde.deserialize(_record(message), reader, exchange.registry).data["course"]
+            if package == "ours"
+            else exchange.existing.data(message, reader)["course"]
+        )
+        notes[course.id].append(getattr(course, "note", None))
+    expected = [note for number in ROUNDS for note in (None, f"{number}") * 2] if reader is MIXED[1] else [None] * 16
+    assert notes == dict.fromkeys(KEYS, expected)
+
+
+def test_versions_differ_in_their_schema_ids_and_keys_stay_on_their_partition(exchange: Exchange) -> None:
+    ids: dict[bytes, list[int]] = {}
+    partitions: dict[bytes, set[int | None]] = {}
+    for message in exchange.mixed():
+        key, value = message.key(), message.value()
+        assert isinstance(key, bytes)
+        assert isinstance(value, bytes)
+        ids.setdefault(key, []).append(struct.unpack_from(">bI", value)[1])
+        partitions.setdefault(key, set()).add(message.partition())
+    assert len(ids) == len(KEYS)
+    assert all(len(found) == 1 for found in partitions.values())
+    assert len(set.union(*partitions.values())) > 1
+    old, new = (exchange.registry.id_of(f"{TOPIC}-test.mixed.v1.CloudEvent", codec_for(one).schema) for one in MIXED)
+    assert old != new
+    assert list(ids.values()) == [[old, new] * 2 * len(ROUNDS)] * len(KEYS)

@@ -1,0 +1,101 @@
+"""What a registry with a compatibility level accepts, and what a producer says when it is refused."""
+
+from __future__ import annotations
+
+import json
+import logging
+import urllib.request
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+from django.test import override_settings
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka import create_producer
+from event_bus_kafka.errors import SchemaRegistryError
+from event_bus_kafka.kafka.schema_registry import SchemaRegistry
+from event_bus_kafka.wire.codec import codec_for
+from tests.bus import RealBus
+from tests.interop.changes import BOTH, CHANGES, REQUIRED_ADDED
+from tests.interop.event_versions import filled, version
+from tests.interop.test_evolution import AT_ONCE
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def bus(request: pytest.FixtureRequest) -> RealBus:
+    """Return real services: the sandbox does not check compatibility."""
+    return RealBus(request.getfixturevalue("cluster"), request.getfixturevalue("schema_registry"))
+
+
+@pytest.fixture(scope="module")
+def registry(bus: RealBus) -> Iterator[SchemaRegistry]:
+    """Return a client that would leave the registry alone for long if it failed."""
+    registry = SchemaRegistry({"url": bus.schema_registry_url}, timeout=30, register=True, rest=3600)
+    yield registry
+    registry.close()
+
+
+def set_compatibility(bus: RealBus, subject: str, level: str) -> None:
+    request = urllib.request.Request(
+        f"{bus.schema_registry_url}/config/{quote(subject)}",
+        method="PUT",
+        data=json.dumps({"compatibility": level}).encode(),
+        headers={"Content-Type": "application/vnd.schemaregistry.v1+json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert json.load(answer) == {"compatibility": level}
+
+
+@pytest.mark.parametrize("level", ["BACKWARD", "FORWARD", "FULL"])
+@pytest.mark.parametrize("number", range(len(CHANGES)), ids=lambda number: CHANGES[number].title)
+def test_a_registry_accepts_what_its_level_allows(
+    bus: RealBus, registry: SchemaRegistry, number: int, level: str
+) -> None:
+    change, subject = CHANGES[number], f"{level}-{number}"
+    old, new = (codec_for(version("test.level.v1", arguments)).schema for arguments in (change.old, change.new))
+    registry.id_of(subject, old)
+    set_compatibility(bus, subject, level)
+    if change.passes >= ({level} if level != "FULL" else BOTH):
+        registry.id_of(subject, new)
+        return
+    with pytest.raises(SchemaRegistryError) as caught:
+        registry.id_of(subject, new)
+    assert (caught.value.status, caught.value.retriable) == (409, False)
+    assert subject in str(caught.value)
+
+
+def test_a_producer_whose_schema_is_refused_says_where_and_what_to_do_and_sends_other_events(
+    bus: RealBus, caplog: pytest.LogCaptureFixture
+) -> None:
+    topic = "evolution-refused"
+    bus.create_topic(topic)
+    subject = f"{topic}-test.refused.v1.CloudEvent"
+    old, new = (version("test.refused.v1", one) for one in (REQUIRED_ADDED.old, REQUIRED_ADDED.new))
+    other = version("test.other.v1", REQUIRED_ADDED.new)
+    producer = create_producer()
+
+    def send(signal: OpenEdxPublicSignal, **values: int) -> None:
+        producer.send(
+            signal=signal,
+            topic=topic,
+            event_key_field="course.id",
+            event_data=filled(signal.init_data, {"course": values}),
+            event_metadata=signal.generate_signal_metadata(),
+        )
+        producer.prepare_for_shutdown()
+
+    with override_settings(**bus.settings(**AT_ONCE)), caplog.at_level(logging.ERROR, "event_bus_kafka"):
+        send(old, id=1)
+        set_compatibility(bus, subject, "BACKWARD")
+        send(new, id=1, seats=2)
+        (line,) = (text for text in caplog.messages if text.startswith("Error delivering message"))
+        assert f"registering {subject}: HTTP 409" in line
+        assert "seats" in line
+        assert "give a new field default=None, or set the subject's level to NONE" in line
+        send(other, id=1, seats=2)
+        set_compatibility(bus, subject, "NONE")
+        send(new, id=1, seats=2)
+    assert len(bus.event_ids(topic, 3)) == 3
