@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from multiprocessing.util import Finalize
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import attrs
@@ -138,7 +138,8 @@ class _Link:
     def _poll_for_ever(self) -> None:
         interval = settings.poll_interval
         while True:
-            self.producer.poll(interval)
+            sleep(interval)  # a poll that waits would wake for each report, and fight with senders for the interpreter
+            self.producer.poll(0)
 
     def _flush_at_exit(self) -> None:
         if self.producer.flush(settings.shutdown_flush):
