@@ -57,14 +57,16 @@ class Attribute:
     varies: bool = False
     """From event to event. Other values are the same for long and few: they are kept, written and read."""
 
-    def writer(self) -> Callable[[Any], bytes]:
-        def write(value: Any) -> bytes:
-            return self.write(value).encode()
+    def writer(self) -> Callable[[Any], tuple[str, bytes]]:
+        """What it returns makes the header of a value."""
+
+        def write(value: Any) -> tuple[str, bytes]:
+            return self.header, self.write(value).encode()
 
         return write if self.varies else lru_cache(_KEPT)(write)
 
     def reader(self) -> Callable[[bytes | None], Any]:
-        """What it returns raises :class:`InvalidHeaders`."""
+        """What it returns reads a header's value, or raises :class:`InvalidHeaders`."""
 
         def read(value: bytes | None) -> Any:
             try:
@@ -85,14 +87,13 @@ ATTRIBUTES = (
     Attribute("sourcelib", "sourcelib", lambda version: ".".join(map(str, version)), _read_version, missing=(0, 0, 0)),
 )
 _values = attrgetter(*(attribute.name for attribute in ATTRIBUTES))
-_WRITERS = [(attribute.header, attribute.writer()) for attribute in ATTRIBUTES]
+_WRITERS = [attribute.writer() for attribute in ATTRIBUTES]
 _READERS = {attribute.header: (attribute.name, attribute.reader()) for attribute in ATTRIBUTES}
 
 
 def to_headers(metadata: EventsMetadata) -> Headers:
     """Return the headers of an event."""
-    own = [(header, write(value)) for (header, write), value in zip(_WRITERS, _values(metadata), strict=True)]
-    return (*_FIXED, *own)
+    return (*_FIXED, *[write(value) for write, value in zip(_WRITERS, _values(metadata), strict=True)])
 
 
 def event_type(headers: Headers) -> str:
