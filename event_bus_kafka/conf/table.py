@@ -147,7 +147,7 @@ class SettingsTable:
         "EVENT_BUS_KAFKA_POLL_INTERVAL_SEC",
         _SECONDS,
         1.0,
-        "Seconds that the producer's thread waits for delivery reports at a time.",
+        "Seconds between two looks of the producer's thread at delivery reports.",
     )
     send_timeout = Setting(
         "EVENT_BUS_KAFKA_SEND_TIMEOUT",

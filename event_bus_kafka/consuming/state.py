@@ -69,7 +69,7 @@ def unreachable_database() -> str | None:
     for alias, (connection, _) in _opened.by_alias.items():
         fresh = connection.copy()
         try:
-            fresh.connect()
+            fresh.ensure_connection()
         except Error:
             return alias
         finally:

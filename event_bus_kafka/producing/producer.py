@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.util import Finalize
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import attrs
@@ -68,7 +69,7 @@ class KafkaEventProducer(EventBusProducer):
             if mode == "immediate":
                 self._deliver(encoded)
             else:
-                after_commit(lambda: self._deliver(encoded), database=database)
+                after_commit(partial(self._deliver, encoded), database=database)
         except Exception as error:  # noqa: BLE001 a request must not fail because of its events; every error becomes visible here
             emit(EventRejected(topic=topic, event_type=signal.event_type, event_id=str(event_metadata.id), error=error))
 
@@ -81,7 +82,7 @@ class KafkaEventProducer(EventBusProducer):
         try:
             deadline = monotonic() + settings.send_timeout
             link = self._current_link()
-            link.produce(serde.frame(encoded, link.registry), lambda report: _reported(encoded, report), deadline)
+            link.produce(serde.frame(encoded, link.registry), partial(_reported, encoded), deadline)
         except Exception as error:  # noqa: BLE001 nothing that goes wrong between us and Kafka may reach the request
             _undelivered(encoded, error)
 
@@ -138,7 +139,8 @@ class _Link:
     def _poll_for_ever(self) -> None:
         interval = settings.poll_interval
         while True:
-            self.producer.poll(interval)
+            sleep(interval)  # a poll that waits would wake for each report, and fight with senders for the interpreter
+            self.producer.poll(0)
 
     def _flush_at_exit(self) -> None:
         if self.producer.flush(settings.shutdown_flush):

@@ -1,0 +1,40 @@
+"""``make benchmark``: what sending and consuming cost, on a real Kafka that it starts and stops."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import attrs
+
+from benchmarks.report import as_json, as_table
+from benchmarks.runs import QUICK, THOROUGH, measure
+from tests.bus import RealBus
+from tests.services.kafka import KafkaCluster
+from tests.services.schema_registry import SchemaRegistry
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few events, one round: whether it works, no figures")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    parser.add_argument("--rounds", type=int, help=f"runs of each variant (default: {THOROUGH.rounds})")
+    parser.add_argument("--events", type=int, help=f"events of each run (default: {THOROUGH.events})")
+    parser.add_argument("--no-audit-log", action="store_true", help="without the log lines of each event, for both")
+    options = parser.parse_args()
+    plan = QUICK if options.quick else THOROUGH
+    plan = attrs.evolve(
+        plan,
+        events=options.events or plan.events,
+        rounds=options.rounds or plan.rounds,
+        audit_log=not options.no_audit_log,
+    )
+    with KafkaCluster() as cluster, SchemaRegistry() as registry:
+        summaries = measure(
+            RealBus(cluster, registry), plan, tell=lambda text: print(text, file=sys.stderr, flush=True)
+        )
+    print((as_json if options.json else as_table)(summaries, plan))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""The events that all variants send: certificates of a thousand learners in fifty courses."""
+
+from __future__ import annotations
+
+from itertools import cycle, islice
+from typing import Any
+
+from opaque_keys.edx.keys import CourseKey
+from openedx_events.data import EventsMetadata
+from openedx_events.learning.data import CertificateData, CourseData, UserData, UserPersonalData
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+
+SIGNAL = CERTIFICATE_CREATED
+KEY_FIELD = "certificate.user.id"
+_LEARNERS = 1_000
+_COURSES = 50
+
+Sample = tuple[dict[str, Any], EventsMetadata]
+
+
+def samples(count: int) -> list[Sample]:
+    """Return event data and metadata, made in advance: what makes them is the service, not the bus."""
+    certificates = [_certificate(number) for number in range(_LEARNERS)]
+    return [(data, SIGNAL.generate_signal_metadata()) for data in islice(cycle(certificates), count)]
+
+
+def _certificate(number: int) -> dict[str, Any]:
+    course = CourseKey.from_string(f"course-v1:UniversityX+CS{number % _COURSES}+2026_T1")
+    name = f"Learner {number}"
+    pii = UserPersonalData(username=f"learner_{number}", email=f"learner_{number}@example.com", name=name)
+    return {
+        "certificate": CertificateData(
+            user=UserData(pii=pii, id=1_000_000 + number, is_active=True),
+            course=CourseData(course_key=course, display_name="Introduction to Computer Science"),
+            mode="verified",
+            grade="0.87",
+            current_status="downloadable",
+            download_url=f"https://lms.example.com/certificates/{number:032x}",
+            name=name,
+        )
+    }

@@ -1,0 +1,36 @@
+"""How many lanes are awake."""
+
+from __future__ import annotations
+
+import pytest
+
+from event_bus_kafka.consuming.lanes import Pace
+
+
+@pytest.mark.parametrize(
+    ("share", "stuck", "awake", "then"),
+    [
+        (0.1, 0, 1, 2),
+        (0.1, 0, 8, 16),
+        (0.1, 0, 16, 16),
+        (0.9, 0, 8, 8),
+        (1.0, 0, 8, 6),
+        (1.3, 0, 1, 1),
+        (1.0, 3, 4, 4),
+        (1.0, 16, 16, 16),
+    ],
+    ids=[
+        "waiting for input doubles",
+        "up to all",
+        "and no more",
+        "between the marks nothing changes",
+        "computing sends a quarter to sleep",
+        "but never the last",
+        "lanes at a slow record come on top",
+        "up to all of them",
+    ],
+)
+def test_the_share_of_the_processor_decides(share: float, stuck: int, awake: int, then: int) -> None:
+    pace = Pace(16, awake)
+    pace.adapt(share, stuck)
+    assert pace.awake == then
