@@ -57,7 +57,12 @@ def _run(stage: Stage, arrivals: Sequence[Arrivals], real: bool) -> int:
 
 
 def _start(stage: Stage, real: bool) -> None:
-    print("Starting Kafka and the schema registry …" if real else "Starting the sandbox …", flush=True)
+    print(
+        "Starting Kafka and the schema registry (at the first time: fetching them) …"
+        if real
+        else "Starting the sandbox …",
+        flush=True,
+    )
     stage.start_bus(real=real, topics=sorted({f"demo-{row.topic}" for row in ROWS}))
     services = sorted({row.sender for row in ROWS} | {row.receiver for row in ROWS})
     print(f"Starting services: {', '.join(services)} …", flush=True)
@@ -72,6 +77,9 @@ def _play(stage: Stage, row: Row, arriving: Arrivals) -> list[Change]:
     """Let the sender act, print what arrives, and return what should."""
     print(f"\n{row.title}\n{row.story}\n\n{_heading(row)}", flush=True)
     command = stage.start(row.sender, row.command)
+    while command.exit_code is None:
+        _print_new(row, arriving)
+        stage.pause(0.02)
     stage.finish(command)
     sent = command.lines()
     deadline = time.monotonic() + _PATIENCE

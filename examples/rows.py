@@ -38,7 +38,7 @@ class Row:
 ROWS = [
     Row(
         title="LMS → Credentials: certificates awarded and revoked",
-        story="Of awards that the LMS rolls back, Credentials must not hear.",
+        story="What is rolled back must not arrive.",
         sender="lms",
         command="grade_courses",
         topic="learning-certificate-lifecycle",
@@ -49,7 +49,7 @@ ROWS = [
     ),
     Row(
         title="CMS → Discovery: course runs created and edited in Studio",
-        story="Edits that are rolled back must not arrive; what comes twice or too late must have no effect.",
+        story="What is rolled back must not arrive; what comes twice or late must change nothing.",
         sender="cms",
         command="edit_course_runs",
         topic="course-catalog-info-changed",
