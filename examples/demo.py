@@ -10,19 +10,14 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from examples.changes import Arrivals, Change, differences
-from examples.processes import Interrupted, ProcessFailed, Stage, stopped_by_signals
-from examples.rows import ROWS, Row
+from examples.processes import Interrupted, Process, ProcessFailed, Stage, stopped_by_signals
+from examples.rows import ROWS
+from examples.scenes import Scene
 
-_PATIENCE = 30.0
-"""Seconds without any arrival after which what is missing counts as lost."""
 _GRACE = 1.0
 """Seconds to wait at the end for what should not come."""
 
@@ -30,12 +25,11 @@ _GRACE = 1.0
 def main() -> int:
     """Run the tour; return the exit code: 0 if everything arrived, in order, with equal values."""
     real = _choice("KAFKA", "real", "sandbox") == "real"
-    with tempfile.TemporaryDirectory(prefix="event-bus-demo-") as name, stopped_by_signals() as stop:
-        folder = Path(name)
-        arrivals = [Arrivals(folder / f"{row.receiver}.sqlite3", row.table) for row in ROWS]
+    with tempfile.TemporaryDirectory(prefix="event-bus-demo-") as folder, stopped_by_signals() as stop:
+        scenes = [Scene(row, Path(folder)) for row in ROWS]
         try:
-            with Stage(folder, stop) as stage:
-                return _run(stage, arrivals, real)
+            with Stage(Path(folder), stop) as stage:
+                return _run(stage, scenes, real)
         except ProcessFailed as failure:
             print(f"\nThe demo failed. {failure}", file=sys.stderr)
             return 1
@@ -43,65 +37,37 @@ def main() -> int:
             return 130
 
 
-def _run(stage: Stage, arrivals: Sequence[Arrivals], real: bool) -> int:
-    _start(stage, real)
-    sent = [_play(stage, row, arriving) for row, arriving in zip(ROWS, arrivals, strict=True)]
+def _run(stage: Stage, scenes: Sequence[Scene], real: bool) -> int:
+    workers = _start(stage, real)
+    for scene in scenes:
+        scene.play(stage)
     stage.pause(_GRACE)
     print()
-    verdicts = [_judge(row, changes, arriving) for row, changes, arriving in zip(ROWS, sent, arrivals, strict=True)]
-    if not all(verdicts):
-        return 1
-    if os.environ.get("KEEP"):
-        _keep(stage, arrivals)
-    return 0
+    wrong = [scene.row for scene in scenes if not scene.judge()]
+    for worker in dict.fromkeys(workers[row.receiver, row.topic] for row in wrong):
+        print(f"\n{worker.end_of_log()}", file=sys.stderr)
+    if os.environ.get("KEEP") and not wrong:
+        _keep(stage, scenes)
+    return 1 if wrong else 0
 
 
-def _start(stage: Stage, real: bool) -> None:
-    print(
-        "Starting Kafka and the schema registry (at the first time: fetching them) …"
-        if real
-        else "Starting the sandbox …",
-        flush=True,
-    )
+def _start(stage: Stage, real: bool) -> dict[tuple[str, str], Process]:
+    """Start everything; return the workers by service and topic."""
+    bus = "Kafka and the schema registry (the first time, they are fetched)" if real else "the sandbox"
+    print(f"Starting {bus} …", flush=True)
     stage.start_bus(real=real, topics=sorted({f"demo-{row.topic}" for row in ROWS}))
-    services = sorted({row.sender for row in ROWS} | {row.receiver for row in ROWS})
+    services = sorted({service for row in ROWS for service in (row.sender, row.receiver)})
     print(f"Starting services: {', '.join(services)} …", flush=True)
     for migration in [stage.start(service, "migrate", "-v", "0") for service in services]:
         stage.finish(migration)
-    workers = [stage.start_worker(*reads) for reads in sorted({(row.receiver, row.topic) for row in ROWS})]
-    for worker in workers:
+    reading = sorted({(row.receiver, row.topic) for row in ROWS})
+    workers = {(service, topic): stage.start_worker(service, topic) for service, topic in reading}
+    for worker in workers.values():
         stage.wait_until_logged("partitions assigned: demo-", worker)
+    return workers
 
 
-def _play(stage: Stage, row: Row, arriving: Arrivals) -> list[Change]:
-    """Let the sender act, print what arrives, and return what should."""
-    print(f"\n{row.title}\n{row.story}\n\n{_heading(row)}", flush=True)
-    command = stage.start(row.sender, row.command)
-    while command.exit_code is None:
-        _print_new(row, arriving)
-        stage.pause(0.02)
-    stage.finish(command)
-    sent = command.lines()
-    deadline = time.monotonic() + _PATIENCE
-    while len(arriving.all) < len(sent) and time.monotonic() < deadline:
-        if _print_new(row, arriving):
-            deadline = time.monotonic() + _PATIENCE
-        stage.pause(0.02)
-    return sent
-
-
-def _judge(row: Row, sent: Sequence[Change], arriving: Arrivals) -> bool:
-    """Say whether what arrived is what was done."""
-    arriving.new()
-    wrong = list(differences(sent, arriving.all, row.key))
-    verdict = "WRONG" if wrong else "in order and equal"
-    print(f"{row.title:<58} {len(sent)} made, {len(arriving.all)} arrived: {verdict}", flush=True)
-    for difference in wrong:
-        print(f"  {difference}", flush=True)
-    return not wrong
-
-
-def _keep(stage: Stage, arrivals: Sequence[Arrivals]) -> None:
+def _keep(stage: Stage, scenes: Sequence[Scene]) -> None:
     """Print what arrives until Ctrl-C."""
     print("\nStill running, until Ctrl-C. From another shell, in the folder of this repository, let more happen:\n")
     for name, value in stage.environment.items():
@@ -111,31 +77,9 @@ def _keep(stage: Stage, arrivals: Sequence[Arrivals]) -> None:
     print(flush=True)
     with suppress(Interrupted):
         while True:
-            for row, arriving in zip(ROWS, arrivals, strict=True):
-                _print_new(row, arriving)
+            for scene in scenes:
+                scene.print_new()
             stage.pause(0.02)
-
-
-def _print_new(row: Row, arriving: Arrivals) -> bool:
-    changes = arriving.new()
-    for change in changes:
-        took = datetime.fromisoformat(change["received_at"]) - datetime.fromisoformat(change["changed_at"])
-        print(f"{_cells(row, change)}  {took.total_seconds() * 1000:.0f} ms", flush=True)
-    return bool(changes)
-
-
-def _heading(row: Row) -> str:
-    return f"{_cells(row, {name: name.upper().replace('_', ' ') for name in row.columns})}  ARRIVED IN"
-
-
-def _cells(row: Row, change: Change) -> str:
-    return "  ".join(f"{_shown(change[name]):<{width}.{width}}" for name, width in row.columns.items())
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value or "–")
 
 
 def _choice(variable: str, *choices: str) -> str:

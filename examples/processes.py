@@ -33,7 +33,7 @@ class Process:
     """A running process. Its output and its log go to files, so that it never waits for a reader."""
 
     def __init__(self, *arguments: str, name: str, folder: Path, environment: dict[str, str]) -> None:
-        self.name = name
+        self._name = name
         self._output, self._log = folder / f"{name}.out", folder / f"{name}.log"
         with self._output.open("wb") as output, self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -59,7 +59,10 @@ class Process:
         return [json.loads(line) for line in self._output.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
     def failure(self, what: str) -> ProcessFailed:
-        return ProcessFailed(f"{self.name}: {what}; its log ends:\n{self.log[-2000:]}")
+        return ProcessFailed(f"{self._name}: {what}. {self.end_of_log()}")
+
+    def end_of_log(self) -> str:
+        return f"The log of {self._name} ends:\n{self.log[-2000:]}"
 
     def terminate(self) -> None:
         self._process.terminate()
