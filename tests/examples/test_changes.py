@@ -29,6 +29,7 @@ A1, A2, B1 = change("A", "1"), change("A", "2"), change("B", "1")
         ([A1, A2, B1, change("B", "0")], ["B: the change of 0 was never made, yet arrived"]),
         ([A1, A2, B1, change("C", "1")], ["C: the change of 1 was never made, yet arrived"]),
         ([A2, A1, B1], ["A: the changes arrived in another order"]),
+        ([A2, A1, A2, B1], ["A: the change of 2 arrived twice", "A: the changes arrived in another order"]),
         ([A1, A2, change("B", "1", name="m")], ["B: name of 1 is 'm', not 'n'"]),
         ([A1, A2, {"course": "B", "changed_at": "1"}], ["B: name of 1 is None, not 'n'"]),
     ],

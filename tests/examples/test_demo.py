@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -99,11 +100,11 @@ def test_it_keeps_running_when_asked_and_shows_what_is_done_from_a_shell() -> No
 def test_a_signal_at_the_start_stops_everything() -> None:
     with demo() as process:
         read_until("Starting services", process)
-        children = children_of(process)
+        while len(children := children_of(process)) < 2:  # the bus, and a service
+            time.sleep(0.01)
         process.terminate()
         process.communicate()
     assert process.returncode == 130
-    assert children
     assert not any(child.is_running() for child in children)
 
 
