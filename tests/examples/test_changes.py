@@ -58,4 +58,4 @@ def test_arrivals_are_read_once_with_the_values_of_json(tmp_path: Path) -> None:
         connection.execute("INSERT INTO history VALUES (2, 0, '2026-09-01 08:30:00.000001', NULL)")
         connection.commit()
         assert [one["at"] for one in arrivals.new()] == ["2026-09-01T08:30:00.000001+00:00"]
-    assert [one["hidden"] for one in arrivals.all] == [True, False]
+    assert [str(one["hidden"]) for one in arrivals.all] == ["True", "False"]
