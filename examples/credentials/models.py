@@ -11,6 +11,7 @@ class UserCredential(models.Model):
     username = models.CharField(max_length=150)
     course_key = models.CharField(max_length=255)
     status = models.CharField(max_length=20)
+    changed_at = models.DateTimeField(help_text="when the LMS changed it; what is older is no news")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["username", "course_key"], name="one_credential_each")]
@@ -20,16 +21,16 @@ class UserCredential(models.Model):
 
 
 class CredentialChange(models.Model):
-    """The history: one row for each event that came, in the order in which they came."""
+    """The history: one row for each event that changed a credential, in the order in which they came."""
 
-    event_id = models.UUIDField()
     change = models.CharField(max_length=20)
     course_key = models.CharField(max_length=255)
     user_id = models.BigIntegerField()
     username = models.CharField(max_length=150)
     grade = models.CharField(max_length=5, blank=True)
     status = models.CharField(max_length=20)
-    received_at = models.FloatField(help_text="seconds since the epoch")
+    changed_at = models.DateTimeField()
+    received_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
         return f"change {self.pk}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from django.db import transaction
@@ -26,19 +25,22 @@ def revoke_credential(certificate: CertificateData, metadata: EventsMetadata, **
     _set_status("revoked", certificate, metadata)
 
 
-@transaction.atomic
+@transaction.atomic  # the credential and its history change together; if one fails, the event comes again for both
 def _set_status(change: str, certificate: CertificateData, metadata: EventsMetadata) -> None:
-    course_key = str(certificate.course.course_key)
+    """An event may come twice, and an old one after a newer: the time of the change tells, and they leave no trace."""
+    username, course_key = certificate.user.pii.username, str(certificate.course.course_key)
+    known = UserCredential.objects.select_for_update().filter(username=username, course_key=course_key).first()
+    if known and known.changed_at >= metadata.time:
+        return
     UserCredential.objects.update_or_create(
-        username=certificate.user.pii.username, course_key=course_key, defaults={"status": change}
+        username=username, course_key=course_key, defaults={"status": change, "changed_at": metadata.time}
     )
     CredentialChange.objects.create(
-        event_id=metadata.id,
         change=change,
         course_key=course_key,
         user_id=certificate.user.id,
-        username=certificate.user.pii.username,
+        username=username,
         grade=certificate.grade,
         status=certificate.current_status,
-        received_at=time.time(),
+        changed_at=metadata.time,
     )

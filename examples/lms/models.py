@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from django.db import models
+from django.db import models, transaction
+from django.utils import timezone
 from opaque_keys.edx.keys import CourseKey
 from openedx_events.learning.data import CertificateData, CourseData, UserData, UserPersonalData
 from openedx_events.learning.signals import CERTIFICATE_CREATED, CERTIFICATE_REVOKED
@@ -15,7 +16,8 @@ class Certificate(models.Model):
     username = models.CharField(max_length=150)
     course_key = models.CharField(max_length=255)
     grade = models.CharField(max_length=5, blank=True)
-    status = models.CharField(max_length=20, default="downloadable")
+    status = models.CharField(max_length=20)
+    modified = models.DateTimeField()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user_id", "course_key"], name="one_per_learner_and_course")]
@@ -23,20 +25,22 @@ class Certificate(models.Model):
     def __str__(self) -> str:
         return f"certificate {self.pk}"
 
+    @transaction.atomic
     def award(self) -> None:
-        """Save it; the event leaves when the caller's transaction commits."""
-        self.status = "downloadable"
-        self.save()
-        CERTIFICATE_CREATED.send_event(certificate=self.as_data(previous_status="requesting"))
+        """Save it and announce it, both or neither: the event leaves when the outermost transaction commits."""
+        data = self._change(previous_status="requesting", status="downloadable")
+        CERTIFICATE_CREATED.send_event(time=self.modified, certificate=data)
 
+    @transaction.atomic
     def revoke(self) -> None:
         """Take it away."""
-        self.status = "notpassing"
-        self.save()
-        CERTIFICATE_REVOKED.send_event(certificate=self.as_data(previous_status="downloadable"))
+        data = self._change(previous_status="downloadable", status="notpassing")
+        CERTIFICATE_REVOKED.send_event(time=self.modified, certificate=data)
 
-    def as_data(self, *, previous_status: str) -> CertificateData:
-        """Return what other services are told."""
+    def _change(self, *, previous_status: str, status: str) -> CertificateData:
+        """Save it; return what other services are told."""
+        self.status, self.modified = status, timezone.now()
+        self.save()
         pii = UserPersonalData(username=self.username, email=f"{self.username}@example.com", name="")
         return CertificateData(
             user=UserData(pii=pii, id=self.user_id, is_active=True),

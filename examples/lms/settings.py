@@ -1,19 +1,34 @@
 """Settings of the LMS."""
 
-from examples import environment
+import os
+from pathlib import Path
 
 SECRET_KEY = "an example"
-USE_TZ = True
+USE_TZ = True  # times of events are aware, so the database must keep them so
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DATABASES = environment.database("lms")
-LOGGING = environment.LOGGING
-OPENEDX_TELEMETRY: list[str] = []
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": Path(os.environ.get("EXAMPLES_DATA", ".")) / "lms.sqlite3",
+    }
+}
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"stderr": {"class": "logging.StreamHandler"}},
+    "root": {"level": "INFO", "handlers": ["stderr"]},
+}
+OPENEDX_TELEMETRY: list[str] = []  # no monitoring service here
+
 INSTALLED_APPS = ["examples.lms", "event_bus_kafka", "openedx_events"]
 
+# Part of each event's source, so that a reader of the topic sees who wrote it.
 EVENTS_SERVICE_NAME = "lms"
+# Sends only: without EVENT_BUS_CONSUMER nobody can start a worker here by mistake.
 EVENT_BUS_PRODUCER = "event_bus_kafka.create_producer"
-EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS = environment.BOOTSTRAP_SERVERS
-EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL = environment.SCHEMA_REGISTRY_URL
+EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL = os.environ.get("SCHEMA_REGISTRY_URL")
+# Keeps deployments apart that share a Kafka: the topic's full name is demo-learning-certificate-lifecycle.
 EVENT_BUS_TOPIC_PREFIX = "demo"
 
 # One topic and one key for both event types: what happens to certificates of a course stays in order.

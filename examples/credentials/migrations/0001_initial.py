@@ -11,14 +11,14 @@ class Migration(migrations.Migration):
             name="CredentialChange",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("event_id", models.UUIDField()),
                 ("change", models.CharField(max_length=20)),
                 ("course_key", models.CharField(max_length=255)),
                 ("user_id", models.BigIntegerField()),
                 ("username", models.CharField(max_length=150)),
                 ("grade", models.CharField(blank=True, max_length=5)),
                 ("status", models.CharField(max_length=20)),
-                ("received_at", models.FloatField(help_text="seconds since the epoch")),
+                ("changed_at", models.DateTimeField()),
+                ("received_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
@@ -28,6 +28,10 @@ class Migration(migrations.Migration):
                 ("username", models.CharField(max_length=150)),
                 ("course_key", models.CharField(max_length=255)),
                 ("status", models.CharField(max_length=20)),
+                (
+                    "changed_at",
+                    models.DateTimeField(help_text="when the LMS changed it; what is older is no news"),
+                ),
             ],
             options={
                 "constraints": [models.UniqueConstraint(fields=("username", "course_key"), name="one_credential_each")],

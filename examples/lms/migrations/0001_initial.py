@@ -15,7 +15,8 @@ class Migration(migrations.Migration):
                 ("username", models.CharField(max_length=150)),
                 ("course_key", models.CharField(max_length=255)),
                 ("grade", models.CharField(blank=True, max_length=5)),
-                ("status", models.CharField(default="downloadable", max_length=20)),
+                ("status", models.CharField(max_length=20)),
+                ("modified", models.DateTimeField()),
             ],
             options={
                 "constraints": [

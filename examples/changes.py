@@ -1,0 +1,71 @@
+"""Changes that a service has made and another has heard of: reading and comparing them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+Change = dict[str, Any]
+
+# Values of a database in the form that they have in a line of JSON, by the type of their column.
+sqlite3.register_converter("bool", lambda raw: raw == b"1")
+sqlite3.register_converter("datetime", lambda raw: f"{raw.decode().replace(' ', 'T')}+00:00")
+
+
+class Arrivals:
+    """What has arrived in a table since it was looked at first."""
+
+    def __init__(self, database: Path, table: str) -> None:
+        self.all: list[Change] = []
+        self._database = database
+        self._query = f"SELECT * FROM {table} WHERE id > ? ORDER BY id"
+        self._last = 0
+
+    def new(self) -> list[Change]:
+        """Return what was not there at the last look."""
+        with closing(sqlite3.connect(self._database, detect_types=sqlite3.PARSE_DECLTYPES)) as connection:
+            connection.row_factory = sqlite3.Row
+            changes = [dict(row) for row in connection.execute(self._query, [self._last])]
+        self._last = changes[-1]["id"] if changes else self._last
+        self.all += changes
+        return changes
+
+
+def differences(sent: Sequence[Change], arrived: Sequence[Change], key: str) -> Iterator[str]:
+    """Say what is wrong with what arrived. A change is known by its key and its time; order is promised per key."""
+    if not sent:
+        yield "nothing was sent"
+    sent_by_key, arrived_by_key = _by_key(sent, key), _by_key(arrived, key)
+    for name in sent_by_key | arrived_by_key:
+        for difference in _differences_of_one_key(sent_by_key.get(name, []), arrived_by_key.get(name, [])):
+            yield f"{name}: {difference}"
+
+
+def _differences_of_one_key(sent: list[Change], arrived: list[Change]) -> Iterator[str]:
+    expected, came = _times(sent), _times(arrived)
+    for time in (Counter(expected) - Counter(came)).elements():
+        yield f"the change of {time} did not arrive"
+    for time in (Counter(came) - Counter(expected)).elements():
+        yield f"the change of {time} {'arrived twice' if time in expected else 'was never made, yet arrived'}"
+    if [time for time in expected if time in came] != [time for time in dict.fromkeys(came) if time in expected]:
+        yield "the changes arrived in another order"
+    changes = {change["changed_at"]: change for change in sent}
+    for heard in arrived:
+        for field, value in changes.get(heard["changed_at"], {}).items():
+            if field not in heard or heard[field] != value:
+                yield f"{field} of {heard['changed_at']} is {heard.get(field)!r}, not {value!r}"
+
+
+def _times(changes: list[Change]) -> list[str]:
+    return [change["changed_at"] for change in changes]
+
+
+def _by_key(changes: Sequence[Change], key: str) -> dict[str, list[Change]]:
+    groups = defaultdict(list)
+    for change in changes:
+        groups[change[key]].append(change)
+    return dict(groups)

@@ -1,0 +1,1 @@
+"""CMS (Studio): course runs are made and edited here."""

@@ -1,0 +1,45 @@
+"""Course runs, and the event that their changes emit."""
+
+from __future__ import annotations
+
+from django.db import models, transaction
+from django.utils import timezone
+from opaque_keys.edx.keys import CourseKey
+from openedx_events.content_authoring.data import CourseCatalogData, CourseScheduleData
+from openedx_events.content_authoring.signals import COURSE_CATALOG_INFO_CHANGED
+
+
+class CourseRun(models.Model):
+    """A course run as its authors edit it."""
+
+    course_key = models.CharField(max_length=255, unique=True)
+    name = models.CharField(max_length=255)
+    start = models.DateTimeField()
+    end = models.DateTimeField(null=True)
+    pacing = models.CharField(max_length=20, default="instructor")
+    hidden = models.BooleanField(default=False)
+    invitation_only = models.BooleanField(default=False)
+    modified = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.course_key
+
+    @transaction.atomic
+    def publish(self) -> None:
+        """Save it and announce it, both or neither: the event leaves when the outermost transaction commits."""
+        self.modified = timezone.now()
+        self.save()
+        self.announce()
+
+    def announce(self) -> None:
+        """Tell other services how it is. The event bears the time of the change: by it they know what is older."""
+        COURSE_CATALOG_INFO_CHANGED.send_event(time=self.modified, catalog_info=self._as_data())
+
+    def _as_data(self) -> CourseCatalogData:
+        return CourseCatalogData(
+            course_key=CourseKey.from_string(self.course_key),
+            name=self.name,
+            schedule_data=CourseScheduleData(start=self.start, pacing=self.pacing, end=self.end),
+            hidden=self.hidden,
+            invitation_only=self.invitation_only,
+        )

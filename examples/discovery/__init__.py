@@ -1,0 +1,1 @@
+"""Discovery: the catalog of course runs, as Studio tells of them."""

@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+
+
+class DiscoveryConfig(AppConfig):
+    name = "examples.discovery"
+    label = "discovery"
+
+    def ready(self) -> None:
+        from examples.discovery import receivers  # noqa: F401 connects them
