@@ -11,6 +11,7 @@ from event_bus_kafka.consuming.marks import Marks
 from event_bus_kafka.consuming.processing import ErrorStreak, skipped
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.consuming.scheduler import Scheduler
+from event_bus_kafka.consuming.windows import Windows
 from event_bus_kafka.errors import BrokerError, WorkerFailed
 from event_bus_kafka.kafka import client as kafka
 from event_bus_kafka.kafka.client import AssignmentListener, Committed, Partition
@@ -25,8 +26,6 @@ from event_bus_kafka.telemetry.events import (
 )
 from event_bus_kafka.wire.records import ConsumerRecord
 
-_PAUSE_AFTER = 5.0
-"""Seconds for which a full window merely stops the polling: after a pause the first record comes 0.7 s late."""
 _SERVE_EVERY = 1.0
 """Seconds between the polls that keep the membership while nothing may be read."""
 _BUSY_POLL = 0.05
@@ -76,12 +75,13 @@ class Consumer:
         self._scheduler = scheduler
         self._streak = streak
         self._limits = limits
+        self._windows = Windows(limits.window_records, limits.window_bytes, clock)
         self._clock = clock
         self._pause = pause
         self._listener = AssignmentListener(assigned=self._assigned, revoked=self._revoked, lost=self._lost)
         self._partitions: dict[Partition, PartitionProgress] = {}
         self._client = connect(self._listener)
-        self._early: list[ConsumerRecord] = []
+        self._early: list[ConsumerRecord] = []  # read before the marks of their partitions were known
         self._last_poll = self._last_commit = clock()
         self._fruitless_clients = 0
         self._stopping = False
@@ -120,20 +120,25 @@ class Consumer:
             return
         self._last_poll = self._clock()
         try:
-            self._early += self._client.poll(seconds)
+            records = self._client.poll(seconds)
         except BrokerError as error:
             self._replace_client(error)
             return
+        self._early += self._assigned_of(records)
         if self._early and self._know_marks():
             records, self._early = self._early, []
             for record in records:
                 self._take(record)
             self._fruitless_clients = 0
 
+    def _assigned_of(self, records: list[ConsumerRecord]) -> list[ConsumerRecord]:
+        """Leave out what a partition brought before it was revoked: after a new assignment it would pass for read."""
+        return [record for record in records if (record.topic, record.partition) in self._partitions]
+
     def _take(self, record: ConsumerRecord) -> None:
-        partition = self._partitions.get((record.topic, record.partition))
-        delivery = partition and partition.take(record)
-        if not partition or not delivery:
+        partition = self._partitions[record.topic, record.partition]
+        delivery = partition.take(record)
+        if delivery is None:
             return
         if partition.marks and record.offset in partition.marks.taken:
             delivery.done = True
@@ -157,46 +162,24 @@ class Consumer:
 
     def _may_wait(self) -> float | None:
         """Return how long a poll may wait; None: do not poll now, a window is full."""
-        if self._is_full():
+        if self._early or self._windows.are_full(self._partitions.values()):
             return 0.0 if self._clock() - self._last_poll >= _SERVE_EVERY else None
         busy = any(partition.unsettled for partition in self._partitions.values())
         most = min(self._limits.poll_timeout, _BUSY_POLL) if busy else self._limits.poll_timeout
         return self._scheduler.seconds_to_next(most)
 
-    def _is_full(self) -> bool:
-        if self._early:
-            return True
-        reading = [partition for partition in self._partitions.values() if not partition.paused]
-        return bool(reading) and (self._holds_too_much() or any(map(self._has_full_window, reading)))
-
-    def _holds_too_much(self) -> bool:
-        return sum(partition.size for partition in self._partitions.values()) >= self._limits.window_bytes
-
-    def _has_full_window(self, partition: PartitionProgress) -> bool:
-        return partition.unsettled >= self._limits.window_records
-
     def _relieve(self) -> None:
         """Pause partitions whose window has been full for long, so that others are read; resume those with room."""
-        now = self._clock()
-        too_much = self._holds_too_much()
-        pause, resume = [], []
-        for name, partition in self._partitions.items():
-            if not too_much and not self._has_full_window(partition):
-                partition.full_since = None
-                if partition.paused:
-                    resume.append(name)
-            elif partition.full_since is None:
-                partition.full_since = now
-            elif now - partition.full_since >= _PAUSE_AFTER and not partition.paused:
-                pause.append(name)
-        self._set_paused(pause, True)
-        self._set_paused(resume, False)
-
-    def _set_paused(self, names: list[Partition], paused: bool) -> None:
-        if names:
-            (self._client.pause if paused else self._client.resume)(names)
-        for name in names:
-            self._partitions[name].paused = paused
+        partitions = self._partitions.values()
+        for paused, changing in (
+            (True, self._windows.to_pause(partitions)),
+            (False, self._windows.to_resume(partitions)),
+        ):
+            if changing:
+                names = [(partition.topic, partition.number) for partition in changing]
+                (self._client.pause if paused else self._client.resume)(names)
+            for partition in changing:
+                partition.paused = paused
 
     def _advance(self) -> None:
         for partition in self._partitions.values():
@@ -236,6 +219,7 @@ class Consumer:
 
     def _hand_over(self, names: list[Partition], timeout: float) -> tuple[list[PartitionProgress], int]:
         leaving = [self._partitions.pop(name) for name in names if name in self._partitions]
+        self._early = self._assigned_of(self._early)
         unfinished = self._release(leaving, timeout)
         for partition in leaving:
             partition.advance()

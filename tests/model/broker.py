@@ -7,7 +7,7 @@ from random import Random
 
 import attrs
 
-from event_bus_kafka.errors import AssignmentLost
+from event_bus_kafka.errors import AssignmentLost, BrokerError
 from event_bus_kafka.kafka.client import AssignmentListener, Committed, Partition
 from event_bus_kafka.wire.records import ConsumerRecord
 
@@ -53,6 +53,8 @@ class ModelClient:
         return batch
 
     def committed(self, partitions: list[Partition], *, timeout: float) -> dict[Partition, Committed]:
+        if self._random.random() < 0.3:
+            raise BrokerError("_TIMED_OUT", "the coordinator is busy", retriable=True)
         return {name: Committed(self._logs[name].committed) for name in partitions}
 
     def commit(self, offsets: dict[Partition, Committed]) -> None:
