@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 Change = dict[str, Any]
 
-# Values of a database in the form that they have in a line of JSON, by the type of their column.
-sqlite3.register_converter("bool", lambda raw: raw == b"1")
-sqlite3.register_converter("datetime", lambda raw: f"{raw.decode().replace(' ', 'T')}+00:00")
+_AS_IN_JSON: dict[str, Callable[[Any], Any]] = {
+    "bool": bool,
+    "datetime": lambda text: f"{text.replace(' ', 'T')}+00:00",
+}
+"""Values of a database in the form that they have in a line of JSON, by the type of their column."""
 
 
 class Arrivals:
@@ -22,14 +24,15 @@ class Arrivals:
     def __init__(self, database: Path, table: str) -> None:
         self.all: list[Change] = []
         self._database = database
-        self._query = f"SELECT * FROM {table} WHERE id > ? ORDER BY id"
+        self._table = table
         self._last = 0
 
     def new(self) -> list[Change]:
         """Return what was not there at the last look."""
-        with closing(sqlite3.connect(self._database, detect_types=sqlite3.PARSE_DECLTYPES)) as connection:
-            connection.row_factory = sqlite3.Row
-            changes = [dict(row) for row in connection.execute(self._query, [self._last])]
+        with closing(sqlite3.connect(self._database)) as connection:
+            columns = connection.execute(f"SELECT name, type FROM pragma_table_info('{self._table}')").fetchall()
+            rows = connection.execute(f"SELECT * FROM {self._table} WHERE id > ? ORDER BY id", [self._last])
+            changes = [_change(columns, row) for row in rows]
         self._last = changes[-1]["id"] if changes else self._last
         self.all += changes
         return changes
@@ -43,6 +46,13 @@ def differences(sent: Sequence[Change], arrived: Sequence[Change], key: str) -> 
     for name in sent_by_key | arrived_by_key:
         for difference in _differences_of_one_key(sent_by_key.get(name, []), arrived_by_key.get(name, [])):
             yield f"{name}: {difference}"
+
+
+def _change(columns: list[tuple[str, str]], row: Sequence[Any]) -> Change:
+    return {
+        name: _AS_IN_JSON[kind](value) if kind in _AS_IN_JSON and value is not None else value
+        for (name, kind), value in zip(columns, row, strict=True)
+    }
 
 
 def _differences_of_one_key(sent: list[Change], arrived: list[Change]) -> Iterator[str]:
