@@ -20,7 +20,7 @@ from event_bus_kafka.errors import BrokerError, ConfigurationError, DeliveryFail
 from event_bus_kafka.kafka.errors import understood, understood_commit
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ClientErrorReported
-from event_bus_kafka.wire.records import ConsumerRecord, ProducerRecord
+from event_bus_kafka.wire.records import ConsumerRecord, Headers, ProducerRecord
 
 Partition = tuple[str, int]
 """Topic (full name) and number."""
@@ -68,7 +68,7 @@ class Producer:
         self._client = _built(confluent_kafka.Producer, options, "producer")
 
     def __len__(self) -> int:
-        """Records not confirmed yet."""
+        """Records not confirmed yet, and what else waits for a poll: reports, errors of the client."""
         return len(self._client)
 
     def produce(self, record: ProducerRecord, on_delivery: OnDelivery) -> None:
@@ -148,11 +148,13 @@ class Consumer:
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """
-        Commit the offsets of the next records to read, and wait for the answer.
+        Commit the offsets of the next records to read, and wait for the answer; without any, nothing happens.
 
         Raises :class:`AssignmentLost` or another :class:`BrokerError`.
         """
         positions = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
+        if not positions:
+            return  # the client would report that it has no offset
         try:
             answers = self._client.commit(offsets=positions, asynchronous=False)
         except KafkaException as error:
@@ -203,6 +205,8 @@ class Admin:
         topic = NewTopic(name, num_partitions=partitions, replication_factor=replication)
         try:
             self._client.create_topics([topic], operation_timeout=timeout)[name].result(timeout)
+        except TimeoutError:
+            raise BrokerError("_TIMED_OUT", f"no answer within {timeout:g} s", retriable=True) from None
         except KafkaException as error:
             failure = understood(error)
             if failure.code != "TOPIC_ALREADY_EXISTS":
@@ -225,14 +229,29 @@ def _built(client: Callable[..., Any], options: Options, name: str) -> Any:
 
 def _report(client: str, error: KafkaError) -> BrokerError:
     failure = understood(error)
-    emit(ClientErrorReported(client=client, error=failure, code=failure.code, fatal=failure.fatal))
+    _emit(client, failure)
     return failure
+
+
+def _emit(client: str, failure: BrokerError) -> None:
+    emit(ClientErrorReported(client=client, error=failure, code=failure.code, fatal=failure.fatal))
 
 
 def _failed(error: KafkaError | KafkaException) -> DeliveryFailed:
     failure = understood(error, DeliveryFailed)
     assert isinstance(failure, DeliveryFailed)
     return failure
+
+
+def _headers(message: Any) -> Headers:
+    try:
+        return tuple(message.headers() or ())
+    except (SystemError, UnicodeDecodeError):
+        # confluent-kafka cannot hand out headers of which a name is not UTF-8, which clients in other languages send.
+        # Raising here would lose the other records of the poll: this one goes on, and has no event type.
+        where = f"{message.topic()}:{message.partition()}:{message.offset()}"
+        _emit("consumer", BrokerError("_BAD_MSG", f"the headers of {where} have names that are not UTF-8"))
+        return ()
 
 
 def _record(message: Any) -> ConsumerRecord:
@@ -244,7 +263,7 @@ def _record(message: Any) -> ConsumerRecord:
         timestamp=timestamp if kind != confluent_kafka.TIMESTAMP_NOT_AVAILABLE else None,
         key=message.key(),
         value=message.value(),
-        headers=tuple(message.headers() or ()),
+        headers=_headers(message),
     )
 
 

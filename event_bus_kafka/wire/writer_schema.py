@@ -67,7 +67,7 @@ def _refuse_deep_json(plain: Any) -> None:
         level = [inner for node in level for inner in _children(node)]
         if not level:
             return
-    raise IncompatibleSchema("the writer's schema is nested too deeply")
+    raise IncompatibleSchema("the JSON of the writer's schema is nested too deeply")
 
 
 def _children(node: Any) -> Any:

@@ -75,6 +75,13 @@ def data_of(signal: OpenEdxPublicSignal) -> st.SearchStrategy[dict[str, Any]]:
 
 # Classes and signals
 
+
+def _name(annotation: Any) -> str:
+    return f"a_{annotation.__name__.lower()}"
+
+
+LEAVES = attrs.make_class("Leaves", {_name(kind): attrs.field(type=kind) for kind in VALUES if kind is not bytes})
+"""One of each type: what is drawn beside it is about nesting."""
 _NAMES = ["name", "type", "items", "count", "_private", "Upper", "x1", "self_"]
 _LEAVES = st.sampled_from([kind for kind in VALUES if kind is not bytes])
 
@@ -116,9 +123,10 @@ NEWER = st.recursive(
 
 
 def signals(annotations: Strategy) -> st.SearchStrategy[OpenEdxPublicSignal]:
-    """Return signals with one or two arguments."""
-    arguments = st.dictionaries(st.sampled_from(["first", "second"]), annotations, min_size=1)
-    return arguments.map(lambda data: OpenEdxPublicSignal(event_type="test.random.v1", data=data))
+    """Return signals with two arguments."""
+    return annotations.map(
+        lambda drawn: OpenEdxPublicSignal(event_type="test.random.v1", data={"leaves": LEAVES, "drawn": drawn})
+    )
 
 
 @st.composite
@@ -140,7 +148,7 @@ class Raising:
         raise RuntimeError(SECRET)
 
 
-_WRONG: dict[Any, list[Any]] = {
+WRONG: dict[Any, list[Any]] = {
     bool: [SECRET, 2, 0.5, [], {}],
     int: [SECRET, 0.5, 1.0, 2**63, -(2**63) - 1, b""],
     float: [SECRET, 2**53 + 1, 10**400, Decimal("0.1"), b""],
@@ -165,7 +173,7 @@ def misfits(draw: st.DrawFn, annotation: Any, *, optional: bool = False) -> tupl
             return attrs.evolve(value, **{attribute.alias: wrong}), f".{attribute.name}{path}"
         wrong, path = draw(misfits(get_args(annotation)[-1]))
         return ([*draw(values_of(annotation)), wrong] if origin is list else {"key": wrong}), path
-    wrongs = [*_WRONG.get(origin or annotation, _WRONG[None])] + ([] if optional else [None])
+    wrongs = [*WRONG.get(origin or annotation, WRONG[None])] + ([] if optional else [None])
     return draw(st.sampled_from(wrongs)), ""
 
 

@@ -119,3 +119,9 @@ CHAIN += [
 def test_schemas_that_would_end_the_process_are_refused(kind: Any, body: bytes) -> None:
     with pytest.raises(IncompatibleSchema):
         codec_for(READER).decoder(json.dumps(schema_of("unknown", kind)))(string("") + body)
+
+
+def test_json_that_is_nested_deeply_is_not_even_parsed_as_avro() -> None:
+    """Newer Pythons read JSON of any depth, which overflows fastavro's parser."""
+    with pytest.raises(IncompatibleSchema, match="JSON"):
+        codec_for(READER).decoder(json.dumps(nested(300)))
