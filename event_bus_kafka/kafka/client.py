@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from operator import methodcaller
 from typing import Any
 
 import attrs
@@ -16,7 +17,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from event_bus_kafka.errors import BrokerError, ConfigurationError, DeliveryFailed
+from event_bus_kafka.errors import AssignmentLost, BrokerError, ConfigurationError, DeliveryFailed
 from event_bus_kafka.kafka.errors import understood, understood_commit
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ClientErrorReported
@@ -123,6 +124,7 @@ class Consumer:
     def __init__(self, options: Options, topics: Iterable[str], listener: AssignmentListener) -> None:
         self._client = _built(confluent_kafka.Consumer, options, "consumer")
         self._listener = listener
+        self._assigned: set[Partition] = set()
         self._client.subscribe(
             list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
@@ -150,8 +152,10 @@ class Consumer:
         """
         Commit the offsets of the next records to read, and wait for the answer; without any, nothing happens.
 
-        Raises :class:`AssignmentLost` or another :class:`BrokerError`.
+        Raises :class:`AssignmentLost`, also for a partition that is not assigned here, or another :class:`BrokerError`.
         """
+        if not self._assigned.issuperset(offsets):  # Kafka would take it, and move the offset of another member
+            raise AssignmentLost("_STATE", "not all of these partitions are assigned to this member")
         positions = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
         if not positions:
             return  # the client would report that it has no offset
@@ -177,12 +181,15 @@ class Consumer:
 
     def _on_assign(self, client: Any, partitions: list[TopicPartition]) -> None:
         client.resume(partitions)  # a partition that was paused when it left comes back paused
+        self._assigned.update(_named(partitions))
         self._listener.assigned(_named(partitions))
 
     def _on_revoke(self, _client: Any, partitions: list[TopicPartition]) -> None:
         self._listener.revoked(_named(partitions))
+        self._assigned.difference_update(_named(partitions))
 
     def _on_lost(self, _client: Any, partitions: list[TopicPartition]) -> None:
+        self._assigned.difference_update(_named(partitions))
         self._listener.lost(_named(partitions))
 
 
@@ -243,9 +250,16 @@ def _failed(error: KafkaError | KafkaException) -> DeliveryFailed:
     return failure
 
 
+_call_headers = methodcaller("headers")
+"""
+For such headers ``Message.headers`` returns a value and sets an exception too, which a direct call, once Python has
+optimized it, does not notice: the exception would come out of some later call.
+"""
+
+
 def _headers(message: Any) -> Headers:
     try:
-        return tuple(message.headers() or ())
+        return tuple(_call_headers(message) or ())
     except (SystemError, UnicodeDecodeError):
         # confluent-kafka cannot hand out headers of which a name is not UTF-8, which clients in other languages send.
         # Raising here would lose the other records of the poll: this one goes on, and has no event type.

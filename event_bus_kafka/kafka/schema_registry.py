@@ -17,14 +17,16 @@ from event_bus_kafka.telemetry.events import RegistryFailed
 
 T = TypeVar("T")
 
-_RETRIABLE_STATUS = frozenset({401, 403, 408, 409, 425, 429})
+_CONFLICT = 409
+"""Two writers at once, or an incompatible schema: no reason to leave the registry alone, others get their answers."""
+_RETRIABLE_STATUS = frozenset({401, 403, 408, _CONFLICT, 425, 429})
 """Credentials are rotated and quotas end: nothing is lost by asking again. From 500 on all are retriable."""
 _HIGHEST_ID = 2**32 - 1
 _ADVICE = {
     401: "check EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY and _API_SECRET",
     403: "the user of EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY has no right to this",
     404: "nothing of that name or id; check EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL",
-    409: "the schema is not compatible with the registered versions",
+    _CONFLICT: "the schema is not compatible with the registered versions",
     422: "the registry refuses the schema",
 }
 
@@ -98,7 +100,7 @@ class SchemaRegistry:
 
     def _failed(self, what: str, error: Exception) -> EventBusError:
         failure = _understood(what, error, self._timeout)
-        if failure.retriable:
+        if failure.retriable and failure.status != _CONFLICT:
             self._last_error = failure
             self._resting_until = self._clock() + self._rest
         emit(RegistryFailed(error=failure, retriable=failure.retriable))

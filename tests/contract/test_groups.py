@@ -36,10 +36,17 @@ def test_a_second_member_takes_its_share(bus: Bus, wide: str, group: str) -> Non
         assert first.lost == second.lost == []
 
 
+@pytest.mark.real
 def test_what_is_committed_while_partitions_are_revoked_is_where_the_next_owner_starts(
-    bus: Bus, topic: str, group: str
+    real_bus: Bus, group: str
 ) -> None:
-    """The members have one partition between them: whoever gets it starts behind the commit."""
+    """
+    Real only: the sandbox refuses commits while members join, with REBALANCE_IN_PROGRESS.
+
+    The members have one partition between them: whoever gets it starts behind the commit.
+    """
+    bus, topic = real_bus, f"{group}-topic"
+    bus.create_topic(topic)
     produced(bus, record(topic, b"done"), record(topic, b"next"))
     with Member(bus, group, [topic]) as first:
         first.poll_records(2)
@@ -74,8 +81,11 @@ def test_a_member_that_is_late_has_lost_its_partitions_and_cannot_commit(bus: Bu
     assert ("consumer", "_MAX_POLL_EXCEEDED", False) in [(error.client, error.code, error.fatal) for error in errors]
 
 
-def test_a_member_that_another_replaced_cannot_go_on(bus: Bus, topic: str, group: str) -> None:
-    """Two members of one static identity: the older one is fenced."""
+@pytest.mark.real
+def test_a_member_that_another_replaced_cannot_go_on(real_bus: Bus, group: str) -> None:
+    """Real only: the sandbox does not fence. Two members have one static identity: the older one is shut out."""
+    bus, topic = real_bus, f"{group}-topic"
+    bus.create_topic(topic)
     with Member(bus, group, [topic], **{"group.instance.id": "one"}) as older:
         older.poll_assignment()
         with Member(bus, group, [topic], **{"group.instance.id": "one"}) as newer:
@@ -87,7 +97,7 @@ def test_a_member_that_another_replaced_cannot_go_on(bus: Bus, topic: str, group
                 older.client.commit({(topic, 0): 1})
 
 
-def test_a_commit_of_a_partition_that_is_not_assigned(bus: Bus, wide: str, topic: str, group: str) -> None:
+def test_a_partition_that_is_not_assigned_cannot_be_committed(bus: Bus, wide: str, topic: str, group: str) -> None:
     with Member(bus, group, [wide]) as member:
         member.poll_assignment()
         with pytest.raises(AssignmentLost):
