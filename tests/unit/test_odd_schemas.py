@@ -8,14 +8,16 @@ from typing import Any
 
 import fastavro
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.errors import IncompatibleSchema
+from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.binary import long, string
 from event_bus_kafka.wire.codec import codec_for
 from tests.unit.odd_schemas import FIELDS, JSON, ODD_TYPES, READER, TYPES, Reader, values_of_schema
-from tests.unit.received import FRAME, event_in
+from tests.unit.received import FRAME, Registry, event_in, record
 
 
 def written(schema: dict[str, Any], values: dict[str, Any]) -> bytes | None:
@@ -34,6 +36,7 @@ def schema_of(field: str, kind: Any) -> dict[str, Any]:
     return {"type": "record", "name": "W", "fields": [{"name": "reader", "type": inner}]}
 
 
+@settings(max_examples=20 * settings().max_examples)
 @given(st.sampled_from([*FIELDS, "unknown"]), TYPES, st.data())
 def test_what_another_writer_wrote_arrives_unchanged_or_not_at_all(field: str, kind: Any, data: st.DataObject) -> None:
     value = data.draw(values_of_schema(kind))
@@ -125,3 +128,10 @@ def test_json_that_is_nested_deeply_is_not_even_parsed_as_avro() -> None:
     """Newer Pythons read JSON of any depth, which overflows fastavro's parser."""
     with pytest.raises(IncompatibleSchema, match="JSON"):
         codec_for(READER).decoder(json.dumps(nested(300)))
+
+
+def test_a_signal_whose_class_has_no_avro_type_cannot_be_read() -> None:
+    signal = OpenEdxPublicSignal(event_type="test.unreadable.v1", data={"data": object})
+    with pytest.raises(IncompatibleSchema, match="object has no Avro type") as caught:
+        serde.deserialize(record(FRAME), signal, Registry('"string"'))
+    assert caught.value.field == "data"
