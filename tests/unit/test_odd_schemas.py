@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from io import BytesIO
-from typing import Any
+from typing import Any, get_origin
 
 import fastavro
 import pytest
@@ -18,6 +18,10 @@ from event_bus_kafka.wire.binary import long, string
 from event_bus_kafka.wire.codec import codec_for
 from tests.unit.odd_schemas import FIELDS, JSON, ODD_TYPES, READER, TYPES, Reader, values_of_schema
 from tests.unit.received import FRAME, Registry, event_in, record
+
+PYTHON_TYPES = {name: {get_origin(each.type) or each.type} for name, each in FIELDS.items()}
+PYTHON_TYPES["ratio"] |= {int}  # exact beyond 53 bits, which a float is not
+PYTHON_TYPES["maybe"] |= {type(None)}
 
 
 def written(schema: dict[str, Any], values: dict[str, Any]) -> bytes | None:
@@ -36,8 +40,9 @@ def schema_of(field: str, kind: Any) -> dict[str, Any]:
     return {"type": "record", "name": "W", "fields": [{"name": "reader", "type": inner}]}
 
 
-@settings(max_examples=20 * settings().max_examples)
-@given(st.sampled_from([*FIELDS, "unknown"]), TYPES, st.data())
+@pytest.mark.parametrize("field", [*FIELDS, "unknown"])
+@settings(max_examples=6 * settings().max_examples)
+@given(kind=TYPES, data=st.data())
 def test_what_another_writer_wrote_arrives_unchanged_or_not_at_all(field: str, kind: Any, data: st.DataObject) -> None:
     value = data.draw(values_of_schema(kind))
     schema = schema_of(field, kind)
@@ -50,7 +55,7 @@ def test_what_another_writer_wrote_arrives_unchanged_or_not_at_all(field: str, k
         return
     expected = value if value is not None else Reader("").__getattribute__(field)
     assert getattr(event["reader"], field) == expected
-    assert isinstance(expected, type(getattr(event["reader"], field)))
+    assert type(getattr(event["reader"], field)) in PYTHON_TYPES[field]
 
 
 @given(JSON | ODD_TYPES, st.binary())
