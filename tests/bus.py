@@ -73,7 +73,9 @@ class Bus(ABC):
         finally:
             consumer.close()
 
-    def produce(self, topic: str, *, value: bytes | None, headers: dict[str, bytes], key: bytes = b"key") -> None:
+    def produce(
+        self, topic: str, *, value: bytes | None, headers: dict[str, bytes], key: bytes | None = b"key"
+    ) -> None:
         """Put a record on a topic by hand."""
         producer = Producer({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
         producer.produce(topic, key=key, value=value, headers=list(headers.items()), partition=0)

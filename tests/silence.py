@@ -1,4 +1,4 @@
-"""A server that accepts connections and never answers, and one that answers what it is told."""
+"""Servers that never answer, answer drop by drop, or answer what they are told."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 
 @contextmanager
@@ -54,4 +55,30 @@ def dripping(seconds: float) -> Iterator[str]:
         thread.start()
         yield f"127.0.0.1:{server.getsockname()[1]}"
         stop.set()
+        thread.join(5)
+
+
+@contextmanager
+def answering(status: int, content: bytes) -> Iterator[str]:
+    """Return host:port of an HTTP server that says the same to every request."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = answer  # noqa: N815 names of http.server
+
+        def log_message(self, format: str, *args: object) -> None:
+            """It is quiet."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
         thread.join(5)

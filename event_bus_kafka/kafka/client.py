@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from operator import methodcaller
 from typing import Any
 
 import attrs
@@ -16,11 +17,11 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from event_bus_kafka.errors import BrokerError, ConfigurationError, DeliveryFailed
+from event_bus_kafka.errors import AssignmentLost, BrokerError, ConfigurationError, DeliveryFailed
 from event_bus_kafka.kafka.errors import understood, understood_commit
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ClientErrorReported
-from event_bus_kafka.wire.records import ConsumerRecord, ProducerRecord
+from event_bus_kafka.wire.records import ConsumerRecord, Headers, ProducerRecord
 
 Partition = tuple[str, int]
 """Topic (full name) and number."""
@@ -76,7 +77,7 @@ class Producer:
         self._client = _built(confluent_kafka.Producer, options, "producer")
 
     def __len__(self) -> int:
-        """Records not confirmed yet."""
+        """Records not confirmed yet, and what else waits for a poll: reports, errors of the client."""
         return len(self._client)
 
     def produce(self, record: ProducerRecord, on_delivery: OnDelivery) -> None:
@@ -131,6 +132,7 @@ class Consumer:
     def __init__(self, options: Options, topics: Iterable[str], listener: AssignmentListener) -> None:
         self._client = _built(confluent_kafka.Consumer, options, "consumer")
         self._listener = listener
+        self._assigned: set[Partition] = set()
         self._client.subscribe(
             list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
@@ -166,13 +168,17 @@ class Consumer:
 
     def commit(self, offsets: Mapping[Partition, Committed]) -> None:
         """
-        Commit the offsets of the next records to read, and wait for the answer.
+        Commit the offsets of the next records to read, and wait for the answer; without any, nothing happens.
 
-        Raises :class:`AssignmentLost` or another :class:`BrokerError`.
+        Raises :class:`AssignmentLost`, also for a partition that is not assigned here, or another :class:`BrokerError`.
         """
+        if not self._assigned.issuperset(offsets):  # Kafka would take it, and move the offset of another member
+            raise AssignmentLost("_STATE", "not all of these partitions are assigned to this member")
         positions = [
             TopicPartition(topic, number, one.offset, one.metadata) for (topic, number), one in offsets.items()
         ]
+        if not positions:
+            return  # the client would report that it has no offset
         try:
             answers = self._client.commit(offsets=positions, asynchronous=False)
         except KafkaException as error:
@@ -195,12 +201,15 @@ class Consumer:
 
     def _on_assign(self, client: Any, partitions: list[TopicPartition]) -> None:
         client.resume(partitions)  # a partition that was paused when it left comes back paused
+        self._assigned.update(_named(partitions))
         self._listener.assigned(_named(partitions))
 
     def _on_revoke(self, _client: Any, partitions: list[TopicPartition]) -> None:
         self._listener.revoked(_named(partitions))
+        self._assigned.difference_update(_named(partitions))
 
     def _on_lost(self, _client: Any, partitions: list[TopicPartition]) -> None:
+        self._assigned.difference_update(_named(partitions))
         self._listener.lost(_named(partitions))
 
 
@@ -223,6 +232,8 @@ class Admin:
         topic = NewTopic(name, num_partitions=partitions, replication_factor=replication)
         try:
             self._client.create_topics([topic], operation_timeout=timeout)[name].result(timeout)
+        except TimeoutError:
+            raise BrokerError("_TIMED_OUT", f"no answer within {timeout:g} s", retriable=True) from None
         except KafkaException as error:
             failure = understood(error)
             if failure.code != "TOPIC_ALREADY_EXISTS":
@@ -245,14 +256,36 @@ def _built(client: Callable[..., Any], options: Options, name: str) -> Any:
 
 def _report(client: str, error: KafkaError) -> BrokerError:
     failure = understood(error)
-    emit(ClientErrorReported(client=client, error=failure, code=failure.code, fatal=failure.fatal))
+    _emit(client, failure)
     return failure
+
+
+def _emit(client: str, failure: BrokerError) -> None:
+    emit(ClientErrorReported(client=client, error=failure, code=failure.code, fatal=failure.fatal))
 
 
 def _failed(error: KafkaError | KafkaException) -> DeliveryFailed:
     failure = understood(error, DeliveryFailed)
     assert isinstance(failure, DeliveryFailed)
     return failure
+
+
+_call_headers = methodcaller("headers")
+"""
+For such headers ``Message.headers`` returns a value and sets an exception too, which a direct call, once Python has
+optimized it, does not notice: the exception would come out of some later call.
+"""
+
+
+def _headers(message: Any) -> Headers:
+    try:
+        return tuple(_call_headers(message) or ())
+    except (SystemError, UnicodeDecodeError):
+        # confluent-kafka cannot hand out headers of which a name is not UTF-8, which clients in other languages send.
+        # Raising here would lose the other records of the poll: this one goes on, and has no event type.
+        where = f"{message.topic()}:{message.partition()}:{message.offset()}"
+        _emit("consumer", BrokerError("_BAD_MSG", f"the headers of {where} have names that are not UTF-8"))
+        return ()
 
 
 def _record(message: Any) -> ConsumerRecord:
@@ -264,7 +297,7 @@ def _record(message: Any) -> ConsumerRecord:
         timestamp=timestamp if kind != confluent_kafka.TIMESTAMP_NOT_AVAILABLE else None,
         key=message.key(),
         value=message.value(),
-        headers=tuple(message.headers() or ()),
+        headers=_headers(message),
     )
 
 

@@ -6,7 +6,10 @@ from confluent_kafka import KafkaError, KafkaException
 
 from event_bus_kafka.errors import AssignmentLost, BrokerError
 
-_LOST = frozenset({"_STATE", "UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION", "FENCED_INSTANCE_ID", "STALE_MEMBER_EPOCH"})
+_FATAL = "_FATAL"
+_LOST = frozenset(
+    {_FATAL, "_STATE", "UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION", "FENCED_INSTANCE_ID", "STALE_MEMBER_EPOCH"}
+)
 """Codes of a commit that say: the partitions are somebody else's by now."""
 
 _FINAL = frozenset(
@@ -28,7 +31,8 @@ def understood(error: KafkaError | KafkaException, kind: type[BrokerError] = Bro
     if not isinstance(inner, KafkaError):
         return kind("_FAIL", str(inner))
     code = inner.name() or str(inner.code())
-    return kind(code, inner.str(), retriable=code not in _FINAL and not inner.fatal(), fatal=bool(inner.fatal()))
+    fatal = bool(inner.fatal()) or code == _FATAL  # an error that stands in place of a record lacks the mark
+    return kind(code, inner.str(), retriable=code not in _FINAL and not fatal, fatal=fatal)
 
 
 def understood_commit(error: KafkaError | KafkaException) -> BrokerError:

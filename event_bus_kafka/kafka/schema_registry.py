@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 _RETRIABLE_STATUS = frozenset({401, 403, 408, 425, 429})
 """Credentials are rotated and quotas end: nothing is lost by asking again. From 500 on all are retriable."""
+_HIGHEST_ID = 2**32 - 1
 _ADVICE = {
     401: "check EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY and _API_SECRET",
     403: "the user of EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY has no right to this",
@@ -70,10 +71,11 @@ class SchemaRegistry:
             return known
         avro = Schema(schema, "AVRO")
         if self._register:
-            schema_id = self._ask(f"registering {subject}", lambda: self._client.register_schema(subject, avro))
+            schema_id = self._ask(f"registering {subject}", lambda: _id(self._client.register_schema(subject, avro)))
         else:
-            found = self._ask(f"looking up {subject}", lambda: self._client.lookup_schema(subject, avro))
-            schema_id = _whole(found.schema_id)
+            schema_id = self._ask(
+                f"looking up {subject}", lambda: _id(self._client.lookup_schema(subject, avro).schema_id)
+            )
         return self._ids.setdefault((subject, schema), schema_id)
 
     def schema_of(self, schema_id: int) -> str:
@@ -81,10 +83,8 @@ class SchemaRegistry:
         known = self._schemas.get(schema_id)
         if known is not None:
             return known
-        found = self._ask(f"schema {schema_id}", lambda: self._client.get_schema(schema_id))
-        if not isinstance(found.schema_str, str):
-            raise SchemaRegistryError(f"The registry sent no text for schema {schema_id}.", retriable=True)
-        return self._schemas.setdefault(schema_id, found.schema_str)
+        text = self._ask(f"schema {schema_id}", lambda: _text(self._client.get_schema(schema_id).schema_str))
+        return self._schemas.setdefault(schema_id, text)
 
     def close(self) -> None:
         """Close the connections; the object is of no use afterwards."""
@@ -92,7 +92,8 @@ class SchemaRegistry:
 
     def _ask(self, what: str, request: Callable[[], T]) -> T:
         if self._last_error is not None and self._clock() < self._resting_until:
-            raise self._last_error
+            last = self._last_error  # a new one: each raise would add its frames to the old one, event data and all
+            raise SchemaRegistryError(last.reason, status=last.status, retriable=last.retriable)
         try:
             answer = _within(self._timeout, request)
         except Exception as error:  # noqa: BLE001 whatever a client, a proxy or a half-written answer provokes
@@ -139,7 +140,13 @@ def _understood(what: str, error: Exception, timeout: float) -> SchemaRegistryEr
     return SchemaRegistryError(f"{what}: {type(error).__name__}: {error}", retriable=True)
 
 
-def _whole(schema_id: int | None) -> int:
-    if not isinstance(schema_id, int):
-        raise SchemaRegistryError("The registry sent no schema id.", retriable=True)
-    return schema_id
+def _id(answer: Any) -> int:
+    if not isinstance(answer, int) or isinstance(answer, bool) or not 0 <= answer <= _HIGHEST_ID:
+        raise TypeError("the registry sent no schema id")
+    return answer
+
+
+def _text(answer: Any) -> str:
+    if not isinstance(answer, str):
+        raise TypeError("the registry sent no schema")
+    return answer

@@ -20,9 +20,8 @@ from openedx_events.event_bus.avro.custom_serializers import DEFAULT_CUSTOM_SERI
 from openedx_events.event_bus.avro.types import SIMPLE_PYTHON_TYPE_TO_AVRO_MAPPING
 
 from event_bus_kafka.wire import binary
-
-Schema = Any
-"""A parsed Avro schema: a name, a list (union) or a dict."""
+from event_bus_kafka.wire.types import Array, AvroType, Field, Map, Misfit, Optional, Record, Scalar
+from event_bus_kafka.wire.writer_schema import DEEPEST, Schema
 
 _PRIMITIVES: dict[str, binary.Encode] = {
     "boolean": binary.boolean,
@@ -31,77 +30,9 @@ _PRIMITIVES: dict[str, binary.Encode] = {
     "string": binary.string,
     "bytes": binary.binary,
 }
+_EVENT_DATA = "event data"
 _CACHED_TEXTS = 4096
 """How many keys of each class are kept parsed: it takes 10 µs, and few courses are busy. Printing one takes 1 µs."""
-
-
-class Misfit(Exception):
-    """A value does not fit its type, or a class cannot have one; ``path`` leads to it."""
-
-    def __init__(self, path: tuple[str, ...], reason: str) -> None:
-        super().__init__(".".join(path), reason)
-        self.path = path
-        self.reason = reason
-
-
-@attrs.frozen(kw_only=True)
-class AvroType:
-    """What Python values of one annotation are in Avro."""
-
-    schema: Schema
-    expects: str
-    """The annotation, for people."""
-    encode: binary.Encode = attrs.field(eq=False, repr=False)
-
-
-@attrs.frozen(kw_only=True)
-class Scalar(AvroType):
-    """A primitive, or an object that travels as its text."""
-
-    parse: Callable[[str], Any] | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Container(AvroType):
-    """A list, a dict from str, or None beside something else."""
-
-    item: AvroType
-
-
-class Array(Container):
-    pass
-
-
-class Map(Container):
-    pass
-
-
-class Optional(Container):
-    pass
-
-
-@attrs.frozen(kw_only=True)
-class Field:
-    name: str
-    argument: str
-    """Its name in the constructor."""
-    type: AvroType
-    required: bool
-    """Whether the constructor needs it."""
-    keyword_only: bool = False
-
-    @property
-    def definition(self) -> dict[str, Schema]:
-        definition = {"name": self.name, "type": self.type.schema}
-        return definition | {"default": None} if isinstance(self.type, Optional) else definition
-
-
-@attrs.frozen(kw_only=True)
-class Record(AvroType):
-    """An attrs class, or the event itself, whose ``build`` is ``dict``."""
-
-    fields: tuple[Field, ...]
-    build: Callable[..., Any]
 
 
 def event_type_of(name: str, arguments: Mapping[str, Any]) -> Record:
@@ -121,11 +52,13 @@ def event_type_of(name: str, arguments: Mapping[str, Any]) -> Record:
         "fields": [field.definition for field in fields],
         "namespace": name,
     }
-    encode = _record_encoder(fields, itemgetter, "event data")
-    return Record(schema=schema, expects="event data", encode=encode, fields=fields, build=dict)
+    encode = _record_encoder(fields, itemgetter, _EVENT_DATA)
+    return Record(schema=schema, expects=_EVENT_DATA, encode=encode, fields=fields, build=dict)
 
 
 def _walk(annotation: Any, path: tuple[str, ...], seen: dict[str, type]) -> AvroType:
+    if len(path) > DEEPEST:
+        raise Misfit(path[:1], "it contains itself, or is nested too deeply")
     if annotation in _TEXTS:
         return _TEXTS[annotation]
     if annotation in _SIMPLE:
@@ -141,6 +74,8 @@ def _walk(annotation: Any, path: tuple[str, ...], seen: dict[str, type]) -> Avro
 def _container(annotation: Any, origin: type, path: tuple[str, ...], seen: dict[str, type]) -> AvroType:
     *keys, inner = get_args(annotation)
     item = _walk(inner, path, seen)
+    if isinstance(item, Record) and not item.fields:
+        raise Misfit(path, f"{item.expects} has no fields: nothing of it would be written but its number")
     expects = _name(annotation)
     if origin is list:
         schema = {"type": "array", "items": item.schema}
@@ -186,14 +121,14 @@ def _field(attribute: attrs.Attribute[Any], path: tuple[str, ...], seen: dict[st
 def _record_encoder(fields: tuple[Field, ...], getter: Callable[..., Any], name: str) -> binary.Encode:
     encoders = tuple(field.type.encode for field in fields)
     if not fields:
-        return lambda value: b""
+        return _nothing(name)
     if len(fields) == 1:
         get_one, [encode_one] = getter(fields[0].name), encoders
 
         def encode_single(value: Any) -> bytes:
             try:
                 return encode_one(get_one(value))
-            except (*binary.BAD_VALUE, Misfit):
+            except Exception:  # noqa: BLE001 attributes may be computed, and raise anything
                 _blame(value, fields, getter, name)
 
         return encode_single
@@ -202,8 +137,20 @@ def _record_encoder(fields: tuple[Field, ...], getter: Callable[..., Any], name:
     def encode(value: Any) -> bytes:
         try:
             return b"".join([encode(item) for encode, item in zip(encoders, get(value), strict=True)])
-        except (*binary.BAD_VALUE, Misfit):
+        except Exception:  # noqa: BLE001 attributes may be computed, and raise anything
             _blame(value, fields, getter, name)
+
+    return encode
+
+
+def _nothing(name: str) -> binary.Encode:
+    """Classes without fields, and events without data, take no bytes."""
+    expected = "dict" if name == _EVENT_DATA else name
+
+    def encode(value: Any) -> bytes:
+        if type(value).__name__ != expected:
+            raise TypeError("not of the class")
+        return b""
 
     return encode
 
@@ -215,13 +162,23 @@ def _blame(value: Any, fields: tuple[Field, ...], getter: Callable[..., Any], na
             item = getter(field.name)(value)
         except (AttributeError, KeyError, TypeError):
             raise Misfit((field.name,), f"missing in {type(value).__name__}, expected {name}") from None
+        except Exception as error:  # noqa: BLE001 see above
+            raise Misfit((field.name,), f"reading it raised {type(error).__name__}") from None
         try:
             field.type.encode(item)
         except Misfit as misfit:
             raise Misfit((field.name, *misfit.path), misfit.reason) from None
-        except binary.BAD_VALUE:
-            raise Misfit((field.name,), f"expected {field.type.expects}, got {type(item).__name__}") from None
+        except Exception as error:  # noqa: BLE001 see above
+            raise Misfit((field.name,), _why_misfit(field.type, item, error)) from None
     raise Misfit((), f"expected {name}, got {type(value).__name__}")
+
+
+def _why_misfit(kind: AvroType, item: Any, error: Exception) -> str:
+    if isinstance(error, UnicodeEncodeError):
+        return "its text holds half of a surrogate pair, which UTF-8 has no bytes for"
+    if isinstance(error, OverflowError):
+        return "it has more than 64 bits"
+    return f"expected {kind.expects}, got {type(item).__name__}"
 
 
 def _text(cls: type[Any], write: Callable[[Any], str], read: Callable[[str], Any]) -> Scalar:
@@ -233,6 +190,7 @@ def _text(cls: type[Any], write: Callable[[Any], str], read: Callable[[str], Any
         if isinstance(value, cls):
             return binary.string(write(value))
         if isinstance(value, str):
+            read(value)  # what no consumer could read is an error here
             return binary.string(value)
         raise TypeError("neither the object nor its text")
 

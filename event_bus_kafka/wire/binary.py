@@ -1,20 +1,19 @@
 """
 Avro's binary encoding of single values (Avro 1.11, "Binary Encoding").
 
-Each function takes one Python value and returns its bytes, or raises one of :data:`BAD_VALUE` if the value is not of
-the type: nothing is coerced, because a value that arrives changed is worse than an error.
+Each function takes one Python value and returns its bytes, or raises an exception if the value is not of the type:
+nothing is coerced, because a value that arrives changed is worse than an error. A number or truth value of
+another type is taken where an equal one arrives: 1 as True, 1 as 1.0.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from operator import index
 from typing import Any
 
 Encode = Callable[[Any], bytes]
-
-BAD_VALUE = (TypeError, ValueError, AttributeError, KeyError, OverflowError, struct.error)
-"""What a value of the wrong type makes the functions of this module raise."""
 
 _BOOLEANS = {True: b"\x01", False: b"\x00"}
 _DOUBLE = struct.Struct("<d").pack
@@ -40,12 +39,15 @@ def boolean(value: bool) -> bytes:
 
 
 def long(value: int) -> bytes:
-    if not _MIN_LONG <= value <= _MAX_LONG:
+    number = value if type(value) is int else index(value)  # integers of other packages have less than 64 bits to shift
+    if not _MIN_LONG <= number <= _MAX_LONG:
         raise OverflowError("more than 64 bits")
-    return _variable_length(value)
+    return _variable_length(number)
 
 
-def double(value: float) -> bytes:
+def double(value: Any) -> bytes:
+    if type(value) is not float and not (isinstance(value, (float, int)) and float(value) == value):
+        raise TypeError("not a float, nor equal to one")
     return _DOUBLE(value)
 
 
@@ -56,7 +58,8 @@ def string(value: str) -> bytes:
 
 
 def binary(value: bytes) -> bytes:
-    return _variable_length(len(value)) + bytes(memoryview(value))
+    content = bytes(memoryview(value))
+    return _variable_length(len(content)) + content
 
 
 def array(item: Encode) -> Encode:
@@ -73,14 +76,14 @@ def array(item: Encode) -> Encode:
 
 
 def mapping(value: Encode) -> Encode:
-    """Encoder of dicts from str to what ``value`` encodes."""
+    """Encoder of dicts from str to what ``value`` encodes; the keys are sorted, as openedx-events does it."""
 
     def encode(values: dict[str, Any]) -> bytes:
+        if not isinstance(values, dict):
+            raise TypeError("not a dict")
         if not values:
-            if not isinstance(values, dict):
-                raise TypeError("not a dict")
             return b"\x00"
-        pairs = [string(key) + value(item) for key, item in values.items()]
+        pairs = [string(key) + value(values[key]) for key in sorted(values)]
         return b"".join([_variable_length(len(pairs)), *pairs, b"\x00"])
 
     return encode

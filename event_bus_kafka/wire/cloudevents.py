@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -136,7 +136,14 @@ def _text(header: str, value: bytes | None) -> str:
 
 def _missing(attribute: Attribute, timestamp: int | None) -> Any:
     if attribute.name == "time":
-        return datetime.fromtimestamp((timestamp or 0) / 1000, UTC) if timestamp else _EPOCH
+        return _time_of(timestamp)
     if attribute.missing is None:
         raise InvalidHeaders(f"header {attribute.header} is missing")
     return attribute.missing
+
+
+def _time_of(timestamp: int | None) -> datetime:
+    try:
+        return _EPOCH + timedelta(milliseconds=timestamp or 0)
+    except OverflowError:  # producers set it to what they like
+        return _EPOCH

@@ -20,8 +20,11 @@ from event_bus_kafka.errors import (
     SerializationError,
     UnreadableValue,
 )
-from event_bus_kafka.wire.avro import AvroType, Misfit, Record, Scalar, Schema, event_type_of
+from event_bus_kafka.wire import writer_schema
+from event_bus_kafka.wire.avro import event_type_of
 from event_bus_kafka.wire.resolution import Bind, binder
+from event_bus_kafka.wire.types import AvroType, Misfit, Record, Scalar
+from event_bus_kafka.wire.writer_schema import Schema
 
 Decode = Callable[[bytes], dict[str, Any]]
 
@@ -99,14 +102,16 @@ class EventCodec:
             self._keys[path] = _key_codec(self.event_type, self.avro_type, path)
         return self._keys[path]
 
-    def decoder(self, writer_schema: str) -> Decode:
+    def decoder(self, schema: str) -> Decode:
         """
         Return what decodes Avro bytes that this schema (JSON text) wrote.
 
         Raises :class:`IncompatibleSchema`; the decoder itself raises :class:`UnreadableValue` or
         :class:`IncompatibleSchema`.
         """
-        writer, names = _parse(writer_schema)
+        writer, names = writer_schema.parse(schema)
+        if isinstance(writer, list):
+            raise IncompatibleSchema("the writer's schema is a union, not a record")
         bind = binder(self.avro_type, writer, names)
         assert bind is not None  # records are always built
         return _decoder(writer, bind)
@@ -129,7 +134,7 @@ def codec_for(signal: OpenEdxPublicSignal) -> EventCodec:
 
 
 def _json_binds(avro_type: Record) -> dict[str, Bind]:
-    writer, names = _parse(json.dumps(avro_type.schema))
+    writer, names = writer_schema.parse(json.dumps(avro_type.schema))
     types = {field["name"]: field["type"] for field in writer["fields"]}
     records = [field for field in avro_type.fields if isinstance(field.type, Record)]
     binds = {field.name: binder(field.type, types[field.name], names, (field.name,)) for field in records}
@@ -160,16 +165,6 @@ def _key_codec(event_type: str, avro_type: Record, path: str) -> KeyCodec:
     )
 
 
-def _parse(text: str) -> tuple[Schema, dict[str, Schema]]:
-    """Parse a schema; logical types are left out: values stay as they were written, texts are read by our classes."""
-    names: dict[str, Schema] = {}
-    try:
-        plain = json.loads(text, object_hook=lambda pairs: {k: v for k, v in pairs.items() if k != "logicalType"})
-        return fastavro.parse_schema(plain, named_schemas=names), names
-    except Exception as error:  # noqa: BLE001 fastavro raises anything from KeyError to RecursionError on malformed schemas
-        raise IncompatibleSchema(f"the writer's schema is not valid Avro: {type(error).__name__}") from None
-
-
 def _decoder(writer: Schema, bind: Bind) -> Decode:
     read = fastavro.schemaless_reader
 
@@ -177,9 +172,9 @@ def _decoder(writer: Schema, bind: Bind) -> Decode:
         stream = BytesIO(body)
         try:
             values = read(stream, writer, None)
-        except (
-            Exception  # noqa: BLE001
-        ) as error:  # fastavro raises what the bytes provoke: EOFError, IndexError, UnicodeDecodeError, …
+        except MemoryError:
+            raise  # a lack of the machine's, not of the record
+        except Exception as error:  # noqa: BLE001 what the bytes provoke: EOFError, IndexError, UnicodeDecodeError, …
             raise UnreadableValue(f"not what its schema says: {type(error).__name__}") from None
         if stream.tell() != len(body):
             raise UnreadableValue(f"{len(body) - stream.tell()} bytes after the end of the event")

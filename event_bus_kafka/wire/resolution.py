@@ -14,7 +14,9 @@ from operator import itemgetter
 from typing import Any
 
 from event_bus_kafka.errors import IncompatibleSchema, UnreadableValue
-from event_bus_kafka.wire.avro import Array, AvroType, Field, Map, Optional, Record, Scalar, Schema
+from event_bus_kafka.wire.types import Array, AvroType, Field, Map, Optional, Record, Scalar
+from event_bus_kafka.wire.writer_schema import Schema, definition
+from event_bus_kafka.wire.writer_schema import kind as kind_of
 
 Bind = Callable[[Any], Any]
 
@@ -37,8 +39,8 @@ def binder(reader: AvroType, writer: Schema, names: dict[str, Schema], path: tup
 
     ``names`` are the writer's named types. Raises :class:`IncompatibleSchema` where no value could be turned.
     """
-    branches = [_definition(branch, names) for branch in (writer if isinstance(writer, list) else [writer])]
-    written = [branch for branch in branches if _kind(branch) != "null"]
+    branches = [definition(branch, names) for branch in (writer if isinstance(writer, list) else [writer])]
+    written = [branch for branch in branches if kind_of(branch) != "null"]
     target = reader.item if isinstance(reader, Optional) else reader
     if len(written) != 1:
         raise _incompatible(path, target, "union of several types" if written else "null")
@@ -49,7 +51,7 @@ def binder(reader: AvroType, writer: Schema, names: dict[str, Schema], path: tup
 
 
 def _binder_of_one(reader: AvroType, writer: Schema, names: dict[str, Schema], path: tuple[str, ...]) -> Bind | None:
-    kind = _kind(writer)
+    kind = kind_of(writer)
     if isinstance(reader, Record) and kind == "record":
         return _record(reader, writer, names, path)
     if isinstance(reader, Array) and kind == "array":
@@ -160,15 +162,6 @@ def _parser(reader: Scalar, path: tuple[str, ...]) -> Bind:
             raise UnreadableValue(f"its text is no {reader.expects}", field=".".join(path)) from None
 
     return parse_text
-
-
-def _definition(schema: Schema, names: dict[str, Schema]) -> Schema:
-    return names.get(schema, schema) if isinstance(schema, str) else schema
-
-
-def _kind(schema: Schema) -> str:
-    kind = schema["type"] if isinstance(schema, dict) else schema
-    return kind if isinstance(kind, str) else _kind(kind)
 
 
 def _incompatible(path: tuple[str, ...], reader: AvroType, kind: str) -> IncompatibleSchema:

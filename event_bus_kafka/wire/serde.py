@@ -8,7 +8,7 @@ from typing import Protocol
 
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.errors import UnreadableValue
+from event_bus_kafka.errors import IncompatibleSchema, SerializationError, UnreadableValue
 from event_bus_kafka.wire import cloudevents
 from event_bus_kafka.wire.codec import Decode, codec_for
 from event_bus_kafka.wire.records import ConsumerRecord, EncodedEvent, Event, Payload, ProducerRecord
@@ -82,4 +82,8 @@ def _framed(payload: Payload, registry: SchemaIds) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _decoder(signal: OpenEdxPublicSignal, writer_schema: str) -> Decode:
-    return codec_for(signal).decoder(writer_schema)
+    try:
+        codec = codec_for(signal)
+    except SerializationError as error:
+        raise IncompatibleSchema(f"this service's class cannot be read: {error.reason}", field=error.field) from None
+    return codec.decoder(writer_schema)

@@ -25,8 +25,8 @@ from event_bus_kafka.errors import ConfigurationError
 from event_bus_kafka.kafka.client import _record
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.wire import serde
-from event_bus_kafka.wire.avro import Record, Scalar
 from event_bus_kafka.wire.codec import codec_for
+from event_bus_kafka.wire.types import Record, Scalar
 from tests.bus import RealBus
 from tests.examples_of import VARIANTS, data_of
 from tests.interop.existing import existing_producer, existing_reader

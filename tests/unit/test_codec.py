@@ -64,7 +64,7 @@ def test_falsy_values_are_not_replaced_by_defaults() -> None:
         (
             {"user": UserData(pii=UserPersonalData(username="u", email="e", name="n"), id=2**63, is_active=True)},
             "certificate.user.id",
-            "expected int",
+            "more than 64 bits",
         ),
         (
             {"user": UserData(pii=UserPersonalData(username="u", email="e", name="n"), id=1, is_active=None)},

@@ -1,0 +1,109 @@
+"""
+Schemas of other writers: parsed, and refused where reading with them could end the process.
+
+fastavro reads in C, without a limit on depth: a schema that contains itself, or is nested deeply, overflows the stack.
+And a few bytes can claim any number of items that take no bytes, which would fill the memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import fastavro
+
+from event_bus_kafka.errors import IncompatibleSchema
+
+Schema = Any
+"""A parsed Avro schema: a name, a list (union) or a dict."""
+
+DEEPEST = 64
+"""Levels of types inside each other. Events have five."""
+_DEEPEST_JSON = 4 * DEEPEST
+_MOST_TYPES = 10_000
+"""Types of one event, each counted wherever it is used. Events have a hundred."""
+
+
+def parse(text: str) -> tuple[Schema, dict[str, Schema]]:
+    """
+    Return the schema and its named types.
+
+    Logical types are left out: values stay as they were written, texts are read by our classes.
+    Raises :class:`IncompatibleSchema`.
+    """
+    names: dict[str, Schema] = {}
+    try:
+        plain = json.loads(text, object_hook=_plain)
+        _refuse_deep_json(plain)
+        writer = fastavro.parse_schema(plain, named_schemas=names)
+        _refuse_bombs(writer, names)
+    except (IncompatibleSchema, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 fastavro raises anything from KeyError to RecursionError on malformed schemas
+        raise IncompatibleSchema(f"the writer's schema is not valid Avro: {type(error).__name__}") from None
+    return writer, names
+
+
+def definition(schema: Schema, names: dict[str, Schema]) -> Schema:
+    """Return what a name stands for."""
+    return names.get(schema, schema) if isinstance(schema, str) else schema
+
+
+def kind(schema: Schema) -> str:
+    """Return the name of a type that is no union: ``record``, ``string``, …"""
+    name: str = schema["type"] if isinstance(schema, dict) else schema
+    return name
+
+
+def _plain(pairs: dict[str, Any]) -> dict[str, Any]:
+    """Leave out logical types, and fastavro's own marks: it would believe what they say."""
+    return {key: value for key, value in pairs.items() if key != "logicalType" and not key.startswith("__")}
+
+
+def _refuse_deep_json(plain: Any) -> None:
+    level = [plain]
+    for _ in range(_DEEPEST_JSON):
+        level = [inner for node in level for inner in _children(node)]
+        if not level:
+            return
+    raise IncompatibleSchema("the JSON of the writer's schema is nested too deeply")
+
+
+def _children(node: Any) -> Any:
+    return node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+
+
+def _refuse_bombs(writer: Schema, names: dict[str, Schema]) -> None:
+    open_types = [(writer, 0, False)]
+    seen = 0
+    while open_types:
+        schema, depth, repeated = open_types.pop()
+        seen += 1
+        if depth > DEEPEST or seen > _MOST_TYPES:
+            raise IncompatibleSchema("the writer's schema contains itself, or is nested too deeply")
+        type_ = definition(schema, names)
+        if repeated and _takes_no_bytes(type_):
+            raise IncompatibleSchema("the writer's schema has containers of items without content")
+        repeats = repeated or (not isinstance(type_, list) and kind(type_) in ("array", "map"))
+        open_types += [(inner, depth + 1, repeats) for inner in _inner_types(type_)]
+
+
+def _takes_no_bytes(type_: Schema) -> bool:
+    if isinstance(type_, list):
+        return False
+    name = kind(type_)
+    return name == "null" or (name == "fixed" and not type_["size"]) or (name in _RECORDS and not type_["fields"])
+
+
+_RECORDS = ("record", "error")
+
+
+def _inner_types(type_: Schema) -> Iterator[Schema]:
+    if isinstance(type_, list):
+        if any(isinstance(branch, list) for branch in type_):
+            raise IncompatibleSchema("the writer's schema has a union directly inside a union")
+        yield from (branch for branch in type_ if branch != "null")
+    elif isinstance(type_, dict):
+        yield from (field["type"] for field in type_.get("fields", ()))
+        yield from (type_[inner] for inner in ("items", "values") if inner in type_)

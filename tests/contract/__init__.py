@@ -1,0 +1,1 @@
+"""What the package relies on: the same of the sandbox and of real services."""

@@ -1,0 +1,49 @@
+"""What the package relies on of :class:`Admin`."""
+
+from __future__ import annotations
+
+import pytest
+
+from event_bus_kafka.errors import BrokerError
+from event_bus_kafka.kafka.client import Admin
+from tests.bus import Bus
+from tests.silence import black_hole
+
+
+def admin(servers: str) -> Admin:
+    return Admin({"bootstrap.servers": servers})
+
+
+def test_topics_and_their_partitions_are_listed(bus: Bus, topic: str) -> None:
+    bus.create_topic(f"{topic}-wide", 3)
+    topics = admin(bus.bootstrap_servers).topics(timeout=10)
+    assert (topics[topic], topics[f"{topic}-wide"]) == (1, 3)
+
+
+def test_a_cluster_that_does_not_answer_is_an_error() -> None:
+    with black_hole() as address, pytest.raises(BrokerError) as caught:
+        admin(address).topics(timeout=0.2)
+    assert (caught.value.code, caught.value.retriable) == ("_TRANSPORT", True)
+
+
+def test_a_topic_that_cannot_be_created_in_time_is_an_error() -> None:
+    with black_hole() as address, pytest.raises(BrokerError) as caught:
+        admin(address).create_topic("t", partitions=1, replication=1, timeout=0.2)
+    assert (caught.value.code, caught.value.retriable) == ("_TIMED_OUT", True)
+
+
+@pytest.mark.real
+def test_a_topic_is_created_once(real_bus: Bus) -> None:
+    """Real only: the sandbox answers no request to create a topic."""
+    client = admin(real_bus.bootstrap_servers)
+    client.create_topic("once", partitions=2, replication=1, timeout=10)
+    client.create_topic("once", partitions=3, replication=1, timeout=10)
+    assert client.topics(timeout=10)["once"] == 2
+
+
+@pytest.mark.real
+def test_a_topic_that_kafka_refuses_is_an_error(real_bus: Bus) -> None:
+    """Real only: the sandbox answers no request to create a topic."""
+    with pytest.raises(BrokerError) as caught:
+        admin(real_bus.bootstrap_servers).create_topic("no topic", partitions=1, replication=1, timeout=10)
+    assert (caught.value.code, caught.value.retriable) == ("TOPIC_EXCEPTION", False)

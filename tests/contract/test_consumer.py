@@ -1,0 +1,151 @@
+"""What the package relies on of :class:`Consumer` alone in its group."""
+
+from __future__ import annotations
+
+import pytest
+from confluent_kafka import Producer as RawProducer
+
+from event_bus_kafka.errors import BrokerError
+from event_bus_kafka.kafka.client import Committed
+from tests.bus import Bus
+from tests.contract.members import Member, client_errors, produced, record
+from tests.contract.odd_headers import produce_with_header_name
+
+
+def test_a_poll_returns_what_is_there(bus: Bus, topic: str, group: str) -> None:
+    """It does not wait for more, or this would take longer than a test may."""
+    produced(bus, *[record(topic)] * 3)
+    with Member(bus, group, [topic]) as member:
+        records = member.client.poll(1000)
+        while len(records) < 3:
+            records += member.client.poll(1000)
+    assert [each.offset for each in records] == [0, 1, 2]
+
+
+def test_a_poll_returns_nothing_where_there_is_nothing(bus: Bus, topic: str, group: str) -> None:
+    with Member(bus, group, [topic]) as member:
+        member.poll_assignment()
+        assert member.client.poll(0.1) == []
+
+
+def test_a_new_group_starts_at_the_earliest_record(bus: Bus, topic: str, group: str) -> None:
+    produced(bus, record(topic, b"old"))
+    with Member(bus, group, [topic]) as member:
+        assert member.poll_records(1)[0].value == b"old"
+
+
+def test_a_committed_offset_is_where_the_next_member_starts(bus: Bus, topic: str, group: str) -> None:
+    produced(bus, *(record(topic, str(number).encode()) for number in range(3)))
+    with Member(bus, group, [topic]) as member:
+        member.poll_records(3)
+        member.client.commit({(topic, 0): Committed(2)})
+    assert bus.committed(group, topic) == 2
+    with Member(bus, group, [topic]) as member:
+        assert member.poll_records(1)[0].value == b"2"
+
+
+def test_nothing_is_committed_that_was_not_asked_for(bus: Bus, topic: str, group: str) -> None:
+    produced(bus, record(topic))
+    with Member(bus, group, [topic]) as member:
+        member.poll_records(1)
+    assert bus.committed(group, topic) < 0
+
+
+def test_a_commit_of_nothing_is_nothing(bus: Bus, topic: str, group: str) -> None:
+    with Member(bus, group, [topic]) as member:
+        member.poll_assignment()
+        member.client.commit({})
+    assert bus.committed(group, topic) < 0
+
+
+def test_a_commit_that_kafka_refuses_raises(bus: Bus, topic: str, group: str) -> None:
+    with Member(bus, group, [topic]) as member:
+        member.poll_assignment()
+        with pytest.raises(BrokerError) as caught:
+            member.client.commit({(topic, 0): Committed(-5)})
+    assert caught.value.code == "_NO_OFFSET"
+
+
+def test_closing_revokes_and_a_commit_in_it_counts(bus: Bus, topic: str, group: str) -> None:
+    produced(bus, record(topic))
+    with Member(bus, group, [topic]) as member:
+        member.poll_records(1)
+        assert member.revoked == []
+        member.commits_when_revoked = {(topic, 0): Committed(1)}
+    assert (member.revoked, member.lost) == ([[(topic, 0)]], [])
+    assert bus.committed(group, topic) == 1
+
+
+def test_a_paused_partition_gives_nothing_until_it_is_resumed(bus: Bus, topic: str, group: str) -> None:
+    with Member(bus, group, [topic]) as member:
+        member.poll_assignment()
+        member.client.pause([(topic, 0)])
+        produced(bus, record(topic))
+        assert member.client.poll(1) == []
+        member.client.resume([(topic, 0)])
+        assert len(member.poll_records(1)) == 1
+
+
+def test_pausing_what_is_not_assigned_does_no_harm(bus: Bus, topic: str, group: str) -> None:
+    with Member(bus, group, [topic]) as member:
+        member.client.pause([(topic, 0), (topic, 7)])
+        member.client.resume([(topic, 0), (topic, 7)])
+        produced(bus, record(topic))
+        assert len(member.poll_records(1)) == 1
+
+
+def test_a_topic_that_appears_later_is_picked_up(bus: Bus, topic: str, group: str) -> None:
+    late = f"{topic}-late"
+    with Member(bus, group, [topic, late]) as member:
+        member.poll_assignment()
+        bus.create_topic(late)
+        produced(bus, record(late))
+        assert member.poll_records(1)[0].topic == late
+
+
+@pytest.mark.real
+def test_a_topic_that_is_missing_is_reported(real_bus: Bus, group: str) -> None:
+    """Real only: the sandbox makes topics at first sight."""
+    with client_errors() as errors, Member(real_bus, group, ["missing-topic"]) as member:
+        member.poll_until(lambda: errors)
+    assert {(error.client, error.code, error.fatal) for error in errors} == {
+        ("consumer", "UNKNOWN_TOPIC_OR_PART", False)
+    }
+
+
+@pytest.mark.real
+def test_offsets_have_gaps(real_bus: Bus, group: str) -> None:
+    """Real only: the sandbox writes no markers at the end of transactions, nor does it compact."""
+    real_bus.create_topic("gaps")
+    producer = RawProducer({"bootstrap.servers": real_bus.bootstrap_servers, "transactional.id": "gaps"})
+    producer.init_transactions(30)
+    for end in (producer.commit_transaction, producer.abort_transaction, producer.commit_transaction):
+        producer.begin_transaction()
+        producer.produce("gaps", b"value")
+        producer.flush(30)
+        end(30)
+    with Member(real_bus, group, ["gaps"]) as member:
+        assert [each.offset for each in member.poll_records(2)] == [0, 4]
+        member.client.commit({("gaps", 0): Committed(5)})
+    assert real_bus.committed(group, "gaps") == 5
+
+
+def test_a_broker_that_is_away_is_reported(bus: Bus, group: str) -> None:
+    with client_errors() as errors, Member(bus, group, ["t"], **{"bootstrap.servers": "127.0.0.1:9"}) as member:
+        member.poll_until(lambda: "_ALL_BROKERS_DOWN" in [error.code for error in errors])
+    assert {(error.client, error.fatal) for error in errors} == {("consumer", False)}
+
+
+def test_a_header_whose_name_is_not_utf8_loses_no_record(bus: Bus, topic: str, group: str) -> None:
+    """confluent-kafka cannot read such headers: the record arrives without any, which makes it a dead letter."""
+    produced(bus, record(topic, b"before"))
+    produce_with_header_name(bus.bootstrap_servers, topic, b"\xff")
+    produced(bus, record(topic, b"after", headers=(("h", b"v"),)))
+    with client_errors() as errors, Member(bus, group, [topic]) as member:
+        records = member.poll_records(3)
+    assert [(each.value, each.headers) for each in records] == [
+        (b"before", ()),
+        (b"odd", ()),
+        (b"after", (("h", b"v"),)),
+    ]
+    assert [f"{topic}:0:1" in str(error.error) for error in errors] == [True]

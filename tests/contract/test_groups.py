@@ -1,0 +1,113 @@
+"""What the package relies on where a group has several members, or a member is late."""
+
+from __future__ import annotations
+
+from time import sleep
+
+import pytest
+
+from event_bus_kafka.errors import AssignmentLost, BrokerError
+from event_bus_kafka.kafka.client import Committed
+from tests.bus import Bus
+from tests.contract.members import Member, client_errors, produced, record
+
+
+@pytest.fixture
+def wide(bus: Bus, topic: str) -> str:
+    """Return a topic with two partitions."""
+    bus.create_topic(f"{topic}-wide", 2)
+    return f"{topic}-wide"
+
+
+def test_a_member_alone_is_assigned_all_partitions(bus: Bus, wide: str, group: str) -> None:
+    with Member(bus, group, [wide]) as member:
+        member.poll_assignment()
+        assert sorted(member.assigned[0]) == [(wide, 0), (wide, 1)]
+        assert (member.revoked, member.lost) == ([], [])
+
+
+def test_a_second_member_takes_its_share(bus: Bus, wide: str, group: str) -> None:
+    with Member(bus, group, [wide]) as first:
+        first.poll_assignment()
+        with Member(bus, group, [wide]) as second:
+            second.poll_until(lambda: second.assigned and len(first.assigned) > 1, first)
+            assert sorted(first.revoked[0]) == [(wide, 0), (wide, 1)]
+            assert sorted(first.assigned[-1] + second.assigned[-1]) == [(wide, 0), (wide, 1)]
+        first.poll_until(lambda: len(first.assigned[-1]) == 2)
+        assert first.lost == second.lost == []
+
+
+@pytest.mark.real
+def test_what_is_committed_while_partitions_are_revoked_is_where_the_next_owner_starts(
+    real_bus: Bus, group: str
+) -> None:
+    """
+    Real only: the sandbox refuses commits while members join, with REBALANCE_IN_PROGRESS.
+
+    The members have one partition between them: whoever gets it starts behind the commit.
+    """
+    bus, topic = real_bus, f"{group}-topic"
+    bus.create_topic(topic)
+    produced(bus, record(topic, b"done"), record(topic, b"next"))
+    with Member(bus, group, [topic]) as first:
+        first.poll_records(2)
+        first.commits_when_revoked = {(topic, 0): Committed(1)}
+        with Member(bus, group, [topic]) as second:
+            second.poll_until(lambda: first.revoked and len(first.records + second.records) > 2, first)
+            assert (first.records[2:] + second.records)[0].value == b"next"
+            first.commits_when_revoked = {}
+
+
+def test_a_partition_that_was_paused_comes_back_unpaused(bus: Bus, topic: str, group: str) -> None:
+    with Member(bus, group, [topic]) as first:
+        first.poll_assignment()
+        first.client.pause([(topic, 0)])
+        with Member(bus, group, [topic]) as second:
+            second.poll_until(lambda: first.revoked and any(second.assigned + first.assigned[1:]), first)
+        produced(bus, record(topic))
+        assert len(first.poll_records(1)) == 1
+
+
+def test_a_member_that_is_late_has_lost_its_partitions_and_cannot_commit(bus: Bus, topic: str, group: str) -> None:
+    produced(bus, record(topic))
+    with client_errors() as errors, Member(bus, group, [topic], **{"max.poll.interval.ms": 6000}) as member:
+        member.poll_records(1)
+        sleep(8)
+        with pytest.raises(AssignmentLost):
+            member.client.commit({(topic, 0): Committed(1)})
+        member.poll_until(lambda: member.lost and len(member.assigned) > 1)
+        assert member.lost == [[(topic, 0)]]
+        assert member.revoked == []
+        member.poll_records(2)
+    assert ("consumer", "_MAX_POLL_EXCEEDED", False) in [(error.client, error.code, error.fatal) for error in errors]
+
+
+@pytest.mark.real
+def test_a_member_that_another_replaced_cannot_go_on(real_bus: Bus, group: str) -> None:
+    """Real only: the sandbox does not fence. Two members have one static identity: the older one is shut out."""
+    bus, topic = real_bus, f"{group}-topic"
+    bus.create_topic(topic)
+    with Member(bus, group, [topic], **{"group.instance.id": "one"}) as older:
+        older.poll_assignment()
+        with Member(bus, group, [topic], **{"group.instance.id": "one"}) as newer:
+            newer.poll_assignment()
+            with pytest.raises(BrokerError) as caught:
+                older.poll_until(lambda: False, newer)
+            assert (caught.value.code, caught.value.fatal) == ("_FATAL", True)
+            with pytest.raises(AssignmentLost):
+                older.client.commit({(topic, 0): Committed(1)})
+
+
+def test_a_partition_that_is_not_assigned_cannot_be_committed(bus: Bus, wide: str, topic: str, group: str) -> None:
+    with Member(bus, group, [wide]) as member:
+        member.poll_assignment()
+        with pytest.raises(AssignmentLost):
+            member.client.commit({(topic, 0): Committed(1)})
+    assert bus.committed(group, topic) < 0
+
+
+def test_a_commit_after_the_member_left_fails(bus: Bus, topic: str, group: str) -> None:
+    with Member(bus, group, [topic]) as member:
+        member.poll_assignment()
+    with pytest.raises(AssignmentLost):
+        member.client.commit({(topic, 0): Committed(1)})

@@ -1,0 +1,148 @@
+"""What the package relies on of :class:`Producer`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from zlib import crc32
+
+import pytest
+
+from event_bus_kafka.errors import ConfigurationError, DeliveryFailed
+from event_bus_kafka.kafka.client import Admin, AssignmentListener, Consumer, Delivered, Producer, QueueFull
+from event_bus_kafka.wire.records import Headers
+from tests.bus import Bus
+from tests.contract.members import SECONDS, Member, client_errors, produced, record
+
+NOBODY = "127.0.0.1:9"
+
+
+def lonely(**options: Any) -> Producer:
+    """Return a producer that finds no broker."""
+    return Producer({"bootstrap.servers": NOBODY} | options)
+
+
+def test_a_delivery_report_has_the_coordinates(bus: Bus, topic: str) -> None:
+    assert produced(bus, record(topic), record(topic)) == [Delivered(topic, 0, 0), Delivered(topic, 0, 1)]
+
+
+def test_records_come_out_as_they_went_in(bus: Bus, topic: str, group: str) -> None:
+    produced(bus, record(topic, b"\x00value", key=b"\xffkey"))
+    with Member(bus, group, [topic]) as member:
+        (got,) = member.poll_records(1)
+    assert (got.coordinates, got.key, got.value, got.headers) == (f"{topic}:0:0", b"\xffkey", b"\x00value", ())
+    assert got.timestamp is not None
+
+
+def test_headers_survive_with_their_order_and_repetitions(bus: Bus, topic: str, group: str) -> None:
+    headers: Headers = (("b", b""), ("a", None), ("ключ", "значение".encode()), ("a", b"\xff\x00"))
+    produced(bus, record(topic, headers=headers))
+    with Member(bus, group, [topic]) as member:
+        assert member.poll_records(1)[0].headers == headers
+
+
+@pytest.mark.parametrize("value", [None, b""])
+def test_null_and_empty_values_are_told_apart(bus: Bus, topic: str, group: str, value: bytes | None) -> None:
+    produced(bus, record(topic, value))
+    with Member(bus, group, [topic]) as member:
+        assert member.poll_records(1)[0].value == value
+
+
+@pytest.mark.parametrize("key", [None, b""])
+def test_null_and_empty_keys_of_others_are_told_apart(bus: Bus, topic: str, group: str, key: bytes | None) -> None:
+    bus.produce(topic, value=b"value", headers={}, key=key)
+    with Member(bus, group, [topic]) as member:
+        assert member.poll_records(1)[0].key == key
+
+
+def test_the_order_of_a_key_is_kept(bus: Bus, topic: str, group: str) -> None:
+    bus.create_topic(f"{topic}-wide", 4)
+    sent = [(f"key-{number % 5}".encode(), str(number).encode()) for number in range(300)]
+    produced(bus, *(record(f"{topic}-wide", value, key=key) for key, value in sent), **{"linger.ms": 1})
+    with Member(bus, group, [f"{topic}-wide"]) as member:
+        got = [(each.key, each.value) for each in member.poll_records(300)]
+    for key, _ in sent[:5]:
+        assert [pair for pair in got if pair[0] == key] == [pair for pair in sent if pair[0] == key]
+
+
+def test_a_key_has_the_partition_of_its_checksum(bus: Bus, topic: str) -> None:
+    """The existing package's producers put it there too: another one would break the order of a key."""
+    bus.create_topic(f"{topic}-wide", 5)
+    for number in range(12):
+        key = f"\x00\x00\x00\x00\x01key-{number}".encode()
+        (report,) = produced(bus, record(f"{topic}-wide", key=key))
+        assert isinstance(report, Delivered)
+        assert report.partition == crc32(key) % 5
+
+
+def test_a_full_queue_refuses_at_once() -> None:
+    producer = lonely(**{"queue.buffering.max.messages": 1})
+    producer.produce(record("t"), lambda report: None)
+    with pytest.raises(QueueFull) as caught:
+        producer.produce(record("t"), lambda report: None)
+    assert caught.value.retriable
+    assert len(producer) >= 1
+    producer.purge()
+
+
+def test_a_record_that_is_too_large_is_refused_at_once(bus: Bus, topic: str) -> None:
+    reports: list[object] = []
+    producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "message.max.bytes": 1000})
+    with pytest.raises(DeliveryFailed) as caught:
+        producer.produce(record(topic, b"v" * 2000), reports.append)
+    assert (caught.value.code, caught.value.retriable) == ("MSG_SIZE_TOO_LARGE", False)
+    assert producer.flush(1) == 0
+    assert reports == []
+
+
+def test_a_record_that_is_not_confirmed_in_time_has_failed() -> None:
+    reports: list[Any] = []
+    producer = lonely(**{"message.timeout.ms": 200})
+    producer.produce(record("t"), reports.append)
+    assert producer.flush(SECONDS) == 0
+    (failed,) = reports
+    assert isinstance(failed, DeliveryFailed)
+    assert (failed.code, failed.retriable, failed.fatal) == ("_MSG_TIMED_OUT", True, False)
+
+
+def test_flush_returns_how_many_are_left() -> None:
+    producer = lonely()
+    for _ in range(3):
+        producer.produce(record("t"), lambda report: None)
+    assert producer.flush(0.05) == 3
+    producer.purge()
+
+
+def test_purged_records_are_reported_one_by_one() -> None:
+    reports: list[Any] = []
+    producer = lonely()
+    for _ in range(3):
+        producer.produce(record("t"), reports.append)
+    producer.purge()
+    assert [report.code for report in reports] == ["_PURGE_QUEUE"] * 3
+    assert len(producer) == 0
+
+
+def test_a_broker_that_is_away_is_reported() -> None:
+    with client_errors() as errors:
+        producer = lonely()
+        producer.produce(record("t"), lambda report: None)
+        for _ in range(SECONDS):
+            producer.poll(1)
+            if "_ALL_BROKERS_DOWN" in [error.code for error in errors]:
+                break
+        producer.purge()
+    assert {(error.client, error.fatal) for error in errors} == {("producer", False)}
+    assert "_ALL_BROKERS_DOWN" in [error.code for error in errors]
+
+
+LISTENER = AssignmentListener(assigned=lambda _: None, revoked=lambda _: None, lost=lambda _: None)
+
+
+@pytest.mark.parametrize(
+    "make", [Producer, lambda options: Consumer({"group.id": "g"} | options, ["t"], LISTENER), Admin]
+)
+@pytest.mark.parametrize(("name", "value"), [("no.such.option", "1"), ("socket.timeout.ms", "soon")])
+def test_options_that_are_refused_are_named(make: Callable[[dict[str, Any]], object], name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=name):
+        make({"bootstrap.servers": NOBODY, name: value})

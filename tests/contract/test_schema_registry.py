@@ -1,0 +1,237 @@
+"""Ids and schemas are asked for once; trouble is told apart and never waited for longer than agreed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from event_bus_kafka.errors import ConfigurationError, SchemaRegistryError
+from event_bus_kafka.kafka.schema_registry import SchemaRegistry
+from event_bus_kafka.sandbox import SchemaRegistryServer
+from event_bus_kafka.telemetry import counters
+from event_bus_kafka.telemetry.events import RegistryFailed
+from tests.bus import Bus
+from tests.silence import answering, black_hole, dripping
+
+
+@pytest.fixture
+def server() -> Iterator[SchemaRegistryServer]:
+    server = SchemaRegistryServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+def client(
+    url: str, *, register: bool = True, timeout: float = 5, rest: float = 0, clock: Any = None
+) -> SchemaRegistry:
+    options = {"url": url, "timeout": timeout, "max.retries": 0}
+    more = {"clock": clock} if clock else {}
+    return SchemaRegistry(options, timeout=timeout, register=register, rest=rest, **more)
+
+
+# On the sandbox and on real services
+
+
+@pytest.fixture
+def registry(bus: Bus) -> Iterator[SchemaRegistry]:
+    registry = client(bus.schema_registry_url)
+    yield registry
+    registry.close()
+
+
+def schema_of(name: str) -> str:
+    fields = [{"name": "a", "type": "string"}]
+    return json.dumps({"type": "record", "name": "R", "namespace": name.replace("-", "_"), "fields": fields})
+
+
+def test_a_schema_is_registered_and_found_by_its_id(registry: SchemaRegistry, bus: Bus, topic: str) -> None:
+    schema_id = registry.id_of(topic, schema_of(topic))
+    other = client(bus.schema_registry_url, register=False)
+    assert json.loads(other.schema_of(schema_id))["fields"] == [{"name": "a", "type": "string"}]
+    assert other.id_of(topic, schema_of(topic)) == schema_id
+    other.close()
+
+
+def test_one_schema_has_one_id_whatever_the_subject(registry: SchemaRegistry, topic: str) -> None:
+    assert registry.id_of(topic, schema_of(topic)) == registry.id_of(f"{topic}-other", schema_of(topic))
+
+
+def test_an_id_that_is_unknown_is_a_final_error(registry: SchemaRegistry) -> None:
+    with pytest.raises(SchemaRegistryError) as caught:
+        registry.schema_of(2_000_000_000)
+    assert (caught.value.status, caught.value.retriable) == (404, False)
+
+
+def test_a_schema_that_is_not_registered_is_a_final_error(bus: Bus, topic: str) -> None:
+    registry = client(bus.schema_registry_url, register=False)
+    with pytest.raises(SchemaRegistryError) as caught:
+        registry.id_of(topic, schema_of(topic))
+    assert (caught.value.status, caught.value.retriable) == (404, False)
+    registry.close()
+
+
+def test_a_schema_that_is_refused_is_a_final_error(registry: SchemaRegistry, topic: str) -> None:
+    with pytest.raises(SchemaRegistryError, match="refuses the schema") as caught:
+        registry.id_of(topic, "no json")
+    assert (caught.value.status, caught.value.retriable) == (422, False)
+
+
+# Answers of every kind
+
+
+@pytest.mark.parametrize(
+    ("status", "retriable", "advice"),
+    [
+        (401, True, "_API_KEY"),
+        (403, True, "no right"),
+        (404, False, "_REGISTRY_URL"),
+        (409, False, "default=None"),
+        (422, False, "refuses the schema"),
+        (429, True, "HTTP 429"),
+        (500, True, "HTTP 500"),
+        (503, True, "HTTP 503"),
+    ],
+)
+@pytest.mark.parametrize("content", [b'{"error_code": 1, "message": "secret"}', b"<html>secret</html>"])
+def test_an_error_has_its_status_and_says_what_to_do(status: int, retriable: bool, advice: str, content: bytes) -> None:
+    with answering(status, content) as address, pytest.raises(SchemaRegistryError, match=advice) as caught:
+        client(f"http://{address}").id_of("s", '"string"')
+    assert (caught.value.status, caught.value.retriable) == (status, retriable)
+    if status not in (409, 422):  # of these the registry's reason is shown: it speaks of schemas
+        assert "secret" not in str(caught.value)
+
+
+def test_the_reason_of_a_refused_schema_is_shown_within_limits() -> None:
+    content = json.dumps({"error_code": 409, "message": "seats has no default" + "." * 10_000}).encode()
+    with answering(409, content) as address, pytest.raises(SchemaRegistryError) as caught:
+        client(f"http://{address}").id_of("s", '"string"')
+    assert str(caught.value).startswith("registering s: HTTP 409 (seats has no default")
+    assert len(str(caught.value)) < 600
+
+
+ODD_ANSWERS = [b"", b"no json", b"null", b"5", b"[]", b"{}", b"[" * 2000, b"\xff"]
+ODD_IDS = [b'{"id": "5"}', b'{"id": null}', b'{"id": true}', b'{"id": -1}', b'{"id": 4294967296}', b'{"id": 1.5}']
+ODD_SCHEMAS = [b'{"schema": null}', b'{"schema": {}}', b'{"schema": 5}']
+
+
+@pytest.mark.parametrize("register", [True, False])
+@pytest.mark.parametrize("content", ODD_ANSWERS + ODD_IDS)
+def test_an_odd_answer_instead_of_an_id_is_a_passing_error(content: bytes, register: bool) -> None:
+    registered = content.replace(b"{", b'{"subject": "s", "version": 1, "schema": "", ') if not register else content
+    with answering(200, registered) as address, pytest.raises(SchemaRegistryError) as caught:
+        client(f"http://{address}", register=register).id_of("s", '"string"')
+    assert caught.value.retriable
+
+
+@pytest.mark.parametrize("content", ODD_ANSWERS + ODD_SCHEMAS)
+def test_an_odd_answer_instead_of_a_schema_is_a_passing_error(content: bytes) -> None:
+    before = counters.count(RegistryFailed)
+    with answering(200, content) as address, pytest.raises(SchemaRegistryError) as caught:
+        client(f"http://{address}").schema_of(1)
+    assert caught.value.retriable
+    assert counters.count(RegistryFailed) == before + 1
+
+
+def test_a_conflict_of_one_schema_does_not_keep_others_from_asking() -> None:
+    before = counters.count(RegistryFailed)
+    with answering(409, b"{}") as address:
+        registry = client(f"http://{address}", rest=30)
+        for subject in ("a", "b"):
+            with pytest.raises(SchemaRegistryError, match=f"registering {subject}"):
+                registry.id_of(subject, '"string"')
+    assert counters.count(RegistryFailed) == before + 2
+
+
+def test_an_error_that_is_repeated_does_not_gather_frames() -> None:
+    registry = client("http://127.0.0.1:9", rest=30)
+    depths = []
+    for _ in range(3):
+        with pytest.raises(SchemaRegistryError) as caught:
+            registry.schema_of(1)
+        depths.append(len(caught.traceback))
+    assert depths[1] == depths[2]
+    registry.close()
+
+
+# What it remembers, and how long it waits
+
+
+def test_an_id_is_asked_for_once(server: SchemaRegistryServer) -> None:
+    registry = client(server.url)
+    first = registry.id_of("s", '"string"')
+    server.stop()
+    assert registry.id_of("s", '"string"') == first
+    registry.close()
+
+
+def test_a_schema_is_asked_for_once(server: SchemaRegistryServer) -> None:
+    registry = client(server.url)
+    schema_id = registry.id_of("s", '"string"')
+    assert registry.schema_of(schema_id) == '"string"'
+    server.stop()
+    assert registry.schema_of(schema_id) == '"string"'
+    registry.close()
+
+
+def test_without_registering_an_unknown_schema_is_a_final_error(server: SchemaRegistryServer) -> None:
+    registry = client(server.url, register=False)
+    with pytest.raises(SchemaRegistryError) as caught:
+        registry.id_of("s", '"string"')
+    assert (caught.value.status, caught.value.retriable) == (404, False)
+    server.store.register("s", '"string"')
+    assert registry.id_of("s", '"string"') == 1
+    registry.close()
+
+
+def test_a_registry_that_is_away_is_a_passing_error() -> None:
+    registry = client("http://127.0.0.1:9")
+    with pytest.raises(SchemaRegistryError) as caught:
+        registry.schema_of(1)
+    assert (caught.value.status, caught.value.retriable) == (None, True)
+    registry.close()
+
+
+def test_a_registry_that_is_silent_is_not_waited_for() -> None:
+    with black_hole() as address, pytest.raises(SchemaRegistryError, match=r"no answer within 0\.2 s|ReadTimeout"):
+        client(f"http://{address}", timeout=0.2).schema_of(1)
+
+
+def test_a_registry_that_drips_is_not_waited_for() -> None:
+    with dripping(0.05) as address, pytest.raises(SchemaRegistryError, match=r"no answer within 0\.3 s"):
+        client(f"http://{address}", timeout=0.3).schema_of(1)
+
+
+def test_after_a_failure_the_registry_is_left_alone_for_a_while(server: SchemaRegistryServer) -> None:
+    now = [100.0]
+    registry = client(server.url, rest=30, clock=lambda: now[0])
+    before = counters.count(RegistryFailed)
+    server.stop()
+    for _ in range(3):
+        with pytest.raises(SchemaRegistryError):
+            registry.schema_of(1)
+    assert counters.count(RegistryFailed) == before + 1
+    server.start()
+    server.store.register("s", '"string"')
+    with pytest.raises(SchemaRegistryError):
+        registry.schema_of(1)
+    now[0] += 31
+    assert registry.schema_of(1) == '"string"'
+    registry.close()
+
+
+def test_a_final_error_does_not_keep_others_from_asking(server: SchemaRegistryServer) -> None:
+    registry = client(server.url, rest=30)
+    with pytest.raises(SchemaRegistryError):
+        registry.id_of("s", "no json")
+    assert registry.id_of("s", '"string"') == 1
+    registry.close()
+
+
+@pytest.mark.parametrize("options", [{}, {"url": ""}, {"url": "http://r", "no.such.option": 1}, {"url": 5}])
+def test_wrong_options_are_a_configuration_error(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="registry"):
+        SchemaRegistry(options, timeout=1, register=True)
