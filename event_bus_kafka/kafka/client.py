@@ -6,7 +6,6 @@ Callbacks run in the thread that polls. What is not in these classes, the packag
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -16,28 +15,15 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from event_bus_kafka.errors import BrokerError, ConfigurationError, DeliveryFailed
+from event_bus_kafka.errors import BrokerError, DeliveryFailed
 from event_bus_kafka.kafka.errors import understood, understood_commit
-from event_bus_kafka.telemetry import emit
-from event_bus_kafka.telemetry.events import ClientErrorReported
+from event_bus_kafka.kafka.raw import built, report_trouble, to_record
 from event_bus_kafka.wire.records import ConsumerRecord, ProducerRecord
 
 Partition = tuple[str, int]
 """Topic (full name) and number."""
 Options = dict[str, Any]
 OnDelivery = Callable[["Delivered | DeliveryFailed"], None]
-
-
-class _Librdkafka:
-    """
-    librdkafka's own log, for debugging only: it repeats itself at each retry. What matters comes through the error
-    callback, and is logged once.
-    """
-
-    _logger = logging.getLogger("event_bus_kafka.librdkafka")
-
-    def log(self, _level: int, text: str, *arguments: object) -> None:
-        self._logger.debug(text, *arguments)
 
 
 _BATCH = 500
@@ -73,7 +59,7 @@ class Producer:
     """
 
     def __init__(self, options: Options) -> None:
-        self._client = _built(confluent_kafka.Producer, options, "producer")
+        self._client = built(confluent_kafka.Producer, options, "producer")
 
     def __len__(self) -> int:
         """Records not confirmed yet."""
@@ -125,34 +111,10 @@ class AssignmentListener:
     lost: Callable[[list[Partition]], None]
 
 
-class Consumer:
-    """A member of a consumer group. One thread uses it."""
+class GroupOffsets:
+    """What a consumer group has committed."""
 
-    def __init__(self, options: Options, topics: Iterable[str], listener: AssignmentListener) -> None:
-        self._client = _built(confluent_kafka.Consumer, options, "consumer")
-        self._listener = listener
-        self._client.subscribe(
-            list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
-        )
-
-    def poll(self, seconds: float) -> list[ConsumerRecord]:
-        """
-        Return records, waiting so long for the first. Records of partitions that were revoked in this very call may be
-        among them. Errors that the client reports in place of a record are emitted as ClientErrorReported.
-
-        Raises :class:`BrokerError` if one of them is fatal: make a new consumer.
-        """
-        first = self._client.poll(seconds)
-        if first is None:
-            return []
-        rest = self._client.consume(_BATCH - 1, 0)  # consume() alone would wait for all of them, or the full time-out
-        messages = (first, *rest)
-        for message in messages:
-            if message.error() is not None:
-                failure = _report("consumer", message.error())
-                if failure.fatal:
-                    raise failure
-        return [_record(message) for message in messages if message.error() is None]
+    _client: Any
 
     def committed(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, Committed]:
         """Return what the group has committed, of partitions where it has. Raises :class:`BrokerError`."""
@@ -181,6 +143,36 @@ class Consumer:
             if answer.error is not None:
                 raise understood_commit(answer.error)
 
+
+class Consumer(GroupOffsets):
+    """A member of a consumer group. One thread uses it."""
+
+    def __init__(self, options: Options, topics: Iterable[str], listener: AssignmentListener) -> None:
+        self._client = built(confluent_kafka.Consumer, options, "consumer")
+        self._listener = listener
+        self._client.subscribe(
+            list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+
+    def poll(self, seconds: float) -> list[ConsumerRecord]:
+        """
+        Return records, waiting so long for the first. Records of partitions that were revoked in this very call may be
+        among them. Errors that the client reports in place of a record are emitted as ClientErrorReported.
+
+        Raises :class:`BrokerError` if one of them is fatal: make a new consumer.
+        """
+        first = self._client.poll(seconds)
+        if first is None:
+            return []
+        rest = self._client.consume(_BATCH - 1, 0)  # consume() alone would wait for all of them, or the full time-out
+        messages = (first, *rest)
+        for message in messages:
+            if message.error() is not None:
+                failure = report_trouble("consumer", message.error())
+                if failure.fatal:
+                    raise failure
+        return [to_record(message) for message in messages if message.error() is None]
+
     def pause(self, partitions: Iterable[Partition]) -> None:
         """Fetch nothing from partitions until they are resumed."""
         self._client.pause([TopicPartition(*partition) for partition in partitions])
@@ -208,7 +200,7 @@ class Admin:
     """What the package administers in Kafka."""
 
     def __init__(self, options: Options) -> None:
-        self._client = _built(AdminClient, options, "admin")
+        self._client = built(AdminClient, options, "admin")
 
     def topics(self, *, timeout: float) -> dict[str, int]:
         """Return the number of partitions of each topic. Raises :class:`BrokerError`."""
@@ -229,43 +221,10 @@ class Admin:
                 raise failure from error
 
 
-def _built(client: Callable[..., Any], options: Options, name: str) -> Any:
-    def report(error: KafkaError) -> None:
-        _report(name, error)
-
-    try:
-        return client({"error_cb": report, "log_level": 3} | options, logger=_Librdkafka())
-    except (KafkaException, TypeError, ValueError) as error:
-        reason = understood(error).reason if isinstance(error, KafkaException) else str(error)
-        raise ConfigurationError(
-            f"The Kafka {name} refuses its options: {reason}. Check EVENT_BUS_KAFKA_CLIENT_OPTIONS, "
-            f"EVENT_BUS_KAFKA_PRODUCER_OPTIONS and EVENT_BUS_KAFKA_CONSUMER_OPTIONS."
-        ) from error
-
-
-def _report(client: str, error: KafkaError) -> BrokerError:
-    failure = understood(error)
-    emit(ClientErrorReported(client=client, error=failure, code=failure.code, fatal=failure.fatal))
-    return failure
-
-
 def _failed(error: KafkaError | KafkaException) -> DeliveryFailed:
     failure = understood(error, DeliveryFailed)
     assert isinstance(failure, DeliveryFailed)
     return failure
-
-
-def _record(message: Any) -> ConsumerRecord:
-    kind, timestamp = message.timestamp()
-    return ConsumerRecord(
-        topic=message.topic(),
-        partition=message.partition(),
-        offset=message.offset(),
-        timestamp=timestamp if kind != confluent_kafka.TIMESTAMP_NOT_AVAILABLE else None,
-        key=message.key(),
-        value=message.value(),
-        headers=tuple(message.headers() or ()),
-    )
 
 
 def _named(partitions: Iterable[TopicPartition]) -> list[Partition]:
