@@ -11,7 +11,6 @@ from django.db import models
 
 from event_bus_kafka.wire.records import ConsumerRecord, Headers
 
-
 _BATCH = 500
 """Rows deleted at a time."""
 

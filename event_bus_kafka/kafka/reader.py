@@ -41,7 +41,7 @@ class Reader(GroupOffsets):
     def __init__(self, options: Options, *, timeout: float) -> None:
         self._options = {name: value for name, value in options.items() if name not in _OF_MEMBERS}
         self._client = built(confluent_kafka.Consumer, self._options | _OWN, "consumer")
-        self._timeout = timeout
+        self.timeout = timeout
 
     def __enter__(self) -> Reader:
         return self
@@ -52,13 +52,13 @@ class Reader(GroupOffsets):
     def partitions(self, topic: str) -> list[Partition]:
         """Return the partitions of a topic, none if there is no such topic. Raises :class:`BrokerError`."""
         with _our_errors():
-            found = self._client.list_topics(topic, timeout=self._timeout).topics[topic]
+            found = self._client.list_topics(topic, timeout=self.timeout).topics[topic]
         return [(topic, number) for number in sorted(found.partitions)]
 
     def range_of(self, partition: Partition) -> Range:
         """Return the offsets that a partition has. Raises :class:`BrokerError`."""
         with _our_errors():
-            found = self._client.get_watermark_offsets(TopicPartition(*partition), timeout=self._timeout)
+            found = self._client.get_watermark_offsets(TopicPartition(*partition), timeout=self.timeout)
         if found is None:
             raise self._no_answer()
         return Range(*found)
@@ -85,14 +85,14 @@ class Reader(GroupOffsets):
         admin = built(AdminClient, self._options, "admin")
         try:
             with _our_errors():
-                answer = admin.describe_consumer_groups([group], request_timeout=self._timeout)[group]
-                found = answer.result(self._timeout + 1)
+                answer = admin.describe_consumer_groups([group], request_timeout=self.timeout)[group]
+                found = answer.result(self.timeout + 1)
         except TimeoutError:
             raise self._no_answer() from None
         return [f"{member.client_id} on {member.host.lstrip('/')}" for member in found.members]
 
     def _next_messages(self) -> list[Any]:
-        deadline = monotonic() + self._timeout
+        deadline = monotonic() + self.timeout
         while monotonic() < deadline:
             messages: list[Any] = self._client.consume(_BATCH, 0.1)
             if messages:
@@ -100,7 +100,7 @@ class Reader(GroupOffsets):
         raise self._no_answer()
 
     def _no_answer(self) -> BrokerError:
-        return BrokerError("_TIMED_OUT", f"Kafka did not answer within {self._timeout:g} s", retriable=True)
+        return BrokerError("_TIMED_OUT", f"Kafka did not answer within {self.timeout:g} s", retriable=True)
 
 
 @contextmanager

@@ -63,6 +63,8 @@ ATTRIBUTES = (
     Attribute("sourcelib", "sourcelib", lambda version: ".".join(map(str, version)), _read_version, missing=(0, 0, 0)),
 )
 _BY_HEADER = {attribute.header: attribute for attribute in ATTRIBUTES}
+HEADERS = frozenset(_BY_HEADER) | {header for header, _ in _FIXED}
+"""Names of the headers that an event has; others may stand beside them."""
 
 
 def to_headers(metadata: EventsMetadata) -> Headers:

@@ -14,7 +14,6 @@ from event_bus_kafka.telemetry.logs import described
 from event_bus_kafka.wire import cloudevents
 from event_bus_kafka.wire.records import ConsumerRecord
 
-
 _LONGEST_TYPE = 255
 
 
