@@ -7,6 +7,7 @@ export CUSTOM_COMPILE_COMMAND = make upgrade
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+DATABASES := $(VENV)/.databases
 PYTHON = $(shell for python in python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
@@ -18,13 +19,13 @@ help: ## Print this list
 demo: $(INSTALLED) ## See events go from one service to another (KAFKA=real: real services; KEEP=1: keep running)
 	@$(BIN)/python -m examples.demo
 
-test: $(INSTALLED) ## Run all tests, with a real Kafka and a real registry where they need them
+test: $(DATABASES) ## Run all tests, with a real Kafka, a real registry and real databases where they need them
 	$(BIN)/pytest $(ARGS)
 
 test-fast: $(INSTALLED) ## Run the tests that need no real service
 	$(BIN)/pytest -m "not real" --ignore=tests/real $(ARGS)
 
-services: $(INSTALLED) ## Start a real Kafka and a real registry, until Ctrl-C
+services: $(INSTALLED) ## Start a real Kafka and a real registry (ARGS=--databases: databases as well), until Ctrl-C
 	@$(BIN)/python -m tests.services $(ARGS)
 
 quality: $(INSTALLED) ## Check style, types and the direction of imports
@@ -44,7 +45,7 @@ matrix: $(INSTALLED) ## Run the fast tests with all supported Django and openedx
 	$(BIN)/tox run-parallel --parallel-no-spinner $(ARGS)
 
 upgrade: $(INSTALLED) ## Compile requirements/*.txt anew, with the newest versions
-	for name in base test quality docs interop dev; do \
+	for name in base test quality docs interop dev databases; do \
 		$(BIN)/pip-compile --upgrade --output-file requirements/$$name.txt requirements/$$name.in; done
 	{ echo "# interop.txt without what tox varies. Made by: make upgrade"; \
 		grep -E '^[a-z]' requirements/interop.txt | grep -vE '^(django|openedx-events)=='; } > requirements/matrix.txt
@@ -64,4 +65,10 @@ $(INSTALLED): requirements/dev.txt setup.py
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/dev.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(DATABASES): $(INSTALLED) requirements/databases.txt
+	@echo "Installing the drivers of the databases …"
+	@$(BIN)/python -m tests.services.debian gcc libmariadb-dev pkg-config python3-dev
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/databases.txt
 	@touch $@

@@ -1,4 +1,4 @@
-"""Where the tests find Kafka: the sandbox, and real services that are started once per run."""
+"""Where the tests find Kafka and databases: the sandbox, and real services that are started once per run."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka.sandbox import Sandbox
 from tests.bus import Bus, RealBus, SandboxBus
+from tests.databases import Database, database_on
 from tests.services.kafka import KafkaCluster
+from tests.services.mariadb import MariaDB
+from tests.services.postgresql import PostgreSQL
 from tests.services.schema_registry import SchemaRegistry
 
 _numbers = itertools.count(1)
@@ -34,6 +38,28 @@ def schema_registry() -> Iterator[SchemaRegistry]:
     """Return a real registry for the whole run."""
     with SchemaRegistry() as registry:
         yield registry
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """Return a PostgreSQL server for the whole run."""
+    with PostgreSQL() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    """Return a MariaDB server for the whole run."""
+    with MariaDB() as server:
+        yield server
+
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.real) for name in ("postgresql", "mariadb")])
+def database(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Iterator[Database]:
+    """Return a migrated database of its own: each test runs on PostgreSQL and on MariaDB."""
+    server = request.getfixturevalue(request.param)
+    with database_on(server, f"test_{next(_numbers)}", django_db_blocker) as database:
+        yield database
 
 
 @pytest.fixture(params=["sandbox", pytest.param("real", marks=pytest.mark.real)])

@@ -1,1 +1,1 @@
-"""Real Kafka and a real schema registry, fetched, started and stopped by the tests. ``python -m tests.services``."""
+"""Real Kafka, schema registry and databases, started and stopped by the tests. ``python -m tests.services``."""

@@ -1,4 +1,4 @@
-"""``python -m tests.services``: a real broker and a real registry, until Ctrl-C."""
+"""``python -m tests.services``: a real broker and a real registry, databases if asked for, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import argparse
 import json
 import signal
 import threading
+from contextlib import ExitStack
+from typing import Any
 
 from tests.services.downloads import apicurio, kafka_jars
 from tests.services.kafka import KafkaCluster
+from tests.services.mariadb import MariaDB
+from tests.services.postgresql import PostgreSQL
 from tests.services.schema_registry import SchemaRegistry
 
 _SETTINGS = """\
@@ -16,7 +20,7 @@ Kafka and the schema registry are running. Put this into the settings of each se
 
 EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS = {servers!r}
 EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL = {url!r}
-
+{databases}
 Stop them with Ctrl-C."""
 
 
@@ -27,6 +31,7 @@ def main() -> None:
         "--topic", action="append", default=[], help="create a topic with 4 partitions; may be repeated"
     )
     parser.add_argument("--auto-create-topics", action="store_true", help="let topics appear on first use")
+    parser.add_argument("--databases", action="store_true", help="start PostgreSQL and MariaDB as well")
     parser.add_argument("--fetch", action="store_true", help="download only")
     parser.add_argument("--json", action="store_true", help="print the addresses as one line of JSON")
     options = parser.parse_args()
@@ -41,13 +46,23 @@ def _serve(options: argparse.Namespace) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     properties = {"auto.create.topics.enable": str(options.auto_create_topics).lower(), "num.partitions": "4"}
-    with KafkaCluster(options.brokers, properties) as cluster, SchemaRegistry() as registry:
+    with ExitStack() as services:
+        cluster = services.enter_context(KafkaCluster(options.brokers, properties))
+        registry = services.enter_context(SchemaRegistry())
+        servers = [services.enter_context(server()) for server in (PostgreSQL, MariaDB) if options.databases]
         for topic in options.topic:
             cluster.create_topic(topic, 4)
         addresses = {"bootstrap_servers": cluster.bootstrap_servers, "schema_registry_url": registry.url}
-        text = _SETTINGS.format(servers=cluster.bootstrap_servers, url=registry.url)
-        print(json.dumps(addresses) if options.json else text, flush=True)
+        databases = {server.vendor: server.settings() for server in servers}
+        whole = addresses | {"databases": databases}
+        print(json.dumps(whole) if options.json else _text(addresses, databases), flush=True)
         stop.wait()
+
+
+def _text(addresses: dict[str, str], databases: dict[str, dict[str, Any]]) -> str:
+    lines = [f"DATABASES = {{'default': {entry}}}  # {vendor}\n" for vendor, entry in databases.items()]
+    servers, url = addresses["bootstrap_servers"], addresses["schema_registry_url"]
+    return _SETTINGS.format(servers=servers, url=url, databases="".join(lines))
 
 
 if __name__ == "__main__":

@@ -12,10 +12,13 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.services.debian import install
 
 KAFKA_VERSION = "4.3.1"
 APICURIO_VERSION = "2.6.13.Final"
@@ -45,11 +48,20 @@ def apicurio() -> Path:
     return _fetched(f"apicurio-{APICURIO_VERSION}", _fetch_apicurio)
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let one process at a time fetch and install for a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _fetched(name: str, fetch: Callable[[Path], None]) -> Path:
     folder = cache_folder() / name
-    with _locked(cache_folder()):
+    with locked(cache_folder()):
         if not _is_complete(folder):
-            print(f"Fetching {name} …", flush=True)
+            print(f"Fetching {name} …", file=sys.stderr, flush=True)
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             _install_tools()
@@ -82,13 +94,8 @@ def _maven(*arguments: str) -> None:
 
 
 def _install_tools() -> None:
-    missing = {"java": "openjdk-17-jre-headless", "mvn": "maven"}
-    packages = [package for tool, package in missing.items() if shutil.which(tool) is None]
-    if not packages:
-        return
-    sudo = [] if os.geteuid() == 0 else ["sudo"]
-    subprocess.run([*sudo, "apt-get", "update", "-qq"], check=True)
-    subprocess.run([*sudo, "apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], check=True)
+    tools = {"java": "openjdk-17-jre-headless", "mvn": "maven"}
+    install(*(package for tool, package in tools.items() if shutil.which(tool) is None))
 
 
 def _is_complete(folder: Path) -> bool:
@@ -111,11 +118,3 @@ def _digests(folder: Path) -> dict[str, str]:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

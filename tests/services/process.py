@@ -19,9 +19,16 @@ class ServerFailed(Exception):
 
 
 class ServerProcess:
-    """One server process; its output goes to ``log``."""
+    """One server process, run in ``folder``; its output goes to ``log``."""
 
-    def __init__(self, command: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
         self._command = list(command)
         self._log = log
         with log.open("ab") as output:
@@ -31,6 +38,7 @@ class ServerProcess:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 env=environment,
+                cwd=folder,
                 preexec_fn=_die_with_parent,
             )
 
@@ -47,9 +55,9 @@ class ServerProcess:
                 raise ServerFailed(f"{self._command[0]} did not start:\n{self._tail()}")
             sleep(0.05)
 
-    def stop(self, *, seconds: float = 20) -> None:
+    def stop(self, number: signal.Signals = signal.SIGTERM, *, seconds: float = 20) -> None:
         """Ask it to end, and kill it if it does not within so many seconds."""
-        self._process.terminate()
+        self._process.send_signal(number)
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -1,0 +1,161 @@
+"""A database server with data of its own. What differs between servers is in their own files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from abc import ABC, abstractmethod
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+from tests.services.downloads import cache_folder, locked
+from tests.services.process import ServerFailed, ServerProcess, free_port
+
+_SECONDS = 60
+
+
+class DatabaseServer(ABC):
+    """
+    A server on 127.0.0.1; its data is gone at the end.
+
+    It runs as the user who runs the tests; as root, which no such server accepts, as the user that Debian made for it.
+    """
+
+    vendor: ClassVar[str]
+    _system_user: ClassVar[str]
+    _stop_signal: ClassVar[signal.Signals]
+    _orphan_signal: ClassVar[signal.Signals]
+
+    def __init__(self) -> None:
+        self._port = free_port()
+        self._folder = Path()
+        self._process: ServerProcess | None = None
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    @property
+    def log(self) -> str:
+        return (self._folder / "log").read_text(errors="replace")
+
+    def __enter__(self) -> Self:
+        with locked(cache_folder()):
+            self._install()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"event-bus-{self.vendor}-", dir=_reachable_folder()))
+        if os.geteuid() == 0:
+            shutil.chown(self._folder, self._system_user, self._system_user)
+        try:
+            self._initialize()
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def start(self) -> None:
+        """
+        Start it on the same port and data, if it does not run, and wait until it answers.
+
+        The server ends with the thread that starts it.
+        """
+        deadline = monotonic() + _SECONDS
+        while self._process is None:
+            self._process = ServerProcess(
+                self._own(self._server()),
+                log=self._folder / "log",
+                environment=self._environment(),
+                folder=self._folder,
+            )
+            try:
+                self._process.wait_until(self._answers, seconds=_SECONDS)
+            except ServerFailed as failed:
+                self._process = None
+                # Busy backends outlive a killed PostgreSQL for a while, and hold its shared memory.
+                if "in use" not in str(failed) or monotonic() > deadline:
+                    raise
+
+    def stop(self) -> None:
+        """Stop it cleanly and quickly, if it runs; clients lose their connections."""
+        if self._process is not None:
+            self._process.stop(self._stop_signal)
+            self._process = None
+
+    def kill(self) -> None:
+        """Stop it as ``kill -9`` does, if it runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+
+    @abstractmethod
+    def settings(self, name: str = "test") -> dict[str, Any]:
+        """Return Django's settings of a database, which is created if it is missing."""
+
+    @abstractmethod
+    def copy(self, name: str, copy: str) -> None:
+        """Create a database with the tables and rows of another, to which nobody is connected."""
+
+    @abstractmethod
+    def drop(self, name: str) -> None:
+        """Drop a database, also if it is missing or clients are connected to it."""
+
+    def execute(self, sql: str) -> str:
+        """Run statements as the server's administrator; return the rows as lines."""
+        done = self._ask(sql)
+        if done.returncode:
+            raise RuntimeError(f"{self.vendor} refused: {done.stderr}")
+        return done.stdout.strip()
+
+    @abstractmethod
+    def _install(self) -> None: ...
+
+    @abstractmethod
+    def _initialization(self) -> list[str]:
+        """Return the command that makes the data folder."""
+
+    @abstractmethod
+    def _server(self) -> list[str]:
+        """Return the command that serves in the foreground."""
+
+    @abstractmethod
+    def _client(self) -> list[str]:
+        """Return the command that runs the statements on its standard input, until one fails."""
+
+    def _initialize(self) -> None:
+        command = self._own(self._initialization())
+        done = subprocess.run(command, cwd=self._folder, env=self._environment(), capture_output=True, text=True)
+        if done.returncode:
+            raise ServerFailed(f"{self.vendor} has no data folder:\n{done.stdout}{done.stderr}")
+
+    def _environment(self) -> dict[str, str]:
+        return os.environ | {"TMPDIR": str(self._folder)}
+
+    def _answers(self) -> bool:
+        return self._ask("select 1").returncode == 0
+
+    def _ask(self, sql: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(self._client(), input=sql, capture_output=True, text=True)
+
+    def _own(self, command: list[str]) -> list[str]:
+        """Let a command run as the server's user and end with its parent, which a change of the user would forget."""
+        user = self._system_user
+        change = [f"--reuid={user}", f"--regid={user}", "--clear-groups"] if os.geteuid() == 0 else []
+        return ["setpriv", *change, f"--pdeathsig={self._orphan_signal.name.removeprefix('SIG')}", *command]
+
+
+def _reachable_folder() -> Path:
+    """Return the folder of temporary files, or /tmp where that is closed to other users."""
+    folder = Path(tempfile.gettempdir()).absolute()
+    reachable = all(one.stat().st_mode & 0o001 for one in (folder, *folder.parents))
+    return folder if reachable else Path("/tmp")
