@@ -76,7 +76,7 @@ def unreachable_database() -> str | None:
     for alias, (connection, _) in _opened.by_alias.items():
         fresh = connection.copy()
         try:
-            fresh.connect()
+            fresh.ensure_connection()  # connect() alone would raise the errors of the driver
         except Error:
             return alias
         finally:
