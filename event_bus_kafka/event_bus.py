@@ -99,7 +99,7 @@ class KafkaEventConsumer(EventBusConsumer):
         return Consumer(
             group=self.group_id,
             connect=lambda listener: kafka.Consumer(options, topics, listener),
-            processor=processor(self.group_id, self._store()),
+            processor=processor(self.group_id, self._store(), registry()),
             limits=_limits(),
             lanes=self._lanes(),
         )
@@ -118,11 +118,11 @@ class KafkaEventConsumer(EventBusConsumer):
             raise ConfigurationError(f"concurrency must be {LANES.expects}, not {self._concurrency!r}.") from None
 
 
-def processor(group: str, dead_letters: Store) -> Processor:
+def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Processor:
     """Return what runs receivers, as the settings say. Raises :class:`ConfigurationError`."""
     return Processor(
         group=group,
-        registry=registry(),
+        registry=schemas,
         policies=RetryPolicies.of(settings.retry, retry_by_name()),
         dead_letters=dead_letters,
         skip_unknown_types=settings.unknown_event_types == "skip",

@@ -75,13 +75,13 @@ def plan(letter: DeadLetter, receiver: str = "") -> Plan:
 
 class Replay:
     """
-    Runs what was planned, one dead letter after the other, on the calling thread. ``processor`` makes one for a group
-    and a store.
+    Runs what was planned, one dead letter after the other, on the calling thread. ``processor`` makes one
+    with a store.
     """
 
-    def __init__(self, processor: Callable[[str, Store], Processor]) -> None:
+    def __init__(self, processor: Callable[[Store], Processor]) -> None:
         self._store = _Caught()
-        self._processor = attrs.evolve(processor("", self._store), policies=_ONE_ATTEMPT, skip_unknown_types=False)
+        self._processor = attrs.evolve(processor(self._store), policies=_ONE_ATTEMPT, skip_unknown_types=False)
         state.adopt()
 
     def run(self, planned: Plan) -> Replayed:

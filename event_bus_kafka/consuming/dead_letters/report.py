@@ -45,17 +45,20 @@ def as_json(letter: DeadLetter) -> dict[str, Any]:
     }
 
 
-def in_full(letter: DeadLetter, registry: serde.SchemaIds | None) -> dict[str, Any]:
-    """Return all but event data; with a registry, key and data too, as their writer's schemas have them."""
+def in_full(letter: DeadLetter) -> dict[str, Any]:
+    """Return all but event data."""
     record = letter.record
-    description = as_json(letter) | {
+    return as_json(letter) | {
         "headers": [[name, _header(name, value)] for name, value in record.headers],
         "key_bytes": None if record.key is None else len(record.key),
         "value_bytes": None if record.value is None else len(record.value),
     }
-    if registry is not None:
-        description |= {"key": _decoded(record.key, registry), "data": _decoded(record.value, registry)}
-    return description
+
+
+def unmasked(letter: DeadLetter, registry: serde.SchemaIds) -> dict[str, Any]:
+    """Return key and event data, as their writer's schemas have them, or why they cannot be decoded."""
+    record = letter.record
+    return {"key": _decoded(record.key, registry), "data": _decoded(record.value, registry)}
 
 
 def text(description: dict[str, Any]) -> str:

@@ -37,6 +37,13 @@ class Selection:
         """Return those of the receiver: what failed is JSON, which not every database can search."""
         return [letter for letter in letters if self.receiver in ("", *letter.failed_receivers)]
 
+    def page(self, letters: DeadLetterQuerySet, limit: int) -> tuple[list[DeadLetter], int]:
+        """Return the first of them, and how many there are beyond."""
+        if self.receiver:
+            picked = self.pick(letters)
+            return picked[:limit], max(len(picked) - limit, 0)
+        return list(letters[:limit]), max(letters.count() - limit, 0)
+
     def unknown_ids(self) -> list[int]:
         """Return ids that no dead letter has."""
         known = set(self.letters().values_list("pk", flat=True))

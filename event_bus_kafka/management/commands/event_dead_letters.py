@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -59,8 +60,7 @@ class Command(BaseCommand):
     def _list(self, options: dict[str, Any]) -> None:
         selected = selection(options)
         rows = selected.letters().latest_first()
-        letters = selected.pick(rows.reverse() if options["oldest"] else rows)
-        shown, more = letters[: options["limit"]], max(len(letters) - options["limit"], 0)
+        shown, more = selected.page(rows.reverse() if options["oldest"] else rows, options["limit"])
         if options["json"]:
             self._print_json({"dead_letters": [report.as_json(letter) for letter in shown], "more": more})
             return
@@ -70,7 +70,10 @@ class Command(BaseCommand):
         letter = DeadLetter.objects.filter(pk=options["id"]).first()
         if letter is None:
             raise CommandError(f"There is no dead letter {options['id']}.")
-        description = report.in_full(letter, event_bus.registry() if options["unmasked"] else None)
+        description = report.in_full(letter)
+        if options["unmasked"]:
+            with closing(event_bus.registry()) as registry:
+                description |= report.unmasked(letter, registry)
         if options["json"]:
             self._print_json(description)
             return
@@ -105,7 +108,13 @@ class Command(BaseCommand):
             self._run(plans)
 
     def _run(self, plans: list[Plan]) -> None:
-        replay = Replay(event_bus.processor)
+        with closing(event_bus.registry()) as registry:
+            done = self._run_all(plans, Replay(lambda store: event_bus.processor("", store, registry)))
+        self._succeed(f"Replayed {done} of {len(plans)} dead letters: they are deleted.")
+        if done < len(plans):
+            raise CommandError(f"{len(plans) - done} of {len(plans)} dead letters stay.")
+
+    def _run_all(self, plans: list[Plan], replay: Replay) -> int:
         done = 0
         for number, planned in enumerate(plans, start=1):
             problem = _problem(replay.run(planned)) if planned.run else f"not run: {planned.problem}"
@@ -114,9 +123,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"{report.coordinates(planned.letter)}  {problem}")
             if number % _PROGRESS_EVERY == 0:
                 self.stdout.write(f"{number} of {len(plans)}")
-        self._succeed(f"Replayed {done} of {len(plans)} dead letters: they are deleted.")
-        if done < len(plans):
-            raise CommandError(f"{len(plans) - done} of {len(plans)} dead letters stay.")
+        return done
 
     def _discard(self, options: dict[str, Any]) -> None:
         selected = selection(options)
