@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import attrs
@@ -22,6 +22,9 @@ _BATCH = 500
 _OWN: Options = {"enable.partition.eof": True, "auto.offset.reset": "error"}
 _OF_MEMBERS = ("group.instance.id",)
 """An option that would make commits look like those of a member."""
+
+_COORDINATOR_MOVES = frozenset({"NOT_COORDINATOR", "COORDINATOR_NOT_AVAILABLE", "COORDINATOR_LOAD_IN_PROGRESS"})
+"""Passing troubles of describing a group, which librdkafka does not repeat by itself."""
 
 
 @attrs.frozen
@@ -82,6 +85,16 @@ class Reader(GroupOffsets):
 
     def members(self, group: str) -> list[str]:
         """Return the live members of a group, as client id and host. Raises :class:`BrokerError`."""
+        deadline = monotonic() + self.timeout
+        while True:
+            try:
+                return self._members(group)
+            except BrokerError as error:
+                if error.code not in _COORDINATOR_MOVES or monotonic() > deadline:
+                    raise
+            sleep(0.1)
+
+    def _members(self, group: str) -> list[str]:
         admin = built(AdminClient, self._options, "admin")
         try:
             with _our_errors():

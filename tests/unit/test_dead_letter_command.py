@@ -39,18 +39,7 @@ def listed(*arguments: Any) -> list[int]:
 def test_the_list_says_where_who_and_why() -> None:
     letter = stored(record_of(7, offset=41), AWARD, MAIL)
     lines = run("list").splitlines()
-    assert lines[0].split() == [
-        "ID",
-        "RECORD",
-        "GROUP",
-        "EVENT",
-        "TYPE",
-        "ATTEMPTS",
-        "FIRST",
-        "FAILED",
-        "LAST",
-        "FAILED",
-    ]
+    assert " ".join(lines[0].split()) == "ID RECORD GROUP EVENT TYPE ATTEMPTS FIRST FAILED LAST FAILED"
     assert lines[1].split()[:5] == [str(letter.pk), "prod-certificates:0:41", "mail", CREATED, "5"]
     assert lines[1].count("2026-01-02 03:04:05Z") == 2
     assert [line.strip() for line in lines[2:]] == [f"{AWARD}: ValueError", f"{MAIL}: ValueError"]
@@ -179,7 +168,7 @@ def test_purge_deletes_what_failed_long_ago() -> None:
     ],
 )
 def test_malformed_arguments_are_refused(arguments: list[str]) -> None:
-    with pytest.raises(CommandError, match="argument|required"):
+    with pytest.raises(CommandError, match=r"argument|required"):
         run(*arguments)
 
 

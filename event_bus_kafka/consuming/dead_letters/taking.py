@@ -93,9 +93,7 @@ def _refuse_members(reader: Reader, group: str) -> None:
     except BrokerError as error:
         if error.code != "_UNSUPPORTED_FEATURE":
             raise
-        raise CannotTake(
-            "These brokers do not tell a group's members, as the sandbox: it needs a real Kafka."
-        ) from None
+        raise CannotTake("These brokers tell no group's members, as the sandbox: use a real Kafka.") from None
     if members:
         raise CannotTake(
             f"Group {group} has live members: {', '.join(members)}. Stop its workers first; one that crashed counts "
@@ -106,9 +104,7 @@ def _refuse_members(reader: Reader, group: str) -> None:
 def _range(reader: Reader, coordinates: Coordinates) -> Range:
     partition = (coordinates.topic, coordinates.partition)
     if partition not in reader.partitions(coordinates.topic):
-        raise CannotTake(
-            f"There is no partition {coordinates.partition} of a topic {coordinates.topic}: name it in full."
-        )
+        raise CannotTake(f"There is no partition {coordinates.partition} of {coordinates.topic}: name topics in full.")
     there = reader.range_of(partition)
     if not there.start <= coordinates.offset < there.end:
         has = f"offsets {there.start} to {there.end - 1}" if there.end > there.start else "no records"
