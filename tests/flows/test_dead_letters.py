@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,22 @@ def test_dead_letters_of_the_topic_are_imported_once(bus: Bus, topic: str, group
     assert "0 dead letters to store, 2 known already" in dead_letters(bus, table, "import", "-g", group, "--apply").log
     ran = dead_letters(bus, table, "replay", "-g", group, "--apply", receivers="fail_for_odd", exit_code=1)
     assert ran.users("fail_for_odd") == [1, 3]
+
+
+def test_a_worker_deletes_dead_letters_beyond_their_retention(
+    bus: Bus, topic: str, group: str, table: dict[str, Any]
+) -> None:
+    send(bus, topic, certificate(1))
+    with worker(bus, topic, group, "fail", **table) as process:
+        process.wait_for_log("stored as a dead letter")
+        assert process.stop() == 0
+    with closing(sqlite3.connect(table["DATABASES"]["default"]["NAME"])) as database, database:
+        database.execute("update event_bus_kafka_deadletter set last_failed_at = '2020-01-01 00:00:00'")
+    with worker(bus, topic, group, "note", **table) as process:
+        process.wait_for_log("Deleted 1 dead letters older than EVENT_BUS_KAFKA_RETENTION")
+        process.wait_for_log("Running consumer")  # from then on it takes signals
+        assert process.stop() == 0
+    assert listed(bus, table) == []
 
 
 FORGED = {
