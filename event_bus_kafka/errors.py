@@ -12,6 +12,7 @@ Every error that this package raises.
       ReceiversFailed               an ExceptionGroup: one exception per failed receiver
       TransactionLeftOpen           a receiver returned inside a transaction of its own
       DeadLetterStoreFailed         a dead letter could not be stored
+      CannotTake                    a record cannot be taken aside by hand
       BrokerError                   what Kafka or its client refused
         DeliveryFailed
         AssignmentLost
@@ -111,6 +112,10 @@ class TransactionLeftOpen(EventBusError):
 
 class DeadLetterStoreFailed(EventBusError):
     """A dead letter could not be stored; its record waits."""
+
+
+class CannotTake(EventBusError):
+    """A record cannot be taken aside by hand: it is not there, it is settled, or its group has members."""
 
 
 class BrokerError(EventBusError):

@@ -17,7 +17,8 @@ from event_bus_kafka.conf.client_options import consumer_options, schema_registr
 from event_bus_kafka.conf.routes import full_topic, retry_by_name
 from event_bus_kafka.conf.table import LANES
 from event_bus_kafka.consuming.consumer import Consumer, Limits
-from event_bus_kafka.consuming.dead_letters.choice import store_for
+from event_bus_kafka.consuming.dead_letters.choice import keep_clean, store_for
+from event_bus_kafka.consuming.dead_letters.letter import Store
 from event_bus_kafka.consuming.processing import Processor
 from event_bus_kafka.consuming.retry import RetryPolicies
 from event_bus_kafka.consuming.scheduler import Scheduler
@@ -39,7 +40,7 @@ CONFIGURATION_EXIT_CODE = 1
 
 def create_producer() -> KafkaEventProducer:
     """Return a producer. Never raises; connects at the first send."""
-    _observe()
+    observe_events()
     return KafkaEventProducer()
 
 
@@ -55,7 +56,7 @@ class KafkaEventConsumer(EventBusConsumer):
     def __init__(
         self, topic: str, group_id: str, offset_time: Any = None, concurrency: Any = None, **unknown: Any
     ) -> None:
-        _observe()
+        observe_events()
         self.topic = topic
         self.group_id = group_id
         self._offset_time = offset_time
@@ -96,17 +97,22 @@ class KafkaEventConsumer(EventBusConsumer):
         if self._offset_time:
             raise ConfigurationError("offset_time is not supported: reset the group's offsets with Kafka's own tools.")
         options, topics = consumer_options(self.group_id), [full_topic(self.topic)]
-        processor = _processor(self.group_id)
-        scheduler = Scheduler(processor.process, lanes=self._lanes())
+        receiving = processor(self.group_id, self._store(), registry())
+        scheduler = Scheduler(receiving.process, lanes=self._lanes())
         consumer = Consumer(
             group=self.group_id,
             connect=lambda listener: kafka.Consumer(options, topics, listener),
             scheduler=scheduler,
-            streak=processor.streak,
+            streak=receiving.streak,
             limits=_limits(),
         )
         scheduler.start()
         return consumer
+
+    def _store(self) -> Store:
+        store = store_for(self.group_id)
+        keep_clean(store, settings.retention)
+        return store
 
     def _lanes(self) -> int:
         if self._concurrency is None:
@@ -117,18 +123,20 @@ class KafkaEventConsumer(EventBusConsumer):
             raise ConfigurationError(f"concurrency must be {LANES.expects}, not {self._concurrency!r}.") from None
 
 
-def _processor(group: str) -> Processor:
+def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Processor:
+    """Return what runs receivers, as the settings say. Raises :class:`ConfigurationError`."""
     return Processor(
         group=group,
-        registry=_registry(),
+        registry=schemas,
         policies=RetryPolicies.of(settings.retry, retry_by_name()),
-        dead_letters=store_for(group),
+        dead_letters=dead_letters,
         skip_unknown_types=settings.unknown_event_types == "skip",
         connection_max_age=settings.connection_max_age,
     )
 
 
-def _registry() -> SchemaRegistry:
+def registry() -> SchemaRegistry:
+    """Return the registry of the settings. Raises :class:`ConfigurationError`."""
     return SchemaRegistry(
         schema_registry_options(), timeout=settings.registry_timeout, register=settings.auto_register_schemas
     )
@@ -146,6 +154,7 @@ def _limits() -> Limits:
     )
 
 
-def _observe() -> None:
+def observe_events() -> None:
+    """Log and trace what happens in this process."""
     observe(_log)
     observe(monitor)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db import models
 
 from event_bus_kafka.wire.records import ConsumerRecord, Headers
+
+_BATCH = 500
+"""Rows deleted at a time."""
 
 
 class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
@@ -44,6 +48,28 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         """Those that failed last before a time."""
         return self.filter(last_failed_at__lt=before)
 
+    def matching(self, *, group: str = "", topics: Collection[str] = (), event_type: str = "") -> DeadLetterQuerySet:
+        """Those of a group, of topics (full names), of an event type; what is empty does not restrict."""
+        wanted = {"group": group, "topic__in": topics, "event_type": event_type}
+        return self.filter(**{name: value for name, value in wanted.items() if value})
+
+    def without_contents(self) -> DeadLetterQuerySet:
+        """Rows whose key, value and headers stay in the database until they are asked for."""
+        return self.defer("key", "value", "headers")
+
+    def in_order(self) -> DeadLetterQuerySet:
+        """As their records stand in Kafka."""
+        return self.order_by("topic", "partition", "offset", "pk")
+
+    def latest_first(self) -> DeadLetterQuerySet:
+        """Those that failed last first."""
+        return self.order_by("-last_failed_at", "-pk")
+
+    def has_failed_since(self, record: ConsumerRecord, *, group: str, event_id: str, time: datetime) -> bool:
+        """Whether a record's dead letter is here and failed at that time or later."""
+        place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+        return self.filter(group=group, event_id=event_id, last_failed_at__gte=time, **place).exists()
+
     def claim(self, letter: DeadLetter) -> bool:
         """Count an attempt at a replay; False if somebody else has been at it since it was read."""
         seen = self.filter(pk=letter.pk, attempts=letter.attempts)
@@ -51,6 +77,19 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
             return False
         letter.attempts += 1
         return True
+
+    def keep(self, letter: DeadLetter, failures: list[dict[str, str]], *, failed_at: datetime) -> None:
+        """Write down what a claimed one still fails at; one that is gone stays gone."""
+        self.filter(pk=letter.pk).update(failures=failures, last_failed_at=failed_at)
+
+    def give_back(self, letter: DeadLetter, failures: list[dict[str, str]]) -> None:
+        """Take back a claim, of an attempt that does not count."""
+        self.filter(pk=letter.pk, attempts=letter.attempts).update(failures=failures, attempts=letter.attempts - 1)
+
+    def remove(self, ids: Sequence[int]) -> int:
+        """Delete rows, some at a time: no long locks, no long transaction. Return how many there were."""
+        parts = [ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH)]
+        return sum(self.filter(pk__in=part).delete()[0] for part in parts)
 
 
 class DeadLetter(models.Model):

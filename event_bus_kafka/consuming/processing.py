@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextvars import Context
 
 import attrs
+from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.consuming import dispatch, state
 from event_bus_kafka.consuming.dead_letters.letter import Letter, Store
+from event_bus_kafka.consuming.dispatch import Receiver
 from event_bus_kafka.consuming.outage import is_outage
 from event_bus_kafka.consuming.outcomes import DONE, DeadLetter, Hold, Outcome, Retry
 from event_bus_kafka.consuming.progress import Delivery
@@ -60,6 +63,8 @@ class Processor:
     skip_unknown_types: bool = True
     connection_max_age: float = 60.0
     """Seconds."""
+    receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]] = dispatch.receivers_of
+    """Who gets the events of a signal."""
     streak: ErrorStreak = attrs.field(factory=ErrorStreak)
 
     def process(self, delivery: Delivery) -> Outcome:
@@ -114,7 +119,7 @@ class Processor:
             if self.skip_unknown_types:
                 return "unregistered type"
             raise UnknownEventType(event_type)
-        receivers = dispatch.receivers_of(signal)
+        receivers = self.receivers_of(signal)
         if not receivers or not dispatch.is_enabled(signal):
             return "no receiver" if not receivers else "signal disabled"
         delivery.event = serde.deserialize(record, signal, self.registry)

@@ -36,6 +36,13 @@ def _remember(connection: BaseDatabaseWrapper, **_: Any) -> None:
 connection_created.connect(_remember, dispatch_uid="event_bus_kafka.consuming.state")
 
 
+def adopt() -> None:
+    """Take over the connections that this thread opened before this module was imported."""
+    for connection in connections.all(initialized_only=True):
+        if connection.connection is not None:
+            _opened.by_alias.setdefault(connection.alias, (connection, monotonic()))
+
+
 def prepare(max_age: float) -> None:
     """Close connections that are unusable or older than so many seconds; what needs them opens new ones."""
     for connection, since in _opened.by_alias.values():
@@ -69,7 +76,7 @@ def unreachable_database() -> str | None:
     for alias, (connection, _) in _opened.by_alias.items():
         fresh = connection.copy()
         try:
-            fresh.ensure_connection()
+            fresh.ensure_connection()  # connect() alone would raise the errors of the driver
         except Error:
             return alias
         finally:

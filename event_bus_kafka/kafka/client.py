@@ -6,9 +6,7 @@ Callbacks run in the thread that polls. What is not in these classes, the packag
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
-from operator import methodcaller
 from typing import Any
 
 import attrs
@@ -17,28 +15,15 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from event_bus_kafka.errors import AssignmentLost, BrokerError, ConfigurationError, DeliveryFailed
+from event_bus_kafka.errors import AssignmentLost, BrokerError, DeliveryFailed
 from event_bus_kafka.kafka.errors import understood, understood_commit
-from event_bus_kafka.telemetry import emit
-from event_bus_kafka.telemetry.events import ClientErrorReported
-from event_bus_kafka.wire.records import ConsumerRecord, Headers, ProducerRecord
+from event_bus_kafka.kafka.raw import built, report_trouble, to_record
+from event_bus_kafka.wire.records import ConsumerRecord, ProducerRecord
 
 Partition = tuple[str, int]
 """Topic (full name) and number."""
 Options = dict[str, Any]
 OnDelivery = Callable[["Delivered | DeliveryFailed"], None]
-
-
-class _Librdkafka:
-    """
-    librdkafka's own log, for debugging only: it repeats itself at each retry. What matters comes through the error
-    callback, and is logged once.
-    """
-
-    _logger = logging.getLogger("event_bus_kafka.librdkafka")
-
-    def log(self, _level: int, text: str, *arguments: object) -> None:
-        self._logger.debug(text, *arguments)
 
 
 _BATCH = 500
@@ -74,7 +59,7 @@ class Producer:
     """
 
     def __init__(self, options: Options) -> None:
-        self._client = _built(confluent_kafka.Producer, options, "producer")
+        self._client = built(confluent_kafka.Producer, options, "producer")
 
     def __len__(self) -> int:
         """Records not confirmed yet, and what else waits for a poll: reports, errors of the client."""
@@ -126,11 +111,46 @@ class AssignmentListener:
     lost: Callable[[list[Partition]], None]
 
 
-class Consumer:
+class GroupOffsets:
+    """What a consumer group has committed."""
+
+    _client: Any
+
+    def committed(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, Committed]:
+        """Return what the group has committed, of partitions where it has. Raises :class:`BrokerError`."""
+        try:
+            found = self._client.committed([TopicPartition(*partition) for partition in partitions], timeout=timeout)
+        except KafkaException as error:
+            raise understood(error) from error
+        return {
+            (one.topic, one.partition): Committed(one.offset, one.metadata or "") for one in found if one.offset >= 0
+        }
+
+    def commit(self, offsets: Mapping[Partition, Committed]) -> None:
+        """
+        Commit the offsets of the next records to read, and wait for the answer; without any, nothing happens.
+
+        Raises :class:`AssignmentLost` or another :class:`BrokerError`.
+        """
+        positions = [
+            TopicPartition(topic, number, one.offset, one.metadata) for (topic, number), one in offsets.items()
+        ]
+        if not positions:
+            return  # the client would report that it has no offset
+        try:
+            answers = self._client.commit(offsets=positions, asynchronous=False)
+        except KafkaException as error:
+            raise understood_commit(error) from error
+        for answer in answers or ():
+            if answer.error is not None:
+                raise understood_commit(answer.error)
+
+
+class Consumer(GroupOffsets):
     """A member of a consumer group. One thread uses it."""
 
     def __init__(self, options: Options, topics: Iterable[str], listener: AssignmentListener) -> None:
-        self._client = _built(confluent_kafka.Consumer, options, "consumer")
+        self._client = built(confluent_kafka.Consumer, options, "consumer")
         self._listener = listener
         self._assigned: set[Partition] = set()
         self._client.subscribe(
@@ -151,20 +171,10 @@ class Consumer:
         messages = (first, *rest)
         for message in messages:
             if message.error() is not None:
-                failure = _report("consumer", message.error())
+                failure = report_trouble("consumer", message.error())
                 if failure.fatal:
                     raise failure
-        return [_record(message) for message in messages if message.error() is None]
-
-    def committed(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, Committed]:
-        """Return what the group has committed, of partitions where it has. Raises :class:`BrokerError`."""
-        try:
-            found = self._client.committed([TopicPartition(*partition) for partition in partitions], timeout=timeout)
-        except KafkaException as error:
-            raise understood(error) from error
-        return {
-            (one.topic, one.partition): Committed(one.offset, one.metadata or "") for one in found if one.offset >= 0
-        }
+        return [to_record(message) for message in messages if message.error() is None]
 
     def commit(self, offsets: Mapping[Partition, Committed]) -> None:
         """
@@ -174,18 +184,7 @@ class Consumer:
         """
         if not self._assigned.issuperset(offsets):  # Kafka would take it, and move the offset of another member
             raise AssignmentLost("_STATE", "not all of these partitions are assigned to this member")
-        positions = [
-            TopicPartition(topic, number, one.offset, one.metadata) for (topic, number), one in offsets.items()
-        ]
-        if not positions:
-            return  # the client would report that it has no offset
-        try:
-            answers = self._client.commit(offsets=positions, asynchronous=False)
-        except KafkaException as error:
-            raise understood_commit(error) from error
-        for answer in answers or ():
-            if answer.error is not None:
-                raise understood_commit(answer.error)
+        super().commit(offsets)
 
     def pause(self, partitions: Iterable[Partition]) -> None:
         """Fetch nothing from partitions until they are resumed."""
@@ -217,7 +216,7 @@ class Admin:
     """What the package administers in Kafka."""
 
     def __init__(self, options: Options) -> None:
-        self._client = _built(AdminClient, options, "admin")
+        self._client = built(AdminClient, options, "admin")
 
     def topics(self, *, timeout: float) -> dict[str, int]:
         """Return the number of partitions of each topic. Raises :class:`BrokerError`."""
@@ -240,65 +239,10 @@ class Admin:
                 raise failure from error
 
 
-def _built(client: Callable[..., Any], options: Options, name: str) -> Any:
-    def report(error: KafkaError) -> None:
-        _report(name, error)
-
-    try:
-        return client({"error_cb": report, "log_level": 3} | options, logger=_Librdkafka())
-    except (KafkaException, TypeError, ValueError) as error:
-        reason = understood(error).reason if isinstance(error, KafkaException) else str(error)
-        raise ConfigurationError(
-            f"The Kafka {name} refuses its options: {reason}. Check EVENT_BUS_KAFKA_CLIENT_OPTIONS, "
-            f"EVENT_BUS_KAFKA_PRODUCER_OPTIONS and EVENT_BUS_KAFKA_CONSUMER_OPTIONS."
-        ) from error
-
-
-def _report(client: str, error: KafkaError) -> BrokerError:
-    failure = understood(error)
-    _emit(client, failure)
-    return failure
-
-
-def _emit(client: str, failure: BrokerError) -> None:
-    emit(ClientErrorReported(client=client, error=failure, code=failure.code, fatal=failure.fatal))
-
-
 def _failed(error: KafkaError | KafkaException) -> DeliveryFailed:
     failure = understood(error, DeliveryFailed)
     assert isinstance(failure, DeliveryFailed)
     return failure
-
-
-_call_headers = methodcaller("headers")
-"""
-For such headers ``Message.headers`` returns a value and sets an exception too, which a direct call, once Python has
-optimized it, does not notice: the exception would come out of some later call.
-"""
-
-
-def _headers(message: Any) -> Headers:
-    try:
-        return tuple(_call_headers(message) or ())
-    except (SystemError, UnicodeDecodeError):
-        # confluent-kafka cannot hand out headers of which a name is not UTF-8, which clients in other languages send.
-        # Raising here would lose the other records of the poll: this one goes on, and has no event type.
-        where = f"{message.topic()}:{message.partition()}:{message.offset()}"
-        _emit("consumer", BrokerError("_BAD_MSG", f"the headers of {where} have names that are not UTF-8"))
-        return ()
-
-
-def _record(message: Any) -> ConsumerRecord:
-    kind, timestamp = message.timestamp()
-    return ConsumerRecord(
-        topic=message.topic(),
-        partition=message.partition(),
-        offset=message.offset(),
-        timestamp=timestamp if kind != confluent_kafka.TIMESTAMP_NOT_AVAILABLE else None,
-        key=message.key(),
-        value=message.value(),
-        headers=_headers(message),
-    )
 
 
 def _named(partitions: Iterable[TopicPartition]) -> list[Partition]:

@@ -89,6 +89,8 @@ ATTRIBUTES = (
 _values = attrgetter(*(attribute.name for attribute in ATTRIBUTES))
 _WRITERS = [attribute.writer() for attribute in ATTRIBUTES]
 _READERS = {attribute.header: (attribute.name, attribute.reader()) for attribute in ATTRIBUTES}
+HEADERS = frozenset(_READERS) | {header for header, _ in _FIXED}
+"""Names of the headers that an event has; others may stand beside them."""
 
 
 def to_headers(metadata: EventsMetadata) -> Headers:

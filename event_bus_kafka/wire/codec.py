@@ -114,7 +114,17 @@ class EventCodec:
             raise IncompatibleSchema("the writer's schema is a union, not a record")
         bind = binder(self.avro_type, writer, names)
         assert bind is not None  # records are always built
-        return _decoder(writer, bind)
+        read = _reader(writer)
+        return lambda body: bind(read(body))
+
+
+def plain_decoder(schema: str) -> Callable[[bytes], Any]:
+    """
+    Return what decodes Avro bytes into the plain values that this schema (JSON text) describes.
+
+    Raises :class:`IncompatibleSchema`; the decoder itself raises :class:`UnreadableValue`.
+    """
+    return _reader(writer_schema.parse(schema)[0])
 
 
 @cache
@@ -165,10 +175,10 @@ def _key_codec(event_type: str, avro_type: Record, path: str) -> KeyCodec:
     )
 
 
-def _decoder(writer: Schema, bind: Bind) -> Decode:
+def _reader(writer: Schema) -> Callable[[bytes], Any]:
     read = fastavro.schemaless_reader
 
-    def decode(body: bytes) -> dict[str, Any]:
+    def decode(body: bytes) -> Any:
         stream = BytesIO(body)
         try:
             values = read(stream, writer, None)
@@ -178,7 +188,6 @@ def _decoder(writer: Schema, bind: Bind) -> Decode:
             raise UnreadableValue(f"not what its schema says: {type(error).__name__}") from None
         if stream.tell() != len(body):
             raise UnreadableValue(f"{len(body) - stream.tell()} bytes after the end of the event")
-        event_data: dict[str, Any] = bind(values)
-        return event_data
+        return values
 
     return decode

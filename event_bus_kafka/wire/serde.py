@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import struct
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.errors import IncompatibleSchema, SerializationError, UnreadableValue
 from event_bus_kafka.wire import cloudevents
-from event_bus_kafka.wire.codec import Decode, codec_for
+from event_bus_kafka.wire.codec import Decode, codec_for, plain_decoder
 from event_bus_kafka.wire.records import ConsumerRecord, EncodedEvent, Event, Payload, ProducerRecord
 
 _FRAME = struct.Struct(">bI")
@@ -67,13 +67,26 @@ def deserialize(record: ConsumerRecord, signal: OpenEdxPublicSignal, registry: S
     """
     metadata = cloudevents.to_metadata(record.headers, record.timestamp)
     value = record.value or b""
-    if len(value) < _FRAME.size:
-        raise UnreadableValue(f"{len(value)} bytes are too few for a schema id")
-    magic, schema_id = _FRAME.unpack_from(value)
+    decode = _decoder(signal, registry.schema_of(_schema_id(value)))
+    return Event(signal=signal, data=decode(value[_FRAME.size :]), metadata=metadata)
+
+
+def as_written(framed: bytes, registry: SchemaIds) -> Any:
+    """
+    Return a key or value as its writer's schema has it: texts, numbers, lists and dicts, whatever this service knows.
+
+    Raises :class:`DeserializationError` or :class:`SchemaRegistryError`.
+    """
+    return plain_decoder(registry.schema_of(_schema_id(framed)))(framed[_FRAME.size :])
+
+
+def _schema_id(framed: bytes) -> int:
+    if len(framed) < _FRAME.size:
+        raise UnreadableValue(f"{len(framed)} bytes are too few for a schema id")
+    magic, schema_id = _FRAME.unpack_from(framed)
     if magic != 0:
         raise UnreadableValue(f"starts with byte {magic & 0xFF}, not with 0")
-    decode = _decoder(signal, registry.schema_of(schema_id))
-    return Event(signal=signal, data=decode(value[_FRAME.size :]), metadata=metadata)
+    return int(schema_id)
 
 
 def _framed(payload: Payload, registry: SchemaIds) -> bytes:

@@ -21,7 +21,7 @@ from openedx_events.event_bus.avro.serializer import AvroSignalSerializer
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka import create_producer, errors
-from event_bus_kafka.kafka.client import _record
+from event_bus_kafka.kafka.raw import to_record
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.codec import codec_for
@@ -180,7 +180,7 @@ def test_this_package_reads_the_other_version_or_names_the_field(
         with pytest.raises(TypeError):
             AvroSignalSerializer(one.writer)
         return
-    message, outcome = _record(exchange.record(f"{producer} {one.id}")), one.reading.here
+    message, outcome = to_record(exchange.record(f"{producer} {one.id}")), one.reading.here
     if isinstance(outcome, Unreadable):
         with pytest.raises(getattr(errors, outcome.error)) as caught:
             serde.deserialize(message, one.reader, exchange.registry)
@@ -210,7 +210,7 @@ def test_what_the_existing_package_makes_of_the_other_version(exchange: Exchange
 def test_falsy_values_arrive_exactly(exchange: Exchange, producer: str) -> None:
     """Case 22."""
     (one,) = (one for one in ALL if one.change is NOTHING and one.reading in NOTHING.new_reads_old)
-    course = serde.deserialize(_record(exchange.record(f"{producer} {one.id}")), one.reader, exchange.registry).data[
+    course = serde.deserialize(to_record(exchange.record(f"{producer} {one.id}")), one.reader, exchange.registry).data[
         "course"
     ]
     values = attrs.asdict(course)
@@ -229,7 +229,7 @@ def test_services_of_either_version_read_a_mixed_topic_in_order(
     notes: dict[int, list[str | None]] = {key: [] for key in KEYS}
     for message in exchange.mixed():
         course = (
-            serde.deserialize(_record(message), reader, exchange.registry).data["course"]
+            serde.deserialize(to_record(message), reader, exchange.registry).data["course"]
             if package == "ours"
             else exchange.existing.data(message, reader)["course"]
         )

@@ -22,7 +22,7 @@ from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka import create_producer
 from event_bus_kafka.errors import ConfigurationError
-from event_bus_kafka.kafka.client import _record
+from event_bus_kafka.kafka.raw import to_record
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.codec import codec_for
@@ -208,7 +208,7 @@ def test_we_read_what_either_wrote_exactly(exchange: Exchange, writer: str) -> N
             {"url": exchange.settings["EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"]}, timeout=10, register=False
         )
         for one in exchange.sent:
-            record = _record(getattr(exchange, writer)[str(one.metadata.id)])
+            record = to_record(getattr(exchange, writer)[str(one.metadata.id)])
             event = serde.deserialize(record, one.signal, registry)
             assert event.data == one.data, one.signal.event_type
             assert event.metadata == one.metadata

@@ -63,6 +63,11 @@ class ServiceProcess:
         return "\n".join(self._lines)
 
     @property
+    def lines(self) -> list[str]:
+        """Lines of standard output that are no JSON, and of standard error, so far."""
+        return self._lines
+
+    @property
     def pid(self) -> int:
         return self._process.pid
 

@@ -61,6 +61,11 @@ def leave(certificate: CertificateData, **_: Any) -> None:
     sys.exit(7)
 
 
+def leave_for_odd(certificate: CertificateData, **_: Any) -> None:
+    if certificate.user.id % 2:
+        sys.exit(7)
+
+
 def wait_for_file(certificate: CertificateData, **_: Any) -> None:
     """Fail until the file that GATE names exists."""
     say("gate", user=certificate.user.id)

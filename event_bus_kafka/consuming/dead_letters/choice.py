@@ -46,6 +46,12 @@ def store_for(group: str) -> Store:
     return _custom_store(choice)
 
 
+def keep_clean(store: Store, days: float) -> None:
+    """Have dead letters deleted after so many days, where they are in the database."""
+    if apps.is_installed(_APP) and isinstance(store, _table().TableStore):
+        import_string("event_bus_kafka.consuming.dead_letters.retention.purge_daily")(days)
+
+
 def _database_or_topic(group: str) -> str:
     missing = "the app event_bus_kafka is not in INSTALLED_APPS" if not apps.is_installed(_APP) else _missing_table()
     if missing:

@@ -14,6 +14,8 @@ from event_bus_kafka.telemetry.logs import described
 from event_bus_kafka.wire import cloudevents
 from event_bus_kafka.wire.records import ConsumerRecord
 
+_LONGEST_TYPE = 255
+
 
 @attrs.frozen(kw_only=True)
 class Failure:
@@ -31,7 +33,8 @@ class Failure:
         frames = list(walk_tb(error.__traceback__))
         code, line = (frames[-1][0].f_code, frames[-1][1]) if frames and receiver else (None, 0)
         place = f"{code.co_filename}:{line} in {code.co_qualname}" if code else ""
-        return cls(receiver=receiver, error=described(error), place=place)
+        text = described(error).replace("\0", "\N{REPLACEMENT CHARACTER}")  # PostgreSQL's JSON has no NUL
+        return cls(receiver=receiver, error=text, place=place)
 
 
 @attrs.frozen(kw_only=True)
@@ -82,9 +85,9 @@ def failures_of(error: Exception) -> tuple[Failure, ...]:
 
 
 def identity(record: ConsumerRecord) -> Sequence[str]:
-    """Return event type and event id, each empty where the headers do not tell."""
+    """Return event type and event id, each empty where the headers do not tell; types so that any table takes them."""
     try:
-        event_type = cloudevents.event_type(record.headers)
+        event_type = cloudevents.event_type(record.headers).replace("\0", "\N{REPLACEMENT CHARACTER}")[:_LONGEST_TYPE]
     except DeserializationError:
         return "", ""
     try:

@@ -1,0 +1,124 @@
+"""Single records, ranges of them, and what a group has committed, without being a member of any group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic, sleep
+from typing import Any
+
+import attrs
+import confluent_kafka
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from event_bus_kafka.errors import BrokerError
+from event_bus_kafka.kafka.client import GroupOffsets, Options, Partition
+from event_bus_kafka.kafka.errors import understood
+from event_bus_kafka.kafka.raw import built, to_record
+from event_bus_kafka.wire.records import ConsumerRecord
+
+_BATCH = 500
+_OWN: Options = {"enable.partition.eof": True, "auto.offset.reset": "error"}
+_OF_MEMBERS = ("group.instance.id",)
+"""An option that would make commits look like those of a member."""
+
+_COORDINATOR_MOVES = frozenset({"NOT_COORDINATOR", "COORDINATOR_NOT_AVAILABLE", "COORDINATOR_LOAD_IN_PROGRESS"})
+"""Passing troubles of describing a group, which librdkafka does not repeat by itself."""
+
+
+@attrs.frozen
+class Range:
+    """Offsets that a partition has: from the first record to behind the last."""
+
+    start: int
+    end: int
+
+
+class Reader(GroupOffsets):
+    """
+    Reads what it is told to and commits for a group that has no members. One thread uses it; ``timeout``, in seconds,
+    holds for each request.
+    """
+
+    def __init__(self, options: Options, *, timeout: float) -> None:
+        self._options = {name: value for name, value in options.items() if name not in _OF_MEMBERS}
+        self._client = built(confluent_kafka.Consumer, self._options | _OWN, "consumer")
+        self.timeout = timeout
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def partitions(self, topic: str) -> list[Partition]:
+        """Return the partitions of a topic, none if there is no such topic. Raises :class:`BrokerError`."""
+        with _our_errors():
+            found = self._client.list_topics(topic, timeout=self.timeout).topics[topic]
+        return [(topic, number) for number in sorted(found.partitions)]
+
+    def range_of(self, partition: Partition) -> Range:
+        """Return the offsets that a partition has. Raises :class:`BrokerError`."""
+        with _our_errors():
+            found = self._client.get_watermark_offsets(TopicPartition(*partition), timeout=self.timeout)
+        if found is None:
+            raise self._no_answer()
+        return Range(*found)
+
+    def record_at(self, partition: Partition, offset: int) -> ConsumerRecord | None:
+        """Return a record; None if nothing that consumers see has this offset. Raises :class:`BrokerError`."""
+        return next(self.read(partition, Range(offset, offset + 1)), None)
+
+    def read(self, partition: Partition, offsets: Range) -> Iterator[ConsumerRecord]:
+        """Return the records of a range. Raises :class:`BrokerError`, also when none comes within the time-out."""
+        with _our_errors():
+            self._client.assign([TopicPartition(*partition, offsets.start)])
+            while messages := self._next_messages():
+                for message in messages:
+                    error = message.error()
+                    if error is not None and error.name() != "_PARTITION_EOF":
+                        raise KafkaException(error)
+                    if error is not None or message.offset() >= offsets.end:
+                        return
+                    yield to_record(message)
+
+    def members(self, group: str) -> list[str]:
+        """Return the live members of a group, as client id and host. Raises :class:`BrokerError`."""
+        deadline = monotonic() + self.timeout
+        while True:
+            try:
+                return self._members(group)
+            except BrokerError as error:
+                if error.code not in _COORDINATOR_MOVES or monotonic() > deadline:
+                    raise
+            sleep(0.1)
+
+    def _members(self, group: str) -> list[str]:
+        admin = built(AdminClient, self._options, "admin")
+        try:
+            with _our_errors():
+                answer = admin.describe_consumer_groups([group], request_timeout=self.timeout)[group]
+                found = answer.result(self.timeout + 1)
+        except TimeoutError:
+            raise self._no_answer() from None
+        return [f"{member.client_id} on {member.host.lstrip('/')}" for member in found.members]
+
+    def _next_messages(self) -> list[Any]:
+        deadline = monotonic() + self.timeout
+        while monotonic() < deadline:
+            messages: list[Any] = self._client.consume(_BATCH, 0.1)
+            if messages:
+                return messages
+        raise self._no_answer()
+
+    def _no_answer(self) -> BrokerError:
+        return BrokerError("_TIMED_OUT", f"Kafka did not answer within {self.timeout:g} s", retriable=True)
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    try:
+        yield
+    except KafkaException as error:
+        raise understood(error) from error

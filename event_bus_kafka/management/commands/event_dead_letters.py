@@ -1,0 +1,200 @@
+"""``manage.py event_dead_letters``: see, repeat and remove what this service's receivers could not take."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error
+from openedx_events.tooling import load_all_signals
+
+from event_bus_kafka import event_bus
+from event_bus_kafka.conf import settings
+from event_bus_kafka.conf.client_options import consumer_options
+from event_bus_kafka.consuming.dead_letters import importing, report, retention, table, taking
+from event_bus_kafka.consuming.dead_letters.choice import dead_letter_topic, store_for
+from event_bus_kafka.consuming.dead_letters.replay import Plan, Replay, Replayed, plan
+from event_bus_kafka.errors import CannotTake, EventBusError, WorkerFailed
+from event_bus_kafka.kafka.reader import Reader
+from event_bus_kafka.management.dead_letter_arguments import add_subcommands, selection
+from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.telemetry.logs import described
+
+_TIMEOUT = 10.0
+"""Seconds for one request to Kafka."""
+_SHOWN = 50
+"""Dead letters of which a plan speaks one by one."""
+_PROGRESS_EVERY = 100
+_NOT_DONE = "Nothing was done: repeat it with --apply."
+
+
+class Command(BaseCommand):
+    help = (
+        "Dead letters: records that this service's receivers could not take, stored exactly as they came. What changes "
+        "something prints its plan, and does it with --apply. No event data is printed but by show --unmasked."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_subcommands(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        load_all_signals()
+        event_bus.observe_events()
+        try:
+            if options["action"] != "take":
+                _require_table()
+            getattr(self, f"_{options['action']}")(options)
+        except WorkerFailed as failure:
+            raise CommandError(f"Stopped: {failure.reason}.", returncode=failure.exit_code) from failure
+        except CannotTake as error:
+            raise CommandError(str(error)) from error
+        except EventBusError as error:
+            raise CommandError(described(error)) from error
+        except Error as error:
+            raise CommandError(f"The database cannot be used: {described(error)}.") from error
+
+    def _list(self, options: dict[str, Any]) -> None:
+        selected = selection(options)
+        rows = selected.letters().latest_first()
+        shown, more = selected.page(rows.reverse() if options["oldest"] else rows, options["limit"])
+        if options["json"]:
+            self._print_json({"dead_letters": [report.as_json(letter) for letter in shown], "more": more})
+            return
+        self._print_table(shown, more)
+
+    def _show(self, options: dict[str, Any]) -> None:
+        letter = DeadLetter.objects.filter(pk=options["id"]).first()
+        if letter is None:
+            raise CommandError(f"There is no dead letter {options['id']}.")
+        description = report.in_full(letter)
+        if options["unmasked"]:
+            with closing(event_bus.registry()) as registry:
+                description |= report.unmasked(letter, registry)
+        if options["json"]:
+            self._print_json(description)
+            return
+        self.stdout.write(report.text(description))
+        for part in ("key", "data"):
+            if part in description:
+                self.stdout.write(f"  {part}")
+                self._print_json(description[part])
+
+    def _take(self, options: dict[str, Any]) -> None:
+        group, coordinates = options["group"], options["coordinates"]
+        with Reader(consumer_options(group), timeout=_TIMEOUT) as reader:
+            found = taking.look(reader, coordinates, group)
+            names = [failure.receiver for failure in found.letter.failures if failure.receiver]
+            self.stdout.write(
+                f"Record {coordinates} ({report.printable(found.letter.event_type) or 'unknown event type'}) becomes a "
+                f"dead letter of group {group}; receivers: {', '.join(names) or 'none here'}.\n"
+                f"The group goes on from offset {found.position.offset} and passes over the record."
+            )
+            if self._is_to_apply(options):
+                taking.take(reader, store_for(group), found)
+                self._succeed(f"{coordinates} is stored as a dead letter. Start the workers again.")
+
+    def _replay(self, options: dict[str, Any]) -> None:
+        letters = selection(options).letters()
+        plans = [plan(letter, options["receiver"] or "") for letter in letters]
+        if options["receiver"] and not options["ids"]:
+            plans = [one for one in plans if one.run]
+        if not options["apply"]:
+            self._print_lines([_planned(one) for one in plans])
+        if self._is_to_apply(options) and plans:
+            self._run(plans)
+
+    def _run(self, plans: list[Plan]) -> None:
+        with closing(event_bus.registry()) as registry:
+            done = self._run_all(plans, Replay(lambda store: event_bus.processor("", store, registry)))
+        self._succeed(f"Replayed {done} of {len(plans)} dead letters: they are deleted.")
+        if done < len(plans):
+            raise CommandError(f"{len(plans) - done} of {len(plans)} dead letters stay.")
+
+    def _run_all(self, plans: list[Plan], replay: Replay) -> int:
+        done = 0
+        for number, planned in enumerate(plans, start=1):
+            problem = _problem(replay.run(planned)) if planned.run else f"not run: {planned.problem}"
+            done += not problem
+            if problem:
+                self.stdout.write(f"{report.coordinates(planned.letter)}  {problem}")
+            if number % _PROGRESS_EVERY == 0:
+                self.stdout.write(f"{number} of {len(plans)}")
+        return done
+
+    def _discard(self, options: dict[str, Any]) -> None:
+        selected = selection(options)
+        letters = selected.pick(selected.letters())
+        if not options["apply"]:
+            self._print_table(letters[:_SHOWN], max(len(letters) - _SHOWN, 0))
+        if self._is_to_apply(options):
+            self._succeed(f"Deleted {DeadLetter.objects.remove([letter.pk for letter in letters])} dead letters.")
+
+    def _import(self, options: dict[str, Any]) -> None:
+        group, apply = options["group"], options["apply"]
+        topic = dead_letter_topic(group)
+        with Reader(consumer_options(importing.import_group(group)), timeout=_TIMEOUT) as reader:
+            imported = importing.import_all(reader, topic, apply=apply)
+        self._print_lines([f"Record {name} is no dead letter: skipped" for name in imported.foreign])
+        self.stdout.write(f"Topic {topic}: {imported.stored} dead letters to store, {imported.known} known already.")
+        if self._is_to_apply(options):
+            self._succeed("They are in the table.")
+
+    def _purge(self, options: dict[str, Any]) -> None:
+        days = options["days"] or settings.retention
+        count = DeadLetter.objects.expired(datetime.now(UTC) - timedelta(days=days)).count()
+        self.stdout.write(f"{count} dead letters failed last more than {days:g} days ago.")
+        if self._is_to_apply(options):
+            self._succeed(f"Deleted {retention.purge(days)} dead letters.")
+
+    def _is_to_apply(self, options: dict[str, Any]) -> bool:
+        if not options["apply"]:
+            self.stdout.write(_NOT_DONE)
+        return bool(options["apply"])
+
+    def _print_table(self, letters: list[DeadLetter], more: int) -> None:
+        self.stdout.write(report.table(letters) if letters else "No dead letters.")
+        if more:
+            self.stdout.write(f"… and {more} more")
+
+    def _print_lines(self, lines: list[str]) -> None:
+        for line in lines[:_SHOWN]:
+            self.stdout.write(line)
+        if len(lines) > _SHOWN:
+            self.stdout.write(f"… and {len(lines) - _SHOWN} more")
+
+    def _print_json(self, content: Any) -> None:
+        self.stdout.write(json.dumps(content, indent=2, ensure_ascii=False, default=_plain))
+
+    def _succeed(self, text: str) -> None:
+        self.stdout.write(self.style.SUCCESS(text))
+
+
+def _require_table() -> None:
+    if not table.is_migrated():
+        raise CommandError("The table of dead letters is missing: run manage.py migrate.")
+
+
+def _planned(planned: Plan) -> str:
+    where = report.coordinates(planned.letter)
+    if planned.problem:
+        return f"{where}  does not run: {planned.problem}"
+    lacks = f"; no longer here: {', '.join(planned.missing)}" if planned.missing else ""
+    return f"{where}  would run {', '.join(planned.run)}{lacks}"
+
+
+def _problem(replayed: Replayed) -> str:
+    if replayed.is_taken:
+        return "not run: somebody else has been at it since"
+    return f"stays: {_left(replayed.left)}" if replayed.left else ""
+
+
+def _left(failures: Iterable[dict[str, str]]) -> str:
+    return "; ".join(map(report.failure_text, failures))
+
+
+def _plain(value: Any) -> str:
+    return value.hex(" ") if isinstance(value, bytes) else str(value)

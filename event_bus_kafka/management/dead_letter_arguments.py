@@ -1,0 +1,162 @@
+"""The arguments of ``manage.py event_dead_letters``."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from event_bus_kafka.conf.table import SettingsTable
+from event_bus_kafka.consuming.dead_letters.selection import Selection
+from event_bus_kafka.consuming.dead_letters.taking import Coordinates
+
+_FILTERS = ("group", "topic", "event_type", "receiver")
+_MOST = 2**63 - 1
+"""The largest id."""
+
+
+def add_subcommands(parser: CommandParser) -> None:
+    """Add all subcommands with their arguments."""
+    subcommands = parser.add_subparsers(dest="action", required=True, metavar="SUBCOMMAND")
+
+    def add(name: str, description: str) -> CommandParser:
+        added: CommandParser = subcommands.add_parser(name, help=description, description=description)
+        return added
+
+    _add_list(add("list", "List dead letters: where, who failed, how often, why."))
+    _add_show(add("show", "Show one dead letter: everything but event data."))
+    _add_take(
+        add(
+            "take",
+            "Make a dead letter of one record that crashes its workers, so that they pass over it. Stop the workers of "
+            "the group first.",
+        )
+    )
+    _add_replay(
+        add(
+            "replay",
+            "Run the receivers that failed again, in this service. What succeeds is deleted. Exit code 1 if anything "
+            "failed or could not run.",
+        )
+    )
+    _add_discard(add("discard", "Delete dead letters for good."))
+    _add_import(add("import", "Move dead letters from their topic into the table, from where the last import ended."))
+    _add_purge(add("purge", "Delete dead letters that failed last long ago, as workers do once a day."))
+
+
+def selection(options: dict[str, Any]) -> Selection:
+    """Return what is meant. Raises CommandError where it is not said, or said twice."""
+    filters = {name: options[name] for name in _FILTERS if options.get(name)}
+    ids = tuple(options.get("ids", ()))
+    if options["action"] == "replay":
+        filters.pop("receiver", None)
+    if "all" in options:
+        ways = [bool(ids), bool(filters), options["all"]]
+        if sum(ways) != 1:
+            raise CommandError("Say which: either ids, or filters, or --all.")
+    selected = Selection(ids=ids, **filters)
+    if unknown := selected.unknown_ids():
+        raise CommandError(f"There is no dead letter {', '.join(map(str, unknown))}.")
+    return selected
+
+
+def _add_list(parser: CommandParser) -> None:
+    _add_filters(parser, receiver="that have still to reach this receiver")
+    parser.add_argument("--limit", type=_number(least=1), default=20, help="list so many at most (default: 20)")
+    parser.add_argument("--oldest", action="store_true", help="list those that failed last longest ago first")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_show(parser: CommandParser) -> None:
+    parser.add_argument("id", type=_number(least=1), help="as list prints it")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--unmasked",
+        action="store_true",
+        help="show key and event data too, which may be personal; the schema registry is asked for their schemas",
+    )
+
+
+def _add_take(parser: CommandParser) -> None:
+    parser.add_argument(
+        "coordinates",
+        metavar="TOPIC:PARTITION:OFFSET",
+        type=_coordinates,
+        help="of the record, with the topic's full name, as in logs",
+    )
+    _add_group(parser)
+    _add_apply(parser)
+
+
+def _add_replay(parser: CommandParser) -> None:
+    _add_selection(parser)
+    parser.add_argument(
+        "--receiver",
+        help="run this receiver alone: where it has still to succeed, or in place of one that no longer exists",
+    )
+    _add_apply(parser)
+
+
+def _add_discard(parser: CommandParser) -> None:
+    _add_selection(parser, receiver="that have still to reach this receiver")
+    _add_apply(parser)
+
+
+def _add_import(parser: CommandParser) -> None:
+    _add_group(parser)
+    _add_apply(parser)
+
+
+def _add_purge(parser: CommandParser) -> None:
+    setting = SettingsTable.retention
+    parser.add_argument(
+        "--days", type=_days, help=f"delete what failed last so many days ago (default: {setting.name})"
+    )
+    _add_apply(parser)
+
+
+def _add_selection(parser: CommandParser, *, receiver: str = "") -> None:
+    parser.add_argument("ids", metavar="ID", nargs="*", type=_number(least=1), help="as list prints them")
+    _add_filters(parser, receiver=receiver)
+    parser.add_argument("--all", action="store_true", help="all dead letters of this service")
+
+
+def _add_filters(parser: CommandParser, *, receiver: str) -> None:
+    parser.add_argument("-g", "--group", help="only those of this consumer group")
+    parser.add_argument("-t", "--topic", help="only those of this topic, with or without environment prefix")
+    parser.add_argument("--event-type", help="only those of this event type")
+    if receiver:
+        parser.add_argument("--receiver", help=f"only those {receiver}, named as list prints it")
+
+
+def _add_group(parser: CommandParser) -> None:
+    parser.add_argument("-g", "--group", required=True, help="consumer group of the workers")
+
+
+def _add_apply(parser: CommandParser) -> None:
+    parser.add_argument("--apply", action="store_true", help="do it; without this the plan is printed and no more")
+
+
+def _number(*, least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= _MOST:
+            raise ArgumentTypeError(f"{text!r} is no whole number from {least}")
+        return int(text)
+
+    return number
+
+
+def _days(text: str) -> float:
+    try:
+        return SettingsTable.retention.kind.read(float(text))
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not {SettingsTable.retention.kind.expects}") from None
+
+
+def _coordinates(text: str) -> Coordinates:
+    try:
+        return Coordinates.parse(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not of the form topic:partition:offset") from None

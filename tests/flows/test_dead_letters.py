@@ -1,0 +1,129 @@
+"""Dead letters of real workers, and what operators do with them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bus import Bus
+from tests.examples_of import certificate
+from tests.flows.test_consuming import send, worker
+from tests.service.process import ServiceProcess
+
+RETRY = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 2, "first_delay": 0.05, "factor": 1}}
+FAIL_FOR_ODD = "tests.service.receivers.fail_for_odd"
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> dict[str, Any]:
+    """Return settings of a service with a migrated database."""
+    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
+    settings = RETRY | {"DATABASES": {"default": entry}}
+    with ServiceProcess("migrate", "--verbosity=0", "--skip-checks", settings=settings) as process:
+        assert process.end() == 0, process.log
+    return settings
+
+
+def dead_letters(
+    bus: Bus, settings: dict[str, Any], *arguments: str, receivers: str = "", exit_code: int = 0
+) -> ServiceProcess:
+    """Run the command to its end."""
+    command = ("event_dead_letters", *arguments)
+    with ServiceProcess(*command, settings=bus.settings(**settings), receivers=receivers) as process:
+        assert process.end() == exit_code, process.log
+    return process
+
+
+def listed(bus: Bus, settings: dict[str, Any]) -> list[dict[str, Any]]:
+    process = dead_letters(bus, settings, "list", "--json")
+    letters: list[dict[str, Any]] = json.loads("\n".join(process.lines))["dead_letters"]
+    return letters
+
+
+def test_a_dead_letter_is_replayed_by_the_receiver_that_failed(
+    bus: Bus, topic: str, group: str, table: dict[str, Any]
+) -> None:
+    send(bus, topic, *map(certificate, (1, 2)))
+    with worker(bus, topic, group, "fail_for_odd,note", **table) as process:
+        process.wait_for_users("note", [1, 2])
+        process.wait_for_log("stored as a dead letter")
+        assert process.stop() == 0
+    assert bus.committed(group, topic) == 2
+    (letter,) = listed(bus, table)
+    assert (letter["topic"], letter["offset"], letter["attempts"]) == (topic, 0, 2)
+    assert [failure["receiver"] for failure in letter["failures"]] == [FAIL_FOR_ODD]
+    ran = dead_letters(bus, table, "replay", "--all", "--apply", receivers="fail_for_odd,note", exit_code=1)
+    assert ran.users("fail_for_odd") == [1]
+    assert ran.users("note") == []
+    assert listed(bus, table)[0]["attempts"] == 3
+    assert "learner@example.com" not in process.log + ran.log
+
+
+def test_dead_letters_of_the_topic_are_imported_once(bus: Bus, topic: str, group: str, table: dict[str, Any]) -> None:
+    bus.create_topic(f"{group}.dead-letters")
+    send(bus, topic, *map(certificate, (1, 2, 3)))
+    on_topic = table | {"EVENT_BUS_KAFKA_DEAD_LETTERS": "topic"}
+    with worker(bus, topic, group, "fail_for_odd", **on_topic) as process:
+        process.wait_for(lambda: process.log.count("stored as a dead letter") == 2)
+        assert process.stop() == 0
+    bus.produce(f"{group}.dead-letters", value=b"no dead letter", headers={})
+    bus.produce(f"{group}.dead-letters", value=b"", headers=FORGED)
+    assert "repeat it with --apply" in dead_letters(bus, table, "import", "-g", group).log
+    assert listed(bus, table) == []
+    log = dead_letters(bus, table, "import", "-g", group, "--apply").log
+    assert "2 dead letters to store, 0 known already" in log
+    assert f"Record {group}.dead-letters:0:2 is no dead letter: skipped" in log
+    assert f"Record {group}.dead-letters:0:3 is no dead letter: skipped" in log
+    assert sorted(letter["offset"] for letter in listed(bus, table)) == [0, 2]
+    assert "0 dead letters to store, 0 known already" in dead_letters(bus, table, "import", "-g", group, "--apply").log
+    bus.commit(f"{group}.dead-letters.import", f"{group}.dead-letters", 0)
+    assert "0 dead letters to store, 2 known already" in dead_letters(bus, table, "import", "-g", group, "--apply").log
+    ran = dead_letters(bus, table, "replay", "-g", group, "--apply", receivers="fail_for_odd", exit_code=1)
+    assert ran.users("fail_for_odd") == [1, 3]
+
+
+def test_a_worker_deletes_dead_letters_beyond_their_retention(
+    bus: Bus, topic: str, group: str, table: dict[str, Any]
+) -> None:
+    send(bus, topic, certificate(1))
+    with worker(bus, topic, group, "fail", **table) as process:
+        process.wait_for_log("stored as a dead letter")
+        assert process.stop() == 0
+    with closing(sqlite3.connect(table["DATABASES"]["default"]["NAME"])) as database, database:
+        database.execute("update event_bus_kafka_deadletter set last_failed_at = '2020-01-01 00:00:00'")
+    with worker(bus, topic, group, "note", **table) as process:
+        process.wait_for_log("Deleted 1 dead letters older than EVENT_BUS_KAFKA_RETENTION")
+        process.wait_for_log("Running consumer")  # from then on it takes signals
+        assert process.stop() == 0
+    assert listed(bus, table) == []
+
+
+FORGED = {
+    f"dead_letter_{name}": value.encode()
+    for name, value in {
+        "group": "g",
+        "topic": "t",
+        "partition": "0",
+        "offset": str(2**70),
+        "timestamp": "",
+        "attempts": "1",
+        "failed_at": "2026-01-01T00:00:00+00:00",
+        "failures": "[]",
+        "key": "",
+    }.items()
+}
+"""Of a record that looks like a dead letter and fits into no table."""
+
+
+def test_taking_aside_says_on_the_sandbox_that_it_needs_a_real_kafka(
+    request: pytest.FixtureRequest, group: str, table: dict[str, Any]
+) -> None:
+    from tests.bus import SandboxBus
+
+    bus = SandboxBus(request.getfixturevalue("sandbox"))
+    assert "use a real Kafka" in dead_letters(bus, table, "take", "topic:0:0", "-g", group, exit_code=1).log

@@ -1,0 +1,150 @@
+"""``event_dead_letters take``: a record that makes workers crash, against a real Kafka."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from tests.bus import RealBus
+from tests.examples_of import certificate
+from tests.flows.test_consuming import send, worker
+from tests.flows.test_dead_letters import dead_letters, listed, table
+from tests.service.process import ServiceProcess
+from tests.services.kafka import KafkaCluster
+from tests.services.schema_registry import SchemaRegistry
+
+__all__ = ["table"]
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture
+def bus(cluster: KafkaCluster, schema_registry: SchemaRegistry) -> RealBus:
+    return RealBus(cluster, schema_registry)
+
+
+def metadata(bus: RealBus, group: str, topic: str) -> str | None:
+    consumer = Consumer({"bootstrap.servers": bus.bootstrap_servers, "group.id": group})
+    try:
+        found: str | None = consumer.committed([TopicPartition(topic, 0)], timeout=10)[0].metadata
+        return found
+    finally:
+        consumer.close()
+
+
+def take(bus: RealBus, settings: dict[str, Any], record: str, group: str, *, exit_code: int = 0) -> str:
+    receivers = "leave_for_odd,note"
+    command = ("take", record, "-g", group, "--apply")
+    return dead_letters(bus, settings, *command, receivers=receivers, exit_code=exit_code).log
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_workers_pass_over_what_was_taken_aside(
+    bus: RealBus, topic: str, group: str, table: dict[str, Any], protocol: str
+) -> None:
+    if protocol == "consumer":
+        table["EVENT_BUS_KAFKA_CONSUMER_OPTIONS"] = {"group.protocol": "consumer"}
+    send(bus, topic, *map(certificate, (2, 1, 4, 3, 6)))
+    with worker(bus, topic, group, "leave_for_odd,note", **table) as process:
+        assert process.end() == 3
+    bus.commit(group, topic, 0)
+    take(bus, table, f"{topic}:0:1", group)
+    take(bus, table, f"{topic}:0:3", group)
+    assert metadata(bus, group, topic) == '{"taken":[1,3]}'
+    with worker(bus, topic, group, "leave_for_odd,note", **table) as process:
+        process.wait_for_users("note", [2, 4, 6])
+        assert process.stop() == 0
+    assert bus.committed(group, topic) == 5
+    letters = listed(bus, table)
+    assert sorted(letter["offset"] for letter in letters) == [1, 3]
+    for letter in letters:
+        assert letter["attempts"] == 0
+        assert [(failure["receiver"].rsplit(".")[-1], failure["error"]) for failure in letter["failures"]] == [
+            ("leave_for_odd", "taken aside by hand"),
+            ("note", "taken aside by hand"),
+        ]
+
+
+def test_the_next_record_to_read_is_passed_over_by_committing_the_one_after(
+    bus: RealBus, topic: str, group: str, table: dict[str, Any]
+) -> None:
+    send(bus, topic, *map(certificate, (1, 2, 3)))
+    take(bus, table, f"{topic}:0:2", group)
+    take(bus, table, f"{topic}:0:0", group)
+    assert (bus.committed(group, topic), metadata(bus, group, topic)) == (1, '{"taken":[2]}')
+
+
+def test_a_plan_takes_nothing(bus: RealBus, topic: str, group: str, table: dict[str, Any]) -> None:
+    send(bus, topic, certificate(1))
+    assert "repeat it with --apply" in dead_letters(bus, table, "take", f"{topic}:0:0", "-g", group).log
+    assert listed(bus, table) == []
+    assert bus.committed(group, topic) < 0
+
+
+def test_nothing_is_stored_while_the_group_has_members(
+    bus: RealBus, topic: str, group: str, table: dict[str, Any]
+) -> None:
+    send(bus, topic, certificate(2))
+    with worker(bus, topic, group, "note", **table) as process:
+        process.wait_for_users("note", [2])
+        log = take(bus, table, f"{topic}:0:0", group, exit_code=1)
+        assert f"Group {group} has live members: service on 127.0.0.1. Stop its workers first" in log
+        process.stop()
+    assert listed(bus, table) == []
+
+
+def test_what_is_not_there_or_settled_is_said(bus: RealBus, topic: str, group: str, table: dict[str, Any]) -> None:
+    send(bus, topic, *map(certificate, (1, 2)))
+    log = take(bus, table, f"{topic}:0:2", group, exit_code=1)
+    assert f"{topic}:0:2 is not there: the partition has offsets 0 to 1." in log
+    assert "There is no partition 7" in take(bus, table, f"{topic}:7:0", group, exit_code=1)
+    assert "There is no partition 0 of missing" in take(bus, table, "missing:0:0", group, exit_code=1)
+    bus.commit(group, topic, 1)
+    log = take(bus, table, f"{topic}:0:0", group, exit_code=1)
+    assert f"{topic}:0:0 is settled: group {group} goes on from offset 1." in log
+    bus.commit(group, topic, 0)
+    take(bus, table, f"{topic}:0:1", group)
+    assert "was taken aside before" in take(bus, table, f"{topic}:0:1", group, exit_code=1)
+    assert [letter["offset"] for letter in listed(bus, table)] == [1]
+
+
+def test_an_offset_of_an_aborted_transaction_holds_no_record(
+    bus: RealBus, topic: str, group: str, table: dict[str, Any]
+) -> None:
+    from confluent_kafka import Producer
+
+    producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "transactional.id": group})
+    producer.init_transactions(10)
+    producer.begin_transaction()
+    producer.produce(topic, value=b"x", partition=0)
+    producer.flush(10)
+    producer.abort_transaction(10)
+    assert "holds no record" in take(bus, table, f"{topic}:0:0", group, exit_code=1)
+    assert "holds no record" in take(bus, table, f"{topic}:0:1", group, exit_code=1)
+
+
+def test_it_is_stored_on_the_topic_where_the_settings_say_so(
+    bus: RealBus, topic: str, group: str, tmp_path: Path
+) -> None:
+    bus.create_topic(f"{group}.dead-letters")
+    send(bus, topic, certificate(1))
+    take(bus, {"EVENT_BUS_KAFKA_DEAD_LETTERS": "topic"}, f"{topic}:0:0", group)
+    (record,) = bus.records(f"{group}.dead-letters", 1)
+    assert record.key() == f"{topic}:0:0".encode()
+    assert bus.committed(group, topic) == 1
+
+
+def test_a_store_that_fails_leaves_the_commit_as_it_is(
+    bus: RealBus, topic: str, group: str, table: dict[str, Any]
+) -> None:
+    send(bus, topic, certificate(1))
+    settings = table | {"EVENT_BUS_KAFKA_DEAD_LETTERS": "topic"}  # which does not exist
+    with ServiceProcess(
+        *("event_dead_letters", "take", f"{topic}:0:0", "-g", group, "--apply"), settings=bus.settings(**settings)
+    ) as process:
+        assert process.end() == 1
+    assert "DeadLetterStoreFailed" in process.log
+    assert bus.committed(group, topic) < 0
