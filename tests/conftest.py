@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 
 import pytest
 
@@ -11,6 +12,9 @@ from event_bus_kafka.sandbox import Sandbox
 from tests.bus import Bus, RealBus, SandboxBus
 from tests.services.kafka import KafkaCluster
 from tests.services.schema_registry import SchemaRegistry
+
+# Installed, pytest finds the plugin by itself; registering it twice would be an error.
+pytest_plugins = [] if entry_points(group="pytest11", name="event_bus_kafka") else ["event_bus_kafka.testing.plugin"]
 
 _numbers = itertools.count(1)
 

@@ -7,8 +7,8 @@ from edx_django_utils.cache import RequestCache
 
 
 def clean() -> None:
-    """Close connections that are unusable or too old, on every alias, and empty the request caches."""
+    """Empty the request caches, and close connections that are unusable or too old, on every alias."""
+    RequestCache.clear_all_namespaces()
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()
-    RequestCache.clear_all_namespaces()
