@@ -17,7 +17,9 @@ from types import TracebackType
 from typing import Any
 
 from event_bus_kafka.sandbox.cluster import MockCluster
+from event_bus_kafka.sandbox.reading import read
 from event_bus_kafka.sandbox.schema_registry import SchemaRegistryServer
+from event_bus_kafka.wire.records import ConsumerRecord
 
 __all__ = ["MockCluster", "Sandbox", "SchemaRegistryServer"]
 
@@ -52,6 +54,10 @@ class Sandbox:
     def create_topic(self, name: str, partitions: int) -> None:
         """Create a topic; one that is not created appears on first use, with 4 partitions."""
         self.cluster.create_topic(name, partitions)
+
+    def records(self, topic: str, count: int, *, seconds: float = 10) -> list[ConsumerRecord]:
+        """Return what is on a topic (full name), from its beginning, once so many records are there or in vain."""
+        return read(self.bootstrap_servers, topic, count, seconds)
 
     @contextmanager
     def broker_down(self, broker: int | None = None) -> Iterator[None]:

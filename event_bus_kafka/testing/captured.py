@@ -79,6 +79,7 @@ class CapturedEvents(Sequence[CapturedEvent]):
         ``data`` are arguments of the signal, or fields within (``certificate__user__id=7``). A value that is callable
         is a predicate: it gets what was sent in its place. Raises AssertionError with the difference to the nearest.
         """
+        __tracebackhide__ = True
         signal = signal_of(event)
         expectation = Expectation(signal, topic=topic, key=key, data=data)
         of_type = self._of_type(signal.event_type)
@@ -98,6 +99,7 @@ class CapturedEvents(Sequence[CapturedEvent]):
         **data: Any,
     ) -> None:
         """Fail if such an event was sent; without an event: if any was."""
+        __tracebackhide__ = True
         self.raise_unsendable()
         found = list(self)
         if event is not None:

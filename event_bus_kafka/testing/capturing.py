@@ -10,9 +10,7 @@ from unittest.mock import patch
 
 import attrs
 import fastavro
-from django.apps import apps
 from openedx_events import apps as openedx_events_apps
-from openedx_events.apps import general_signal_handler
 from openedx_events.data import EventsMetadata
 from openedx_events.event_bus import EventBusProducer
 from openedx_events.tooling import OpenEdxPublicSignal
@@ -22,6 +20,7 @@ from event_bus_kafka.producing.transactions import open_transactions
 from event_bus_kafka.testing.captured import CapturedEvent, CapturedEvents, UnsendableEvent
 from event_bus_kafka.testing.commits import Commit
 from event_bus_kafka.testing.differences import differences
+from event_bus_kafka.testing.handler import handler_connected
 from event_bus_kafka.testing.memory_registry import REGISTRY, payload_of
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.avro import Scalar
@@ -47,21 +46,12 @@ def capture() -> Iterator[CapturedEvents]:
     """The same, without the look at the end."""
     events = CapturedEvents()
     with ExitStack() as stack:
+        stack.enter_context(handler_connected())
         stack.enter_context(patch.object(openedx_events_apps, "get_producer", lambda: _Producer(events)))
         for signal in OpenEdxPublicSignal.all_events():
             signal.connect(events.note_emitted)
             stack.callback(signal.disconnect, events.note_emitted)
-            if apps.is_installed("openedx_events"):
-                _connect_handler(signal, stack)
         yield events
-
-
-def _connect_handler(signal: OpenEdxPublicSignal, stack: ExitStack) -> None:
-    """openedx-events connects its handler at start-up; settings that a test overrides must hold as well."""
-    before = len(signal.receivers)
-    signal.connect(general_signal_handler)
-    if len(signal.receivers) > before:
-        stack.callback(signal.disconnect, general_signal_handler)
 
 
 @attrs.frozen(eq=False)
@@ -79,6 +69,7 @@ class _Producer(EventBusProducer):
         event_data: dict[str, Any],
         event_metadata: EventsMetadata,
     ) -> None:
+        __tracebackhide__ = True
         event = Event(signal=signal, data=event_data, metadata=event_metadata)
         try:
             captured = _captured(event, topic, event_key_field)

@@ -42,6 +42,7 @@ def deliver(
     Raises ReceiversFailed with what receivers raised, DeserializationError for what this service cannot read, and
     AssertionError where no receiver would be called.
     """
+    __tracebackhide__ = True
     text = Path(schema).read_text() if schema is not None else None
     if isinstance(event, (CapturedEvent, ConsumerRecord)):
         if data or metadata:
@@ -53,6 +54,7 @@ def deliver(
 
 
 def _dispatched(record: ConsumerRecord, registry: serde.SchemaIds) -> Event:
+    __tracebackhide__ = True
     signal = signal_of(serde.event_type(record))
     receivers = _receivers_of(signal)
     if record.value is None:
@@ -61,7 +63,7 @@ def _dispatched(record: ConsumerRecord, registry: serde.SchemaIds) -> Event:
         event = serde.deserialize(record, signal, registry)
     except DeserializationError as error:
         error.add_note(f"This service cannot read this record of type {signal.event_type}.")
-        raise
+        raise error.with_traceback(None) from None
     _clean()
     try:
         failed = dispatch.dispatch(event, receivers)
@@ -78,6 +80,7 @@ def _clean() -> None:
 
 
 def _receivers_of(signal: OpenEdxPublicSignal) -> list[dispatch.Receiver]:
+    __tracebackhide__ = True
     receivers = [one for one in dispatch.receivers_of(signal) if not _is_ours(one)]
     if not dispatch.is_enabled(signal):
         raise AssertionError(

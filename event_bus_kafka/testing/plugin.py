@@ -58,7 +58,10 @@ def _sandbox_of_session() -> Iterator[Sandbox]:
 @pytest.fixture
 def event_bus_sandbox(_sandbox_of_session: Sandbox, settings: Any) -> Iterator[Sandbox]:
     """Return the sandbox of this run, with Django's settings pointing to it. Needs pytest-django."""
+    from event_bus_kafka.testing.handler import handler_connected
+
     for name, value in _sandbox_of_session.settings.items():
         setattr(settings, name, value)
-    yield _sandbox_of_session
+    with handler_connected():
+        yield _sandbox_of_session
     _sandbox_of_session.mend()

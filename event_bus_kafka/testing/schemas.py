@@ -27,6 +27,7 @@ def assert_schema_unchanged(event: OpenEdxPublicSignal | str, file: Path | str, 
 
     ``pytest --update-event-schemas`` writes the file; with other runners EVENT_BUS_KAFKA_UPDATE_SCHEMAS=1 does.
     """
+    __tracebackhide__ = True
     comparison = _compared(signal_of(event), Path(file))
     if comparison.changes:
         raise AssertionError(comparison.described)
@@ -34,6 +35,7 @@ def assert_schema_unchanged(event: OpenEdxPublicSignal | str, file: Path | str, 
 
 def assert_schema_compatible(event: OpenEdxPublicSignal | str, file: Path | str, /) -> None:
     """Fail only if services with the schema of the file and with that of the class cannot read each other's events."""
+    __tracebackhide__ = True
     comparison = _compared(signal_of(event), Path(file))
     if comparison.obstacles:
         raise AssertionError(comparison.described)
@@ -87,6 +89,7 @@ class _Comparison:
 
 
 def _compared(signal: OpenEdxPublicSignal, file: Path) -> _Comparison:
+    __tracebackhide__ = True
     codec = codec_for(signal)
     if os.environ.get(_UPDATE):
         file.parent.mkdir(parents=True, exist_ok=True)
