@@ -83,6 +83,8 @@ def test_nothing_is_left_behind() -> None:
 def test_what_came_from_the_bus_does_not_go_there_again(events: CapturedEvents) -> None:
     CERTIFICATE_CREATED.send_event_with_custom_metadata(EventsMetadata(event_type=CREATED), certificate=certificate())
     events.assert_not_sent()
+    with pytest.raises(AssertionError, match="It was not emitted"):
+        events.assert_sent(CERTIFICATE_CREATED)
 
 
 # What would be lost
