@@ -27,7 +27,11 @@ setup(
         "fastavro>=1.9,<2",
         "openedx-events>=9.15,<12",
     ],
-    entry_points={"lms.djangoapp": PLUGIN, "cms.djangoapp": PLUGIN},
+    entry_points={
+        "lms.djangoapp": PLUGIN,
+        "cms.djangoapp": PLUGIN,
+        "pytest11": ["event_bus_kafka = event_bus_kafka.testing.plugin"],
+    },
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Environment :: Web Environment",

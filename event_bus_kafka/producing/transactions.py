@@ -18,7 +18,20 @@ def after_commit(action: Action, *, database: str | None) -> None:
     Run ``action`` once everything that is open now has committed; at once where nothing is open; never if one of the
     transactions or the savepoint around this call rolls back.
 
-    ``database`` names the alias that decides; None: all aliases with an open transaction.
+    ``database`` names the alias that decides; None: all aliases with an open transaction. Raises as
+    :func:`open_transactions` does.
+    """
+    open_connections = open_transactions(database)
+    if not open_connections:
+        action()
+        return
+    _after_all(open_connections, action)
+
+
+def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
+    """
+    Return the connections whose commits decide on what is emitted now: of one alias, or of all.
+
     Raises :class:`ConfigurationError` inside a transaction that was begun by switching autocommit off, which tells
     nobody of its commit.
     """
@@ -29,11 +42,7 @@ def after_commit(action: Action, *, database: str | None) -> None:
                 f"Database {connection.alias!r} has autocommit switched off: its commit cannot be waited for. Use "
                 "transaction.atomic(), or mode 'immediate' for the topic."
             )
-    open_connections = [connection for connection in deciding if connection.in_atomic_block]
-    if not open_connections:
-        action()
-        return
-    _after_all(open_connections, action)
+    return [connection for connection in deciding if connection.in_atomic_block]
 
 
 def _after_all(open_connections: list[BaseDatabaseWrapper], action: Action) -> None:

@@ -3,16 +3,23 @@ An event bus for first steps and fast tests: librdkafka's mock cluster and a sch
 
     with Sandbox() as sandbox:
         sandbox.bootstrap_servers, sandbox.schema_registry_url
+        with sandbox.broker_down():
+            ...
 
 Other processes may connect to both. From the shell: ``python -m event_bus_kafka.sandbox``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
+from typing import Any
 
 from event_bus_kafka.sandbox.cluster import MockCluster
+from event_bus_kafka.sandbox.reading import read
 from event_bus_kafka.sandbox.schema_registry import SchemaRegistryServer
+from event_bus_kafka.wire.records import ConsumerRecord
 
 __all__ = ["MockCluster", "Sandbox", "SchemaRegistryServer"]
 
@@ -34,9 +41,71 @@ class Sandbox:
         """URL of the registry."""
         return self.registry.url
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Django settings of a service that uses the sandbox."""
+        return {
+            "EVENT_BUS_PRODUCER": "event_bus_kafka.create_producer",
+            "EVENT_BUS_CONSUMER": "event_bus_kafka.KafkaEventConsumer",
+            "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
+            "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": self.schema_registry_url,
+        }
+
     def create_topic(self, name: str, partitions: int) -> None:
         """Create a topic; one that is not created appears on first use, with 4 partitions."""
         self.cluster.create_topic(name, partitions)
+
+    def records(self, topic: str, count: int, *, seconds: float = 10) -> list[ConsumerRecord]:
+        """Return what is on a topic (full name), from its beginning, once so many records are there or in vain."""
+        return read(self.bootstrap_servers, topic, count, seconds)
+
+    @contextmanager
+    def broker_down(self, broker: int | None = None) -> Iterator[None]:
+        """Without a broker, numbered from 1, inside the block; None: without any."""
+        self.cluster.set_down(broker)
+        try:
+            yield
+        finally:
+            self.cluster.set_up(broker)
+
+    @contextmanager
+    def slow_brokers(self, seconds: float) -> Iterator[None]:
+        """Each answer of a broker takes so long inside the block."""
+        self.cluster.set_round_trip(seconds)
+        try:
+            yield
+        finally:
+            self.cluster.set_round_trip(0)
+
+    def fail_next(self, api: str, error: str, *, times: int = 1) -> None:
+        """
+        Answer the next requests of one API with an error, until :meth:`mend`.
+
+        Both by Kafka's names: ``fail_next("Produce", "NOT_LEADER_FOR_PARTITION", times=3)``.
+        """
+        self.cluster.push_errors(api, error, times)
+
+    @contextmanager
+    def registry_down(self) -> Iterator[None]:
+        """Without the registry inside the block; it keeps its schemas."""
+        self.registry.stop()
+        try:
+            yield
+        finally:
+            self.registry.start()
+
+    @contextmanager
+    def registry_answering(self, status: int) -> Iterator[None]:
+        """The registry refuses every request with this HTTP status inside the block."""
+        self.registry.answer_with(status)
+        try:
+            yield
+        finally:
+            self.registry.answer_with(None)
+
+    def mend(self) -> None:
+        """Forget the errors of :meth:`fail_next` that no request has met."""
+        self.cluster.clear_errors()
 
     def __enter__(self) -> Sandbox:
         self.registry.start()

@@ -7,7 +7,30 @@ administration and group descriptions do not work.
 
 from __future__ import annotations
 
+from ctypes import c_int
+
+from confluent_kafka import KafkaError
+
 from event_bus_kafka.sandbox.librdkafka import library, new_client
+
+_APIS = {
+    "Produce": 0,
+    "Fetch": 1,
+    "ListOffsets": 2,
+    "Metadata": 3,
+    "OffsetCommit": 8,
+    "OffsetFetch": 9,
+    "FindCoordinator": 10,
+    "JoinGroup": 11,
+    "Heartbeat": 12,
+    "LeaveGroup": 13,
+    "SyncGroup": 14,
+    "InitProducerId": 22,
+    "ConsumerGroupHeartbeat": 68,
+}
+"""The requests that the mock cluster answers, with their numbers in Kafka's protocol."""
+_EVERY = -1
+"""Stands for all brokers."""
 
 
 class MockCluster:
@@ -48,6 +71,38 @@ class MockCluster:
         error = library().rd_kafka_mock_topic_create(self._running, name.encode(), partitions, self._brokers)
         if error:
             raise OSError(f"librdkafka did not create topic {name!r}: error {error}")
+
+    def set_down(self, broker: int | None = None) -> None:
+        """Break the connections of a broker, numbered from 1, and refuse new ones. None: of all."""
+        self._done(library().rd_kafka_mock_broker_set_down(self._running, _EVERY if broker is None else broker))
+
+    def set_up(self, broker: int | None = None) -> None:
+        """Let a broker that is down accept connections again."""
+        self._done(library().rd_kafka_mock_broker_set_up(self._running, _EVERY if broker is None else broker))
+
+    def set_round_trip(self, seconds: float) -> None:
+        """Delay the answer to each request."""
+        self._done(library().rd_kafka_mock_broker_set_rtt(self._running, _EVERY, int(seconds * 1000)))
+
+    def push_errors(self, api: str, code: str, times: int) -> None:
+        """Answer the next requests of one API (``Produce``) with an error, both by Kafka's name."""
+        number = getattr(KafkaError, code, 0)
+        if api not in _APIS:
+            raise ValueError(f"{api!r} is none of {', '.join(_APIS)}.")
+        if number <= 0:
+            raise ValueError(f"{code!r} is no error of a Kafka broker, such as 'NOT_LEADER_FOR_PARTITION'.")
+        errors = (c_int * times)(*[number] * times)
+        library().rd_kafka_mock_push_request_errors_array(self._running, _APIS[api], times, errors)
+
+    def clear_errors(self) -> None:
+        """Forget the errors that no request has met."""
+        for number in _APIS.values():
+            library().rd_kafka_mock_clear_request_errors(self._running, number)
+
+    @staticmethod
+    def _done(error: int) -> None:
+        if error:
+            raise ValueError(f"librdkafka refused: error {error}; brokers are numbered from 1")
 
     @property
     def _running(self) -> int:

@@ -7,9 +7,10 @@ confluent-kafka itself offers no more than starting a mock cluster by configurat
 from __future__ import annotations
 
 import ctypes
-from ctypes import CDLL, c_char_p, c_int, c_size_t, c_void_p
+from ctypes import CDLL, POINTER, c_char_p, c_int, c_int16, c_size_t, c_void_p
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import confluent_kafka
 
@@ -34,10 +35,15 @@ def library() -> CDLL:
     declare(lib, "rd_kafka_mock_cluster_bootstraps", c_char_p, c_void_p)
     declare(lib, "rd_kafka_mock_topic_create", c_int, c_void_p, c_char_p, c_int, c_int)
     declare(lib, "rd_kafka_mock_group_initial_rebalance_delay_ms", None, c_void_p, c_int)
+    declare(lib, "rd_kafka_mock_broker_set_down", c_int, c_void_p, c_int)
+    declare(lib, "rd_kafka_mock_broker_set_up", c_int, c_void_p, c_int)
+    declare(lib, "rd_kafka_mock_broker_set_rtt", c_int, c_void_p, c_int, c_int)
+    declare(lib, "rd_kafka_mock_push_request_errors_array", None, c_void_p, c_int16, c_size_t, POINTER(c_int))
+    declare(lib, "rd_kafka_mock_clear_request_errors", None, c_void_p, c_int16)
     return lib
 
 
-def declare(lib: CDLL, name: str, result: type | None, *arguments: type) -> None:
+def declare(lib: CDLL, name: str, result: type | None, *arguments: Any) -> None:
     """Say what a function takes and returns: ctypes would cut pointers to 32 bits."""
     function = getattr(lib, name)
     function.restype = result

@@ -7,96 +7,18 @@ Status and error codes are Confluent's. Compatibility is not checked.
 from __future__ import annotations
 
 import json
+import socket
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import attrs
-import fastavro
+
+from event_bus_kafka.sandbox.schema_store import Refused, SchemaStore
 
 _CONTENT_TYPE = "application/vnd.schemaregistry.v1+json"
-
-
-class Refused(Exception):
-    """A request that gets an error; ``code`` is Confluent's, its first three digits the HTTP status."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-    @property
-    def status(self) -> int:
-        return int(str(self.code)[:3])
-
-
-@attrs.frozen(kw_only=True)
-class Version:
-    """One version of a subject, numbered from 1."""
-
-    subject: str
-    version: int
-    id: int
-    schema: str
-
-
-class SchemaStore:
-    """Schemas by id and by subject. Equal schemas have one id, whatever their subjects."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._ids: dict[str, int] = {}
-        self._texts: dict[int, str] = {}
-        self._subjects: dict[str, list[Version]] = {}
-
-    def register(self, subject: str, text: str) -> Version:
-        """Return the version of a schema under a subject, new or known. Raises :class:`Refused`."""
-        canonical = _canonical(text)
-        with self._lock:
-            schema_id = self._ids.setdefault(canonical, len(self._ids) + 1)
-            self._texts.setdefault(schema_id, text)
-            versions = self._subjects.setdefault(subject, [])
-            for known in versions:
-                if known.id == schema_id:
-                    return known
-            versions.append(Version(subject=subject, version=len(versions) + 1, id=schema_id, schema=text))
-            return versions[-1]
-
-    def look_up(self, subject: str, text: str) -> Version:
-        """Return the version of a schema under a subject. Raises :class:`Refused`."""
-        schema_id = self._ids.get(_canonical(text))
-        for version in self.versions(subject):
-            if version.id == schema_id:
-                return version
-        raise Refused(40403, "Schema not found")
-
-    def versions(self, subject: str) -> list[Version]:
-        """Return a subject's versions. Raises :class:`Refused`."""
-        if subject not in self._subjects:
-            raise Refused(40401, f"Subject '{subject}' not found.")
-        return list(self._subjects[subject])
-
-    def version(self, subject: str, number: str) -> Version:
-        """Return one version of a subject, by number or ``latest``. Raises :class:`Refused`."""
-        versions = self.versions(subject)
-        if number in ("latest", "-1"):
-            return versions[-1]
-        if not number.isdecimal() or number == "0":
-            raise Refused(42202, "The specified version is not a valid version id.")
-        if int(number) > len(versions):
-            raise Refused(40402, f"Version {number} not found.")
-        return versions[int(number) - 1]
-
-    def text(self, schema_id: str) -> str:
-        """Return the schema of an id. Raises :class:`Refused`."""
-        if not schema_id.isdecimal() or int(schema_id) not in self._texts:
-            raise Refused(40403, f"Schema {schema_id} not found")
-        return self._texts[int(schema_id)]
-
-    def subjects(self) -> list[str]:
-        """Return the names of all subjects."""
-        return sorted(self._subjects)
 
 
 class SchemaRegistryServer:
@@ -104,8 +26,9 @@ class SchemaRegistryServer:
 
     def __init__(self, *, port: int = 0) -> None:
         self._port = port
-        self._server: ThreadingHTTPServer | None = None
+        self._server: _Server | None = None
         self.store = SchemaStore()
+        self._routes = _Routes(self.store)
 
     @property
     def url(self) -> str:
@@ -116,10 +39,9 @@ class SchemaRegistryServer:
 
     def start(self) -> None:
         """Start serving. Raises OSError if the port is taken."""
-        store = self.store
 
         class Handler(_Handler):
-            routes = _Routes(store)
+            routes = self._routes
 
         self._server = _Server(("127.0.0.1", self._port), Handler)
         self._port = self._server.server_port
@@ -132,12 +54,36 @@ class SchemaRegistryServer:
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
+            self._server.break_connections()
             self._server = None
+
+    def answer_with(self, status: int | None) -> None:
+        """Answer every request with this HTTP status; None: properly again."""
+        self._routes.status = status
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+
+    def __init__(self, *arguments: Any) -> None:
+        self._connections: set[socket.socket] = set()
+        super().__init__(*arguments)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        self._connections.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def break_connections(self) -> None:
+        """Clients that keep theirs open would otherwise be served by a registry that is down."""
+        for connection in list(self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that breaks its connection is no news."""
@@ -148,8 +94,12 @@ class _Routes:
 
     def __init__(self, store: SchemaStore) -> None:
         self._store = store
+        self.status: int | None = None
+        """With which all requests are refused."""
 
     def answer(self, method: str, path: list[str], body: Any) -> Any:
+        if self.status is not None:
+            raise Refused(self.status, "The sandbox was told so")
         match method, path:
             case "GET", ["subjects"]:
                 return self._store.subjects()
@@ -211,32 +161,3 @@ def _schema_in(body: Any) -> str:
     if body.get("schemaType", "AVRO") != "AVRO":
         raise Refused(42201, f"Schemas of type {body['schemaType']} are not supported")
     return str(body["schema"])
-
-
-def _canonical(text: str) -> str:
-    """Return a text that equal schemas share: without documentation, and without names where Avro has none."""
-    try:
-        schema = json.loads(text)
-        fastavro.parse_schema(schema)
-    except Exception:  # noqa: BLE001 fastavro raises anything from KeyError to RecursionError on malformed schemas
-        raise Refused(42201, "Invalid Avro schema") from None
-    return json.dumps(_without_ornaments(schema), sort_keys=True)
-
-
-def _without_ornaments(schema: Any) -> Any:
-    if isinstance(schema, list):
-        return [_without_ornaments(branch) for branch in schema]
-    if not isinstance(schema, dict):
-        return schema
-    named = schema.get("type") in ("record", "enum", "fixed", "error")
-    kept = {key: value for key, value in schema.items() if key != "doc" and (named or key != "name")}
-    if "fields" in kept:
-        kept["fields"] = [_field(field) for field in kept["fields"]]
-    for inner in ("items", "values"):
-        if inner in kept:
-            kept[inner] = _without_ornaments(kept[inner])
-    return kept["type"] if list(kept) == ["type"] else kept
-
-
-def _field(field: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in field.items() if key != "doc"} | {"type": _without_ornaments(field["type"])}

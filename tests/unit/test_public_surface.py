@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import event_bus_kafka
+from event_bus_kafka import testing
 
 
 def test_the_public_names_are_these() -> None:
@@ -31,3 +32,18 @@ def test_importing_the_package_imports_neither_kafka_nor_django() -> None:
 def test_version_and_changelog_agree() -> None:
     changelog = Path(event_bus_kafka.__file__).parent.parent / "CHANGELOG.rst"
     assert event_bus_kafka.__version__ in changelog.read_text()
+
+
+def test_loading_the_plugin_imports_neither_django_nor_kafka() -> None:
+    code = (
+        "import sys, event_bus_kafka.testing.plugin; "
+        "print({'attrs', 'confluent_kafka', 'django', 'openedx_events'} & set(sys.modules))"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "set()"
+
+
+def test_the_public_names_of_the_kit_are_there() -> None:
+    assert all(getattr(testing, name).__name__ == name for name in testing.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = testing.nothing

@@ -1,0 +1,123 @@
+"""Capturing: the service's event bus ends in memory, after real encoding and decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from io import BytesIO
+from typing import Any
+from unittest.mock import patch
+
+import attrs
+import fastavro
+from openedx_events import apps as openedx_events_apps
+from openedx_events.data import EventsMetadata
+from openedx_events.event_bus import EventBusProducer
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.conf.routes import full_topic, mode_of
+from event_bus_kafka.producing.transactions import open_transactions
+from event_bus_kafka.testing.captured import CapturedEvent, CapturedEvents, UnsendableEvent
+from event_bus_kafka.testing.commits import Commit
+from event_bus_kafka.testing.differences import differences
+from event_bus_kafka.testing.handler import handler_connected
+from event_bus_kafka.testing.memory_registry import REGISTRY, payload_of
+from event_bus_kafka.wire import serde
+from event_bus_kafka.wire.avro import Scalar
+from event_bus_kafka.wire.codec import KeyCodec, codec_for
+from event_bus_kafka.wire.records import ConsumerRecord, Event
+
+
+@contextmanager
+def captured_events() -> Iterator[CapturedEvents]:
+    """
+    Capture what the service sends through its event bus inside the block, as EVENT_BUS_PRODUCER_CONFIG says.
+
+    EVENT_BUS_PRODUCER need not be set. Raises :class:`UnsendableEvent` where an event is emitted that cannot be sent;
+    again at the end of the block, should something have swallowed it.
+    """
+    with capture() as events:
+        yield events
+    events.raise_unsendable()
+
+
+@contextmanager
+def capture() -> Iterator[CapturedEvents]:
+    """The same, without the look at the end."""
+    events = CapturedEvents()
+    with ExitStack() as stack:
+        stack.enter_context(handler_connected())
+        stack.enter_context(patch.object(openedx_events_apps, "get_producer", lambda: _Producer(events)))
+        for signal in OpenEdxPublicSignal.all_events():
+            signal.connect(events.note_emitted)
+            stack.callback(signal.disconnect, events.note_emitted)
+        yield events
+
+
+@attrs.frozen(eq=False)
+class _Producer(EventBusProducer):
+    """Does what the real one does before it calls the network."""
+
+    _events: CapturedEvents
+
+    def send(
+        self,
+        *,
+        signal: OpenEdxPublicSignal,
+        topic: str,
+        event_key_field: str,
+        event_data: dict[str, Any],
+        event_metadata: EventsMetadata,
+    ) -> None:
+        __tracebackhide__ = True
+        event = Event(signal=signal, data=event_data, metadata=event_metadata)
+        try:
+            captured = _captured(event, topic, event_key_field)
+        except Exception as error:  # noqa: BLE001 the real producer logs whatever it is, and the event is lost
+            reason = str(error).removeprefix(f"{signal.event_type}: ")
+            raise self._events.note_unsendable(UnsendableEvent(signal.event_type, topic, reason)) from None
+        self._events.note(captured)
+        lost = _lost_on_the_way(event, captured)
+        if lost:
+            raise self._events.note_unsendable(UnsendableEvent(signal.event_type, topic, lost))
+
+
+def _captured(event: Event, topic: str, key_field: str) -> CapturedEvent:
+    mode, database = mode_of(event.signal.event_type, topic)
+    record = _record(event, topic, key_field)
+    arrived = serde.deserialize(record, event.signal, REGISTRY)
+    deciding = [] if mode == "immediate" else open_transactions(database)
+    return CapturedEvent(
+        event_type=event.signal.event_type,
+        topic=topic,
+        key=_key_of(record, codec_for(event.signal).key(key_field)),
+        data=arrived.data,
+        metadata=arrived.metadata,
+        record=record,
+        commits=tuple(map(Commit.awaited, deciding)),
+    )
+
+
+def _record(event: Event, topic: str, key_field: str) -> ConsumerRecord:
+    sent = serde.frame(serde.encode(event, topic=full_topic(topic), key_field=key_field), REGISTRY)
+    return ConsumerRecord(
+        topic=sent.topic,
+        partition=0,
+        offset=0,
+        timestamp=None,
+        key=sent.key,
+        value=sent.value,
+        headers=sent.headers,
+    )
+
+
+def _key_of(record: ConsumerRecord, codec: KeyCodec) -> Any:
+    schema, body = payload_of(record.key or b"")
+    value: Any = fastavro.schemaless_reader(BytesIO(body), schema, None)
+    return codec.type.parse(value) if isinstance(codec.type, Scalar) and codec.type.parse else value
+
+
+def _lost_on_the_way(event: Event, captured: CapturedEvent) -> str:
+    emitted = codec_for(event.signal).with_objects(event.data)
+    found = [one for name, value in emitted.items() for one in differences(value, captured.data[name], name)]
+    return "; ".join(f"field {one.path} was {one.expected} and arrives as {one.got}" for one in found)

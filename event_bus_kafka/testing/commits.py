@@ -1,0 +1,65 @@
+"""Whether the transaction commits in which an event was emitted, as far as a test can know."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+import attrs
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+class State(Enum):
+    """What became of an event that was emitted."""
+
+    SENT = "sent"
+    PENDING = "emitted in a transaction that is still open: it leaves at the commit"
+    ROLLED_BACK = "emitted in a transaction that was rolled back: it never leaves"
+
+
+@attrs.define(eq=False)
+class Commit:
+    """
+    Waits for one transaction as a producer does, through ``on_commit``.
+
+    The transaction that Django's TestCase puts around a test never commits. It does not count: an event is sent once
+    the blocks of the service, which are savepoints there, have ended well.
+    """
+
+    _connection: BaseDatabaseWrapper
+    _blocks: list[Any]
+    """Blocks of the service that were open when the event was emitted."""
+    _came: bool = False
+
+    @classmethod
+    def awaited(cls, connection: BaseDatabaseWrapper) -> Commit:
+        """Begin to wait."""
+        commit = cls(connection, _blocks_of_service(connection))
+        connection.on_commit(commit, robust=True)
+        return commit
+
+    def __call__(self) -> None:
+        self._came = True
+
+    @property
+    def state(self) -> State:
+        """As of now."""
+        if self._came:
+            return State.SENT
+        waiting = any(entry[1] is self for entry in self._connection.run_on_commit)
+        if not waiting or self._connection.needs_rollback:  # Django drops callbacks together with their savepoint
+            return State.ROLLED_BACK
+        still_open = _blocks_of_service(self._connection)
+        if any(block is other for block in self._blocks for other in still_open):
+            return State.PENDING
+        return State.SENT
+
+
+def state_of(commits: tuple[Commit, ...]) -> State:
+    """Return what became of an event that waits for all of these."""
+    states = {commit.state for commit in commits}
+    return next((state for state in (State.ROLLED_BACK, State.PENDING) if state in states), State.SENT)
+
+
+def _blocks_of_service(connection: BaseDatabaseWrapper) -> list[Any]:
+    return [block for block in connection.atomic_blocks if not getattr(block, "_from_testcase", False)]

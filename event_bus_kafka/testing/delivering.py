@@ -1,0 +1,153 @@
+"""Handing an event to this service's receivers, as a worker would."""
+
+from __future__ import annotations
+
+import json
+from contextvars import Context
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import attrs
+import fastavro
+from fastavro.validation import ValidationError, validate
+from openedx_events.data import EventsMetadata
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.consuming import dispatch, state
+from event_bus_kafka.errors import DeserializationError, SerializationError
+from event_bus_kafka.testing.captured import CapturedEvent, CapturedEvents
+from event_bus_kafka.testing.memory_registry import REGISTRY
+from event_bus_kafka.testing.reasons import signal_of
+from event_bus_kafka.wire import cloudevents, serde
+from event_bus_kafka.wire.codec import codec_for
+from event_bus_kafka.wire.records import ConsumerRecord, EncodedEvent, Event, Payload
+
+
+def deliver(
+    event: OpenEdxPublicSignal | str | CapturedEvent | ConsumerRecord,
+    /,
+    *,
+    metadata: EventsMetadata | None = None,
+    schema: Path | str | None = None,
+    **data: Any,
+) -> Event:
+    """
+    Call the receivers of an event with what arrives of it; return that.
+
+    ``event``: a signal or event type, whose ``data`` is encoded first; or what was captured, or a record.
+    ``schema``: file with the schema that the sending service writes with, where it is not that of the class here.
+    ``data`` for it may be plain dicts.
+
+    Raises ReceiversFailed with what receivers raised, DeserializationError for what this service cannot read, and
+    AssertionError where no receiver would be called.
+    """
+    __tracebackhide__ = True
+    text = Path(schema).read_text() if schema is not None else None
+    if isinstance(event, (CapturedEvent, ConsumerRecord)):
+        if data or metadata:
+            raise TypeError("A record has its data and metadata already.")
+        record = event.record if isinstance(event, CapturedEvent) else event
+    else:
+        record = _record(signal_of(event), metadata, text, data)
+    return _dispatched(record, REGISTRY if text is None else _Told(text))
+
+
+def _dispatched(record: ConsumerRecord, registry: serde.SchemaIds) -> Event:
+    __tracebackhide__ = True
+    signal = signal_of(serde.event_type(record))
+    receivers = _receivers_of(signal)
+    if record.value is None:
+        raise AssertionError("A record without a value, a tombstone, is skipped by workers.")
+    try:
+        event = serde.deserialize(record, signal, registry)
+    except DeserializationError as error:
+        error.add_note(f"This service cannot read this record of type {signal.event_type}.")
+        raise error.with_traceback(None) from None
+    state.clean()
+    try:
+        failed = Context().run(dispatch.dispatch, event, receivers)
+    finally:
+        state.clean()
+    if failed:
+        raise dispatch.failure_of(failed)
+    return event
+
+
+def _receivers_of(signal: OpenEdxPublicSignal) -> list[dispatch.Receiver]:
+    __tracebackhide__ = True
+    receivers = [one for one in dispatch.receivers_of(signal) if not _is_ours(one)]
+    if not dispatch.is_enabled(signal):
+        raise AssertionError(
+            f"The signal of {signal.event_type} is disabled here: OpenEdxEventsTestMixin needs it in "
+            "ENABLED_OPENEDX_EVENTS."
+        )
+    if not receivers:
+        raise AssertionError(
+            f"No receiver is connected to the signal of {signal.event_type}: workers skip its records. Is the module "
+            "of the receiver imported, as in AppConfig.ready()?"
+        )
+    return receivers
+
+
+def _is_ours(receiver: dispatch.Receiver) -> bool:
+    return isinstance(getattr(receiver.call, "__self__", None), CapturedEvents)
+
+
+def _record(
+    signal: OpenEdxPublicSignal, metadata: EventsMetadata | None, schema: str | None, data: dict[str, Any]
+) -> ConsumerRecord:
+    metadata = metadata or signal.generate_signal_metadata()
+    codec = codec_for(signal)
+    body = _encoded(signal, data) if schema is None else _encoded_with(schema, signal, data)
+    encoded = EncodedEvent(
+        topic="delivered",
+        key=Payload(subject="", schema='"null"', body=b""),  # a worker does not read keys
+        value=Payload(subject=codec.record_name, schema=schema or codec.schema, body=body),
+        headers=cloudevents.to_headers(metadata),
+        event_type=codec.event_type,
+        event_id=str(metadata.id),
+    )
+    framed = serde.frame(encoded, REGISTRY)
+    return ConsumerRecord(
+        topic=framed.topic, partition=0, offset=0, timestamp=None, key=None, value=framed.value, headers=framed.headers
+    )
+
+
+def _encoded(signal: OpenEdxPublicSignal, data: dict[str, Any]) -> bytes:
+    unknown = set(data) - set(signal.init_data)
+    if unknown:
+        raise SerializationError(
+            signal.event_type, min(unknown), f"no argument of the signal, which has {', '.join(signal.init_data)}"
+        )
+    codec = codec_for(signal)
+    return codec.encode(codec.with_objects(data))
+
+
+def _encoded_with(schema: str, signal: OpenEdxPublicSignal, data: dict[str, Any]) -> bytes:
+    """Encode as a service does whose classes are of this schema."""
+    if any(attrs.has(type(value)) for value in data.values()):
+        own, body = codec_for(signal).schema, _encoded(signal, data)
+        plain: Any = fastavro.schemaless_reader(BytesIO(body), fastavro.parse_schema(json.loads(own)), None)
+    else:
+        plain = data
+    writer, stream = fastavro.parse_schema(json.loads(schema)), BytesIO()
+    try:
+        validate(plain, writer, raise_errors=True)
+    except ValidationError as error:
+        raise SerializationError(signal.event_type, "", f"its data is not of the given schema: {error}") from None
+    fastavro.schemaless_writer(stream, writer, plain)
+    return stream.getvalue()
+
+
+@attrs.frozen
+class _Told:
+    """A registry that knows one schema."""
+
+    schema: str
+
+    def id_of(self, subject: str, schema: str) -> int:
+        return REGISTRY.id_of(subject, schema)
+
+    def schema_of(self, schema_id: int) -> str:
+        return self.schema

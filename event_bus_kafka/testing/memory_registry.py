@@ -1,0 +1,37 @@
+"""Schema ids without a registry: they hold for this process."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+import fastavro
+
+from event_bus_kafka.sandbox.schema_store import SchemaStore
+
+_FRAME = 5
+"""Bytes of magic byte and schema id."""
+
+
+class MemoryRegistry:
+    """What records need of the schema registry."""
+
+    def __init__(self) -> None:
+        self._store = SchemaStore()
+        self.id_of = cache(self._id_of)
+
+    def _id_of(self, subject: str, schema: str) -> int:
+        return self._store.register(subject, schema).id
+
+    def schema_of(self, schema_id: int) -> str:
+        return self._store.text(str(schema_id))
+
+
+REGISTRY = MemoryRegistry()
+
+
+def payload_of(framed: bytes) -> tuple[Any, bytes]:
+    """Return the parsed schema and the Avro bytes of a key or value."""
+    schema = REGISTRY.schema_of(int.from_bytes(framed[1:_FRAME], "big"))
+    return fastavro.parse_schema(json.loads(schema)), framed[_FRAME:]

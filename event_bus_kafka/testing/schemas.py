@@ -1,0 +1,155 @@
+"""The schema that a service relies on, kept as a file beside its tests."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import fastavro
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.errors import IncompatibleSchema
+from event_bus_kafka.testing.reasons import signal_of
+from event_bus_kafka.wire import avro
+from event_bus_kafka.wire.codec import EventCodec, codec_for
+from event_bus_kafka.wire.resolution import binder
+
+_UPDATE = "EVENT_BUS_KAFKA_UPDATE_SCHEMAS"
+
+
+def assert_schema_unchanged(event: OpenEdxPublicSignal | str, file: Path | str, /) -> None:
+    """
+    Fail if the schema of a signal or event type is not that of a file; say what changed, and who can still read what.
+
+    ``pytest --update-event-schemas`` writes the file; with other runners EVENT_BUS_KAFKA_UPDATE_SCHEMAS=1 does.
+    """
+    __tracebackhide__ = True
+    comparison = _compared(signal_of(event), Path(file))
+    if comparison.changes:
+        raise AssertionError(comparison.described)
+
+
+def assert_schema_compatible(event: OpenEdxPublicSignal | str, file: Path | str, /) -> None:
+    """Fail only if services with the schema of the file and with that of the class cannot read each other's events."""
+    __tracebackhide__ = True
+    comparison = _compared(signal_of(event), Path(file))
+    if comparison.obstacles:
+        raise AssertionError(comparison.described)
+
+
+@attrs.frozen
+class _Comparison:
+    """The schema of a class against that of a file."""
+
+    codec: EventCodec
+    file: Path
+    text: str
+
+    @property
+    def changes(self) -> list[str]:
+        """What is different, field by field."""
+        before, now = (dict(_types(json.loads(text))) for text in (self.text, self.codec.schema))
+        return [
+            f"{path}: was {before.get(path, 'absent')}, is {now.get(path, 'absent')}"
+            for path in before | now
+            if before.get(path) != now.get(path)
+        ]
+
+    @property
+    def obstacles(self) -> list[str]:
+        """Sentences on who cannot read what."""
+        found, names = [], dict[str, Any]()
+        new = fastavro.parse_schema(json.loads(self.codec.schema), named_schemas=names)
+        try:
+            self.codec.decoder(self.text)
+        except IncompatibleSchema as error:
+            found.append(f"This service cannot read events of the old schema: {error}.")
+        try:
+            binder(_reader_of(json.loads(self.text), {}), new, names)
+        except IncompatibleSchema as error:
+            found.append(f"Services with the old schema cannot read events of the new one: {error}.")
+        return found
+
+    @property
+    def described(self) -> str:
+        """For people."""
+        verdict = self.obstacles or ["Services with the old and the new schema can read each other's events."]
+        return "\n".join(
+            [
+                f"The schema of {self.codec.event_type} is not that of {self.file}:",
+                *(f"  {change}" for change in self.changes),
+                *verdict,
+                "If this is meant, write the file anew: pytest --update-event-schemas",
+            ]
+        )
+
+
+def _compared(signal: OpenEdxPublicSignal, file: Path) -> _Comparison:
+    __tracebackhide__ = True
+    codec = codec_for(signal)
+    if os.environ.get(_UPDATE):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(json.loads(codec.schema), indent=2, sort_keys=True) + "\n")
+    if not file.exists():
+        raise AssertionError(f"There is no {file}. Write it with pytest --update-event-schemas, and keep it.")
+    return _Comparison(codec, file, file.read_text())
+
+
+def _types(schema: Any, path: str = "", names: dict[str, Any] | None = None) -> Iterator[tuple[str, str]]:
+    """Yield the dotted path and the type of every field."""
+    names = {} if names is None else names
+    schema, nullable = _unwrapped(schema, names)
+    kind = schema if isinstance(schema, str) else schema["type"]
+    if path:
+        name = f" {schema['name']}" if kind == "record" else ""
+        yield path, f"{kind}{name}{' or null' if nullable else ''}"
+    if kind == "record":
+        for field in schema["fields"]:
+            yield from _types(field["type"], f"{path}.{field['name']}".lstrip("."), names)
+    elif kind in ("array", "map"):
+        yield from _types(schema["items" if kind == "array" else "values"], f"{path}[]", names)
+
+
+def _reader_of(schema: Any, names: dict[str, Any]) -> avro.AvroType:
+    """Return the type of a service whose classes are of a schema. It is compared, never used."""
+    inner, nullable = _unwrapped(schema, names)
+    kind = inner if isinstance(inner, str) else inner["type"]
+    reader = _reader_of_one(inner, kind, names)
+    if nullable:
+        return avro.Optional(schema=schema, expects=reader.expects, encode=_never, item=reader)
+    return reader
+
+
+def _reader_of_one(schema: Any, kind: str, names: dict[str, Any]) -> avro.AvroType:
+    if kind == "record":
+        fields = tuple(_field_of(field, names) for field in schema["fields"])
+        return avro.Record(schema=schema, expects=schema["name"], encode=_never, fields=fields, build=dict)
+    if kind == "array":
+        item = _reader_of(schema["items"], names)
+        return avro.Array(schema=schema, expects="array", encode=_never, item=item)
+    if kind == "map":
+        return avro.Map(schema=schema, expects="map", encode=_never, item=_reader_of(schema["values"], names))
+    return avro.Scalar(schema=kind, expects=kind, encode=_never)
+
+
+def _field_of(field: dict[str, Any], names: dict[str, Any]) -> avro.Field:
+    kind = _reader_of(field["type"], names)
+    return avro.Field(name=field["name"], argument=field["name"], type=kind, required="default" not in field)
+
+
+def _unwrapped(schema: Any, names: dict[str, Any]) -> tuple[Any, bool]:
+    """Return a type without null, its name replaced by its definition, and whether null was there."""
+    branches = schema if isinstance(schema, list) else [schema]
+    (inner,) = [branch for branch in branches if branch != "null"]
+    inner = names.get(inner, inner) if isinstance(inner, str) else inner
+    if isinstance(inner, dict) and "name" in inner:
+        names[inner["name"]] = inner
+    return inner, len(branches) > 1
+
+
+def _never(_value: Any) -> bytes:
+    raise NotImplementedError

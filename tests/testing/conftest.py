@@ -1,0 +1,33 @@
+"""The settings of a service that sends certificates, and what it sends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from event_bus_kafka.testing import CapturedEvents, captured_events
+from tests.bus import CREATED
+from tests.testing.project import Project
+
+ENTRY = {"event_key_field": "certificate.user.id", "enabled": True}
+CONFIG: dict[str, Any] = {CREATED: {"certificates": ENTRY}}
+
+
+@pytest.fixture(autouse=True)
+def _configured(settings: Any) -> None:
+    settings.EVENT_BUS_PRODUCER_CONFIG = CONFIG
+
+
+@pytest.fixture
+def events() -> Iterator[CapturedEvents]:
+    with captured_events() as events:
+        yield events
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Return a service that follows the documentation."""
+    return Project(tmp_path)

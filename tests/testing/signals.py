@@ -1,0 +1,33 @@
+"""Signals of a service's own, as tests change them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import attrs
+from openedx_events.tooling import OpenEdxPublicSignal
+
+EVENT_TYPE = "org.example.grades.course.graded.v1"
+
+
+@contextmanager
+def graded(**fields: Any) -> Iterator[OpenEdxPublicSignal]:
+    """Return a signal whose class has these fields, each a type or a type and its default; unregistered afterwards."""
+    attributes = {
+        name: attrs.field(type=kind[0], default=kind[1]) if isinstance(kind, tuple) else attrs.field(type=kind)
+        for name, kind in fields.items()
+    }
+    cls = attrs.make_class("GradeData", attributes, frozen=True, kw_only=True)
+    signal = OpenEdxPublicSignal(event_type=EVENT_TYPE, data={"grade": cls})
+    try:
+        yield signal
+    finally:
+        OpenEdxPublicSignal.instances.remove(signal)
+        OpenEdxPublicSignal._mapping.pop(EVENT_TYPE)
+
+
+def grade(signal: OpenEdxPublicSignal, **values: Any) -> Any:
+    """Return an object of the signal's class."""
+    return signal.init_data["grade"](**values)

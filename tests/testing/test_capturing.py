@@ -1,0 +1,257 @@
+"""What a service sends is captured as Kafka would get it, and what would be lost is said where it is emitted."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import attrs
+import pytest
+from django.db import connection, transaction
+from django.test import TestCase, override_settings
+from openedx_events.data import EventsMetadata
+from openedx_events.learning.data import CertificateData
+from openedx_events.learning.signals import CERTIFICATE_CREATED, CERTIFICATE_REVOKED
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.testing import CapturedEvents, UnsendableEvent, captured_events
+from event_bus_kafka.testing.commits import State
+from tests.bus import CREATED, REVOKED
+from tests.examples_of import COURSE, certificate
+from tests.testing.conftest import ENTRY
+
+
+def test_an_event_is_captured_as_kafka_would_get_it(events: CapturedEvents, settings: Any) -> None:
+    settings.EVENT_BUS_TOPIC_PREFIX = "prod"
+    CERTIFICATE_CREATED.send_event(certificate=certificate(7, grade=""))
+    (event,) = events
+    assert (event.event_type, event.topic, event.key) == (CREATED, "certificates", 7)
+    assert event.data == {"certificate": certificate(7, grade="")}
+    assert event.metadata.event_type == CREATED
+    assert event.record.topic == "prod-certificates"
+    assert event.record.key is not None
+    assert event.record.key[5:] == b"\x0e"
+    assert dict(event.record.headers)["ce_id"] == str(event.metadata.id).encode()
+
+
+def test_a_key_is_what_the_event_has_in_that_place(events: CapturedEvents, settings: Any) -> None:
+    settings.EVENT_BUS_PRODUCER_CONFIG = {
+        CREATED: {"certificates": ENTRY | {"event_key_field": "certificate.course.course_key"}}
+    }
+    CERTIFICATE_CREATED.send_event(certificate=certificate())
+    assert events.assert_sent(CERTIFICATE_CREATED, key=COURSE).key == COURSE
+
+
+def test_an_event_on_several_topics_counts_for_each_that_is_enabled(events: CapturedEvents, settings: Any) -> None:
+    settings.EVENT_BUS_PRODUCER_CONFIG = {
+        CREATED: {"a": ENTRY, "b": ENTRY | {"enabled": False}, "c": ENTRY | {"event_key_field": "certificate.mode"}}
+    }
+    CERTIFICATE_CREATED.send_event(certificate=certificate(7))
+    assert [(event.topic, event.key) for event in events] == [("a", 7), ("c", "honor")]
+
+
+@pytest.mark.parametrize("producer", [None, "event_bus_kafka.create_producer", "no.such.module"])
+def test_it_does_not_matter_which_producer_is_set(settings: Any, producer: str | None) -> None:
+    settings.EVENT_BUS_PRODUCER = producer
+    with captured_events() as events:
+        CERTIFICATE_CREATED.send_event(certificate=certificate())
+    assert len(events) == 1
+
+
+def test_settings_may_change_inside_the_block(events: CapturedEvents) -> None:
+    with override_settings(EVENT_BUS_PRODUCER_CONFIG={REVOKED: {"revocations": ENTRY}}, EVENT_BUS_PRODUCER=None):
+        CERTIFICATE_REVOKED.send_event(certificate=certificate())
+        CERTIFICATE_CREATED.send_event(certificate=certificate())
+    assert [event.event_type for event in events] == [REVOKED]
+
+
+def test_nothing_is_left_behind() -> None:
+    def receivers() -> list[int]:
+        return [len(signal.receivers) for signal in OpenEdxPublicSignal.all_events()]
+
+    before = receivers()
+    with captured_events() as outer:
+        with captured_events() as inner:
+            CERTIFICATE_CREATED.send_event(certificate=certificate(1))
+        CERTIFICATE_CREATED.send_event(certificate=certificate(2))
+    assert receivers() == before
+    CERTIFICATE_CREATED.send_event(certificate=certificate(3))
+    assert [event.key for event in inner] == [1]
+    assert [event.key for event in outer] == [2]
+
+
+def test_what_came_from_the_bus_does_not_go_there_again(events: CapturedEvents) -> None:
+    CERTIFICATE_CREATED.send_event_with_custom_metadata(EventsMetadata(event_type=CREATED), certificate=certificate())
+    events.assert_not_sent()
+    with pytest.raises(AssertionError, match="It was not emitted"):
+        events.assert_sent(CERTIFICATE_CREATED)
+
+
+# What would be lost
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"grade": 0.9}, "field certificate.grade: expected str, got float"),
+        ({"course": None}, "field certificate.course"),
+    ],
+)
+def test_a_value_that_does_not_fit_fails_at_the_line_that_emits_it(changes: dict[str, Any], reason: str) -> None:
+    reached = []
+    with pytest.raises(UnsendableEvent, match=reason) as caught, captured_events():
+        CERTIFICATE_CREATED.send_event(certificate=certificate(**changes))
+        reached.append(True)
+    assert not reached
+    assert (caught.value.event_type, caught.value.topic) == (CREATED, "certificates")
+
+
+def test_a_key_field_that_leads_nowhere_fails(settings: Any) -> None:
+    settings.EVENT_BUS_PRODUCER_CONFIG = {CREATED: {"certificates": ENTRY | {"event_key_field": "certificate.id"}}}
+    with pytest.raises(UnsendableEvent, match=r"event_key_field 'certificate\.id' fails at 'id'"), captured_events():
+        CERTIFICATE_CREATED.send_event(certificate=certificate())
+
+
+@attrs.frozen
+class SignedCertificate(CertificateData):  # type: ignore[misc]  # openedx-events is untyped
+    """A class of a service's own, whose field is not in the schema."""
+
+    signature: str = attrs.field(kw_only=True)
+
+
+def test_a_value_that_does_not_survive_fails() -> None:
+    signed = SignedCertificate(**attrs.asdict(certificate(), recurse=False), signature="S")
+    lost = r"certificate\.signature was 'S' and arrives as nothing"
+    with pytest.raises(UnsendableEvent, match=lost), captured_events():
+        CERTIFICATE_CREATED.send_event(certificate=signed)
+
+
+def test_an_error_that_was_swallowed_comes_at_the_end() -> None:
+    with pytest.raises(UnsendableEvent, match=r"certificate\.grade"):
+        with captured_events() as events:
+            thread = threading.Thread(target=_send_in_vain)
+            thread.start()
+            thread.join()
+            with pytest.raises(UnsendableEvent):
+                events.assert_not_sent(CERTIFICATE_CREATED)
+            with pytest.raises(UnsendableEvent):
+                events.assert_sent(CERTIFICATE_CREATED)
+
+
+def _send_in_vain() -> None:
+    try:
+        CERTIFICATE_CREATED.send_event(certificate=certificate(grade=1))  # type: ignore[arg-type]
+    except BaseException:  # noqa: BLE001 as code of a service may do
+        return
+
+
+# Transactions
+
+
+@pytest.mark.django_db
+def test_in_a_test_that_never_commits_an_event_counts_once_the_block_of_the_service_ends(
+    events: CapturedEvents,
+) -> None:
+    with transaction.atomic():
+        CERTIFICATE_CREATED.send_event(certificate=certificate(1))
+        assert [event.state for event in events.unsent] == [State.PENDING]
+        events.assert_not_sent()
+    events.assert_sent(CERTIFICATE_CREATED, key=1)
+    assert events.unsent == []
+
+
+@pytest.mark.django_db
+def test_an_event_outside_the_blocks_of_the_service_counts_at_once(events: CapturedEvents) -> None:
+    CERTIFICATE_CREATED.send_event(certificate=certificate(1))
+    events.assert_sent(CERTIFICATE_CREATED)
+
+
+@pytest.mark.django_db
+def test_an_event_of_a_block_that_rolls_back_does_not_count(events: CapturedEvents) -> None:
+    with transaction.atomic():
+        CERTIFICATE_CREATED.send_event(certificate=certificate(1))
+        with pytest.raises(RuntimeError), transaction.atomic():
+            CERTIFICATE_CREATED.send_event(certificate=certificate(2))
+            raise RuntimeError
+    assert [event.key for event in events] == [1]
+    assert [(event.key, event.state) for event in events.unsent] == [(2, State.ROLLED_BACK)]
+
+
+@pytest.mark.django_db
+def test_an_outer_block_that_rolls_back_takes_events_of_inner_ones_with_it(events: CapturedEvents) -> None:
+    with pytest.raises(RuntimeError), transaction.atomic():
+        with transaction.atomic():
+            CERTIFICATE_CREATED.send_event(certificate=certificate(1))
+        raise RuntimeError
+    events.assert_not_sent()
+
+
+@pytest.mark.django_db
+def test_a_block_without_savepoint_that_fails_rolls_back_too(events: CapturedEvents) -> None:
+    with pytest.raises(RuntimeError), transaction.atomic(savepoint=False):
+        CERTIFICATE_CREATED.send_event(certificate=certificate(1))
+        raise RuntimeError
+    assert [event.state for event in events.unsent] == [State.ROLLED_BACK]
+
+
+@pytest.mark.django_db(databases=["default", "other"])
+def test_a_roll_back_on_another_database_counts(events: CapturedEvents) -> None:
+    with transaction.atomic(using="default"):
+        with pytest.raises(RuntimeError), transaction.atomic(using="other"):
+            CERTIFICATE_CREATED.send_event(certificate=certificate(1))
+            raise RuntimeError
+    assert [event.state for event in events.unsent] == [State.ROLLED_BACK]
+
+
+@pytest.mark.django_db(databases=["default", "other"])
+def test_the_database_of_the_topic_decides(events: CapturedEvents, settings: Any) -> None:
+    settings.EVENT_BUS_PRODUCER_CONFIG = {CREATED: {"certificates": ENTRY | {"database": "default"}}}
+    with transaction.atomic(using="default"):
+        with pytest.raises(RuntimeError), transaction.atomic(using="other"):
+            CERTIFICATE_CREATED.send_event(certificate=certificate(1))
+            raise RuntimeError
+    events.assert_sent(CERTIFICATE_CREATED)
+
+
+@pytest.mark.django_db
+def test_mode_immediate_sends_what_is_rolled_back_later(events: CapturedEvents, settings: Any) -> None:
+    settings.EVENT_BUS_PRODUCER_MODE = "immediate"
+    with pytest.raises(RuntimeError), transaction.atomic():
+        CERTIFICATE_CREATED.send_event(certificate=certificate(1))
+        raise RuntimeError
+    events.assert_sent(CERTIFICATE_CREATED)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_real_commits_and_roll_backs_are_seen(events: CapturedEvents) -> None:
+    with pytest.raises(RuntimeError), transaction.atomic():
+        CERTIFICATE_CREATED.send_event(certificate=certificate(1))
+        raise RuntimeError
+    with transaction.atomic():
+        CERTIFICATE_CREATED.send_event(certificate=certificate(2))
+    assert [event.key for event in events] == [2]
+    assert [event.state for event in events.unsent] == [State.ROLLED_BACK]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_that_nobody_is_told_of_makes_an_event_unsendable() -> None:
+    connection.ensure_connection()
+    transaction.set_autocommit(False)
+    try:
+        with pytest.raises(UnsendableEvent, match="autocommit switched off"), captured_events():
+            CERTIFICATE_CREATED.send_event(certificate=certificate(1))
+    finally:
+        transaction.rollback()
+        transaction.set_autocommit(True)
+
+
+class TestInDjangosTestCase(TestCase):
+    def test_events_count_without_a_commit(self) -> None:
+        with captured_events() as events, transaction.atomic():
+            CERTIFICATE_CREATED.send_event(certificate=certificate(1))
+        events.assert_sent(CERTIFICATE_CREATED, certificate=certificate(1))
+
+    def test_executing_the_callbacks_changes_nothing(self) -> None:
+        with captured_events() as events, self.captureOnCommitCallbacks(execute=True):
+            CERTIFICATE_CREATED.send_event(certificate=certificate(1))
+        assert len(events) == 1

@@ -1,0 +1,202 @@
+"""An event is handed to receivers as a worker would do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from edx_django_utils.cache import RequestCache
+from openedx_events.data import EventsMetadata
+from openedx_events.learning.signals import CERTIFICATE_CREATED, CERTIFICATE_REVOKED
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.errors import IncompatibleSchema, ReceiversFailed, SerializationError
+from event_bus_kafka.testing import assert_schema_unchanged, captured_events, deliver
+from event_bus_kafka.wire.records import ConsumerRecord
+from tests.bus import CREATED
+from tests.examples_of import certificate
+from tests.testing.signals import EVENT_TYPE, grade, graded
+
+Heard = list[dict[str, Any]]
+
+
+@contextmanager
+def receiving(signal: OpenEdxPublicSignal, receiver: Callable[..., Any]) -> Iterator[None]:
+    signal.connect(receiver)
+    try:
+        yield
+    finally:
+        signal.disconnect(receiver)
+
+
+@pytest.fixture
+def heard() -> Iterator[Heard]:
+    """Return what a receiver of certificates hears."""
+    heard: Heard = []
+
+    def hear(**arguments: Any) -> None:
+        heard.append(arguments)
+
+    with receiving(CERTIFICATE_CREATED, hear):
+        yield heard
+
+
+def test_receivers_get_what_a_worker_gives_them(heard: Heard) -> None:
+    metadata = EventsMetadata(event_type=CREATED, source="openedx/lms/web", minorversion=3)
+    event = deliver(CERTIFICATE_CREATED, metadata=metadata, certificate=certificate(0, grade=""))
+    (got,) = heard
+    assert got == {
+        "signal": CERTIFICATE_CREATED,
+        "sender": None,
+        "metadata": metadata,
+        "from_event_bus": True,
+        "certificate": certificate(0, grade=""),
+    }
+    assert event.data == {"certificate": certificate(0, grade="")}
+
+
+def test_an_event_type_and_plain_values_do_as_well(heard: Heard) -> None:
+    def hear(**arguments: Any) -> None:
+        heard.append(arguments)
+
+    with graded(user=int) as signal, receiving(signal, hear):
+        deliver(EVENT_TYPE, grade={"user": 7})
+        assert heard[0]["grade"] == grade(signal, user=7)
+
+
+def test_a_captured_event_is_delivered_as_it_was_sent(heard: Heard, settings: Any) -> None:
+    settings.EVENT_BUS_PRODUCER_CONFIG = {
+        CREATED: {"certificates": {"event_key_field": "certificate.user.id", "enabled": True}}
+    }
+    with captured_events() as events:
+        CERTIFICATE_CREATED.send_event(certificate=certificate(7))
+        heard.clear()
+        deliver(events[0])
+        deliver(events[0].record)
+        assert len(events) == 1
+    assert [got["metadata"] for got in heard] == [events[0].metadata] * 2
+    assert heard[0]["certificate"] == certificate(7)
+
+
+def test_each_receiver_runs_and_all_failures_are_named(heard: Heard) -> None:
+    def fail(**arguments: Any) -> None:
+        raise ValueError("no such course")
+
+    def fail_too(**arguments: Any) -> None:
+        raise KeyError("x")
+
+    with receiving(CERTIFICATE_CREATED, fail), receiving(CERTIFICATE_CREATED, fail_too):
+        with pytest.raises(ReceiversFailed, match=r"fail, tests\.testing.+fail_too") as caught:
+            deliver(CERTIFICATE_CREATED, certificate=certificate())
+    assert [type(error) for error in caught.value.exceptions] == [ValueError, KeyError]
+    assert len(heard) == 1
+
+
+def test_the_state_is_clean_before_and_after() -> None:
+    seen: list[Any] = []
+
+    def remember(**arguments: Any) -> None:
+        seen.append(RequestCache("tests").get_cached_response("of the test").is_found)
+        RequestCache("tests").set("of the receiver", 1)
+
+    RequestCache("tests").set("of the test", 1)
+    with receiving(CERTIFICATE_CREATED, remember):
+        deliver(CERTIFICATE_CREATED, certificate=certificate())
+    assert seen == [False]
+    assert not RequestCache("tests").get_cached_response("of the receiver").is_found
+
+
+def test_without_a_receiver_it_fails_even_while_events_are_captured() -> None:
+    with captured_events(), pytest.raises(AssertionError, match="No receiver is connected"):
+        deliver(CERTIFICATE_REVOKED, certificate=certificate())
+
+
+def test_a_disabled_signal_fails(heard: Heard) -> None:
+    CERTIFICATE_CREATED.disable()
+    try:
+        with pytest.raises(AssertionError, match="ENABLED_OPENEDX_EVENTS"):
+            deliver(CERTIFICATE_CREATED, certificate=certificate())
+    finally:
+        CERTIFICATE_CREATED.enable()
+
+
+def test_a_type_that_is_not_registered_fails() -> None:
+    with pytest.raises(ValueError, match=r"No signal of type 'org\.example\.unknown\.v1' is registered"):
+        deliver("org.example.unknown.v1", certificate=certificate())
+
+
+def test_a_tombstone_fails(heard: Heard) -> None:
+    headers = (("ce_type", CREATED.encode()),)
+    with pytest.raises(AssertionError, match="tombstone"):
+        deliver(ConsumerRecord(topic="t", partition=0, offset=0, timestamp=None, key=None, value=None, headers=headers))
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ({}, "field certificate: missing"),
+        ({"certificate": certificate(), "other": 1}, "field other: no argument of the signal"),
+        ({"certificate": attrs.evolve(certificate(), grade=1)}, "field certificate.grade: expected str, got int"),
+    ],
+)
+def test_data_that_does_not_fit_fails(heard: Heard, data: dict[str, Any], reason: str) -> None:
+    with pytest.raises(SerializationError, match=reason):
+        deliver(CERTIFICATE_CREATED, **data)
+
+
+# Services with another schema
+
+
+@pytest.fixture
+def before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the file of the schema of a service that is older."""
+    path = tmp_path / "graded.avsc"
+    with graded(user=int) as signal, monkeypatch.context() as environment:
+        environment.setenv("EVENT_BUS_KAFKA_UPDATE_SCHEMAS", "1")
+        assert_schema_unchanged(signal, path)
+    return path
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_what_an_older_service_sends_arrives(heard: Heard, before: Path, plain: bool) -> None:
+    def hear(**arguments: Any) -> None:
+        heard.append(arguments)
+
+    with graded(user=int, passed=(bool, False)) as signal, receiving(signal, hear):
+        old = {"user": 7} if plain else grade(signal, user=7, passed=True)
+        deliver(signal, schema=before, grade=old)
+        assert heard[0]["grade"] == grade(signal, user=7, passed=False)
+
+
+def test_a_type_that_changed_on_the_other_side_is_named(heard: Heard, before: Path) -> None:
+    with graded(user=str) as signal, receiving(signal, heard.append):
+        with pytest.raises(IncompatibleSchema, match=r"field grade\.user: the writer's long cannot be read as str"):
+            deliver(signal, schema=before, grade={"user": 7})
+
+
+def test_data_that_is_not_of_the_given_schema_is_refused(heard: Heard, before: Path) -> None:
+    with graded(user=int) as signal, receiving(signal, heard.append):
+        with pytest.raises(SerializationError, match="user is <seven> of type"):
+            deliver(signal, schema=before, grade={"user": "seven"})
+
+
+def test_bytes_of_another_process_are_read_with_the_given_schema(heard: Heard, before: Path) -> None:
+    def hear(**arguments: Any) -> None:
+        heard.append(arguments)
+
+    headers = (("ce_type", EVENT_TYPE.encode()), ("ce_id", b"12345678-1234-5678-1234-567812345678"))
+    value = b"\x00\x00\x00\x12\x34\x0e"
+    record = ConsumerRecord(topic="t", partition=0, offset=0, timestamp=None, key=None, value=value, headers=headers)
+    with graded(user=int) as signal, receiving(signal, hear):
+        deliver(record, schema=before)
+        assert heard[0]["grade"] == grade(signal, user=7)
+
+
+def test_a_record_has_its_data_already(heard: Heard) -> None:
+    record = ConsumerRecord(topic="t", partition=0, offset=0, timestamp=None, key=None, value=b"", headers=())
+    with pytest.raises(TypeError, match="already"):
+        deliver(record, certificate=certificate())

@@ -1,0 +1,72 @@
+"""A service whose tests follow docs/testing.rst: they pass, and fail clearly where its events change."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.testing.project import Project
+
+
+@pytest.fixture(autouse=True)
+def _schemas_written(project: Project) -> None:
+    code, output = project.pytest("tests/test_schemas.py", "-k", "what_the_other", "--update-event-schemas")
+    assert code == 0, output
+
+
+def test_the_tests_of_the_page_pass(project: Project) -> None:
+    code, output = project.pytest()
+    assert code == 0, output
+    assert "9 passed" in output
+
+
+def test_a_field_whose_type_changes_is_found_by_each_kind_of_test(project: Project) -> None:
+    project.replace("grades/events.py", "score: float", "score: str")
+    code, output = project.pytest("--ignore=tests/test_outages.py")
+    assert code == 1
+    for text in (
+        "grade.score: was double, is string",
+        "cannot read events of the old schema: field grade.score: the writer's double cannot be read as str.",
+        "UnsendableEvent: org.example.grades.course.graded.v1 cannot be sent to topic 'grades': "
+        "field grade.score: expected str, got float",
+        "IncompatibleSchema: field grade.score: the writer's double cannot be read as str",
+        "SerializationError: org.example.grades.course.graded.v1: field grade.score: expected str, got float",
+    ):
+        assert text in output, output
+    for name in ("sending", "with_unittest", "receiving", "older_senders", "schemas"):
+        assert f"FAILED tests/test_{name}.py" in output
+    assert "ERROR tests" not in output
+
+
+def test_a_topic_that_is_not_enabled_is_named(project: Project) -> None:
+    project.replace("settings.py", '"enabled": True', '"enabled": False')
+    code, output = project.pytest("tests/test_sending.py")
+    assert code == 1
+    assert "It was emitted 1 time; in EVENT_BUS_PRODUCER_CONFIG none of its topics is enabled (grades)." in output
+
+
+def test_an_event_that_was_swallowed_fails_the_test_and_not_its_teardown(project: Project) -> None:
+    project.write(
+        "tests/test_swallowing.py",
+        """
+        from grades.events import COURSE_GRADED, GradeData
+
+        def test_it(captured_events):
+            try:
+                COURSE_GRADED.send_event(grade=GradeData("seven", 0.5))
+            except BaseException:
+                pass
+        """,
+    )
+    code, output = project.pytest("tests/test_swallowing.py")
+    assert code == 1
+    assert "field grade.user_id: expected int, got str" in output
+    assert "\n1 failed in" in output
+
+
+def test_schema_files_are_written_only_when_asked(project: Project) -> None:
+    project.replace("grades/events.py", "comment: str = None", "comment: str = None\n    teacher: str = None")
+    code, output = project.pytest("tests/test_schemas.py")
+    assert code == 1
+    assert "grade.teacher: was absent, is string or null" in output
+    assert project.pytest("tests/test_schemas.py", "-k", "what_the_other", "--update-event-schemas")[0] == 0
+    assert project.pytest("tests/test_schemas.py")[0] == 0

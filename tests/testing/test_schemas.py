@@ -1,0 +1,123 @@
+"""A service keeps the schema it relies on beside its tests, and hears when it changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.testing import assert_schema_compatible, assert_schema_unchanged
+from tests.testing.signals import EVENT_TYPE, graded
+
+BASE: dict[str, Any] = {"user": int, "score": float, "comment": (str, None), "tags": list[str]}
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the file of the schema that the class has before it changes."""
+    path = tmp_path / "schemas" / "graded.avsc"
+    with graded(**BASE) as signal, monkeypatch.context() as environment:
+        environment.setenv("EVENT_BUS_KAFKA_UPDATE_SCHEMAS", "1")
+        assert_schema_unchanged(signal, path)
+    return path
+
+
+def failure(check: Any, *arguments: Any) -> str:
+    with pytest.raises(AssertionError) as caught:
+        check(*arguments)
+    return str(caught.value)
+
+
+def test_nothing_is_written_unasked(tmp_path: Path) -> None:
+    with graded(**BASE) as signal:
+        text = failure(assert_schema_unchanged, signal, tmp_path / "x.avsc")
+    assert "Write it with pytest --update-event-schemas" in text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_written_is_what_the_class_has(file: Path) -> None:
+    with graded(**BASE) as signal:
+        assert_schema_unchanged(signal, file)
+        assert_schema_compatible(EVENT_TYPE, str(file))
+    assert file.read_text().startswith('{\n  "doc"')
+
+
+def test_it_can_be_written_for_every_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from event_bus_kafka.errors import SerializationError
+
+    written = []
+    for signal in OpenEdxPublicSignal.all_events():
+        path = tmp_path / f"{signal.event_type}.avsc"
+        with monkeypatch.context() as environment:
+            environment.setenv("EVENT_BUS_KAFKA_UPDATE_SCHEMAS", "1")
+            try:
+                assert_schema_unchanged(signal, path)
+            except SerializationError:
+                continue
+        assert_schema_unchanged(signal, path)
+        assert_schema_compatible(signal, path)
+        written.append(signal)
+    assert len(written) > 50
+
+
+CHANGES = {
+    "type": (
+        BASE | {"user": str},
+        ["grade.user: was long, is string"],
+        ["This service cannot read events of the old schema: field grade.user: ", "Services with the old schema"],
+    ),
+    "promoted": (
+        BASE | {"user": float},
+        ["grade.user: was long, is double"],
+        ["Services with the old schema cannot read events of the new one: field grade.user: "],
+    ),
+    "gone": (
+        {name: kind for name, kind in BASE.items() if name != "score"},
+        ["grade.score: was double, is absent"],
+        ["Services with the old schema cannot read events of the new one: field grade.score: required"],
+    ),
+    "new": (
+        BASE | {"teacher": str},
+        ["grade.teacher: was absent, is string"],
+        ["This service cannot read events of the old schema: field grade.teacher: required"],
+    ),
+    "item": (
+        BASE | {"tags": list[int]},
+        ["grade.tags[]: was string, is long"],
+        ["This service cannot read events of the old schema: field grade.tags: ", "Services with the old schema"],
+    ),
+}
+HARMLESS = {
+    "optional new": (BASE | {"teacher": (str, None)}, ["grade.teacher: was absent, is string or null"]),
+    "default new": (BASE | {"teacher": (str, "")}, ["grade.teacher: was absent, is string"]),
+    "optional gone": (
+        {name: kind for name, kind in BASE.items() if name != "comment"},
+        ["grade.comment: was string or null, is absent"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("fields", "changes", "verdicts"), CHANGES.values(), ids=CHANGES)
+def test_a_change_that_breaks_a_service_fails_and_names_the_field(
+    file: Path, fields: dict[str, Any], changes: list[str], verdicts: list[str]
+) -> None:
+    with graded(**fields) as signal:
+        text = failure(assert_schema_unchanged, signal, file)
+        assert failure(assert_schema_compatible, signal, file) == text
+    lines = text.splitlines()
+    assert lines[0] == f"The schema of {EVENT_TYPE} is not that of {file}:"
+    assert [line.strip() for line in lines if line.startswith("  ")] == changes
+    found = [line for line in lines if "cannot read" in line]
+    assert len(found) == len(verdicts)
+    assert all(line.startswith(verdict) for line, verdict in zip(found, verdicts, strict=True))
+
+
+@pytest.mark.parametrize(("fields", "changes"), HARMLESS.values(), ids=HARMLESS)
+def test_a_harmless_change_is_told_where_none_is_wanted(file: Path, fields: dict[str, Any], changes: list[str]) -> None:
+    with graded(**fields) as signal:
+        assert_schema_compatible(signal, file)
+        text = failure(assert_schema_unchanged, signal, file)
+    assert [line.strip() for line in text.splitlines() if line.startswith("  ")] == changes
+    assert "can read each other's events" in text
