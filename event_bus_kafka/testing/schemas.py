@@ -14,7 +14,7 @@ from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.errors import IncompatibleSchema
 from event_bus_kafka.testing.reasons import signal_of
-from event_bus_kafka.wire import avro
+from event_bus_kafka.wire import types
 from event_bus_kafka.wire.codec import EventCodec, codec_for
 from event_bus_kafka.wire.resolution import binder
 
@@ -114,31 +114,31 @@ def _types(schema: Any, path: str = "", names: dict[str, Any] | None = None) -> 
         yield from _types(schema["items" if kind == "array" else "values"], f"{path}[]", names)
 
 
-def _reader_of(schema: Any, names: dict[str, Any]) -> avro.AvroType:
+def _reader_of(schema: Any, names: dict[str, Any]) -> types.AvroType:
     """Return the type of a service whose classes are of a schema. It is compared, never used."""
     inner, nullable = _unwrapped(schema, names)
     kind = inner if isinstance(inner, str) else inner["type"]
     reader = _reader_of_one(inner, kind, names)
     if nullable:
-        return avro.Optional(schema=schema, expects=reader.expects, encode=_never, item=reader)
+        return types.Optional(schema=schema, expects=reader.expects, encode=_never, item=reader)
     return reader
 
 
-def _reader_of_one(schema: Any, kind: str, names: dict[str, Any]) -> avro.AvroType:
+def _reader_of_one(schema: Any, kind: str, names: dict[str, Any]) -> types.AvroType:
     if kind == "record":
         fields = tuple(_field_of(field, names) for field in schema["fields"])
-        return avro.Record(schema=schema, expects=schema["name"], encode=_never, fields=fields, build=dict)
+        return types.Record(schema=schema, expects=schema["name"], encode=_never, fields=fields, build=dict)
     if kind == "array":
         item = _reader_of(schema["items"], names)
-        return avro.Array(schema=schema, expects="array", encode=_never, item=item)
+        return types.Array(schema=schema, expects="array", encode=_never, item=item)
     if kind == "map":
-        return avro.Map(schema=schema, expects="map", encode=_never, item=_reader_of(schema["values"], names))
-    return avro.Scalar(schema=kind, expects=kind, encode=_never)
+        return types.Map(schema=schema, expects="map", encode=_never, item=_reader_of(schema["values"], names))
+    return types.Scalar(schema=kind, expects=kind, encode=_never)
 
 
-def _field_of(field: dict[str, Any], names: dict[str, Any]) -> avro.Field:
+def _field_of(field: dict[str, Any], names: dict[str, Any]) -> types.Field:
     kind = _reader_of(field["type"], names)
-    return avro.Field(name=field["name"], argument=field["name"], type=kind, required="default" not in field)
+    return types.Field(name=field["name"], argument=field["name"], type=kind, required="default" not in field)
 
 
 def _unwrapped(schema: Any, names: dict[str, Any]) -> tuple[Any, bool]:
