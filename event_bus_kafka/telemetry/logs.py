@@ -25,9 +25,10 @@ class LoggingObserver:
         self._audit = audit
         self._clock = clock
         self._last_logged: dict[tuple[str, str], float] = {}
+        self._bound_log = self._log  # once: a singledispatchmethod is made anew by each look at it
 
     def __call__(self, event: LifecycleEvent) -> None:
-        self._log(event)
+        self._bound_log(event)
 
     @singledispatchmethod
     def _log(self, event: LifecycleEvent) -> None:
