@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ _FIXED: Headers = (
     ("content-type", b"application/avro"),
     ("ce_datacontenttype", b"application/avro"),
 )
+_KEPT = 1024
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -51,18 +53,31 @@ class Attribute:
     read: Callable[[str], Any]
     missing: Any = None
     """What a record without the header gets; None: the header is required, or the caller knows better (time)."""
+    varies: bool = False
+    """From event to event. Other values are the same for long and few: they are read once and kept."""
+
+    def reader(self) -> Callable[[bytes | None], Any]:
+        """What it returns reads a header's value, or raises :class:`InvalidHeaders`."""
+
+        def read(value: bytes | None) -> Any:
+            try:
+                return self.read(_text(self.header, value))
+            except (ValueError, OverflowError):
+                raise InvalidHeaders(f"header {self.header} is malformed") from None
+
+        return read if self.varies else lru_cache(_KEPT)(read)
 
 
 ATTRIBUTES = (
     Attribute("event_type", "ce_type", str, str),
-    Attribute("id", "ce_id", str, UUID),
+    Attribute("id", "ce_id", str, UUID, varies=True),
     Attribute("source", "ce_source", str, str, missing="unknown"),
-    Attribute("time", "ce_time", datetime.isoformat, _read_time),
+    Attribute("time", "ce_time", datetime.isoformat, _read_time, varies=True),
     Attribute("minorversion", "ce_minorversion", str, int, missing=0),
     Attribute("sourcehost", "sourcehost", str, str, missing="unknown"),
     Attribute("sourcelib", "sourcelib", lambda version: ".".join(map(str, version)), _read_version, missing=(0, 0, 0)),
 )
-_BY_HEADER = {attribute.header: attribute for attribute in ATTRIBUTES}
+_READERS = {attribute.header: (attribute.name, attribute.reader()) for attribute in ATTRIBUTES}
 
 
 def to_headers(metadata: EventsMetadata) -> Headers:
@@ -88,23 +103,16 @@ def to_metadata(headers: Headers, timestamp: int | None) -> EventsMetadata:
     """
     found: dict[str, Any] = {}
     for header, value in headers:
-        attribute = _BY_HEADER.get(header)
-        if attribute is None:
+        if header not in _READERS:
             continue
-        if attribute.name in found:
+        name, read = _READERS[header]
+        if name in found:
             raise InvalidHeaders(f"header {header} stands more than once")
-        found[attribute.name] = _value(attribute, value)
-    for attribute in ATTRIBUTES:
-        if attribute.name not in found:
-            found[attribute.name] = _missing(attribute, timestamp)
+        found[name] = read(value)
+    if len(found) < len(ATTRIBUTES):
+        missing = [attribute for attribute in ATTRIBUTES if attribute.name not in found]
+        found |= {attribute.name: _missing(attribute, timestamp) for attribute in missing}
     return EventsMetadata(**found)
-
-
-def _value(attribute: Attribute, value: bytes | None) -> Any:
-    try:
-        return attribute.read(_text(attribute.header, value))
-    except (ValueError, OverflowError):
-        raise InvalidHeaders(f"header {attribute.header} is malformed") from None
 
 
 def _text(header: str, value: bytes | None) -> str:
