@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 
@@ -15,13 +16,14 @@ from event_bus_kafka.consuming import state
 
 
 @pytest.fixture
-def connection(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> BaseDatabaseWrapper:
+def connection(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[BaseDatabaseWrapper]:
     """Return a connection opened in this thread, at once too old."""
     database = {"ENGINE": "django.db.backends.sqlite3", "NAME": tmp_path / "database", "CONN_MAX_AGE": 0}
     wrapper: BaseDatabaseWrapper = ConnectionHandler({"default": database})["default"]
     with django_db_blocker.unblock():
         wrapper.connect()
-    return wrapper
+        yield wrapper
+        wrapper.close()
 
 
 def test_a_connection_that_is_too_old_is_closed(connection: BaseDatabaseWrapper) -> None:
@@ -29,12 +31,9 @@ def test_a_connection_that_is_too_old_is_closed(connection: BaseDatabaseWrapper)
     assert connection.connection is None
 
 
-def test_a_connection_that_was_opened_again_is_closed_again(
-    connection: BaseDatabaseWrapper, django_db_blocker: DjangoDbBlocker
-) -> None:
+def test_a_connection_that_was_opened_again_is_closed_again(connection: BaseDatabaseWrapper) -> None:
     state.clean()
-    with django_db_blocker.unblock():
-        connection.connect()
+    connection.connect()
     state.clean()
     assert connection.connection is None
 
@@ -44,7 +43,6 @@ def test_connections_of_other_threads_are_left_alone(connection: BaseDatabaseWra
     thread.start()
     thread.join()
     assert connection.connection is not None
-    state.clean()
 
 
 def test_the_request_cache_is_emptied() -> None:
