@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 PYTHON = $(shell for python in python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help demo test test-fast services quality format docs matrix upgrade clean
+.PHONY: help demo test test-fast services benchmark quality format docs matrix upgrade clean
 
 help: ## Print this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -26,6 +26,9 @@ test-fast: $(INSTALLED) ## Run the tests that need no real service
 
 services: $(INSTALLED) ## Start a real Kafka and a real registry, until Ctrl-C
 	@$(BIN)/python -m tests.services $(ARGS)
+
+benchmark: $(INSTALLED) ## Measure sending and consuming beside the published package (ARGS=--quick: only whether it runs)
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 quality: $(INSTALLED) ## Check style, types and the direction of imports
 	$(BIN)/ruff check

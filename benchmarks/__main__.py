@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
+import attrs
+
 from benchmarks.report import as_json, as_table
-from benchmarks.runs import QUICK, THOROUGH, Plan, measure
+from benchmarks.runs import QUICK, THOROUGH, measure
 from tests.bus import RealBus
 from tests.services.kafka import KafkaCluster
 from tests.services.schema_registry import SchemaRegistry
@@ -18,9 +20,15 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     parser.add_argument("--rounds", type=int, help=f"runs of each variant (default: {THOROUGH.rounds})")
     parser.add_argument("--events", type=int, help=f"events of each run (default: {THOROUGH.events})")
+    parser.add_argument("--no-audit-log", action="store_true", help="without the log lines of each event, for both")
     options = parser.parse_args()
     plan = QUICK if options.quick else THOROUGH
-    plan = Plan(events=options.events or plan.events, warm_up=plan.warm_up, rounds=options.rounds or plan.rounds)
+    plan = attrs.evolve(
+        plan,
+        events=options.events or plan.events,
+        rounds=options.rounds or plan.rounds,
+        audit_log=not options.no_audit_log,
+    )
     with KafkaCluster() as cluster, SchemaRegistry() as registry:
         summaries = measure(
             RealBus(cluster, registry), plan, tell=lambda text: print(text, file=sys.stderr, flush=True)

@@ -61,7 +61,7 @@ def bare(topic: str, group: str, count: int, meter: Meter) -> int:
     consumer.subscribe([topic])
     while receiver.count < count:
         for message in consumer.consume(500, 0.1):
-            value = fastavro.schemaless_reader(BytesIO(message.value()[_FRAME_SIZE:]), schema, None)
+            value: Any = fastavro.schemaless_reader(BytesIO((message.value() or b"")[_FRAME_SIZE:]), schema, None)
             plain.send(sender=None, **value)
         consumer.commit(asynchronous=True)
     consumer.close()

@@ -27,7 +27,10 @@ def as_table(summaries: Sequence[Summary], plan: Plan) -> str:
     rows = [_HEAD, *map(_row, summaries)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    counts = f"Medians of {plan.rounds} runs of {plan.events:,} events each, after {plan.warm_up:,} to warm up."
+    counts = (
+        f"Medians of {plan.rounds} runs of {plan.events:,} events each, after {plan.warm_up:,} to warm up; "
+        f"{'with' if plan.audit_log else 'without'} audit log."
+    )
     about = [f"{name}: {value}" for name, value in _surroundings().items()]
     return "\n".join([*lines, "", counts, *about])
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-from benchmarks.measurements import BARE, OPERATIONS, OURS, VARIANTS, Measurement, Summary
+from benchmarks.measurements import OPERATIONS, OURS, VARIANTS, Measurement, Summary
 from tests.bus import RealBus
 
 _ROOT = Path(__file__).parent.parent
@@ -30,6 +30,8 @@ class Plan:
     warm_up: int
     """Events of each run that go before and are not measured."""
     rounds: int
+    audit_log: bool = True
+    """Whether both packages log each event, as they do by default."""
 
 
 THOROUGH = Plan(events=20_000, warm_up=2_000, rounds=7)
@@ -41,7 +43,7 @@ def measure(bus: RealBus, plan: Plan, tell: Callable[[str], None]) -> list[Summa
     for topic in (_SENT, _CONSUMED, _WARM_UP):
         bus.create_topic(topic)
     for topic, count in ((_CONSUMED, plan.events), (_WARM_UP, plan.warm_up)):
-        _run(bus, "send", OURS, topic=topic, events=count, warm_up=0)
+        _run(bus, plan, "send", OURS, topic=topic, events=count, warm_up=0)
     runs: dict[tuple[str, str], list[Measurement]] = {}
     for number in range(plan.rounds):
         for operation in OPERATIONS:
@@ -56,17 +58,17 @@ def measure(bus: RealBus, plan: Plan, tell: Callable[[str], None]) -> list[Summa
 
 
 def _send(bus: RealBus, plan: Plan, variant: str, _number: int) -> Measurement:
-    return _run(bus, "send", variant, topic=_SENT, events=plan.events, warm_up=plan.warm_up)
+    return _run(bus, plan, "send", variant, topic=_SENT, events=plan.events, warm_up=plan.warm_up)
 
 
 def _consume(bus: RealBus, plan: Plan, variant: str, number: int) -> Measurement:
     group = f"{variant}-{number}"
     for topic in (_CONSUMED, _WARM_UP):
         bus.commit(group, topic, 0)  # where all begin: left alone, the published package begins at the end
-    return _run(bus, "consume", variant, topic=_CONSUMED, events=plan.events, warm_up=plan.warm_up, group=group)
+    return _run(bus, plan, "consume", variant, topic=_CONSUMED, events=plan.events, warm_up=plan.warm_up, group=group)
 
 
-def _run(bus: RealBus, operation: str, variant: str, **options: int | str) -> Measurement:
+def _run(bus: RealBus, plan: Plan, operation: str, variant: str, **options: int | str) -> Measurement:
     arguments = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.process", operation, variant, *arguments],
@@ -76,6 +78,7 @@ def _run(bus: RealBus, operation: str, variant: str, **options: int | str) -> Me
             "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
             "BENCHMARK_SERVERS": bus.bootstrap_servers,
             "BENCHMARK_REGISTRY": bus.schema_registry_url,
+            "BENCHMARK_AUDIT_LOG": str(plan.audit_log),
         },
         stdout=subprocess.PIPE,
         text=True,

@@ -48,7 +48,7 @@ def bare() -> Send:
         value_frame = _frame(registry.register_schema(f"{topic}-{codec.record_name}", Schema(codec.schema, "AVRO")))
         key_frame = _frame(registry.register_schema(f"{topic}-{key.avro_name}", Schema(key.schema, "AVRO")))
         value_schema, key_schema = fastavro.parse_schema(serializer.schema), fastavro.parse_schema("long")
-        records = [
+        records: list[tuple[Any, ...]] = [
             (key.get(data), serializer.to_dict(data), [*to_headers(metadata)])  # made ready: not measured
             for data, metadata in samples
         ]
