@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -49,7 +50,7 @@ def _fetched(name: str, fetch: Callable[[Path], None]) -> Path:
     folder = cache_folder() / name
     with _locked(cache_folder()):
         if not _is_complete(folder):
-            print(f"Fetching {name} …", flush=True)
+            print(f"Fetching {name} …", file=sys.stderr, flush=True)
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             _install_tools()
