@@ -23,9 +23,9 @@ from event_bus_kafka.testing.differences import differences
 from event_bus_kafka.testing.handler import handler_connected
 from event_bus_kafka.testing.memory_registry import REGISTRY, payload_of
 from event_bus_kafka.wire import serde
-from event_bus_kafka.wire.types import Scalar
 from event_bus_kafka.wire.codec import KeyCodec, codec_for
 from event_bus_kafka.wire.records import ConsumerRecord, Event
+from event_bus_kafka.wire.types import Scalar
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import multiprocessing.util
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 from uuid import UUID
 
@@ -256,3 +256,12 @@ class TestForks:
         ids = bus.event_ids(topic, 3)
         assert len(ids) == 3
         assert {first, last} < set(ids)
+
+
+def test_a_confirmation_is_reported_though_nothing_is_sent_after_it(send: Send) -> None:
+    with watched() as seen:
+        sent = send()
+        deadline = monotonic() + 30
+        while not ends(seen) and monotonic() < deadline:
+            sleep(0.05)
+    assert [(type(event), event.event_id) for event in ends(seen)] == [(RecordDelivered, sent)]  # type: ignore[attr-defined]
