@@ -126,6 +126,13 @@ def test_an_offset_of_an_aborted_transaction_holds_no_record(
     assert "holds no record" in take(bus, table, f"{topic}:0:1", group, exit_code=1)
 
 
+def test_importing_from_a_topic_that_does_not_exist_is_an_error(
+    bus: RealBus, group: str, table: dict[str, Any]
+) -> None:
+    log = dead_letters(bus, table, "import", "-g", group, "--apply", exit_code=1).log
+    assert f"there is no topic {group}.dead-letters" in log
+
+
 def test_it_is_stored_on_the_topic_where_the_settings_say_so(
     bus: RealBus, topic: str, group: str, tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ from django.db import DataError, IntegrityError
 from event_bus_kafka.consuming.dead_letters.letter import Letter
 from event_bus_kafka.consuming.dead_letters.table import store
 from event_bus_kafka.consuming.dead_letters.topic import from_record
-from event_bus_kafka.errors import DeserializationError
+from event_bus_kafka.errors import BrokerError, DeserializationError
 from event_bus_kafka.kafka.client import Committed, Partition
 from event_bus_kafka.kafka.reader import Range, Reader
 from event_bus_kafka.models import DeadLetter
@@ -58,7 +58,9 @@ def import_all(reader: Reader, topic: str, *, apply: bool) -> Imported:
 
 def _todo(reader: Reader, topic: str) -> Iterator[tuple[Partition, Range]]:
     partitions = reader.partitions(topic)
-    done = reader.committed(partitions, timeout=reader.timeout) if partitions else {}
+    if not partitions:
+        raise BrokerError("UNKNOWN_TOPIC_OR_PART", f"there is no topic {topic}")
+    done = reader.committed(partitions, timeout=reader.timeout)
     for partition in partitions:
         there = reader.range_of(partition)
         start = max(there.start, done[partition].offset if partition in done else 0)

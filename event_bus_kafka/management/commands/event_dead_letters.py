@@ -29,6 +29,7 @@ _TIMEOUT = 10.0
 _SHOWN = 50
 """Dead letters of which a plan speaks one by one."""
 _PROGRESS_EVERY = 100
+_NONE = "No dead letters."
 _NOT_DONE = "Nothing was done: repeat it with --apply."
 
 
@@ -102,6 +103,8 @@ class Command(BaseCommand):
         plans = [plan(letter, options["receiver"] or "") for letter in letters]
         if options["receiver"] and not options["ids"]:
             plans = [one for one in plans if one.run]
+        if not plans:
+            self.stdout.write(_NONE)
         if not options["apply"]:
             self._print_lines([_planned(one) for one in plans])
         if self._is_to_apply(options) and plans:
@@ -110,7 +113,7 @@ class Command(BaseCommand):
     def _run(self, plans: list[Plan]) -> None:
         with closing(event_bus.registry()) as registry:
             done = self._run_all(plans, Replay(lambda store: event_bus.processor("", store, registry)))
-        self._succeed(f"Replayed {done} of {len(plans)} dead letters: they are deleted.")
+        self.stdout.write(f"{done} of {len(plans)} dead letters have succeeded and are deleted.")
         if done < len(plans):
             raise CommandError(f"{len(plans) - done} of {len(plans)} dead letters stay.")
 
@@ -156,7 +159,7 @@ class Command(BaseCommand):
         return bool(options["apply"])
 
     def _print_table(self, letters: list[DeadLetter], more: int) -> None:
-        self.stdout.write(report.table(letters) if letters else "No dead letters.")
+        self.stdout.write(report.table(letters) if letters else _NONE)
         if more:
             self.stdout.write(f"… and {more} more")
 
