@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 _STOP_SECONDS = 30
@@ -112,8 +113,11 @@ class Stage:
 @contextmanager
 def stopped_by_signals() -> Iterator[threading.Event]:
     """Give an event that SIGINT and SIGTERM set."""
-    stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    stop, caught = threading.Event(), SimpleQueue[int]()
+    # A handler that sets the event itself may interrupt a wait() that holds its lock: a deadlock.
+    threading.Thread(target=lambda: caught.get() and stop.set(), daemon=True).start()
+    handled = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda which, _: caught.put(which)) for number in handled}
     try:
         yield stop
     finally:

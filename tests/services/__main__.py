@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import signal
-import threading
+from queue import SimpleQueue
 
 from tests.services.downloads import apicurio, kafka_jars
 from tests.services.kafka import KafkaCluster
@@ -37,9 +37,9 @@ def main() -> None:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    stop = threading.Event()
+    stop: SimpleQueue[int] = SimpleQueue()  # an Event may be set by a handler while wait() holds its lock: a deadlock
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda caught, _: stop.put(caught))
     properties = {"auto.create.topics.enable": str(options.auto_create_topics).lower(), "num.partitions": "4"}
     with KafkaCluster(options.brokers, properties) as cluster, SchemaRegistry() as registry:
         for topic in options.topic:
@@ -47,7 +47,7 @@ def _serve(options: argparse.Namespace) -> None:
         addresses = {"bootstrap_servers": cluster.bootstrap_servers, "schema_registry_url": registry.url}
         text = _SETTINGS.format(servers=cluster.bootstrap_servers, url=registry.url)
         print(json.dumps(addresses) if options.json else text, flush=True)
-        stop.wait()
+        stop.get()
 
 
 if __name__ == "__main__":
