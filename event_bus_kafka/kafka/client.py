@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from event_bus_kafka.errors import BrokerError, ConfigurationError, DeliveryFailed
+from event_bus_kafka.kafka.bounded import Bounded
 from event_bus_kafka.kafka.errors import understood, understood_commit
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ClientErrorReported
@@ -42,6 +43,10 @@ class _Librdkafka:
 
 _BATCH = 500
 """Records taken at a time; more gains nothing measurable."""
+_COMMIT_TIMEOUT = 5.0
+_CLOSE_TIMEOUT = 8.0
+"""Seconds; closing includes the last commit. librdkafka itself waits for a silent coordinator without any limit, and no
+signal is handled meanwhile: a worker could not be stopped."""
 
 
 @attrs.frozen
@@ -122,10 +127,14 @@ class Consumer:
 
     def __init__(self, options: Options, topics: Iterable[str], listener: AssignmentListener) -> None:
         self._client = _built(confluent_kafka.Consumer, options, "consumer")
-        self._listener = listener
-        self._client.subscribe(
-            list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
-        )
+        self._listener: AssignmentListener | None = listener
+        self._commits = Bounded("event-bus-commit", _COMMIT_TIMEOUT)
+        try:
+            self._client.subscribe(
+                list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+            )
+        except KafkaException as error:
+            raise ConfigurationError(f"The topic name is refused: {understood(error).reason}.") from error
 
     def poll(self, seconds: float) -> list[ConsumerRecord]:
         """
@@ -148,15 +157,17 @@ class Consumer:
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """
-        Commit the offsets of the next records to read, and wait for the answer.
+        Commit the offsets of the next records to read, and wait for the answer, but not for ever.
 
         Raises :class:`AssignmentLost` or another :class:`BrokerError`.
         """
         positions = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
         try:
-            answers = self._client.commit(offsets=positions, asynchronous=False)
+            answers = self._commits.run(lambda: self._client.commit(offsets=positions, asynchronous=False))
         except KafkaException as error:
             raise understood_commit(error) from error
+        except TimeoutError:
+            raise _silence("committing", _COMMIT_TIMEOUT) from None
         for answer in answers or ():
             if answer.error is not None:
                 raise understood_commit(answer.error)
@@ -170,18 +181,30 @@ class Consumer:
         self._client.resume([TopicPartition(*partition) for partition in partitions])
 
     def close(self) -> None:
-        """Leave the group; assigned partitions are revoked first."""
-        self._client.close()
+        """
+        Leave the group; assigned partitions are revoked first.
+
+        Raises :class:`BrokerError` if that takes too long; the listener hears nothing more.
+        """
+        try:
+            Bounded("event-bus-close", _CLOSE_TIMEOUT).run(self._client.close)
+        except TimeoutError:
+            raise _silence("leaving the group", _CLOSE_TIMEOUT) from None
+        finally:
+            self._listener = None
 
     def _on_assign(self, client: Any, partitions: list[TopicPartition]) -> None:
         client.resume(partitions)  # a partition that was paused when it left comes back paused
-        self._listener.assigned(_named(partitions))
+        if self._listener:
+            self._listener.assigned(_named(partitions))
 
     def _on_revoke(self, _client: Any, partitions: list[TopicPartition]) -> None:
-        self._listener.revoked(_named(partitions))
+        if self._listener:
+            self._listener.revoked(_named(partitions))
 
     def _on_lost(self, _client: Any, partitions: list[TopicPartition]) -> None:
-        self._listener.lost(_named(partitions))
+        if self._listener:
+            self._listener.lost(_named(partitions))
 
 
 class Admin:
@@ -227,6 +250,10 @@ def _report(client: str, error: KafkaError) -> BrokerError:
     failure = understood(error)
     emit(ClientErrorReported(client=client, error=failure, code=failure.code, fatal=failure.fatal))
     return failure
+
+
+def _silence(what: str, seconds: float) -> BrokerError:
+    return BrokerError("_TIMED_OUT", f"{what}: no answer within {seconds:g} s", retriable=True)
 
 
 def _failed(error: KafkaError | KafkaException) -> DeliveryFailed:
