@@ -71,7 +71,11 @@ class Worker:
 
     def _finish(self) -> int:
         emit(WorkerStopping(name=self._name, reason=self._reason))
-        unfinished = self._steps.stop(timeout=self._stop_timeout)
+        try:
+            unfinished = self._steps.stop(timeout=self._stop_timeout)
+        except Exception:  # as in a step: openedx-events' command would end with exit code 0
+            logger.exception("%s failed to stop cleanly", self._name)
+            return FAILED
         for what in unfinished:
             logger.error("%s: a receiver still runs after %g s, at record %s", self._name, self._stop_timeout, what)
         return FORCED if unfinished else CLEAN
