@@ -115,7 +115,12 @@ def stopped_by_signals() -> Iterator[threading.Event]:
     """Give an event that SIGINT and SIGTERM set."""
     stop, caught = threading.Event(), SimpleQueue[int]()
     # A handler that sets the event itself may interrupt a wait() that holds its lock: a deadlock.
-    threading.Thread(target=lambda: caught.get() and stop.set(), daemon=True).start()
+
+    def wait() -> None:
+        caught.get()
+        stop.set()
+
+    threading.Thread(target=wait, daemon=True).start()
     handled = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, lambda which, _: caught.put(which)) for number in handled}
     try:
