@@ -4,6 +4,7 @@ System checks: what is configured wrongly is said before it can hurt. None of th
 E001 a setting has a wrong value           E002 settings from which no client or worker can be made
 E003 a dotted path cannot be loaded        E004 a signal cannot be encoded
 E005 a key field cannot be a key           E006 a route of an event type to a topic is wrong
+E007 openedx_events is not installed
 W001 an unknown setting                    W002 half of a pair of credentials
 W003 a mode for a topic that is not configured W004 a table is missing
 """
@@ -50,6 +51,9 @@ def check_producer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
     except ConfigurationError as error:
         return [_error("E006", str(error), None)]
     enabled = [route for route in configured if route.enabled]
+    if enabled and not apps.is_installed("openedx_events"):
+        hint = "Add 'openedx_events' to INSTALLED_APPS."
+        return [_error("E007", "The app openedx_events is not installed: no event is sent.", hint)]
     messages = [message for route in enabled for message in _check_route(route)]
     if enabled:
         messages += _refused("Producer", [producer_options, schema_registry_options])
@@ -87,7 +91,9 @@ def _retry_policies() -> RetryPolicies:
 
 
 def _wrong_values() -> Iterator[CheckMessage]:
-    for setting in all_settings():
+    """Other event buses are left alone, whatever was left behind for this one."""
+    ours = any(_is_right(setting) and _points_here(setting) for setting in _ENTRY_POINTS)
+    for setting in all_settings() if ours else _ENTRY_POINTS:
         try:
             setting.value()
         except ConfigurationError as error:
@@ -107,14 +113,21 @@ def _broken_paths() -> Iterator[CheckMessage]:
         path = setting.value() if _is_right(setting) else None
         if path is None:
             continue
-        try:
-            loadable = callable(import_string(path))
-            reason = "it is not callable"
-        except ImportError as error:
-            loadable, reason = False, str(error)
-        if not loadable:
-            wanted = _ENTRY_POINTS[setting]
+        wanted = _ENTRY_POINTS[setting]
+        if reason := _why_unusable(path, wanted):
             yield _error("E003", f"{setting.name} = {path!r} cannot be used: {reason}.", f"This package's: {wanted!r}.")
+
+
+def _why_unusable(path: str, wanted: str) -> str | None:
+    try:
+        found = import_string(path)
+    except Exception as error:  # noqa: BLE001 a module may raise anything while it is imported
+        return str(error) or type(error).__name__
+    if not callable(found):
+        return "it is not callable"
+    if path.startswith(f"{_OURS}.") and found is not import_string(wanted):
+        return "it is something else"
+    return None
 
 
 def _half_credentials() -> Iterator[CheckMessage]:

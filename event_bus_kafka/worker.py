@@ -72,7 +72,11 @@ class Worker:
 
     def _finish(self) -> int:
         emit(WorkerStopping(name=self._name, reason=self._reason))
-        return FORCED if self._steps.stop(timeout=self._stop_timeout) else CLEAN
+        try:
+            return FORCED if self._steps.stop(timeout=self._stop_timeout) else CLEAN
+        except Exception:  # as in a step: openedx-events' command would end with exit code 0
+            logger.exception("%s failed to stop cleanly", self._name)
+            return FAILED
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any
 
@@ -158,9 +159,16 @@ class Stage:
 @contextmanager
 def stopped_by_signals() -> Iterator[threading.Event]:
     """Give an event that SIGINT, SIGTERM and SIGHUP set."""
-    stop = threading.Event()
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
+    stop, caught = threading.Event(), SimpleQueue[int]()
+    # A handler that sets the event itself may interrupt a wait() that holds its lock: a deadlock.
+
+    def wait() -> None:
+        caught.get()
+        stop.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda which, _: caught.put(which)) for number in handled}
     try:
         yield stop
     finally:

@@ -50,6 +50,8 @@ def schema_registry_options() -> Options:
     url = settings.schema_registry_url
     if not url:
         raise ConfigurationError("EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL is not set: give the URL of a schema registry.")
+    if not all(one.strip().startswith(("http://", "https://")) for one in url.split(",")):
+        raise ConfigurationError("EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL must begin with http:// or https://.")
     options: Options = {"url": url, "timeout": settings.registry_timeout, "max.retries": 0}
     if settings.schema_registry_api_key or settings.schema_registry_api_secret:
         user, password = settings.schema_registry_api_key, settings.schema_registry_api_secret

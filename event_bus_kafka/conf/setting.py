@@ -127,7 +127,7 @@ def count(*, least: int, most: int) -> Kind[int]:
     """A whole number within limits, both included."""
 
     def read(value: Any) -> int:
-        _require(_is_number(value) and value == int(value) and least <= value <= most)
+        _require(_is_number(value) and least <= value <= most and value == int(value))  # int() refuses infinity
         return int(value)
 
     return Kind(f"a whole number from {least:,} to {most:,}", read)

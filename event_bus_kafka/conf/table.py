@@ -168,13 +168,16 @@ class SettingsTable:
         "EVENT_BUS_KAFKA_CONSUMER_POLL_TIMEOUT", _SECONDS, 1.0, "Seconds that a worker waits for records at a time."
     )
     consumer_poll_failure_sleep = Setting(
-        "EVENT_BUS_KAFKA_CONSUMER_POLL_FAILURE_SLEEP", _SECONDS, 1.0, "Seconds to wait after a failed poll."
+        "EVENT_BUS_KAFKA_CONSUMER_POLL_FAILURE_SLEEP",
+        number(least=0, most=86_400),
+        1.0,
+        "Seconds to wait after a failed poll.",
     )
     consecutive_errors_limit = Setting(
         "EVENT_BUS_KAFKA_CONSUMER_CONSECUTIVE_ERRORS_LIMIT",
-        optional(count(least=1, most=1_000_000)),
+        optional(count(least=0, most=1_000_000)),
         None,
-        "So many failed attempts in a row, of whatever event, stop a worker with exit code 4.",
+        "So many failed attempts in a row, of whatever event, stop a worker with exit code 4; None or 0: no limit.",
     )
     consumer_concurrency = Setting(
         "EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY",

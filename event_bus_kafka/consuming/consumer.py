@@ -238,7 +238,10 @@ class Consumer:
         if self._fruitless_clients > _NEW_CLIENTS:
             raise WorkerFailed(f"{_NEW_CLIENTS} new clients did not help against {error}", exit_code=3) from error
         self._lost(list(self._partitions))
-        self._client.close()
+        try:
+            self._client.close()
+        except BrokerError as silence:
+            emit(ClientErrorReported(client="consumer", error=silence, code=silence.code, fatal=False))
         self._pause(self._limits.failure_sleep)
         self._client = self._connect(self._listener)
 

@@ -1,5 +1,5 @@
 """
-Producer, consumer and admin of confluent-kafka as our types and errors.
+Producer and consumer of confluent-kafka as our types and errors.
 
 Callbacks run in the thread that polls. What is not in these classes, the package does not need of Kafka.
 """
@@ -12,10 +12,9 @@ from typing import Any
 import attrs
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 
-from event_bus_kafka.errors import AssignmentLost, BrokerError, DeliveryFailed
+from event_bus_kafka.errors import AssignmentLost, BrokerError, ConfigurationError, DeliveryFailed
+from event_bus_kafka.kafka.bounded import Bounded
 from event_bus_kafka.kafka.errors import understood, understood_commit
 from event_bus_kafka.kafka.raw import built, report_trouble, to_record
 from event_bus_kafka.wire.records import ConsumerRecord, ProducerRecord
@@ -28,6 +27,10 @@ OnDelivery = Callable[["Delivered | DeliveryFailed"], None]
 
 _BATCH = 500
 """Records taken at a time; more gains nothing measurable."""
+_COMMIT_TIMEOUT = 5.0
+_CLOSE_TIMEOUT = 8.0
+"""Seconds; closing includes the last commit. librdkafka itself waits for a silent coordinator without any limit, and no
+signal is handled meanwhile: a worker could not be stopped."""
 
 
 @attrs.frozen
@@ -151,11 +154,15 @@ class Consumer(GroupOffsets):
 
     def __init__(self, options: Options, topics: Iterable[str], listener: AssignmentListener) -> None:
         self._client = built(confluent_kafka.Consumer, options, "consumer")
-        self._listener = listener
+        self._listener: AssignmentListener | None = listener
         self._assigned: set[Partition] = set()
-        self._client.subscribe(
-            list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
-        )
+        self._commits = Bounded("event-bus-commit", _COMMIT_TIMEOUT)
+        try:
+            self._client.subscribe(
+                list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+            )
+        except KafkaException as error:
+            raise ConfigurationError(f"The topic name is refused: {understood(error).reason}.") from error
 
     def poll(self, seconds: float) -> list[ConsumerRecord]:
         """
@@ -178,13 +185,17 @@ class Consumer(GroupOffsets):
 
     def commit(self, offsets: Mapping[Partition, Committed]) -> None:
         """
-        Commit the offsets of the next records to read, and wait for the answer; without any, nothing happens.
+        Commit the offsets of the next records to read, and wait for the answer, but not for ever; without any, nothing
+        happens.
 
         Raises :class:`AssignmentLost`, also for a partition that is not assigned here, or another :class:`BrokerError`.
         """
         if not self._assigned.issuperset(offsets):  # Kafka would take it, and move the offset of another member
             raise AssignmentLost("_STATE", "not all of these partitions are assigned to this member")
-        super().commit(offsets)
+        try:
+            self._commits.run(lambda: super(Consumer, self).commit(offsets))
+        except TimeoutError:
+            raise _silence("committing", _COMMIT_TIMEOUT) from None
 
     def pause(self, partitions: Iterable[Partition]) -> None:
         """Fetch nothing from partitions until they are resumed."""
@@ -195,48 +206,37 @@ class Consumer(GroupOffsets):
         self._client.resume([TopicPartition(*partition) for partition in partitions])
 
     def close(self) -> None:
-        """Leave the group; assigned partitions are revoked first."""
-        self._client.close()
+        """
+        Leave the group; assigned partitions are revoked first.
+
+        Raises :class:`BrokerError` if that takes too long; the listener hears nothing more.
+        """
+        try:
+            Bounded("event-bus-close", _CLOSE_TIMEOUT).run(self._client.close)
+        except TimeoutError:
+            raise _silence("leaving the group", _CLOSE_TIMEOUT) from None
+        finally:
+            self._listener = None
 
     def _on_assign(self, client: Any, partitions: list[TopicPartition]) -> None:
         client.resume(partitions)  # a partition that was paused when it left comes back paused
         self._assigned.update(_named(partitions))
-        self._listener.assigned(_named(partitions))
+        if self._listener:
+            self._listener.assigned(_named(partitions))
 
     def _on_revoke(self, _client: Any, partitions: list[TopicPartition]) -> None:
-        self._listener.revoked(_named(partitions))
+        if self._listener:
+            self._listener.revoked(_named(partitions))
         self._assigned.difference_update(_named(partitions))
 
     def _on_lost(self, _client: Any, partitions: list[TopicPartition]) -> None:
         self._assigned.difference_update(_named(partitions))
-        self._listener.lost(_named(partitions))
+        if self._listener:
+            self._listener.lost(_named(partitions))
 
 
-class Admin:
-    """What the package administers in Kafka."""
-
-    def __init__(self, options: Options) -> None:
-        self._client = built(AdminClient, options, "admin")
-
-    def topics(self, *, timeout: float) -> dict[str, int]:
-        """Return the number of partitions of each topic. Raises :class:`BrokerError`."""
-        try:
-            found = self._client.list_topics(timeout=timeout).topics
-        except KafkaException as error:
-            raise understood(error) from error
-        return {name: len(topic.partitions) for name, topic in found.items()}
-
-    def create_topic(self, name: str, *, partitions: int, replication: int, timeout: float) -> None:
-        """Create a topic; one that exists is left as it is. Raises :class:`BrokerError`."""
-        topic = NewTopic(name, num_partitions=partitions, replication_factor=replication)
-        try:
-            self._client.create_topics([topic], operation_timeout=timeout)[name].result(timeout)
-        except TimeoutError:
-            raise BrokerError("_TIMED_OUT", f"no answer within {timeout:g} s", retriable=True) from None
-        except KafkaException as error:
-            failure = understood(error)
-            if failure.code != "TOPIC_ALREADY_EXISTS":
-                raise failure from error
+def _silence(what: str, seconds: float) -> BrokerError:
+    return BrokerError("_TIMED_OUT", f"{what}: no answer within {seconds:g} s", retriable=True)
 
 
 def _failed(error: KafkaError | KafkaException) -> DeliveryFailed:

@@ -6,7 +6,7 @@ import argparse
 import json
 import signal
 import sys
-import threading
+from queue import SimpleQueue
 
 from event_bus_kafka.sandbox import Sandbox
 
@@ -32,15 +32,15 @@ Stop it with Ctrl-C."""
 def main() -> int:
     """Run until SIGINT or SIGTERM; return the exit code."""
     options = _parser().parse_args()
-    stop = threading.Event()
+    stop: SimpleQueue[int] = SimpleQueue()  # an Event may be set by a handler while wait() holds its lock: a deadlock
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda caught, _: stop.put(caught))
     try:
         with Sandbox(brokers=options.brokers, registry_port=options.registry_port) as sandbox:
             for topic in options.topic:
                 sandbox.create_topic(topic, _PARTITIONS)
             print(_described(sandbox, as_json=options.json), flush=True)
-            stop.wait()
+            stop.get()
     except OSError as error:
         print(f"The sandbox cannot start: {error}", file=sys.stderr)
         return 1

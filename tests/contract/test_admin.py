@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from event_bus_kafka.errors import BrokerError
-from event_bus_kafka.kafka.client import Admin
+from event_bus_kafka.kafka.admin import Admin
 from tests.bus import Bus
 from tests.silence import black_hole
 

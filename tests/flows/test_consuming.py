@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +27,29 @@ from tests.service.process import ServiceProcess
 OURS_FIRST = {"INSTALLED_APPS": ["tests.service", "event_bus_kafka", "openedx_events"]}
 OURS_LAST = {"INSTALLED_APPS": ["tests.service", "openedx_events", "event_bus_kafka"]}
 NOT_INSTALLED = {"INSTALLED_APPS": ["tests.service", "openedx_events"]}
+
+
+SEND_ONE = """
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+from tests.examples_of import certificate
+CERTIFICATE_CREATED.send_event(certificate=certificate(1))
+"""
+
+
+@contextmanager
+def frozen_when_told() -> Iterator[tuple[dict[str, Any], Callable[[], None]]]:
+    """Run a sandbox as a process; give the settings for it, and what makes it silent while its connections stay."""
+    command = [sys.executable, "-m", "event_bus_kafka.sandbox", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        addresses = json.loads(process.stdout.readline())
+        try:
+            yield (
+                {f"EVENT_BUS_KAFKA_{name.upper()}": address for name, address in addresses.items()},
+                lambda: process.send_signal(signal.SIGSTOP),
+            )
+        finally:
+            process.kill()
 
 
 def send(bus: Bus, topic: str, *certificates: CertificateData, **metadata: Any) -> None:
@@ -237,6 +265,7 @@ def test_what_cannot_be_read_waits_and_is_never_skipped(
         ({"EVENT_BUS_CONSUMER": "event_bus_kafka.KafkaEventConsumr"}, "event_bus_kafka.KafkaEventConsumer"),
         ({"EVENT_BUS_KAFKA_COMMIT_INTERVAL": "often"}, "EVENT_BUS_KAFKA_COMMIT_INTERVAL must be a number"),
         ({"EVENT_BUS_KAFKA_CONSUMER_OPTIONS": {"no.such.option": 1}}, "no.such.option"),
+        ({"EVENT_BUS_TOPIC_PREFIX": "^["}, "The topic name is refused"),
     ],
 )
 def test_a_wrong_setting_ends_the_worker_with_exit_code_1(
@@ -319,6 +348,20 @@ def test_a_broker_that_is_away_is_waited_for(group: str) -> None:
     with ServiceProcess("consume_events", "-t", "t", "-g", group, settings=settings) as process:
         process.wait_for_log("Kafka consumer: BrokerError: _ALL_BROKERS_DOWN")
         assert process.stop() == 0
+
+
+def test_a_worker_whose_broker_has_fallen_silent_can_be_stopped(group: str) -> None:
+    with frozen_when_told() as (addresses, freeze):
+        settings = addresses | {"EVENT_BUS_KAFKA_COMMIT_INTERVAL": 3600}
+        entry = {"event_key_field": "certificate.user.id", "enabled": True}
+        config = {"EVENT_BUS_PRODUCER_CONFIG": {CREATED: {"t": entry}}}
+        with ServiceProcess(code=SEND_ONE, settings=settings | config) as sender:
+            assert sender.end() == 0
+        with ServiceProcess("consume_events", "-t", "t", "-g", group, settings=settings, receivers="note") as process:
+            process.wait_for_users("note", [1])
+            freeze()
+            process.stop()
+    assert "offsets not committed: BrokerError: _TIMED_OUT" in process.log
 
 
 def test_a_topic_that_does_not_exist_yet_is_waited_for(bus: Bus, group: str) -> None:

@@ -152,6 +152,32 @@ def test_the_command_prints_its_addresses_and_stops_cleanly(number: signal.Signa
     assert (process.returncode, errors) == (0, "")
 
 
+SIGNALLED_WHILE_A_LOCK_IS_HELD = """
+import os, signal, sys, threading
+from event_bus_kafka.sandbox.__main__ import main
+
+def trace(frame, event, argument):
+    if frame.f_code is threading.Condition.wait.__code__ and frame.f_back.f_back.f_code is main.__code__:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+sys.argv = ["sandbox", "--json"]
+sys.settrace(trace)
+sys.exit(main())
+"""
+
+
+def test_a_signal_at_the_worst_moment_does_not_hang_the_command() -> None:
+    command = [sys.executable, "-c", SIGNALLED_WHILE_A_LOCK_IS_HELD]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.terminate()
+        try:
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+
+
 def test_the_command_prints_settings_to_paste() -> None:
     with start() as process:
         assert process.stdout is not None

@@ -48,6 +48,10 @@ def test_right_settings_pass() -> None:
         ({"EVENT_BUS_PRODUCER": "event_bus_kafka.create_producr"}, "E003", "event_bus_kafka.create_producer"),
         ({"EVENT_BUS_CONSUMER": "event_bus_kafak.KafkaEventConsumer"}, "E003", "No module named"),
         ({"EVENT_BUS_CONSUMER": "event_bus_kafka.errors.__name__"}, "E003", "not callable"),
+        ({"EVENT_BUS_PRODUCER": ".create_producer"}, "E003", "Empty module name"),
+        ({"EVENT_BUS_PRODUCER": "event_bus_kafka.KafkaEventConsumer"}, "E003", "it is something else"),
+        ({"EVENT_BUS_KAFKA_CONSUMER_WINDOW_RECORDS": float("inf")}, "E001", "a whole number"),
+        ({"INSTALLED_APPS": ["event_bus_kafka"]}, "E007", "no event is sent"),
         (route("org.openedx.learning.discussions.configuration.changed.v1"), "E004", "configuration"),
         (route(event_key_field="certificate.course"), "E005", "cannot be a key"),
         (route(mode="later"), "E006", "must be one of 'on-commit'"),
@@ -78,9 +82,20 @@ def test_a_service_with_another_event_bus_is_left_alone() -> None:
     found = messages(
         EVENT_BUS_PRODUCER="django.utils.timezone.now",
         EVENT_BUS_CONSUMER="django.utils.timezone.now",
-        EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS=None,
+        EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS="",
+        EVENT_BUS_KAFKA_COMMIT_INTERVAL="often",
     )
     assert found == []
+
+
+def test_zeros_of_the_existing_package_pass() -> None:
+    zeros = ("EVENT_BUS_KAFKA_CONSUMER_POLL_FAILURE_SLEEP", "EVENT_BUS_KAFKA_CONSUMER_CONSECUTIVE_ERRORS_LIMIT")
+    assert messages(**dict.fromkeys(zeros, 0)) == []
+
+
+def test_a_registry_without_a_scheme_is_found() -> None:
+    found = messages(EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL="registry:8081")
+    assert [number for number, _ in found] == ["E002", "E002"]
 
 
 def test_disabled_topics_and_disabled_consumers_are_not_checked() -> None:

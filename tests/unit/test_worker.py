@@ -83,6 +83,14 @@ def test_an_unexpected_error_is_logged_and_ends_the_worker(caplog: pytest.LogCap
     assert "RuntimeError: bug" in caplog.text
 
 
+def test_an_error_while_stopping_is_a_failure_too(caplog: pytest.LogCaptureFixture) -> None:
+    def stop() -> None:
+        raise RuntimeError("bug")
+
+    assert run(Steps(send(signal.SIGTERM), stop=stop)) == 3
+    assert "RuntimeError: bug" in caplog.text
+
+
 def test_a_worker_runs_outside_the_main_thread_too() -> None:
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(run(Steps(fail(4)))))

@@ -1,0 +1,40 @@
+"""What the package administers in Kafka."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from event_bus_kafka.errors import BrokerError
+from event_bus_kafka.kafka.errors import understood
+from event_bus_kafka.kafka.raw import built
+
+
+class Admin:
+    """Topics of a cluster."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self._client = built(AdminClient, options, "admin")
+
+    def topics(self, *, timeout: float) -> dict[str, int]:
+        """Return the number of partitions of each topic. Raises :class:`BrokerError`."""
+        try:
+            found = self._client.list_topics(timeout=timeout).topics
+        except KafkaException as error:
+            raise understood(error) from error
+        return {name: len(topic.partitions) for name, topic in found.items()}
+
+    def create_topic(self, name: str, *, partitions: int, replication: int, timeout: float) -> None:
+        """Create a topic; one that exists is left as it is. Raises :class:`BrokerError`."""
+        topic = NewTopic(name, num_partitions=partitions, replication_factor=replication)
+        try:
+            self._client.create_topics([topic], operation_timeout=timeout)[name].result(timeout)
+        except TimeoutError:
+            raise BrokerError("_TIMED_OUT", f"no answer within {timeout:g} s", retriable=True) from None
+        except KafkaException as error:
+            failure = understood(error)
+            if failure.code != "TOPIC_ALREADY_EXISTS":
+                raise failure from error
