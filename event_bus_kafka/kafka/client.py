@@ -157,6 +157,7 @@ class Consumer(GroupOffsets):
         self._listener: AssignmentListener | None = listener
         self._assigned: set[Partition] = set()
         self._commits = Bounded("event-bus-commit", _COMMIT_TIMEOUT)
+        self._closing = False
         try:
             self._client.subscribe(
                 list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
@@ -192,6 +193,9 @@ class Consumer(GroupOffsets):
         """
         if not self._assigned.issuperset(offsets):  # Kafka would take it, and move the offset of another member
             raise AssignmentLost("_STATE", "not all of these partitions are assigned to this member")
+        if self._closing:  # bounded already; librdkafka does not answer another thread while it closes
+            super().commit(offsets)
+            return
         try:
             self._commits.run(lambda: super(Consumer, self).commit(offsets))
         except TimeoutError:
@@ -211,6 +215,7 @@ class Consumer(GroupOffsets):
 
         Raises :class:`BrokerError` if that takes too long; the listener hears nothing more.
         """
+        self._closing = True
         try:
             Bounded("event-bus-close", _CLOSE_TIMEOUT).run(self._client.close)
         except TimeoutError:
