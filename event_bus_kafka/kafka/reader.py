@@ -20,9 +20,6 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 _BATCH = 500
 _OWN: Options = {"enable.partition.eof": True, "auto.offset.reset": "error"}
-_OF_MEMBERS = ("group.instance.id",)
-"""An option that would make commits look like those of a member."""
-
 _COORDINATOR_MOVES = frozenset({"NOT_COORDINATOR", "COORDINATOR_NOT_AVAILABLE", "COORDINATOR_LOAD_IN_PROGRESS"})
 """Passing troubles of describing a group, which librdkafka does not repeat by itself."""
 
@@ -42,8 +39,8 @@ class Reader(GroupOffsets):
     """
 
     def __init__(self, options: Options, *, timeout: float) -> None:
-        self._options = {name: value for name, value in options.items() if name not in _OF_MEMBERS}
-        self._client = built(confluent_kafka.Consumer, self._options | _OWN, "consumer")
+        self._options = options
+        self._client = built(confluent_kafka.Consumer, options | _OWN, "consumer")
         self.timeout = timeout
 
     def __enter__(self) -> Reader:

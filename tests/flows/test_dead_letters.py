@@ -64,6 +64,26 @@ def test_a_dead_letter_is_replayed_by_the_receiver_that_failed(
     assert "learner@example.com" not in process.log + ran.log
 
 
+def test_a_replay_cleans_connections_that_were_open_before_it(
+    bus: Bus, topic: str, group: str, table: dict[str, Any]
+) -> None:
+    send(bus, topic, certificate(1))
+    with worker(bus, topic, group, "leave_transaction_open", **table) as process:
+        process.wait_for_log("stored as a dead letter")
+        assert process.stop() == 0
+    code = """
+from django.core.management import call_command
+from django.db import connection
+connection.ensure_connection()
+call_command("event_dead_letters", "replay", "--all", "--apply")
+"""
+    with ServiceProcess(code=code, settings=bus.settings(**table), receivers="leave_transaction_open") as process:
+        assert process.end() == 1
+    (letter,) = listed(bus, table)
+    assert letter["attempts"] == 3
+    assert letter["failures"][0]["error"].startswith("TransactionLeftOpen")
+
+
 def test_dead_letters_of_the_topic_are_imported_once(bus: Bus, topic: str, group: str, table: dict[str, Any]) -> None:
     bus.create_topic(f"{group}.dead-letters")
     send(bus, topic, *map(certificate, (1, 2, 3)))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from django.db import transaction
 from openedx_events.data import EventsMetadata
 from openedx_events.learning.data import CertificateData
 
@@ -64,6 +65,10 @@ def leave(certificate: CertificateData, **_: Any) -> None:
 def leave_for_odd(certificate: CertificateData, **_: Any) -> None:
     if certificate.user.id % 2:
         sys.exit(7)
+
+
+def leave_transaction_open(certificate: CertificateData, **_: Any) -> None:
+    transaction.atomic().__enter__()
 
 
 def wait_for_file(certificate: CertificateData, **_: Any) -> None:
