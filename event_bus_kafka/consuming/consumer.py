@@ -110,7 +110,9 @@ class Consumer:
         unfinished = self._release(self._partitions.values(), timeout)
         self._stopping = True
         self._scheduler.stop()
-        self._client.close()  # revokes, and thereby commits
+        self._advance()
+        self._commit(self._partitions.values())
+        self._client.close()  # revokes, and commits what could not be committed before
         return unfinished
 
     def _read(self) -> None:
