@@ -60,6 +60,20 @@ def test_without_registering_an_unknown_schema_is_a_final_error(server: SchemaRe
     registry.close()
 
 
+@pytest.mark.parametrize("real", [False, pytest.param(True, marks=pytest.mark.real)], ids=["sandbox", "real"])
+def test_an_unknown_schema_is_a_final_error_and_a_wrong_url_is_not(request: pytest.FixtureRequest, real: bool) -> None:
+    url = request.getfixturevalue("schema_registry").url if real else None
+    url = url or request.getfixturevalue("sandbox").schema_registry_url
+    known, lost = client(url), client(f"{url}/wrong")
+    with pytest.raises(SchemaRegistryError, match="HTTP 404") as unknown:
+        known.schema_of(4095999)
+    with pytest.raises(SchemaRegistryError, match="HTTP 404; .*check EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL") as misled:
+        lost.schema_of(4095999)
+    assert (unknown.value.retriable, misled.value.retriable) == (False, True)
+    known.close()
+    lost.close()
+
+
 def test_a_schema_that_the_registry_refuses_is_a_final_error(sandbox: Sandbox) -> None:
     registry = client(sandbox.schema_registry_url)
     with pytest.raises(SchemaRegistryError) as caught:
