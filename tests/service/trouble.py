@@ -1,6 +1,7 @@
 """Receivers that fail in ways that are told by the environment."""
 
 import builtins
+import itertools
 import os
 import time
 
@@ -11,6 +12,7 @@ from tests.service.apps import say
 _FAILING = frozenset(map(int, filter(None, os.environ.get("FAILING", "").split(","))))
 _RAISES: type[BaseException] = getattr(builtins, os.environ.get("RAISES", "ValueError"))
 _SECONDS = float(os.environ.get("SECONDS", "0"))
+_total = itertools.count(1)
 
 
 def fail_for_some(certificate: CertificateData, **_: object) -> None:
@@ -21,10 +23,10 @@ def fail_for_some(certificate: CertificateData, **_: object) -> None:
 
 
 def endure(certificate: CertificateData, **_: object) -> None:
-    """Run for SECONDS."""
-    say("begins", user=certificate.user.id, grade=certificate.grade)
+    """Run for SECONDS; say when, on a clock that all processes share."""
+    say("begins", user=certificate.user.id, grade=certificate.grade, at=time.monotonic())
     time.sleep(_SECONDS)
-    say("ends", user=certificate.user.id, grade=certificate.grade)
+    say("ends", user=certificate.user.id, grade=certificate.grade, at=time.monotonic())
 
 
 def hang_for_some(certificate: CertificateData, **_: object) -> None:
@@ -37,3 +39,9 @@ def hang_for_some(certificate: CertificateData, **_: object) -> None:
 def describe(certificate: CertificateData, **_: object) -> None:
     """Say how long the texts are."""
     say("describe", user=certificate.user.id, name=len(certificate.name), grade=certificate.grade)
+
+
+def count(**_: object) -> None:
+    """Say now and then how many events there were: lines cost more than events."""
+    if (total := next(_total)) % 100 == 0:
+        say("count", total=total)
