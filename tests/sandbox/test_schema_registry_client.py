@@ -67,7 +67,7 @@ def test_an_unknown_schema_is_a_final_error_and_a_wrong_url_is_not(request: pyte
     known, lost = client(url), client(f"{url}/wrong")
     with pytest.raises(SchemaRegistryError, match="HTTP 404") as unknown:
         known.schema_of(4095999)
-    with pytest.raises(SchemaRegistryError, match="HTTP 404; .*check EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL") as misled:
+    with pytest.raises(SchemaRegistryError, match=r"HTTP 404; .*check EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL") as misled:
         lost.schema_of(4095999)
     assert (unknown.value.retriable, misled.value.retriable) == (False, True)
     known.close()
