@@ -9,7 +9,8 @@ from __future__ import annotations
 import random
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from time import monotonic, sleep
 from typing import Any
 
@@ -37,8 +38,17 @@ def until(condition: Callable[..., object]) -> None:
         sleep(0.1)
 
 
+@pytest.fixture
+def members() -> Iterator[ExitStack]:
+    """Return what ends all workers with the test."""
+    with ExitStack() as members:
+        yield members
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_two_workers_that_are_ended_at_random_lose_nothing(bus: RealBus, group: str, number: signal.Signals) -> None:
+def test_two_workers_that_are_ended_at_random_lose_nothing(
+    bus: RealBus, group: str, number: signal.Signals, members: ExitStack
+) -> None:
     """After SIGTERM no event comes twice; after SIGKILL at most a window of each partition."""
     topic, users, each, ends = f"load-{group}", 40, scaled(25, long=500), scaled(2, long=20)
     bus.create_topic(topic, PARTITIONS)
@@ -48,7 +58,7 @@ def test_two_workers_that_are_ended_at_random_lose_nothing(bus: RealBus, group: 
     def member() -> ServiceProcess:
         settings = {"EVENT_BUS_KAFKA_CONSUMER_WINDOW_RECORDS": WINDOW}
         process = worker(bus, topic, group, "trouble.endure", {"SECONDS": "0.005"}, lanes=4, **settings)
-        processes.append(process)
+        processes.append(members.enter_context(process))
         return process
 
     def said() -> list[dict[str, Any]]:
@@ -59,6 +69,7 @@ def test_two_workers_that_are_ended_at_random_lose_nothing(bus: RealBus, group: 
         goal = users * each * (round_ + 1) // (ends + 1)
         until(lambda goal=goal: len(distinct(said())) >= goal)
         ending = running.pop(random.randrange(2))
+        ending.wait_for_log("Running consumer")  # from then on it takes signals
         ending.send(number)
         assert ending.end() == (0 if number == signal.SIGTERM else -number), ending.log
         running.append(member())
@@ -71,8 +82,6 @@ def test_two_workers_that_are_ended_at_random_lose_nothing(bus: RealBus, group: 
         twice = sum(Counter(event(line) for line in said() if line["what"] == "ends").values()) - users * each
         print(f"{users * each} events, {ends} × SIGKILL: {twice} twice")
         assert twice <= ends * WINDOW * PARTITIONS
-    for process in processes:
-        process.__exit__(None, None, None)
 
 
 def event(line: dict[str, Any]) -> tuple[int, int]:
