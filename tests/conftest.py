@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -14,6 +15,7 @@ from pytest_django import DjangoDbBlocker
 from event_bus_kafka.sandbox import Sandbox
 from tests.bus import Bus, RealBus, SandboxBus
 from tests.databases import Database, database_on
+from tests.dead_letters import InTable, Kept, OnTopic
 from tests.services.kafka import KafkaCluster
 from tests.services.mariadb import MariaDB
 from tests.services.postgresql import PostgreSQL
@@ -92,3 +94,14 @@ def topic(bus: Bus) -> str:
 def group() -> str:
     """Return a consumer group of its own."""
     return f"group-{next(_numbers)}"
+
+
+@pytest.fixture(params=["topic", "table"])
+def kept(
+    request: pytest.FixtureRequest, bus: Bus, group: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> Kept:
+    """Return where the group's dead letters go: each test runs with both stores."""
+    if request.param == "topic":
+        return OnTopic(bus, group).create()
+    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
+    return InTable(entry, django_db_blocker).migrate()

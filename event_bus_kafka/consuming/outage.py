@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
+from traceback import walk_tb
 
 from django.db import Error as DatabaseError
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from event_bus_kafka.consuming import state
 from event_bus_kafka.errors import BrokerError, DeadLetterStoreFailed, ReceiversFailed, SchemaRegistryError
+
+_CONNECT = inspect.unwrap(BaseDatabaseWrapper.connect).__code__
 
 
 def is_outage(error: Exception) -> bool:
     """
     Return whether the registry, the broker, the dead-letter store or a database cannot be reached.
 
-    An error of a database counts only if a fresh connection fails too; it may stand behind the error of a receiver.
+    An error of a database counts if it came from connecting, or if a fresh connection fails too; it may stand behind
+    the error of a receiver.
     """
     if isinstance(error, DeadLetterStoreFailed):
         return True
     if isinstance(error, (SchemaRegistryError, BrokerError)):
         return error.retriable
-    return any(isinstance(cause, DatabaseError) for cause in _causes(error)) and bool(state.unreachable_database())
+    errors = [cause for cause in _causes(error) if isinstance(cause, DatabaseError)]
+    return any(map(_came_from_connecting, errors)) or bool(errors and state.unreachable_database())
+
+
+def _came_from_connecting(error: DatabaseError) -> bool:
+    """A database that comes back between the error and a look at it was away all the same."""
+    return any(frame.f_code is _CONNECT for frame, _ in walk_tb(error.__traceback__))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

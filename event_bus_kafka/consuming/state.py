@@ -7,6 +7,7 @@ Language, time zone and context variables need no cleaning: each event runs in a
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -49,9 +50,10 @@ def prepare(max_age: float) -> None:
         if connection.connection is None:
             continue
         if _is_closed(connection.connection) or monotonic() - since > max_age:
-            connection.close()
+            _close(connection)
         elif connection.errors_occurred:
-            connection.close_if_unusable_or_obsolete()
+            with suppress(Error):
+                connection.close_if_unusable_or_obsolete()
 
 
 def clean() -> None:
@@ -100,10 +102,15 @@ def _roll_back(connection: BaseDatabaseWrapper) -> None:
             connection.rollback()
             connection.set_autocommit(True)
     except Error:
-        connection.close()
+        _close(connection)
     if _is_in_transaction(connection):
         del connections[connection.alias]
         del _opened.by_alias[connection.alias]
+
+
+def _close(connection: BaseDatabaseWrapper) -> None:
+    with suppress(Error):  # mysqlclient refuses to close what is closed; the wrapper lets go of it all the same
+        connection.close()
 
 
 def _is_closed(raw: Any) -> bool:

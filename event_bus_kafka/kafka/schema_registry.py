@@ -20,10 +20,14 @@ T = TypeVar("T")
 _RETRIABLE_STATUS = frozenset({401, 403, 408, 425, 429})
 """Credentials are rotated and quotas end: nothing is lost by asking again. From 500 on all are retriable."""
 _HIGHEST_ID = 2**32 - 1
+_NOT_FOUND = 404
+_UNKNOWN = frozenset({40401, 40403})
+"""Confluent's error codes for an unknown subject or schema. Any other 404 comes from a wrong URL or a proxy, and says
+nothing about the schema: what waits for it must not become a dead letter."""
 _ADVICE = {
     401: "check EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY and _API_SECRET",
     403: "the user of EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY has no right to this",
-    404: "nothing of that name or id; check EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL",
+    _NOT_FOUND: "nothing of that name or id; check EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL",
     409: "the subject's compatibility level forbids this change of the class: give a new field default=None, or set "
     "the subject's level to NONE in the registry until the new version is registered",
     422: "the registry refuses the schema",
@@ -131,7 +135,8 @@ def _within(seconds: float, request: Callable[[], T]) -> T:
 def _understood(what: str, error: Exception, timeout: float) -> SchemaRegistryError:
     if isinstance(error, ClientError):
         status = error.http_status_code
-        retriable = status in _RETRIABLE_STATUS or status >= 500
+        misled = status == _NOT_FOUND and error.error_code not in _UNKNOWN
+        retriable = misled or status in _RETRIABLE_STATUS or status >= 500
         advice = f"; {_ADVICE[status]}" if status in _ADVICE else ""
         reason = f" ({str(error.error_message)[:_LONGEST_REASON]})" if status in _REASONED else ""
         return SchemaRegistryError(f"{what}: HTTP {status}{reason}{advice}", status=status, retriable=retriable)

@@ -80,6 +80,17 @@ def test_a_schema_that_is_refused_is_a_final_error(registry: SchemaRegistry, top
     assert (caught.value.status, caught.value.retriable) == (422, False)
 
 
+def test_an_unknown_schema_is_a_final_error_and_a_wrong_url_is_not(bus: Bus) -> None:
+    known, lost = client(bus.schema_registry_url), client(f"{bus.schema_registry_url}/wrong")
+    with pytest.raises(SchemaRegistryError, match="HTTP 404") as unknown:
+        known.schema_of(4095999)
+    with pytest.raises(SchemaRegistryError, match=r"HTTP 404; .*check EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL") as misled:
+        lost.schema_of(4095999)
+    assert (unknown.value.retriable, misled.value.retriable) == (False, True)
+    known.close()
+    lost.close()
+
+
 # Answers of every kind
 
 
@@ -88,7 +99,7 @@ def test_a_schema_that_is_refused_is_a_final_error(registry: SchemaRegistry, top
     [
         (401, True, "_API_KEY"),
         (403, True, "no right"),
-        (404, False, "_REGISTRY_URL"),
+        (404, True, "_REGISTRY_URL"),
         (409, False, "default=None"),
         (422, False, "refuses the schema"),
         (429, True, "HTTP 429"),

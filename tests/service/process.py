@@ -79,9 +79,9 @@ class ServiceProcess:
         """Return the users of what was said so far under a name."""
         return [line["user"] for line in self.heard(what)]
 
-    def wait_for(self, condition: Callable[[], Any], why: str = "") -> None:
+    def wait_for(self, condition: Callable[[], Any], why: str = "", *, seconds: float = PATIENCE) -> None:
         """Wait until a condition on what was said or logged holds."""
-        deadline = monotonic() + PATIENCE
+        deadline = monotonic() + seconds
         while not condition():
             left = deadline - monotonic()
             if left <= 0 or (

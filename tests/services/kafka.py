@@ -126,6 +126,7 @@ class KafkaCluster:
             "min.insync.replicas": "1" if replicas == "1" else "2",
             "group.initial.rebalance.delay.ms": "0",
             "broker.session.timeout.ms": "3000",
+            "log.cleaner.backoff.ms": "200",
             "broker.heartbeat.interval.ms": "500",
         } | self._properties
         self._file(number).write_text("".join(f"{name}={value}\n" for name, value in properties.items()))

@@ -6,6 +6,7 @@ import pytest
 from django.db import OperationalError
 
 from event_bus_kafka.conf.table import RETRY_DEFAULTS
+from event_bus_kafka.consuming import state
 from event_bus_kafka.consuming.outage import is_outage
 from event_bus_kafka.consuming.outcomes import DeadLetter, Hold, Retry
 from event_bus_kafka.consuming.retry import RetryPolicies, RetryPolicy
@@ -76,7 +77,10 @@ def test_the_policy_of_an_event_type_comes_before_that_of_its_topic() -> None:
         (ReceiversFailed(["a"], [OperationalError()]), False),
     ],
 )
-def test_servers_of_ours_that_are_away_are_an_outage(error: Exception, expected: bool) -> None:
+def test_servers_of_ours_that_are_away_are_an_outage(
+    error: Exception, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "_opened", state._Opened())  # other tests have used databases in this thread
     assert is_outage(error) is expected
 
 

@@ -1,0 +1,116 @@
+"""Receivers at once: in order per key, each once, whatever comes and goes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import pytest
+
+from tests.bus import Bus
+from tests.examples_of import certificate
+from tests.flows.test_consuming import OURS_FIRST, send, worker
+from tests.scale import scaled
+from tests.service.process import ServiceProcess
+
+
+def numbered(users: list[int], each: int) -> list[Any]:
+    """Return so many certificates of each user, by turns, numbered in their grade."""
+    return [certificate(user, grade=str(number)) for number in range(each) for user in users]
+
+
+def assert_in_order(lines: list[dict[str, Any]], each: int) -> None:
+    """Each event once; of each user in order, and one at a time."""
+    seen = defaultdict(list)
+    for line in sorted(lines, key=lambda line: line["at"]):
+        seen[line["user"]].append((line["what"], line["grade"]))
+    expected = [(what, str(number)) for number in range(each) for what in ("begins", "ends")]
+    assert seen == dict.fromkeys(seen, expected)
+
+
+def most_at_once(lines: list[dict[str, Any]]) -> int:
+    running = most = 0
+    for line in sorted(lines, key=lambda line: line["at"]):
+        running += 1 if line["what"] == "begins" else -1
+        most = max(most, running)
+    return most
+
+
+def ended(process: ServiceProcess, count: int) -> None:
+    process.wait_for(lambda: len(process.heard("ends")) >= count, f"for {count} events")
+
+
+def test_lanes_keep_the_order_of_a_key_while_other_keys_run(bus: Bus, topic: str, group: str) -> None:
+    users = list(range(1, 9))
+    send(bus, topic, *numbered(users, 4))
+    with worker(bus, topic, group, "trouble.endure", {"SECONDS": "0.2"}, lanes=8) as process:
+        ended(process, 32)
+        assert process.stop() == 0
+    assert_in_order(process.said, 4)
+    assert most_at_once(process.said) > 1
+    assert bus.committed(group, topic) == 32
+
+
+def test_the_command_takes_the_number_of_lanes(bus: Bus, topic: str, group: str) -> None:
+    send(bus, topic, *map(certificate, (1, 2)))
+    arguments = ("consume_events", "-t", topic, "-g", group, "--concurrency", "2")
+    environment = {"SECONDS": "3600"}
+    settings = bus.settings(EVENT_BUS_KAFKA_STOP_TIMEOUT=0.1) | OURS_FIRST
+    with ServiceProcess(*arguments, settings=settings, receivers="trouble.endure", environment=environment) as process:
+        process.wait_for(lambda: sorted(process.users("begins")) == [1, 2])
+        assert process.stop() == 2
+
+
+def test_no_event_comes_twice_after_a_stop_with_many_lanes(bus: Bus, topic: str, group: str) -> None:
+    users = list(range(1, 21))
+    send(bus, topic, *numbered(users, 5))
+    with worker(bus, topic, group, "trouble.endure", {"SECONDS": "0.3"}, lanes=16) as process:
+        ended(process, 10)
+        assert process.stop() == 0
+    first = process.said
+    assert len(first) < 200, "the stop came too late to show anything"
+    with worker(bus, topic, group, "trouble.endure", lanes=16) as process:
+        ended(process, 100 - len(first) // 2)
+        assert process.stop() == 0
+    assert_in_order(first + process.said, 5)
+    assert bus.committed(group, topic) == 100
+
+
+@pytest.mark.long
+def test_a_receiver_longer_than_the_longest_poll_interval_runs_once(bus: Bus, topic: str, group: str) -> None:
+    """Case 7."""
+    send(bus, topic, certificate(1), certificate(2))
+    seconds, interval = scaled(8, long=90), scaled(6_000, long=30_000)
+    options = {"max.poll.interval.ms": interval, "session.timeout.ms": 6_000, "heartbeat.interval.ms": 500}
+    changes = {"EVENT_BUS_KAFKA_CONSUMER_OPTIONS": options}
+    with worker(bus, topic, group, "trouble.endure", {"SECONDS": str(seconds)}, lanes=2, **changes) as process:
+        process.wait_for(lambda: len(process.heard("begins")) >= 2)
+        process.wait_for(lambda: process.heard("ends"), seconds=seconds + 60)
+        ended(process, 2)
+        assert process.stop() == 0
+    assert sorted(process.users("begins")) == sorted(process.users("ends")) == [1, 2]
+    assert "lost" not in process.log
+    assert "revoked" not in process.log.partition("Stopping")[0]
+    assert bus.committed(group, topic) == 2
+
+
+@pytest.mark.parametrize("strategy", ["range", "cooperative-sticky"])
+def test_partitions_that_move_to_a_second_worker_take_their_order_along(bus: Bus, group: str, strategy: str) -> None:
+    """Case 8: nothing is lost, nothing comes twice."""
+    topic = f"moving-{group}"
+    bus.create_topic(topic, 4)
+    users = list(range(1, 17))
+    send(bus, topic, *numbered(users, 15))
+    options = {"session.timeout.ms": 6_000, "heartbeat.interval.ms": 200, "partition.assignment.strategy": strategy}
+
+    def member() -> ServiceProcess:
+        changes = {"EVENT_BUS_KAFKA_CONSUMER_OPTIONS": options}
+        return worker(bus, topic, group, "trouble.endure", {"SECONDS": "0.1"}, lanes=2, **changes)
+
+    with member() as first:
+        ended(first, 5)
+        with member() as second:
+            second.wait_for(lambda: second.heard("ends"))
+            second.wait_for(lambda: len(first.heard("ends")) + len(second.heard("ends")) >= 240)
+            assert (first.stop(), second.stop()) == (0, 0)
+    assert_in_order(first.said + second.said, 15)

@@ -1,0 +1,59 @@
+"""Servers that are away: events wait, none is lost, none becomes a dead letter, and no restart is needed."""
+
+from __future__ import annotations
+
+import pytest
+from openedx_events.learning.signals import CERTIFICATE_REVOKED
+
+from tests.bus import Bus
+from tests.dead_letters import OnTopic
+from tests.examples_of import certificate
+from tests.flows.test_consuming import send, worker
+from tests.registries import Fault, faulty
+from tests.service.process import ServiceProcess
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_a_registry_in_trouble_is_waited_for(bus: Bus, topic: str, group: str, fault: Fault) -> None:
+    """Case 20: cold, and warm, where what was known before goes on."""
+    kept = OnTopic(bus, group).create()
+    send(bus, topic, certificate(1))
+    with faulty(bus.schema_registry_url) as registry:
+        registry.fault = fault
+        settings = kept.settings | {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": registry.url}
+        with worker(bus, topic, group, "note", **settings) as process:
+            process.wait_for_log("hold in")
+            assert process.users("note") == []
+            registry.fault = None
+            process.wait_for_users("note", [1])
+            registry.fault = fault
+            send(bus, topic, certificate(2))
+            send(bus, topic, certificate(3), signal=CERTIFICATE_REVOKED)
+            process.wait_for_users("note", [1, 2])
+            process.wait_for_log("partition=0, offset=2,")
+            registry.fault = None
+            process.wait_for_users("note", [1, 2, 3])
+            assert process.stop() == 0
+    assert bus.committed(group, topic) == 3
+    assert kept.read(0) == []
+
+
+def test_a_broker_that_is_away_is_waited_for(group: str) -> None:
+    settings = {
+        "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://127.0.0.1:9",
+    }
+    with ServiceProcess("consume_events", "-t", "t", "-g", group, settings=settings) as process:
+        process.wait_for_log("Kafka consumer: BrokerError: _ALL_BROKERS_DOWN")
+        assert process.stop() == 0
+
+
+def test_a_topic_that_does_not_exist_yet_is_waited_for(bus: Bus, group: str) -> None:
+    """Case 23, its beginning."""
+    topic = f"late-{group}"
+    with worker(bus, topic, group, "note") as process:
+        process.wait_for_log("Running consumer")
+        bus.create_topic(topic)
+        send(bus, topic, certificate(1))
+        process.wait_for_users("note", [1])
+        assert process.stop() == 0

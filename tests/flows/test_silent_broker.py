@@ -1,0 +1,50 @@
+"""A broker that falls silent: its connections stay, and nothing answers."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.bus import CREATED
+from tests.service.process import ServiceProcess
+
+SEND_ONE = """
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+from tests.examples_of import certificate
+CERTIFICATE_CREATED.send_event(certificate=certificate(1))
+"""
+
+
+@contextmanager
+def frozen_when_told() -> Iterator[tuple[dict[str, Any], Callable[[], None]]]:
+    """Run a sandbox as a process; give the settings for it, and what makes it silent while its connections stay."""
+    command = [sys.executable, "-m", "event_bus_kafka.sandbox", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        addresses = json.loads(process.stdout.readline())
+        try:
+            yield (
+                {f"EVENT_BUS_KAFKA_{name.upper()}": address for name, address in addresses.items()},
+                lambda: process.send_signal(signal.SIGSTOP),
+            )
+        finally:
+            process.kill()
+
+
+def test_a_worker_whose_broker_has_fallen_silent_can_be_stopped(group: str) -> None:
+    with frozen_when_told() as (addresses, freeze):
+        settings = addresses | {"EVENT_BUS_KAFKA_COMMIT_INTERVAL": 3600}
+        entry = {"event_key_field": "certificate.user.id", "enabled": True}
+        config = {"EVENT_BUS_PRODUCER_CONFIG": {CREATED: {"t": entry}}}
+        with ServiceProcess(code=SEND_ONE, settings=settings | config) as sender:
+            assert sender.end() == 0
+        with ServiceProcess("consume_events", "-t", "t", "-g", group, settings=settings, receivers="note") as process:
+            process.wait_for_users("note", [1])
+            freeze()
+            process.stop()
+    assert "offsets not committed: BrokerError: _TIMED_OUT" in process.log

@@ -1,0 +1,131 @@
+"""How a worker ends, and what comes again afterwards."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import pytest
+
+from tests.bus import Bus
+from tests.dead_letters import OnTopic
+from tests.examples_of import certificate
+from tests.flows.test_consuming import OURS_FIRST, OURS_LAST, send, worker
+
+TWICE = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 2, "first_delay": 0.05, "factor": 1}}
+
+
+def test_a_stop_during_a_receiver_lets_it_finish(bus: Bus, topic: str, group: str) -> None:
+    """Case 1."""
+    send(bus, topic, certificate(1))
+    with worker(bus, topic, group, "slow") as process:
+        process.wait_for(lambda: process.heard("slow begins"))
+        assert process.stop() == 0
+    assert process.users("slow ends") == [1]
+    assert bus.committed(group, topic) == 1
+
+
+def test_a_receiver_that_hangs_is_named_with_its_stack_and_left_behind(bus: Bus, topic: str, group: str) -> None:
+    """Case 2."""
+    send(bus, topic, certificate(1))
+    with worker(bus, topic, group, "hang", EVENT_BUS_KAFKA_STOP_TIMEOUT=1) as process:
+        process.wait_for(lambda: process.heard("hang"))
+        assert process.stop() == 2
+    assert f"Receiver tests.service.receivers.hang still runs after 1 s, at record {topic}:0:0" in process.log
+    assert "in hang\n    time.sleep(3600)" in process.log
+    assert bus.committed(group, topic) < 0
+
+
+def test_a_second_signal_forces_the_end(bus: Bus, topic: str, group: str) -> None:
+    """Case 6."""
+    send(bus, topic, certificate(1))
+    with worker(bus, topic, group, "hang", EVENT_BUS_KAFKA_STOP_TIMEOUT=60) as process:
+        process.wait_for(lambda: process.heard("hang"))
+        process.send(signal.SIGINT)
+        process.wait_for_log("Stopping")
+        process.send(signal.SIGINT)
+        assert process.end() == 2
+
+
+def test_a_hung_receiver_holds_up_its_key_alone(bus: Bus, topic: str, group: str) -> None:
+    """Case 17, hanging."""
+    send(bus, topic, *map(certificate, (1, 2, 3, 1)))
+    limit = {"EVENT_BUS_KAFKA_STOP_TIMEOUT": 1}
+    with worker(bus, topic, group, "note,trouble.hang_for_some", {"FAILING": "1"}, lanes=2, **limit) as process:
+        process.wait_for(lambda: len(process.users("some")) == 3)
+        assert process.stop() == 2
+    assert sorted(process.users("note")) == [1, 2, 3]
+    assert bus.committed(group, topic) < 0
+    with worker(bus, topic, group, "note") as process:
+        process.wait_for(lambda: len(process.users("note")) == 4)
+    assert sorted(process.users("note")) == [1, 1, 2, 3]
+
+
+@pytest.mark.parametrize("apps", [OURS_FIRST, OURS_LAST], ids=["first", "last"])
+def test_a_receiver_that_exits_stops_the_worker_and_its_event_comes_again(
+    bus: Bus, topic: str, group: str, apps: dict[str, Any]
+) -> None:
+    send(bus, topic, certificate(1))
+    with worker(bus, topic, group, "leave", **apps) as process:
+        assert process.end() == 3
+    with worker(bus, topic, group, "note", **apps) as process:
+        process.wait_for_users("note", [1])
+
+
+@pytest.mark.parametrize("error", ["SystemExit", "KeyboardInterrupt", "GeneratorExit"])
+def test_what_is_no_exception_stops_the_worker_and_its_event_comes_again(
+    bus: Bus, topic: str, group: str, error: str
+) -> None:
+    """Case 13."""
+    send(bus, topic, *map(certificate, (1, 2, 3)))
+    with worker(bus, topic, group, "trouble.fail_for_some", {"FAILING": "2", "RAISES": error}) as process:
+        assert process.end() == 3
+    assert process.users("some") == [1, 2]
+    assert f"A receiver raised {error}" in process.log
+    assert bus.committed(group, topic) == 1
+    with worker(bus, topic, group, "note") as process:
+        process.wait_for_users("note", [2, 3])
+
+
+@pytest.mark.parametrize("error", ["MemoryError", "RecursionError"])
+def test_an_exhausted_interpreter_is_an_ordinary_failure(bus: Bus, topic: str, group: str, error: str) -> None:
+    """Case 13."""
+    kept = OnTopic(bus, group).create()
+    send(bus, topic, *map(certificate, (1, 2, 3)))
+    settings, environment = TWICE | kept.settings, {"FAILING": "2", "RAISES": error}
+    with worker(bus, topic, group, "trouble.fail_for_some", environment, **settings) as process:
+        process.wait_for_log("stored as a dead letter")
+        assert process.stop() == 0
+    assert sorted(process.users("some")) == [1, 2, 2, 3]
+    (letter,) = kept.read(1)
+    assert (letter.record.offset, letter.attempts, letter.failures[0].error) == (1, 2, error)
+    assert bus.committed(group, topic) == 3
+
+
+def test_a_worker_killed_between_effect_and_commit_gets_the_event_again(bus: Bus, topic: str, group: str) -> None:
+    """Case 3."""
+    send(bus, topic, certificate(1))
+    with worker(bus, topic, group, "slow", EVENT_BUS_KAFKA_COMMIT_INTERVAL=3600) as process:
+        process.wait_for(lambda: process.heard("slow ends"))
+        process.send(signal.SIGKILL)
+        process.end()
+    with worker(bus, topic, group, "note") as process:
+        process.wait_for_users("note", [1])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_new_group_whose_first_event_fails_begins_with_it_after_a_restart(
+    bus: Bus, topic: str, group: str, number: signal.Signals
+) -> None:
+    """Case 11."""
+    send(bus, topic, certificate(1), certificate(2))
+    retry: dict[str, Any] = {"EVENT_BUS_KAFKA_RETRY": {"first_delay": 60}}
+    with worker(bus, topic, group, "trouble.fail_for_some", {"FAILING": "1"}, **retry) as process:
+        process.wait_for_users("some", [1, 2])
+        process.send(number)
+        assert process.end() == (0 if number == signal.SIGTERM else -number)
+    assert bus.committed(group, topic) < 0
+    with worker(bus, topic, group, "note") as process:
+        process.wait_for_users("note", [1, 2])
+        assert process.stop() == 0
+    assert bus.committed(group, topic) == 2

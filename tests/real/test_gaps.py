@@ -1,0 +1,64 @@
+"""Topics whose offsets have gaps: compacted ones, and those that transactions write to."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+import pytest
+from confluent_kafka import Producer
+
+from tests.bus import RealBus
+from tests.examples_of import certificate
+from tests.flows.test_consuming import send, worker
+from tests.services.kafka import KafkaCluster
+
+pytestmark = pytest.mark.real
+
+COMPACTED = {"cleanup.policy": "compact", "segment.ms": "100", "min.cleanable.dirty.ratio": "0.01"}
+
+
+def test_a_compacted_topic_is_read_to_its_end(bus: RealBus, cluster: KafkaCluster, group: str) -> None:
+    """Case 26."""
+    topic = f"compacted-{group}"
+    cluster.create_topic(topic, config=COMPACTED)
+    for _ in range(3):
+        send(bus, topic, *map(certificate, (1, 2, 1, 3, 1)))
+    send(bus, topic, certificate(4))
+    send(bus, topic, certificate(5))
+    once_compacted(bus, topic, 5)
+    with worker(bus, topic, group, "note") as process:
+        process.wait_for(lambda: process.users("note")[-1:] == [5])
+        assert process.stop() == 0
+    assert process.users("note") == [2, 3, 1, 4, 5]
+    assert bus.committed(group, topic) == 17
+
+
+def once_compacted(bus: RealBus, topic: str, count: int) -> None:
+    """Wait until Kafka has removed all records but so many."""
+    deadline = monotonic() + 60
+    while len(bus.records(topic, 17, seconds=2)) != count:
+        assert monotonic() < deadline, "Kafka did not compact the topic"
+
+
+def test_aborted_records_are_never_seen_and_the_others_once_in_order(bus: RealBus, topic: str, group: str) -> None:
+    """Case 26."""
+    users = list(range(1, 7))
+    source = f"source-{group}"
+    bus.create_topic(source)
+    send(bus, source, *map(certificate, users))
+    records = bus.records(source, len(users))
+    options = {"bootstrap.servers": bus.bootstrap_servers, "transactional.id": group, "log_level": 0}
+    producer = Producer(options)
+    producer.init_transactions(30)
+    for record in records:
+        for end in (producer.abort_transaction, producer.commit_transaction):
+            producer.begin_transaction()
+            headers = dict(record.headers() or [])
+            producer.produce(topic, key=record.key(), value=record.value(), headers=headers, partition=0)
+            assert producer.flush(10) == 0
+            end(10)
+    with worker(bus, topic, group, "note") as process:
+        process.wait_for_users("note", users)
+        assert process.stop() == 0
+    # Each record, aborted or not, is followed by a marker; the last marker is nobody's to commit.
+    assert bus.committed(group, topic) == 4 * len(users) - 1

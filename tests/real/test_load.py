@@ -1,0 +1,166 @@
+"""
+The same promises under load. Small counts by themselves; `make test-long` runs them large, and shows the figures.
+
+Counts are asserted, times are only told.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from time import monotonic, sleep
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.bus import RealBus
+from tests.dead_letters import OnTopic
+from tests.examples_of import certificate
+from tests.flows.test_consuming import send, worker
+from tests.flows.test_order import assert_in_order, numbered
+from tests.scale import LONG, scaled
+from tests.service.process import ServiceProcess
+
+pytestmark = [pytest.mark.real, pytest.mark.long]
+
+WINDOW, PARTITIONS = 50, 4
+
+
+def until(condition: Callable[..., object]) -> None:
+    """Wait for a condition, looking seldom: to look at each line would cost more than the lines."""
+    deadline = monotonic() + scaled(90, long=3_600)
+    while not condition():
+        assert monotonic() < deadline, "waited in vain"
+        sleep(0.1)
+
+
+@pytest.fixture
+def members() -> Iterator[ExitStack]:
+    """Return what ends all workers with the test."""
+    with ExitStack() as members:
+        yield members
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_two_workers_that_are_ended_at_random_lose_nothing(
+    bus: RealBus, group: str, number: signal.Signals, members: ExitStack
+) -> None:
+    """After SIGTERM no event comes twice; after SIGKILL at most a window of each partition."""
+    topic, users, each, ends = f"load-{group}", 40, scaled(25, long=500), scaled(2, long=20)
+    bus.create_topic(topic, PARTITIONS)
+    send(bus, topic, *numbered(list(range(users)), each))
+    processes: list[ServiceProcess] = []
+
+    def member() -> ServiceProcess:
+        settings = {"EVENT_BUS_KAFKA_CONSUMER_WINDOW_RECORDS": WINDOW}
+        process = worker(bus, topic, group, "trouble.endure", {"SECONDS": "0.005"}, lanes=4, **settings)
+        processes.append(members.enter_context(process))
+        return process
+
+    def said() -> list[dict[str, Any]]:
+        return [line for process in processes for line in process.said]
+
+    running = [member(), member()]
+    for round_ in range(ends):
+        goal = users * each * (round_ + 1) // (ends + 1)
+        until(lambda goal=goal: len(distinct(said())) >= goal)
+        ending = running.pop(random.randrange(2))
+        ending.wait_for_log("Running consumer")  # from then on it takes signals
+        ending.send(number)
+        assert ending.end() == (0 if number == signal.SIGTERM else -number), ending.log
+        running.append(member())
+    until(lambda: len(distinct(said())) == users * each)
+    assert [one.stop() for one in running] == [0, 0]
+    if number == signal.SIGTERM:
+        assert_in_order(said(), each)
+    else:
+        assert_first_in_order(said(), users, each)
+        twice = sum(Counter(event(line) for line in said() if line["what"] == "ends").values()) - users * each
+        print(f"{users * each} events, {ends} × SIGKILL: {twice} twice")
+        assert twice <= ends * WINDOW * PARTITIONS
+
+
+def event(line: dict[str, Any]) -> tuple[int, int]:
+    return line["user"], int(line["grade"])
+
+
+def distinct(lines: list[dict[str, Any]]) -> set[tuple[int, int]]:
+    return {event(line) for line in lines if line["what"] == "ends"}
+
+
+def assert_first_in_order(lines: list[dict[str, Any]], users: int, each: int) -> None:
+    """What comes again may be old; what comes first is in order."""
+    first: dict[int, list[int]] = {user: [] for user in range(users)}
+    for line in sorted(lines, key=lambda line: line["at"]):
+        user, number = event(line)
+        if line["what"] == "begins" and number not in first[user]:
+            first[user].append(number)
+    assert first == {user: list(range(each)) for user in range(users)}
+
+
+def test_a_failing_key_costs_the_others_nothing(bus: RealBus, group: str) -> None:
+    """Case 12."""
+    healthy, each = list(range(1, 21)), scaled(20, long=500)
+    rates = {}
+    for failing in ("", "0"):
+        topic, name = f"failing-{group}-{failing}", f"{group}-{failing}"
+        bus.create_topic(topic)
+        kept = OnTopic(bus, name).create()
+        send(bus, topic, *numbered([0, *healthy], each))
+        retry = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 3, "first_delay": 0.05, "factor": 1}}
+        with worker(
+            bus, topic, name, "trouble.fail_for_some", {"FAILING": failing}, **retry | kept.settings
+        ) as process:
+            until(lambda: process.heard("some"))
+            began = monotonic()
+            until(lambda: healthy_seen(process) == 20 * each)
+            rates[failing] = 20 * each / (monotonic() - began)
+            letters = each if failing else 0
+            until(lambda letters=letters: process.log.count("stored as a dead letter") == letters)
+            assert process.stop() == 0
+        assert healthy_seen(process) == 20 * each
+        assert bus.committed(name, topic) == 21 * each
+    print(f"healthy events per second: {rates['']:.0f}, beside a failing key {rates['0']:.0f}")
+
+
+def healthy_seen(process: ServiceProcess) -> int:
+    return sum(user != 0 for user in process.users("some"))
+
+
+@pytest.mark.parametrize("lanes", [1, 16])
+def test_lanes_share_receivers_that_wait(bus: RealBus, topic: str, group: str, lanes: int) -> None:
+    count = scaled(300, long=1_000 if lanes == 1 else 10_000)
+    send(bus, topic, *map(certificate, (number % 1_000 for number in range(count))))
+    with worker(bus, topic, group, "trouble.endure", {"SECONDS": "0.01"}, lanes=lanes) as process:
+        until(lambda: len(process.heard("ends")) == count)
+        assert process.stop() == 0
+    assert bus.committed(group, topic) == count
+    times = [line["at"] for line in process.said]
+    share = count * 0.01 / lanes / (max(times) - min(times))
+    print(f"{count} receivers of 10 ms on {lanes} lanes: {share:.0%} of the ideal")
+
+
+def test_memory_stays_flat(bus: RealBus, topic: str, group: str) -> None:
+    """Case 45, its memory."""
+    part = scaled(500, long=20_000)
+    sizes = []
+    with worker(bus, topic, group, "trouble.count", lanes=4) as process:
+        for round_ in range(5):
+            send(bus, topic, *map(certificate, range(part)))
+            total = (round_ + 1) * part
+            until(lambda total=total: counted(process) == total)
+            sizes.append(psutil.Process(process.pid).memory_info().rss / 2**20)
+        threads = psutil.Process(process.pid).num_threads()
+        assert process.stop() == 0
+    print(f"MB after each {part} events: {', '.join(f'{size:.1f}' for size in sizes)}; {threads} threads")
+    assert bus.committed(group, topic) == 5 * part
+    if LONG:
+        assert sizes[-1] < sizes[1] * 1.1
+
+
+def counted(process: ServiceProcess) -> int:
+    return max((line["total"] for line in process.heard("count")), default=0)

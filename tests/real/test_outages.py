@@ -1,0 +1,153 @@
+"""A database or the dead letters' topic that is away pauses what needs it, and nothing else."""
+
+from __future__ import annotations
+
+from time import sleep
+
+import pytest
+from django.db import DatabaseError, OperationalError
+
+from event_bus_kafka.consuming.outage import is_outage
+from tests.bus import RealBus
+from tests.databases import Database
+from tests.dead_letters import InTable, Kept, OnTopic
+from tests.examples_of import certificate
+from tests.flows.test_consuming import send, worker
+from tests.registries import Fault, faulty
+from tests.scale import scaled
+from tests.service.process import ServiceProcess
+
+pytestmark = pytest.mark.real
+
+ONCE = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 1, "first_delay": 0.2, "factor": 1}}
+TWICE = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 2, "first_delay": 0.2, "factor": 1}}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("way", ["stop", "kill"])
+def test_a_database_that_is_away_is_waited_for(
+    bus: RealBus, topic: str, group: str, database: Database, way: str
+) -> None:
+    kept = OnTopic(bus, group).create()
+    send(bus, topic, certificate(1))
+    settings = ONCE | kept.settings | database.settings()
+    with worker(bus, topic, group, "effects.query", **settings) as process:
+        process.wait_for_users("query", [1])
+        getattr(database.server, way)()
+        send(bus, topic, *map(certificate, (2, 3, 2, 4)))
+        process.wait_for_log("hold in")
+        sleep(scaled(2, long=60))
+        database.server.start()
+        process.wait_for(lambda: len(process.users("query")) == 5)
+        assert process.stop() == 0
+    assert sorted(process.users("query")) == [1, 2, 2, 3, 4]
+    assert bus.committed(group, topic) == 5
+    assert kept.read(0) == []
+
+
+def test_a_database_that_is_back_at_once_was_away_all_the_same(database: Database) -> None:
+    with database.connected() as connection:
+        database.server.stop()
+        with pytest.raises(OperationalError) as away:
+            connection.ensure_connection()
+        database.server.start()
+        with pytest.raises(DatabaseError) as wrong:
+            connection.cursor().execute("select nonsense")
+        assert is_outage(away.value)
+        assert not is_outage(wrong.value)
+
+
+@pytest.mark.long
+def test_a_registry_that_is_away_for_long_is_waited_for(bus: RealBus, topic: str, group: str) -> None:
+    """Case 20."""
+    kept = OnTopic(bus, group).create()
+    with faulty(bus.schema_registry_url) as registry:
+        registry.fault = Fault.DOWN
+        settings = ONCE | kept.settings | {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": registry.url}
+        with worker(bus, topic, group, "note", **settings) as process:
+            send(bus, topic, *map(certificate, range(50)))
+            process.wait_for_log("hold in")
+            sleep(scaled(1, long=60))
+            registry.fault = None
+            process.wait_for(lambda: len(process.users("note")) == 50)
+            assert process.stop() == 0
+    assert sorted(process.users("note")) == list(range(50))
+    assert bus.committed(group, topic) == 50
+    assert kept.read(0) == []
+
+
+def make_rows(database: Database) -> None:
+    with database.connected() as connection, connection.cursor() as cursor:
+        cursor.execute("create table effects (id integer primary key, count integer)")
+        cursor.execute("insert into effects values (1, 0), (2, 0)")
+
+
+def test_a_deadlock_is_a_failed_attempt(bus: RealBus, topic: str, group: str, database: Database) -> None:
+    make_rows(database)
+    kept = OnTopic(bus, group).create()
+    send(bus, topic, *map(certificate, (1, 2)))
+    settings = ONCE | kept.settings | database.settings()
+    with worker(bus, topic, group, "effects.deadlock", lanes=2, **settings) as process:
+        process.wait_for_log("stored as a dead letter")
+        process.wait_for(lambda: process.heard("deadlock survived"))
+        assert process.stop() == 0
+    (letter,) = kept.read(1)
+    assert (letter.attempts, letter.failures[0].error) == (1, "OperationalError")
+    assert process.users("deadlock survived") == [2 - letter.record.offset]
+    assert "hold in" not in process.log
+
+
+def test_an_oversized_statement_is_a_failed_attempt(bus: RealBus, topic: str, group: str, database: Database) -> None:
+    kept = OnTopic(bus, group).create()
+    send(bus, topic, certificate(1))
+    settings = TWICE | kept.settings | database.settings()
+    with worker(bus, topic, group, "effects.oversize", **settings) as process:
+        process.wait_for_log("stored as a dead letter")
+        assert process.stop() == 0
+    assert process.users("oversize") == [1, 1]
+    (letter,) = kept.read(1)
+    assert (letter.attempts, letter.failures[0].error) == (2, "OperationalError")
+    assert "hold in" not in process.log
+
+
+def wait_while_the_store_is_away(process: ServiceProcess, store: str) -> None:
+    process.wait_for(lambda: len(process.users("some")) == 5)
+    held = f"DeadLetterStoreFailed: {store}"
+    process.wait_for(lambda: process.log.count(held) >= 3, f"for {held}")
+    assert sorted(process.users("some")) == [1, 1, 2, 3, 4], "a receiver ran again"
+
+
+def end_with_the_letter(process: ServiceProcess, bus: RealBus, topic: str, group: str, kept: Kept) -> None:
+    process.wait_for_log("stored as a dead letter")
+    assert process.stop() == 0
+    assert sorted(process.users("some")) == [1, 1, 2, 3, 4]
+    assert [letter.record.offset for letter in kept.read(1)] == [1]
+    assert bus.committed(group, topic) == 4
+
+
+def test_dead_letters_wait_for_a_database_that_is_stopped(
+    bus: RealBus, topic: str, group: str, database: Database
+) -> None:
+    """Case 14."""
+    kept = InTable(database.entry, database.blocker)
+    with worker(bus, topic, group, "trouble.fail_for_some", {"FAILING": "1"}, **TWICE | kept.settings) as process:
+        process.wait_for_log("partitions assigned")
+        database.server.stop()
+        send(bus, topic, *map(certificate, (2, 1, 3, 4)))
+        wait_while_the_store_is_away(process, "table")
+        assert bus.committed(group, topic) == 1
+        database.server.start()
+        end_with_the_letter(process, bus, topic, group, kept)
+
+
+def test_dead_letters_wait_for_a_topic_that_does_not_exist(bus: RealBus, topic: str, group: str) -> None:
+    """Case 14."""
+    kept = OnTopic(bus, group)
+    options = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"topic.metadata.propagation.max.ms": 100}}
+    settings = TWICE | kept.settings | options
+    with worker(bus, topic, group, "trouble.fail_for_some", {"FAILING": "1"}, **settings) as process:
+        send(bus, topic, *map(certificate, (2, 1, 3, 4)))
+        wait_while_the_store_is_away(process, "topic")
+        assert bus.committed(group, topic) == 1
+        kept.create()
+        end_with_the_letter(process, bus, topic, group, kept)

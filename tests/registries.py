@@ -1,0 +1,77 @@
+"""A schema registry that is in trouble when it is told so."""
+
+from __future__ import annotations
+
+import enum
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Fault(enum.Enum):
+    DOWN = "closes the connection"
+    SLOW = "answers too late"
+    SERVER_ERROR = "500"
+    UNAUTHORIZED = "401"
+    WRONG_URL = "404"
+
+
+class FaultyRegistry(ThreadingHTTPServer):
+    """Passes requests on to another registry, unless it has a fault."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, behind: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.behind = behind
+        self.fault: Fault | None = None
+        self.closing = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def answer(self, path: str) -> tuple[int, bytes]:
+        """Return status and body."""
+        if self.fault is Fault.SLOW:
+            self.closing.wait(3)
+        elif self.fault is not None:
+            return int(self.fault.value), b"<html>not what you wanted</html>"
+        try:
+            with urllib.request.urlopen(self.behind + path, timeout=10) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: FaultyRegistry
+
+    def do_GET(self) -> None:
+        if self.server.fault is Fault.DOWN:
+            return
+        status, body = self.server.answer(self.path)
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """It is quiet."""
+
+
+@contextmanager
+def faulty(behind: str) -> Iterator[FaultyRegistry]:
+    """Return a registry in front of another one."""
+    with FaultyRegistry(behind) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield server
+        server.closing.set()
+        server.shutdown()
+        thread.join(5)
