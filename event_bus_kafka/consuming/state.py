@@ -78,7 +78,8 @@ def unreachable_database() -> str | None:
     for alias, (connection, _) in _opened.by_alias.items():
         fresh = connection.copy()
         try:
-            fresh.ensure_connection()  # connect() alone would raise the errors of the driver
+            with fresh.wrap_database_errors:  # connect() alone would raise the errors of the driver
+                fresh.connect()
         except Error:
             return alias
         finally:

@@ -65,7 +65,7 @@ def test_the_policy_of_an_event_type_comes_before_that_of_its_topic() -> None:
     assert policies.policy("type", "topic").max_delay == 60
 
 
-@pytest.mark.django_db(databases="__all__")
+@pytest.mark.django_db(databases="__all__")  # databases that this thread has used are asked
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
