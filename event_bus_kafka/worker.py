@@ -47,8 +47,8 @@ class Worker:
 
     def run(self) -> int:
         """Return the exit code: 0 clean, 2 forced, 3 or 4 failed."""
-        emit(WorkerStarted(name=self._name))
         with self._signals():
+            emit(WorkerStarted(name=self._name))
             try:
                 exit_code = self._step_until_stopped()
                 exit_code = self._finish() or exit_code
