@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import iscoroutinefunction
 from itertools import chain
 from typing import Any
 
 import attrs
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, iscoroutinefunction
 from openedx_events.apps import general_signal_handler
 from openedx_events.tooling import OpenEdxPublicSignal
 
