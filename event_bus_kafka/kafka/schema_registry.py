@@ -87,7 +87,7 @@ class SchemaRegistry:
 
     def _ask(self, what: str, request: Callable[[], T]) -> T:
         if self._last_error is not None and self._clock() < self._resting_until:
-            raise self._last_error
+            raise self._last_error.with_traceback(None)  # else each raise would prolong it, and keep event data
         try:
             answer = _within(self._timeout, request)
         except Exception as error:  # noqa: BLE001 whatever a client, a proxy or a half-written answer provokes

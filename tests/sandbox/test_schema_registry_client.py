@@ -115,3 +115,14 @@ def test_a_final_error_does_not_keep_others_from_asking(server: SchemaRegistrySe
 def test_wrong_options_are_a_configuration_error(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="registry"):
         SchemaRegistry(options, timeout=1, register=True)
+
+
+def test_an_error_that_is_raised_again_keeps_no_callers() -> None:
+    registry = SchemaRegistry({"url": "http://127.0.0.1:9"}, timeout=1, register=True, rest=60)
+    lengths = []
+    for _ in range(3):
+        with pytest.raises(SchemaRegistryError) as caught:
+            registry.schema_of(1)
+        lengths.append(len(caught.traceback))
+    assert lengths[1] == lengths[2]
+    registry.close()
