@@ -28,7 +28,8 @@ def understood(error: KafkaError | KafkaException, kind: type[BrokerError] = Bro
     if not isinstance(inner, KafkaError):
         return kind("_FAIL", str(inner))
     code = inner.name() or str(inner.code())
-    return kind(code, inner.str(), retriable=code not in _FINAL and not inner.fatal(), fatal=bool(inner.fatal()))
+    fatal = bool(inner.fatal()) or code == "_FATAL"  # what a client answers once it has had a fatal error
+    return kind(code, inner.str(), retriable=code not in _FINAL and not fatal, fatal=fatal)
 
 
 def understood_commit(error: KafkaError | KafkaException) -> BrokerError:
