@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import iscoroutinefunction
 from typing import Any
 from weakref import ReferenceType
 
 import attrs
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.dispatch.dispatcher import NONE_ID
 from openedx_events.apps import general_signal_handler
 from openedx_events.tooling import OpenEdxPublicSignal

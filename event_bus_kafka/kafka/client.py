@@ -7,6 +7,7 @@ Callbacks run in the thread that polls. What is not in these classes, the packag
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from time import monotonic
 from typing import Any
 
 import attrs
@@ -92,17 +93,26 @@ class Producer:
 
     def poll(self, seconds: float) -> None:
         """Hand out delivery reports, waiting so long for the first."""
-        self._client.poll(seconds)
+        try:
+            self._client.poll(seconds)
+        except KafkaException as error:  # a fatal error is raised, once, in place of the error callback
+            report_trouble("producer", error.args[0])
 
     def flush(self, seconds: float) -> int:
-        """Wait so long for confirmations; return how many records lack them still."""
-        left: int = self._client.flush(seconds)
+        """
+        Wait so long for confirmations; return how many records lack them still.
+
+        The client's own flush goes on after a fatal error with the exception set, and thereby loses reports.
+        """
+        deadline = monotonic() + seconds
+        while (left := len(self)) and (wait := deadline - monotonic()) > 0:
+            self.poll(min(wait, 0.1))
         return left
 
     def purge(self) -> None:
         """Give up all records that lack a confirmation; their delivery reports say so."""
         self._client.purge()
-        self._client.flush(1)
+        self.flush(1)
 
 
 @attrs.frozen(kw_only=True)

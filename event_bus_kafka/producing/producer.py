@@ -32,18 +32,20 @@ _REGISTRY_REST = 30.0
 _EXIT_PRIORITY = 100
 """Of multiprocessing's finalizers: any number has them run in children, which skip atexit."""
 
+_kept: list[_Link] = []
+"""All that this process and its parents ever made: a child that drops a parent's client waits a second, or crashes."""
+
 
 class KafkaEventProducer(EventBusProducer):
     """
     Sends events to Kafka. ``send`` never raises and never holds a request longer than its documented limit.
 
-    The clients are made at the first send of each process: a fork leaves the child with useless copies. The parent's
-    are kept, because dropping them costs the child a second.
+    The clients are made at the first send of each process: a fork leaves the child with useless copies. After a
+    fatal error the next send makes new ones.
     """
 
     def __init__(self) -> None:
         self._link: _Link | None = None
-        self._of_parents: list[_Link] = []
         self._lock = threading.Lock()
         os.register_at_fork(after_in_child=self._forget_parent)
 
@@ -81,23 +83,42 @@ class KafkaEventProducer(EventBusProducer):
     def _deliver(self, encoded: EncodedEvent) -> None:
         try:
             deadline = monotonic() + settings.send_timeout
-            link = self._current_link()
-            link.produce(serde.frame(encoded, link.registry), partial(_reported, encoded), deadline)
+            try:
+                self._hand_over(encoded, deadline)
+            except DeliveryFailed as error:
+                if not error.fatal:
+                    raise
+                self._hand_over(encoded, deadline)  # with new clients
         except Exception as error:  # noqa: BLE001 nothing that goes wrong between us and Kafka may reach the request
             _undelivered(encoded, error)
 
+    def _hand_over(self, encoded: EncodedEvent, deadline: float) -> None:
+        link = self._current_link()
+        try:
+            link.produce(serde.frame(encoded, link.registry), partial(_reported, encoded), deadline)
+        except DeliveryFailed as error:
+            if error.fatal:
+                self._replace(link)
+            raise
+
     def _current_link(self) -> _Link:
-        if self._link is None:
+        link = self._link
+        if link is None or link.pid != os.getpid():  # a server written in C may fork without telling Python
             with self._lock:
-                if self._link is None:
-                    self._link = _Link.to_kafka()
-        return self._link
+                link = self._link
+                if link is None or link.pid != os.getpid():
+                    link = self._link = _Link.to_kafka()
+        return link
+
+    def _replace(self, failed: _Link) -> None:
+        with self._lock:
+            if self._link is failed:
+                self._link = None
+                failed.retired.set()
 
     def _forget_parent(self) -> None:
         self._lock = threading.Lock()
-        if self._link is not None:
-            self._of_parents.append(self._link)
-            self._link = None
+        self._link = None
 
 
 @attrs.frozen(eq=False)
@@ -106,6 +127,9 @@ class _Link:
 
     producer: Producer
     registry: SchemaRegistry
+    pid: int = attrs.field(factory=os.getpid)
+    retired: threading.Event = attrs.field(factory=threading.Event)
+    """Set once it takes no more records: what it holds still gets its reports."""
 
     @classmethod
     def to_kafka(cls) -> _Link:
@@ -118,6 +142,7 @@ class _Link:
         link = cls(Producer(producer_options()), registry)
         threading.Thread(target=link._poll_for_ever, name="event-bus-producer", daemon=True).start()
         Finalize(None, link._flush_at_exit, exitpriority=_EXIT_PRIORITY)
+        _kept.append(link)
         return link
 
     def produce(
@@ -138,7 +163,7 @@ class _Link:
 
     def _poll_for_ever(self) -> None:
         interval = settings.poll_interval
-        while True:
+        while not self.retired.is_set() or len(self.producer):
             sleep(interval)  # a poll that waits would wake for each report, and fight with senders for the interpreter
             self.producer.poll(0)
 

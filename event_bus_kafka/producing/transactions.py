@@ -58,7 +58,9 @@ def _after_all(open_connections: list[BaseDatabaseWrapper], action: Action) -> N
 
 
 def _is_manual(connection: BaseDatabaseWrapper) -> bool:
-    return connection.connection is not None and not connection.in_atomic_block and not connection.autocommit
+    if connection.in_atomic_block:  # inside atomic() too: a later rollback() would drop what has been committed
+        return not connection.commit_on_exit
+    return connection.connection is not None and not connection.autocommit
 
 
 def _connection(alias: str) -> BaseDatabaseWrapper:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from threading import Lock
 
@@ -14,6 +15,7 @@ class Counters:
     def __init__(self) -> None:
         self._lock = Lock()
         self._counts: Counter[tuple[str, str]] = Counter()
+        os.register_at_fork(after_in_child=self._forget_parent)
 
     def __call__(self, event: LifecycleEvent) -> None:
         key = (type(event).__name__, getattr(event, "event_type", ""))
@@ -33,6 +35,10 @@ class Counters:
         """Start again at zero."""
         with self._lock:
             self._counts.clear()
+
+    def _forget_parent(self) -> None:
+        """Another thread of the parent may have held the lock: in the child nobody would ever release it."""
+        self._lock = Lock()
 
 
 counters = Counters()

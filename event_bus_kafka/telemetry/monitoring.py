@@ -46,6 +46,6 @@ def _report(error: Exception) -> None:
         set_custom_attribute("kafka_error_fatal", error.fatal)
         set_custom_attribute("kafka_error_retriable", error.retriable)
     try:  # backends take the exception from the context; its own text might quote event data
-        raise EventBusError(described(error))
+        raise EventBusError(described(error)) from None  # the chain would carry the texts along
     except EventBusError:
         record_exception()

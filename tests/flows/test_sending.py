@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing.util
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic, sleep
@@ -14,15 +15,19 @@ import pytest
 from django.db import connections, transaction
 from django.test import override_settings
 from openedx_events.data import EventsMetadata
+from openedx_events.event_bus import EventBusProducer
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import create_producer
+from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import EventRejected, EventUndelivered, LifecycleEvent, RecordDelivered
-from tests.bus import CREATED, Bus
+from tests.bus import CREATED, Bus, SandboxBus
 from tests.examples_of import certificate
+from tests.refusals import refuse
 
 Send = Callable[[], str]
+INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED = 22, 31
 
 
 @pytest.fixture
@@ -58,7 +63,7 @@ def watched() -> Iterator[list[LifecycleEvent]]:
         unobserve(collect)
 
 
-def ends(seen: list[LifecycleEvent]) -> list[LifecycleEvent]:
+def ends(seen: list[LifecycleEvent]) -> list[EventRejected | EventUndelivered | RecordDelivered]:
     return [event for event in seen if isinstance(event, EventRejected | EventUndelivered | RecordDelivered)]
 
 
@@ -145,6 +150,22 @@ class TestTransactions:
         (rejected,) = ends(seen)
         assert isinstance(rejected, EventRejected)
         assert "transaction.atomic()" in str(rejected.error)
+
+    def test_so_is_an_atomic_block_within_a_manual_transaction(self, bus: Bus, topic: str, send: Send) -> None:
+        """Its callbacks would run when autocommit comes back, and not at all after a later rollback."""
+        connection = connections["default"]
+        connection.ensure_connection()
+        with watched() as seen:
+            connection.set_autocommit(False)
+            try:
+                with transaction.atomic():
+                    send()
+                connection.commit()
+                connection.rollback()
+            finally:
+                connection.set_autocommit(True)
+        (rejected,) = ends(seen)
+        assert isinstance(rejected, EventRejected)
 
 
 @pytest.mark.django_db
@@ -241,8 +262,12 @@ class TestForks:
             finally:
                 os._exit(0)
         deadline = monotonic() + 30
-        while os.waitpid(pid, os.WNOHANG) == (0, 0):
-            assert monotonic() < deadline, "the child does not end"
+        while (ended := os.waitpid(pid, os.WNOHANG)) == (0, 0):
+            if monotonic() >= deadline:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                raise AssertionError("the child does not end")
+        assert ended[1] == 0
 
     def test_a_child_forked_before_the_first_send_sends(self, bus: Bus, topic: str, send: Send) -> None:
         self.in_a_child(send)
@@ -257,6 +282,57 @@ class TestForks:
         assert len(ids) == 3
         assert {first, last} < set(ids)
 
+    def test_a_child_of_a_server_that_forks_without_telling_python_sends(
+        self, bus: Bus, topic: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(os, "register_at_fork", lambda **_: None)
+        with override_settings(**bus.settings(topic)):
+            producer = create_producer()
+            send_by(producer, topic)
+            assert len(bus.event_ids(topic, 1)) == 1
+            self.in_a_child(lambda: send_by(producer, topic))
+            assert len(bus.event_ids(topic, 2)) == 2
+
+    def test_a_child_does_not_crash_over_a_client_that_its_parent_has_replaced(self) -> None:
+        with sends_around_a_fatal_error() as (producer, _):
+            self.in_a_child(lambda: send_by(producer, "t"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fatal_error_of_the_client_costs_what_it_held_and_no_more() -> None:
+    with sends_around_a_fatal_error() as (_, outcomes):
+        assert outcomes == [EventUndelivered, RecordDelivered]
+
+
+@contextmanager
+def sends_around_a_fatal_error() -> Iterator[tuple[EventBusProducer, list[type[LifecycleEvent] | None]]]:
+    """Give a producer whose client has failed for good and was replaced, and what became of the events it sent."""
+    with Sandbox() as sandbox, override_settings(**SandboxBus(sandbox).settings("t")), watched() as seen:
+        refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)  # as without the right to write
+        producer = create_producer()
+        sent = []
+        for _ in range(2):
+            sent.append(send_by(producer, "t"))
+            producer.prepare_for_shutdown()
+        deadline = monotonic() + 30
+        while len(ends(seen)) < 2 and monotonic() < deadline:
+            sleep(0.05)
+        kinds = {event.event_id: type(event) for event in ends(seen)}
+        yield producer, [kinds.get(one) for one in sent]
+
+
+def send_by(producer: EventBusProducer, topic: str) -> str:
+    """Send one event; return its id."""
+    metadata = EventsMetadata(event_type=CREATED)
+    producer.send(
+        signal=CERTIFICATE_CREATED,
+        topic=topic,
+        event_key_field="certificate.user.id",
+        event_data={"certificate": certificate()},
+        event_metadata=metadata,
+    )
+    return str(metadata.id)
+
 
 def test_a_confirmation_is_reported_though_nothing_is_sent_after_it(send: Send) -> None:
     with watched() as seen:
@@ -264,4 +340,4 @@ def test_a_confirmation_is_reported_though_nothing_is_sent_after_it(send: Send) 
         deadline = monotonic() + 30
         while not ends(seen) and monotonic() < deadline:
             sleep(0.05)
-    assert [(type(event), event.event_id) for event in ends(seen)] == [(RecordDelivered, sent)]  # type: ignore[attr-defined]
+    assert [(type(event), event.event_id) for event in ends(seen)] == [(RecordDelivered, sent)]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
+from traceback import format_exc
 from typing import Any
 
 import attrs
@@ -12,6 +15,7 @@ from event_bus_kafka.errors import BrokerError, ReceiversFailed, UnreadableValue
 from event_bus_kafka.telemetry import Counters, bus, emit, events, observe, unobserve
 from event_bus_kafka.telemetry.events import LifecycleEvent, all_lifecycle_events
 from event_bus_kafka.telemetry.logs import LoggingObserver
+from event_bus_kafka.telemetry.monitoring import monitor
 
 VALUES: dict[str, Any] = {
     "str": "text",
@@ -145,3 +149,26 @@ def test_an_observer_is_told_once_however_often_it_is_added() -> None:
         unobserve(collect)
     assert len(seen) == 1
     assert collect not in bus._observers
+
+
+def test_what_monitoring_backends_can_print_has_no_text_of_a_receivers_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed: list[str] = []
+    monkeypatch.setattr("event_bus_kafka.telemetry.monitoring.record_exception", lambda: printed.append(format_exc()))
+    try:
+        raise ValueError("learner@example.com")
+    except ValueError as cause:
+        error = ReceiversFailed(["app.receiver"], [cause])
+        monitor(example(events.AttemptFailed, error=error))
+    assert "app.receiver" in printed[0]
+    assert "learner@example.com" not in printed[0]
+
+
+def test_a_child_can_count_although_another_thread_was_counting_at_the_fork() -> None:
+    counted = Counters()
+    with counted._lock:
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(10)  # a lock that nobody releases would keep the child for ever
+            counted(example(events.WorkerStarted))
+            os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
