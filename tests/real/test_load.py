@@ -74,6 +74,8 @@ def test_two_workers_that_are_ended_at_random_lose_nothing(
         assert ending.end() == (0 if number == signal.SIGTERM else -number), ending.log
         running.append(member())
     until(lambda: len(distinct(said())) == users * each)
+    for one in running:
+        one.wait_for_log("Running consumer")
     assert [one.stop() for one in running] == [0, 0]
     if number == signal.SIGTERM:
         assert_in_order(said(), each)
