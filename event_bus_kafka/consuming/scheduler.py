@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import count
+from math import inf
 from queue import Empty, SimpleQueue
 from time import monotonic, process_time, sleep
 
@@ -193,6 +194,8 @@ class Scheduler:
             self._wake(actor)
 
     def _begin_nothing_beyond_what_is_finished(self, partition: PartitionProgress) -> None:
+        if partition.limit < inf:
+            return  # it was let go of before: what has been dropped must not begin after all
         partition.limit = partition.highest_done
         running = [delivery.record.offset for _, delivery in self._running_in([partition])]
         partition.limit = max(partition.highest_done, *running, _NOTHING)  # looked at again: some may just have ended

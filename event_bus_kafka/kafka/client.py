@@ -167,7 +167,7 @@ class Consumer(GroupOffsets):
         self._listener: AssignmentListener | None = listener
         self._assigned: set[Partition] = set()
         self._commits = Bounded("event-bus-commit", _COMMIT_TIMEOUT)
-        self._closing = False
+        self._in_callback = False
         try:
             self._client.subscribe(
                 list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
@@ -203,7 +203,7 @@ class Consumer(GroupOffsets):
         """
         if not self._assigned.issuperset(offsets):  # Kafka would take it, and move the offset of another member
             raise AssignmentLost("_STATE", "not all of these partitions are assigned to this member")
-        if self._closing:  # bounded already; librdkafka does not answer another thread while it closes
+        if self._in_callback:  # the client answers no other thread meanwhile
             super().commit(offsets)
             return
         try:
@@ -225,7 +225,6 @@ class Consumer(GroupOffsets):
 
         Raises :class:`BrokerError` if that takes too long; the listener hears nothing more.
         """
-        self._closing = True
         try:
             Bounded("event-bus-close", _CLOSE_TIMEOUT).run(self._client.close)
         except TimeoutError:
@@ -240,8 +239,10 @@ class Consumer(GroupOffsets):
             self._listener.assigned(_named(partitions))
 
     def _on_revoke(self, _client: Any, partitions: list[TopicPartition]) -> None:
+        self._in_callback = True
         if self._listener:
             self._listener.revoked(_named(partitions))
+        self._in_callback = False
         self._assigned.difference_update(_named(partitions))
 
     def _on_lost(self, _client: Any, partitions: list[TopicPartition]) -> None:
