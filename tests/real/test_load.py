@@ -21,7 +21,7 @@ from tests.bus import RealBus
 from tests.dead_letters import OnTopic
 from tests.examples_of import certificate
 from tests.flows.test_consuming import send, worker
-from tests.flows.test_order import assert_in_order, numbered
+from tests.flows.test_order import assert_first_in_order, assert_in_order, event, numbered
 from tests.scale import LONG, scaled
 from tests.service.process import ServiceProcess
 
@@ -80,28 +80,14 @@ def test_two_workers_that_are_ended_at_random_lose_nothing(
     if number == signal.SIGTERM:
         assert_in_order(said(), each)
     else:
-        assert_first_in_order(said(), users, each)
+        assert_first_in_order(said(), list(range(users)), each)
         twice = sum(Counter(event(line) for line in said() if line["what"] == "ends").values()) - users * each
         print(f"{users * each} events, {ends} × SIGKILL: {twice} twice")
         assert twice <= ends * WINDOW * PARTITIONS
 
 
-def event(line: dict[str, Any]) -> tuple[int, int]:
-    return line["user"], int(line["grade"])
-
-
 def distinct(lines: list[dict[str, Any]]) -> set[tuple[int, int]]:
     return {event(line) for line in lines if line["what"] == "ends"}
-
-
-def assert_first_in_order(lines: list[dict[str, Any]], users: int, each: int) -> None:
-    """What comes again may be old; what comes first is in order."""
-    first: dict[int, list[int]] = {user: [] for user in range(users)}
-    for line in sorted(lines, key=lambda line: line["at"]):
-        user, number = event(line)
-        if line["what"] == "begins" and number not in first[user]:
-            first[user].append(number)
-    assert first == {user: list(range(each)) for user in range(users)}
 
 
 def test_a_failing_key_costs_the_others_nothing(bus: RealBus, group: str) -> None:
