@@ -125,7 +125,7 @@ def test_partitions_that_move_to_a_second_worker_take_their_order_along(bus: Bus
         ended(first, 5)
         with member() as second:
             second.wait_for(lambda: second.heard("ends"))
-            second.wait_for(lambda: len(first.heard("ends")) + len(second.heard("ends")) >= 240)
+            second.wait_for(lambda: len({event(line) for line in first.heard("ends") + second.heard("ends")}) == 240)
             assert (first.stop(), second.stop()) == (0, 0)
     lines = first.said + second.said
     if isinstance(bus, SandboxBus):  # refuses commits while a member joins: what was done may come again
