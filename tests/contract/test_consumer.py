@@ -133,7 +133,7 @@ def test_offsets_have_gaps(real_bus: Bus, group: str) -> None:
 def test_a_broker_that_is_away_is_reported(bus: Bus, group: str) -> None:
     with client_errors() as errors, Member(bus, group, ["t"], **{"bootstrap.servers": "127.0.0.1:9"}) as member:
         member.poll_until(lambda: "_ALL_BROKERS_DOWN" in [error.code for error in errors])
-    assert {(error.client, error.fatal) for error in errors} == {("consumer", False)}
+    assert {error.fatal for error in errors if error.client == "consumer"} == {False}
 
 
 def test_a_header_whose_name_is_not_utf8_loses_no_record(bus: Bus, topic: str, group: str) -> None:
@@ -148,4 +148,4 @@ def test_a_header_whose_name_is_not_utf8_loses_no_record(bus: Bus, topic: str, g
         (b"odd", ()),
         (b"after", (("h", b"v"),)),
     ]
-    assert [f"{topic}:0:1" in str(error.error) for error in errors] == [True]
+    assert len([error for error in errors if f"{topic}:0:1" in str(error.error)]) == 1

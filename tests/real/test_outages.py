@@ -139,7 +139,7 @@ def test_dead_letters_wait_for_a_database_that_is_stopped(
         database.server.stop()
         send(bus, topic, *map(certificate, (2, 1, 3, 4)))
         wait_while_the_store_is_away(process, "table")
-        assert bus.committed(group, topic) == 1
+        process.wait_for(lambda: bus.committed(group, topic) == 1, "for the commit of what is done")
         database.server.start()
         end_with_the_letter(process, bus, topic, group, kept)
 
@@ -152,6 +152,6 @@ def test_dead_letters_wait_for_a_topic_that_does_not_exist(bus: RealBus, topic: 
     with worker(bus, topic, group, "trouble.fail_for_some", {"FAILING": "1"}, **settings) as process:
         send(bus, topic, *map(certificate, (2, 1, 3, 4)))
         wait_while_the_store_is_away(process, "topic")
-        assert bus.committed(group, topic) == 1
+        process.wait_for(lambda: bus.committed(group, topic) == 1, "for the commit of what is done")
         kept.create()
         end_with_the_letter(process, bus, topic, group, kept)

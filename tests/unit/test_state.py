@@ -23,6 +23,7 @@ ALIAS = "lane"
 def connection(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[BaseDatabaseWrapper]:
     """Return a connection that this thread has opened, to a database with a table."""
     database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database"), "CONN_MAX_AGE": 0}
+    state._opened.by_alias.clear()  # other tests had databases that are gone
     with django_db_blocker.unblock(), connected(database, ALIAS):
         with connections[ALIAS].cursor() as cursor:
             cursor.execute("CREATE TABLE effects (id integer)")
