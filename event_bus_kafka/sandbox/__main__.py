@@ -6,11 +6,11 @@ import argparse
 import json
 import signal
 import sys
-from queue import SimpleQueue
 
 from event_bus_kafka.sandbox import Sandbox
 
 _PARTITIONS = 4
+_STOP = (signal.SIGINT, signal.SIGTERM)
 _EPILOG = (
     "The sandbox lives in memory: it keeps about 5 MB per partition and forgets all when it stops. Topics appear on "
     "first use, with 4 partitions. A worker that starts again waits until the session of the one before has timed out. "
@@ -32,15 +32,14 @@ Stop it with Ctrl-C."""
 def main() -> int:
     """Run until SIGINT or SIGTERM; return the exit code."""
     options = _parser().parse_args()
-    stop: SimpleQueue[int] = SimpleQueue()  # an Event may be set by a handler while wait() holds its lock: a deadlock
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda caught, _: stop.put(caught))
+    # Handlers run between two steps of Python: a signal just before a wait would be handled after it, that is never.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
     try:
         with Sandbox(brokers=options.brokers, registry_port=options.registry_port) as sandbox:
             for topic in options.topic:
                 sandbox.create_topic(topic, _PARTITIONS)
             print(_described(sandbox, as_json=options.json), flush=True)
-            stop.get()
+            signal.sigwait(_STOP)
     except OSError as error:
         print(f"The sandbox cannot start: {error}", file=sys.stderr)
         return 1

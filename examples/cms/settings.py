@@ -30,6 +30,9 @@ EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
 EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL = os.environ.get("SCHEMA_REGISTRY_URL")
 # Keeps deployments apart that share a Kafka: the topic's full name is demo-course-catalog-info-changed.
 EVENT_BUS_TOPIC_PREFIX = "demo"
+# Only here: a registry that has just started on a busy machine is slow.
+EVENT_BUS_KAFKA_REGISTRY_TIMEOUT = 5
+EVENT_BUS_KAFKA_SEND_TIMEOUT = 10
 
 EVENT_BUS_PRODUCER_CONFIG = {
     "org.openedx.content_authoring.course.catalog_info.changed.v1": {

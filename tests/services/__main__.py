@@ -6,7 +6,7 @@ import argparse
 import json
 import signal
 from contextlib import ExitStack
-from queue import SimpleQueue
+from time import sleep
 from typing import Any
 
 from tests.services.downloads import apicurio, kafka_jars
@@ -42,9 +42,9 @@ def main() -> None:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    stop: SimpleQueue[int] = SimpleQueue()  # an Event may be set by a handler while wait() holds its lock: a deadlock
+    stop: list[int] = []  # no lock that a handler might find taken, and no wait that it might come too late for
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda caught, _: stop.put(caught))
+        signal.signal(number, lambda caught, _: stop.append(caught))
     properties = {"auto.create.topics.enable": str(options.auto_create_topics).lower(), "num.partitions": "4"}
     with ExitStack() as services:
         cluster = services.enter_context(KafkaCluster(options.brokers, properties))
@@ -56,7 +56,8 @@ def _serve(options: argparse.Namespace) -> None:
         databases = {server.vendor: server.settings() for server in servers}
         whole = addresses | {"databases": databases}
         print(json.dumps(whole) if options.json else _text(addresses, databases), flush=True)
-        stop.get()
+        while not stop:
+            sleep(0.2)
 
 
 def _text(addresses: dict[str, str], databases: dict[str, dict[str, Any]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import urllib.request
@@ -41,8 +42,14 @@ class SchemaRegistry:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _answers(self) -> bool:
+        """Register a schema: on a busy machine the first one takes longer than a request may wait for the registry."""
+        request = urllib.request.Request(
+            f"{self.url}/subjects/warm-up/versions",
+            data=json.dumps({"schema": '{"type": "record", "name": "WarmUp", "fields": []}'}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
         try:
-            with urllib.request.urlopen(f"{self.url}/subjects", timeout=1) as answer:
+            with urllib.request.urlopen(request, timeout=10) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
