@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
@@ -13,11 +13,14 @@ from typing import Protocol
 from event_bus_kafka.errors import WorkerFailed
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import WorkerStarted, WorkerStopped, WorkerStopping
+from event_bus_kafka.watchdog import watchdog
 
 logger = logging.getLogger(__name__)
 
 CLEAN, FORCED, FAILED = 0, 2, 3
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_MARGIN = 3.0
+"""Seconds beyond the time limit in which a worker may still commit and leave its group."""
 
 
 class Steps(Protocol):
@@ -44,14 +47,17 @@ class Worker:
         self._name = name
         self._stop_timeout = stop_timeout
         self._reason = ""
+        self._signalled = False
 
     def run(self) -> int:
         """Return the exit code: 0 clean, 2 forced, 3 or 4 failed."""
-        with self._signals():
+        with self._signals() as stop_begins:
             emit(WorkerStarted(name=self._name))
             try:
                 exit_code = self._step_until_stopped()
-                exit_code = self._finish() or exit_code
+                stop_begins()
+                finished = self._finish()
+                exit_code = exit_code or finished
             except Forced:
                 exit_code = FORCED
         emit(WorkerStopped(name=self._name, exit_code=exit_code))
@@ -79,18 +85,22 @@ class Worker:
             return FAILED
 
     @contextmanager
-    def _signals(self) -> Iterator[None]:
+    def _signals(self) -> Iterator[Callable[[], None]]:
+        """Handle signals, and see to it that a stop comes to an end; give what tells that it begins."""
         if threading.current_thread() is not threading.main_thread():
-            yield  # signals belong to whoever runs the main thread
+            yield lambda: None  # signals belong to whoever runs the main thread
             return
         before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
         try:
-            yield
+            limit = self._stop_timeout + _MARGIN
+            with watchdog(self._name, limit=limit, signals=_SIGNALS, exit_code=FORCED) as stop_begins:
+                yield stop_begins
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if self._reason:
+        if self._signalled:
             raise Forced
-        self._reason = signal.Signals(number).name
+        self._signalled = True
+        self._reason = self._reason or signal.Signals(number).name

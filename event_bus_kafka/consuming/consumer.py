@@ -84,6 +84,7 @@ class Consumer:
         self._early: list[ConsumerRecord] = []  # read before the marks of their partitions were known
         self._last_poll = self._last_commit = clock()
         self._fruitless_clients = 0
+        self._refused = 0  # partitions of the last commit, if it failed
         self._stopping = False
 
     def step(self) -> None:
@@ -105,7 +106,7 @@ class Consumer:
         """
         Let running receivers finish within so many seconds, commit and leave the group.
 
-        Returns how many receivers run still.
+        Returns how many receivers run still, and of how many partitions the end could not be committed.
         """
         unfinished = self._release(self._partitions.values(), timeout)
         self._stopping = True
@@ -113,7 +114,7 @@ class Consumer:
         self._advance()
         self._commit(self._partitions.values())
         self._client.close()  # revokes, and commits what could not be committed before
-        return unfinished
+        return unfinished + self._refused
 
     def _read(self) -> None:
         seconds = self._may_wait()
@@ -200,7 +201,9 @@ class Consumer:
             self._client.commit({name: _committed(partition, offset) for name, (partition, offset) in due.items()})
         except BrokerError as error:
             emit(CommitFailed(group=self._group, error=error))  # the offsets stay uncommitted and are due again
+            self._refused = len(due)
             return
+        self._refused = 0
         for partition, offset in due.values():
             partition.committed = offset
         emit(OffsetsCommitted(group=self._group, offsets=tuple((*name, offset) for name, (_, offset) in due.items())))
@@ -240,10 +243,7 @@ class Consumer:
         if self._fruitless_clients > _NEW_CLIENTS:
             raise WorkerFailed(f"{_NEW_CLIENTS} new clients did not help against {error}", exit_code=3) from error
         self._lost(list(self._partitions))
-        try:
-            self._client.close()
-        except BrokerError as silence:
-            emit(ClientErrorReported(client="consumer", error=silence, code=silence.code, fatal=False))
+        self._client.close()
         self._pause(self._limits.failure_sleep)
         self._client = self._connect(self._listener)
 

@@ -15,7 +15,6 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from event_bus_kafka.errors import AssignmentLost, BrokerError, ConfigurationError, DeliveryFailed
-from event_bus_kafka.kafka.bounded import Bounded
 from event_bus_kafka.kafka.errors import understood, understood_commit
 from event_bus_kafka.kafka.raw import built, report_trouble, to_record
 from event_bus_kafka.wire.records import ConsumerRecord, ProducerRecord
@@ -28,10 +27,6 @@ OnDelivery = Callable[["Delivered | DeliveryFailed"], None]
 
 _BATCH = 500
 """Records taken at a time; more gains nothing measurable."""
-_COMMIT_TIMEOUT = 5.0
-_CLOSE_TIMEOUT = 8.0
-"""Seconds; closing includes the last commit. librdkafka itself waits for a silent coordinator without any limit, and no
-signal is handled meanwhile: a worker could not be stopped."""
 
 
 @attrs.frozen
@@ -164,10 +159,8 @@ class Consumer(GroupOffsets):
 
     def __init__(self, options: Options, topics: Iterable[str], listener: AssignmentListener) -> None:
         self._client = built(confluent_kafka.Consumer, options, "consumer")
-        self._listener: AssignmentListener | None = listener
+        self._listener = listener
         self._assigned: set[Partition] = set()
-        self._commits = Bounded("event-bus-commit", _COMMIT_TIMEOUT)
-        self._in_callback = False
         try:
             self._client.subscribe(
                 list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
@@ -196,20 +189,14 @@ class Consumer(GroupOffsets):
 
     def commit(self, offsets: Mapping[Partition, Committed]) -> None:
         """
-        Commit the offsets of the next records to read, and wait for the answer, but not for ever; without any, nothing
-        happens.
+        Commit the offsets of the next records to read, and wait for the answer, a silent broker's too; without any,
+        nothing happens.
 
         Raises :class:`AssignmentLost`, also for a partition that is not assigned here, or another :class:`BrokerError`.
         """
         if not self._assigned.issuperset(offsets):  # Kafka would take it, and move the offset of another member
             raise AssignmentLost("_STATE", "not all of these partitions are assigned to this member")
-        if self._in_callback:  # the client answers no other thread meanwhile
-            super().commit(offsets)
-            return
-        try:
-            self._commits.run(lambda: super(Consumer, self).commit(offsets))
-        except TimeoutError:
-            raise _silence("committing", _COMMIT_TIMEOUT) from None
+        super().commit(offsets)
 
     def pause(self, partitions: Iterable[Partition]) -> None:
         """Fetch nothing from partitions until they are resumed."""
@@ -220,39 +207,21 @@ class Consumer(GroupOffsets):
         self._client.resume([TopicPartition(*partition) for partition in partitions])
 
     def close(self) -> None:
-        """
-        Leave the group; assigned partitions are revoked first.
-
-        Raises :class:`BrokerError` if that takes too long; the listener hears nothing more.
-        """
-        try:
-            Bounded("event-bus-close", _CLOSE_TIMEOUT).run(self._client.close)
-        except TimeoutError:
-            raise _silence("leaving the group", _CLOSE_TIMEOUT) from None
-        finally:
-            self._listener = None
+        """Leave the group; assigned partitions are revoked first."""
+        self._client.close()
 
     def _on_assign(self, client: Any, partitions: list[TopicPartition]) -> None:
         client.resume(partitions)  # a partition that was paused when it left comes back paused
         self._assigned.update(_named(partitions))
-        if self._listener:
-            self._listener.assigned(_named(partitions))
+        self._listener.assigned(_named(partitions))
 
     def _on_revoke(self, _client: Any, partitions: list[TopicPartition]) -> None:
-        self._in_callback = True
-        if self._listener:
-            self._listener.revoked(_named(partitions))
-        self._in_callback = False
+        self._listener.revoked(_named(partitions))
         self._assigned.difference_update(_named(partitions))
 
     def _on_lost(self, _client: Any, partitions: list[TopicPartition]) -> None:
         self._assigned.difference_update(_named(partitions))
-        if self._listener:
-            self._listener.lost(_named(partitions))
-
-
-def _silence(what: str, seconds: float) -> BrokerError:
-    return BrokerError("_TIMED_OUT", f"{what}: no answer within {seconds:g} s", retriable=True)
+        self._listener.lost(_named(partitions))
 
 
 def _failed(error: KafkaError | KafkaException) -> DeliveryFailed:

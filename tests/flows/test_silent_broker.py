@@ -8,7 +8,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import sleep
 from typing import Any
+
+import pytest
 
 from tests.bus import CREATED
 from tests.service.process import ServiceProcess
@@ -36,9 +39,10 @@ def frozen_when_told() -> Iterator[tuple[dict[str, Any], Callable[[], None]]]:
             process.kill()
 
 
-def test_a_worker_whose_broker_has_fallen_silent_can_be_stopped(group: str) -> None:
+@pytest.mark.parametrize(("limit", "signals"), [(1, 1), (60, 2)], ids=["time limit", "second signal"])
+def test_a_worker_whose_broker_has_fallen_silent_can_be_stopped(group: str, limit: int, signals: int) -> None:
     with frozen_when_told() as (addresses, freeze):
-        settings = addresses | {"EVENT_BUS_KAFKA_COMMIT_INTERVAL": 3600}
+        settings = addresses | {"EVENT_BUS_KAFKA_COMMIT_INTERVAL": 3600, "EVENT_BUS_KAFKA_STOP_TIMEOUT": limit}
         entry = {"event_key_field": "certificate.user.id", "enabled": True}
         config = {"EVENT_BUS_PRODUCER_CONFIG": {CREATED: {"t": entry}}}
         with ServiceProcess(code=SEND_ONE, settings=settings | config) as sender:
@@ -46,5 +50,9 @@ def test_a_worker_whose_broker_has_fallen_silent_can_be_stopped(group: str) -> N
         with ServiceProcess("consume_events", "-t", "t", "-g", group, settings=settings, receivers="note") as process:
             process.wait_for_users("note", [1])
             freeze()
-            process.stop()
-    assert "offsets not committed: BrokerError: _TIMED_OUT" in process.log
+            for _ in range(signals):
+                process.send(signal.SIGTERM)
+                process.wait_for_log("Stopping consumer")
+                sleep(1)  # by then it waits for the broker, deaf to signals
+            assert process.end() == 2
+            assert "the process ends without it" in process.log

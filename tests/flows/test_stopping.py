@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.bus import Bus
+from event_bus_kafka.sandbox import Sandbox
+from tests.bus import Bus, SandboxBus
 from tests.dead_letters import OnTopic
 from tests.examples_of import certificate
 from tests.flows.test_consuming import OURS_FIRST, OURS_LAST, send, worker
@@ -34,6 +35,18 @@ def test_a_receiver_that_hangs_is_named_with_its_stack_and_left_behind(bus: Bus,
     assert f"Receiver tests.service.receivers.hang still runs after 1 s, at record {topic}:0:0" in process.log
     assert "in hang\n    time.sleep(3600)" in process.log
     assert bus.committed(group, topic) < 0
+
+
+def test_an_end_that_could_not_be_committed_is_no_clean_one(group: str) -> None:
+    with Sandbox() as sandbox:
+        bus = SandboxBus(sandbox)
+        bus.create_topic("t")
+        send(bus, "t", certificate(1))
+        with worker(bus, "t", group, "note", EVENT_BUS_KAFKA_COMMIT_INTERVAL=3600) as process:
+            process.wait_for_users("note", [1])
+            sandbox.fail_next("OffsetCommit", "GROUP_AUTHORIZATION_FAILED", times=99)
+            assert process.stop() == 2
+        assert "offsets not committed: BrokerError: GROUP_AUTHORIZATION_FAILED" in process.log
 
 
 def test_a_second_signal_forces_the_end(bus: Bus, topic: str, group: str) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from time import sleep
 
 import pytest
 
@@ -97,3 +98,32 @@ def test_a_worker_runs_outside_the_main_thread_too() -> None:
     thread.start()
     thread.join(5)
     assert codes == [4]
+
+
+def test_a_signal_to_a_child_of_a_receiver_is_none_to_the_worker() -> None:
+    def have_a_child_terminated() -> None:
+        pid = os.fork()
+        if pid == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os._exit(0)
+        os.waitpid(pid, 0)
+
+    steps = Steps(have_a_child_terminated, lambda: sleep(1), fail(4))
+    assert in_a_process(lambda: Worker(steps, name="test", stop_timeout=-3).run()) == 4
+
+
+def in_a_process(action: Callable[[], int]) -> int:
+    """Run what may end its process; return the exit code."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(action())
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_a_stop_that_nobody_asked_for_comes_to_an_end_as_well() -> None:
+    steps = Steps(fail(4), stop=lambda: sleep(60))
+    assert in_a_process(lambda: Worker(steps, name="test", stop_timeout=-2.5).run()) == 2
+
+
+def test_a_first_signal_does_not_force_a_stop_that_began_without_one() -> None:
+    assert run(Steps(fail(4), stop=send(signal.SIGTERM))) == 4

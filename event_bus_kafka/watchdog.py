@@ -1,0 +1,75 @@
+"""Ends a worker that the Kafka client does not let go: at a silent broker it waits without limit, deaf to signals."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+logger = logging.getLogger(__name__)
+
+_BEGUN = 0
+"""What tells the watchdog of a stop; any other byte is the number of a signal."""
+_AFTER_SECOND_SIGNAL = 1.0
+_wakeup_descriptors: list[int] = []
+"""Where signals of this process are told to its watchdog."""
+
+
+@contextmanager
+def watchdog(
+    name: str, *, limit: float, signals: tuple[signal.Signals, ...], exit_code: int
+) -> Iterator[Callable[[], None]]:
+    """
+    Watch the body, in the main thread: end the process so many seconds after a signal came, or after the callable that
+    is given was called; a second after another signal. Python's own handlers of signals do not run inside C.
+    """
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    arguments = (read, name, limit, signals, exit_code)
+    thread = threading.Thread(target=_watch, args=arguments, name="event-bus-watchdog", daemon=True)
+    thread.start()
+    before = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    _wakeup_descriptors.append(write)
+    try:
+        yield lambda: _tell(write, _BEGUN)
+    finally:
+        _wakeup_descriptors.clear()
+        signal.set_wakeup_fd(before)
+        os.close(write)
+        thread.join()
+        os.close(read)
+
+
+def _tell(descriptor: int, what: int) -> None:
+    os.write(descriptor, bytes([what]))
+
+
+def _watch(read: int, name: str, limit: float, signals: tuple[signal.Signals, ...], exit_code: int) -> None:
+    deadline: float | None = None
+    signalled = False
+    while select.select([read], [], [], None if deadline is None else max(0.0, deadline - monotonic()))[0]:
+        told = os.read(read, 1)
+        if not told:
+            return  # nobody is watched any more
+        if told[0] in signals and signalled:
+            deadline = monotonic() + _AFTER_SECOND_SIGNAL
+        elif told[0] in (_BEGUN, *signals):
+            deadline = deadline or monotonic() + limit
+            signalled = signalled or told[0] != _BEGUN
+    logger.error("%s: the Kafka client does not come to an end; the process ends without it", name)
+    os._exit(exit_code)
+
+
+def _let_parent_be() -> None:
+    """A signal to a child of a receiver is none to the worker."""
+    if _wakeup_descriptors:
+        _wakeup_descriptors.clear()
+        signal.set_wakeup_fd(-1)
+
+
+os.register_at_fork(after_in_child=_let_parent_be)
