@@ -11,6 +11,8 @@ Every error that this package raises.
         UnknownEventType
       ReceiversFailed               an ExceptionGroup: one exception per failed receiver
       TransactionLeftOpen           a receiver returned inside a transaction of its own
+      CircuitOpen                   why an event is held that no receiver has failed at
+      ReceiverPaused                why an event becomes a dead letter without an attempt
       DeadLetterStoreFailed         a dead letter could not be stored
       CannotTake                    a record cannot be taken aside by hand
       BrokerError                   what Kafka or its client refused
@@ -108,6 +110,21 @@ class TransactionLeftOpen(EventBusError):
     def __init__(self, aliases: Sequence[str]) -> None:
         super().__init__(f"transaction left open on {', '.join(aliases)}: it was rolled back; use transaction.atomic()")
         self.aliases = tuple(aliases)
+
+
+class CircuitOpen(EventBusError):
+    """Receivers that fail for everything are left alone for a while; ``receivers`` names them."""
+
+    def __init__(self, receivers: Sequence[str]) -> None:
+        super().__init__(f"circuit open: {', '.join(receivers)}")
+        self.receivers = tuple(receivers)
+
+
+class ReceiverPaused(EventBusError):
+    """A receiver was paused by hand and did not run."""
+
+    def __init__(self) -> None:
+        super().__init__("paused by event_bus_pause, not run")
 
 
 class DeadLetterStoreFailed(EventBusError):

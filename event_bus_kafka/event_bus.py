@@ -8,18 +8,26 @@ wrong is said by the system checks, by an error at each use, and by the exit cod
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
+import attrs
+from django.apps import apps
+from django.utils.module_loading import import_string
 from openedx_events.event_bus import EventBusConsumer
 
 from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import consumer_options, schema_registry_options
 from event_bus_kafka.conf.routes import full_topic, retry_by_name
 from event_bus_kafka.conf.table import LANES
-from event_bus_kafka.consuming.consumer import Consumer, Limits
+from event_bus_kafka.consuming.circuit import CircuitPolicy
+from event_bus_kafka.consuming.consumer import Consumer
 from event_bus_kafka.consuming.dead_letters.choice import keep_clean, store_for
 from event_bus_kafka.consuming.dead_letters.letter import Store
-from event_bus_kafka.consuming.processing import Processor
+from event_bus_kafka.consuming.flood import FloodGuard
+from event_bus_kafka.consuming.gate import Gate
+from event_bus_kafka.consuming.limits import Limits
+from event_bus_kafka.consuming.processing import ErrorStreak, Processor
 from event_bus_kafka.consuming.retry import RetryPolicies
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.errors import ConfigurationError, EventBusError
@@ -27,6 +35,7 @@ from event_bus_kafka.kafka import client as kafka
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.telemetry import observe
+from event_bus_kafka.telemetry.health import Health, Trouble
 from event_bus_kafka.telemetry.logs import LoggingObserver
 from event_bus_kafka.telemetry.monitoring import monitor
 from event_bus_kafka.worker import Worker
@@ -36,6 +45,8 @@ logger = logging.getLogger(__name__)
 _log = LoggingObserver(audit=lambda: settings.audit_logging_enabled)
 
 CONFIGURATION_EXIT_CODE = 1
+_SILENCE = 30.0
+"""Seconds beyond the longest step after which a worker is taken for dead."""
 
 
 def create_producer() -> KafkaEventProducer:
@@ -97,7 +108,8 @@ class KafkaEventConsumer(EventBusConsumer):
         if self._offset_time:
             raise ConfigurationError("offset_time is not supported: reset the group's offsets with Kafka's own tools.")
         options, topics = consumer_options(self.group_id), [full_topic(self.topic)]
-        receiving = processor(self.group_id, self._store(), registry())
+        health = Health(Trouble.NO_ASSIGNMENT, silent_after=settings.revoke_timeout + _SILENCE)
+        receiving = _guarded(processor(self.group_id, self._store(), registry()), health)
         scheduler = Scheduler(receiving.process, lanes=self._lanes())
         consumer = Consumer(
             group=self.group_id,
@@ -105,6 +117,7 @@ class KafkaEventConsumer(EventBusConsumer):
             scheduler=scheduler,
             streak=receiving.streak,
             limits=_limits(),
+            health=health,
         )
         scheduler.start()
         return consumer
@@ -135,6 +148,25 @@ def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Proce
     )
 
 
+def _guarded(receiving: Processor, health: Health) -> Processor:
+    """Add what protects a worker from itself: circuits, pauses, the flood guard, the limit of errors in a row."""
+    circuits = CircuitPolicy(**settings.circuit)
+    return attrs.evolve(
+        receiving,
+        gate=Gate(circuits, health=health, paused=_paused_receivers()),
+        flood=FloodGuard(settings.dead_letter_flood),
+        streak=ErrorStreak(settings.consecutive_errors_limit),
+        health=health,
+    )
+
+
+def _paused_receivers() -> Callable[[], frozenset[str]]:
+    if not apps.is_installed("event_bus_kafka"):
+        return frozenset
+    watched: Callable[[], frozenset[str]] = import_string("event_bus_kafka.consuming.pauses.watched")()
+    return watched
+
+
 def registry() -> SchemaRegistry:
     """Return the registry of the settings. Raises :class:`ConfigurationError`."""
     return SchemaRegistry(
@@ -150,7 +182,6 @@ def _limits() -> Limits:
         poll_timeout=settings.consumer_poll_timeout,
         failure_sleep=settings.consumer_poll_failure_sleep,
         revoke_timeout=settings.revoke_timeout,
-        consecutive_errors=settings.consecutive_errors_limit,
     )
 
 

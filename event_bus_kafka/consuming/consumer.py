@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from time import monotonic, sleep
 
-import attrs
-
+from event_bus_kafka.consuming.limits import Limits
 from event_bus_kafka.consuming.marks import Marks
-from event_bus_kafka.consuming.processing import ErrorStreak, skipped
+from event_bus_kafka.consuming.processing import ErrorStreak
 from event_bus_kafka.consuming.progress import PartitionProgress
+from event_bus_kafka.consuming.reporting import skipped
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.consuming.windows import Windows
 from event_bus_kafka.errors import BrokerError, WorkerFailed
@@ -24,6 +24,7 @@ from event_bus_kafka.telemetry.events import (
     PartitionsRevoked,
     ReceiverUnfinished,
 )
+from event_bus_kafka.telemetry.health import Health, Trouble
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _SERVE_EVERY = 1.0
@@ -34,21 +35,6 @@ _MARKS_TIMEOUT = 5.0
 """Seconds to wait for what the group has committed."""
 _NEW_CLIENTS = 3
 """New clients in a row, none of which read a record, before a fatal error is taken for incurable."""
-
-
-@attrs.frozen(kw_only=True)
-class Limits:
-    """Bounds of one worker; times in seconds."""
-
-    window_records: int
-    """Per partition."""
-    window_bytes: int
-    """Per worker."""
-    commit_interval: float
-    poll_timeout: float
-    failure_sleep: float
-    revoke_timeout: float
-    consecutive_errors: int | None
 
 
 class Consumer:
@@ -67,6 +53,7 @@ class Consumer:
         scheduler: Scheduler,
         streak: ErrorStreak,
         limits: Limits,
+        health: Health,
         clock: Callable[[], float] = monotonic,
         pause: Callable[[float], None] = sleep,
     ) -> None:
@@ -75,6 +62,7 @@ class Consumer:
         self._scheduler = scheduler
         self._streak = streak
         self._limits = limits
+        self._health = health
         self._windows = Windows(limits.window_records, limits.window_bytes, clock)
         self._clock = clock
         self._pause = pause
@@ -94,6 +82,7 @@ class Consumer:
         Takes the poll time-out at most, and never waits for a receiver but while partitions move away.
         Raises :class:`WorkerFailed` when the worker has to end.
         """
+        self._health.beat()
         self._read()
         self._scheduler.tick()
         self._advance()
@@ -174,6 +163,7 @@ class Consumer:
     def _relieve(self) -> None:
         """Pause partitions whose window has been full for long, so that others are read; resume those with room."""
         partitions = self._partitions.values()
+        self._health.replace(Trouble.FLOOD, (f"{one.topic}[{one.number}]" for one in partitions if one.flooded))
         for paused, changing in (
             (True, self._windows.to_pause(partitions)),
             (False, self._windows.to_resume(partitions)),
@@ -211,6 +201,7 @@ class Consumer:
     def _assigned(self, names: list[Partition]) -> None:
         for topic, number in names:
             self._partitions[topic, number] = PartitionProgress(topic, number)
+        self._health.end(Trouble.NO_ASSIGNMENT)
         emit(PartitionsAssigned(group=self._group, partitions=tuple(names)))
 
     def _revoked(self, names: list[Partition]) -> None:
@@ -226,6 +217,7 @@ class Consumer:
         leaving = [self._partitions.pop(name) for name in names if name in self._partitions]
         self._early = self._assigned_of(self._early)
         unfinished = self._release(leaving, timeout)
+        self._health.replace(Trouble.OUTAGE, ())  # of what is dropped nobody will hear again; what waits tells it anew
         for partition in leaving:
             partition.advance()
         return leaving, unfinished
@@ -243,6 +235,7 @@ class Consumer:
         if self._fruitless_clients > _NEW_CLIENTS:
             raise WorkerFailed(f"{_NEW_CLIENTS} new clients did not help against {error}", exit_code=3) from error
         self._lost(list(self._partitions))
+        self._health.begin(Trouble.NO_ASSIGNMENT)
         self._client.close()
         self._pause(self._limits.failure_sleep)
         self._client = self._connect(self._listener)
@@ -251,9 +244,8 @@ class Consumer:
         failure = self._scheduler.failure
         if failure is not None:
             raise WorkerFailed(f"A receiver raised {type(failure).__name__}", exit_code=3)
-        limit = self._limits.consecutive_errors
-        if limit and self._streak.length >= limit:
-            raise WorkerFailed(f"{limit} attempts in a row failed", exit_code=4)
+        if self._streak.failure is not None:
+            raise self._streak.failure
 
 
 def _committed(partition: PartitionProgress, offset: int) -> Committed:

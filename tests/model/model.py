@@ -11,6 +11,7 @@ from typing import Any
 
 from event_bus_kafka.consuming.outcomes import DONE, Hold, Outcome, Retry
 from event_bus_kafka.kafka.client import Partition
+from event_bus_kafka.telemetry.health import Health
 from tests.model.broker import ModelClient, logs_of
 from tests.model.interleaving import Interleaving, TurnQueue
 
@@ -50,6 +51,7 @@ class Model:
             scheduler=self._scheduler,
             streak=code["consumer"].ErrorStreak(),
             limits=self._limits(code),
+            health=Health(),
             clock=self._clock,
             pause=self._pause,
         )
@@ -164,5 +166,4 @@ class Model:
             poll_timeout=0.1,
             failure_sleep=0.1,
             revoke_timeout=self._revoke_timeout,
-            consecutive_errors=None,
         )
