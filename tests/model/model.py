@@ -143,7 +143,7 @@ class Model:
             raise Broken(f"{name}: committed {offset} beyond unsettled {sorted(missing)}")
 
     def _check_revoke(self, name: Partition) -> None:
-        running = [key for partition, key in self._running if partition == name]
+        running = [key for partition, key in list(self._running) if partition == name]
         if running and self._revoke_timeout > 1:
             raise Broken(f"{name}: keys {running} run still, after a revoke that had time to wait")
 

@@ -51,8 +51,8 @@ MUTANTS = {
     ),
     "dropped records are marked done": (
         "scheduler",
-        "                delivery.dropped = True\n            else:",
-        "                delivery.dropped = delivery.done = True\n            else:",
+        "                delivery.dropped = True\n",
+        "                delivery.dropped = delivery.done = True\n",
     ),
     "what is lost is committed": (
         "consumer",
