@@ -13,7 +13,7 @@ from event_bus_kafka.telemetry.events import PausesChanged
 
 logger = logging.getLogger(__name__)
 
-_READ_EVERY = 3.0
+READ_EVERY = 3.0
 """Seconds."""
 
 
@@ -60,7 +60,7 @@ def watched() -> Pauses:
 
 def _read_for_ever(pauses: Pauses) -> None:
     ever = threading.Event()
-    while not ever.wait(_READ_EVERY):
+    while not ever.wait(READ_EVERY):
         try:
             pauses.read()
         finally:
