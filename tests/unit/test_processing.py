@@ -15,7 +15,7 @@ from openedx_events.learning.data import CertificateData
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.conf.policies import RETRY_DEFAULTS
+from event_bus_kafka.conf.policies import CIRCUIT_DEFAULTS, RETRY_DEFAULTS
 from event_bus_kafka.consuming.circuit import CircuitPolicy
 from event_bus_kafka.consuming.dead_letters.letter import Letter
 from event_bus_kafka.consuming.dispatch import Receiver
@@ -48,7 +48,7 @@ class Service:
     paused: frozenset[str] = frozenset()
     now: float = 0.0
     health: Health = attrs.field(factory=Health)
-    begin: Callable[[], object] = lambda: None
+    begin: Callable[[str], object] = lambda _name: None
 
     def processor(self, **changes: Any) -> Processor:
         gate = Gate(CIRCUIT, health=self.health, paused=lambda: self.paused, clock=lambda: self.now, chance=lambda: 0.0)
@@ -85,7 +85,7 @@ class Service:
     def _receiver(self, name: str) -> Callable[..., None]:
         def receive(certificate: CertificateData, **_: Any) -> None:
             self.seen[name, certificate.user.id] += 1
-            self.begin()
+            self.begin(name)
             if name in self.failing:
                 raise self.failing[name]
 
@@ -126,6 +126,15 @@ def emitted() -> Iterator[list[LifecycleEvent]]:
 @pytest.fixture
 def service() -> Service:
     return Service()
+
+
+def test_by_default_the_first_attempts_at_ten_events_open_a_circuit_and_cost_no_dead_letter(service: Service) -> None:
+    policies = RetryPolicies.of(RETRY_DEFAULTS, {})
+    processor = service.processor(gate=Gate(CircuitPolicy(**CIRCUIT_DEFAULTS)), policies=policies)
+    service.failing = {"first": ValueError}
+    outcomes = [type(processor.process(delivery(user))) for user in range(12)]
+    assert outcomes == [Retry] * 9 + [Hold] * 3
+    assert service.letters == []
 
 
 def test_an_event_that_comes_while_the_circuit_is_open_is_held_and_the_others_run_once(service: Service) -> None:
@@ -197,25 +206,27 @@ def test_lanes_at_once_send_one_probe(service: Service) -> None:
     processor = service.processor()
     held = opened(service, processor)
     service.now = 10
-    calls, entered = service.seen.total(), threading.Barrier(9)
-    service.begin = lambda: threading.Event().wait(0.05)
-    deliveries = [*held[:4], *(delivery(user) for user in range(10, 14))]
-    service.failing = {"first": ValueError}
+    calls, others, began = service.seen.total(), threading.Semaphore(0), threading.Barrier(8)
+
+    def probe_until_all_others_are_through(name: str) -> None:
+        assert name == "second" or all(others.acquire(timeout=30) for _ in range(7))
 
     def attempt(one: Delivery) -> None:
-        entered.wait(30)
+        began.wait(30)
         processor.process(one)
+        others.release()
 
+    service.begin = probe_until_all_others_are_through
+    deliveries = [*held, *(delivery(user) for user in range(10, 14))]
     threads = [threading.Thread(target=attempt, args=(one,)) for one in deliveries]
     for thread in threads:
         thread.start()
-    entered.wait(30)
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert service.seen.total() - calls == 1 + 4  # one probe, and the second receiver for each new event
 
 
-def need_a_database_that_is_away() -> None:
+def need_a_database_that_is_away(_name: str) -> None:
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
     connection = ConnectionHandler({"default": entry})["default"]
     with connection.wrap_database_errors:
@@ -242,7 +253,7 @@ def test_a_probe_that_says_nothing_of_the_receiver_is_repeated(service: Service,
         service.failing = {"first": SystemExit}
         with pytest.raises(SystemExit):
             processor.process(held[0])
-    service.now, service.begin, service.failing = 20, lambda: None, {}
+    service.now, service.begin, service.failing = 20, lambda _name: None, {}
     assert processor.process(held[0]) == DONE
     assert service.health.is_ready
 
