@@ -13,7 +13,7 @@ from event_bus_kafka.telemetry.events import PausesChanged
 
 logger = logging.getLogger(__name__)
 
-READ_EVERY = 3.0
+READ_EVERY = 5.0
 """Seconds."""
 
 
@@ -29,6 +29,7 @@ class Pauses:
 
     def __init__(self) -> None:
         self._names: frozenset[str] = frozenset()
+        self._failing = False
 
     def __call__(self) -> frozenset[str]:
         return self._names
@@ -38,8 +39,11 @@ class Pauses:
         try:
             names = PausedReceiver.objects.using(router.db_for_write(PausedReceiver)).names()
         except Error as error:
-            logger.debug("Paused receivers were not read, soon again: %s", type(error).__name__)
+            if not self._failing:
+                logger.warning("Paused receivers cannot be read, which is tried again: %s", type(error).__name__)
+            self._failing = True
             return
+        self._failing = False
         if names != self._names:
             self._names = names
             emit(PausesChanged(receivers=tuple(sorted(names))))
