@@ -19,6 +19,7 @@ from event_bus_kafka.conf.table import LANES
 from event_bus_kafka.consuming.consumer import Consumer, Limits
 from event_bus_kafka.consuming.dead_letters.choice import keep_clean, store_for
 from event_bus_kafka.consuming.dead_letters.letter import Store
+from event_bus_kafka.consuming.offsets import milliseconds
 from event_bus_kafka.consuming.processing import Processor
 from event_bus_kafka.consuming.retry import RetryPolicies
 from event_bus_kafka.consuming.scheduler import Scheduler
@@ -48,6 +49,7 @@ class KafkaEventConsumer(EventBusConsumer):
     """
     A worker for one topic (without prefix) in one consumer group.
 
+    ``offset_time``: a time in ISO 8601; each partition begins at its first record from then on, once for each value.
     ``concurrency``: receivers that run at once, by default ``EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY``. ``unknown``
     keyword arguments are accepted with a warning: deployments pass options of other event buses. Never raises; what is
     wrong shows in :meth:`consume_indefinitely`.
@@ -94,8 +96,6 @@ class KafkaEventConsumer(EventBusConsumer):
     def _consumer(self) -> Consumer:
         if not self.topic or not self.group_id:
             raise ConfigurationError("A worker needs a topic and a consumer group.")
-        if self._offset_time:
-            raise ConfigurationError("offset_time is not supported: reset the group's offsets with Kafka's own tools.")
         options, topics = consumer_options(self.group_id), [full_topic(self.topic)]
         receiving = processor(self.group_id, self._store(), registry())
         scheduler = Scheduler(receiving.process, lanes=self._lanes())
@@ -105,9 +105,16 @@ class KafkaEventConsumer(EventBusConsumer):
             scheduler=scheduler,
             streak=receiving.streak,
             limits=_limits(),
+            offset_time=self._time(),
         )
         scheduler.start()
         return consumer
+
+    def _time(self) -> int | None:
+        try:
+            return milliseconds(self._offset_time) if self._offset_time else None
+        except ValueError as error:
+            raise ConfigurationError(f"offset_time: {error}.") from None
 
     def _store(self) -> Store:
         store = store_for(self.group_id)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from time import monotonic, sleep
 from typing import Any
 
-import attrs
 import confluent_kafka
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from event_bus_kafka.errors import BrokerError
-from event_bus_kafka.kafka.client import GroupOffsets, Options, Partition
-from event_bus_kafka.kafka.errors import understood
+from event_bus_kafka.kafka.client import GroupOffsets, Options
+from event_bus_kafka.kafka.log import LogOffsets, Partition, Range, no_answer, our_errors
 from event_bus_kafka.kafka.raw import built, to_record
 from event_bus_kafka.wire.records import ConsumerRecord
 
@@ -24,15 +22,7 @@ _COORDINATOR_MOVES = frozenset({"NOT_COORDINATOR", "COORDINATOR_NOT_AVAILABLE", 
 """Passing troubles of describing a group, which librdkafka does not repeat by itself."""
 
 
-@attrs.frozen
-class Range:
-    """Offsets that a partition has: from the first record to behind the last."""
-
-    start: int
-    end: int
-
-
-class Reader(GroupOffsets):
+class Reader(GroupOffsets, LogOffsets):
     """
     Reads what it is told to and commits for a group that has no members. One thread uses it; ``timeout``, in seconds,
     holds for each request.
@@ -51,17 +41,9 @@ class Reader(GroupOffsets):
 
     def partitions(self, topic: str) -> list[Partition]:
         """Return the partitions of a topic, none if there is no such topic. Raises :class:`BrokerError`."""
-        with _our_errors():
+        with our_errors():
             found = self._client.list_topics(topic, timeout=self.timeout).topics[topic]
         return [(topic, number) for number in sorted(found.partitions)]
-
-    def range_of(self, partition: Partition) -> Range:
-        """Return the offsets that a partition has. Raises :class:`BrokerError`."""
-        with _our_errors():
-            found = self._client.get_watermark_offsets(TopicPartition(*partition), timeout=self.timeout)
-        if found is None:
-            raise self._no_answer()
-        return Range(*found)
 
     def record_at(self, partition: Partition, offset: int) -> ConsumerRecord | None:
         """Return a record; None if nothing that consumers see has this offset. Raises :class:`BrokerError`."""
@@ -69,7 +51,7 @@ class Reader(GroupOffsets):
 
     def read(self, partition: Partition, offsets: Range) -> Iterator[ConsumerRecord]:
         """Return the records of a range. Raises :class:`BrokerError`, also when none comes within the time-out."""
-        with _our_errors():
+        with our_errors():
             self._client.assign([TopicPartition(*partition, offsets.start)])
             while messages := self._next_messages():
                 for message in messages:
@@ -94,11 +76,11 @@ class Reader(GroupOffsets):
     def _members(self, group: str) -> list[str]:
         admin = built(AdminClient, self._options, "admin")
         try:
-            with _our_errors():
+            with our_errors():
                 answer = admin.describe_consumer_groups([group], request_timeout=self.timeout)[group]
                 found = answer.result(self.timeout + 1)
         except TimeoutError:
-            raise self._no_answer() from None
+            raise no_answer(self.timeout) from None
         return [f"{member.client_id} on {member.host.lstrip('/')}" for member in found.members]
 
     def _next_messages(self) -> list[Any]:
@@ -107,15 +89,4 @@ class Reader(GroupOffsets):
             messages: list[Any] = self._client.consume(_BATCH, 0.1)
             if messages:
                 return messages
-        raise self._no_answer()
-
-    def _no_answer(self) -> BrokerError:
-        return BrokerError("_TIMED_OUT", f"Kafka did not answer within {self.timeout:g} s", retriable=True)
-
-
-@contextmanager
-def _our_errors() -> Iterator[None]:
-    try:
-        yield
-    except KafkaException as error:
-        raise understood(error) from error
+        raise no_answer(self.timeout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
+from typing import ClassVar
 
 import attrs
 
@@ -25,6 +26,16 @@ class Log:
     assigned: bool = False
 
 
+class Places:
+    """No offset is ever missing or gone."""
+
+    adrift: ClassVar[dict[Partition, int | None]] = {}
+    begins_at_end = False
+
+    def move(self, offsets: dict[Partition, int | None]) -> None:
+        assert not offsets
+
+
 class ModelClient:
     """What the consumer takes for its Kafka client; the model is told of each commit and of each revoke."""
 
@@ -41,6 +52,7 @@ class ModelClient:
         self._on_revoked = on_revoked
         self._paused: set[Partition] = set()
         self.listener: AssignmentListener | None = None
+        self.places = Places()
         self.calm = False
         """No more changes of the assignment."""
 
@@ -56,6 +68,9 @@ class ModelClient:
         if self._random.random() < 0.3:
             raise BrokerError("_TIMED_OUT", "the coordinator is busy", retriable=True)
         return {name: Committed(self._logs[name].committed) for name in partitions}
+
+    def offsets_at(self, partitions: list[Partition], time: int, *, timeout: float) -> dict[Partition, int]:
+        return {}
 
     def commit(self, offsets: dict[Partition, Committed]) -> None:
         if any(not self._logs[name].assigned for name in offsets):

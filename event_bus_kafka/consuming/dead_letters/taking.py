@@ -11,7 +11,8 @@ from event_bus_kafka.consuming.dead_letters.letter import Failure, Letter, Store
 from event_bus_kafka.consuming.marks import Marks
 from event_bus_kafka.errors import BrokerError, CannotTake
 from event_bus_kafka.kafka.client import Committed
-from event_bus_kafka.kafka.reader import Range, Reader
+from event_bus_kafka.kafka.log import Range
+from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _ERROR = "taken aside by hand"
@@ -105,7 +106,7 @@ def _range(reader: Reader, coordinates: Coordinates) -> Range:
     partition = (coordinates.topic, coordinates.partition)
     if partition not in reader.partitions(coordinates.topic):
         raise CannotTake(f"There is no partition {coordinates.partition} of {coordinates.topic}: name topics in full.")
-    there = reader.range_of(partition)
+    there = reader.range_of(partition, timeout=reader.timeout)
     if not there.start <= coordinates.offset < there.end:
         has = f"offsets {there.start} to {there.end - 1}" if there.end > there.start else "no records"
         raise CannotTake(f"{coordinates} is not there: the partition has {has}.")
@@ -115,7 +116,10 @@ def _range(reader: Reader, coordinates: Coordinates) -> Range:
 def _position(committed: Committed, marks: Marks, offset: int) -> Committed:
     if committed.offset == offset:
         return Committed(offset + 1, marks.at(offset + 1))
-    return Committed(committed.offset, Marks(marks.taken | {offset}).at(committed.offset))
+    more = attrs.evolve(marks, taken=marks.taken | {offset})
+    if not more.fit:
+        raise CannotTake("So many records are taken aside that Kafka has no room to note one more: run workers first.")
+    return Committed(committed.offset, more.at(committed.offset))
 
 
 def _letter(record: ConsumerRecord, group: str) -> Letter:
