@@ -49,7 +49,11 @@ def bare() -> Send:
         key_frame = _frame(registry.register_schema(f"{topic}-{key.avro_name}", Schema(key.schema, "AVRO")))
         value_schema, key_schema = fastavro.parse_schema(serializer.schema), fastavro.parse_schema("long")
         records: list[tuple[Any, ...]] = [
-            (key.get(data), serializer.to_dict(data), [*to_headers(metadata)])  # made ready: not measured
+            (
+                key.get(data),
+                serializer.to_dict(data),
+                [*to_headers(metadata, str(metadata.id))],
+            )  # made ready: not measured
             for data, metadata in samples
         ]
 

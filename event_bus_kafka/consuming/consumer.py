@@ -122,7 +122,7 @@ class Consumer:
             return
         self._last_poll = self._clock()
         try:
-            records = self._client.poll(seconds)
+            records = self._client.poll(seconds, self._windows.room(self._partitions.values()))
         except BrokerError as error:
             self._replace_client(error)
             return

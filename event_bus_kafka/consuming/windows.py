@@ -25,6 +25,11 @@ class Windows:
         reading = [partition for partition in partitions if not partition.paused]
         return bool(reading) and (self._hold_too_much(partitions) or any(map(self._is_full, reading)))
 
+    def room(self, partitions: Collection[PartitionProgress]) -> int:
+        """Return how many records may be read now, of whatever partitions; at least one."""
+        most = max((partition.unsettled for partition in partitions if not partition.paused), default=0)
+        return max(1, self.records - most)
+
     def to_pause(self, partitions: Collection[PartitionProgress]) -> list[PartitionProgress]:
         """Return those that have been full for long, so that others are read. Notes since when each is full."""
         now, too_much = self.clock(), self._hold_too_much(partitions)

@@ -169,17 +169,20 @@ class Consumer(GroupOffsets, LogOffsets):
         except KafkaException as error:
             raise ConfigurationError(f"The topic name is refused: {understood(error).reason}.") from error
 
-    def poll(self, seconds: float) -> list[ConsumerRecord]:
+    def poll(self, seconds: float, most: int = _BATCH) -> list[ConsumerRecord]:
         """
-        Return records, waiting so long for the first. Records of partitions that were revoked in this very call may be
-        among them. Errors that the client reports in place of a record are emitted as ClientErrorReported.
+        Return so many records at most, waiting so long for the first. Records of partitions that were revoked in this
+        very call may be among them. Errors that the client reports in place of a record are emitted as
+        ClientErrorReported.
 
         Raises :class:`BrokerError` if one of them is fatal: make a new consumer.
         """
         first = self._client.poll(seconds)
         if first is None:
             return []
-        rest = self._client.consume(_BATCH - 1, 0)  # consume() alone would wait for all of them, or the full time-out
+        rest = self._client.consume(
+            min(most, _BATCH) - 1, 0
+        )  # consume() alone would wait for all of them, or the full time-out
         messages = (first, *rest)
         for message in messages:
             if message.error() is not None and not self.places.note(message):

@@ -181,7 +181,7 @@ def _reported(encoded: EncodedEvent, report: Delivered | DeliveryFailed) -> None
                 topic=report.topic,
                 partition=report.partition,
                 offset=report.offset,
-                event_type=encoded.event_type,
+                event_type=encoded.destination.event_type,
                 event_id=encoded.event_id,
             )
         )
@@ -190,4 +190,5 @@ def _reported(encoded: EncodedEvent, report: Delivered | DeliveryFailed) -> None
 def _undelivered(encoded: EncodedEvent, error: Exception) -> None:
     """The one place where what Kafka did not confirm ends."""
     kind = EventUndelivered if isinstance(error, (DeliveryFailed, QueueFull, SchemaRegistryError)) else EventRejected
-    emit(kind(topic=encoded.topic, event_type=encoded.event_type, event_id=encoded.event_id, error=error))
+    destination = encoded.destination
+    emit(kind(topic=destination.topic, event_type=destination.event_type, event_id=encoded.event_id, error=error))

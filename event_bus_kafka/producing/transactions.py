@@ -35,7 +35,7 @@ def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
     Raises :class:`ConfigurationError` inside a transaction that was begun by switching autocommit off, which tells
     nobody of its commit.
     """
-    deciding = [_connection(database)] if database else connections.all(initialized_only=True)
+    deciding = [_connection(database)] if database else connections.all()
     for connection in deciding:
         if _is_manual(connection):
             raise ConfigurationError(

@@ -25,10 +25,13 @@ class LoggingObserver:
         self._audit = audit
         self._clock = clock
         self._last_logged: dict[tuple[str, str], float] = {}
-        self._bound_log = self._log  # once: a singledispatchmethod is made anew by each look at it
+        self._lines: dict[type[LifecycleEvent], Callable[[LifecycleEvent], None]] = {}
 
     def __call__(self, event: LifecycleEvent) -> None:
-        self._bound_log(event)
+        kind = type(event)
+        if kind not in self._lines:  # singledispatchmethod takes longer to find a line than most take to be left out
+            self._lines[kind] = vars(LoggingObserver)["_log"].dispatcher.dispatch(kind).__get__(self)
+        self._lines[kind](event)
 
     @singledispatchmethod
     def _log(self, event: LifecycleEvent) -> None:

@@ -21,7 +21,7 @@ from event_bus_kafka.testing.memory_registry import REGISTRY
 from event_bus_kafka.testing.reasons import signal_of
 from event_bus_kafka.wire import cloudevents, serde
 from event_bus_kafka.wire.codec import codec_for
-from event_bus_kafka.wire.records import ConsumerRecord, EncodedEvent, Event, Payload
+from event_bus_kafka.wire.records import ConsumerRecord, Destination, EncodedEvent, Event, SubjectSchema
 
 
 def deliver(
@@ -100,14 +100,15 @@ def _record(
     metadata = metadata or signal.generate_signal_metadata()
     codec = codec_for(signal)
     body = _encoded(signal, data) if schema is None else _encoded_with(schema, signal, data)
-    encoded = EncodedEvent(
+    destination = Destination(
         topic="delivered",
-        key=Payload(subject="", schema='"null"', body=b""),  # a worker does not read keys
-        value=Payload(subject=codec.record_name, schema=schema or codec.schema, body=body),
-        headers=cloudevents.to_headers(metadata),
         event_type=codec.event_type,
-        event_id=str(metadata.id),
+        key=SubjectSchema("", '"null"'),  # a worker does not read keys
+        value=SubjectSchema(codec.record_name, schema or codec.schema),
     )
+    event_id = str(metadata.id)
+    headers = cloudevents.to_headers(metadata, event_id)
+    encoded = EncodedEvent(destination=destination, key=b"", value=body, headers=headers, event_id=event_id)
     framed = serde.frame(encoded, REGISTRY)
     return ConsumerRecord(
         topic=framed.topic, partition=0, offset=0, timestamp=None, key=None, value=framed.value, headers=framed.headers

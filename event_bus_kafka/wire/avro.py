@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter, itemgetter
-from typing import Any, NoReturn, get_args, get_origin
+from typing import Any, get_args, get_origin
 from uuid import UUID
 
 import attrs
@@ -20,6 +20,7 @@ from openedx_events.event_bus.avro.custom_serializers import DEFAULT_CUSTOM_SERI
 from openedx_events.event_bus.avro.types import SIMPLE_PYTHON_TYPE_TO_AVRO_MAPPING
 
 from event_bus_kafka.wire import binary
+from event_bus_kafka.wire.record_encoder import EVENT_DATA, encoder
 from event_bus_kafka.wire.types import Array, AvroType, Field, Map, Misfit, Optional, Record, Scalar
 from event_bus_kafka.wire.writer_schema import DEEPEST, Schema
 
@@ -30,7 +31,6 @@ _PRIMITIVES: dict[str, binary.Encode] = {
     "string": binary.string,
     "bytes": binary.binary,
 }
-_EVENT_DATA = "event data"
 _CACHED_TEXTS = 4096
 """How many keys of each class are kept parsed: it takes 10 µs, and few courses are busy. Printing one takes 1 µs."""
 
@@ -52,8 +52,8 @@ def event_type_of(name: str, arguments: Mapping[str, Any]) -> Record:
         "fields": [field.definition for field in fields],
         "namespace": name,
     }
-    encode = _record_encoder(fields, itemgetter, _EVENT_DATA)
-    return Record(schema=schema, expects=_EVENT_DATA, encode=encode, fields=fields, build=dict)
+    encode = encoder(fields, itemgetter, EVENT_DATA)
+    return Record(schema=schema, expects=EVENT_DATA, encode=encode, fields=fields, build=dict)
 
 
 def _walk(annotation: Any, path: tuple[str, ...], seen: dict[str, type]) -> AvroType:
@@ -95,9 +95,7 @@ def _record(cls: type[Any], path: tuple[str, ...], seen: dict[str, type]) -> Rec
     schema: Schema = name
     if first:
         schema = {"name": name, "type": "record", "fields": [field.definition for field in fields]}
-    return Record(
-        schema=schema, expects=name, encode=_record_encoder(fields, attrgetter, name), fields=fields, build=cls
-    )
+    return Record(schema=schema, expects=name, encode=encoder(fields, attrgetter, name), fields=fields, build=cls)
 
 
 def _field(attribute: attrs.Attribute[Any], path: tuple[str, ...], seen: dict[str, type]) -> Field:
@@ -116,69 +114,6 @@ def _field(attribute: attrs.Attribute[Any], path: tuple[str, ...], seen: dict[st
         required=attribute.default is attrs.NOTHING,
         keyword_only=attribute.kw_only,
     )
-
-
-def _record_encoder(fields: tuple[Field, ...], getter: Callable[..., Any], name: str) -> binary.Encode:
-    encoders = tuple(field.type.encode for field in fields)
-    if not fields:
-        return _nothing(name)
-    if len(fields) == 1:
-        get_one, [encode_one] = getter(fields[0].name), encoders
-
-        def encode_single(value: Any) -> bytes:
-            try:
-                return encode_one(get_one(value))
-            except Exception:  # noqa: BLE001 attributes may be computed, and raise anything
-                _blame(value, fields, getter, name)
-
-        return encode_single
-    get = getter(*(field.name for field in fields))
-
-    def encode(value: Any) -> bytes:
-        try:
-            return b"".join([encode(item) for encode, item in zip(encoders, get(value), strict=True)])
-        except Exception:  # noqa: BLE001 attributes may be computed, and raise anything
-            _blame(value, fields, getter, name)
-
-    return encode
-
-
-def _nothing(name: str) -> binary.Encode:
-    """Classes without fields, and events without data, take no bytes."""
-    expected = "dict" if name == _EVENT_DATA else name
-
-    def encode(value: Any) -> bytes:
-        if type(value).__name__ != expected:
-            raise TypeError("not of the class")
-        return b""
-
-    return encode
-
-
-def _blame(value: Any, fields: tuple[Field, ...], getter: Callable[..., Any], name: str) -> NoReturn:
-    """Find the field that does not fit. The reason names types only: the values are event data."""
-    for field in fields:
-        try:
-            item = getter(field.name)(value)
-        except (AttributeError, KeyError, TypeError):
-            raise Misfit((field.name,), f"missing in {type(value).__name__}, expected {name}") from None
-        except Exception as error:  # noqa: BLE001 see above
-            raise Misfit((field.name,), f"reading it raised {type(error).__name__}") from None
-        try:
-            field.type.encode(item)
-        except Misfit as misfit:
-            raise Misfit((field.name, *misfit.path), misfit.reason) from None
-        except Exception as error:  # noqa: BLE001 see above
-            raise Misfit((field.name,), _why_misfit(field.type, item, error)) from None
-    raise Misfit((), f"expected {name}, got {type(value).__name__}")
-
-
-def _why_misfit(kind: AvroType, item: Any, error: Exception) -> str:
-    if isinstance(error, UnicodeEncodeError):
-        return "its text holds half of a surrogate pair, which UTF-8 has no bytes for"
-    if isinstance(error, OverflowError):
-        return "it has more than 64 bits"
-    return f"expected {kind.expects}, got {type(item).__name__}"
 
 
 def _text(cls: type[Any], write: Callable[[Any], str], read: Callable[[str], Any]) -> Scalar:

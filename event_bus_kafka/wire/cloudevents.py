@@ -55,15 +55,11 @@ class Attribute:
     missing: Any = None
     """What a record without the header gets; None: the header is required, or the caller knows better (time)."""
     varies: bool = False
-    """From event to event. Other values are the same for long and few: they are kept, written and read."""
+    """From event to event. Other values last and are few: their headers are kept, written and read."""
 
-    def writer(self) -> Callable[[Any], tuple[str, bytes]]:
-        """What it returns makes the header of a value."""
-
-        def write(value: Any) -> tuple[str, bytes]:
-            return self.header, self.write(value).encode()
-
-        return write if self.varies else lru_cache(_KEPT)(write)
+    def written(self, value: Any) -> tuple[str, bytes]:
+        """Return the header of a value."""
+        return self.header, self.write(value).encode()
 
     def reader(self) -> Callable[[bytes | None], Any]:
         """What it returns reads a header's value, or raises :class:`InvalidHeaders`."""
@@ -86,16 +82,22 @@ ATTRIBUTES = (
     Attribute("sourcehost", "sourcehost", str, str, missing="unknown"),
     Attribute("sourcelib", "sourcelib", lambda version: ".".join(map(str, version)), _read_version, missing=(0, 0, 0)),
 )
-_values = attrgetter(*(attribute.name for attribute in ATTRIBUTES))
-_WRITERS = [attribute.writer() for attribute in ATTRIBUTES]
+_ID, _TIME = (attribute for attribute in ATTRIBUTES if attribute.varies)
+_LASTING = [attribute for attribute in ATTRIBUTES if not attribute.varies]
+_lasting = attrgetter(*(attribute.name for attribute in _LASTING))
 _READERS = {attribute.header: (attribute.name, attribute.reader()) for attribute in ATTRIBUTES}
 HEADERS = frozenset(_READERS) | {header for header, _ in _FIXED}
 """Names of the headers that an event has; others may stand beside them."""
 
 
-def to_headers(metadata: EventsMetadata) -> Headers:
-    """Return the headers of an event."""
-    return (*_FIXED, *[write(value) for write, value in zip(_WRITERS, _values(metadata), strict=True)])
+def to_headers(metadata: EventsMetadata, event_id: str) -> Headers:
+    """Return the headers of an event; ``event_id`` is the text of its id."""
+    return (*_lasting_headers(*_lasting(metadata)), (_ID.header, event_id.encode()), _TIME.written(metadata.time))
+
+
+@lru_cache(_KEPT)
+def _lasting_headers(*values: Any) -> Headers:
+    return (*_FIXED, *[attribute.written(value) for attribute, value in zip(_LASTING, values, strict=True)])
 
 
 def event_type(headers: Headers) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from io import BytesIO
 from operator import attrgetter, itemgetter
@@ -74,12 +74,14 @@ class EventCodec:
         except Exception as error:  # noqa: BLE001 the path may lead through anything that a caller passed as event data
             raise SerializationError(self.event_type, key.path, f"no key: {type(error).__name__}") from None
 
-    def with_objects(self, data: Mapping[str, Any]) -> dict[str, Any]:
+    def with_objects(self, data: dict[str, Any]) -> dict[str, Any]:
         """
         Return event data whose plain JSON dicts have become objects of the signal's attrs classes.
 
         Ping commands and replay scripts send dicts. Raises :class:`SerializationError`.
         """
+        if not any(isinstance(value, dict) for value in data.values()):
+            return data
         return {name: self._object(name, value) for name, value in data.items()}
 
     def _object(self, name: str, value: Any) -> Any:

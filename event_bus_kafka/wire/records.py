@@ -21,26 +21,35 @@ class Event:
     metadata: EventsMetadata
 
 
-@attrs.frozen(kw_only=True)
-class Payload:
-    """Avro bytes and the schema that wrote them, not yet framed: ids are known to the registry alone."""
+@attrs.frozen
+class SubjectSchema:
+    """A schema and the name under which it is registered; its id is known to the registry alone."""
 
     subject: str
     schema: str
     """JSON text of the writer's schema, as it is registered."""
-    body: bytes
+
+
+@attrs.frozen(kw_only=True)
+class Destination:
+    """What all events of one signal on one topic have in common."""
+
+    topic: str
+    """Full name, with the prefix."""
+    event_type: str
+    key: SubjectSchema
+    value: SubjectSchema
 
 
 @attrs.frozen(kw_only=True)
 class EncodedEvent:
     """An event with everything decided that needs no network."""
 
-    topic: str
-    """Full name, with the prefix."""
-    key: Payload
-    value: Payload
+    destination: Destination
+    key: bytes
+    """Avro, not yet framed, as is the value."""
+    value: bytes
     headers: Headers
-    event_type: str
     event_id: str
 
 

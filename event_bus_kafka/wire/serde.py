@@ -10,8 +10,15 @@ from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.errors import IncompatibleSchema, SerializationError, UnreadableValue
 from event_bus_kafka.wire import cloudevents
-from event_bus_kafka.wire.codec import Decode, codec_for, plain_decoder
-from event_bus_kafka.wire.records import ConsumerRecord, EncodedEvent, Event, Payload, ProducerRecord
+from event_bus_kafka.wire.codec import Decode, EventCodec, KeyCodec, codec_for, plain_decoder
+from event_bus_kafka.wire.records import (
+    ConsumerRecord,
+    Destination,
+    EncodedEvent,
+    Event,
+    ProducerRecord,
+    SubjectSchema,
+)
 
 _FRAME = struct.Struct(">bI")
 """Magic byte 0 and the schema id (the Confluent wire format)."""
@@ -31,25 +38,38 @@ def encode(event: Event, *, topic: str, key_field: str) -> EncodedEvent:
 
     Raises :class:`SerializationError` for this event or all of its type, :class:`ConfigurationError` for the key field.
     """
-    codec = codec_for(event.signal)
-    key = codec.key(key_field)
+    codec, key, destination = _destination(event.signal, topic, key_field)
     data = codec.with_objects(event.data)
+    event_id = str(event.metadata.id)
     return EncodedEvent(
-        topic=topic,
-        key=Payload(subject=f"{topic}-{key.avro_name}", schema=key.schema, body=codec.encode_key(data, key)),
-        value=Payload(subject=f"{topic}-{codec.record_name}", schema=codec.schema, body=codec.encode(data)),
-        headers=cloudevents.to_headers(event.metadata),
-        event_type=codec.event_type,
-        event_id=str(event.metadata.id),
+        destination=destination,
+        key=codec.encode_key(data, key),
+        value=codec.encode(data),
+        headers=cloudevents.to_headers(event.metadata, event_id),
+        event_id=event_id,
     )
+
+
+@lru_cache(maxsize=1024)
+def _destination(signal: OpenEdxPublicSignal, topic: str, key_field: str) -> tuple[EventCodec, KeyCodec, Destination]:
+    codec = codec_for(signal)
+    key = codec.key(key_field)
+    destination = Destination(
+        topic=topic,
+        event_type=codec.event_type,
+        key=SubjectSchema(f"{topic}-{key.avro_name}", key.schema),
+        value=SubjectSchema(f"{topic}-{codec.record_name}", codec.schema),
+    )
+    return codec, key, destination
 
 
 def frame(encoded: EncodedEvent, registry: SchemaIds) -> ProducerRecord:
     """Return the record to send. Raises :class:`SchemaRegistryError` if an id is neither known nor to be had."""
+    destination = encoded.destination
     return ProducerRecord(
-        topic=encoded.topic,
-        key=_framed(encoded.key, registry),
-        value=_framed(encoded.value, registry),
+        topic=destination.topic,
+        key=_framed(encoded.key, destination.key, registry),
+        value=_framed(encoded.value, destination.value, registry),
         headers=encoded.headers,
     )
 
@@ -89,8 +109,8 @@ def _schema_id(framed: bytes) -> int:
     return int(schema_id)
 
 
-def _framed(payload: Payload, registry: SchemaIds) -> bytes:
-    return _FRAME.pack(0, registry.id_of(payload.subject, payload.schema)) + payload.body
+def _framed(body: bytes, writer: SubjectSchema, registry: SchemaIds) -> bytes:
+    return _FRAME.pack(0, registry.id_of(writer.subject, writer.schema)) + body
 
 
 @lru_cache(maxsize=1024)

@@ -56,10 +56,10 @@ class ModelClient:
         self.calm = False
         """No more changes of the assignment."""
 
-    def poll(self, seconds: float) -> list[ConsumerRecord]:
+    def poll(self, seconds: float, most: int) -> list[ConsumerRecord]:
         if self._random.random() < 0.5:
             self._change_assignment()
-        batch = self._fetch()
+        batch = self._fetch(most)
         if self._random.random() < 0.3:
             self._change_assignment()  # records of a partition that has just left are handed out still
         return batch
@@ -88,12 +88,12 @@ class ModelClient:
     def close(self) -> None:
         self._revoke([name for name, log in self._logs.items() if log.assigned])
 
-    def _fetch(self) -> list[ConsumerRecord]:
-        batch = []
+    def _fetch(self, most: int) -> list[ConsumerRecord]:
+        batch: list[ConsumerRecord] = []
         for name, log in self._logs.items():
             if log.assigned and name not in self._paused:
                 ahead = [record for record in log.records if record.offset >= log.position]
-                taken = ahead[: self._random.randint(0, 4)]
+                taken = ahead[: self._random.randint(0, min(4, most - len(batch)))]
                 batch += taken
                 if taken:
                     log.position = taken[-1].offset + 1
