@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from time import monotonic, sleep
 from typing import Any
 
 import confluent_kafka
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from event_bus_kafka.errors import BrokerError
@@ -64,24 +64,54 @@ class Reader(GroupOffsets, LogOffsets):
 
     def members(self, group: str) -> list[str]:
         """Return the live members of a group, as client id and host. Raises :class:`BrokerError`."""
+        found = self._of_group(
+            group, lambda admin: admin.describe_consumer_groups([group], request_timeout=self.timeout)
+        )
+        return [f"{member.client_id} on {member.host.lstrip('/')}" for member in found.members]
+
+    def committed_topics(self, group: str) -> set[str]:
+        """Return the topics for which a group has committed offsets. Raises :class:`BrokerError`."""
+        asked = [ConsumerGroupTopicPartitions(group)]
+        found = self._of_group(
+            group, lambda admin: admin.list_consumer_group_offsets(asked, request_timeout=self.timeout)
+        )
+        return {one.topic for one in found.topic_partitions if one.offset >= 0}
+
+    def follow(self, starts: Mapping[Partition, int], ends: Mapping[Partition, int] | None) -> Iterator[ConsumerRecord]:
+        """
+        Return records of partitions as they come: without ``ends`` for ever, else those before them.
+
+        Raises :class:`BrokerError` where a partition cannot be read any more.
+        """
+        left = {name for name in starts if ends is None or starts[name] < ends[name]}
+        with our_errors():
+            self._client.assign([TopicPartition(*name, starts[name]) for name in left])
+            while left:
+                for message in self._client.consume(_BATCH, 0.1):
+                    name, error = (message.topic(), message.partition()), message.error()
+                    if error is not None and error.name() != "_PARTITION_EOF":
+                        if name in starts:
+                            raise KafkaException(error)
+                        continue  # of the client as a whole, which goes on trying
+                    at_end = ends is not None and name in starts and message.offset() >= ends[name]
+                    if error is None and not at_end:
+                        yield to_record(message)
+                    if at_end or (ends is not None and message.offset() + 1 == ends.get(name)):
+                        left.discard(name)
+
+    def _of_group(self, group: str, ask: Callable[[AdminClient], Any]) -> Any:
+        admin = built(AdminClient, self._options, "admin")
         deadline = monotonic() + self.timeout
         while True:
             try:
-                return self._members(group)
+                with our_errors():
+                    return ask(admin)[group].result(self.timeout + 1)
+            except TimeoutError:
+                raise no_answer(self.timeout) from None
             except BrokerError as error:
                 if error.code not in _COORDINATOR_MOVES or monotonic() > deadline:
                     raise
             sleep(0.1)
-
-    def _members(self, group: str) -> list[str]:
-        admin = built(AdminClient, self._options, "admin")
-        try:
-            with our_errors():
-                answer = admin.describe_consumer_groups([group], request_timeout=self.timeout)[group]
-                found = answer.result(self.timeout + 1)
-        except TimeoutError:
-            raise no_answer(self.timeout) from None
-        return [f"{member.client_id} on {member.host.lstrip('/')}" for member in found.members]
 
     def _next_messages(self) -> list[Any]:
         deadline = monotonic() + self.timeout

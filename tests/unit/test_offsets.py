@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from event_bus_kafka.consuming.marks import Marks
 from event_bus_kafka.consuming.offsets import milliseconds
@@ -52,6 +53,23 @@ def test_brokers_that_find_no_times_end_the_worker(sandbox: Sandbox) -> None:
     with ServiceProcess("consume_events", "-t", "timeless", "-g", "g", "--extra", extra, settings=settings) as process:
         assert process.end() == 1
     assert "find no offsets by time, as the sandbox: use a real Kafka" in process.log
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["show"],
+        ["show", "-g", "g", "-t", "topic:one"],
+        ["reset", "-g", "g", "--to-latest"],
+        ["reset", "-g", "g", "-t", "topic"],
+        ["reset", "-g", "g", "-t", "topic", "--to-latest", "--to-earliest"],
+        ["reset", "-g", "g", "-t", "topic", "--to-offset", "-1"],
+        ["reset", "-g", "g", "-t", "topic", "--to-time", "2026-01-31T08:00:00"],
+    ],
+)
+def test_malformed_arguments_of_event_offsets_are_refused(arguments: list[str]) -> None:
+    with pytest.raises(CommandError, match=r"argument|required"):
+        call_command("event_offsets", *arguments)
 
 
 def test_marks_come_back_as_they_were_written() -> None:

@@ -9,6 +9,7 @@ import attrs
 from event_bus_kafka.consuming import dispatch
 from event_bus_kafka.consuming.dead_letters.letter import Failure, Letter, Store, identity
 from event_bus_kafka.consuming.marks import Marks
+from event_bus_kafka.consuming.members import refuse_members
 from event_bus_kafka.errors import BrokerError, CannotTake
 from event_bus_kafka.kafka.client import Committed
 from event_bus_kafka.kafka.log import Range
@@ -55,7 +56,7 @@ def look(reader: Reader, coordinates: Coordinates, group: str) -> Taking:
 
     Raises :class:`CannotTake`, saying why not; :class:`BrokerError`.
     """
-    _refuse_members(reader, group)
+    refuse_members(reader, group, CannotTake)
     partition = (coordinates.topic, coordinates.partition)
     there = _range(reader, coordinates)
     committed = reader.committed([partition], timeout=reader.timeout).get(partition) or Committed(there.start)
@@ -85,21 +86,6 @@ def take(reader: Reader, store: Store, taking: Taking) -> None:
             f"{record.coordinates} is stored as a dead letter, but workers do not pass over it yet, because the commit "
             f"failed: {error}. See that no worker of the group runs, and repeat the command."
         ) from error
-
-
-def _refuse_members(reader: Reader, group: str) -> None:
-    """Kafka takes commits from nobody but members while there are any."""
-    try:
-        members = reader.members(group)
-    except BrokerError as error:
-        if error.code != "_UNSUPPORTED_FEATURE":
-            raise
-        raise CannotTake("These brokers tell no group's members, as the sandbox: use a real Kafka.") from None
-    if members:
-        raise CannotTake(
-            f"Group {group} has live members: {', '.join(members)}. Stop its workers first; one that crashed counts "
-            "until its session times out (session.timeout.ms, 45 seconds by default)."
-        )
 
 
 def _range(reader: Reader, coordinates: Coordinates) -> Range:
