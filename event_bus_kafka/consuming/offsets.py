@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import attrs
 
@@ -38,8 +38,11 @@ def milliseconds(text: str) -> int:
 
 
 def shown_time(time: int) -> str:
-    """Return milliseconds since the epoch as people write them, in UTC."""
-    return datetime.fromtimestamp(time / 1000, UTC).isoformat()
+    """Return milliseconds since the epoch as people write them, in UTC; what is no date, as it is."""
+    try:
+        return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=time)).isoformat()
+    except OverflowError:  # clients set times to what they like
+        return f"{time} ms"
 
 
 @attrs.frozen
