@@ -122,7 +122,9 @@ class Consumer:
             return
         self._last_poll = self._clock()
         try:
-            records = self._client.poll(seconds, self._windows.room(self._partitions.values()))
+            # While it is not known where to begin, polls keep the membership: what they bring piles up.
+            most = 1 if self._early else self._windows.room(self._partitions.values())
+            records = self._client.poll(seconds, most)
         except BrokerError as error:
             self._replace_client(error)
             return
