@@ -15,6 +15,8 @@ Every error that this package raises.
       ReceiverPaused                why an event becomes a dead letter without an attempt
       DeadLetterStoreFailed         a dead letter could not be stored
       CannotTake                    a record cannot be taken aside by hand
+      CannotReset                   offsets of a group cannot be reset by hand
+      NotThere                      a topic, partition or group that these brokers do not have
       BrokerError                   what Kafka or its client refused
         DeliveryFailed
         AssignmentLost
@@ -133,6 +135,14 @@ class DeadLetterStoreFailed(EventBusError):
 
 class CannotTake(EventBusError):
     """A record cannot be taken aside by hand: it is not there, it is settled, or its group has members."""
+
+
+class CannotReset(EventBusError):
+    """Offsets of a group cannot be reset by hand: it has members, or the offsets are not there."""
+
+
+class NotThere(EventBusError):
+    """A topic, a partition or a group that was named is none that these brokers have."""
 
 
 class BrokerError(EventBusError):

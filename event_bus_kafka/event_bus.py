@@ -27,6 +27,7 @@ from event_bus_kafka.consuming.dead_letters.letter import Store
 from event_bus_kafka.consuming.flood import FloodGuard
 from event_bus_kafka.consuming.gate import Gate
 from event_bus_kafka.consuming.limits import Limits
+from event_bus_kafka.consuming.offsets import milliseconds
 from event_bus_kafka.consuming.processing import ErrorStreak, Processor
 from event_bus_kafka.consuming.retry import RetryPolicies
 from event_bus_kafka.consuming.scheduler import Scheduler
@@ -59,6 +60,7 @@ class KafkaEventConsumer(EventBusConsumer):
     """
     A worker for one topic (without prefix) in one consumer group.
 
+    ``offset_time``: a time in ISO 8601; each partition begins at its first record from then on, once for each value.
     ``concurrency``: receivers that run at once, by default ``EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY``. ``unknown``
     keyword arguments are accepted with a warning: deployments pass options of other event buses. Never raises; what is
     wrong shows in :meth:`consume_indefinitely`.
@@ -105,8 +107,6 @@ class KafkaEventConsumer(EventBusConsumer):
     def _consumer(self) -> Consumer:
         if not self.topic or not self.group_id:
             raise ConfigurationError("A worker needs a topic and a consumer group.")
-        if self._offset_time:
-            raise ConfigurationError("offset_time is not supported: reset the group's offsets with Kafka's own tools.")
         options, topics = consumer_options(self.group_id), [full_topic(self.topic)]
         health = Health(Trouble.NO_ASSIGNMENT, silent_after=settings.revoke_timeout + _SILENCE)
         receiving = _guarded(processor(self.group_id, self._store(), registry()), health)
@@ -118,9 +118,16 @@ class KafkaEventConsumer(EventBusConsumer):
             streak=receiving.streak,
             limits=_limits(),
             health=health,
+            offset_time=self._time(),
         )
         scheduler.start()
         return consumer
+
+    def _time(self) -> int | None:
+        try:
+            return milliseconds(self._offset_time) if self._offset_time else None
+        except ValueError as error:
+            raise ConfigurationError(f"offset_time: {error}.") from None
 
     def _store(self) -> Store:
         store = store_for(self.group_id)

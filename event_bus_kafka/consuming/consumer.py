@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from time import monotonic, sleep
 
 from event_bus_kafka.consuming.limits import Limits
-from event_bus_kafka.consuming.marks import Marks
+from event_bus_kafka.consuming.offsets import Offsets
 from event_bus_kafka.consuming.processing import ErrorStreak
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.consuming.reporting import skipped
@@ -17,7 +17,6 @@ from event_bus_kafka.kafka import client as kafka
 from event_bus_kafka.kafka.client import AssignmentListener, Committed, Partition
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import (
-    ClientErrorReported,
     CommitFailed,
     OffsetsCommitted,
     PartitionsAssigned,
@@ -31,8 +30,6 @@ _SERVE_EVERY = 1.0
 """Seconds between the polls that keep the membership while nothing may be read."""
 _BUSY_POLL = 0.05
 """The longest poll, in seconds, while receivers run: what they finish is settled by the polling thread."""
-_MARKS_TIMEOUT = 5.0
-"""Seconds to wait for what the group has committed."""
 _NEW_CLIENTS = 3
 """New clients in a row, none of which read a record, before a fatal error is taken for incurable."""
 
@@ -54,6 +51,7 @@ class Consumer:
         streak: ErrorStreak,
         limits: Limits,
         health: Health,
+        offset_time: int | None = None,
         clock: Callable[[], float] = monotonic,
         pause: Callable[[float], None] = sleep,
     ) -> None:
@@ -63,13 +61,14 @@ class Consumer:
         self._streak = streak
         self._limits = limits
         self._health = health
+        self._offsets = Offsets(group, offset_time)
         self._windows = Windows(limits.window_records, limits.window_bytes, clock)
         self._clock = clock
         self._pause = pause
         self._listener = AssignmentListener(assigned=self._assigned, revoked=self._revoked, lost=self._lost)
         self._partitions: dict[Partition, PartitionProgress] = {}
         self._client = connect(self._listener)
-        self._early: list[ConsumerRecord] = []  # read before the marks of their partitions were known
+        self._early: list[ConsumerRecord] = []  # read before it was known where their partitions begin
         self._last_poll = self._last_commit = clock()
         self._fruitless_clients = 0
         self._refused = 0  # partitions of the last commit, if it failed
@@ -112,16 +111,23 @@ class Consumer:
             return
         self._last_poll = self._clock()
         try:
-            records = self._client.poll(seconds, self._windows.room(self._partitions.values()))
+            # While it is not known where to begin, polls keep the membership: what they bring piles up.
+            most = 1 if self._early else self._windows.room(self._partitions.values())
+            records = self._client.poll(seconds, most)
         except BrokerError as error:
             self._replace_client(error)
             return
         self._early += self._assigned_of(records)
-        if self._early and self._know_marks():
-            records, self._early = self._early, []
-            for record in records:
+        moved = self._offsets.begin(self._client, self._partitions)
+        if moved is None:
+            return
+        records, self._early = self._early, []
+        for record in records:
+            if (record.topic, record.partition) not in moved:
                 self._take(record)
+        if records:
             self._fruitless_clients = 0
+        self._offsets.go_on(self._client, self._partitions)
 
     def _assigned_of(self, records: list[ConsumerRecord]) -> list[ConsumerRecord]:
         """Leave out what a partition brought before it was revoked: after a new assignment it would pass for read."""
@@ -137,20 +143,6 @@ class Consumer:
             skipped(record, "taken aside")
         else:
             self._scheduler.submit(delivery)
-
-    def _know_marks(self) -> bool:
-        """Read the marks of new partitions; whether those of all are known."""
-        unknown = [name for name, partition in self._partitions.items() if partition.marks is None]
-        if not unknown:
-            return True
-        try:
-            found = self._client.committed(unknown, timeout=_MARKS_TIMEOUT)
-        except BrokerError as error:
-            emit(ClientErrorReported(client="consumer", error=error, code=error.code, fatal=False))
-            return False
-        for name in unknown:
-            self._partitions[name].marks = Marks.read(found[name].metadata if name in found else "")
-        return True
 
     def _may_wait(self) -> float | None:
         """Return how long a poll may wait; None: do not poll now, a window is full."""

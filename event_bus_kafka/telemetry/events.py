@@ -209,6 +209,34 @@ class ReadinessChanged(LifecycleEvent):
 
 
 @attrs.frozen(kw_only=True)
+class OffsetsMoved(LifecycleEvent):
+    """Partitions begin where a time says, as the worker was told; they do so once."""
+
+    group: str
+    time: str
+    offsets: tuple[tuple[str, int, int], ...]
+    """Topic, partition, and the offset of the next record to read."""
+
+
+@attrs.frozen(kw_only=True)
+class OffsetsLost(LifecycleEvent):
+    """
+    The offset that the group was to read next is not there: before ``start``, records were deleted unread; beyond it,
+    the topic was made anew, or Kafka lost its end.
+    """
+
+    group: str
+    topic: str
+    partition: int
+    offset: int
+    start: int
+    """The first offset that the partition has, and ``end`` the one behind its last."""
+    end: int
+    to: int
+    """Where the group goes on."""
+
+
+@attrs.frozen(kw_only=True)
 class WorkerStarted(LifecycleEvent):
     name: str
 

@@ -213,6 +213,27 @@ class LoggingObserver:
         )
 
     @_log.register
+    def _(self, event: events.OffsetsMoved) -> None:
+        where = ", ".join(f"{topic}[{number}] at {offset}" for topic, number, offset in sorted(event.offsets))
+        logger.info("Group %s begins at the offsets of %s: %s", event.group, event.time, where)
+
+    @_log.register
+    def _(self, event: events.OffsetsLost) -> None:
+        gone = f"offsets {event.offset} to {event.start - 1} were deleted before the group had read them"
+        anew = f"offset {event.offset} is not there: the topic was made anew, or has lost its end"
+        logger.error(
+            "Group %s has lost records of %s[%s]: %s. The partition has offsets from %s, its end is %s; the group goes "
+            "on from %s.",
+            event.group,
+            event.topic,
+            event.partition,
+            gone if event.offset < event.start else anew,
+            event.start,
+            event.end,
+            event.to,
+        )
+
+    @_log.register
     def _(self, event: events.WorkerStarted) -> None:
         logger.info("Running %s", event.name)
 

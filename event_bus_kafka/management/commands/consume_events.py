@@ -13,6 +13,9 @@ from openedx_events.tooling import load_all_signals
 
 from event_bus_kafka.conf import settings
 
+_OWN = {"topic": "-t", "group_id": "-g", "concurrency": "--concurrency"}
+"""Options of the consumer that have an argument of their own."""
+
 
 def json_object(text: str) -> dict[str, Any]:
     """Argument type: a JSON object."""
@@ -47,11 +50,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         load_all_signals()
-        extra = options["extra"]
-        if options["concurrency"] is not None:
-            extra = {**extra, "concurrency": options["concurrency"]}
-        consumer = _consumer(topic=options["topic"], group_id=options["group_id"], **extra)
-        consumer.consume_indefinitely()
+        own = {name: options[name] for name in _OWN if options[name] is not None}
+        if twice := own.keys() & options["extra"].keys():
+            ways = ", ".join(f"{_OWN[name]} for {name}" for name in sorted(twice))
+            raise CommandError(f"--extra repeats what has an argument of its own: use {ways} alone.")
+        _consumer(**own, **options["extra"]).consume_indefinitely()
 
 
 def _consumer(**options: Any) -> EventBusConsumer:
