@@ -120,7 +120,6 @@ class Processor:
         assert event is not None
         assert receivers is not None
         admission = self.gate.admit(receivers)
-        delivery.given_up += tuple((receiver, ReceiverPaused()) for receiver in admission.paused)
         try:
             with trace("emit_signals_from_message"):
                 failed = dispatch.dispatch(
@@ -129,6 +128,7 @@ class Processor:
         except BaseException:
             self.gate.ended(admission, _names(admission.admitted), conclusive=False)
             raise
+        delivery.given_up += tuple((receiver, ReceiverPaused()) for receiver in admission.paused)
         judged = self._judged(delivery, admission, failed) if failed else []
         if not failed:
             self.gate.ended(admission, ())

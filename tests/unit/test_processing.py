@@ -6,6 +6,8 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from heapq import heappop, heappush
+from random import Random
 from typing import Any
 
 import attrs
@@ -41,17 +43,26 @@ class Service:
     """Receivers that fail as they are told, and what they have seen: user ids by receiver."""
 
     failing: dict[str, type[BaseException]] = attrs.field(factory=dict)
+    broken: frozenset[int] = frozenset()
+    """Users at whom all fail."""
     seen: Counter[tuple[str, int]] = attrs.field(factory=Counter)
     letters: list[Letter] = attrs.field(factory=list)
     store_fails: bool = False
     registry_fails: bool = False
     paused: frozenset[str] = frozenset()
     now: float = 0.0
+    chance: Callable[[], float] = lambda: 0.0
     health: Health = attrs.field(factory=Health)
     begin: Callable[[str], object] = lambda _name: None
 
     def processor(self, **changes: Any) -> Processor:
-        gate = Gate(CIRCUIT, health=self.health, paused=lambda: self.paused, clock=lambda: self.now, chance=lambda: 0.0)
+        gate = Gate(
+            CIRCUIT,
+            health=self.health,
+            paused=lambda: self.paused,
+            clock=lambda: self.now,
+            chance=lambda: self.chance(),
+        )
         values: dict[str, Any] = {
             "group": "g",
             "registry": self,
@@ -88,6 +99,8 @@ class Service:
             self.begin(name)
             if name in self.failing:
                 raise self.failing[name]
+            if certificate.user.id in self.broken:
+                raise ValueError
 
         return receive
 
@@ -160,6 +173,21 @@ def test_held_events_come_back_for_the_next_probe_and_one_of_them_goes(service: 
     calls = service.seen.total()
     assert all(isinstance(processor.process(one), Hold) for one in held)
     assert service.seen.total() == calls + 1
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_keys_that_are_broken_do_not_keep_a_healthy_receiver_shut_out(service: Service, seed: int) -> None:
+    processor = service.processor()
+    service.chance, service.broken = Random(seed).random, frozenset(range(4))
+    due = [(0.0, number, delivery(number)) for number in (*range(4), 9)]
+    for number in range(10, 2_000):
+        service.now, _, one = heappop(due)
+        outcome = processor.process(one)
+        if one.record.offset == 9 and outcome == DONE:
+            return
+        assert isinstance(outcome, (Hold, Retry))
+        heappush(due, (service.now + outcome.delay, number, one))
+    pytest.fail("the healthy one never had its turn")
 
 
 def test_neither_used_up_attempts_nor_final_errors_make_dead_letters_while_the_circuit_is_open(
