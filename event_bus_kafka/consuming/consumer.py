@@ -7,19 +7,18 @@ from time import monotonic, sleep
 
 import attrs
 
+from event_bus_kafka.consuming.commits import Commits
 from event_bus_kafka.consuming.marks import Marks
 from event_bus_kafka.consuming.processing import ErrorStreak, skipped
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.consuming.windows import Windows
-from event_bus_kafka.errors import BrokerError, WorkerFailed
+from event_bus_kafka.errors import BrokerError, Trouble, WorkerFailed
 from event_bus_kafka.kafka import client as kafka
-from event_bus_kafka.kafka.client import AssignmentListener, Committed, Partition
+from event_bus_kafka.kafka.client import AssignmentListener, Partition
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import (
     ClientErrorReported,
-    CommitFailed,
-    OffsetsCommitted,
     PartitionsAssigned,
     PartitionsRevoked,
     ReceiverUnfinished,
@@ -83,8 +82,8 @@ class Consumer:
         self._client = connect(self._listener)
         self._early: list[ConsumerRecord] = []  # read before the marks of their partitions were known
         self._last_poll = self._last_commit = clock()
+        self._commits = Commits(group, clock, pause)
         self._fruitless_clients = 0
-        self._refused = 0  # partitions of the last commit, if it failed
         self._stopping = False
 
     def step(self) -> None:
@@ -114,7 +113,7 @@ class Consumer:
         self._advance()
         self._commit(self._partitions.values())
         self._client.close()  # revokes, and commits what could not be committed before
-        return unfinished + self._refused
+        return unfinished + self._commits.refused
 
     def _read(self) -> None:
         seconds = self._may_wait()
@@ -157,7 +156,7 @@ class Consumer:
         try:
             found = self._client.committed(unknown, timeout=_MARKS_TIMEOUT)
         except BrokerError as error:
-            emit(ClientErrorReported(client="consumer", error=error, code=error.code, fatal=False))
+            emit(ClientErrorReported(client="consumer", error=error, code=error.code, kind=error.kind, fatal=False))
             return False
         for name in unknown:
             self._partitions[name].marks = Marks.read(found[name].metadata if name in found else "")
@@ -190,23 +189,7 @@ class Consumer:
 
     def _commit(self, partitions: Iterable[PartitionProgress]) -> None:
         self._last_commit = self._clock()
-        due = {
-            (partition.topic, partition.number): (partition, offset)
-            for partition in partitions
-            if (offset := partition.uncommitted) is not None
-        }
-        if not due:
-            return
-        try:
-            self._client.commit({name: _committed(partition, offset) for name, (partition, offset) in due.items()})
-        except BrokerError as error:
-            emit(CommitFailed(group=self._group, error=error))  # the offsets stay uncommitted and are due again
-            self._refused = len(due)
-            return
-        self._refused = 0
-        for partition, offset in due.values():
-            partition.committed = offset
-        emit(OffsetsCommitted(group=self._group, offsets=tuple((*name, offset) for name, (_, offset) in due.items())))
+        self._commits.commit(self._client, partitions)
 
     def _assigned(self, names: list[Partition]) -> None:
         for topic, number in names:
@@ -215,7 +198,7 @@ class Consumer:
 
     def _revoked(self, names: list[Partition]) -> None:
         leaving, unfinished = self._hand_over(names, 0.0 if self._stopping else self._limits.revoke_timeout)
-        self._commit(leaving)
+        self._commits.commit_last(self._client, leaving)
         emit(PartitionsRevoked(group=self._group, partitions=tuple(names), lost=False, unfinished=unfinished))
 
     def _lost(self, names: list[Partition]) -> None:
@@ -239,13 +222,20 @@ class Consumer:
 
     def _replace_client(self, error: BrokerError) -> None:
         """A fatal error ends a client, not the worker: what was not committed is read again by the next one."""
-        self._fruitless_clients += 1
-        if self._fruitless_clients > _NEW_CLIENTS:
-            raise WorkerFailed(f"{_NEW_CLIENTS} new clients did not help against {error}", exit_code=3) from error
+        self._end_if_incurable(error)
         self._lost(list(self._partitions))
         self._client.close()
         self._pause(self._limits.failure_sleep)
         self._client = self._connect(self._listener)
+
+    def _end_if_incurable(self, error: BrokerError) -> None:
+        if error.kind is Trouble.REPLACED:  # a new client would shut out the other worker, and so on by turns
+            reason = f"Another member of group {self._group} has this worker's group.instance.id: give each its own"
+            raise WorkerFailed(reason, exit_code=3) from error
+        if error.kind is not Trouble.FORBIDDEN:  # a right that was taken away is waited for, however long
+            self._fruitless_clients += 1
+        if self._fruitless_clients > _NEW_CLIENTS:
+            raise WorkerFailed(f"{_NEW_CLIENTS} new clients did not help against {error}", exit_code=3) from error
 
     def _end_if_hopeless(self) -> None:
         failure = self._scheduler.failure
@@ -254,7 +244,3 @@ class Consumer:
         limit = self._limits.consecutive_errors
         if limit and self._streak.length >= limit:
             raise WorkerFailed(f"{limit} attempts in a row failed", exit_code=4)
-
-
-def _committed(partition: PartitionProgress, offset: int) -> Committed:
-    return Committed(offset, partition.marks.at(offset) if partition.marks else "")

@@ -15,6 +15,7 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from event_bus_kafka.errors import AssignmentLost, BrokerError, ConfigurationError, DeliveryFailed
+from event_bus_kafka.kafka.connection import Connection
 from event_bus_kafka.kafka.errors import understood, understood_commit
 from event_bus_kafka.kafka.raw import built, report_trouble, to_record
 from event_bus_kafka.wire.records import ConsumerRecord, ProducerRecord
@@ -158,7 +159,8 @@ class Consumer(GroupOffsets):
     """A member of a consumer group. One thread uses it."""
 
     def __init__(self, options: Options, topics: Iterable[str], listener: AssignmentListener) -> None:
-        self._client = built(confluent_kafka.Consumer, options, "consumer")
+        connection = Connection("consumer")
+        self._client = built(confluent_kafka.Consumer, connection.options | options, "consumer", connection.on_error)
         self._listener = listener
         self._assigned: set[Partition] = set()
         try:
