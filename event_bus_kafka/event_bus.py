@@ -8,6 +8,7 @@ wrong is said by the system checks, by an error at each use, and by the exit cod
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from openedx_events.event_bus import EventBusConsumer
@@ -46,7 +47,7 @@ def create_producer() -> KafkaEventProducer:
 
 class KafkaEventConsumer(EventBusConsumer):
     """
-    A worker for one topic (without prefix) in one consumer group.
+    A worker for a topic (without prefix), or several, in one consumer group.
 
     ``concurrency``: receivers that run at once, by default ``EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY``. ``unknown``
     keyword arguments are accepted with a warning: deployments pass options of other event buses. Never raises; what is
@@ -54,7 +55,12 @@ class KafkaEventConsumer(EventBusConsumer):
     """
 
     def __init__(
-        self, topic: str, group_id: str, offset_time: Any = None, concurrency: Any = None, **unknown: Any
+        self,
+        topic: str | Sequence[str],
+        group_id: str,
+        offset_time: Any = None,
+        concurrency: Any = None,
+        **unknown: Any,
     ) -> None:
         observe_events()
         self.topic = topic
@@ -83,7 +89,7 @@ class KafkaEventConsumer(EventBusConsumer):
             consumer = self._consumer()
             worker = Worker(
                 consumer,
-                name=f"consumer of topic {full_topic(self.topic)} in group {self.group_id}",
+                name=f"consumer of {_named(self._topics())} in group {self.group_id}",
                 stop_timeout=settings.stop_timeout,
             )
         except EventBusError as error:
@@ -96,7 +102,7 @@ class KafkaEventConsumer(EventBusConsumer):
             raise ConfigurationError("A worker needs a topic and a consumer group.")
         if self._offset_time:
             raise ConfigurationError("offset_time is not supported: reset the group's offsets with Kafka's own tools.")
-        options, topics = consumer_options(self.group_id), [full_topic(self.topic)]
+        options, topics = consumer_options(self.group_id), self._topics()
         receiving = processor(self.group_id, self._store(), registry())
         scheduler = Scheduler(receiving.process, lanes=self._lanes())
         consumer = Consumer(
@@ -108,6 +114,9 @@ class KafkaEventConsumer(EventBusConsumer):
         )
         scheduler.start()
         return consumer
+
+    def _topics(self) -> list[str]:
+        return [full_topic(topic) for topic in ([self.topic] if isinstance(self.topic, str) else self.topic)]
 
     def _store(self) -> Store:
         store = store_for(self.group_id)
@@ -152,6 +161,10 @@ def _limits() -> Limits:
         revoke_timeout=settings.revoke_timeout,
         consecutive_errors=settings.consecutive_errors_limit,
     )
+
+
+def _named(topics: list[str]) -> str:
+    return f"topic{'s' * (len(topics) > 1)} {', '.join(topics)}"
 
 
 def observe_events() -> None:
