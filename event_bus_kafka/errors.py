@@ -28,6 +28,7 @@ No message carries event data: they name coordinates, types and fields.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -145,20 +146,41 @@ class NotThere(EventBusError):
     """A topic, a partition or a group that was named is none that these brokers have."""
 
 
+class Trouble(StrEnum):
+    """What is wrong between a client and Kafka."""
+
+    UNREACHABLE = "unreachable"
+    """No broker answers."""
+    UNAUTHENTICATED = "unauthenticated"
+    """The login or a certificate is refused, by one side or the other."""
+    FORBIDDEN = "forbidden"
+    """Logged in, without the right."""
+    MISSING = "missing"
+    """There is no such topic, or no such partition any more."""
+    REPLACED = "replaced"
+    """Another member of the group has the same ``group.instance.id``."""
+    MOVING = "moving"
+    """The group, its coordinator or a leader is moving: to be tried again."""
+    OTHER = "other"
+
+
 class BrokerError(EventBusError):
     """
     Kafka or its client library reported an error.
 
     ``code`` is the name of the error as Kafka and librdkafka spell it; ``retriable``: the same request may succeed
-    later; ``fatal``: only a new client can help.
+    later; ``fatal``: only a new client can help; ``kind``: what is to be done about it.
     """
 
-    def __init__(self, code: str, reason: str, *, retriable: bool = False, fatal: bool = False) -> None:
+    def __init__(
+        self, code: str, reason: str, *, retriable: bool = False, fatal: bool = False, kind: Trouble | None = None
+    ) -> None:
         super().__init__(f"{code}: {reason}")
         self.code = code
         self.reason = reason
         self.retriable = retriable
         self.fatal = fatal
+        self.kind = kind or Trouble.OTHER
 
 
 class DeliveryFailed(BrokerError):

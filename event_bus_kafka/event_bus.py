@@ -8,7 +8,7 @@ wrong is said by the system checks, by an error at each use, and by the exit cod
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -36,7 +36,7 @@ from event_bus_kafka.kafka import client as kafka
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.telemetry import observe
-from event_bus_kafka.telemetry.health import Health, Trouble
+from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.telemetry.logs import LoggingObserver
 from event_bus_kafka.telemetry.monitoring import monitor
 from event_bus_kafka.worker import Worker
@@ -58,7 +58,7 @@ def create_producer() -> KafkaEventProducer:
 
 class KafkaEventConsumer(EventBusConsumer):
     """
-    A worker for one topic (without prefix) in one consumer group.
+    A worker for a topic (without prefix), or several, in one consumer group.
 
     ``offset_time``: a time in ISO 8601; each partition begins at its first record from then on, once for each value.
     ``concurrency``: receivers that run at once, by default ``EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY``. ``unknown``
@@ -67,7 +67,12 @@ class KafkaEventConsumer(EventBusConsumer):
     """
 
     def __init__(
-        self, topic: str, group_id: str, offset_time: Any = None, concurrency: Any = None, **unknown: Any
+        self,
+        topic: str | Sequence[str],
+        group_id: str,
+        offset_time: Any = None,
+        concurrency: Any = None,
+        **unknown: Any,
     ) -> None:
         observe_events()
         self.topic = topic
@@ -96,7 +101,7 @@ class KafkaEventConsumer(EventBusConsumer):
             consumer = self._consumer()
             worker = Worker(
                 consumer,
-                name=f"consumer of topic {full_topic(self.topic)} in group {self.group_id}",
+                name=f"consumer of {_named(self._topics())} in group {self.group_id}",
                 stop_timeout=settings.stop_timeout,
             )
         except EventBusError as error:
@@ -107,8 +112,9 @@ class KafkaEventConsumer(EventBusConsumer):
     def _consumer(self) -> Consumer:
         if not self.topic or not self.group_id:
             raise ConfigurationError("A worker needs a topic and a consumer group.")
-        options, topics = consumer_options(self.group_id), [full_topic(self.topic)]
-        health = Health(Trouble.NO_ASSIGNMENT, silent_after=settings.revoke_timeout + _SILENCE)
+        options, topics = consumer_options(self.group_id), self._topics()
+        health = Health(Obstacle.NO_ASSIGNMENT, silent_after=settings.revoke_timeout + _SILENCE)
+        observe(health)
         receiving = _guarded(processor(self.group_id, self._store(), registry()), health)
         scheduler = Scheduler(receiving.process, lanes=self._lanes())
         consumer = Consumer(
@@ -128,6 +134,9 @@ class KafkaEventConsumer(EventBusConsumer):
             return milliseconds(self._offset_time) if self._offset_time else None
         except ValueError as error:
             raise ConfigurationError(f"offset_time: {error}.") from None
+
+    def _topics(self) -> list[str]:
+        return [full_topic(topic) for topic in ([self.topic] if isinstance(self.topic, str) else self.topic)]
 
     def _store(self) -> Store:
         store = store_for(self.group_id)
@@ -190,6 +199,10 @@ def _limits() -> Limits:
         failure_sleep=settings.consumer_poll_failure_sleep,
         revoke_timeout=settings.revoke_timeout,
     )
+
+
+def _named(topics: list[str]) -> str:
+    return f"topic{'s' * (len(topics) > 1)} {', '.join(topics)}"
 
 
 def observe_events() -> None:

@@ -9,6 +9,7 @@ from event_bus_kafka.conf.setting import (
     ANY_TEXT,
     FLAG,
     MAPPING,
+    SOME_TEXTS,
     TEXT,
     TEXTS,
     Setting,
@@ -120,6 +121,13 @@ class SettingsTable:
 
     # Consuming
     consumers_enabled = Setting("EVENT_BUS_KAFKA_CONSUMERS_ENABLED", FLAG, True, "False: workers end at once, exit 0.")
+    subscriptions = Setting(
+        "EVENT_BUS_KAFKA_SUBSCRIPTIONS",
+        mapping_of(SOME_TEXTS, "consumer group → topics"),
+        {},
+        "Consumer group → topics (without prefix) that consume_events reads without -t; with several groups, -g says "
+        "which.",
+    )
     consumer_poll_timeout = Setting(
         "EVENT_BUS_KAFKA_CONSUMER_POLL_TIMEOUT", _SECONDS, 1.0, "Seconds that a worker waits for records at a time."
     )

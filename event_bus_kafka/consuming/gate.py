@@ -13,7 +13,7 @@ from event_bus_kafka.consuming.circuit import Circuit, CircuitPolicy, Permit
 from event_bus_kafka.consuming.dispatch import Receiver
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import CircuitClosed, CircuitOpened
-from event_bus_kafka.telemetry.health import Health, Trouble
+from event_bus_kafka.telemetry.health import Health, Obstacle
 
 _SPREAD = 0.1
 """Share of a delay by which held events come back apart: so each has its chance to be the probe, a healthy one too."""
@@ -114,14 +114,14 @@ class Gate:
         assert self._policy is not None
         circuit = self._circuits.setdefault(name, Circuit(self._policy))
         if circuit.failed(permit, key, self._clock()):
-            self._health.begin(Trouble.CIRCUIT, name)
+            self._health.begin(Obstacle.CIRCUIT, name)
             emit(CircuitOpened(receiver=name, failures=circuit.failures, probe_every=self._policy.probe_every))
 
     def _succeeded(self, name: str) -> None:
         circuit = self._circuits.pop(name, None)
         if circuit is not None and circuit.succeeded():
             emit(CircuitClosed(receiver=name))
-            self._health.end(Trouble.CIRCUIT, name)
+            self._health.end(Obstacle.CIRCUIT, name)
 
     def _forget(self, paused: Collection[str]) -> None:
         """A pause is the way out of an open circuit."""

@@ -19,7 +19,7 @@ from event_bus_kafka.consuming.outcomes import DONE, DeadLetter, Failed, Hold, O
 from event_bus_kafka.consuming.progress import Delivery
 from event_bus_kafka.consuming.retry import RetryPolicies, RetryPolicy
 from event_bus_kafka.errors import CircuitOpen, ReceiverPaused, UnknownEventType, WorkerFailed
-from event_bus_kafka.telemetry.health import Health, Trouble
+from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.telemetry.monitoring import trace
 from event_bus_kafka.wire import serde
 
@@ -204,9 +204,9 @@ class Processor:
         """Tell which server keeps a record waiting, or that the one that did is back."""
         if away:
             delivery.holds += 1
-            self.health.begin(Trouble.OUTAGE, away)
+            self.health.begin(Obstacle.OUTAGE, away)
         if delivery.held_by and delivery.held_by != away:
-            self.health.end(Trouble.OUTAGE, delivery.held_by)
+            self.health.end(Obstacle.OUTAGE, delivery.held_by)
         delivery.held_by = away
 
     def _bury(self, delivery: Delivery, verdict: DeadLetter) -> Outcome:

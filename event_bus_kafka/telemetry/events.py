@@ -197,6 +197,9 @@ class CommitFailed(LifecycleEvent):
     """Offsets were not committed; they are tried again as long as the partitions are ours."""
 
     group: str
+    partitions: tuple[tuple[str, int], ...]
+    lost: bool
+    """The partitions belong to another member by now: what was done since the last commit comes again there."""
     error: Exception
 
 
@@ -264,7 +267,23 @@ class ClientErrorReported(LifecycleEvent):
     """``producer`` or ``consumer``."""
     error: Exception
     code: str
+    kind: str
+    """A value of :class:`~event_bus_kafka.errors.Trouble`."""
     fatal: bool
+
+
+CONNECTED = "connected"
+
+
+@attrs.frozen(kw_only=True)
+class ConnectionChanged(LifecycleEvent):
+    """A consumer's connection to Kafka is another than before: told once per change, however often it is retried."""
+
+    client: str
+    state: str
+    """``connected``, ``unreachable`` or ``unauthenticated``."""
+    reason: str
+    """What Kafka or its client said; empty where it is connected."""
 
 
 @attrs.frozen(kw_only=True)

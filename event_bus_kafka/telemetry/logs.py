@@ -204,7 +204,13 @@ class LoggingObserver:
 
     @_log.register
     def _(self, event: events.CommitFailed) -> None:
-        logger.warning("Group %s: offsets not committed: %s", event.group, described(event.error))
+        logger.warning(
+            "Group %s: offsets not committed: %s; %s (%s)",
+            event.group,
+            described(event.error),
+            "given up, the events come again" if event.lost else "tried again while the partitions are here",
+            _named(event.partitions),
+        )
 
     @_log.register
     def _(self, event: events.ReadinessChanged) -> None:
@@ -248,9 +254,16 @@ class LoggingObserver:
 
     @_log.register
     def _(self, event: events.ClientErrorReported) -> None:
-        if event.fatal or self._is_news(event.client, event.code):
+        if self._is_news(event.client, f"{event.code} {event.kind}"):
             advice = "a new client is needed" if event.fatal else "the client goes on trying"
             logger.error("Kafka %s: %s; %s", event.client, described(event.error), advice)
+
+    @_log.register
+    def _(self, event: events.ConnectionChanged) -> None:
+        if event.state == "connected":
+            logger.info("Kafka %s: connected", event.client)
+        else:
+            logger.error("Kafka %s: %s, trying on: %s", event.client, event.state, event.reason)
 
     @_log.register
     def _(self, event: events.RegistryFailed) -> None:

@@ -29,11 +29,12 @@ def send(
     topic: str,
     *certificates: CertificateData,
     signal: OpenEdxPublicSignal = CERTIFICATE_CREATED,
+    through: Mapping[str, Any] | None = None,
     **metadata: Any,
 ) -> None:
-    """Send certificates, keyed by user, from this process."""
+    """Send certificates, keyed by user, from this process, with further settings if need be."""
     patience = {"EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30, "EVENT_BUS_KAFKA_SEND_TIMEOUT": 30}
-    with override_settings(**bus.settings(topic, **patience)):
+    with override_settings(**bus.settings(topic, **patience, **through or {})):
         producer = create_producer()
         for one in certificates:
             producer.send(
@@ -76,7 +77,7 @@ def test_events_arrive_and_the_worker_stops_cleanly(bus: Bus, topic: str, group:
 
 def test_values_and_metadata_arrive_as_sent(bus: Bus, topic: str, group: str) -> None:
     """Case 22."""
-    metadata = {
+    metadata: dict[str, Any] = {
         "id": UUID("12345678-1234-5678-1234-567812345678"),
         "minorversion": 3,
         "source": "openedx/lms/web",

@@ -30,7 +30,9 @@ class Model:
 
     def __init__(self, code: _Code, seed: int) -> None:
         random = self._random = Random(seed)
-        files = {inspect.getfile(code[name]) for name in ("progress", "scheduler", "offsets", "consumer")} | {__file__}
+        files = {
+            inspect.getfile(code[name]) for name in ("progress", "scheduler", "offsets", "commits", "consumer")
+        } | {__file__}
         self._interleaving = Interleaving(random, files, switch=random.choice((0.05, 0.3, 0.6)))
         self._now = 0.0
         self._failing = random.choice((0.0, 0.1, 0.4))

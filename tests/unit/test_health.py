@@ -9,7 +9,7 @@ import pytest
 
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import LifecycleEvent
-from event_bus_kafka.telemetry.health import Health, Trouble
+from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.telemetry.logs import LoggingObserver
 
 
@@ -23,16 +23,16 @@ def changes() -> Iterator[list[LifecycleEvent]]:
 
 
 def test_each_change_is_told_once(changes: list[LifecycleEvent], caplog: pytest.LogCaptureFixture) -> None:
-    health = Health(Trouble.NO_ASSIGNMENT)
+    health = Health(Obstacle.NO_ASSIGNMENT)
     assert not health.is_ready
     for _ in range(3):
-        health.end(Trouble.NO_ASSIGNMENT)
+        health.end(Obstacle.NO_ASSIGNMENT)
     for _ in range(3):
-        health.begin(Trouble.CIRCUIT, "a.receiver")
-        health.begin(Trouble.AUTHENTICATION)
-    health.end(Trouble.AUTHENTICATION)
-    health.end(Trouble.CIRCUIT, "another.receiver")
-    health.end(Trouble.CIRCUIT, "a.receiver")
+        health.begin(Obstacle.CIRCUIT, "a.receiver")
+        health.begin(Obstacle.KAFKA, "unauthenticated")
+    health.end(Obstacle.KAFKA, "unauthenticated")
+    health.end(Obstacle.CIRCUIT, "another.receiver")
+    health.end(Obstacle.CIRCUIT, "a.receiver")
     assert health.is_ready
     caplog.clear()  # observers that other tests have left log as well
     with caplog.at_level(logging.INFO):
@@ -41,7 +41,7 @@ def test_each_change_is_told_once(changes: list[LifecycleEvent], caplog: pytest.
     assert [record.getMessage() for record in caplog.records] == [
         "Ready",
         "Not ready: circuit open: a.receiver",
-        "Not ready: authentication lost; circuit open: a.receiver",
+        "Not ready: Kafka: unauthenticated; circuit open: a.receiver",
         "Not ready: circuit open: a.receiver",
         "Ready",
     ]
@@ -49,9 +49,9 @@ def test_each_change_is_told_once(changes: list[LifecycleEvent], caplog: pytest.
 
 def test_a_kind_of_trouble_can_be_told_as_a_whole() -> None:
     health = Health()
-    health.begin(Trouble.OUTAGE, "database")
-    health.replace(Trouble.FLOOD, ["t[0]", "t[1]"])
-    health.replace(Trouble.FLOOD, ["t[1]"])
+    health.begin(Obstacle.OUTAGE, "database")
+    health.replace(Obstacle.FLOOD, ["t[0]", "t[1]"])
+    health.replace(Obstacle.FLOOD, ["t[1]"])
     assert health.reasons == ("flood of dead letters: t[1]", "outage: database")
 
 
