@@ -15,6 +15,9 @@ logger = logging.getLogger(__name__)
 
 READ_EVERY = 5.0
 """Seconds."""
+_LOOK_FOR_TABLE_EVERY = 60.0
+"""Seconds; services may be migrated while their workers run."""
+_NONE: frozenset[str] = frozenset()
 
 
 def is_migrated() -> bool:
@@ -30,14 +33,18 @@ class Pauses:
     def __init__(self) -> None:
         self._names: frozenset[str] = frozenset()
         self._failing = False
+        self.has_table = False
 
     def __call__(self) -> frozenset[str]:
         return self._names
 
     def read(self) -> None:
-        """Read the table. While its database is away, what was read before holds."""
+        """Read the table, where it is there. While its database is away, what was read before holds."""
         try:
-            names = PausedReceiver.objects.using(router.db_for_write(PausedReceiver)).names()
+            self.has_table = self.has_table or is_migrated()
+            names = (
+                PausedReceiver.objects.using(router.db_for_write(PausedReceiver)).names() if self.has_table else _NONE
+            )
         except Error as error:
             if not self._failing:
                 logger.warning("Paused receivers cannot be read, which is tried again: %s", type(error).__name__)
@@ -52,11 +59,6 @@ class Pauses:
 def watched() -> Pauses:
     """Return the pauses, read now, and by a thread every few seconds as long as the process lives."""
     pauses = Pauses()
-    try:
-        if not is_migrated():
-            return pauses
-    except Error:
-        pass  # a database that does not answer is taken for one that will
     pauses.read()
     threading.Thread(target=_read_for_ever, args=(pauses,), name="event-bus-pauses", daemon=True).start()
     return pauses
@@ -64,7 +66,7 @@ def watched() -> Pauses:
 
 def _read_for_ever(pauses: Pauses) -> None:
     ever = threading.Event()
-    while not ever.wait(READ_EVERY):
+    while not ever.wait(READ_EVERY if pauses.has_table else _LOOK_FOR_TABLE_EVERY):
         try:
             pauses.read()
         finally:

@@ -133,12 +133,18 @@ class Processor:
         if not failed:
             self.gate.ended(admission, ())
             self._note_outage(delivery, "")
+            self._note_success(delivery, admission)
         if judged or admission.held or delivery.given_up:
             return self._outcome(delivery, admission.held, judged)
-        self.streak.succeeded()
-        self.flood.passed(delivery.partition)
         reporting.done(delivery.record, event)
         return DONE
+
+    def _note_success(self, delivery: Delivery, admission: Admission) -> None:
+        """All receivers that ran have succeeded; others may be held or paused."""
+        if admission.admitted:
+            self.streak.succeeded()
+            if not delivery.given_up or _is_paused_only(delivery):
+                self.flood.passed(delivery.partition)
 
     def _judged(self, delivery: Delivery, admission: Admission, failed: Failures) -> Judged:
         """Decide what follows for each receiver that failed."""

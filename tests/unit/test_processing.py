@@ -296,6 +296,19 @@ def test_a_paused_receiver_runs_no_more_and_its_events_become_dead_letters(servi
     assert "ReceiverPaused" in service.letters[0].failures[0].error
 
 
+def test_an_event_that_went_well_beside_a_paused_receiver_ends_errors_in_a_row_and_a_flood(service: Service) -> None:
+    processor, partition = (
+        service.processor(streak=ErrorStreak(2), flood=FloodGuard(limit=1)),
+        PartitionProgress(*PARTITION),
+    )
+    service.paused = frozenset(service.names("first"))
+    for user in range(4):
+        assert processor.process(delivery(user, partition, value=b"\0\0\0\0\1")) == DONE
+        assert processor.process(delivery(9, partition)) == DONE
+    assert processor.streak.failure is None
+    assert not partition.flooded
+
+
 def test_a_pause_is_the_way_out_of_an_open_circuit(service: Service) -> None:
     processor = service.processor()
     held = opened(service, processor)
