@@ -8,19 +8,27 @@ wrong is said by the system checks, by an error at each use, and by the exit cod
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import attrs
+from django.apps import apps
+from django.utils.module_loading import import_string
 from openedx_events.event_bus import EventBusConsumer
 
 from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import consumer_options, schema_registry_options
 from event_bus_kafka.conf.routes import full_topic, retry_by_name
 from event_bus_kafka.conf.table import LANES
-from event_bus_kafka.consuming.consumer import Consumer, Limits
+from event_bus_kafka.consuming.circuit import CircuitPolicy
+from event_bus_kafka.consuming.consumer import Consumer
 from event_bus_kafka.consuming.dead_letters.choice import keep_clean, store_for
 from event_bus_kafka.consuming.dead_letters.letter import Store
+from event_bus_kafka.consuming.flood import FloodGuard
+from event_bus_kafka.consuming.gate import Gate
+from event_bus_kafka.consuming.limits import Limits
 from event_bus_kafka.consuming.offsets import milliseconds
-from event_bus_kafka.consuming.processing import Processor
+from event_bus_kafka.consuming.processing import ErrorStreak, Processor
 from event_bus_kafka.consuming.retry import RetryPolicies
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.errors import ConfigurationError, EventBusError
@@ -28,6 +36,7 @@ from event_bus_kafka.kafka import client as kafka
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.telemetry import observe
+from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.telemetry.logs import LoggingObserver
 from event_bus_kafka.telemetry.monitoring import monitor
 from event_bus_kafka.worker import Worker
@@ -37,6 +46,8 @@ logger = logging.getLogger(__name__)
 _log = LoggingObserver(audit=lambda: settings.audit_logging_enabled)
 
 CONFIGURATION_EXIT_CODE = 1
+_SILENCE = 30.0
+"""Seconds beyond the longest step after which a worker is taken for dead."""
 
 
 def create_producer() -> KafkaEventProducer:
@@ -47,7 +58,7 @@ def create_producer() -> KafkaEventProducer:
 
 class KafkaEventConsumer(EventBusConsumer):
     """
-    A worker for one topic (without prefix) in one consumer group.
+    A worker for a topic (without prefix), or several, in one consumer group.
 
     ``offset_time``: a time in ISO 8601; each partition begins at its first record from then on, once for each value.
     ``concurrency``: receivers that run at once, by default ``EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY``. ``unknown``
@@ -56,7 +67,12 @@ class KafkaEventConsumer(EventBusConsumer):
     """
 
     def __init__(
-        self, topic: str, group_id: str, offset_time: Any = None, concurrency: Any = None, **unknown: Any
+        self,
+        topic: str | Sequence[str],
+        group_id: str,
+        offset_time: Any = None,
+        concurrency: Any = None,
+        **unknown: Any,
     ) -> None:
         observe_events()
         self.topic = topic
@@ -85,7 +101,7 @@ class KafkaEventConsumer(EventBusConsumer):
             consumer = self._consumer()
             worker = Worker(
                 consumer,
-                name=f"consumer of topic {full_topic(self.topic)} in group {self.group_id}",
+                name=f"consumer of {_named(self._topics())} in group {self.group_id}",
                 stop_timeout=settings.stop_timeout,
             )
         except EventBusError as error:
@@ -96,8 +112,10 @@ class KafkaEventConsumer(EventBusConsumer):
     def _consumer(self) -> Consumer:
         if not self.topic or not self.group_id:
             raise ConfigurationError("A worker needs a topic and a consumer group.")
-        options, topics = consumer_options(self.group_id), [full_topic(self.topic)]
-        receiving = processor(self.group_id, self._store(), registry())
+        options, topics = consumer_options(self.group_id), self._topics()
+        health = Health(Obstacle.NO_ASSIGNMENT, silent_after=settings.revoke_timeout + _SILENCE)
+        observe(health)
+        receiving = _guarded(processor(self.group_id, self._store(), registry()), health)
         scheduler = Scheduler(receiving.process, lanes=self._lanes())
         consumer = Consumer(
             group=self.group_id,
@@ -105,6 +123,7 @@ class KafkaEventConsumer(EventBusConsumer):
             scheduler=scheduler,
             streak=receiving.streak,
             limits=_limits(),
+            health=health,
             offset_time=self._time(),
         )
         scheduler.start()
@@ -115,6 +134,9 @@ class KafkaEventConsumer(EventBusConsumer):
             return milliseconds(self._offset_time) if self._offset_time else None
         except ValueError as error:
             raise ConfigurationError(f"offset_time: {error}.") from None
+
+    def _topics(self) -> list[str]:
+        return [full_topic(topic) for topic in ([self.topic] if isinstance(self.topic, str) else self.topic)]
 
     def _store(self) -> Store:
         store = store_for(self.group_id)
@@ -142,6 +164,25 @@ def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Proce
     )
 
 
+def _guarded(receiving: Processor, health: Health) -> Processor:
+    """Add what protects a worker from itself: circuits, pauses, the flood guard, the limit of errors in a row."""
+    circuits = CircuitPolicy(**settings.circuit)
+    return attrs.evolve(
+        receiving,
+        gate=Gate(circuits, health=health, paused=_paused_receivers()),
+        flood=FloodGuard(settings.dead_letter_flood),
+        streak=ErrorStreak(settings.consecutive_errors_limit),
+        health=health,
+    )
+
+
+def _paused_receivers() -> Callable[[], frozenset[str]]:
+    if not apps.is_installed("event_bus_kafka"):
+        return frozenset
+    watched: Callable[[], frozenset[str]] = import_string("event_bus_kafka.consuming.pauses.watched")()
+    return watched
+
+
 def registry() -> SchemaRegistry:
     """Return the registry of the settings. Raises :class:`ConfigurationError`."""
     return SchemaRegistry(
@@ -157,8 +198,11 @@ def _limits() -> Limits:
         poll_timeout=settings.consumer_poll_timeout,
         failure_sleep=settings.consumer_poll_failure_sleep,
         revoke_timeout=settings.revoke_timeout,
-        consecutive_errors=settings.consecutive_errors_limit,
     )
+
+
+def _named(topics: list[str]) -> str:
+    return f"topic{'s' * (len(topics) > 1)} {', '.join(topics)}"
 
 
 def observe_events() -> None:

@@ -126,4 +126,4 @@ def _flat(offsets: Mapping[Partition, int]) -> tuple[tuple[str, int, int], ...]:
 
 
 def _report(error: BrokerError) -> None:
-    emit(ClientErrorReported(client="consumer", error=error, code=error.code, fatal=False))
+    emit(ClientErrorReported(client="consumer", error=error, code=error.code, kind=error.kind, fatal=False))

@@ -25,13 +25,17 @@ class Delivery:
     """Left unfinished for whoever gets the partition next."""
     attempts: int = 0
     """Attempts that failed and count."""
+    failures: dict[str, int] = attrs.field(factory=dict)
+    """By name of a receiver: its attempts that failed and count."""
     holds: int = 0
     """Attempts in a row that failed and do not count."""
+    held_by: str = ""
+    """The server that was away at the last attempt."""
     event: Event | None = None
     receivers: list[Receiver] | None = None
     """Who has still to succeed; None before the first attempt."""
     given_up: tuple[tuple[Receiver, Exception], ...] = ()
-    """Receivers that failed with errors that are final."""
+    """Receivers that do not get the event any more, with the reasons."""
     running: Receiver | None = None
     """The receiver that had its turn last."""
     verdict: DeadLetter | None = None
@@ -61,6 +65,10 @@ class PartitionProgress:
     committed: int | None = None
     marks: Marks | None = None
     """None until they were read: no record is begun before."""
+    dead_letters: int = 0
+    """In a row; lanes write it, under the lock of the flood guard."""
+    flooded: bool = False
+    """A dead letter is held because there were so many."""
     paused: bool = False
     full_since: float | None = None
     _window: deque[Delivery] = attrs.field(factory=deque)

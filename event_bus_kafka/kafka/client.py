@@ -15,6 +15,7 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from event_bus_kafka.errors import AssignmentLost, BrokerError, ConfigurationError, DeliveryFailed
+from event_bus_kafka.kafka.connection import Connection
 from event_bus_kafka.kafka.errors import understood, understood_commit
 from event_bus_kafka.kafka.log import LogOffsets
 from event_bus_kafka.kafka.log import Partition as Partition
@@ -159,7 +160,9 @@ class Consumer(GroupOffsets, LogOffsets):
     """A member of a consumer group. One thread uses it."""
 
     def __init__(self, options: Options, topics: Iterable[str], listener: AssignmentListener) -> None:
-        self._client = built(confluent_kafka.Consumer, options | {RESET: "error"}, "consumer")
+        connection = Connection("consumer")
+        options = connection.options | options
+        self._client = built(confluent_kafka.Consumer, options | {RESET: "error"}, "consumer", connection.on_error)
         self._listener = listener
         self.places = Places(self._client, options.get(RESET))
         try:

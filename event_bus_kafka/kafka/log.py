@@ -52,13 +52,17 @@ class LogOffsets:
                 raise BrokerError(
                     "_UNSUPPORTED_FEATURE", "These brokers find no offsets by time, as the sandbox: use a real Kafka."
                 )
+            # Before the question: a record that comes between would be after the time, and before the end.
+            ends = {(one.topic, one.partition): self._end_of(one, timeout) for one in asked}
             found = self._client.offsets_for_times(asked, timeout=timeout)
             for one in found:
                 if one.error is not None:
                     raise KafkaException(one.error)
         offsets = {(one.topic, one.partition): one.offset for one in found}
-        late = [partition for partition, offset in offsets.items() if offset == OFFSET_END]
-        return offsets | {partition: self.range_of(partition, timeout=timeout).end for partition in late}
+        return {name: ends[name] if offset == OFFSET_END else offset for name, offset in offsets.items()}
+
+    def _end_of(self, asked: TopicPartition, timeout: float) -> int:
+        return self.range_of((asked.topic, asked.partition), timeout=timeout).end
 
 
 @contextmanager

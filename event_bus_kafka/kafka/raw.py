@@ -31,11 +31,16 @@ class _Librdkafka:
         self._logger.debug(text, *arguments)
 
 
-def built(client: Callable[..., Any], options: dict[str, Any], name: str) -> Any:
+def built(
+    client: Callable[..., Any],
+    options: dict[str, Any],
+    name: str,
+    on_error: Callable[[BrokerError], None] = lambda failure: None,
+) -> Any:
     """Make a client, which reports its trouble under a name. Raises :class:`ConfigurationError`."""
 
     def report(error: KafkaError) -> None:
-        report_trouble(name, error)
+        on_error(report_trouble(name, error))
 
     try:
         return client({"error_cb": report, "log_level": 3} | options, logger=_Librdkafka())
@@ -108,4 +113,4 @@ def _headers(message: Any) -> Headers:
 
 
 def _emit(client: str, failure: BrokerError) -> None:
-    emit(ClientErrorReported(client=client, error=failure, code=failure.code, fatal=failure.fatal))
+    emit(ClientErrorReported(client=client, error=failure, code=failure.code, kind=failure.kind, fatal=failure.fatal))

@@ -117,6 +117,40 @@ class DeadLetterStored(LifecycleEvent):
 
 
 @attrs.frozen(kw_only=True)
+class CircuitOpened(LifecycleEvent):
+    """A receiver fails for event after event, whatever the key: its events are held, but for probes."""
+
+    receiver: str
+    failures: int
+    """In a row."""
+    probe_every: float
+    """Seconds."""
+
+
+@attrs.frozen(kw_only=True)
+class CircuitClosed(LifecycleEvent):
+    """A receiver whose circuit was open has succeeded, or was paused: what was held goes on."""
+
+    receiver: str
+
+
+@attrs.frozen(kw_only=True)
+class FloodHeld(LifecycleEvent):
+    """So many dead letters in a row came from one partition that no more of them are stored."""
+
+    topic: str
+    partition: int
+    dead_letters: int
+
+
+@attrs.frozen(kw_only=True)
+class PausesChanged(LifecycleEvent):
+    """These receivers and no others are paused from now on: their events become dead letters."""
+
+    receivers: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
 class ReceiverUnfinished(LifecycleEvent):
     """A receiver did not end within ``waited`` seconds; its event comes again."""
 
@@ -163,7 +197,18 @@ class CommitFailed(LifecycleEvent):
     """Offsets were not committed; they are tried again as long as the partitions are ours."""
 
     group: str
+    partitions: tuple[tuple[str, int], ...]
+    lost: bool
+    """The partitions belong to another member by now: what was done since the last commit comes again there."""
     error: Exception
+
+
+@attrs.frozen(kw_only=True)
+class ReadinessChanged(LifecycleEvent):
+    """What keeps a worker from being ready has changed."""
+
+    ready: bool
+    reasons: tuple[str, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -222,7 +267,23 @@ class ClientErrorReported(LifecycleEvent):
     """``producer`` or ``consumer``."""
     error: Exception
     code: str
+    kind: str
+    """A value of :class:`~event_bus_kafka.errors.Trouble`."""
     fatal: bool
+
+
+CONNECTED = "connected"
+
+
+@attrs.frozen(kw_only=True)
+class ConnectionChanged(LifecycleEvent):
+    """A consumer's connection to Kafka is another than before: told once per change, however often it is retried."""
+
+    client: str
+    state: str
+    """``connected``, ``unreachable`` or ``unauthenticated``."""
+    reason: str
+    """What Kafka or its client said; empty where it is connected."""
 
 
 @attrs.frozen(kw_only=True)

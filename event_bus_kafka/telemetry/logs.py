@@ -134,6 +134,41 @@ class LoggingObserver:
         )
 
     @_log.register
+    def _(self, event: events.CircuitOpened) -> None:
+        logger.error(
+            "Circuit of receiver %s is open: it failed %s times in a row. Its events are held, and one is tried every "
+            "%g s; the first success lets them go on. Mend the receiver, or let others go on without it: "
+            "manage.py event_bus_pause --receiver %s sends its events to the dead letters.",
+            event.receiver,
+            event.failures,
+            event.probe_every,
+            event.receiver,
+        )
+
+    @_log.register
+    def _(self, event: events.CircuitClosed) -> None:
+        logger.warning("Circuit of receiver %s is closed: its events go on", event.receiver)
+
+    @_log.register
+    def _(self, event: events.FloodHeld) -> None:
+        logger.error(
+            "%s[%s]: %s dead letters in a row, and no more are stored: records that fail for good are held. Look at "
+            "them with manage.py event_dead_letters list. If they shall become dead letters, restart the workers with "
+            "a higher EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD; if they shall be passed over, stop the workers and use "
+            "manage.py event_offsets reset.",
+            event.topic,
+            event.partition,
+            event.dead_letters,
+        )
+
+    @_log.register
+    def _(self, event: events.PausesChanged) -> None:
+        paused = ", ".join(event.receivers)
+        logger.warning(
+            "Paused receivers: %s%s", paused or "none", "; their events become dead letters" if paused else ""
+        )
+
+    @_log.register
     def _(self, event: events.ReceiverUnfinished) -> None:
         logger.error(
             "Receiver %s still runs after %g s, at record %s, which will come again. It is in:\n%s",
@@ -169,7 +204,19 @@ class LoggingObserver:
 
     @_log.register
     def _(self, event: events.CommitFailed) -> None:
-        logger.warning("Group %s: offsets not committed: %s", event.group, described(event.error))
+        logger.warning(
+            "Group %s: offsets not committed: %s; %s (%s)",
+            event.group,
+            described(event.error),
+            "given up, the events come again" if event.lost else "tried again while the partitions are here",
+            _named(event.partitions),
+        )
+
+    @_log.register
+    def _(self, event: events.ReadinessChanged) -> None:
+        (logger.info if event.ready else logger.warning)(
+            "%s", "Ready" if event.ready else f"Not ready: {'; '.join(event.reasons)}"
+        )
 
     @_log.register
     def _(self, event: events.OffsetsMoved) -> None:
@@ -207,9 +254,16 @@ class LoggingObserver:
 
     @_log.register
     def _(self, event: events.ClientErrorReported) -> None:
-        if event.fatal or self._is_news(event.client, event.code):
+        if self._is_news(event.client, f"{event.code} {event.kind}"):
             advice = "a new client is needed" if event.fatal else "the client goes on trying"
             logger.error("Kafka %s: %s; %s", event.client, described(event.error), advice)
+
+    @_log.register
+    def _(self, event: events.ConnectionChanged) -> None:
+        if event.state == "connected":
+            logger.info("Kafka %s: connected", event.client)
+        else:
+            logger.error("Kafka %s: %s, trying on: %s", event.client, event.state, event.reason)
 
     @_log.register
     def _(self, event: events.RegistryFailed) -> None:

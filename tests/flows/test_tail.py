@@ -75,6 +75,13 @@ def test_what_cannot_be_decoded_is_shown_with_the_reason_alone(bus: Bus, topic: 
     assert tail(bus, topic, "--key", "learner@example.com", "--unmasked")[0]["data"]["begins"].startswith("6c 65 61")
 
 
+def test_a_registry_that_is_away_does_not_make_a_key_seem_absent(bus: Bus, topic: str) -> None:
+    send(bus, topic, certificate(1))
+    away = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://127.0.0.1:9"}
+    with override_settings(**bus.settings(**away)), pytest.raises(CommandError, match="SchemaRegistryError"):
+        call_command("event_tail", "-t", topic, "--from", "earliest", "--until-end", "--key", "1")
+
+
 def test_it_follows_a_topic_until_it_is_interrupted(bus: Bus, topic: str) -> None:
     send(bus, topic, certificate(1))
     arguments = ("event_tail", "-t", topic, "--from", "-1", "--json")

@@ -12,6 +12,7 @@ from typing import Any
 from event_bus_kafka.consuming.marks import Marks
 from event_bus_kafka.consuming.outcomes import DONE, Hold, Outcome, Retry
 from event_bus_kafka.kafka.client import Committed, Partition
+from event_bus_kafka.telemetry.health import Health
 from tests.model.broker import ModelClient, logs_of
 from tests.model.interleaving import Interleaving, TurnQueue
 
@@ -29,7 +30,9 @@ class Model:
 
     def __init__(self, code: _Code, seed: int) -> None:
         random = self._random = Random(seed)
-        files = {inspect.getfile(code[name]) for name in ("progress", "scheduler", "offsets", "consumer")} | {__file__}
+        files = {
+            inspect.getfile(code[name]) for name in ("progress", "scheduler", "offsets", "commits", "consumer")
+        } | {__file__}
         self._interleaving = Interleaving(random, files, switch=random.choice((0.05, 0.3, 0.6)))
         self._now = 0.0
         self._failing = random.choice((0.0, 0.1, 0.4))
@@ -52,6 +55,7 @@ class Model:
             scheduler=self._scheduler,
             streak=code["consumer"].ErrorStreak(),
             limits=self._limits(code),
+            health=Health(),
             offset_time=self._time,
             clock=self._clock,
             pause=self._pause,
@@ -148,7 +152,7 @@ class Model:
             raise Broken(f"{name}: moved again")
 
     def _check_revoke(self, name: Partition) -> None:
-        running = [key for partition, key in self._running if partition == name]
+        running = [key for partition, key in list(self._running) if partition == name]
         if running and self._revoke_timeout > 1:
             raise Broken(f"{name}: keys {running} run still, after a revoke that had time to wait")
 
@@ -171,5 +175,4 @@ class Model:
             poll_timeout=0.1,
             failure_sleep=0.1,
             revoke_timeout=self._revoke_timeout,
-            consecutive_errors=None,
         )

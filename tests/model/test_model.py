@@ -21,7 +21,7 @@ from tests.model.model import Broken, Model
 from tests.scale import scaled
 
 _PACKAGE = "event_bus_kafka.consuming"
-_MODULES = ("progress", "lanes", "scheduler", "offsets", "consumer")
+_MODULES = ("progress", "lanes", "scheduler", "offsets", "commits", "consumer")
 
 MUTANTS = {
     "position is the highest done": (
@@ -51,8 +51,8 @@ MUTANTS = {
     ),
     "dropped records are marked done": (
         "scheduler",
-        "                delivery.dropped = True\n            else:",
-        "                delivery.dropped = delivery.done = True\n            else:",
+        "                delivery.dropped = True\n",
+        "                delivery.dropped = delivery.done = True\n",
     ),
     "what is lost is committed": (
         "consumer",
@@ -79,7 +79,7 @@ MUTANTS = {
         "        client.places.move(missing | offsets)\n        (",
     ),
     "a move is not remembered": ("offsets", "offset_time=self.time) for", "offset_time=None) for"),
-    "commits forget what they carried": ("consumer", "partition.marks.at(offset) if partition.marks else", '"" or'),
+    "commits forget what they carried": ("commits", "partition.marks.at(offset) if partition.marks else", '"" or'),
     "groups that have committed nothing are not begun": ("offsets", "move(missing | offsets)", "move(offsets)"),
     "holes are not filled": (
         "scheduler",

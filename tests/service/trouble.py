@@ -4,6 +4,7 @@ import builtins
 import itertools
 import os
 import time
+from pathlib import Path
 
 from openedx_events.learning.data import CertificateData
 
@@ -46,3 +47,11 @@ def count(**_: object) -> None:
     """Say now and then how many events there were: lines cost more than events."""
     if (total := next(_total)) % 100 == 0:
         say("count", total=total)
+
+
+def fail_until_mended(certificate: CertificateData, **_: object) -> None:
+    """Fail for everybody until the file that GATE names exists."""
+    say("tried", user=certificate.user.id, grade=certificate.grade)
+    if not Path(os.environ["GATE"]).exists():
+        raise ValueError(certificate.user.pii.email)
+    say("took", user=certificate.user.id, grade=certificate.grade)

@@ -18,12 +18,13 @@ from event_bus_kafka.consuming.dead_letters.letter import identity
 from event_bus_kafka.consuming.dead_letters.report import printable
 from event_bus_kafka.consuming.group_offsets import partitions_of
 from event_bus_kafka.consuming.offsets import shown_time
-from event_bus_kafka.errors import EventBusError, NotThere
+from event_bus_kafka.errors import DeserializationError, EventBusError, NotThere, SchemaRegistryError
 from event_bus_kafka.kafka.log import Partition
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.management.arguments import moment, named, number
 from event_bus_kafka.telemetry.logs import described
+from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _TIMEOUT = 10.0
@@ -117,10 +118,14 @@ def _wanted(
 
 
 def _plain_key(record: ConsumerRecord, registry: SchemaRegistry) -> str | None:
-    found = masking.decoded(record.key, registry)
-    if isinstance(found, dict) and record.key is not None:  # not of this bus
-        return record.key.decode(errors="replace")
-    return None if found is None else str(found)
+    if record.key is None:
+        return None
+    try:
+        return str(serde.as_written(record.key, registry))
+    except (DeserializationError, SchemaRegistryError) as error:
+        if isinstance(error, SchemaRegistryError) and error.retriable:
+            raise  # without the registry no key would seem to be the one
+        return record.key.decode(errors="replace")  # not of this bus
 
 
 def _shown(record: ConsumerRecord, registry: SchemaRegistry, *, unmasked: bool) -> dict[str, Any]:
