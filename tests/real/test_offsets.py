@@ -59,16 +59,16 @@ def test_a_topic_that_is_made_anew_under_a_worker_is_read_from_its_beginning(
     """Cases 23 and 27. Both partitions have had records, and one of them has none any more."""
     topic = f"anew-{group}"
     bus.create_topic(topic, 2)
-    send(bus, topic, *map(certificate, range(8)))
-    assert 0 < len(bus.records(topic, 8, seconds=1)) < 8
+    send(bus, topic, *map(certificate, range(40)))
+    assert 0 < len(bus.records(topic, 40, seconds=1)) < 40
     with worker(bus, topic, group, protocol=protocol) as process:
-        process.wait_for(lambda: sorted(process.users("note")) == list(range(8)), "for the old events")
+        process.wait_for(lambda: sorted(process.users("note")) == list(range(40)), "for the old events")
         cluster.delete_topic(topic)
         bus.create_topic(topic, 2)
         send(bus, topic, certificate(1, grade="new"))
-        process.wait_for(lambda: [one["grade"] for one in process.heard("note")][8:] == ["new"], "for the new event")
+        process.wait_for(lambda: [one["grade"] for one in process.heard("note")][40:] == ["new"], "for the new event")
         assert process.stop() == 0
-    assert len(process.heard("note")) == 9
+    assert len(process.heard("note")) == 41
 
 
 def test_an_empty_topic_with_a_committed_offset_is_said_to_be_another(bus: RealBus, topic: str, group: str) -> None:
