@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from time import sleep
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from tests.bus import RealBus
 from tests.examples_of import certificate
 from tests.flows.test_consuming import send, worker
+from tests.flows.test_order import assert_in_order, event, numbered
+from tests.scale import scaled
 from tests.service.process import ServiceProcess
 
 pytestmark = pytest.mark.real
@@ -69,6 +72,41 @@ def test_of_two_members_with_one_identity_one_ends_and_says_why(
             staying.wait_for_users("note", [1])
             assert staying.stop() == 0
     assert bus.committed(group, topic) == 1
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@each_protocol
+def test_under_load_members_that_come_and_go_lose_nothing_and_repeat_nothing(
+    bus: RealBus, group: str, options: dict[str, Any]
+) -> None:
+    """Case 8, again and again."""
+    topic, users, each = f"busy-{group}", list(range(16)), scaled(40, long=800)
+    bus.create_topic(topic, 4)
+    send(bus, topic, *numbered(users, each))
+    said: list[dict[str, Any]] = []
+
+    def member() -> ServiceProcess:
+        changes: dict[str, Any] = {"EVENT_BUS_KAFKA_CONSUMER_OPTIONS": options}
+        return worker(bus, topic, group, "trouble.endure", {"SECONDS": "0.05"}, lanes=2, **changes)
+
+    def done() -> int:
+        return len({event(line) for line in said + staying.heard("ends") if line["what"] == "ends"})
+
+    with member() as staying:
+        for _ in range(scaled(2, long=30)):
+            with member() as guest:
+                guest.wait_for_log(f"assigned: {topic}")
+                sleep(scaled(0, long=2))
+                assert guest.stop() == 0
+            said += guest.said
+        staying.wait_for(lambda: done() == len(users) * each, seconds=scaled(90, long=600))
+        assert staying.stop() == 0
+    said += staying.said
+    twice = sum(line["what"] == "ends" for line in said) - len(users) * each
+    print(f"{len(users) * each} events, {twice} twice")
+    assert twice == 0
+    assert_in_order(said, each)
 
 
 def test_a_member_with_an_identity_comes_back_to_its_partition_and_moves_nobody(bus: RealBus, group: str) -> None:
