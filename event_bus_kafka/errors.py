@@ -3,6 +3,7 @@ Every error that this package raises.
 
     EventBusError
       ConfigurationError            also Django's ImproperlyConfigured
+        ManualTransaction
       SerializationError            an event that cannot become a record
       DeserializationError          a record that cannot become an event: final
         InvalidHeaders
@@ -13,6 +14,7 @@ Every error that this package raises.
       TransactionLeftOpen           a receiver returned inside a transaction of its own
       DeadLetterStoreFailed         a dead letter could not be stored
       CannotTake                    a record cannot be taken aside by hand
+      AppendFailed                  an event could not be put into the outbox
       BrokerError                   what Kafka or its client refused
         DeliveryFailed
         AssignmentLost
@@ -38,6 +40,10 @@ class EventBusError(Exception):
 
 class ConfigurationError(EventBusError, ImproperlyConfigured):
     """A setting is missing or wrong. The message says which one and what to write instead."""
+
+
+class ManualTransaction(ConfigurationError):
+    """An event was emitted with autocommit switched off: nobody tells when such a transaction commits."""
 
 
 class SerializationError(EventBusError):
@@ -116,6 +122,14 @@ class DeadLetterStoreFailed(EventBusError):
 
 class CannotTake(EventBusError):
     """A record cannot be taken aside by hand: it is not there, it is settled, or its group has members."""
+
+
+class AppendFailed(EventBusError):
+    """An event could not be put into the outbox. ``doomed``: the transaction around it fails with it."""
+
+    def __init__(self, reason: str, *, doomed: bool = False) -> None:
+        super().__init__(reason)
+        self.doomed = doomed
 
 
 class BrokerError(EventBusError):

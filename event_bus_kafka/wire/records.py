@@ -48,7 +48,8 @@ class EncodedEvent:
     destination: Destination
     key: bytes
     """Avro, not yet framed, as is the value."""
-    value: bytes
+    value: bytes | None
+    """None: a tombstone."""
     headers: Headers
     event_id: str
 

@@ -69,7 +69,7 @@ def frame(encoded: EncodedEvent, registry: SchemaIds) -> ProducerRecord:
     return ProducerRecord(
         topic=destination.topic,
         key=_framed(encoded.key, destination.key, registry),
-        value=_framed(encoded.value, destination.value, registry),
+        value=None if encoded.value is None else _framed(encoded.value, destination.value, registry),
         headers=encoded.headers,
     )
 
