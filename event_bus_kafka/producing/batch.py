@@ -8,18 +8,15 @@ from time import monotonic
 
 from event_bus_kafka.errors import BrokerError, DeliveryFailed, SchemaRegistryError
 from event_bus_kafka.kafka.client import Delivered, Producer, QueueFull
-from event_bus_kafka.producing.claims import Claims, Row
+from event_bus_kafka.producing.claims import Row
+from event_bus_kafka.producing.frames import Frames
 from event_bus_kafka.producing.holds import Holds
 from event_bus_kafka.producing.verdicts import SIZE, Verdict, verdict_on
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RecordDelivered, RowParked
-from event_bus_kafka.wire import serde
-from event_bus_kafka.wire.headers import unpack
-from event_bus_kafka.wire.records import EncodedEvent
 
 _ALONE = 1.0
 """Seconds that a row may take which is sent again by itself."""
-_EVENT_ID = "ce_id"
 
 
 class Batch:
@@ -28,10 +25,9 @@ class Batch:
     makes a new client necessary.
     """
 
-    def __init__(self, producer: Producer, registry: serde.SchemaIds, claims: Claims, holds: Holds) -> None:
+    def __init__(self, producer: Producer, frames: Frames, holds: Holds) -> None:
         self._producer = producer
-        self._registry = registry
-        self._claims = claims
+        self._frames = frames
         self._holds = holds
         self._unreported: dict[int, Row] = {}
         self._too_large: list[Row] = []
@@ -89,37 +85,32 @@ class Batch:
                     topic=report.topic,
                     partition=report.partition,
                     offset=report.offset,
-                    event_type=self._event_type(row),
-                    event_id=_event_id(row),
+                    event_type=self._frames.event_type(row),
+                    event_id=row.event_id,
                 )
             )
         for topic in {report.topic for _, report in self._delivered} - self._held:
             self._holds.release(topic)
         for row, error in self.rejected:
-            event_type = self._event_type(row)
             emit(
                 RowParked(
                     row=row.id,
                     topic=row.topic,
-                    event_type=event_type,
-                    event_id=_event_id(row),
+                    event_type=self._frames.event_type(row),
+                    event_id=row.event_id,
                     error=error,
                     code=error.code,
                 )
             )
 
     def _send(self, row: Row, deadline: float) -> None:
-        destination = self._claims.destination(row.schema)
-        if destination is None:
-            self._reject(row, BrokerError("_NO_SCHEMA", f"the writer's schema {row.schema} is missing"))
-            return
-        encoded = EncodedEvent(
-            destination=destination, key=row.key, value=row.body, headers=unpack(row.headers), event_id=""
-        )
         try:
-            record = serde.frame(encoded, self._registry)
+            record = self._frames.record(row)
         except SchemaRegistryError as error:
             self._hold(row.topic, error)
+            return
+        except BrokerError as error:
+            self._reject(row, error)
             return
         self._unreported[row.id] = row
         report = partial(self._reported, row)
@@ -172,12 +163,3 @@ class Batch:
     def _hold(self, topic: str, error: Exception) -> None:
         self._held.add(topic)
         self._holds.hold(topic, error)
-
-    def _event_type(self, row: Row) -> str:
-        destination = self._claims.destination(row.schema)
-        return destination.event_type if destination else ""
-
-
-def _event_id(row: Row) -> str:
-    found = next((value for name, value in unpack(row.headers) if name == _EVENT_ID), None)
-    return (found or b"").decode(errors="replace")

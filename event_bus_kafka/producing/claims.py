@@ -17,6 +17,7 @@ from event_bus_kafka.models import SHARDS, OutboxShard, WriterSchema
 from event_bus_kafka.producing.dialects import DIALECTS
 from event_bus_kafka.producing.outbox import CHANNEL
 from event_bus_kafka.producing.schemas import destination_of
+from event_bus_kafka.wire.headers import unpack
 from event_bus_kafka.wire.records import Destination
 
 _LONGEST_REASON = 255
@@ -32,12 +33,19 @@ class Row:
     key: bytes
     body: bytes | None
     headers: bytes
+    """Packed as long as possible: thousands of rows are in memory, and the collector would look at each header."""
     schema: int
 
     @property
     def size(self) -> int:
         """Bytes, nearly."""
         return len(self.key) + len(self.body or b"") + len(self.headers)
+
+    @property
+    def event_id(self) -> str:
+        """As the headers have it, empty without one."""
+        found = next((value for name, value in unpack(self.headers) if name == "ce_id"), None)
+        return (found or b"").decode(errors="replace")
 
 
 class Claims:

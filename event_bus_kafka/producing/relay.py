@@ -14,6 +14,7 @@ from event_bus_kafka.kafka.client import Producer
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.producing.batch import Batch
 from event_bus_kafka.producing.claims import Claims, Row
+from event_bus_kafka.producing.frames import Frames
 from event_bus_kafka.producing.holds import Holds
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RelayInterrupted
@@ -73,6 +74,7 @@ class Relay:
         self._claims = claims
         self._connect = connect
         self._registry = registry
+        self._frames = Frames(claims, registry)
         self._poll_interval = poll_interval
         self._holds = holds
         self._parked_holds_key = parked_holds_key
@@ -98,7 +100,7 @@ class Relay:
         return 0
 
     def _step(self) -> Stepped:
-        producer = self._producer or self._reach()
+        producer = self._reach() if self._producer is None else self._producer
         began = perf_counter()
         shards = self._claims.shards_with_rows()
         looked = perf_counter() - began
@@ -107,7 +109,7 @@ class Relay:
             return Stepped(left=False)
         if self._is_full and len(shards) > _SHARE:
             shards = sample(shards, _SHARE)
-        batch = Batch(producer, self._registry, self._claims, self._holds)
+        batch = Batch(producer, self._frames, self._holds)
         with self._claims.claim(shards) as claimed:
             if claimed:
                 self._send(batch, claimed)

@@ -33,8 +33,11 @@ def unpack(packed: bytes) -> Headers:
     end += 4 * len(names)
     headers: list[tuple[str, bytes | None]] = []
     for name, length in zip(names, lengths, strict=True):
-        start, end = end, end + max(length, 0)
-        headers.append((name, packed[start:end] if length >= 0 else None))
+        if length < 0:
+            headers.append((name, None))
+        else:
+            start, end = end, end + length
+            headers.append((name, packed[start:end]))
     return tuple(headers)
 
 

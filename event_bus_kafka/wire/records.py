@@ -48,8 +48,7 @@ class EncodedEvent:
     destination: Destination
     key: bytes
     """Avro, not yet framed, as is the value."""
-    value: bytes | None
-    """None: a tombstone."""
+    value: bytes
     headers: Headers
     event_id: str
 

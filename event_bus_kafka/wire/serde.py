@@ -69,9 +69,14 @@ def frame(encoded: EncodedEvent, registry: SchemaIds) -> ProducerRecord:
     return ProducerRecord(
         topic=destination.topic,
         key=_framed(encoded.key, destination.key, registry),
-        value=None if encoded.value is None else _framed(encoded.value, destination.value, registry),
+        value=_framed(encoded.value, destination.value, registry),
         headers=encoded.headers,
     )
+
+
+def frames_of(destination: Destination, registry: SchemaIds) -> tuple[bytes, bytes]:
+    """Return what stands before each key and each value of a destination. Raises :class:`SchemaRegistryError`."""
+    return _framed(b"", destination.key, registry), _framed(b"", destination.value, registry)
 
 
 def event_type(record: ConsumerRecord) -> str:

@@ -40,9 +40,7 @@ def service(bus: RealBus, topic: str, database: Database) -> Iterator[Service]:
 
 
 @pytest.fixture
-def sqlite_service(
-    bus: RealBus, topic: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker
-) -> Iterator[Service]:
+def sqlite_service(bus: RealBus, topic: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Service]:
     """Return a service whose default database is a file of SQLite."""
     from django.core.management import call_command
 

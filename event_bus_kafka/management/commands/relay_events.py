@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -35,6 +36,7 @@ class Command(BaseCommand):
             worker = Worker(steps, name=f"relay of database {alias}", stop_timeout=settings.stop_timeout)
         except EventBusError as error:
             raise CommandError(f"Cannot relay events: {error}") from error
+        gc.freeze()  # the service's own objects would be swept again and again while thousands of rows come and go
         observe(self._tell)
         try:
             exit_code = worker.run()
