@@ -8,10 +8,14 @@ wrong is said by the system checks, by an error at each use, and by the exit cod
 from __future__ import annotations
 
 import logging
+from importlib import import_module
 from typing import Any
 
+from django.apps import apps
+from django.db import DEFAULT_DB_ALIAS
 from openedx_events.event_bus import EventBusConsumer
 
+from event_bus_kafka.beside import Beside
 from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import consumer_options, schema_registry_options
 from event_bus_kafka.conf.routes import full_topic, retry_by_name
@@ -29,7 +33,7 @@ from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.telemetry import observe
 from event_bus_kafka.telemetry.logs import LoggingObserver
 from event_bus_kafka.telemetry.monitoring import monitor
-from event_bus_kafka.worker import Worker
+from event_bus_kafka.worker import Steps, Worker
 
 logger = logging.getLogger(__name__)
 
@@ -48,19 +52,26 @@ class KafkaEventConsumer(EventBusConsumer):
     """
     A worker for one topic (without prefix) in one consumer group.
 
-    ``concurrency``: receivers that run at once, by default ``EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY``. ``unknown``
-    keyword arguments are accepted with a warning: deployments pass options of other event buses. Never raises; what is
-    wrong shows in :meth:`consume_indefinitely`.
+    ``concurrency``: receivers that run at once, by default ``EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY``. ``with_relay``:
+    send what the outbox of the default database holds too. ``unknown`` keyword arguments are accepted with a warning:
+    deployments pass options of other event buses. Never raises; what is wrong shows in :meth:`consume_indefinitely`.
     """
 
     def __init__(
-        self, topic: str, group_id: str, offset_time: Any = None, concurrency: Any = None, **unknown: Any
+        self,
+        topic: str,
+        group_id: str,
+        offset_time: Any = None,
+        concurrency: Any = None,
+        with_relay: bool = False,
+        **unknown: Any,
     ) -> None:
         observe_events()
         self.topic = topic
         self.group_id = group_id
         self._offset_time = offset_time
         self._concurrency = concurrency
+        self._with_relay = with_relay
         if unknown:
             logger.warning("KafkaEventConsumer ignores the options %s", ", ".join(sorted(unknown)))
 
@@ -80,9 +91,10 @@ class KafkaEventConsumer(EventBusConsumer):
             if not settings.consumers_enabled:
                 logger.error("Kafka consumers not enabled, exiting.")
                 return 0
+            relay = _relay() if self._with_relay else None
             consumer = self._consumer()
             worker = Worker(
-                consumer,
+                consumer if relay is None else Beside(consumer, relay),
                 name=f"consumer of topic {full_topic(self.topic)} in group {self.group_id}",
                 stop_timeout=settings.stop_timeout,
             )
@@ -121,6 +133,14 @@ class KafkaEventConsumer(EventBusConsumer):
             return LANES.read(self._concurrency)
         except ValueError:
             raise ConfigurationError(f"concurrency must be {LANES.expects}, not {self._concurrency!r}.") from None
+
+
+def _relay() -> Steps:
+    if not apps.is_installed("event_bus_kafka"):
+        raise ConfigurationError("A relay needs 'event_bus_kafka' in INSTALLED_APPS.")
+    relays = import_module("event_bus_kafka.producing.relays")  # has models: only where the app is installed
+    relay: Steps = relays.relay_worker(DEFAULT_DB_ALIAS)
+    return relay
 
 
 def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Processor:

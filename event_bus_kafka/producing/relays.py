@@ -8,8 +8,10 @@ from time import monotonic
 from django.db import Error, connections
 
 from event_bus_kafka.conf import settings
-from event_bus_kafka.conf.client_options import producer_options, schema_registry_options
+from event_bus_kafka.conf.client_options import Options, producer_options, schema_registry_options
+from event_bus_kafka.conf.routes import full_topic, routes
 from event_bus_kafka.errors import ConfigurationError, WorkerFailed
+from event_bus_kafka.kafka.admin import Admin
 from event_bus_kafka.kafka.client import Producer
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.producing import backlog
@@ -21,11 +23,14 @@ from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RelayProgress
 
 _REGISTRY_REST = 1.0
+_ADMIN_TIMEOUT = 5.0
+_LARGEST = 1_000_000
+"""Bytes of a request, by librdkafka's default."""
 _TELL_EVERY = 10.0
 _PURGE_EVERY = 86_400.0
 _FRUITLESS = 30.0
 """Seconds without a sent row after which ``--once`` gives up."""
-_OWN_OPTIONS = {
+_OWN_OPTIONS: Options = {
     "linger.ms": 1,
     "topic.metadata.propagation.max.ms": round(BOUND * 500),
 }
@@ -40,9 +45,8 @@ def relay_worker(alias: str, *, once: bool = False) -> Relay | Drain:
     if alias not in connections:
         raise ConfigurationError(f"There is no database {alias!r}: name one of {', '.join(connections)}.")
     claims = Claims(alias, notify=settings.relay_notify, parked_holds_key=settings.parked_holds_key)
-    options = producer_options(DELIVERY_TIMEOUT)
-    options |= {name: value for name, value in _OWN_OPTIONS.items() if name not in _given()}
-    options["message.timeout.ms"] = round(DELIVERY_TIMEOUT * 1000)
+    options = producer_options(DELIVERY_TIMEOUT) | _unless_given(_OWN_OPTIONS)
+    options["message.timeout.ms"] = round(DELIVERY_TIMEOUT * 1000)  # whatever was given: the fence depends on it
     registry = SchemaRegistry(
         schema_registry_options(),
         timeout=settings.registry_timeout,
@@ -55,7 +59,7 @@ def relay_worker(alias: str, *, once: bool = False) -> Relay | Drain:
     progress = Progress(alias, holds)
     relay = Relay(
         claims=claims,
-        connect=lambda: Producer(options),
+        connect=lambda: Producer(options | _sizes(options)),
         registry=registry,
         poll_interval=settings.relay_poll_interval,
         parked_holds_key=settings.parked_holds_key,
@@ -140,8 +144,20 @@ class Drain:
         raise WorkerFailed(done, exit_code=0)
 
 
-def _given() -> set[str]:
-    return set(settings.client_options) | set(settings.producer_options)
+def _sizes(options: Options) -> Options:
+    """
+    Make no request larger than any topic takes, but of a single record: Kafka refuses requests as a whole. The client
+    refuses what no topic takes.
+    """
+    topics = {full_topic(route.topic) for route in routes()}
+    limits = Admin(options).largest_requests(topics, timeout=_ADMIN_TIMEOUT).values()
+    sizes = {"batch.size": min(_LARGEST, *limits), "message.max.bytes": max(limits)} if limits else {}
+    return _unless_given(sizes)
+
+
+def _unless_given(options: Options) -> Options:
+    given = {**settings.client_options, **settings.producer_options}
+    return {name: value for name, value in options.items() if name not in given}
 
 
 def _require_tables(alias: str) -> None:

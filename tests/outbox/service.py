@@ -60,6 +60,11 @@ class Service:
     def process_settings(self, **changes: Any) -> dict[str, Any]:
         return self.settings(**changes) | {"DATABASES": {"default": self.entry}}
 
+    def settings_for(self, *topics: str) -> dict[str, Any]:
+        """Return settings that send certificates to all of these topics."""
+        entry = {"event_key_field": KEY_FIELD, "enabled": True}
+        return self.settings(EVENT_BUS_PRODUCER_CONFIG={CREATED: dict.fromkeys(topics, entry)})
+
     @contextmanager
     def configured(self) -> Iterator[Service]:
         with override_settings(**self.settings()):

@@ -42,6 +42,9 @@ class Command(BaseCommand):
             help="receivers that run at once, in order per key (default: EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY)",
         )
         parser.add_argument(
+            "--with-relay", action="store_true", help="send what the outbox holds too, beside consuming (relay_events)"
+        )
+        parser.add_argument(
             "--extra", type=json_object, default={}, help="JSON object with further options of the consumer"
         )
 
@@ -50,6 +53,8 @@ class Command(BaseCommand):
         extra = options["extra"]
         if options["concurrency"] is not None:
             extra = {**extra, "concurrency": options["concurrency"]}
+        if options["with_relay"]:
+            extra = {**extra, "with_relay": True}
         consumer = _consumer(topic=options["topic"], group_id=options["group_id"], **extra)
         consumer.consume_indefinitely()
 
