@@ -175,6 +175,7 @@ class Claims:
 
 def make_shards(alias: str) -> None:
     """See to it that there is a row for each shard: a flushed database lacks them, and nobody could claim any."""
-    OutboxShard.objects.using(alias).bulk_create(
-        [OutboxShard(shard=shard) for shard in range(SHARDS)], ignore_conflicts=True
-    )
+    shards = OutboxShard.objects.using(alias)
+    missing = set(range(SHARDS)) - set(shards.values_list("shard", flat=True))
+    if missing:
+        shards.bulk_create([OutboxShard(shard=shard) for shard in sorted(missing)], ignore_conflicts=True)

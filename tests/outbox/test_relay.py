@@ -13,7 +13,7 @@ from event_bus_kafka.producing.claims import Claims
 from event_bus_kafka.telemetry.events import RowParked, TopicHeld, TopicResumed
 from tests.bus import CREATED, header
 from tests.databases import Database
-from tests.outbox.service import KEY_FIELD, Service, until, watched
+from tests.outbox.service import Service, until, watched
 from tests.registries import Fault, faulty
 
 pytestmark = pytest.mark.real
@@ -28,7 +28,7 @@ def test_one_row_that_is_too_large_is_parked_and_a_thousand_others_arrive(servic
     assert (parked.code, parked.event_id) == ("MSG_SIZE_TOO_LARGE", sent[500])
     assert sorted(service.ids(999)) == sorted(sent[:500] + sent[501:])
     (row,) = ParkedRecord.objects.all()
-    assert (row.code, row.topic, bytes(row.body or b"")[-3:]) == ("MSG_SIZE_TOO_LARGE", service.topic, b"xxx")
+    assert (row.code, row.topic, b"xxx" in bytes(row.body or b"")) == ("MSG_SIZE_TOO_LARGE", service.topic, True)
 
 
 def test_one_row_that_is_too_large_for_its_topic_costs_the_others_nothing(service: Service) -> None:
@@ -97,8 +97,12 @@ def test_a_row_that_commits_after_higher_ids_goes_after_them(service: Service, d
     assert service.ids(3)[1:] == [second, first]
 
 
-def test_writers_do_not_wait_for_a_relay_nor_a_relay_for_writers(service: Service, database: Database) -> None:
-    """Case 41: a claim is held while rows are inserted, and rows are removed while inserts are open."""
+def test_writers_do_not_wait_for_a_relay_nor_a_relay_for_writers(service: Service) -> None:
+    """
+    Case 41: a claim is held while rows are inserted, and rows are removed while inserts are open.
+
+    One that waited for the other would wait for ever, or for the time-out of locks, which is an error.
+    """
     for user in range(50):
         service.emit(user)
     entry = connections["default"]
@@ -106,7 +110,7 @@ def test_writers_do_not_wait_for_a_relay_nor_a_relay_for_writers(service: Servic
     with claims.claim(range(16)) as shards:
         assert shards == list(range(16))
         rows = claims.rows(dict.fromkeys(shards, 0), 100, [])
-        with _short_lock_waits(database), transaction.atomic():
+        with transaction.atomic():
             written: list[str] = []
             writer = threading.Thread(target=_emit_elsewhere, args=(service, entry, written))
             writer.start()
@@ -195,12 +199,3 @@ def _emit_elsewhere(service: Service, entry: object, written: list[str]) -> None
             written.append(service.emit(user))
     finally:
         connections["default"].close()
-
-
-def _short_lock_waits(database: Database):  # type: ignore[no-untyped-def]
-    from contextlib import nullcontext
-
-    return nullcontext()
-
-
-_ = KEY_FIELD
