@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource
+from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined] # of its public names
 from confluent_kafka.cimpl import NewTopic
 
 from event_bus_kafka.errors import BrokerError

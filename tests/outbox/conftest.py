@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from pytest_django import DjangoDbBlocker
 
 from tests.bus import RealBus
-from tests.databases import Database
+from tests.databases import Database, connected
 from tests.outbox.service import Service
 from tests.services.kafka import KafkaCluster
 from tests.services.schema_registry import SchemaRegistry
@@ -42,10 +43,6 @@ def service(bus: RealBus, topic: str, database: Database) -> Iterator[Service]:
 @pytest.fixture
 def sqlite_service(bus: RealBus, topic: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Service]:
     """Return a service whose default database is a file of SQLite."""
-    from django.core.management import call_command
-
-    from tests.databases import connected
-
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
     with django_db_blocker.unblock(), connected(entry, "default"):
         call_command("migrate", verbosity=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
@@ -13,6 +13,7 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import create_producer
 from event_bus_kafka.errors import AppendFailed
+from event_bus_kafka.event_bus import registry
 from event_bus_kafka.models import OutboxRecord, WriterSchema
 from event_bus_kafka.producing.outbox import shard_of
 from event_bus_kafka.telemetry.events import AppendToOutboxFailed, EventRejected
@@ -140,7 +141,7 @@ def test_without_the_tables_events_go_on_commit(service: Service) -> None:
         sent = service.emit()
     assert service.bus.event_ids(service.topic, 1) == [sent]
     assert ContentType.objects.filter(app_label="committed").exists()
-    assert [type(event) for event in seen][0] is AppendToOutboxFailed
+    assert isinstance(seen[0], AppendToOutboxFailed)
 
 
 def test_bulk_senders_insert_hundreds_at_once_in_order_and_what_cannot_be_encoded_costs_the_others_nothing(
@@ -169,11 +170,8 @@ def test_a_later_deploy_changes_nothing_for_rows_that_wait(service: Service) -> 
     WriterSchema.objects.update(value_schema=older)
     service.drain()
     (record,) = service.arrived(1)
-    from event_bus_kafka.event_bus import registry
-
-    schemas = registry()
-    assert "Older Avro" in schemas.schema_of(int.from_bytes((record.value() or b"")[1:5], "big"))
-    schemas.close()
+    with closing(registry()) as schemas:
+        assert "Older Avro" in schemas.schema_of(int.from_bytes((record.value() or b"")[1:5], "big"))
 
 
 def test_a_tombstone_leaves_without_a_value(service: Service) -> None:

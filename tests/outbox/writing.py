@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import attrs
 from confluent_kafka import Consumer, TopicPartition
+from openedx_events.learning.signals import CERTIFICATE_CREATED
 
+from event_bus_kafka.wire.codec import codec_for, plain_decoder
 from tests.bus import Bus
 from tests.outbox.service import Service
 from tests.service.process import ServiceProcess
@@ -106,21 +108,10 @@ def everything(bus: Bus, topic: str) -> list[tuple[int, int]]:
 
 
 def _pair(value: bytes) -> tuple[int, int]:
-    from event_bus_kafka.wire.codec import plain_decoder
-
-    data = _decoder(plain_decoder)(value[5:])["certificate"]
+    data = _decode()(value[5:])["certificate"]
     return data["user"]["id"], int(data["grade"])
 
 
-def _decoder(build: Any) -> Any:
-    from openedx_events.learning.signals import CERTIFICATE_CREATED
-
-    from event_bus_kafka.wire.codec import codec_for
-
-    if not _known:
-        _known.append(build(codec_for(CERTIFICATE_CREATED).schema))
-    return _known[0]
-
-
-_known: list[Any] = []
-_ = json
+@cache
+def _decode() -> Any:
+    return plain_decoder(codec_for(CERTIFICATE_CREATED).schema)
