@@ -3,6 +3,7 @@ Every error that this package raises.
 
     EventBusError
       ConfigurationError            also Django's ImproperlyConfigured
+        ManualTransaction
       SerializationError            an event that cannot become a record
       DeserializationError          a record that cannot become an event: final
         InvalidHeaders
@@ -17,6 +18,7 @@ Every error that this package raises.
       CannotTake                    a record cannot be taken aside by hand
       CannotReset                   offsets of a group cannot be reset by hand
       NotThere                      a topic, partition or group that these brokers do not have
+      AppendFailed                  an event could not be put into the outbox
       BrokerError                   what Kafka or its client refused
         DeliveryFailed
         AssignmentLost
@@ -43,6 +45,10 @@ class EventBusError(Exception):
 
 class ConfigurationError(EventBusError, ImproperlyConfigured):
     """A setting is missing or wrong. The message says which one and what to write instead."""
+
+
+class ManualTransaction(ConfigurationError):
+    """An event was emitted with autocommit switched off: nobody tells when such a transaction commits."""
 
 
 class SerializationError(EventBusError):
@@ -162,6 +168,14 @@ class Trouble(StrEnum):
     MOVING = "moving"
     """The group, its coordinator or a leader is moving: to be tried again."""
     OTHER = "other"
+
+
+class AppendFailed(EventBusError):
+    """An event could not be put into the outbox. ``doomed``: the transaction around it fails with it."""
+
+    def __init__(self, reason: str, *, doomed: bool = False) -> None:
+        super().__init__(reason)
+        self.doomed = doomed
 
 
 class BrokerError(EventBusError):

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 import attrs
 from django.apps import apps
+from django.db import DEFAULT_DB_ALIAS
 from django.utils.module_loading import import_string
 from openedx_events.event_bus import EventBusConsumer
 
+from event_bus_kafka.beside import Beside
 from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import consumer_options, schema_registry_options
 from event_bus_kafka.conf.routes import full_topic, retry_by_name
@@ -39,7 +42,7 @@ from event_bus_kafka.telemetry import observe
 from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.telemetry.logs import LoggingObserver
 from event_bus_kafka.telemetry.monitoring import monitor
-from event_bus_kafka.worker import Worker
+from event_bus_kafka.worker import Steps, Worker
 
 logger = logging.getLogger(__name__)
 
@@ -61,9 +64,9 @@ class KafkaEventConsumer(EventBusConsumer):
     A worker for a topic (without prefix), or several, in one consumer group.
 
     ``offset_time``: a time in ISO 8601; each partition begins at its first record from then on, once for each value.
-    ``concurrency``: receivers that run at once, by default ``EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY``. ``unknown``
-    keyword arguments are accepted with a warning: deployments pass options of other event buses. Never raises; what is
-    wrong shows in :meth:`consume_indefinitely`.
+    ``concurrency``: receivers that run at once, by default ``EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY``. ``with_relay``:
+    send what the outbox of the default database holds too. ``unknown`` keyword arguments are accepted with a warning:
+    deployments pass options of other event buses. Never raises; what is wrong shows in :meth:`consume_indefinitely`.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class KafkaEventConsumer(EventBusConsumer):
         group_id: str,
         offset_time: Any = None,
         concurrency: Any = None,
+        with_relay: bool = False,
         **unknown: Any,
     ) -> None:
         observe_events()
@@ -79,6 +83,7 @@ class KafkaEventConsumer(EventBusConsumer):
         self.group_id = group_id
         self._offset_time = offset_time
         self._concurrency = concurrency
+        self._with_relay = with_relay
         if unknown:
             logger.warning("KafkaEventConsumer ignores the options %s", ", ".join(sorted(unknown)))
 
@@ -98,9 +103,10 @@ class KafkaEventConsumer(EventBusConsumer):
             if not settings.consumers_enabled:
                 logger.error("Kafka consumers not enabled, exiting.")
                 return 0
+            relay = _relay() if self._with_relay else None
             consumer = self._consumer()
             worker = Worker(
-                consumer,
+                consumer if relay is None else Beside(consumer, relay),
                 name=f"consumer of {_named(self._topics())} in group {self.group_id}",
                 stop_timeout=settings.stop_timeout,
             )
@@ -150,6 +156,14 @@ class KafkaEventConsumer(EventBusConsumer):
             return LANES.read(self._concurrency)
         except ValueError:
             raise ConfigurationError(f"concurrency must be {LANES.expects}, not {self._concurrency!r}.") from None
+
+
+def _relay() -> Steps:
+    if not apps.is_installed("event_bus_kafka"):
+        raise ConfigurationError("A relay needs 'event_bus_kafka' in INSTALLED_APPS.")
+    relays = import_module("event_bus_kafka.producing.relays")  # has models: only where the app is installed
+    relay: Steps = relays.relay_worker(DEFAULT_DB_ALIAS)
+    return relay
 
 
 def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Processor:

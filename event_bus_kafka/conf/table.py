@@ -20,7 +20,7 @@ from event_bus_kafka.conf.setting import (
     optional,
 )
 
-MODES = ("on-commit", "immediate")
+MODES = ("on-commit", "outbox", "immediate")
 MODE = one_of(*MODES)
 LANES = count(least=1, most=1_000)
 _SECONDS = number(least=0.001, most=86_400)
@@ -92,7 +92,10 @@ class SettingsTable:
         "Event type → topic → event_key_field, enabled (both read by openedx-events), mode and database (by us).",
     )
     producer_mode = Setting(
-        "EVENT_BUS_PRODUCER_MODE", MODE, "on-commit", "When events leave: on-commit, or immediate (at once)."
+        "EVENT_BUS_PRODUCER_MODE",
+        MODE,
+        "on-commit",
+        "How events leave: on-commit, outbox (through a table, by a relay), or immediate (at once).",
     )
     topic_modes = Setting(
         "EVENT_BUS_KAFKA_TOPIC_MODES",
@@ -117,6 +120,26 @@ class SettingsTable:
     )
     shutdown_flush = Setting(
         "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH", _SECONDS, 5.0, "Seconds that an ending process waits for confirmations."
+    )
+
+    # The relay
+    relay_poll_interval = Setting(
+        "EVENT_BUS_KAFKA_RELAY_POLL_INTERVAL",
+        number(least=0.001, most=30),
+        0.1,
+        "Seconds between two looks of an idle relay at the outbox.",
+    )
+    relay_notify = Setting(
+        "EVENT_BUS_KAFKA_RELAY_NOTIFY",
+        FLAG,
+        False,
+        "True: on PostgreSQL each transaction with events wakes the relays (NOTIFY), which look once a second besides.",
+    )
+    parked_holds_key = Setting(
+        "EVENT_BUS_KAFKA_OUTBOX_PARKED_HOLDS_KEY",
+        FLAG,
+        False,
+        "True: what follows a parked row of its key waits until that is released or discarded.",
     )
 
     # Consuming
@@ -220,7 +243,7 @@ class SettingsTable:
         "EVENT_BUS_KAFKA_RETENTION",
         number(least=0.01, most=36_500),
         90.0,
-        "Days after which workers delete dead letters, which may hold personal data.",
+        "Days after which workers and relays delete dead letters and parked rows, which may hold personal data.",
     )
 
     # Logging

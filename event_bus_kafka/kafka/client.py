@@ -106,6 +106,13 @@ class Producer:
             self.poll(min(wait, 0.1))
         return left
 
+    def reach(self, seconds: float) -> None:
+        """Connect now, rather than at the first record. Raises :class:`BrokerError` if no broker answers in time."""
+        try:
+            self._client.list_topics(timeout=seconds)
+        except KafkaException as error:
+            raise understood(error) from error
+
     def purge(self) -> None:
         """Give up all records that lack a confirmation; their delivery reports say so."""
         self._client.purge()

@@ -9,8 +9,11 @@ from time import monotonic
 from traceback import format_tb
 
 from event_bus_kafka.errors import ReceiversFailed
-from event_bus_kafka.telemetry import events
+from event_bus_kafka.telemetry import events, outbox_logs
 from event_bus_kafka.telemetry.events import LifecycleEvent
+from event_bus_kafka.telemetry.texts import described
+
+__all__ = ["LoggingObserver", "described"]
 
 logger = logging.getLogger("event_bus_kafka")
 
@@ -35,7 +38,7 @@ class LoggingObserver:
 
     @singledispatchmethod
     def _log(self, event: LifecycleEvent) -> None:
-        raise TypeError(f"no log line for {type(event).__name__}")
+        outbox_logs.log(event, self._is_news)
 
     @_log.register
     def _(self, event: events.EventRejected) -> None:
@@ -277,15 +280,6 @@ class LoggingObserver:
             return False
         self._last_logged[source, what] = now
         return True
-
-
-def described(error: Exception) -> str:
-    """Return type and text of an error of ours; of others the type alone, because their texts may quote event data."""
-    if isinstance(error, ReceiversFailed):
-        causes = zip(error.receivers, error.exceptions, strict=True)
-        return "; ".join(f"receiver {name} raised {type(cause).__name__}" for name, cause in causes)
-    ours = type(error).__module__ == "event_bus_kafka.errors"
-    return f"{type(error).__name__}: {error}" if ours else type(error).__name__
 
 
 def _frames(error: Exception) -> str:

@@ -74,6 +74,11 @@ def frame(encoded: EncodedEvent, registry: SchemaIds) -> ProducerRecord:
     )
 
 
+def frames_of(destination: Destination, registry: SchemaIds) -> tuple[bytes, bytes]:
+    """Return what stands before each key and each value of a destination. Raises :class:`SchemaRegistryError`."""
+    return _framed(b"", destination.key, registry), _framed(b"", destination.value, registry)
+
+
 def event_type(record: ConsumerRecord) -> str:
     """Return the event type of a record, from its headers alone. Raises :class:`InvalidHeaders`."""
     return cloudevents.event_type(record.headers)

@@ -65,12 +65,18 @@ def test_right_settings_pass() -> None:
         ({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVER": "kafka:9092"}, "W001", "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS?"),
         ({"EVENT_BUS_KAFKA_API_KEY": "user"}, "W002", "EVENT_BUS_KAFKA_API_SECRET"),
         ({"EVENT_BUS_KAFKA_TOPIC_MODES": {"certs": "immediate"}}, "W003", "'certs'"),
+        (route(mode="outbox"), "W005", "run one relay at a time"),
     ],
 )
 def test_each_mistake_is_found_and_explained(changes: dict[str, Any], number: str, text: str) -> None:
     (message,) = messages(**changes)
     assert message[0] == number
     assert text in message[1]
+
+
+def test_notify_is_for_postgresql_alone() -> None:
+    found = messages(EVENT_BUS_KAFKA_RELAY_NOTIFY=True, **route(mode="outbox"))
+    assert [number for number, _ in found] == ["W005", "W006"]
 
 
 @pytest.mark.parametrize("name", ["EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS", "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"])

@@ -54,6 +54,9 @@ class Command(BaseCommand):
             help="receivers that run at once, in order per key (default: EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY)",
         )
         parser.add_argument(
+            "--with-relay", action="store_true", help="send what the outbox holds too, beside consuming (relay_events)"
+        )
+        parser.add_argument(
             "--extra", type=json_object, default={}, help="JSON object with further options of the consumer"
         )
 
@@ -71,6 +74,8 @@ class Command(BaseCommand):
             ways = ", ".join(f"{_OWN[name]} for {name}" for name in sorted(twice))
             raise CommandError(f"--extra repeats what has an argument of its own: use {ways} alone.")
         given_options = {name: value for name, value in own.items() if value is not None}
+        if options["with_relay"]:
+            given_options["with_relay"] = True
         _consumer(**given_options, **options["extra"]).consume_indefinitely()
 
 

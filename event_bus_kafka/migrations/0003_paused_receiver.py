@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("event_bus_kafka", "0001_initial"),
+        ("event_bus_kafka", "0002_outbox"),
     ]
 
     operations = [
