@@ -37,7 +37,7 @@ from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.telemetry import observe
 from event_bus_kafka.telemetry.health import Health, Trouble
 from event_bus_kafka.telemetry.logs import LoggingObserver
-from event_bus_kafka.telemetry.monitoring import monitor
+from event_bus_kafka.telemetry.monitoring import MONITORED, monitor
 from event_bus_kafka.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -188,4 +188,4 @@ def _limits() -> Limits:
 def observe_events() -> None:
     """Log and trace what happens in this process."""
     observe(_log)
-    observe(monitor)
+    observe(monitor, *MONITORED)

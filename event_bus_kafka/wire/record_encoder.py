@@ -71,7 +71,7 @@ def _compiled(fields: tuple[Field, ...], getter: Callable[..., Any]) -> Encode:
 
 
 def _item(kind: AvroType, value: str, names: dict[str, Any]) -> str:
-    """Return the expressions for the bytes of ``value``, itself an expression; ``names`` is where they find functions."""
+    """Return the expressions for the bytes of ``value``, an expression too; ``names`` holds the functions in them."""
     number = len(names)
     if kind.encode is binary.string:
         return f"lengths[len(text := {value}.encode())], text"
