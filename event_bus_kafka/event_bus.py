@@ -41,7 +41,7 @@ from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.telemetry import observe
 from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.telemetry.logs import LoggingObserver
-from event_bus_kafka.telemetry.monitoring import monitor
+from event_bus_kafka.telemetry.monitoring import MONITORED, monitor
 from event_bus_kafka.worker import Steps, Worker
 
 logger = logging.getLogger(__name__)
@@ -222,4 +222,4 @@ def _named(topics: list[str]) -> str:
 def observe_events() -> None:
     """Log and trace what happens in this process."""
     observe(_log)
-    observe(monitor)
+    observe(monitor, *MONITORED)

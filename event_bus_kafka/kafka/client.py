@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 import confluent_kafka
@@ -31,8 +31,7 @@ _BATCH = 500
 """Records taken at a time; more gains nothing measurable."""
 
 
-@attrs.frozen
-class Delivered:
+class Delivered(NamedTuple):
     """Where Kafka put a record."""
 
     topic: str

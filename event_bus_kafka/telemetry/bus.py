@@ -12,26 +12,39 @@ Observer = Callable[[LifecycleEvent], None]
 
 logger = logging.getLogger(__name__)
 
-_observers: tuple[Observer, ...] = (counters,)
+_EVERYTHING = (LifecycleEvent,)
+
+_observers: dict[Observer, tuple[type[LifecycleEvent], ...]] = {counters: _EVERYTHING}
+_of_kind: dict[type[LifecycleEvent], tuple[Observer, ...]] = {}
+"""Who hears of a kind; begun anew at each change of the observers."""
 
 
-def observe(observer: Observer) -> None:
-    """Add an observer; one that is there already stays once."""
-    global _observers
-    if observer not in _observers:
-        _observers = (*_observers, observer)
+def observe(observer: Observer, *kinds: type[LifecycleEvent]) -> None:
+    """Add an observer, of some kinds of lifecycle events or of all; one that is there already stays once."""
+    _replace(_observers | {observer: kinds or _EVERYTHING})
 
 
 def unobserve(observer: Observer) -> None:
     """Remove an observer."""
-    global _observers
-    _observers = tuple(other for other in _observers if other is not observer)
+    _replace({other: kinds for other, kinds in _observers.items() if other is not observer})
 
 
 def emit(event: LifecycleEvent) -> None:
-    """Tell all observers. One that fails is logged: what it watches must go on."""
-    for observer in _observers:
+    """Tell all observers of its kind. One that fails is logged: what it watches must go on."""
+    for observer in _of_kind.get(type(event)) or _find(type(event)):
         try:
             observer(event)
         except Exception:
             logger.exception("An observer failed at %s", type(event).__name__)
+
+
+def _find(kind: type[LifecycleEvent]) -> tuple[Observer, ...]:
+    found = _of_kind  # this one: it was begun before the look at the observers, so what is kept is not out of date
+    found[kind] = tuple(observer for observer, kinds in _observers.items() if issubclass(kind, kinds))
+    return found[kind]
+
+
+def _replace(observers: dict[Observer, tuple[type[LifecycleEvent], ...]]) -> None:
+    global _observers, _of_kind
+    _observers = observers
+    _of_kind = {}

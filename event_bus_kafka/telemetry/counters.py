@@ -14,11 +14,11 @@ class Counters:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._counts: Counter[tuple[str, str]] = Counter()
+        self._counts: Counter[tuple[type[LifecycleEvent], str]] = Counter()
         os.register_at_fork(after_in_child=self._forget_parent)
 
     def __call__(self, event: LifecycleEvent) -> None:
-        key = (type(event).__name__, getattr(event, "event_type", ""))
+        key = (type(event), getattr(event, "event_type", ""))
         with self._lock:
             self._counts[key] += 1
 
@@ -27,8 +27,8 @@ class Counters:
         with self._lock:
             return sum(
                 count
-                for (name, counted_type), count in self._counts.items()
-                if name == kind.__name__ and event_type in (None, counted_type)
+                for (counted, counted_type), count in self._counts.items()
+                if counted is kind and event_type in (None, counted_type)
             )
 
     def reset(self) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import attrs
 
+from event_bus_kafka.values import value
+
 
 class LifecycleEvent:
     """Base of all lifecycle events."""
@@ -38,7 +40,7 @@ class EventUndelivered(LifecycleEvent):
     error: Exception
 
 
-@attrs.frozen(kw_only=True)
+@value
 class RecordDelivered(LifecycleEvent):
     """Kafka confirmed a record."""
 
@@ -147,7 +149,7 @@ class ParkedRowsPurged(LifecycleEvent):
 # Consuming
 
 
-@attrs.frozen(kw_only=True)
+@value
 class RecordReceived(LifecycleEvent):
     """A record is about to be dispatched for the first time in this assignment."""
 
@@ -158,7 +160,7 @@ class RecordReceived(LifecycleEvent):
     event_id: str
 
 
-@attrs.frozen(kw_only=True)
+@value
 class RecordDone(LifecycleEvent):
     """Every receiver of an event has succeeded."""
 

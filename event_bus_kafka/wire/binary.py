@@ -15,13 +15,15 @@ from typing import Any
 
 Encode = Callable[[Any], bytes]
 
-_BOOLEANS = {True: b"\x01", False: b"\x00"}
+BOOLEANS = {True: b"\x01", False: b"\x00"}
 _DOUBLE = struct.Struct("<d").pack
 _MIN_LONG, _MAX_LONG = -(1 << 63), (1 << 63) - 1
 
 
 def _variable_length(number: int) -> bytes:
     zigzag = (number << 1) ^ (number >> 63)
+    if 0x4000 <= zigzag < 0x200000:  # most ids
+        return bytes((zigzag & 0x7F | 0x80, zigzag >> 7 & 0x7F | 0x80, zigzag >> 14))
     encoded = bytearray()
     while zigzag > 0x7F:
         encoded.append(zigzag & 0x7F | 0x80)
@@ -30,12 +32,12 @@ def _variable_length(number: int) -> bytes:
     return bytes(encoded)
 
 
-_LENGTHS = [_variable_length(length) for length in range(4096)]
+LENGTHS = [_variable_length(length) for length in range(4096)]
 """Most lengths and counts are short: looking them up is five times as fast as computing them."""
 
 
 def boolean(value: bool) -> bytes:
-    return _BOOLEANS[value]
+    return BOOLEANS[value]
 
 
 def long(value: int) -> bytes:
@@ -54,7 +56,7 @@ def double(value: Any) -> bytes:
 def string(value: str) -> bytes:
     encoded = value.encode()
     size = len(encoded)
-    return (_LENGTHS[size] if size < 4096 else _variable_length(size)) + encoded
+    return (LENGTHS[size] if size < 4096 else _variable_length(size)) + encoded
 
 
 def binary(value: bytes) -> bytes:

@@ -1,5 +1,5 @@
 """
-The encoder of a record: one function compiled for it and the records in it; and who is to blame for a misfit.
+The encoder of a record: a quick one, compiled for it and the records in it, and a careful one for what that refuses.
 
 Avro writes a record as the bytes of its fields, one after the other, so that records in records leave no trace.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import itemgetter
-from typing import Any, NoReturn
+from typing import Any
 
+from event_bus_kafka.wire import binary
 from event_bus_kafka.wire.binary import Encode
-from event_bus_kafka.wire.types import AvroType, Field, Misfit, Record
+from event_bus_kafka.wire.types import AvroType, Field, Misfit, Optional, Record
 
 EVENT_DATA = "event data"
 """The name, for people, of the record that an event is: a dict."""
@@ -25,20 +26,30 @@ def encoder(fields: tuple[Field, ...], getter: Callable[..., Any], name: str) ->
     """
     if not fields:
         return _nothing(name)
-    encode_all = _compiled(fields, getter)
+    quickly = _compiled(fields, getter)
 
     def encode(value: Any) -> bytes:
         try:
-            return encode_all(value)
+            return quickly(value)
         except Exception:  # noqa: BLE001 attributes may be computed, and raise anything
-            _blame(value, fields, getter, name)
+            return _carefully(value, fields, getter, name)
 
     return encode
 
 
 def _compiled(fields: tuple[Field, ...], getter: Callable[..., Any]) -> Encode:
-    """Write the function that joins what the encoders of all fields return: half the time of a call per record."""
-    names: dict[str, Any] = {"join": b"".join}
+    """
+    Write the function that joins the bytes of all fields, without a call per record, nor per text.
+
+    It looks like this::
+
+        def encode(value):
+            record_0 = value['enrollment']
+            return join((lengths[len(text := record_0.mode.encode())], text, booleans[record_0.is_active], ))
+
+    and fails where a value does not fit, or is longer than the table of lengths.
+    """
+    names: dict[str, Any] = {"join": b"".join, "lengths": binary.LENGTHS, "booleans": binary.BOOLEANS}
     records: list[str] = []
     items: list[str] = []
 
@@ -50,15 +61,27 @@ def _compiled(fields: tuple[Field, ...], getter: Callable[..., Any]) -> Encode:
                 records.append(f"    {record} = {value}")
                 read(field.type.fields, record, ".{}")
             else:
-                encode = f"encode_{len(items)}"
-                names[encode] = field.type.encode
-                items.append(f"{encode}({value})")
+                items.append(_item(field.type, value, names))
 
     read(fields, "value", "[{!r}]" if getter is itemgetter else ".{}")
     lines = ["def encode(value):", *records, f"    return join(({', '.join(items)},))"]
     exec("\n".join(lines), names)
     encode: Encode = names["encode"]
     return encode
+
+
+def _item(kind: AvroType, value: str, names: dict[str, Any]) -> str:
+    """Return the expressions for the bytes of ``value``, an expression too; ``names`` holds the functions in them."""
+    number = len(names)
+    if kind.encode is binary.string:
+        return f"lengths[len(text := {value}.encode())], text"
+    if kind.encode is binary.boolean:
+        return f"booleans[{value}]"
+    if isinstance(kind, Optional):
+        names[f"encode_{number}"] = kind.item.encode
+        return f"b'\\0' if (item := {value}) is None else b'\\2' + encode_{number}(item)"
+    names[f"encode_{number}"] = kind.encode
+    return f"encode_{number}({value})"
 
 
 def _nothing(name: str) -> Encode:
@@ -73,22 +96,24 @@ def _nothing(name: str) -> Encode:
     return encode
 
 
-def _blame(value: Any, fields: tuple[Field, ...], getter: Callable[..., Any], name: str) -> NoReturn:
-    """Find the field that does not fit. The reason names types only: the values are event data."""
-    for field in fields:
-        try:
-            item = getter(field.name)(value)
-        except (AttributeError, KeyError, TypeError):
-            raise Misfit((field.name,), f"missing in {type(value).__name__}, expected {name}") from None
-        except Exception as error:  # noqa: BLE001 see above
-            raise Misfit((field.name,), f"reading it raised {type(error).__name__}") from None
-        try:
-            field.type.encode(item)
-        except Misfit as misfit:
-            raise Misfit((field.name, *misfit.path), misfit.reason) from None
-        except Exception as error:  # noqa: BLE001 see above
-            raise Misfit((field.name,), _why_misfit(field.type, item, error)) from None
-    raise Misfit((), f"expected {name}, got {type(value).__name__}")
+def _carefully(value: Any, fields: tuple[Field, ...], getter: Callable[..., Any], name: str) -> bytes:
+    """Encode field by field, so that a misfit can be named. The reason names types only: the values are event data."""
+    return b"".join([_field(value, field, getter(field.name), name) for field in fields])
+
+
+def _field(value: Any, field: Field, get: Callable[[Any], Any], name: str) -> bytes:
+    try:
+        item = get(value)
+    except (AttributeError, KeyError, TypeError):
+        raise Misfit((field.name,), f"missing in {type(value).__name__}, expected {name}") from None
+    except Exception as error:  # noqa: BLE001 see above
+        raise Misfit((field.name,), f"reading it raised {type(error).__name__}") from None
+    try:
+        return field.type.encode(item)
+    except Misfit as misfit:
+        raise Misfit((field.name, *misfit.path), misfit.reason) from None
+    except Exception as error:  # noqa: BLE001 see above
+        raise Misfit((field.name,), _why_misfit(field.type, item, error)) from None
 
 
 def _why_misfit(kind: AvroType, item: Any, error: Exception) -> str:

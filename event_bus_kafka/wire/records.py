@@ -8,10 +8,12 @@ import attrs
 from openedx_events.data import EventsMetadata
 from openedx_events.tooling import OpenEdxPublicSignal
 
+from event_bus_kafka.values import value
+
 Headers = tuple[tuple[str, bytes | None], ...]
 
 
-@attrs.frozen(kw_only=True)
+@value
 class Event:
     """One event as a service sends and receives it."""
 
@@ -41,7 +43,7 @@ class Destination:
     value: SubjectSchema
 
 
-@attrs.frozen(kw_only=True)
+@value
 class EncodedEvent:
     """An event with everything decided that needs no network."""
 
@@ -53,7 +55,7 @@ class EncodedEvent:
     event_id: str
 
 
-@attrs.frozen(kw_only=True)
+@value
 class ProducerRecord:
     """What Kafka is given."""
 
@@ -63,7 +65,7 @@ class ProducerRecord:
     headers: Headers
 
 
-@attrs.frozen(kw_only=True)
+@value
 class ConsumerRecord:
     """What Kafka gave."""
 

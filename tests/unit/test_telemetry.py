@@ -152,6 +152,21 @@ def test_an_observer_is_told_once_however_often_it_is_added() -> None:
     assert collect not in bus._observers
 
 
+def test_an_observer_of_some_kinds_hears_of_these_only_also_of_a_kind_that_was_emitted_before() -> None:
+    seen: list[LifecycleEvent] = []
+    collect = seen.append
+    received, done = example(events.RecordReceived), example(events.RecordDone)
+    emit(received)
+    observe(collect, events.RecordReceived)
+    try:
+        emit(received)
+        emit(done)
+    finally:
+        unobserve(collect)
+    emit(received)
+    assert seen == [received]
+
+
 def test_what_monitoring_backends_can_print_has_no_text_of_a_receivers_error(monkeypatch: pytest.MonkeyPatch) -> None:
     printed: list[str] = []
     monkeypatch.setattr("event_bus_kafka.telemetry.monitoring.record_exception", lambda: printed.append(format_exc()))

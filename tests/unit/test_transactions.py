@@ -1,0 +1,65 @@
+"""What is open is seen without asking Django at each event, in threads too and on connections of others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connections, transaction
+
+from event_bus_kafka.producing.transactions import after_commit
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def in_a_thread(run: Callable[[], list[str]]) -> list[str]:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(run).result()
+
+
+def test_a_thread_that_has_sent_before_it_opened_a_connection_waits_for_its_commit() -> None:
+    def run() -> list[str]:
+        order: list[str] = []
+        after_commit(lambda: order.append("at once"), database=None)
+        with transaction.atomic():
+            after_commit(lambda: order.append("after the commit"), database=None)
+            order.append("before the commit")
+        connections.close_all()
+        return order
+
+    assert in_a_thread(run) == ["at once", "before the commit", "after the commit"]
+
+
+def test_a_thread_that_was_given_a_connection_waits_for_its_commit() -> None:
+    """Django's live server shares the connection of a test with its threads."""
+    given = connections["default"]
+    given.ensure_connection()
+    given.inc_thread_sharing()
+
+    def run() -> list[str]:
+        order: list[str] = []
+        connections["default"] = given
+        with transaction.atomic():
+            after_commit(lambda: order.append("after the commit"), database=None)
+            order.append("before the commit")
+        return order
+
+    try:
+        assert in_a_thread(run) == ["before the commit", "after the commit"]
+    finally:
+        given.dec_thread_sharing()
+
+
+def test_a_connection_that_was_thrown_away_holds_nothing_back() -> None:
+    def run() -> list[str]:
+        order: list[str] = []
+        block = transaction.atomic()
+        block.__enter__()
+        thrown_away = connections["default"]
+        del connections["default"]
+        after_commit(lambda: order.append("at once"), database=None)
+        thrown_away.close()
+        return order
+
+    assert in_a_thread(run) == ["at once"]
