@@ -83,6 +83,8 @@ class Processor:
                     outcome = self._bury(delivery, outcome)
             finally:
                 state.clean()
+        if outcome is DONE:
+            delivery.forget_event()
         return outcome
 
     def _attempt(self, delivery: Delivery) -> Outcome:
