@@ -121,16 +121,17 @@ class KafkaEventConsumer(EventBusConsumer):
         options, topics = consumer_options(self.group_id), self._topics()
         health = Health(Obstacle.NO_ASSIGNMENT, silent_after=settings.revoke_timeout + _SILENCE)
         observe(health)
+        time = self._time()
         receiving = _guarded(processor(self.group_id, self._store(), registry()), health)
         scheduler = Scheduler(receiving.process, lanes=self._lanes())
         consumer = Consumer(
             group=self.group_id,
-            connect=lambda listener: kafka.Consumer(options, topics, listener),
+            connect=lambda listener: kafka.Consumer(options, topics, listener, begin_paused=time is not None),
             scheduler=scheduler,
             streak=receiving.streak,
             limits=_limits(),
             health=health,
-            offset_time=self._time(),
+            offset_time=time,
         )
         scheduler.start()
         return consumer

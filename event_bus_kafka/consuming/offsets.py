@@ -77,18 +77,26 @@ class Offsets:
 
     def go_on(self, client: Consumer, partitions: Partitions) -> None:
         """Put partitions whose offset is gone where there are records again, and tell what is lost."""
-        for name, offset in list(client.places.adrift.items()):
+        if not client.places.adrift:
+            return
+        try:
+            self._go_on(client, partitions)
+        except BrokerError as error:
+            _report(error)
+
+    def _go_on(self, client: Consumer, partitions: Partitions) -> None:
+        places, lost = client.places, {}
+        moves: dict[Partition, int | None] = dict.fromkeys(places.adrift)
+        for name, offset in places.adrift.items():
             gone = partitions[name].next_offset if offset is None else offset
-            try:
+            if gone is not None and not places.is_overtaken(name):
                 there = client.range_of(name, timeout=_TIMEOUT)
-                to = there.end if client.places.begins_at_end else there.start
-                client.places.move({name: to})
-            except BrokerError as error:
-                _report(error)
-                return
-            if gone is not None:
-                partitions[name].go_on_from(to)
-                self._tell(name, gone, there, to)
+                moves[name] = to = there.end if places.begins_at_end else there.start
+                lost[name] = (gone, there, to)
+        places.move(moves)
+        for name, (gone, there, to) in lost.items():
+            partitions[name].go_on_from(to)
+            self._tell(name, gone, there, to)
 
     def _begin(self, client: Consumer, new: Partitions) -> set[Partition]:
         committed = client.committed(new, timeout=_TIMEOUT)
@@ -100,6 +108,8 @@ class Offsets:
         # First moved, then committed: the mark says that nothing is to be moved any more.
         client.places.move(missing | offsets)
         client.commit({name: Committed(offset, marks[name].at(offset)) for name, offset in offsets.items()})
+        if self.time is not None:
+            client.resume(new)
         begins = {name: one.offset for name, one in committed.items()} | offsets
         for name, partition in new.items():
             partition.begin(marks[name], begins.get(name))

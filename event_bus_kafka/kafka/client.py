@@ -165,8 +165,11 @@ class GroupOffsets:
 class Consumer(GroupOffsets, LogOffsets):
     """A member of a consumer group. One thread uses it."""
 
-    def __init__(self, options: Options, topics: Iterable[str], listener: AssignmentListener) -> None:
+    def __init__(
+        self, options: Options, topics: Iterable[str], listener: AssignmentListener, *, begin_paused: bool = False
+    ) -> None:
         connection = Connection("consumer")
+        self._begin_paused = begin_paused
         options = connection.options | options
         self._client = built(confluent_kafka.Consumer, options | {RESET: "error"}, "consumer", connection.on_error)
         self._listener = listener
@@ -189,16 +192,17 @@ class Consumer(GroupOffsets, LogOffsets):
         first = self._client.poll(seconds)
         if first is None:
             return []
-        rest = self._client.consume(
-            min(most, _BATCH) - 1, 0
-        )  # consume() alone would wait for all of them, or the full time-out
+        # consume() alone would wait for all of them, or the full time-out
+        rest = self._client.consume(min(most, _BATCH) - 1, 0)
         messages = (first, *rest)
         for message in messages:
             if message.error() is not None and not self.places.note(message):
                 failure = report_trouble("consumer", message.error())
                 if failure.fatal:
                     raise failure
-        return [to_record(message) for message in messages if message.error() is None]
+        records = [to_record(message) for message in messages if message.error() is None]
+        self.places.note_read((record.topic, record.partition) for record in records)
+        return records
 
     def commit(self, offsets: Mapping[Partition, Committed]) -> None:
         """
@@ -224,7 +228,9 @@ class Consumer(GroupOffsets, LogOffsets):
         self._client.close()
 
     def _on_assign(self, client: Any, partitions: list[TopicPartition]) -> None:
-        client.resume(partitions)  # a partition that was paused when it left comes back paused
+        # A partition that was paused when it left comes back paused. One that is to be moved first must not read ahead:
+        # what it has read would be handed out after the move still.
+        (client.pause if self._begin_paused else client.resume)(partitions)
         self.places.assigned.update(_named(partitions))
         self._listener.assigned(_named(partitions))
 

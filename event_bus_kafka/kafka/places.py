@@ -34,16 +34,20 @@ class Places:
 
     def move(self, offsets: Mapping[Partition, int | None]) -> None:
         """
-        Go on at other offsets, None: where a group begins that has committed none. What was read ahead is dropped.
+        Go on at other offsets, None: where the partition is read, else where a group begins that has committed none.
+        What was read ahead is dropped.
 
         Raises :class:`BrokerError`.
         """
         if not offsets:
             return
-        default = OFFSET_END if self.begins_at_end else OFFSET_BEGINNING
-        to = {partition: default if offset is None else offset for partition, offset in offsets.items()}
         with our_errors():
-            self._assign(to)
+            now = self._now()
+            to = {
+                name: self._known(now.get(name, OFFSET_INVALID)) if offset is None else offset
+                for name, offset in offsets.items()
+            }
+            self._assign(to, now)
         self._moved_to |= to
         for partition in to:
             self.adrift.pop(partition, None)
@@ -56,6 +60,18 @@ class Places:
             self.adrift[partition] = message.offset()
         return gone
 
+    def is_overtaken(self, partition: Partition) -> bool:
+        """Whether a partition was moved after the error came about that set it adrift: it is well where it is."""
+        offset, now = self.adrift[partition], self._now()[partition]
+        if offset is None:
+            return now != OFFSET_INVALID
+        return now == self._moved_to.get(partition) and 0 <= now != offset
+
+    def note_read(self, partitions: Iterable[Partition]) -> None:
+        """Records came of them: from now on the client knows their positions."""
+        for partition in self._moved_to.keys() & set(partitions):
+            del self._moved_to[partition]
+
     def forget(self, partitions: Iterable[Partition]) -> None:
         """They are not assigned any more."""
         for partition in partitions:
@@ -63,23 +79,29 @@ class Places:
             self._moved_to.pop(partition, None)
             self.adrift.pop(partition, None)
 
-    def _assign(self, to: dict[Partition, int]) -> None:
+    def _known(self, place: int) -> int:
+        if place != OFFSET_INVALID:
+            return place
+        return OFFSET_END if self.begins_at_end else OFFSET_BEGINNING
+
+    def _assign(self, to: dict[Partition, int], now: dict[Partition, int]) -> None:
         try:  # no seek: it is refused where nothing is read
             self._client.incremental_unassign(_positions(to))
             self._client.incremental_assign(_positions(to))
         except KafkaException as error:
             if understood(error).code != "_STATE":
                 raise
-            self._client.assign(_positions(self._now() | to))  # a group of eager members assigns all at once
+            self._client.assign(_positions(now | to))  # a group of eager members assigns all at once
 
     def _now(self) -> dict[Partition, int]:
         """
-        Return where each partition is read. One that was moved and has brought no record since has no position: sent to
-        its committed offset, which may be missing, it would have to be moved again, and that would undo the next.
+        Return where each partition is read. The client takes its time to assign: until a record has come, its position
+        is the one before. And sent to its committed offset, which may be missing, a partition would have to be moved
+        again, which would undo the next move.
         """
         read = self._client.position([TopicPartition(*partition) for partition in self.assigned])
         positions = {(one.topic, one.partition): one.offset for one in read if one.offset >= 0}
-        return dict.fromkeys(self.assigned, OFFSET_INVALID) | self._moved_to | positions
+        return dict.fromkeys(self.assigned, OFFSET_INVALID) | positions | self._moved_to
 
 
 def _positions(offsets: Mapping[Partition, int]) -> list[TopicPartition]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 import pytest
 from confluent_kafka import Producer as RawProducer
 
+from event_bus_kafka.consuming.marks import Marks
+from event_bus_kafka.consuming.offsets import Offsets
+from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka.client import Committed
+from event_bus_kafka.wire.records import ConsumerRecord
 from tests.bus import Bus
-from tests.contract.members import Member, client_errors, produced, record
+from tests.contract.members import SECONDS, Member, client_errors, produced, record
 from tests.contract.odd_headers import produce_with_header_name
 
 
@@ -32,6 +38,40 @@ def test_a_new_group_starts_at_the_earliest_record(bus: Bus, topic: str, group: 
     produced(bus, record(topic, b"old"))
     with Member(bus, group, [topic]) as member:
         assert member.poll_records(1)[0].value == b"old"
+
+
+def test_moving_one_partition_leaves_another_where_it_was_put(bus: Bus, topic: str, group: str) -> None:
+    """Eager groups assign all at once: the other, which has brought no record, is not to go to a missing offset."""
+    wide = f"{topic}-wide"
+    bus.create_topic(wide, 2)
+    with Member(bus, group, [wide]) as member:
+        adrift, deadline = member.client.places.adrift, monotonic() + SECONDS
+        while len(adrift) < 2 and monotonic() < deadline:
+            member.client.poll(0.1)
+        assert adrift == {(wide, 0): None, (wide, 1): None}
+        for number in range(2):
+            member.client.places.move({(wide, number): None})
+        produced(bus, *(record(wide, key=str(key).encode()) for key in range(40)))
+        found: list[ConsumerRecord] = []
+        while len(found) < 40 and monotonic() < deadline:
+            found += member.client.poll(0.1)
+            assert all(map(member.client.places.is_overtaken, adrift)), "an error that came before the move, at most"
+    assert sorted({each.partition for each in found}) == [0, 1]
+
+
+@pytest.mark.parametrize("late", [None, 9])
+def test_an_error_that_a_move_has_overtaken_moves_nothing(bus: Bus, topic: str, group: str, late: int | None) -> None:
+    produced(bus, *[record(topic)] * 4)
+    with Member(bus, group, [topic]) as member:
+        deadline = monotonic() + SECONDS
+        while not member.client.places.adrift and monotonic() < deadline:
+            member.client.poll(0.1)
+        member.client.places.move({(topic, 0): 2})
+        member.client.places.adrift[topic, 0] = late
+        progress = PartitionProgress(topic, 0)
+        progress.begin(Marks(), 2)
+        Offsets(group).go_on(member.client, {(topic, 0): progress})
+        assert [each.offset for each in member.poll_records(2)] == [2, 3]
 
 
 def test_a_committed_offset_is_where_the_next_member_starts(bus: Bus, topic: str, group: str) -> None:

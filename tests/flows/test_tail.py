@@ -33,6 +33,7 @@ def test_data_is_masked_and_equal_keys_are_equal(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (7, 8, 7)))
     first, second, third = tail(bus, topic)
     assert first["key"] == third["key"] != second["key"]
+    assert first["key"].startswith("key-")
     assert (first["offset"], first["event_type"], first["data"]["certificate"]["grade"]) == (0, CREATED, "<str>")
     assert first["data"]["certificate"]["user"]["id"] == "<int>"
     assert ["ce_id", first["event_id"]] in first["headers"]

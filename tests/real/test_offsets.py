@@ -86,9 +86,7 @@ def test_a_group_begins_at_a_time_once_for_each_time(bus: RealBus, topic: str, g
     times = [record.timestamp()[1] for record in bus.records(topic, 3)]
     assert len(set(times)) == 3, "each event has a time of its own"
     second, third = (datetime.fromtimestamp(time / 1000, UTC).isoformat() for time in times[1:])
-    with worker(bus, topic, group) as process:
-        process.wait_for_users("note", [1, 2, 3])
-        assert process.stop() == 0
+    bus.commit(group, topic, 2)  # what is read from there is not to be taken for what comes after the move
     with worker(bus, topic, group, offset_time=second) as process:
         process.wait_for_users("note", [2, 3])
         assert process.stop() == 0
