@@ -29,6 +29,7 @@ from event_bus_kafka.conf.setting import Setting, names_in_use
 from event_bus_kafka.conf.table import SettingsTable, all_settings
 from event_bus_kafka.consuming.retry import RetryPolicies
 from event_bus_kafka.errors import ConfigurationError, SerializationError
+from event_bus_kafka.kafka.raw import check_spelling
 from event_bus_kafka.wire.codec import codec_for
 
 _OURS = "event_bus_kafka"
@@ -57,7 +58,9 @@ def check_producer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
         return [_error("E007", "The app openedx_events is not installed: no event is sent.", hint)]
     messages = [message for route in enabled for message in _check_route(route)]
     if enabled:
-        messages += _refused("Producer", [producer_options, schema_registry_options])
+        messages += _refused(
+            "Producer", [lambda: check_spelling("producer", producer_options()), schema_registry_options]
+        )
     return [*messages, *_modes_without_topic(configured), *_outbox_databases(enabled)]
 
 
@@ -65,7 +68,14 @@ def check_consumer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
     """A worker could start, where this package is the consumer."""
     if list(_wrong_values()) or not _points_here(SettingsTable.consumer) or not settings.consumers_enabled:
         return []
-    return _refused("Consumer", [lambda: consumer_options("any"), schema_registry_options, _retry_policies])
+    return _refused(
+        "Consumer",
+        [
+            lambda: check_spelling("consumer", consumer_options("any")),
+            schema_registry_options,
+            _retry_policies,
+        ],
+    )
 
 
 def check_tables(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
@@ -73,7 +83,8 @@ def check_tables(app_configs: Any = None, databases: Sequence[str] | None = None
     return [
         Warning(
             f"The table {model._meta.db_table} is missing in database {alias!r}.",
-            hint="Run manage.py migrate: until then dead letters go to a topic of Kafka, and no relay runs.",
+            hint="Run manage.py migrate: until then dead letters go to a topic of Kafka, no receiver can be paused, no "
+            "relay runs.",
             id=f"{_OURS}.W004",
         )
         for alias in databases or ()

@@ -12,8 +12,12 @@ Every error that this package raises.
         UnknownEventType
       ReceiversFailed               an ExceptionGroup: one exception per failed receiver
       TransactionLeftOpen           a receiver returned inside a transaction of its own
+      CircuitOpen                   why an event is held that no receiver has failed at
+      ReceiverPaused                why an event becomes a dead letter without an attempt
       DeadLetterStoreFailed         a dead letter could not be stored
       CannotTake                    a record cannot be taken aside by hand
+      CannotReset                   offsets of a group cannot be reset by hand
+      NotThere                      a topic, partition or group that these brokers do not have
       AppendFailed                  an event could not be put into the outbox
       BrokerError                   what Kafka or its client refused
         DeliveryFailed
@@ -26,6 +30,7 @@ No message carries event data: they name coordinates, types and fields.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -116,12 +121,53 @@ class TransactionLeftOpen(EventBusError):
         self.aliases = tuple(aliases)
 
 
+class CircuitOpen(EventBusError):
+    """Receivers that fail for everything are left alone for a while; ``receivers`` names them."""
+
+    def __init__(self, receivers: Sequence[str]) -> None:
+        super().__init__(f"circuit open: {', '.join(receivers)}")
+        self.receivers = tuple(receivers)
+
+
+class ReceiverPaused(EventBusError):
+    """A receiver was paused by hand and did not run."""
+
+    def __init__(self) -> None:
+        super().__init__("paused by event_bus_pause, not run")
+
+
 class DeadLetterStoreFailed(EventBusError):
     """A dead letter could not be stored; its record waits."""
 
 
 class CannotTake(EventBusError):
     """A record cannot be taken aside by hand: it is not there, it is settled, or its group has members."""
+
+
+class CannotReset(EventBusError):
+    """Offsets of a group cannot be reset by hand: it has members, or the offsets are not there."""
+
+
+class NotThere(EventBusError):
+    """A topic, a partition or a group that was named is none that these brokers have."""
+
+
+class Trouble(StrEnum):
+    """What is wrong between a client and Kafka."""
+
+    UNREACHABLE = "unreachable"
+    """No broker answers."""
+    UNAUTHENTICATED = "unauthenticated"
+    """The login or a certificate is refused, by one side or the other."""
+    FORBIDDEN = "forbidden"
+    """Logged in, without the right."""
+    MISSING = "missing"
+    """There is no such topic, or no such partition any more."""
+    REPLACED = "replaced"
+    """Another member of the group has the same ``group.instance.id``."""
+    MOVING = "moving"
+    """The group, its coordinator or a leader is moving: to be tried again."""
+    OTHER = "other"
 
 
 class AppendFailed(EventBusError):
@@ -137,15 +183,18 @@ class BrokerError(EventBusError):
     Kafka or its client library reported an error.
 
     ``code`` is the name of the error as Kafka and librdkafka spell it; ``retriable``: the same request may succeed
-    later; ``fatal``: only a new client can help.
+    later; ``fatal``: only a new client can help; ``kind``: what is to be done about it.
     """
 
-    def __init__(self, code: str, reason: str, *, retriable: bool = False, fatal: bool = False) -> None:
+    def __init__(
+        self, code: str, reason: str, *, retriable: bool = False, fatal: bool = False, kind: Trouble | None = None
+    ) -> None:
         super().__init__(f"{code}: {reason}")
         self.code = code
         self.reason = reason
         self.retriable = retriable
         self.fatal = fatal
+        self.kind = kind or Trouble.OTHER
 
 
 class DeliveryFailed(BrokerError):

@@ -16,6 +16,7 @@ from event_bus_kafka.sandbox import Sandbox
 from tests.bus import Bus, RealBus, SandboxBus
 from tests.databases import Database, database_on
 from tests.dead_letters import InTable, Kept, OnTopic
+from tests.services.guarded import GuardedKafka
 from tests.services.kafka import KafkaCluster
 from tests.services.mariadb import MariaDB
 from tests.services.postgresql import PostgreSQL
@@ -43,6 +44,20 @@ def cluster() -> Iterator[KafkaCluster]:
     """Return a real broker for the whole run."""
     with KafkaCluster() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def three_brokers() -> Iterator[KafkaCluster]:
+    """Return a cluster of three brokers for the whole run; tests leave all of them running."""
+    with KafkaCluster(3) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def guarded() -> Iterator[GuardedKafka]:
+    """Return a broker with locks, and with a way through a proxy, for the whole run."""
+    with GuardedKafka() as guarded:
+        yield guarded
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,20 @@ Options = dict[str, Any]
 
 _SAFE_PRODUCER: Options = {"acks": "all", "enable.idempotence": True}
 _SAFE_CONSUMER: Options = {"enable.auto.commit": False, "auto.offset.reset": "earliest"}
+_BOUNDS: Options = {
+    "socket.timeout.ms": 10_000,  # a request without an answer; the connection is closed then
+    "socket.connection.setup.timeout.ms": 10_000,
+    "socket.keepalive.enable": True,  # finds connections that are open on this side only
+    "reconnect.backoff.max.ms": 2_000,  # brokers that are back are found within this time
+}
+_CONSUMER_BOUNDS: Options = {
+    "topic.metadata.refresh.interval.ms": 5_000,  # topics and partitions that are created later are found within it
+    "max.poll.interval.ms": 300_000,  # receivers do not count: it bounds what the polling thread itself waits for
+}
+_CLASSIC_BOUNDS: Options = {
+    "session.timeout.ms": 45_000,  # a member that died holds its partitions so long
+    "heartbeat.interval.ms": 3_000,  # members hear of a change of the group within it
+}
 _SYNONYMS = {"request.required.acks": "acks", "enable.auto.offset.store": "enable.auto.commit"}
 _SPELLINGS = {"-1": "all", "true": True, "false": False, "smallest": "earliest", "beginning": "earliest"}
 
@@ -25,23 +39,24 @@ def producer_options(delivery_timeout: float | None = None) -> Options:
 
     ``delivery_timeout`` in seconds, by default that of the settings. Raises :class:`ConfigurationError`.
     """
-    own = _SAFE_PRODUCER | {
-        "message.timeout.ms": round((delivery_timeout or settings.delivery_timeout) * 1000),
-        "socket.timeout.ms": 10_000,
-        "linger.ms": 5,
-        "partitioner": "consistent_random",  # librdkafka's default: another one would move keys to other partitions
-    }
+    own = (
+        _SAFE_PRODUCER
+        | _BOUNDS
+        | {
+            "message.timeout.ms": round((delivery_timeout or settings.delivery_timeout) * 1000),
+            "linger.ms": 5,
+            "partitioner": "consistent_random",  # librdkafka's default: another one would move keys to other partitions
+        }
+    )
     return _merged(own, settings.producer_options, _SAFE_PRODUCER)
 
 
 def consumer_options(group_id: str) -> Options:
     """Return librdkafka's options of a consumer of a group. Raises :class:`ConfigurationError`."""
-    own = _SAFE_CONSUMER | {
-        "group.id": group_id,
-        "socket.timeout.ms": 10_000,
-        "enable.auto.offset.store": False,
-        "topic.metadata.refresh.interval.ms": 10_000,  # a topic that is created later is found within this time
-    }
+    own = _SAFE_CONSUMER | {"group.id": group_id, "enable.auto.offset.store": False} | _BOUNDS | _CONSUMER_BOUNDS
+    given = settings.client_options | settings.consumer_options
+    if given.get("group.protocol") != "consumer":  # there the broker decides, and librdkafka refuses these
+        own |= _CLASSIC_BOUNDS
     return _merged(own, settings.consumer_options, _SAFE_CONSUMER)
 
 

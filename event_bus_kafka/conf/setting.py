@@ -108,6 +108,12 @@ def _read_texts(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _read_some_texts(value: Any) -> tuple[str, ...]:
+    texts = _read_texts(value)
+    _require(bool(texts) and all(texts))
+    return texts
+
+
 def _read_mapping(value: Any) -> dict[str, Any]:
     _require(isinstance(value, Mapping) and all(isinstance(key, str) for key in value))
     return dict(value)
@@ -167,4 +173,5 @@ TEXT = Kind("a str that is not empty", _read_text)
 ANY_TEXT = Kind("a str", _read_any_text)
 FLAG = Kind("True or False", _read_flag)
 TEXTS = Kind("a list of str", _read_texts)
+SOME_TEXTS = Kind("a list of one or more str that are not empty", _read_some_texts)
 MAPPING = Kind("a dict with str keys", _read_mapping)

@@ -2,6 +2,7 @@
 
 from event_bus_kafka.models.dead_letters import DeadLetter, DeadLetterQuerySet, from_json, to_json
 from event_bus_kafka.models.outbox import SHARDS, OutboxRecord, OutboxShard, ParkedRecord, WriterSchema
+from event_bus_kafka.models.pauses import PausedReceiver
 
 __all__ = [
     "SHARDS",
@@ -10,6 +11,7 @@ __all__ = [
     "OutboxRecord",
     "OutboxShard",
     "ParkedRecord",
+    "PausedReceiver",
     "WriterSchema",
     "from_json",
     "to_json",

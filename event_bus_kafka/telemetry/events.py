@@ -212,6 +212,40 @@ class DeadLetterStored(LifecycleEvent):
 
 
 @attrs.frozen(kw_only=True)
+class CircuitOpened(LifecycleEvent):
+    """A receiver fails for event after event, whatever the key: its events are held, but for probes."""
+
+    receiver: str
+    failures: int
+    """In a row."""
+    probe_every: float
+    """Seconds."""
+
+
+@attrs.frozen(kw_only=True)
+class CircuitClosed(LifecycleEvent):
+    """A receiver whose circuit was open has succeeded, or was paused: what was held goes on."""
+
+    receiver: str
+
+
+@attrs.frozen(kw_only=True)
+class FloodHeld(LifecycleEvent):
+    """So many dead letters in a row came from one partition that no more of them are stored."""
+
+    topic: str
+    partition: int
+    dead_letters: int
+
+
+@attrs.frozen(kw_only=True)
+class PausesChanged(LifecycleEvent):
+    """These receivers and no others are paused from now on: their events become dead letters."""
+
+    receivers: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
 class ReceiverUnfinished(LifecycleEvent):
     """A receiver did not end within ``waited`` seconds; its event comes again."""
 
@@ -258,7 +292,46 @@ class CommitFailed(LifecycleEvent):
     """Offsets were not committed; they are tried again as long as the partitions are ours."""
 
     group: str
+    partitions: tuple[tuple[str, int], ...]
+    lost: bool
+    """The partitions belong to another member by now: what was done since the last commit comes again there."""
     error: Exception
+
+
+@attrs.frozen(kw_only=True)
+class ReadinessChanged(LifecycleEvent):
+    """What keeps a worker from being ready has changed."""
+
+    ready: bool
+    reasons: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class OffsetsMoved(LifecycleEvent):
+    """Partitions begin where a time says, as the worker was told; they do so once."""
+
+    group: str
+    time: str
+    offsets: tuple[tuple[str, int, int], ...]
+    """Topic, partition, and the offset of the next record to read."""
+
+
+@attrs.frozen(kw_only=True)
+class OffsetsLost(LifecycleEvent):
+    """
+    The offset that the group was to read next is not there: before ``start``, records were deleted unread; beyond it,
+    the topic was made anew, or Kafka lost its end.
+    """
+
+    group: str
+    topic: str
+    partition: int
+    offset: int
+    start: int
+    """The first offset that the partition has, and ``end`` the one behind its last."""
+    end: int
+    to: int
+    """Where the group goes on."""
 
 
 @attrs.frozen(kw_only=True)
@@ -289,7 +362,23 @@ class ClientErrorReported(LifecycleEvent):
     """``producer`` or ``consumer``."""
     error: Exception
     code: str
+    kind: str
+    """A value of :class:`~event_bus_kafka.errors.Trouble`."""
     fatal: bool
+
+
+CONNECTED = "connected"
+
+
+@attrs.frozen(kw_only=True)
+class ConnectionChanged(LifecycleEvent):
+    """A consumer's connection to Kafka is another than before: told once per change, however often it is retried."""
+
+    client: str
+    state: str
+    """``connected``, ``unreachable`` or ``unauthenticated``."""
+    reason: str
+    """What Kafka or its client said; empty where it is connected."""
 
 
 @attrs.frozen(kw_only=True)

@@ -137,6 +137,41 @@ class LoggingObserver:
         )
 
     @_log.register
+    def _(self, event: events.CircuitOpened) -> None:
+        logger.error(
+            "Circuit of receiver %s is open: it failed %s times in a row. Its events are held, and one is tried every "
+            "%g s; the first success lets them go on. Mend the receiver, or let others go on without it: "
+            "manage.py event_bus_pause --receiver %s sends its events to the dead letters.",
+            event.receiver,
+            event.failures,
+            event.probe_every,
+            event.receiver,
+        )
+
+    @_log.register
+    def _(self, event: events.CircuitClosed) -> None:
+        logger.warning("Circuit of receiver %s is closed: its events go on", event.receiver)
+
+    @_log.register
+    def _(self, event: events.FloodHeld) -> None:
+        logger.error(
+            "%s[%s]: %s dead letters in a row, and no more are stored: records that fail for good are held. Look at "
+            "them with manage.py event_dead_letters list. If they shall become dead letters, restart the workers with "
+            "a higher EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD; if they shall be passed over, stop the workers and use "
+            "manage.py event_offsets reset.",
+            event.topic,
+            event.partition,
+            event.dead_letters,
+        )
+
+    @_log.register
+    def _(self, event: events.PausesChanged) -> None:
+        paused = ", ".join(event.receivers)
+        logger.warning(
+            "Paused receivers: %s%s", paused or "none", "; their events become dead letters" if paused else ""
+        )
+
+    @_log.register
     def _(self, event: events.ReceiverUnfinished) -> None:
         logger.error(
             "Receiver %s still runs after %g s, at record %s, which will come again. It is in:\n%s",
@@ -172,7 +207,40 @@ class LoggingObserver:
 
     @_log.register
     def _(self, event: events.CommitFailed) -> None:
-        logger.warning("Group %s: offsets not committed: %s", event.group, described(event.error))
+        logger.warning(
+            "Group %s: offsets not committed: %s; %s (%s)",
+            event.group,
+            described(event.error),
+            "given up, the events come again" if event.lost else "tried again while the partitions are here",
+            _named(event.partitions),
+        )
+
+    @_log.register
+    def _(self, event: events.ReadinessChanged) -> None:
+        (logger.info if event.ready else logger.warning)(
+            "%s", "Ready" if event.ready else f"Not ready: {'; '.join(event.reasons)}"
+        )
+
+    @_log.register
+    def _(self, event: events.OffsetsMoved) -> None:
+        where = ", ".join(f"{topic}[{number}] at {offset}" for topic, number, offset in sorted(event.offsets))
+        logger.info("Group %s begins at the offsets of %s: %s", event.group, event.time, where)
+
+    @_log.register
+    def _(self, event: events.OffsetsLost) -> None:
+        gone = f"offsets {event.offset} to {event.start - 1} were deleted before the group had read them"
+        anew = f"offset {event.offset} is not there: the topic was made anew, or has lost its end"
+        logger.error(
+            "Group %s has lost records of %s[%s]: %s. The partition has offsets from %s, its end is %s; the group goes "
+            "on from %s.",
+            event.group,
+            event.topic,
+            event.partition,
+            gone if event.offset < event.start else anew,
+            event.start,
+            event.end,
+            event.to,
+        )
 
     @_log.register
     def _(self, event: events.WorkerStarted) -> None:
@@ -189,9 +257,16 @@ class LoggingObserver:
 
     @_log.register
     def _(self, event: events.ClientErrorReported) -> None:
-        if event.fatal or self._is_news(event.client, event.code):
+        if self._is_news(event.client, f"{event.code} {event.kind}"):
             advice = "a new client is needed" if event.fatal else "the client goes on trying"
             logger.error("Kafka %s: %s; %s", event.client, described(event.error), advice)
+
+    @_log.register
+    def _(self, event: events.ConnectionChanged) -> None:
+        if event.state == "connected":
+            logger.info("Kafka %s: connected", event.client)
+        else:
+            logger.error("Kafka %s: %s, trying on: %s", event.client, event.state, event.reason)
 
     @_log.register
     def _(self, event: events.RegistryFailed) -> None:

@@ -35,6 +35,7 @@ class ServiceProcess:
         self._process = subprocess.Popen(
             [sys.executable, "-W", "error::ResourceWarning", *command],
             cwd=ROOT,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -109,6 +110,11 @@ class ServiceProcess:
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
+    def tell(self) -> None:
+        """Close its standard input: the sign for code that waits for one."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
     def end(self) -> int:
         """Wait for the end; return the exit code."""
         code = self._process.wait(PATIENCE)
@@ -130,7 +136,7 @@ class ServiceProcess:
         if self._process.poll() is None:
             self._process.kill()
         self.end()
-        for stream in (self._process.stdout, self._process.stderr):
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream:
                 stream.close()
 

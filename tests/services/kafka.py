@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+import attrs
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from tests.services.downloads import kafka_jars
 from tests.services.process import ServerProcess, free_port
@@ -21,14 +22,34 @@ _JAVA = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 _SECONDS = 30
 
 
-class KafkaCluster:
-    """Brokers on 127.0.0.1, numbered from 1, each also a controller; their data is gone at the end."""
+@attrs.frozen
+class Listener:
+    """A further address of a broker, with a security protocol of Kafka's; ``advertised``: the port to reach it by."""
 
-    def __init__(self, brokers: int = 1, properties: Mapping[str, str] | None = None) -> None:
+    name: str
+    protocol: str
+    port: int = attrs.field(factory=free_port)
+    advertised: int = attrs.field(default=attrs.Factory(lambda self: self.port, takes_self=True))
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.advertised}"
+
+
+class KafkaCluster:
+    """
+    Brokers on 127.0.0.1, numbered from 1, each also a controller; their data is gone at the end. A single broker may
+    have further listeners.
+    """
+
+    def __init__(
+        self, brokers: int = 1, properties: Mapping[str, str] | None = None, listeners: Sequence[Listener] = ()
+    ) -> None:
         self._numbers = range(1, brokers + 1)
         self._ports = {number: free_port() for number in self._numbers}
         self._controllers = {number: free_port() for number in self._numbers}
         self._properties = dict(properties or {})
+        self._listeners = listeners
         self._folder = Path()
         self._processes: dict[int, ServerProcess] = {}
 
@@ -54,10 +75,12 @@ class KafkaCluster:
             process.kill()  # the data goes as well: nothing is worth a clean stop of a second each
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def start(self, number: int) -> None:
-        """Start a broker that was stopped, and wait until it serves."""
-        self._launch(number)
-        self._wait_for(number)
+    def start(self, *numbers: int) -> None:
+        """Start brokers that were stopped, and wait until they serve."""
+        for number in numbers:
+            self._launch(number)
+        for number in numbers:
+            self._wait_for(number)
 
     def terminate(self, number: int) -> None:
         """Stop a broker cleanly."""
@@ -69,14 +92,18 @@ class KafkaCluster:
 
     def create_topic(self, name: str, partitions: int = 1, config: dict[str, str] | None = None) -> None:
         topic = NewTopic(name, partitions, len(self._numbers), config=config or {})
-        admin = self._admin()  # held until the answer: a client that is collected takes its requests along
+        admin = self.admin()  # held until the answer: a client that is collected takes its requests along
         admin.create_topics([topic])[name].result(_SECONDS)
 
     def delete_topic(self, name: str) -> None:
-        admin = self._admin()
+        admin = self.admin()
         admin.delete_topics([name])[name].result(_SECONDS)
 
-    def _admin(self) -> AdminClient:
+    def grow_topic(self, name: str, partitions: int) -> None:
+        admin = self.admin()
+        admin.create_partitions([NewPartitions(name, partitions)])[name].result(_SECONDS)
+
+    def admin(self) -> AdminClient:
         return AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
 
     def _launch(self, number: int) -> None:
@@ -108,15 +135,19 @@ class KafkaCluster:
     def _write_properties(self, number: int) -> None:
         voters = ",".join(f"{one}@127.0.0.1:{port}" for one, port in self._controllers.items())
         listener = f"PLAINTEXT://127.0.0.1:{self._ports[number]}"
+        bound = [f"{one.name}://127.0.0.1:{one.port}" for one in self._listeners]
+        advertised = [f"{one.name}://{one.address}" for one in self._listeners]
+        protocols = [f"{one.name}:{one.protocol}" for one in self._listeners]
         replicas = str(len(self._numbers))
         properties = {
             "process.roles": "broker,controller",
             "node.id": str(number),
             "controller.quorum.voters": voters,
-            "listeners": f"{listener},CONTROLLER://127.0.0.1:{self._controllers[number]}",
-            "advertised.listeners": listener,
+            "listeners": ",".join([listener, f"CONTROLLER://127.0.0.1:{self._controllers[number]}", *bound]),
+            "advertised.listeners": ",".join([listener, *advertised]),
+            "inter.broker.listener.name": "PLAINTEXT",
             "controller.listener.names": "CONTROLLER",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listener.security.protocol.map": ",".join(["PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT", *protocols]),
             "log.dirs": str(self._folder / f"data-{number}"),
             "auto.create.topics.enable": "false",
             "offsets.topic.replication.factor": replicas,
@@ -125,6 +156,10 @@ class KafkaCluster:
             "transaction.state.log.min.isr": "1",
             "min.insync.replicas": "1" if replicas == "1" else "2",
             "group.initial.rebalance.delay.ms": "0",
+            "group.consumer.heartbeat.interval.ms": "500",
+            "group.consumer.min.heartbeat.interval.ms": "500",
+            "group.consumer.session.timeout.ms": "6000",
+            "group.consumer.min.session.timeout.ms": "6000",
             "broker.session.timeout.ms": "3000",
             "log.cleaner.backoff.ms": "200",
             "broker.heartbeat.interval.ms": "500",

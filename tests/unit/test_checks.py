@@ -44,6 +44,12 @@ def test_right_settings_pass() -> None:
         ({"EVENT_BUS_KAFKA_SEND_TIMEOUT": "2"}, "E001", "EVENT_BUS_KAFKA_SEND_TIMEOUT must be a number"),
         ({"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"acks": 1}}, "E002", "Producer: Option 'acks'"),
         ({"EVENT_BUS_KAFKA_CONSUMER_OPTIONS": {"auto.offset.reset": "latest"}}, "E002", "Consumer: Option"),
+        (
+            {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.mss": 1}},
+            "E002",
+            'No such configuration property: "linger.mss"',
+        ),
+        ({"EVENT_BUS_KAFKA_CONSUMER_OPTIONS": {"session.timeout.ms": "long"}}, "E002", "Invalid value"),
         ({"EVENT_BUS_KAFKA_RETRY": {"final": ["no.such.Error"]}}, "E002", "no.such.Error"),
         ({"EVENT_BUS_PRODUCER": "event_bus_kafka.create_producr"}, "E003", "event_bus_kafka.create_producer"),
         ({"EVENT_BUS_CONSUMER": "event_bus_kafak.KafkaEventConsumer"}, "E003", "No module named"),
@@ -102,6 +108,11 @@ def test_zeros_of_the_existing_package_pass() -> None:
 def test_a_registry_without_a_scheme_is_found() -> None:
     found = messages(EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL="registry:8081")
     assert [number for number, _ in found] == ["E002", "E002"]
+
+
+def test_certificates_need_not_be_there_yet() -> None:
+    options = {"security.protocol": "SSL", "ssl.ca.location": "/nowhere/ca.pem", "oauth_cb": lambda _: 1 / 0}
+    assert messages(EVENT_BUS_KAFKA_CLIENT_OPTIONS=options) == []
 
 
 def test_disabled_topics_and_disabled_consumers_are_not_checked() -> None:

@@ -23,7 +23,7 @@ VALUES: dict[str, Any] = {
     "float": 1.5,
     "bool": True,
     "Exception": UnreadableValue("reason"),
-    "tuple[str, ...]": ("topic",),
+    "tuple[str, ...]": ("text",),
     "tuple[tuple[str, int], ...]": (("topic", 0),),
     "tuple[tuple[str, int, int], ...]": (("topic", 0, 5),),
 }
@@ -105,7 +105,7 @@ def test_trouble_that_lasts_is_logged_once_a_minute(caplog: pytest.LogCaptureFix
     now = [0.0]
     log = LoggingObserver(audit=lambda: True, clock=lambda: now[0])
     down = events.ClientErrorReported(
-        client="consumer", error=BrokerError("_TRANSPORT", "refused"), code="_TRANSPORT", fatal=False
+        client="consumer", error=BrokerError("_TRANSPORT", "refused"), code="_TRANSPORT", kind="other", fatal=False
     )
     for second in range(100):
         now[0] = float(second)

@@ -12,6 +12,11 @@ from openedx_events.event_bus import EventBusConsumer
 from openedx_events.tooling import load_all_signals
 
 from event_bus_kafka.conf import settings
+from event_bus_kafka.conf.subscriptions import subscription
+from event_bus_kafka.errors import ConfigurationError
+
+_OWN = {"topic": "-t", "group_id": "-g", "concurrency": "--concurrency"}
+"""Options of the consumer that have an argument of their own."""
 
 
 def json_object(text: str) -> dict[str, Any]:
@@ -27,15 +32,22 @@ def json_object(text: str) -> dict[str, Any]:
 
 class Command(BaseCommand):
     help = (
-        "Read a topic as a member of a consumer group and send each event to this service's receivers. Runs until "
+        "Read topics as a member of a consumer group and send each event to this service's receivers. Runs until "
         "SIGTERM or SIGINT. Exit codes: 0 clean stop, or consumers disabled by setting; 1 wrong configuration; 2 "
         "forced stop (time limit or second signal); 3 a receiver asked to exit, or the Kafka client failed for good; "
         "4 too many errors in a row."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("-t", "--topic", required=True, help="topic to read, without environment prefix")
-        parser.add_argument("-g", "--group_id", required=True, help="consumer group")
+        parser.add_argument(
+            "-t",
+            "--topic",
+            action="append",
+            default=[],
+            help="topic to read, without environment prefix; may be repeated (default: those that "
+            "EVENT_BUS_KAFKA_SUBSCRIPTIONS gives the group)",
+        )
+        parser.add_argument("-g", "--group_id", help="consumer group (default: the only one of that setting)")
         parser.add_argument(
             "--concurrency",
             type=int,
@@ -50,13 +62,21 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         load_all_signals()
-        extra = options["extra"]
-        if options["concurrency"] is not None:
-            extra = {**extra, "concurrency": options["concurrency"]}
+        given = options["topic"]
+        try:
+            what = subscription([given] if isinstance(given, str) else given, options["group_id"])
+        except ConfigurationError as error:
+            raise CommandError(str(error)) from error
+        # one topic goes as text: that is what the consumers of other event buses take
+        topic = what.topics[0] if len(what.topics) == 1 else what.topics
+        own = {"topic": topic, "group_id": what.group, "concurrency": options["concurrency"]}
+        if twice := {name for name in own if options[name]} & options["extra"].keys():
+            ways = ", ".join(f"{_OWN[name]} for {name}" for name in sorted(twice))
+            raise CommandError(f"--extra repeats what has an argument of its own: use {ways} alone.")
+        given_options = {name: value for name, value in own.items() if value is not None}
         if options["with_relay"]:
-            extra = {**extra, "with_relay": True}
-        consumer = _consumer(topic=options["topic"], group_id=options["group_id"], **extra)
-        consumer.consume_indefinitely()
+            given_options["with_relay"] = True
+        _consumer(**given_options, **options["extra"]).consume_indefinitely()
 
 
 def _consumer(**options: Any) -> EventBusConsumer:

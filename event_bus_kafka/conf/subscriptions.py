@@ -1,0 +1,42 @@
+"""Subscriptions: which topics a worker reads, in which group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from event_bus_kafka.conf.table import settings
+from event_bus_kafka.errors import ConfigurationError
+
+_SETTING = "EVENT_BUS_KAFKA_SUBSCRIPTIONS"
+
+
+@attrs.frozen
+class Subscription:
+    """What one worker does: ``topics`` without prefix, each once."""
+
+    group: str
+    topics: tuple[str, ...]
+
+
+def subscription(topics: Sequence[str], group: str | None) -> Subscription:
+    """
+    Return what a worker is asked to do; what is left out, ``EVENT_BUS_KAFKA_SUBSCRIPTIONS`` says.
+
+    Raises :class:`ConfigurationError`.
+    """
+    if topics and group:
+        return Subscription(group, tuple(dict.fromkeys(topics)))
+    if topics:
+        raise ConfigurationError("Name the consumer group of these topics: -g GROUP.")
+    configured = settings.subscriptions
+    if not configured:
+        raise ConfigurationError(f"Name topics and a consumer group, -t TOPIC -g GROUP, or set {_SETTING}.")
+    if group is None and len(configured) > 1:
+        raise ConfigurationError(f"Name one of the groups of {_SETTING}, -g GROUP: {', '.join(sorted(configured))}.")
+    name = group or next(iter(configured))
+    if name not in configured:
+        known = ", ".join(sorted(configured))
+        raise ConfigurationError(f"{_SETTING} has no group {name!r}, only {known}: name topics as well, -t TOPIC.")
+    return Subscription(name, tuple(dict.fromkeys(configured[name])))

@@ -1,0 +1,57 @@
+"""
+Whether a consumer reaches Kafka: told when it changes, not at each retry.
+
+Errors alone do not tell: a consumer at a silent broker reports none, and none tells that all is well again. So the
+client's statistics have the last word.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from event_bus_kafka.errors import BrokerError, Trouble
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import CONNECTED, ConnectionChanged
+
+_EVERY_MS = 5_000
+_SILENT = "the group's coordinator does not answer"
+
+
+class Connection:
+    """What a member of a group knows of its connection; its callbacks run in the thread that polls."""
+
+    def __init__(self, client: str) -> None:
+        self._client = client
+        self._state = ""
+        self._troubled = self._silent = False
+        self.options: dict[str, Any] = {"stats_cb": self._on_statistics, "statistics.interval.ms": _EVERY_MS}
+        """Client options that this needs."""
+
+    def on_error(self, failure: BrokerError) -> None:
+        """Take note of an error that the client reported outside of records."""
+        if failure.kind is Trouble.UNAUTHENTICATED:
+            self._troubled = True
+            self._change(Trouble.UNAUTHENTICATED, failure.reason)
+        elif failure.code == "_ALL_BROKERS_DOWN":
+            self._troubled = True
+            if self._state != Trouble.UNAUTHENTICATED:  # brokers that refuse a login count as down, too
+                self._change(Trouble.UNREACHABLE, failure.reason)
+
+    def _on_statistics(self, text: str) -> None:
+        troubled, self._troubled = self._troubled, False
+        was_silent, self._silent = self._silent, not _coordinator_answers(json.loads(text))
+        if not self._silent and not troubled:
+            self._change(CONNECTED, "")
+        elif self._silent and was_silent and self._state == CONNECTED:  # once is no more than a coordinator that moves
+            self._change(Trouble.UNREACHABLE, _SILENT)
+
+    def _change(self, state: str, reason: str) -> None:
+        if state != self._state:
+            self._state = state
+            emit(ConnectionChanged(client=self._client, state=str(state), reason=reason))
+
+
+def _coordinator_answers(statistics: dict[str, Any]) -> bool:
+    coordinator = statistics["brokers"].get("GroupCoordinator", {})
+    return (statistics.get("cgrp", {}).get("state"), coordinator.get("state")) == ("up", "UP")

@@ -1,0 +1,78 @@
+"""Locks and rights: the options that open each lock, and what a worker does while it is shut out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.bus import RealBus
+from tests.examples_of import certificate
+from tests.flows.test_consuming import send, worker
+from tests.services.guarded import CLIENT_NAME, GuardedKafka
+from tests.services.schema_registry import SchemaRegistry
+
+pytestmark = pytest.mark.real
+
+CLASSIC = {"session.timeout.ms": 6_000, "heartbeat.interval.ms": 500}
+
+
+def connection(options: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {
+        "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": options["bootstrap.servers"],
+        "EVENT_BUS_KAFKA_CLIENT_OPTIONS": options,
+        "EVENT_BUS_KAFKA_CONSUMER_OPTIONS": CLASSIC,
+    } | changes
+
+
+@pytest.fixture
+def bus(guarded: GuardedKafka, schema_registry: SchemaRegistry) -> RealBus:
+    return RealBus(guarded.cluster, schema_registry)
+
+
+@pytest.mark.parametrize("lock", ["TLS", "MTLS", "SCRAM", "OAUTH"])
+def test_each_lock_is_opened_by_options_alone(
+    guarded: GuardedKafka, bus: RealBus, topic: str, group: str, lock: str
+) -> None:
+    user = CLIENT_NAME if lock == "MTLS" else f"user-{group}"
+    guarded.add_user(user)
+    guarded.allow(user, topic=topic, group=group)
+    settings = connection(guarded.options(lock, user))
+    send(bus, topic, certificate(1), through=settings)
+    with worker(bus, topic, group, "note", **settings) as process:
+        process.wait_for_users("note", [1])
+        assert process.stop() == 0
+    assert bus.committed(group, topic) == 1
+    assert "ERROR" not in process.log
+
+
+@pytest.mark.parametrize("options", [CLASSIC, {"group.protocol": "consumer"}], ids=["classic", "consumer"])
+def test_a_worker_outlives_the_loss_of_its_login_and_of_its_rights(
+    guarded: GuardedKafka, bus: RealBus, topic: str, group: str, options: dict[str, Any]
+) -> None:
+    """Case 28."""
+    user = f"user-{group}"
+    guarded.add_user(user)
+    guarded.allow(user, topic=topic, group=group)
+    settings = connection(guarded.options("SCRAM", user), EVENT_BUS_KAFKA_CONSUMER_OPTIONS=options)
+    with worker(bus, topic, group, "note", **settings) as process:
+        send(bus, topic, certificate(1))
+        process.wait_for_users("note", [1])
+        process.wait_for_log("Kafka consumer: connected")
+
+        guarded.remove_user(user)
+        process.wait_for_log("Kafka consumer: unauthenticated, trying on: ")
+        send(bus, topic, certificate(2))
+        guarded.add_user(user)
+        process.wait_for_users("note", [1, 2])
+        process.wait_for(lambda: process.log.count("Kafka consumer: connected") == 2)
+
+        guarded.forbid_group(group)
+        process.wait_for_log("Group authorization failed")
+        send(bus, topic, certificate(3))
+        guarded.allow_group(user, group)
+        process.wait_for(lambda: 3 in process.users("note"))
+        process.wait_for(lambda: bus.committed(group, topic) == 3)
+        assert process.stop() == 0
+    assert process.log.count("unauthenticated") == 1
+    assert "stored as a dead letter" not in process.log

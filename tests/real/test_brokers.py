@@ -1,0 +1,158 @@
+"""Brokers that die, go and come back: a worker needs no restart, and nothing is lost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import sleep
+from typing import Any
+
+import pytest
+
+from tests.bus import RealBus
+from tests.dead_letters import OnTopic
+from tests.examples_of import certificate
+from tests.flows.test_consuming import send, worker
+from tests.flows.test_order import assert_first_in_order, event
+from tests.proxy import Proxy
+from tests.scale import scaled
+from tests.service.process import PATIENCE, ServiceProcess
+from tests.services.guarded import GuardedKafka
+from tests.services.kafka import KafkaCluster
+from tests.services.schema_registry import SchemaRegistry
+
+pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(300)]
+
+USERS = list(range(4))
+OUTAGE = scaled(3, long=30)
+SEND_UNTIL_TOLD = """
+import itertools, sys, threading
+from django.conf import settings
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+from tests.examples_of import certificate
+from tests.service.apps import say
+told = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.read(), told.set()), daemon=True).start()
+for number in itertools.count():
+    for user in range(4):
+        CERTIFICATE_CREATED.send_event(certificate=certificate(user, grade=str(number)))
+    if told.wait(0.05):
+        break
+say("sent", user=0, each=number + 1)
+"""
+
+
+def newest(process: ServiceProcess) -> int:
+    return max((int(line["grade"]) for line in process.heard("ends")), default=-1)
+
+
+def goes_on(process: ServiceProcess) -> None:
+    """Wait until events come that were sent later than those that have come so far."""
+    before = newest(process)
+    process.wait_for(lambda: newest(process) > before + 5, "for newer events", seconds=2 * PATIENCE)
+
+
+def distinct(process: ServiceProcess) -> set[tuple[int, int]]:
+    return {event(line) for line in process.heard("ends")}
+
+
+def test_brokers_may_be_killed_one_two_and_all_and_restarted_one_by_one(
+    three_brokers: KafkaCluster, schema_registry: SchemaRegistry, group: str
+) -> None:
+    """Case 24, with a service that goes on sending."""
+    bus, topic = RealBus(three_brokers, schema_registry), f"topic-{group}"
+    bus.create_topic(topic, 2)
+    OnTopic(bus, group).create()
+    settings = bus.settings(topic, EVENT_BUS_KAFKA_DELIVERY_TIMEOUT=600, EVENT_BUS_KAFKA_SHUTDOWN_FLUSH=PATIENCE)
+    with (
+        worker(bus, topic, group, "trouble.endure", lanes=2, EVENT_BUS_KAFKA_DEAD_LETTERS="topic") as process,
+        ServiceProcess(code=SEND_UNTIL_TOLD, settings=settings) as sender,
+    ):
+        goes_on(process)
+        three_brokers.kill(1)
+        goes_on(process)
+        three_brokers.kill(2)  # below min.insync.replicas
+        sleep(OUTAGE)
+        three_brokers.kill(3)
+        sleep(OUTAGE)
+        three_brokers.start(1, 2, 3)
+        goes_on(process)
+        for number in (1, 2, 3):
+            three_brokers.terminate(number)
+            three_brokers.start(number)
+        goes_on(process)
+        sender.tell()
+        assert sender.end() == 0
+        (each,) = [line["each"] for line in sender.heard("sent")]
+        process.wait_for(lambda: len(distinct(process)) == len(USERS) * each, "for all", seconds=2 * PATIENCE)
+        assert process.stop() == 0
+    assert_first_in_order(process.said, USERS, each)
+    assert "stored as a dead letter" not in process.log
+    print(f"{len(USERS) * each} events, {len(process.heard('ends')) - len(USERS) * each} twice")
+
+
+def arrived(process: ServiceProcess, each: int) -> None:
+    process.wait_for(lambda: len(distinct(process)) == len(USERS) * each, f"for {each} of each user")
+
+
+@contextmanager
+def silence(proxy: Proxy) -> Iterator[None]:
+    proxy.silent = True
+    yield
+    proxy.silent = False
+
+
+@contextmanager
+def cut(proxy: Proxy) -> Iterator[None]:
+    """Reset what is there, again and again."""
+    mended = threading.Event()
+
+    def cut() -> None:
+        while not mended.wait(0.1):
+            proxy.reset()
+
+    thread = threading.Thread(target=cut)
+    thread.start()
+    yield
+    mended.set()
+    thread.join()
+
+
+@contextmanager
+def latency(proxy: Proxy) -> Iterator[None]:
+    proxy.latency = 0.5
+    yield
+    proxy.latency = 0.0
+
+
+@contextmanager
+def half_open(proxy: Proxy) -> Iterator[None]:
+    proxy.forget()
+    yield
+
+
+def test_networks_may_be_silent_cut_slow_and_forgetful(
+    guarded: GuardedKafka, schema_registry: SchemaRegistry, group: str
+) -> None:
+    """Case 25. What is sent meanwhile arrives, and in order; each event once or again."""
+    bus, topic = RealBus(guarded.cluster, schema_registry), f"topic-{group}"
+    bus.create_topic(topic, 2)
+    way = guarded.through_proxy
+    shorter = {"socket.timeout.ms": 2_000, "session.timeout.ms": 6_000, "heartbeat.interval.ms": 500}
+    changes: dict[str, Any] = {
+        "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": way.address,
+        "EVENT_BUS_KAFKA_CONSUMER_OPTIONS": shorter,
+    }
+    faults: list[Callable[[Proxy], Any]] = [silence, cut, latency, half_open]
+    with Proxy(way.port, way.advertised) as proxy:
+        with worker(bus, topic, group, "trouble.endure", **changes) as process:
+            process.wait_for_log("Kafka consumer: connected")
+            for number, fault in enumerate(faults):
+                with fault(proxy):
+                    send(bus, topic, *(certificate(user, grade=str(number)) for user in USERS))
+                    sleep(OUTAGE)
+                arrived(process, number + 1)
+            assert process.stop() == 0
+    assert_first_in_order(process.said, USERS, len(faults))
+    assert "stored as a dead letter" not in process.log

@@ -1,0 +1,146 @@
+"""Members that come and go, with each of Kafka's ways to share partitions."""
+
+from __future__ import annotations
+
+import signal
+from time import sleep
+from typing import Any
+
+import pytest
+
+from tests.bus import RealBus
+from tests.examples_of import certificate
+from tests.flows.test_consuming import send, worker
+from tests.flows.test_order import assert_in_order, event, numbered
+from tests.scale import scaled
+from tests.service.process import ServiceProcess
+
+pytestmark = pytest.mark.real
+
+CLASSIC = {"session.timeout.ms": 6_000, "heartbeat.interval.ms": 200}
+PROTOCOLS: dict[str, dict[str, Any]] = {
+    "eager": CLASSIC | {"partition.assignment.strategy": "range"},
+    "cooperative": CLASSIC | {"partition.assignment.strategy": "cooperative-sticky"},
+    "consumer": {"group.protocol": "consumer"},
+}
+each_protocol = pytest.mark.parametrize("options", PROTOCOLS.values(), ids=PROTOCOLS)
+
+
+@each_protocol
+def test_retries_that_wait_are_let_go_with_their_partition_and_begin_anew_when_it_returns(
+    bus: RealBus, group: str, options: dict[str, Any]
+) -> None:
+    """Case 9. Each event fails, and would be tried again after an hour."""
+    topic, users = f"waiting-{group}", list(range(1, 17))
+    bus.create_topic(topic, 4)
+    send(bus, topic, *map(certificate, users))
+    changes: dict[str, Any] = {
+        "EVENT_BUS_KAFKA_RETRY": {"first_delay": 3_600, "max_delay": 3_600},
+        "EVENT_BUS_KAFKA_CONSUMER_OPTIONS": options,
+    }
+    failing = {"FAILING": ",".join(map(str, users))}
+
+    def member() -> ServiceProcess:
+        return worker(bus, topic, group, "trouble.fail_for_some", failing, **changes)
+
+    with member() as first:
+        first.wait_for(lambda: sorted(first.users("some")) == users)
+        with member() as second:
+            second.wait_for(lambda: second.users("some"))
+            first.wait_for_log("revoked")
+            assert second.stop() == 0
+        moved = set(second.users("some"))
+        first.wait_for(lambda: moved <= set(first.users("some")[len(users) :]))
+        assert first.stop() == 0
+    assert moved < set(users)
+    assert "offsets not committed" not in first.log + second.log
+
+
+@each_protocol
+def test_of_two_members_with_one_identity_one_ends_and_says_why(
+    bus: RealBus, topic: str, group: str, options: dict[str, Any]
+) -> None:
+    """Case 10, fenced. Classic groups shut out the older one, the newer protocol the one that comes later."""
+    changes: dict[str, Any] = {"EVENT_BUS_KAFKA_CONSUMER_OPTIONS": options | {"group.instance.id": "one"}}
+    with worker(bus, topic, group, "note", **changes) as older:
+        older.wait_for_log(f"assigned: {topic}")
+        with worker(bus, topic, group, "note", **changes) as newer:
+            out, staying = (newer, older) if "group.protocol" in options else (older, newer)
+            assert out.end() == 3
+            assert "has this worker's group.instance.id: give each its own" in out.log
+            send(bus, topic, certificate(1))
+            staying.wait_for_users("note", [1])
+            assert staying.stop() == 0
+    assert bus.committed(group, topic) == 1
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@each_protocol
+def test_under_load_members_that_come_and_go_lose_nothing_and_repeat_nothing(
+    bus: RealBus, group: str, options: dict[str, Any]
+) -> None:
+    """Case 8, again and again."""
+    topic, users, each = f"busy-{group}", list(range(16)), scaled(40, long=800)
+    bus.create_topic(topic, 4)
+    send(bus, topic, *numbered(users, each))
+    said: list[dict[str, Any]] = []
+
+    def member() -> ServiceProcess:
+        changes: dict[str, Any] = {"EVENT_BUS_KAFKA_CONSUMER_OPTIONS": options}
+        return worker(bus, topic, group, "trouble.endure", {"SECONDS": "0.05"}, lanes=2, **changes)
+
+    def done() -> int:
+        return len({event(line) for line in said + staying.heard("ends") if line["what"] == "ends"})
+
+    with member() as staying:
+        for _ in range(scaled(2, long=30)):
+            with member() as guest:
+                guest.wait_for_log(f"assigned: {topic}")
+                sleep(scaled(0, long=2))
+                assert guest.stop() == 0
+            said += guest.said
+        staying.wait_for(lambda: done() == len(users) * each, seconds=scaled(90, long=600))
+        assert staying.stop() == 0
+    said += staying.said
+    twice = sum(line["what"] == "ends" for line in said) - len(users) * each
+    print(f"{len(users) * each} events, {twice} twice")
+    assert twice == 0
+    assert_in_order(said, each)
+
+
+def test_a_member_with_an_identity_comes_back_to_its_partition_and_moves_nobody(bus: RealBus, group: str) -> None:
+    topic = f"static-{group}"
+    bus.create_topic(topic, 2)
+
+    def member(identity: str) -> ServiceProcess:
+        options = {"session.timeout.ms": 30_000, "group.instance.id": identity}
+        return worker(bus, topic, group, "note", EVENT_BUS_KAFKA_CONSUMER_OPTIONS=options)
+
+    with member("one") as staying:
+        staying.wait_for_log(f"assigned: {topic}")
+        with member("two") as leaving:
+            leaving.wait_for_log(f"assigned: {topic}")
+            staying.wait_for(lambda: staying.log.count(f"assigned: {topic}") == 2)
+            assert leaving.stop() == 0
+        moved = staying.log.count("revoked")
+        with member("two") as back:
+            back.wait_for_log(f"assigned: {topic}")
+            send(bus, topic, *map(certificate, range(8)))
+            staying.wait_for(lambda: sorted(staying.users("note") + back.users("note")) == list(range(8)))
+            assert (staying.log.count("revoked"), back.stop()) == (moved, 0)
+        assert staying.stop() == 0
+
+
+def test_a_worker_stops_whatever_it_has_been_assigned(bus: RealBus, topic: str, group: str) -> None:
+    """Case 5: before the first assignment, with none; a second signal after the first ends it as well."""
+    with worker(bus, topic, group, "note") as one, worker(bus, topic, group, "note") as other:
+        one.wait_for(lambda: "assigned: none" in one.log + other.log)
+        idle, owner = (one, other) if "assigned: none" in one.log else (other, one)
+        with worker(bus, topic, group, "note") as early:
+            early.wait_for_log("Running consumer")
+            assert early.stop() == 0
+        assert idle.stop() == 0
+        for _ in range(2):
+            owner.send(signal.SIGTERM)
+        assert owner.end() in (0, 2)

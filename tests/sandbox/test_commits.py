@@ -1,0 +1,82 @@
+"""Commits that Kafka refuses: tried again or given up, and never taken for done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from time import monotonic, sleep
+
+import pytest
+
+from event_bus_kafka.consuming.commits import Commits
+from event_bus_kafka.consuming.progress import PartitionProgress
+from event_bus_kafka.sandbox import Sandbox
+from event_bus_kafka.telemetry.bus import observe, unobserve
+from event_bus_kafka.telemetry.events import CommitFailed, LifecycleEvent, OffsetsCommitted
+from tests.bus import SandboxBus
+from tests.contract.members import Member
+
+
+@pytest.fixture
+def told() -> Iterator[list[LifecycleEvent]]:
+    """Return what is told of commits."""
+    events: list[LifecycleEvent] = []
+
+    def collect(event: LifecycleEvent) -> None:
+        if isinstance(event, (CommitFailed, OffsetsCommitted)):
+            events.append(event)
+
+    observe(collect)
+    yield events
+    unobserve(collect)
+
+
+@pytest.fixture
+def own() -> Iterator[Sandbox]:
+    """Return a sandbox that may break."""
+    with Sandbox() as own:
+        own.create_topic("t", 1)
+        yield own
+
+
+@pytest.mark.parametrize(
+    ("code", "lost"),
+    [
+        ("REBALANCE_IN_PROGRESS", False),
+        ("STALE_MEMBER_EPOCH", False),
+        ("GROUP_AUTHORIZATION_FAILED", False),
+        ("UNKNOWN_MEMBER_ID", True),
+        ("ILLEGAL_GENERATION", True),
+        ("FENCED_INSTANCE_ID", True),
+    ],
+)
+def test_a_refused_commit_is_due_again_and_not_told_as_done(
+    own: Sandbox, group: str, told: list[LifecycleEvent], code: str, lost: bool
+) -> None:
+    """Case 10."""
+    with Member(SandboxBus(own), group, ["t"]) as member:
+        member.poll_assignment()
+        partition, commits = PartitionProgress("t", 0, position=1), Commits(group, monotonic, sleep)
+        own.fail_next("OffsetCommit", code)
+        error = commits.commit(member.client, [partition])
+        assert error is not None
+        assert error.code == code
+        assert (commits.refused, partition.uncommitted) == (1, 1)
+        assert told == [CommitFailed(group=group, partitions=(("t", 0),), error=error, lost=lost)]
+        if not lost:
+            assert commits.commit(member.client, [partition]) is None
+            assert (commits.refused, partition.uncommitted) == (0, None)
+            assert told[1:] == [OffsetsCommitted(group=group, offsets=(("t", 0, 1),))]
+
+
+@pytest.mark.parametrize(("code", "done"), [("STALE_MEMBER_EPOCH", True), ("REBALANCE_IN_PROGRESS", False)])
+def test_the_last_commit_of_a_partition_waits_for_what_passes_by_itself(
+    own: Sandbox, group: str, code: str, done: bool
+) -> None:
+    with Member(SandboxBus(own), group, ["t"]) as member:
+        member.poll_assignment()
+        partition, commits = PartitionProgress("t", 0, position=1), Commits(group, monotonic, sleep)
+        own.fail_next("OffsetCommit", code, times=3)
+        commits.commit_last(member.client, [partition])
+        own.mend()
+    assert (commits.refused == 0, partition.uncommitted is None) == (done, done)
+    assert (SandboxBus(own).committed(group, "t") == 1) is done
