@@ -8,7 +8,7 @@ from time import monotonic
 
 from event_bus_kafka.errors import BrokerError, DeliveryFailed, SchemaRegistryError
 from event_bus_kafka.kafka.client import Delivered, Producer, QueueFull
-from event_bus_kafka.producing.claims import Row
+from event_bus_kafka.producing.claims import Row, event_id
 from event_bus_kafka.producing.frames import Frames
 from event_bus_kafka.producing.holds import Holds
 from event_bus_kafka.producing.verdicts import SIZE, Verdict, verdict_on
@@ -31,7 +31,7 @@ class Batch:
         self._holds = holds
         self._unreported: dict[int, Row] = {}
         self._too_large: list[Row] = []
-        self._delivered: list[tuple[Row, Delivered]] = []
+        self._delivered: list[tuple[Row, str, Delivered]] = []
         self._held: set[str] = set()
         self._parked_keys: set[tuple[str, bytes]] = set()
         self.rejected: list[tuple[Row, BrokerError]] = []
@@ -40,7 +40,7 @@ class Batch:
     @property
     def confirmed(self) -> list[int]:
         """Ids of the rows that Kafka has."""
-        return [row.id for row, _ in self._delivered]
+        return [row.id for row, _, _ in self._delivered]
 
     @property
     def unconfirmed(self) -> int:
@@ -79,17 +79,17 @@ class Batch:
 
     def tell(self) -> None:
         """Emit what became of the rows, once that is settled."""
-        for row, report in self._delivered:
+        for row, found_id, report in self._delivered:
             emit(
                 RecordDelivered(
                     topic=report.topic,
                     partition=report.partition,
                     offset=report.offset,
                     event_type=self._frames.event_type(row),
-                    event_id=row.event_id,
+                    event_id=found_id,
                 )
             )
-        for topic in {report.topic for _, report in self._delivered} - self._held:
+        for topic in {report.topic for _, _, report in self._delivered} - self._held:
             self._holds.release(topic)
         for row, error in self.rejected:
             emit(
@@ -113,7 +113,7 @@ class Batch:
             self._reject(row, error)
             return
         self._unreported[row.id] = row
-        report = partial(self._reported, row)
+        report = partial(self._reported, row, event_id(record.headers))
         while True:
             try:
                 self._producer.produce(record, report)
@@ -129,10 +129,10 @@ class Batch:
                 self._judge(row, error)
                 return
 
-    def _reported(self, row: Row, report: Delivered | DeliveryFailed) -> None:
+    def _reported(self, row: Row, found_id: str, report: Delivered | DeliveryFailed) -> None:
         del self._unreported[row.id]
         if isinstance(report, Delivered):
-            self._delivered.append((row, report))
+            self._delivered.append((row, found_id, report))
         elif report.code == SIZE:
             self._too_large.append(row)  # it, or what shared its request
         else:

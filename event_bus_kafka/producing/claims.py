@@ -18,7 +18,7 @@ from event_bus_kafka.producing.dialects import DIALECTS
 from event_bus_kafka.producing.outbox import CHANNEL
 from event_bus_kafka.producing.schemas import destination_of
 from event_bus_kafka.wire.headers import unpack
-from event_bus_kafka.wire.records import Destination
+from event_bus_kafka.wire.records import Destination, Headers
 
 _LONGEST_REASON = 255
 
@@ -44,8 +44,12 @@ class Row:
     @property
     def event_id(self) -> str:
         """As the headers have it, empty without one."""
-        found = next((value for name, value in unpack(self.headers) if name == "ce_id"), None)
-        return (found or b"").decode(errors="replace")
+        return event_id(unpack(self.headers))
+
+
+def event_id(headers: Headers) -> str:
+    """Return the id of an event, empty without one."""
+    return (dict(headers).get("ce_id") or b"").decode(errors="replace")
 
 
 class Claims:
@@ -67,6 +71,7 @@ class Claims:
         self._listens = notify and shared.vendor == "postgresql"
         self._connection: BaseDatabaseWrapper | None = None
         self._destinations: dict[int, Destination] = {}
+        self._told = False
 
     def shards_with_rows(self) -> list[int]:
         """Return the shards that hold rows, committed ones. Raises a database error."""
@@ -120,8 +125,11 @@ class Claims:
         """Return how long to wait: so many seconds, or, where new rows are told of, until then and not too long."""
         if not self._listens:
             return seconds
-        with suppress(OSError, ValueError):
-            select.select([self._connect().connection.fileno()], [], [], longest)
+        raw: Any = self._connect().connection
+        if not self._told and not _queued(raw):  # by the answer to the last query, which may not have seen the rows
+            with suppress(OSError, ValueError):
+                select.select([raw.fileno()], [], [], longest)
+        self._told = False
         return 0.0
 
     def close(self) -> None:
@@ -149,6 +157,14 @@ class Claims:
         with self._connect().cursor() as cursor:
             cursor.execute(statement)
 
+    def _listen(self, raw: Any) -> None:
+        if hasattr(raw, "add_notify_handler"):  # psycopg 3
+            raw.add_notify_handler(self._note)
+        self._execute(f"LISTEN {CHANNEL}")
+
+    def _note(self, _: Any) -> None:
+        self._told = True
+
     def _query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         connection = self._connect()
         with connection.cursor() as cursor:
@@ -169,8 +185,17 @@ class Claims:
             if self._dialect.session:
                 self._execute(self._dialect.session)
             if self._listens:
-                self._execute(f"LISTEN {CHANNEL}")
+                self._listen(connection.connection)
         return self._connection
+
+
+def _queued(raw: Any) -> bool:
+    """Whether psycopg2 holds notifications; takes them."""
+    held = getattr(raw, "notifies", None)
+    if not isinstance(held, list) or not held:
+        return False
+    held.clear()
+    return True
 
 
 def make_shards(alias: str) -> None:
