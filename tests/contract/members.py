@@ -21,7 +21,9 @@ SECONDS = 30
 class Member:
     """A member of a group, and everything it was given."""
 
-    def __init__(self, bus: Bus, group: str, topics: Iterable[str], **options: Any) -> None:
+    def __init__(
+        self, bus: Bus, group: str, topics: Iterable[str], *, begin_paused: bool = False, **options: Any
+    ) -> None:
         self.assigned: list[list[Partition]] = []
         self.revoked: list[list[Partition]] = []
         self.lost: list[list[Partition]] = []
@@ -37,7 +39,7 @@ class Member:
             "topic.metadata.refresh.interval.ms": 500,
         }
         listener = AssignmentListener(assigned=self.assigned.append, revoked=self._revoke, lost=self.lost.append)
-        self.client = Consumer(own | options, topics, listener)
+        self.client = Consumer(own | options, topics, listener, begin_paused=begin_paused)
 
     def __enter__(self) -> Member:
         return self

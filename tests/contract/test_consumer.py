@@ -74,6 +74,18 @@ def test_an_error_that_a_move_has_overtaken_moves_nothing(bus: Bus, topic: str, 
         assert [each.offset for each in member.poll_records(2)] == [2, 3]
 
 
+def test_what_is_to_be_moved_first_reads_nothing_ahead(bus: Bus, topic: str, group: str) -> None:
+    """What was read ahead would be handed out after the move, and pass for what comes there."""
+    produced(bus, *[record(topic)] * 4)
+    bus.commit(group, topic, 2)
+    with Member(bus, group, [topic], begin_paused=True) as member:
+        member.poll_assignment()
+        assert member.records == [] == member.client.poll(2)
+        member.client.places.move({(topic, 0): 0})
+        member.client.resume([(topic, 0)])
+        assert [each.offset for each in member.poll_records(4)] == [0, 1, 2, 3]
+
+
 def test_a_committed_offset_is_where_the_next_member_starts(bus: Bus, topic: str, group: str) -> None:
     produced(bus, *(record(topic, str(number).encode()) for number in range(3)))
     with Member(bus, group, [topic]) as member:
