@@ -20,7 +20,7 @@ demo: $(INSTALLED) ## See events go from one service to another (KAFKA=real: rea
 	@$(BIN)/python -m examples.demo
 
 test: $(DATABASES) ## Run all tests, with a real Kafka, a real registry and real databases where they need them
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 test-fast: $(INSTALLED) ## Run the tests that need no real service
 	$(BIN)/pytest -m "not real" --ignore=tests/real $(ARGS)

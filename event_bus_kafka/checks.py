@@ -7,6 +7,7 @@ E005 a key field cannot be a key           E006 a route of an event type to a to
 E007 openedx_events is not installed
 W001 an unknown setting                    W002 half of a pair of credentials
 W003 a mode for a topic that is not configured W004 a table is missing
+W005 an outbox on SQLite                   W006 NOTIFY without PostgreSQL
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 from django.apps import apps
 from django.core.checks import CheckMessage, Error, Warning
-from django.db import connections, router
+from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.utils.module_loading import import_string
 from openedx_events.tooling import OpenEdxPublicSignal
 
@@ -28,6 +29,7 @@ from event_bus_kafka.conf.setting import Setting, names_in_use
 from event_bus_kafka.conf.table import SettingsTable, all_settings
 from event_bus_kafka.consuming.retry import RetryPolicies
 from event_bus_kafka.errors import ConfigurationError, SerializationError
+from event_bus_kafka.kafka.raw import check_spelling
 from event_bus_kafka.wire.codec import codec_for
 
 _OURS = "event_bus_kafka"
@@ -56,15 +58,24 @@ def check_producer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
         return [_error("E007", "The app openedx_events is not installed: no event is sent.", hint)]
     messages = [message for route in enabled for message in _check_route(route)]
     if enabled:
-        messages += _refused("Producer", [producer_options, schema_registry_options])
-    return [*messages, *_modes_without_topic(configured)]
+        messages += _refused(
+            "Producer", [lambda: check_spelling("producer", producer_options()), schema_registry_options]
+        )
+    return [*messages, *_modes_without_topic(configured), *_outbox_databases(enabled)]
 
 
 def check_consumer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """A worker could start, where this package is the consumer."""
     if list(_wrong_values()) or not _points_here(SettingsTable.consumer) or not settings.consumers_enabled:
         return []
-    return _refused("Consumer", [lambda: consumer_options("any"), schema_registry_options, _retry_policies])
+    return _refused(
+        "Consumer",
+        [
+            lambda: check_spelling("consumer", consumer_options("any")),
+            schema_registry_options,
+            _retry_policies,
+        ],
+    )
 
 
 def check_tables(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
@@ -72,7 +83,8 @@ def check_tables(app_configs: Any = None, databases: Sequence[str] | None = None
     return [
         Warning(
             f"The table {model._meta.db_table} is missing in database {alias!r}.",
-            hint="Run manage.py migrate: until then dead letters go to a topic of Kafka.",
+            hint="Run manage.py migrate: until then dead letters go to a topic of Kafka, no receiver can be paused, no "
+            "relay runs.",
             id=f"{_OURS}.W004",
         )
         for alias in databases or ()
@@ -186,6 +198,17 @@ def _modes_without_topic(configured: list[Route]) -> Iterator[CheckMessage]:
             hint="Topics are named without prefix.",
             id=f"{_OURS}.W003",
         )
+
+
+def _outbox_databases(enabled: list[Route]) -> Iterator[CheckMessage]:
+    aliases = {route.database or DEFAULT_DB_ALIAS for route in enabled if route.mode == "outbox"}
+    vendors = {connections[alias].vendor for alias in aliases if alias in connections}
+    if "sqlite" in vendors:
+        hint = "It locks no rows: run one relay at a time. Use PostgreSQL, MySQL or MariaDB for anything that matters."
+        yield Warning("The outbox is on SQLite.", hint=hint, id=f"{_OURS}.W005")
+    if settings.relay_notify and aliases and "postgresql" not in vendors:
+        hint = "Only PostgreSQL tells relays of new rows: remove the setting, or lower the poll interval."
+        yield Warning("EVENT_BUS_KAFKA_RELAY_NOTIFY has no effect.", hint=hint, id=f"{_OURS}.W006")
 
 
 def _error(number: str, message: str, hint: str | None) -> CheckMessage:

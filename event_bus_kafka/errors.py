@@ -3,6 +3,7 @@ Every error that this package raises.
 
     EventBusError
       ConfigurationError            also Django's ImproperlyConfigured
+        ManualTransaction
       SerializationError            an event that cannot become a record
       DeserializationError          a record that cannot become an event: final
         InvalidHeaders
@@ -11,8 +12,13 @@ Every error that this package raises.
         UnknownEventType
       ReceiversFailed               an ExceptionGroup: one exception per failed receiver
       TransactionLeftOpen           a receiver returned inside a transaction of its own
+      CircuitOpen                   why an event is held that no receiver has failed at
+      ReceiverPaused                why an event becomes a dead letter without an attempt
       DeadLetterStoreFailed         a dead letter could not be stored
       CannotTake                    a record cannot be taken aside by hand
+      CannotReset                   offsets of a group cannot be reset by hand
+      NotThere                      a topic, partition or group that these brokers do not have
+      AppendFailed                  an event could not be put into the outbox
       BrokerError                   what Kafka or its client refused
         DeliveryFailed
         AssignmentLost
@@ -39,6 +45,10 @@ class EventBusError(Exception):
 
 class ConfigurationError(EventBusError, ImproperlyConfigured):
     """A setting is missing or wrong. The message says which one and what to write instead."""
+
+
+class ManualTransaction(ConfigurationError):
+    """An event was emitted with autocommit switched off: nobody tells when such a transaction commits."""
 
 
 class SerializationError(EventBusError):
@@ -111,12 +121,35 @@ class TransactionLeftOpen(EventBusError):
         self.aliases = tuple(aliases)
 
 
+class CircuitOpen(EventBusError):
+    """Receivers that fail for everything are left alone for a while; ``receivers`` names them."""
+
+    def __init__(self, receivers: Sequence[str]) -> None:
+        super().__init__(f"circuit open: {', '.join(receivers)}")
+        self.receivers = tuple(receivers)
+
+
+class ReceiverPaused(EventBusError):
+    """A receiver was paused by hand and did not run."""
+
+    def __init__(self) -> None:
+        super().__init__("paused by event_bus_pause, not run")
+
+
 class DeadLetterStoreFailed(EventBusError):
     """A dead letter could not be stored; its record waits."""
 
 
 class CannotTake(EventBusError):
     """A record cannot be taken aside by hand: it is not there, it is settled, or its group has members."""
+
+
+class CannotReset(EventBusError):
+    """Offsets of a group cannot be reset by hand: it has members, or the offsets are not there."""
+
+
+class NotThere(EventBusError):
+    """A topic, a partition or a group that was named is none that these brokers have."""
 
 
 class Trouble(StrEnum):
@@ -135,6 +168,14 @@ class Trouble(StrEnum):
     MOVING = "moving"
     """The group, its coordinator or a leader is moving: to be tried again."""
     OTHER = "other"
+
+
+class AppendFailed(EventBusError):
+    """An event could not be put into the outbox. ``doomed``: the transaction around it fails with it."""
+
+    def __init__(self, reason: str, *, doomed: bool = False) -> None:
+        super().__init__(reason)
+        self.doomed = doomed
 
 
 class BrokerError(EventBusError):

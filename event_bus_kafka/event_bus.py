@@ -8,19 +8,30 @@ wrong is said by the system checks, by an error at each use, and by the exit cod
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
+import attrs
+from django.apps import apps
+from django.db import DEFAULT_DB_ALIAS
+from django.utils.module_loading import import_string
 from openedx_events.event_bus import EventBusConsumer
 
+from event_bus_kafka.beside import Beside
 from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import consumer_options, schema_registry_options
 from event_bus_kafka.conf.routes import full_topic, retry_by_name
 from event_bus_kafka.conf.table import LANES
-from event_bus_kafka.consuming.consumer import Consumer, Limits
+from event_bus_kafka.consuming.circuit import CircuitPolicy
+from event_bus_kafka.consuming.consumer import Consumer
 from event_bus_kafka.consuming.dead_letters.choice import keep_clean, store_for
 from event_bus_kafka.consuming.dead_letters.letter import Store
-from event_bus_kafka.consuming.processing import Processor
+from event_bus_kafka.consuming.flood import FloodGuard
+from event_bus_kafka.consuming.gate import Gate
+from event_bus_kafka.consuming.limits import Limits
+from event_bus_kafka.consuming.offsets import milliseconds
+from event_bus_kafka.consuming.processing import ErrorStreak, Processor
 from event_bus_kafka.consuming.retry import RetryPolicies
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.errors import ConfigurationError, EventBusError
@@ -28,15 +39,18 @@ from event_bus_kafka.kafka import client as kafka
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.telemetry import observe
+from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.telemetry.logs import LoggingObserver
 from event_bus_kafka.telemetry.monitoring import monitor
-from event_bus_kafka.worker import Worker
+from event_bus_kafka.worker import Steps, Worker
 
 logger = logging.getLogger(__name__)
 
 _log = LoggingObserver(audit=lambda: settings.audit_logging_enabled)
 
 CONFIGURATION_EXIT_CODE = 1
+_SILENCE = 30.0
+"""Seconds beyond the longest step after which a worker is taken for dead."""
 
 
 def create_producer() -> KafkaEventProducer:
@@ -49,9 +63,10 @@ class KafkaEventConsumer(EventBusConsumer):
     """
     A worker for a topic (without prefix), or several, in one consumer group.
 
-    ``concurrency``: receivers that run at once, by default ``EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY``. ``unknown``
-    keyword arguments are accepted with a warning: deployments pass options of other event buses. Never raises; what is
-    wrong shows in :meth:`consume_indefinitely`.
+    ``offset_time``: a time in ISO 8601; each partition begins at its first record from then on, once for each value.
+    ``concurrency``: receivers that run at once, by default ``EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY``. ``with_relay``:
+    send what the outbox of the default database holds too. ``unknown`` keyword arguments are accepted with a warning:
+    deployments pass options of other event buses. Never raises; what is wrong shows in :meth:`consume_indefinitely`.
     """
 
     def __init__(
@@ -60,6 +75,7 @@ class KafkaEventConsumer(EventBusConsumer):
         group_id: str,
         offset_time: Any = None,
         concurrency: Any = None,
+        with_relay: bool = False,
         **unknown: Any,
     ) -> None:
         observe_events()
@@ -67,6 +83,7 @@ class KafkaEventConsumer(EventBusConsumer):
         self.group_id = group_id
         self._offset_time = offset_time
         self._concurrency = concurrency
+        self._with_relay = with_relay
         if unknown:
             logger.warning("KafkaEventConsumer ignores the options %s", ", ".join(sorted(unknown)))
 
@@ -86,9 +103,10 @@ class KafkaEventConsumer(EventBusConsumer):
             if not settings.consumers_enabled:
                 logger.error("Kafka consumers not enabled, exiting.")
                 return 0
+            relay = _relay() if self._with_relay else None
             consumer = self._consumer()
             worker = Worker(
-                consumer,
+                consumer if relay is None else Beside(consumer, relay),
                 name=f"consumer of {_named(self._topics())} in group {self.group_id}",
                 stop_timeout=settings.stop_timeout,
             )
@@ -100,10 +118,10 @@ class KafkaEventConsumer(EventBusConsumer):
     def _consumer(self) -> Consumer:
         if not self.topic or not self.group_id:
             raise ConfigurationError("A worker needs a topic and a consumer group.")
-        if self._offset_time:
-            raise ConfigurationError("offset_time is not supported: reset the group's offsets with Kafka's own tools.")
         options, topics = consumer_options(self.group_id), self._topics()
-        receiving = processor(self.group_id, self._store(), registry())
+        health = Health(Obstacle.NO_ASSIGNMENT, silent_after=settings.revoke_timeout + _SILENCE)
+        observe(health)
+        receiving = _guarded(processor(self.group_id, self._store(), registry()), health)
         scheduler = Scheduler(receiving.process, lanes=self._lanes())
         consumer = Consumer(
             group=self.group_id,
@@ -111,9 +129,17 @@ class KafkaEventConsumer(EventBusConsumer):
             scheduler=scheduler,
             streak=receiving.streak,
             limits=_limits(),
+            health=health,
+            offset_time=self._time(),
         )
         scheduler.start()
         return consumer
+
+    def _time(self) -> int | None:
+        try:
+            return milliseconds(self._offset_time) if self._offset_time else None
+        except ValueError as error:
+            raise ConfigurationError(f"offset_time: {error}.") from None
 
     def _topics(self) -> list[str]:
         return [full_topic(topic) for topic in ([self.topic] if isinstance(self.topic, str) else self.topic)]
@@ -132,6 +158,14 @@ class KafkaEventConsumer(EventBusConsumer):
             raise ConfigurationError(f"concurrency must be {LANES.expects}, not {self._concurrency!r}.") from None
 
 
+def _relay() -> Steps:
+    if not apps.is_installed("event_bus_kafka"):
+        raise ConfigurationError("A relay needs 'event_bus_kafka' in INSTALLED_APPS.")
+    relays = import_module("event_bus_kafka.producing.relays")  # has models: only where the app is installed
+    relay: Steps = relays.relay_worker(DEFAULT_DB_ALIAS)
+    return relay
+
+
 def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Processor:
     """Return what runs receivers, as the settings say. Raises :class:`ConfigurationError`."""
     return Processor(
@@ -142,6 +176,25 @@ def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Proce
         skip_unknown_types=settings.unknown_event_types == "skip",
         connection_max_age=settings.connection_max_age,
     )
+
+
+def _guarded(receiving: Processor, health: Health) -> Processor:
+    """Add what protects a worker from itself: circuits, pauses, the flood guard, the limit of errors in a row."""
+    circuits = CircuitPolicy(**settings.circuit)
+    return attrs.evolve(
+        receiving,
+        gate=Gate(circuits, health=health, paused=_paused_receivers()),
+        flood=FloodGuard(settings.dead_letter_flood),
+        streak=ErrorStreak(settings.consecutive_errors_limit),
+        health=health,
+    )
+
+
+def _paused_receivers() -> Callable[[], frozenset[str]]:
+    if not apps.is_installed("event_bus_kafka"):
+        return frozenset
+    watched: Callable[[], frozenset[str]] = import_string("event_bus_kafka.consuming.pauses.watched")()
+    return watched
 
 
 def registry() -> SchemaRegistry:
@@ -159,7 +212,6 @@ def _limits() -> Limits:
         poll_timeout=settings.consumer_poll_timeout,
         failure_sleep=settings.consumer_poll_failure_sleep,
         revoke_timeout=settings.revoke_timeout,
-        consecutive_errors=settings.consecutive_errors_limit,
     )
 
 

@@ -51,6 +51,18 @@ class Bus(ABC):
         finally:
             consumer.close()
 
+    def end_of(self, topic: str) -> int:
+        """Return the offset behind the last record of a topic's first partition."""
+        consumer = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": "tests", "log_level": 0})
+        try:
+            return int(consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=30)[1])
+        finally:
+            consumer.close()
+
+    def records_from(self, topic: str, offset: int) -> list[Message]:
+        """Return all records of a topic's first partition from an offset on."""
+        return self.records(topic, self.end_of(topic))[offset:]
+
     def event_ids(self, topic: str, count: int) -> list[str]:
         """Return the ids of the events on a topic, in order; waits a second for more than there should be."""
         records = self.records(topic, count)

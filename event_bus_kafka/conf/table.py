@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from event_bus_kafka.conf.policies import CIRCUIT, CIRCUIT_DEFAULTS, RETRY, RETRY_DEFAULTS, SOME_OF_RETRY
 from event_bus_kafka.conf.setting import (
     ANY_TEXT,
     FLAG,
@@ -11,7 +12,6 @@ from event_bus_kafka.conf.setting import (
     SOME_TEXTS,
     TEXT,
     TEXTS,
-    Kind,
     Setting,
     count,
     mapping_of,
@@ -20,54 +20,10 @@ from event_bus_kafka.conf.setting import (
     optional,
 )
 
-MODES = ("on-commit", "immediate")
+MODES = ("on-commit", "outbox", "immediate")
 MODE = one_of(*MODES)
 LANES = count(least=1, most=1_000)
 _SECONDS = number(least=0.001, most=86_400)
-
-
-def _read_errors(value: Any) -> tuple[type[Exception] | str, ...]:
-    if not isinstance(value, (list, tuple)) or not all(_is_error(item) for item in value):
-        raise ValueError("final: a list of exception classes or dotted paths to them")
-    return tuple(value)
-
-
-def _is_error(item: Any) -> bool:
-    return isinstance(item, str) or (isinstance(item, type) and issubclass(item, Exception))
-
-
-_RETRY_FIELDS: dict[str, Kind[Any]] = {
-    "attempts": count(least=1, most=1_000),
-    "first_delay": number(least=0, most=3_600),
-    "factor": number(least=1, most=100),
-    "max_delay": number(least=0, most=86_400),
-    "jitter": number(least=0, most=1),
-    "final": Kind("a list of exception classes or dotted paths to them", _read_errors),
-}
-RETRY_DEFAULTS: dict[str, Any] = {
-    "attempts": 5,
-    "first_delay": 1,
-    "factor": 3,
-    "max_delay": 60,
-    "jitter": 0.2,
-    "final": (),
-}
-
-
-def _read_some_of_retry(value: Any) -> dict[str, Any]:
-    given = MAPPING.read(value)
-    for name, item in given.items():
-        if name not in _RETRY_FIELDS:
-            raise ValueError(f"{name!r} is none of {', '.join(_RETRY_FIELDS)}")
-        try:
-            _RETRY_FIELDS[name].read(item)
-        except ValueError:
-            raise ValueError(f"{name!r} must be {_RETRY_FIELDS[name].expects}") from None
-    return given
-
-
-_SOME_OF_RETRY = Kind("a dict with any of " + ", ".join(RETRY_DEFAULTS), _read_some_of_retry)
-_RETRY = Kind(_SOME_OF_RETRY.expects, lambda value: RETRY_DEFAULTS | _read_some_of_retry(value))
 
 
 class SettingsTable:
@@ -136,7 +92,10 @@ class SettingsTable:
         "Event type → topic → event_key_field, enabled (both read by openedx-events), mode and database (by us).",
     )
     producer_mode = Setting(
-        "EVENT_BUS_PRODUCER_MODE", MODE, "on-commit", "When events leave: on-commit, or immediate (at once)."
+        "EVENT_BUS_PRODUCER_MODE",
+        MODE,
+        "on-commit",
+        "How events leave: on-commit, outbox (through a table, by a relay), or immediate (at once).",
     )
     topic_modes = Setting(
         "EVENT_BUS_KAFKA_TOPIC_MODES",
@@ -161,6 +120,26 @@ class SettingsTable:
     )
     shutdown_flush = Setting(
         "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH", _SECONDS, 5.0, "Seconds that an ending process waits for confirmations."
+    )
+
+    # The relay
+    relay_poll_interval = Setting(
+        "EVENT_BUS_KAFKA_RELAY_POLL_INTERVAL",
+        number(least=0.001, most=30),
+        0.1,
+        "Seconds between two looks of an idle relay at the outbox.",
+    )
+    relay_notify = Setting(
+        "EVENT_BUS_KAFKA_RELAY_NOTIFY",
+        FLAG,
+        False,
+        "True: on PostgreSQL each transaction with events wakes the relays (NOTIFY), which look once a second besides.",
+    )
+    parked_holds_key = Setting(
+        "EVENT_BUS_KAFKA_OUTBOX_PARKED_HOLDS_KEY",
+        FLAG,
+        False,
+        "True: what follows a parked row of its key waits until that is released or discarded.",
     )
 
     # Consuming
@@ -225,15 +204,22 @@ class SettingsTable:
     )
     retry = Setting(
         "EVENT_BUS_KAFKA_RETRY",
-        _RETRY,
+        RETRY,
         RETRY_DEFAULTS,
         "How failed receivers are tried again: attempts, first_delay, factor, max_delay (seconds), jitter, final.",
     )
     retry_by = Setting(
         "EVENT_BUS_KAFKA_RETRY_BY",
-        mapping_of(_SOME_OF_RETRY, "event type or topic → what differs"),
+        mapping_of(SOME_OF_RETRY, "event type or topic → what differs"),
         {},
         "Event type or topic (without prefix) → what differs from EVENT_BUS_KAFKA_RETRY; event types come first.",
+    )
+    circuit = Setting(
+        "EVENT_BUS_KAFKA_CIRCUIT",
+        CIRCUIT,
+        CIRCUIT_DEFAULTS,
+        "So many failures of one receiver in a row, over at least so many keys, hold its events; one is tried every "
+        "probe_every seconds, and the first success lets them go on.",
     )
     unknown_event_types = Setting(
         "EVENT_BUS_KAFKA_UNKNOWN_EVENT_TYPES",
@@ -247,11 +233,17 @@ class SettingsTable:
         "auto",
         "Where dead letters go: database, topic, auto (database where migrated, else topic), or a path to a store.",
     )
+    dead_letter_flood = Setting(
+        "EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD",
+        count(least=1, most=1_000_000_000),
+        100,
+        "So many dead letters in a row on one partition; further ones are held until a record succeeds there.",
+    )
     retention = Setting(
         "EVENT_BUS_KAFKA_RETENTION",
         number(least=0.01, most=36_500),
         90.0,
-        "Days after which workers delete dead letters, which may hold personal data.",
+        "Days after which workers and relays delete dead letters and parked rows, which may hold personal data.",
     )
 
     # Logging

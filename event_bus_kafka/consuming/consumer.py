@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from time import monotonic, sleep
 
-import attrs
-
 from event_bus_kafka.consuming.commits import Commits
-from event_bus_kafka.consuming.marks import Marks
-from event_bus_kafka.consuming.processing import ErrorStreak, skipped
+from event_bus_kafka.consuming.limits import Limits
+from event_bus_kafka.consuming.offsets import Offsets
+from event_bus_kafka.consuming.processing import ErrorStreak
 from event_bus_kafka.consuming.progress import PartitionProgress
+from event_bus_kafka.consuming.reporting import skipped
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.consuming.windows import Windows
 from event_bus_kafka.errors import BrokerError, Trouble, WorkerFailed
@@ -18,36 +18,19 @@ from event_bus_kafka.kafka import client as kafka
 from event_bus_kafka.kafka.client import AssignmentListener, Partition
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import (
-    ClientErrorReported,
     PartitionsAssigned,
     PartitionsRevoked,
     ReceiverUnfinished,
 )
+from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _SERVE_EVERY = 1.0
 """Seconds between the polls that keep the membership while nothing may be read."""
 _BUSY_POLL = 0.05
 """The longest poll, in seconds, while receivers run: what they finish is settled by the polling thread."""
-_MARKS_TIMEOUT = 5.0
-"""Seconds to wait for what the group has committed."""
 _NEW_CLIENTS = 3
 """New clients in a row, none of which read a record, before a fatal error is taken for incurable."""
-
-
-@attrs.frozen(kw_only=True)
-class Limits:
-    """Bounds of one worker; times in seconds."""
-
-    window_records: int
-    """Per partition."""
-    window_bytes: int
-    """Per worker."""
-    commit_interval: float
-    poll_timeout: float
-    failure_sleep: float
-    revoke_timeout: float
-    consecutive_errors: int | None
 
 
 class Consumer:
@@ -66,6 +49,8 @@ class Consumer:
         scheduler: Scheduler,
         streak: ErrorStreak,
         limits: Limits,
+        health: Health,
+        offset_time: int | None = None,
         clock: Callable[[], float] = monotonic,
         pause: Callable[[float], None] = sleep,
     ) -> None:
@@ -74,13 +59,15 @@ class Consumer:
         self._scheduler = scheduler
         self._streak = streak
         self._limits = limits
+        self._health = health
+        self._offsets = Offsets(group, offset_time)
         self._windows = Windows(limits.window_records, limits.window_bytes, clock)
         self._clock = clock
         self._pause = pause
         self._listener = AssignmentListener(assigned=self._assigned, revoked=self._revoked, lost=self._lost)
         self._partitions: dict[Partition, PartitionProgress] = {}
         self._client = connect(self._listener)
-        self._early: list[ConsumerRecord] = []  # read before the marks of their partitions were known
+        self._early: list[ConsumerRecord] = []  # read before it was known where their partitions begin
         self._last_poll = self._last_commit = clock()
         self._commits = Commits(group, clock, pause)
         self._fruitless_clients = 0
@@ -93,6 +80,7 @@ class Consumer:
         Takes the poll time-out at most, and never waits for a receiver but while partitions move away.
         Raises :class:`WorkerFailed` when the worker has to end.
         """
+        self._health.beat()
         self._read()
         self._scheduler.tick()
         self._advance()
@@ -122,16 +110,23 @@ class Consumer:
             return
         self._last_poll = self._clock()
         try:
-            records = self._client.poll(seconds, self._windows.room(self._partitions.values()))
+            # While it is not known where to begin, polls keep the membership: what they bring piles up.
+            most = 1 if self._early else self._windows.room(self._partitions.values())
+            records = self._client.poll(seconds, most)
         except BrokerError as error:
             self._replace_client(error)
             return
         self._early += self._assigned_of(records)
-        if self._early and self._know_marks():
-            records, self._early = self._early, []
-            for record in records:
+        moved = self._offsets.begin(self._client, self._partitions)
+        if moved is None:
+            return
+        records, self._early = self._early, []
+        for record in records:
+            if (record.topic, record.partition) not in moved:
                 self._take(record)
+        if records:
             self._fruitless_clients = 0
+        self._offsets.go_on(self._client, self._partitions)
 
     def _assigned_of(self, records: list[ConsumerRecord]) -> list[ConsumerRecord]:
         """Leave out what a partition brought before it was revoked: after a new assignment it would pass for read."""
@@ -148,20 +143,6 @@ class Consumer:
         else:
             self._scheduler.submit(delivery)
 
-    def _know_marks(self) -> bool:
-        """Read the marks of new partitions; whether those of all are known."""
-        unknown = [name for name, partition in self._partitions.items() if partition.marks is None]
-        if not unknown:
-            return True
-        try:
-            found = self._client.committed(unknown, timeout=_MARKS_TIMEOUT)
-        except BrokerError as error:
-            emit(ClientErrorReported(client="consumer", error=error, code=error.code, kind=error.kind, fatal=False))
-            return False
-        for name in unknown:
-            self._partitions[name].marks = Marks.read(found[name].metadata if name in found else "")
-        return True
-
     def _may_wait(self) -> float | None:
         """Return how long a poll may wait; None: do not poll now, a window is full."""
         if self._early or self._windows.are_full(self._partitions.values()):
@@ -173,6 +154,7 @@ class Consumer:
     def _relieve(self) -> None:
         """Pause partitions whose window has been full for long, so that others are read; resume those with room."""
         partitions = self._partitions.values()
+        self._health.replace(Obstacle.FLOOD, (f"{one.topic}[{one.number}]" for one in partitions if one.flooded))
         for paused, changing in (
             (True, self._windows.to_pause(partitions)),
             (False, self._windows.to_resume(partitions)),
@@ -194,6 +176,7 @@ class Consumer:
     def _assigned(self, names: list[Partition]) -> None:
         for topic, number in names:
             self._partitions[topic, number] = PartitionProgress(topic, number)
+        self._health.end(Obstacle.NO_ASSIGNMENT)
         emit(PartitionsAssigned(group=self._group, partitions=tuple(names)))
 
     def _revoked(self, names: list[Partition]) -> None:
@@ -209,6 +192,7 @@ class Consumer:
         leaving = [self._partitions.pop(name) for name in names if name in self._partitions]
         self._early = self._assigned_of(self._early)
         unfinished = self._release(leaving, timeout)
+        self._health.replace(Obstacle.OUTAGE, ())  # of what is dropped nobody will hear again; what waits tells it anew
         for partition in leaving:
             partition.advance()
         return leaving, unfinished
@@ -224,6 +208,7 @@ class Consumer:
         """A fatal error ends a client, not the worker: what was not committed is read again by the next one."""
         self._end_if_incurable(error)
         self._lost(list(self._partitions))
+        self._health.begin(Obstacle.NO_ASSIGNMENT)
         self._client.close()
         self._pause(self._limits.failure_sleep)
         self._client = self._connect(self._listener)
@@ -241,6 +226,5 @@ class Consumer:
         failure = self._scheduler.failure
         if failure is not None:
             raise WorkerFailed(f"A receiver raised {type(failure).__name__}", exit_code=3)
-        limit = self._limits.consecutive_errors
-        if limit and self._streak.length >= limit:
-            raise WorkerFailed(f"{limit} attempts in a row failed", exit_code=4)
+        if self._streak.failure is not None:
+            raise self._streak.failure

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import attrs
+
+_MOST = 4096
+"""Kafka's ``offset.metadata.max.bytes``: more is refused, and the commit with it."""
+_LONGEST_TIME = 10**15
 
 
 @attrs.frozen
@@ -13,16 +18,29 @@ class Marks:
 
     taken: frozenset[int] = frozenset()
     """Offsets of records that were taken aside as dead letters: workers pass over them."""
+    offset_time: int | None = None
+    """The time (milliseconds since the epoch) at whose offset the group was told to begin: it is not to do so again."""
 
     @classmethod
     def read(cls, metadata: str | None) -> Marks:
         """Return the marks in the metadata of a committed offset."""
         try:
-            return cls(frozenset(map(int, json.loads(metadata or "")["taken"])))
-        except (ValueError, TypeError, KeyError):
+            found = json.loads(metadata or "")
+            time = found.get("offset_time")
+            return cls(frozenset(map(int, found.get("taken", ()))), None if time is None else int(time))
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
             return cls()
 
     def at(self, position: int) -> str:
         """Return the metadata for a commit at a position: what lies before it has served its purpose."""
-        left = sorted(offset for offset in self.taken if offset >= position)
-        return json.dumps({"taken": left}, separators=(",", ":")) if left else ""
+        found: dict[str, Any] = {}
+        if left := sorted(offset for offset in self.taken if offset >= position):
+            found["taken"] = left
+        if self.offset_time is not None:
+            found["offset_time"] = self.offset_time
+        return json.dumps(found, separators=(",", ":")) if found else ""
+
+    @property
+    def fit(self) -> bool:
+        """Whether Kafka takes them, and would with any offset time."""
+        return len(attrs.evolve(self, offset_time=_LONGEST_TIME).at(0)) <= _MOST

@@ -15,19 +15,24 @@ from event_bus_kafka.errors import BrokerError, DeadLetterStoreFailed, Receivers
 _CONNECT = inspect.unwrap(BaseDatabaseWrapper.connect).__code__
 
 
-def is_outage(error: Exception) -> bool:
+STORE = "dead-letter store"
+
+
+def outage_of(error: Exception) -> str:
     """
-    Return whether the registry, the broker, the dead-letter store or a database cannot be reached.
+    Return which of the registry, the broker, the dead-letter store or a database cannot be reached; empty: none.
 
     An error of a database counts if it came from connecting, or if a fresh connection fails too; it may stand behind
     the error of a receiver.
     """
     if isinstance(error, DeadLetterStoreFailed):
-        return True
+        return STORE
     if isinstance(error, (SchemaRegistryError, BrokerError)):
-        return error.retriable
+        server = "schema registry" if isinstance(error, SchemaRegistryError) else "Kafka"
+        return server if error.retriable else ""
     errors = [cause for cause in _causes(error) if isinstance(cause, DatabaseError)]
-    return any(map(_came_from_connecting, errors)) or bool(errors and state.unreachable_database())
+    away = any(map(_came_from_connecting, errors)) or (errors and state.unreachable_database())
+    return "database" if away else ""
 
 
 def _came_from_connecting(error: DatabaseError) -> bool:

@@ -3,49 +3,50 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable
 from contextvars import Context
 
 import attrs
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.consuming import dispatch, state
+from event_bus_kafka.consuming import dispatch, reporting, state
 from event_bus_kafka.consuming.dead_letters.letter import Letter, Store
-from event_bus_kafka.consuming.dispatch import Receiver
-from event_bus_kafka.consuming.outage import is_outage
-from event_bus_kafka.consuming.outcomes import DONE, DeadLetter, Hold, Outcome, Retry
+from event_bus_kafka.consuming.dispatch import Failures, Receiver
+from event_bus_kafka.consuming.flood import FloodGuard
+from event_bus_kafka.consuming.gate import Admission, Gate
+from event_bus_kafka.consuming.outage import STORE, outage_of
+from event_bus_kafka.consuming.outcomes import DONE, DeadLetter, Failed, Hold, Outcome, Retry
 from event_bus_kafka.consuming.progress import Delivery
 from event_bus_kafka.consuming.retry import RetryPolicies, RetryPolicy
-from event_bus_kafka.errors import UnknownEventType
-from event_bus_kafka.telemetry import emit
-from event_bus_kafka.telemetry.events import (
-    AttemptFailed,
-    DeadLetterStored,
-    RecordDone,
-    RecordReceived,
-    RecordSkipped,
-)
+from event_bus_kafka.errors import CircuitOpen, ReceiverPaused, UnknownEventType, WorkerFailed
+from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.telemetry.monitoring import trace
 from event_bus_kafka.wire import serde
-from event_bus_kafka.wire.records import ConsumerRecord, Event
 
-_OF_TYPES = frozenset({"unregistered type", "no receiver", "signal disabled"})
-"""Reasons to skip a record that concern its event type."""
+Judged = list[tuple[Receiver, Failed]]
+
+_STANDSTILL = 5.0
+"""Seconds until a dead letter that is held for a flood, or a record of a worker that is about to end, is looked at."""
 
 
 class ErrorStreak:
-    """Failed attempts in a row, over all lanes; an attempt that succeeds ends it."""
+    """Failed attempts in a row, over all lanes; an attempt that succeeds ends it, unless the limit was reached."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int | None = None) -> None:
         self._lock = threading.Lock()
-        self.length = 0
+        self._limit = limit
+        self._length = 0
+        self.failure: WorkerFailed | None = None
+        """Why the worker has to end; from then on no attempt is made."""
 
     def failed(self) -> None:
         with self._lock:
-            self.length += 1
+            self._length += 1
+            if self._limit and self._length >= self._limit:
+                self.failure = WorkerFailed(f"{self._limit} attempts in a row failed", exit_code=4)
 
     def succeeded(self) -> None:
-        self.length = 0
+        self._length = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -53,7 +54,7 @@ class Processor:
     """
     Turns deliveries into outcomes: Done, Retry or Hold; a dead letter is Done once it is stored, and held until then.
 
-    Called on several lanes at once; it keeps nothing but the streak of errors.
+    Called on several lanes at once; what it keeps is in the gate, the guard and the streak.
     """
 
     group: str
@@ -65,10 +66,15 @@ class Processor:
     """Seconds."""
     receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]] = dispatch.receivers_of
     """Who gets the events of a signal."""
+    gate: Gate = attrs.field(factory=Gate)
+    flood: FloodGuard = attrs.field(factory=FloodGuard)
     streak: ErrorStreak = attrs.field(factory=ErrorStreak)
+    health: Health = attrs.field(factory=Health)
 
     def process(self, delivery: Delivery) -> Outcome:
         """Make one attempt. What is no Exception passes through and leaves the record unfinished."""
+        if self.streak.failure:
+            return Hold(self.streak.failure, _STANDSTILL)
         with trace("consumer.consume"):
             state.prepare(self.connection_max_age)
             try:
@@ -84,29 +90,11 @@ class Processor:
             if delivery.receivers is None:
                 reason = self._prepare(delivery)
                 if reason:
-                    skipped(delivery.record, reason)
+                    reporting.skipped(delivery.record, reason)
                     return DONE
-            self._dispatch(delivery)
+            return self._dispatch(delivery)
         except Exception as error:  # noqa: BLE001 a record may fail in any way; the policy alone decides what that means
             return self._failed(delivery, error)
-        self.streak.succeeded()
-        return DONE
-
-    def _dispatch(self, delivery: Delivery) -> None:
-        event, receivers = delivery.event, delivery.receivers
-        assert event is not None
-        assert receivers is not None
-        with trace("emit_signals_from_message"):
-            failed = dispatch.dispatch(
-                event, receivers, before_each=delivery.begin, after_each=state.roll_back_leftovers
-            )
-        if failed or delivery.given_up:
-            final = self._policy(delivery).is_final
-            delivery.given_up += tuple((receiver, error) for receiver, error in failed if final(error))
-            again = [(receiver, error) for receiver, error in failed if not final(error)]
-            delivery.receivers = [receiver for receiver, _ in again]
-            raise dispatch.failure_of([*delivery.given_up, *again])
-        _done(delivery.record, event)
 
     def _prepare(self, delivery: Delivery) -> str | None:
         """Find event and receivers; return the reason to skip the record, from its headers alone where possible."""
@@ -124,35 +112,126 @@ class Processor:
             return "no receiver" if not receivers else "signal disabled"
         delivery.event = serde.deserialize(record, signal, self.registry)
         delivery.receivers = receivers
-        _received(record, delivery.event)
+        reporting.received(record, delivery.event)
         return None
 
+    def _dispatch(self, delivery: Delivery) -> Outcome:
+        event, receivers = delivery.event, delivery.receivers
+        assert event is not None
+        assert receivers is not None
+        admission = self.gate.admit(receivers)
+        try:
+            with trace("emit_signals_from_message"):
+                failed = dispatch.dispatch(
+                    event, admission.admitted, before_each=delivery.begin, after_each=state.roll_back_leftovers
+                )
+        except BaseException:
+            self.gate.ended(admission, _names(admission.admitted), conclusive=False)
+            raise
+        delivery.given_up += tuple((receiver, ReceiverPaused()) for receiver in admission.paused)
+        judged = self._judged(delivery, admission, failed) if failed else []
+        if not failed:
+            self.gate.ended(admission, ())
+            self._note_outage(delivery, "")
+            self._note_success(delivery, admission)
+        if judged or admission.held or delivery.given_up:
+            return self._outcome(delivery, admission.held, judged)
+        reporting.done(delivery.record, event)
+        return DONE
+
+    def _note_success(self, delivery: Delivery, admission: Admission) -> None:
+        """All receivers that ran have succeeded; others may be held or paused."""
+        if admission.admitted:
+            self.streak.succeeded()
+            if not delivery.given_up or _is_paused_only(delivery):
+                self.flood.passed(delivery.partition)
+
+    def _judged(self, delivery: Delivery, admission: Admission, failed: Failures) -> Judged:
+        """Decide what follows for each receiver that failed."""
+        away = outage_of(dispatch.failure_of(failed))
+        is_open = self.gate.ended(
+            admission, _names(receiver for receiver, _ in failed), key=_identity(delivery), conclusive=not away
+        )
+        policy, spent = self._policy(delivery), dict(delivery.failures)
+        judged: Judged = []
+        for receiver, error in failed:
+            name, attempt = receiver.name, spent.get(receiver.name, 0) + 1
+            outcome = policy.decide(
+                error, attempt=attempt, holds=delivery.holds, is_outage=bool(away), is_open=name in is_open
+            )
+            if not isinstance(outcome, Hold):
+                delivery.failures[name] = attempt
+            judged.append((receiver, outcome))
+        self._note_outage(delivery, away)
+        self._count(delivery, *(outcome for _, outcome in judged))
+        return judged
+
+    def _outcome(self, delivery: Delivery, held: list[Receiver], judged: Judged) -> Outcome:
+        """Combine what follows for each receiver: the event waits as long as one has still to succeed."""
+        assert delivery.receivers is not None
+        final = [(receiver, outcome.error) for receiver, outcome in judged if isinstance(outcome, DeadLetter)]
+        delays = [outcome.delay for _, outcome in judged if not isinstance(outcome, DeadLetter)]
+        retries = [outcome.delay for _, outcome in judged if isinstance(outcome, Retry)]
+        waiting = [*held, *(receiver for receiver, outcome in judged if not isinstance(outcome, DeadLetter))]
+        delivery.given_up += tuple(final)
+        delivery.receivers = [one for one in delivery.receivers if any(one is other for other in waiting)]
+        if not waiting:
+            return self._ended(delivery, DeadLetter(dispatch.failure_of(list(delivery.given_up))))
+        error = dispatch.failure_of([(receiver, outcome.error) for receiver, outcome in judged]) if judged else None
+        if error and retries:
+            return self._ended(delivery, Retry(error, max(retries)))
+        delay = max(delays) if delivery.held_by else self.gate.delay(waiting)
+        return self._ended(delivery, Hold(error or CircuitOpen(_names(waiting)), delay))
+
     def _failed(self, delivery: Delivery, error: Exception) -> Outcome:
-        policy = self._policy(delivery)
-        outcome = policy.decide(error, attempt=delivery.attempts + 1, holds=delivery.holds, is_outage=is_outage(error))
-        if isinstance(outcome, Hold):
-            delivery.holds += 1
-        else:
+        """Judge what concerns the record as a whole."""
+        away = outage_of(error)
+        outcome = self._policy(delivery).decide(
+            error, attempt=delivery.attempts + 1, holds=delivery.holds, is_outage=bool(away)
+        )
+        self._note_outage(delivery, away)
+        self._count(delivery, outcome)
+        return self._ended(delivery, outcome)
+
+    def _ended(self, delivery: Delivery, outcome: Failed) -> Failed:
+        if isinstance(outcome, DeadLetter):
+            delivery.verdict = outcome
+        elif not isinstance(outcome.error, CircuitOpen):  # of which there would be a line per event and probe
+            reporting.failed(delivery, outcome)
+        return outcome
+
+    def _count(self, delivery: Delivery, *outcomes: Failed) -> None:
+        if not all(isinstance(outcome, Hold) for outcome in outcomes):
             delivery.attempts += 1
             delivery.holds = 0
             self.streak.failed()
-        if isinstance(outcome, DeadLetter):
-            delivery.verdict = outcome
-        else:
-            _report(delivery, outcome)
-        return outcome
+
+    def _note_outage(self, delivery: Delivery, away: str) -> None:
+        """Tell which server keeps a record waiting, or that the one that did is back."""
+        if away:
+            delivery.holds += 1
+            self.health.begin(Obstacle.OUTAGE, away)
+        if delivery.held_by and delivery.held_by != away:
+            self.health.end(Obstacle.OUTAGE, delivery.held_by)
+        delivery.held_by = away
 
     def _bury(self, delivery: Delivery, verdict: DeadLetter) -> Outcome:
         """Store a dead letter; as long as that fails the record waits, and no receiver runs again."""
+        counts = not _is_paused_only(delivery)
+        if self.streak.failure or (counts and not self.flood.admits(delivery.partition)):
+            return Hold(verdict.error, _STANDSTILL)
         letter = Letter.of(delivery.record, group=self.group, error=verdict.error, attempts=delivery.attempts)
         try:
             self.dead_letters.store(letter)
         except Exception as error:  # noqa: BLE001 a store may be anybody's code; whatever it raises, the offset must not move
+            if counts:
+                self.flood.take_back(delivery.partition)
             hold = Hold(error, self._policy(delivery).hold(delivery.holds))
-            delivery.holds += 1
-            _report(delivery, hold)
+            self._note_outage(delivery, STORE)
+            reporting.failed(delivery, hold)
             return hold
-        _stored(delivery, letter, verdict.error)
+        self._note_outage(delivery, "")
+        reporting.stored(delivery, letter, verdict.error)
         return DONE
 
     def _policy(self, delivery: Delivery) -> RetryPolicy:
@@ -160,66 +239,16 @@ class Processor:
         return self.policies.policy(event_type, delivery.record.topic)
 
 
-def _received(record: ConsumerRecord, event: Event) -> None:
-    emit(
-        RecordReceived(
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            event_type=event.metadata.event_type,
-            event_id=str(event.metadata.id),
-        )
-    )
+def _names(receivers: Iterable[Receiver]) -> list[str]:
+    return [receiver.name for receiver in receivers]
 
 
-def _done(record: ConsumerRecord, event: Event) -> None:
-    emit(
-        RecordDone(
-            topic=record.topic, partition=record.partition, offset=record.offset, event_type=event.metadata.event_type
-        )
-    )
-
-
-def skipped(record: ConsumerRecord, reason: str) -> None:
-    """Tell that a record is passed over."""
-    event_type = serde.event_type(record) if reason in _OF_TYPES else ""
-    emit(
-        RecordSkipped(
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            event_type=event_type,
-            reason=reason,
-        )
-    )
-
-
-def _report(delivery: Delivery, outcome: Retry | Hold) -> None:
+def _identity(delivery: Delivery) -> tuple[str, Hashable]:
+    """What failures of one event have in common with others of its key; records without a key: nothing."""
     record = delivery.record
-    emit(
-        AttemptFailed(
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            event_type=delivery.event.metadata.event_type if delivery.event else "",
-            error=outcome.error,
-            attempt=delivery.attempts,
-            outcome="retry" if isinstance(outcome, Retry) else "hold",
-            delay=outcome.delay,
-        )
-    )
+    return record.topic, record.offset if record.key is None else record.key
 
 
-def _stored(delivery: Delivery, letter: Letter, error: Exception) -> None:
-    record = letter.record
-    emit(
-        DeadLetterStored(
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            event_type=letter.event_type,
-            event_id=letter.event_id,
-            error=error,
-            attempts=delivery.attempts,
-        )
-    )
+def _is_paused_only(delivery: Delivery) -> bool:
+    """A dead letter by the operator's will is none of a flood."""
+    return bool(delivery.given_up) and all(isinstance(error, ReceiverPaused) for _, error in delivery.given_up)

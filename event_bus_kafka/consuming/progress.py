@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from math import inf
 
 import attrs
@@ -24,13 +25,17 @@ class Delivery:
     """Left unfinished for whoever gets the partition next."""
     attempts: int = 0
     """Attempts that failed and count."""
+    failures: dict[str, int] = attrs.field(factory=dict)
+    """By name of a receiver: its attempts that failed and count."""
     holds: int = 0
     """Attempts in a row that failed and do not count."""
+    held_by: str = ""
+    """The server that was away at the last attempt."""
     event: Event | None = None
     receivers: list[Receiver] | None = None
     """Who has still to succeed; None before the first attempt."""
     given_up: tuple[tuple[Receiver, Exception], ...] = ()
-    """Receivers that failed with errors that are final."""
+    """Receivers that do not get the event any more, with the reasons."""
     running: Receiver | None = None
     """The receiver that had its turn last."""
     verdict: DeadLetter | None = None
@@ -60,10 +65,16 @@ class PartitionProgress:
     committed: int | None = None
     marks: Marks | None = None
     """None until they were read: no record is begun before."""
+    dead_letters: int = 0
+    """In a row; lanes write it, under the lock of the flood guard."""
+    flooded: bool = False
+    """A dead letter is held because there were so many."""
     paused: bool = False
     full_since: float | None = None
     _window: deque[Delivery] = attrs.field(factory=deque)
     _last: int = -1
+    _vanished: int = 0
+    """Records at the head of the window whose log is gone: they are finished, but move no position."""
 
     @property
     def unsettled(self) -> int:
@@ -73,7 +84,8 @@ class PartitionProgress:
     @property
     def highest_done(self) -> int:
         """The highest offset in the window that is done, -1 without one."""
-        return max((delivery.record.offset for delivery in self._window if delivery.done), default=-1)
+        window = islice(self._window, self._vanished, None)
+        return max((delivery.record.offset for delivery in window if delivery.done), default=-1)
 
     def take(self, record: ConsumerRecord) -> Delivery | None:
         """Add a record; None for one that was taken before, which the client hands out again after a revoke."""
@@ -85,6 +97,27 @@ class PartitionProgress:
         self.size += record.size
         return delivery
 
+    @property
+    def next_offset(self) -> int | None:
+        """The lowest offset that a record taken next may have; None where the group has none yet."""
+        return self._last + 1 if self._last >= 0 else None
+
+    def begin(self, marks: Marks, committed: int | None) -> None:
+        """Take records from what the group has committed on."""
+        self.marks = marks
+        self.position = self.committed = committed
+        if committed is not None:
+            self._last = committed - 1
+
+    def go_on_from(self, offset: int) -> None:
+        """Take records from this offset on: those that should have come next are gone."""
+        if offset <= self._last:  # another log: its offsets have begun anew
+            self._vanished = len(self._window)
+            self.marks = attrs.evolve(self.marks or Marks(), taken=frozenset())
+        if len(self._window) == self._vanished:
+            self.position = offset  # committed at once, lest the next worker begins at the old one
+        self._last = offset - 1
+
     def advance(self) -> Delivery | None:
         """Move the position past the records at the head that are done; return the first that is not."""
         window = self._window
@@ -92,7 +125,10 @@ class PartitionProgress:
             if not window[0].done:
                 return window[0]
             record = window.popleft().record
-            self.position = record.offset + 1
+            if self._vanished:
+                self._vanished -= 1
+            else:
+                self.position = record.offset + 1
             self.size -= record.size
         return None
 

@@ -10,7 +10,7 @@ import attrs
 from django.utils.module_loading import import_string
 
 from event_bus_kafka.consuming.outcomes import DeadLetter, Failed, Hold, Retry
-from event_bus_kafka.errors import ConfigurationError, DeserializationError, ReceiversFailed, SchemaRegistryError
+from event_bus_kafka.errors import ConfigurationError, DeserializationError, SchemaRegistryError
 
 _LONGEST_HOLD = 10.0
 """Seconds: an outage ends for all at once, and nobody should wait a minute to notice it."""
@@ -44,14 +44,17 @@ class RetryPolicy:
         attempt: int,
         holds: int = 0,
         is_outage: bool = False,
+        is_open: bool = False,
         chance: Callable[[], float] = random,
     ) -> Failed:
         """
-        Judge an error: the ``attempt`` that failed, counted from 1, after so many ``holds`` in a row.
+        Judge an error: the ``attempt`` that failed, counted from 1, after so many ``holds`` in a row; ``is_open``: the
+        circuit of the receiver that failed.
 
-        Infrastructure before finality before the attempts that are left: an outage never makes a dead letter.
+        Infrastructure before the circuit before finality before the attempts that are left: neither an outage nor a
+        receiver that fails for everything makes dead letters.
         """
-        if is_outage:
+        if is_outage or is_open:
             return Hold(error, self.hold(holds, chance))
         if self.is_final(error) or attempt >= self.attempts:
             return DeadLetter(error)
@@ -68,9 +71,7 @@ class RetryPolicy:
         return min(self.delay(holds + 1, chance), _LONGEST_HOLD)
 
     def is_final(self, error: Exception) -> bool:
-        """Whether no further attempt would help."""
-        if isinstance(error, ReceiversFailed):
-            return all(isinstance(cause, self.final) for cause in error.exceptions)
+        """Whether no further attempt would help: with the record, or with the receiver that raised it."""
         return isinstance(error, (DeserializationError, SchemaRegistryError, *self.final))
 
 

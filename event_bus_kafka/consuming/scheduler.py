@@ -32,6 +32,8 @@ _LOOK_AGAIN = 0.005
 """Seconds between two looks at what runs still."""
 _NOTHING = -1
 """An offset limit that no record is within."""
+_UNDECIDED = -inf
+"""An offset limit at which a record neither begins nor is dropped."""
 
 Key = tuple[str, int, bytes | None]
 
@@ -176,7 +178,12 @@ class Scheduler:
                 break
             delivery = deliveries[0]
             lane.running = delivery  # before the look at `limit`: a release that comes between would not wait for it
-            if delivery.record.offset > delivery.partition.limit:
+            limit = delivery.partition.limit
+            if limit == _UNDECIDED:
+                lane.running = None
+                self._to_wait.put((0.0, actor))
+                return
+            if delivery.record.offset > limit:
                 delivery.dropped = True
             else:
                 outcome = self._process(delivery)
@@ -196,9 +203,9 @@ class Scheduler:
     def _begin_nothing_beyond_what_is_finished(self, partition: PartitionProgress) -> None:
         if partition.limit < inf:
             return  # it was let go of before: what has been dropped must not begin after all
-        partition.limit = partition.highest_done
+        partition.limit = _UNDECIDED  # nothing begins meanwhile, and nothing is dropped: what follows it would begin
         running = [delivery.record.offset for _, delivery in self._running_in([partition])]
-        partition.limit = max(partition.highest_done, *running, _NOTHING)  # looked at again: some may just have ended
+        partition.limit = max(partition.highest_done, *running, _NOTHING)
 
     def _has_hole_to_fill(self, partition: PartitionProgress) -> bool:
         first = partition.advance()

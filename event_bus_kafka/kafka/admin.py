@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined] # of its public names
 from confluent_kafka.cimpl import NewTopic
 
 from event_bus_kafka.errors import BrokerError
@@ -26,6 +28,18 @@ class Admin:
         except KafkaException as error:
             raise understood(error) from error
         return {name: len(topic.partitions) for name, topic in found.items()}
+
+    def largest_requests(self, topics: Iterable[str], *, timeout: float) -> dict[str, int]:
+        """Return how many bytes of records a topic takes at once, of topics that exist and may be described."""
+        resources = [ConfigResource(ConfigResource.Type.TOPIC, topic) for topic in topics]
+        if not resources:
+            return {}
+        answers = self._client.describe_configs(resources, request_timeout=timeout)
+        found: dict[str, int] = {}
+        for resource, answer in answers.items():
+            with suppress(KafkaException, TimeoutError):
+                found[resource.name] = int(answer.result(timeout)["max.message.bytes"].value)
+        return found
 
     def create_topic(self, name: str, *, partitions: int, replication: int, timeout: float) -> None:
         """Create a topic; one that exists is left as it is. Raises :class:`BrokerError`."""

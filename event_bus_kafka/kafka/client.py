@@ -17,11 +17,12 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from event_bus_kafka.errors import AssignmentLost, BrokerError, ConfigurationError, DeliveryFailed
 from event_bus_kafka.kafka.connection import Connection
 from event_bus_kafka.kafka.errors import understood, understood_commit
+from event_bus_kafka.kafka.log import LogOffsets
+from event_bus_kafka.kafka.log import Partition as Partition
+from event_bus_kafka.kafka.places import RESET, Places
 from event_bus_kafka.kafka.raw import built, report_trouble, to_record
 from event_bus_kafka.wire.records import ConsumerRecord, ProducerRecord
 
-Partition = tuple[str, int]
-"""Topic (full name) and number."""
 Options = dict[str, Any]
 OnDelivery = Callable[["Delivered | DeliveryFailed"], None]
 
@@ -105,6 +106,13 @@ class Producer:
             self.poll(min(wait, 0.1))
         return left
 
+    def reach(self, seconds: float) -> None:
+        """Connect now, rather than at the first record. Raises :class:`BrokerError` if no broker answers in time."""
+        try:
+            self._client.list_topics(timeout=seconds)
+        except KafkaException as error:
+            raise understood(error) from error
+
     def purge(self) -> None:
         """Give up all records that lack a confirmation; their delivery reports say so."""
         self._client.purge()
@@ -155,14 +163,15 @@ class GroupOffsets:
                 raise understood_commit(answer.error)
 
 
-class Consumer(GroupOffsets):
+class Consumer(GroupOffsets, LogOffsets):
     """A member of a consumer group. One thread uses it."""
 
     def __init__(self, options: Options, topics: Iterable[str], listener: AssignmentListener) -> None:
         connection = Connection("consumer")
-        self._client = built(confluent_kafka.Consumer, connection.options | options, "consumer", connection.on_error)
+        options = connection.options | options
+        self._client = built(confluent_kafka.Consumer, options | {RESET: "error"}, "consumer", connection.on_error)
         self._listener = listener
-        self._assigned: set[Partition] = set()
+        self.places = Places(self._client, options.get(RESET))
         try:
             self._client.subscribe(
                 list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
@@ -186,7 +195,7 @@ class Consumer(GroupOffsets):
         )  # consume() alone would wait for all of them, or the full time-out
         messages = (first, *rest)
         for message in messages:
-            if message.error() is not None:
+            if message.error() is not None and not self.places.note(message):
                 failure = report_trouble("consumer", message.error())
                 if failure.fatal:
                     raise failure
@@ -199,7 +208,7 @@ class Consumer(GroupOffsets):
 
         Raises :class:`AssignmentLost`, also for a partition that is not assigned here, or another :class:`BrokerError`.
         """
-        if not self._assigned.issuperset(offsets):  # Kafka would take it, and move the offset of another member
+        if not self.places.assigned.issuperset(offsets):  # Kafka would take it, and move the offset of another member
             raise AssignmentLost("_STATE", "not all of these partitions are assigned to this member")
         super().commit(offsets)
 
@@ -217,15 +226,15 @@ class Consumer(GroupOffsets):
 
     def _on_assign(self, client: Any, partitions: list[TopicPartition]) -> None:
         client.resume(partitions)  # a partition that was paused when it left comes back paused
-        self._assigned.update(_named(partitions))
+        self.places.assigned.update(_named(partitions))
         self._listener.assigned(_named(partitions))
 
     def _on_revoke(self, _client: Any, partitions: list[TopicPartition]) -> None:
         self._listener.revoked(_named(partitions))
-        self._assigned.difference_update(_named(partitions))
+        self.places.forget(_named(partitions))
 
     def _on_lost(self, _client: Any, partitions: list[TopicPartition]) -> None:
-        self._assigned.difference_update(_named(partitions))
+        self.places.forget(_named(partitions))
         self._listener.lost(_named(partitions))
 
 

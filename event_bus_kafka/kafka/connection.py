@@ -12,9 +12,8 @@ from typing import Any
 
 from event_bus_kafka.errors import BrokerError, Trouble
 from event_bus_kafka.telemetry import emit
-from event_bus_kafka.telemetry.events import ConnectionChanged
+from event_bus_kafka.telemetry.events import CONNECTED, ConnectionChanged
 
-_CONNECTED = "connected"
 _EVERY_MS = 5_000
 _SILENT = "the group's coordinator does not answer"
 
@@ -43,8 +42,8 @@ class Connection:
         troubled, self._troubled = self._troubled, False
         was_silent, self._silent = self._silent, not _coordinator_answers(json.loads(text))
         if not self._silent and not troubled:
-            self._change(_CONNECTED, "")
-        elif self._silent and was_silent and self._state == _CONNECTED:  # once is no more than a coordinator that moves
+            self._change(CONNECTED, "")
+        elif self._silent and was_silent and self._state == CONNECTED:  # once is no more than a coordinator that moves
             self._change(Trouble.UNREACHABLE, _SILENT)
 
     def _change(self, state: str, reason: str) -> None:

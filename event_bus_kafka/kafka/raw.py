@@ -16,6 +16,8 @@ from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ClientErrorReported
 from event_bus_kafka.wire.records import ConsumerRecord, Headers
 
+_MISSPELT = ("No such configuration property", "Invalid value for configuration property")
+
 
 class _Librdkafka:
     """
@@ -44,10 +46,31 @@ def built(
         return client({"error_cb": report, "log_level": 3} | options, logger=_Librdkafka())
     except (KafkaException, TypeError, ValueError) as error:
         reason = understood(error).reason if isinstance(error, KafkaException) else str(error)
-        raise ConfigurationError(
-            f"The Kafka {name} refuses its options: {reason}. Check EVENT_BUS_KAFKA_CLIENT_OPTIONS, "
-            f"EVENT_BUS_KAFKA_PRODUCER_OPTIONS and EVENT_BUS_KAFKA_CONSUMER_OPTIONS."
-        ) from error
+        raise _refusal(name, reason) from error
+
+
+def check_spelling(name: str, options: dict[str, Any]) -> None:
+    """
+    Raise :class:`ConfigurationError` if librdkafka's ``producer`` or ``consumer`` does not know an option, or cannot
+    take its value.
+
+    Contacts nobody, and minds no certificate: those are not there yet where images are built.
+    """
+    client = {"producer": confluent_kafka.Producer, "consumer": confluent_kafka.Consumer}[name]
+    plain = {key: value for key, value in options.items() if key != "bootstrap.servers" and not callable(value)}
+    try:
+        client({"log_level": 0} | plain, logger=_Librdkafka())
+    except (KafkaException, TypeError, ValueError) as error:
+        reason = understood(error).reason if isinstance(error, KafkaException) else str(error)
+        if reason.startswith(_MISSPELT):
+            raise _refusal(name, reason) from error
+
+
+def _refusal(name: str, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The Kafka {name} refuses its options: {reason}. Check EVENT_BUS_KAFKA_CLIENT_OPTIONS, "
+        f"EVENT_BUS_KAFKA_PRODUCER_OPTIONS and EVENT_BUS_KAFKA_CONSUMER_OPTIONS."
+    )
 
 
 def report_trouble(client: str, error: KafkaError) -> BrokerError:

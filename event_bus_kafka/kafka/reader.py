@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from time import monotonic, sleep
 from typing import Any
 
-import attrs
 import confluent_kafka
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from event_bus_kafka.errors import BrokerError
-from event_bus_kafka.kafka.client import GroupOffsets, Options, Partition
-from event_bus_kafka.kafka.errors import understood
+from event_bus_kafka.kafka.client import GroupOffsets, Options
+from event_bus_kafka.kafka.log import LogOffsets, Partition, Range, no_answer, our_errors
 from event_bus_kafka.kafka.raw import built, to_record
 from event_bus_kafka.wire.records import ConsumerRecord
 
@@ -24,15 +22,7 @@ _COORDINATOR_MOVES = frozenset({"NOT_COORDINATOR", "COORDINATOR_NOT_AVAILABLE", 
 """Passing troubles of describing a group, which librdkafka does not repeat by itself."""
 
 
-@attrs.frozen
-class Range:
-    """Offsets that a partition has: from the first record to behind the last."""
-
-    start: int
-    end: int
-
-
-class Reader(GroupOffsets):
+class Reader(GroupOffsets, LogOffsets):
     """
     Reads what it is told to and commits for a group that has no members. One thread uses it; ``timeout``, in seconds,
     holds for each request.
@@ -51,17 +41,9 @@ class Reader(GroupOffsets):
 
     def partitions(self, topic: str) -> list[Partition]:
         """Return the partitions of a topic, none if there is no such topic. Raises :class:`BrokerError`."""
-        with _our_errors():
+        with our_errors():
             found = self._client.list_topics(topic, timeout=self.timeout).topics[topic]
         return [(topic, number) for number in sorted(found.partitions)]
-
-    def range_of(self, partition: Partition) -> Range:
-        """Return the offsets that a partition has. Raises :class:`BrokerError`."""
-        with _our_errors():
-            found = self._client.get_watermark_offsets(TopicPartition(*partition), timeout=self.timeout)
-        if found is None:
-            raise self._no_answer()
-        return Range(*found)
 
     def record_at(self, partition: Partition, offset: int) -> ConsumerRecord | None:
         """Return a record; None if nothing that consumers see has this offset. Raises :class:`BrokerError`."""
@@ -69,7 +51,7 @@ class Reader(GroupOffsets):
 
     def read(self, partition: Partition, offsets: Range) -> Iterator[ConsumerRecord]:
         """Return the records of a range. Raises :class:`BrokerError`, also when none comes within the time-out."""
-        with _our_errors():
+        with our_errors():
             self._client.assign([TopicPartition(*partition, offsets.start)])
             while messages := self._next_messages():
                 for message in messages:
@@ -82,24 +64,54 @@ class Reader(GroupOffsets):
 
     def members(self, group: str) -> list[str]:
         """Return the live members of a group, as client id and host. Raises :class:`BrokerError`."""
+        found = self._of_group(
+            group, lambda admin: admin.describe_consumer_groups([group], request_timeout=self.timeout)
+        )
+        return [f"{member.client_id} on {member.host.lstrip('/')}" for member in found.members]
+
+    def committed_topics(self, group: str) -> set[str]:
+        """Return the topics for which a group has committed offsets. Raises :class:`BrokerError`."""
+        asked = [ConsumerGroupTopicPartitions(group)]
+        found = self._of_group(
+            group, lambda admin: admin.list_consumer_group_offsets(asked, request_timeout=self.timeout)
+        )
+        return {one.topic for one in found.topic_partitions if one.offset >= 0}
+
+    def follow(self, starts: Mapping[Partition, int], ends: Mapping[Partition, int] | None) -> Iterator[ConsumerRecord]:
+        """
+        Return records of partitions as they come: without ``ends`` for ever, else those before them.
+
+        Raises :class:`BrokerError` where a partition cannot be read any more.
+        """
+        left = {name for name in starts if ends is None or starts[name] < ends[name]}
+        with our_errors():
+            self._client.assign([TopicPartition(*name, starts[name]) for name in left])
+            while left:
+                for message in self._client.consume(_BATCH, 0.1):
+                    name, error = (message.topic(), message.partition()), message.error()
+                    if error is not None and error.name() != "_PARTITION_EOF":
+                        if name in starts:
+                            raise KafkaException(error)
+                        continue  # of the client as a whole, which goes on trying
+                    at_end = ends is not None and name in starts and message.offset() >= ends[name]
+                    if error is None and not at_end:
+                        yield to_record(message)
+                    if at_end or (ends is not None and message.offset() + 1 == ends.get(name)):
+                        left.discard(name)
+
+    def _of_group(self, group: str, ask: Callable[[AdminClient], Any]) -> Any:
+        admin = built(AdminClient, self._options, "admin")
         deadline = monotonic() + self.timeout
         while True:
             try:
-                return self._members(group)
+                with our_errors():
+                    return ask(admin)[group].result(self.timeout + 1)
+            except TimeoutError:
+                raise no_answer(self.timeout) from None
             except BrokerError as error:
                 if error.code not in _COORDINATOR_MOVES or monotonic() > deadline:
                     raise
             sleep(0.1)
-
-    def _members(self, group: str) -> list[str]:
-        admin = built(AdminClient, self._options, "admin")
-        try:
-            with _our_errors():
-                answer = admin.describe_consumer_groups([group], request_timeout=self.timeout)[group]
-                found = answer.result(self.timeout + 1)
-        except TimeoutError:
-            raise self._no_answer() from None
-        return [f"{member.client_id} on {member.host.lstrip('/')}" for member in found.members]
 
     def _next_messages(self) -> list[Any]:
         deadline = monotonic() + self.timeout
@@ -107,15 +119,4 @@ class Reader(GroupOffsets):
             messages: list[Any] = self._client.consume(_BATCH, 0.1)
             if messages:
                 return messages
-        raise self._no_answer()
-
-    def _no_answer(self) -> BrokerError:
-        return BrokerError("_TIMED_OUT", f"Kafka did not answer within {self.timeout:g} s", retriable=True)
-
-
-@contextmanager
-def _our_errors() -> Iterator[None]:
-    try:
-        yield
-    except KafkaException as error:
-        raise understood(error) from error
+        raise no_answer(self.timeout)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
-from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -11,10 +10,9 @@ from django.core.management.base import CommandError, CommandParser
 from event_bus_kafka.conf.table import SettingsTable
 from event_bus_kafka.consuming.dead_letters.selection import Selection
 from event_bus_kafka.consuming.dead_letters.taking import Coordinates
+from event_bus_kafka.management.arguments import add_apply, number
 
 _FILTERS = ("group", "topic", "event_type", "receiver")
-_MOST = 2**63 - 1
-"""The largest id."""
 
 
 def add_subcommands(parser: CommandParser) -> None:
@@ -64,13 +62,13 @@ def selection(options: dict[str, Any]) -> Selection:
 
 def _add_list(parser: CommandParser) -> None:
     _add_filters(parser, receiver="that have still to reach this receiver")
-    parser.add_argument("--limit", type=_number(least=1), default=20, help="list so many at most (default: 20)")
+    parser.add_argument("--limit", type=number(least=1), default=20, help="list so many at most (default: 20)")
     parser.add_argument("--oldest", action="store_true", help="list those that failed last longest ago first")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _add_show(parser: CommandParser) -> None:
-    parser.add_argument("id", type=_number(least=1), help="as list prints it")
+    parser.add_argument("id", type=number(least=1), help="as list prints it")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
         "--unmasked",
@@ -87,7 +85,7 @@ def _add_take(parser: CommandParser) -> None:
         help="of the record, with the topic's full name, as in logs",
     )
     _add_group(parser)
-    _add_apply(parser)
+    add_apply(parser)
 
 
 def _add_replay(parser: CommandParser) -> None:
@@ -96,17 +94,17 @@ def _add_replay(parser: CommandParser) -> None:
         "--receiver",
         help="run this receiver alone: where it has still to succeed, or in place of one that no longer exists",
     )
-    _add_apply(parser)
+    add_apply(parser)
 
 
 def _add_discard(parser: CommandParser) -> None:
     _add_selection(parser, receiver="that have still to reach this receiver")
-    _add_apply(parser)
+    add_apply(parser)
 
 
 def _add_import(parser: CommandParser) -> None:
     _add_group(parser)
-    _add_apply(parser)
+    add_apply(parser)
 
 
 def _add_purge(parser: CommandParser) -> None:
@@ -114,11 +112,11 @@ def _add_purge(parser: CommandParser) -> None:
     parser.add_argument(
         "--days", type=_days, help=f"delete what failed last so many days ago (default: {setting.name})"
     )
-    _add_apply(parser)
+    add_apply(parser)
 
 
 def _add_selection(parser: CommandParser, *, receiver: str = "") -> None:
-    parser.add_argument("ids", metavar="ID", nargs="*", type=_number(least=1), help="as list prints them")
+    parser.add_argument("ids", metavar="ID", nargs="*", type=number(least=1), help="as list prints them")
     _add_filters(parser, receiver=receiver)
     parser.add_argument("--all", action="store_true", help="all dead letters of this service")
 
@@ -133,19 +131,6 @@ def _add_filters(parser: CommandParser, *, receiver: str) -> None:
 
 def _add_group(parser: CommandParser) -> None:
     parser.add_argument("-g", "--group", required=True, help="consumer group of the workers")
-
-
-def _add_apply(parser: CommandParser) -> None:
-    parser.add_argument("--apply", action="store_true", help="do it; without this the plan is printed and no more")
-
-
-def _number(*, least: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        if not text.isdecimal() or not least <= int(text) <= _MOST:
-            raise ArgumentTypeError(f"{text!r} is no whole number from {least}")
-        return int(text)
-
-    return number
 
 
 def _days(text: str) -> float:

@@ -8,7 +8,7 @@ from functools import partial
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from event_bus_kafka.errors import ConfigurationError
+from event_bus_kafka.errors import ConfigurationError, ManualTransaction
 
 Action = Callable[[], None]
 
@@ -32,15 +32,15 @@ def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
     """
     Return the connections whose commits decide on what is emitted now: of one alias, or of all.
 
-    Raises :class:`ConfigurationError` inside a transaction that was begun by switching autocommit off, which tells
+    Raises :class:`ManualTransaction` inside a transaction that was begun by switching autocommit off, which tells
     nobody of its commit.
     """
-    deciding = [_connection(database)] if database else connections.all()
+    deciding = [connection_of(database)] if database else connections.all()
     for connection in deciding:
-        if _is_manual(connection):
-            raise ConfigurationError(
+        if is_manual(connection):
+            raise ManualTransaction(
                 f"Database {connection.alias!r} has autocommit switched off: its commit cannot be waited for. Use "
-                "transaction.atomic(), or mode 'immediate' for the topic."
+                "transaction.atomic(), or migrate the outbox, or set mode 'immediate' for the topic."
             )
     return [connection for connection in deciding if connection.in_atomic_block]
 
@@ -57,13 +57,20 @@ def _after_all(open_connections: list[BaseDatabaseWrapper], action: Action) -> N
         connection.on_commit(partial(committed, connection.alias), robust=True)
 
 
-def _is_manual(connection: BaseDatabaseWrapper) -> bool:
+def is_open(connection: BaseDatabaseWrapper) -> bool:
+    """Whether a transaction is open, begun in whatever way."""
+    return connection.in_atomic_block or is_manual(connection)
+
+
+def is_manual(connection: BaseDatabaseWrapper) -> bool:
+    """Whether a transaction is open that was begun by switching autocommit off."""
     if connection.in_atomic_block:  # inside atomic() too: a later rollback() would drop what has been committed
         return not connection.commit_on_exit
     return connection.connection is not None and not connection.autocommit
 
 
-def _connection(alias: str) -> BaseDatabaseWrapper:
+def connection_of(alias: str) -> BaseDatabaseWrapper:
+    """Return the connection of an alias. Raises :class:`ConfigurationError`."""
     if alias not in connections:
         raise ConfigurationError(f"There is no database {alias!r}: correct the key 'database' of the topic.")
     return connections[alias]

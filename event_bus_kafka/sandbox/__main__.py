@@ -10,6 +10,7 @@ import sys
 from event_bus_kafka.sandbox import Sandbox
 
 _PARTITIONS = 4
+_HIGHEST_PORT = 65_535
 _STOP = (signal.SIGINT, signal.SIGTERM)
 _EPILOG = (
     "The sandbox lives in memory: it keeps about 5 MB per partition and forgets all when it stops. Topics appear on "
@@ -60,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
     )
     parser.add_argument("--brokers", type=_positive, default=1, help="number of brokers (default: 1)")
-    parser.add_argument("--registry-port", type=int, default=0, help="port of the registry (default: any)")
+    parser.add_argument("--registry-port", type=_port, default=0, help="port of the registry (default: any)")
     parser.add_argument(
         "--topic", action="append", default=[], help="create a topic (full name) with 4 partitions; may be repeated"
     )
@@ -73,6 +74,12 @@ def _positive(text: str) -> int:
     if not 1 <= number <= 20:
         raise ValueError
     return number
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: 0 to {_HIGHEST_PORT}, 0 for any")
+    return int(text)
 
 
 if __name__ == "__main__":

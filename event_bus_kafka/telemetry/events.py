@@ -49,6 +49,101 @@ class RecordDelivered(LifecycleEvent):
     event_id: str
 
 
+# The outbox
+
+
+@attrs.frozen(kw_only=True)
+class EventAppended(LifecycleEvent):
+    """An event was put into the outbox; whether it stays there the transaction decides."""
+
+    topic: str
+    event_type: str
+    event_id: str
+
+
+@attrs.frozen(kw_only=True)
+class AppendToOutboxFailed(LifecycleEvent):
+    """An event could not be put into the outbox: its transaction fails with it, or else it goes on commit."""
+
+    topic: str
+    event_type: str
+    event_id: str
+    error: Exception
+    doomed: bool
+    """Whether the transaction fails."""
+
+
+@attrs.frozen(kw_only=True)
+class OutboxStalled(LifecycleEvent):
+    """The oldest row of an outbox is older than five minutes: no relay runs, or it cannot send."""
+
+    database: str
+    oldest: float
+    """Seconds."""
+
+
+@attrs.frozen(kw_only=True)
+class RowParked(LifecycleEvent):
+    """Kafka refuses a row for good: it was set aside."""
+
+    row: int
+    topic: str
+    event_type: str
+    event_id: str
+    error: Exception
+    code: str
+
+
+@attrs.frozen(kw_only=True)
+class TopicHeld(LifecycleEvent):
+    """A topic takes no records at present: its rows wait, and are tried again after ``delay`` seconds."""
+
+    topic: str
+    error: Exception
+    delay: float
+
+
+@attrs.frozen(kw_only=True)
+class TopicResumed(LifecycleEvent):
+    """A topic that was held takes records again."""
+
+    topic: str
+
+
+@attrs.frozen(kw_only=True)
+class RelayInterrupted(LifecycleEvent):
+    """A relay could not send or could not use its database: it begins anew after ``delay`` seconds."""
+
+    error: Exception
+    unconfirmed: int
+    """Rows that stay although they may have arrived."""
+    delay: float
+
+
+@attrs.frozen(kw_only=True)
+class RelayProgress(LifecycleEvent):
+    """What a relay has sent since it told the last time, and what waits."""
+
+    database: str
+    sent: int
+    rate: float
+    """Rows per second."""
+    depth: int
+    oldest: float
+    """Age of the oldest row, in seconds."""
+    parked: tuple[tuple[str, int], ...]
+    """Codes, and how many rows were set aside for each."""
+    held: tuple[str, ...]
+    """Topics."""
+
+
+@attrs.frozen(kw_only=True)
+class ParkedRowsPurged(LifecycleEvent):
+    """Parked rows older than the retention were deleted."""
+
+    count: int
+
+
 # Consuming
 
 
@@ -117,6 +212,40 @@ class DeadLetterStored(LifecycleEvent):
 
 
 @attrs.frozen(kw_only=True)
+class CircuitOpened(LifecycleEvent):
+    """A receiver fails for event after event, whatever the key: its events are held, but for probes."""
+
+    receiver: str
+    failures: int
+    """In a row."""
+    probe_every: float
+    """Seconds."""
+
+
+@attrs.frozen(kw_only=True)
+class CircuitClosed(LifecycleEvent):
+    """A receiver whose circuit was open has succeeded, or was paused: what was held goes on."""
+
+    receiver: str
+
+
+@attrs.frozen(kw_only=True)
+class FloodHeld(LifecycleEvent):
+    """So many dead letters in a row came from one partition that no more of them are stored."""
+
+    topic: str
+    partition: int
+    dead_letters: int
+
+
+@attrs.frozen(kw_only=True)
+class PausesChanged(LifecycleEvent):
+    """These receivers and no others are paused from now on: their events become dead letters."""
+
+    receivers: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
 class ReceiverUnfinished(LifecycleEvent):
     """A receiver did not end within ``waited`` seconds; its event comes again."""
 
@@ -170,6 +299,42 @@ class CommitFailed(LifecycleEvent):
 
 
 @attrs.frozen(kw_only=True)
+class ReadinessChanged(LifecycleEvent):
+    """What keeps a worker from being ready has changed."""
+
+    ready: bool
+    reasons: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class OffsetsMoved(LifecycleEvent):
+    """Partitions begin where a time says, as the worker was told; they do so once."""
+
+    group: str
+    time: str
+    offsets: tuple[tuple[str, int, int], ...]
+    """Topic, partition, and the offset of the next record to read."""
+
+
+@attrs.frozen(kw_only=True)
+class OffsetsLost(LifecycleEvent):
+    """
+    The offset that the group was to read next is not there: before ``start``, records were deleted unread; beyond it,
+    the topic was made anew, or Kafka lost its end.
+    """
+
+    group: str
+    topic: str
+    partition: int
+    offset: int
+    start: int
+    """The first offset that the partition has, and ``end`` the one behind its last."""
+    end: int
+    to: int
+    """Where the group goes on."""
+
+
+@attrs.frozen(kw_only=True)
 class WorkerStarted(LifecycleEvent):
     name: str
 
@@ -200,6 +365,9 @@ class ClientErrorReported(LifecycleEvent):
     kind: str
     """A value of :class:`~event_bus_kafka.errors.Trouble`."""
     fatal: bool
+
+
+CONNECTED = "connected"
 
 
 @attrs.frozen(kw_only=True)

@@ -9,8 +9,11 @@ from time import monotonic
 from traceback import format_tb
 
 from event_bus_kafka.errors import ReceiversFailed
-from event_bus_kafka.telemetry import events
+from event_bus_kafka.telemetry import events, outbox_logs
 from event_bus_kafka.telemetry.events import LifecycleEvent
+from event_bus_kafka.telemetry.texts import described
+
+__all__ = ["LoggingObserver", "described"]
 
 logger = logging.getLogger("event_bus_kafka")
 
@@ -35,7 +38,7 @@ class LoggingObserver:
 
     @singledispatchmethod
     def _log(self, event: LifecycleEvent) -> None:
-        raise TypeError(f"no log line for {type(event).__name__}")
+        outbox_logs.log(event, self._is_news)
 
     @_log.register
     def _(self, event: events.EventRejected) -> None:
@@ -134,6 +137,41 @@ class LoggingObserver:
         )
 
     @_log.register
+    def _(self, event: events.CircuitOpened) -> None:
+        logger.error(
+            "Circuit of receiver %s is open: it failed %s times in a row. Its events are held, and one is tried every "
+            "%g s; the first success lets them go on. Mend the receiver, or let others go on without it: "
+            "manage.py event_bus_pause --receiver %s sends its events to the dead letters.",
+            event.receiver,
+            event.failures,
+            event.probe_every,
+            event.receiver,
+        )
+
+    @_log.register
+    def _(self, event: events.CircuitClosed) -> None:
+        logger.warning("Circuit of receiver %s is closed: its events go on", event.receiver)
+
+    @_log.register
+    def _(self, event: events.FloodHeld) -> None:
+        logger.error(
+            "%s[%s]: %s dead letters in a row, and no more are stored: records that fail for good are held. Look at "
+            "them with manage.py event_dead_letters list. If they shall become dead letters, restart the workers with "
+            "a higher EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD; if they shall be passed over, stop the workers and use "
+            "manage.py event_offsets reset.",
+            event.topic,
+            event.partition,
+            event.dead_letters,
+        )
+
+    @_log.register
+    def _(self, event: events.PausesChanged) -> None:
+        paused = ", ".join(event.receivers)
+        logger.warning(
+            "Paused receivers: %s%s", paused or "none", "; their events become dead letters" if paused else ""
+        )
+
+    @_log.register
     def _(self, event: events.ReceiverUnfinished) -> None:
         logger.error(
             "Receiver %s still runs after %g s, at record %s, which will come again. It is in:\n%s",
@@ -178,6 +216,33 @@ class LoggingObserver:
         )
 
     @_log.register
+    def _(self, event: events.ReadinessChanged) -> None:
+        (logger.info if event.ready else logger.warning)(
+            "%s", "Ready" if event.ready else f"Not ready: {'; '.join(event.reasons)}"
+        )
+
+    @_log.register
+    def _(self, event: events.OffsetsMoved) -> None:
+        where = ", ".join(f"{topic}[{number}] at {offset}" for topic, number, offset in sorted(event.offsets))
+        logger.info("Group %s begins at the offsets of %s: %s", event.group, event.time, where)
+
+    @_log.register
+    def _(self, event: events.OffsetsLost) -> None:
+        gone = f"offsets {event.offset} to {event.start - 1} were deleted before the group had read them"
+        anew = f"offset {event.offset} is not there: the topic was made anew, or has lost its end"
+        logger.error(
+            "Group %s has lost records of %s[%s]: %s. The partition has offsets from %s, its end is %s; the group goes "
+            "on from %s.",
+            event.group,
+            event.topic,
+            event.partition,
+            gone if event.offset < event.start else anew,
+            event.start,
+            event.end,
+            event.to,
+        )
+
+    @_log.register
     def _(self, event: events.WorkerStarted) -> None:
         logger.info("Running %s", event.name)
 
@@ -215,15 +280,6 @@ class LoggingObserver:
             return False
         self._last_logged[source, what] = now
         return True
-
-
-def described(error: Exception) -> str:
-    """Return type and text of an error of ours; of others the type alone, because their texts may quote event data."""
-    if isinstance(error, ReceiversFailed):
-        causes = zip(error.receivers, error.exceptions, strict=True)
-        return "; ".join(f"receiver {name} raised {type(cause).__name__}" for name, cause in causes)
-    ours = type(error).__module__ == "event_bus_kafka.errors"
-    return f"{type(error).__name__}: {error}" if ours else type(error).__name__
 
 
 def _frames(error: Exception) -> str:

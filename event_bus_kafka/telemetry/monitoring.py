@@ -15,7 +15,14 @@ from event_bus_kafka.telemetry.logs import described
 
 __all__ = ["monitor", "trace"]
 
-_FAILURES = (events.AttemptFailed, events.DeadLetterStored, events.EventRejected, events.EventUndelivered)
+_FAILURES = (
+    events.AttemptFailed,
+    events.DeadLetterStored,
+    events.EventRejected,
+    events.EventUndelivered,
+    events.AppendToOutboxFailed,
+    events.RowParked,
+)
 
 trace = function_trace
 """Context manager: a span of the given name."""

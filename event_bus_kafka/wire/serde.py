@@ -74,6 +74,11 @@ def frame(encoded: EncodedEvent, registry: SchemaIds) -> ProducerRecord:
     )
 
 
+def frames_of(destination: Destination, registry: SchemaIds) -> tuple[bytes, bytes]:
+    """Return what stands before each key and each value of a destination. Raises :class:`SchemaRegistryError`."""
+    return _framed(b"", destination.key, registry), _framed(b"", destination.value, registry)
+
+
 def event_type(record: ConsumerRecord) -> str:
     """Return the event type of a record, from its headers alone. Raises :class:`InvalidHeaders`."""
     return cloudevents.event_type(record.headers)
@@ -97,7 +102,17 @@ def as_written(framed: bytes, registry: SchemaIds) -> Any:
 
     Raises :class:`DeserializationError` or :class:`SchemaRegistryError`.
     """
-    return plain_decoder(registry.schema_of(_schema_id(framed)))(framed[_FRAME.size :])
+    return plain_decoder(schema_of(framed, registry))(without_frame(framed))
+
+
+def schema_of(framed: bytes, registry: SchemaIds) -> str:
+    """Return the writer's schema of a key or value. Raises as :func:`as_written` does."""
+    return registry.schema_of(_schema_id(framed))
+
+
+def without_frame(framed: bytes) -> bytes:
+    """Return what stands behind the schema id."""
+    return framed[_FRAME.size :]
 
 
 def _schema_id(framed: bytes) -> int:

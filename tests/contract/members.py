@@ -47,13 +47,19 @@ class Member:
     ) -> None:
         self.client.close()
 
+    def poll(self, seconds: float) -> list[ConsumerRecord]:
+        """Poll once, and put partitions without a committed offset where groups begin."""
+        records = self.client.poll(seconds)
+        self.client.places.move(dict.fromkeys(self.client.places.adrift))
+        return records
+
     def poll_until(self, condition: Callable[[], object], *others: Member) -> None:
         """Poll, together with others, until something is the case."""
         deadline = monotonic() + SECONDS
         while not condition():
             assert monotonic() < deadline, "it did not happen"
             for member in (self, *others):
-                member.records += member.client.poll(0.1)
+                member.records += member.poll(0.1)
 
     def poll_records(self, count: int) -> list[ConsumerRecord]:
         """Poll until so many records came, and return them all."""

@@ -16,16 +16,16 @@ def test_a_poll_returns_what_is_there(bus: Bus, topic: str, group: str) -> None:
     """It does not wait for more, or this would take longer than a test may."""
     produced(bus, *[record(topic)] * 3)
     with Member(bus, group, [topic]) as member:
-        records = member.client.poll(1000)
+        records = member.poll(1000)
         while len(records) < 3:
-            records += member.client.poll(1000)
+            records += member.poll(1000)
     assert [each.offset for each in records] == [0, 1, 2]
 
 
 def test_a_poll_returns_nothing_where_there_is_nothing(bus: Bus, topic: str, group: str) -> None:
     with Member(bus, group, [topic]) as member:
         member.poll_assignment()
-        assert member.client.poll(0.1) == []
+        assert member.poll(0.1) == []
 
 
 def test_a_new_group_starts_at_the_earliest_record(bus: Bus, topic: str, group: str) -> None:
@@ -81,7 +81,7 @@ def test_a_paused_partition_gives_nothing_until_it_is_resumed(bus: Bus, topic: s
         member.poll_assignment()
         member.client.pause([(topic, 0)])
         produced(bus, record(topic))
-        assert member.client.poll(1) == []
+        assert member.poll(1) == []
         member.client.resume([(topic, 0)])
         assert len(member.poll_records(1)) == 1
 

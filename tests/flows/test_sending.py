@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pytest
 from django.db import connections, transaction
-from django.test import override_settings
+from django.test import modify_settings, override_settings
 from openedx_events.data import EventsMetadata
 from openedx_events.event_bus import EventBusProducer
 from openedx_events.learning.signals import CERTIFICATE_CREATED
@@ -138,34 +138,40 @@ class TestTransactions:
         assert bus.event_ids(topic, 1) == [sent]
 
     def test_a_manual_transaction_is_an_error_that_says_what_to_do(self, bus: Bus, topic: str, send: Send) -> None:
-        connection = connections["default"]
-        connection.ensure_connection()
-        with watched() as seen:
-            connection.set_autocommit(False)
-            try:
-                send()
-            finally:
-                connection.rollback()
-                connection.set_autocommit(True)
+        """Where there is no outbox to take the event: with one, see tests/outbox."""
+        with watched() as seen, without_outbox(), manual_transaction():
+            send()
         (rejected,) = ends(seen)
         assert isinstance(rejected, EventRejected)
         assert "transaction.atomic()" in str(rejected.error)
 
     def test_so_is_an_atomic_block_within_a_manual_transaction(self, bus: Bus, topic: str, send: Send) -> None:
         """Its callbacks would run when autocommit comes back, and not at all after a later rollback."""
-        connection = connections["default"]
-        connection.ensure_connection()
-        with watched() as seen:
-            connection.set_autocommit(False)
-            try:
-                with transaction.atomic():
-                    send()
-                connection.commit()
-                connection.rollback()
-            finally:
-                connection.set_autocommit(True)
+        with watched() as seen, without_outbox(), manual_transaction():
+            with transaction.atomic():
+                send()
+            connections["default"].commit()
         (rejected,) = ends(seen)
         assert isinstance(rejected, EventRejected)
+
+
+@contextmanager
+def without_outbox() -> Iterator[None]:
+    """Run as a service that has not the app."""
+    with modify_settings(INSTALLED_APPS={"remove": "event_bus_kafka"}):
+        yield
+
+
+@contextmanager
+def manual_transaction() -> Iterator[None]:
+    connection = connections["default"]
+    connection.ensure_connection()
+    connection.set_autocommit(False)
+    try:
+        yield
+    finally:
+        connection.rollback()
+        connection.set_autocommit(True)
 
 
 @pytest.mark.django_db

@@ -20,9 +20,30 @@ class Log:
     """One partition, what the group has committed, and what the broker believes of its reader."""
 
     records: list[ConsumerRecord]
-    committed: int = 0
-    position: int = 0
+    committed: int | None = 0
+    """None: the group has committed none."""
+    metadata: str = ""
+    position: int | None = 0
+    """None: nothing is read until it is moved."""
     assigned: bool = False
+
+
+class ModelPlaces:
+    """Moves where partitions are read, or fails to."""
+
+    begins_at_end = False
+
+    def __init__(self, logs: dict[Partition, Log], fail_at_times: Callable[[], None]) -> None:
+        self._logs = logs
+        self._fail_at_times = fail_at_times
+        self.adrift: dict[Partition, int | None] = {}
+
+    def move(self, offsets: dict[Partition, int | None]) -> None:
+        if offsets:
+            self._fail_at_times()
+        for name, offset in offsets.items():
+            assert self._logs[name].assigned
+            self._logs[name].position = offset or 0
 
 
 class ModelClient:
@@ -32,7 +53,7 @@ class ModelClient:
         self,
         random: Random,
         logs: dict[Partition, Log],
-        on_commit: Callable[[Partition, int], None],
+        on_commit: Callable[[Partition, Committed], None],
         on_revoked: Callable[[Partition], None],
     ) -> None:
         self._random = random
@@ -41,8 +62,9 @@ class ModelClient:
         self._on_revoked = on_revoked
         self._paused: set[Partition] = set()
         self.listener: AssignmentListener | None = None
+        self.places = ModelPlaces(logs, self._fail_at_times)
         self.calm = False
-        """No more changes of the assignment."""
+        """No more changes of the assignment, and no failures."""
 
     def poll(self, seconds: float, most: int) -> list[ConsumerRecord]:
         if self._random.random() < 0.5:
@@ -53,16 +75,25 @@ class ModelClient:
         return batch
 
     def committed(self, partitions: list[Partition], *, timeout: float) -> dict[Partition, Committed]:
-        if self._random.random() < 0.3:
-            raise BrokerError("_TIMED_OUT", "the coordinator is busy", retriable=True)
-        return {name: Committed(self._logs[name].committed) for name in partitions}
+        self._fail_at_times()
+        found = {name: self._logs[name] for name in partitions}
+        return {
+            name: Committed(log.committed, log.metadata) for name, log in found.items() if log.committed is not None
+        }
+
+    def offsets_at(self, partitions: list[Partition], time: int, *, timeout: float) -> dict[Partition, int]:
+        """All records are later."""
+        self._fail_at_times()
+        return dict.fromkeys(partitions, 0)
 
     def commit(self, offsets: dict[Partition, Committed]) -> None:
+        if offsets:
+            self._fail_at_times()
         if any(not self._logs[name].assigned for name in offsets):
             raise AssignmentLost("UNKNOWN_MEMBER_ID", "gone")
         for name, one in offsets.items():
-            self._on_commit(name, one.offset)
-            self._logs[name].committed = one.offset
+            self._on_commit(name, one)
+            self._logs[name].committed, self._logs[name].metadata = one.offset, one.metadata
 
     def pause(self, partitions: list[Partition]) -> None:
         self._paused.update(partitions)
@@ -73,11 +104,15 @@ class ModelClient:
     def close(self) -> None:
         self._revoke([name for name, log in self._logs.items() if log.assigned])
 
+    def _fail_at_times(self) -> None:
+        if not self.calm and self._random.random() < 0.1:
+            raise BrokerError("_TIMED_OUT", "the coordinator is busy", retriable=True)
+
     def _fetch(self, most: int) -> list[ConsumerRecord]:
         batch: list[ConsumerRecord] = []
         for name, log in self._logs.items():
-            if log.assigned and name not in self._paused:
-                ahead = [record for record in log.records if record.offset >= log.position]
+            if log.assigned and name not in self._paused and (position := log.position) is not None:
+                ahead = [record for record in log.records if record.offset >= position]
                 taken = ahead[: self._random.randint(0, min(4, most - len(batch)))]
                 batch += taken
                 if taken:
@@ -118,9 +153,16 @@ class ModelClient:
         return self.listener
 
 
-def logs_of(random: Random) -> dict[Partition, Log]:
-    """Return two partitions of some records each; offsets have gaps, keys come again."""
-    return {(TOPIC, number): Log(_records(random, number)) for number in range(2)}
+def logs_of(random: Random, *, moved: bool) -> dict[Partition, Log]:
+    """
+    Return two partitions of some records each; offsets have gaps, keys come again. The group has committed nothing, or,
+    where it is to be ``moved`` to the first record, anything.
+    """
+    return {(TOPIC, number): _log(_records(random, number), random, moved) for number in range(2)}
+
+
+def _log(records: list[ConsumerRecord], random: Random, moved: bool) -> Log:
+    return Log(records, random.choice([None, 0, *([record.offset for record in records] if moved else [])]))
 
 
 def _records(random: Random, number: int) -> list[ConsumerRecord]:

@@ -9,8 +9,10 @@ from random import Random
 from types import ModuleType
 from typing import Any
 
+from event_bus_kafka.consuming.marks import Marks
 from event_bus_kafka.consuming.outcomes import DONE, Hold, Outcome, Retry
-from event_bus_kafka.kafka.client import Partition
+from event_bus_kafka.kafka.client import Committed, Partition
+from event_bus_kafka.telemetry.health import Health
 from tests.model.broker import ModelClient, logs_of
 from tests.model.interleaving import Interleaving, TurnQueue
 
@@ -28,11 +30,14 @@ class Model:
 
     def __init__(self, code: _Code, seed: int) -> None:
         random = self._random = Random(seed)
-        files = {inspect.getfile(code[name]) for name in ("progress", "scheduler", "consumer")} | {__file__}
+        files = {
+            inspect.getfile(code[name]) for name in ("progress", "scheduler", "offsets", "commits", "consumer")
+        } | {__file__}
         self._interleaving = Interleaving(random, files, switch=random.choice((0.05, 0.3, 0.6)))
         self._now = 0.0
         self._failing = random.choice((0.0, 0.1, 0.4))
-        self._logs = logs_of(random)
+        self._time = random.choice((None, None, 1))
+        self._logs = logs_of(random, moved=self._time is not None)
         self._client = ModelClient(random, self._logs, self._check_commit, self._check_revoke)
         self._completed: dict[Partition, list[int]] = defaultdict(list)
         self._done_in: dict[Any, list[int]] = defaultdict(list)
@@ -50,6 +55,8 @@ class Model:
             scheduler=self._scheduler,
             streak=code["consumer"].ErrorStreak(),
             limits=self._limits(code),
+            health=Health(),
+            offset_time=self._time,
             clock=self._clock,
             pause=self._pause,
         )
@@ -80,7 +87,7 @@ class Model:
     def _hand_over_all(self) -> None:
         partitions = dict(self._consumer._partitions)
         self._client.close()
-        self._handed_over = [(partition, self._logs[name].committed) for name, partition in partitions.items()]
+        self._handed_over = [(partition, self._logs[name].committed or 0) for name, partition in partitions.items()]
 
     def _check_that_nothing_came_twice(self) -> None:
         for partition, committed in self._handed_over:
@@ -135,13 +142,17 @@ class Model:
         if missing:
             raise Broken(f"{record.coordinates} begins before {missing} of its key are settled")
 
-    def _check_commit(self, name: Partition, offset: int) -> None:
-        below = {record.offset for record in self._logs[name].records if record.offset < offset}
+    def _check_commit(self, name: Partition, committed: Committed) -> None:
+        below = {record.offset for record in self._logs[name].records if record.offset < committed.offset}
         if missing := below - set(self._completed[name]):
-            raise Broken(f"{name}: committed {offset} beyond unsettled {sorted(missing)}")
+            raise Broken(f"{name}: committed {committed.offset} beyond unsettled {sorted(missing)}")
+        if Marks.read(committed.metadata).offset_time != self._time:
+            raise Broken(f"{name}: the time that it began at is forgotten")
+        if self._time is not None and self._logs[name].metadata and committed.offset == 0:
+            raise Broken(f"{name}: moved again")
 
     def _check_revoke(self, name: Partition) -> None:
-        running = [key for partition, key in self._running if partition == name]
+        running = [key for partition, key in list(self._running) if partition == name]
         if running and self._revoke_timeout > 1:
             raise Broken(f"{name}: keys {running} run still, after a revoke that had time to wait")
 
@@ -164,5 +175,4 @@ class Model:
             poll_timeout=0.1,
             failure_sleep=0.1,
             revoke_timeout=self._revoke_timeout,
-            consecutive_errors=None,
         )

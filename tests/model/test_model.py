@@ -21,7 +21,7 @@ from tests.model.model import Broken, Model
 from tests.scale import scaled
 
 _PACKAGE = "event_bus_kafka.consuming"
-_MODULES = ("progress", "lanes", "scheduler", "consumer")
+_MODULES = ("progress", "lanes", "scheduler", "offsets", "commits", "consumer")
 
 MUTANTS = {
     "position is the highest done": (
@@ -51,16 +51,36 @@ MUTANTS = {
     ),
     "dropped records are marked done": (
         "scheduler",
-        "                delivery.dropped = True\n            else:",
-        "                delivery.dropped = delivery.done = True\n            else:",
+        "                delivery.dropped = True\n",
+        "                delivery.dropped = delivery.done = True\n",
     ),
     "what is lost is committed": (
         "consumer",
         "        _, unfinished = self._hand_over(names, 0.0)\n",
-        "        leaving, unfinished = self._hand_over(names, 0.0)\n        self._client._on_commit(names[0], 10**6)\n",
+        "        leaving, unfinished = self._hand_over(names, 0.0)\n"
+        "        self._client._on_commit(names[0], Committed(10**6))\n",
     ),
     "what was read before a revoke is kept": ("consumer", "        self._early = self._assigned_of(self._early)\n", ""),
     "what a revoked partition brought is kept": ("consumer", "self._assigned_of(records)", "records"),
+    "what was read before a move is kept": (
+        "consumer",
+        "            if (record.topic, record.partition) not in moved:\n",
+        "            if True:\n",
+    ),
+    "records are taken before it is known where to begin": (
+        "consumer",
+        "        if moved is None:\n            return\n",
+        "        moved = moved or set()\n",
+    ),
+    "a move is remembered before it is made": (
+        "offsets",
+        "        client.places.move(missing | offsets)\n        client.commit(",
+        "        client.commit({name: Committed(0, marks[name].at(0)) for name in offsets})\n"
+        "        client.places.move(missing | offsets)\n        (",
+    ),
+    "a move is not remembered": ("offsets", "offset_time=self.time) for", "offset_time=None) for"),
+    "commits forget what they carried": ("commits", "partition.marks.at(offset) if partition.marks else", '"" or'),
+    "groups that have committed nothing are not begun": ("offsets", "move(missing | offsets)", "move(offsets)"),
     "holes are not filled": (
         "scheduler",
         "        self._wait_while(lambda: any(map(self._has_hole_to_fill, leaving)), deadline)\n",

@@ -100,8 +100,9 @@ def test_a_failing_key_costs_the_others_nothing(bus: RealBus, group: str) -> Non
         kept = OnTopic(bus, name).create()
         send(bus, topic, *numbered([0, *healthy], each))
         retry = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 3, "first_delay": 0.05, "factor": 1}}
+        environment = {"FAILING": failing, "SECONDS": "0.005"}
         with worker(
-            bus, topic, name, "trouble.fail_for_some", {"FAILING": failing}, **retry | kept.settings
+            bus, topic, name, "trouble.fail_for_some", environment, lanes=4, **retry | kept.settings
         ) as process:
             until(lambda: process.heard("some"))
             began = monotonic()

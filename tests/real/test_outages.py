@@ -8,7 +8,7 @@ import pytest
 from django.db import DatabaseError, OperationalError
 
 from event_bus_kafka.consuming import state
-from event_bus_kafka.consuming.outage import is_outage
+from event_bus_kafka.consuming.outage import outage_of
 from tests.bus import RealBus
 from tests.databases import Database
 from tests.dead_letters import InTable, Kept, OnTopic
@@ -57,8 +57,8 @@ def test_a_database_that_is_back_at_once_was_away_all_the_same(
         database.server.start()
         with pytest.raises(DatabaseError) as wrong:
             connection.cursor().execute("select nonsense")
-        assert is_outage(away.value)
-        assert not is_outage(wrong.value)
+        assert outage_of(away.value)
+        assert not outage_of(wrong.value)
 
 
 @pytest.mark.long

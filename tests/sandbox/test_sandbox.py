@@ -199,3 +199,11 @@ def test_a_port_that_is_taken_is_a_clear_error() -> None:
     assert process.returncode == 1
     assert errors.startswith("The sandbox cannot start: ")
     assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "http"])
+def test_what_is_no_port_is_refused(port: str) -> None:
+    with start("--registry-port", port) as process:
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert f"argument --registry-port: {port!r} is no port" in errors

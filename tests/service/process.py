@@ -72,6 +72,10 @@ class ServiceProcess:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
     def heard(self, what: str) -> list[dict[str, Any]]:
         """Return what was said so far under a name."""
         return [line for line in self.said if line["what"] == what]

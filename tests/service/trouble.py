@@ -4,6 +4,7 @@ import builtins
 import itertools
 import os
 import time
+from pathlib import Path
 
 from openedx_events.learning.data import CertificateData
 
@@ -16,10 +17,11 @@ _total = itertools.count(1)
 
 
 def fail_for_some(certificate: CertificateData, **_: object) -> None:
-    """Raise what RAISES names for the users that FAILING lists."""
+    """Raise what RAISES names for the users that FAILING lists, run for SECONDS for others."""
     say("some", user=certificate.user.id, grade=certificate.grade)
     if certificate.user.id in _FAILING:
         raise _RAISES(certificate.user.pii.email)
+    time.sleep(_SECONDS)
 
 
 def endure(certificate: CertificateData, **_: object) -> None:
@@ -45,3 +47,11 @@ def count(**_: object) -> None:
     """Say now and then how many events there were: lines cost more than events."""
     if (total := next(_total)) % 100 == 0:
         say("count", total=total)
+
+
+def fail_until_mended(certificate: CertificateData, **_: object) -> None:
+    """Fail for everybody until the file that GATE names exists."""
+    say("tried", user=certificate.user.id, grade=certificate.grade)
+    if not Path(os.environ["GATE"]).exists():
+        raise ValueError(certificate.user.pii.email)
+    say("took", user=certificate.user.id, grade=certificate.grade)

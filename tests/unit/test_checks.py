@@ -44,6 +44,12 @@ def test_right_settings_pass() -> None:
         ({"EVENT_BUS_KAFKA_SEND_TIMEOUT": "2"}, "E001", "EVENT_BUS_KAFKA_SEND_TIMEOUT must be a number"),
         ({"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"acks": 1}}, "E002", "Producer: Option 'acks'"),
         ({"EVENT_BUS_KAFKA_CONSUMER_OPTIONS": {"auto.offset.reset": "latest"}}, "E002", "Consumer: Option"),
+        (
+            {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.mss": 1}},
+            "E002",
+            'No such configuration property: "linger.mss"',
+        ),
+        ({"EVENT_BUS_KAFKA_CONSUMER_OPTIONS": {"session.timeout.ms": "long"}}, "E002", "Invalid value"),
         ({"EVENT_BUS_KAFKA_RETRY": {"final": ["no.such.Error"]}}, "E002", "no.such.Error"),
         ({"EVENT_BUS_PRODUCER": "event_bus_kafka.create_producr"}, "E003", "event_bus_kafka.create_producer"),
         ({"EVENT_BUS_CONSUMER": "event_bus_kafak.KafkaEventConsumer"}, "E003", "No module named"),
@@ -59,12 +65,18 @@ def test_right_settings_pass() -> None:
         ({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVER": "kafka:9092"}, "W001", "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS?"),
         ({"EVENT_BUS_KAFKA_API_KEY": "user"}, "W002", "EVENT_BUS_KAFKA_API_SECRET"),
         ({"EVENT_BUS_KAFKA_TOPIC_MODES": {"certs": "immediate"}}, "W003", "'certs'"),
+        (route(mode="outbox"), "W005", "run one relay at a time"),
     ],
 )
 def test_each_mistake_is_found_and_explained(changes: dict[str, Any], number: str, text: str) -> None:
     (message,) = messages(**changes)
     assert message[0] == number
     assert text in message[1]
+
+
+def test_notify_is_for_postgresql_alone() -> None:
+    found = messages(EVENT_BUS_KAFKA_RELAY_NOTIFY=True, **route(mode="outbox"))
+    assert [number for number, _ in found] == ["W005", "W006"]
 
 
 @pytest.mark.parametrize("name", ["EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS", "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"])
@@ -96,6 +108,11 @@ def test_zeros_of_the_existing_package_pass() -> None:
 def test_a_registry_without_a_scheme_is_found() -> None:
     found = messages(EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL="registry:8081")
     assert [number for number, _ in found] == ["E002", "E002"]
+
+
+def test_certificates_need_not_be_there_yet() -> None:
+    options = {"security.protocol": "SSL", "ssl.ca.location": "/nowhere/ca.pem", "oauth_cb": lambda _: 1 / 0}
+    assert messages(EVENT_BUS_KAFKA_CLIENT_OPTIONS=options) == []
 
 
 def test_disabled_topics_and_disabled_consumers_are_not_checked() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from django.db import OperationalError
 
-from event_bus_kafka.conf.table import RETRY_DEFAULTS
+from event_bus_kafka.conf.policies import RETRY_DEFAULTS
 from event_bus_kafka.consuming import state
-from event_bus_kafka.consuming.outage import is_outage
+from event_bus_kafka.consuming.outage import outage_of
 from event_bus_kafka.consuming.outcomes import DeadLetter, Hold, Retry
 from event_bus_kafka.consuming.retry import RetryPolicies, RetryPolicy
 from event_bus_kafka.errors import (
@@ -20,7 +20,7 @@ from event_bus_kafka.errors import (
 )
 
 POLICY = RetryPolicy(attempts=3, first_delay=1, factor=3, max_delay=5, jitter=0, final=(KeyError,))
-FAILED = ReceiversFailed(["a"], [ValueError()])
+FAILED = ValueError()
 
 
 def test_a_failed_receiver_is_tried_again_with_growing_delays() -> None:
@@ -69,19 +69,19 @@ def test_the_policy_of_an_event_type_comes_before_that_of_its_topic() -> None:
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (SchemaRegistryError("away", retriable=True), True),
-        (SchemaRegistryError("404", status=404, retriable=False), False),
-        (BrokerError("_TRANSPORT", "away", retriable=True), True),
-        (DeadLetterStoreFailed("away"), True),
-        (ReceiversFailed(["a"], [ValueError()]), False),
-        (ReceiversFailed(["a"], [OperationalError()]), False),
+        (SchemaRegistryError("away", retriable=True), "schema registry"),
+        (SchemaRegistryError("404", status=404, retriable=False), ""),
+        (BrokerError("_TRANSPORT", "away", retriable=True), "Kafka"),
+        (DeadLetterStoreFailed("away"), "dead-letter store"),
+        (ReceiversFailed(["a"], [ValueError()]), ""),
+        (ReceiversFailed(["a"], [OperationalError()]), ""),
     ],
 )
 def test_servers_of_ours_that_are_away_are_an_outage(
-    error: Exception, expected: bool, monkeypatch: pytest.MonkeyPatch
+    error: Exception, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(state, "_opened", state._Opened())  # other tests have used databases in this thread
-    assert is_outage(error) is expected
+    assert outage_of(error) == expected
 
 
 def test_a_schema_that_the_registry_does_not_know_is_final() -> None:
@@ -89,13 +89,12 @@ def test_a_schema_that_the_registry_does_not_know_is_final() -> None:
 
 
 def test_errors_marked_as_final_are_not_tried_again() -> None:
-    final = ReceiversFailed(["a", "b"], [KeyError(), KeyError()])
-    assert isinstance(POLICY.decide(final, attempt=1), DeadLetter)
+    assert isinstance(POLICY.decide(KeyError(), attempt=1), DeadLetter)
 
 
-def test_one_receiver_that_may_recover_keeps_the_event_alive() -> None:
-    mixed = ReceiversFailed(["a", "b"], [KeyError(), ValueError()])
-    assert isinstance(POLICY.decide(mixed, attempt=1), Retry)
+@pytest.mark.parametrize("error", [ValueError(), KeyError()], ids=["used up", "final"])
+def test_a_receiver_whose_circuit_is_open_makes_no_dead_letter(error: Exception) -> None:
+    assert isinstance(POLICY.decide(error, attempt=3, is_open=True), Hold)
 
 
 def test_the_policy_is_made_of_the_setting() -> None:

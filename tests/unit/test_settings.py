@@ -53,6 +53,9 @@ def test_an_override_holds_at_once() -> None:
         ("EVENT_BUS_KAFKA_RETRY", {"atempts": 3}, "'atempts' is none of attempts"),
         ("EVENT_BUS_KAFKA_RETRY", {"attempts": 0}, "'attempts' must be a whole number from 1"),
         ("EVENT_BUS_KAFKA_RETRY", {"final": "ValueError"}, "'final' must be a list"),
+        ("EVENT_BUS_KAFKA_CIRCUIT", {"failure": 3}, "'failure' is none of failures, keys, probe_every"),
+        ("EVENT_BUS_KAFKA_CIRCUIT", {"probe_every": 0}, "'probe_every' must be a number from 0.1"),
+        ("EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD", 0, "a whole number from 1"),
         ("EVENT_BUS_KAFKA_ALLOW_UNSAFE_OPTIONS", "acks", "a list of str"),
     ],
 )

@@ -23,6 +23,7 @@ VALUES: dict[str, Any] = {
     "float": 1.5,
     "bool": True,
     "Exception": UnreadableValue("reason"),
+    "tuple[str, ...]": ("text",),
     "tuple[tuple[str, int], ...]": (("topic", 0),),
     "tuple[tuple[str, int, int], ...]": (("topic", 0, 5),),
 }

@@ -108,8 +108,8 @@ def test_a_signal_to_a_child_of_a_receiver_is_none_to_the_worker() -> None:
             os._exit(0)
         os.waitpid(pid, 0)
 
-    steps = Steps(have_a_child_terminated, lambda: sleep(1), fail(4))
-    assert in_a_process(lambda: Worker(steps, name="test", stop_timeout=-3).run()) == 4
+    steps = Steps(have_a_child_terminated, lambda: sleep(1.5), fail(4))
+    assert in_a_process(lambda: Worker(steps, name="test", stop_timeout=-2).run()) == 4
 
 
 def in_a_process(action: Callable[[], int]) -> int:

@@ -12,7 +12,8 @@ from event_bus_kafka.consuming.dead_letters.table import store
 from event_bus_kafka.consuming.dead_letters.topic import from_record
 from event_bus_kafka.errors import BrokerError, DeserializationError
 from event_bus_kafka.kafka.client import Committed, Partition
-from event_bus_kafka.kafka.reader import Range, Reader
+from event_bus_kafka.kafka.log import Range
+from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.models import DeadLetter
 from event_bus_kafka.wire.records import ConsumerRecord
 
@@ -62,7 +63,7 @@ def _todo(reader: Reader, topic: str) -> Iterator[tuple[Partition, Range]]:
         raise BrokerError("UNKNOWN_TOPIC_OR_PART", f"there is no topic {topic}")
     done = reader.committed(partitions, timeout=reader.timeout)
     for partition in partitions:
-        there = reader.range_of(partition)
+        there = reader.range_of(partition, timeout=reader.timeout)
         start = max(there.start, done[partition].offset if partition in done else 0)
         if start < there.end:
             yield partition, Range(start, there.end)

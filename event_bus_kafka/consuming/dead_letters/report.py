@@ -6,13 +6,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from event_bus_kafka.errors import DeserializationError, SchemaRegistryError
+from event_bus_kafka.consuming import masking
 from event_bus_kafka.models import DeadLetter
-from event_bus_kafka.telemetry.logs import described
-from event_bus_kafka.wire import cloudevents, serde
+from event_bus_kafka.wire import serde
 
-_HEX_START = 64
-"""Bytes shown of what cannot be decoded."""
 _COLUMNS = ("ID", "RECORD", "GROUP", "EVENT TYPE", "ATTEMPTS", "FIRST FAILED", "LAST FAILED")
 
 
@@ -49,7 +46,7 @@ def in_full(letter: DeadLetter) -> dict[str, Any]:
     """Return all but event data."""
     record = letter.record
     return as_json(letter) | {
-        "headers": [[name, _header(name, value)] for name, value in record.headers],
+        "headers": [[name, masking.header(name, value)] for name, value in record.headers],
         "key_bytes": None if record.key is None else len(record.key),
         "value_bytes": None if record.value is None else len(record.value),
     }
@@ -58,7 +55,7 @@ def in_full(letter: DeadLetter) -> dict[str, Any]:
 def unmasked(letter: DeadLetter, registry: serde.SchemaIds) -> dict[str, Any]:
     """Return key and event data, as their writer's schemas have them, or why they cannot be decoded."""
     record = letter.record
-    return {"key": _decoded(record.key, registry), "data": _decoded(record.value, registry)}
+    return {"key": masking.decoded(record.key, registry), "data": masking.decoded(record.value, registry)}
 
 
 def text(description: dict[str, Any]) -> str:
@@ -124,20 +121,3 @@ def _time(time: datetime) -> str:
 
 def _size(count: int | None) -> str:
     return "no" if count is None else f"{count} bytes of"
-
-
-def _header(name: str, value: bytes | None) -> str | None:
-    """Headers of ours tell of the event; those of others may quote it."""
-    if value is None:
-        return None
-    is_ours = name in cloudevents.HEADERS
-    return value.decode(errors="replace") if is_ours else f"({len(value)} bytes)"
-
-
-def _decoded(framed: bytes | None, registry: serde.SchemaIds) -> Any:
-    if framed is None:
-        return None
-    try:
-        return serde.as_written(framed, registry)
-    except (DeserializationError, SchemaRegistryError) as error:
-        return {"undecodable": described(error), "bytes": len(framed), "begins": framed[:_HEX_START].hex(" ")}

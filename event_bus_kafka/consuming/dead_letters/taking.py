@@ -9,9 +9,11 @@ import attrs
 from event_bus_kafka.consuming import dispatch
 from event_bus_kafka.consuming.dead_letters.letter import Failure, Letter, Store, identity
 from event_bus_kafka.consuming.marks import Marks
+from event_bus_kafka.consuming.members import refuse_members
 from event_bus_kafka.errors import BrokerError, CannotTake
 from event_bus_kafka.kafka.client import Committed
-from event_bus_kafka.kafka.reader import Range, Reader
+from event_bus_kafka.kafka.log import Range
+from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _ERROR = "taken aside by hand"
@@ -54,7 +56,7 @@ def look(reader: Reader, coordinates: Coordinates, group: str) -> Taking:
 
     Raises :class:`CannotTake`, saying why not; :class:`BrokerError`.
     """
-    _refuse_members(reader, group)
+    refuse_members(reader, group, CannotTake)
     partition = (coordinates.topic, coordinates.partition)
     there = _range(reader, coordinates)
     committed = reader.committed([partition], timeout=reader.timeout).get(partition) or Committed(there.start)
@@ -86,26 +88,11 @@ def take(reader: Reader, store: Store, taking: Taking) -> None:
         ) from error
 
 
-def _refuse_members(reader: Reader, group: str) -> None:
-    """Kafka takes commits from nobody but members while there are any."""
-    try:
-        members = reader.members(group)
-    except BrokerError as error:
-        if error.code != "_UNSUPPORTED_FEATURE":
-            raise
-        raise CannotTake("These brokers tell no group's members, as the sandbox: use a real Kafka.") from None
-    if members:
-        raise CannotTake(
-            f"Group {group} has live members: {', '.join(members)}. Stop its workers first; one that crashed counts "
-            "until its session times out (session.timeout.ms, 45 seconds by default)."
-        )
-
-
 def _range(reader: Reader, coordinates: Coordinates) -> Range:
     partition = (coordinates.topic, coordinates.partition)
     if partition not in reader.partitions(coordinates.topic):
         raise CannotTake(f"There is no partition {coordinates.partition} of {coordinates.topic}: name topics in full.")
-    there = reader.range_of(partition)
+    there = reader.range_of(partition, timeout=reader.timeout)
     if not there.start <= coordinates.offset < there.end:
         has = f"offsets {there.start} to {there.end - 1}" if there.end > there.start else "no records"
         raise CannotTake(f"{coordinates} is not there: the partition has {has}.")
@@ -115,7 +102,10 @@ def _range(reader: Reader, coordinates: Coordinates) -> Range:
 def _position(committed: Committed, marks: Marks, offset: int) -> Committed:
     if committed.offset == offset:
         return Committed(offset + 1, marks.at(offset + 1))
-    return Committed(committed.offset, Marks(marks.taken | {offset}).at(committed.offset))
+    more = attrs.evolve(marks, taken=marks.taken | {offset})
+    if not more.fit:
+        raise CannotTake("So many records are taken aside that Kafka has no room to note one more: run workers first.")
+    return Committed(committed.offset, more.at(committed.offset))
 
 
 def _letter(record: ConsumerRecord, group: str) -> Letter:

@@ -15,6 +15,9 @@ from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.subscriptions import subscription
 from event_bus_kafka.errors import ConfigurationError
 
+_OWN = {"topic": "-t", "group_id": "-g", "concurrency": "--concurrency"}
+"""Options of the consumer that have an argument of their own."""
+
 
 def json_object(text: str) -> dict[str, Any]:
     """Argument type: a JSON object."""
@@ -51,14 +54,14 @@ class Command(BaseCommand):
             help="receivers that run at once, in order per key (default: EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY)",
         )
         parser.add_argument(
+            "--with-relay", action="store_true", help="send what the outbox holds too, beside consuming (relay_events)"
+        )
+        parser.add_argument(
             "--extra", type=json_object, default={}, help="JSON object with further options of the consumer"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         load_all_signals()
-        extra = options["extra"]
-        if options["concurrency"] is not None:
-            extra = {**extra, "concurrency": options["concurrency"]}
         given = options["topic"]
         try:
             what = subscription([given] if isinstance(given, str) else given, options["group_id"])
@@ -66,8 +69,14 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         # one topic goes as text: that is what the consumers of other event buses take
         topic = what.topics[0] if len(what.topics) == 1 else what.topics
-        consumer = _consumer(topic=topic, group_id=what.group, **extra)
-        consumer.consume_indefinitely()
+        own = {"topic": topic, "group_id": what.group, "concurrency": options["concurrency"]}
+        if twice := {name for name in own if options[name]} & options["extra"].keys():
+            ways = ", ".join(f"{_OWN[name]} for {name}" for name in sorted(twice))
+            raise CommandError(f"--extra repeats what has an argument of its own: use {ways} alone.")
+        given_options = {name: value for name, value in own.items() if value is not None}
+        if options["with_relay"]:
+            given_options["with_relay"] = True
+        _consumer(**given_options, **options["extra"]).consume_indefinitely()
 
 
 def _consumer(**options: Any) -> EventBusConsumer:

@@ -1,4 +1,4 @@
-"""The tables. Imported only where the app is installed."""
+"""The table of dead letters."""
 
 from __future__ import annotations
 

@@ -1,0 +1,83 @@
+"""Keys, data and headers of records for people, without what may be personal unless it is asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from hashlib import blake2b
+from secrets import token_bytes
+from typing import Any
+
+from event_bus_kafka.errors import DeserializationError, SchemaRegistryError
+from event_bus_kafka.telemetry.logs import described
+from event_bus_kafka.wire import cloudevents, serde
+
+_HEX_START = 64
+"""Bytes shown of what cannot be decoded."""
+_secret = token_bytes(16)
+"""Of this process: masked keys of another one tell nothing of these."""
+
+
+def header(name: str, value: bytes | None) -> str | None:
+    """Headers of ours tell of the event; those of others may quote it."""
+    if value is None:
+        return None
+    is_ours = name in cloudevents.HEADERS
+    return value.decode(errors="replace") if is_ours else f"({len(value)} bytes)"
+
+
+def decoded(framed: bytes | None, registry: serde.SchemaIds) -> Any:
+    """Return a key or value as its writer's schema has it, or why it cannot be decoded, and its bytes."""
+    if framed is None:
+        return None
+    try:
+        return serde.as_written(framed, registry)
+    except (DeserializationError, SchemaRegistryError) as error:
+        return {"undecodable": described(error), "bytes": len(framed), "begins": framed[:_HEX_START].hex(" ")}
+
+
+def masked(framed: bytes | None, registry: serde.SchemaIds) -> Any:
+    """Return a value's structure: names of fields and kinds of values; or why it cannot be decoded."""
+    if framed is None:
+        return None
+    try:
+        return _masked(serde.as_written(framed, registry), _field_names(serde.schema_of(framed, registry)))
+    except (DeserializationError, SchemaRegistryError) as error:
+        return {"undecodable": described(error), "bytes": len(framed)}
+
+
+def masked_key(framed: bytes | None) -> str | None:
+    """Return a text that is the same for equal keys, as long as this process runs, and tells nothing else."""
+    if framed is None:
+        return None
+    return f"key-{blake2b(serde.without_frame(framed), key=_secret, digest_size=5).hexdigest()}"
+
+
+def _masked(value: Any, fields: frozenset[str]) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        return {
+            name if name in fields else f"<key {number}>": _masked(inner, fields)
+            for number, (name, inner) in enumerate(value.items())
+        }
+    if isinstance(value, list):
+        return [_masked(inner, fields) for inner in value]
+    return f"<{type(value).__name__}>"
+
+
+@lru_cache(maxsize=256)
+def _field_names(schema: str) -> frozenset[str]:
+    """Of all records: any other key of a dict is that of a map, and data."""
+    return frozenset(_names(json.loads(schema)))
+
+
+def _names(schema: Any) -> Iterator[str]:
+    inner = schema if isinstance(schema, list) else []
+    if isinstance(schema, dict):
+        fields = schema.get("fields", [])
+        yield from (field["name"] for field in fields)
+        inner = [*fields, *(schema[part] for part in ("type", "items", "values") if part in schema)]
+    for one in inner:
+        yield from _names(one)

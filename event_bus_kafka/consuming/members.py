@@ -1,0 +1,30 @@
+"""Whether a group has members: Kafka takes commits from nobody else while it has."""
+
+from __future__ import annotations
+
+from event_bus_kafka.errors import BrokerError, EventBusError
+from event_bus_kafka.kafka.reader import Reader
+
+
+def refuse_members(reader: Reader, group: str, refusal: type[EventBusError]) -> None:
+    """Raise ``refusal``, saying what to do, unless the group is known to have no members."""
+    members = members_of(reader, group)
+    if members is None:
+        raise refusal("These brokers tell no group's members, as the sandbox: use a real Kafka.")
+    if members:
+        raise refusal(
+            f"Group {group} has live members: {', '.join(members)}. Stop its workers first; one that crashed counts "
+            "until its session times out (session.timeout.ms, 45 seconds by default)."
+        )
+
+
+def members_of(reader: Reader, group: str) -> list[str] | None:
+    """Return the members; None: these brokers do not tell. Raises :class:`BrokerError`."""
+    try:
+        return reader.members(group)
+    except BrokerError as error:
+        if error.code == "GROUP_ID_NOT_FOUND":
+            return []
+        if error.code == "_UNSUPPORTED_FEATURE":
+            return None
+        raise

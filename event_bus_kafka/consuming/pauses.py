@@ -1,0 +1,73 @@
+"""Which receivers are paused: read from the table every few seconds. Imported only where the app is installed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from django.db import Error, connections, router
+
+from event_bus_kafka.models import PausedReceiver
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import PausesChanged
+
+logger = logging.getLogger(__name__)
+
+READ_EVERY = 5.0
+"""Seconds."""
+_LOOK_FOR_TABLE_EVERY = 60.0
+"""Seconds; services may be migrated while their workers run."""
+_NONE: frozenset[str] = frozenset()
+
+
+def is_migrated() -> bool:
+    """Whether the table exists. Raises a database error where that cannot be found out."""
+    connection = connections[router.db_for_write(PausedReceiver)]
+    with connection.cursor() as cursor:
+        return PausedReceiver._meta.db_table in connection.introspection.table_names(cursor)
+
+
+class Pauses:
+    """Called, it returns the names of the paused receivers as they were read last."""
+
+    def __init__(self) -> None:
+        self._names: frozenset[str] = frozenset()
+        self._failing = False
+        self.has_table = False
+
+    def __call__(self) -> frozenset[str]:
+        return self._names
+
+    def read(self) -> None:
+        """Read the table, where it is there. While its database is away, what was read before holds."""
+        try:
+            self.has_table = self.has_table or is_migrated()
+            names = (
+                PausedReceiver.objects.using(router.db_for_write(PausedReceiver)).names() if self.has_table else _NONE
+            )
+        except Error as error:
+            if not self._failing:
+                logger.warning("Paused receivers cannot be read, which is tried again: %s", type(error).__name__)
+            self._failing = True
+            return
+        self._failing = False
+        if names != self._names:
+            self._names = names
+            emit(PausesChanged(receivers=tuple(sorted(names))))
+
+
+def watched() -> Pauses:
+    """Return the pauses, read now, and by a thread every few seconds as long as the process lives."""
+    pauses = Pauses()
+    pauses.read()
+    threading.Thread(target=_read_for_ever, args=(pauses,), name="event-bus-pauses", daemon=True).start()
+    return pauses
+
+
+def _read_for_ever(pauses: Pauses) -> None:
+    ever = threading.Event()
+    while not ever.wait(READ_EVERY if pauses.has_table else _LOOK_FOR_TABLE_EVERY):
+        try:
+            pauses.read()
+        finally:
+            connections.close_all()

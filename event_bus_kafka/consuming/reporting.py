@@ -1,0 +1,89 @@
+"""What lanes tell of a record: lifecycle events with its coordinates."""
+
+from __future__ import annotations
+
+from event_bus_kafka.consuming.dead_letters.letter import Letter
+from event_bus_kafka.consuming.outcomes import Hold, Retry
+from event_bus_kafka.consuming.progress import Delivery
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import (
+    AttemptFailed,
+    DeadLetterStored,
+    RecordDone,
+    RecordReceived,
+    RecordSkipped,
+)
+from event_bus_kafka.wire import serde
+from event_bus_kafka.wire.records import ConsumerRecord, Event
+
+_OF_TYPES = frozenset({"unregistered type", "no receiver", "signal disabled"})
+"""Reasons to skip a record that concern its event type."""
+
+
+def received(record: ConsumerRecord, event: Event) -> None:
+    """Tell that a record is about to be dispatched."""
+    emit(
+        RecordReceived(
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            event_type=event.metadata.event_type,
+            event_id=str(event.metadata.id),
+        )
+    )
+
+
+def done(record: ConsumerRecord, event: Event) -> None:
+    """Tell that every receiver has succeeded."""
+    emit(
+        RecordDone(
+            topic=record.topic, partition=record.partition, offset=record.offset, event_type=event.metadata.event_type
+        )
+    )
+
+
+def skipped(record: ConsumerRecord, reason: str) -> None:
+    """Tell that a record is passed over."""
+    event_type = serde.event_type(record) if reason in _OF_TYPES else ""
+    emit(
+        RecordSkipped(
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            event_type=event_type,
+            reason=reason,
+        )
+    )
+
+
+def failed(delivery: Delivery, outcome: Retry | Hold) -> None:
+    """Tell that an attempt failed, and when the next one comes."""
+    record = delivery.record
+    emit(
+        AttemptFailed(
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            event_type=delivery.event.metadata.event_type if delivery.event else "",
+            error=outcome.error,
+            attempt=delivery.attempts,
+            outcome="retry" if isinstance(outcome, Retry) else "hold",
+            delay=outcome.delay,
+        )
+    )
+
+
+def stored(delivery: Delivery, letter: Letter, error: Exception) -> None:
+    """Tell that a dead letter is stored."""
+    record = letter.record
+    emit(
+        DeadLetterStored(
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            event_type=letter.event_type,
+            event_id=letter.event_id,
+            error=error,
+            attempts=delivery.attempts,
+        )
+    )

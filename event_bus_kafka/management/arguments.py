@@ -1,0 +1,46 @@
+"""What arguments of several commands are made of."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+
+from django.core.management.base import CommandParser
+
+from event_bus_kafka.consuming.group_offsets import Named
+from event_bus_kafka.consuming.offsets import milliseconds
+
+_MOST = 2**63 - 1
+"""The largest id, and the largest offset."""
+
+
+def number(*, least: int) -> Callable[[str], int]:
+    """Argument type: a whole number."""
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= _MOST:
+            raise ArgumentTypeError(f"{text!r} is no whole number from {least}")
+        return int(text)
+
+    return number
+
+
+def moment(text: str) -> int:
+    """Argument type: a time in ISO 8601; milliseconds since the epoch."""
+    try:
+        return milliseconds(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def named(text: str) -> Named:
+    """Argument type: a topic, or one partition of it."""
+    try:
+        return Named.parse(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not of the form topic or topic:partition") from None
+
+
+def add_apply(parser: CommandParser) -> None:
+    """Add ``--apply``."""
+    parser.add_argument("--apply", action="store_true", help="do it; without this the plan is printed and no more")

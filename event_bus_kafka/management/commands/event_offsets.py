@@ -1,0 +1,165 @@
+"""``manage.py event_offsets``: how far a group is, and where it is to go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from event_bus_kafka import event_bus
+from event_bus_kafka.conf.client_options import consumer_options
+from event_bus_kafka.consuming import group_offsets
+from event_bus_kafka.consuming.group_offsets import Reset, Standing, Target
+from event_bus_kafka.consuming.marks import Marks
+from event_bus_kafka.consuming.members import members_of
+from event_bus_kafka.consuming.offsets import shown_time
+from event_bus_kafka.errors import CannotReset, EventBusError, NotThere
+from event_bus_kafka.kafka.reader import Reader
+from event_bus_kafka.management.arguments import add_apply, moment, named, number
+from event_bus_kafka.telemetry.logs import described
+
+_TIMEOUT = 10.0
+"""Seconds for one request to Kafka."""
+_COLUMNS = ("PARTITION", "COMMITTED", "START", "END", "LAG", "MARKS")
+
+
+class Command(BaseCommand):
+    help = (
+        "Committed offsets of a consumer group: show how far it is; reset it, while none of its workers runs, to read "
+        "records again or to skip them. A reset prints its plan, and does it with --apply."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        subcommands = parser.add_subparsers(dest="action", required=True, metavar="SUBCOMMAND")
+        about_show = "Show how far a group is: committed offset, end and lag of each partition, marks, members."
+        show = subcommands.add_parser("show", help=about_show, description=about_show)
+        _add_group(show)
+        _add_topics(show, "only this topic or partition (default: all that the group has committed for)")
+        show.add_argument("--json", action="store_true", help="print JSON")
+        about_reset = "Let a group go on elsewhere. Stop its workers first."
+        reset = subcommands.add_parser("reset", help=about_reset, description=about_reset)
+        _add_group(reset)
+        _add_topics(reset, "topic or partition to reset", required=True)
+        _add_targets(reset)
+        add_apply(reset)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        event_bus.observe_events()
+        try:
+            with Reader(consumer_options(options["group"]), timeout=_TIMEOUT) as reader:
+                getattr(self, f"_{options['action']}")(reader, options)
+        except (CannotReset, NotThere) as error:
+            raise CommandError(str(error)) from error
+        except EventBusError as error:
+            raise CommandError(described(error)) from error
+
+    def _show(self, reader: Reader, options: dict[str, Any]) -> None:
+        group = options["group"]
+        of_group = group_offsets.topics_of(reader, group)
+        partitions = group_offsets.partitions_of(reader, options["topic"] or of_group)
+        found = group_offsets.standings(reader, partitions)
+        members = members_of(reader, group)
+        if options["json"]:
+            content = {"group": group, "members": members, "partitions": [_as_json(one) for one in found]}
+            self.stdout.write(json.dumps(content, indent=2))
+            return
+        self._print_table(_COLUMNS, [_cells(one) for one in found])
+        self.stdout.write(
+            f"Members: {', '.join(members) or 'none' if members is not None else 'these brokers do not tell'}"
+        )
+
+    def _reset(self, reader: Reader, options: dict[str, Any]) -> None:
+        group = options["group"]
+        partitions = group_offsets.partitions_of(reader, options["topic"])
+        resets = group_offsets.plan(reader, group, partitions, _target(options))
+        for one in resets:
+            self.stdout.write(_planned(one))
+        if not options["apply"]:
+            self.stdout.write("Nothing was done: repeat it with --apply.")
+            return
+        group_offsets.apply(reader, group, resets)
+        self.stdout.write(self.style.SUCCESS(f"Group {group} is reset. Start its workers again."))
+
+    def _print_table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+        for row in (columns, *rows):
+            self.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _add_group(parser: CommandParser) -> None:
+    parser.add_argument("-g", "--group", required=True, help="consumer group of the workers")
+
+
+def _add_topics(parser: CommandParser, text: str, *, required: bool = False) -> None:
+    text += "; with or without environment prefix, may be repeated"
+    parser.add_argument(
+        "-t", "--topic", metavar="TOPIC[:PARTITION]", action="append", type=named, required=required, help=text
+    )
+
+
+def _add_targets(parser: CommandParser) -> None:
+    targets = parser.add_mutually_exclusive_group(required=True)
+    targets.add_argument(
+        "--to-time",
+        type=moment,
+        metavar="TIME",
+        help="to the first record from then on; ISO 8601, with time zone",
+    )
+    targets.add_argument("--to-offset", type=number(least=0), metavar="OFFSET", help="to this offset")
+    targets.add_argument("--to-earliest", action="store_true", help="to the first record that is there")
+    targets.add_argument("--to-latest", action="store_true", help="to the end: what is there now is skipped")
+
+
+def _target(options: dict[str, Any]) -> Target:
+    return Target(earliest=options["to_earliest"], offset=options["to_offset"], time=options["to_time"])
+
+
+def _planned(reset: Reset) -> str:
+    standing, to = reset.standing, reset.to
+    before = str(standing.committed.offset) if standing.committed else "nothing committed"
+    if standing.is_gone:
+        effect = f"{before} is not there; {standing.there.end - to} to read"
+    elif to == standing.begins:
+        effect = "as it is"
+    elif to > standing.begins:
+        effect = f"{to - standing.begins} skipped"
+    else:
+        effect = f"{standing.begins - to} come again"
+    kept = _marks(Marks.read(reset.position.metadata))
+    return f"{standing.name}  {before} → {to}: {effect}{f'; keeps {kept}' if kept else ''}"
+
+
+def _cells(standing: Standing) -> tuple[str, ...]:
+    committed = str(standing.committed.offset) if standing.committed else "–"
+    return (
+        standing.name,
+        f"{committed} (not there)" if standing.is_gone else committed,
+        str(standing.there.start),
+        str(standing.there.end),
+        str(standing.lag),
+        _marks(standing.marks) or "–",
+    )
+
+
+def _marks(marks: Marks) -> str:
+    taken = f"taken aside: {', '.join(map(str, sorted(marks.taken)))}" if marks.taken else ""
+    time = f"began at {shown_time(marks.offset_time)}" if marks.offset_time is not None else ""
+    return "; ".join(filter(None, (taken, time)))
+
+
+def _as_json(standing: Standing) -> dict[str, Any]:
+    marks = standing.marks
+    return {
+        "topic": standing.partition[0],
+        "partition": standing.partition[1],
+        "committed": standing.committed.offset if standing.committed else None,
+        "start": standing.there.start,
+        "end": standing.there.end,
+        "lag": standing.lag,
+        "marks": {
+            "taken": sorted(marks.taken),
+            "offset_time": shown_time(marks.offset_time) if marks.offset_time is not None else None,
+        },
+    }

@@ -1,0 +1,157 @@
+"""``manage.py event_outbox``: see what waits to be sent, and decide on what Kafka refuses."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentTypeError
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DEFAULT_DB_ALIAS, Error, connections
+
+from event_bus_kafka.conf import settings
+from event_bus_kafka.conf.routes import full_topic
+from event_bus_kafka.conf.table import SettingsTable
+from event_bus_kafka.event_bus import observe_events
+from event_bus_kafka.models import ParkedRecord
+from event_bus_kafka.producing import backlog
+from event_bus_kafka.producing.backlog import Backlog
+from event_bus_kafka.telemetry.texts import described
+
+_SHOWN = 50
+"""Rows of which a plan speaks one by one."""
+_NOT_DONE = "Nothing was done: repeat it with --apply."
+
+
+class Command(BaseCommand):
+    help = (
+        "The outbox: events that wait for a relay, and those that Kafka refuses, which are parked. What changes "
+        "something prints its plan, and does it with --apply. No event data is printed."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        subcommands = parser.add_subparsers(dest="action", required=True, metavar="SUBCOMMAND")
+        for name, text in _DESCRIPTIONS.items():
+            added: CommandParser = subcommands.add_parser(name, help=text, description=text)
+            added.add_argument("--database", default=DEFAULT_DB_ALIAS, help="alias of the database (default: default)")
+            added.add_argument("--json", action="store_true", help="print JSON")
+            if name in ("parked", "release", "discard"):
+                added.add_argument("ids", metavar="ID", nargs="*", type=int, help="as parked lists them")
+                added.add_argument("-t", "--topic", default="", help="only those of this topic, with or without prefix")
+                added.add_argument("--code", default="", help="only those with this code")
+            if name in ("release", "discard"):
+                added.add_argument("--all", action="store_true", help="all parked rows")
+            if name == "purge":
+                added.add_argument("--days", type=_days, help=f"default: {SettingsTable.retention.name}")
+            if name in ("release", "discard", "purge"):
+                added.add_argument("--apply", action="store_true", help="do it; without this the plan is printed")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        observe_events()
+        alias = options["database"]
+        if alias not in connections:
+            raise CommandError(f"There is no database {alias!r}.")
+        try:
+            if not backlog.is_migrated(connections[alias]):
+                raise CommandError(f"The outbox is missing in database {alias!r}: run manage.py migrate.")
+            getattr(self, f"_{options['action']}")(alias, options)
+        except Error as error:
+            raise CommandError(f"The database cannot be used: {described(error)}.") from error
+
+    def _status(self, alias: str, options: dict[str, Any]) -> None:
+        found = Backlog.of(alias)
+        if options["json"]:
+            self._print_json(attrs.asdict(found) | {"stalled": found.is_stalled})
+        else:
+            parked = ", ".join(f"{count} × {code}" for code, count in found.parked.items()) or "none"
+            self.stdout.write(f"waiting  {found.depth}, the oldest for {found.oldest:.1f} s\nparked   {parked}")
+        if found.is_stalled:
+            raise CommandError("The oldest row waits for too long: is manage.py relay_events running, and can it send?")
+
+    def _parked(self, alias: str, options: dict[str, Any]) -> None:
+        self._print_rows(self._selected(alias, options), options)
+
+    def _release(self, alias: str, options: dict[str, Any]) -> None:
+        self._change(alias, options, "released: the relay sends them where they stood", lambda rows: rows.release())
+
+    def _discard(self, alias: str, options: dict[str, Any]) -> None:
+        self._change(alias, options, "discarded", lambda rows: rows.discard())
+
+    def _purge(self, alias: str, options: dict[str, Any]) -> None:
+        days = options["days"] or settings.retention
+        count = backlog.purge(alias, days) if options["apply"] else backlog.expired(alias, days)
+        self._say_done(options, count, f"parked more than {days:g} days ago", "purged")
+
+    def _change(self, alias: str, options: dict[str, Any], done: str, act: Any) -> None:
+        if sum(map(bool, (options["ids"], options["topic"] or options["code"], options["all"]))) != 1:
+            raise CommandError("Say which: either ids, or filters, or --all.")
+        rows = self._selected(alias, options)
+        if not options["apply"] and not options["json"]:
+            self._print_rows(rows, options)
+        count = act(rows) if options["apply"] else rows.count()
+        self._say_done(options, count, "parked", done)
+
+    def _selected(self, alias: str, options: dict[str, Any]) -> Any:
+        topics = {options["topic"], full_topic(options["topic"])} if options["topic"] else ()
+        rows = ParkedRecord.objects.using(alias).matching(ids=options["ids"], topics=topics, code=options["code"])
+        missing = set(options["ids"]) - set(rows.values_list("pk", flat=True))
+        if missing:
+            raise CommandError(f"There is no parked row {', '.join(map(str, sorted(missing)))}.")
+        return rows
+
+    def _say_done(self, options: dict[str, Any], count: int, which: str, done: str) -> None:
+        if options["json"]:
+            self._print_json({"rows": count, "applied": options["apply"]})
+        elif options["apply"]:
+            self.stdout.write(self.style.SUCCESS(f"{count} rows {done}."))
+        else:
+            self.stdout.write(f"{count} rows {which}.\n{_NOT_DONE}")
+
+    def _print_rows(self, rows: Any, options: dict[str, Any]) -> None:
+        described_rows = [_description(row) for row in rows.select_related("schema").defer("body", "headers")]
+        if options["json"]:
+            self._print_json(described_rows)
+            return
+        for one in described_rows[:_SHOWN]:
+            self.stdout.write(_line(one.values()))
+        if len(described_rows) > _SHOWN:
+            self.stdout.write(f"… and {len(described_rows) - _SHOWN} more")
+        if not described_rows:
+            self.stdout.write("No parked rows.")
+
+    def _print_json(self, content: Any) -> None:
+        self.stdout.write(json.dumps(content, indent=2))
+
+
+_DESCRIPTIONS = {
+    "status": "How many rows wait, for how long, and how many are parked. Exit code 1 if the oldest is too old.",
+    "parked": "List parked rows: what Kafka refuses, and why.",
+    "release": "Put parked rows back, to be sent once more, before what came after them and still waits.",
+    "discard": "Delete parked rows for good.",
+    "purge": "Delete rows that were parked long ago, as relays do once a day.",
+}
+
+
+def _description(row: ParkedRecord) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "topic": row.topic,
+        "event_type": row.schema.event_type,
+        "parked_at": datetime.fromtimestamp(row.parked_at / 1000, UTC).isoformat(timespec="seconds"),
+        "code": row.code,
+        "reason": row.reason,
+    }
+
+
+def _line(cells: Iterable[Any]) -> str:
+    return "  ".join(map(str, cells))
+
+
+def _days(text: str) -> float:
+    try:
+        return SettingsTable.retention.kind.read(float(text))
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not {SettingsTable.retention.kind.expects}") from None

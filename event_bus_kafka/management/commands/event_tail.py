@@ -1,0 +1,172 @@
+"""``manage.py event_tail``: the events of a topic as they come, without any consumer group."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentTypeError
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from itertools import islice
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from event_bus_kafka import event_bus
+from event_bus_kafka.conf.client_options import consumer_options
+from event_bus_kafka.consuming import masking
+from event_bus_kafka.consuming.dead_letters.letter import identity
+from event_bus_kafka.consuming.dead_letters.report import printable
+from event_bus_kafka.consuming.group_offsets import partitions_of
+from event_bus_kafka.consuming.offsets import shown_time
+from event_bus_kafka.errors import DeserializationError, EventBusError, NotThere, SchemaRegistryError
+from event_bus_kafka.kafka.log import Partition
+from event_bus_kafka.kafka.reader import Reader
+from event_bus_kafka.kafka.schema_registry import SchemaRegistry
+from event_bus_kafka.management.arguments import moment, named, number
+from event_bus_kafka.telemetry.logs import described
+from event_bus_kafka.wire import serde
+from event_bus_kafka.wire.records import ConsumerRecord
+
+_TIMEOUT = 10.0
+"""Seconds for one request to Kafka."""
+_GROUP = "event_tail"
+"""Kafka's client asks for a name; nothing is ever committed under it."""
+
+
+class Command(BaseCommand):
+    help = (
+        "Print the records of a topic, decoded, as they come, until Ctrl-C. No consumer group is joined or moved. Data "
+        "is masked: names of fields and kinds of values are shown, and equal keys as equal; --unmasked shows all."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "-t", "--topic", metavar="TOPIC[:PARTITION]", type=named, required=True, help="with or without prefix"
+        )
+        parser.add_argument("--key", help="only records with this key, in plain text")
+        parser.add_argument("--event-type", help="only records of this event type")
+        parser.add_argument(
+            "--from",
+            dest="start",
+            metavar="WHERE",
+            type=_start,
+            default="latest",
+            help="earliest, latest (default), -N (the last N offsets of each partition), or a time in ISO 8601 with "
+            "time zone",
+        )
+        parser.add_argument("--count", type=number(least=1), help="end after so many records")
+        parser.add_argument("--until-end", action="store_true", help="end where the topic ended when this began")
+        parser.add_argument("--json", action="store_true", help="print a line of JSON per record")
+        parser.add_argument("--unmasked", action="store_true", help="show all, which may be personal data")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        event_bus.observe_events()
+        try:
+            with (
+                Reader(consumer_options(_GROUP), timeout=_TIMEOUT) as reader,
+                closing(event_bus.registry()) as registry,
+            ):
+                self._tail(reader, registry, options)
+        except KeyboardInterrupt:
+            return
+        except NotThere as error:
+            raise CommandError(str(error)) from error
+        except EventBusError as error:
+            raise CommandError(described(error)) from error
+
+    def _tail(self, reader: Reader, registry: SchemaRegistry, options: dict[str, Any]) -> None:
+        partitions = partitions_of(reader, [options["topic"]])
+        ranges = {one: reader.range_of(one, timeout=reader.timeout) for one in partitions}
+        starts = _starts(reader, partitions, options["start"])
+        ends = {one: there.end for one, there in ranges.items()} if options["until_end"] else None
+        records = _wanted(reader.follow(starts, ends), registry, options)
+        for record in islice(records, options["count"]):
+            self.stdout.write(_line(_shown(record, registry, unmasked=options["unmasked"]), as_json=options["json"]))
+            self.stdout.flush()
+
+
+def _start(text: str) -> str | int:
+    """Argument type: a word, a negative number of offsets, or milliseconds since the epoch."""
+    if text in ("earliest", "latest"):
+        return text
+    if text.startswith("-") and text[1:].isdecimal():
+        return -number(least=1)(text[1:])
+    try:
+        return moment(text)
+    except ArgumentTypeError as error:
+        raise ArgumentTypeError(f"{error}; else earliest, latest or -N") from None
+
+
+def _starts(reader: Reader, partitions: Sequence[Partition], start: str | int) -> dict[Partition, int]:
+    if isinstance(start, int) and start >= 0:
+        return reader.offsets_at(partitions, start, timeout=reader.timeout)
+    ranges = {one: reader.range_of(one, timeout=reader.timeout) for one in partitions}
+    if isinstance(start, int):
+        return {one: max(there.start, there.end + start) for one, there in ranges.items()}
+    return {one: there.start if start == "earliest" else there.end for one, there in ranges.items()}
+
+
+def _wanted(
+    records: Iterable[ConsumerRecord], registry: SchemaRegistry, options: dict[str, Any]
+) -> Iterator[ConsumerRecord]:
+    key, event_type = options["key"], options["event_type"]
+    for record in records:
+        if event_type is not None and identity(record)[0] != event_type:
+            continue
+        if key is None or key == _plain_key(record, registry):
+            yield record
+
+
+def _plain_key(record: ConsumerRecord, registry: SchemaRegistry) -> str | None:
+    if record.key is None:
+        return None
+    try:
+        return str(serde.as_written(record.key, registry))
+    except (DeserializationError, SchemaRegistryError) as error:
+        if isinstance(error, SchemaRegistryError) and error.retriable:
+            raise  # without the registry no key would seem to be the one
+        return record.key.decode(errors="replace")  # not of this bus
+
+
+def _shown(record: ConsumerRecord, registry: SchemaRegistry, *, unmasked: bool) -> dict[str, Any]:
+    event_type, event_id = identity(record)
+    header = _plain_header if unmasked else masking.header
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "time": None if record.timestamp is None else shown_time(record.timestamp),
+        "event_type": event_type,
+        "event_id": event_id,
+        "key": masking.decoded(record.key, registry) if unmasked else masking.masked_key(record.key),
+        "headers": [[name, header(name, value)] for name, value in record.headers],
+        "data": (masking.decoded if unmasked else masking.masked)(record.value, registry),
+    }
+
+
+def _plain_header(_name: str, value: bytes | None) -> str | None:
+    return None if value is None else value.decode(errors="replace")
+
+
+def _line(shown: dict[str, Any], *, as_json: bool) -> str:
+    if as_json:
+        return _json(shown, ensure_ascii=True)
+    place = f"{shown['topic']}:{shown['partition']}:{shown['offset']}"
+    title = (place, shown["time"] or "no time", shown["event_type"] or "unknown type", shown["event_id"] or "no id")
+    headers = ", ".join(f"{name}={value}" for name, value in shown["headers"])
+    return "\n".join(
+        [
+            printable("  ".join(title)),
+            f"  key      {printable(_json(shown['key']))}",
+            f"  headers  {printable(headers)}",
+            f"  data     {printable(_json(shown['data'])) if shown['data'] is not None else 'none: a tombstone'}",
+        ]
+    )
+
+
+def _json(content: Any, *, ensure_ascii: bool = False) -> str:
+    return json.dumps(content, ensure_ascii=ensure_ascii, default=_plain)
+
+
+def _plain(value: Any) -> str:
+    return value.hex(" ") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,53 @@
+"""``manage.py relay_events``: send what the outbox holds."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DEFAULT_DB_ALIAS
+
+from event_bus_kafka.conf import settings
+from event_bus_kafka.errors import EventBusError
+from event_bus_kafka.event_bus import observe_events
+from event_bus_kafka.producing.relays import relay_worker
+from event_bus_kafka.telemetry import observe, unobserve
+from event_bus_kafka.telemetry.events import LifecycleEvent, RelayProgress
+from event_bus_kafka.worker import Worker
+
+
+class Command(BaseCommand):
+    help = (
+        "Send the rows of the outbox to Kafka, until SIGTERM or SIGINT. Any number of relays share the work; on SQLite "
+        "run one. Exit codes: 0 clean stop, or nothing is left (--once); 1 wrong configuration, or tables that are "
+        "missing; 2 forced stop (time limit or second signal); 3 an unexpected failure, or rows that stay (--once)."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="alias of the database (default: default)")
+        parser.add_argument("--once", action="store_true", help="end when nothing is left that can be sent")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        observe_events()
+        alias = options["database"]
+        try:
+            steps = relay_worker(alias, once=options["once"])
+            worker = Worker(steps, name=f"relay of database {alias}", stop_timeout=settings.stop_timeout)
+        except EventBusError as error:
+            raise CommandError(f"Cannot relay events: {error}") from error
+        gc.freeze()  # the service's own objects would be swept again and again while thousands of rows come and go
+        observe(self._tell)
+        try:
+            exit_code = worker.run()
+        finally:
+            unobserve(self._tell)
+        if exit_code:
+            raise SystemExit(exit_code)
+
+    def _tell(self, event: LifecycleEvent) -> None:
+        if isinstance(event, RelayProgress):
+            self.stdout.write(
+                f"{event.sent} sent, {event.rate:.0f}/s; {event.depth} wait, the oldest for {event.oldest:.1f} s; "
+                f"{sum(count for _, count in event.parked)} parked; held: {', '.join(event.held) or 'none'}"
+            )

@@ -1,0 +1,18 @@
+"""The tables. Imported only where the app is installed."""
+
+from event_bus_kafka.models.dead_letters import DeadLetter, DeadLetterQuerySet, from_json, to_json
+from event_bus_kafka.models.outbox import SHARDS, OutboxRecord, OutboxShard, ParkedRecord, WriterSchema
+from event_bus_kafka.models.pauses import PausedReceiver
+
+__all__ = [
+    "SHARDS",
+    "DeadLetter",
+    "DeadLetterQuerySet",
+    "OutboxRecord",
+    "OutboxShard",
+    "ParkedRecord",
+    "PausedReceiver",
+    "WriterSchema",
+    "from_json",
+    "to_json",
+]

@@ -1,0 +1,135 @@
+"""
+The tables of the outbox.
+
+Events are appended by one prebuilt INSERT and taken by statements that differ from server to server: both are in
+``producing``. What is here is the shape, and what operators do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, ClassVar
+
+from django.db import models, transaction
+
+SHARDS = 16
+"""Events of one key have one shard. A number that never changes: rows bear it."""
+
+
+class WriterSchema(models.Model):
+    """
+    Where events of one kind go and how their bytes were written, so that a later deploy changes nothing for rows that
+    wait. Each process writes the row of a kind once, in the first transaction that needs it, or finds that of another:
+    a row that had to be unique would keep those waiting who write it at the same time.
+    """
+
+    digest = models.CharField(max_length=64, db_index=True)
+    """Of all the others."""
+    topic = models.CharField(max_length=249)
+    event_type = models.CharField(max_length=255)
+    key_subject = models.CharField(max_length=600)
+    key_schema = models.TextField()
+    value_subject = models.CharField(max_length=600)
+    value_schema = models.TextField()
+
+    def __str__(self) -> str:
+        return f"schema of {self.event_type} on {self.topic}"
+
+
+class _Row(models.Model):
+    """A record that is still to be sent: what Kafka will get, but for the ids of the schemas."""
+
+    shard = models.SmallIntegerField()
+    topic = models.CharField(max_length=249)
+    """Full name."""
+    key = models.BinaryField()
+    """Avro, not yet framed, as is the body."""
+    body = models.BinaryField(null=True)
+    """None: a tombstone."""
+    headers = models.BinaryField()
+    """As ``wire.headers`` packs them: exact, with room for more, such as those of a trace."""
+    schema = models.ForeignKey(
+        WriterSchema, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    created = models.BigIntegerField()
+    """Milliseconds since the epoch."""
+
+    class Meta:
+        abstract = True
+
+
+class OutboxRecord(_Row):
+    """A record that waits for a relay. The order of ids is the order of a key's records."""
+
+    id = models.BigAutoField(primary_key=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["shard", "id"], name="event_bus_kafka_outbox")]
+
+    def __str__(self) -> str:
+        return f"outbox row {self.pk} for {self.topic}"
+
+
+class OutboxShard(models.Model):
+    """
+    A row per shard, whose lock is a relay's right to send what the shard holds.
+
+    No key of the outbox refers to it: an insert would wait for the relay.
+    """
+
+    shard = models.SmallIntegerField(primary_key=True)
+
+    def __str__(self) -> str:
+        return f"shard {self.shard}"
+
+
+class ParkedRecordQuerySet(models.QuerySet["ParkedRecord"]):
+    """Parked rows, in the words of those who handle them."""
+
+    def matching(
+        self, *, ids: Collection[int] = (), topics: Collection[str] = (), code: str = ""
+    ) -> ParkedRecordQuerySet:
+        """Those with these ids, of these topics (full names), with this code; what is empty does not restrict."""
+        wanted = {"pk__in": ids, "topic__in": topics, "code": code}
+        return self.filter(**{name: value for name, value in wanted.items() if value}).order_by("pk")
+
+    def expired(self, before: int) -> ParkedRecordQuerySet:
+        """Those parked before a time, in milliseconds since the epoch."""
+        return self.filter(parked_at__lt=before)
+
+    def by_code(self) -> dict[str, int]:
+        """How many were parked for which reason."""
+        rows = self.order_by().values_list("code").annotate(count=models.Count("pk"))
+        return dict(sorted(rows))
+
+    def release(self) -> int:
+        """Put rows back where they were, under the ids they had; return how many."""
+        names = [field.attname for field in OutboxRecord._meta.concrete_fields]
+        with transaction.atomic(using=self.db):
+            rows = list(self.select_for_update())
+            OutboxRecord.objects.using(self.db).bulk_create(
+                OutboxRecord(**{name: getattr(row, name) for name in names}) for row in rows
+            )
+            ParkedRecord.objects.using(self.db).filter(pk__in=[row.pk for row in rows]).delete()
+        return len(rows)
+
+    def discard(self) -> int:
+        """Delete rows for good; return how many."""
+        return self.delete()[0]
+
+
+class ParkedRecord(_Row):
+    """A record that Kafka refuses and no repetition will make it take, until somebody releases or discards it."""
+
+    id = models.BigIntegerField(primary_key=True)
+    """The id that it had in the outbox."""
+    code = models.CharField(max_length=64)
+    """As Kafka spells it."""
+    reason = models.CharField(max_length=255)
+    parked_at = models.BigIntegerField()
+    """Milliseconds since the epoch."""
+
+    objects: Any = ParkedRecordQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"parked row {self.pk} for {self.topic}: {self.code}"

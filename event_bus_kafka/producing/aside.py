@@ -1,0 +1,40 @@
+"""The way into the outbox, open or not: the tables are there only where the app is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+
+from django.apps import apps
+
+from event_bus_kafka.errors import AppendFailed
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import AppendToOutboxFailed, EventAppended
+from event_bus_kafka.wire.records import EncodedEvent
+
+_APP = "event_bus_kafka"
+
+
+def put_aside(events: Sequence[EncodedEvent], database: str | None) -> bool:
+    """
+    Put events into the outbox; False if they have to leave in another way.
+
+    Where the transaction is doomed by the attempt they have no other: they leave with it or not at all. Raises
+    :class:`ConfigurationError` where nothing says which database.
+    """
+    try:
+        if not apps.is_installed(_APP):
+            raise AppendFailed(f"{_APP!r} is not in INSTALLED_APPS")
+        import_module("event_bus_kafka.producing.outbox").append(events, database=database)  # has models
+    except AppendFailed as error:
+        for one in events:
+            emit(AppendToOutboxFailed(**_names(one), error=error, doomed=error.doomed))
+        return error.doomed
+    for one in events:
+        emit(EventAppended(**_names(one)))
+    return True
+
+
+def _names(encoded: EncodedEvent) -> dict[str, str]:
+    destination = encoded.destination
+    return {"topic": destination.topic, "event_type": destination.event_type, "event_id": encoded.event_id}

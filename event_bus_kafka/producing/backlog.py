@@ -1,0 +1,97 @@
+"""How much waits in the outbox, for how long, and what was parked. Imported only where the app is installed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from time import monotonic, time
+from typing import Any
+
+import attrs
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from event_bus_kafka.models import OutboxRecord, OutboxShard, ParkedRecord, WriterSchema
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import OutboxStalled, ParkedRowsPurged
+
+STALLED_AFTER = 300.0
+"""Age of the oldest row, in seconds, from which on something is wrong: no relay runs, or it cannot send."""
+_LOOK_EVERY = 60.0
+_BATCH = 1_000
+_last_look: dict[str, float] = {}
+
+
+@attrs.frozen(kw_only=True)
+class Backlog:
+    """The state of an outbox."""
+
+    depth: int
+    oldest: float
+    """Age of the oldest row in seconds, 0 without any."""
+    parked: dict[str, int]
+    """Rows by the code of the reason."""
+
+    @property
+    def is_stalled(self) -> bool:
+        return self.oldest > STALLED_AFTER
+
+    @classmethod
+    def of(cls, alias: str) -> Backlog:
+        """Look. Raises a database error."""
+        return cls(
+            depth=OutboxRecord.objects.using(alias).count(),
+            oldest=oldest_age(alias),
+            parked=ParkedRecord.objects.using(alias).by_code(),
+        )
+
+
+def oldest_age(alias: str) -> float:
+    """Return the age in seconds of the row with the lowest id, 0 without any."""
+    created = OutboxRecord.objects.using(alias).order_by("pk").values_list("created", flat=True).first()
+    return max(time() - created / 1000, 0.0) if created is not None else 0.0
+
+
+def watch(connection: BaseDatabaseWrapper) -> None:
+    """Look once a minute whether the outbox is stalled: where events come from is known when no relay runs."""
+    now = monotonic()
+    if now < _last_look.get(connection.alias, 0.0):
+        return
+    _last_look[connection.alias] = now + _LOOK_EVERY
+    warn_if_stalled(connection.alias, oldest_age(connection.alias))
+
+
+def warn_if_stalled(alias: str, oldest: float) -> None:
+    """Tell of an outbox whose oldest row is too old."""
+    if oldest > STALLED_AFTER:
+        emit(OutboxStalled(database=alias, oldest=oldest))
+
+
+def is_migrated(connection: BaseDatabaseWrapper) -> bool:
+    """Whether the tables are there. Raises a database error."""
+    with connection.cursor() as cursor:
+        names = connection.introspection.table_names(cursor)
+    return all(model._meta.db_table in names for model in (OutboxRecord, OutboxShard, ParkedRecord, WriterSchema))
+
+
+def purge(alias: str, days: float) -> int:
+    """Delete what was parked longer ago than so many days; return how many rows."""
+    rows: Any = ParkedRecord.objects.using(alias).expired(_before(days))
+    count = 0
+    while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:_BATCH]):
+        count += ParkedRecord.objects.using(alias).matching(ids=ids).discard()
+    emit(ParkedRowsPurged(count=count))
+    return count
+
+
+def expired(alias: str, days: float) -> int:
+    """Return how many rows :func:`purge` would delete."""
+    return int(ParkedRecord.objects.using(alias).expired(_before(days)).count())
+
+
+def _before(days: float) -> int:
+    return int((datetime.now(UTC) - timedelta(days=days)).timestamp() * 1000)
+
+
+def close(alias: str) -> None:
+    """Close this thread's connection."""
+    connections[alias].close()

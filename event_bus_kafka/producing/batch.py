@@ -1,0 +1,165 @@
+"""One batch of a relay: rows go to Kafka, and what became of each is known at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from time import monotonic
+
+from event_bus_kafka.errors import BrokerError, DeliveryFailed, SchemaRegistryError
+from event_bus_kafka.kafka.client import Delivered, Producer, QueueFull
+from event_bus_kafka.producing.claims import Row
+from event_bus_kafka.producing.frames import Frames
+from event_bus_kafka.producing.holds import Holds
+from event_bus_kafka.producing.verdicts import SIZE, Verdict, verdict_on
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import RecordDelivered, RowParked
+
+_ALONE = 1.0
+"""Seconds that a row may take which is sent again by itself."""
+
+
+class Batch:
+    """
+    Rows in flight. Every row ends in one of ``confirmed`` and ``rejected``, or stays in the outbox; ``trouble`` is what
+    makes a new client necessary.
+    """
+
+    def __init__(self, producer: Producer, frames: Frames, holds: Holds) -> None:
+        self._producer = producer
+        self._frames = frames
+        self._holds = holds
+        self._unreported: dict[int, Row] = {}
+        self._too_large: list[Row] = []
+        self._delivered: list[tuple[Row, Delivered]] = []
+        self._held: set[str] = set()
+        self._parked_keys: set[tuple[str, bytes]] = set()
+        self.rejected: list[tuple[Row, BrokerError]] = []
+        self.trouble: BrokerError | None = None
+
+    @property
+    def confirmed(self) -> list[int]:
+        """Ids of the rows that Kafka has."""
+        return [row.id for row, _ in self._delivered]
+
+    @property
+    def unconfirmed(self) -> int:
+        """How many rows lack a report."""
+        return len(self._unreported)
+
+    def send(self, rows: Iterable[Row], deadline: float, *, parked_holds_key: bool) -> None:
+        """Hand rows to the client, in order, until the deadline or the first trouble."""
+        for row in rows:
+            if self.trouble is not None or monotonic() > deadline:
+                return
+            if row.topic in self._held or (parked_holds_key and (row.topic, row.key) in self._parked_keys):
+                continue
+            self._send(row, deadline)
+
+    def collect(self, down_to: int, deadline: float) -> None:
+        """Take delivery reports until so few are missing, until the deadline at most."""
+        while len(self._unreported) > down_to and (left := deadline - monotonic()) > 0 and self.trouble is None:
+            self._producer.poll(min(left, 0.1))
+
+    def finish(self, deadline: float) -> None:
+        """Take all reports there are until the deadline; give up the rest, and send alone what was too large."""
+        self.collect(0, deadline)
+        if self._unreported:
+            self.trouble = self.trouble or DeliveryFailed(
+                "_TIMED_OUT", "Kafka did not confirm all records in time", retriable=True
+            )
+            self.give_up()
+        while self._too_large and self.trouble is None:
+            self._send_alone(self._too_large.pop(0))
+
+    def give_up(self) -> None:
+        """Let the client forget what is not confirmed."""
+        if self._unreported:
+            self._producer.purge()
+
+    def tell(self) -> None:
+        """Emit what became of the rows, once that is settled."""
+        for row, report in self._delivered:
+            emit(
+                RecordDelivered(
+                    topic=report.topic,
+                    partition=report.partition,
+                    offset=report.offset,
+                    event_type=self._frames.event_type(row),
+                    event_id=row.event_id,
+                )
+            )
+        for topic in {report.topic for _, report in self._delivered} - self._held:
+            self._holds.release(topic)
+        for row, error in self.rejected:
+            emit(
+                RowParked(
+                    row=row.id,
+                    topic=row.topic,
+                    event_type=self._frames.event_type(row),
+                    event_id=row.event_id,
+                    error=error,
+                    code=error.code,
+                )
+            )
+
+    def _send(self, row: Row, deadline: float) -> None:
+        try:
+            record = self._frames.record(row)
+        except SchemaRegistryError as error:
+            self._hold(row.topic, error)
+            return
+        except BrokerError as error:
+            self._reject(row, error)
+            return
+        self._unreported[row.id] = row
+        report = partial(self._reported, row)
+        while True:
+            try:
+                self._producer.produce(record, report)
+                return
+            except QueueFull as error:
+                if monotonic() > deadline:
+                    del self._unreported[row.id]
+                    self.trouble = error
+                    return
+                self._producer.poll(0.05)
+            except DeliveryFailed as error:
+                del self._unreported[row.id]
+                self._judge(row, error)
+                return
+
+    def _reported(self, row: Row, report: Delivered | DeliveryFailed) -> None:
+        del self._unreported[row.id]
+        if isinstance(report, Delivered):
+            self._delivered.append((row, report))
+        elif report.code == SIZE:
+            self._too_large.append(row)  # it, or what shared its request
+        else:
+            self._judge(row, report)
+
+    def _judge(self, row: Row, error: DeliveryFailed) -> None:
+        verdict = verdict_on(error)
+        if verdict is Verdict.PARK:
+            self._reject(row, error)
+        elif verdict is Verdict.HOLD:
+            self._hold(row.topic, error)
+        if verdict is Verdict.KEEP or error.fatal:
+            self.trouble = self.trouble or error
+
+    def _send_alone(self, row: Row) -> None:
+        deadline = monotonic() + _ALONE
+        self._send(row, deadline)
+        self.collect(0, deadline)
+        if self._too_large and self._too_large[-1] is row:
+            self._too_large.pop()
+            self._reject(row, DeliveryFailed(SIZE, "larger than the topic or the broker takes"))
+        self.give_up()
+
+    def _reject(self, row: Row, error: BrokerError) -> None:
+        self.rejected.append((row, error))
+        self._parked_keys.add((row.topic, row.key))
+
+    def _hold(self, topic: str, error: Exception) -> None:
+        self._held.add(topic)
+        self._holds.hold(topic, error)

@@ -1,0 +1,181 @@
+"""The relay's own connection: which shards have rows, the right to send them, and their end."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from time import time
+from typing import Any
+
+import attrs
+from django.db import Error, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from event_bus_kafka.errors import BrokerError, ConfigurationError
+from event_bus_kafka.models import SHARDS, OutboxShard, WriterSchema
+from event_bus_kafka.producing.dialects import DIALECTS
+from event_bus_kafka.producing.outbox import CHANNEL
+from event_bus_kafka.producing.schemas import destination_of
+from event_bus_kafka.wire.headers import unpack
+from event_bus_kafka.wire.records import Destination
+
+_LONGEST_REASON = 255
+
+
+@attrs.frozen(slots=True)
+class Row:
+    """A row of the outbox."""
+
+    id: int
+    shard: int
+    topic: str
+    key: bytes
+    body: bytes | None
+    headers: bytes
+    """Packed as long as possible: thousands of rows are in memory, and the collector would look at each header."""
+    schema: int
+
+    @property
+    def size(self) -> int:
+        """Bytes, nearly."""
+        return len(self.key) + len(self.body or b"") + len(self.headers)
+
+    @property
+    def event_id(self) -> str:
+        """As the headers have it, empty without one."""
+        found = next((value for name, value in unpack(self.headers) if name == "ce_id"), None)
+        return (found or b"").decode(errors="replace")
+
+
+class Claims:
+    """
+    Claims shards for one batch after the other: the locks of their rows, held as long as the batch is in flight, are
+    both lease and fence. A relay that dies releases them at once.
+
+    The connection is its own, at READ COMMITTED: an older snapshot would show rows that are sent already. Where rows
+    cannot be locked (SQLite), every claim succeeds, and writers wait for its short end only.
+    """
+
+    def __init__(self, alias: str, *, notify: bool, parked_holds_key: bool) -> None:
+        self._alias = alias
+        self._parked_holds_key = parked_holds_key
+        shared = connections[alias]
+        if shared.vendor not in DIALECTS:
+            raise ConfigurationError(f"The outbox does not run on {shared.vendor}: use PostgreSQL, MySQL or MariaDB.")
+        self._dialect = DIALECTS[shared.vendor]
+        self._listens = notify and shared.vendor == "postgresql"
+        self._connection: BaseDatabaseWrapper | None = None
+        self._destinations: dict[int, Destination] = {}
+
+    def shards_with_rows(self) -> list[int]:
+        """Return the shards that hold rows, committed ones. Raises a database error."""
+        return [shard for (shard,) in self._query(self._dialect.probe)]
+
+    @contextmanager
+    def claim(self, shards: Sequence[int]) -> Iterator[list[int]]:
+        """
+        Claim those of the shards that no other relay has, until the end of the block, which commits.
+
+        Raises a database error: nothing that was done inside holds.
+        """
+        if not self._dialect.locks:
+            yield list(shards)
+            return
+        with self._transaction():
+            yield [shard for (shard,) in self._query(self._dialect.lock(shards))]
+
+    def rows(self, after: dict[int, int], limit: int, without: Sequence[str]) -> list[Row]:
+        """Return so many rows per shard after the id given for each, in the order of ids, without those of topics."""
+        statement = self._dialect.select(
+            after, limit, without_topics=len(without), parked_holds_key=self._parked_holds_key
+        )
+        rows = [Row(*row) for row in self._query(statement, [*without] * len(after))]
+        rows.sort(key=lambda row: row.id)
+        return rows
+
+    def destination(self, schema: int) -> Destination | None:
+        """Return what a row's schema stands for; None if its row is gone."""
+        if schema not in self._destinations:
+            names = [field.attname for field in WriterSchema._meta.concrete_fields]
+            statement = f"SELECT {', '.join(names)} FROM {WriterSchema._meta.db_table} WHERE id = %s"
+            for row in self._query(statement, [schema]):
+                self._destinations[schema] = destination_of(dict(zip(names, row, strict=True)))
+        return self._destinations.get(schema)
+
+    def settle(self, confirmed: Sequence[int], rejected: Sequence[tuple[Row, BrokerError]]) -> None:
+        """Remove rows that Kafka has confirmed, and set aside those that it refuses."""
+        now = int(time() * 1000)
+        with ExitStack() as stack:
+            if not self._dialect.locks:
+                stack.enter_context(self._transaction())
+            cursor = stack.enter_context(self._connect().cursor())
+            for row, error in rejected:
+                cursor.execute(self._dialect.park, [error.code, error.reason[:_LONGEST_REASON], now, row.id])
+            gone = [*confirmed, *(row.id for row, _ in rejected)]
+            if gone:
+                cursor.execute(self._dialect.remove, [self._dialect.ids(gone)])
+
+    def wait(self, seconds: float, longest: float) -> float:
+        """Return how long to wait: so many seconds, or, where new rows are told of, until then and not too long."""
+        if not self._listens:
+            return seconds
+        with suppress(OSError, ValueError):
+            select.select([self._connect().connection.fileno()], [], [], longest)
+        return 0.0
+
+    def close(self) -> None:
+        """Give up the connection and whatever is open on it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Error):
+                connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        connection = self._connect()
+        try:
+            connection.set_autocommit(False)
+            if self._dialect.begin:
+                self._execute(self._dialect.begin)
+            yield
+            connection.commit()
+            connection.set_autocommit(True)
+        except BaseException:
+            self.close()  # which rolls back
+            raise
+
+    def _execute(self, statement: str) -> None:
+        with self._connect().cursor() as cursor:
+            cursor.execute(statement)
+
+    def _query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        connection = self._connect()
+        with connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+        connection.queries_log.clear()  # filled under DEBUG, with event data
+        return rows
+
+    def _connect(self) -> BaseDatabaseWrapper:
+        if self._connection is None:
+            connection = connections[self._alias].copy()
+            options = connection.settings_dict["OPTIONS"]
+            options.pop("pool", None)
+            for name, value in self._dialect.options.items():
+                options.setdefault(name, value)
+            options.pop("isolation_level", None)  # READ COMMITTED is Django's default on MySQL, and PostgreSQL's own
+            self._connection = connection
+            if self._dialect.session:
+                self._execute(self._dialect.session)
+            if self._listens:
+                self._execute(f"LISTEN {CHANNEL}")
+        return self._connection
+
+
+def make_shards(alias: str) -> None:
+    """See to it that there is a row for each shard: a flushed database lacks them, and nobody could claim any."""
+    shards = OutboxShard.objects.using(alias)
+    missing = set(range(SHARDS)) - set(shards.values_list("shard", flat=True))
+    if missing:
+        shards.bulk_create([OutboxShard(shard=shard) for shard in sorted(missing)], ignore_conflicts=True)

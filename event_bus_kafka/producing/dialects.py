@@ -1,0 +1,124 @@
+"""
+How a relay finds, locks, reads and removes rows, by vendor.
+
+The servers' optimizers decide what is safe here: a DELETE that scans waits for the writers' uncommitted rows, and a
+range would delete rows that committed after they were read. So rows are removed by exact look-ups of their ids alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+
+from event_bus_kafka.models import OutboxRecord, OutboxShard, ParkedRecord
+
+_OUTBOX = OutboxRecord._meta.db_table
+_SHARDS = OutboxShard._meta.db_table
+_PARKED = ParkedRecord._meta.db_table
+
+COLUMNS = ("id", "shard", "topic", "key", "body", "headers", "schema_id")
+_MOVED = ("id", "shard", "topic", "key", "body", "headers", "schema_id", "created")
+
+_EXISTS_PER_SHARD = f"SELECT shard FROM {_SHARDS} s WHERE EXISTS (SELECT 1 FROM {_OUTBOX} r WHERE r.shard = s.shard)"
+_DISTINCT = f"SELECT DISTINCT shard FROM {_OUTBOX}"
+"""PostgreSQL reads the whole index for this, MySQL and MariaDB skip from shard to shard."""
+
+
+@attrs.frozen(kw_only=True)
+class Dialect:
+    """One vendor's statements."""
+
+    probe: str
+    remove: str
+    ids: Callable[[Sequence[int]], Any]
+    """Ids as the one parameter of ``remove``."""
+    quote: str
+    locks: bool = True
+    """Whether rows can be locked."""
+    session: str = ""
+    """What a relay's own connection is told first."""
+    begin: str = ""
+    """What begins a claim; not of the session, which behind a pooler belongs to others too."""
+    options: dict[str, Any] = attrs.field(factory=dict)
+    """What its own connection is made with, unless the settings say otherwise."""
+
+    def lock(self, shards: Sequence[int]) -> str:
+        """LIMIT, or an order that is not the index's, would lock rows on InnoDB that are not returned."""
+        return f"SELECT shard FROM {_SHARDS} WHERE shard IN ({_list(shards)}) ORDER BY shard FOR UPDATE SKIP LOCKED"
+
+    def select(self, after: dict[int, int], limit: int, *, without_topics: int, parked_holds_key: bool) -> str:
+        """
+        The first rows of each shard after an id, each shard by its own range of the index: one range over several
+        would be sorted whole. Takes the names of the topics to leave out, once per shard.
+        """
+        parts = [
+            f"SELECT * FROM (SELECT {self._columns(COLUMNS)} FROM {_OUTBOX} r WHERE shard = {shard} AND id > {last}"
+            + (f" AND topic NOT IN ({', '.join(['%s'] * without_topics)})" if without_topics else "")
+            + (self._unless_parked if parked_holds_key else "")
+            + f" ORDER BY shard, id LIMIT {limit}) s{shard}"
+            for shard, last in after.items()
+        ]
+        return " UNION ALL ".join(parts)
+
+    @property
+    def park(self) -> str:
+        """Takes code, reason, time and id."""
+        moved = self._columns(_MOVED)
+        return (
+            f"INSERT INTO {_PARKED} ({moved}, code, reason, parked_at) "
+            f"SELECT {moved}, %s, %s, %s FROM {_OUTBOX} WHERE id = %s"
+        )
+
+    @property
+    def _unless_parked(self) -> str:
+        key = f"{self.quote}key{self.quote}"
+        return (
+            f" AND NOT EXISTS (SELECT 1 FROM {_PARKED} p"
+            f" WHERE p.shard = r.shard AND p.topic = r.topic AND p.{key} = r.{key} AND p.id < r.id)"
+        )
+
+    def _columns(self, names: Sequence[str]) -> str:
+        return ", ".join(f"{self.quote}{name}{self.quote}" for name in names)
+
+
+_IDLE = 60
+"""
+Seconds after which a server ends a transaction in which nothing happens: far longer than the time in which a frozen
+relay's records expire, so that they do before another relay goes on.
+"""
+_LOCK_WAIT = 5
+
+DIALECTS = {
+    "postgresql": Dialect(
+        probe=_EXISTS_PER_SHARD,
+        remove=f"DELETE FROM {_OUTBOX} WHERE id = ANY(%s)",
+        ids=list,
+        quote='"',
+        begin=f"SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{_LOCK_WAIT}s'; "
+        f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE}s'",
+        options={"connect_timeout": 10, "tcp_user_timeout": 30_000},
+    ),
+    "mysql": Dialect(
+        probe=_DISTINCT,
+        remove=f"DELETE r FROM JSON_TABLE(%s, '$[*]' COLUMNS (id BIGINT PATH '$')) j "
+        f"STRAIGHT_JOIN {_OUTBOX} r ON r.id = j.id",
+        ids=json.dumps,
+        quote="`",
+        session=f"SET SESSION innodb_lock_wait_timeout = {_LOCK_WAIT}, wait_timeout = {_IDLE}",
+        options={"connect_timeout": 10, "read_timeout": 30, "write_timeout": 30},
+    ),
+    "sqlite": Dialect(
+        probe=_EXISTS_PER_SHARD,
+        remove=f"DELETE FROM {_OUTBOX} WHERE id IN (SELECT value FROM json_each(%s))",
+        ids=json.dumps,
+        quote='"',
+        locks=False,
+    ),
+}
+
+
+def _list(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers))

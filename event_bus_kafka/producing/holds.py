@@ -1,0 +1,43 @@
+"""Topics that take no records at present."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import TopicHeld, TopicResumed
+
+_FIRST, _FACTOR, _LONGEST = 1.0, 2.0, 30.0
+"""Seconds until a topic is tried again, and how they grow."""
+
+
+class Holds:
+    """Which topics are left alone, and until when. One that is due is tried; its first success ends the hold."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._held: dict[str, tuple[float, float]] = {}  # topic → when it is due, and the delay that led there
+
+    def hold(self, topic: str, error: Exception) -> None:
+        """Leave a topic alone, longer each time."""
+        due, last = self._held.get(topic, (0.0, 0.0))
+        if self._clock() < due:
+            return  # another row of it has said so
+        delay = min(last * _FACTOR, _LONGEST) if last else _FIRST
+        self._held[topic] = self._clock() + delay, delay
+        emit(TopicHeld(topic=topic, error=error, delay=delay))
+
+    def release(self, topic: str) -> None:
+        """A record was taken."""
+        if topic in self._held and self._clock() >= self._held[topic][0]:
+            del self._held[topic]
+            emit(TopicResumed(topic=topic))
+
+    def now(self) -> list[str]:
+        """Return the topics to leave alone now."""
+        return sorted(topic for topic, (due, _) in self._held.items() if self._clock() < due)
+
+    def topics(self) -> tuple[str, ...]:
+        """Return all that are held, due or not."""
+        return tuple(sorted(self._held))

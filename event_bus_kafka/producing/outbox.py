@@ -1,0 +1,128 @@
+"""
+Append: an event becomes a row in the transaction in which it was emitted. One INSERT, no network but that database.
+
+Imported only where the app is installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import time
+from typing import Any
+from zlib import crc32
+
+from django.db import DEFAULT_DB_ALIAS, Error, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from event_bus_kafka.conf import settings
+from event_bus_kafka.errors import AppendFailed, ConfigurationError
+from event_bus_kafka.models import SHARDS, OutboxRecord
+from event_bus_kafka.producing import backlog
+from event_bus_kafka.producing.schemas import reference_to
+from event_bus_kafka.producing.transactions import connection_of, is_open
+from event_bus_kafka.wire.headers import pack
+from event_bus_kafka.wire.records import EncodedEvent
+
+CHANNEL = "event_bus_kafka_outbox"
+"""Where PostgreSQL's NOTIFY tells relays of new rows."""
+_BATCH = 500
+"""Rows of one INSERT."""
+_BINARY = ("key", "body", "headers")
+_COLUMNS = ("shard", "topic", *_BINARY, "schema_id", "created")
+
+_statements: dict[tuple[str, int, bool], str] = {}
+_migrated: set[tuple[str, str]] = set()
+
+
+def append(events: Sequence[EncodedEvent], *, database: str | None) -> None:
+    """
+    Put events into the outbox of the database whose transaction is open.
+
+    ``database`` names its alias; None: the only one with an open transaction, else the default one. Raises
+    :class:`ConfigurationError` where several are open and the default one is not, and :class:`AppendFailed`: nothing
+    was appended, and if it is ``doomed``, the transaction will not commit either.
+    """
+    connection = _deciding_connection(database)
+    if connection.needs_rollback:
+        return  # what was emitted here must not leave
+    try:
+        _require_table(connection)
+        for start in range(0, len(events), _BATCH):
+            _insert(connection, events[start : start + _BATCH])
+        backlog.watch(connection)
+    except Error as error:
+        raise _failed(connection, error) from error
+
+
+def shard_of(topic: str, key: bytes) -> int:
+    """Return the shard of a key (not framed) on a topic."""
+    return crc32(key, crc32(topic.encode())) % SHARDS
+
+
+def _insert(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent]) -> None:
+    created = int(time() * 1000)
+    values: list[Any] = []
+    for event in events:
+        topic = event.destination.topic
+        schema = reference_to(event.destination, connection)
+        values += (shard_of(topic, event.key), topic, event.key, event.value, pack(event.headers), schema, created)
+    with connection.cursor() as cursor:
+        cursor.execute(_statement(connection, len(events)), values)
+
+
+def _statement(connection: BaseDatabaseWrapper, rows: int) -> str:
+    notify = connection.vendor == "postgresql" and settings.relay_notify
+    name = connection.vendor, rows, notify
+    if name not in _statements:
+        quote, binary = connection.ops.quote_name, _binary_placeholder(connection)
+        columns = ", ".join(map(quote, _COLUMNS))
+        row = ", ".join(binary if column in _BINARY else "%s" for column in _COLUMNS)
+        table = quote(OutboxRecord._meta.db_table)
+        insert = f"INSERT INTO {table} ({columns}) VALUES {', '.join([f'({row})'] * rows)}"
+        _statements[name] = f"WITH appended AS ({insert}) SELECT pg_notify('{CHANNEL}', '')" if notify else insert
+    return _statements[name]
+
+
+def _binary_placeholder(connection: BaseDatabaseWrapper) -> str:
+    ops: Any = connection.ops
+    placeholder: str = ops.binary_placeholder_sql(b"")
+    return placeholder
+
+
+def _deciding_connection(database: str | None) -> BaseDatabaseWrapper:
+    if database:
+        return connection_of(database)
+    deciding = [connection for connection in connections.all(initialized_only=True) if is_open(connection)]
+    if len(deciding) == 1:
+        return deciding[0]
+    if deciding and all(connection.alias != DEFAULT_DB_ALIAS for connection in deciding):
+        aliases = ", ".join(connection.alias for connection in deciding)
+        raise ConfigurationError(
+            f"Transactions are open on {aliases}: name the one whose outbox takes the event with the key 'database' of "
+            "the topic in EVENT_BUS_PRODUCER_CONFIG."
+        )
+    return connections[DEFAULT_DB_ALIAS]
+
+
+def _require_table(connection: BaseDatabaseWrapper) -> None:
+    """Asked once per process: to find out by an INSERT would break the transaction on PostgreSQL."""
+    name = connection.alias, str(connection.settings_dict["NAME"])
+    if name in _migrated:
+        return
+    if not backlog.is_migrated(connection):
+        raise AppendFailed(f"the outbox is missing in database {connection.alias!r}: run manage.py migrate")
+    _migrated.add(name)
+
+
+def _failed(connection: BaseDatabaseWrapper, error: Error) -> AppendFailed:
+    """On PostgreSQL the transaction is broken, and COMMIT would roll it back without a word: so the commit raises."""
+    doomed = connection.vendor == "postgresql" and connection.in_atomic_block
+    failure = AppendFailed(f"database {connection.alias!r}: {type(error).__name__}", doomed=doomed)
+    if doomed:
+
+        def fail() -> None:
+            raise failure
+
+        hooks: list[Any] = connection.run_on_commit
+        hooks.insert(0, (set(connection.savepoint_ids), fail, False))
+    return failure

@@ -1,0 +1,194 @@
+"""The relay: sends what the outbox holds. Any number of them share the work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import sample, uniform
+from time import monotonic, perf_counter, sleep
+
+import attrs
+from django.db import Error
+
+from event_bus_kafka.errors import EventBusError
+from event_bus_kafka.kafka.client import Producer
+from event_bus_kafka.kafka.schema_registry import SchemaRegistry
+from event_bus_kafka.producing.batch import Batch
+from event_bus_kafka.producing.claims import Claims, Row
+from event_bus_kafka.producing.frames import Frames
+from event_bus_kafka.producing.holds import Holds
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import RelayInterrupted
+
+BOUND = 5.0
+"""
+Seconds that a batch may be in flight. Records expire in the client after ``DELIVERY_TIMEOUT``, and the database ends
+the transaction of a relay that is frozen after a minute: only then may another relay send the same rows.
+"""
+DELIVERY_TIMEOUT = 10.0
+_CHUNKS = 4
+"""Of rows that are read and sent in one transaction."""
+_MOST_ROWS = 1_000
+"""Of a chunk."""
+_FEWEST_ROWS = 16
+_CHUNK_BYTES = 8_000_000
+_SHARE = 4
+"""Shards that a relay takes at a time while there is more than a batch: the others are for other relays."""
+_REACH = 5.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+_PROBES = 10
+"""A relay that finds nothing rests so many times as long as it looked."""
+_WATCHED = 1.0
+"""Seconds between two looks where the database tells of new rows."""
+
+
+@attrs.frozen(kw_only=True)
+class Stepped:
+    """What a step came to."""
+
+    sent: int = 0
+    parked: int = 0
+    left: bool = True
+    """Whether there may be rows that could be sent now."""
+
+
+class Relay:
+    """
+    Call :meth:`step` until told to stop, then :meth:`stop`. One thread uses it.
+
+    A row leaves the outbox in the transaction that has its shard, after Kafka's confirmation. Rows of a shard leave in
+    the order of their ids, as far as they are visible: a row that commits later goes later.
+    """
+
+    def __init__(
+        self,
+        *,
+        claims: Claims,
+        connect: Callable[[], Producer],
+        registry: SchemaRegistry,
+        poll_interval: float,
+        holds: Holds,
+        parked_holds_key: bool = False,
+        told: Callable[[Stepped], None] = lambda _: None,
+        pause: Callable[[float], None] = sleep,
+    ) -> None:
+        self._claims = claims
+        self._connect = connect
+        self._registry = registry
+        self._frames = Frames(claims, registry)
+        self._poll_interval = poll_interval
+        self._holds = holds
+        self._parked_holds_key = parked_holds_key
+        self._told = told
+        self._pause = pause
+        self._producer: Producer | None = None
+        self._interruptions = 0
+        self._rows = _FEWEST_ROWS
+        self._is_full = False
+
+    def step(self) -> None:
+        """Send one batch, or wait where there is nothing to send. Takes a little longer than ``BOUND`` at most."""
+        try:
+            self._told(self._step())
+        except (Error, EventBusError) as error:
+            self._begin_anew(error, 0)
+
+    def stop(self, *, timeout: float) -> int:
+        """Leave nothing behind: between two steps nothing is in flight."""
+        self._claims.close()
+        self._registry.close()
+        self._producer = None
+        return 0
+
+    def _step(self) -> Stepped:
+        producer = self._reach() if self._producer is None else self._producer
+        began = perf_counter()
+        shards = self._claims.shards_with_rows()
+        looked = perf_counter() - began
+        if not shards:
+            self._rest(looked)
+            return Stepped(left=False)
+        if self._is_full and len(shards) > _SHARE:
+            shards = sample(shards, _SHARE)
+        batch = Batch(producer, self._frames, self._holds)
+        with self._claims.claim(shards) as claimed:
+            if claimed:
+                self._send(batch, claimed)
+        if not claimed:
+            self._pause(uniform(0.2, 1.0) * self._poll_interval)
+            return Stepped()
+        batch.tell()
+        stepped = Stepped(sent=len(batch.confirmed), parked=len(batch.rejected))
+        if batch.trouble is not None:
+            self._begin_anew(batch.trouble, batch.unconfirmed)
+        elif stepped.sent or stepped.parked:
+            self._interruptions = 0
+        else:
+            self._rest(looked)  # all that there is has to wait
+            return attrs.evolve(stepped, left=False)
+        return stepped
+
+    def _send(self, batch: Batch, shards: list[int]) -> None:
+        try:
+            self._fill(batch, shards)
+            self._claims.settle(batch.confirmed, batch.rejected)
+        except BaseException:
+            batch.give_up()  # before the claim ends: what left later might come after what others send by then
+            raise
+
+    def _fill(self, batch: Batch, shards: list[int]) -> None:
+        """Read and send chunk after chunk; while one is read the one before is on its way."""
+        deadline = monotonic() + BOUND
+        last = dict.fromkeys(sorted(shards), 0)
+        self._is_full = False
+        for _ in range(_CHUNKS):
+            limit = max(self._rows // len(last), 1)
+            rows = self._claims.rows(last, limit, self._holds.now())
+            self._adapt(rows)
+            batch.send(rows, deadline, parked_holds_key=self._parked_holds_key)
+            last = _next(rows, limit)
+            if not last or batch.trouble is not None or monotonic() > deadline:
+                break
+            batch.collect(len(rows), deadline)
+        else:
+            self._is_full = True
+        batch.finish(deadline)
+
+    def _adapt(self, rows: list[Row]) -> None:
+        """Keep a chunk near its size in bytes, whatever the rows hold."""
+        size = sum(row.size for row in rows)
+        fitting = int(_CHUNK_BYTES / size * len(rows)) if size else _MOST_ROWS
+        self._rows = max(_FEWEST_ROWS, min(fitting, self._rows * 4, _MOST_ROWS))
+
+    def _reach(self) -> Producer:
+        """Make a client and connect it before any shard is claimed."""
+        producer = self._connect()
+        producer.reach(_REACH)
+        self._producer = producer
+        return producer
+
+    def _begin_anew(self, error: Exception, unconfirmed: int) -> None:
+        """After anything broken the old client is of no use: it may still hold what others send by now."""
+        self._producer = None
+        if isinstance(error, Error):
+            self._claims.close()  # if only because an idle connection was cut
+        delay = min(_FIRST_PAUSE * 2**self._interruptions, _LONGEST_PAUSE)
+        self._interruptions += 1
+        emit(RelayInterrupted(error=error, unconfirmed=unconfirmed, delay=delay))
+        self._pause(delay)
+
+    def _rest(self, looked: float) -> None:
+        seconds = self._claims.wait(max(self._poll_interval, _PROBES * looked), max(self._poll_interval, _WATCHED))
+        if seconds:
+            self._pause(seconds)
+        if self._producer is not None:
+            self._producer.poll(0)
+
+
+def _next(rows: list[Row], limit: int) -> dict[int, int]:
+    """Return from where to read on, for each shard that may have more."""
+    last: dict[int, int] = {}
+    counts: dict[int, int] = {}
+    for row in rows:
+        last[row.shard] = row.id
+        counts[row.shard] = counts.get(row.shard, 0) + 1
+    return {shard: last[shard] for shard, count in sorted(counts.items()) if count >= limit}

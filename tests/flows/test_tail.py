@@ -1,0 +1,106 @@
+"""``event_tail``: what it shows of a topic, and what it hides."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+from openedx_events.learning.signals import CERTIFICATE_REVOKED
+
+from tests.bus import CREATED, REVOKED, Bus
+from tests.examples_of import certificate
+from tests.flows.test_consuming import send
+from tests.service.process import ServiceProcess
+
+
+def printed(bus: Bus, *arguments: str) -> str:
+    output = io.StringIO()
+    with override_settings(**bus.settings(EVENT_BUS_KAFKA_REGISTRY_TIMEOUT=30)):
+        call_command("event_tail", "--until-end", *arguments, stdout=output, no_color=True)
+    return output.getvalue()
+
+
+def tail(bus: Bus, topic: str, *arguments: str, start: str = "earliest") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in printed(bus, "-t", topic, "--from", start, "--json", *arguments).splitlines()]
+
+
+def test_data_is_masked_and_equal_keys_are_equal(bus: Bus, topic: str) -> None:
+    send(bus, topic, *map(certificate, (7, 8, 7)))
+    first, second, third = tail(bus, topic)
+    assert first["key"] == third["key"] != second["key"]
+    assert (first["offset"], first["event_type"], first["data"]["certificate"]["grade"]) == (0, CREATED, "<str>")
+    assert first["data"]["certificate"]["user"]["id"] == "<int>"
+    assert ["ce_id", first["event_id"]] in first["headers"]
+    text = printed(bus, "-t", topic, "--from", "earliest")
+    assert f"{topic}:0:2  " in text
+    for secret in ("learner", "honor", "Learner", "edX", '"7"', "0.9"):
+        assert secret not in text + json.dumps([first, second, third])
+
+
+def test_unmasked_shows_all(bus: Bus, topic: str) -> None:
+    bus.produce(topic, key=b"k", value=None, headers={"ce_type": CREATED.encode(), "note": b"secret"})
+    send(bus, topic, certificate(7))
+    tombstone, event = tail(bus, topic, "--unmasked")
+    assert (event["key"], event["data"]["certificate"]["user"]["pii"]["email"]) == (7, "learner@example.com")
+    assert (tombstone["data"], tombstone["headers"][1]) == (None, ["note", "secret"])
+    assert ["note", "(6 bytes)"] in tail(bus, topic)[0]["headers"]
+
+
+def test_records_are_chosen_by_key_type_and_place(bus: Bus, topic: str) -> None:
+    send(bus, topic, *map(certificate, (1, 2, 1)))
+    send(bus, topic, certificate(2), signal=CERTIFICATE_REVOKED)
+
+    def offsets(*arguments: str, start: str = "earliest") -> list[int]:
+        return [one["offset"] for one in tail(bus, topic, *arguments, start=start)]
+
+    assert offsets("--key", "1") == [0, 2]
+    assert offsets("--event-type", REVOKED) == [3]
+    assert offsets("--count", "2") == [0, 1]
+    assert offsets(start="-2") == [2, 3]
+    assert offsets(start="-9") == [0, 1, 2, 3]
+    assert offsets(start="latest") == []
+
+
+def test_what_cannot_be_decoded_is_shown_with_the_reason_alone(bus: Bus, topic: str) -> None:
+    bus.produce(topic, key=b"learner@example.com", value=b"learner@example.com", headers={})
+    (record,) = tail(bus, topic)
+    assert record["data"] == {"undecodable": "UnreadableValue: starts with byte 108, not with 0", "bytes": 19}
+    assert (record["event_type"], record["offset"]) == ("", 0)
+    assert "learner" not in json.dumps(record)
+    assert tail(bus, topic, "--key", "learner@example.com", "--unmasked")[0]["data"]["begins"].startswith("6c 65 61")
+
+
+def test_a_registry_that_is_away_does_not_make_a_key_seem_absent(bus: Bus, topic: str) -> None:
+    send(bus, topic, certificate(1))
+    away = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://127.0.0.1:9"}
+    with override_settings(**bus.settings(**away)), pytest.raises(CommandError, match="SchemaRegistryError"):
+        call_command("event_tail", "-t", topic, "--from", "earliest", "--until-end", "--key", "1")
+
+
+def test_it_follows_a_topic_until_it_is_interrupted(bus: Bus, topic: str) -> None:
+    send(bus, topic, certificate(1))
+    arguments = ("event_tail", "-t", topic, "--from", "-1", "--json")
+    with ServiceProcess(*arguments, settings=bus.settings(EVENT_BUS_KAFKA_REGISTRY_TIMEOUT=30)) as process:
+        process.wait_for(lambda: len(process.said) == 1)
+        send(bus, topic, certificate(2))
+        process.wait_for(lambda: len(process.said) == 2)
+        process.send(signal.SIGINT)
+        assert process.end() == 0
+    assert bus.committed("event_tail", topic) < 0
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("bus", ["real"], indirect=True)
+def test_a_topic_or_time_that_is_wrong_is_said(bus: Bus, topic: str) -> None:
+    with pytest.raises(CommandError, match=r"^There is no topic missing\.$"):
+        printed(bus, "-t", "missing")
+    with pytest.raises(CommandError, match="does not say in which time zone"):
+        printed(bus, "-t", topic, "--from", "2026-01-31T08:00:00")
+    send(bus, topic, certificate(1))
+    assert len(tail(bus, topic, start="2026-01-31T08:00:00Z")) == 1
+    assert tail(bus, topic, start="2100-01-31T08:00:00Z") == []

@@ -1,0 +1,50 @@
+"""A service with an outbox, on each database, and what its relays make of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from pytest_django import DjangoDbBlocker
+
+from tests.bus import RealBus
+from tests.databases import Database, connected
+from tests.outbox.service import Service
+from tests.services.kafka import KafkaCluster
+from tests.services.schema_registry import SchemaRegistry
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def bus(cluster: KafkaCluster, schema_registry: SchemaRegistry) -> RealBus:
+    """Return a real Kafka and a real registry."""
+    return RealBus(cluster, schema_registry)
+
+
+@pytest.fixture
+def topic(bus: RealBus) -> str:
+    name = f"outbox-{next(_numbers)}"
+    bus.create_topic(name)
+    return name
+
+
+@pytest.fixture
+def service(bus: RealBus, topic: str, database: Database) -> Iterator[Service]:
+    """Return a service whose default database is on PostgreSQL or MariaDB."""
+    with database.connected("default"):
+        with Service(bus=bus, topic=topic, entry=database.entry).configured() as service:
+            yield service
+
+
+@pytest.fixture
+def sqlite_service(bus: RealBus, topic: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Service]:
+    """Return a service whose default database is a file of SQLite."""
+    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
+    with django_db_blocker.unblock(), connected(entry, "default"):
+        call_command("migrate", verbosity=0)
+        with Service(bus=bus, topic=topic, entry=entry).configured() as service:
+            yield service

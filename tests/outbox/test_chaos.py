@@ -1,0 +1,216 @@
+"""
+Relays that are killed, frozen and cut off under load: nothing is lost or invented, first deliveries stay in order.
+
+Small counts by themselves; `make test-long` runs them large, and shows the figures.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+from time import monotonic, sleep
+
+import pytest
+
+from tests.bus import RealBus, header
+from tests.databases import Database
+from tests.outbox.service import Service, until
+from tests.outbox.writing import everything, outcome, writer
+from tests.scale import scaled
+from tests.service.process import ServiceProcess
+from tests.services.kafka import KafkaCluster
+from tests.services.schema_registry import SchemaRegistry
+
+pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(3600)]
+
+
+@pytest.fixture
+def processes() -> Iterator[ExitStack]:
+    """Return what ends all processes with the test."""
+    with ExitStack() as processes:
+        yield processes
+
+
+def running(relay: ServiceProcess) -> ServiceProcess:
+    relay.wait_for_log("Running relay")
+    return relay
+
+
+def end_of(writers: list[ServiceProcess]) -> None:
+    for one in writers:
+        one.wait_for(lambda one=one: one.has_ended, seconds=300)  # type: ignore[misc]
+        assert one.end() == 0, one.log
+        assert "ERROR" not in one.log, one.log
+
+
+def waits(database: Database) -> dict[str, int]:
+    """Return how often the server saw a deadlock, and, where it counts them, how often somebody waited for a row."""
+    if database.vendor == "postgresql":
+        name = database.entry["NAME"]
+        return {
+            "deadlocks": int(
+                database.server.execute(f"select deadlocks from pg_stat_database where datname = '{name}'")
+            ),
+            "waiting": int(
+                database.server.execute(
+                    "select count(*) from pg_locks l join pg_stat_activity a using (pid) where not l.granted"
+                )
+            ),
+        }
+    rows = database.server.execute(
+        "show global status where variable_name in ('Innodb_deadlocks', 'Innodb_row_lock_waits')"
+    )
+    found = dict(line.split("\t") for line in rows.splitlines())
+    return {"deadlocks": int(found["Innodb_deadlocks"]), "waiting": int(found["Innodb_row_lock_waits"])}
+
+
+def test_two_relays_killed_at_random_under_eight_writers(
+    service: Service, database: Database, processes: ExitStack
+) -> None:
+    """Cases 4, 35, 36, 41: a kill costs duplicates of one transaction at most, and never the order."""
+    seconds, count = scaled(4, long=60), scaled(2, long=8)
+    before = waits(database)
+    writers = [processes.enter_context(writer(service, number, seconds=seconds)) for number in range(1, count + 1)]
+    relays = [running(processes.enter_context(service.relay_process())) for _ in range(2)]
+    kills, waiting, end = 0, 0, monotonic() + seconds
+    while monotonic() < end:
+        sleep(random.uniform(0.3, 1.5))
+        victim = relays.pop(random.randrange(2))
+        victim.send(signal.SIGKILL)
+        kills += 1
+        relays.append(running(processes.enter_context(service.relay_process())))
+        waiting += waits(database)["waiting"] if database.vendor == "postgresql" else 0
+    end_of(writers)
+    until(lambda: not service.waiting)
+    assert [one.stop() for one in relays] == [0, 0]
+    found = outcome(writers, everything(service.bus, service.topic))
+    after = waits(database)
+    print(f"{database.vendor}: {kills} kills, {found}, {before} → {after}, waiting {waiting}")
+    assert (found.lost, found.invented, found.disordered, found.late) == (0, 0, 0, 0)
+    assert found.duplicates <= kills * 4_000
+    assert after["deadlocks"] == before["deadlocks"]
+    if database.vendor == "mariadb":
+        assert after["waiting"] == before["waiting"]
+    assert waiting == 0
+
+
+def test_two_relays_share_and_come_to_exactly_what_was_committed(
+    service: Service, database: Database, processes: ExitStack
+) -> None:
+    """Cases 36, 37, 41."""
+    seconds, count = scaled(2, long=60), scaled(2, long=8)
+    relays = [running(processes.enter_context(service.relay_process())) for _ in range(2)]
+    before = waits(database)
+    writers = [processes.enter_context(writer(service, number, seconds=seconds)) for number in range(1, count + 1)]
+    end_of(writers)
+    until(lambda: not service.waiting)
+    after = waits(database)
+    assert [one.stop() for one in relays] == [0, 0]
+    found = outcome(writers, everything(service.bus, service.topic))
+    print(f"{database.vendor}: {found}, {before} → {after}")
+    assert found.is_exact, found
+    assert after == before
+
+
+def test_a_relay_that_is_frozen_holds_its_own_shards_and_sends_nothing_late(
+    service: Service, database: Database, processes: ExitStack
+) -> None:
+    """Case 36."""
+    frozen_for = scaled(6, long=20)
+    writers = [
+        processes.enter_context(writer(service, number, seconds=frozen_for + 2, pause=0.02)) for number in (1, 2)
+    ]
+    frozen, other = (running(processes.enter_context(service.relay_process())) for _ in range(2))
+    sleep(1)
+    frozen.send(signal.SIGSTOP)
+    sleep(frozen_for)
+    frozen.send(signal.SIGCONT)
+    end_of(writers)
+    until(lambda: not service.waiting)
+    assert [frozen.stop(), other.stop()] == [0, 0]
+    found = outcome(writers, everything(service.bus, service.topic))
+    print(f"{database.vendor}: frozen for {frozen_for} s: {found}")
+    assert (found.lost, found.invented, found.disordered, found.late) == (0, 0, 0, 0)
+
+
+def test_while_the_broker_is_gone_writers_go_on_and_all_is_sent_afterwards(
+    schema_registry: SchemaRegistry, database: Database, processes: ExitStack
+) -> None:
+    """Case 24."""
+    gone = scaled(3, long=20)
+    cluster = processes.enter_context(KafkaCluster())
+    bus = RealBus(cluster, schema_registry)
+    bus.create_topic("gone")
+    processes.enter_context(database.connected("default"))
+    service = processes.enter_context(Service(bus=bus, topic="gone", entry=database.entry).configured())
+    relay = running(processes.enter_context(service.relay_process()))
+    before = waits(database)
+    writers = [processes.enter_context(writer(service, number, seconds=gone + 2, pause=0.02)) for number in (1, 2)]
+    for one in writers:
+        one.wait_for(lambda one=one: one.heard("committed"))  # type: ignore[misc]
+    cluster.kill(1)
+    sleep(gone)
+    cluster.start(1)
+    back = monotonic()
+    end_of(writers)
+    until(lambda: not service.waiting)
+    print(f"{database.vendor}: drained {monotonic() - back:.1f} s after the broker was back")
+    assert relay.stop() == 0
+    found = outcome(writers, everything(bus, "gone"))
+    print(found)
+    assert (found.lost, found.invented, found.disordered, found.late) == (0, 0, 0, 0)
+    assert waits(database) == before
+
+
+_DIE_AT = """
+import os, signal
+from django.core.management import call_command
+from event_bus_kafka.producing import batch, claims
+
+def die_after(owner, name):
+    run = getattr(owner, name)
+
+    def run_and_die(*arguments, **options):
+        result = run(*arguments, **options)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(owner, name, run_and_die)
+
+die_after(*{{
+    "probed": (claims.Claims, "shards_with_rows"),
+    "read": (claims.Claims, "rows"),
+    "sent": (batch.Batch, "send"),
+    "confirmed": (batch.Batch, "finish"),
+    "removed": (claims.Claims, "settle"),
+}}[{point!r}])
+call_command("relay_events")
+"""
+_POINTS = ("probed", "read", "sent", "confirmed", "removed")
+
+
+def test_a_kill_at_any_step_costs_duplicates_of_one_transaction_and_never_the_order(
+    service: Service, database: Database, processes: ExitStack
+) -> None:
+    """Cases 4 and 35."""
+    twice = 0
+    for kill in range(scaled(len(_POINTS), long=40 * len(_POINTS))):
+        point = _POINTS[kill % len(_POINTS)]
+        sent = [service.emit(number % 3) for number in range(10)]
+        before = service.bus.end_of(service.topic)
+        with ServiceProcess(code=_DIE_AT.format(point=point), settings=service.process_settings()) as victim:
+            assert victim.end() == -signal.SIGKILL, victim.log
+        assert service.waiting == 10, "the database took back what the victim had not committed"
+        service.drain()
+        arrived = [header(one, "ce_id") for one in service.bus.records_from(service.topic, before)]
+        assert set(arrived) == set(sent)
+        firsts = list(dict.fromkeys(arrived))
+        for user in range(3):
+            of_key = sent[user::3]
+            assert [one for one in firsts if one in of_key] == of_key
+        assert len(arrived) <= 20
+        assert point != "confirmed" or len(arrived) == 20
+        twice += len(arrived) - 10
+    print(f"{database.vendor}: {kill + 1} kills, {twice} of {10 * (kill + 1)} twice")

@@ -1,0 +1,132 @@
+"""``relay_events`` as a process, ``--with-relay``, and what operators do with ``event_outbox``."""
+
+from __future__ import annotations
+
+import io
+import json
+from time import time
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import override_settings
+
+from event_bus_kafka.models import OutboxRecord, ParkedRecord
+from event_bus_kafka.producing import backlog
+from event_bus_kafka.telemetry.events import OutboxStalled
+from tests.databases import Database
+from tests.outbox.service import Service, until, watched
+from tests.service.process import ServiceProcess
+
+pytestmark = pytest.mark.real
+
+
+def run(*arguments: Any) -> str:
+    """Run the command and return what it prints."""
+    output = io.StringIO()
+    call_command("event_outbox", *map(str, arguments), stdout=output, no_color=True)
+    return output.getvalue()
+
+
+@pytest.mark.parametrize("notify", [False, True])
+def test_a_relay_sends_what_comes_and_stops_cleanly(service: Service, notify: bool) -> None:
+    with override_settings(EVENT_BUS_KAFKA_RELAY_NOTIFY=notify):
+        with service.relay_process(EVENT_BUS_KAFKA_RELAY_NOTIFY=notify) as relay:
+            sent = [service.emit()]
+            until(lambda: not service.waiting)
+            relay.wait_for_log("Running relay")
+            sent.append(service.emit())
+            until(lambda: not service.waiting)
+            assert relay.stop() == 0
+    assert service.bus.event_ids(service.topic, 2) == sent
+    assert relay.log.count("Message delivered to Kafka event bus") == 2
+    assert "learner@example.com" not in relay.log
+
+
+def test_once_ends_when_nothing_is_left_and_says_what_has_to_wait(service: Service) -> None:
+    sent = [service.emit(number) for number in range(3)]
+    with service.relay_process("--once") as relay:
+        assert relay.end() == 0, relay.log
+    assert sorted(service.ids(3)) == sorted(sent)
+    service.emit(topic=f"{service.topic}-missing")
+    with service.relay_process("--once") as relay:
+        assert relay.end() == 3
+    assert "1 are in the outbox" in relay.log
+    assert service.waiting == 1
+
+
+def test_a_relay_without_tables_or_with_wrong_settings_does_not_start(service: Service) -> None:
+    with service.relay_process(EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=None) as relay:
+        assert relay.end() == 1
+    with service.relay_process("--database", "nowhere") as relay:
+        assert relay.end() == 1
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE {OutboxRecord._meta.db_table}")
+    with service.relay_process() as relay:
+        assert relay.end() == 1
+    assert "manage.py migrate" in relay.log
+    with pytest.raises(CommandError, match=r"manage\.py migrate"):
+        run("status")
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_consumer_may_run_a_relay_beside_it(service: Service, database: Database, group: str) -> None:
+    arguments = ("consume_events", "-t", service.topic, "-g", group, "--extra", '{"with_relay": true}')
+    with ServiceProcess(*arguments, settings=service.process_settings(), receivers="note") as worker:
+        for user in (1, 2, 3):
+            service.emit(user)
+        worker.wait_for(lambda: len(worker.users("note")) == 3)
+        assert worker.stop() == 0
+    assert sorted(worker.users("note")) == [1, 2, 3]
+    assert service.waiting == 0
+
+
+def test_parked_rows_are_listed_released_discarded_and_purged(service: Service) -> None:
+    sent = [service.emit(user) for user in (1, 2, 3)]
+    ids = [row.pk for row in OutboxRecord.objects.order_by("pk")]
+    park(service)
+    listed = json.loads(run("parked", "--json"))
+    assert [(one["id"], one["code"], one["topic"]) for one in listed] == [
+        (pk, "POLICY_VIOLATION", service.topic) for pk in ids
+    ]
+    assert "learner" not in run("parked")
+    with pytest.raises(CommandError, match="Say which"):
+        run("release")
+    with pytest.raises(CommandError, match="There is no parked row 4711"):
+        run("discard", 4711)
+    assert "repeat it with --apply" in run("release", ids[0])
+    assert (service.waiting, ParkedRecord.objects.count()) == (0, 3)
+    assert "1 rows released" in run("release", ids[0], "--apply")
+    assert json.loads(run("discard", ids[1], "--apply", "--json")) == {"rows": 1, "applied": True}
+    ParkedRecord.objects.update(parked_at=int((time() - 2 * 86_400) * 1000))
+    assert "1 rows parked more than 1 days ago" in run("purge", "--days", 1)
+    assert "0 rows purged" in run("purge", "--days", 3, "--apply")
+    assert "1 rows purged" in run("purge", "--days", 1, "--apply")
+    assert OutboxRecord.objects.get().pk == ids[0]
+    service.drain()
+    assert service.bus.event_ids(service.topic, 1) == sent[:1]
+
+
+def test_an_outbox_that_nobody_empties_shows(service: Service) -> None:
+    service.emit()
+    assert json.loads(run("status", "--json"))["depth"] == 1
+    OutboxRecord.objects.update(created=int((time() - 301) * 1000))
+    with pytest.raises(CommandError, match="relay_events"):
+        run("status")
+    backlog._last_look.clear()
+    with watched() as seen:
+        service.emit()
+        service.emit()
+    (stalled,) = [event for event in seen if isinstance(event, OutboxStalled)]
+    assert stalled.oldest > 300
+
+
+def park(service: Service) -> None:
+    """Set aside all rows, as if Kafka refused them."""
+    names = [field.attname for field in OutboxRecord._meta.concrete_fields]
+    for row in OutboxRecord.objects.all():
+        values = {name: getattr(row, name) for name in names}
+        now = int(time() * 1000)
+        ParkedRecord.objects.create(code="POLICY_VIOLATION", reason="no", parked_at=now, **values)
+        row.delete()

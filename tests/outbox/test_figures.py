@@ -1,0 +1,174 @@
+"""What the outbox costs, beside what else would be done. Counts are asserted, times are only told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from statistics import median, quantiles
+from time import perf_counter, sleep
+from typing import Any
+
+import confluent_kafka
+import psutil
+import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.db import connections, transaction
+from django.test import override_settings
+from openedx_events.data import EventsMetadata
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+
+from event_bus_kafka import create_producer
+from event_bus_kafka.producing.relays import relay_worker
+from event_bus_kafka.telemetry import observe, unobserve
+from event_bus_kafka.telemetry.events import LifecycleEvent, RecordDelivered
+from event_bus_kafka.wire import serde
+from event_bus_kafka.wire.records import Event
+from tests.bus import CREATED
+from tests.databases import Database
+from tests.examples_of import certificate
+from tests.outbox.service import KEY_FIELD, Service, until
+from tests.scale import scaled
+
+pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(3600)]
+
+
+def events(count: int) -> Iterator[tuple[dict[str, Any], EventsMetadata]]:
+    for number in range(count):
+        yield {"certificate": certificate(number % 1_000)}, EventsMetadata(event_type=CREATED)
+
+
+def raw_rate(service: Service, count: int) -> float:
+    """Return records per second of a bare producer, of the same bytes."""
+    (record,) = service.arrived(1)
+    options = {"bootstrap.servers": service.bus.bootstrap_servers, "enable.idempotence": True, "linger.ms": 5}
+    producer = confluent_kafka.Producer(options)
+    producer.list_topics()
+    began = perf_counter()
+    for _ in range(count):
+        while True:
+            try:
+                producer.produce(f"{service.topic}", record.value(), record.key(), headers=record.headers())
+                break
+            except BufferError:
+                producer.poll(0.05)
+        producer.poll(0)
+    producer.flush()
+    return count / (perf_counter() - began)
+
+
+def test_a_backlog_is_drained_steadily_in_flat_memory(service: Service, database: Database) -> None:
+    """Case 40."""
+    count = scaled(3_000, long=100_000)
+    create_producer().send_many(
+        signal=CERTIFICATE_CREATED, topic=service.topic, event_key_field=KEY_FIELD, events=events(count)
+    )
+    assert service.waiting == count
+    sizes: list[float] = []
+    with service.relay_process(EVENT_BUS_KAFKA_AUDIT_LOGGING_ENABLED=False) as relay:
+        relay.wait_for_log("Running relay")
+        first, began = service.waiting, perf_counter()
+
+        def look() -> None:
+            sizes.append(psutil.Process(relay.pid).memory_info().rss / 2**20)
+            sleep(0.1)
+
+        until(lambda: not service.waiting, step=look)
+        rate = first / (perf_counter() - began)
+        assert relay.stop() == 0
+    assert service.bus.end_of(service.topic) == count
+    raw = raw_rate(service, count)
+    print(
+        f"{database.vendor}: {rate:,.0f}/s, raw {raw:,.0f}/s: {rate / raw:.2f} ×; MB {sizes[0]:.0f} … {max(sizes):.0f}"
+    )
+
+
+def test_what_a_request_pays(service: Service, database: Database) -> None:
+    count = scaled(200, long=3_000)
+    samples, producer = list(events(count)), create_producer()
+
+    def append(number: int) -> None:
+        data, metadata = samples[number]
+        producer.send(
+            signal=CERTIFICATE_CREATED,
+            topic=service.topic,
+            event_key_field=KEY_FIELD,
+            event_data=data,
+            event_metadata=metadata,
+        )
+
+    def encode(number: int) -> None:
+        data, metadata = samples[number]
+        event = Event(signal=CERTIFICATE_CREATED, data=data, metadata=metadata)
+        serde.encode(event, topic=service.topic, key_field=KEY_FIELD)
+
+    append(0)
+    costs = {"append": 0.0, "encode": 0.0, "create": 0.0}
+    works: dict[str, Callable[[int], object]] = {
+        "append": append,
+        "encode": encode,
+        "create": lambda number: ContentType.objects.create(app_label="cost", model=str(number)),
+    }
+    with transaction.atomic():
+        for number in range(count):  # in turns: a machine that gets slower slows all
+            for name, work in works.items():
+                began = perf_counter()
+                work(number)
+                costs[name] += (perf_counter() - began) / count * 1e6
+    assert service.waiting == count + 1
+    ratio = (costs["append"] - costs["encode"]) / costs["create"]
+    figures = ", ".join(f"{name} {cost:.0f} µs" for name, cost in costs.items())
+    print(f"{database.vendor}: {figures}: {ratio:.2f} × a plain create() beside the encoding")
+
+
+@pytest.mark.parametrize("notify", [False, True])
+def test_how_long_an_event_waits_at_idle(service: Service, database: Database, notify: bool) -> None:
+    count = scaled(5, long=100)
+    begun: dict[str, float] = {}
+    waited: list[float] = []
+
+    def arrived(event: LifecycleEvent) -> None:
+        if isinstance(event, RecordDelivered):
+            waited.append((perf_counter() - begun[event.event_id]) * 1000)
+
+    with override_settings(EVENT_BUS_KAFKA_RELAY_NOTIFY=notify), relay_in_a_thread():
+        observe(arrived)
+        try:
+            for data, metadata in events(count):
+                sleep(0.13)
+                with transaction.atomic():
+                    create_producer().send(
+                        signal=CERTIFICATE_CREATED,
+                        topic=service.topic,
+                        event_key_field=KEY_FIELD,
+                        event_data=data,
+                        event_metadata=metadata,
+                    )
+                    begun[str(metadata.id)] = perf_counter()
+            until(lambda: len(waited) == count)
+        finally:
+            unobserve(arrived)
+    p95 = quantiles(waited, n=20)[-1]
+    print(f"{database.vendor}, notify {notify}: median {median(waited):.1f} ms, p95 {p95:.1f} ms to the confirmation")
+
+
+@contextmanager
+def relay_in_a_thread() -> Iterator[None]:
+    entry, stop = connections["default"], threading.Event()
+    relay = relay_worker("default")
+
+    def run() -> None:
+        connections["default"] = entry.copy()
+        while not stop.is_set():
+            relay.step()
+        relay.stop(timeout=1)
+        connections["default"].close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    sleep(0.5)
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(60)

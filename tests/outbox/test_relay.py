@@ -1,0 +1,201 @@
+"""What a relay does with rows that Kafka takes, refuses, or cannot take now."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from django.db import connections, transaction
+from django.test import override_settings
+
+from event_bus_kafka.models import OutboxRecord, OutboxShard, ParkedRecord
+from event_bus_kafka.producing.claims import Claims
+from event_bus_kafka.telemetry.events import RowParked, TopicHeld, TopicResumed
+from tests.bus import CREATED, header
+from tests.databases import Database
+from tests.outbox.service import Service, until, watched
+from tests.registries import Fault, faulty
+
+pytestmark = pytest.mark.real
+
+
+def test_one_row_that_is_too_large_is_parked_and_a_thousand_others_arrive(service: Service) -> None:
+    """Cases 31 (for the client) and 39."""
+    sent = [service.emit(number % 7, name="x" * 2_000_000 * (number == 500)) for number in range(1_000)]
+    with watched() as seen:
+        service.drain()
+    (parked,) = [event for event in seen if isinstance(event, RowParked)]
+    assert (parked.code, parked.event_id) == ("MSG_SIZE_TOO_LARGE", sent[500])
+    assert sorted(service.ids(999)) == sorted(sent[:500] + sent[501:])
+    (row,) = ParkedRecord.objects.all()
+    assert (row.code, row.topic, b"xxx" in bytes(row.body or b"")) == ("MSG_SIZE_TOO_LARGE", service.topic, True)
+
+
+def test_one_row_that_is_too_large_for_its_topic_costs_the_others_nothing(service: Service) -> None:
+    """Case 31, for the topic: Kafka refuses whole requests, so that none may hold it beside others."""
+    small = f"{service.topic}-small"
+    service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
+    with override_settings(**service.settings_for(service.topic, small)):
+        sent = [service.emit(1, topic=small, name="x" * 30_000 * (number == 50)) for number in range(100)]
+        service.drain()
+    assert service.ids(99, small) == sent[:50] + sent[51:]
+    assert list(ParkedRecord.objects.values_list("code", flat=True)) == ["MSG_SIZE_TOO_LARGE"]
+
+
+def test_a_size_that_kafka_alone_knows_of_parks_that_row_alone(service: Service) -> None:
+    """Case 31: a topic whose limit became lower while the relay was running."""
+    small = f"{service.topic}-shrunk"
+    service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
+    sent = [service.emit(1, topic=small, name="x" * 30_000 * (number == 50)) for number in range(100)]
+    service.drain()
+    assert sorted(service.ids(99, small)) == sorted(sent[:50] + sent[51:])
+    assert ParkedRecord.objects.count() == 1
+
+
+def test_a_topic_that_is_missing_is_held_and_disturbs_no_other(service: Service) -> None:
+    """Case 23."""
+    missing = f"{service.topic}-missing"
+    waiting = [service.emit(1, topic=missing) for _ in range(3)]
+    with watched() as seen, service.relay() as relay:
+        until(lambda: any(isinstance(event, TopicHeld) for event in seen), step=relay.step)
+        others = [service.emit(1) for _ in range(3)]
+        until(lambda: service.waiting == 3, step=relay.step)
+        assert service.ids(3) == others
+        service.bus.create_topic(missing)
+        until(lambda: not service.waiting, step=relay.step)
+    assert service.ids(3, missing) == waiting
+    assert [event.topic for event in seen if isinstance(event, TopicResumed)] == [missing]
+    assert not ParkedRecord.objects.exists()
+
+
+def test_a_registry_that_is_away_holds_what_needs_it(service: Service) -> None:
+    """Case 20."""
+    sent = [service.emit(), service.emit()]
+    with faulty(service.bus.schema_registry_url) as registry:
+        registry.fault = Fault.DOWN
+        with override_settings(EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=registry.url, EVENT_BUS_KAFKA_REGISTRY_TIMEOUT=30):
+            with watched() as seen, service.relay() as relay:
+                until(lambda: any(isinstance(event, TopicHeld) for event in seen), step=relay.step)
+                assert service.waiting == 2
+    service.drain()
+    assert service.bus.event_ids(service.topic, 2) == sent
+
+
+def test_a_row_that_commits_after_higher_ids_goes_after_them(service: Service, database: Database) -> None:
+    """Case 37: an id that was passed over is not lost."""
+    with database.connected("other"):
+        service.emit()
+        with transaction.atomic():
+            first = service.emit()
+            named = service.settings()
+            named["EVENT_BUS_PRODUCER_CONFIG"][CREATED][service.topic]["database"] = "other"
+            with override_settings(**named):
+                second = service.emit()
+            with service.relay() as relay:
+                until(lambda: OutboxRecord.objects.using("other").count() == 0, step=relay.step)
+        service.drain()
+    assert service.ids(3)[1:] == [second, first]
+
+
+def test_writers_do_not_wait_for_a_relay_nor_a_relay_for_writers(service: Service) -> None:
+    """
+    Case 41: a claim is held while rows are inserted, and rows are removed while inserts are open.
+
+    One that waited for the other would wait for ever, or for the time-out of locks, which is an error.
+    """
+    for user in range(50):
+        service.emit(user)
+    entry = connections["default"]
+    claims = Claims("default", notify=False, parked_holds_key=False)
+    with claims.claim(range(16)) as shards:
+        assert shards == list(range(16))
+        rows = claims.rows(dict.fromkeys(shards, 0), 100, [])
+        with transaction.atomic():
+            written: list[str] = []
+            writer = threading.Thread(target=_emit_elsewhere, args=(service, entry, written))
+            writer.start()
+            for user in range(50):
+                service.emit(user)
+            claims.settle([row.id for row in rows], [])
+            writer.join(60)
+    assert len(written) == 50
+    assert service.waiting == 100
+    claims.close()
+
+
+def test_a_second_relay_gets_only_the_shards_that_the_first_has_not(service: Service) -> None:
+    first, second = (Claims("default", notify=False, parked_holds_key=False) for _ in range(2))
+    with first.claim([1, 2, 3]) as mine, second.claim(range(16)) as theirs:
+        assert mine == [1, 2, 3]
+        assert theirs == [0, *range(4, 16)]
+    with second.claim(range(16)) as theirs:
+        assert theirs == list(range(16))
+    first.close()
+    second.close()
+
+
+def test_shards_that_were_flushed_are_made_again(service: Service) -> None:
+    OutboxShard.objects.all().delete()
+    sent = service.emit()
+    service.drain()
+    assert service.bus.event_ids(service.topic, 1) == [sent]
+
+
+@pytest.mark.parametrize("holds", [False, True])
+def test_a_parked_row_holds_what_follows_it_if_that_is_wanted(service: Service, holds: bool) -> None:
+    with override_settings(EVENT_BUS_KAFKA_OUTBOX_PARKED_HOLDS_KEY=holds):
+        too_large = service.emit(1, name="x" * 2_000_000)
+        follower, other = service.emit(1), service.emit(2)
+        with service.relay() as relay:
+            until(lambda: service.waiting == holds, step=relay.step)
+            relay.step()
+        assert sorted(service.ids(2 - holds)) == sorted([other] if holds else [follower, other])
+        assert service.waiting == holds
+        ParkedRecord.objects.update(body=OutboxRecord.objects.first().body if holds else b"")  # type: ignore[union-attr]
+        assert ParkedRecord.objects.all().release() == 1
+        service.drain()
+    expected = [other, too_large, follower] if holds else [follower, other, too_large]
+    assert [one for one in service.ids(3) if one != other] == [one for one in expected if one != other]
+
+
+def test_a_row_whose_schema_is_gone_is_parked(service: Service) -> None:
+    service.emit()
+    OutboxRecord.objects.update(schema_id=4711)
+    service.drain()
+    assert list(ParkedRecord.objects.values_list("code", flat=True)) == ["_NO_SCHEMA"]
+
+
+def test_a_connection_that_is_gone_is_made_anew(service: Service, database: Database) -> None:
+    """Case 38."""
+    with service.relay() as relay:
+        sent = [service.emit()]
+        until(lambda: not service.waiting, step=relay.step)
+        database.server.kill()
+        relay.step()
+        database.server.start()
+        connections["default"].close()
+        sent.append(service.emit())
+        until(lambda: not service.waiting, step=relay.step)
+    assert service.bus.event_ids(service.topic, 2) == sent
+
+
+def test_on_sqlite_one_relay_sends_in_order(sqlite_service: Service) -> None:
+    with transaction.atomic():
+        sent = [sqlite_service.emit(number % 3) for number in range(50)]
+        sent.append(sqlite_service.emit(name="x" * 2_000_000))
+    sqlite_service.drain()
+    arrived = sqlite_service.arrived(50)
+    for user in range(3):
+        of_key = [header(record, "ce_id") for record in arrived if (record.key() or b"")[-1:] == bytes([2 * user])]
+        assert of_key == [one for one in sent[:50] if one in of_key]
+    assert len(arrived) == 50
+    assert ParkedRecord.objects.count() == 1
+
+
+def _emit_elsewhere(service: Service, entry: object, written: list[str]) -> None:
+    connections["default"] = entry.copy()  # type: ignore[attr-defined]
+    try:
+        for user in range(50):
+            written.append(service.emit(user))
+    finally:
+        connections["default"].close()

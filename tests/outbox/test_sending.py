@@ -1,0 +1,187 @@
+"""Events wait in the outbox with their transaction, on each database (case 29 in mode outbox)."""
+
+from __future__ import annotations
+
+from contextlib import closing, suppress
+
+import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, transaction
+from django.test import override_settings
+from openedx_events.data import EventsMetadata
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+
+from event_bus_kafka import create_producer
+from event_bus_kafka.errors import AppendFailed
+from event_bus_kafka.event_bus import registry
+from event_bus_kafka.models import OutboxRecord, WriterSchema
+from event_bus_kafka.producing.outbox import shard_of
+from event_bus_kafka.telemetry.events import AppendToOutboxFailed, EventRejected
+from tests.bus import CREATED, header
+from tests.databases import Database
+from tests.examples_of import certificate
+from tests.outbox.service import KEY_FIELD, Service, watched
+
+pytestmark = pytest.mark.real
+
+
+def test_an_event_arrives_to_the_byte_as_one_that_is_sent_directly(service: Service) -> None:
+    metadata = EventsMetadata(event_type=CREATED)
+    for mode in ("immediate", "outbox"):
+        with override_settings(EVENT_BUS_PRODUCER_MODE=mode), transaction.atomic():
+            producer = create_producer()
+            producer.send(
+                signal=CERTIFICATE_CREATED,
+                topic=service.topic,
+                event_key_field=KEY_FIELD,
+                event_data={"certificate": certificate(name="naïve 学习 🎓\0")},
+                event_metadata=metadata,
+            )
+            producer.prepare_for_shutdown()
+    assert service.waiting == 1
+    service.drain()
+    direct, relayed = service.arrived(2)
+    assert (direct.key(), direct.value(), direct.headers()) == (relayed.key(), relayed.value(), relayed.headers())
+
+
+def test_what_is_rolled_back_never_leaves_and_what_commits_does(service: Service) -> None:
+    """Rollback, savepoint rollback, durable block, autocommit; the schema's row is rolled back with the first."""
+    with suppress(KeyError), transaction.atomic():
+        service.emit()
+        raise KeyError
+    with transaction.atomic(durable=True):
+        first = service.emit()
+        with suppress(KeyError), transaction.atomic():
+            service.emit()
+            raise KeyError
+        second = service.emit()
+    third = service.emit()
+    service.drain()
+    assert service.bus.event_ids(service.topic, 3) == [first, second, third]
+    assert WriterSchema.objects.count() == 1
+
+
+def test_a_schema_that_was_first_written_in_a_savepoint_that_failed_is_written_again(service: Service) -> None:
+    with transaction.atomic():
+        with suppress(KeyError), transaction.atomic():
+            service.emit()
+            raise KeyError
+        sent = service.emit()
+    service.drain()
+    assert service.bus.event_ids(service.topic, 1) == [sent]
+
+
+def test_the_database_is_that_of_the_open_transaction(service: Service, database: Database) -> None:
+    with database.connected("other"), transaction.atomic(using="other"):
+        service.emit()
+        assert OutboxRecord.objects.using("other").count() == 1
+        assert service.waiting == 0
+        with transaction.atomic():
+            service.emit()
+            assert service.waiting == 1
+    assert service.waiting == 2
+
+
+def test_with_several_open_and_none_of_them_the_default_one_the_topic_has_to_name_its_database(
+    service: Service, database: Database
+) -> None:
+    with database.connected("other"), database.connected("third"):
+        with transaction.atomic(using="other"), transaction.atomic(using="third"), watched() as seen:
+            service.emit()
+            named = service.settings()
+            named["EVENT_BUS_PRODUCER_CONFIG"][CREATED][service.topic]["database"] = "other"
+            with override_settings(**named):
+                service.emit()
+        assert ["'database'" in str(event.error) for event in seen if isinstance(event, EventRejected)] == [True]
+    assert service.waiting == 1
+
+
+@pytest.mark.parametrize("mode", ["on-commit", "outbox"])
+def test_a_manual_transaction_takes_the_event_with_it(service: Service, mode: str) -> None:
+    with override_settings(EVENT_BUS_PRODUCER_MODE=mode):
+        connection.set_autocommit(False)
+        service.emit()
+        connection.rollback()
+        sent = service.emit()
+        connection.commit()
+        connection.set_autocommit(True)
+    assert service.waiting == 1
+    service.drain()
+    assert service.bus.event_ids(service.topic, 1) == [sent]
+
+
+def test_an_insert_that_fails_fails_the_transaction_or_leaves_the_event_to_its_commit(
+    service: Service, database: Database
+) -> None:
+    service.emit()
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {OutboxRecord._meta.db_table} RENAME COLUMN body TO gone")
+    with watched() as seen:
+        try:
+            with transaction.atomic():
+                ContentType.objects.create(app_label="committed", model="with it")
+                sent = service.emit()
+            failed = False
+        except AppendFailed:
+            failed = True
+    (failure,) = [event for event in seen if isinstance(event, AppendToOutboxFailed)]
+    committed = ContentType.objects.filter(app_label="committed").exists()
+    if database.vendor == "postgresql":
+        assert (failed, failure.doomed, committed) == (True, True, False)
+    else:
+        assert (failed, failure.doomed, committed) == (False, False, True)
+        assert service.bus.event_ids(service.topic, 1) == [sent]
+
+
+def test_without_the_tables_events_go_on_commit(service: Service) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE {OutboxRecord._meta.db_table}")
+    with watched() as seen, transaction.atomic():
+        ContentType.objects.create(app_label="committed", model="anyway")
+        sent = service.emit()
+    assert service.bus.event_ids(service.topic, 1) == [sent]
+    assert ContentType.objects.filter(app_label="committed").exists()
+    assert isinstance(seen[0], AppendToOutboxFailed)
+
+
+def test_bulk_senders_insert_hundreds_at_once_in_order_and_what_cannot_be_encoded_costs_the_others_nothing(
+    service: Service,
+) -> None:
+    events = [({"certificate": certificate(1)}, EventsMetadata(event_type=CREATED)) for _ in range(1_001)]
+    events[500][0]["certificate"] = certificate(1, grade=5)  # type: ignore[arg-type]
+    with watched() as seen, transaction.atomic():
+        connection.force_debug_cursor = True
+        create_producer().send_many(
+            signal=CERTIFICATE_CREATED, topic=service.topic, event_key_field=KEY_FIELD, events=iter(events)
+        )
+        inserts = [query for query in connection.queries if OutboxRecord._meta.db_table in query["sql"][:100]]
+        connection.force_debug_cursor = False
+    assert [event.event_id for event in seen if isinstance(event, EventRejected)] == [str(events[500][1].id)]
+    assert sum("INSERT" in query["sql"] for query in inserts) == 3
+    service.drain()
+    assert service.ids(1_000) == [str(metadata.id) for _, metadata in events[:500] + events[501:]]
+
+
+def test_a_later_deploy_changes_nothing_for_rows_that_wait(service: Service) -> None:
+    service.emit()
+    (schema,) = WriterSchema.objects.all()
+    older = schema.value_schema.replace('"doc": "Avro Event Format', '"doc": "Older Avro Event Format')
+    assert older != schema.value_schema
+    WriterSchema.objects.update(value_schema=older)
+    service.drain()
+    (record,) = service.arrived(1)
+    with closing(registry()) as schemas:
+        assert "Older Avro" in schemas.schema_of(int.from_bytes((record.value() or b"")[1:5], "big"))
+
+
+def test_a_tombstone_leaves_without_a_value(service: Service) -> None:
+    sent = service.emit()
+    OutboxRecord.objects.update(body=None)
+    service.drain()
+    (record,) = service.arrived(1)
+    assert (record.value(), header(record, "ce_id")) == (None, sent)
+
+
+def test_events_of_a_key_have_one_shard() -> None:
+    assert {shard_of("topic", b"%d" % key) for key in range(200)} == set(range(16))
+    assert shard_of("topic", b"key") == shard_of("topic", b"key") == 4  # a row bears it: the rule never changes

@@ -1,0 +1,116 @@
+"""What fails for everything stops itself before it fills the dead letters, says so, and goes on once it is mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_django import DjangoDbBlocker
+
+from tests.bus import RealBus
+from tests.dead_letters import InTable, OnTopic
+from tests.examples_of import certificate
+from tests.flows.test_consuming import send, worker
+from tests.service.process import ServiceProcess
+from tests.unit.received import HEADERS
+
+pytestmark = pytest.mark.real
+
+BROKEN = "tests.service.trouble.fail_until_mended"
+RECEIVERS = "trouble.fail_until_mended,note"
+USERS = range(12)
+OPEN = f"Not ready: circuit open: {BROKEN}"
+PROBING: dict[str, Any] = {"EVENT_BUS_KAFKA_RETRY": {}, "EVENT_BUS_KAFKA_CIRCUIT": {"probe_every": 0.3}}
+"""The default policies but for the interval of probes."""
+
+
+def grades_by_user(lines: Iterable[dict[str, Any]]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for line in lines:
+        found.setdefault(line["user"], []).append(line["grade"])
+    return found
+
+
+@pytest.mark.parametrize("lanes", [1, 4])
+def test_a_receiver_that_fails_for_everything_is_held_and_probed_until_it_is_mended(
+    bus: RealBus, topic: str, group: str, tmp_path: Path, lanes: int
+) -> None:
+    """Case 18."""
+    kept, gate = OnTopic(bus, group).create(), tmp_path / "mended"
+    send(bus, topic, *(certificate(user, grade=grade) for grade in "ab" for user in USERS))
+    settings = PROBING | kept.settings
+    with worker(bus, topic, group, RECEIVERS, {"GATE": str(gate)}, lanes=lanes, **settings) as process:
+        process.wait_for_log(OPEN)
+        opened_by = len(process.heard("tried"))
+        process.wait_for(lambda: len(process.heard("tried")) >= opened_by + 3, "for probes")
+        process.wait_for(lambda: len(process.heard("note")) == len(USERS), "for the other receiver")
+        assert grades_by_user(process.heard("note")) == {user: ["a"] for user in USERS}
+        gate.touch()
+        process.wait_for(lambda: len(process.heard("took")) == 2 * len(USERS), "for what was held")
+        process.wait_for(lambda: bus.committed(group, topic) == 2 * len(USERS), "for the last commit")
+        assert process.stop() == 0
+    assert grades_by_user(process.heard("took")) == grades_by_user(process.heard("note"))
+    assert grades_by_user(process.heard("took")) == {user: ["a", "b"] for user in USERS}
+    assert kept.read(0) == []
+    log = process.log
+    assert log.count(f"Circuit of receiver {BROKEN} is open") == log.count(f"receiver {BROKEN} is closed") == 1
+    assert log.index("INFO event_bus_kafka Ready") < log.index(OPEN) < log.rindex("INFO event_bus_kafka Ready")
+
+
+def test_a_receiver_that_is_paused_lets_the_others_go_on(
+    bus: RealBus, topic: str, group: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """Case 18, its way out by hand."""
+    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database"), "OPTIONS": {"timeout": 30}}
+    kept, gate = InTable(entry, django_db_blocker).migrate(), tmp_path / "mended"
+    send(bus, topic, *map(certificate, USERS))
+    settings = PROBING | kept.settings
+
+    def command(*arguments: str) -> None:
+        service = bus.settings(**settings)
+        with ServiceProcess(*arguments, settings=service, receivers=RECEIVERS, environment={"GATE": str(gate)}) as one:
+            assert one.end() == 0, one.log
+
+    with worker(bus, topic, group, RECEIVERS, {"GATE": str(gate)}, **settings) as process:
+        process.wait_for_log(OPEN)
+        command("event_bus_pause", "--receiver", BROKEN, "--apply")
+        process.wait_for(lambda: bus.committed(group, topic) == len(USERS), "for all to be given up")
+        assert sorted(process.users("note")) == list(USERS)
+        gate.touch()
+        command("event_bus_resume", "--receiver", BROKEN, "--apply")
+        process.wait_for_log("Paused receivers: none")
+        send(bus, topic, certificate(99))
+        process.wait_for_users("took", [99])
+        assert process.stop() == 0
+    letters = kept.read(len(USERS))
+    assert {failure.receiver for letter in letters for failure in letter.failures} == {BROKEN}
+    assert len(letters) == len(USERS)
+    assert process.log.rindex("Not ready") < process.log.rindex("INFO event_bus_kafka Ready")
+    command("event_dead_letters", "replay", "--all", "--apply")
+    assert kept.read(0) == []
+
+
+def test_a_flood_of_unreadable_records_is_held_at_a_limit_until_it_is_raised(
+    bus: RealBus, topic: str, group: str
+) -> None:
+    """Case 18b."""
+    kept = OnTopic(bus, group).create()
+    headers = {name: value for name, value in HEADERS if value is not None}
+    for number in range(12):
+        bus.produce(topic, key=b"%d" % number, value=b"no frame", headers=headers)
+    send(bus, topic, certificate(1))
+    limited = kept.settings | {"EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD": 5}
+    with worker(bus, topic, group, "trouble.fail_for_some,note", {"FAILING": "1"}, **limited) as process:
+        process.wait_for_log(f"Not ready: flood of dead letters: {topic}[0]")
+        process.wait_for(lambda: process.heard("note"), "for what is no part of the flood")
+        process.wait_for(lambda: bus.committed(group, topic) == 5, "for the commit of what is stored")
+        assert process.stop() == 0
+    assert [letter.record.offset for letter in kept.read(5)] == list(range(5))
+    assert process.log.count("5 dead letters in a row") == 1
+    with worker(bus, topic, group, "note", **kept.settings | {"EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD": 7}) as process:
+        process.wait_for_users("note", [1])
+        process.wait_for(lambda: bus.committed(group, topic) == 13, "for the rest")
+        assert process.stop() == 0
+    assert [letter.record.offset for letter in kept.read(12)] == list(range(12))

@@ -1,0 +1,112 @@
+"""Offsets that are gone, and workers that are told to begin at a time."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from tests.bus import RealBus
+from tests.examples_of import certificate
+from tests.flows.test_consuming import send
+from tests.real.test_taking_aside import metadata
+from tests.service.process import ServiceProcess
+from tests.services.kafka import KafkaCluster
+
+pytestmark = pytest.mark.real
+
+PROTOCOLS = {
+    "classic": {},
+    "cooperative": {"partition.assignment.strategy": "cooperative-sticky"},
+    "consumer": {"group.protocol": "consumer"},
+}
+
+
+def worker(
+    bus: RealBus, topic: str, group: str, *, protocol: str = "classic", receivers: str = "note", **extra: Any
+) -> ServiceProcess:
+    arguments = ("consume_events", "-t", topic, "-g", group, "--extra", json.dumps(extra))
+    settings = bus.settings(EVENT_BUS_KAFKA_CONSUMER_OPTIONS=PROTOCOLS[protocol], EVENT_BUS_KAFKA_COMMIT_INTERVAL=0.1)
+    return ServiceProcess(*arguments, settings=settings, receivers=receivers)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_records_that_were_deleted_unread_are_said_to_be_lost(
+    bus: RealBus, topic: str, group: str, protocol: str
+) -> None:
+    """Case 27."""
+    send(bus, topic, *map(certificate, range(5)))
+    bus.commit(group, topic, 1)
+    admin = AdminClient({"bootstrap.servers": bus.bootstrap_servers})
+    first = TopicPartition(topic, 0, 3)
+    admin.delete_records([first])[first].result(30)
+    with worker(bus, topic, group, protocol=protocol) as process:
+        process.wait_for_users("note", [3, 4])
+        assert process.stop() == 0
+    lost = f"Group {group} has lost records of {topic}[0]: offsets 1 to 2 were deleted before the group had read them."
+    assert process.log.count(lost) == 1
+    assert bus.committed(group, topic) == 5
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_topic_that_is_made_anew_under_a_worker_is_read_from_its_beginning(
+    bus: RealBus, cluster: KafkaCluster, topic: str, group: str, protocol: str
+) -> None:
+    """Cases 23 and 27. Both partitions have had records, and one of them has none any more."""
+    topic = f"anew-{group}"
+    bus.create_topic(topic, 2)
+    send(bus, topic, *map(certificate, range(40)))
+    assert 0 < len(bus.records(topic, 40, seconds=1)) < 40
+    with worker(bus, topic, group, protocol=protocol) as process:
+        process.wait_for(lambda: sorted(process.users("note")) == list(range(40)), "for the old events")
+        cluster.delete_topic(topic)
+        bus.create_topic(topic, 2)
+        send(bus, topic, certificate(1, grade="new"))
+        process.wait_for(lambda: [one["grade"] for one in process.heard("note")][40:] == ["new"], "for the new event")
+        assert process.stop() == 0
+    assert len(process.heard("note")) == 41
+
+
+def test_an_empty_topic_with_a_committed_offset_is_said_to_be_another(bus: RealBus, topic: str, group: str) -> None:
+    """Case 27. What is found once is committed: it is not found again by the next worker."""
+    bus.commit(group, topic, 9)
+    with worker(bus, topic, group) as process:
+        process.wait_for_log(f"lost records of {topic}[0]: offset 9 is not there: the topic was made anew")
+        assert process.stop() == 0
+    assert bus.committed(group, topic) == 0
+
+
+def test_a_group_begins_at_a_time_once_for_each_time(bus: RealBus, topic: str, group: str) -> None:
+    for user in (1, 2, 3):
+        send(bus, topic, certificate(user))
+    times = [record.timestamp()[1] for record in bus.records(topic, 3)]
+    assert len(set(times)) == 3, "each event has a time of its own"
+    second, third = (datetime.fromtimestamp(time / 1000, UTC).isoformat() for time in times[1:])
+    with worker(bus, topic, group) as process:
+        process.wait_for_users("note", [1, 2, 3])
+        assert process.stop() == 0
+    with worker(bus, topic, group, offset_time=second) as process:
+        process.wait_for_users("note", [2, 3])
+        assert process.stop() == 0
+    assert (bus.committed(group, topic), metadata(bus, group, topic)) == (3, f'{{"offset_time":{times[1]}}}')
+    send(bus, topic, certificate(4))
+    with worker(bus, topic, group, offset_time=second) as process:
+        process.wait_for_users("note", [4])
+        assert process.stop() == 0
+    with worker(bus, topic, group, offset_time=third) as process:
+        process.wait_for_users("note", [3, 4])
+        assert process.stop() == 0
+
+
+def test_a_time_after_all_records_is_their_end(bus: RealBus, topic: str, group: str) -> None:
+    """It is committed at once, though there is nothing to read."""
+    send(bus, topic, certificate(1))
+    with worker(bus, topic, group, offset_time="2100-01-01T00:00:00+01:00") as process:
+        process.wait_for_log(f"Group {group} begins at the offsets of 2099-12-31T23:00:00+00:00: {topic}[0] at 1")
+        send(bus, topic, certificate(2))
+        process.wait_for_users("note", [2])
+        assert process.stop() == 0

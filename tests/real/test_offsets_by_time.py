@@ -1,0 +1,32 @@
+"""Offsets by time, while records come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from event_bus_kafka.kafka.reader import Reader
+from tests.bus import RealBus
+
+pytestmark = pytest.mark.real
+
+
+def test_a_record_that_comes_while_a_time_is_looked_up_is_not_passed_over(bus: RealBus, topic: str) -> None:
+    class Busy:
+        """A client between whose answers a record comes."""
+
+        def __init__(self, client: Any) -> None:
+            self._client = client
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._client, name)
+
+        def offsets_for_times(self, *arguments: Any, **named: Any) -> Any:
+            found = self._client.offsets_for_times(*arguments, **named)
+            bus.produce(topic, value=b"x", headers={})
+            return found
+
+    with Reader({"bootstrap.servers": bus.bootstrap_servers, "group.id": "any"}, timeout=30) as reader:
+        reader._client = Busy(reader._client)
+        assert reader.offsets_at([(topic, 0)], 1_000, timeout=30) == {(topic, 0): 0}

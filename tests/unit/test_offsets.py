@@ -1,0 +1,119 @@
+"""Times that workers are told to begin at, and the marks that remember them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from event_bus_kafka.consuming.marks import Marks
+from event_bus_kafka.consuming.offsets import milliseconds
+from event_bus_kafka.consuming.progress import PartitionProgress
+from event_bus_kafka.sandbox import Sandbox
+from event_bus_kafka.wire.records import ConsumerRecord
+from tests.service.process import ServiceProcess
+
+
+def taken(progress: PartitionProgress, *offsets: int) -> list[Any]:
+    return [
+        progress.take(
+            ConsumerRecord(topic="t", partition=0, offset=offset, timestamp=None, key=b"", value=b"", headers=())
+        )
+        for offset in offsets
+    ]
+
+
+def test_a_time_is_the_same_however_it_is_written() -> None:
+    expected = 1_769_846_400_123
+    for text in ("2026-01-31T08:00:00.123Z", "2026-01-31T09:00:00.123+01:00", "2026-01-31 08:00:00.123456+00:00"):
+        assert milliseconds(text) == expected
+
+
+@pytest.mark.parametrize("value", ["2026-01-31T08:00:00", "2026-01-31", "yesterday", "1900-01-01T00:00Z", 5, True])
+def test_a_worker_that_is_told_no_time_does_not_start(sandbox: Sandbox, value: Any) -> None:
+    settings = {
+        "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": sandbox.schema_registry_url,
+    }
+    extra = json.dumps({"offset_time": value})
+    with ServiceProcess("consume_events", "-t", "t", "-g", "g", "--extra", extra, settings=settings) as process:
+        assert process.end() == 1
+    assert f"offset_time: {value!r} " in process.log
+
+
+def test_brokers_that_find_no_times_end_the_worker(sandbox: Sandbox) -> None:
+    settings = {
+        "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": sandbox.schema_registry_url,
+    }
+    sandbox.create_topic("timeless", 1)
+    extra = '{"offset_time": "2026-01-31T08:00:00Z"}'
+    with ServiceProcess("consume_events", "-t", "timeless", "-g", "g", "--extra", extra, settings=settings) as process:
+        assert process.end() == 1
+    assert "find no offsets by time, as the sandbox: use a real Kafka" in process.log
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["show"],
+        ["show", "-g", "g", "-t", "topic:one"],
+        ["reset", "-g", "g", "--to-latest"],
+        ["reset", "-g", "g", "-t", "topic"],
+        ["reset", "-g", "g", "-t", "topic", "--to-latest", "--to-earliest"],
+        ["reset", "-g", "g", "-t", "topic", "--to-offset", "-1"],
+        ["reset", "-g", "g", "-t", "topic", "--to-time", "2026-01-31T08:00:00"],
+    ],
+)
+def test_malformed_arguments_of_event_offsets_are_refused(arguments: list[str]) -> None:
+    with pytest.raises(CommandError, match=r"argument|required"):
+        call_command("event_offsets", *arguments)
+
+
+def test_marks_come_back_as_they_were_written() -> None:
+    marks = Marks(frozenset({3, 5}), 1_769_846_400_123)
+    assert Marks.read(marks.at(0)) == marks
+    assert Marks.read(marks.at(4)) == Marks(frozenset({5}), 1_769_846_400_123)
+    assert Marks().at(0) == ""
+
+
+@pytest.mark.parametrize("metadata", ["", None, "x", "[]", "7", '{"taken":7}', '{"taken":[1e999]}', "[" * 100_000])
+def test_metadata_of_others_is_no_mark(metadata: str | None) -> None:
+    assert Marks.read(metadata) == Marks()
+
+
+def test_marks_are_refused_before_kafka_would() -> None:
+    assert Marks(frozenset(range(10**6, 10**6 + 500))).fit
+    assert not Marks(frozenset(range(10**6, 10**6 + 520))).fit
+
+
+def test_records_of_a_log_that_is_gone_are_finished_and_move_no_position() -> None:
+    progress = PartitionProgress("t", 0)
+    progress.begin(Marks(frozenset({9}), 7), 5)
+    old = taken(progress, 5, 6)
+    progress.go_on_from(0)
+    assert (progress.position, progress.marks) == (0, Marks(offset_time=7))
+    new = taken(progress, 0, 1)
+    assert None not in new
+    old[0].done = old[1].done = True
+    progress.advance()
+    assert progress.position == 0
+    new[0].done = True
+    progress.advance()
+    assert progress.position == 1
+
+
+def test_records_that_are_deleted_behind_unfinished_ones_do_not_move_the_position() -> None:
+    progress = PartitionProgress("t", 0)
+    progress.begin(Marks(frozenset({9}), None), 5)
+    (delivery,) = taken(progress, 5)
+    progress.go_on_from(8)
+    assert (progress.position, progress.marks) == (5, Marks(frozenset({9})))
+    assert taken(progress, 7) == [None]
+    delivery.done = True
+    progress.advance()
+    assert progress.position == 6
+    progress.go_on_from(9)
+    assert progress.position == 9

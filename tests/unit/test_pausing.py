@@ -1,0 +1,99 @@
+"""``event_bus_pause`` and ``event_bus_resume``: what they say, do and refuse; what workers read of it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+
+from event_bus_kafka.consuming.pauses import Pauses
+from event_bus_kafka.models import PausedReceiver
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NAME = f"{__name__}.receive#mail"
+
+
+def receive(**_: Any) -> None:
+    """Listen."""
+
+
+@pytest.fixture(autouse=True)
+def listener() -> Iterator[None]:
+    CERTIFICATE_CREATED.connect(receive, dispatch_uid="mail")
+    yield
+    CERTIFICATE_CREATED.disconnect(receive, dispatch_uid="mail")
+
+
+def run(command: str, *arguments: str) -> str:
+    output = io.StringIO()
+    call_command(f"event_bus_{command}", *arguments, stdout=output, no_color=True)
+    return output.getvalue()
+
+
+def test_a_pause_is_planned_applied_listed_and_ended() -> None:
+    pauses = Pauses()
+    assert "org.openedx.learning.certificate.created.v1" in run("pause", "--receiver", NAME)
+    assert run("pause") == "None is paused.\n"
+    assert "Paused." in run("pause", "--receiver", NAME, "--apply")
+    assert run("pause").startswith(f"{NAME}  since 20")
+    assert "nothing to do" in run("pause", "--receiver", NAME, "--apply")
+    pauses.read()
+    assert pauses() == {NAME}
+    assert "repeat it with --apply" in run("resume", "--receiver", NAME)
+    assert run("resume") == run("pause")
+    assert "Resumed." in run("resume", "--receiver", NAME, "--apply")
+    assert "nothing to do" in run("resume", "--receiver", NAME)
+    pauses.read()
+    assert pauses() == frozenset()
+
+
+def test_json_tells_plan_and_state() -> None:
+    planned = json.loads(run("pause", "--receiver", NAME, "--json"))
+    assert (planned["receiver"], planned["applied"], planned["paused"]) == (NAME, False, [])
+    applied = json.loads(run("pause", "--receiver", NAME, "--json", "--apply"))
+    assert (applied["applied"], [one["receiver"] for one in applied["paused"]]) == (True, [NAME])
+    assert json.loads(run("resume", "--json")) == {"paused": applied["paused"]}
+
+
+@pytest.mark.parametrize("command", ["pause", "resume"])
+def test_an_unknown_receiver_is_refused_with_those_that_there_are(command: str) -> None:
+    with pytest.raises(CommandError, match=f"Did you mean {NAME}\\?") as refused:
+        run(command, "--receiver", f"{__name__}.recieve#mail", "--apply")
+    assert refused.value.returncode == 1
+    assert f"\n  {NAME}" in str(refused.value)
+    assert run("pause") == "None is paused.\n"
+
+
+def test_the_pause_of_a_receiver_that_is_gone_can_be_ended() -> None:
+    run("pause", "--receiver", NAME, "--apply")
+    CERTIFICATE_CREATED.disconnect(receive, dispatch_uid="mail")
+    run("resume", "--receiver", NAME, "--apply")
+    assert run("resume") == "None is paused.\n"
+
+
+def test_a_missing_table_is_said_once_and_pauses_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    pauses = Pauses()
+    run("pause", "--receiver", NAME, "--apply")
+    pauses.read()
+    with connection.schema_editor() as editor:
+        editor.delete_model(PausedReceiver)
+    try:
+        for command in ("pause", "resume"):
+            with pytest.raises(CommandError, match=r"run manage\.py migrate") as refused:
+                run(command)
+            assert refused.value.returncode == 1
+        caplog.clear()
+        for _ in range(3):
+            pauses.read()
+        assert len(caplog.records) == 1
+        assert pauses() == {NAME}, "what was read before holds while the table cannot be read"
+    finally:
+        with connection.schema_editor() as editor:
+            editor.create_model(PausedReceiver)
