@@ -46,7 +46,6 @@ def own() -> Iterator[Sandbox]:
         ("GROUP_AUTHORIZATION_FAILED", False),
         ("UNKNOWN_MEMBER_ID", True),
         ("ILLEGAL_GENERATION", True),
-        ("FENCED_INSTANCE_ID", True),
     ],
 )
 def test_a_refused_commit_is_due_again_and_not_told_as_done(
