@@ -78,7 +78,7 @@ def test_what_is_to_be_moved_first_reads_nothing_ahead(bus: Bus, topic: str, gro
     """What was read ahead would be handed out after the move, and pass for what comes there."""
     produced(bus, *[record(topic)] * 4)
     bus.commit(group, topic, 2)
-    with Member(bus, group, [topic], begin_paused=True) as member:
+    with Member(bus, group, [topic], True) as member:
         member.poll_assignment()
         assert member.records == [] == member.client.poll(2)
         member.client.places.move({(topic, 0): 0})
