@@ -144,8 +144,8 @@ class Consumer:
             self._scheduler.submit(delivery)
 
     def _may_wait(self) -> float | None:
-        """Return how long a poll may wait; None: do not poll now, a window is full."""
-        if self._early or self._windows.are_full(self._partitions.values()):
+        """Return how long a poll may wait; None: do not poll now, a window is full or the lanes have plenty."""
+        if self._early or self._scheduler.has_plenty or self._windows.are_full(self._partitions.values()):
             return 0.0 if self._clock() - self._last_poll >= _SERVE_EVERY else None
         busy = any(partition.unsettled for partition in self._partitions.values())
         most = min(self._limits.poll_timeout, _BUSY_POLL) if busy else self._limits.poll_timeout

@@ -56,7 +56,7 @@ def receivers_of(signal: OpenEdxPublicSignal) -> list[Receiver]:
         call = reference() if isinstance(reference, ReferenceType) else reference
         if call is not None and sender == NONE_ID and call is not general_signal_handler:
             found.append(Receiver(call, uid if isinstance(uid, str) else None))
-    return sorted(found, key=_is_async)
+    return sorted(found, key=_is_async) if len(found) > 1 else found
 
 
 def is_enabled(signal: OpenEdxPublicSignal) -> bool:

@@ -26,6 +26,8 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 _DRAIN = 64
 """Records that a lane takes from one actor before it looks at others."""
+_PLENTY = 500
+"""Ready keys beyond which nothing is read: a record that waits for long has left the processor's caches."""
 _SWEEP_ABOVE = 10_000
 """Actors beyond which idle ones are removed; a key may come only once."""
 _LOOK_AGAIN = 0.005
@@ -152,6 +154,11 @@ class Scheduler:
         if not self._waiting:
             return most
         return max(0.0, min(most, self._waiting[0][0] - self._clock()))
+
+    @property
+    def has_plenty(self) -> bool:
+        """Whether more keys are ready than lanes can get through before the polling thread looks again."""
+        return self._ready.qsize() >= _PLENTY
 
     def _wake(self, actor: _Actor) -> None:
         if actor.busy.acquire(blocking=False):

@@ -112,3 +112,6 @@ class TurnQueue:
 
     def empty(self) -> bool:
         return not self._items
+
+    def qsize(self) -> int:
+        return len(self._items)
