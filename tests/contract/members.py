@@ -22,7 +22,7 @@ class Member:
     """A member of a group, and everything it was given."""
 
     def __init__(
-        self, bus: Bus, group: str, topics: Iterable[str], *, begin_paused: bool = False, **options: Any
+        self, bus: Bus, group: str, topics: Iterable[str], *, begin_paused: Any = False, **options: Any
     ) -> None:
         self.assigned: list[list[Partition]] = []
         self.revoked: list[list[Partition]] = []
