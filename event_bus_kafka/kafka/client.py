@@ -232,9 +232,12 @@ class Consumer(GroupOffsets, LogOffsets):
         self._client.close()
 
     def _on_assign(self, client: Any, partitions: list[TopicPartition]) -> None:
-        # A partition that was paused when it left comes back paused. One that is to be moved first must not read ahead:
-        # what it has read would be handed out after the move still.
-        (client.pause if self._begin_paused else client.resume)(partitions)
+        if self._begin_paused:
+            # What is to be moved first must not read ahead: that would be handed out after the move still.
+            self.places.accept(partitions)
+            client.pause(partitions)
+        else:
+            client.resume(partitions)  # a partition that was paused when it left comes back paused
         self.places.assigned.update(_named(partitions))
         self._listener.assigned(_named(partitions))
 

@@ -52,6 +52,15 @@ class Places:
         for partition in to:
             self.adrift.pop(partition, None)
 
+    def accept(self, partitions: list[TopicPartition]) -> None:
+        """Take an assignment over now, so that it can be paused: the client would do so after its callback."""
+        try:
+            self._client.incremental_assign(partitions)
+        except KafkaException as error:
+            if understood(error).code != "_STATE":
+                raise
+            self._client.assign(partitions)
+
     def note(self, message: Any) -> bool:
         """Note an error that stands in place of a record, if it says that an offset is gone; return whether it does."""
         gone = message.error().name() in _GONE
