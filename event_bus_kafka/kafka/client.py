@@ -78,7 +78,11 @@ class Producer:
 
         try:
             self._client.produce(
-                record.topic, key=record.key, value=record.value, headers=_for_client(record.headers), on_delivery=report
+                record.topic,
+                key=record.key,
+                value=record.value,
+                headers=_for_client(record.headers),
+                on_delivery=report,
             )
         except BufferError:
             raise QueueFull("_QUEUE_FULL", "the local queue is full", retriable=True) from None
