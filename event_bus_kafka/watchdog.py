@@ -8,13 +8,13 @@ import select
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 
 logger = logging.getLogger(__name__)
 
-_BEGUN = 0
-"""What tells the watchdog of a stop; any other byte is the number of a signal."""
+_BEGUN, _ENDED = 0, 255
+"""What tells the watchdog of a stop and of the end; any other byte is the number of a signal."""
 _AFTER_SECOND_SIGNAL = 1.0
 _wakeup_descriptors: list[int] = []
 """Where signals of this process are told to its watchdog."""
@@ -40,13 +40,15 @@ def watchdog(
     finally:
         _wakeup_descriptors.clear()
         signal.set_wakeup_fd(before)
+        _tell(write, _ENDED)  # to close it would not do: a child that a receiver has forked has it open as well
         os.close(write)
         thread.join()
         os.close(read)
 
 
 def _tell(descriptor: int, what: int) -> None:
-    os.write(descriptor, bytes([what]))
+    with suppress(BlockingIOError):  # thousands of signals are waiting already
+        os.write(descriptor, bytes([what]))
 
 
 def _watch(read: int, name: str, limit: float, signals: tuple[signal.Signals, ...], exit_code: int) -> None:
@@ -54,8 +56,8 @@ def _watch(read: int, name: str, limit: float, signals: tuple[signal.Signals, ..
     signalled = False
     while select.select([read], [], [], None if deadline is None else max(0.0, deadline - monotonic()))[0]:
         told = os.read(read, 1)
-        if not told:
-            return  # nobody is watched any more
+        if told[0] == _ENDED:
+            return
         if told[0] in signals and signalled:
             deadline = monotonic() + _AFTER_SECOND_SIGNAL
         elif told[0] in (_BEGUN, *signals):

@@ -23,12 +23,13 @@ _BOUNDS: Options = {
 }
 _CONSUMER_BOUNDS: Options = {
     "topic.metadata.refresh.interval.ms": 5_000,  # topics and partitions that are created later are found within it
-    "max.poll.interval.ms": 300_000,  # receivers do not count: it bounds what the polling thread itself waits for
 }
 _CLASSIC_BOUNDS: Options = {
     "session.timeout.ms": 45_000,  # a member that died holds its partitions so long
     "heartbeat.interval.ms": 3_000,  # members hear of a change of the group within it
 }
+_MARGIN = 30.0
+"""Seconds that a member may take besides waiting for receivers, before it is taken for dead."""
 _SYNONYMS = {"request.required.acks": "acks", "enable.auto.offset.store": "enable.auto.commit"}
 _SPELLINGS = {"-1": "all", "true": True, "false": False, "smallest": "earliest", "beginning": "earliest"}
 
@@ -54,6 +55,9 @@ def producer_options(delivery_timeout: float | None = None) -> Options:
 def consumer_options(group_id: str) -> Options:
     """Return librdkafka's options of a consumer of a group. Raises :class:`ConfigurationError`."""
     own = _SAFE_CONSUMER | {"group.id": group_id, "enable.auto.offset.store": False} | _BOUNDS | _CONSUMER_BOUNDS
+    # Receivers do not count: it bounds what the polling thread itself waits for.
+    longest_wait = max(settings.revoke_timeout, settings.stop_timeout) + _MARGIN
+    own["max.poll.interval.ms"] = max(300_000, round(longest_wait * 1000))
     given = settings.client_options | settings.consumer_options
     if given.get("group.protocol") != "consumer":  # there the broker decides, and librdkafka refuses these
         own |= _CLASSIC_BOUNDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable
 from time import monotonic, sleep
 
@@ -225,6 +226,9 @@ class Consumer:
     def _end_if_hopeless(self) -> None:
         failure = self._scheduler.failure
         if failure is not None:
-            raise WorkerFailed(f"A receiver raised {type(failure).__name__}", exit_code=3)
+            who = "This package" if isinstance(failure, Exception) else "A receiver"
+            where = "".join(traceback.format_tb(failure.__traceback__)[-1:]).strip()
+            at = f"at record {self._scheduler.failed_at}, in {where}"
+            raise WorkerFailed(f"{who} raised {type(failure).__name__} {at}", exit_code=3)
         if self._streak.failure is not None:
             raise self._streak.failure

@@ -135,11 +135,14 @@ def plan(reader: Reader, group: str, partitions: Sequence[Partition], target: Ta
 
 
 def apply(reader: Reader, group: str, resets: Iterable[Reset]) -> None:
-    """Commit. Raises :class:`CannotReset` if Kafka refuses: then nothing is changed."""
+    """Commit. Raises :class:`CannotReset` if Kafka refuses: it decides topic by topic."""
     try:
         reader.commit({one.standing.partition: one.position for one in resets})
     except BrokerError as error:
-        raise CannotReset(f"The commit failed: {error}. See that no worker of group {group} runs.") from error
+        raise CannotReset(
+            f"The commit failed: {error}. Some partitions may have been reset: look with event_offsets show. See "
+            f"that no worker of group {group} runs."
+        ) from error
 
 
 def _offset(standing: Standing, target: Target, at_time: dict[Partition, int]) -> int:

@@ -104,7 +104,8 @@ class Offsets:
         told = [name for name in new if self.time is not None and marks[name].offset_time != self.time]
         offsets = client.offsets_at(told, self.time or 0, timeout=_TIMEOUT)
         marks |= {name: attrs.evolve(marks[name], offset_time=self.time) for name in told}
-        missing = dict.fromkeys(name for name in new if name not in committed)
+        # Never where the client stands: before a revoke it may have been further than anybody has committed.
+        missing = dict.fromkeys((name for name in new if name not in committed), client.places.origin)
         # First moved, then committed: the mark says that nothing is to be moved any more.
         client.places.move(missing | offsets)
         client.commit({name: Committed(offset, marks[name].at(offset)) for name, offset in offsets.items()})

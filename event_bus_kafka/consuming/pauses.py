@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from django.db import Error, connections, router
+from django.db import connections, router
 
 from event_bus_kafka.models import PausedReceiver
 from event_bus_kafka.telemetry import emit
@@ -45,7 +45,7 @@ class Pauses:
             names = (
                 PausedReceiver.objects.using(router.db_for_write(PausedReceiver)).names() if self.has_table else _NONE
             )
-        except Error as error:
+        except Exception as error:  # noqa: BLE001 drivers and routers may raise anything, and the thread must go on
             if not self._failing:
                 logger.warning("Paused receivers cannot be read, which is tried again: %s", type(error).__name__)
             self._failing = True

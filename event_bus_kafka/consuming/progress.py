@@ -20,6 +20,8 @@ class Delivery:
 
     record: ConsumerRecord
     partition: PartitionProgress
+    size: int = 0
+    """Bytes of the record."""
     done: bool = False
     dropped: bool = False
     """Left unfinished for whoever gets the partition next."""
@@ -47,7 +49,8 @@ class Delivery:
 
     def forget_event(self) -> None:
         """Let its memory serve the next one: kept until the commit, thousands of objects cost a fourth of all time."""
-        self.event = self.receivers = None
+        self.event = self.receivers = self.verdict = self.running = None
+        self.given_up = ()  # exceptions hold the frames of their receivers
 
 
 @attrs.define(eq=False)
@@ -95,10 +98,10 @@ class PartitionProgress:
         """Add a record; None for one that was taken before, which the client hands out again after a revoke."""
         if record.offset <= self._last:
             return None
-        delivery = Delivery(record, self)
+        delivery = Delivery(record, self, size=record.size)
         self._window.append(delivery)
         self._last = record.offset
-        self.size += record.size
+        self.size += delivery.size
         return delivery
 
     @property
@@ -128,12 +131,12 @@ class PartitionProgress:
         while window:
             if not window[0].done:
                 return window[0]
-            record = window.popleft().record
+            delivery = window.popleft()
             if self._vanished:
                 self._vanished -= 1
             else:
-                self.position = record.offset + 1
-            self.size -= record.size
+                self.position = delivery.record.offset + 1
+            self.size -= delivery.size
         return None
 
     @property

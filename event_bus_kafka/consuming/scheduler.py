@@ -86,7 +86,9 @@ class Scheduler:
         self._sequence = count()
         self._sweep_above = _SWEEP_ABOVE
         self.failure: BaseException | None = None
-        """What a receiver raised that is no Exception; the worker has to end."""
+        """What ended a lane, such as SystemExit of a receiver; the worker has to end."""
+        self.failed_at = ""
+        """The record that the lane was at."""
         self._lanes = Lanes(lanes, self._turn, clock=clock, cpu=cpu)
 
     def start(self) -> None:
@@ -172,8 +174,9 @@ class Scheduler:
         try:
             self._drain(actor, lane)
         except BaseException as error:  # noqa: BLE001 SystemExit would end this thread unseen: the polling thread must know
-            actor.deliveries[0].dropped = True
-            self.failure = error
+            delivery = actor.deliveries[0]
+            delivery.dropped = True
+            self.failure, self.failed_at = error, delivery.record.coordinates
             lane.running = None
             return False
         return True

@@ -142,6 +142,9 @@ class GroupOffsets:
             found = self._client.committed([TopicPartition(*partition) for partition in partitions], timeout=timeout)
         except KafkaException as error:
             raise understood(error) from error
+        for one in found:
+            if one.error is not None:  # refused is not the same as nothing committed
+                raise understood(one.error)
         return {
             (one.topic, one.partition): Committed(one.offset, one.metadata or "") for one in found if one.offset >= 0
         }

@@ -32,6 +32,11 @@ class Places:
         self.begins_at_end = reset in _AT_END
         """Where to go for want of an offset: else to the first record."""
 
+    @property
+    def origin(self) -> int:
+        """Where a group begins that has committed nothing."""
+        return OFFSET_END if self.begins_at_end else OFFSET_BEGINNING
+
     def move(self, offsets: Mapping[Partition, int | None]) -> None:
         """
         Go on at other offsets, None: where the partition is read, else where a group begins that has committed none.
@@ -89,9 +94,7 @@ class Places:
             self.adrift.pop(partition, None)
 
     def _known(self, place: int) -> int:
-        if place != OFFSET_INVALID:
-            return place
-        return OFFSET_END if self.begins_at_end else OFFSET_BEGINNING
+        return self.origin if place == OFFSET_INVALID else place
 
     def _assign(self, to: dict[Partition, int], now: dict[Partition, int]) -> None:
         try:  # no seek: it is refused where nothing is read

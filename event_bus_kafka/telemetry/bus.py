@@ -26,7 +26,7 @@ def observe(observer: Observer, *kinds: type[LifecycleEvent]) -> None:
 
 def unobserve(observer: Observer) -> None:
     """Remove an observer."""
-    _replace({other: kinds for other, kinds in _observers.items() if other is not observer})
+    _replace({other: kinds for other, kinds in _observers.items() if other != observer})
 
 
 def emit(event: LifecycleEvent) -> None:

@@ -8,7 +8,7 @@ from functools import singledispatchmethod
 from time import monotonic
 from traceback import format_tb
 
-from event_bus_kafka.errors import ReceiversFailed
+from event_bus_kafka.errors import ReceiversFailed, Trouble
 from event_bus_kafka.telemetry import events, outbox_logs
 from event_bus_kafka.telemetry.events import LifecycleEvent
 from event_bus_kafka.telemetry.texts import described
@@ -107,6 +107,8 @@ class LoggingObserver:
 
     @_log.register
     def _(self, event: events.AttemptFailed) -> None:
+        if event.outcome == "hold" and not self._is_news("held", described(event.error)):
+            return  # thousands of events may wait for one server
         logger.error(
             "Error consuming event from Kafka: %s (topic=%s, partition=%s, offset=%s, event_type=%s, attempt=%s); "
             "%s in %.1f s, its key waits%s",
@@ -207,6 +209,8 @@ class LoggingObserver:
 
     @_log.register
     def _(self, event: events.CommitFailed) -> None:
+        if not (event.lost or self._is_news(f"commits of {event.group}", described(event.error))):
+            return
         logger.warning(
             "Group %s: offsets not committed: %s; %s (%s)",
             event.group,
@@ -257,7 +261,8 @@ class LoggingObserver:
 
     @_log.register
     def _(self, event: events.ClientErrorReported) -> None:
-        if self._is_news(event.client, f"{event.code} {event.kind}"):
+        by_topic = event.kind in (Trouble.MISSING, Trouble.FORBIDDEN)
+        if self._is_news(event.client, described(event.error) if by_topic else f"{event.code} {event.kind}"):
             advice = "a new client is needed" if event.fatal else "the client goes on trying"
             logger.error("Kafka %s: %s; %s", event.client, described(event.error), advice)
 

@@ -86,5 +86,6 @@ class ConsumerRecord:
 
     @property
     def size(self) -> int:
-        """Bytes of key and value."""
-        return len(self.key or b"") + len(self.value or b"")
+        """Bytes of key, value and headers."""
+        headers = sum([len(name) + len(value or b"") for name, value in self.headers])
+        return len(self.key or b"") + len(self.value or b"") + headers

@@ -38,6 +38,8 @@ class ModelPlaces:
         self._fail_at_times = fail_at_times
         self.adrift: dict[Partition, int | None] = {}
 
+    origin = 0
+
     def move(self, offsets: dict[Partition, int | None]) -> None:
         if offsets:
             self._fail_at_times()

@@ -15,7 +15,7 @@ from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.subscriptions import subscription
 from event_bus_kafka.errors import ConfigurationError
 
-_OWN = {"topic": "-t", "group_id": "-g", "concurrency": "--concurrency"}
+_OWN = {"topic": "-t", "group_id": "-g", "concurrency": "--concurrency", "with_relay": "--with-relay"}
 """Options of the consumer that have an argument of their own."""
 
 
@@ -70,12 +70,12 @@ class Command(BaseCommand):
         # one topic goes as text: that is what the consumers of other event buses take
         topic = what.topics[0] if len(what.topics) == 1 else what.topics
         own = {"topic": topic, "group_id": what.group, "concurrency": options["concurrency"]}
-        if twice := {name for name in own if options[name]} & options["extra"].keys():
-            ways = ", ".join(f"{_OWN[name]} for {name}" for name in sorted(twice))
-            raise CommandError(f"--extra repeats what has an argument of its own: use {ways} alone.")
         given_options = {name: value for name, value in own.items() if value is not None}
         if options["with_relay"]:
             given_options["with_relay"] = True
+        if twice := given_options.keys() & options["extra"].keys():
+            ways = ", ".join(f"{_OWN[name]} for {name}" for name in sorted(twice))
+            raise CommandError(f"--extra repeats what has an argument of its own: use {ways} alone.")
         _consumer(**given_options, **options["extra"]).consume_indefinitely()
 
 
