@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -25,6 +26,9 @@ from tests.services.schema_registry import SchemaRegistry
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=20)
 settings.register_profile("long", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+# Ignored where the run was started in the background; what tests interrupt would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Installed, pytest finds the plugin by itself; registering it twice would be an error.
 pytest_plugins = [] if entry_points(group="pytest11", name="event_bus_kafka") else ["event_bus_kafka.testing.plugin"]

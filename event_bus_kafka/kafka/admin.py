@@ -37,7 +37,7 @@ class Admin:
         answers = self._client.describe_configs(resources, request_timeout=timeout)
         found: dict[str, int] = {}
         for resource, answer in answers.items():
-            with suppress(KafkaException, TimeoutError):
+            with suppress(KafkaException, TimeoutError, KeyError, TypeError, ValueError):
                 found[resource.name] = int(answer.result(timeout)["max.message.bytes"].value)
         return found
 

@@ -108,7 +108,7 @@ class ParkedRecordQuerySet(models.QuerySet["ParkedRecord"]):
         with transaction.atomic(using=self.db):
             rows = list(self.select_for_update())
             OutboxRecord.objects.using(self.db).bulk_create(
-                OutboxRecord(**{name: getattr(row, name) for name in names}) for row in rows
+                (OutboxRecord(**{name: getattr(row, name) for name in names}) for row in rows), batch_size=10
             )
             ParkedRecord.objects.using(self.db).filter(pk__in=[row.pk for row in rows]).delete()
         return len(rows)

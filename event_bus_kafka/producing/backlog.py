@@ -51,13 +51,15 @@ def oldest_age(alias: str) -> float:
     return max(time() - created / 1000, 0.0) if created is not None else 0.0
 
 
-def watch(connection: BaseDatabaseWrapper) -> None:
-    """Look once a minute whether the outbox is stalled: where events come from is known when no relay runs."""
-    now = monotonic()
-    if now < _last_look.get(connection.alias, 0.0):
-        return
-    _last_look[connection.alias] = now + _LOOK_EVERY
-    warn_if_stalled(connection.alias, oldest_age(connection.alias))
+def is_due(alias: str) -> bool:
+    """Whether nobody has watched the outbox for a minute."""
+    return monotonic() >= _last_look.get(alias, 0.0)
+
+
+def watch(alias: str) -> None:
+    """Tell if the outbox is stalled: where events come from is known when no relay runs. Raises a database error."""
+    _last_look[alias] = monotonic() + _LOOK_EVERY
+    warn_if_stalled(alias, oldest_age(alias))
 
 
 def warn_if_stalled(alias: str, oldest: float) -> None:

@@ -15,6 +15,8 @@ from event_bus_kafka.producing.verdicts import SIZE, Verdict, verdict_on
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RecordDelivered, RowParked
 
+_LONGER = 5.0
+"""Seconds that a batch may take longer for rows that are sent again; what is not sent then stays in the outbox."""
 _ALONE = 1.0
 """Seconds that a row may take which is sent again by itself."""
 
@@ -33,6 +35,8 @@ class Batch:
         self._too_large: list[Row] = []
         self._delivered: list[tuple[Row, str, Delivered]] = []
         self._held: set[str] = set()
+        self._refused: set[str] = set()
+        """Topics that have refused a request for its size: its rows are sent again before later ones."""
         self._parked_keys: set[tuple[str, bytes]] = set()
         self.rejected: list[tuple[Row, BrokerError]] = []
         self.trouble: BrokerError | None = None
@@ -52,7 +56,11 @@ class Batch:
         for row in rows:
             if self.trouble is not None or monotonic() > deadline:
                 return
-            if row.topic in self._held or (parked_holds_key and (row.topic, row.key) in self._parked_keys):
+            if (
+                row.topic in self._held
+                or row.topic in self._refused
+                or (parked_holds_key and (row.topic, row.key) in self._parked_keys)
+            ):
                 continue
             self._send(row, deadline)
 
@@ -69,7 +77,7 @@ class Batch:
                 "_TIMED_OUT", "Kafka did not confirm all records in time", retriable=True
             )
             self.give_up()
-        while self._too_large and self.trouble is None:
+        while self._too_large and self.trouble is None and monotonic() < deadline + _LONGER:
             self._send_alone(self._too_large.pop(0))
 
     def give_up(self) -> None:
@@ -135,6 +143,7 @@ class Batch:
             self._delivered.append((row, found_id, report))
         elif report.code == SIZE:
             self._too_large.append(row)  # it, or what shared its request
+            self._refused.add(row.topic)
         else:
             self._judge(row, report)
 

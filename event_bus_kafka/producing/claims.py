@@ -90,12 +90,20 @@ class Claims:
         with self._transaction():
             yield [shard for (shard,) in self._query(self._dialect.lock(shards))]
 
-    def rows(self, after: dict[int, int], limit: int, without: Sequence[str]) -> list[Row]:
-        """Return so many rows per shard after the id given for each, in the order of ids, without those of topics."""
+    def ends(self, shards: Sequence[int]) -> dict[int, int]:
+        """Return the highest id of each of these shards that holds rows."""
+        return dict(self._query(self._dialect.ends(shards)))
+
+    def rows(self, after: dict[int, int], ends: dict[int, int], limit: int, without: Sequence[str]) -> list[Row]:
+        """Return so many rows per shard between two ids of each, in the order of ids, without those of topics."""
         statement = self._dialect.select(
-            after, limit, without_topics=len(without), parked_holds_key=self._parked_holds_key
+            after, ends, limit, without_topics=len(without), parked_holds_key=self._parked_holds_key
         )
-        rows = [Row(*row) for row in self._query(statement, [*without] * len(after))]
+        found = self._query(statement, [*without] * len(after))
+        rows = [  # psycopg2 gives memoryviews
+            Row(number, shard, topic, bytes(key), None if body is None else bytes(body), bytes(headers), schema)
+            for number, shard, topic, key, body, headers, schema in found
+        ]
         rows.sort(key=lambda row: row.id)
         return rows
 
@@ -127,8 +135,10 @@ class Claims:
             return seconds
         raw: Any = self._connect().connection
         if not self._told and not _queued(raw):  # by the answer to the last query, which may not have seen the rows
-            with suppress(OSError, ValueError):
+            try:
                 select.select([raw.fileno()], [], [], longest)
+            except (OSError, ValueError):  # closed, or more files are open than it can wait for
+                return seconds
         self._told = False
         return 0.0
 
@@ -181,6 +191,7 @@ class Claims:
             for name, value in self._dialect.options.items():
                 options.setdefault(name, value)
             options.pop("isolation_level", None)  # READ COMMITTED is Django's default on MySQL, and PostgreSQL's own
+            connection.settings_dict["AUTOCOMMIT"] = True
             self._connection = connection
             if self._dialect.session:
                 self._execute(self._dialect.session)

@@ -49,13 +49,24 @@ class Dialect:
         """LIMIT, or an order that is not the index's, would lock rows on InnoDB that are not returned."""
         return f"SELECT shard FROM {_SHARDS} WHERE shard IN ({_list(shards)}) ORDER BY shard FOR UPDATE SKIP LOCKED"
 
-    def select(self, after: dict[int, int], limit: int, *, without_topics: int, parked_holds_key: bool) -> str:
+    def ends(self, shards: Sequence[int]) -> str:
+        """The last row of each shard, by a look-up of its own: PostgreSQL would group by reading the whole index."""
+        parts = [
+            f"SELECT * FROM (SELECT shard, id FROM {_OUTBOX} WHERE shard = {shard} ORDER BY id DESC LIMIT 1) s{shard}"
+            for shard in shards
+        ]
+        return " UNION ALL ".join(parts)
+
+    def select(
+        self, after: dict[int, int], ends: dict[int, int], limit: int, *, without_topics: int, parked_holds_key: bool
+    ) -> str:
         """
-        The first rows of each shard after an id, each shard by its own range of the index: one range over several
-        would be sorted whole. Takes the names of the topics to leave out, once per shard.
+        The first rows of each shard after an id and up to another, each shard by its own range of the index: one range
+        over several would be sorted whole. Takes the names of the topics to leave out, once per shard.
         """
         parts = [
-            f"SELECT * FROM (SELECT {self._columns(COLUMNS)} FROM {_OUTBOX} r WHERE shard = {shard} AND id > {last}"
+            f"SELECT * FROM (SELECT {self._columns(COLUMNS)} FROM {_OUTBOX} r WHERE shard = {shard} "
+            f"AND id > {last} AND id <= {ends[shard]}"
             + (f" AND topic NOT IN ({', '.join(['%s'] * without_topics)})" if without_topics else "")
             + (self._unless_parked if parked_holds_key else "")
             + f" ORDER BY shard, id LIMIT {limit}) s{shard}"

@@ -7,6 +7,7 @@ Imported only where the app is installed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from time import time
 from typing import Any
 from zlib import crc32
@@ -19,7 +20,7 @@ from event_bus_kafka.errors import AppendFailed, ConfigurationError
 from event_bus_kafka.models import SHARDS, OutboxRecord
 from event_bus_kafka.producing import backlog
 from event_bus_kafka.producing.schemas import reference_to
-from event_bus_kafka.producing.transactions import connection_of, is_open
+from event_bus_kafka.producing.transactions import connection_of, is_manual, is_open
 from event_bus_kafka.wire.headers import pack
 from event_bus_kafka.wire.records import EncodedEvent
 
@@ -27,6 +28,7 @@ CHANNEL = "event_bus_kafka_outbox"
 """Where PostgreSQL's NOTIFY tells relays of new rows."""
 _BATCH = 500
 """Rows of one INSERT."""
+_DEADLOCK = 1213
 _BINARY = ("key", "body", "headers")
 _COLUMNS = ("shard", "topic", *_BINARY, "schema_id", "created")
 
@@ -49,9 +51,10 @@ def append(events: Sequence[EncodedEvent], *, database: str | None) -> None:
         _require_table(connection)
         for start in range(0, len(events), _BATCH):
             _insert(connection, events[start : start + _BATCH])
-        backlog.watch(connection)
     except Error as error:
         raise _failed(connection, error) from error
+    if backlog.is_due(connection.alias) and not is_manual(connection):
+        connection.on_commit(partial(backlog.watch, connection.alias), robust=True)  # not in the caller's transaction
 
 
 def shard_of(topic: str, key: bytes) -> int:
@@ -115,8 +118,12 @@ def _require_table(connection: BaseDatabaseWrapper) -> None:
 
 
 def _failed(connection: BaseDatabaseWrapper, error: Error) -> AppendFailed:
-    """On PostgreSQL the transaction is broken, and COMMIT would roll it back without a word: so the commit raises."""
-    doomed = connection.vendor == "postgresql" and connection.in_atomic_block
+    """
+    On PostgreSQL the transaction is broken, and COMMIT would roll it back without a word: so the commit raises. MySQL
+    has rolled back what was the victim of a deadlock: what comes next must not pass for the rest of it.
+    """
+    deadlock = connection.vendor == "mysql" and error.args[:1] == (_DEADLOCK,)
+    doomed = connection.in_atomic_block and (connection.vendor == "postgresql" or deadlock)
     failure = AppendFailed(f"database {connection.alias!r}: {type(error).__name__}", doomed=doomed)
     if doomed:
 
@@ -125,4 +132,5 @@ def _failed(connection: BaseDatabaseWrapper, error: Error) -> AppendFailed:
 
         hooks: list[Any] = connection.run_on_commit
         hooks.insert(0, (set(connection.savepoint_ids), fail, False))
+        connection.needs_rollback = connection.needs_rollback or deadlock
     return failure

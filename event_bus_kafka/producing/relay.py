@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from random import sample, uniform
 from time import monotonic, perf_counter, sleep
 
@@ -91,6 +92,8 @@ class Relay:
             self._told(self._step())
         except (Error, EventBusError) as error:
             self._begin_anew(error, 0)
+            with suppress(Error):
+                self._told(Stepped())
 
     def stop(self, *, timeout: float) -> int:
         """Leave nothing behind: between two steps nothing is in flight."""
@@ -138,11 +141,14 @@ class Relay:
     def _fill(self, batch: Batch, shards: list[int]) -> None:
         """Read and send chunk after chunk; while one is read the one before is on its way."""
         deadline = monotonic() + BOUND
-        last = dict.fromkeys(sorted(shards), 0)
+        # What comes after this look waits for the next batch: it may follow a row that commits between two chunks. So
+        # does a topic whose hold ends meanwhile: its first rows have been passed over.
+        ends, held = self._claims.ends(shards), self._holds.now()
+        last = dict.fromkeys(sorted(ends), 0)
         self._is_full = False
-        for _ in range(_CHUNKS):
+        for _ in range(_CHUNKS if last else 0):
             limit = max(self._rows // len(last), 1)
-            rows = self._claims.rows(last, limit, self._holds.now())
+            rows = self._claims.rows(last, ends, limit, held)
             self._adapt(rows)
             batch.send(rows, deadline, parked_holds_key=self._parked_holds_key)
             last = _next(rows, limit)
@@ -150,7 +156,7 @@ class Relay:
                 break
             batch.collect(len(rows), deadline)
         else:
-            self._is_full = True
+            self._is_full = bool(last)
         batch.finish(deadline)
 
     def _adapt(self, rows: list[Row]) -> None:

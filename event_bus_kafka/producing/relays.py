@@ -46,6 +46,7 @@ def relay_worker(alias: str, *, once: bool = False) -> Relay | Drain:
         raise ConfigurationError(f"There is no database {alias!r}: name one of {', '.join(connections)}.")
     claims = Claims(alias, notify=settings.relay_notify, parked_holds_key=settings.parked_holds_key)
     options = producer_options(DELIVERY_TIMEOUT) | _unless_given(_OWN_OPTIONS)
+    options.pop("delivery.timeout.ms", None)  # its other name
     options["message.timeout.ms"] = round(DELIVERY_TIMEOUT * 1000)  # whatever was given: the fence depends on it
     registry = SchemaRegistry(
         schema_registry_options(),

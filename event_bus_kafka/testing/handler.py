@@ -29,6 +29,6 @@ def _connect(signal: OpenEdxPublicSignal) -> bool:
     """Return whether it was not connected before."""
     if not apps.is_installed("openedx_events"):
         return False
-    before = len(signal.receivers)
+    was_connected = signal.disconnect(general_signal_handler)
     signal.connect(general_signal_handler)
-    return len(signal.receivers) > before
+    return not was_connected

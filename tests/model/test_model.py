@@ -31,8 +31,8 @@ MUTANTS = {
     ),
     "offsets are taken for contiguous": (
         "progress",
-        "            self.position = record.offset + 1\n",
-        "            self.position = (self.position or 0) + 1\n",
+        "                self.position = delivery.record.offset + 1\n",
+        "                self.position = (self.position or 0) + 1\n",
     ),
     "busy is released on a retry": (
         "scheduler",

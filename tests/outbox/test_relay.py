@@ -109,7 +109,8 @@ def test_writers_do_not_wait_for_a_relay_nor_a_relay_for_writers(service: Servic
     claims = Claims("default", notify=False, parked_holds_key=False)
     with claims.claim(range(16)) as shards:
         assert shards == list(range(16))
-        rows = claims.rows(dict.fromkeys(shards, 0), 100, [])
+        ends = claims.ends(shards)
+        rows = claims.rows(dict.fromkeys(ends, 0), ends, 100, [])
         with transaction.atomic():
             written: list[str] = []
             writer = threading.Thread(target=_emit_elsewhere, args=(service, entry, written))

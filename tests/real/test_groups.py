@@ -36,6 +36,7 @@ def test_retries_that_wait_are_let_go_with_their_partition_and_begin_anew_when_i
     send(bus, topic, *map(certificate, users))
     changes: dict[str, Any] = {
         "EVENT_BUS_KAFKA_RETRY": {"first_delay": 3_600, "max_delay": 3_600},
+        "EVENT_BUS_KAFKA_CIRCUIT": {"failures": 1_000},
         "EVENT_BUS_KAFKA_CONSUMER_OPTIONS": options,
     }
     failing = {"FAILING": ",".join(map(str, users))}

@@ -16,7 +16,7 @@ from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.routes import full_topic
 from event_bus_kafka.conf.table import SettingsTable
 from event_bus_kafka.event_bus import observe_events
-from event_bus_kafka.models import ParkedRecord
+from event_bus_kafka.models import ParkedRecord, WriterSchema
 from event_bus_kafka.producing import backlog
 from event_bus_kafka.producing.backlog import Backlog
 from event_bus_kafka.telemetry.texts import described
@@ -111,7 +111,9 @@ class Command(BaseCommand):
             self.stdout.write(f"{count} rows {which}.\n{_NOT_DONE}")
 
     def _print_rows(self, rows: Any, options: dict[str, Any]) -> None:
-        described_rows = [_description(row) for row in rows.select_related("schema").defer("body", "headers")]
+        found = list(rows.defer("body", "headers"))
+        schemas = WriterSchema.objects.using(rows.db).in_bulk({row.schema_id for row in found})  # one may be gone
+        described_rows = [_description(row, schemas.get(row.schema_id)) for row in found]
         if options["json"]:
             self._print_json(described_rows)
             return
@@ -135,11 +137,11 @@ _DESCRIPTIONS = {
 }
 
 
-def _description(row: ParkedRecord) -> dict[str, Any]:
+def _description(row: ParkedRecord, schema: WriterSchema | None) -> dict[str, Any]:
     return {
         "id": row.pk,
         "topic": row.topic,
-        "event_type": row.schema.event_type,
+        "event_type": schema.event_type if schema else "",
         "parked_at": datetime.fromtimestamp(row.parked_at / 1000, UTC).isoformat(timespec="seconds"),
         "code": row.code,
         "reason": row.reason,
