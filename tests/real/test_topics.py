@@ -51,4 +51,4 @@ def test_topics_come_go_come_back_and_grow_while_others_go_on(
     assert sorted(process.users("note")) == [1, 2, 3, 4, 5, *range(10, 30)]
     assert (
         process.log.count("UNKNOWN_TOPIC_OR_PART") <= 6
-    )  # at the beginning and once a minute, each time that it is missing
+    )  # first and once a minute, each time that it is missing
