@@ -30,7 +30,8 @@ _opened = _Opened()
 
 
 def _remember(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    if connections[connection.alias] is connection:
+    known = connection.alias in connections  # not so where Django makes and drops databases
+    if known and connections[connection.alias] is connection:
         _opened.by_alias[connection.alias] = connection, monotonic()
 
 

@@ -97,6 +97,17 @@ def test_a_row_that_commits_after_higher_ids_goes_after_them(service: Service, d
     assert service.ids(3)[1:] == [second, first]
 
 
+def test_a_batch_ends_where_the_outbox_ended_when_it_began(service: Service) -> None:
+    """What comes later may follow, in its key, a row that commits between two chunks."""
+    service.emit(1)
+    claims = Claims("default", notify=False, parked_holds_key=False)
+    with claims.claim(range(16)) as shards:
+        ends = claims.ends(shards)
+        service.emit(1)
+        assert len(claims.rows(dict.fromkeys(ends, 0), ends, 100, [])) == 1
+    claims.close()
+
+
 def test_writers_do_not_wait_for_a_relay_nor_a_relay_for_writers(service: Service) -> None:
     """
     Case 41: a claim is held while rows are inserted, and rows are removed while inserts are open.

@@ -7,7 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connections, transaction
+from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 
+from event_bus_kafka.consuming import state
 from event_bus_kafka.producing.transactions import after_commit
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,3 +66,8 @@ def test_a_connection_that_was_thrown_away_holds_nothing_back() -> None:
         return order
 
     assert in_a_thread(run) == ["at once"]
+
+
+def test_connections_by_which_databases_are_made_and_dropped_are_none_of_ours() -> None:
+    state.adopt()
+    connection_created.send(BaseDatabaseWrapper, connection=connections["default"].copy(NO_DB_ALIAS))

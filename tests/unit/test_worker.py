@@ -127,3 +127,13 @@ def test_a_stop_that_nobody_asked_for_comes_to_an_end_as_well() -> None:
 
 def test_a_first_signal_does_not_force_a_stop_that_began_without_one() -> None:
     assert run(Steps(fail(4), stop=send(signal.SIGTERM))) == 4
+
+
+def test_a_child_of_a_receiver_that_lives_on_does_not_hold_up_the_end() -> None:
+    def leave_a_child() -> None:
+        if os.fork() == 0:
+            sleep(5)
+            os._exit(0)
+
+    steps = Steps(leave_a_child, fail(4))
+    assert in_a_process(lambda: Worker(steps, name="test", stop_timeout=-1).run()) == 4
