@@ -9,7 +9,7 @@ from uuid import UUID
 
 import fastavro
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from openedx_events.tooling import OpenEdxPublicSignal
 
@@ -33,8 +33,10 @@ def bytes_of_fastavro(schema: str, data: dict[str, Any]) -> bytes:
 @given(events(OLDER))
 def test_schema_and_bytes_are_those_of_openedx_events(event: tuple[OpenEdxPublicSignal, dict[str, Any]]) -> None:
     signal, data = event
+    text = text_of_openedx(signal)
+    assume(text is not None)  # old ones refuse dicts
     codec = codec_for(signal)
-    assert codec.schema == text_of_openedx(signal)
+    assert codec.schema == text
     assert codec.encode(data) == bytes_of_openedx(signal, data)
 
 
