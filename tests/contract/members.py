@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from time import monotonic
 from types import TracebackType
 from typing import Any
 
 from event_bus_kafka.errors import DeliveryFailed
 from event_bus_kafka.kafka.client import AssignmentListener, Committed, Consumer, Delivered, Partition, Producer
-from event_bus_kafka.telemetry.bus import observe, unobserve
-from event_bus_kafka.telemetry.events import ClientErrorReported, LifecycleEvent
+from event_bus_kafka.telemetry.events import ClientErrorReported
 from event_bus_kafka.wire.records import ConsumerRecord, Headers, ProducerRecord
 from tests.bus import Bus
+from tests.watching import watched
 
 SECONDS = 30
 
@@ -92,17 +92,6 @@ def produced(bus: Bus, *records: ProducerRecord, **options: Any) -> list[Deliver
     return reports
 
 
-@contextmanager
-def client_errors() -> Iterator[list[ClientErrorReported]]:
-    """Return the list of what the client reports meanwhile."""
-    errors: list[ClientErrorReported] = []
-
-    def collect(event: LifecycleEvent) -> None:
-        if isinstance(event, ClientErrorReported):
-            errors.append(event)
-
-    observe(collect)
-    try:
-        yield errors
-    finally:
-        unobserve(collect)
+def client_errors() -> AbstractContextManager[list[Any]]:
+    """Collect what the client reports meanwhile."""
+    return watched(ClientErrorReported)

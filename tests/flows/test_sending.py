@@ -20,11 +20,11 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import create_producer
 from event_bus_kafka.sandbox import Sandbox
-from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import EventRejected, EventUndelivered, LifecycleEvent, RecordDelivered
 from tests.bus import CREATED, Bus, SandboxBus
 from tests.examples_of import certificate
 from tests.refusals import refuse
+from tests.watching import watched
 
 Send = Callable[[], str]
 INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED = 22, 31
@@ -49,18 +49,6 @@ def send(bus: Bus, topic: str) -> Iterator[Send]:
 
         yield send
         producer.prepare_for_shutdown()
-
-
-@contextmanager
-def watched() -> Iterator[list[LifecycleEvent]]:
-    """Collect lifecycle events."""
-    seen: list[LifecycleEvent] = []
-    collect = seen.append
-    observe(collect)
-    try:
-        yield seen
-    finally:
-        unobserve(collect)
 
 
 def ends(seen: list[LifecycleEvent]) -> list[EventRejected | EventUndelivered | RecordDelivered]:

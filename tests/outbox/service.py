@@ -16,25 +16,11 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 from event_bus_kafka import create_producer
 from event_bus_kafka.models import OutboxRecord
 from event_bus_kafka.producing.relays import relay_worker
-from event_bus_kafka.telemetry import observe, unobserve
-from event_bus_kafka.telemetry.events import LifecycleEvent
 from tests.bus import CREATED, RealBus, header
 from tests.examples_of import certificate
 from tests.service.process import PATIENCE, ServiceProcess
 
 KEY_FIELD = "certificate.user.id"
-
-
-@contextmanager
-def watched() -> Iterator[list[LifecycleEvent]]:
-    """Collect lifecycle events."""
-    seen: list[LifecycleEvent] = []
-    collect = seen.append
-    observe(collect)
-    try:
-        yield seen
-    finally:
-        unobserve(collect)
 
 
 def until(condition: Callable[[], object], *, step: Callable[[], None] = lambda: sleep(0.05)) -> None:

@@ -16,8 +16,9 @@ from event_bus_kafka.models import OutboxRecord, ParkedRecord
 from event_bus_kafka.producing import backlog
 from event_bus_kafka.telemetry.events import OutboxStalled
 from tests.databases import Database
-from tests.outbox.service import Service, until, watched
+from tests.outbox.service import Service, until
 from tests.service.process import ServiceProcess
+from tests.watching import watched
 
 pytestmark = pytest.mark.real
 

@@ -13,8 +13,9 @@ from event_bus_kafka.producing.claims import Claims
 from event_bus_kafka.telemetry.events import RowParked, TopicHeld, TopicResumed
 from tests.bus import CREATED, header
 from tests.databases import Database
-from tests.outbox.service import Service, until, watched
+from tests.outbox.service import Service, until
 from tests.registries import Fault, faulty
+from tests.watching import watched
 
 pytestmark = pytest.mark.real
 

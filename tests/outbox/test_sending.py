@@ -20,7 +20,8 @@ from event_bus_kafka.telemetry.events import AppendToOutboxFailed, EventRejected
 from tests.bus import CREATED, header
 from tests.databases import Database
 from tests.examples_of import certificate
-from tests.outbox.service import KEY_FIELD, Service, watched
+from tests.outbox.service import KEY_FIELD, Service
+from tests.watching import watched
 
 pytestmark = pytest.mark.real
 

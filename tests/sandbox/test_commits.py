@@ -10,24 +10,17 @@ import pytest
 from event_bus_kafka.consuming.commits import Commits
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.sandbox import Sandbox
-from event_bus_kafka.telemetry.bus import observe, unobserve
 from event_bus_kafka.telemetry.events import CommitFailed, LifecycleEvent, OffsetsCommitted
 from tests.bus import SandboxBus
 from tests.contract.members import Member
+from tests.watching import watched
 
 
 @pytest.fixture
 def told() -> Iterator[list[LifecycleEvent]]:
     """Return what is told of commits."""
-    events: list[LifecycleEvent] = []
-
-    def collect(event: LifecycleEvent) -> None:
-        if isinstance(event, (CommitFailed, OffsetsCommitted)):
-            events.append(event)
-
-    observe(collect)
-    yield events
-    unobserve(collect)
+    with watched(CommitFailed, OffsetsCommitted) as events:
+        yield events
 
 
 @pytest.fixture

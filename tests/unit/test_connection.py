@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from confluent_kafka import KafkaError
@@ -11,22 +10,8 @@ from confluent_kafka import KafkaError
 from event_bus_kafka.errors import Trouble
 from event_bus_kafka.kafka.connection import Connection
 from event_bus_kafka.kafka.errors import understood
-from event_bus_kafka.telemetry.bus import observe, unobserve
-from event_bus_kafka.telemetry.events import ConnectionChanged, LifecycleEvent
-
-
-@pytest.fixture
-def told() -> Iterator[list[str]]:
-    """Return the states that are told of."""
-    states: list[str] = []
-
-    def collect(event: LifecycleEvent) -> None:
-        if isinstance(event, ConnectionChanged):
-            states.append(event.state)
-
-    observe(collect)
-    yield states
-    unobserve(collect)
+from event_bus_kafka.telemetry.events import ConnectionChanged
+from tests.watching import watched
 
 
 def report(connection: Connection, *what: int | bool) -> None:
@@ -56,9 +41,10 @@ DOWN, REFUSED, ONE_DOWN = KafkaError._ALL_BROKERS_DOWN, KafkaError._AUTHENTICATI
     ],
     ids=["start", "down", "refused", "first down", "open beside refused", "one moves", "silent"],
 )
-def test_each_change_is_told_once(told: list[str], what: list[int | bool], expected: list[str]) -> None:
-    report(Connection("consumer"), *what)
-    assert told == expected
+def test_each_change_is_told_once(what: list[int | bool], expected: list[str]) -> None:
+    with watched(ConnectionChanged) as changes:
+        report(Connection("consumer"), *what)
+    assert [change.state for change in changes] == expected
 
 
 @pytest.mark.parametrize(

@@ -7,19 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import LifecycleEvent
 from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.telemetry.logs import LoggingObserver
+from tests.watching import watched
 
 
 @pytest.fixture
 def changes() -> Iterator[list[LifecycleEvent]]:
-    seen: list[LifecycleEvent] = []
-    observer = seen.append
-    observe(observer)
-    yield seen
-    unobserve(observer)
+    with watched() as seen:
+        yield seen
 
 
 def test_each_change_is_told_once(changes: list[LifecycleEvent], caplog: pytest.LogCaptureFixture) -> None:

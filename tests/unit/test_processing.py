@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from heapq import heappop, heappush
 from random import Random
 from typing import Any
@@ -28,12 +27,12 @@ from event_bus_kafka.consuming.processing import ErrorStreak, Processor
 from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
 from event_bus_kafka.consuming.retry import RetryPolicies
 from event_bus_kafka.errors import DeadLetterStoreFailed, SchemaRegistryError
-from event_bus_kafka.telemetry import events, observe, unobserve
-from event_bus_kafka.telemetry.events import LifecycleEvent
+from event_bus_kafka.telemetry import events
 from event_bus_kafka.telemetry.health import Health
 from event_bus_kafka.wire.records import ConsumerRecord
 from tests.examples_of import certificate
 from tests.unit.received import CODEC, FRAME, HEADERS
+from tests.watching import watched
 
 CIRCUIT = CircuitPolicy(failures=4, keys=3, probe_every=10)
 
@@ -123,17 +122,6 @@ def opened(service: Service, processor: Processor) -> list[Delivery]:
     outcomes = [processor.process(one) for one in deliveries]
     assert [type(outcome) for outcome in outcomes] == [Retry, Retry, Retry, Hold]
     return deliveries
-
-
-@contextmanager
-def emitted() -> Iterator[list[LifecycleEvent]]:
-    seen: list[LifecycleEvent] = []
-    observer = seen.append
-    observe(observer)
-    try:
-        yield seen
-    finally:
-        unobserve(observer)
 
 
 @pytest.fixture
@@ -325,7 +313,7 @@ def test_a_pause_is_the_way_out_of_an_open_circuit(service: Service) -> None:
 def test_a_flood_is_held_until_a_record_succeeds(service: Service) -> None:
     processor, partition = service.processor(flood=FloodGuard(limit=3)), PartitionProgress(*PARTITION)
     broken = [delivery(user, partition, value=b"\0\0\0\0\1") for user in range(5)]
-    with emitted() as seen:
+    with watched() as seen:
         outcomes = [type(processor.process(one)) for one in broken for _ in range(2 if one is broken[4] else 1)]
     assert outcomes == [type(DONE)] * 3 + [Hold] * 3
     assert (len(service.letters), partition.flooded) == (3, True)
@@ -350,7 +338,7 @@ def test_dead_letters_that_could_not_be_stored_are_no_flood(service: Service) ->
 def test_a_server_that_is_away_makes_a_worker_unready_until_it_is_back(service: Service) -> None:
     processor, one = service.processor(), delivery(1)
     service.registry_fails = True
-    with emitted() as seen:
+    with watched() as seen:
         assert all(isinstance(processor.process(one), Hold) for _ in range(3))
         assert service.health.reasons == ("outage: schema registry",)
         service.registry_fails = False
