@@ -8,6 +8,7 @@ import threading
 from django.db import connections, router
 
 from event_bus_kafka.models import PausedReceiver
+from event_bus_kafka.models.presence import has_tables
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import PausesChanged
 
@@ -22,9 +23,7 @@ _NONE: frozenset[str] = frozenset()
 
 def is_migrated() -> bool:
     """Whether the table exists. Raises a database error where that cannot be found out."""
-    connection = connections[router.db_for_write(PausedReceiver)]
-    with connection.cursor() as cursor:
-        return PausedReceiver._meta.db_table in connection.introspection.table_names(cursor)
+    return has_tables(connections[router.db_for_write(PausedReceiver)], PausedReceiver)
 
 
 class Pauses:

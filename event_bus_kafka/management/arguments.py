@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 from django.core.management.base import CommandParser
 
+from event_bus_kafka.conf.table import SettingsTable
 from event_bus_kafka.consuming.group_offsets import Named
 from event_bus_kafka.consuming.offsets import milliseconds
 
+NOT_DONE = "Nothing was done: repeat it with --apply."
 _MOST = 2**63 - 1
 """The largest id, and the largest offset."""
 
@@ -39,6 +41,14 @@ def named(text: str) -> Named:
         return Named.parse(text)
     except ValueError:
         raise ArgumentTypeError(f"{text!r} is not of the form topic or topic:partition") from None
+
+
+def days(text: str) -> float:
+    """Argument type: how many days something is kept."""
+    try:
+        return SettingsTable.retention.kind.read(float(text))
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not {SettingsTable.retention.kind.expects}") from None
 
 
 def add_apply(parser: CommandParser) -> None:

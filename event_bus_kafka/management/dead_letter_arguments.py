@@ -10,7 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 from event_bus_kafka.conf.table import SettingsTable
 from event_bus_kafka.consuming.dead_letters.selection import Selection
 from event_bus_kafka.consuming.dead_letters.taking import Coordinates
-from event_bus_kafka.management.arguments import add_apply, number
+from event_bus_kafka.management.arguments import add_apply, days, number
 
 _FILTERS = ("group", "topic", "event_type", "receiver")
 
@@ -109,9 +109,7 @@ def _add_import(parser: CommandParser) -> None:
 
 def _add_purge(parser: CommandParser) -> None:
     setting = SettingsTable.retention
-    parser.add_argument(
-        "--days", type=_days, help=f"delete what failed last so many days ago (default: {setting.name})"
-    )
+    parser.add_argument("--days", type=days, help=f"delete what failed last so many days ago (default: {setting.name})")
     add_apply(parser)
 
 
@@ -131,13 +129,6 @@ def _add_filters(parser: CommandParser, *, receiver: str) -> None:
 
 def _add_group(parser: CommandParser) -> None:
     parser.add_argument("-g", "--group", required=True, help="consumer group of the workers")
-
-
-def _days(text: str) -> float:
-    try:
-        return SettingsTable.retention.kind.read(float(text))
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not {SettingsTable.retention.kind.expects}") from None
 
 
 def _coordinates(text: str) -> Coordinates:

@@ -13,10 +13,9 @@ from openedx_events.tooling import OpenEdxPublicSignal, load_all_signals
 
 from event_bus_kafka.consuming import dispatch
 from event_bus_kafka.consuming.pauses import READ_EVERY, is_migrated
+from event_bus_kafka.management.arguments import NOT_DONE, add_apply
 from event_bus_kafka.models import PausedReceiver
 from event_bus_kafka.telemetry.logs import described
-
-_NOT_DONE = "Nothing was done: repeat it with --apply."
 
 
 class PausingCommand(BaseCommand):
@@ -29,7 +28,7 @@ class PausingCommand(BaseCommand):
             help="module.function, and #dispatch_uid where it has one, as dead letters and logs name it; without this "
             "the paused receivers are listed",
         )
-        parser.add_argument("--apply", action="store_true", help="do it; without this the plan is printed and no more")
+        add_apply(parser)
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -59,7 +58,7 @@ class PausingCommand(BaseCommand):
         else:
             self.stdout.write(plan or f"{receiver}: nothing to do.")
             if plan:
-                self.stdout.write(self.style.SUCCESS(done) if done else _NOT_DONE)
+                self.stdout.write(self.style.SUCCESS(done) if done else NOT_DONE)
 
     def _print_json(self, receiver: str | None, plan: str, done: str) -> None:
         change = {"receiver": receiver, "plan": plan, "applied": bool(done)} if receiver else {}

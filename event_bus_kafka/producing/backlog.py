@@ -11,6 +11,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from event_bus_kafka.models import OutboxRecord, OutboxShard, ParkedRecord, WriterSchema
+from event_bus_kafka.models.presence import has_tables
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import OutboxStalled, ParkedRowsPurged
 
@@ -70,9 +71,7 @@ def warn_if_stalled(alias: str, oldest: float) -> None:
 
 def is_migrated(connection: BaseDatabaseWrapper) -> bool:
     """Whether the tables are there. Raises a database error."""
-    with connection.cursor() as cursor:
-        names = connection.introspection.table_names(cursor)
-    return all(model._meta.db_table in names for model in (OutboxRecord, OutboxShard, ParkedRecord, WriterSchema))
+    return has_tables(connection, OutboxRecord, OutboxShard, ParkedRecord, WriterSchema)
 
 
 def purge(alias: str, days: float) -> int:

@@ -8,6 +8,7 @@ from django.db import Error, connections, router
 from event_bus_kafka.consuming.dead_letters.letter import Letter
 from event_bus_kafka.errors import DeadLetterStoreFailed
 from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.models.presence import has_tables
 
 
 class TableStore:
@@ -35,6 +36,4 @@ def store(letter: Letter) -> DeadLetter:
 
 def is_migrated() -> bool:
     """Whether the table exists. Raises a database error where that cannot be found out."""
-    connection = connections[router.db_for_write(DeadLetter)]
-    with connection.cursor() as cursor:
-        return DeadLetter._meta.db_table in connection.introspection.table_names(cursor)
+    return has_tables(connections[router.db_for_write(DeadLetter)], DeadLetter)

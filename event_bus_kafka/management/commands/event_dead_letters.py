@@ -20,6 +20,7 @@ from event_bus_kafka.consuming.dead_letters.choice import dead_letter_topic, sto
 from event_bus_kafka.consuming.dead_letters.replay import Plan, Replay, Replayed, plan
 from event_bus_kafka.errors import CannotTake, EventBusError, WorkerFailed
 from event_bus_kafka.kafka.reader import Reader
+from event_bus_kafka.management.arguments import NOT_DONE
 from event_bus_kafka.management.dead_letter_arguments import add_subcommands, selection
 from event_bus_kafka.models import DeadLetter
 from event_bus_kafka.telemetry.logs import described
@@ -30,7 +31,6 @@ _SHOWN = 50
 """Dead letters of which a plan speaks one by one."""
 _PROGRESS_EVERY = 100
 _NONE = "No dead letters."
-_NOT_DONE = "Nothing was done: repeat it with --apply."
 
 
 class Command(BaseCommand):
@@ -155,7 +155,7 @@ class Command(BaseCommand):
 
     def _is_to_apply(self, options: dict[str, Any]) -> bool:
         if not options["apply"]:
-            self.stdout.write(_NOT_DONE)
+            self.stdout.write(NOT_DONE)
         return bool(options["apply"])
 
     def _print_table(self, letters: list[DeadLetter], more: int) -> None:

@@ -17,7 +17,7 @@ from event_bus_kafka.consuming.members import members_of
 from event_bus_kafka.consuming.offsets import shown_time
 from event_bus_kafka.errors import CannotReset, EventBusError, NotThere
 from event_bus_kafka.kafka.reader import Reader
-from event_bus_kafka.management.arguments import add_apply, moment, named, number
+from event_bus_kafka.management.arguments import NOT_DONE, add_apply, moment, named, number
 from event_bus_kafka.telemetry.logs import described
 
 _TIMEOUT = 10.0
@@ -77,7 +77,7 @@ class Command(BaseCommand):
         for one in resets:
             self.stdout.write(_planned(one))
         if not options["apply"]:
-            self.stdout.write("Nothing was done: repeat it with --apply.")
+            self.stdout.write(NOT_DONE)
             return
         group_offsets.apply(reader, group, resets)
         self.stdout.write(self.style.SUCCESS(f"Group {group} is reset. Start its workers again."))

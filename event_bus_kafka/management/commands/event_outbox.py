@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentTypeError
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +15,7 @@ from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.routes import full_topic
 from event_bus_kafka.conf.table import SettingsTable
 from event_bus_kafka.event_bus import observe_events
+from event_bus_kafka.management.arguments import NOT_DONE, add_apply, days
 from event_bus_kafka.models import ParkedRecord, WriterSchema
 from event_bus_kafka.producing import backlog
 from event_bus_kafka.producing.backlog import Backlog
@@ -23,7 +23,6 @@ from event_bus_kafka.telemetry.texts import described
 
 _SHOWN = 50
 """Rows of which a plan speaks one by one."""
-_NOT_DONE = "Nothing was done: repeat it with --apply."
 
 
 class Command(BaseCommand):
@@ -45,9 +44,9 @@ class Command(BaseCommand):
             if name in ("release", "discard"):
                 added.add_argument("--all", action="store_true", help="all parked rows")
             if name == "purge":
-                added.add_argument("--days", type=_days, help=f"default: {SettingsTable.retention.name}")
+                added.add_argument("--days", type=days, help=f"default: {SettingsTable.retention.name}")
             if name in ("release", "discard", "purge"):
-                added.add_argument("--apply", action="store_true", help="do it; without this the plan is printed")
+                add_apply(added)
 
     def handle(self, *args: Any, **options: Any) -> None:
         observe_events()
@@ -108,7 +107,7 @@ class Command(BaseCommand):
         elif options["apply"]:
             self.stdout.write(self.style.SUCCESS(f"{count} rows {done}."))
         else:
-            self.stdout.write(f"{count} rows {which}.\n{_NOT_DONE}")
+            self.stdout.write(f"{count} rows {which}.\n{NOT_DONE}")
 
     def _print_rows(self, rows: Any, options: dict[str, Any]) -> None:
         found = list(rows.defer("body", "headers"))
@@ -150,10 +149,3 @@ def _description(row: ParkedRecord, schema: WriterSchema | None) -> dict[str, An
 
 def _line(cells: Iterable[Any]) -> str:
     return "  ".join(map(str, cells))
-
-
-def _days(text: str) -> float:
-    try:
-        return SettingsTable.retention.kind.read(float(text))
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not {SettingsTable.retention.kind.expects}") from None
