@@ -19,13 +19,14 @@ from openedx_events.tooling import OpenEdxPublicSignal
 from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import producer_options, schema_registry_options
 from event_bus_kafka.conf.routes import full_topic, mode_of
-from event_bus_kafka.errors import DeliveryFailed, ManualTransaction, SchemaRegistryError
+from event_bus_kafka.errors import DeliveryFailed, ManualTransaction
 from event_bus_kafka.kafka.client import Delivered, Producer, QueueFull
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
+from event_bus_kafka.producing import spill
 from event_bus_kafka.producing.aside import put_aside
 from event_bus_kafka.producing.transactions import after_commit
 from event_bus_kafka.telemetry import emit
-from event_bus_kafka.telemetry.events import EventRejected, EventUndelivered, RecordDelivered
+from event_bus_kafka.telemetry.events import EventRejected, RecordDelivered
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import EncodedEvent, Event, ProducerRecord
 
@@ -120,7 +121,7 @@ class KafkaEventProducer(EventBusProducer):
             return
         for one in events:
             if mode == "immediate":
-                self._deliver(one)
+                self._deliver(one, database)
                 continue
             try:
                 after_commit(partial(self._deliver, one), database=database)
@@ -132,23 +133,24 @@ class KafkaEventProducer(EventBusProducer):
         """Wait until Kafka has confirmed what was sent, within ``EVENT_BUS_KAFKA_DELIVERY_TIMEOUT``."""
         if self._link is not None:
             self._link.flush(settings.delivery_timeout)
+        spill.finish(settings.shutdown_spill)
 
-    def _deliver(self, encoded: EncodedEvent) -> None:
+    def _deliver(self, encoded: EncodedEvent, database: str | None) -> None:
         try:
             deadline = monotonic() + settings.send_timeout
             try:
-                self._hand_over(encoded, deadline)
+                self._hand_over(encoded, database, deadline)
             except DeliveryFailed as error:
                 if not error.fatal:
                     raise
-                self._hand_over(encoded, deadline)  # with new clients
+                self._hand_over(encoded, database, deadline)  # with new clients
         except Exception as error:  # noqa: BLE001 nothing that goes wrong between us and Kafka may reach the request
-            _undelivered(encoded, error)
+            spill.spill([encoded], error, database=database)
 
-    def _hand_over(self, encoded: EncodedEvent, deadline: float) -> None:
+    def _hand_over(self, encoded: EncodedEvent, database: str | None, deadline: float) -> None:
         link = self._current_link()
         try:
-            link.produce(serde.frame(encoded, link.registry), partial(_reported, encoded), deadline)
+            link.produce(serde.frame(encoded, link.registry), partial(_reported, encoded, database), deadline)
         except DeliveryFailed as error:
             if error.fatal:
                 self._replace(link)
@@ -222,12 +224,13 @@ class _Link:
 
     def _flush_at_exit(self) -> None:
         if self.producer.flush(settings.shutdown_flush):
-            self.producer.purge()  # each event that is left gets its report, and with it a line in the log
+            self.producer.purge()  # each event that is left gets its report
+        spill.finish(settings.shutdown_spill)
 
 
-def _reported(encoded: EncodedEvent, report: Delivered | DeliveryFailed) -> None:
+def _reported(encoded: EncodedEvent, database: str | None, report: Delivered | DeliveryFailed) -> None:
     if isinstance(report, DeliveryFailed):
-        _undelivered(encoded, report)
+        spill.spill([encoded], report, database=database)
     else:
         emit(
             RecordDelivered(
@@ -238,10 +241,3 @@ def _reported(encoded: EncodedEvent, report: Delivered | DeliveryFailed) -> None
                 event_id=encoded.event_id,
             )
         )
-
-
-def _undelivered(encoded: EncodedEvent, error: Exception) -> None:
-    """The one place where what Kafka did not confirm ends."""
-    kind = EventUndelivered if isinstance(error, (DeliveryFailed, QueueFull, SchemaRegistryError)) else EventRejected
-    destination = encoded.destination
-    emit(kind(topic=destination.topic, event_type=destination.event_type, event_id=encoded.event_id, error=error))
