@@ -19,7 +19,7 @@ from openedx_events.tooling import OpenEdxPublicSignal
 from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import producer_options, schema_registry_options
 from event_bus_kafka.conf.routes import full_topic, mode_of
-from event_bus_kafka.errors import DeliveryFailed, ManualTransaction
+from event_bus_kafka.errors import DeliveryFailed, ManualTransaction, Trouble
 from event_bus_kafka.kafka.client import Delivered, Producer, QueueFull
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.producing import spill
@@ -130,9 +130,14 @@ class KafkaEventProducer(EventBusProducer):
                     raise
 
     def prepare_for_shutdown(self) -> None:
-        """Wait until Kafka has confirmed what was sent, within ``EVENT_BUS_KAFKA_DELIVERY_TIMEOUT``."""
-        if self._link is not None:
-            self._link.flush(settings.delivery_timeout)
+        """
+        Wait until Kafka has confirmed what was sent, within ``EVENT_BUS_KAFKA_DELIVERY_TIMEOUT``; what it has not then
+        goes into the outbox, within ``EVENT_BUS_KAFKA_SHUTDOWN_SPILL``.
+        """
+        link = self._link
+        if link is not None and not link.empty(settings.delivery_timeout):
+            link.retired.set()  # a client is of no use after a purge
+            self._link = None
         spill.finish(settings.shutdown_spill)
 
     def _deliver(self, encoded: EncodedEvent, database: str | None) -> None:
@@ -150,7 +155,7 @@ class KafkaEventProducer(EventBusProducer):
     def _hand_over(self, encoded: EncodedEvent, database: str | None, deadline: float) -> None:
         link = self._current_link()
         try:
-            link.produce(serde.frame(encoded, link.registry), partial(_reported, encoded, database), deadline)
+            link.produce(serde.frame(encoded, link.registry), partial(link.reported, encoded, database), deadline)
         except DeliveryFailed as error:
             if error.fatal:
                 self._replace(link)
@@ -162,13 +167,13 @@ class KafkaEventProducer(EventBusProducer):
             with self._lock:
                 link = self._link
                 if link is None or link.pid != os.getpid():
-                    link = self._link = _Link.to_kafka()
+                    link = self._link = _Link.to_kafka(_registry())
         return link
 
     def _replace(self, failed: _Link) -> None:
         with self._lock:
             if self._link is failed:
-                self._link = None
+                self._link = _Link.to_kafka(failed.registry)  # which knows the ids: no second wait for them
                 failed.retired.set()
 
     def _forget_parent(self) -> None:
@@ -176,7 +181,7 @@ class KafkaEventProducer(EventBusProducer):
         self._link = None
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class _Link:
     """This process's clients, and the thread that hands out delivery reports."""
 
@@ -185,15 +190,11 @@ class _Link:
     pid: int = attrs.field(factory=os.getpid)
     retired: threading.Event = attrs.field(factory=threading.Event)
     """Set once it takes no more records: what it holds still gets its reports."""
+    is_away: bool = False
+    """Whether Kafka was waited for in vain, and has confirmed nothing since: nobody waits for it meanwhile."""
 
     @classmethod
-    def to_kafka(cls) -> _Link:
-        registry = SchemaRegistry(
-            schema_registry_options(),
-            timeout=min(settings.registry_timeout, settings.send_timeout / 2),  # a first event needs two ids
-            register=settings.auto_register_schemas,
-            rest=_REGISTRY_REST,
-        )
+    def to_kafka(cls, registry: SchemaRegistry) -> _Link:
         link = cls(Producer(producer_options()), registry)
         threading.Thread(target=link._poll_for_ever, name="event-bus-producer", daemon=True).start()
         Finalize(None, link._flush_at_exit, exitpriority=_EXIT_PRIORITY)
@@ -203,35 +204,26 @@ class _Link:
     def produce(
         self, record: ProducerRecord, report: Callable[[Delivered | DeliveryFailed], None], until: float
     ) -> None:
-        """Queue a record. While the queue is full, wait for room until the deadline; then raises :class:`QueueFull`."""
+        """
+        Queue a record. While the queue is full, wait for room until the deadline, but not while Kafka is away; then
+        raises :class:`QueueFull`.
+        """
         while True:
             try:
                 return self.producer.produce(record, report)
             except QueueFull:
-                if monotonic() >= until:
+                if self.is_away or monotonic() >= until:
+                    self.is_away = True
                     raise
                 self.producer.poll(0.05)
 
-    def flush(self, seconds: float) -> None:
-        """Wait so long for confirmations."""
-        self.producer.flush(seconds)
-
-    def _poll_for_ever(self) -> None:
-        interval = settings.poll_interval
-        while not self.retired.is_set() or len(self.producer):
-            sleep(interval)  # a poll that waits would wake for each report, and fight with senders for the interpreter
-            self.producer.poll(0)
-
-    def _flush_at_exit(self) -> None:
-        if self.producer.flush(settings.shutdown_flush):
-            self.producer.purge()  # each event that is left gets its report
-        spill.finish(settings.shutdown_spill)
-
-
-def _reported(encoded: EncodedEvent, database: str | None, report: Delivered | DeliveryFailed) -> None:
-    if isinstance(report, DeliveryFailed):
-        spill.spill([encoded], report, database=database)
-    else:
+    def reported(self, encoded: EncodedEvent, database: str | None, report: Delivered | DeliveryFailed) -> None:
+        """Take note of what became of an event."""
+        if isinstance(report, DeliveryFailed):
+            self.is_away = self.is_away or report.kind is Trouble.UNREACHABLE
+            spill.spill([encoded], report, database=database)
+            return
+        self.is_away = False
         emit(
             RecordDelivered(
                 topic=report.topic,
@@ -241,3 +233,29 @@ def _reported(encoded: EncodedEvent, database: str | None, report: Delivered | D
                 event_id=encoded.event_id,
             )
         )
+
+    def empty(self, seconds: float) -> bool:
+        """Wait so long for confirmations, and give up what lacks them; return whether there was nothing of the kind."""
+        if not self.producer.flush(seconds):
+            return True
+        self.producer.purge()  # each event that is left gets its report
+        return False
+
+    def _poll_for_ever(self) -> None:
+        interval = settings.poll_interval
+        while not self.retired.is_set() or len(self.producer):
+            sleep(interval)  # a poll that waits would wake for each report, and fight with senders for the interpreter
+            self.producer.poll(0)
+
+    def _flush_at_exit(self) -> None:
+        self.empty(settings.shutdown_flush)
+        spill.finish(settings.shutdown_spill)
+
+
+def _registry() -> SchemaRegistry:
+    return SchemaRegistry(
+        schema_registry_options(),
+        timeout=min(settings.registry_timeout, settings.send_timeout / 2),  # a first event needs two ids
+        register=settings.auto_register_schemas,
+        rest=_REGISTRY_REST,
+    )

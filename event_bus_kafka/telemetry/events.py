@@ -383,6 +383,20 @@ class ClientErrorReported(LifecycleEvent):
     fatal: bool
 
 
+@attrs.frozen(kw_only=True)
+class ProducerStatistics(LifecycleEvent):
+    """The state of a producer's client, as often as the option ``statistics.interval.ms`` says; without it never."""
+
+    queued: int
+    """Records that wait for Kafka's confirmation, or whose report waits to be handed out."""
+    queued_bytes: int
+    sent: int
+    """Records since the client was made, repetitions too."""
+    brokers: int
+    """Known ones."""
+    brokers_up: int
+
+
 CONNECTED = "connected"
 
 

@@ -275,6 +275,17 @@ class LoggingObserver:
             logger.error("Kafka %s: %s, trying on: %s", event.client, event.state, event.reason)
 
     @_log.register
+    def _(self, event: events.ProducerStatistics) -> None:
+        logger.debug(
+            "Kafka producer: %s records (%s bytes) wait, %s sent, %s of %s brokers up",
+            event.queued,
+            event.queued_bytes,
+            event.sent,
+            event.brokers_up,
+            event.brokers,
+        )
+
+    @_log.register
     def _(self, event: events.RegistryFailed) -> None:
         if self._is_news("registry", described(event.error)):
             logger.error("Schema registry: %s", described(event.error))
