@@ -29,16 +29,8 @@ from event_bus_kafka.telemetry.events import EventRejected, EventUndelivered, Re
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import EncodedEvent, Event, ProducerRecord
 
-_REGISTRY_REST = 30.0
-"""Seconds for which a registry that failed is left alone, so that requests do not wait for it one after the other."""
-_EXIT_PRIORITY = 100
-"""Of multiprocessing's finalizers: any number has them run in children, which skip atexit."""
-
 _MANY = 500
 """Events that bulk senders hand over at a time."""
-
-_kept: list[_Link] = []
-"""All that this process and its parents ever made: a child that drops a parent's client waits a second, or crashes."""
 
 
 class KafkaEventProducer(EventBusProducer):
@@ -50,7 +42,7 @@ class KafkaEventProducer(EventBusProducer):
     """
 
     def __init__(self) -> None:
-        self._link: _Link | None = None
+        self._link: Link | None = None
         self._lock = threading.Lock()
         os.register_at_fork(after_in_child=self._forget_parent)
 
@@ -154,16 +146,16 @@ class KafkaEventProducer(EventBusProducer):
                 self._replace(link)
             raise
 
-    def _current_link(self) -> _Link:
+    def _current_link(self) -> Link:
         link = self._link
         if link is None or link.pid != os.getpid():  # a server written in C may fork without telling Python
             with self._lock:
                 link = self._link
                 if link is None or link.pid != os.getpid():
-                    link = self._link = _Link.to_kafka()
+                    link = self._link = Link.to_kafka()
         return link
 
-    def _replace(self, failed: _Link) -> None:
+    def _replace(self, failed: Link) -> None:
         with self._lock:
             if self._link is failed:
                 self._link = None
@@ -172,57 +164,6 @@ class KafkaEventProducer(EventBusProducer):
     def _forget_parent(self) -> None:
         self._lock = threading.Lock()
         self._link = None
-
-
-@attrs.frozen(eq=False)
-class _Link:
-    """This process's clients, and the thread that hands out delivery reports."""
-
-    producer: Producer
-    registry: SchemaRegistry
-    pid: int = attrs.field(factory=os.getpid)
-    retired: threading.Event = attrs.field(factory=threading.Event)
-    """Set once it takes no more records: what it holds still gets its reports."""
-
-    @classmethod
-    def to_kafka(cls) -> _Link:
-        registry = SchemaRegistry(
-            schema_registry_options(),
-            timeout=min(settings.registry_timeout, settings.send_timeout / 2),  # a first event needs two ids
-            register=settings.auto_register_schemas,
-            rest=_REGISTRY_REST,
-        )
-        link = cls(Producer(producer_options()), registry)
-        threading.Thread(target=link._poll_for_ever, name="event-bus-producer", daemon=True).start()
-        Finalize(None, link._flush_at_exit, exitpriority=_EXIT_PRIORITY)
-        _kept.append(link)
-        return link
-
-    def produce(
-        self, record: ProducerRecord, report: Callable[[Delivered | DeliveryFailed], None], until: float
-    ) -> None:
-        """Queue a record. While the queue is full, wait for room until the deadline; then raises :class:`QueueFull`."""
-        while True:
-            try:
-                return self.producer.produce(record, report)
-            except QueueFull:
-                if monotonic() >= until:
-                    raise
-                self.producer.poll(0.05)
-
-    def flush(self, seconds: float) -> None:
-        """Wait so long for confirmations."""
-        self.producer.flush(seconds)
-
-    def _poll_for_ever(self) -> None:
-        interval = settings.poll_interval
-        while not self.retired.is_set() or len(self.producer):
-            sleep(interval)  # a poll that waits would wake for each report, and fight with senders for the interpreter
-            self.producer.poll(0)
-
-    def _flush_at_exit(self) -> None:
-        if self.producer.flush(settings.shutdown_flush):
-            self.producer.purge()  # each event that is left gets its report, and with it a line in the log
 
 
 def _reported(encoded: EncodedEvent, report: Delivered | DeliveryFailed) -> None:
