@@ -75,7 +75,8 @@ def watch() -> None:
     Finalize(None, end, exitpriority=_PRIORITY)
     if celery := sys.modules.get("celery.signals"):  # whose prefork pool ends its children by os._exit
         celery.worker_process_shutdown.connect(end, weak=False)
-    if uwsgi := sys.modules.get("uwsgi"):
+    uwsgi: Any = sys.modules.get("uwsgi")
+    if uwsgi is not None:
         uwsgi.atexit = _after(getattr(uwsgi, "atexit", None), end)  # runs where skip-atexit-teardown leaves out atexit
         if not getattr(uwsgi, "has_threads", True):
             emit(ThreadsDisabled())

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from itertools import islice
-from multiprocessing.util import Finalize
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
-import attrs
 from openedx_events.data import EventsMetadata
 from openedx_events.event_bus import EventBusProducer
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.conf import settings
-from event_bus_kafka.conf.client_options import producer_options, schema_registry_options
 from event_bus_kafka.conf.routes import full_topic, mode_of
-from event_bus_kafka.errors import DeliveryFailed, ManualTransaction, SchemaRegistryError
-from event_bus_kafka.kafka.client import Delivered, Producer, QueueFull
-from event_bus_kafka.kafka.schema_registry import SchemaRegistry
+from event_bus_kafka.errors import DeliveryFailed, ManualTransaction
+from event_bus_kafka.kafka.client import Delivered
+from event_bus_kafka.producing import exits, spill
 from event_bus_kafka.producing.aside import put_aside
+from event_bus_kafka.producing.link import Link
 from event_bus_kafka.producing.transactions import after_commit
 from event_bus_kafka.telemetry import emit
-from event_bus_kafka.telemetry.events import EventRejected, EventUndelivered, RecordDelivered
+from event_bus_kafka.telemetry.events import EventRejected, RecordDelivered
 from event_bus_kafka.wire import serde
-from event_bus_kafka.wire.records import EncodedEvent, Event, ProducerRecord
+from event_bus_kafka.wire.records import EncodedEvent, Event
 
 _MANY = 500
 """Events that bulk senders hand over at a time."""
@@ -112,7 +110,7 @@ class KafkaEventProducer(EventBusProducer):
             return
         for one in events:
             if mode == "immediate":
-                self._deliver(one)
+                self._deliver(one, database)
                 continue
             try:
                 after_commit(partial(self._deliver, one), database=database)
@@ -124,23 +122,26 @@ class KafkaEventProducer(EventBusProducer):
         """Wait until Kafka has confirmed what was sent, within ``EVENT_BUS_KAFKA_DELIVERY_TIMEOUT``."""
         if self._link is not None:
             self._link.flush(settings.delivery_timeout)
+        spill.finish(settings.shutdown_spill)
 
-    def _deliver(self, encoded: EncodedEvent) -> None:
+    def _deliver(self, encoded: EncodedEvent, database: str | None) -> None:
         try:
             deadline = monotonic() + settings.send_timeout
             try:
-                self._hand_over(encoded, deadline)
+                self._hand_over(encoded, database, deadline)
             except DeliveryFailed as error:
                 if not error.fatal:
                     raise
-                self._hand_over(encoded, deadline)  # with new clients
+                self._hand_over(encoded, database, deadline)  # with new clients
         except Exception as error:  # noqa: BLE001 nothing that goes wrong between us and Kafka may reach the request
-            _undelivered(encoded, error)
+            spill.spill([encoded], error, database=database)
+        if exits.is_over():
+            exits.finish_again()
 
-    def _hand_over(self, encoded: EncodedEvent, deadline: float) -> None:
+    def _hand_over(self, encoded: EncodedEvent, database: str | None, deadline: float) -> None:
         link = self._current_link()
         try:
-            link.produce(serde.frame(encoded, link.registry), partial(_reported, encoded), deadline)
+            link.produce(serde.frame(encoded, link.registry), partial(_reported, encoded, database), deadline)
         except DeliveryFailed as error:
             if error.fatal:
                 self._replace(link)
@@ -152,6 +153,7 @@ class KafkaEventProducer(EventBusProducer):
             with self._lock:
                 link = self._link
                 if link is None or link.pid != os.getpid():
+                    exits.watch()
                     link = self._link = Link.to_kafka()
         return link
 
@@ -166,9 +168,9 @@ class KafkaEventProducer(EventBusProducer):
         self._link = None
 
 
-def _reported(encoded: EncodedEvent, report: Delivered | DeliveryFailed) -> None:
+def _reported(encoded: EncodedEvent, database: str | None, report: Delivered | DeliveryFailed) -> None:
     if isinstance(report, DeliveryFailed):
-        _undelivered(encoded, report)
+        spill.spill([encoded], report, database=database)
     else:
         emit(
             RecordDelivered(
@@ -179,10 +181,3 @@ def _reported(encoded: EncodedEvent, report: Delivered | DeliveryFailed) -> None
                 event_id=encoded.event_id,
             )
         )
-
-
-def _undelivered(encoded: EncodedEvent, error: Exception) -> None:
-    """The one place where what Kafka did not confirm ends."""
-    kind = EventUndelivered if isinstance(error, (DeliveryFailed, QueueFull, SchemaRegistryError)) else EventRejected
-    destination = encoded.destination
-    emit(kind(topic=destination.topic, event_type=destination.event_type, event_id=encoded.event_id, error=error))

@@ -31,13 +31,32 @@ class EventRejected(LifecycleEvent):
 
 
 @attrs.frozen(kw_only=True)
-class EventUndelivered(LifecycleEvent):
-    """An event was not confirmed by Kafka and is given up."""
+class EventSpilled(LifecycleEvent):
+    """An event was not confirmed by Kafka and was put into the outbox of a database: a relay sends it."""
 
     topic: str
     event_type: str
     event_id: str
     error: Exception
+    """Why Kafka has not confirmed it."""
+    database: str
+
+
+@attrs.frozen(kw_only=True)
+class EventUndelivered(LifecycleEvent):
+    """An event was not confirmed by Kafka, and could not be put into the outbox either: it is lost."""
+
+    topic: str
+    event_type: str
+    event_id: str
+    error: Exception
+    obstacle: Exception
+    """Why the outbox has not taken it."""
+
+
+@attrs.frozen
+class ThreadsDisabled(LifecycleEvent):
+    """uWSGI lets no thread run between requests: delivery reports wait for the next one, or for the process's end."""
 
 
 @value
