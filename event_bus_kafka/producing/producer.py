@@ -4,42 +4,30 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from itertools import islice
-from multiprocessing.util import Finalize
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
-import attrs
 from openedx_events.data import EventsMetadata
 from openedx_events.event_bus import EventBusProducer
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.conf import settings
-from event_bus_kafka.conf.client_options import producer_options, schema_registry_options
 from event_bus_kafka.conf.routes import full_topic, mode_of
-from event_bus_kafka.errors import DeliveryFailed, ManualTransaction, Trouble
-from event_bus_kafka.kafka.client import Delivered, Producer, QueueFull
-from event_bus_kafka.kafka.schema_registry import SchemaRegistry
-from event_bus_kafka.producing import spill
+from event_bus_kafka.errors import DeliveryFailed, ManualTransaction
+from event_bus_kafka.producing import exits, spill
 from event_bus_kafka.producing.aside import put_aside
+from event_bus_kafka.producing.link import Link
 from event_bus_kafka.producing.transactions import after_commit
 from event_bus_kafka.telemetry import emit
-from event_bus_kafka.telemetry.events import EventRejected, RecordDelivered
+from event_bus_kafka.telemetry.events import EventRejected
 from event_bus_kafka.wire import serde
-from event_bus_kafka.wire.records import EncodedEvent, Event, ProducerRecord
-
-_REGISTRY_REST = 30.0
-"""Seconds for which a registry that failed is left alone, so that requests do not wait for it one after the other."""
-_EXIT_PRIORITY = 100
-"""Of multiprocessing's finalizers: any number has them run in children, which skip atexit."""
+from event_bus_kafka.wire.records import EncodedEvent, Event
 
 _MANY = 500
 """Events that bulk senders hand over at a time."""
-
-_kept: list[_Link] = []
-"""All that this process and its parents ever made: a child that drops a parent's client waits a second, or crashes."""
 
 
 class KafkaEventProducer(EventBusProducer):
@@ -51,7 +39,7 @@ class KafkaEventProducer(EventBusProducer):
     """
 
     def __init__(self) -> None:
-        self._link: _Link | None = None
+        self._link: Link | None = None
         self._lock = threading.Lock()
         os.register_at_fork(after_in_child=self._forget_parent)
 
@@ -135,7 +123,8 @@ class KafkaEventProducer(EventBusProducer):
         goes into the outbox, within ``EVENT_BUS_KAFKA_SHUTDOWN_SPILL``.
         """
         link = self._link
-        if link is not None and not link.empty(settings.delivery_timeout):
+        if link is not None and link.flush(settings.delivery_timeout):
+            link.producer.purge()  # each event that is left gets its report
             link.retired.set()  # a client is of no use after a purge
             self._link = None
         spill.finish(settings.shutdown_spill)
@@ -151,6 +140,8 @@ class KafkaEventProducer(EventBusProducer):
                 self._hand_over(encoded, database, deadline)  # with new clients
         except Exception as error:  # noqa: BLE001 nothing that goes wrong between us and Kafka may reach the request
             spill.spill([encoded], error, database=database)
+        if exits.is_over():
+            exits.finish_again()
 
     def _hand_over(self, encoded: EncodedEvent, database: str | None, deadline: float) -> None:
         link = self._current_link()
@@ -161,101 +152,22 @@ class KafkaEventProducer(EventBusProducer):
                 self._replace(link)
             raise
 
-    def _current_link(self) -> _Link:
+    def _current_link(self) -> Link:
         link = self._link
         if link is None or link.pid != os.getpid():  # a server written in C may fork without telling Python
             with self._lock:
                 link = self._link
                 if link is None or link.pid != os.getpid():
-                    link = self._link = _Link.to_kafka(_registry())
+                    exits.watch()
+                    link = self._link = Link.to_kafka()
         return link
 
-    def _replace(self, failed: _Link) -> None:
+    def _replace(self, failed: Link) -> None:
         with self._lock:
             if self._link is failed:
-                self._link = _Link.to_kafka(failed.registry)  # which knows the ids: no second wait for them
+                self._link = failed.successor()
                 failed.retired.set()
 
     def _forget_parent(self) -> None:
         self._lock = threading.Lock()
         self._link = None
-
-
-@attrs.define(eq=False)
-class _Link:
-    """This process's clients, and the thread that hands out delivery reports."""
-
-    producer: Producer
-    registry: SchemaRegistry
-    pid: int = attrs.field(factory=os.getpid)
-    retired: threading.Event = attrs.field(factory=threading.Event)
-    """Set once it takes no more records: what it holds still gets its reports."""
-    is_away: bool = False
-    """Whether Kafka was waited for in vain, and has confirmed nothing since: nobody waits for it meanwhile."""
-
-    @classmethod
-    def to_kafka(cls, registry: SchemaRegistry) -> _Link:
-        link = cls(Producer(producer_options()), registry)
-        threading.Thread(target=link._poll_for_ever, name="event-bus-producer", daemon=True).start()
-        Finalize(None, link._flush_at_exit, exitpriority=_EXIT_PRIORITY)
-        _kept.append(link)
-        return link
-
-    def produce(
-        self, record: ProducerRecord, report: Callable[[Delivered | DeliveryFailed], None], until: float
-    ) -> None:
-        """
-        Queue a record. While the queue is full, wait for room until the deadline, but not while Kafka is away; then
-        raises :class:`QueueFull`.
-        """
-        while True:
-            try:
-                return self.producer.produce(record, report)
-            except QueueFull:
-                if self.is_away or monotonic() >= until:
-                    self.is_away = True
-                    raise
-                self.producer.poll(0.05)
-
-    def reported(self, encoded: EncodedEvent, database: str | None, report: Delivered | DeliveryFailed) -> None:
-        """Take note of what became of an event."""
-        if isinstance(report, DeliveryFailed):
-            self.is_away = self.is_away or report.kind is Trouble.UNREACHABLE
-            spill.spill([encoded], report, database=database)
-            return
-        self.is_away = False
-        emit(
-            RecordDelivered(
-                topic=report.topic,
-                partition=report.partition,
-                offset=report.offset,
-                event_type=encoded.destination.event_type,
-                event_id=encoded.event_id,
-            )
-        )
-
-    def empty(self, seconds: float) -> bool:
-        """Wait so long for confirmations, and give up what lacks them; return whether there was nothing of the kind."""
-        if not self.producer.flush(seconds):
-            return True
-        self.producer.purge()  # each event that is left gets its report
-        return False
-
-    def _poll_for_ever(self) -> None:
-        interval = settings.poll_interval
-        while not self.retired.is_set() or len(self.producer):
-            sleep(interval)  # a poll that waits would wake for each report, and fight with senders for the interpreter
-            self.producer.poll(0)
-
-    def _flush_at_exit(self) -> None:
-        self.empty(settings.shutdown_flush)
-        spill.finish(settings.shutdown_spill)
-
-
-def _registry() -> SchemaRegistry:
-    return SchemaRegistry(
-        schema_registry_options(),
-        timeout=min(settings.registry_timeout, settings.send_timeout / 2),  # a first event needs two ids
-        register=settings.auto_register_schemas,
-        rest=_REGISTRY_REST,
-    )

@@ -54,6 +54,11 @@ class EventUndelivered(LifecycleEvent):
     """Why the outbox has not taken it."""
 
 
+@attrs.frozen
+class ThreadsDisabled(LifecycleEvent):
+    """uWSGI lets no thread run between requests: delivery reports wait for the next one, or for the process's end."""
+
+
 @value
 class RecordDelivered(LifecycleEvent):
     """Kafka confirmed a record."""

@@ -63,6 +63,13 @@ class LoggingObserver:
         )
 
     @_log.register
+    def _(self, event: events.ThreadsDisabled) -> None:
+        logger.warning(
+            "uWSGI runs without threads: what becomes of events is found out at the next request only. Start it with "
+            "enable-threads."
+        )
+
+    @_log.register
     def _(self, event: events.RecordDelivered) -> None:
         if self._audit():
             logger.info(
