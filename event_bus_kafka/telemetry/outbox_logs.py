@@ -31,6 +31,18 @@ def _(event: events.EventAppended, is_news: IsNews) -> None:
 
 
 @log.register
+def _(event: events.EventSpilled, is_news: IsNews) -> None:
+    logger.warning(
+        "Event not delivered, kept in the outbox of database %s: %s (topic=%s, event_type=%s, message_id=%s)",
+        event.database,
+        described(event.error),
+        event.topic,
+        event.event_type,
+        event.event_id,
+    )
+
+
+@log.register
 def _(event: events.AppendToOutboxFailed, is_news: IsNews) -> None:
     logger.error(
         "An event could not be put into the outbox: %s (topic=%s, event_type=%s, message_id=%s); %s",
