@@ -121,11 +121,11 @@ class Relay:
             return Stepped()
         batch.tell()
         stepped = Stepped(sent=len(batch.confirmed), parked=len(batch.rejected))
+        if stepped.sent or stepped.parked:
+            self._interruptions = 0
         if batch.trouble is not None:
             self._begin_anew(batch.trouble, batch.unconfirmed)
-        elif stepped.sent or stepped.parked:
-            self._interruptions = 0
-        else:
+        elif not (stepped.sent or stepped.parked):
             self._rest(looked)  # all that there is has to wait
             return attrs.evolve(stepped, left=False)
         return stepped
