@@ -13,7 +13,7 @@ _FIRST, _FACTOR, _LONGEST = 1.0, 2.0, 30.0
 _FIRST_OF_SILENT = 5.0
 """As above: each try of a topic that is silent keeps the others waiting."""
 _PATIENCE, _MORE_PATIENCE = 2.0, 0.1
-"""Seconds in which a topic has to be heard of, and what is added of the time for which it was held: slow is not dead."""
+"""Seconds in which a topic has to be heard of, and what part of the time of its hold is added: slow is not dead."""
 
 
 class Holds:
