@@ -21,6 +21,8 @@ from event_bus_kafka.wire.headers import unpack
 from event_bus_kafka.wire.records import Destination, Headers
 
 _LONGEST_REASON = 255
+_CHUNK_ROWS = 1_000
+_CHUNK_BYTES = 8_000_000
 
 
 @attrs.frozen(slots=True)
@@ -35,11 +37,6 @@ class Row:
     headers: bytes
     """Packed as long as possible: thousands of rows are in memory, and the collector would look at each header."""
     schema: int
-
-    @property
-    def size(self) -> int:
-        """Bytes, nearly."""
-        return len(self.key) + len(self.body or b"") + len(self.headers)
 
     @property
     def event_id(self) -> str:
@@ -94,10 +91,19 @@ class Claims:
         """Return the highest id of each of these shards that holds rows."""
         return dict(self._query(self._dialect.ends(shards)))
 
-    def rows(self, after: dict[int, int], ends: dict[int, int], limit: int, without: Sequence[str]) -> list[Row]:
-        """Return so many rows per shard between two ids of each, in the order of ids, without those of topics."""
+    def rows(self, after: dict[int, int], ends: dict[int, int], without: Sequence[str]) -> list[Row]:
+        """
+        Return a chunk: rows of these shards between two ids of each, in the order of ids, without those of topics.
+
+        From each shard come some, if it has any.
+        """
         statement = self._dialect.select(
-            after, ends, limit, without_topics=len(without), parked_holds_key=self._parked_holds_key
+            after,
+            ends,
+            most=max(_CHUNK_ROWS // len(after), 1),
+            size=_CHUNK_BYTES // len(after),
+            without_topics=len(without),
+            parked_holds_key=self._parked_holds_key,
         )
         found = self._query(statement, [*without] * len(after))
         rows = [  # psycopg2 gives memoryviews

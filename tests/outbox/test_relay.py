@@ -105,8 +105,21 @@ def test_a_batch_ends_where_the_outbox_ended_when_it_began(service: Service) -> 
     with claims.claim(range(16)) as shards:
         ends = claims.ends(shards)
         service.emit(1)
-        assert len(claims.rows(dict.fromkeys(ends, 0), ends, 100, [])) == 1
+        assert len(claims.rows(dict.fromkeys(ends, 0), ends, [])) == 1
     claims.close()
+
+
+def test_a_chunk_is_bounded_by_its_bytes_and_no_row_is_passed_over(service: Service) -> None:
+    sent = [service.emit(1, name="x" * 900_000 * (number % 20 < 10)) for number in range(40)]
+    claims = Claims("default", notify=False, parked_holds_key=False)
+    with claims.claim(range(16)) as shards:
+        ends = claims.ends(shards)
+        chunk = claims.rows(dict.fromkeys(ends, 0), ends, [])
+    claims.close()
+    assert len(chunk) == 9, "what begins within eight megabytes"
+    service.drain()
+    assert service.ids(40) == sent
+    assert not ParkedRecord.objects.exists()
 
 
 def test_writers_do_not_wait_for_a_relay_nor_a_relay_for_writers(service: Service) -> None:
@@ -122,7 +135,7 @@ def test_writers_do_not_wait_for_a_relay_nor_a_relay_for_writers(service: Servic
     with claims.claim(range(16)) as shards:
         assert shards == list(range(16))
         ends = claims.ends(shards)
-        rows = claims.rows(dict.fromkeys(ends, 0), ends, 100, [])
+        rows = claims.rows(dict.fromkeys(ends, 0), ends, [])
         with transaction.atomic():
             written: list[str] = []
             writer = threading.Thread(target=_emit_elsewhere, args=(service, entry, written))
