@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from math import inf
 
 from django.core.management.base import CommandParser
 
@@ -49,6 +50,17 @@ def days(text: str) -> float:
         return SettingsTable.retention.kind.read(float(text))
     except ValueError:
         raise ArgumentTypeError(f"{text!r} is not {SettingsTable.retention.kind.expects}") from None
+
+
+def rate(text: str) -> float:
+    """Argument type: how many of something a second."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < inf:
+        raise ArgumentTypeError(f"{text!r} is no number above 0")
+    return found
 
 
 def add_apply(parser: CommandParser) -> None:
