@@ -9,7 +9,7 @@ from math import inf
 from django.core.management.base import CommandParser
 
 from event_bus_kafka.conf.table import SettingsTable
-from event_bus_kafka.consuming.group_offsets import Named
+from event_bus_kafka.consuming.group_offsets import Named, Target
 from event_bus_kafka.consuming.offsets import milliseconds
 
 NOT_DONE = "Nothing was done: repeat it with --apply."
@@ -34,6 +34,18 @@ def moment(text: str) -> int:
         return milliseconds(text)
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from None
+
+
+def place(text: str) -> Target:
+    """Argument type: where in a topic; ``latest`` is the end that it has when it is asked."""
+    if text in ("earliest", "latest"):
+        return Target(earliest=text == "earliest")
+    if text.isdecimal():
+        return Target(offset=number(least=0)(text))
+    try:
+        return Target(time=moment(text))
+    except ArgumentTypeError as error:
+        raise ArgumentTypeError(f"{error}; else an offset, earliest or latest") from None
 
 
 def named(text: str) -> Named:

@@ -11,6 +11,8 @@ from django.core.management.base import OutputWrapper
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _BAR = 30
+_REWRITE_AFTER, _REPEAT_AFTER = 0.2, 10.0
+"""Seconds until progress is told again, on a terminal and elsewhere."""
 
 
 class Interruption:
@@ -57,31 +59,37 @@ class Pace:
             sleep(min(left, 0.1))
 
 
-class Progress:
+class ProgressBar:
     """How far a run is: on a terminal a line that is rewritten, elsewhere a line each time."""
 
     def __init__(self, output: OutputWrapper, total: int) -> None:
         self._output = output
         self._total = total
-        self._began = monotonic()
-        self._is_open = False
+        self._began = self._told = monotonic()
         self._width = 0
+        """Of a line that is to be rewritten."""
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to tell, where that is not to be done each time."""
+        return monotonic() - self._told > (_REWRITE_AFTER if self._output.isatty() else _REPEAT_AFTER)
 
     def tell(self, done: int, note: str) -> None:
         """Print it."""
-        rate = done / max(monotonic() - self._began, 0.001)
+        self._told = monotonic()
+        rate = done / max(self._told - self._began, 0.001)
         share = min(done / self._total, 1.0) if self._total else 1.0
         bar = "#" * int(share * _BAR)
         line = f"[{bar:<{_BAR}}] {share:4.0%}  {done} of {self._total}  {rate:.0f}/s  {note}"
         if self._output.isatty():
             self._output.write(f"\r{line:<{self._width}}", ending="")
-            self._width, self._is_open = len(line), True
+            self._width = len(line)
         else:
             self._output.write(line)
         self._output.flush()  # whatever kills this process, what was said stays said
 
     def end(self) -> None:
         """Begin a new line, for what else is to be printed."""
-        if self._is_open:
+        if self._width:
             self._output.write("")
-            self._width, self._is_open = 0, False
+            self._width = 0

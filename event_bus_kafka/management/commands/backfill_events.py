@@ -17,7 +17,7 @@ from event_bus_kafka.consuming.dead_letters.report import printable
 from event_bus_kafka.errors import EventBusError, WorkerFailed
 from event_bus_kafka.event_bus import create_producer, observe_events
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply, number, rate
-from event_bus_kafka.management.long_runs import Interruption, Pace, Progress
+from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
 from event_bus_kafka.producing.backfill import Arguments, Backfill, Failed, Item, Source, sources
 from event_bus_kafka.telemetry.logs import described
 from event_bus_kafka.worker import FORCED
@@ -101,7 +101,7 @@ class Command(BaseCommand):
         self._end(self._run(source, backfill, total, options))
 
     def _run(self, source: Source, backfill: Backfill, total: int, options: dict[str, Any]) -> _Run:
-        run, progress = _Run(options["resume"]), Progress(self.stdout, total)
+        run, bar = _Run(options["resume"]), ProgressBar(self.stdout, total)
         try:
             with Interruption() as interruption:
                 pace = Pace(options["rate"], interruption)
@@ -109,8 +109,8 @@ class Command(BaseCommand):
                 while not interruption.came and (batch := _next(items, pace.batch(_BATCH), source)):
                     failed = backfill.send(batch)
                     run.note(batch, failed)
-                    self._print_failed(failed, progress)
-                    progress.tell(run.done, f"--resume {run.token}")
+                    self._print_failed(failed, bar)
+                    bar.tell(run.done, f"--resume {run.token}")
                     pace.keep(run.done)
                     state.clean()
                 run.problem = "Interrupted." if interruption.came and _next(items, 1, source) else ""
@@ -118,7 +118,7 @@ class Command(BaseCommand):
             run.problem = f"Stopped: {failure.reason}."
         except KeyboardInterrupt:
             run.problem, run.exit_code = "Interrupted while a batch was in hand.", FORCED
-        progress.end()
+        bar.end()
         return run
 
     def _end(self, run: _Run) -> None:
@@ -130,9 +130,9 @@ class Command(BaseCommand):
         if run.failed:
             raise CommandError(f"{run.failed} of {run.done} items failed; each is named above.")
 
-    def _print_failed(self, failed: list[Failed], progress: Progress) -> None:
+    def _print_failed(self, failed: list[Failed], bar: ProgressBar) -> None:
         if failed:
-            progress.end()
+            bar.end()
         for one in failed:
             self.stdout.write(f"Item {printable(one.token)} cannot be sent: {_reason(one.error)}")
 
