@@ -309,6 +309,18 @@ class OffsetsCommitted(LifecycleEvent):
 
 
 @attrs.frozen(kw_only=True)
+class EmittedEventsLost(LifecycleEvent):
+    """
+    What receivers emitted before a worker stopped is neither in Kafka nor in the outbox. The last offsets are not
+    committed: the records come again, and with them these events.
+    """
+
+    group: str
+    count: int
+    partitions: tuple[tuple[str, int], ...]
+
+
+@attrs.frozen(kw_only=True)
 class CommitFailed(LifecycleEvent):
     """Offsets were not committed; they are tried again as long as the partitions are ours."""
 
