@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from io import StringIO
-from typing import Any
+from pathlib import Path
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
@@ -28,7 +28,7 @@ from event_bus_kafka.telemetry.events import (
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import EncodedEvent, Event
 from tests.bus import CREATED
-from tests.databases import Database
+from tests.databases import Database, connected
 from tests.examples_of import certificate
 from tests.outbox.direct import AWAY, sender, spilled
 from tests.outbox.service import KEY_FIELD, Service, until
@@ -52,7 +52,7 @@ def test_a_registry_that_is_away_is_asked_once_and_costs_no_event(service: Servi
         url = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": registry.url}
         for fault in (Fault.DOWN, Fault.SLOW, Fault.SERVER_ERROR, Fault.UNAUTHORIZED):
             registry.fault, registry.asked = fault, 0
-            with sender(service, **url) as service_sender, watched(EventSpilled) as seen:
+            with watched(EventSpilled) as seen, sender(service, **url) as service_sender:
                 with transaction.atomic():
                     ids += [service_sender.send(metadata=same) if not ids else service_sender.send()]
                 ids += [service_sender.send() for _ in range(2)]
@@ -151,9 +151,9 @@ def test_what_a_client_holds_that_fails_for_good_is_spilled_and_the_next_one_sen
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)
         changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers}
         with sender(service, **changes) as service_sender, watched(RecordDelivered) as seen:
-            with sandbox.slow_brokers(0.5):  # so that the error finds all three in the queue
+            with sandbox.broker_down():  # so that the error finds all three in the queue
                 ids = [service_sender.send() for _ in range(3)]
-                until(lambda: service.waiting == 3)
+            until(lambda: service.waiting == 3)
             sent = service_sender.send()
             until(lambda: sent in [event.event_id for event in seen])
     assert spilled() == ids
@@ -233,9 +233,7 @@ def test_the_outbox_is_that_of_the_topic_else_of_the_transaction_else_the_defaul
     assert [event.database for event in seen] == ["other", "default", "default", "other"]
 
 
-def test_a_database_without_tables_leaves_it_to_the_default_one(service: Service, tmp_path: Any) -> None:
-    from tests.databases import connected
-
+def test_a_database_without_tables_leaves_it_to_the_default_one(service: Service, tmp_path: Path) -> None:
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "empty")}
     with connected(entry, "other"), sender(service, **NO_REGISTRY) as service_sender:
         with transaction.atomic(using="other"):
