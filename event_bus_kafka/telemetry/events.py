@@ -54,6 +54,16 @@ class EventUndelivered(LifecycleEvent):
     """Why the outbox has not taken it."""
 
 
+@attrs.frozen(kw_only=True)
+class SpillDelayed(LifecycleEvent):
+    """A database does not take what Kafka did not confirm: it waits in memory, and is tried again."""
+
+    database: str
+    error: Exception
+    waiting: int
+    """Events."""
+
+
 @attrs.frozen
 class ThreadsDisabled(LifecycleEvent):
     """uWSGI lets no thread run between requests: delivery reports wait for the next one, or for the process's end."""
