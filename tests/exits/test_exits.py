@@ -11,6 +11,7 @@ from tests.databases import Database
 from tests.exits.ways import WAYS, running
 from tests.outbox.service import Service
 from tests.outbox.writing import everything
+from tests.silence import black_hole
 
 pytestmark = pytest.mark.real
 
@@ -26,7 +27,7 @@ def test_what_was_sent_before_the_end_is_in_kafka_wherever_a_fork_was(
 ) -> None:
     """Cases 32 and 33, with a broker."""
     first = [1] * (way in FORKING)
-    with running(way, tmp_path, bus.settings(topic, **LINGERS), first=first) as service:
+    with running(WAYS[way], tmp_path, bus.settings(topic, **LINGERS), first=first) as service:
         service.emit([2, 3])
     arrived = everything(bus, topic)
     assert sorted(number for number, _ in arrived) == [*first, 2, 3], service.log
@@ -57,9 +58,26 @@ def test_what_no_broker_took_before_the_end_is_in_the_outbox_and_a_relay_brings_
     with database.connected("default"), Service(bus=bus, topic=topic, entry=database.entry).configured() as outbox:
         away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5}
         settings = outbox.process_settings(EVENT_BUS_PRODUCER_MODE="on-commit", **away)
-        with running(way, tmp_path, settings) as service:
+        with running(WAYS[way], tmp_path, settings) as service:
             service.emit([1, 2, 3])
         assert outbox.waiting == 3, service.log
         assert "Traceback" not in service.log
         outbox.drain()
     assert sorted(number for number, _ in everything(bus, topic)) == [1, 2, 3]
+
+
+def test_a_process_ends_in_time_though_broker_and_database_are_silent(bus: RealBus, topic: str, tmp_path: Path) -> None:
+    """Case 33, without anything that would take its events."""
+    with black_hole() as address:
+        host, port = address.split(":")
+        entry = {"ENGINE": "django.db.backends.postgresql", "NAME": "silent", "HOST": host, "PORT": port, "USER": "any"}
+        limits = {"EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5, "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 0.5}
+        settings = bus.settings(
+            topic, EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS=address, DATABASES={"default": entry}, **limits
+        )
+        with running(WAYS["a process that ends"], tmp_path, settings) as service:
+            service.emit([1, 2])
+    line = "it is lost: AppendFailed: the process ended before the database took it"
+    assert service.log.count(line) == 2, service.log
+    assert service.log.count(f"topic={topic}, event_type=") == 2
+    assert "learner@example.com" not in service.log

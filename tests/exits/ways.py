@@ -34,7 +34,6 @@ class Running(ABC):
         self._log = folder / "log"
         self._log.touch()
         self._environment = dict(environment)
-        self._count = 0
 
     @property
     def log(self) -> str:
@@ -43,7 +42,6 @@ class Running(ABC):
     def emit(self, numbers: Sequence[int]) -> None:
         """Let the service emit an event for each number, and wait until it has."""
         self._ask_for(numbers)
-        self._count += len(numbers)
         self.wait_for(lambda: all(f"emitted {number};" in self.log for number in numbers))
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
@@ -117,39 +115,52 @@ class Children(Running):
         """It has ended."""
 
 
-def _gunicorn(*options: str) -> partial[Running]:
+Way = Callable[[Path, Mapping[str, str]], Running]
+
+
+def _gunicorn(*options: str) -> Way:
     return partial(Web, command=[str(_BIN / "gunicorn"), "tests.exits.web", "--no-control-socket", *options, "--bind"])
 
 
-def _uwsgi(*options: str) -> partial[Running]:
+def _uwsgi(*options: str) -> Way:
     return partial(Web, command=[str(_BIN / "uwsgi"), *_UWSGI, *options, "--http-socket"])
 
 
-WAYS: dict[str, partial[Running]] = {
+def _celery(*options: str) -> Way:
+    return partial(Celery, options=options)
+
+
+WAYS: dict[str, Way] = {
     "gunicorn": _gunicorn(),
     "gunicorn --preload": _gunicorn("--preload"),
     "uwsgi": _uwsgi(),
     "uwsgi --lazy-apps": _uwsgi("--lazy-apps"),
     "uwsgi --py-call-uwsgi-fork-hooks": _uwsgi("--py-call-uwsgi-fork-hooks"),
     "uwsgi --skip-atexit-teardown": _uwsgi("--skip-atexit-teardown"),
-    "celery": partial(Celery, options=()),
-    "celery --max-tasks-per-child": partial(Celery, options=("--max-tasks-per-child=1",)),
+    "celery": _celery(),
+    "celery --max-tasks-per-child": _celery("--max-tasks-per-child=1"),
     "multiprocessing fork": partial(Children, way="fork"),
     "multiprocessing spawn": partial(Children, way="spawn"),
     "a process that ends": partial(Children, way="none"),
 }
+RECYCLING: dict[str, Way] = {
+    "gunicorn": _gunicorn("--preload", "--workers=2", "--max-requests=8"),
+    "uwsgi": _uwsgi("--processes=2", "--max-requests=8", "--min-worker-lifetime=1"),
+    "celery": _celery("--max-tasks-per-child=8"),
+}
 
 
 @contextmanager
-def running(way: str, folder: Path, settings: Mapping[str, Any], *, first: Sequence[int] = ()) -> Iterator[Running]:
+def running(way: Way, folder: Path, settings: Mapping[str, Any], *, first: Sequence[int] = ()) -> Iterator[Running]:
     """Run a service in one of the ways; where its application is loaded, ``first`` is emitted."""
+    folder.mkdir(exist_ok=True)
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "tests.service.settings",
         "SERVICE_SETTINGS": json.dumps(settings),
         "PYTHONPATH": str(ROOT),
         "EMIT_FIRST": ",".join(map(str, first)),
     }
-    service = WAYS[way](folder, environment)
+    service = way(folder, environment)
     try:
         yield service
     finally:
