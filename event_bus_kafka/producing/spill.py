@@ -23,7 +23,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from event_bus_kafka.errors import AppendFailed, OutboxMissing
 from event_bus_kafka.telemetry import emit
-from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered
+from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered, SpillDelayed
 from event_bus_kafka.wire.records import EncodedEvent
 
 _APP = "event_bus_kafka"
@@ -178,6 +178,7 @@ class _Spill:
         if len(batch) == 1 and monotonic() - batch[0].since > _PATIENCE:
             self._done(batch, error)
             return
+        emit(SpillDelayed(database=batch[0].database, error=error, waiting=len(self._waiting)))
         self._limit = max(len(batch) // 2, 1)
         if self._ending.wait(self._pause):
             sleep(_FIRST_PAUSE)

@@ -54,6 +54,16 @@ class EventUndelivered(LifecycleEvent):
     """Why the outbox has not taken it."""
 
 
+@attrs.frozen(kw_only=True)
+class SpillDelayed(LifecycleEvent):
+    """A database does not take what Kafka did not confirm: it waits in memory, and is tried again."""
+
+    database: str
+    error: Exception
+    waiting: int
+    """Events."""
+
+
 @attrs.frozen
 class ThreadsDisabled(LifecycleEvent):
     """uWSGI lets no thread run between requests: delivery reports wait for the next one, or for the process's end."""
@@ -335,6 +345,18 @@ class OffsetsCommitted(LifecycleEvent):
     group: str
     offsets: tuple[tuple[str, int, int], ...]
     """Topic, partition, and the offset of the next record to read."""
+
+
+@attrs.frozen(kw_only=True)
+class EmittedEventsLost(LifecycleEvent):
+    """
+    What receivers emitted before a worker stopped is neither in Kafka nor in the outbox. The last offsets are not
+    committed: the records come again, and with them these events.
+    """
+
+    group: str
+    count: int
+    partitions: tuple[tuple[str, int], ...]
 
 
 @attrs.frozen(kw_only=True)

@@ -234,6 +234,16 @@ class LoggingObserver:
         )
 
     @_log.register
+    def _(self, event: events.EmittedEventsLost) -> None:
+        logger.error(
+            "Group %s: %s events that receivers emitted are neither in Kafka nor in the outbox. The last offsets of %s "
+            "are not committed: their records come again. With the tables of this app migrated the events are kept.",
+            event.group,
+            event.count,
+            _named(event.partitions),
+        )
+
+    @_log.register
     def _(self, event: events.OffsetsCommitted) -> None:
         logger.debug("Group %s: committed %s", event.group, event.offsets)
 

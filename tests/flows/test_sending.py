@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.contrib.contenttypes.models import ContentType
 from django.db import connections, transaction
 from django.test import modify_settings, override_settings
 from openedx_events.data import EventsMetadata
@@ -19,6 +20,7 @@ from openedx_events.event_bus import EventBusProducer
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import create_producer
+from event_bus_kafka.models import OutboxRecord
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.telemetry.events import (
     EventRejected,
@@ -26,6 +28,7 @@ from event_bus_kafka.telemetry.events import (
     EventUndelivered,
     LifecycleEvent,
     RecordDelivered,
+    SpillDelayed,
 )
 from tests.bus import CREATED, Bus, SandboxBus
 from tests.examples_of import certificate
@@ -177,6 +180,25 @@ def test_django_test_cases_find_the_event_among_the_commit_callbacks(
         sent = send()
     assert len(callbacks) == 1
     assert bus.event_ids(topic, 1) == [sent]
+
+
+@pytest.mark.django_db
+def test_in_django_test_cases_nothing_waits_for_the_lock_that_the_test_holds(
+    sandbox: Sandbox, django_capture_on_commit_callbacks: Any
+) -> None:
+    settings = SandboxBus(sandbox).settings("t") | {
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://127.0.0.1:9",
+        "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 0.5,
+    }
+    with override_settings(**settings), watched(EventUndelivered, SpillDelayed) as seen:
+        producer = create_producer()
+        ContentType.objects.create(app_label="holds", model="the lock")
+        with django_capture_on_commit_callbacks(execute=True):
+            send_by(producer, "t")
+        producer.prepare_for_shutdown()
+    assert isinstance(seen[0], SpillDelayed)
+    assert [type(event) for event in seen if not isinstance(event, SpillDelayed)] == [EventUndelivered]
+    assert not OutboxRecord.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
