@@ -22,7 +22,8 @@ class WriterSchema(models.Model):
     """
     Where events of one kind go and how their bytes were written, so that a later deploy changes nothing for rows that
     wait. Each process writes the row of a kind once, in the first transaction that needs it, or finds that of another:
-    a row that had to be unique would keep those waiting who write it at the same time.
+    a row that had to be unique would keep those waiting who write it at the same time. Its id is random, and never that
+    of another kind.
     """
 
     digest = models.CharField(max_length=64, db_index=True)
@@ -141,6 +142,10 @@ class ParkedRecord(_Row):
     """Milliseconds since the epoch."""
 
     objects: Any = ParkedRecordQuerySet.as_manager()
+
+    class Meta:
+        # for relays that look whether a key waits for one of these: key itself may be too long for an index
+        indexes: ClassVar = [models.Index(fields=["shard", "topic"], name="event_bus_kafka_parked")]
 
     def __str__(self) -> str:
         return f"parked row {self.pk} for {self.topic}: {self.code}"

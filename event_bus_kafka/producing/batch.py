@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 from time import monotonic
 
 from event_bus_kafka.errors import BrokerError, DeliveryFailed, SchemaRegistryError
 from event_bus_kafka.kafka.client import Delivered, Producer, QueueFull
-from event_bus_kafka.producing.claims import Row, event_id
+from event_bus_kafka.producing.claims import Row
 from event_bus_kafka.producing.flights import Flights
 from event_bus_kafka.producing.frames import Frames
 from event_bus_kafka.producing.holds import Holds
 from event_bus_kafka.producing.verdicts import SIZE, Verdict, verdict_on
-from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry import counters, emit, is_wanted
 from event_bus_kafka.telemetry.events import RecordDelivered, RowParked
 
 _LONGER = 5.0
@@ -37,7 +38,7 @@ class Batch:
         self._flights = Flights()
         self._tries = dict.fromkeys(holds.topics(), _TRIED)
         self._too_large: list[Row] = []
-        self._delivered: list[tuple[Row, str, Delivered]] = []
+        self._delivered: list[tuple[Row, Delivered]] = []
         self._held: set[str] = set()
         self._passed: set[str] = set()
         """Topics of which no more rows are sent."""
@@ -50,7 +51,7 @@ class Batch:
     @property
     def confirmed(self) -> list[int]:
         """Ids of the rows that Kafka has."""
-        return [row.id for row, _, _ in self._delivered]
+        return [row.id for row, _ in self._delivered]
 
     def send(self, rows: Iterable[Row], deadline: float, *, parked_holds_key: bool) -> None:
         """Hand rows to the client, in order, until the deadline or the first trouble."""
@@ -85,27 +86,34 @@ class Batch:
 
     def tell(self) -> None:
         """Emit what became of the rows, once that is settled."""
-        for row, found_id, report in self._delivered:
-            emit(
-                RecordDelivered(
-                    topic=report.topic,
-                    partition=report.partition,
-                    offset=report.offset,
-                    event_type=self._frames.event_type(row),
-                    event_id=found_id,
-                )
-            )
-        for topic in {report.topic for _, _, report in self._delivered} - self._held:
+        self._tell_delivered()
+        for topic in {row.topic for row, _ in self._delivered} - self._held:
             self._holds.release(topic)
         for row, error in self.rejected:
             emit(
                 RowParked(
                     row=row.id,
                     topic=row.topic,
-                    event_type=self._frames.event_type(row),
+                    event_type=self._frames.event_type(row.schema),
                     event_id=row.event_id,
                     error=error,
                     code=error.code,
+                )
+            )
+
+    def _tell_delivered(self) -> None:
+        if not is_wanted(RecordDelivered):
+            for schema, count in Counter([row.schema for row, _ in self._delivered]).items():
+                counters.add(RecordDelivered, self._frames.event_type(schema), count)
+            return
+        for row, report in self._delivered:
+            emit(
+                RecordDelivered(
+                    topic=report.topic,
+                    partition=report.partition,
+                    offset=report.offset,
+                    event_type=self._frames.event_type(row.schema),
+                    event_id=row.event_id,
                 )
             )
 
@@ -118,7 +126,7 @@ class Batch:
         except BrokerError as error:
             self._reject(row, error)
             return
-        report = partial(self._reported, row, event_id(record.headers))
+        report = partial(self._reported, row)
         while True:
             try:
                 self._producer.produce(record, report)
@@ -134,10 +142,10 @@ class Batch:
                 self._judge(row, error)
                 return
 
-    def _reported(self, row: Row, found_id: str, report: Delivered | DeliveryFailed) -> None:
+    def _reported(self, row: Row, report: Delivered | DeliveryFailed) -> None:
         self._flights.end(row.topic)
         if isinstance(report, Delivered):
-            self._delivered.append((row, found_id, report))
+            self._delivered.append((row, report))
         elif report.code == SIZE:
             self._too_large.append(row)  # it, or what shared its request
             self._passed.add(row.topic)  # until its rows were sent again

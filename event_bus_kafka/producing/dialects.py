@@ -119,8 +119,8 @@ _LOCK_WAIT = 5
 DIALECTS = {
     "postgresql": Dialect(
         probe=_EXISTS_PER_SHARD,
-        remove=f"DELETE FROM {_OUTBOX} WHERE id = ANY(%s)",
-        ids=list,
+        remove=f"DELETE FROM {_OUTBOX} WHERE id = ANY(%s::bigint[])",
+        ids=lambda ids: f"{{{_list(ids)}}}",  # psycopg takes ten times as long for a list
         quote='"',
         begin=f"SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{_LOCK_WAIT}s'; "
         f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE}s'",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from random import sample, uniform
 from time import monotonic, perf_counter, sleep
 
@@ -80,6 +81,7 @@ class Relay:
         self._producer: Producer | None = None
         self._interruptions = 0
         self._is_full = False
+        self._reader = ThreadPoolExecutor(1, "event-bus-relay")
 
     def step(self) -> None:
         """Send one batch, or wait where there is nothing to send. Takes a little longer than ``BOUND`` at most."""
@@ -92,6 +94,7 @@ class Relay:
 
     def stop(self, *, timeout: float) -> int:
         """Leave nothing behind: between two steps nothing is in flight."""
+        self._reader.shutdown()
         self._claims.close()
         self._registry.close()
         self._producer = None
@@ -134,23 +137,35 @@ class Relay:
             raise
 
     def _fill(self, batch: Batch, shards: list[int]) -> None:
-        """Read and send chunk after chunk; while one is read the one before is on its way."""
+        """Send chunk after chunk, one of them while the one before is on its way and the next one is read."""
         deadline = monotonic() + BOUND
         # What comes after this look waits for the next batch: it may follow a row that commits between two chunks. So
         # does a topic whose hold ends meanwhile: its first rows have been passed over.
         ends, held = self._claims.ends(shards), self._holds.now()
         last = dict.fromkeys(sorted(ends), 0)
-        self._is_full = False
-        for _ in range(_CHUNKS if last else 0):
-            rows = self._claims.rows(last, ends, held)
-            batch.send(rows, deadline, parked_holds_key=self._parked_holds_key)
+        rows = self._claims.rows(last, ends, held) if last else []
+        for number in range(_CHUNKS):
             last = _next(rows, ends)
-            if not last or batch.trouble is not None or monotonic() > deadline:
+            with self._reading(last if number < _CHUNKS - 1 else {}, ends, held) as following:
+                batch.send(rows, deadline, parked_holds_key=self._parked_holds_key)
+                batch.collect(len(rows) if last else 0, deadline)
+            if following is None or batch.trouble is not None or monotonic() > deadline:
                 break
-            batch.collect(len(rows), deadline)
-        else:
-            self._is_full = bool(last)
+            rows = following.result()
+        self._is_full = bool(last)
         batch.finish(deadline)
+
+    @contextmanager
+    def _reading(
+        self, last: dict[int, int], ends: dict[int, int], held: list[str]
+    ) -> Iterator[Future[list[Row]] | None]:
+        """Let the server look for the next rows while these are sent."""
+        following = self._reader.submit(self._claims.rows, last, ends, held) if last else None
+        try:
+            yield following
+        finally:
+            if following is not None:
+                wait([following])  # the connection is the reader's until then
 
     def _reach(self) -> Producer:
         """Make a client and connect it before any shard is claimed."""
