@@ -85,8 +85,8 @@ class Consumer:
         self._read()
         self._scheduler.tick()
         self._advance()
-        if self._clock() - self._last_commit >= self._limits.commit_interval:
-            self._commit(self._partitions.values())
+        if self._clock() - self._last_commit >= self._limits.commit_interval and (failure := self._commit()):
+            self._replace_client(failure)
         self._relieve()
         self._end_if_hopeless()
 
@@ -94,14 +94,18 @@ class Consumer:
         """
         Let running receivers finish within so many seconds, commit and leave the group.
 
-        Returns how many receivers run still, and of how many partitions the end could not be committed.
+        Returns how many receivers run still, and of how many partitions the end could not be committed. Raises
+        :class:`WorkerFailed` where another member has taken this one's place.
         """
         unfinished = self._release(self._partitions.values(), timeout)
         self._stopping = True
         self._scheduler.stop()
         self._advance()
-        self._commit(self._partitions.values())
-        self._client.close()  # revokes, and commits what could not be committed before
+        try:
+            if failure := self._commit():
+                self._end_if_incurable(failure)
+        finally:
+            self._client.close()  # revokes, and commits what could not be committed before
         return unfinished + self._commits.refused
 
     def _read(self) -> None:
@@ -170,9 +174,11 @@ class Consumer:
         for partition in self._partitions.values():
             partition.advance()
 
-    def _commit(self, partitions: Iterable[PartitionProgress]) -> None:
+    def _commit(self) -> BrokerError | None:
+        """Return the error that ends the client; a commit may hear of it long before a poll does."""
         self._last_commit = self._clock()
-        self._commits.commit(self._client, partitions)
+        error = self._commits.commit(self._client, self._partitions.values())
+        return self._client.cause_of(error) if error is not None and error.fatal else None
 
     def _assigned(self, names: list[Partition]) -> None:
         for topic, number in names:
