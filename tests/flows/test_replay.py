@@ -58,12 +58,12 @@ def replay(bus: Bus, topic: str, *arguments: str) -> str:
     return output.getvalue()
 
 
-def put(bus: Bus, topic: str, user: int, *, at: int) -> None:
+def put(bus: Bus, topic: str, user: int, *, at: int, partition: int = 0) -> None:
     """Put a certificate on a topic as if it had been written at a time, in milliseconds since the epoch."""
     with override_settings(**bus.settings(EVENT_BUS_KAFKA_REGISTRY_TIMEOUT=30)):
         record = record_of(user)
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "log_level": 0})
-    producer.produce(topic, record.value, record.key, headers=list(record.headers), partition=0, timestamp=at)
+    producer.produce(topic, record.value, record.key, headers=list(record.headers), partition=partition, timestamp=at)
     assert producer.flush(30) == 0
 
 
