@@ -82,6 +82,7 @@ def test_all_is_sent_to_each_topic_of_its_type_and_a_slice_goes_on_from_a_token(
 
     CERTIFICATE_CREATED.connect(hear)
     begun = backfill(bus, topic, SOURCE, "--limit", "3", "--apply", EVENT_BUS_PRODUCER_CONFIG=config).splitlines()
+    assert [line.split()[2] for line in begun if line.startswith("  to topic ")] == [f"{topic},", f"{second},"]
     assert begun[-2].startswith("[##############################] 100%  3 of 3")
     assert begun[-2].endswith("  --resume 3")
     assert begun[-1] == "3 events are sent, 0 failed."
