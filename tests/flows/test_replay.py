@@ -50,7 +50,10 @@ def receivers() -> Iterator[None]:
 def replay(bus: Bus, topic: str, *arguments: str) -> str:
     """Run the command; return what it prints, and why it ended with an error."""
     output = io.StringIO()
-    changes = {"EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30, "EVENT_BUS_KAFKA_UNKNOWN_EVENT_TYPES": "dead-letter"}
+    changes: dict[str, Any] = {
+        "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30,
+        "EVENT_BUS_KAFKA_UNKNOWN_EVENT_TYPES": "dead-letter",
+    }
     with override_settings(**bus.settings(**changes)):
         try:
             call_command("replay_events", "-t", topic, *arguments, stdout=output, no_color=True)
@@ -169,6 +172,7 @@ def test_records_are_chosen_by_place_type_key_and_receiver(bus: Bus, topic: str)
     assert chosen("--key", "1") == [1, 1]
     assert chosen("--receiver", NOTE) == [1, 2, 1, 2]
     assert chosen("--receiver", FAIL) == []
+    assert f"{topic}:0  offsets 2 to 4: 2 records" in replay(bus, topic, "--from", "2", "--to", "99")
     missing = "No receiver mail.send is connected to a signal in this service."
     assert replay(bus, topic, "--from", "0", "--receiver", "mail.send") == f"ended with 1: {missing}"
 
