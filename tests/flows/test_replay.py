@@ -50,7 +50,11 @@ def receivers() -> Iterator[None]:
 def replay(bus: Bus, topic: str, *arguments: str) -> str:
     """Run the command; return what it prints, and why it ended with an error."""
     output = io.StringIO()
-    with override_settings(**bus.settings(EVENT_BUS_KAFKA_REGISTRY_TIMEOUT=30)):
+    changes: dict[str, Any] = {
+        "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30,
+        "EVENT_BUS_KAFKA_UNKNOWN_EVENT_TYPES": "dead-letter",
+    }
+    with override_settings(**bus.settings(**changes)):
         try:
             call_command("replay_events", "-t", topic, *arguments, stdout=output, no_color=True)
         except CommandError as error:
@@ -58,12 +62,12 @@ def replay(bus: Bus, topic: str, *arguments: str) -> str:
     return output.getvalue()
 
 
-def put(bus: Bus, topic: str, user: int, *, at: int) -> None:
+def put(bus: Bus, topic: str, user: int, *, at: int, partition: int = 0) -> None:
     """Put a certificate on a topic as if it had been written at a time, in milliseconds since the epoch."""
     with override_settings(**bus.settings(EVENT_BUS_KAFKA_REGISTRY_TIMEOUT=30)):
         record = record_of(user)
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "log_level": 0})
-    producer.produce(topic, record.value, record.key, headers=list(record.headers), partition=0, timestamp=at)
+    producer.produce(topic, record.value, record.key, headers=list(record.headers), partition=partition, timestamp=at)
     assert producer.flush(30) == 0
 
 
@@ -100,9 +104,20 @@ def test_receivers_can_tell_a_replay_and_no_group_is_moved(bus: Bus, topic: str,
         assert again.end() == 0, again.log
     assert [one["is_replay"] for one in process.heard("replayed")] == [False, False]
     assert [(one["user"], one["is_replay"]) for one in again.heard("replayed")] == [(1, True), (2, True)]
-    assert not is_replay()
     assert bus.committed(group, topic) == 2
     assert bus.committed("replay_events", topic) < 0
+
+
+def test_async_receivers_can_tell_a_replay_too(bus: Bus, topic: str) -> None:
+    told = []
+
+    async def ask(**_: Any) -> None:
+        told.append(is_replay())
+
+    send(bus, topic, certificate(1))
+    CERTIFICATE_CREATED.connect(ask)
+    replay(bus, topic, "--from", "earliest", "--apply")
+    assert (told, is_replay()) == ([True], False)
 
 
 def test_a_receiver_that_fails_is_named_and_the_rest_goes_on(bus: Bus, topic: str) -> None:
@@ -157,6 +172,7 @@ def test_records_are_chosen_by_place_type_key_and_receiver(bus: Bus, topic: str)
     assert chosen("--key", "1") == [1, 1]
     assert chosen("--receiver", NOTE) == [1, 2, 1, 2]
     assert chosen("--receiver", FAIL) == []
+    assert f"{topic}:0  offsets 2 to 4: 2 records" in replay(bus, topic, "--from", "2", "--to", "99")
     missing = "No receiver mail.send is connected to a signal in this service."
     assert replay(bus, topic, "--from", "0", "--receiver", "mail.send") == f"ended with 1: {missing}"
 
@@ -201,6 +217,8 @@ def test_an_interruption_finishes_the_record_in_hand_and_says_what_is_left(bus: 
     assert process.users("slow ends") == [1]
     assert "1 records: 0 succeeded, 1 failed" in process.log
     assert "leave_transaction_open: TransactionLeftOpen: transaction left open on default" in process.log
+    assert "Error replaying event from Kafka: receiver tests.service.receivers.leave_transaction_open" in process.log
+    assert "dead letter" not in process.log
     assert f"Interrupted.\nLeft: --topic {topic}:0 --from 1 --to 3" in process.log
 
 
