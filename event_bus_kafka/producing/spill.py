@@ -13,15 +13,17 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib import import_module
 from itertools import takewhile
 from time import monotonic, sleep
 
 import attrs
 from django.apps import apps
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 from event_bus_kafka.errors import AppendFailed, OutboxMissing
+from event_bus_kafka.producing.transactions import is_open
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered, SpillDelayed
 from event_bus_kafka.wire.records import EncodedEvent
@@ -116,9 +118,9 @@ class _Spill:
             writer = self._writer
         if writer is not None:
             writer.join(seconds)
-        while self._writer is None and self._waiting and monotonic() < deadline:
+        while self._writer is None and monotonic() < deadline and (batch := self._first()):
             _leave_transactions()
-            self._write(self._next())  # no thread can be started while the interpreter ends
+            self._write(batch)  # no thread can be started while the interpreter ends
         self._ending.clear()
         with self._changed:
             left, self._waiting, self._bytes = self._waiting, deque(), 0
@@ -136,29 +138,30 @@ class _Spill:
             self._writer = writer
 
     def _write_all(self) -> None:
-        while self._has_more():
-            self._write(self._next())
-        connections.close_all()
+        while batch := self._next():
+            self._write(batch)
+        _close()
 
-    def _has_more(self) -> bool:
+    def _next(self) -> list[_Waiting]:
         """Wait for something to write; without it the thread ends."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._ending.is_set(), _IDLE)
-            if not self._waiting:
+            batch = self._first()
+            if not batch:
                 self._writer = None
-            return bool(self._waiting)
+            return batch
 
-    def _next(self) -> list[_Waiting]:
+    def _first(self) -> list[_Waiting]:
         """Return what goes into the next INSERT; it stays among what waits until it is written."""
+        batch: list[_Waiting] = []
         with self._changed:
-            database, room = self._waiting[0].database, _BATCH_BYTES
-            batch: list[_Waiting] = []
-            for one in takewhile(lambda one: one.database == database, self._waiting):
+            room = _BATCH_BYTES
+            for one in takewhile(lambda one: one.database == self._waiting[0].database, self._waiting):
                 room -= one.size
                 if batch and (room < 0 or len(batch) == self._limit):
                     break
                 batch.append(one)
-            return batch
+        return batch
 
     def _write(self, batch: list[_Waiting]) -> None:
         try:
@@ -174,7 +177,7 @@ class _Spill:
 
     def _failed(self, batch: list[_Waiting], error: Exception) -> None:
         """Try again on a new connection, with fewer: one event may be what the database refuses."""
-        connections.close_all()
+        _close()
         if len(batch) == 1 and monotonic() - batch[0].since > _PATIENCE:
             self._done(batch, error)
             return
@@ -200,7 +203,8 @@ _by_pid: dict[int, _Spill] = {}
 
 
 def _of_this_process() -> _Spill:
-    return _by_pid.setdefault(os.getpid(), _Spill())
+    pid = os.getpid()
+    return _by_pid.get(pid) or _by_pid.setdefault(pid, _Spill())
 
 
 def _append(events: list[EncodedEvent], database: str) -> str:
@@ -222,8 +226,14 @@ def _append(events: list[EncodedEvent], database: str) -> str:
 
 def _leave_transactions() -> None:
     """At the end of a process nobody will commit what its thread has left open."""
+    if any(map(is_open, connections.all(initialized_only=True))):
+        _close()
+
+
+def _close() -> None:
+    """Close this thread's connections."""
     for connection in connections.all(initialized_only=True):
-        if connection.in_atomic_block or not connection.get_autocommit():
+        with suppress(Error):
             connection.close()
 
 

@@ -14,6 +14,7 @@ from django.test import modify_settings, override_settings
 from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
+from event_bus_kafka.checks import check_tables
 from event_bus_kafka.models import OutboxRecord, ParkedRecord
 from event_bus_kafka.producing import spill
 from event_bus_kafka.sandbox import Sandbox
@@ -251,6 +252,8 @@ def test_settings_without_autocommit_lose_nothing(service: Service) -> None:
 def test_without_tables_an_event_is_lost_with_an_error_that_says_to_migrate(service: Service) -> None:
     with connections["default"].cursor() as cursor:
         cursor.execute(f"DROP TABLE {OutboxRecord._meta.db_table}")
+    (warning,) = check_tables(databases=["default"])
+    assert "what Kafka does not confirm is lost" in str(warning.hint)
     with sender(service, **NO_REGISTRY) as service_sender, watched(EventUndelivered) as seen:
         lost = [service_sender.send()]
         until(lambda: len(seen) == 1)

@@ -190,6 +190,7 @@ def test_what_requests_pay_while_kafka_and_the_registry_are_away(
             "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": scaled(2, long=30),
             "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": way.address,
             "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": registry.url,
+            "INSTALLED_APPS": ["django.contrib.contenttypes", "tests.service", "openedx_events", "event_bus_kafka"],
         }
         with ServiceProcess(code=REQUESTS, settings=service.process_settings(**changes)) as process:
             memory = psutil.Process(process.pid).memory_info
