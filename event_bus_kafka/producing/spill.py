@@ -14,23 +14,23 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
-from importlib import import_module
 from itertools import takewhile
 from time import monotonic, sleep
 
 import attrs
-from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 from event_bus_kafka.errors import AppendFailed, OutboxMissing
+from event_bus_kafka.producing.aside import put_into
 from event_bus_kafka.producing.transactions import is_open
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered, SpillDelayed
 from event_bus_kafka.wire.records import EncodedEvent
 
-_APP = "event_bus_kafka"
 _MOST_BYTES = 128_000_000
-"""Of events that wait to be written. What comes beyond is lost: Kafka and the database are away, and memory ends."""
+"""Of events that wait to be written. What comes beyond waits for room; where none is made, it is lost."""
+_FOR_ROOM = 1.0
+"""Seconds; then nobody waits for room until the database takes events again."""
 _OVERHEAD = 2_000
 """Bytes of memory, nearly, that an event takes besides its contents."""
 _BATCH = 500
@@ -45,7 +45,8 @@ _IDLE = 1.0
 
 def spill(events: Iterable[EncodedEvent], error: Exception, *, database: str | None = None) -> None:
     """
-    Keep events that Kafka did not confirm, for the reason given. Takes no time and raises nothing.
+    Keep events that Kafka did not confirm, for the reason given. Raises nothing, and takes no time unless more events
+    wait than memory is for.
 
     They go into the outbox of a database, None: the default one, which also takes what belongs to one without tables.
     Each event becomes an EventSpilled once it is written, or an EventUndelivered if it is lost.
@@ -93,18 +94,20 @@ class _Spill:
         self._writer: threading.Thread | None = None
         self._limit = _BATCH
         self._pause = _FIRST_PAUSE
+        self._takes = True
+        """Whether the database takes events, as far as is known."""
         self._ending = threading.Event()
 
     def put(self, events: Iterable[_Waiting]) -> None:
         refused = []
         with self._changed:
             for one in events:
-                if self._bytes + one.size > _MOST_BYTES:
+                if not self._has_room(one.size):
                     refused.append(one)
-                else:
-                    self._waiting.append(one)
-                    self._bytes += one.size
-            self._start()
+                    continue
+                self._waiting.append(one)
+                self._bytes += one.size
+                self._start()
             self._changed.notify_all()
         for one in refused:
             one.told(AppendFailed(f"{_MOST_BYTES:,} bytes of events wait for their database already"))
@@ -127,6 +130,14 @@ class _Spill:
         for one in left:
             one.told(AppendFailed("the process ended before the database took it"))
         return len(left)
+
+    def _has_room(self, size: int) -> bool:
+        def fits() -> bool:
+            return self._bytes + size <= _MOST_BYTES
+
+        if not fits() and self._takes:
+            self._takes = self._changed.wait_for(fits, _FOR_ROOM)
+        return fits()
 
     def _start(self) -> None:
         if self._writer is None and self._waiting:
@@ -165,7 +176,7 @@ class _Spill:
 
     def _write(self, batch: list[_Waiting]) -> None:
         try:
-            database = _append([one.event for one in batch], batch[0].database)
+            database = put_into([one.event for one in batch], batch[0].database)
         except OutboxMissing as error:
             self._done(batch, error)
         except Exception as error:  # noqa: BLE001 whatever a database does: what waits must go on
@@ -173,6 +184,7 @@ class _Spill:
         else:
             self._limit = min(self._limit * 2, _BATCH)
             self._pause = _FIRST_PAUSE
+            self._takes = True
             self._done(batch, None, database)
 
     def _failed(self, batch: list[_Waiting], error: Exception) -> None:
@@ -194,6 +206,7 @@ class _Spill:
                 if self._waiting and self._waiting[0] is one:  # unless the process has given it up
                     self._waiting.popleft()
                     self._bytes -= one.size
+            self._changed.notify_all()
         for one in batch:
             one.told(error, database)
 
@@ -205,23 +218,6 @@ _by_pid: dict[int, _Spill] = {}
 def _of_this_process() -> _Spill:
     pid = os.getpid()
     return _by_pid.get(pid) or _by_pid.setdefault(pid, _Spill())
-
-
-def _append(events: list[EncodedEvent], database: str) -> str:
-    """Write to the first of two databases that has an outbox; return its alias."""
-    if not apps.is_installed(_APP):
-        raise OutboxMissing(f"{_APP!r} is not in INSTALLED_APPS")
-    append = import_module("event_bus_kafka.producing.outbox").append  # has models
-    missing = OutboxMissing(f"there is no database {database!r}")
-    for alias in dict.fromkeys((database, DEFAULT_DB_ALIAS)):
-        try:
-            if alias in connections:
-                connections[alias].set_autocommit(True)  # settings may say otherwise, and nobody would commit
-                append(events, database=alias)
-                return alias
-        except OutboxMissing as error:
-            missing = error
-    raise missing
 
 
 def _leave_transactions() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from io import StringIO
 from pathlib import Path
@@ -279,6 +280,32 @@ def test_a_database_that_is_away_gets_later_what_memory_has_room_for(
             until(lambda: len(spilled()) == 4)
     assert spilled() == ids[:4]
     assert [event.event_id for event in seen if isinstance(event, EventUndelivered)] == ids[4:]
+
+
+def test_what_memory_has_no_room_for_waits_for_the_database(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spill, "_MOST_BYTES", 10_000)
+    events = [encoded(service.topic) for _ in range(300)]
+    for event in events:
+        spill.spill([event], RuntimeError("away"))
+    assert spill.finish(60) == 0
+    assert spilled() == [event.event_id for event in events]
+
+
+def test_a_process_whose_interpreter_ends_and_starts_no_thread_writes_by_itself(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread at interpreter shutdown")
+
+    connections["default"].set_autocommit(False)
+    ContentType.objects.create(app_label="nobody", model="will commit")
+    monkeypatch.setattr(threading.Thread, "start", start)
+    event = encoded(service.topic)
+    spill.spill([event], RuntimeError("away"))
+    assert spill.finish(60) == 0
+    connections["default"].close()
+    assert spilled() == [event.event_id]
+    assert not ContentType.objects.filter(app_label="nobody").exists()
 
 
 def test_an_event_that_no_database_takes_costs_no_other(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
