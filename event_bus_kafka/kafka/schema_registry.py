@@ -21,6 +21,7 @@ _RETRIABLE_STATUS = frozenset({401, 403, 408, 425, 429})
 """Credentials are rotated and quotas end: nothing is lost by asking again. From 500 on all are retriable."""
 _HIGHEST_ID = 2**32 - 1
 _NOT_FOUND = 404
+_CONFLICT = 409
 _UNKNOWN = frozenset({40401, 40403})
 """Confluent's error codes for an unknown subject or schema. Any other 404 comes from a wrong URL or a proxy, and says
 nothing about the schema: what waits for it must not become a dead letter."""
@@ -28,11 +29,11 @@ _ADVICE = {
     401: "check EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY and _API_SECRET",
     403: "the user of EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY has no right to this",
     _NOT_FOUND: "nothing of that name or id; check EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL",
-    409: "the subject's compatibility level forbids this change of the class: give a new field default=None, or set "
-    "the subject's level to NONE in the registry until the new version is registered",
+    _CONFLICT: "the subject's compatibility level forbids this change of the class: give a new field default=None, or "
+    "set the subject's level to NONE in the registry until the new version is registered",
     422: "the registry refuses the schema",
 }
-_REASONED = frozenset({409, 422})
+_REASONED = frozenset({_CONFLICT, 422})
 """The registry says what it found in the schema. Other texts are those of proxies and login pages."""
 _ALL = ""
 """Stands for all requests."""
@@ -96,7 +97,12 @@ class SchemaRegistry:
 
     def _answer(self, subject: str, schema: Schema) -> Any:
         if self._register:
-            return self._client.register_schema(subject, schema)
+            try:
+                return self._client.register_schema(subject, schema)
+            except ClientError as error:
+                if error.http_status_code != _CONFLICT:
+                    raise  # Apicurio refuses, too, one of two processes that are the first ones at the same time
+                return self._client.register_schema(subject, schema)
         return self._client.lookup_schema(subject, schema).schema_id
 
     def _ask(self, what: str, name: Hashable, request: Callable[[], T]) -> T:

@@ -23,11 +23,18 @@ _PRIORITY = 100
 """Of multiprocessing's finalizers, which billiard has in common with it: any number has them run in children."""
 
 
-def flush(until: float, spill_until: float) -> int:
+def flush(seconds: float) -> int:
     """
-    Wait for confirmations until one time of the monotonic clock, and until another for the outbox to take what lacks
-    one. Return how many events are lost.
+    Wait until what was sent is in Kafka or in the outbox: for the limits of an exit, but only so long. Return how many
+    events are in neither.
     """
+    began = monotonic()
+    until = began + min(settings.shutdown_flush, seconds / 2)
+    return _flush(until, min(until + settings.shutdown_spill, began + seconds))
+
+
+def _flush(until: float, spill_until: float) -> int:
+    """Both times are of the monotonic clock."""
     lost: list[LifecycleEvent] = []
     tell = lost.append
     observe(tell, EventUndelivered)
@@ -60,7 +67,7 @@ class _End:
             return  # a child inherits its parent's hooks
         self._began = self._began or monotonic()
         until = self._began + settings.shutdown_flush
-        flush(until, until + settings.shutdown_spill)
+        _flush(until, until + settings.shutdown_spill)
 
 
 _end: _End | None = None

@@ -66,7 +66,7 @@ class SpillDelayed(LifecycleEvent):
 
 @attrs.frozen
 class ThreadsDisabled(LifecycleEvent):
-    """uWSGI lets no thread run between requests: delivery reports wait for the next one, or for the process's end."""
+    """uWSGI lets no thread run between requests: delivery reports wait for the next one, or for the process to end."""
 
 
 @value
@@ -316,6 +316,18 @@ class OffsetsCommitted(LifecycleEvent):
     group: str
     offsets: tuple[tuple[str, int, int], ...]
     """Topic, partition, and the offset of the next record to read."""
+
+
+@attrs.frozen(kw_only=True)
+class EmittedEventsLost(LifecycleEvent):
+    """
+    What receivers emitted before a worker stopped is neither in Kafka nor in the outbox. The last offsets are not
+    committed: the records come again, and with them these events.
+    """
+
+    group: str
+    count: int
+    partitions: tuple[tuple[str, int], ...]
 
 
 @attrs.frozen(kw_only=True)

@@ -65,8 +65,8 @@ class LoggingObserver:
     @_log.register
     def _(self, event: events.ThreadsDisabled) -> None:
         logger.warning(
-            "uWSGI runs without threads: what becomes of events is found out at the next request only. Start it with "
-            "enable-threads."
+            "uWSGI runs without threads: what Kafka does not confirm is noticed, and put into the outbox, only while "
+            "requests run. Start it with enable-threads."
         )
 
     @_log.register
@@ -209,6 +209,16 @@ class LoggingObserver:
             "lost" if event.lost else "revoked",
             _named(event.partitions),
             f"; {event.unfinished} receivers were still running, their events will come twice" * bool(event.unfinished),
+        )
+
+    @_log.register
+    def _(self, event: events.EmittedEventsLost) -> None:
+        logger.error(
+            "Group %s: %s events that receivers emitted are neither in Kafka nor in the outbox. The last offsets of %s "
+            "are not committed: their records come again. With the tables of this app migrated the events are kept.",
+            event.group,
+            event.count,
+            _named(event.partitions),
         )
 
     @_log.register

@@ -61,6 +61,17 @@ def test_one_schema_has_one_id_whatever_the_subject(registry: SchemaRegistry, to
     assert registry.id_of(topic, schema_of(topic)) == registry.id_of(f"{topic}-other", schema_of(topic))
 
 
+def test_processes_that_register_a_schema_at_the_same_time_all_get_its_id(bus: Bus, topic: str) -> None:
+    registries = [client(bus.schema_registry_url) for _ in range(4)]
+    with ThreadPoolExecutor(len(registries)) as threads:
+        for number in range(20):
+            subject = f"{topic}-{number}"
+            ids = threads.map(lambda one, subject=subject: one.id_of(subject, schema_of(subject)), registries)
+            assert len(set(ids)) == 1
+    for one in registries:
+        one.close()
+
+
 def test_an_id_that_is_unknown_is_a_final_error(registry: SchemaRegistry) -> None:
     with pytest.raises(SchemaRegistryError) as caught:
         registry.schema_of(2_000_000_000)
