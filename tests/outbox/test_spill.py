@@ -163,6 +163,7 @@ def test_what_a_client_holds_that_fails_for_good_is_spilled_and_the_next_one_sen
     assert service.ids(3) == ids
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_a_topic_that_is_missing_or_deleted_gets_its_events_once_it_is_there(
     service: Service, cluster: KafkaCluster
 ) -> None:
