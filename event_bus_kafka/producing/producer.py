@@ -135,7 +135,7 @@ class KafkaEventProducer(EventBusProducer):
         goes into the outbox, within ``EVENT_BUS_KAFKA_SHUTDOWN_SPILL``.
         """
         link = self._link
-        if link is not None and link.flush(settings.delivery_timeout):
+        if link is not None and link.pid == os.getpid() and link.flush(settings.delivery_timeout):
             link.producer.purge()  # each event that is left gets its report
             link.retired.set()  # a client is of no use after a purge
             self._link = None

@@ -26,11 +26,12 @@ def test_what_was_sent_before_the_end_is_in_kafka_wherever_a_fork_was(
     way: str, bus: RealBus, topic: str, tmp_path: Path
 ) -> None:
     """Cases 32 and 33, with a broker."""
-    first = [1] * (way in FORKING)
-    with running(WAYS[way], tmp_path, bus.settings(topic, **LINGERS), first=first) as service:
+    first, last = [1] * (way in FORKING), [9] * ("uwsgi" in way)
+    more = {"EMIT_FIRST": "1" * len(first), "EMIT_LAST": "9"}
+    with running(WAYS[way], tmp_path, bus.settings(topic, **LINGERS), **more) as service:
         service.emit([2, 3])
     arrived = everything(bus, topic)
-    assert sorted(number for number, _ in arrived) == [*first, 2, 3], service.log
+    assert sorted(number for number, _ in arrived) == [*first, 2, 3, *last], service.log
     process_of = dict(arrived)
     assert process_of.get(1) not in (process_of[2], process_of[3])
     assert "Traceback" not in service.log
