@@ -152,8 +152,7 @@ class KafkaEventProducer(EventBusProducer):
                 self._hand_over(encoded, database, deadline)  # with new clients
         except Exception as error:  # noqa: BLE001 nothing that goes wrong between us and Kafka may reach the request
             spill.spill([encoded], error, database=database)
-        if exits.is_over():
-            exits.finish_again()
+        exits.flush_late()
 
     def _hand_over(self, encoded: EncodedEvent, database: str | None, deadline: float) -> None:
         link = self._current_link()

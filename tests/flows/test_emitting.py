@@ -54,6 +54,7 @@ def worker(
         EVENT_BUS_KAFKA_COMMIT_INTERVAL=3600,
         EVENT_BUS_KAFKA_REGISTRY_TIMEOUT=30,
         EVENT_BUS_KAFKA_SEND_TIMEOUT=60,
+        EVENT_BUS_KAFKA_SHUTDOWN_FLUSH=30,
     )
     code = before + CONSUME.format(topic=topic, group=group)
     return ServiceProcess(code=code, settings=settings | changes, receivers="receivers.revoke")

@@ -46,7 +46,7 @@ def test_a_process_that_ends_at_once_has_sent_its_events(bus: Bus, topic: str) -
 
 
 def test_what_is_sent_while_a_process_ends_arrives_too(bus: Bus, topic: str) -> None:
-    linger = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": 1_000}}
+    linger = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": 1_000}, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 30}
     with ServiceProcess(code=SEND_LATE, settings=bus.settings(topic, **linger)) as process:
         assert process.end() == 0
     assert len(bus.event_ids(topic, 2)) == 2
