@@ -19,7 +19,6 @@ from event_bus_kafka.telemetry.events import RowParked, TopicHeld, TopicResumed
 from tests.bus import CREATED, header
 from tests.databases import Database
 from tests.outbox.service import Service, until
-from tests.registries import Fault, faulty
 from tests.watching import watched
 
 pytestmark = pytest.mark.real
@@ -41,11 +40,12 @@ def test_one_row_that_is_too_large_for_its_topic_costs_the_others_nothing(servic
     """Case 31, for the topic: Kafka refuses whole requests, so that none may hold it beside others."""
     small = f"{service.topic}-small"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
-    with override_settings(**service.settings_for(service.topic, small)):
+    with override_settings(**service.settings_for(small)):
         sent = [service.emit(1, topic=small, name="x" * 30_000 * (number == 50)) for number in range(100)]
         service.drain()
     assert service.ids(99, small) == sent[:50] + sent[51:]
-    assert list(ParkedRecord.objects.values_list("code", flat=True)) == ["MSG_SIZE_TOO_LARGE"]
+    (row,) = ParkedRecord.objects.all()
+    assert (row.code, row.reason) == ("MSG_SIZE_TOO_LARGE", "Broker: Message size too large"), "the client refused it"
 
 
 def test_a_topic_that_does_not_tell_its_limit_is_taken_for_an_ordinary_one(service: Service) -> None:
@@ -86,19 +86,6 @@ def test_a_topic_that_is_missing_is_held_and_disturbs_no_other(service: Service)
     assert service.ids(3, missing) == waiting
     assert [event.topic for event in seen if isinstance(event, TopicResumed)] == [missing]
     assert not ParkedRecord.objects.exists()
-
-
-def test_a_registry_that_is_away_holds_what_needs_it(service: Service) -> None:
-    """Case 20."""
-    sent = [service.emit(), service.emit()]
-    with faulty(service.bus.schema_registry_url) as registry:
-        registry.fault = Fault.DOWN
-        with override_settings(EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=registry.url, EVENT_BUS_KAFKA_REGISTRY_TIMEOUT=30):
-            with watched() as seen, service.relay() as relay:
-                until(lambda: any(isinstance(event, TopicHeld) for event in seen), step=relay.step)
-                assert service.waiting == 2
-    service.drain()
-    assert service.bus.event_ids(service.topic, 2) == sent
 
 
 def test_a_row_that_commits_after_higher_ids_goes_after_them(service: Service, database: Database) -> None:
