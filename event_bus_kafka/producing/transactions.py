@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
@@ -83,6 +83,27 @@ def _after_all(open_connections: list[BaseDatabaseWrapper], action: Action) -> N
 def is_open(connection: BaseDatabaseWrapper) -> bool:
     """Whether a transaction is open, begun in whatever way."""
     return connection.in_atomic_block or is_manual(connection)
+
+
+def outbox_connection(
+    database: str | None, is_open: Callable[[BaseDatabaseWrapper], bool] = is_open
+) -> BaseDatabaseWrapper:
+    """
+    Return the connection whose outbox takes what is emitted now: of one alias, else the only one with an open
+    transaction, else the default one. Raises :class:`ConfigurationError` where several are open and that is none.
+    """
+    if database:
+        return connection_of(database)
+    deciding = [connection for connection in connections.all(initialized_only=True) if is_open(connection)]
+    if len(deciding) == 1:
+        return deciding[0]
+    if deciding and all(connection.alias != DEFAULT_DB_ALIAS for connection in deciding):
+        aliases = ", ".join(connection.alias for connection in deciding)
+        raise ConfigurationError(
+            f"Transactions are open on {aliases}: name the one whose outbox takes the event with the key 'database' of "
+            "the topic in EVENT_BUS_PRODUCER_CONFIG."
+        )
+    return connections[DEFAULT_DB_ALIAS]
 
 
 def is_manual(connection: BaseDatabaseWrapper) -> bool:
