@@ -71,9 +71,25 @@ def test_a_registry_in_trouble_holds_what_needs_it(service: Service) -> None:
     assert not ParkedRecord.objects.exists()
 
 
+def test_a_topic_that_is_missing_is_held_and_disturbs_no_other(service: Service) -> None:
+    """Case 23."""
+    missing = f"{service.topic}-missing"
+    waiting = [service.emit(1, topic=missing) for _ in range(3)]
+    with watched() as seen, service.relay() as relay:
+        until(lambda: any(isinstance(event, TopicHeld) for event in seen), step=relay.step)
+        others = [service.emit(1) for _ in range(3)]
+        until(lambda: service.waiting == 3, step=relay.step)
+        assert service.ids(3) == others
+        service.bus.create_topic(missing)
+        until(lambda: not service.waiting, step=relay.step)
+    assert service.ids(3, missing) == waiting
+    assert [event.topic for event in seen if isinstance(event, TopicResumed)] == [missing]
+    assert not ParkedRecord.objects.exists()
+
+
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_a_topic_may_be_deleted_made_anew_and_grow(service: Service) -> None:
-    """Case 23; the topic that is missing at the start is in test_relay."""
+    """Case 23."""
     cluster = service.bus._cluster
     with watched(TopicHeld) as seen, service.relay() as relay:
         service.emit()

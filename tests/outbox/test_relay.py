@@ -15,7 +15,7 @@ from event_bus_kafka.event_bus import registry
 from event_bus_kafka.models import OutboxRecord, OutboxShard, ParkedRecord, WriterSchema
 from event_bus_kafka.producing import schemas
 from event_bus_kafka.producing.claims import Claims
-from event_bus_kafka.telemetry.events import RowParked, TopicHeld, TopicResumed
+from event_bus_kafka.telemetry.events import RowParked
 from tests.bus import CREATED, header
 from tests.databases import Database
 from tests.outbox.service import Service, until
@@ -72,22 +72,6 @@ def test_a_size_that_kafka_alone_knows_of_parks_that_row_alone(service: Service)
     assert sorted(arrived) == sorted(sent[:50] + sent[51:])
     assert arrived[-10:] == sent[-10:], "a chunk that is sent later waits for what is sent again"
     assert ParkedRecord.objects.count() == 1
-
-
-def test_a_topic_that_is_missing_is_held_and_disturbs_no_other(service: Service) -> None:
-    """Case 23."""
-    missing = f"{service.topic}-missing"
-    waiting = [service.emit(1, topic=missing) for _ in range(3)]
-    with watched() as seen, service.relay() as relay:
-        until(lambda: any(isinstance(event, TopicHeld) for event in seen), step=relay.step)
-        others = [service.emit(1) for _ in range(3)]
-        until(lambda: service.waiting == 3, step=relay.step)
-        assert service.ids(3) == others
-        service.bus.create_topic(missing)
-        until(lambda: not service.waiting, step=relay.step)
-    assert service.ids(3, missing) == waiting
-    assert [event.topic for event in seen if isinstance(event, TopicResumed)] == [missing]
-    assert not ParkedRecord.objects.exists()
 
 
 def test_a_row_that_commits_after_higher_ids_goes_after_them(service: Service, database: Database) -> None:
