@@ -69,7 +69,7 @@ class _Waiting:
 
     @property
     def size(self) -> int:
-        return _OVERHEAD + len(self.event.key) + len(self.event.value)
+        return _OVERHEAD + len(self.event.key) + len(self.event.value or b"")
 
     def told(self, error: Exception | None, database: str = "") -> None:
         """Say that it is written, or why it is not and never will be."""
