@@ -113,6 +113,16 @@ def test_a_chunk_is_bounded_by_its_bytes_and_no_row_is_passed_over(service: Serv
     assert not ParkedRecord.objects.exists()
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_postgresql_wakes_a_relay_that_listens(service: Service) -> None:
+    claims = Claims("default", notify=True, parked_holds_key=False)
+    assert claims.shards_with_rows() == []
+    with override_settings(EVENT_BUS_KAFKA_RELAY_NOTIFY=True):
+        service.emit()
+    assert claims.wait(0.1, longest=3_600) == 0.0, "at once, long before the hour is over"
+    claims.close()
+
+
 def test_writers_do_not_wait_for_a_relay_nor_a_relay_for_writers(service: Service) -> None:
     """
     Case 41: a claim is held while rows are inserted, and rows are removed while inserts are open.
