@@ -176,22 +176,23 @@ def test_while_the_broker_is_gone_writers_go_on_and_all_is_sent_afterwards(
     assert waits(database) == before
 
 
-_DIE_AT = """
+_END_AT = """
 import os, signal
 from django.core.management import call_command
 from event_bus_kafka.producing import batch, claims
 
-def die_after(owner, name):
+def end_after(owner, name):
     run = getattr(owner, name)
 
-    def run_and_die(*arguments, **options):
+    def run_and_end(*arguments, **options):
         result = run(*arguments, **options)
-        os.kill(os.getpid(), signal.SIGKILL)
+        setattr(owner, name, run)
+        os.kill(os.getpid(), signal.{signal})
         return result
 
-    setattr(owner, name, run_and_die)
+    setattr(owner, name, run_and_end)
 
-die_after(*{{
+end_after(*{{
     "probed": (claims.Claims, "shards_with_rows"),
     "read": (claims.Claims, "rows"),
     "sent": (batch.Batch, "send"),
@@ -203,6 +204,28 @@ call_command("relay_events")
 _POINTS = ("probed", "read", "sent", "confirmed", "removed")
 
 
+def ending_at(point: str, number: str, service: Service) -> ServiceProcess:
+    """Return a relay that sends itself a signal, once, at a point of its step."""
+    return ServiceProcess(code=_END_AT.format(point=point, signal=number), settings=service.process_settings())
+
+
+def test_a_relay_that_is_frozen_in_a_batch_keeps_its_shard_to_itself(service: Service) -> None:
+    """Case 36."""
+    sent = [service.emit(1) for _ in range(5)]
+    with ending_at("sent", "SIGSTOP", service) as frozen, service.relay() as other:
+        until(lambda: psutil.Process(frozen.pid).status() == psutil.STATUS_STOPPED)
+        sent += [service.emit(1) for _ in range(5)]
+        for _ in range(5):
+            other.step()
+        assert service.waiting == 10, "nobody else may send what it has in flight, nor what follows"
+        frozen.send(signal.SIGCONT)
+        until(lambda: not service.waiting, step=other.step)
+        assert frozen.stop() == 0
+    arrived = [header(one, "ce_id") for one in service.bus.records_from(service.topic, 0)]
+    assert list(dict.fromkeys(arrived)) == sent
+    assert arrived[-1] == sent[-1]
+
+
 def test_a_kill_at_any_step_costs_duplicates_of_one_transaction_and_never_the_order(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
@@ -212,7 +235,7 @@ def test_a_kill_at_any_step_costs_duplicates_of_one_transaction_and_never_the_or
         point = _POINTS[kill % len(_POINTS)]
         sent = [service.emit(number % 3) for number in range(10)]
         before = service.bus.end_of(service.topic)
-        with ServiceProcess(code=_DIE_AT.format(point=point), settings=service.process_settings()) as victim:
+        with ending_at(point, "SIGKILL", service) as victim:
             assert victim.end() == -signal.SIGKILL, victim.log
         assert service.waiting == 10, "the database took back what the victim had not committed"
         service.drain()
