@@ -31,7 +31,7 @@ test-long: $(REAL) ## Run the tests under load and long outages, and show their 
 services: $(INSTALLED) ## Start a real Kafka and a real registry (ARGS=--databases: databases as well), until Ctrl-C
 	@$(BIN)/python -m tests.services $(ARGS)
 
-benchmark: $(INSTALLED) ## Measure sending and consuming beside the published package (ARGS=--quick: only whether it runs)
+benchmark: $(REAL) ## Measure sending and consuming beside the published package, and relays (ARGS=--quick: only whether it runs)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 quality: $(INSTALLED) ## Check style, types and the direction of imports
