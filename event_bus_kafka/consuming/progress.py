@@ -11,6 +11,7 @@ import attrs
 from event_bus_kafka.consuming.dispatch import Receiver
 from event_bus_kafka.consuming.marks import Marks
 from event_bus_kafka.consuming.outcomes import DeadLetter
+from event_bus_kafka.kafka.log import Partition
 from event_bus_kafka.wire.records import ConsumerRecord, Event
 
 
@@ -74,16 +75,18 @@ class PartitionProgress:
     """Records that the position passed since the last commit: who gets the partition now has them again."""
     marks: Marks | None = None
     """None until they were read: no record is begun before."""
-    dead_letters: int = 0
-    """In a row; lanes write it, under the lock of the flood guard."""
     flooded: bool = False
-    """A dead letter is held because there were so many."""
+    """A dead letter is held because there were so many; lanes write it, under the lock of the flood guard."""
     paused: bool = False
     full_since: float | None = None
     _window: deque[Delivery] = attrs.field(factory=deque)
     _last: int = -1
     _vanished: int = 0
     """Records at the head of the window whose log is gone: they are finished, but move no position."""
+
+    @property
+    def name(self) -> Partition:
+        return self.topic, self.number
 
     @property
     def unsettled(self) -> int:

@@ -14,9 +14,9 @@ from openedx_events.learning.data import CertificateData
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka import create_producer
 from tests.bus import CREATED, Bus
 from tests.examples_of import certificate
+from tests.sending import own_producer
 from tests.service.process import ServiceProcess
 
 OURS_FIRST = {"INSTALLED_APPS": ["tests.service", "event_bus_kafka", "openedx_events"]}
@@ -34,8 +34,8 @@ def send(
 ) -> None:
     """Send certificates, keyed by user, from this process, with further settings if need be."""
     patience = {"EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30, "EVENT_BUS_KAFKA_SEND_TIMEOUT": 30}
-    with override_settings(**bus.settings(topic, **patience, **through or {})):
-        producer = create_producer()
+    haste = {"EVENT_BUS_KAFKA_POLL_INTERVAL_SEC": 0.01}
+    with override_settings(**bus.settings(topic, **patience, **haste, **through or {})), own_producer() as producer:
         for one in certificates:
             producer.send(
                 signal=signal,
@@ -44,7 +44,6 @@ def send(
                 event_data={"certificate": one},
                 event_metadata=EventsMetadata(event_type=signal.event_type, **metadata),
             )
-        producer.prepare_for_shutdown()
 
 
 def worker(

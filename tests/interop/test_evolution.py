@@ -20,7 +20,7 @@ from openedx_events.event_bus import EventBusProducer
 from openedx_events.event_bus.avro.serializer import AvroSignalSerializer
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka import create_producer, errors
+from event_bus_kafka import errors
 from event_bus_kafka.kafka.raw import to_record
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.wire import serde
@@ -38,6 +38,7 @@ from tests.interop.event_versions import (
     version,
 )
 from tests.interop.existing import ExistingReader, existing_producer, existing_reader
+from tests.sending import own_producer
 
 pytestmark = pytest.mark.real
 
@@ -132,8 +133,8 @@ def exchange(bus: RealBus) -> Iterator[Exchange]:
     bus.create_topic(TOPIC, PARTITIONS)
     registry = SchemaRegistry({"url": bus.schema_registry_url}, timeout=30, register=False)
     with override_settings(**bus.settings(**AT_ONCE)):
-        with existing_producer() as theirs:
-            count = send_all(create_producer(), theirs)
+        with existing_producer() as theirs, own_producer() as ours:
+            count = send_all(ours, theirs)
         with existing_reader() as existing:
             yield Exchange(records=read_all(bus, count), registry=registry, existing=existing)
     registry.close()

@@ -12,7 +12,6 @@ import pytest
 from django.test import override_settings
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka import create_producer
 from event_bus_kafka.errors import SchemaRegistryError
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.wire.codec import codec_for
@@ -20,6 +19,7 @@ from tests.bus import RealBus
 from tests.interop.changes import BOTH, CHANGES, REQUIRED_ADDED
 from tests.interop.event_versions import filled, version
 from tests.interop.test_evolution import AT_ONCE
+from tests.sending import own_producer
 
 pytestmark = pytest.mark.real
 
@@ -75,7 +75,6 @@ def test_a_producer_whose_schema_is_refused_says_where_and_what_to_do_and_sends_
     subject = f"{topic}-test.refused.v1.CloudEvent"
     old, new = (version("test.refused.v1", one) for one in (REQUIRED_ADDED.old, REQUIRED_ADDED.new))
     other = version("test.other.v1", REQUIRED_ADDED.new)
-    producer = create_producer()
 
     def send(signal: OpenEdxPublicSignal, **values: int) -> None:
         producer.send(
@@ -87,7 +86,8 @@ def test_a_producer_whose_schema_is_refused_says_where_and_what_to_do_and_sends_
         )
         producer.prepare_for_shutdown()
 
-    with override_settings(**bus.settings(**AT_ONCE)), caplog.at_level(logging.ERROR, "event_bus_kafka"):
+    at_once, errors = override_settings(**bus.settings(**AT_ONCE)), caplog.at_level(logging.ERROR, "event_bus_kafka")
+    with at_once, errors, own_producer() as producer:
         send(old, id=1)
         set_compatibility(bus, subject, "BACKWARD")
         send(new, id=1, seats=2)

@@ -10,11 +10,11 @@ from django.test import override_settings
 from openedx_events.learning.data import CertificateData
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
-from event_bus_kafka import create_producer
 from tests.bus import CREATED, Bus
 from tests.examples_of import certificate
 from tests.flows.test_ends import SEND
 from tests.interop.event_versions import record, version
+from tests.sending import own_producer
 from tests.service.process import ServiceProcess
 
 THEIRS: dict[str, Any] = {
@@ -66,8 +66,7 @@ def test_the_existing_worker_commits_past_a_record_of_an_older_class_that_it_can
     fields = {one.name: (one.type, one.default) for one in attrs.fields(CertificateData) if one.name != "grade"}
     older = version(CREATED, {"certificate": record("CertificateData", **fields)})
     first = older.init_data["certificate"](**{name: getattr(certificate(1), name) for name in fields})
-    with override_settings(**bus.settings(EVENT_BUS_PRODUCER_MODE="immediate")):
-        producer = create_producer()
+    with override_settings(**bus.settings(EVENT_BUS_PRODUCER_MODE="immediate")), own_producer() as producer:
         for signal, one in ((older, first), (CERTIFICATE_CREATED, certificate(2))):
             producer.send(
                 signal=signal,
@@ -76,7 +75,6 @@ def test_the_existing_worker_commits_past_a_record_of_an_older_class_that_it_can
                 event_data={"certificate": one},
                 event_metadata=signal.generate_signal_metadata(),
             )
-        producer.prepare_for_shutdown()
     bus.commit(group, topic, 0)
     arguments = ("consume_events", "-t", topic, "-g", group)
     with ServiceProcess(*arguments, settings=bus.settings(**THEIRS), receivers="note") as process:

@@ -20,7 +20,6 @@ from openedx_events.data import EventsMetadata
 from openedx_events.event_bus import EventBusProducer
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka import create_producer
 from event_bus_kafka.errors import ConfigurationError
 from event_bus_kafka.kafka.raw import to_record
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
@@ -30,6 +29,7 @@ from event_bus_kafka.wire.types import Record, Scalar
 from tests.bus import RealBus
 from tests.examples_of import VARIANTS, data_of
 from tests.interop.existing import existing_producer, existing_reader
+from tests.sending import own_producer
 from tests.unit.test_codec import ENCODABLE
 
 pytestmark = pytest.mark.real
@@ -116,7 +116,8 @@ def exchange(request: pytest.FixtureRequest) -> Iterator[Exchange]:
         with existing_producer() as theirs:
             send_all(sent, theirs)
         subjects_after_theirs = registered(bus.schema_registry_url)
-        send_all(sent, create_producer())
+        with own_producer() as ours:
+            send_all(sent, ours)
         records = read_all(bus.bootstrap_servers, 2 * len(sent))
         yield Exchange(
             sent=sent,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ BROKEN = "tests.service.trouble.fail_until_mended"
 RECEIVERS = "trouble.fail_until_mended,note"
 USERS = range(12)
 OPEN = f"Not ready: circuit open: {BROKEN}"
-PROBING: dict[str, Any] = {"EVENT_BUS_KAFKA_RETRY": {}, "EVENT_BUS_KAFKA_CIRCUIT": {"probe_every": 0.3}}
+FAILURES, PROBE_EVERY = 10, 0.3
+PROBING: dict[str, Any] = {"EVENT_BUS_KAFKA_RETRY": {}, "EVENT_BUS_KAFKA_CIRCUIT": {"probe_every": PROBE_EVERY}}
 """The default policies but for the interval of probes."""
 
 
@@ -43,8 +45,10 @@ def test_a_receiver_that_fails_for_everything_is_held_and_probed_until_it_is_men
     settings = PROBING | kept.settings
     with worker(bus, topic, group, RECEIVERS, {"GATE": str(gate)}, lanes=lanes, **settings) as process:
         process.wait_for_log(OPEN)
-        opened_by = len(process.heard("tried"))
-        process.wait_for(lambda: len(process.heard("tried")) >= opened_by + 3, "for probes")
+        opened_by = FAILURES + lanes - 1  # the others were trying when one opened it
+        process.wait_for(lambda: len(process.heard("tried")) >= opened_by + 4, "for probes")
+        probes = sorted(line["at"] for line in process.heard("tried"))[opened_by:]
+        assert all(later - earlier >= PROBE_EVERY for earlier, later in pairwise(probes)), "one at a time"
         process.wait_for(lambda: len(process.heard("note")) == len(USERS), "for the other receiver")
         assert grades_by_user(process.heard("note")) == {user: ["a"] for user in USERS}
         gate.touch()

@@ -324,6 +324,17 @@ def test_a_flood_is_held_until_a_record_succeeds(service: Service) -> None:
     assert len(service.letters) == 5
 
 
+def test_a_flood_goes_on_where_the_partition_comes_back(service: Service) -> None:
+    processor, other = service.processor(flood=FloodGuard(limit=3)), PartitionProgress("another", 0)
+    for user in range(2):
+        assert processor.process(delivery(user, PartitionProgress(*PARTITION), value=b"\0\0\0\0\1")) == DONE
+    back = PartitionProgress(*PARTITION)
+    assert processor.process(delivery(9, other)) == DONE
+    assert processor.process(delivery(2, back, value=b"\0\0\0\0\1")) == DONE
+    assert isinstance(processor.process(delivery(3, back, value=b"\0\0\0\0\1")), Hold)
+    assert (back.flooded, len(service.letters)) == (True, 3)
+
+
 def test_dead_letters_that_could_not_be_stored_are_no_flood(service: Service) -> None:
     processor, partition = service.processor(flood=FloodGuard(limit=2)), PartitionProgress(*PARTITION)
     broken = delivery(0, partition, value=b"\0\0\0\0\1")

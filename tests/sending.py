@@ -1,0 +1,31 @@
+"""A producer of this process that ends with its test."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from event_bus_kafka import create_producer
+from event_bus_kafka.producing.producer import KafkaEventProducer
+
+
+@contextmanager
+def own_producer() -> Iterator[KafkaEventProducer]:
+    """
+    Give a producer; at the end wait for what it has sent, and close its clients.
+
+    They live as long as their process, which else would report at its end that the brokers of the tests are gone.
+    """
+    others = threading.enumerate()
+    producer = create_producer()
+    yield producer
+    producer.prepare_for_shutdown()
+    link = producer._link
+    assert link is not None, "it has sent nothing"
+    link.retired.set()
+    for thread in threading.enumerate():
+        if thread.name == "event-bus-producer" and thread not in others:
+            thread.join()
+    link.producer._client.close()
+    link.registry.close()
