@@ -222,6 +222,30 @@ def test_an_interruption_finishes_the_record_in_hand_and_says_what_is_left(bus: 
     assert f"Interrupted.\nLeft: --topic {topic}:0 --from 1 --to 3" in process.log
 
 
+@pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
+def test_a_second_signal_ends_it_at_once_and_the_record_in_hand_is_left(bus: Bus, topic: str) -> None:
+    send(bus, topic, certificate(1))
+    arguments = ("replay_events", "-t", topic, "--from", "earliest", "--apply")
+    with ServiceProcess(*arguments, settings=bus.settings(), receivers="hang") as process:
+        process.wait_for(lambda: process.heard("hang"))
+        process.send(signal.SIGINT)
+        process.send(signal.SIGTERM)
+        assert process.end() == 2
+    assert f"Interrupted while a record was in hand.\nLeft: --topic {topic}:0 --from 0 --to 1" in process.log
+
+
+@pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
+def test_a_receiver_that_asks_to_exit_ends_it(bus: Bus, topic: str) -> None:
+    def leave(**_: Any) -> None:
+        raise SystemExit(7)
+
+    send(bus, topic, certificate(1))
+    CERTIFICATE_CREATED.connect(leave)
+    said = replay(bus, topic, "--from", "earliest", "--apply")
+    assert "leave raised SystemExit.\nLeft:" in said
+    assert "ended with 3: Stopped: " in said
+
+
 def test_a_registry_that_is_away_ends_it_without_a_failure(bus: Bus, topic: str) -> None:
     send(bus, topic, certificate(1))
     output = io.StringIO()
