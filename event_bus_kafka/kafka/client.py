@@ -14,13 +14,13 @@ import attrs
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from event_bus_kafka.errors import AssignmentLost, BrokerError, ConfigurationError, DeliveryFailed
+from event_bus_kafka.errors import AssignmentLost, BrokerError, ConfigurationError, DeliveryFailed, Trouble
 from event_bus_kafka.kafka.connection import Connection
 from event_bus_kafka.kafka.errors import understood, understood_commit
 from event_bus_kafka.kafka.log import LogOffsets
 from event_bus_kafka.kafka.log import Partition as Partition
 from event_bus_kafka.kafka.places import RESET, Places
-from event_bus_kafka.kafka.raw import built, report_trouble, to_record
+from event_bus_kafka.kafka.raw import built, report_trouble, tell_statistics, to_record
 from event_bus_kafka.wire.records import ConsumerRecord, Headers, ProducerRecord
 
 Options = dict[str, Any]
@@ -29,6 +29,8 @@ OnDelivery = Callable[["Delivered | DeliveryFailed"], None]
 
 _BATCH = 500
 """Records taken at a time; more gains nothing measurable."""
+_CAUSE_WITHIN = 2.0
+"""Seconds."""
 
 
 class Delivered(NamedTuple):
@@ -55,11 +57,12 @@ class Producer:
     """
     An idempotent producer. Thread-safe; useless in a child process after a fork.
 
-    ``poll`` must be called regularly: delivery reports are handed out there.
+    ``poll`` must be called regularly: delivery reports are handed out there. With the option ``statistics.interval.ms``
+    it emits ProducerStatistics.
     """
 
     def __init__(self, options: Options) -> None:
-        self._client = built(confluent_kafka.Producer, options, "producer")
+        self._client = built(confluent_kafka.Producer, {"stats_cb": tell_statistics} | options, "producer")
 
     def __len__(self) -> int:
         """Records not confirmed yet, and what else waits for a poll: reports, errors of the client."""
@@ -221,6 +224,19 @@ class Consumer(GroupOffsets, LogOffsets):
         if not self.places.assigned.issuperset(offsets):  # Kafka would take it, and move the offset of another member
             raise AssignmentLost("_STATE", "not all of these partitions are assigned to this member")
         super().commit(offsets)
+
+    def cause_of(self, failure: BrokerError) -> BrokerError:
+        """
+        Return what a fatal error of a commit may not tell: its cause. That stands behind the records that were read
+        ahead, which are lost to this client.
+        """
+        deadline = monotonic() + _CAUSE_WITHIN
+        try:
+            while failure.kind is Trouble.OTHER and monotonic() < deadline:
+                self.poll(0.1)
+        except BrokerError as told:
+            return told
+        return failure
 
     def pause(self, partitions: Iterable[Partition]) -> None:
         """Fetch nothing from partitions until they are resumed."""

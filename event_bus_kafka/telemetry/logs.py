@@ -36,6 +36,10 @@ class LoggingObserver:
             self._lines[kind] = vars(LoggingObserver)["_log"].dispatcher.dispatch(kind).__get__(self)
         self._lines[kind](event)
 
+    def wants(self, kind: type[LifecycleEvent]) -> bool:
+        """Whether events of a kind may get a line."""
+        return kind is not events.RecordDelivered or self._audit()
+
     @singledispatchmethod
     def _log(self, event: LifecycleEvent) -> None:
         outbox_logs.log(event, self._is_news)
@@ -54,11 +58,19 @@ class LoggingObserver:
     @_log.register
     def _(self, event: events.EventUndelivered) -> None:
         logger.error(
-            "Error delivering message to Kafka event bus. %s (topic=%s, event_type=%s, message_id=%s)",
+            "Error delivering message to Kafka event bus. %s (topic=%s, event_type=%s, message_id=%s); it is lost: %s",
             described(event.error),
             event.topic,
             event.event_type,
             event.event_id,
+            described(event.obstacle),
+        )
+
+    @_log.register
+    def _(self, event: events.ThreadsDisabled) -> None:
+        logger.warning(
+            "uWSGI runs without threads: what becomes of events is found out at the next request only. Start it with "
+            "enable-threads."
         )
 
     @_log.register
@@ -202,6 +214,15 @@ class LoggingObserver:
             logger.info("Deleted %s dead letters older than EVENT_BUS_KAFKA_RETENTION", event.count)
 
     @_log.register
+    def _(self, event: events.DuplicateSkipped) -> None:
+        logger.debug("Receiver %s has had event %s before: not run", event.receiver, event.event_id)
+
+    @_log.register
+    def _(self, event: events.InboxMarksPurged) -> None:
+        if event.count:
+            logger.info("Deleted %s marks of the inbox older than EVENT_BUS_KAFKA_RETENTION", event.count)
+
+    @_log.register
     def _(self, event: events.PartitionsAssigned) -> None:
         logger.info("Group %s: partitions assigned: %s", event.group, _named(event.partitions))
 
@@ -214,6 +235,16 @@ class LoggingObserver:
             "lost" if event.lost else "revoked",
             _named(event.partitions),
             f"; {event.unfinished} receivers were still running, their events will come twice" * bool(event.unfinished),
+        )
+
+    @_log.register
+    def _(self, event: events.EmittedEventsLost) -> None:
+        logger.error(
+            "Group %s: %s events that receivers emitted are neither in Kafka nor in the outbox. The last offsets of %s "
+            "are not committed: their records come again. With the tables of this app migrated the events are kept.",
+            event.group,
+            event.count,
+            _named(event.partitions),
         )
 
     @_log.register
@@ -285,6 +316,17 @@ class LoggingObserver:
             logger.info("Kafka %s: connected", event.client)
         else:
             logger.error("Kafka %s: %s, trying on: %s", event.client, event.state, event.reason)
+
+    @_log.register
+    def _(self, event: events.ProducerStatistics) -> None:
+        logger.debug(
+            "Kafka producer: %s records (%s bytes) wait, %s sent, %s of %s brokers up",
+            event.queued,
+            event.queued_bytes,
+            event.sent,
+            event.brokers_up,
+            event.brokers,
+        )
 
     @_log.register
     def _(self, event: events.RegistryFailed) -> None:
