@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connections
+from django.db import connection, connections
 from django.dispatch import Signal, receiver
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
@@ -58,6 +59,9 @@ def test_a_receiver_keeps_its_name_its_signature_and_what_it_returns() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     assert [award(certificate=certificate(7), metadata=metadata) for _ in range(2)] == ["awarded", None]
     assert InboxMark.objects.get().receiver == f"{__name__}.award"
+    with CaptureQueriesContext(connection) as queries:
+        award(certificate=certificate(7), metadata=metadata)
+    assert not any("sqlite_master" in query["sql"] for query in queries)
 
 
 def test_an_event_that_is_delivered_twice_is_had_once() -> None:
