@@ -20,6 +20,7 @@ from event_bus_kafka.consuming import inbox
 from event_bus_kafka.consuming.dispatch import Receiver
 from event_bus_kafka.errors import ConfigurationError, ReceiversFailed
 from event_bus_kafka.models import InboxMark
+from event_bus_kafka.telemetry.texts import described
 from event_bus_kafka.testing import deliver
 from tests.bus import CREATED
 from tests.examples_of import certificate
@@ -103,8 +104,9 @@ def test_without_the_table_the_error_names_the_cure_and_migrating_is_enough(monk
     try:
         with pytest.raises(ReceiversFailed) as caught:
             deliver(record_deleted, topic="t", key=7)
-        assert "run manage.py migrate --database other" in str(caught.value.exceptions[0])
-        assert isinstance(caught.value.exceptions[0], ConfigurationError)
+        text = described(caught.value)  # in the log, and in dead letters
+        assert f"receiver {__name__}.drop raised ConfigurationError: The inbox is missing in database 'other'" in text
+        assert "run manage.py migrate --database other" in text
     finally:
         with connections["other"].schema_editor() as editor:
             editor.create_model(InboxMark)
