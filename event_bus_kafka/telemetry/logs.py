@@ -36,6 +36,10 @@ class LoggingObserver:
             self._lines[kind] = vars(LoggingObserver)["_log"].dispatcher.dispatch(kind).__get__(self)
         self._lines[kind](event)
 
+    def wants(self, kind: type[LifecycleEvent]) -> bool:
+        """Whether events of a kind may get a line."""
+        return kind is not events.RecordDelivered or self._audit()
+
     @singledispatchmethod
     def _log(self, event: LifecycleEvent) -> None:
         outbox_logs.log(event, self._is_news)
@@ -143,6 +147,19 @@ class LoggingObserver:
             event.event_type,
             event.event_id,
             event.attempts,
+            _frames(event.error),
+        )
+
+    @_log.register
+    def _(self, event: events.ReplayFailed) -> None:
+        logger.error(
+            "Error replaying event from Kafka: %s (topic=%s, partition=%s, offset=%s, event_type=%s, message_id=%s)%s",
+            described(event.error),
+            event.topic,
+            event.partition,
+            event.offset,
+            event.event_type,
+            event.event_id,
             _frames(event.error),
         )
 
