@@ -9,6 +9,7 @@ from contextvars import Context
 import attrs
 from openedx_events.tooling import OpenEdxPublicSignal
 
+from event_bus_kafka.conf.routes import short_topic
 from event_bus_kafka.consuming import dispatch, reporting, state
 from event_bus_kafka.consuming.dead_letters.letter import Letter, Store
 from event_bus_kafka.consuming.dispatch import Failures, Receiver
@@ -22,6 +23,7 @@ from event_bus_kafka.errors import CircuitOpen, ReceiverPaused, UnknownEventType
 from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.telemetry.monitoring import trace
 from event_bus_kafka.wire import serde
+from event_bus_kafka.wire.deletion import record_deleted
 
 Judged = list[tuple[Receiver, Failed]]
 
@@ -66,6 +68,10 @@ class Processor:
     """Seconds."""
     receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]] = dispatch.receivers_of
     """Who gets the events of a signal."""
+    context: Callable[[], Context] = Context
+    """Returns what one attempt runs in."""
+    stored: Callable[[Delivery, Letter, Exception], None] = reporting.stored
+    """Tells that a dead letter is stored."""
     gate: Gate = attrs.field(factory=Gate)
     flood: FloodGuard = attrs.field(factory=FloodGuard)
     streak: ErrorStreak = attrs.field(factory=ErrorStreak)
@@ -78,7 +84,7 @@ class Processor:
         with trace("consumer.consume"):
             state.prepare(self.connection_max_age)
             try:
-                outcome = delivery.verdict or Context().run(self._attempt, delivery)
+                outcome = delivery.verdict or self.context().run(self._attempt, delivery)
                 if isinstance(outcome, DeadLetter):
                     outcome = self._bury(delivery, outcome)
             finally:
@@ -102,7 +108,7 @@ class Processor:
         """Find event and receivers; return the reason to skip the record, from its headers alone where possible."""
         record = delivery.record
         if record.value is None:
-            return "tombstone"
+            return self._prepare_deletion(delivery)
         event_type = serde.event_type(record)
         signal = dispatch.registered_signal(event_type)
         if signal is None:
@@ -113,6 +119,16 @@ class Processor:
         if not receivers or not dispatch.is_enabled(signal):
             return "no receiver" if not receivers else "signal disabled"
         delivery.event = serde.deserialize(record, signal, self.registry)
+        delivery.receivers = receivers
+        reporting.received(record, delivery.event)
+        return None
+
+    def _prepare_deletion(self, delivery: Delivery) -> str | None:
+        record = delivery.record
+        receivers = self.receivers_of(record_deleted)
+        if not receivers or record.key is None:
+            return "tombstone"
+        delivery.event = serde.deserialize_tombstone(record, short_topic(record.topic), self.registry)
         delivery.receivers = receivers
         reporting.received(record, delivery.event)
         return None
@@ -233,11 +249,11 @@ class Processor:
             reporting.failed(delivery, hold)
             return hold
         self._note_outage(delivery, "")
-        reporting.stored(delivery, letter, verdict.error)
+        self.stored(delivery, letter, verdict.error)
         return DONE
 
     def _policy(self, delivery: Delivery) -> RetryPolicy:
-        event_type = delivery.event.metadata.event_type if delivery.event else ""
+        event_type = delivery.event.signal.event_type if delivery.event else ""
         return self.policies.policy(event_type, delivery.record.topic)
 
 

@@ -12,6 +12,7 @@ from event_bus_kafka.telemetry.events import (
     RecordDone,
     RecordReceived,
     RecordSkipped,
+    ReplayFailed,
 )
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import ConsumerRecord, Event
@@ -27,7 +28,7 @@ def received(record: ConsumerRecord, event: Event) -> None:
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
-            event_type=event.metadata.event_type,
+            event_type=event.signal.event_type,
             event_id=str(event.metadata.id),
         )
     )
@@ -37,7 +38,7 @@ def done(record: ConsumerRecord, event: Event) -> None:
     """Tell that every receiver has succeeded."""
     emit(
         RecordDone(
-            topic=record.topic, partition=record.partition, offset=record.offset, event_type=event.metadata.event_type
+            topic=record.topic, partition=record.partition, offset=record.offset, event_type=event.signal.event_type
         )
     )
 
@@ -64,7 +65,7 @@ def failed(delivery: Delivery, outcome: Retry | Hold) -> None:
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
-            event_type=delivery.event.metadata.event_type if delivery.event else "",
+            event_type=delivery.event.signal.event_type if delivery.event else "",
             error=outcome.error,
             attempt=delivery.attempts,
             outcome="retry" if isinstance(outcome, Retry) else "hold",
@@ -85,5 +86,20 @@ def stored(delivery: Delivery, letter: Letter, error: Exception) -> None:
             event_id=letter.event_id,
             error=error,
             attempts=delivery.attempts,
+        )
+    )
+
+
+def replay_failed(_delivery: Delivery, letter: Letter, error: Exception) -> None:
+    """Tell that a record which was replayed came to nothing."""
+    record = letter.record
+    emit(
+        ReplayFailed(
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            event_type=letter.event_type,
+            event_id=letter.event_id,
+            error=error,
         )
     )

@@ -6,7 +6,7 @@ Imported only where the app is installed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from time import time
 from typing import Any
@@ -26,13 +26,13 @@ from event_bus_kafka.wire.records import EncodedEvent
 
 CHANNEL = "event_bus_kafka_outbox"
 """Where PostgreSQL's NOTIFY tells relays of new rows."""
-_BATCH = 500
-"""Rows of one INSERT."""
+_ROWS, _BYTES = 500, 2_000_000
+"""Of one INSERT: MariaDB takes 16 MB by default, and bytes may be two each in its text. A larger row goes alone."""
 _DEADLOCK = 1213
 _BINARY = ("key", "body", "headers")
 _COLUMNS = ("shard", "topic", *_BINARY, "schema_id", "created")
 
-_statements: dict[tuple[str, int, bool], str] = {}
+_statements: dict[tuple[str, int, bool, bool], str] = {}
 _migrated: set[tuple[str, str]] = set()
 
 
@@ -49,8 +49,8 @@ def append(events: Sequence[EncodedEvent], *, database: str | None) -> None:
         return  # what was emitted here must not leave
     try:
         _require_table(connection)
-        for start in range(0, len(events), _BATCH):
-            _insert(connection, events[start : start + _BATCH])
+        for some in _portions(events):
+            _insert(connection, some)
     except Error as error:
         raise _failed(connection, error) from error
     if backlog.is_due(connection.alias) and not is_manual(connection):
@@ -62,6 +62,20 @@ def shard_of(topic: str, key: bytes) -> int:
     return crc32(key, crc32(topic.encode())) % SHARDS
 
 
+def _portions(events: Sequence[EncodedEvent]) -> Iterator[list[EncodedEvent]]:
+    portion: list[EncodedEvent] = []
+    size = 0
+    for event in events:
+        length = len(event.value or b"")
+        if portion and (len(portion) == _ROWS or size + length > _BYTES):
+            yield portion
+            portion, size = [], 0
+        portion.append(event)
+        size += length
+    if portion:
+        yield portion
+
+
 def _insert(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent]) -> None:
     created = int(time() * 1000)
     values: list[Any] = []
@@ -70,16 +84,19 @@ def _insert(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent]) -> 
         schema = reference_to(event.destination, connection)
         values += (shard_of(topic, event.key), topic, event.key, event.value, pack(event.headers), schema, created)
     with connection.cursor() as cursor:
-        cursor.execute(_statement(connection, len(events)), values)
+        cursor.execute(_statement(connection, len(events), any(event.value is None for event in events)), values)
 
 
-def _statement(connection: BaseDatabaseWrapper, rows: int) -> str:
+def _statement(connection: BaseDatabaseWrapper, rows: int, tombstones: bool) -> str:
     notify = connection.vendor == "postgresql" and settings.relay_notify
-    name = connection.vendor, rows, notify
+    name = connection.vendor, rows, notify, tombstones
     if name not in _statements:
-        quote, binary = connection.ops.quote_name, _binary_placeholder(connection)
+        quote = connection.ops.quote_name
         columns = ", ".join(map(quote, _COLUMNS))
-        row = ", ".join(binary if column in _BINARY else "%s" for column in _COLUMNS)
+        placeholders = dict.fromkeys(_BINARY, _binary_placeholder(connection))
+        if tombstones:
+            placeholders["body"] = "%s"  # MySQL has no binary NULL
+        row = ", ".join(placeholders.get(column, "%s") for column in _COLUMNS)
         table = quote(OutboxRecord._meta.db_table)
         insert = f"INSERT INTO {table} ({columns}) VALUES {', '.join([f'({row})'] * rows)}"
         _statements[name] = f"WITH appended AS ({insert}) SELECT pg_notify('{CHANNEL}', '')" if notify else insert

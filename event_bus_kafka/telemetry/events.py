@@ -243,6 +243,19 @@ class DeadLetterStored(LifecycleEvent):
 
 
 @attrs.frozen(kw_only=True)
+class ReplayFailed(LifecycleEvent):
+    """Receivers failed at a record that was replayed, or it could not be read. Nothing is stored."""
+
+    topic: str
+    partition: int
+    offset: int
+    event_type: str
+    """Empty where the headers do not tell, as is the id."""
+    event_id: str
+    error: Exception
+
+
+@attrs.frozen(kw_only=True)
 class CircuitOpened(LifecycleEvent):
     """A receiver fails for event after event, whatever the key: its events are held, but for probes."""
 
@@ -291,6 +304,22 @@ class ReceiverUnfinished(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class DeadLettersPurged(LifecycleEvent):
     """Dead letters older than the retention were deleted."""
+
+    count: int
+
+
+@attrs.frozen(kw_only=True)
+class DuplicateSkipped(LifecycleEvent):
+    """A receiver under ``once`` has had an event before: it did not run."""
+
+    receiver: str
+    event_type: str
+    event_id: str
+
+
+@attrs.frozen(kw_only=True)
+class InboxMarksPurged(LifecycleEvent):
+    """Marks of the inbox older than the retention were deleted."""
 
     count: int
 

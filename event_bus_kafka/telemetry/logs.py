@@ -36,6 +36,10 @@ class LoggingObserver:
             self._lines[kind] = vars(LoggingObserver)["_log"].dispatcher.dispatch(kind).__get__(self)
         self._lines[kind](event)
 
+    def wants(self, kind: type[LifecycleEvent]) -> bool:
+        """Whether events of a kind may get a line."""
+        return kind is not events.RecordDelivered or self._audit()
+
     @singledispatchmethod
     def _log(self, event: LifecycleEvent) -> None:
         outbox_logs.log(event, self._is_news)
@@ -147,6 +151,19 @@ class LoggingObserver:
         )
 
     @_log.register
+    def _(self, event: events.ReplayFailed) -> None:
+        logger.error(
+            "Error replaying event from Kafka: %s (topic=%s, partition=%s, offset=%s, event_type=%s, message_id=%s)%s",
+            described(event.error),
+            event.topic,
+            event.partition,
+            event.offset,
+            event.event_type,
+            event.event_id,
+            _frames(event.error),
+        )
+
+    @_log.register
     def _(self, event: events.CircuitOpened) -> None:
         logger.error(
             "Circuit of receiver %s is open: it failed %s times in a row. Its events are held, and one is tried every "
@@ -195,6 +212,15 @@ class LoggingObserver:
     def _(self, event: events.DeadLettersPurged) -> None:
         if event.count:
             logger.info("Deleted %s dead letters older than EVENT_BUS_KAFKA_RETENTION", event.count)
+
+    @_log.register
+    def _(self, event: events.DuplicateSkipped) -> None:
+        logger.debug("Receiver %s has had event %s before: not run", event.receiver, event.event_id)
+
+    @_log.register
+    def _(self, event: events.InboxMarksPurged) -> None:
+        if event.count:
+            logger.info("Deleted %s marks of the inbox older than EVENT_BUS_KAFKA_RETENTION", event.count)
 
     @_log.register
     def _(self, event: events.PartitionsAssigned) -> None:

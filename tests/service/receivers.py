@@ -14,6 +14,7 @@ from openedx_events.learning.data import CertificateData
 from openedx_events.learning.signals import CERTIFICATE_CREATED, CERTIFICATE_REVOKED
 from openedx_events.tooling import OpenEdxPublicSignal
 
+from event_bus_kafka import is_replay
 from tests.service.apps import say
 
 _calls: Counter[int] = Counter()
@@ -25,6 +26,10 @@ def note(certificate: CertificateData, metadata: EventsMetadata, **_: Any) -> No
 
 def whole(certificate: CertificateData, metadata: EventsMetadata, from_event_bus: bool, sender: Any, **_: Any) -> None:
     say("whole", data=repr(certificate), metadata=repr(metadata), from_event_bus=from_event_bus, sender=sender)
+
+
+def replayed(certificate: CertificateData, **_: Any) -> None:
+    say("replayed", user=certificate.user.id, is_replay=is_replay())
 
 
 def fail_twice(certificate: CertificateData, **_: Any) -> None:
