@@ -34,8 +34,8 @@ _FOR_ROOM = 1.0
 _OVERHEAD = 2_000
 """Bytes of memory, nearly, that an event takes besides its contents."""
 _BATCH = 500
-_BATCH_BYTES = 4_000_000
-"""Of one INSERT: servers refuse packets that are too large."""
+_BATCH_BYTES = 2_000_000
+"""As ``append`` puts into one INSERT: one batch is written whole or not at all."""
 _PATIENCE = 60.0
 """Seconds for which an event is tried that its database does not take."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
