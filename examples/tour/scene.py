@@ -1,0 +1,122 @@
+"""A row of the tour as it is played: what is done in one service, and what others then know."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from examples.tour.stage import Stage
+
+_PATIENCE = 60.0
+"""Seconds after which what has not arrived counts as lost."""
+_WIDTH = 100
+
+Look = Callable[[], Any]
+
+
+class Wrong(Exception):
+    """A service does not know what it should."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """Something that Open edX needs the event bus for."""
+
+    number: str
+    """In the list of needs."""
+    route: str
+    services: tuple[str, ...]
+    play: Callable[[Scene], None]
+
+    @property
+    def title(self) -> str:
+        return (self.play.__doc__ or "").strip().splitlines()[0].rstrip(".")
+
+    @property
+    def story(self) -> str:
+        _, _, story = (self.play.__doc__ or "").strip().partition("\n")
+        return textwrap.dedent(story).strip()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sight:
+    """What a service should know, and keep to."""
+
+    service: str
+    what: str
+    look: Look
+    expected: Any
+
+    def check(self) -> None:
+        """Raise :class:`Wrong` unless it is so now."""
+        if (seen := self.look()) != self.expected:
+            raise Wrong(f"{self.service}: {self.what}: {seen!r}, not {self.expected!r}")
+
+
+class Scene:
+    """A row on a stage. Times are counted from the moment at which the last thing was done."""
+
+    def __init__(self, row: Row, stage: Stage) -> None:
+        self.row = row
+        self.stage = stage
+        self.sights: list[Sight] = []
+        self._began = time.monotonic()
+
+    def play(self) -> None:
+        """Raises :class:`Wrong`."""
+        print(f"\n{self.row.number:<3} {self.row.title:<66} {self.row.route:>30}")
+        for line in self.row.story.splitlines():
+            print(f"    {line}")
+        self.row.play(self)
+
+    def do(self, service: str, call: str) -> None:
+        """Call a function of a service's ``api``, in its web process."""
+        self.say(f"{service}> {call}")
+        self._began = time.monotonic()
+        self.stage.call(service, call)
+
+    def see(self, service: str, what: str, look: Look, expected: Any, *, for_now: bool = False) -> None:
+        """
+        Wait until a service knows something. It must still know it, and not have heard it twice, at the end of the
+        tour; unless it is so ``for_now``. Raises :class:`Wrong`.
+        """
+        sight = Sight(service=service, what=what, look=look, expected=expected)
+        deadline = time.monotonic() + _PATIENCE
+        while look() != expected:
+            if time.monotonic() > deadline:
+                sight.check()
+            self.stage.pause(0.02)
+        took = f"{(time.monotonic() - self._began) * 1000:.0f} ms"
+        self.say(f"{service}: {what}", took)
+        if not for_now:
+            self.sights.append(sight)
+
+    def say(self, text: str, at_the_end: str = "") -> None:
+        room = _WIDTH - 4 - len(at_the_end)
+        print(f"    {text:<{room}.{room}}{at_the_end}", flush=True)
+
+    def check_again(self) -> list[str]:
+        """Return what is no longer so."""
+        wrong = []
+        for sight in self.sights:
+            try:
+                sight.check()
+            except Wrong as what:
+                wrong.append(str(what))
+        return wrong
+
+
+ROWS: list[Row] = []
+
+
+def row(number: str, route: str, services: str) -> Callable[[Callable[[Scene], None]], Callable[[Scene], None]]:
+    """Decorate what plays a row; the first line of its docstring is the title, the rest the story."""
+
+    def add(play: Callable[[Scene], None]) -> Callable[[Scene], None]:
+        ROWS.append(Row(number=number, route=route, services=tuple(services.split()), play=play))
+        return play
+
+    return add
