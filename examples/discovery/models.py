@@ -43,7 +43,7 @@ class CourseRun(models.Model):
             title=self.title,
             status=self.status,
             run_type="verified-audit",
-            org_keys=[key.org],
+            org_keys=[key.org or ""],
             modified=self.modified,
             start=self.start,
             end=self.end,

@@ -6,6 +6,7 @@ Four receivers, each with one duty: if one fails, it alone is tried again, the o
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.db import transaction
@@ -22,6 +23,8 @@ from openedx_events.learning.signals import (
 
 from examples.lms.models import Certificate, ExamConsequence, Maintenance
 
+logger = logging.getLogger(__name__)
+
 
 class CertificatesOutOfOrder(Exception):
     """Certificates cannot be changed now."""
@@ -30,6 +33,7 @@ class CertificatesOutOfOrder(Exception):
 @receiver([EXAM_ATTEMPT_REJECTED, EXAM_ATTEMPT_VERIFIED, EXAM_ATTEMPT_RESET])
 def change_grade(signal: Any, exam_attempt: ExamAttemptData, metadata: EventsMetadata, **_: Any) -> None:
     """Rejected: no points. Verified or reset: the points count again."""
+    logger.info("Changing the grade for event %s", metadata.id)
     _note("grade", "zero" if signal is EXAM_ATTEMPT_REJECTED else "restored", exam_attempt, metadata)
 
 

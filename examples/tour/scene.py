@@ -95,8 +95,9 @@ class Scene:
             self.sights.append(sight)
 
     def say(self, text: str, at_the_end: str = "") -> None:
-        room = _WIDTH - 4 - len(at_the_end)
-        print(f"    {text:<{room}.{room}}{at_the_end}", flush=True)
+        room = _WIDTH - 5 - len(at_the_end)
+        short = text if len(text) <= room else f"{text[: room - 1]}…"
+        print(f"    {short:<{room}} {at_the_end}".rstrip(), flush=True)
 
     def check_again(self) -> list[str]:
         """Return what is no longer so."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from examples.commerce.models import Order
 from examples.enterprise_catalog.models import Seat, Subscription
@@ -87,7 +88,7 @@ def _is_active() -> list[bool]:
     return list(Subscription.objects.filter(customer_uuid=CUSTOMER).values_list("is_active", flat=True))
 
 
-def _statuses(model: type[Seat] | type[License]) -> list[list[str]]:
+def _statuses(model: Any) -> list[list[str]]:
     return sorted(model.objects.values_list("statuses", flat=True), key=len, reverse=True)
 
 

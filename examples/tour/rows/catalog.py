@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from django.db.models import F
 
 from examples.cms.models import CatalogEntry as CmsEntry
@@ -33,12 +36,14 @@ def edited_in_studio(scene: Scene) -> None:
         "three changes in order, nothing of the one that was rolled back",
         lambda: _history(RUN),
         [("Büchner", False), ("Büchner für Anfänger", False), ("Büchner für Anfänger", True)],
+        for_now=True,
     )
     scene.do("discovery", f'begin_reindexing("{LONG}")')
     scene.do("cms", f'create_course_run("{LONG}", "A course that takes long")')
     scene.see("discovery", "the course that takes long has come", lambda: len(_history(LONG)), 1)
     scene.do("cms", f'edit_course_run("{RUN}", hidden=False)')
-    scene.see("discovery", "the other one is done with", lambda: _is_indexed(RUN), True)
+    scene.see("discovery", "a fourth change, of the other one", lambda: len(_history(RUN)), 4)
+    scene.see("discovery", "which is done with", lambda: _is_indexed(RUN), True)
     scene.see("discovery", "the one that takes long is not", lambda: _is_indexed(LONG), False, for_now=True)
     scene.do("discovery", f'end_reindexing("{LONG}")')
     scene.see("discovery", "now it is", lambda: _is_indexed(LONG), True)
@@ -63,7 +68,9 @@ def catalog_in_credentials(scene: Scene) -> None:
     scene.do("cms", f'create_course_run("{LISTED}", "Statistics")')
     scene.see("credentials", "the course run", lambda: _titles(CredentialsRun, course_key=LISTED), ["Statistics"])
     scene.do("discovery", f'save_program("{PROGRAM}", "Data Science", ["{LISTED}"])')
-    scene.see("credentials", "the program", lambda: _titles(CredentialsProgram, uuid=PROGRAM), ["Data Science"])
+    scene.see(
+        "credentials", "the program", lambda: _titles(CredentialsProgram, uuid=PROGRAM), ["Data Science"], for_now=True
+    )
     scene.do("discovery", f'save_program("{PROGRAM}", "Data Science for all", ["{LISTED}"])')
     scene.see(
         "credentials", "its new title", lambda: _titles(CredentialsProgram, uuid=PROGRAM), ["Data Science for all"]
@@ -82,10 +89,14 @@ def publisher_changes(scene: Scene) -> None:
         scene.see(
             service,
             "it is published",
-            lambda model=model: list(model.objects.filter(course_key=PUBLISHED).values_list("status", flat=True)),
+            partial(_statuses, model),
             ["published"],
         )
 
 
-def _titles(model: type[CredentialsRun] | type[CredentialsProgram], **which: str) -> list[str]:
+def _statuses(model: Any) -> list[str]:
+    return list(model.objects.filter(course_key=PUBLISHED).values_list("status", flat=True))
+
+
+def _titles(model: Any, **which: str) -> list[str]:
     return list(model.objects.filter(**which).values_list("title", flat=True))
