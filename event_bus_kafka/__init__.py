@@ -5,19 +5,28 @@ The Kafka event bus of Open edX.
     EVENT_BUS_CONSUMER = "event_bus_kafka.KafkaEventConsumer"
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from event_bus_kafka.consuming.replaying import is_replay
     from event_bus_kafka.event_bus import KafkaEventConsumer, create_producer
+    from event_bus_kafka.producing.backfill import RowsByPk, backfill_source
 
 __version__ = "0.1.0"
-__all__ = ["KafkaEventConsumer", "__version__", "create_producer"]
+__all__ = ["KafkaEventConsumer", "RowsByPk", "__version__", "backfill_source", "create_producer", "is_replay"]
+
+_MODULES = {
+    "KafkaEventConsumer": "event_bus",
+    "RowsByPk": "producing.backfill",
+    "backfill_source": "producing.backfill",
+    "create_producer": "event_bus",
+    "is_replay": "consuming.replaying",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import on first use: settings modules and setup tools may import this package before Django is ready."""
-    if name not in __all__:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from event_bus_kafka import event_bus
-
-    return getattr(event_bus, name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

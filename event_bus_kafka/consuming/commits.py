@@ -51,7 +51,7 @@ class Commits:
             emit(CommitFailed(group=self.group, partitions=tuple(due), error=error, lost=_is_lost(error)))
             return error
         for partition, offset in due.values():
-            partition.committed = offset
+            partition.confirm(offset)
         emit(OffsetsCommitted(group=self.group, offsets=_with_offsets(due)))
         return None
 

@@ -85,7 +85,7 @@ class Consumer:
         self._read()
         self._scheduler.tick()
         self._advance()
-        if self._clock() - self._last_commit >= self._limits.commit_interval:
+        if self._is_commit_due():
             self._commit(self._partitions.values())
         self._relieve()
         self._end_if_hopeless()
@@ -169,6 +169,11 @@ class Consumer:
     def _advance(self) -> None:
         for partition in self._partitions.values():
             partition.advance()
+
+    def _is_commit_due(self) -> bool:
+        if self._clock() - self._last_commit >= self._limits.commit_interval:
+            return True
+        return not self._commits.refused and self._windows.need_commit(self._partitions.values())
 
     def _commit(self, partitions: Iterable[PartitionProgress]) -> None:
         self._last_commit = self._clock()

@@ -66,6 +66,10 @@ class Processor:
     """Seconds."""
     receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]] = dispatch.receivers_of
     """Who gets the events of a signal."""
+    context: Callable[[], Context] = Context
+    """Returns what one attempt runs in."""
+    stored: Callable[[Delivery, Letter, Exception], None] = reporting.stored
+    """Tells that a dead letter is stored."""
     gate: Gate = attrs.field(factory=Gate)
     flood: FloodGuard = attrs.field(factory=FloodGuard)
     streak: ErrorStreak = attrs.field(factory=ErrorStreak)
@@ -78,7 +82,7 @@ class Processor:
         with trace("consumer.consume"):
             state.prepare(self.connection_max_age)
             try:
-                outcome = delivery.verdict or Context().run(self._attempt, delivery)
+                outcome = delivery.verdict or self.context().run(self._attempt, delivery)
                 if isinstance(outcome, DeadLetter):
                     outcome = self._bury(delivery, outcome)
             finally:
@@ -233,7 +237,7 @@ class Processor:
             reporting.failed(delivery, hold)
             return hold
         self._note_outage(delivery, "")
-        reporting.stored(delivery, letter, verdict.error)
+        self.stored(delivery, letter, verdict.error)
         return DONE
 
     def _policy(self, delivery: Delivery) -> RetryPolicy:

@@ -70,6 +70,8 @@ class PartitionProgress:
     position: int | None = None
     """Offset that may be committed: that of the next record to read."""
     committed: int | None = None
+    passed: int = 0
+    """Records that the position passed since the last commit: who gets the partition now has them again."""
     marks: Marks | None = None
     """None until they were read: no record is begun before."""
     dead_letters: int = 0
@@ -85,8 +87,13 @@ class PartitionProgress:
 
     @property
     def unsettled(self) -> int:
-        """Records in the window."""
+        """Records that are not done, or wait for one before them."""
         return len(self._window)
+
+    @property
+    def held(self) -> int:
+        """Records read and not yet committed."""
+        return len(self._window) + self.passed
 
     @property
     def highest_done(self) -> int:
@@ -132,6 +139,7 @@ class PartitionProgress:
             if not window[0].done:
                 return window[0]
             delivery = window.popleft()
+            self.passed += 1
             if self._vanished:
                 self._vanished -= 1
             else:
@@ -143,3 +151,7 @@ class PartitionProgress:
     def uncommitted(self) -> int | None:
         """The position if it has to be committed."""
         return self.position if self.position != self.committed else None
+
+    def confirm(self, offset: int) -> None:
+        """Note that the position is committed."""
+        self.committed, self.passed = offset, 0

@@ -12,6 +12,7 @@ from event_bus_kafka.telemetry.events import (
     RecordDone,
     RecordReceived,
     RecordSkipped,
+    ReplayFailed,
 )
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import ConsumerRecord, Event
@@ -85,5 +86,20 @@ def stored(delivery: Delivery, letter: Letter, error: Exception) -> None:
             event_id=letter.event_id,
             error=error,
             attempts=delivery.attempts,
+        )
+    )
+
+
+def replay_failed(_delivery: Delivery, letter: Letter, error: Exception) -> None:
+    """Tell that a record which was replayed came to nothing."""
+    record = letter.record
+    emit(
+        ReplayFailed(
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            event_type=letter.event_type,
+            event_id=letter.event_id,
+            error=error,
         )
     )

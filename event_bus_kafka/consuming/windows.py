@@ -27,8 +27,12 @@ class Windows:
 
     def room(self, partitions: Collection[PartitionProgress]) -> int:
         """Return how many records may be read now, of whatever partitions; at least one."""
-        most = max((partition.unsettled for partition in partitions if not partition.paused), default=0)
+        most = max((partition.held for partition in partitions if not partition.paused), default=0)
         return max(1, self.records - most)
+
+    def need_commit(self, partitions: Collection[PartitionProgress]) -> bool:
+        """Whether one is full because of what only waits for its commit."""
+        return any(self._is_full(partition) and partition.passed >= self.records / 2 for partition in partitions)
 
     def to_pause(self, partitions: Collection[PartitionProgress]) -> list[PartitionProgress]:
         """Return those that have been full for long, so that others are read. Notes since when each is full."""
@@ -52,4 +56,4 @@ class Windows:
         return sum(partition.size for partition in partitions) >= self.size
 
     def _is_full(self, partition: PartitionProgress) -> bool:
-        return partition.unsettled >= self.records
+        return partition.held >= self.records

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from math import inf
 
 from django.core.management.base import CommandParser
 
 from event_bus_kafka.conf.table import SettingsTable
-from event_bus_kafka.consuming.group_offsets import Named
+from event_bus_kafka.consuming.group_offsets import Named, Target
 from event_bus_kafka.consuming.offsets import milliseconds
 
 NOT_DONE = "Nothing was done: repeat it with --apply."
@@ -35,6 +36,18 @@ def moment(text: str) -> int:
         raise ArgumentTypeError(str(error)) from None
 
 
+def place(text: str) -> Target:
+    """Argument type: where in a topic; ``latest`` is the end that it has when it is asked."""
+    if text in ("earliest", "latest"):
+        return Target(earliest=text == "earliest")
+    if text.isdecimal():
+        return Target(offset=number(least=0)(text))
+    try:
+        return Target(time=moment(text))
+    except ArgumentTypeError as error:
+        raise ArgumentTypeError(f"{error}; else an offset, earliest or latest") from None
+
+
 def named(text: str) -> Named:
     """Argument type: a topic, or one partition of it."""
     try:
@@ -49,6 +62,17 @@ def days(text: str) -> float:
         return SettingsTable.retention.kind.read(float(text))
     except ValueError:
         raise ArgumentTypeError(f"{text!r} is not {SettingsTable.retention.kind.expects}") from None
+
+
+def rate(text: str) -> float:
+    """Argument type: how many of something a second."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < inf:
+        raise ArgumentTypeError(f"{text!r} is no number above 0")
+    return found
 
 
 def add_apply(parser: CommandParser) -> None:

@@ -214,6 +214,19 @@ class DeadLetterStored(LifecycleEvent):
 
 
 @attrs.frozen(kw_only=True)
+class ReplayFailed(LifecycleEvent):
+    """Receivers failed at a record that was replayed, or it could not be read. Nothing is stored."""
+
+    topic: str
+    partition: int
+    offset: int
+    event_type: str
+    """Empty where the headers do not tell, as is the id."""
+    event_id: str
+    error: Exception
+
+
+@attrs.frozen(kw_only=True)
 class CircuitOpened(LifecycleEvent):
     """A receiver fails for event after event, whatever the key: its events are held, but for probes."""
 

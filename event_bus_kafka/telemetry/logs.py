@@ -139,6 +139,19 @@ class LoggingObserver:
         )
 
     @_log.register
+    def _(self, event: events.ReplayFailed) -> None:
+        logger.error(
+            "Error replaying event from Kafka: %s (topic=%s, partition=%s, offset=%s, event_type=%s, message_id=%s)%s",
+            described(event.error),
+            event.topic,
+            event.partition,
+            event.offset,
+            event.event_type,
+            event.event_id,
+            _frames(event.error),
+        )
+
+    @_log.register
     def _(self, event: events.CircuitOpened) -> None:
         logger.error(
             "Circuit of receiver %s is open: it failed %s times in a row. Its events are held, and one is tried every "

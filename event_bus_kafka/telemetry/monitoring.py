@@ -19,6 +19,7 @@ from event_bus_kafka.telemetry.logs import described
 _FAILURES = (
     events.AttemptFailed,
     events.DeadLetterStored,
+    events.ReplayFailed,
     events.EventRejected,
     events.EventUndelivered,
     events.AppendToOutboxFailed,

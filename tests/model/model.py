@@ -18,6 +18,8 @@ from tests.model.interleaving import Interleaving, TurnQueue
 
 _LANES = 3
 _STEPS = 40
+_BEYOND = 5
+"""Records beyond a window: polls that keep the membership bring one a second until a full partition is paused."""
 _Code = dict[str, ModuleType]
 
 
@@ -124,6 +126,7 @@ class Model:
             return kind(ValueError(), self._random.choice((0.001, 0.05, 3.0)))
         self._completed[name].append(record.offset)
         self._done_in[delivery.partition].append(record.offset)
+        self._check_window(name, delivery.partition)
         return DONE
 
     def _begin(self, name: Partition, delivery: Any) -> None:
@@ -141,6 +144,11 @@ class Model:
         missing = set(earlier) - set(self._completed[name])
         if missing:
             raise Broken(f"{record.coordinates} begins before {missing} of its key are settled")
+
+    def _check_window(self, name: Partition, partition: Any) -> None:
+        again = [offset for offset in self._done_in[partition] if offset >= (self._logs[name].committed or 0)]
+        if len(again) > self._window + _BEYOND:
+            raise Broken(f"{name}: {len(again)} were done and not committed, beyond a window of {self._window}")
 
     def _check_commit(self, name: Partition, committed: Committed) -> None:
         below = {record.offset for record in self._logs[name].records if record.offset < committed.offset}
@@ -168,10 +176,11 @@ class Model:
         self._interleaving.give_way()
 
     def _limits(self, code: _Code) -> Any:
+        self._window = self._random.choice((2, 100))
         return code["consumer"].Limits(
-            window_records=self._random.choice((2, 100)),
+            window_records=self._window,
             window_bytes=10**6,
-            commit_interval=0.02,
+            commit_interval=self._random.choice((0.02, 1.0)),
             poll_timeout=0.1,
             failure_sleep=0.1,
             revoke_timeout=self._revoke_timeout,

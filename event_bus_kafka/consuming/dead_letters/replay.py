@@ -10,21 +10,17 @@ import attrs
 from django.db import Error
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.consuming import dispatch, state
+from event_bus_kafka.consuming import dispatch
 from event_bus_kafka.consuming.dead_letters.letter import Letter, Store
 from event_bus_kafka.consuming.dispatch import Receiver
+from event_bus_kafka.consuming.one_attempt import OneAttempt, server_away
 from event_bus_kafka.consuming.outcomes import Hold
 from event_bus_kafka.consuming.processing import Processor
 from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
-from event_bus_kafka.consuming.retry import RetryPolicies, RetryPolicy
 from event_bus_kafka.errors import WorkerFailed
 from event_bus_kafka.models import DeadLetter
-from event_bus_kafka.telemetry.logs import described
 
 Failures = list[dict[str, str]]
-
-_ONE_ATTEMPT = RetryPolicies(default=RetryPolicy(attempts=1, first_delay=0, factor=1, max_delay=0, jitter=0))
-_OUTAGE_EXIT_CODE, _FAILED_EXIT_CODE = 1, 3
 
 
 @attrs.frozen(kw_only=True)
@@ -80,9 +76,7 @@ class Replay:
     """
 
     def __init__(self, processor: Callable[[Store], Processor]) -> None:
-        self._store = _Caught()
-        self._processor = attrs.evolve(processor(self._store), policies=_ONE_ATTEMPT, skip_unknown_types=False)
-        state.adopt()
+        self._attempt = OneAttempt(lambda store: attrs.evolve(processor(store), skip_unknown_types=False))
 
     def run(self, planned: Plan) -> Replayed:
         """
@@ -95,32 +89,15 @@ class Replay:
         if not _claim(letter):
             return Replayed(letter=letter, is_taken=True)
         delivery = Delivery(letter.record, PartitionProgress(letter.topic, letter.partition))
-        self._store.letter = None
-        outcome = self._attempt(planned, delivery)
+        delivery.attempts = letter.attempts - 1
+        outcome = self._attempt.make(delivery, lambda signal: _planned_receivers(planned, signal))
         if isinstance(outcome, Hold):
             raise _outage(planned, delivery, outcome)
-        return _settled(planned, self._store.letter)
-
-    def _attempt(self, planned: Plan, delivery: Delivery) -> object:
-        def planned_receivers(signal: OpenEdxPublicSignal) -> list[Receiver]:
-            return [receiver for receiver in dispatch.receivers_of(signal) if receiver.name in planned.run]
-
-        processor = attrs.evolve(self._processor, receivers_of=planned_receivers)
-        delivery.attempts = planned.letter.attempts - 1
-        try:
-            return processor.process(delivery)
-        except (SystemExit, GeneratorExit) as error:
-            receiver = delivery.running.name if delivery.running else "a receiver"
-            raise WorkerFailed(f"{receiver} raised {type(error).__name__}", exit_code=_FAILED_EXIT_CODE) from error
+        return _settled(planned, outcome)
 
 
-class _Caught:
-    """The store of a replay: the row is there already, and is brought up to date afterwards."""
-
-    letter: Letter | None = None
-
-    def store(self, letter: Letter) -> None:
-        self.letter = letter
+def _planned_receivers(planned: Plan, signal: OpenEdxPublicSignal) -> list[Receiver]:
+    return [receiver for receiver in dispatch.receivers_of(signal) if receiver.name in planned.run]
 
 
 def _claim(letter: DeadLetter) -> bool:
@@ -195,4 +172,4 @@ def _outage(planned: Plan, delivery: Delivery, outcome: Hold) -> WorkerFailed:
     left = _not_run(planned, done, succeeded=False) if done else planned.letter.failures
     with suppress(Error):
         DeadLetter.objects.give_back(planned.letter, left)
-    return WorkerFailed(f"a server is away: {described(outcome.error)}", exit_code=_OUTAGE_EXIT_CODE)
+    return server_away(outcome)

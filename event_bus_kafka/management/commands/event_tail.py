@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentTypeError
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from itertools import islice
 from typing import Any
@@ -18,13 +18,13 @@ from event_bus_kafka.consuming.dead_letters.letter import identity
 from event_bus_kafka.consuming.dead_letters.report import printable
 from event_bus_kafka.consuming.group_offsets import partitions_of
 from event_bus_kafka.consuming.offsets import shown_time
-from event_bus_kafka.errors import DeserializationError, EventBusError, NotThere, SchemaRegistryError
+from event_bus_kafka.consuming.selection import Wanted
+from event_bus_kafka.errors import EventBusError, NotThere
 from event_bus_kafka.kafka.log import Partition
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.management.arguments import moment, named, number
 from event_bus_kafka.telemetry.logs import described
-from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _TIMEOUT = 10.0
@@ -79,7 +79,8 @@ class Command(BaseCommand):
         ranges = {one: reader.range_of(one, timeout=reader.timeout) for one in partitions}
         starts = _starts(reader, partitions, options["start"])
         ends = {one: there.end for one, there in ranges.items()} if options["until_end"] else None
-        records = _wanted(reader.follow(starts, ends), registry, options)
+        wanted = Wanted(event_type=options["event_type"], key=options["key"])
+        records = (record for record in reader.follow(starts, ends) if wanted.fits(record, registry))
         for record in islice(records, options["count"]):
             self.stdout.write(_line(_shown(record, registry, unmasked=options["unmasked"]), as_json=options["json"]))
             self.stdout.flush()
@@ -104,28 +105,6 @@ def _starts(reader: Reader, partitions: Sequence[Partition], start: str | int) -
     if isinstance(start, int):
         return {one: max(there.start, there.end + start) for one, there in ranges.items()}
     return {one: there.start if start == "earliest" else there.end for one, there in ranges.items()}
-
-
-def _wanted(
-    records: Iterable[ConsumerRecord], registry: SchemaRegistry, options: dict[str, Any]
-) -> Iterator[ConsumerRecord]:
-    key, event_type = options["key"], options["event_type"]
-    for record in records:
-        if event_type is not None and identity(record)[0] != event_type:
-            continue
-        if key is None or key == _plain_key(record, registry):
-            yield record
-
-
-def _plain_key(record: ConsumerRecord, registry: SchemaRegistry) -> str | None:
-    if record.key is None:
-        return None
-    try:
-        return str(serde.as_written(record.key, registry))
-    except (DeserializationError, SchemaRegistryError) as error:
-        if isinstance(error, SchemaRegistryError) and error.retriable:
-            raise  # without the registry no key would seem to be the one
-        return record.key.decode(errors="replace")  # not of this bus
 
 
 def _shown(record: ConsumerRecord, registry: SchemaRegistry, *, unmasked: bool) -> dict[str, Any]:

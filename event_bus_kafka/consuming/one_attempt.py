@@ -1,0 +1,61 @@
+"""One attempt at a record that no worker is at: what fails is neither tried again nor stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.consuming import state
+from event_bus_kafka.consuming.dead_letters.letter import Letter, Store
+from event_bus_kafka.consuming.dispatch import Receiver
+from event_bus_kafka.consuming.outcomes import Hold
+from event_bus_kafka.consuming.processing import Processor
+from event_bus_kafka.consuming.progress import Delivery
+from event_bus_kafka.consuming.retry import RetryPolicies, RetryPolicy
+from event_bus_kafka.errors import WorkerFailed
+from event_bus_kafka.telemetry.logs import described
+
+_POLICIES = RetryPolicies(default=RetryPolicy(attempts=1, first_delay=0, factor=1, max_delay=0, jitter=0))
+_OUTAGE_EXIT_CODE, _FAILED_EXIT_CODE = 1, 3
+
+
+class OneAttempt:
+    """Makes them on the calling thread. ``processor`` makes one with a store."""
+
+    def __init__(self, processor: Callable[[Store], Processor]) -> None:
+        self._caught = _Caught()
+        self._processor = attrs.evolve(processor(self._caught), policies=_POLICIES)
+        state.adopt()
+
+    def make(
+        self, delivery: Delivery, receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]]
+    ) -> Letter | Hold | None:
+        """
+        Return what would have been stored if it failed, Hold if a server is away, None if it is done.
+
+        Raises :class:`WorkerFailed` where a receiver asks to exit.
+        """
+        self._caught.letter = None
+        processor = attrs.evolve(self._processor, receivers_of=receivers_of)
+        try:
+            outcome = processor.process(delivery)
+        except (SystemExit, GeneratorExit) as error:
+            receiver = delivery.running.name if delivery.running else "a receiver"
+            raise WorkerFailed(f"{receiver} raised {type(error).__name__}", exit_code=_FAILED_EXIT_CODE) from error
+        return outcome if isinstance(outcome, Hold) else self._caught.letter
+
+
+def server_away(outcome: Hold) -> WorkerFailed:
+    """Return why it makes no sense to go on."""
+    return WorkerFailed(f"a server is away: {described(outcome.error)}", exit_code=_OUTAGE_EXIT_CODE)
+
+
+class _Caught:
+    """The store: it keeps the last one, for the caller."""
+
+    letter: Letter | None = None
+
+    def store(self, letter: Letter) -> None:
+        self.letter = letter

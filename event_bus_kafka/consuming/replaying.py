@@ -1,0 +1,23 @@
+"""How receivers know that what they get may have been dispatched before."""
+
+from __future__ import annotations
+
+from contextvars import Context, ContextVar
+
+_replaying = ContextVar("event_bus_kafka_replaying", default=False)
+
+
+def is_replay() -> bool:
+    """
+    Return whether the receiver that asks is called by ``manage.py replay_events``.
+
+    False for a dead letter that is replayed: its receiver has never succeeded with it, so nothing must be left out.
+    """
+    return _replaying.get()
+
+
+def replay_context() -> Context:
+    """Return a context for one event of a replay."""
+    context = Context()
+    context.run(_replaying.set, True)
+    return context

@@ -1,0 +1,163 @@
+"""``manage.py backfill_events``: send what a service has had for long, as events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+import attrs
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from event_bus_kafka.conf.routes import Route, full_topic, routes
+from event_bus_kafka.consuming import state
+from event_bus_kafka.consuming.dead_letters.letter import Failure
+from event_bus_kafka.consuming.dead_letters.report import printable
+from event_bus_kafka.errors import EventBusError, WorkerFailed
+from event_bus_kafka.event_bus import create_producer, observe_events
+from event_bus_kafka.management.arguments import NOT_DONE, add_apply, number, rate
+from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
+from event_bus_kafka.producing.backfill import Arguments, Backfill, Failed, Item, Source, sources
+from event_bus_kafka.telemetry.logs import described
+from event_bus_kafka.worker import FORCED
+
+_BATCH = 500
+"""Items that are confirmed together."""
+
+Batch = list[tuple[str, Arguments | Callable[[], Arguments]]]
+
+
+@attrs.define
+class _Run:
+    """How far a backfill is."""
+
+    token: str | None
+    """Of the last item that is settled."""
+    done: int = 0
+    failed: int = 0
+    problem: str = ""
+    """Why it ended before its time."""
+    exit_code: int = 1
+
+    def note(self, batch: Batch, failed: Collection[Failed]) -> None:
+        """Note that a batch is settled."""
+        self.token = batch[-1][0]
+        self.done += len(batch)
+        self.failed += len({one.token for one in failed})
+
+
+class Command(BaseCommand):
+    help = (
+        "Send events of what this service has already, such as all its course runs, to the topics that "
+        "EVENT_BUS_PRODUCER_CONFIG gives their type, in the mode configured there; receivers in this service get none. "
+        "Sources are functions in the module 'backfill' of an app, registered with event_bus_kafka.backfill_source. "
+        "Every line of the progress ends with the token to resume from: all before it is confirmed by Kafka, or in the "
+        "outbox. SIGINT and SIGTERM end the run after the batch in hand, a second one at once. Exit codes: 0 all is "
+        "sent; 1 items failed, or the run was interrupted or could not go on."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("source", nargs="?", help="name of the source; without it all sources are listed")
+        parser.add_argument("--resume", metavar="TOKEN", help="begin after the item with this token")
+        parser.add_argument("--limit", metavar="N", type=number(least=1), help="send N items at most")
+        parser.add_argument("--rate", metavar="N", type=rate, help="send N events per second at most")
+        add_apply(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        observe_events()
+        try:
+            found = sources()
+            if options["source"] is None:
+                self._list(found)
+            elif options["source"] in found:
+                self._backfill(found[options["source"]], options)
+            else:
+                raise CommandError(f"There is no source {options['source']}, but {', '.join(found) or 'none at all'}.")
+        except WorkerFailed as failure:
+            raise CommandError(f"{failure.reason}.") from failure
+        except EventBusError as error:
+            raise CommandError(described(error)) from error
+
+    def _list(self, found: dict[str, Source]) -> None:
+        for name, source in found.items():
+            self.stdout.write(f"{name}  {source.signal.event_type}")
+        if not found:
+            self.stdout.write("No app has a module 'backfill' with a function under @backfill_source.")
+
+    def _backfill(self, source: Source, options: dict[str, Any]) -> None:
+        to = [route for route in routes() if route.event_type == source.signal.event_type and route.enabled]
+        if not to:
+            raise CommandError(f"EVENT_BUS_PRODUCER_CONFIG has no enabled topic for {source.signal.event_type}.")
+        with _errors_of(source):
+            total = source.count(options["resume"])
+        if options["limit"] is not None:
+            total = min(total, options["limit"])
+        self._print_plan(source, to, total, options["resume"])
+        if not options["apply"]:
+            self.stdout.write(NOT_DONE)
+            return
+        backfill = Backfill(signal=source.signal, routes=to, producer=create_producer())
+        self._end(self._run(source, backfill, total, options))
+
+    def _run(self, source: Source, backfill: Backfill, total: int, options: dict[str, Any]) -> _Run:
+        run, bar = _Run(options["resume"]), ProgressBar(self.stdout, total)
+        try:
+            with Interruption() as interruption:
+                pace = Pace(options["rate"], interruption)
+                items = islice(source.items(run.token), options["limit"])
+                while not interruption.came and (batch := _next(items, pace.batch(_BATCH), source)):
+                    failed = backfill.send(batch)
+                    run.note(batch, failed)
+                    self._print_failed(failed, bar)
+                    bar.tell(run.done, f"--resume {run.token}")
+                    pace.keep(run.done)
+                    state.clean()
+                run.problem = "Interrupted." if interruption.came and _next(items, 1, source) else ""
+        except WorkerFailed as failure:
+            run.problem = f"Stopped: {failure.reason}."
+        except KeyboardInterrupt:
+            run.problem, run.exit_code = "Interrupted while a batch was in hand.", FORCED
+        bar.end()
+        return run
+
+    def _end(self, run: _Run) -> None:
+        """Raises CommandError unless all is sent."""
+        self.stdout.write(f"{run.done - run.failed} events are sent, {run.failed} failed.")
+        if run.problem:
+            again = "Begin anew" if run.token is None else f"Go on with --resume {run.token}"
+            raise CommandError(f"{run.problem} {again}.", returncode=run.exit_code)
+        if run.failed:
+            raise CommandError(f"{run.failed} of {run.done} items failed; each is named above.")
+
+    def _print_failed(self, failed: list[Failed], bar: ProgressBar) -> None:
+        if failed:
+            bar.end()
+        for one in failed:
+            self.stdout.write(f"Item {printable(one.token)} cannot be sent: {_reason(one.error)}")
+
+    def _print_plan(self, source: Source, to: list[Route], total: int, after: str | None) -> None:
+        where = f" after {after}" if after is not None else ""
+        self.stdout.write(f"{source.name}{where}: {total} events of type {source.signal.event_type}")
+        for route in to:
+            self.stdout.write(f"  to topic {full_topic(route.topic)}, key {route.key_field}, mode {route.mode}")
+
+
+def _next(items: Iterator[Item], most: int, source: Source) -> Batch:
+    with _errors_of(source):
+        return [(str(token), arguments) for token, arguments in islice(items, most)]
+
+
+@contextmanager
+def _errors_of(source: Source) -> Iterator[None]:
+    """Raise what a source raises as :class:`WorkerFailed`: it cannot go on after that."""
+    try:
+        yield
+    except Exception as error:
+        raise WorkerFailed(f"{source.name} raised {_reason(error)}", exit_code=1) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return what is wrong; of the service's own errors also where."""
+    failure = Failure.of(error, "a source")
+    return failure.error if isinstance(error, EventBusError) else f"{failure.error} in {failure.place}"

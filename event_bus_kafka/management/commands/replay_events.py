@@ -1,0 +1,198 @@
+"""``manage.py replay_events``: this service's receivers get records of a topic again."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from contextlib import closing
+from typing import Any
+
+import attrs
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from openedx_events.tooling import load_all_signals
+
+from event_bus_kafka import event_bus
+from event_bus_kafka.conf.client_options import consumer_options
+from event_bus_kafka.consuming.dead_letters.letter import identity
+from event_bus_kafka.consuming.dead_letters.report import failure_text, printable
+from event_bus_kafka.consuming.group_offsets import Target, partitions_of
+from event_bus_kafka.consuming.replay import Failures, Progress, Replay, exists, listening
+from event_bus_kafka.consuming.selection import Wanted, ranges, read
+from event_bus_kafka.errors import EventBusError, NotThere, WorkerFailed
+from event_bus_kafka.kafka.log import Partition, Range
+from event_bus_kafka.kafka.reader import Reader
+from event_bus_kafka.kafka.schema_registry import SchemaRegistry
+from event_bus_kafka.management.arguments import NOT_DONE, add_apply, named, place, rate
+from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
+from event_bus_kafka.telemetry.logs import described
+from event_bus_kafka.wire.records import ConsumerRecord
+from event_bus_kafka.worker import FORCED
+
+_TIMEOUT = 10.0
+"""Seconds for one request to Kafka."""
+_GROUP = "replay_events"
+"""Kafka's client asks for a name; nothing is ever committed under it."""
+_PLACE = "earliest, latest, an offset, or a time in ISO 8601 with time zone"
+
+
+class Command(BaseCommand):
+    help = (
+        "Give records of a topic, as they lie in Kafka, to the receivers of this service again, each once, those of a "
+        "partition in order. No consumer group is joined or moved, and nothing is sent. Receivers can tell by "
+        "event_bus_kafka.is_replay(). It ends where the topic ended when it began. A receiver that fails is named, and "
+        "the others go on. SIGINT and SIGTERM end the run after the record in hand, a second one at once. Exit codes: "
+        "0 all succeeded; 1 something failed, could not be read, or was left; 2 interrupted at once; 3 a receiver "
+        "asked to exit."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "-t", "--topic", metavar="TOPIC[:PARTITION]", type=named, required=True, help="with or without prefix"
+        )
+        parser.add_argument("--from", dest="start", metavar="WHERE", type=place, required=True, help=_PLACE)
+        parser.add_argument(
+            "--to", dest="end", metavar="WHERE", type=place, default=Target(), help="up to there, without it; as --from"
+        )
+        parser.add_argument("--event-type", help="only records of this event type")
+        parser.add_argument("--key", help="only records with this key, in plain text")
+        parser.add_argument("--receiver", metavar="NAME", help="only this receiver, named as in the plan")
+        parser.add_argument("--rate", metavar="N", type=rate, help="replay N records per second at most")
+        parser.add_argument("--stop-on-error", action="store_true", help="end at the first record that fails")
+        parser.add_argument("--json", action="store_true", help="print JSON: the plan; a line per failure, and the end")
+        add_apply(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        load_all_signals()
+        event_bus.observe_events()
+        if options["receiver"] and not exists(options["receiver"]):
+            raise CommandError(f"No receiver {options['receiver']} is connected to a signal in this service.")
+        try:
+            with (
+                Reader(consumer_options(_GROUP), timeout=_TIMEOUT) as reader,
+                closing(event_bus.registry()) as registry,
+            ):
+                partitions = partitions_of(reader, [options["topic"]])
+                found = ranges(reader, partitions, options["start"], options["end"])
+                if options["apply"]:
+                    self._replay(reader, registry, found, options)
+                else:
+                    self._plan(reader, registry, found, options)
+        except NotThere as error:
+            raise CommandError(str(error)) from error
+        except EventBusError as error:
+            raise CommandError(described(error)) from error
+
+    def _plan(
+        self, reader: Reader, registry: SchemaRegistry, found: dict[Partition, Range], options: dict[str, Any]
+    ) -> None:
+        wanted = _wanted(options)
+        counts, types = dict.fromkeys(found, 0), Counter[str]()
+        for record in read(reader, found):
+            if wanted.fits(record, registry):
+                counts[record.topic, record.partition] += 1
+                types[identity(record)[0]] += 1
+        listeners = {name: listening(name, options["receiver"]) for name in sorted(types)}
+        if options["json"]:
+            partitions = [_as_json(name, offsets) | {"records": counts[name]} for name, offsets in found.items()]
+            of_types = [{"event_type": name, "records": types[name]} | attrs.asdict(listeners[name]) for name in types]
+            self._print_json(partitions=partitions, event_types=of_types)
+            return
+        for name, offsets in found.items():
+            where = f"{name[0]}:{name[1]}  offsets {offsets.start} to {offsets.end}"
+            self.stdout.write(f"{where}: {counts[name]} records")
+        for event_type, one in listeners.items():
+            what = f"would run {', '.join(one.receivers)}" if one.receivers else f"skipped: {one.reason}"
+            self.stdout.write(f"{printable(event_type) or 'unknown type'}: {types[event_type]} records; {what}")
+        self.stdout.write(NOT_DONE)
+
+    def _replay(
+        self, reader: Reader, registry: SchemaRegistry, found: dict[Partition, Range], options: dict[str, Any]
+    ) -> None:
+        run = Progress(left=found)
+        try:
+            problem, exit_code = self._run(reader, registry, run, options), 1
+        except WorkerFailed as failure:
+            problem, exit_code = f"Stopped: {failure.reason}", failure.exit_code
+        except EventBusError as error:
+            problem, exit_code = f"Stopped: {described(error)}", 1
+        except KeyboardInterrupt:
+            problem, exit_code = "Interrupted while a record was in hand", FORCED
+        self._print_end(run, as_json=options["json"])
+        if problem:
+            raise CommandError(f"{problem}.{_left(run)}", returncode=exit_code)
+        if run.failed or run.undecodable:
+            raise CommandError(f"{run.failed + run.undecodable} of {run.replayed} records failed.")
+
+    def _run(self, reader: Reader, registry: SchemaRegistry, run: Progress, options: dict[str, Any]) -> str:
+        """Return why it ended before its time; an empty text if it did not."""
+        bar, total = ProgressBar(self.stdout, run.offsets_left), run.offsets_left
+        with (
+            Interruption() as interruption,
+            Replay(lambda store: event_bus.processor("", store, registry), options["receiver"], run) as replay,
+        ):
+            pace = Pace(options["rate"], interruption)
+            for record, failures in replay.records(reader, _wanted(options), registry):
+                if failures:
+                    bar.end()
+                    self._print_failure(record, failures, as_json=options["json"])
+                    if options["stop_on_error"]:
+                        return "Stopped at the first failure"
+                elif not options["json"] and bar.is_due:
+                    bar.tell(total - run.offsets_left, f"{run.replayed} records replayed")
+                pace.keep(run.replayed)
+                if interruption.came and run.offsets_left:
+                    return "Interrupted"
+        bar.end()
+        return ""
+
+    def _print_failure(self, record: ConsumerRecord, failures: Failures, *, as_json: bool) -> None:
+        event_type, event_id = identity(record)
+        found = [attrs.asdict(failure) for failure in failures]
+        if as_json:
+            self._print_json(record=record.coordinates, event_type=event_type, event_id=event_id, failures=found)
+            return
+        for failure in found:
+            where = f" in {failure['place']}" if failure["place"] else ""
+            self.stdout.write(f"{record.coordinates}  {failure_text(failure)}{printable(where)}")
+
+    def _print_end(self, run: Progress, *, as_json: bool) -> None:
+        counts = {
+            "replayed": run.replayed,
+            "succeeded": run.replayed - run.skipped.total() - run.failed - run.undecodable,
+            "failed": run.failed,
+            "undecodable": run.undecodable,
+            "skipped": run.skipped,
+        }
+        if as_json:
+            self._print_json(**counts, left=[_as_json(name, offsets) for name, offsets in run.left.items()])
+            return
+        reasons = "".join(f", {count} skipped ({reason})" for reason, count in run.skipped.items())
+        self.stdout.write(
+            f"{run.replayed} records: {counts['succeeded']} succeeded, {run.failed} failed, {run.undecodable} could "
+            f"not be read{reasons}."
+        )
+
+    def _print_json(self, **content: Any) -> None:
+        self.stdout.write(json.dumps(content))
+
+
+def _wanted(options: dict[str, Any]) -> Wanted:
+    return Wanted(
+        event_type=options["event_type"],
+        key=options["key"],
+        since=options["start"].time,
+        before=options["end"].time,
+    )
+
+
+def _as_json(name: Partition, offsets: Range) -> dict[str, Any]:
+    return {"topic": name[0], "partition": name[1], "from": offsets.start, "to": offsets.end}
+
+
+def _left(run: Progress) -> str:
+    """Return what is left as arguments of other runs."""
+    return "".join(
+        f"\nLeft: --topic {topic}:{partition} --from {offsets.start} --to {offsets.end}"
+        for (topic, partition), offsets in run.left.items()
+        if offsets.start < offsets.end
+    )

@@ -1,0 +1,95 @@
+"""What commands that run for long share: they can be interrupted, keep to a rate, and tell how far they are."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from time import monotonic, sleep
+from types import FrameType
+
+from django.core.management.base import OutputWrapper
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_BAR = 30
+_REWRITE_AFTER, _REPEAT_AFTER = 0.2, 10.0
+"""Seconds until progress is told again, on a terminal and elsewhere."""
+
+
+class Interruption:
+    """SIGINT or SIGTERM: what is in hand is finished first. A second signal raises KeyboardInterrupt."""
+
+    def __init__(self) -> None:
+        self.came = False
+
+    def __enter__(self) -> Interruption:
+        in_main = threading.current_thread() is threading.main_thread()  # others may not set handlers
+        self._before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS if in_main}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if self.came:
+            raise KeyboardInterrupt
+        self.came = True
+
+
+class Pace:
+    """Keeps to so many a second, over all that has been done; without a rate, waits for nothing."""
+
+    def __init__(self, rate: float | None, interruption: Interruption) -> None:
+        self._rate = rate
+        self._interruption = interruption
+        self._began = monotonic()
+
+    @property
+    def _per_batch(self) -> int | None:
+        return max(1, int(self._rate)) if self._rate else None
+
+    def batch(self, most: int) -> int:
+        """Return how many may be done at once: those of a second."""
+        return min(most, self._per_batch or most)
+
+    def keep(self, done: int) -> None:
+        """Wait until so many may have been done, or an interruption comes."""
+        due = self._began + done / self._rate if self._rate else 0.0
+        while not self._interruption.came and (left := due - monotonic()) > 0:
+            sleep(min(left, 0.1))
+
+
+class ProgressBar:
+    """How far a run is: on a terminal a line that is rewritten, elsewhere a line each time."""
+
+    def __init__(self, output: OutputWrapper, total: int) -> None:
+        self._output = output
+        self._total = total
+        self._began = self._told = monotonic()
+        self._width = 0
+        """Of a line that is to be rewritten."""
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to tell, where that is not to be done each time."""
+        return monotonic() - self._told > (_REWRITE_AFTER if self._output.isatty() else _REPEAT_AFTER)
+
+    def tell(self, done: int, note: str) -> None:
+        """Print it."""
+        self._told = monotonic()
+        rate = done / max(self._told - self._began, 0.001)
+        share = min(done / self._total, 1.0) if self._total else 1.0
+        bar = "#" * int(share * _BAR)
+        line = f"[{bar:<{_BAR}}] {share:4.0%}  {done} of {self._total}  {rate:.0f}/s  {note}"
+        if self._output.isatty():
+            self._output.write(f"\r{line:<{self._width}}", ending="")
+            self._width = len(line)
+        else:
+            self._output.write(line)
+        self._output.flush()  # whatever kills this process, what was said stays said
+
+    def end(self) -> None:
+        """Begin a new line, for what else is to be printed."""
+        if self._width:
+            self._output.write("")
+            self._width = 0

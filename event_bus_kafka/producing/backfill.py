@@ -1,0 +1,220 @@
+"""Backfill: what a service has had for long is sent, as if it were emitted now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import attrs
+from django.apps import apps
+from django.db import connections
+from django.db.models import Model, QuerySet
+from django.utils.module_loading import autodiscover_modules
+from openedx_events.data import EventsMetadata
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.conf.routes import Route
+from event_bus_kafka.errors import (
+    BrokerError,
+    ConfigurationError,
+    DeliveryFailed,
+    SchemaRegistryError,
+    WorkerFailed,
+)
+from event_bus_kafka.producing.producer import KafkaEventProducer
+from event_bus_kafka.producing.transactions import is_open
+from event_bus_kafka.producing.verdicts import Verdict, verdict_on
+from event_bus_kafka.telemetry import observe, unobserve
+from event_bus_kafka.telemetry.events import EventAppended, EventRejected, EventUndelivered, RecordDelivered
+from event_bus_kafka.telemetry.logs import described
+
+Arguments = dict[str, Any]
+Item = tuple[Any, Arguments | Callable[[], Arguments]]
+"""A token, and the keyword arguments of the signal's ``send_event``, or a function that returns them."""
+Items = Callable[[str | None], Iterable[Item]]
+Row = TypeVar("Row", bound=Model)
+
+_PAGE = 100
+"""Rows of one query. Few: what changes between the query and the sending is sent as it was."""
+_registered: dict[tuple[str, str], Source] = {}
+
+
+@attrs.frozen(kw_only=True)
+class Source:
+    """Where the events of a backfill come from."""
+
+    signal: OpenEdxPublicSignal
+    items: Items
+    count: Callable[[str | None], int]
+    """How many items come after a token."""
+
+    @property
+    def name(self) -> str:
+        """``app_label.function``."""
+        module = self.items.__module__
+        app = apps.get_containing_app_config(module)
+        return f"{app.label if app else module}.{self.items.__name__}"
+
+
+def backfill_source(signal: OpenEdxPublicSignal, *, count: Callable[[str | None], int]) -> Callable[[Items], Items]:
+    """
+    Register a source of events for ``manage.py backfill_events``; its place is the module ``backfill`` of an app.
+
+    The function that it decorates is given the token of the last item that was sent, or None to begin, and yields
+    the items after it: a token, of which ``str`` is kept, and the keyword arguments of ``signal.send_event``, or a
+    function that returns them: what it raises fails its item alone. ``count`` is given a token too, and returns how
+    many items come after it. Tokens must lead to the same place again later.
+    """
+
+    def register(items: Items) -> Items:
+        source = Source(signal=signal, items=items, count=count)
+        _registered[items.__module__, items.__qualname__] = source
+        return items
+
+    return register
+
+
+@attrs.frozen
+class RowsByPk:
+    """
+    The rows of a query in the order of their primary keys, which are their tokens.
+
+    They are read page by page, so that each is sent as it is when its turn comes, in flat memory on any database:
+    one query for all would show hours later what was then.
+    """
+
+    rows: QuerySet[Any]
+
+    def __call__(self, after: str | None) -> Iterator[Any]:
+        """Return the rows after a token."""
+        last: Any = after
+        while page := list(self._after(last).order_by("pk")[:_PAGE]):
+            yield from page
+            last = page[-1].pk
+
+    def count(self, after: str | None) -> int:
+        """Return how many rows come after a token."""
+        return self._after(after).count()
+
+    def _after(self, last: Any) -> QuerySet[Any]:
+        return self.rows.all() if last is None else self.rows.filter(pk__gt=last)
+
+
+def sources() -> dict[str, Source]:
+    """Return all sources by name. Raises :class:`ConfigurationError` where two have the same."""
+    autodiscover_modules("backfill")
+    found: dict[str, Source] = {}
+    for source in _registered.values():
+        if (other := found.setdefault(source.name, source)) is not source:
+            raise ConfigurationError(
+                f"Two backfill sources are named {source.name}: in {other.items.__module__} and "
+                f"{source.items.__module__}. Rename one."
+            )
+    return dict(sorted(found.items()))
+
+
+@attrs.frozen
+class Failed:
+    """An item that cannot be sent, and why."""
+
+    token: str
+    error: Exception
+
+
+@attrs.frozen
+class _Built:
+    token: str
+    data: dict[str, Any]
+    metadata: EventsMetadata
+
+    @property
+    def event_id(self) -> str:
+        return str(self.metadata.id)
+
+
+@attrs.frozen(kw_only=True)
+class Backfill:
+    """Sends items to the topics of their event type, as openedx-events does with what ``send_event`` emits."""
+
+    signal: OpenEdxPublicSignal
+    routes: Sequence[Route]
+    producer: KafkaEventProducer
+
+    def send(self, items: Iterable[Item]) -> list[Failed]:
+        """
+        Send items; return those that cannot be sent. All others are confirmed by Kafka, or are in the outbox.
+
+        Raises :class:`WorkerFailed` where that cannot be said: the items have to come again.
+        """
+        _refuse_open_transactions()
+        built: list[_Built] = []
+        failed: list[Failed] = []
+        for token, arguments in items:
+            try:
+                built.append(self._built(str(token), arguments() if callable(arguments) else arguments))
+            except Exception as error:  # noqa: BLE001 one item must not keep the others from being sent
+                failed.append(Failed(str(token), error))
+        for route in self.routes:
+            failed += self._send(route, built)
+        return failed
+
+    def _built(self, token: str, arguments: Arguments) -> _Built:
+        data = {name: value for name, value in arguments.items() if name != "time"}
+        return _Built(token, data, self.signal.generate_signal_metadata(time=arguments.get("time")))
+
+    def _send(self, route: Route, built: Sequence[_Built]) -> list[Failed]:
+        ends = _Ends()
+        observe(ends, *_Ends.KINDS)
+        try:
+            self.producer.send_many(
+                signal=self.signal,
+                topic=route.topic,
+                event_key_field=route.key_field,
+                events=((one.data, one.metadata) for one in built),
+            )
+            self.producer.prepare_for_shutdown()
+        finally:
+            unobserve(ends)
+        return [Failed(one.token, error) for one in built if (error := ends.failure_of(one.event_id))]
+
+
+@attrs.frozen(eq=False)
+class _Ends:
+    """What became of events, by id; told by several threads."""
+
+    KINDS = (RecordDelivered, EventAppended, EventRejected, EventUndelivered)
+    safe: set[str] = attrs.field(factory=set)
+    errors: dict[str, Exception] = attrs.field(factory=dict)
+
+    def __call__(self, event: Any) -> None:
+        if isinstance(event, (EventRejected, EventUndelivered)):
+            self.errors[event.event_id] = event.error
+        else:
+            self.safe.add(event.event_id)
+
+    def failure_of(self, event_id: str) -> Exception | None:
+        """Return why an event cannot be sent. Raises :class:`WorkerFailed` if others could not be sent either."""
+        if event_id in self.safe:
+            return None
+        error = self.errors.get(event_id)
+        if error is None:
+            raise WorkerFailed("Kafka did not confirm all within EVENT_BUS_KAFKA_DELIVERY_TIMEOUT", exit_code=1)
+        if not _is_its_own(error):
+            raise WorkerFailed(described(error), exit_code=1) from error
+        return error
+
+
+def _is_its_own(error: Exception) -> bool:
+    """Whether an error says something about one event, not about settings or servers."""
+    if isinstance(error, DeliveryFailed):
+        return verdict_on(error) is Verdict.PARK
+    return not isinstance(error, (ConfigurationError, BrokerError, SchemaRegistryError))
+
+
+def _refuse_open_transactions() -> None:
+    """What is sent in a transaction leaves at its end, which is beyond any token."""
+    aliases = [connection.alias for connection in connections.all(initialized_only=True) if is_open(connection)]
+    if aliases:
+        raise WorkerFailed(
+            f"a transaction is open on {', '.join(aliases)}: a source must not yield inside of one", exit_code=1
+        )
