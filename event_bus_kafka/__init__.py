@@ -9,20 +9,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from event_bus_kafka.consuming.inbox import once
     from event_bus_kafka.consuming.replaying import is_replay
     from event_bus_kafka.event_bus import KafkaEventConsumer, create_producer
     from event_bus_kafka.producing.backfill import RowsByPk, backfill_source
+    from event_bus_kafka.producing.tombstones import send_tombstone
+    from event_bus_kafka.wire.deletion import record_deleted
 
 __version__ = "0.1.0"
-__all__ = ["KafkaEventConsumer", "RowsByPk", "__version__", "backfill_source", "create_producer", "is_replay"]
-
 _MODULES = {
     "KafkaEventConsumer": "event_bus",
     "RowsByPk": "producing.backfill",
     "backfill_source": "producing.backfill",
     "create_producer": "event_bus",
     "is_replay": "consuming.replaying",
+    "once": "consuming.inbox",
+    "record_deleted": "wire.deletion",
+    "send_tombstone": "producing.tombstones",
 }
+__all__ = [
+    "KafkaEventConsumer",
+    "RowsByPk",
+    "__version__",
+    "backfill_source",
+    "create_producer",
+    "is_replay",
+    "once",
+    "record_deleted",
+    "send_tombstone",
+]
 
 
 def __getattr__(name: str) -> Any:

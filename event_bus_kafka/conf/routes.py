@@ -30,6 +30,11 @@ def full_topic(topic: str) -> str:
     return f"{prefix}-{topic}" if prefix else topic
 
 
+def short_topic(topic: str) -> str:
+    """Return a topic's name without the prefix."""
+    return topic.removeprefix(full_topic(""))
+
+
 def retry_by_name() -> dict[str, dict[str, Any]]:
     """Return what differs in retrying, by event type and by full name of a topic."""
     given = settings.retry_by
@@ -52,6 +57,15 @@ def routes() -> list[Route]:
         for event_type, topics in settings.producer_config.items()
         for topic, entry in topics.items()
     ]
+
+
+def route_of(event_type: str, topic: str) -> Route:
+    """
+    Return the route of an event type to a topic (without prefix).
+
+    Raises :class:`ConfigurationError` where there is none, or a wrong one.
+    """
+    return _route(event_type, topic, _entry(event_type, topic))
 
 
 def _route(event_type: str, topic: str, entry: dict[str, Any]) -> Route:

@@ -243,7 +243,8 @@ class SettingsTable:
         "EVENT_BUS_KAFKA_RETENTION",
         number(least=0.01, most=36_500),
         90.0,
-        "Days after which workers and relays delete dead letters and parked rows, which may hold personal data.",
+        "Days after which workers and relays delete dead letters and parked rows, which may hold personal data, and "
+        "marks of the inbox.",
     )
 
     # Logging

@@ -13,6 +13,7 @@ from openedx_events.apps import general_signal_handler
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.errors import ReceiversFailed
+from event_bus_kafka.wire.deletion import record_deleted
 from event_bus_kafka.wire.records import Event
 
 
@@ -33,6 +34,11 @@ class Receiver:
 
 
 Failures = list[tuple[Receiver, Exception]]
+
+
+def signal_named(event_type: str) -> OpenEdxPublicSignal | None:
+    """Return the signal that a dead letter's event type means, that of tombstones too; None where there is none."""
+    return record_deleted if event_type == record_deleted.event_type else registered_signal(event_type)
 
 
 def registered_signal(event_type: str) -> OpenEdxPublicSignal | None:
@@ -61,7 +67,7 @@ def receivers_of(signal: OpenEdxPublicSignal) -> list[Receiver]:
 
 def is_enabled(signal: OpenEdxPublicSignal) -> bool:
     """Whether the signal may be sent here."""
-    return bool(signal._allow_events)
+    return bool(getattr(signal, "_allow_events", True))  # that of tombstones is always
 
 
 def dispatch(

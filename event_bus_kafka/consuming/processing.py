@@ -9,6 +9,7 @@ from contextvars import Context
 import attrs
 from openedx_events.tooling import OpenEdxPublicSignal
 
+from event_bus_kafka.conf.routes import short_topic
 from event_bus_kafka.consuming import dispatch, reporting, state
 from event_bus_kafka.consuming.dead_letters.letter import Letter, Store
 from event_bus_kafka.consuming.dispatch import Failures, Receiver
@@ -22,6 +23,7 @@ from event_bus_kafka.errors import CircuitOpen, ReceiverPaused, UnknownEventType
 from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.telemetry.monitoring import trace
 from event_bus_kafka.wire import serde
+from event_bus_kafka.wire.deletion import record_deleted
 
 Judged = list[tuple[Receiver, Failed]]
 
@@ -106,7 +108,7 @@ class Processor:
         """Find event and receivers; return the reason to skip the record, from its headers alone where possible."""
         record = delivery.record
         if record.value is None:
-            return "tombstone"
+            return self._prepare_deletion(delivery)
         event_type = serde.event_type(record)
         signal = dispatch.registered_signal(event_type)
         if signal is None:
@@ -117,6 +119,16 @@ class Processor:
         if not receivers or not dispatch.is_enabled(signal):
             return "no receiver" if not receivers else "signal disabled"
         delivery.event = serde.deserialize(record, signal, self.registry)
+        delivery.receivers = receivers
+        reporting.received(record, delivery.event)
+        return None
+
+    def _prepare_deletion(self, delivery: Delivery) -> str | None:
+        record = delivery.record
+        receivers = self.receivers_of(record_deleted)
+        if not receivers or record.key is None:
+            return "tombstone"
+        delivery.event = serde.deserialize_tombstone(record, short_topic(record.topic), self.registry)
         delivery.receivers = receivers
         reporting.received(record, delivery.event)
         return None
@@ -241,7 +253,7 @@ class Processor:
         return DONE
 
     def _policy(self, delivery: Delivery) -> RetryPolicy:
-        event_type = delivery.event.metadata.event_type if delivery.event else ""
+        event_type = delivery.event.signal.event_type if delivery.event else ""
         return self.policies.policy(event_type, delivery.record.topic)
 
 

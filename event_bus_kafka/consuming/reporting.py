@@ -28,7 +28,7 @@ def received(record: ConsumerRecord, event: Event) -> None:
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
-            event_type=event.metadata.event_type,
+            event_type=event.signal.event_type,
             event_id=str(event.metadata.id),
         )
     )
@@ -38,7 +38,7 @@ def done(record: ConsumerRecord, event: Event) -> None:
     """Tell that every receiver has succeeded."""
     emit(
         RecordDone(
-            topic=record.topic, partition=record.partition, offset=record.offset, event_type=event.metadata.event_type
+            topic=record.topic, partition=record.partition, offset=record.offset, event_type=event.signal.event_type
         )
     )
 
@@ -65,7 +65,7 @@ def failed(delivery: Delivery, outcome: Retry | Hold) -> None:
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
-            event_type=delivery.event.metadata.event_type if delivery.event else "",
+            event_type=delivery.event.signal.event_type if delivery.event else "",
             error=outcome.error,
             attempt=delivery.attempts,
             outcome="retry" if isinstance(outcome, Retry) else "hold",

@@ -16,6 +16,7 @@ from event_bus_kafka.consuming.pauses import READ_EVERY, is_migrated
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply
 from event_bus_kafka.models import PausedReceiver
 from event_bus_kafka.telemetry.logs import described
+from event_bus_kafka.wire.deletion import record_deleted
 
 
 class PausingCommand(BaseCommand):
@@ -72,7 +73,7 @@ class PausingCommand(BaseCommand):
 def event_types_by_receiver() -> dict[str, list[str]]:
     """Return the receivers of this service by name, with the event types that they listen to."""
     found: dict[str, list[str]] = {}
-    for signal in OpenEdxPublicSignal.all_events():
+    for signal in (*OpenEdxPublicSignal.all_events(), record_deleted):
         for receiver in dispatch.receivers_of(signal):
             found.setdefault(receiver.name, []).append(signal.event_type)
     return found

@@ -1,6 +1,7 @@
 """The tables. Imported only where the app is installed."""
 
 from event_bus_kafka.models.dead_letters import DeadLetter, DeadLetterQuerySet, from_json, to_json
+from event_bus_kafka.models.inbox import InboxMark, InboxMarkQuerySet
 from event_bus_kafka.models.outbox import SHARDS, OutboxRecord, OutboxShard, ParkedRecord, WriterSchema
 from event_bus_kafka.models.pauses import PausedReceiver
 
@@ -8,6 +9,8 @@ __all__ = [
     "SHARDS",
     "DeadLetter",
     "DeadLetterQuerySet",
+    "InboxMark",
+    "InboxMarkQuerySet",
     "OutboxRecord",
     "OutboxShard",
     "ParkedRecord",

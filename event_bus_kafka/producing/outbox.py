@@ -32,7 +32,7 @@ _DEADLOCK = 1213
 _BINARY = ("key", "body", "headers")
 _COLUMNS = ("shard", "topic", *_BINARY, "schema_id", "created")
 
-_statements: dict[tuple[str, int, bool], str] = {}
+_statements: dict[tuple[str, int, bool, bool], str] = {}
 _migrated: set[tuple[str, str]] = set()
 
 
@@ -70,16 +70,19 @@ def _insert(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent]) -> 
         schema = reference_to(event.destination, connection)
         values += (shard_of(topic, event.key), topic, event.key, event.value, pack(event.headers), schema, created)
     with connection.cursor() as cursor:
-        cursor.execute(_statement(connection, len(events)), values)
+        cursor.execute(_statement(connection, len(events), any(event.value is None for event in events)), values)
 
 
-def _statement(connection: BaseDatabaseWrapper, rows: int) -> str:
+def _statement(connection: BaseDatabaseWrapper, rows: int, tombstones: bool) -> str:
     notify = connection.vendor == "postgresql" and settings.relay_notify
-    name = connection.vendor, rows, notify
+    name = connection.vendor, rows, notify, tombstones
     if name not in _statements:
-        quote, binary = connection.ops.quote_name, _binary_placeholder(connection)
+        quote = connection.ops.quote_name
         columns = ", ".join(map(quote, _COLUMNS))
-        row = ", ".join(binary if column in _BINARY else "%s" for column in _COLUMNS)
+        placeholders = dict.fromkeys(_BINARY, _binary_placeholder(connection))
+        if tombstones:
+            placeholders["body"] = "%s"  # MySQL has no binary NULL
+        row = ", ".join(placeholders.get(column, "%s") for column in _COLUMNS)
         table = quote(OutboxRecord._meta.db_table)
         insert = f"INSERT INTO {table} ({columns}) VALUES {', '.join([f'({row})'] * rows)}"
         _statements[name] = f"WITH appended AS ({insert}) SELECT pg_notify('{CHANNEL}', '')" if notify else insert

@@ -18,7 +18,7 @@ from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import producer_options, schema_registry_options
-from event_bus_kafka.conf.routes import full_topic, mode_of
+from event_bus_kafka.conf.routes import full_topic, mode_of, route_of
 from event_bus_kafka.errors import DeliveryFailed, ManualTransaction, SchemaRegistryError
 from event_bus_kafka.kafka.client import Delivered, Producer, QueueFull
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
@@ -93,6 +93,18 @@ class KafkaEventProducer(EventBusProducer):
         remaining = iter(events)
         while batch := list(islice(remaining, _MANY)):
             self._send_batch(signal, topic, event_key_field, batch)
+
+    def send_tombstone(self, *, signal: OpenEdxPublicSignal, topic: str, key: Any) -> None:
+        """Send what :func:`~event_bus_kafka.send_tombstone` says. Never raises, as :meth:`send`."""
+        metadata = signal.generate_signal_metadata()
+        try:
+            route = route_of(signal.event_type, topic)
+            if route.enabled:
+                full = full_topic(topic)
+                encoded = serde.encode_tombstone(signal, key, metadata, topic=full, key_field=route.key_field)
+                self._leave([encoded], route.mode, route.database)
+        except Exception as error:  # noqa: BLE001 as in send
+            emit(EventRejected(topic=topic, event_type=signal.event_type, event_id=str(metadata.id), error=error))
 
     def _send_batch(
         self,

@@ -280,6 +280,22 @@ class DeadLettersPurged(LifecycleEvent):
 
 
 @attrs.frozen(kw_only=True)
+class DuplicateSkipped(LifecycleEvent):
+    """A receiver under ``once`` has had an event before: it did not run."""
+
+    receiver: str
+    event_type: str
+    event_id: str
+
+
+@attrs.frozen(kw_only=True)
+class InboxMarksPurged(LifecycleEvent):
+    """Marks of the inbox older than the retention were deleted."""
+
+    count: int
+
+
+@attrs.frozen(kw_only=True)
 class PartitionsAssigned(LifecycleEvent):
     group: str
     partitions: tuple[tuple[str, int], ...]

@@ -202,6 +202,15 @@ class LoggingObserver:
             logger.info("Deleted %s dead letters older than EVENT_BUS_KAFKA_RETENTION", event.count)
 
     @_log.register
+    def _(self, event: events.DuplicateSkipped) -> None:
+        logger.debug("Receiver %s has had event %s before: not run", event.receiver, event.event_id)
+
+    @_log.register
+    def _(self, event: events.InboxMarksPurged) -> None:
+        if event.count:
+            logger.info("Deleted %s marks of the inbox older than EVENT_BUS_KAFKA_RETENTION", event.count)
+
+    @_log.register
     def _(self, event: events.PartitionsAssigned) -> None:
         logger.info("Group %s: partitions assigned: %s", event.group, _named(event.partitions))
 

@@ -15,7 +15,8 @@ from openedx_events.data import EventsMetadata
 from openedx_events.event_bus import EventBusProducer
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.conf.routes import full_topic, mode_of
+from event_bus_kafka.conf.routes import Route, full_topic, mode_of, route_of
+from event_bus_kafka.producing import tombstones
 from event_bus_kafka.producing.transactions import open_transactions
 from event_bus_kafka.testing.captured import CapturedEvent, CapturedEvents, UnsendableEvent
 from event_bus_kafka.testing.commits import Commit
@@ -24,7 +25,7 @@ from event_bus_kafka.testing.handler import handler_connected
 from event_bus_kafka.testing.memory_registry import REGISTRY, payload_of
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.codec import KeyCodec, codec_for
-from event_bus_kafka.wire.records import ConsumerRecord, Event
+from event_bus_kafka.wire.records import ConsumerRecord, EncodedEvent, Event
 from event_bus_kafka.wire.types import Scalar
 
 
@@ -47,7 +48,8 @@ def capture() -> Iterator[CapturedEvents]:
     events = CapturedEvents()
     with ExitStack() as stack:
         stack.enter_context(handler_connected())
-        stack.enter_context(patch.object(openedx_events_apps, "get_producer", lambda: _Producer(events)))
+        for module in (openedx_events_apps, tombstones):
+            stack.enter_context(patch.object(module, "get_producer", lambda: _Producer(events)))
         for signal in OpenEdxPublicSignal.all_events():
             signal.connect(events.note_emitted)
             stack.callback(signal.disconnect, events.note_emitted)
@@ -71,22 +73,33 @@ class _Producer(EventBusProducer):
     ) -> None:
         __tracebackhide__ = True
         event = Event(signal=signal, data=event_data, metadata=event_metadata)
-        try:
+        with self._sendable(signal, topic):
             captured = _captured(event, topic, event_key_field)
-        except Exception as error:  # noqa: BLE001 the real producer logs whatever it is, and the event is lost
-            reason = str(error).removeprefix(f"{signal.event_type}: ")
-            raise self._events.note_unsendable(UnsendableEvent(signal.event_type, topic, reason)) from None
         self._events.note(captured)
         lost = _lost_on_the_way(event, captured)
         if lost:
             raise self._events.note_unsendable(UnsendableEvent(signal.event_type, topic, lost))
 
+    def send_tombstone(self, *, signal: OpenEdxPublicSignal, topic: str, key: Any) -> None:
+        __tracebackhide__ = True
+        with self._sendable(signal, topic):
+            route = route_of(signal.event_type, topic)
+            if route.enabled:
+                self._events.note(_captured_tombstone(signal, route, key))
+
+    @contextmanager
+    def _sendable(self, signal: OpenEdxPublicSignal, topic: str) -> Iterator[None]:
+        __tracebackhide__ = True
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 the real producer logs whatever it is, and the event is lost
+            reason = str(error).removeprefix(f"{signal.event_type}: ")
+            raise self._events.note_unsendable(UnsendableEvent(signal.event_type, topic, reason)) from None
+
 
 def _captured(event: Event, topic: str, key_field: str) -> CapturedEvent:
-    mode, database = mode_of(event.signal.event_type, topic)
-    record = _record(event, topic, key_field)
+    record = _record(serde.encode(event, topic=full_topic(topic), key_field=key_field))
     arrived = serde.deserialize(record, event.signal, REGISTRY)
-    deciding = [] if mode == "immediate" else open_transactions(database)
     return CapturedEvent(
         event_type=event.signal.event_type,
         topic=topic,
@@ -94,12 +107,32 @@ def _captured(event: Event, topic: str, key_field: str) -> CapturedEvent:
         data=arrived.data,
         metadata=arrived.metadata,
         record=record,
-        commits=tuple(map(Commit.awaited, deciding)),
+        commits=_awaited_commits(*mode_of(event.signal.event_type, topic)),
     )
 
 
-def _record(event: Event, topic: str, key_field: str) -> ConsumerRecord:
-    sent = serde.frame(serde.encode(event, topic=full_topic(topic), key_field=key_field), REGISTRY)
+def _captured_tombstone(signal: OpenEdxPublicSignal, route: Route, key: Any) -> CapturedEvent:
+    topic, metadata = full_topic(route.topic), signal.generate_signal_metadata()
+    record = _record(serde.encode_tombstone(signal, key, metadata, topic=topic, key_field=route.key_field))
+    arrived = serde.deserialize_tombstone(record, route.topic, REGISTRY)
+    return CapturedEvent(
+        event_type=arrived.signal.event_type,
+        topic=route.topic,
+        key=_key_of(record, codec_for(signal).key(route.key_field)),
+        data=arrived.data,
+        metadata=arrived.metadata,
+        record=record,
+        commits=_awaited_commits(route.mode, route.database),
+    )
+
+
+def _awaited_commits(mode: str, database: str | None) -> tuple[Commit, ...]:
+    deciding = [] if mode == "immediate" else open_transactions(database)
+    return tuple(map(Commit.awaited, deciding))
+
+
+def _record(encoded: EncodedEvent) -> ConsumerRecord:
+    sent = serde.frame(encoded, REGISTRY)
     return ConsumerRecord(
         topic=sent.topic,
         partition=0,

@@ -14,6 +14,7 @@ from fastavro.validation import ValidationError, validate
 from openedx_events.data import EventsMetadata
 from openedx_events.tooling import OpenEdxPublicSignal
 
+from event_bus_kafka.conf.routes import full_topic, short_topic
 from event_bus_kafka.consuming import dispatch, state
 from event_bus_kafka.errors import DeserializationError, SerializationError
 from event_bus_kafka.testing.captured import CapturedEvent, CapturedEvents
@@ -21,7 +22,11 @@ from event_bus_kafka.testing.memory_registry import REGISTRY
 from event_bus_kafka.testing.reasons import signal_of
 from event_bus_kafka.wire import cloudevents, serde
 from event_bus_kafka.wire.codec import codec_for
+from event_bus_kafka.wire.deletion import record_deleted
 from event_bus_kafka.wire.records import ConsumerRecord, Destination, EncodedEvent, Event, SubjectSchema
+
+_KINDS = {bool: "boolean", int: "long", float: "double"}
+"""Of keys, in Avro; others are texts."""
 
 
 def deliver(
@@ -35,7 +40,8 @@ def deliver(
     """
     Call the receivers of an event with what arrives of it; return that.
 
-    ``event``: a signal or event type, whose ``data`` is encoded first; or what was captured, or a record.
+    ``event``: a signal or event type, whose ``data`` is encoded first; or what was captured, or a record. The data of
+    ``record_deleted`` are ``topic`` (without prefix) and ``key``.
     ``schema``: file with the schema that the sending service writes with, where it is not that of the class here.
     ``data`` for it may be plain dicts.
 
@@ -55,12 +61,16 @@ def deliver(
 
 def _dispatched(record: ConsumerRecord, registry: serde.SchemaIds) -> Event:
     __tracebackhide__ = True
-    signal = signal_of(serde.event_type(record))
+    is_tombstone = record.value is None
+    if is_tombstone and record.key is None:
+        raise AssertionError("A tombstone without a key is skipped by workers.")
+    signal = record_deleted if is_tombstone else signal_of(serde.event_type(record))
     receivers = _receivers_of(signal)
-    if record.value is None:
-        raise AssertionError("A record without a value, a tombstone, is skipped by workers.")
     try:
-        event = serde.deserialize(record, signal, registry)
+        if is_tombstone:
+            event = serde.deserialize_tombstone(record, short_topic(record.topic), registry)
+        else:
+            event = serde.deserialize(record, signal, registry)
     except DeserializationError as error:
         error.add_note(f"This service cannot read this record of type {signal.event_type}.")
         raise error.with_traceback(None) from None
@@ -97,6 +107,8 @@ def _is_ours(receiver: dispatch.Receiver) -> bool:
 def _record(
     signal: OpenEdxPublicSignal, metadata: EventsMetadata | None, schema: str | None, data: dict[str, Any]
 ) -> ConsumerRecord:
+    if signal is record_deleted:
+        return _tombstone(metadata, **data)
     metadata = metadata or signal.generate_signal_metadata()
     codec = codec_for(signal)
     body = _encoded(signal, data) if schema is None else _encoded_with(schema, signal, data)
@@ -112,6 +124,30 @@ def _record(
     framed = serde.frame(encoded, REGISTRY)
     return ConsumerRecord(
         topic=framed.topic, partition=0, offset=0, timestamp=None, key=None, value=framed.value, headers=framed.headers
+    )
+
+
+def _tombstone(metadata: EventsMetadata | None, *, topic: str, key: Any) -> ConsumerRecord:
+    kind = _KINDS.get(type(key), "string")
+    schema = json.dumps({"name": "key", "type": kind})
+    stream = BytesIO()
+    fastavro.schemaless_writer(stream, {"type": kind}, str(key) if kind == "string" else key)
+    metadata = metadata or EventsMetadata(event_type="")
+    encoded = EncodedEvent(
+        destination=Destination(
+            topic=full_topic(topic),
+            event_type=metadata.event_type,
+            key=SubjectSchema(f"{topic}-{kind}", schema),
+            value=SubjectSchema("", '"null"'),
+        ),
+        key=stream.getvalue(),
+        value=None,
+        headers=cloudevents.to_headers(metadata, str(metadata.id)),
+        event_id=str(metadata.id),
+    )
+    framed = serde.frame(encoded, REGISTRY)
+    return ConsumerRecord(
+        topic=framed.topic, partition=0, offset=0, timestamp=None, key=framed.key, value=None, headers=framed.headers
     )
 
 

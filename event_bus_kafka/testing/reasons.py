@@ -8,14 +8,15 @@ from django.apps import apps
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.conf import settings
-from event_bus_kafka.consuming.dispatch import is_enabled, registered_signal
+from event_bus_kafka.consuming.dispatch import is_enabled, signal_named
+from event_bus_kafka.wire.deletion import record_deleted
 
 
 def signal_of(event: OpenEdxPublicSignal | str) -> OpenEdxPublicSignal:
     """Return the signal of an event type, or the signal itself. Raises ValueError for a type that is not registered."""
     if not isinstance(event, str):
         return event
-    signal = registered_signal(event)
+    signal = signal_named(event)
     if signal is None:
         known = [one.event_type for one in OpenEdxPublicSignal.all_events()]
         nearest = get_close_matches(event, known, n=1)
@@ -26,6 +27,8 @@ def signal_of(event: OpenEdxPublicSignal | str) -> OpenEdxPublicSignal:
 
 def reasons_against(signal: OpenEdxPublicSignal, emitted: int) -> list[str]:
     """Return sentences on why no event of a signal went to the bus, though it was emitted so many times."""
+    if signal is record_deleted:
+        return ["send_tombstone was not called, or for no topic that is enabled in EVENT_BUS_PRODUCER_CONFIG."]
     how_often = f"It was emitted {emitted} time{'s' * (emitted != 1)}" if emitted else "It was not emitted"
     topics = settings.producer_config.get(signal.event_type, {})
     enabled = [topic for topic, entry in topics.items() if entry.get("enabled") is True]

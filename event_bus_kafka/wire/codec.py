@@ -74,6 +74,14 @@ class EventCodec:
         except Exception as error:  # noqa: BLE001 the path may lead through anything that a caller passed as event data
             raise SerializationError(self.event_type, key.path, f"no key: {type(error).__name__}") from None
 
+    def encode_key_value(self, value: Any, key: KeyCodec) -> bytes:
+        """Return the Avro bytes of a value of the key field. Raises :class:`SerializationError`."""
+        try:
+            return key.type.encode(value)
+        except Exception as error:  # noqa: BLE001 callers may pass anything
+            reason = f"no key: expected {key.type.expects}, got {type(value).__name__} ({type(error).__name__})"
+            raise SerializationError(self.event_type, key.path, reason) from None
+
     def with_objects(self, data: dict[str, Any]) -> dict[str, Any]:
         """
         Return event data whose plain JSON dicts have become objects of the signal's attrs classes.

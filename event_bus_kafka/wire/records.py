@@ -18,6 +18,7 @@ class Event:
     """One event as a service sends and receives it."""
 
     signal: OpenEdxPublicSignal
+    """Or :data:`~event_bus_kafka.wire.deletion.record_deleted`, which has what is asked of one here."""
     data: dict[str, Any]
     """One value per argument of the signal."""
     metadata: EventsMetadata
@@ -50,7 +51,8 @@ class EncodedEvent:
     destination: Destination
     key: bytes
     """Avro, not yet framed, as is the value."""
-    value: bytes
+    value: bytes | None
+    """None: a tombstone."""
     headers: Headers
     event_id: str
 

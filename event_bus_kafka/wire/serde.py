@@ -5,12 +5,15 @@ from __future__ import annotations
 import struct
 from functools import lru_cache
 from typing import Any, Protocol
+from uuid import NAMESPACE_URL, uuid5
 
+from openedx_events.data import EventsMetadata
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.errors import IncompatibleSchema, SerializationError, UnreadableValue
 from event_bus_kafka.wire import cloudevents
 from event_bus_kafka.wire.codec import Decode, EventCodec, KeyCodec, codec_for, plain_decoder
+from event_bus_kafka.wire.deletion import record_deleted
 from event_bus_kafka.wire.records import (
     ConsumerRecord,
     Destination,
@@ -50,6 +53,25 @@ def encode(event: Event, *, topic: str, key_field: str) -> EncodedEvent:
     )
 
 
+def encode_tombstone(
+    signal: OpenEdxPublicSignal, key: Any, metadata: EventsMetadata, *, topic: str, key_field: str
+) -> EncodedEvent:
+    """
+    Encode what deletes a key from a topic (full name): the key of the signal's events to the byte, and their headers.
+
+    Raises as :func:`encode` does.
+    """
+    codec, key_codec, destination = _destination(signal, topic, key_field)
+    event_id = str(metadata.id)
+    return EncodedEvent(
+        destination=destination,
+        key=codec.encode_key_value(key, key_codec),
+        value=None,
+        headers=cloudevents.to_headers(metadata, event_id),
+        event_id=event_id,
+    )
+
+
 @lru_cache(maxsize=1024)
 def _destination(signal: OpenEdxPublicSignal, topic: str, key_field: str) -> tuple[EventCodec, KeyCodec, Destination]:
     codec = codec_for(signal)
@@ -65,11 +87,11 @@ def _destination(signal: OpenEdxPublicSignal, topic: str, key_field: str) -> tup
 
 def frame(encoded: EncodedEvent, registry: SchemaIds) -> ProducerRecord:
     """Return the record to send. Raises :class:`SchemaRegistryError` if an id is neither known nor to be had."""
-    destination = encoded.destination
+    destination, body = encoded.destination, encoded.value
     return ProducerRecord(
         topic=destination.topic,
         key=_framed(encoded.key, destination.key, registry),
-        value=_framed(encoded.value, destination.value, registry),
+        value=None if body is None else _framed(body, destination.value, registry),
         headers=encoded.headers,
     )
 
@@ -96,13 +118,38 @@ def deserialize(record: ConsumerRecord, signal: OpenEdxPublicSignal, registry: S
     return Event(signal=signal, data=decode(value[_FRAME.size :]), metadata=metadata)
 
 
+def deserialize_tombstone(record: ConsumerRecord, topic: str, registry: SchemaIds) -> Event:
+    """
+    Return the event that a tombstone with a key is; ``topic``: without prefix.
+
+    Raises as :func:`deserialize` does.
+    """
+    metadata = metadata_of_tombstone(record)
+    return Event(
+        signal=record_deleted, data={"topic": topic, "key": as_written(record.key or b"", registry)}, metadata=metadata
+    )
+
+
+def metadata_of_tombstone(record: ConsumerRecord) -> EventsMetadata:
+    """
+    Return the metadata of a tombstone; one that has no headers of an event gets an id that stays with the record.
+
+    Raises :class:`InvalidHeaders`.
+    """
+    headers = record.headers
+    if not {"ce_type", "ce_id"} & {name for name, _ in headers}:
+        event_id = uuid5(NAMESPACE_URL, f"{record.coordinates}:{record.timestamp}")  # a topic made anew has others
+        headers = (*headers, ("ce_type", b""), ("ce_id", str(event_id).encode()))
+    return cloudevents.to_metadata(headers, record.timestamp)
+
+
 def as_written(framed: bytes, registry: SchemaIds) -> Any:
     """
     Return a key or value as its writer's schema has it: texts, numbers, lists and dicts, whatever this service knows.
 
     Raises :class:`DeserializationError` or :class:`SchemaRegistryError`.
     """
-    return plain_decoder(schema_of(framed, registry))(without_frame(framed))
+    return _plain_decoder(schema_of(framed, registry))(without_frame(framed))
 
 
 def schema_of(framed: bytes, registry: SchemaIds) -> str:
@@ -126,6 +173,9 @@ def _schema_id(framed: bytes) -> int:
 
 def _framed(body: bytes, writer: SubjectSchema, registry: SchemaIds) -> bytes:
     return _FRAME.pack(0, registry.id_of(writer.subject, writer.schema)) + body
+
+
+_plain_decoder = lru_cache(maxsize=1024)(plain_decoder)
 
 
 @lru_cache(maxsize=1024)

@@ -47,9 +47,10 @@ def store_for(group: str) -> Store:
 
 
 def keep_clean(store: Store, days: float) -> None:
-    """Have dead letters deleted after so many days, where they are in the database."""
-    if apps.is_installed(_APP) and isinstance(store, _table().TableStore):
-        import_string("event_bus_kafka.consuming.dead_letters.retention.purge_daily")(days)
+    """Have dead letters deleted after so many days, where they are in the database, and marks of the inbox."""
+    if apps.is_installed(_APP):
+        in_table = isinstance(store, _table().TableStore)
+        import_string("event_bus_kafka.consuming.retention.purge_daily")(days, dead_letters=in_table)
 
 
 def _database_or_topic(group: str) -> str:

@@ -11,7 +11,8 @@ import attrs
 
 from event_bus_kafka.errors import DeserializationError, ReceiversFailed
 from event_bus_kafka.telemetry.logs import described
-from event_bus_kafka.wire import cloudevents
+from event_bus_kafka.wire import cloudevents, serde
+from event_bus_kafka.wire.deletion import record_deleted
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _LONGEST_TYPE = 255
@@ -86,6 +87,8 @@ def failures_of(error: Exception) -> tuple[Failure, ...]:
 
 def identity(record: ConsumerRecord) -> Sequence[str]:
     """Return event type and event id, each empty where the headers do not tell; types so that any table takes them."""
+    if record.value is None:
+        return _identity_of_tombstone(record)
     try:
         event_type = cloudevents.event_type(record.headers).replace("\0", "\N{REPLACEMENT CHARACTER}")[:_LONGEST_TYPE]
     except DeserializationError:
@@ -94,3 +97,10 @@ def identity(record: ConsumerRecord) -> Sequence[str]:
         return event_type, str(cloudevents.to_metadata(record.headers, record.timestamp).id)
     except DeserializationError:
         return event_type, ""
+
+
+def _identity_of_tombstone(record: ConsumerRecord) -> Sequence[str]:
+    try:
+        return record_deleted.event_type, str(serde.metadata_of_tombstone(record).id)
+    except DeserializationError:
+        return record_deleted.event_type, ""

@@ -55,7 +55,7 @@ def plan(letter: DeadLetter, receiver: str = "") -> Plan:
 
     A named one runs where it has still to succeed, or stands in for one that does not exist any more.
     """
-    signal = dispatch.registered_signal(letter.event_type)
+    signal = dispatch.signal_named(letter.event_type)
     listening = _names(dispatch.receivers_of(signal)) if signal else []
     pending = letter.failed_receivers or listening
     missing = tuple(name for name in pending if name not in listening)
@@ -159,7 +159,7 @@ def _pending(planned: Plan) -> dict[str, dict[str, str]]:
     letter = planned.letter
     if letter.failed_receivers:
         return {failure["receiver"]: failure for failure in letter.failures}
-    signal = dispatch.registered_signal(letter.event_type)
+    signal = dispatch.signal_named(letter.event_type)
     names = _names(dispatch.receivers_of(signal)) if signal else []
     reason = letter.failures[0] if letter.failures else {"error": "", "place": ""}
     return {name: reason | {"receiver": name} for name in names}

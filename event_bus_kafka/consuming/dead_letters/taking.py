@@ -110,7 +110,7 @@ def _position(committed: Committed, marks: Marks, offset: int) -> Committed:
 
 def _letter(record: ConsumerRecord, group: str) -> Letter:
     event_type, event_id = identity(record)
-    signal = dispatch.registered_signal(event_type)
+    signal = dispatch.signal_named(event_type)
     names = [receiver.name for receiver in dispatch.receivers_of(signal)] if signal else []
     return Letter(
         group=group,

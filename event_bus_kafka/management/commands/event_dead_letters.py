@@ -15,7 +15,8 @@ from openedx_events.tooling import load_all_signals
 from event_bus_kafka import event_bus
 from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import consumer_options
-from event_bus_kafka.consuming.dead_letters import importing, report, retention, table, taking
+from event_bus_kafka.consuming import retention
+from event_bus_kafka.consuming.dead_letters import importing, report, table, taking
 from event_bus_kafka.consuming.dead_letters.choice import dead_letter_topic, store_for
 from event_bus_kafka.consuming.dead_letters.replay import Plan, Replay, Replayed, plan
 from event_bus_kafka.errors import CannotTake, EventBusError, WorkerFailed
