@@ -10,6 +10,7 @@ from openedx_events.data import EventsMetadata
 from openedx_events.learning.data import CertificateData
 from openedx_events.learning.signals import CERTIFICATE_CREATED, CERTIFICATE_REVOKED
 
+from event_bus_kafka import record_deleted
 from examples.credentials.models import (
     CourseRun,
     CredentialChange,
@@ -80,6 +81,13 @@ def keep_program(program: ProgramData, metadata: EventsMetadata, **_: Any) -> No
         return
     values = {"title": program.title, "course_run_keys": program.course_run_keys, "changed_at": metadata.time}
     Program.objects.update_or_create(uuid=program.uuid, defaults=values)
+
+
+@receiver(record_deleted)
+def forget_program(topic: str, key: Any, **_: Any) -> None:
+    """Something was deleted, and its topic has a tombstone in place of it. The topic tells what it was."""
+    if topic == "catalog-program-lifecycle":
+        Program.objects.filter(uuid=key).delete()
 
 
 @receiver(PROGRAM_INTENT_DETECTED)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django.db import transaction
 
+from event_bus_kafka import send_tombstone
 from examples.discovery.models import CourseRun, Program, Reindexing
+from examples.platform_events.signals import PROGRAM_UPDATED
 
 
 @transaction.atomic
@@ -19,6 +21,13 @@ def save_program(uuid: str, title: str, course_run_keys: list[str]) -> None:
     program = Program.objects.filter(uuid=uuid).first() or Program(uuid=uuid)
     program.title, program.course_run_keys = title, course_run_keys
     program.publish()
+
+
+@transaction.atomic
+def delete_program(uuid: str) -> None:
+    """Delete it and say so, both or neither. The tombstone leaves after the events of before, as it is in the outbox."""
+    Program.objects.get(uuid=uuid).delete()
+    send_tombstone(PROGRAM_UPDATED, "catalog-program-lifecycle", uuid)
 
 
 def begin_reindexing(course_key: str) -> None:

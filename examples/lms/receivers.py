@@ -8,6 +8,7 @@ from django.db import transaction
 from django.dispatch import receiver
 from openedx_events.data import EventsMetadata
 
+from event_bus_kafka import once
 from examples.lms import api
 from examples.lms.models import Booking, CatalogEntry, License
 from examples.platform_events.data import CourseRunData, LicenseData, OrderData
@@ -25,7 +26,7 @@ from examples.platform_events.signals import (
 
 
 @receiver(ORDER_FULFILLED)
-@transaction.atomic
+@once
 def enroll_buyer(order: OrderData, **_: Any) -> None:
     """An order was paid: the seat is the buyer's, and the event of that goes back to the shop."""
     if _book(order, "fulfilled", order.amount_cents):
@@ -33,15 +34,15 @@ def enroll_buyer(order: OrderData, **_: Any) -> None:
 
 
 @receiver(ORDER_REFUNDED)
-@transaction.atomic
+@once
 def unenroll_buyer(order: OrderData, **_: Any) -> None:
-    """An order was paid back."""
+    """An order was paid back. Of an event that comes twice, ``once`` leaves out the second: same id, same receiver."""
     if _book(order, "refunded", -order.amount_cents):
         api.unenroll(order.lms_user_id, str(order.course_key))
 
 
 def _book(order: OrderData, status: str, amount_cents: int) -> bool:
-    """Book it, once: a second click on "refund" is another event, with another id, of the same refund."""
+    """Book it, once: what ``once`` cannot know is that a second click on "refund", another event, is the same refund."""
     _, created = Booking.objects.get_or_create(
         order_number=order.order_number, status=status, defaults={"amount_cents": amount_cents}
     )

@@ -10,6 +10,7 @@ class Page(models.Model):
 
     key = models.CharField(max_length=255, unique=True)
     title = models.CharField(max_length=255)
+    changed_at = models.DateTimeField(help_text="when Discovery changed it; what is older is no news")
 
     def __str__(self) -> str:
         return self.key

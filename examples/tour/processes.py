@@ -49,12 +49,16 @@ class Process:
         return self._process.poll()
 
     @property
+    def output(self) -> str:
+        return self._output.read_text()
+
+    @property
     def log(self) -> str:
         return self._log.read_text(errors="replace")
 
     def lines(self) -> list[dict[str, Any]]:
         """Return what it has printed so far, a JSON object per line."""
-        return [json.loads(line) for line in self._output.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        return [json.loads(line) for line in self.output.splitlines(keepends=True) if line.endswith("\n")]
 
     def tell(self, line: str) -> None:
         assert self._process.stdin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 import time
 from collections.abc import Callable
@@ -77,6 +78,18 @@ class Scene:
         self.say(f"{service}> {call}")
         self._began = time.monotonic()
         self.stage.call(service, call)
+
+    def manage(self, service: str, command: str) -> str:
+        """Run a management command of a service; return what it printed."""
+        self.say(f"{service}$ manage.py {command}")
+        self._began = time.monotonic()
+        return self.stage.manage(service, *shlex.split(command))
+
+    def work(self, service: str, options: str = "") -> None:
+        """Start the worker of a service that has none yet."""
+        self.say(f"{service}$ manage.py consume_events {options}")
+        self._began = time.monotonic()
+        self.stage.start_worker(service, *shlex.split(options))
 
     def see(self, service: str, what: str, look: Look, expected: Any, *, for_now: bool = False) -> None:
         """

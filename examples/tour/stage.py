@@ -73,14 +73,15 @@ class Stage:
         if error := front.lines()[-1]["error"]:
             raise front.failure(f"{call} raised {error}")
 
-    def manage(self, service: str, *arguments: str) -> None:
-        """Run a management command of a service. Raises :class:`ProcessFailed` unless its exit code is 0."""
+    def manage(self, service: str, *arguments: str) -> str:
+        """Run a management command of a service; return its output. Raises :class:`ProcessFailed` if it fails."""
         command = self._manage(service, *arguments, name=f"{service}-{arguments[0]}")
         self._commands.append(command)
         while command.exit_code is None:
             self.pause(0.02)
         if command.exit_code:
             raise command.failure(f"exit code {command.exit_code}")
+        return command.output
 
     def pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Any
 
@@ -10,13 +11,16 @@ from django.db.models import F
 from examples.cms.models import CatalogEntry as CmsEntry
 from examples.credentials.models import CourseRun as CredentialsRun
 from examples.credentials.models import Program as CredentialsProgram
-from examples.discovery.models import CourseRun, CourseRunChange
+from examples.discovery.models import CourseRun, CourseRunChange, Program
 from examples.licences.models import CatalogEntry as LicencesEntry
 from examples.lms.models import CatalogEntry as LmsEntry
+from examples.site_cache.models import Page
 from examples.tour.scene import Scene, row
 
 RUN, LONG = "course-v1:edX+Catalog1+2026", "course-v1:edX+Catalog2+2026"
 PUBLISHED, LISTED = "course-v1:edX+Catalog3+2026", "course-v1:edX+Catalog4+2026"
+CACHED, OLD_RUNS = "course-v1:edX+Catalog5+2026", 40
+KEPT, DELETED = "11d9a9f0-5c1f-4d9a-9a3a-0b6a7a2f5a01", "22d9a9f0-5c1f-4d9a-9a3a-0b6a7a2f5a02"
 PROGRAM = "6c1a2f4e-0b5a-4f6e-9a53-2c1d8f1f0a11"
 
 
@@ -75,6 +79,61 @@ def catalog_in_credentials(scene: Scene) -> None:
     scene.see(
         "credentials", "its new title", lambda: _titles(CredentialsProgram, uuid=PROGRAM), ["Data Science for all"]
     )
+
+
+@row("8a", "CMS → Discovery", services="cms discovery")
+def backfill(scene: Scene) -> None:
+    """
+    Instead of the nightly refresh: everything once, then live events
+
+    A backfill tells how far it is, keeps to a rate and goes on where it was interrupted.
+    """
+    scene.do("cms", f"import_course_runs({OLD_RUNS})")
+    scene.say("Nobody has heard of them. The backfill ends in the middle, and goes on.")
+    told = scene.manage("cms", f"backfill_events cms.course_runs --rate 100 --limit {OLD_RUNS // 2} --apply")
+    *_, token = re.findall(r"--resume \S+", told)
+    scene.manage("cms", f"backfill_events cms.course_runs --rate 100 {token} --apply")
+    scene.see("discovery", "all course runs, each once", _old_runs, OLD_RUNS)
+    scene.do("cms", 'edit_course_run("course-v1:edX+Old1+2020", name="Course 1, anew")')
+    scene.see("discovery", "and what changes from now on", lambda: len(_history("course-v1:edX+Old1+2020")), 2)
+
+
+@row("8b", "Discovery → site cache", services="cms discovery site_cache credentials")
+def site_cache(scene: Scene) -> None:
+    """
+    A cache is kept current from events, and rebuilt from the topics
+
+    What is deleted has a tombstone in the topic: it is gone, also after a rebuild.
+    """
+    scene.do("cms", f'create_course_run("{CACHED}", "Logic")')
+    scene.do("discovery", f'save_program("{KEPT}", "Philosophy", ["{CACHED}"])')
+    scene.do("discovery", f'save_program("{DELETED}", "Alchemy", [])')
+    both = {CACHED: "Logic", KEPT: "Philosophy"}
+    scene.see(
+        "site_cache", "three pages", lambda: _pages(CACHED, KEPT, DELETED), both | {DELETED: "Alchemy"}, for_now=True
+    )
+    scene.do("discovery", f'delete_program("{DELETED}")')
+    scene.see("site_cache", "one is gone", lambda: _pages(CACHED, KEPT, DELETED), both)
+    scene.see("credentials", "and the program", lambda: _titles(CredentialsProgram, uuid=DELETED), [])
+    scene.do("site_cache", "empty_cache()")
+    scene.manage("site_cache", "replay_events -t catalog-course-run-lifecycle --from earliest --apply")
+    scene.manage("site_cache", "replay_events -t catalog-program-lifecycle --from earliest --apply")
+    scene.see("site_cache", "a page for all that the catalog has", _all_pages_are_right, True)
+
+
+def _old_runs() -> int:
+    return CourseRunChange.objects.filter(course_key__contains="+Old").count()
+
+
+def _pages(*keys: str) -> dict[str, str]:
+    return dict(Page.objects.filter(key__in=keys).values_list("key", "title"))
+
+
+def _all_pages_are_right() -> bool:
+    """Whether there is a page, with its title, for each course run and program of the catalog, and no other."""
+    programs = {str(uuid): title for uuid, title in Program.objects.values_list("uuid", "title")}
+    runs = dict(CourseRun.objects.values_list("course_key", "title"))
+    return dict(Page.objects.values_list("key", "title")) == runs | programs
 
 
 @row("8c", "Discovery → LMS, CMS, Licences", services="cms discovery lms licences")
