@@ -25,7 +25,7 @@ def save_program(uuid: str, title: str, course_run_keys: list[str]) -> None:
 
 @transaction.atomic
 def delete_program(uuid: str) -> None:
-    """Delete it and say so, both or neither. The tombstone leaves after the events of before, as it is in the outbox."""
+    """Delete it and say so, both or neither. In the outbox, the tombstone waits for the events before it."""
     Program.objects.get(uuid=uuid).delete()
     send_tombstone(PROGRAM_UPDATED, "catalog-program-lifecycle", uuid)
 

@@ -58,7 +58,7 @@ def exam_attempts(scene: Scene) -> None:
     scene.see("lms", "no points for the exam", lambda: _changes("grade", 61), ["zero"], for_now=True)
     scene.see("lms", "no credit", lambda: _changes("credit", 61), ["submitted", "failed"], for_now=True)
     worker = scene.stage.workers["lms"]
-    scene.see("lms", "certificates failed twice", lambda: worker.log.count("CertificatesOutOfOrder") > 1, True)
+    scene.see("lms", "certificates were tried twice", lambda: "rejected.v1, attempt=2)" in worker.log, True)
     scene.see("lms", "grades were changed once", lambda: worker.log.count("Changing the grade"), 1, for_now=True)
     scene.see("lms", "the certificate is as it was", lambda: _certificate(61), "downloadable", for_now=True)
     scene.do("exams", f'verify_attempt(61, "{EXAM}")')
