@@ -42,7 +42,7 @@ def unenroll_buyer(order: OrderData, **_: Any) -> None:
 
 
 def _book(order: OrderData, status: str, amount_cents: int) -> bool:
-    """Book it, if it is not. A second click on "refund" is another event, so ``once`` lets it pass; it is the same refund."""
+    """Book it, if it is not. A second click on "refund" is another event, so ``once`` lets it pass."""
     _, created = Booking.objects.get_or_create(
         order_number=order.order_number, status=status, defaults={"amount_cents": amount_cents}
     )

@@ -7,12 +7,11 @@ import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import getdoc
 from typing import Any
 
 from examples.tour.stage import Stage
 
-_PATIENCE = 60.0
-"""Seconds after which what has not arrived counts as lost."""
 _WIDTH = 100
 
 Look = Callable[[], Any]
@@ -34,12 +33,11 @@ class Row:
 
     @property
     def title(self) -> str:
-        return (self.play.__doc__ or "").strip().splitlines()[0].rstrip(".")
+        return (getdoc(self.play) or "").partition("\n")[0]
 
     @property
     def story(self) -> str:
-        _, _, story = (self.play.__doc__ or "").strip().partition("\n")
-        return textwrap.dedent(story).strip()
+        return (getdoc(self.play) or "").partition("\n")[2].strip()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,25 +49,25 @@ class Sight:
     look: Look
     expected: Any
 
-    def check(self) -> None:
-        """Raise :class:`Wrong` unless it is so now."""
-        if (seen := self.look()) != self.expected:
-            raise Wrong(f"{self.service}: {self.what}: {seen!r}, not {self.expected!r}")
+    def wrong(self, seen: Any) -> Wrong:
+        return Wrong(f"{self.service}: {self.what}: {seen!r}, not {self.expected!r}")
 
 
 class Scene:
     """A row on a stage. Times are counted from the moment at which the last thing was done."""
 
-    def __init__(self, row: Row, stage: Stage) -> None:
+    def __init__(self, row: Row, stage: Stage, patience: float = 60) -> None:
         self.row = row
         self.stage = stage
+        self.patience = patience
+        """Seconds after which what has not arrived counts as lost."""
         self.sights: list[Sight] = []
         self._began = time.monotonic()
 
     def play(self) -> None:
         """Raises :class:`Wrong`."""
-        print(f"\n{self.row.number:<3} {self.row.title:<66} {self.row.route:>30}")
-        for line in self.row.story.splitlines():
+        print(f"\n{self.row.number:<3} {self.row.title:<60} {self.row.route:>35}")
+        for line in textwrap.wrap(self.row.story, _WIDTH - 4):
             print(f"    {line}")
         self.row.play(self)
 
@@ -97,10 +95,10 @@ class Scene:
         tour; unless it is so ``for_now``. Raises :class:`Wrong`.
         """
         sight = Sight(service=service, what=what, look=look, expected=expected)
-        deadline = time.monotonic() + _PATIENCE
-        while look() != expected:
+        deadline = time.monotonic() + self.patience
+        while (seen := look()) != expected:
             if time.monotonic() > deadline:
-                sight.check()
+                raise sight.wrong(seen)
             self.stage.pause(0.02)
         took = f"{(time.monotonic() - self._began) * 1000:.0f} ms"
         self.say(f"{service}: {what}", took)
@@ -114,13 +112,7 @@ class Scene:
 
     def check_again(self) -> list[str]:
         """Return what is no longer so."""
-        wrong = []
-        for sight in self.sights:
-            try:
-                sight.check()
-            except Wrong as what:
-                wrong.append(str(what))
-        return wrong
+        return [str(sight.wrong(seen)) for sight in self.sights if (seen := sight.look()) != sight.expected]
 
 
 ROWS: list[Row] = []

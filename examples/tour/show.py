@@ -69,7 +69,7 @@ def _judge(scenes: Sequence[Scene], wrong: dict[str, list[str]]) -> None:
     print("\nWhen all had been read:")
     for scene in scenes:
         row = scene.row
-        print(f"{row.number:<3} {row.title:<66} {'WRONG' if wrong[row.number] else 'holds'}")
+        print(f"{row.number:<3} {row.title:<60} {'WRONG' if wrong[row.number] else 'holds'}")
         for what in wrong[row.number]:
             print(f"    {what}")
     sys.stdout.flush()

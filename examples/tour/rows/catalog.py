@@ -84,7 +84,7 @@ def catalog_in_credentials(scene: Scene) -> None:
 @row("8a", "CMS → Discovery", services="cms discovery")
 def backfill(scene: Scene) -> None:
     """
-    Instead of the nightly refresh: everything once, then live events
+    No nightly refresh: everything once, then live events
 
     A backfill tells how far it is, keeps to a rate and goes on where it was interrupted.
     """
@@ -101,7 +101,7 @@ def backfill(scene: Scene) -> None:
 @row("8b", "Discovery → site cache", services="cms discovery site_cache credentials")
 def site_cache(scene: Scene) -> None:
     """
-    A cache is kept current from events, and rebuilt from the topics
+    A cache is kept current, and rebuilt from the topics
 
     What is deleted has a tombstone in the topic: it is gone, also after a rebuild.
     """

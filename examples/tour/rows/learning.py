@@ -45,7 +45,7 @@ def grades(scene: Scene) -> None:
 @row("6", "Exams ↔ LMS", services="lms exams credentials")
 def exam_attempts(scene: Scene) -> None:
     """
-    Exam attempts change grades, completion, certificates, credit
+    Exams change grades, completion, certificates and credit
 
     Certificates are out of order for a while: they alone are tried again. Course staff goes the other way.
     """
