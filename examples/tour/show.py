@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from textwrap import fill
 
 from examples.tour.news import News
 from examples.tour.processes import Interrupted
@@ -22,7 +23,7 @@ def show(stage: Stage) -> int:
     """Play the rows; return the exit code: 0 if all hold."""
     rows = _chosen()
     services = list(dict.fromkeys(service for row in rows for service in row.services))
-    print(f"Starting services: {', '.join(services)} …", flush=True)
+    print(fill(f"Starting services: {', '.join(services)} …", 100), flush=True)
     stage.start_services(services)
     scenes = [Scene(row, stage) for row in rows]
     wrong = {scene.row.number: _played(scene) for scene in scenes}
