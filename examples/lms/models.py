@@ -176,6 +176,16 @@ class Booking(models.Model):
         return f"booking {self.pk}"
 
 
+class JournalEntry(models.Model):
+    """What the shop has told, a row for each event."""
+
+    order_number = models.CharField(max_length=50)
+    status = models.CharField(max_length=20)
+
+    def __str__(self) -> str:
+        return f"entry {self.pk}"
+
+
 class License(models.Model):
     """A learner's licence of a subscription."""
 

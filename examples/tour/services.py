@@ -20,6 +20,9 @@ SERVICES = (
     "recommender",
 )
 
+COMPACTED = {"demo-catalog-course-run-lifecycle", "demo-catalog-program-lifecycle"}
+"""Topics that keep the last event of each key for ever, so that a cache can be rebuilt at any time."""
+
 
 def settings_of(service: str) -> Any:
     """Return a service's settings. What depends on the environment is as it was at the first call."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from examples.tour.processes import Interrupted, Process
-from examples.tour.services import settings_of
+from examples.tour.services import COMPACTED, settings_of
 
 _START_SECONDS = 120
 _START_SECONDS_OF_THE_BUS = 600
@@ -37,8 +37,9 @@ class Stage:
 
     def start_bus(self, topics: Sequence[str]) -> None:
         """Start the sandbox, or a real Kafka and registry, with topics (full names)."""
-        module = "tests.services" if self.real else "event_bus_kafka.sandbox"
-        self._bus.append(self._start("-m", module, "--json", *(f"--topic={topic}" for topic in topics), name="bus"))
+        module = "tests.services" if self.real else "event_bus_kafka.sandbox"  # which compacts nothing
+        options = [f"--{'compacted-' * (self.real and one in COMPACTED)}topic={one}" for one in topics]
+        self._bus.append(self._start("-m", module, "--json", *options, name="bus"))
 
     def wait_for_bus(self) -> None:
         (bus,) = self._bus

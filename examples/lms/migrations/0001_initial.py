@@ -18,6 +18,14 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="JournalEntry",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("order_number", models.CharField(max_length=50)),
+                ("status", models.CharField(max_length=20)),
+            ],
+        ),
+        migrations.CreateModel(
             name="License",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
