@@ -52,7 +52,7 @@ def _played(scene: Scene) -> list[str]:
     try:
         scene.play()
     except Wrong as wrong:
-        scene.say("WRONG", str(wrong))
+        scene.say(f"WRONG: {wrong}")
         return [str(wrong)]
     return []
 
