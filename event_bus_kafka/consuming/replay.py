@@ -87,10 +87,12 @@ class Replay:
     def __exit__(self, *_: object) -> None:
         unobserve(self._count)
 
-    def records(self, reader: Reader, wanted: Wanted, registry: SchemaIds) -> Iterator[tuple[ConsumerRecord, Failures]]:
+    def records(
+        self, reader: Reader, wanted: Wanted, registry: SchemaIds, *, stop_on_error: bool
+    ) -> Iterator[tuple[ConsumerRecord, Failures]]:
         """
         Replay what is left and wanted, partition by partition; return each record with who failed, or why it could
-        not be read. One that failed is left until the next is asked for.
+        not be read. ``stop_on_error``: the first that fails is the last, and is left.
 
         Raises :class:`WorkerFailed` when it makes no sense to go on, because a server is away or a receiver asked to
         exit; :class:`BrokerError`, :class:`SchemaRegistryError`.
@@ -98,11 +100,12 @@ class Replay:
         for name, offsets in list(self._progress.left.items()):
             for record in read(reader, {name: offsets}):
                 failures = self._replay(record) if wanted.fits(record, registry) else ()
-                if failures:
-                    yield record, failures
-                self._progress.pass_over(record)
-                if not failures:
-                    yield record, failures
+                is_last = bool(failures) and stop_on_error
+                if not is_last:
+                    self._progress.pass_over(record)
+                yield record, failures
+                if is_last:
+                    return
             del self._progress.left[name]
 
     def _replay(self, record: ConsumerRecord) -> Failures:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
+from math import inf
 from time import monotonic, sleep
 from types import FrameType
 
@@ -39,24 +41,29 @@ class Interruption:
 class Pace:
     """Keeps to so many a second, over all that has been done; without a rate, waits for nothing."""
 
-    def __init__(self, rate: float | None, interruption: Interruption) -> None:
-        self._rate = rate
+    def __init__(
+        self,
+        rate: float | None,
+        interruption: Interruption,
+        *,
+        clock: Callable[[], float] = monotonic,
+        wait: Callable[[float], None] = sleep,
+    ) -> None:
+        self._rate = rate or inf
         self._interruption = interruption
-        self._began = monotonic()
-
-    @property
-    def _per_batch(self) -> int | None:
-        return max(1, int(self._rate)) if self._rate else None
+        self._clock = clock
+        self._wait = wait
+        self._began = clock()
 
     def batch(self, most: int) -> int:
         """Return how many may be done at once: those of a second."""
-        return min(most, self._per_batch or most)
+        return max(1, int(min(most, self._rate)))
 
     def keep(self, done: int) -> None:
         """Wait until so many may have been done, or an interruption comes."""
-        due = self._began + done / self._rate if self._rate else 0.0
-        while not self._interruption.came and (left := due - monotonic()) > 0:
-            sleep(min(left, 0.1))
+        due = self._began + done / self._rate
+        while not self._interruption.came and (left := due - self._clock()) > 0:
+            self._wait(min(left, 0.1))
 
 
 class ProgressBar:

@@ -16,6 +16,7 @@ from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.conf.routes import full_topic, short_topic
 from event_bus_kafka.consuming import dispatch, state
+from event_bus_kafka.consuming.replaying import replay_context
 from event_bus_kafka.errors import DeserializationError, SerializationError
 from event_bus_kafka.testing.captured import CapturedEvent, CapturedEvents
 from event_bus_kafka.testing.memory_registry import REGISTRY
@@ -35,6 +36,7 @@ def deliver(
     *,
     metadata: EventsMetadata | None = None,
     schema: Path | str | None = None,
+    replay: bool = False,
     **data: Any,
 ) -> Event:
     """
@@ -43,7 +45,7 @@ def deliver(
     ``event``: a signal or event type, whose ``data`` is encoded first; or what was captured, or a record. The data of
     ``record_deleted`` are ``topic`` (without prefix) and ``key``.
     ``schema``: file with the schema that the sending service writes with, where it is not that of the class here.
-    ``data`` for it may be plain dicts.
+    ``data`` for it may be plain dicts. ``replay``: as ``replay_events`` does, so that ``is_replay()`` is true.
 
     Raises ReceiversFailed with what receivers raised, DeserializationError for what this service cannot read, and
     AssertionError where no receiver would be called.
@@ -56,10 +58,10 @@ def deliver(
         record = event.record if isinstance(event, CapturedEvent) else event
     else:
         record = _record(signal_of(event), metadata, text, data)
-    return _dispatched(record, REGISTRY if text is None else _Told(text))
+    return _dispatched(record, REGISTRY if text is None else _Told(text), replay_context() if replay else Context())
 
 
-def _dispatched(record: ConsumerRecord, registry: serde.SchemaIds) -> Event:
+def _dispatched(record: ConsumerRecord, registry: serde.SchemaIds, context: Context) -> Event:
     __tracebackhide__ = True
     is_tombstone = record.value is None
     if is_tombstone and record.key is None:
@@ -76,7 +78,7 @@ def _dispatched(record: ConsumerRecord, registry: serde.SchemaIds) -> Event:
         raise error.with_traceback(None) from None
     state.clean()
     try:
-        failed = Context().run(dispatch.dispatch, event, receivers)
+        failed = context.run(dispatch.dispatch, event, receivers)
     finally:
         state.clean()
     if failed:

@@ -12,6 +12,7 @@ from django.db import transaction
 from openedx_events.data import EventsMetadata
 from openedx_events.learning.data import CertificateData
 
+from event_bus_kafka import is_replay
 from tests.service.apps import say
 
 _calls: Counter[int] = Counter()
@@ -23,6 +24,10 @@ def note(certificate: CertificateData, metadata: EventsMetadata, **_: Any) -> No
 
 def whole(certificate: CertificateData, metadata: EventsMetadata, from_event_bus: bool, sender: Any, **_: Any) -> None:
     say("whole", data=repr(certificate), metadata=repr(metadata), from_event_bus=from_event_bus, sender=sender)
+
+
+def replayed(certificate: CertificateData, **_: Any) -> None:
+    say("replayed", user=certificate.user.id, is_replay=is_replay())
 
 
 def fail_twice(certificate: CertificateData, **_: Any) -> None:

@@ -14,6 +14,7 @@ from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED, CERTIFICATE_REVOKED
 from openedx_events.tooling import OpenEdxPublicSignal
 
+from event_bus_kafka import is_replay
 from event_bus_kafka.errors import IncompatibleSchema, ReceiversFailed, SerializationError
 from event_bus_kafka.testing import assert_schema_unchanged, captured_events, deliver
 from event_bus_kafka.wire.records import ConsumerRecord
@@ -66,6 +67,18 @@ def test_an_event_type_and_plain_values_do_as_well(heard: Heard) -> None:
     with graded(user=int) as signal, receiving(signal, hear):
         deliver(EVENT_TYPE, grade={"user": 7})
         assert heard[0]["grade"] == grade(signal, user=7)
+
+
+def test_a_delivery_may_be_a_replay() -> None:
+    told: list[bool] = []
+
+    def ask(**_: Any) -> None:
+        told.append(is_replay())
+
+    with receiving(CERTIFICATE_CREATED, ask):
+        deliver(CERTIFICATE_CREATED, certificate=certificate(7))
+        deliver(CERTIFICATE_CREATED, certificate=certificate(7), replay=True)
+    assert told == [False, True]
 
 
 def test_a_captured_event_is_delivered_as_it_was_sent(heard: Heard, settings: Any) -> None:

@@ -15,8 +15,11 @@ from event_bus_kafka import testing
 def test_the_public_names_are_these() -> None:
     assert event_bus_kafka.__all__ == [
         "KafkaEventConsumer",
+        "RowsByPk",
         "__version__",
+        "backfill_source",
         "create_producer",
+        "is_replay",
         "once",
         "record_deleted",
         "send_tombstone",

@@ -131,11 +131,12 @@ class Command(BaseCommand):
             Replay(lambda store: event_bus.processor("", store, registry), options["receiver"], run) as replay,
         ):
             pace = Pace(options["rate"], interruption)
-            for record, failures in replay.records(reader, _wanted(options), registry):
+            stop_on_error = options["stop_on_error"]
+            for record, failures in replay.records(reader, _wanted(options), registry, stop_on_error=stop_on_error):
                 if failures:
                     bar.end()
                     self._print_failure(record, failures, as_json=options["json"])
-                    if options["stop_on_error"]:
+                    if stop_on_error:
                         return "Stopped at the first failure"
                 elif not options["json"] and bar.is_due:
                     bar.tell(total - run.offsets_left, f"{run.replayed} records replayed")

@@ -1,0 +1,149 @@
+"""``backfill_events``: what it sends, what it says, and where it goes on. Interruptions are tested with the outbox."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+
+from event_bus_kafka import backfill_source
+from event_bus_kafka.telemetry.events import EventUndelivered
+from tests.bus import CREATED, Bus, header
+from tests.examples_of import certificate
+from tests.outbox.service import until
+from tests.watching import watched
+
+SOURCE = f"{__name__}.certificates"
+OF_USER: dict[int, Callable[[], dict[str, Any]]] = {}
+
+
+def fail() -> dict[str, Any]:
+    raise ValueError("learner@example.com")
+
+
+def arguments(user: int, **fields: Any) -> dict[str, Any]:
+    return {"certificate": certificate(user, **fields), "time": datetime(2026, 1, 2, tzinfo=UTC)}
+
+
+@backfill_source(CERTIFICATE_CREATED, count=lambda after: len(OF_USER) - int(after or 0))
+def certificates(after: str | None) -> Iterator[Any]:
+    for user in range(int(after or 0) + 1, len(OF_USER) + 1):
+        if OF_USER[user] is fail and len(OF_USER) > 500:
+            fail()
+        yield user, OF_USER[user]
+
+
+@pytest.fixture(autouse=True)
+def seven() -> None:
+    """Let there be seven users; their ids are the tokens."""
+    OF_USER.clear()
+    OF_USER.update({user: partial(arguments, user) for user in range(1, 8)})
+
+
+def backfill(bus: Bus, topic: str, *arguments: str, **changes: Any) -> str:
+    """Run the command; return what it prints, and why it ended with an error."""
+    output = io.StringIO()
+    patience = {"EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30, "EVENT_BUS_KAFKA_SEND_TIMEOUT": 60}
+    with override_settings(**bus.settings(topic, **patience | changes)):
+        try:
+            call_command("backfill_events", *arguments, stdout=output, no_color=True)
+        except CommandError as error:
+            return f"{output.getvalue()}ended with {error.returncode}: {error}"
+    return output.getvalue()
+
+
+def test_the_plan_says_what_would_be_sent_and_sends_nothing(bus: Bus, topic: str) -> None:
+    assert f"{SOURCE}  {CREATED}" in backfill(bus, topic).splitlines()
+    changes = {"EVENT_BUS_TOPIC_PREFIX": "prod", "EVENT_BUS_PRODUCER_MODE": "immediate"}
+    assert backfill(bus, topic, SOURCE, "--resume", "2", "--limit", "9", **changes).splitlines() == [
+        f"{SOURCE} after 2: 5 events of type {CREATED}",
+        f"  to topic prod-{topic}, key certificate.user.id, mode immediate",
+        "Nothing was done: repeat it with --apply.",
+    ]
+    assert bus.end_of(topic) == 0
+
+
+def test_all_is_sent_to_each_topic_of_its_type_and_a_slice_goes_on_from_a_token(bus: Bus, topic: str) -> None:
+    second = f"{topic}-second"
+    bus.create_topic(second)
+    entry = {"event_key_field": "certificate.user.id", "enabled": True}
+    config = {CREATED: {topic: entry, second: entry, "off": entry | {"enabled": False}}}
+    heard: list[Any] = []
+
+    def hear(**arguments: Any) -> None:
+        heard.append(arguments)
+
+    CERTIFICATE_CREATED.connect(hear)
+    begun = backfill(bus, topic, SOURCE, "--limit", "3", "--apply", EVENT_BUS_PRODUCER_CONFIG=config).splitlines()
+    assert [line.split()[2] for line in begun if line.startswith("  to topic ")] == [f"{topic},", f"{second},"]
+    assert begun[-2].startswith("[##############################] 100%  3 of 3")
+    assert begun[-2].endswith("  --resume 3")
+    assert begun[-1] == "3 events are sent, 0 failed."
+    end = backfill(
+        bus, topic, SOURCE, "--resume", "3", "--rate", "2000", "--apply", EVENT_BUS_PRODUCER_CONFIG=config
+    ).splitlines()
+    assert end[-1] == "4 events are sent, 0 failed."
+    assert heard == []
+    records = bus.records(topic, 7)
+    assert {header(record, "ce_time") for record in records} == {"2026-01-02T00:00:00+00:00"}
+    ids = [header(record, "ce_id") for record in records]
+    assert (len(set(ids)), ids) == (7, [header(record, "ce_id") for record in bus.records(second, 7)])
+
+
+def test_an_item_that_cannot_be_sent_is_named_and_the_rest_is_sent(bus: Bus, topic: str) -> None:
+    wrong: Any = None
+    OF_USER[2], OF_USER[5] = fail, partial(arguments, 5, grade=wrong)
+    OF_USER[6] = partial(arguments, 6, name="x" * 20_000)
+    options = {"message.max.bytes": 10_000}
+    said = backfill(bus, topic, SOURCE, "--apply", EVENT_BUS_KAFKA_PRODUCER_OPTIONS=options).splitlines()
+    first, second, third, progress, end, error = said[2:]
+    assert first.startswith(f"Item 2 cannot be sent: ValueError in {__file__}:")
+    assert second.startswith(f"Item 5 cannot be sent: SerializationError: {CREATED}: field certificate.grade")
+    assert third.startswith("Item 6 cannot be sent: DeliveryFailed: MSG_SIZE_TOO_LARGE")
+    assert progress.endswith("--resume 7")
+    assert (end, error) == (
+        "4 events are sent, 3 failed.",
+        "ended with 1: 3 of 7 items failed; each is named above.",
+    )
+    assert "learner@example.com" not in "".join(said)
+    assert bus.end_of(topic) == 4
+
+
+def test_a_source_that_fails_ends_the_run_at_what_was_sent_before(bus: Bus, topic: str) -> None:
+    OF_USER.update({user: partial(arguments, user) for user in range(1, 551)} | {550: fail})
+    said = backfill(bus, topic, SOURCE, "--apply")
+    assert f"\nended with 1: Stopped: {SOURCE} raised ValueError in {__file__}:" in said
+    assert said.endswith(". Go on with --resume 500.")
+    assert bus.end_of(topic) == 500
+    assert f"{SOURCE} raised ValueError in " in backfill(bus, topic, SOURCE, "--resume", "x")
+
+
+def test_without_kafka_it_stops_and_nothing_counts_as_sent(bus: Bus, topic: str) -> None:
+    away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 1}
+    with watched(EventUndelivered) as undelivered:
+        end, error = backfill(bus, topic, SOURCE, "--apply", **away).splitlines()[2:]
+        until(lambda: len(undelivered) == 7)  # lest another test hears of them
+    assert end == "0 events are sent, 0 failed."
+    assert error.startswith("ended with 1: Stopped: ")
+    assert error.endswith(". Begin anew.")
+
+
+@pytest.mark.django_db
+def test_what_is_sent_in_a_transaction_is_refused(bus: Bus, topic: str) -> None:
+    """It would leave at its end, long after its token was told. Each test of this kind runs in one."""
+    refused = "Stopped: a transaction is open on default: a source must not yield inside of one. Begin anew."
+    assert backfill(bus, topic, SOURCE, "--apply").endswith(f"ended with 1: {refused}")
+    assert bus.end_of(topic) == 0
+
+
+def test_what_it_cannot_begin_with_is_said(bus: Bus, topic: str) -> None:
+    assert "ended with 1: There is no source course_runs, but " in backfill(bus, topic, "course_runs")
+    said = backfill(bus, topic, SOURCE, EVENT_BUS_PRODUCER_CONFIG={})
+    assert said == f"ended with 1: EVENT_BUS_PRODUCER_CONFIG has no enabled topic for {CREATED}."

@@ -1,0 +1,230 @@
+"""``replay_events``: what this service's receivers get again, and what it says of them."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+from openedx_events.learning.signals import CERTIFICATE_CREATED, CERTIFICATE_REVOKED
+
+from event_bus_kafka import is_replay
+from tests.bus import CREATED, REVOKED, Bus
+from tests.examples_of import certificate
+from tests.flows.test_consuming import send, worker
+from tests.letters import record_of
+from tests.service.process import ServiceProcess
+
+NOTE, FAIL = f"{__name__}.note", f"{__name__}.fail_for_odd"
+heard: list[int] = []
+
+
+def note(certificate: Any, **_: Any) -> None:
+    heard.append(certificate.user.id)
+
+
+def fail_for_odd(certificate: Any, **_: Any) -> None:
+    if certificate.user.id % 2:
+        raise ValueError(certificate.user.pii.email)
+
+
+@pytest.fixture(autouse=True)
+def receivers() -> Iterator[None]:
+    heard.clear()
+    for signals in (CERTIFICATE_CREATED, CERTIFICATE_REVOKED):
+        signals.connect(note)
+    yield
+    for signals in (CERTIFICATE_CREATED, CERTIFICATE_REVOKED):
+        signals.disconnect(note)
+        signals.disconnect(fail_for_odd)
+
+
+def replay(bus: Bus, topic: str, *arguments: str) -> str:
+    """Run the command; return what it prints, and why it ended with an error."""
+    output = io.StringIO()
+    changes = {"EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30, "EVENT_BUS_KAFKA_UNKNOWN_EVENT_TYPES": "dead-letter"}
+    with override_settings(**bus.settings(**changes)):
+        try:
+            call_command("replay_events", "-t", topic, *arguments, stdout=output, no_color=True)
+        except CommandError as error:
+            return f"{output.getvalue()}ended with {error.returncode}: {error}"
+    return output.getvalue()
+
+
+def put(bus: Bus, topic: str, user: int, *, at: int, partition: int = 0) -> None:
+    """Put a certificate on a topic as if it had been written at a time, in milliseconds since the epoch."""
+    with override_settings(**bus.settings(EVENT_BUS_KAFKA_REGISTRY_TIMEOUT=30)):
+        record = record_of(user)
+    producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "log_level": 0})
+    producer.produce(topic, record.value, record.key, headers=list(record.headers), partition=partition, timestamp=at)
+    assert producer.flush(30) == 0
+
+
+def test_the_plan_says_what_would_run_where_and_runs_nothing(bus: Bus, topic: str) -> None:
+    send(bus, topic, *map(certificate, (1, 2)))
+    send(bus, topic, certificate(3), signal=CERTIFICATE_REVOKED)
+    bus.produce(topic, value=b"x", headers={"ce_type": b"org.unheard.of.v1"})
+    CERTIFICATE_CREATED.connect(fail_for_odd)
+    CERTIFICATE_REVOKED.disconnect(note)
+    said = replay(bus, topic, "--from", "1").splitlines()
+    assert said == [
+        f"{topic}:0  offsets 1 to 4: 3 records",
+        f"{CREATED}: 1 records; would run {NOTE}, {FAIL}",
+        f"{REVOKED}: 1 records; skipped: nobody here listens",
+        "org.unheard.of.v1: 1 records; skipped: not registered in this service",
+        "Nothing was done: repeat it with --apply.",
+    ]
+    planned = json.loads(replay(bus, topic, "--from", "1", "--event-type", CREATED, "--receiver", FAIL, "--json"))
+    assert planned == {
+        "partitions": [{"topic": topic, "partition": 0, "from": 1, "to": 4, "records": 1}],
+        "event_types": [{"event_type": CREATED, "records": 1, "receivers": [FAIL], "reason": ""}],
+    }
+    assert heard == []
+
+
+def test_receivers_can_tell_a_replay_and_no_group_is_moved(bus: Bus, topic: str, group: str) -> None:
+    send(bus, topic, *map(certificate, (1, 2)))
+    with worker(bus, topic, group, "replayed") as process:
+        process.wait_for(lambda: len(process.heard("replayed")) == 2)
+        assert process.stop() == 0
+    arguments = ("replay_events", "-t", topic, "--from", "earliest", "--apply")
+    settings = bus.settings(EVENT_BUS_KAFKA_REGISTRY_TIMEOUT=30)
+    with ServiceProcess(*arguments, settings=settings, receivers="replayed") as again:
+        assert again.end() == 0, again.log
+    assert [one["is_replay"] for one in process.heard("replayed")] == [False, False]
+    assert [(one["user"], one["is_replay"]) for one in again.heard("replayed")] == [(1, True), (2, True)]
+    assert bus.committed(group, topic) == 2
+    assert bus.committed("replay_events", topic) < 0
+
+
+def test_async_receivers_can_tell_a_replay_too(bus: Bus, topic: str) -> None:
+    told = []
+
+    async def ask(**_: Any) -> None:
+        told.append(is_replay())
+
+    send(bus, topic, certificate(1))
+    CERTIFICATE_CREATED.connect(ask)
+    replay(bus, topic, "--from", "earliest", "--apply")
+    assert (told, is_replay()) == ([True], False)
+
+
+def test_a_receiver_that_fails_is_named_and_the_rest_goes_on(bus: Bus, topic: str) -> None:
+    send(bus, topic, *map(certificate, (2, 1)))
+    bus.produce(topic, value=b"learner@example.com", headers={"ce_type": CREATED.encode()})
+    bus.produce(topic, value=b"x", headers={"ce_type": b"org.unheard.of.v1"})
+    send(bus, topic, certificate(4))
+    CERTIFICATE_CREATED.connect(fail_for_odd)
+    said = replay(bus, topic, "--from", "earliest", "--apply")
+    assert heard == [2, 1, 4]
+    failed, unread, end, error = said.splitlines()
+    assert failed.startswith(f"{topic}:0:1  {FAIL}: ValueError in {__file__}:")
+    assert unread == f"{topic}:0:2  InvalidHeaders: header ce_id is missing"
+    assert end == "5 records: 2 succeeded, 1 failed, 1 could not be read, 1 skipped (unregistered type)."
+    assert error == "ended with 1: 2 of 5 records failed."
+    *failures, end, error = replay(bus, topic, "--from", "earliest", "--apply", "--json").splitlines()
+    assert [json.loads(line)["record"] for line in failures] == [f"{topic}:0:1", f"{topic}:0:2"]
+    assert json.loads(failures[0])["failures"][0]["receiver"] == FAIL
+    assert json.loads(end) == {
+        "replayed": 5,
+        "succeeded": 2,
+        "failed": 1,
+        "undecodable": 1,
+        "skipped": {"unregistered type": 1},
+        "left": [],
+    }
+    assert "learner" not in said + "".join(failures)
+
+
+def test_it_stops_at_the_first_failure_where_that_is_asked_for(bus: Bus, topic: str) -> None:
+    send(bus, topic, *map(certificate, (2, 1, 4)))
+    CERTIFICATE_CREATED.connect(fail_for_odd)
+    said = replay(bus, topic, "--from", "earliest", "--to", "latest", "--stop-on-error", "--apply")
+    assert heard == [2, 1]
+    assert said.endswith(f"ended with 1: Stopped at the first failure.\nLeft: --topic {topic}:0 --from 1 --to 3")
+
+
+def test_records_are_chosen_by_place_type_key_and_receiver(bus: Bus, topic: str) -> None:
+    send(bus, topic, *map(certificate, (1, 2, 1)))
+    send(bus, topic, certificate(2), signal=CERTIFICATE_REVOKED)
+    CERTIFICATE_CREATED.connect(fail_for_odd)
+
+    def chosen(*arguments: str, start: str = "earliest") -> list[int]:
+        heard.clear()
+        replay(bus, topic, "--from", start, "--apply", *arguments)
+        return list(heard)
+
+    assert chosen("--to", "2", start="1") == [2]
+    assert chosen("--to", "99", start="2") == [1, 2]
+    assert chosen(start="latest") == []
+    assert chosen("--event-type", REVOKED) == [2]
+    assert chosen("--key", "1") == [1, 1]
+    assert chosen("--receiver", NOTE) == [1, 2, 1, 2]
+    assert chosen("--receiver", FAIL) == []
+    missing = "No receiver mail.send is connected to a signal in this service."
+    assert replay(bus, topic, "--from", "0", "--receiver", "mail.send") == f"ended with 1: {missing}"
+
+
+def test_a_period_holds_its_records_in_whatever_order_they_were_written(bus: Bus, topic: str) -> None:
+    now = round(time.time()) * 1000
+    for user, seconds in enumerate((0, 30, 10, 20, 5)):
+        put(bus, topic, user, at=now - 3_600_000 + seconds * 1000)
+
+    def moment(seconds: int) -> str:
+        return datetime.fromtimestamp(now / 1000 - 3600 + seconds, UTC).isoformat()
+
+    said = replay(bus, topic, "--from", moment(10), "--to", moment(30), "--apply")
+    assert (heard, said.splitlines()[-1]) == ([2, 3], "2 records: 2 succeeded, 0 failed, 0 could not be read.")
+    assert f"{topic}:0  offsets {5 if 'real' in type(bus).__name__.lower() else 0} to 5: 0 records" in replay(
+        bus, topic, "--from", moment(31)
+    )
+    assert "does not say in which time zone" in replay(bus, topic, "--from", "2026-01-31T08:00:00")
+
+
+def test_it_ends_where_the_topic_ended_when_it_began(bus: Bus, topic: str) -> None:
+    def echo(certificate: Any, **_: Any) -> None:
+        send(bus, topic, certificate)
+
+    send(bus, topic, certificate(1))
+    CERTIFICATE_CREATED.connect(echo)
+    try:
+        assert "1 records: 1 succeeded" in replay(bus, topic, "--from", "earliest", "--apply")
+    finally:
+        CERTIFICATE_CREATED.disconnect(echo)
+    assert heard == [1]
+    assert bus.end_of(topic) == 2
+
+
+def test_an_interruption_finishes_the_record_in_hand_and_says_what_is_left(bus: Bus, topic: str) -> None:
+    send(bus, topic, *map(certificate, (1, 2, 3)))
+    arguments = ("replay_events", "-t", topic, "--from", "earliest", "--apply")
+    with ServiceProcess(*arguments, settings=bus.settings(), receivers="slow,leave_transaction_open") as process:
+        process.wait_for(lambda: process.heard("slow begins"))
+        process.send(signal.SIGTERM)
+        assert process.end() == 1
+    assert process.users("slow ends") == [1]
+    assert "1 records: 0 succeeded, 1 failed" in process.log
+    assert "leave_transaction_open: TransactionLeftOpen: transaction left open on default" in process.log
+    assert "Error replaying event from Kafka: receiver tests.service.receivers.leave_transaction_open" in process.log
+    assert "dead letter" not in process.log
+    assert f"Interrupted.\nLeft: --topic {topic}:0 --from 1 --to 3" in process.log
+
+
+def test_a_registry_that_is_away_ends_it_without_a_failure(bus: Bus, topic: str) -> None:
+    send(bus, topic, certificate(1))
+    output = io.StringIO()
+    away = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://127.0.0.1:9"}
+    with override_settings(**bus.settings(**away)), pytest.raises(CommandError) as ended:
+        call_command("replay_events", "-t", topic, "--from", "earliest", "--apply", stdout=output)
+    assert (ended.value.returncode, heard) == (1, [])
+    assert str(ended.value).startswith("Stopped: a server is away: SchemaRegistryError")
+    assert str(ended.value).endswith(f"Left: --topic {topic}:0 --from 0 --to 1")
+    assert output.getvalue() == "0 records: 0 succeeded, 0 failed, 0 could not be read.\n"

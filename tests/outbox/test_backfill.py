@@ -1,0 +1,82 @@
+"""Backfills that are interrupted, killed, and resumed from the token that they have printed."""
+
+from __future__ import annotations
+
+import re
+import signal
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.bus import RealBus
+from tests.outbox.service import Service
+from tests.outbox.writing import everything
+from tests.scale import LONG, scaled
+from tests.service.process import ServiceProcess
+
+pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(900)]
+
+COUNT = scaled(2_000, long=20_000)
+BATCH = 500
+
+
+def backfill(settings: dict[str, Any], token: str | None) -> ServiceProcess:
+    """Begin, or go on after a token; slowly where there are few, so that there is time to interrupt."""
+    arguments = ["backfill_events", "service.certificates", "--apply"]
+    arguments += ["--resume", token] if token else []
+    arguments += [] if LONG else ["--rate", str(BATCH)]
+    settings = settings | {"EVENT_BUS_KAFKA_AUDIT_LOGGING_ENABLED": False, "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30}
+    return ServiceProcess(*arguments, settings=settings, environment={"COUNT": str(COUNT)})
+
+
+def tokens(process: ServiceProcess) -> list[str]:
+    return re.findall(r"--resume (\d+)", process.log)
+
+
+def interrupted_and_resumed(settings: dict[str, Any]) -> str:
+    """Interrupt it, go on, kill that, go on to the end; return how large the last process was."""
+    token: str | None = None
+    sizes: list[float] = []
+    for number in (signal.SIGINT, signal.SIGKILL):
+        with backfill(settings, token) as process:
+            process.wait_for(lambda process=process: tokens(process))  # type: ignore[misc]
+            process.send(number)
+            assert process.end() == (1 if number is signal.SIGINT else -signal.SIGKILL)
+        token = tokens(process)[-1]
+        if number is signal.SIGINT:
+            assert f"Interrupted. Go on with --resume {token}." in process.log
+    with backfill(settings, token) as process:
+        while not process.has_ended:
+            sizes += _size_of(process)
+        assert process.end() == 0, process.log
+    assert f"{COUNT - int(token or 0)} events are sent, 0 failed." in process.log
+    return f"{COUNT} items; MB {', '.join(f'{size:.0f}' for size in sizes)}"
+
+
+def _size_of(process: ServiceProcess) -> list[float]:
+    try:
+        process.wait_for(lambda: process.has_ended, seconds=0.2)
+    except AssertionError:
+        return [psutil.Process(process.pid).memory_info().rss / 2**20] if tokens(process) else []
+    return []
+
+
+def judge(bus: RealBus, topic: str) -> None:
+    """All arrived; SIGINT repeats none, SIGKILL at most the batch in hand."""
+    users = [user for user, _ in everything(bus, topic)]
+    assert set(users) == set(range(1, COUNT + 1))
+    assert len(users) - COUNT <= BATCH
+    print(f"{len(users) - COUNT} twice")
+
+
+def test_an_interrupted_backfill_goes_on_where_kafka_has_confirmed_it(bus: RealBus, topic: str) -> None:
+    print(interrupted_and_resumed(bus.settings(topic)))
+    judge(bus, topic)
+
+
+def test_an_interrupted_backfill_goes_on_where_the_outbox_has_it(service: Service) -> None:
+    print(interrupted_and_resumed(service.process_settings()))
+    assert COUNT <= service.waiting <= COUNT + BATCH
+    service.drain()
+    judge(service.bus, service.topic)

@@ -1,0 +1,94 @@
+"""What sources of a backfill are made of, and what keeps it to a rate."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+from pytest_django import DjangoAssertNumQueries
+
+from event_bus_kafka import RowsByPk, backfill_source
+from event_bus_kafka.errors import ConfigurationError
+from event_bus_kafka.management.long_runs import Interruption, Pace
+from event_bus_kafka.models import OutboxShard
+from event_bus_kafka.producing import backfill
+
+
+@pytest.fixture
+def shards() -> list[int]:
+    """Return the keys of 250 rows."""
+    OutboxShard.objects.all().delete()
+    return [row.pk for row in OutboxShard.objects.bulk_create(OutboxShard(pk=number) for number in range(1000, 1250))]
+
+
+@pytest.mark.django_db
+def test_rows_come_in_the_order_of_their_keys_page_by_page(
+    shards: list[int], django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    rows = RowsByPk(OutboxShard.objects.order_by("-pk"))
+    with django_assert_num_queries(4):
+        assert [row.pk for row in rows(None)] == shards
+    assert [row.pk for row in rows("1147")] == shards[148:]
+    assert (rows.count(None), rows.count("1147"), list(rows("1249"))) == (250, 102, [])
+
+
+@pytest.mark.django_db
+def test_a_row_that_changes_before_its_turn_comes_as_it_is_then(shards: list[int]) -> None:
+    coming = iter(RowsByPk(OutboxShard.objects.all())(None))
+    begun = [next(coming).pk for _ in range(100)]
+    OutboxShard.objects.filter(pk__lt=1200).delete()
+    assert begun + [row.pk for row in coming] == shards[:100] + shards[200:]
+
+
+def test_two_sources_of_one_name_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backfill, "_registered", {})
+    _register_runs()
+    assert list(backfill.sources()) == [f"{__name__}.runs"]
+    _register_other_runs()
+    with pytest.raises(ConfigurationError, match=rf"^Two backfill sources are named {__name__}\.runs: in tests"):
+        backfill.sources()
+
+
+def _register_runs() -> None:
+    @backfill_source(CERTIFICATE_CREATED, count=lambda _: 0)
+    def runs(_: str | None) -> list[backfill.Item]:
+        return []
+
+
+def _register_other_runs() -> None:
+    @backfill_source(CERTIFICATE_CREATED, count=lambda _: 0)
+    def runs(_: str | None) -> list[backfill.Item]:
+        return []
+
+
+def test_a_rate_is_kept_over_all_in_batches_of_a_second() -> None:
+    now, waited = 100.0, []
+
+    def wait(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        waited.append(seconds)
+
+    pace = Pace(20, Interruption(), clock=lambda: now, wait=wait)
+    assert (pace.batch(500), pace.batch(7), Pace(0.5, Interruption()).batch(500)) == (20, 7, 1)
+    now += 0.75  # the batch took so long
+    pace.keep(20)
+    assert now == pytest.approx(101.0)
+    assert max(waited) <= 0.1
+    now += 3  # so that there is something to make up for
+    pace.keep(40)
+    assert now == pytest.approx(104.0)
+
+
+def test_an_interruption_ends_a_wait_and_no_rate_means_no_wait() -> None:
+    interruption, ticks = Interruption(), count()
+
+    def wait(_: float) -> None:
+        interruption.came = next(ticks) == 2
+
+    Pace(1, interruption, clock=lambda: 0.0, wait=wait).keep(1000)
+    assert next(ticks) == 3
+    pace = Pace(None, Interruption(), clock=lambda: 0.0, wait=wait)
+    pace.keep(1000)
+    assert (next(ticks), pace.batch(500)) == (4, 500)
