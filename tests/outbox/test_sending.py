@@ -11,7 +11,7 @@ from django.test import override_settings
 from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
-from event_bus_kafka import create_producer
+from event_bus_kafka import create_producer, send_tombstone
 from event_bus_kafka.errors import AppendFailed
 from event_bus_kafka.event_bus import registry
 from event_bus_kafka.models import OutboxRecord, WriterSchema
@@ -175,12 +175,29 @@ def test_a_later_deploy_changes_nothing_for_rows_that_wait(service: Service) -> 
         assert "Older Avro" in schemas.schema_of(int.from_bytes((record.value() or b"")[1:5], "big"))
 
 
-def test_a_tombstone_leaves_without_a_value(service: Service) -> None:
-    sent = service.emit()
-    OutboxRecord.objects.update(body=None)
+def test_a_tombstone_leaves_with_its_transaction_in_the_order_of_its_key(service: Service) -> None:
+    with suppress(ZeroDivisionError), transaction.atomic():
+        send_tombstone(CERTIFICATE_CREATED, service.topic, 7)
+        assert service.waiting == 1
+        raise ZeroDivisionError
+    service.emit(7)
+    with transaction.atomic():
+        send_tombstone(CERTIFICATE_CREATED, service.topic, 7)
+    service.emit(7)
     service.drain()
-    (record,) = service.arrived(1)
-    assert (record.value(), header(record, "ce_id")) == (None, sent)
+    first, deleted, last = service.arrived(3)
+    assert [one.value() is None for one in (first, deleted, last)] == [False, True, False]
+    assert first.key() == deleted.key() == last.key()
+    names = [[name for name, _ in one.headers() or []] for one in (first, deleted)]
+    assert names[0] == names[1]
+    assert header(deleted, "ce_type") == CREATED
+
+
+def test_a_tombstone_leaves_from_sqlite(sqlite_service: Service) -> None:
+    send_tombstone(CERTIFICATE_CREATED, sqlite_service.topic, 7)
+    sqlite_service.drain()
+    (deleted,) = sqlite_service.arrived(1)
+    assert deleted.value() is None
 
 
 def test_events_of_a_key_have_one_shard() -> None:

@@ -14,6 +14,7 @@ from openedx_events.learning.data import CertificateData
 from openedx_events.learning.signals import CERTIFICATE_CREATED, CERTIFICATE_REVOKED
 from openedx_events.tooling import OpenEdxPublicSignal
 
+from event_bus_kafka import record_deleted, send_tombstone
 from event_bus_kafka.testing import CapturedEvents, UnsendableEvent, captured_events
 from event_bus_kafka.testing.commits import State
 from tests.bus import CREATED, REVOKED
@@ -40,6 +41,34 @@ def test_a_key_is_what_the_event_has_in_that_place(events: CapturedEvents, setti
     }
     CERTIFICATE_CREATED.send_event(certificate=certificate())
     assert events.assert_sent(CERTIFICATE_CREATED, key=COURSE).key == COURSE
+
+
+def test_a_tombstone_is_captured_as_a_deletion(events: CapturedEvents) -> None:
+    CERTIFICATE_CREATED.send_event(certificate=certificate(7))
+    send_tombstone(CERTIFICATE_CREATED, "certificates", 7)
+    deleted = events.assert_sent(record_deleted, topic="certificates", key=7)
+    assert (deleted.record.value, deleted.metadata.event_type) == (None, CREATED)
+    assert deleted.record.key == events.assert_sent(CERTIFICATE_CREATED).record.key
+    events.assert_not_sent(record_deleted, key=8)
+    with pytest.raises(AssertionError, match="key: expected 8, got 7"):
+        events.assert_sent(record_deleted, key=8)
+
+
+def test_a_tombstone_counts_with_its_transaction(events: CapturedEvents, db: None) -> None:
+    with pytest.raises(ValueError, match="undone"), transaction.atomic():
+        send_tombstone(CERTIFICATE_CREATED, "certificates", 7)
+        raise ValueError("undone")
+    assert [event.state for event in events.unsent] == [State.ROLLED_BACK]
+    with pytest.raises(AssertionError, match="rolled back"):
+        events.assert_sent(record_deleted)
+
+
+def test_a_tombstone_that_cannot_be_sent_fails_the_test() -> None:
+    for topic, key, reason in (("certificates", "seven", "expected int"), ("elsewhere", 7, "event_key_field")):
+        with pytest.raises(UnsendableEvent, match=reason), captured_events():
+            send_tombstone(CERTIFICATE_CREATED, topic, key)
+    with captured_events() as events, pytest.raises(AssertionError, match="send_tombstone was not called"):
+        events.assert_sent(record_deleted)
 
 
 def test_an_event_on_several_topics_counts_for_each_that_is_enabled(events: CapturedEvents, settings: Any) -> None:

@@ -14,12 +14,12 @@ from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED, CERTIFICATE_REVOKED
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka import is_replay
+from event_bus_kafka import is_replay, record_deleted, send_tombstone
 from event_bus_kafka.errors import IncompatibleSchema, ReceiversFailed, SerializationError
 from event_bus_kafka.testing import assert_schema_unchanged, captured_events, deliver
 from event_bus_kafka.wire.records import ConsumerRecord
 from tests.bus import CREATED
-from tests.examples_of import certificate
+from tests.examples_of import COURSE, certificate
 from tests.testing.signals import EVENT_TYPE, grade, graded
 
 Heard = list[dict[str, Any]]
@@ -142,10 +142,30 @@ def test_a_type_that_is_not_registered_fails() -> None:
         deliver("org.example.unknown.v1", certificate=certificate())
 
 
-def test_a_tombstone_fails(heard: Heard) -> None:
-    headers = (("ce_type", CREATED.encode()),)
+def test_receivers_of_deletions_get_what_a_worker_gives_them(settings: Any) -> None:
+    settings.EVENT_BUS_TOPIC_PREFIX = "prod"
+    deleted: Heard = []
+
+    def hear(**arguments: Any) -> None:
+        deleted.append(arguments)
+
+    with pytest.raises(AssertionError, match="No receiver is connected to the signal of record_deleted"):
+        deliver(record_deleted, topic="certificates", key=7)
+    with receiving(record_deleted, hear):
+        with captured_events() as events:
+            send_tombstone(CERTIFICATE_CREATED, "certificates", 7)
+            deliver(events[0])
+        for key in (7, COURSE, "honor", True):
+            deliver(record_deleted, topic="certificates", key=key)
+    assert [got["key"] for got in deleted] == [7, 7, str(COURSE), "honor", True]
+    assert {got["topic"] for got in deleted} == {"certificates"}
+    assert deleted[0]["metadata"] == events[0].metadata
+    assert len({got["metadata"].id for got in deleted}) == 5
+
+
+def test_a_tombstone_without_a_key_fails(heard: Heard) -> None:
     with pytest.raises(AssertionError, match="tombstone"):
-        deliver(ConsumerRecord(topic="t", partition=0, offset=0, timestamp=None, key=None, value=None, headers=headers))
+        deliver(ConsumerRecord(topic="t", partition=0, offset=0, timestamp=None, key=None, value=None, headers=()))
 
 
 @pytest.mark.parametrize(

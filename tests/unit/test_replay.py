@@ -12,7 +12,7 @@ from django.db import OperationalError, connections, transaction
 from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
-from event_bus_kafka import event_bus
+from event_bus_kafka import event_bus, record_deleted
 from event_bus_kafka.consuming.dead_letters.replay import Replay, plan
 from event_bus_kafka.models import DeadLetter
 from event_bus_kafka.sandbox import Sandbox
@@ -66,6 +66,19 @@ def test_only_the_receiver_that_failed_runs_and_the_row_goes() -> None:
     letter = stored(record_of(7), SECOND)
     assert "1 of 1 dead letters have succeeded" in run("replay", letter.pk, "--apply")
     assert seen == [("second", 7)]
+    assert not DeadLetter.objects.exists()
+
+
+def test_a_tombstone_goes_to_the_receiver_of_deletions_that_failed() -> None:
+    def third(key: Any, **_: Any) -> None:
+        seen.append(("third", key))
+
+    record_deleted.connect(third)
+    letter = stored(record_of(7, value=None), f"{__name__}.{third.__qualname__}")
+    assert letter.event_type == "record_deleted"
+    assert "1 of 1 dead letters have succeeded" in run("replay", letter.pk, "--apply")
+    record_deleted.disconnect(third)
+    assert seen == [("third", 7)]
     assert not DeadLetter.objects.exists()
 
 
