@@ -7,7 +7,7 @@ export CUSTOM_COMPILE_COMMAND = make upgrade
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-DATABASES := $(VENV)/.databases
+REAL := $(VENV)/.real
 PYTHON = $(shell for python in python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
@@ -19,13 +19,13 @@ help: ## Print this list
 demo: $(INSTALLED) ## See events go from one service to another (KAFKA=real; DATABASE=mariadb, postgresql; ROWS="1 4"; KEEP=1)
 	@$(BIN)/python -m examples.tour
 
-test: $(DATABASES) ## Run all tests, with a real Kafka, a real registry and real databases where they need them
+test: $(REAL) ## Run all tests, with a real Kafka, a real registry and real databases where they need them
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 test-fast: $(INSTALLED) ## Run the tests that need no real service
 	$(BIN)/pytest -m "not real" --ignore=tests/real $(ARGS)
 
-test-long: $(DATABASES) ## Run the tests under load and long outages, and show their figures (half an hour)
+test-long: $(REAL) ## Run the tests under load and long outages, and show their figures (half an hour)
 	LONG=1 $(BIN)/pytest -m long -rP --timeout=7200 $(ARGS)
 
 services: $(INSTALLED) ## Start a real Kafka and a real registry (ARGS=--databases: databases as well), until Ctrl-C
@@ -51,7 +51,7 @@ matrix: $(INSTALLED) ## Run the fast tests with all supported Django and openedx
 	$(BIN)/tox run-parallel --parallel-no-spinner $(ARGS)
 
 upgrade: $(INSTALLED) ## Compile requirements/*.txt anew, with the newest versions
-	for name in base test quality docs interop dev databases; do \
+	for name in base test quality docs interop dev real; do \
 		$(BIN)/pip-compile --upgrade --output-file requirements/$$name.txt requirements/$$name.in; done
 	{ echo "# interop.txt without what tox varies. Made by: make upgrade"; \
 		grep -E '^[a-z]' requirements/interop.txt | grep -vE '^(django|openedx-events)=='; } > requirements/matrix.txt
@@ -73,8 +73,8 @@ $(INSTALLED): requirements/dev.txt setup.py
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-$(DATABASES): $(INSTALLED) requirements/databases.txt
-	@echo "Installing the drivers of the databases …"
+$(REAL): $(INSTALLED) requirements/real.txt
+	@echo "Installing drivers of databases, and servers for a service …"
 	@$(BIN)/python -m tests.services.debian gcc libmariadb-dev pkg-config python3-dev
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/databases.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/real.txt
 	@touch $@

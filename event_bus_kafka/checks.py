@@ -83,8 +83,8 @@ def check_tables(app_configs: Any = None, databases: Sequence[str] | None = None
     return [
         Warning(
             f"The table {model._meta.db_table} is missing in database {alias!r}.",
-            hint="Run manage.py migrate: until then dead letters go to a topic of Kafka, no receiver can be paused, no "
-            "relay runs, receivers under once() fail.",
+            hint="Run manage.py migrate: until then what Kafka does not confirm is lost, no relay runs, dead letters "
+            "go to a topic of Kafka, no receiver can be paused, receivers under once() fail.",
             id=f"{_OURS}.W004",
         )
         for alias in databases or ()

@@ -19,6 +19,7 @@ Every error that this package raises.
       CannotReset                   offsets of a group cannot be reset by hand
       NotThere                      a topic, partition or group that these brokers do not have
       AppendFailed                  an event could not be put into the outbox
+        OutboxMissing
       BrokerError                   what Kafka or its client refused
         DeliveryFailed
         AssignmentLost
@@ -176,6 +177,10 @@ class AppendFailed(EventBusError):
     def __init__(self, reason: str, *, doomed: bool = False) -> None:
         super().__init__(reason)
         self.doomed = doomed
+
+
+class OutboxMissing(AppendFailed):
+    """There is no outbox in a database."""
 
 
 class BrokerError(EventBusError):

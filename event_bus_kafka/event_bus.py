@@ -37,6 +37,7 @@ from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.errors import ConfigurationError, EventBusError
 from event_bus_kafka.kafka import client as kafka
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
+from event_bus_kafka.producing.exits import flush
 from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.telemetry import observe
 from event_bus_kafka.telemetry.health import Health, Obstacle
@@ -132,6 +133,7 @@ class KafkaEventConsumer(EventBusConsumer):
             limits=_limits(),
             health=health,
             offset_time=time,
+            flush=flush,
         )
         scheduler.start()
         return consumer

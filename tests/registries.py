@@ -29,20 +29,24 @@ class FaultyRegistry(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.behind = behind
         self.fault: Fault | None = None
+        self.asked = 0
+        """Requests since the start."""
         self.closing = threading.Event()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
-    def answer(self, path: str) -> tuple[int, bytes]:
+    def answer(self, path: str, body: bytes | None) -> tuple[int, bytes]:
         """Return status and body."""
         if self.fault is Fault.SLOW:
             self.closing.wait(3)
         elif self.fault is not None:
             return int(self.fault.value), b"<html>not what you wanted</html>"
         try:
-            with urllib.request.urlopen(self.behind + path, timeout=10) as answer:
+            headers = {"Content-Type": "application/vnd.schemaregistry.v1+json"}
+            request = urllib.request.Request(self.behind + path, data=body, headers=headers)
+            with urllib.request.urlopen(request, timeout=10) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
@@ -51,15 +55,20 @@ class FaultyRegistry(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: FaultyRegistry
 
-    def do_GET(self) -> None:
+    def answer(self) -> None:
+        self.server.asked += 1
+        length = int(self.headers.get("Content-Length", "0"))
+        asked = self.rfile.read(length) if length else None
         if self.server.fault is Fault.DOWN:
             return
-        status, body = self.server.answer(self.path)
+        status, body = self.server.answer(self.path, asked)
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    do_GET = do_POST = answer  # noqa: N815 names of http.server
 
     def log_message(self, format: str, *args: object) -> None:
         """It is quiet."""

@@ -46,6 +46,8 @@ def producer_options(delivery_timeout: float | None = None) -> Options:
         | {
             "message.timeout.ms": round((delivery_timeout or settings.delivery_timeout) * 1000),
             "linger.ms": 5,
+            "queue.buffering.max.messages": 30_000,  # unconfirmed ones; 80 MB of memory
+            "queue.buffering.max.kbytes": 65_536,
             "partitioner": "consistent_random",  # librdkafka's default: another one would move keys to other partitions
         }
     )

@@ -116,10 +116,19 @@ class SettingsTable:
         "The longest, in seconds, that a send may hold a request: registry and full local queue together.",
     )
     delivery_timeout = Setting(
-        "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT", _SECONDS, 30.0, "Seconds after which an unconfirmed event is given up."
+        "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT",
+        _SECONDS,
+        30.0,
+        "Seconds after which an unconfirmed event goes into the outbox, where that is migrated.",
     )
     shutdown_flush = Setting(
         "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH", _SECONDS, 5.0, "Seconds that an ending process waits for confirmations."
+    )
+    shutdown_spill = Setting(
+        "EVENT_BUS_KAFKA_SHUTDOWN_SPILL",
+        _SECONDS,
+        5.0,
+        "Seconds for which an ending process then puts into the outbox what was not confirmed.",
     )
 
     # The relay

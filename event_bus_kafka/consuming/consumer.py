@@ -19,6 +19,7 @@ from event_bus_kafka.kafka import client as kafka
 from event_bus_kafka.kafka.client import AssignmentListener, Partition
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import (
+    EmittedEventsLost,
     PartitionsAssigned,
     PartitionsRevoked,
     ReceiverUnfinished,
@@ -32,6 +33,8 @@ _BUSY_POLL = 0.05
 """The longest poll, in seconds, while receivers run: what they finish is settled by the polling thread."""
 _NEW_CLIENTS = 3
 """New clients in a row, none of which read a record, before a fatal error is taken for incurable."""
+_LAST_FLUSH = 1.0
+"""Seconds, at least, for what receivers have emitted, also where they have used up the time for a stop."""
 
 
 class Consumer:
@@ -40,6 +43,8 @@ class Consumer:
 
     The thread that calls is the polling thread: it alone owns the client, the windows and the positions. No offset is
     committed beyond a record that is not settled.
+
+    ``flush``: waits so many seconds for what receivers have emitted, and returns how many events were lost.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class Consumer:
         limits: Limits,
         health: Health,
         offset_time: int | None = None,
+        flush: Callable[[float], int] = lambda _: 0,
         clock: Callable[[], float] = monotonic,
         pause: Callable[[float], None] = sleep,
     ) -> None:
@@ -62,6 +68,7 @@ class Consumer:
         self._limits = limits
         self._health = health
         self._offsets = Offsets(group, offset_time)
+        self._flush = flush
         self._windows = Windows(limits.window_records, limits.window_bytes, clock)
         self._clock = clock
         self._pause = pause
@@ -94,15 +101,21 @@ class Consumer:
         """
         Let running receivers finish within so many seconds, commit and leave the group.
 
-        Returns how many receivers run still, and of how many partitions the end could not be committed.
+        Returns how many receivers run still, of how many partitions the end could not be committed, and how many events
+        that receivers emitted are lost. If any are, nothing is committed: what led to them comes again.
         """
+        deadline = self._clock() + timeout
         unfinished = self._release(self._partitions.values(), timeout)
         self._stopping = True
         self._scheduler.stop()
+        lost = self._flush(max(deadline - self._clock(), _LAST_FLUSH))
+        if lost:
+            emit(EmittedEventsLost(group=self._group, count=lost, partitions=tuple(self._partitions)))
+            self._partitions.clear()
         self._advance()
         self._commit(self._partitions.values())
         self._client.close()  # revokes, and commits what could not be committed before
-        return unfinished + self._commits.refused
+        return unfinished + self._commits.refused + lost
 
     def _read(self) -> None:
         seconds = self._may_wait()

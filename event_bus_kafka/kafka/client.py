@@ -20,7 +20,7 @@ from event_bus_kafka.kafka.errors import understood, understood_commit
 from event_bus_kafka.kafka.log import LogOffsets
 from event_bus_kafka.kafka.log import Partition as Partition
 from event_bus_kafka.kafka.places import RESET, Places
-from event_bus_kafka.kafka.raw import built, report_trouble, to_record
+from event_bus_kafka.kafka.raw import built, report_trouble, tell_statistics, to_record
 from event_bus_kafka.wire.records import ConsumerRecord, Headers, ProducerRecord
 
 Options = dict[str, Any]
@@ -55,11 +55,12 @@ class Producer:
     """
     An idempotent producer. Thread-safe; useless in a child process after a fork.
 
-    ``poll`` must be called regularly: delivery reports are handed out there.
+    ``poll`` must be called regularly: delivery reports are handed out there. With the option ``statistics.interval.ms``
+    it emits ProducerStatistics.
     """
 
     def __init__(self, options: Options) -> None:
-        self._client = built(confluent_kafka.Producer, options, "producer")
+        self._client = built(confluent_kafka.Producer, {"stats_cb": tell_statistics} | options, "producer")
 
     def __len__(self) -> int:
         """Records not confirmed yet, and what else waits for a poll: reports, errors of the client."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from operator import methodcaller
@@ -13,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException
 from event_bus_kafka.errors import BrokerError, ConfigurationError
 from event_bus_kafka.kafka.errors import understood
 from event_bus_kafka.telemetry import emit
-from event_bus_kafka.telemetry.events import ClientErrorReported
+from event_bus_kafka.telemetry.events import ClientErrorReported, ProducerStatistics
 from event_bus_kafka.wire.records import ConsumerRecord, Headers
 
 _MISSPELT = ("No such configuration property", "Invalid value for configuration property")
@@ -78,6 +79,21 @@ def report_trouble(client: str, error: KafkaError) -> BrokerError:
     failure = understood(error)
     _emit(client, failure)
     return failure
+
+
+def tell_statistics(text: str) -> None:
+    """Emit what a producer's statistics, in librdkafka's JSON, say about what waits and who is there."""
+    found = json.loads(text)
+    states = [broker["state"] for broker in found["brokers"].values() if broker["nodeid"] >= 0]
+    emit(
+        ProducerStatistics(
+            queued=found["msg_cnt"],
+            queued_bytes=found["msg_size"],
+            sent=found["txmsgs"],
+            brokers=len(states),
+            brokers_up=states.count("UP"),
+        )
+    )
 
 
 def to_record(message: Any) -> ConsumerRecord:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from time import monotonic
 from typing import Any, TypeVar
@@ -21,6 +21,7 @@ _RETRIABLE_STATUS = frozenset({401, 403, 408, 425, 429})
 """Credentials are rotated and quotas end: nothing is lost by asking again. From 500 on all are retriable."""
 _HIGHEST_ID = 2**32 - 1
 _NOT_FOUND = 404
+_CONFLICT = 409
 _UNKNOWN = frozenset({40401, 40403})
 """Confluent's error codes for an unknown subject or schema. Any other 404 comes from a wrong URL or a proxy, and says
 nothing about the schema: what waits for it must not become a dead letter."""
@@ -28,12 +29,14 @@ _ADVICE = {
     401: "check EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY and _API_SECRET",
     403: "the user of EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY has no right to this",
     _NOT_FOUND: "nothing of that name or id; check EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL",
-    409: "the subject's compatibility level forbids this change of the class: give a new field default=None, or set "
-    "the subject's level to NONE in the registry until the new version is registered",
+    _CONFLICT: "the subject's compatibility level forbids this change of the class: give a new field default=None, or "
+    "set the subject's level to NONE in the registry until the new version is registered",
     422: "the registry refuses the schema",
 }
-_REASONED = frozenset({409, 422})
+_REASONED = frozenset({_CONFLICT, 422})
 """The registry says what it found in the schema. Other texts are those of proxies and login pages."""
+_ALL = ""
+"""Stands for all requests."""
 _LONGEST_REASON = 300
 """Characters: some registries quote both schemas."""
 
@@ -43,7 +46,8 @@ class SchemaRegistry:
     Schema ⇄ id, cached for the life of the process in both directions: ids are never reused.
 
     ``timeout``: seconds that one request may take, whatever the network does. ``rest``: seconds for which the registry
-    is left alone after a failure; requests in that time fail at once. ``register``: unknown schemas are registered.
+    is left alone after a failure, or is not asked again for what it has refused: requests in that time fail at once, as
+    do those of other threads while the first one after it is on its way. ``register``: unknown schemas are registered.
     """
 
     def __init__(
@@ -65,8 +69,8 @@ class SchemaRegistry:
         self._clock = clock
         self._ids: dict[tuple[str, str], int] = {}
         self._schemas: dict[int, str] = {}
-        self._resting_until = 0.0
-        self._last_error: SchemaRegistryError | None = None
+        self._failures: dict[Hashable, tuple[SchemaRegistryError, float]] = {}
+        """The last failure of all requests, or of what was asked for; and until when it holds."""
 
     def id_of(self, subject: str, schema: str) -> int:
         """Return the id of a schema (JSON text) under a subject. Raises :class:`SchemaRegistryError`."""
@@ -74,12 +78,8 @@ class SchemaRegistry:
         if known is not None:
             return known
         avro = Schema(schema, "AVRO")
-        if self._register:
-            schema_id = self._ask(f"registering {subject}", lambda: _id(self._client.register_schema(subject, avro)))
-        else:
-            schema_id = self._ask(
-                f"looking up {subject}", lambda: _id(self._client.lookup_schema(subject, avro).schema_id)
-            )
+        what = f"{'registering' if self._register else 'looking up'} {subject}"
+        schema_id = self._ask(what, (subject, schema), lambda: _id(self._answer(subject, avro)))
         return self._ids.setdefault((subject, schema), schema_id)
 
     def schema_of(self, schema_id: int) -> str:
@@ -87,29 +87,46 @@ class SchemaRegistry:
         known = self._schemas.get(schema_id)
         if known is not None:
             return known
-        text = self._ask(f"schema {schema_id}", lambda: _text(self._client.get_schema(schema_id).schema_str))
+        what = f"schema {schema_id}"
+        text = self._ask(what, schema_id, lambda: _text(self._client.get_schema(schema_id).schema_str))
         return self._schemas.setdefault(schema_id, text)
 
     def close(self) -> None:
         """Close the connections; the object is of no use afterwards."""
         self._client.close()
 
-    def _ask(self, what: str, request: Callable[[], T]) -> T:
-        if self._last_error is not None and self._clock() < self._resting_until:
-            last = self._last_error  # a new one: each raise would add its frames to the old one, event data and all
-            raise SchemaRegistryError(last.reason, status=last.status, retriable=last.retriable)
+    def _answer(self, subject: str, schema: Schema) -> Any:
+        if self._register:
+            try:
+                return self._client.register_schema(subject, schema)
+            except ClientError as error:
+                if error.http_status_code != _CONFLICT:
+                    raise  # Apicurio refuses, too, one of two processes that are the first ones at the same time
+                return self._client.register_schema(subject, schema)
+        return self._client.lookup_schema(subject, schema).schema_id
+
+    def _ask(self, what: str, name: Hashable, request: Callable[[], T]) -> T:
+        self._rest_after(_ALL)
+        self._rest_after(name)
         try:
             answer = _within(self._timeout, request)
         except Exception as error:  # noqa: BLE001 whatever a client, a proxy or a half-written answer provokes
-            raise self._failed(what, error) from None
-        self._last_error = None
+            raise self._failed(what, name, error) from None
+        self._failures.pop(_ALL, None)
+        self._failures.pop(name, None)
         return answer
 
-    def _failed(self, what: str, error: Exception) -> EventBusError:
+    def _rest_after(self, name: Hashable) -> None:
+        if name not in self._failures:
+            return
+        last, until = self._failures[name]
+        if self._clock() < until:  # a new one: each raise would add its frames to the old one, event data and all
+            raise SchemaRegistryError(last.reason, status=last.status, retriable=last.retriable)
+        self._failures[name] = last, self._clock() + self._rest
+
+    def _failed(self, what: str, name: Hashable, error: Exception) -> EventBusError:
         failure = _understood(what, error, self._timeout)
-        if failure.retriable:
-            self._last_error = failure
-            self._resting_until = self._clock() + self._rest
+        self._failures[_ALL if failure.retriable else name] = failure, self._clock() + self._rest
         emit(RegistryFailed(error=failure, retriable=failure.retriable))
         return failure
 

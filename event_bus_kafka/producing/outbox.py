@@ -16,7 +16,7 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from event_bus_kafka.conf import settings
-from event_bus_kafka.errors import AppendFailed, ConfigurationError
+from event_bus_kafka.errors import AppendFailed, ConfigurationError, OutboxMissing
 from event_bus_kafka.models import SHARDS, OutboxRecord
 from event_bus_kafka.producing import backlog
 from event_bus_kafka.producing.schemas import reference_to
@@ -116,7 +116,7 @@ def _require_table(connection: BaseDatabaseWrapper) -> None:
     if name in _migrated:
         return
     if not backlog.is_migrated(connection):
-        raise AppendFailed(f"the outbox is missing in database {connection.alias!r}: run manage.py migrate")
+        raise OutboxMissing(f"the outbox is missing in database {connection.alias!r}: run manage.py migrate")
     _migrated.add(name)
 
 

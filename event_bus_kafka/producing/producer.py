@@ -4,41 +4,30 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from itertools import islice
-from multiprocessing.util import Finalize
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
-import attrs
 from openedx_events.data import EventsMetadata
 from openedx_events.event_bus import EventBusProducer
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.conf import settings
-from event_bus_kafka.conf.client_options import producer_options, schema_registry_options
 from event_bus_kafka.conf.routes import full_topic, mode_of, route_of
-from event_bus_kafka.errors import DeliveryFailed, ManualTransaction, SchemaRegistryError
-from event_bus_kafka.kafka.client import Delivered, Producer, QueueFull
-from event_bus_kafka.kafka.schema_registry import SchemaRegistry
+from event_bus_kafka.errors import DeliveryFailed, ManualTransaction
+from event_bus_kafka.producing import exits, spill
 from event_bus_kafka.producing.aside import put_aside
+from event_bus_kafka.producing.link import Link
 from event_bus_kafka.producing.transactions import after_commit
 from event_bus_kafka.telemetry import emit
-from event_bus_kafka.telemetry.events import EventRejected, EventUndelivered, RecordDelivered
+from event_bus_kafka.telemetry.events import EventRejected
 from event_bus_kafka.wire import serde
-from event_bus_kafka.wire.records import EncodedEvent, Event, ProducerRecord
-
-_REGISTRY_REST = 30.0
-"""Seconds for which a registry that failed is left alone, so that requests do not wait for it one after the other."""
-_EXIT_PRIORITY = 100
-"""Of multiprocessing's finalizers: any number has them run in children, which skip atexit."""
+from event_bus_kafka.wire.records import EncodedEvent, Event
 
 _MANY = 500
 """Events that bulk senders hand over at a time."""
-
-_kept: list[_Link] = []
-"""All that this process and its parents ever made: a child that drops a parent's client waits a second, or crashes."""
 
 
 class KafkaEventProducer(EventBusProducer):
@@ -50,7 +39,7 @@ class KafkaEventProducer(EventBusProducer):
     """
 
     def __init__(self) -> None:
-        self._link: _Link | None = None
+        self._link: Link | None = None
         self._lock = threading.Lock()
         os.register_at_fork(after_in_child=self._forget_parent)
 
@@ -132,7 +121,7 @@ class KafkaEventProducer(EventBusProducer):
             return
         for one in events:
             if mode == "immediate":
-                self._deliver(one)
+                self._deliver(one, database)
                 continue
             try:
                 after_commit(partial(self._deliver, one), database=database)
@@ -141,119 +130,56 @@ class KafkaEventProducer(EventBusProducer):
                     raise
 
     def prepare_for_shutdown(self) -> None:
-        """Wait until Kafka has confirmed what was sent, within ``EVENT_BUS_KAFKA_DELIVERY_TIMEOUT``."""
-        if self._link is not None:
-            self._link.flush(settings.delivery_timeout)
+        """
+        Wait until Kafka has confirmed what was sent, within ``EVENT_BUS_KAFKA_DELIVERY_TIMEOUT``; what it has not then
+        goes into the outbox, within ``EVENT_BUS_KAFKA_SHUTDOWN_SPILL``.
+        """
+        link = self._link
+        if link is not None and link.pid == os.getpid() and link.flush(settings.delivery_timeout):
+            link.producer.purge()  # each event that is left gets its report
+            link.retired.set()  # a client is of no use after a purge
+            self._link = None
+        spill.finish(settings.shutdown_spill)
 
-    def _deliver(self, encoded: EncodedEvent) -> None:
+    def _deliver(self, encoded: EncodedEvent, database: str | None) -> None:
         try:
             deadline = monotonic() + settings.send_timeout
             try:
-                self._hand_over(encoded, deadline)
+                self._hand_over(encoded, database, deadline)
             except DeliveryFailed as error:
                 if not error.fatal:
                     raise
-                self._hand_over(encoded, deadline)  # with new clients
+                self._hand_over(encoded, database, deadline)  # with new clients
         except Exception as error:  # noqa: BLE001 nothing that goes wrong between us and Kafka may reach the request
-            _undelivered(encoded, error)
+            spill.spill([encoded], error, database=database)
+        if exits.is_over():
+            exits.finish_again()
 
-    def _hand_over(self, encoded: EncodedEvent, deadline: float) -> None:
+    def _hand_over(self, encoded: EncodedEvent, database: str | None, deadline: float) -> None:
         link = self._current_link()
         try:
-            link.produce(serde.frame(encoded, link.registry), partial(_reported, encoded), deadline)
+            link.produce(serde.frame(encoded, link.registry), partial(link.reported, encoded, database), deadline)
         except DeliveryFailed as error:
             if error.fatal:
                 self._replace(link)
             raise
 
-    def _current_link(self) -> _Link:
+    def _current_link(self) -> Link:
         link = self._link
         if link is None or link.pid != os.getpid():  # a server written in C may fork without telling Python
             with self._lock:
                 link = self._link
                 if link is None or link.pid != os.getpid():
-                    link = self._link = _Link.to_kafka()
+                    exits.watch()
+                    link = self._link = Link.to_kafka()
         return link
 
-    def _replace(self, failed: _Link) -> None:
+    def _replace(self, failed: Link) -> None:
         with self._lock:
             if self._link is failed:
-                self._link = None
+                self._link = failed.successor()
                 failed.retired.set()
 
     def _forget_parent(self) -> None:
         self._lock = threading.Lock()
         self._link = None
-
-
-@attrs.frozen(eq=False)
-class _Link:
-    """This process's clients, and the thread that hands out delivery reports."""
-
-    producer: Producer
-    registry: SchemaRegistry
-    pid: int = attrs.field(factory=os.getpid)
-    retired: threading.Event = attrs.field(factory=threading.Event)
-    """Set once it takes no more records: what it holds still gets its reports."""
-
-    @classmethod
-    def to_kafka(cls) -> _Link:
-        registry = SchemaRegistry(
-            schema_registry_options(),
-            timeout=min(settings.registry_timeout, settings.send_timeout / 2),  # a first event needs two ids
-            register=settings.auto_register_schemas,
-            rest=_REGISTRY_REST,
-        )
-        link = cls(Producer(producer_options()), registry)
-        threading.Thread(target=link._poll_for_ever, name="event-bus-producer", daemon=True).start()
-        Finalize(None, link._flush_at_exit, exitpriority=_EXIT_PRIORITY)
-        _kept.append(link)
-        return link
-
-    def produce(
-        self, record: ProducerRecord, report: Callable[[Delivered | DeliveryFailed], None], until: float
-    ) -> None:
-        """Queue a record. While the queue is full, wait for room until the deadline; then raises :class:`QueueFull`."""
-        while True:
-            try:
-                return self.producer.produce(record, report)
-            except QueueFull:
-                if monotonic() >= until:
-                    raise
-                self.producer.poll(0.05)
-
-    def flush(self, seconds: float) -> None:
-        """Wait so long for confirmations."""
-        self.producer.flush(seconds)
-
-    def _poll_for_ever(self) -> None:
-        interval = settings.poll_interval
-        while not self.retired.is_set() or len(self.producer):
-            sleep(interval)  # a poll that waits would wake for each report, and fight with senders for the interpreter
-            self.producer.poll(0)
-
-    def _flush_at_exit(self) -> None:
-        if self.producer.flush(settings.shutdown_flush):
-            self.producer.purge()  # each event that is left gets its report, and with it a line in the log
-
-
-def _reported(encoded: EncodedEvent, report: Delivered | DeliveryFailed) -> None:
-    if isinstance(report, DeliveryFailed):
-        _undelivered(encoded, report)
-    else:
-        emit(
-            RecordDelivered(
-                topic=report.topic,
-                partition=report.partition,
-                offset=report.offset,
-                event_type=encoded.destination.event_type,
-                event_id=encoded.event_id,
-            )
-        )
-
-
-def _undelivered(encoded: EncodedEvent, error: Exception) -> None:
-    """The one place where what Kafka did not confirm ends."""
-    kind = EventUndelivered if isinstance(error, (DeliveryFailed, QueueFull, SchemaRegistryError)) else EventRejected
-    destination = encoded.destination
-    emit(kind(topic=destination.topic, event_type=destination.event_type, event_id=encoded.event_id, error=error))

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from event_bus_kafka.errors import ConfigurationError, ManualTransaction
 
-Action = Callable[[], None]
+Action = Callable[[str | None], None]
+"""Gets the alias of the database that decided; None where nothing was open and none was named."""
 
 
 class _Opened(threading.local):
@@ -46,7 +47,7 @@ def after_commit(action: Action, *, database: str | None) -> None:
     nothing_open = database is None and not any(map(is_open, _opened.by_alias.values()))
     open_connections = [] if nothing_open else open_transactions(database)
     if not open_connections:
-        action()
+        action(database)
         return
     _after_all(open_connections, action)
 
@@ -70,11 +71,12 @@ def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
 
 def _after_all(open_connections: list[BaseDatabaseWrapper], action: Action) -> None:
     pending = {connection.alias for connection in open_connections}
+    decided = DEFAULT_DB_ALIAS if DEFAULT_DB_ALIAS in pending else open_connections[0].alias
 
     def committed(alias: str) -> None:
         pending.discard(alias)  # an alias that rolls back stays: Django drops its callback, and nothing is sent
         if not pending:
-            action()
+            action(decided)
 
     for connection in open_connections:
         connection.on_commit(partial(committed, connection.alias), robust=True)

@@ -31,13 +31,42 @@ class EventRejected(LifecycleEvent):
 
 
 @attrs.frozen(kw_only=True)
-class EventUndelivered(LifecycleEvent):
-    """An event was not confirmed by Kafka and is given up."""
+class EventSpilled(LifecycleEvent):
+    """An event was not confirmed by Kafka and was put into the outbox of a database: a relay sends it."""
 
     topic: str
     event_type: str
     event_id: str
     error: Exception
+    """Why Kafka has not confirmed it."""
+    database: str
+
+
+@attrs.frozen(kw_only=True)
+class EventUndelivered(LifecycleEvent):
+    """An event was not confirmed by Kafka, and could not be put into the outbox either: it is lost."""
+
+    topic: str
+    event_type: str
+    event_id: str
+    error: Exception
+    obstacle: Exception
+    """Why the outbox has not taken it."""
+
+
+@attrs.frozen(kw_only=True)
+class SpillDelayed(LifecycleEvent):
+    """A database does not take what Kafka did not confirm: it waits in memory, and is tried again."""
+
+    database: str
+    error: Exception
+    waiting: int
+    """Events."""
+
+
+@attrs.frozen
+class ThreadsDisabled(LifecycleEvent):
+    """uWSGI lets no thread run between requests: delivery reports wait for the next one, or for the process to end."""
 
 
 @value
@@ -319,6 +348,18 @@ class OffsetsCommitted(LifecycleEvent):
 
 
 @attrs.frozen(kw_only=True)
+class EmittedEventsLost(LifecycleEvent):
+    """
+    What receivers emitted before a worker stopped is neither in Kafka nor in the outbox. The last offsets are not
+    committed: the records come again, and with them these events.
+    """
+
+    group: str
+    count: int
+    partitions: tuple[tuple[str, int], ...]
+
+
+@attrs.frozen(kw_only=True)
 class CommitFailed(LifecycleEvent):
     """Offsets were not committed; they are tried again as long as the partitions are ours."""
 
@@ -396,6 +437,20 @@ class ClientErrorReported(LifecycleEvent):
     kind: str
     """A value of :class:`~event_bus_kafka.errors.Trouble`."""
     fatal: bool
+
+
+@attrs.frozen(kw_only=True)
+class ProducerStatistics(LifecycleEvent):
+    """The state of a producer's client, as often as the option ``statistics.interval.ms`` says; without it never."""
+
+    queued: int
+    """Records that wait for Kafka's confirmation, or whose report waits to be handed out."""
+    queued_bytes: int
+    sent: int
+    """Records since the client was made, repetitions too."""
+    brokers: int
+    """Known ones."""
+    brokers_up: int
 
 
 CONNECTED = "connected"

@@ -54,11 +54,19 @@ class LoggingObserver:
     @_log.register
     def _(self, event: events.EventUndelivered) -> None:
         logger.error(
-            "Error delivering message to Kafka event bus. %s (topic=%s, event_type=%s, message_id=%s)",
+            "Error delivering message to Kafka event bus. %s (topic=%s, event_type=%s, message_id=%s); it is lost: %s",
             described(event.error),
             event.topic,
             event.event_type,
             event.event_id,
+            described(event.obstacle),
+        )
+
+    @_log.register
+    def _(self, event: events.ThreadsDisabled) -> None:
+        logger.warning(
+            "uWSGI runs without threads: what Kafka does not confirm is noticed, and put into the outbox, only while "
+            "requests run. Start it with enable-threads."
         )
 
     @_log.register
@@ -226,6 +234,16 @@ class LoggingObserver:
         )
 
     @_log.register
+    def _(self, event: events.EmittedEventsLost) -> None:
+        logger.error(
+            "Group %s: %s events that receivers emitted are neither in Kafka nor in the outbox. The last offsets of %s "
+            "are not committed: their records come again. With the tables of this app migrated the events are kept.",
+            event.group,
+            event.count,
+            _named(event.partitions),
+        )
+
+    @_log.register
     def _(self, event: events.OffsetsCommitted) -> None:
         logger.debug("Group %s: committed %s", event.group, event.offsets)
 
@@ -294,6 +312,17 @@ class LoggingObserver:
             logger.info("Kafka %s: connected", event.client)
         else:
             logger.error("Kafka %s: %s, trying on: %s", event.client, event.state, event.reason)
+
+    @_log.register
+    def _(self, event: events.ProducerStatistics) -> None:
+        logger.debug(
+            "Kafka producer: %s records (%s bytes) wait, %s sent, %s of %s brokers up",
+            event.queued,
+            event.queued_bytes,
+            event.sent,
+            event.brokers_up,
+            event.brokers,
+        )
 
     @_log.register
     def _(self, event: events.RegistryFailed) -> None:

@@ -31,6 +31,28 @@ def _(event: events.EventAppended, is_news: IsNews) -> None:
 
 
 @log.register
+def _(event: events.EventSpilled, is_news: IsNews) -> None:
+    logger.warning(
+        "Event not delivered, kept in the outbox of database %s: %s (topic=%s, event_type=%s, message_id=%s)",
+        event.database,
+        described(event.error),
+        event.topic,
+        event.event_type,
+        event.event_id,
+    )
+
+
+@log.register
+def _(event: events.SpillDelayed, is_news: IsNews) -> None:
+    if is_news("spill", f"{event.database} {described(event.error)}"):
+        logger.error(
+            "%s events that Kafka did not confirm wait in memory: the outbox does not take them: %s",
+            event.waiting,
+            described(event.error),
+        )
+
+
+@log.register
 def _(event: events.AppendToOutboxFailed, is_news: IsNews) -> None:
     logger.error(
         "An event could not be put into the outbox: %s (topic=%s, event_type=%s, message_id=%s); %s",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -58,6 +59,17 @@ def test_a_schema_is_registered_and_found_by_its_id(registry: SchemaRegistry, bu
 
 def test_one_schema_has_one_id_whatever_the_subject(registry: SchemaRegistry, topic: str) -> None:
     assert registry.id_of(topic, schema_of(topic)) == registry.id_of(f"{topic}-other", schema_of(topic))
+
+
+def test_processes_that_register_a_schema_at_the_same_time_all_get_its_id(bus: Bus, topic: str) -> None:
+    registries = [client(bus.schema_registry_url) for _ in range(4)]
+    with ThreadPoolExecutor(len(registries)) as threads:
+        for number in range(20):
+            subject = f"{topic}-{number}"
+            ids = threads.map(lambda one, subject=subject: one.id_of(subject, schema_of(subject)), registries)
+            assert len(set(ids)) == 1
+    for one in registries:
+        one.close()
 
 
 def test_an_id_that_is_unknown_is_a_final_error(registry: SchemaRegistry) -> None:
@@ -236,10 +248,27 @@ def test_after_a_failure_the_registry_is_left_alone_for_a_while(server: SchemaRe
 
 def test_a_final_error_does_not_keep_others_from_asking(server: SchemaRegistryServer) -> None:
     registry = client(server.url, rest=30)
-    with pytest.raises(SchemaRegistryError):
-        registry.id_of("s", "no json")
+    before = counters.count(RegistryFailed)
+    for _ in range(3):
+        with pytest.raises(SchemaRegistryError):
+            registry.id_of("s", "no json")
+    assert counters.count(RegistryFailed) == before + 1  # nor is it asked for the same again
     assert registry.id_of("s", '"string"') == 1
     registry.close()
+
+
+def test_after_the_rest_one_asks_and_the_others_do_not_wait_with_it() -> None:
+    now = [100.0]
+    with black_hole() as address:
+        registry = client(f"http://{address}", timeout=1, rest=30, clock=lambda: now[0])
+        with pytest.raises(SchemaRegistryError):
+            registry.schema_of(0)
+        now[0] += 31
+        before = counters.count(RegistryFailed)
+        with ThreadPoolExecutor(10) as pool:
+            answers = [pool.submit(registry.schema_of, number) for number in range(10)]
+            assert [type(one.exception()) for one in answers] == [SchemaRegistryError] * 10
+    assert counters.count(RegistryFailed) == before + 1
 
 
 @pytest.mark.parametrize("options", [{}, {"url": ""}, {"url": "http://r", "no.such.option": 1}, {"url": 5}])

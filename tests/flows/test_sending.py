@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.contrib.contenttypes.models import ContentType
 from django.db import connections, transaction
 from django.test import modify_settings, override_settings
 from openedx_events.data import EventsMetadata
@@ -19,8 +20,16 @@ from openedx_events.event_bus import EventBusProducer
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import create_producer
+from event_bus_kafka.models import OutboxRecord
 from event_bus_kafka.sandbox import Sandbox
-from event_bus_kafka.telemetry.events import EventRejected, EventUndelivered, LifecycleEvent, RecordDelivered
+from event_bus_kafka.telemetry.events import (
+    EventRejected,
+    EventSpilled,
+    EventUndelivered,
+    LifecycleEvent,
+    RecordDelivered,
+    SpillDelayed,
+)
 from tests.bus import CREATED, Bus, SandboxBus
 from tests.examples_of import certificate
 from tests.refusals import refuse
@@ -51,8 +60,9 @@ def send(bus: Bus, topic: str) -> Iterator[Send]:
         producer.prepare_for_shutdown()
 
 
-def ends(seen: list[LifecycleEvent]) -> list[EventRejected | EventUndelivered | RecordDelivered]:
-    return [event for event in seen if isinstance(event, EventRejected | EventUndelivered | RecordDelivered)]
+def ends(seen: list[LifecycleEvent]) -> list[EventRejected | EventSpilled | EventUndelivered | RecordDelivered]:
+    kinds = EventRejected | EventSpilled | EventUndelivered | RecordDelivered
+    return [event for event in seen if isinstance(event, kinds)]
 
 
 @pytest.mark.django_db(transaction=True, databases="__all__")
@@ -172,6 +182,25 @@ def test_django_test_cases_find_the_event_among_the_commit_callbacks(
     assert bus.event_ids(topic, 1) == [sent]
 
 
+@pytest.mark.django_db
+def test_in_django_test_cases_nothing_waits_for_the_lock_that_the_test_holds(
+    sandbox: Sandbox, django_capture_on_commit_callbacks: Any
+) -> None:
+    settings = SandboxBus(sandbox).settings("t") | {
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://127.0.0.1:9",
+        "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 0.5,
+    }
+    with override_settings(**settings), watched(EventUndelivered, SpillDelayed) as seen:
+        producer = create_producer()
+        ContentType.objects.create(app_label="holds", model="the lock")
+        with django_capture_on_commit_callbacks(execute=True):
+            send_by(producer, "t")
+        producer.prepare_for_shutdown()
+    assert isinstance(seen[0], SpillDelayed)
+    assert [type(event) for event in seen if not isinstance(event, SpillDelayed)] == [EventUndelivered]
+    assert not OutboxRecord.objects.exists()
+
+
 @pytest.mark.django_db(transaction=True)
 class TestTrouble:
     """Never an exception in the request, nor a wait beyond the limits; always a visible error."""
@@ -194,18 +223,20 @@ class TestTrouble:
         assert "certificate.grade" in str(end.error)
 
     @pytest.mark.parametrize(
-        "changes",
+        ("changes", "end"),
         [
-            {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": None},
-            {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": None},
-            {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"no.such.option": 1}},
-            {"EVENT_BUS_KAFKA_SEND_TIMEOUT": "soon"},
-            {"EVENT_BUS_PRODUCER_MODE": "later"},
-            {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "no url"},
-            {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_OPTIONS": {"no.such.option": 1}},
+            ({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": None}, EventSpilled),
+            ({"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": None}, EventSpilled),
+            ({"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"no.such.option": 1}}, EventSpilled),
+            ({"EVENT_BUS_KAFKA_SEND_TIMEOUT": "soon"}, EventSpilled),
+            ({"EVENT_BUS_PRODUCER_MODE": "later"}, EventRejected),
+            ({"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "no url"}, EventSpilled),
+            ({"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_OPTIONS": {"no.such.option": 1}}, EventSpilled),
         ],
     )
-    def test_wrong_settings_are_rejected_at_each_send(self, bus: Bus, topic: str, changes: dict[str, Any]) -> None:
+    def test_wrong_settings_are_told_at_each_send_and_cost_no_event_that_could_be_sent_without_them(
+        self, bus: Bus, topic: str, changes: dict[str, Any], end: type[LifecycleEvent]
+    ) -> None:
         with override_settings(**bus.settings(topic, **changes)), watched() as seen:
             producer = create_producer()
             for _ in range(2):
@@ -216,7 +247,8 @@ class TestTrouble:
                     event_data={"certificate": certificate()},
                     event_metadata=EventsMetadata(event_type=CREATED),
                 )
-        assert [type(end) for end in ends(seen)] == [EventRejected, EventRejected]
+            producer.prepare_for_shutdown()
+        assert [type(event) for event in ends(seen)] == [end, end]
 
     def test_json_dicts_are_sent_as_the_objects_they_stand_for(self, bus: Bus, topic: str, send: Send) -> None:
         data = {
@@ -293,9 +325,10 @@ class TestForks:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_fatal_error_of_the_client_costs_what_it_held_and_no_more() -> None:
+def test_a_fatal_error_of_the_client_sends_what_it_held_another_way_and_no_more() -> None:
+    """Case 34; with a table that takes it: see tests/outbox."""
     with sends_around_a_fatal_error() as (_, outcomes):
-        assert outcomes == [EventUndelivered, RecordDelivered]
+        assert outcomes == [EventSpilled, RecordDelivered]
 
 
 @contextmanager

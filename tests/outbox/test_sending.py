@@ -137,12 +137,12 @@ def test_an_insert_that_fails_fails_the_transaction_or_leaves_the_event_to_its_c
 def test_without_the_tables_events_go_on_commit(service: Service) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE {OutboxRecord._meta.db_table}")
-    with watched() as seen, transaction.atomic():
+    with watched(AppendToOutboxFailed) as seen, transaction.atomic():
         ContentType.objects.create(app_label="committed", model="anyway")
         sent = service.emit()
     assert service.bus.event_ids(service.topic, 1) == [sent]
     assert ContentType.objects.filter(app_label="committed").exists()
-    assert isinstance(seen[0], AppendToOutboxFailed)
+    assert [event.event_id for event in seen] == [sent]
 
 
 def test_bulk_senders_insert_hundreds_at_once_in_order_and_what_cannot_be_encoded_costs_the_others_nothing(
@@ -188,8 +188,7 @@ def test_a_tombstone_leaves_with_its_transaction_in_the_order_of_its_key(service
     first, deleted, last = service.arrived(3)
     assert [one.value() is None for one in (first, deleted, last)] == [False, True, False]
     assert first.key() == deleted.key() == last.key()
-    names = [[name for name, _ in one.headers() or []] for one in (first, deleted)]
-    assert names[0] == names[1]
+    assert dict(first.headers() or ()).keys() == dict(deleted.headers() or ()).keys()
     assert header(deleted, "ce_type") == CREATED
 
 

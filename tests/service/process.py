@@ -110,6 +110,12 @@ class ServiceProcess:
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
+    def write(self, line: str) -> None:
+        """Write a line to its standard input."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+
     def tell(self) -> None:
         """Close its standard input: the sign for code that waits for one."""
         assert self._process.stdin is not None

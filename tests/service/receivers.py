@@ -11,6 +11,8 @@ import attrs
 from django.db import transaction
 from openedx_events.data import EventsMetadata
 from openedx_events.learning.data import CertificateData
+from openedx_events.learning.signals import CERTIFICATE_CREATED, CERTIFICATE_REVOKED
+from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka import is_replay
 from tests.service.apps import say
@@ -65,6 +67,13 @@ def hang(certificate: CertificateData, **_: Any) -> None:
 def leave(certificate: CertificateData, **_: Any) -> None:
     say("leave", user=certificate.user.id)
     sys.exit(7)
+
+
+def revoke(certificate: CertificateData, signal: OpenEdxPublicSignal, **_: Any) -> None:
+    """Emit another event for each that comes."""
+    if signal is CERTIFICATE_CREATED:
+        CERTIFICATE_REVOKED.send_event(certificate=certificate)
+        say("revoke", user=certificate.user.id)
 
 
 def leave_for_odd(certificate: CertificateData, **_: Any) -> None:

@@ -24,9 +24,9 @@ def in_a_thread(run: Callable[[], list[str]]) -> list[str]:
 def test_a_thread_that_has_sent_before_it_opened_a_connection_waits_for_its_commit() -> None:
     def run() -> list[str]:
         order: list[str] = []
-        after_commit(lambda: order.append("at once"), database=None)
+        after_commit(lambda _: order.append("at once"), database=None)
         with transaction.atomic():
-            after_commit(lambda: order.append("after the commit"), database=None)
+            after_commit(lambda _: order.append("after the commit"), database=None)
             order.append("before the commit")
         connections.close_all()
         return order
@@ -44,7 +44,7 @@ def test_a_thread_that_was_given_a_connection_waits_for_its_commit() -> None:
         order: list[str] = []
         connections["default"] = given
         with transaction.atomic():
-            after_commit(lambda: order.append("after the commit"), database=None)
+            after_commit(lambda _: order.append("after the commit"), database=None)
             order.append("before the commit")
         return order
 
@@ -61,7 +61,7 @@ def test_a_connection_that_was_thrown_away_holds_nothing_back() -> None:
         block.__enter__()
         thrown_away = connections["default"]
         del connections["default"]
-        after_commit(lambda: order.append("at once"), database=None)
+        after_commit(lambda _: order.append("at once"), database=None)
         thrown_away.close()
         return order
 

@@ -12,7 +12,13 @@ from openedx_events.tooling import OpenEdxPublicSignal
 from event_bus_kafka.event_bus import create_producer
 from event_bus_kafka.management.commands.consume_events import json_object
 from event_bus_kafka.telemetry import observe, unobserve
-from event_bus_kafka.telemetry.events import EventRejected, EventUndelivered, LifecycleEvent, RecordDelivered
+from event_bus_kafka.telemetry.events import (
+    EventRejected,
+    EventSpilled,
+    EventUndelivered,
+    LifecycleEvent,
+    RecordDelivered,
+)
 from event_bus_kafka.telemetry.logs import described
 
 
@@ -56,6 +62,10 @@ class Command(BaseCommand):
                 place = f"{end.topic}, partition {end.partition}, offset {end.offset}"
                 self.stdout.write(self.style.SUCCESS(f"Event {end.event_id} is in Kafka: {place}"))
                 return
+            if isinstance(end, EventSpilled):
+                raise CommandError(
+                    f"The event waits in the outbox of database {end.database!r} for a relay. {described(end.error)}"
+                )
             if isinstance(end, EventRejected | EventUndelivered):
                 raise CommandError(f"The event was not sent. {described(end.error)}")
         raise CommandError("The event was not confirmed within EVENT_BUS_KAFKA_DELIVERY_TIMEOUT.")

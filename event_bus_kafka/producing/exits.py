@@ -1,0 +1,111 @@
+"""
+The end of a process: what it has sent is flushed, and what Kafka has not confirmed by then is spilled.
+
+``atexit`` alone would not do: children of multiprocessing and of celery end without it, and uWSGI's workers may.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from multiprocessing.util import Finalize
+from time import monotonic
+from typing import Any
+
+from event_bus_kafka.conf import settings
+from event_bus_kafka.producing.link import own_links
+from event_bus_kafka.producing.spill import finish
+from event_bus_kafka.telemetry import emit, observe, unobserve
+from event_bus_kafka.telemetry.events import EventUndelivered, LifecycleEvent, ThreadsDisabled
+
+_PRIORITY = 100
+"""Of multiprocessing's finalizers, which billiard has in common with it: any number has them run in children."""
+
+
+def flush(seconds: float) -> int:
+    """
+    Wait until what was sent is in Kafka or in the outbox: for the limits of an exit, but only so long. Return how many
+    events are in neither.
+    """
+    began = monotonic()
+    until = began + min(settings.shutdown_flush, seconds / 2)
+    return _flush(until, min(until + settings.shutdown_spill, began + seconds))
+
+
+def _flush(until: float, spill_until: float) -> int:
+    """Both times are of the monotonic clock."""
+    lost: list[LifecycleEvent] = []
+    tell = lost.append
+    observe(tell, EventUndelivered)
+    try:
+        links = own_links()
+        for link in links:
+            link.producer.flush(until - monotonic())
+        for link in links:
+            if len(link.producer):
+                link.producer.purge()  # each event that is left gets its report, and with it a row or a line in the log
+        finish(max(spill_until - monotonic(), 0.0))
+    finally:
+        unobserve(tell)
+    return len(lost)
+
+
+class _End:
+    """The end of one process. Whatever tells of it, and however often, its limits begin with the first time."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self._began: float | None = None
+
+    @property
+    def is_here(self) -> bool:
+        return self._began is not None
+
+    def __call__(self, *_: object, **__: object) -> None:
+        if self.pid != os.getpid():
+            return  # a child inherits its parent's hooks
+        self._began = self._began or monotonic()
+        until = self._began + settings.shutdown_flush
+        _flush(until, until + settings.shutdown_spill)
+
+
+_end: _End | None = None
+
+
+def watch() -> None:
+    """See to it that this process flushes when it ends. To be called before its first send; again costs nothing."""
+    global _end
+    if _end is not None and _end.pid == os.getpid():
+        return
+    _end = end = _End()
+    Finalize(None, end, exitpriority=_PRIORITY)
+    if celery := sys.modules.get("celery.signals"):  # whose prefork pool ends its children by os._exit
+        celery.worker_process_shutdown.connect(end, weak=False)
+    uwsgi: Any = sys.modules.get("uwsgi")
+    if uwsgi is not None:
+        uwsgi.atexit = _after(getattr(uwsgi, "atexit", None), end)  # runs where skip-atexit-teardown leaves out atexit
+        if not getattr(uwsgi, "has_threads", True):
+            emit(ThreadsDisabled())
+
+
+def is_over() -> bool:
+    """Whether this process has flushed for its end: nobody will wait for what it sends from now on."""
+    return _end is not None and _end.is_here and _end.pid == os.getpid()
+
+
+def finish_again() -> None:
+    """Flush what was sent after the end had come, in what is left of its limits."""
+    if _end is not None:
+        _end()
+
+
+def _after(first: Callable[[], Any] | None, end: _End) -> Callable[[], None]:
+    def at_exit() -> None:
+        try:
+            if first is not None:
+                first()
+        finally:
+            end()
+
+    return at_exit

@@ -1,0 +1,84 @@
+"""What a process has sent when it ends, or when it forks, is in Kafka, or waits in the outbox."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.bus import RealBus
+from tests.databases import Database
+from tests.exits.ways import WAYS, running
+from tests.outbox.service import Service
+from tests.outbox.writing import everything
+from tests.silence import black_hole
+
+pytestmark = pytest.mark.real
+
+LINGERS = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": 1_000}}
+"""What is sent is on its way for a second: a process that does not wait for it loses it."""
+FORKING = ("gunicorn --preload", "uwsgi", "uwsgi --py-call-uwsgi-fork-hooks", "celery", "multiprocessing fork")
+"""These load the application before they fork, so that it may send before, too."""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_was_sent_before_the_end_is_in_kafka_wherever_a_fork_was(
+    way: str, bus: RealBus, topic: str, tmp_path: Path
+) -> None:
+    """Cases 32 and 33, with a broker."""
+    first, last = [1] * (way in FORKING), [9] * ("uwsgi" in way)
+    more = {"EMIT_FIRST": "1" * len(first), "EMIT_LAST": "9"}
+    with running(WAYS[way], tmp_path, bus.settings(topic, **LINGERS), **more) as service:
+        service.emit([2, 3])
+    arrived = everything(bus, topic)
+    assert sorted(number for number, _ in arrived) == [*first, 2, 3, *last], service.log
+    process_of = dict(arrived)
+    assert process_of.get(1) not in (process_of[2], process_of[3])
+    assert "Traceback" not in service.log
+
+
+@pytest.mark.parametrize(
+    ("way", "database"),
+    [
+        ("gunicorn --preload", "postgresql"),
+        ("uwsgi", "mariadb"),
+        ("uwsgi --lazy-apps", "postgresql"),
+        ("uwsgi --skip-atexit-teardown", "mariadb"),
+        ("celery --max-tasks-per-child", "postgresql"),
+        ("multiprocessing fork", "mariadb"),
+        ("multiprocessing spawn", "postgresql"),
+        ("a process that ends", "postgresql"),
+        ("a process that ends", "mariadb"),
+    ],
+    indirect=["database"],
+)
+def test_what_no_broker_took_before_the_end_is_in_the_outbox_and_a_relay_brings_it(
+    way: str, bus: RealBus, topic: str, database: Database, tmp_path: Path
+) -> None:
+    """Cases 32, with forks before the first send, and 33, without a broker."""
+    with database.connected("default"), Service(bus=bus, topic=topic, entry=database.entry).configured() as outbox:
+        away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5}
+        settings = outbox.process_settings(EVENT_BUS_PRODUCER_MODE="on-commit", **away)
+        with running(WAYS[way], tmp_path, settings) as service:
+            service.emit([1, 2, 3])
+        assert outbox.waiting == 3, service.log
+        assert "Traceback" not in service.log
+        outbox.drain()
+    assert sorted(number for number, _ in everything(bus, topic)) == [1, 2, 3]
+
+
+def test_a_process_ends_in_time_though_broker_and_database_are_silent(bus: RealBus, topic: str, tmp_path: Path) -> None:
+    """Case 33, without anything that would take its events."""
+    with black_hole() as address:
+        host, port = address.split(":")
+        entry = {"ENGINE": "django.db.backends.postgresql", "NAME": "silent", "HOST": host, "PORT": port, "USER": "any"}
+        limits = {"EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5, "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 0.5}
+        settings = bus.settings(
+            topic, EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS=address, DATABASES={"default": entry}, **limits
+        )
+        with running(WAYS["a process that ends"], tmp_path, settings) as service:
+            service.emit([1, 2])
+    line = "it is lost: AppendFailed: the process ended before the database took it"
+    assert service.log.count(line) == 2, service.log
+    assert service.log.count(f"topic={topic}, event_type=") == 2
+    assert "learner@example.com" not in service.log

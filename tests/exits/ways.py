@@ -1,0 +1,166 @@
+"""The ways of running a service that emits: behind web servers, in celery, in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+from urllib.request import urlopen
+
+from tests.service.process import PATIENCE, ROOT
+from tests.services.process import ServerProcess, accepts, free_port
+
+_BIN = Path(sys.executable).parent
+_UWSGI = (
+    "--master",
+    "--need-app",
+    "--module=tests.exits.web",
+    "--hook-master-start=unix_signal:15 gracefully_kill_them_all",
+)
+
+
+class Running(ABC):
+    """A service that runs; its output goes to a file."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._log = folder / "log"
+        self._log.touch()
+        self._environment = dict(environment)
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def emit(self, numbers: Sequence[int]) -> None:
+        """Let the service emit an event for each number, and wait until it has."""
+        self._ask_for(numbers)
+        self.wait_for(lambda: all(f"emitted {number};" in self.log for number in numbers))
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        deadline = monotonic() + PATIENCE
+        while not condition():
+            assert monotonic() < deadline, self.log
+            sleep(0.05)
+
+    @abstractmethod
+    def _ask_for(self, numbers: Sequence[int]) -> None: ...
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End it as its host does, and wait for the end."""
+
+
+class Web(Running):
+    """A web server, which gets its address as the last argument."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], command: Sequence[str]) -> None:
+        super().__init__(folder, environment)
+        self._port = free_port()
+        command = [*command, f"127.0.0.1:{self._port}"]
+        self._server = ServerProcess(command, log=self._log, environment=self._environment, folder=ROOT)
+        self._server.wait_until(lambda: accepts(self._port))
+
+    def _ask_for(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            urlopen(f"http://127.0.0.1:{self._port}/{number}", timeout=PATIENCE).close()
+
+    def stop(self) -> None:
+        self._server.stop(seconds=PATIENCE)
+
+
+class Celery(Running):
+    """A celery worker."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], options: Sequence[str]) -> None:
+        super().__init__(folder, environment)
+        for name in ("tasks", "control"):
+            (folder / name).mkdir()
+        self._environment["CELERY_FOLDER"] = str(folder)
+        quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+        command = [str(_BIN / "celery"), "-A", "tests.exits.tasks", "worker", "-c2", *quiet, *options]
+        self._server = ServerProcess(command, log=self._log, environment=self._environment, folder=ROOT)
+
+    def _ask_for(self, numbers: Sequence[int]) -> None:
+        code = f"from tests.exits.tasks import emit_in_task\nfor one in {numbers}: emit_in_task.delay(one)"
+        environment = {name: value for name, value in self._environment.items() if name != "EMIT_FIRST"}
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=environment, timeout=PATIENCE)
+
+    def stop(self) -> None:
+        self._server.stop(seconds=PATIENCE)
+
+
+class Children(Running):
+    """A process that has children, or emits by itself, and ends."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], way: str) -> None:
+        super().__init__(folder, environment)
+        self._way = way
+
+    def _ask_for(self, numbers: Sequence[int]) -> None:
+        command = [sys.executable, "-m", "tests.exits.children", self._way, *map(str, numbers)]
+        with self._log.open("ab") as log:
+            subprocess.run(
+                command, check=True, cwd=ROOT, env=self._environment, stdout=log, stderr=log, timeout=PATIENCE
+            )
+
+    def stop(self) -> None:
+        """It has ended."""
+
+
+Way = Callable[[Path, Mapping[str, str]], Running]
+
+
+def _gunicorn(*options: str) -> Way:
+    return partial(Web, command=[str(_BIN / "gunicorn"), "tests.exits.web", "--no-control-socket", *options, "--bind"])
+
+
+def _uwsgi(*options: str) -> Way:
+    return partial(Web, command=[str(_BIN / "uwsgi"), *_UWSGI, *options, "--http-socket"])
+
+
+def _celery(*options: str) -> Way:
+    return partial(Celery, options=options)
+
+
+WAYS: dict[str, Way] = {
+    "gunicorn": _gunicorn(),
+    "gunicorn --preload": _gunicorn("--preload"),
+    "uwsgi": _uwsgi(),
+    "uwsgi --lazy-apps": _uwsgi("--lazy-apps"),
+    "uwsgi --py-call-uwsgi-fork-hooks": _uwsgi("--py-call-uwsgi-fork-hooks"),
+    "uwsgi --skip-atexit-teardown": _uwsgi("--skip-atexit-teardown"),
+    "celery": _celery(),
+    "celery --max-tasks-per-child": _celery("--max-tasks-per-child=1"),
+    "multiprocessing fork": partial(Children, way="fork"),
+    "multiprocessing spawn": partial(Children, way="spawn"),
+    "a process that ends": partial(Children, way="none"),
+}
+RECYCLING: dict[str, Way] = {
+    "gunicorn": _gunicorn("--preload", "--workers=2", "--max-requests=8"),
+    "uwsgi": _uwsgi("--processes=2", "--max-requests=8", "--min-worker-lifetime=1"),
+    "celery": _celery("--max-tasks-per-child=8"),
+}
+
+
+@contextmanager
+def running(way: Way, folder: Path, settings: Mapping[str, Any], **more: str) -> Iterator[Running]:
+    """Run a service in one of the ways, with more in its environment."""
+    folder.mkdir(exist_ok=True)
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "tests.service.settings",
+        "SERVICE_SETTINGS": json.dumps(settings),
+        "PYTHONPATH": str(ROOT),
+    }
+    service = way(folder, environment | more)
+    try:
+        yield service
+    finally:
+        service.stop()

@@ -1,0 +1,103 @@
+"""What receivers of a worker emit is in Kafka, or in the outbox, before the worker commits for the last time."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bus import REVOKED, Bus
+from tests.examples_of import certificate
+from tests.flows.test_consuming import send
+from tests.service.process import ServiceProcess
+
+AWAY = {"bootstrap.servers": "127.0.0.1:9"}
+LINGERS = {"linger.ms": 1_000}
+"""What is emitted is on its way for a second."""
+
+CONSUME = """
+from django.core.management import call_command
+call_command("consume_events", "-t", {topic!r}, "-g", {group!r})
+"""
+DIE_AFTER_THE_COMMIT = """
+import os, signal
+from event_bus_kafka.consuming.commits import Commits
+
+commit = Commits.commit
+
+def commit_and_die(*arguments):
+    commit(*arguments)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+Commits.commit = commit_and_die
+"""
+
+
+@pytest.fixture
+def emitted(bus: Bus, topic: str) -> str:
+    """Return the topic to which the receiver's events go."""
+    bus.create_topic(f"{topic}-emitted")
+    return f"{topic}-emitted"
+
+
+def worker(
+    bus: Bus, topic: str, group: str, emitted: str, options: dict[str, Any], before: str = "", **changes: Any
+) -> ServiceProcess:
+    """Return a worker that commits at its stop alone."""
+    config = {REVOKED: {emitted: {"event_key_field": "certificate.user.id", "enabled": True}}}
+    settings = bus.settings(
+        EVENT_BUS_PRODUCER_CONFIG=config,
+        EVENT_BUS_KAFKA_PRODUCER_OPTIONS=options,
+        EVENT_BUS_KAFKA_COMMIT_INTERVAL=3600,
+        EVENT_BUS_KAFKA_REGISTRY_TIMEOUT=30,
+        EVENT_BUS_KAFKA_SEND_TIMEOUT=60,
+    )
+    code = before + CONSUME.format(topic=topic, group=group)
+    return ServiceProcess(code=code, settings=settings | changes, receivers="receivers.revoke")
+
+
+def test_what_receivers_emitted_is_in_kafka_before_the_last_commit(
+    bus: Bus, topic: str, group: str, emitted: str
+) -> None:
+    send(bus, topic, certificate(1))
+    with worker(bus, topic, group, emitted, LINGERS, DIE_AFTER_THE_COMMIT) as process:
+        process.wait_for_users("revoke", [1])
+        assert process.stop() == -signal.SIGKILL
+    assert bus.committed(group, topic) == 1
+    assert len(bus.event_ids(emitted, 1)) == 1
+
+
+def test_what_no_broker_takes_is_in_the_outbox_before_the_last_commit(
+    bus: Bus, topic: str, group: str, emitted: str, tmp_path: Path
+) -> None:
+    send(bus, topic, certificate(1))
+    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
+    changes: dict[str, Any] = {"DATABASES": {"default": entry}, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5}
+    with ServiceProcess("migrate", settings=bus.settings(**changes)) as migrating:
+        assert migrating.end() == 0, migrating.log
+    with worker(bus, topic, group, emitted, AWAY, DIE_AFTER_THE_COMMIT, **changes) as process:
+        process.wait_for_users("revoke", [1])
+        assert process.stop() == -signal.SIGKILL
+    assert bus.committed(group, topic) == 1
+    with sqlite3.connect(tmp_path / "database") as database:
+        assert database.execute("select topic from event_bus_kafka_outboxrecord").fetchall() == [(emitted,)]
+    database.close()
+
+
+def test_where_neither_takes_it_nothing_is_committed_and_it_is_emitted_again(
+    bus: Bus, topic: str, group: str, emitted: str
+) -> None:
+    send(bus, topic, certificate(1))
+    with worker(bus, topic, group, emitted, AWAY, EVENT_BUS_KAFKA_SHUTDOWN_FLUSH=0.5) as process:
+        process.wait_for_users("revoke", [1])
+        assert process.stop() == 2
+    assert f"Group {group}: 1 events that receivers emitted are neither in Kafka nor in the outbox" in process.log
+    assert bus.committed(group, topic) < 0
+    with worker(bus, topic, group, emitted, {}) as process:
+        process.wait_for_users("revoke", [1])
+        assert process.stop() == 0
+    assert bus.committed(group, topic) == 1
+    assert len(bus.event_ids(emitted, 1)) == 1

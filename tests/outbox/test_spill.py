@@ -1,0 +1,305 @@
+"""What Kafka does not confirm in the direct modes is in the outbox, and a relay brings it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.core.management import call_command
+from django.db import connections, transaction
+from django.test import modify_settings, override_settings
+from openedx_events.data import EventsMetadata
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+
+from event_bus_kafka.models import OutboxRecord, ParkedRecord
+from event_bus_kafka.producing import spill
+from event_bus_kafka.sandbox import Sandbox
+from event_bus_kafka.telemetry.events import (
+    EventSpilled,
+    EventUndelivered,
+    ProducerStatistics,
+    RecordDelivered,
+    SpillDelayed,
+    TopicHeld,
+)
+from event_bus_kafka.wire import serde
+from event_bus_kafka.wire.records import EncodedEvent, Event
+from tests.bus import CREATED
+from tests.databases import Database, connected
+from tests.examples_of import certificate
+from tests.outbox.direct import AWAY, sender, spilled
+from tests.outbox.service import KEY_FIELD, Service, until
+from tests.refusals import refuse
+from tests.registries import Fault, faulty
+from tests.services.kafka import KafkaCluster
+from tests.silence import black_hole
+from tests.watching import watched
+
+pytestmark = pytest.mark.real
+
+NO_REGISTRY = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": f"http://{AWAY}"}
+INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED = 22, 31
+
+
+def test_a_registry_that_is_away_is_asked_once_and_costs_no_event(service: Service) -> None:
+    """Case 20, its producing side. What a relay brings later is the same to the byte."""
+    same = EventsMetadata(event_type=CREATED)
+    ids: list[str] = []
+    with faulty(service.bus.schema_registry_url) as registry:
+        url = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": registry.url}
+        for fault in (Fault.DOWN, Fault.SLOW, Fault.SERVER_ERROR, Fault.UNAUTHORIZED):
+            registry.fault, registry.asked = fault, 0
+            with watched(EventSpilled) as seen, sender(service, **url) as service_sender:
+                with transaction.atomic():
+                    ids += [service_sender.send(metadata=same) if not ids else service_sender.send()]
+                ids += [service_sender.send() for _ in range(2)]
+            assert registry.asked == 1
+            assert [event.event_id for event in seen] == ids[-3:]
+    assert spilled() == ids
+    status = StringIO()
+    call_command("event_outbox", "status", stdout=status)
+    assert "waiting  12, " in status.getvalue()
+    with sender(service) as service_sender:
+        service_sender.send(metadata=same)
+    service.drain()
+    assert service.ids(13) == [ids[0], *ids]
+    direct, relayed, *_ = service.arrived(2)
+    assert (direct.key(), direct.value(), direct.headers()) == (relayed.key(), relayed.value(), relayed.headers())
+
+
+def test_a_full_local_queue_is_waited_for_once_and_what_never_left_it_is_spilled_too(service: Service) -> None:
+    """Case 30. Were it waited for at each event, this would take minutes."""
+    with black_hole() as address:
+        changes = {
+            "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": address,
+            "EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"queue.buffering.max.messages": 5, "message.timeout.ms": 600_000},
+        }
+        with sender(service, **changes) as service_sender:
+            ids = [service_sender.send() for _ in range(200)]
+            until(lambda: service.waiting == 195)
+        assert spilled() == ids[5:] + ids[:5]
+    service.drain()
+    assert sorted(service.ids(200)) == sorted(ids)
+
+
+def test_after_a_confirmation_a_full_queue_is_waited_for_again(service: Service) -> None:
+    with Sandbox() as sandbox:
+        changes = {
+            "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
+            "EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"queue.buffering.max.messages": 2},
+            "EVENT_BUS_KAFKA_SEND_TIMEOUT": 1,
+        }
+        with sender(service, **changes) as service_sender:
+            with sandbox.broker_down():
+                ids = [service_sender.send() for _ in range(3)]
+                until(lambda: spilled() == ids[2:])
+            with watched(RecordDelivered) as seen:
+                until(lambda: {event.event_id for event in seen} >= set(ids[:2]))
+            with override_settings(EVENT_BUS_KAFKA_SEND_TIMEOUT=60):
+                for _ in range(20):
+                    service_sender.send()
+        assert spilled() == ids[2:]
+
+
+def test_thousands_that_fail_at_once_are_written_by_a_few_statements_in_their_order(service: Service) -> None:
+    changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": AWAY, "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 600}
+    events = [({"certificate": certificate(1)}, EventsMetadata(event_type=CREATED)) for _ in range(2_000)]
+    with sender(service, **changes) as service_sender:
+        service_sender.producer.send_many(
+            signal=CERTIFICATE_CREATED, topic=service.topic, event_key_field=KEY_FIELD, events=events
+        )
+    assert spilled() == [str(metadata.id) for _, metadata in events]
+    statements = OutboxRecord.objects.values("created").distinct().count()  # each has a time of its own
+    assert statements <= 20
+
+
+@pytest.mark.parametrize("limit", ["client", "topic", "broker"])
+def test_an_event_that_is_too_large_is_parked_and_costs_no_other(
+    service: Service, cluster: KafkaCluster, limit: str
+) -> None:
+    """Case 31."""
+    topic, size, options = f"{service.topic}-{limit}", 3_000, {"linger.ms": 100}
+    cluster.create_topic(topic, config={"max.message.bytes": "2000"} if limit == "topic" else {})
+    if limit == "client":
+        options["message.max.bytes"] = 2_000
+    if limit == "broker":  # its own limit is a little more than a million
+        options["message.max.bytes"], size = 3_000_000, 1_500_000
+    changes = service.settings_for(topic) | {
+        "EVENT_BUS_PRODUCER_MODE": "immediate",
+        "EVENT_BUS_KAFKA_PRODUCER_OPTIONS": options,
+    }
+    with sender(service, **changes) as service_sender:
+        for _ in range(2):
+            service_sender.send(topic=topic)
+        large = service_sender.send(topic=topic, name="x" * size)
+        service_sender.send(topic=topic)
+        service_sender.producer.prepare_for_shutdown()
+        assert large in spilled()
+        service.drain()
+    (parked,) = ParkedRecord.objects.all()
+    assert (parked.code, parked.topic) == ("MSG_SIZE_TOO_LARGE", topic)
+    assert len(set(service.ids(3, topic))) == 3
+    assert large not in service.ids(3, topic)
+
+
+def test_what_a_client_holds_that_fails_for_good_is_spilled_and_the_next_one_sends(service: Service) -> None:
+    """Case 34."""
+    with Sandbox() as sandbox:
+        refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)
+        changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers}
+        with sender(service, **changes) as service_sender, watched(RecordDelivered) as seen:
+            with sandbox.broker_down():  # so that the error finds all three in the queue
+                ids = [service_sender.send() for _ in range(3)]
+            until(lambda: service.waiting == 3)
+            sent = service_sender.send()
+            until(lambda: sent in [event.event_id for event in seen])
+    assert spilled() == ids
+    service.drain()
+    assert service.ids(3) == ids
+
+
+def test_a_topic_that_is_missing_or_deleted_gets_its_events_once_it_is_there(
+    service: Service, cluster: KafkaCluster
+) -> None:
+    """Case 23, its producing side."""
+    topic = f"{service.topic}-later"
+    changes = service.settings_for(topic) | {
+        "EVENT_BUS_PRODUCER_MODE": "on-commit",
+        "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 1,
+    }
+    with sender(service, **changes) as service_sender, watched(RecordDelivered, TopicHeld) as seen:
+
+        def arrives_when_it_is_there(event_id: str) -> None:
+            until(lambda: spilled() == [event_id])
+            with service.relay() as relay:
+                until(lambda: any(isinstance(event, TopicHeld) for event in seen), step=relay.step)
+            cluster.create_topic(topic)
+            service.drain()
+            assert service.ids(1, topic) == [event_id]
+            seen.clear()
+
+        arrives_when_it_is_there(service_sender.send(topic=topic))
+        sent: list[str] = []
+        until(lambda: bool(seen), step=lambda: sent.append(service_sender.send(topic=topic)))  # directly again
+        until(lambda: {*sent} <= {*spilled(), *(event.event_id for event in seen)})
+        service.drain()
+        cluster.delete_topic(topic)
+        seen.clear()
+        arrives_when_it_is_there(service_sender.send(topic=topic))
+
+
+def test_what_is_spilled_inside_a_transaction_does_not_roll_back_with_it(service: Service) -> None:
+    with sender(service, **NO_REGISTRY | {"EVENT_BUS_PRODUCER_MODE": "immediate"}) as service_sender:
+        with suppress(KeyError), transaction.atomic():
+            ContentType.objects.create(app_label="is", model="rolled back")
+            sent = service_sender.send()
+            until(lambda: service.waiting)  # although the transaction is open still
+            raise KeyError
+    assert spilled() == [sent]
+    assert not ContentType.objects.filter(app_label="is").exists()
+
+
+def test_a_request_that_has_locked_the_database_waits_for_nothing(sqlite_service: Service) -> None:
+    changes = NO_REGISTRY | {"EVENT_BUS_PRODUCER_MODE": "immediate"}
+    with sender(sqlite_service, **changes) as service_sender, watched(SpillDelayed, EventUndelivered) as seen:
+        with transaction.atomic():
+            ContentType.objects.create(app_label="holds", model="the lock")
+            sent = service_sender.send()
+            until(lambda: seen)  # its own five seconds have passed in vain
+        until(lambda: spilled() == [sent])
+    assert {type(event) for event in seen} == {SpillDelayed}
+
+
+def test_the_outbox_is_that_of_the_topic_else_of_the_transaction_else_the_default_one(
+    service: Service, database: Database
+) -> None:
+    with database.connected("other"), sender(service, **NO_REGISTRY) as service_sender:
+        with connections["other"].cursor() as cursor:
+            cursor.execute("SELECT 1")
+        with watched(EventSpilled) as seen:
+            with transaction.atomic(using="other"):
+                service_sender.send()
+            with transaction.atomic(), transaction.atomic(using="other"):
+                service_sender.send()
+            service_sender.send()
+            named = service.settings(**NO_REGISTRY, EVENT_BUS_PRODUCER_MODE="on-commit")
+            named["EVENT_BUS_PRODUCER_CONFIG"][CREATED][service.topic]["database"] = "other"
+            with override_settings(**named):
+                service_sender.send()
+                until(lambda: len(seen) == 4)
+    assert [event.database for event in seen] == ["other", "default", "default", "other"]
+
+
+def test_a_database_without_tables_leaves_it_to_the_default_one(service: Service, tmp_path: Path) -> None:
+    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "empty")}
+    with connected(entry, "other"), sender(service, **NO_REGISTRY) as service_sender:
+        with transaction.atomic(using="other"):
+            service_sender.send()
+        until(lambda: service.waiting == 1)
+
+
+def test_settings_without_autocommit_lose_nothing(service: Service) -> None:
+    with sender(service, **NO_REGISTRY) as service_sender:
+        connections.settings["default"]["AUTOCOMMIT"] = False  # of the connection that is opened for the spill
+        service_sender.send()
+        until(lambda: service.waiting == 1)
+
+
+def test_without_tables_an_event_is_lost_with_an_error_that_says_to_migrate(service: Service) -> None:
+    with connections["default"].cursor() as cursor:
+        cursor.execute(f"DROP TABLE {OutboxRecord._meta.db_table}")
+    with sender(service, **NO_REGISTRY) as service_sender, watched(EventUndelivered) as seen:
+        lost = [service_sender.send()]
+        until(lambda: len(seen) == 1)
+        with modify_settings(INSTALLED_APPS={"remove": "event_bus_kafka"}):
+            lost.append(service_sender.send())
+            until(lambda: len(seen) == 2)
+    assert [event.event_id for event in seen] == lost
+    assert "run manage.py migrate" in str(seen[0].obstacle)
+    assert "INSTALLED_APPS" in str(seen[1].obstacle)
+
+
+def test_a_database_that_is_away_gets_later_what_memory_has_room_for(
+    service: Service, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spill, "_MOST_BYTES", 10_000)
+    with sender(service, **NO_REGISTRY) as service_sender:
+        with watched(SpillDelayed, EventUndelivered) as seen:
+            connections["default"].close()
+            database.server.stop()
+            ids = [service_sender.send() for _ in range(6)]
+            until(lambda: any(isinstance(event, SpillDelayed) for event in seen))
+            database.server.start()
+            until(lambda: len(spilled()) == 4)
+    assert spilled() == ids[:4]
+    assert [event.event_id for event in seen if isinstance(event, EventUndelivered)] == ids[4:]
+
+
+def test_an_event_that_no_database_takes_costs_no_other(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spill, "_PATIENCE", 1)
+    events = [encoded(service.topic if number != 7 else "x" * 300) for number in range(20)]
+    with watched(EventUndelivered) as seen:
+        spill.spill(events, RuntimeError("away"))
+        until(lambda: service.waiting == 19)
+    assert spill.finish(60) == 0
+    assert spilled() == [event.event_id for event in events if event is not events[7]]
+    assert [event.event_id for event in seen] == [events[7].event_id]
+
+
+def encoded(topic: str) -> EncodedEvent:
+    event = Event(
+        signal=CERTIFICATE_CREATED,
+        data={"certificate": certificate()},
+        metadata=EventsMetadata(event_type=CREATED),
+    )
+    return serde.encode(event, topic=topic, key_field=KEY_FIELD)
+
+
+def test_statistics_are_told_where_they_are_wanted(service: Service) -> None:
+    wanted = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"statistics.interval.ms": 100}}
+    with sender(service, **wanted) as service_sender, watched(ProducerStatistics) as seen:
+        service_sender.send()
+        until(lambda: any(event.sent and event.brokers_up for event in seen))
