@@ -50,7 +50,10 @@ def receivers() -> Iterator[None]:
 def replay(bus: Bus, topic: str, *arguments: str) -> str:
     """Run the command; return what it prints, and why it ended with an error."""
     output = io.StringIO()
-    changes = {"EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30, "EVENT_BUS_KAFKA_UNKNOWN_EVENT_TYPES": "dead-letter"}
+    changes: dict[str, Any] = {
+        "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30,
+        "EVENT_BUS_KAFKA_UNKNOWN_EVENT_TYPES": "dead-letter",
+    }
     with override_settings(**bus.settings(**changes)):
         try:
             call_command("replay_events", "-t", topic, *arguments, stdout=output, no_color=True)
@@ -169,6 +172,7 @@ def test_records_are_chosen_by_place_type_key_and_receiver(bus: Bus, topic: str)
     assert chosen("--key", "1") == [1, 1]
     assert chosen("--receiver", NOTE) == [1, 2, 1, 2]
     assert chosen("--receiver", FAIL) == []
+    assert f"{topic}:0  offsets 2 to 4: 2 records" in replay(bus, topic, "--from", "2", "--to", "99")
     missing = "No receiver mail.send is connected to a signal in this service."
     assert replay(bus, topic, "--from", "0", "--receiver", "mail.send") == f"ended with 1: {missing}"
 
@@ -216,6 +220,30 @@ def test_an_interruption_finishes_the_record_in_hand_and_says_what_is_left(bus: 
     assert "Error replaying event from Kafka: receiver tests.service.receivers.leave_transaction_open" in process.log
     assert "dead letter" not in process.log
     assert f"Interrupted.\nLeft: --topic {topic}:0 --from 1 --to 3" in process.log
+
+
+@pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
+def test_a_second_signal_ends_it_at_once_and_the_record_in_hand_is_left(bus: Bus, topic: str) -> None:
+    send(bus, topic, certificate(1))
+    arguments = ("replay_events", "-t", topic, "--from", "earliest", "--apply")
+    with ServiceProcess(*arguments, settings=bus.settings(), receivers="hang") as process:
+        process.wait_for(lambda: process.heard("hang"))
+        process.send(signal.SIGINT)
+        process.send(signal.SIGTERM)
+        assert process.end() == 2
+    assert f"Interrupted while a record was in hand.\nLeft: --topic {topic}:0 --from 0 --to 1" in process.log
+
+
+@pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
+def test_a_receiver_that_asks_to_exit_ends_it(bus: Bus, topic: str) -> None:
+    def leave(**_: Any) -> None:
+        raise SystemExit(7)
+
+    send(bus, topic, certificate(1))
+    CERTIFICATE_CREATED.connect(leave)
+    said = replay(bus, topic, "--from", "earliest", "--apply")
+    assert "leave raised SystemExit.\nLeft:" in said
+    assert "ended with 3: Stopped: " in said
 
 
 def test_a_registry_that_is_away_ends_it_without_a_failure(bus: Bus, topic: str) -> None:
