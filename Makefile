@@ -16,7 +16,7 @@ PYTHON = $(shell for python in python3.11 python3; do \
 help: ## Print this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
-demo: $(INSTALLED) ## See events go from one service to another (KAFKA=real; DATABASE=mariadb, postgresql; ROWS="1 4"; KEEP=1)
+demo: $(if $(filter-out sqlite,$(DATABASE)),$(REAL),$(INSTALLED)) ## See events go from one service to another (KAFKA=real; DATABASE=mariadb, postgresql; ROWS="1 4"; KEEP=1)
 	@$(BIN)/python -m examples.tour
 
 test: $(REAL) ## Run all tests, with a real Kafka, a real registry and real databases where they need them

@@ -78,7 +78,11 @@ def visit_program_page(user_id: int, program_uuid: str) -> None:
 
 
 def watch_videos(user_id: int, times: int) -> None:
-    """Each click is a tracking event."""
+    """
+    Each click is a tracking event.
+
+    The LMS would call event-tracking's ``tracker.emit``, whose ``EventBusRoutingBackend`` emits this signal.
+    """
     for _ in range(times):
         for name in ("play_video", "pause_video"):
             log = TrackingLogData(name=name, timestamp=timezone.now(), data="{}", context=f'{{"user_id": {user_id}}}')
