@@ -38,10 +38,12 @@ class Beside:
     def stop(self, *, timeout: float) -> int:
         """Return how much either leaves unfinished."""
         deadline = monotonic() + timeout
-        unfinished = self._first.stop(timeout=timeout)
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(max(deadline - monotonic(), 0.1))
+        try:
+            unfinished = self._first.stop(timeout=timeout)
+        finally:
+            self._stopping.set()
+            if self._thread.ident is not None:
+                self._thread.join(max(deadline - monotonic(), 0.1))
         return unfinished + self._thread.is_alive()
 
     def _run(self) -> None:

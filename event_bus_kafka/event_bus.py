@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from importlib import import_module
 from typing import Any
 
@@ -100,30 +101,35 @@ class KafkaEventConsumer(EventBusConsumer):
             raise SystemExit(exit_code)
 
     def _run(self) -> int:
-        try:
-            if not settings.consumers_enabled:
-                logger.error("Kafka consumers not enabled, exiting.")
-                return 0
-            relay = _relay() if self._with_relay else None
-            consumer = self._consumer()
-            worker = Worker(
-                consumer if relay is None else Beside(consumer, relay),
-                name=f"consumer of {_named(self._topics())} in group {self.group_id}",
-                stop_timeout=settings.stop_timeout,
-            )
-        except EventBusError as error:
-            logger.error("Cannot consume events: %s", error)
-            return CONFIGURATION_EXIT_CODE
-        return worker.run()
+        with ExitStack() as at_end:
+            try:
+                if not settings.consumers_enabled:
+                    logger.error("Kafka consumers not enabled, exiting.")
+                    return 0
+                worker = self._worker(at_end)
+            except EventBusError as error:
+                logger.error("Cannot consume events: %s", error)
+                return CONFIGURATION_EXIT_CODE
+            return worker.run()
 
-    def _consumer(self) -> Consumer:
+    def _worker(self, at_end: ExitStack) -> Worker:
+        relay = _relay() if self._with_relay else None
+        consumer = self._consumer(at_end)
+        return Worker(
+            consumer if relay is None else Beside(consumer, relay),
+            name=f"consumer of {_named(self._topics())} in group {self.group_id}",
+            stop_timeout=settings.stop_timeout,
+        )
+
+    def _consumer(self, at_end: ExitStack) -> Consumer:
         if not self.topic or not self.group_id:
             raise ConfigurationError("A worker needs a topic and a consumer group.")
         options, topics = consumer_options(self.group_id), self._topics()
         health = Health(Obstacle.NO_ASSIGNMENT, silent_after=settings.revoke_timeout + _SILENCE)
         observe(health)
         time = self._time()
-        receiving = _guarded(processor(self.group_id, self._store(), registry()), health)
+        schemas = at_end.enter_context(closing(registry()))
+        receiving = _guarded(processor(self.group_id, self._store(), schemas), health)
         scheduler = Scheduler(receiving.process, lanes=self._lanes())
         consumer = Consumer(
             group=self.group_id,

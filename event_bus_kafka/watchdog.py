@@ -23,20 +23,27 @@ _wakeup_descriptors: list[int] = []
 @contextmanager
 def watchdog(
     name: str, *, limit: float, signals: tuple[signal.Signals, ...], exit_code: int
-) -> Iterator[Callable[[], None]]:
+) -> Iterator[Callable[[int], None]]:
     """
     Watch the body, in the main thread: end the process so many seconds after a signal came, or after the callable that
-    is given was called; a second after another signal. Python's own handlers of signals do not run inside C.
+    is given was called, from then on with the exit code it was given; a second after another signal. Python's own
+    handlers of signals do not run inside C.
     """
+    ends_with = [exit_code]
+
+    def stop_begins(exit_code: int) -> None:
+        ends_with[0] = exit_code
+        _tell(write, _BEGUN)
+
     read, write = os.pipe()
     os.set_blocking(write, False)
-    arguments = (read, name, limit, signals, exit_code)
+    arguments = (read, name, limit, signals, ends_with)
     thread = threading.Thread(target=_watch, args=arguments, name="event-bus-watchdog", daemon=True)
     thread.start()
     before = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
     _wakeup_descriptors.append(write)
     try:
-        yield lambda: _tell(write, _BEGUN)
+        yield stop_begins
     finally:
         _wakeup_descriptors.clear()
         signal.set_wakeup_fd(before)
@@ -51,7 +58,7 @@ def _tell(descriptor: int, what: int) -> None:
         os.write(descriptor, bytes([what]))
 
 
-def _watch(read: int, name: str, limit: float, signals: tuple[signal.Signals, ...], exit_code: int) -> None:
+def _watch(read: int, name: str, limit: float, signals: tuple[signal.Signals, ...], ends_with: list[int]) -> None:
     deadline: float | None = None
     signalled = False
     while select.select([read], [], [], None if deadline is None else max(0.0, deadline - monotonic()))[0]:
@@ -64,7 +71,7 @@ def _watch(read: int, name: str, limit: float, signals: tuple[signal.Signals, ..
             deadline = deadline or monotonic() + limit
             signalled = signalled or told[0] != _BEGUN
     logger.error("%s: the Kafka client does not come to an end; the process ends without it", name)
-    os._exit(exit_code)
+    os._exit(ends_with[0])
 
 
 def _let_parent_be() -> None:

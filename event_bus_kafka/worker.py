@@ -55,7 +55,7 @@ class Worker:
             emit(WorkerStarted(name=self._name))
             try:
                 exit_code = self._step_until_stopped()
-                stop_begins()
+                stop_begins(exit_code or FORCED)
                 finished = self._finish()
                 exit_code = exit_code or finished
             except Forced:
@@ -80,15 +80,19 @@ class Worker:
         emit(WorkerStopping(name=self._name, reason=self._reason))
         try:
             return FORCED if self._steps.stop(timeout=self._stop_timeout) else CLEAN
+        except WorkerFailed as failure:
+            if failure.reason != self._reason:  # or the step has told it
+                logger.error("%s failed to stop cleanly: %s", self._name, failure.reason)
+            return failure.exit_code
         except Exception:  # as in a step: openedx-events' command would end with exit code 0
             logger.exception("%s failed to stop cleanly", self._name)
             return FAILED
 
     @contextmanager
-    def _signals(self) -> Iterator[Callable[[], None]]:
+    def _signals(self) -> Iterator[Callable[[int], None]]:
         """Handle signals, and see to it that a stop comes to an end; give what tells that it begins."""
         if threading.current_thread() is not threading.main_thread():
-            yield lambda: None  # signals belong to whoever runs the main thread
+            yield lambda exit_code: None  # signals belong to whoever runs the main thread
             return
         before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
         try:

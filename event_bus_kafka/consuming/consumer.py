@@ -92,8 +92,8 @@ class Consumer:
         self._read()
         self._scheduler.tick()
         self._advance()
-        if self._is_commit_due():
-            self._commit(self._partitions.values())
+        if self._is_commit_due() and (failure := self._commit()):
+            self._replace_client(failure)
         self._relieve()
         self._end_if_hopeless()
 
@@ -102,7 +102,8 @@ class Consumer:
         Let running receivers finish within so many seconds, commit and leave the group.
 
         Returns how many receivers run still, of how many partitions the end could not be committed, and how many events
-        that receivers emitted are lost. If any are, nothing is committed: what led to them comes again.
+        that receivers emitted are lost. If any are, nothing is committed: what led to them comes again. Raises
+        :class:`WorkerFailed` where another member has taken this one's place.
         """
         deadline = self._clock() + timeout
         unfinished = self._release(self._partitions.values(), timeout)
@@ -113,8 +114,11 @@ class Consumer:
             emit(EmittedEventsLost(group=self._group, count=lost, partitions=tuple(self._partitions)))
             self._partitions.clear()
         self._advance()
-        self._commit(self._partitions.values())
-        self._client.close()  # revokes, and commits what could not be committed before
+        try:
+            if failure := self._commit():
+                self._end_if_incurable(failure)
+        finally:
+            self._client.close()  # revokes, and commits what could not be committed before
         return unfinished + self._commits.refused + lost
 
     def _read(self) -> None:
@@ -188,9 +192,11 @@ class Consumer:
             return True
         return not self._commits.refused and self._windows.need_commit(self._partitions.values())
 
-    def _commit(self, partitions: Iterable[PartitionProgress]) -> None:
+    def _commit(self) -> BrokerError | None:
+        """Return the error that ends the client; a commit may hear of it long before a poll does."""
         self._last_commit = self._clock()
-        self._commits.commit(self._client, partitions)
+        error = self._commits.commit(self._client, self._partitions.values())
+        return self._client.cause_of(error) if error is not None and error.fatal else None
 
     def _assigned(self, names: list[Partition]) -> None:
         for topic, number in names:

@@ -139,10 +139,10 @@ class PartitionProgress:
             if not window[0].done:
                 return window[0]
             delivery = window.popleft()
-            self.passed += 1
             if self._vanished:
                 self._vanished -= 1
             else:
+                self.passed += 1
                 self.position = delivery.record.offset + 1
             self.size -= delivery.size
         return None

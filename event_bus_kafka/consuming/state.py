@@ -39,10 +39,11 @@ connection_created.connect(_remember, dispatch_uid="event_bus_kafka.consuming.st
 
 
 def adopt() -> None:
-    """Take over the connections that this thread opened before this module was imported."""
+    """Take over the connections of this thread that were opened elsewhere, or before this module was imported."""
     for connection in connections.all(initialized_only=True):
-        if connection.connection is not None:
-            _opened.by_alias.setdefault(connection.alias, (connection, monotonic()))
+        known, _ = _opened.by_alias.get(connection.alias, (None, 0.0))
+        if connection.connection is not None and known is not connection:
+            _opened.by_alias[connection.alias] = connection, monotonic()
 
 
 def prepare(max_age: float) -> None:

@@ -14,7 +14,7 @@ import attrs
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from event_bus_kafka.errors import AssignmentLost, BrokerError, ConfigurationError, DeliveryFailed
+from event_bus_kafka.errors import AssignmentLost, BrokerError, ConfigurationError, DeliveryFailed, Trouble
 from event_bus_kafka.kafka.connection import Connection
 from event_bus_kafka.kafka.errors import understood, understood_commit
 from event_bus_kafka.kafka.log import LogOffsets
@@ -29,6 +29,8 @@ OnDelivery = Callable[["Delivered | DeliveryFailed"], None]
 
 _BATCH = 500
 """Records taken at a time; more gains nothing measurable."""
+_CAUSE_WITHIN = 2.0
+"""Seconds."""
 
 
 class Delivered(NamedTuple):
@@ -222,6 +224,19 @@ class Consumer(GroupOffsets, LogOffsets):
         if not self.places.assigned.issuperset(offsets):  # Kafka would take it, and move the offset of another member
             raise AssignmentLost("_STATE", "not all of these partitions are assigned to this member")
         super().commit(offsets)
+
+    def cause_of(self, failure: BrokerError) -> BrokerError:
+        """
+        Return what a fatal error of a commit may not tell: its cause. That stands behind the records that were read
+        ahead, which are lost to this client.
+        """
+        deadline = monotonic() + _CAUSE_WITHIN
+        try:
+            while failure.kind is Trouble.OTHER and monotonic() < deadline:
+                self.poll(0.1)
+        except BrokerError as told:
+            return told
+        return failure
 
     def pause(self, partitions: Iterable[Partition]) -> None:
         """Fetch nothing from partitions until they are resumed."""

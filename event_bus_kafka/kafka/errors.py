@@ -6,10 +6,11 @@ from confluent_kafka import KafkaError, KafkaException
 
 from event_bus_kafka.errors import AssignmentLost, BrokerError, Trouble
 
-_FATAL = "_FATAL"
-_LOST = frozenset(
-    {_FATAL, "_STATE", "UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION", "FENCED_INSTANCE_ID", "FENCED_MEMBER_EPOCH"}
-)
+_UNTOLD = "_FATAL"
+"""Code of a fatal error that has its cause in its text, or leaves it to another error."""
+_FATAL = frozenset({_UNTOLD, "FENCED_INSTANCE_ID"})
+"""Codes that end the client even where they lack the mark, as in answers to commits and in place of a record."""
+_LOST = frozenset({*_FATAL, "_STATE", "UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION", "FENCED_MEMBER_EPOCH"})
 """
 Codes of a commit that say: the partitions are somebody else's by now. STALE_MEMBER_EPOCH is none of them: the member
 has to hear of its new epoch first, and commits again.
@@ -68,7 +69,7 @@ def understood(error: KafkaError | KafkaException, kind: type[BrokerError] = Bro
     if not isinstance(inner, KafkaError):
         return kind("_FAIL", str(inner))
     code = inner.name() or str(inner.code())
-    fatal = bool(inner.fatal()) or code == _FATAL  # an error that stands in place of a record lacks the mark
+    fatal = bool(inner.fatal()) or code in _FATAL
     retriable = code not in _FINAL and not fatal
     return kind(code, inner.str(), retriable=retriable, fatal=fatal, kind=_kind_of(code, inner.str()))
 
@@ -80,6 +81,6 @@ def understood_commit(error: KafkaError | KafkaException) -> BrokerError:
 
 
 def _kind_of(code: str, reason: str) -> Trouble:
-    if code != _FATAL:
+    if code != _UNTOLD:
         return _KINDS.get(code, Trouble.OTHER)
     return next((kind for text, kind in _CAUSES.items() if text in reason), Trouble.OTHER)

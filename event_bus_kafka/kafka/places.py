@@ -75,11 +75,12 @@ class Places:
         return gone
 
     def is_overtaken(self, partition: Partition) -> bool:
-        """Whether a partition was moved after the error came about that set it adrift: it is well where it is."""
-        offset, now = self.adrift[partition], self._now()[partition]
-        if offset is None:
-            return now != OFFSET_INVALID
-        return now == self._moved_to.get(partition) and 0 <= now != offset
+        """
+        Whether a partition was moved after the error came about that set it adrift: it is well where it is. Errors come
+        late where all partitions of a client are assigned anew for one that is moved.
+        """
+        now = self._now()[partition]
+        return now != OFFSET_INVALID and now != self.adrift[partition]
 
     def note_read(self, partitions: Iterable[Partition]) -> None:
         """Records came of them: from now on the client knows their positions."""

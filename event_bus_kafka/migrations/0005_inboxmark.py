@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("event_bus_kafka", "0003_paused_receiver"),
+        ("event_bus_kafka", "0004_parked_shard"),
     ]
 
     operations = [

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 from time import monotonic
 
 from event_bus_kafka.errors import BrokerError, DeliveryFailed, SchemaRegistryError
 from event_bus_kafka.kafka.client import Delivered, Producer, QueueFull
-from event_bus_kafka.producing.claims import Row, event_id
+from event_bus_kafka.producing.claims import Row
+from event_bus_kafka.producing.flights import Flights
 from event_bus_kafka.producing.frames import Frames
 from event_bus_kafka.producing.holds import Holds
 from event_bus_kafka.producing.verdicts import SIZE, Verdict, verdict_on
-from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry import counters, emit, is_wanted
 from event_bus_kafka.telemetry.events import RecordDelivered, RowParked
 
 _LONGER = 5.0
 """Seconds that a batch may take longer for rows that are sent again; what is not sent then stays in the outbox."""
 _ALONE = 1.0
 """Seconds that a row may take which is sent again by itself."""
+_TRIED = 10
+"""Rows with which a topic is tried that was held."""
 
 
 class Batch:
@@ -31,83 +35,85 @@ class Batch:
         self._producer = producer
         self._frames = frames
         self._holds = holds
-        self._unreported: dict[int, Row] = {}
+        self._flights = Flights()
+        self._tries = dict.fromkeys(holds.topics(), _TRIED)
         self._too_large: list[Row] = []
-        self._delivered: list[tuple[Row, str, Delivered]] = []
+        self._delivered: list[tuple[Row, Delivered]] = []
         self._held: set[str] = set()
-        self._refused: set[str] = set()
-        """Topics that have refused a request for its size: its rows are sent again before later ones."""
+        self._passed: set[str] = set()
+        """Topics of which no more rows are sent."""
         self._parked_keys: set[tuple[str, bytes]] = set()
         self.rejected: list[tuple[Row, BrokerError]] = []
+        self.unconfirmed = 0
+        """How many rows were given up without a report."""
         self.trouble: BrokerError | None = None
 
     @property
     def confirmed(self) -> list[int]:
         """Ids of the rows that Kafka has."""
-        return [row.id for row, _, _ in self._delivered]
-
-    @property
-    def unconfirmed(self) -> int:
-        """How many rows lack a report."""
-        return len(self._unreported)
+        return [row.id for row, _ in self._delivered]
 
     def send(self, rows: Iterable[Row], deadline: float, *, parked_holds_key: bool) -> None:
         """Hand rows to the client, in order, until the deadline or the first trouble."""
         for row in rows:
             if self.trouble is not None or monotonic() > deadline:
                 return
-            if (
-                row.topic in self._held
-                or row.topic in self._refused
-                or (parked_holds_key and (row.topic, row.key) in self._parked_keys)
-            ):
+            if row.topic in self._passed or (parked_holds_key and (row.topic, row.key) in self._parked_keys):
                 continue
             self._send(row, deadline)
 
     def collect(self, down_to: int, deadline: float) -> None:
-        """Take delivery reports until so few are missing, until the deadline at most."""
-        while len(self._unreported) > down_to and (left := deadline - monotonic()) > 0 and self.trouble is None:
+        """Take delivery reports until so few are awaited, until the deadline at most."""
+        while self._flights.awaited > down_to and (left := deadline - monotonic()) > 0 and self.trouble is None:
             self._producer.poll(min(left, 0.1))
+            for topic in self._flights.newly_silent(self._holds.patience):
+                self._hold(topic, _unheard(), silent=True)
 
     def finish(self, deadline: float) -> None:
         """Take all reports there are until the deadline; give up the rest, and send alone what was too large."""
         self.collect(0, deadline)
-        if self._unreported:
-            self.trouble = self.trouble or DeliveryFailed(
-                "_TIMED_OUT", "Kafka did not confirm all records in time", retriable=True
-            )
+        if len(self._flights):
+            self.trouble = self.trouble or _unheard()
             self.give_up()
         while self._too_large and self.trouble is None and monotonic() < deadline + _LONGER:
             self._send_alone(self._too_large.pop(0))
 
     def give_up(self) -> None:
         """Let the client forget what is not confirmed."""
-        if self._unreported:
+        if waiting := len(self._flights):
+            self.unconfirmed += waiting
             self._producer.purge()
 
     def tell(self) -> None:
         """Emit what became of the rows, once that is settled."""
-        for row, found_id, report in self._delivered:
-            emit(
-                RecordDelivered(
-                    topic=report.topic,
-                    partition=report.partition,
-                    offset=report.offset,
-                    event_type=self._frames.event_type(row),
-                    event_id=found_id,
-                )
-            )
-        for topic in {report.topic for _, _, report in self._delivered} - self._held:
+        self._tell_delivered()
+        for topic in {row.topic for row, _ in self._delivered} - self._held:
             self._holds.release(topic)
         for row, error in self.rejected:
             emit(
                 RowParked(
                     row=row.id,
                     topic=row.topic,
-                    event_type=self._frames.event_type(row),
+                    event_type=self._frames.event_type(row.schema),
                     event_id=row.event_id,
                     error=error,
                     code=error.code,
+                )
+            )
+
+    def _tell_delivered(self) -> None:
+        if not is_wanted(RecordDelivered):
+            for schema, count in Counter([row.schema for row, _ in self._delivered]).items():
+                counters.add(RecordDelivered, self._frames.event_type(schema), count)
+            return
+        for row, report in self._delivered:
+            emit(
+                RecordDelivered(
+                    topic=report.topic,
+                    partition=report.partition,
+                    offset=report.offset,
+                    event_type=self._frames.event_type(row.schema),
+                    event_id=row.event_id,
                 )
             )
 
@@ -120,30 +126,29 @@ class Batch:
         except BrokerError as error:
             self._reject(row, error)
             return
-        self._unreported[row.id] = row
-        report = partial(self._reported, row, event_id(record.headers))
+        report = partial(self._reported, row)
         while True:
             try:
                 self._producer.produce(record, report)
+                self._flights.begin(row.topic)
+                self._count_try(row.topic)
                 return
             except QueueFull as error:
                 if monotonic() > deadline:
-                    del self._unreported[row.id]
                     self.trouble = error
                     return
                 self._producer.poll(0.05)
             except DeliveryFailed as error:
-                del self._unreported[row.id]
                 self._judge(row, error)
                 return
 
-    def _reported(self, row: Row, found_id: str, report: Delivered | DeliveryFailed) -> None:
-        del self._unreported[row.id]
+    def _reported(self, row: Row, report: Delivered | DeliveryFailed) -> None:
+        self._flights.end(row.topic)
         if isinstance(report, Delivered):
-            self._delivered.append((row, found_id, report))
+            self._delivered.append((row, report))
         elif report.code == SIZE:
             self._too_large.append(row)  # it, or what shared its request
-            self._refused.add(row.topic)
+            self._passed.add(row.topic)  # until its rows were sent again
         else:
             self._judge(row, report)
 
@@ -169,6 +174,17 @@ class Batch:
         self.rejected.append((row, error))
         self._parked_keys.add((row.topic, row.key))
 
-    def _hold(self, topic: str, error: Exception) -> None:
+    def _hold(self, topic: str, error: Exception, *, silent: bool = False) -> None:
         self._held.add(topic)
-        self._holds.hold(topic, error)
+        self._passed.add(topic)
+        self._holds.hold(topic, error, silent=silent)
+
+    def _count_try(self, topic: str) -> None:
+        if topic in self._tries:
+            self._tries[topic] -= 1
+            if not self._tries[topic]:
+                self._passed.add(topic)
+
+
+def _unheard() -> DeliveryFailed:
+    return DeliveryFailed("_TIMED_OUT", "Kafka did not confirm all records in time", retriable=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import select
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from operator import itemgetter
+from threading import Lock
 from time import time
-from typing import Any
+from typing import Any, NamedTuple
 
-import attrs
 from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -18,13 +19,14 @@ from event_bus_kafka.producing.dialects import DIALECTS
 from event_bus_kafka.producing.outbox import CHANNEL
 from event_bus_kafka.producing.schemas import destination_of
 from event_bus_kafka.wire.headers import unpack
-from event_bus_kafka.wire.records import Destination, Headers
+from event_bus_kafka.wire.records import Destination
 
 _LONGEST_REASON = 255
+_CHUNK_ROWS = 1_000
+_CHUNK_BYTES = 8_000_000
 
 
-@attrs.frozen(slots=True)
-class Row:
+class Row(NamedTuple):
     """A row of the outbox."""
 
     id: int
@@ -37,19 +39,9 @@ class Row:
     schema: int
 
     @property
-    def size(self) -> int:
-        """Bytes, nearly."""
-        return len(self.key) + len(self.body or b"") + len(self.headers)
-
-    @property
     def event_id(self) -> str:
         """As the headers have it, empty without one."""
-        return event_id(unpack(self.headers))
-
-
-def event_id(headers: Headers) -> str:
-    """Return the id of an event, empty without one."""
-    return (dict(headers).get("ce_id") or b"").decode(errors="replace")
+        return (dict(unpack(self.headers)).get("ce_id") or b"").decode(errors="replace")
 
 
 class Claims:
@@ -72,6 +64,8 @@ class Claims:
         self._connection: BaseDatabaseWrapper | None = None
         self._destinations: dict[int, Destination] = {}
         self._told = False
+        self._lock = Lock()
+        """Of the connection: one thread reads rows while another asks for the schema of those before."""
 
     def shards_with_rows(self) -> list[int]:
         """Return the shards that hold rows, committed ones. Raises a database error."""
@@ -94,18 +88,24 @@ class Claims:
         """Return the highest id of each of these shards that holds rows."""
         return dict(self._query(self._dialect.ends(shards)))
 
-    def rows(self, after: dict[int, int], ends: dict[int, int], limit: int, without: Sequence[str]) -> list[Row]:
-        """Return so many rows per shard between two ids of each, in the order of ids, without those of topics."""
+    def rows(self, after: dict[int, int], ends: dict[int, int], without: Sequence[str]) -> list[Row]:
+        """
+        Return a chunk: rows of these shards between two ids of each, in the order of ids, without those of topics.
+
+        From each shard come some, if it has any.
+        """
         statement = self._dialect.select(
-            after, ends, limit, without_topics=len(without), parked_holds_key=self._parked_holds_key
+            after,
+            ends,
+            most=max(_CHUNK_ROWS // len(after), 1),
+            size=_CHUNK_BYTES // len(after),
+            without_topics=len(without),
+            parked_holds_key=self._parked_holds_key,
         )
-        found = self._query(statement, [*without] * len(after))
-        rows = [  # psycopg2 gives memoryviews
-            Row(number, shard, topic, bytes(key), None if body is None else bytes(body), bytes(headers), schema)
-            for number, shard, topic, key, body, headers, schema in found
-        ]
-        rows.sort(key=lambda row: row.id)
-        return rows
+        found = sorted(self._query(statement, [*without] * len(after)), key=itemgetter(0))
+        if found and isinstance(found[0][-2], memoryview):  # of psycopg2
+            found = [tuple([bytes(one) if isinstance(one, memoryview) else one for one in row]) for row in found]
+        return list(map(Row._make, found))
 
     def destination(self, schema: int) -> Destination | None:
         """Return what a row's schema stands for; None if its row is gone."""
@@ -175,11 +175,11 @@ class Claims:
     def _note(self, _: Any) -> None:
         self._told = True
 
-    def _query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def _query(self, statement: str, parameters: Sequence[Any] = ()) -> Sequence[tuple[Any, ...]]:
         connection = self._connect()
-        with connection.cursor() as cursor:
+        with self._lock, connection.cursor() as cursor:
             cursor.execute(statement, parameters)
-            rows: list[tuple[Any, ...]] = cursor.fetchall()
+            rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
         connection.queries_log.clear()  # filled under DEBUG, with event data
         return rows
 
@@ -192,6 +192,7 @@ class Claims:
                 options.setdefault(name, value)
             options.pop("isolation_level", None)  # READ COMMITTED is Django's default on MySQL, and PostgreSQL's own
             connection.settings_dict["AUTOCOMMIT"] = True
+            connection.inc_thread_sharing()
             self._connection = connection
             if self._dialect.session:
                 self._execute(self._dialect.session)

@@ -27,9 +27,9 @@ class Frames:
         body = None if row.body is None else value + row.body
         return ProducerRecord(topic=row.topic, key=key + row.key, value=body, headers=unpack(row.headers))
 
-    def event_type(self, row: Row) -> str:
-        """Return the event type of a row, empty while its schema is not known."""
-        return self._known[row.schema][2] if row.schema in self._known else ""
+    def event_type(self, schema: int) -> str:
+        """Return the event type of a row's schema, empty while that is not known."""
+        return self._known[schema][2] if schema in self._known else ""
 
     def _find(self, schema: int) -> tuple[bytes, bytes, str]:
         destination = self._claims.destination(schema)

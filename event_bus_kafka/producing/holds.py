@@ -10,6 +10,10 @@ from event_bus_kafka.telemetry.events import TopicHeld, TopicResumed
 
 _FIRST, _FACTOR, _LONGEST = 1.0, 2.0, 30.0
 """Seconds until a topic is tried again, and how they grow."""
+_FIRST_OF_SILENT = 5.0
+"""As above: each try of a topic that is silent keeps the others waiting."""
+_PATIENCE, _MORE_PATIENCE = 2.0, 0.1
+"""Seconds in which a topic has to be heard of, and what part of the time of its hold is added: slow is not dead."""
 
 
 class Holds:
@@ -19,12 +23,12 @@ class Holds:
         self._clock = clock
         self._held: dict[str, tuple[float, float]] = {}  # topic → when it is due, and the delay that led there
 
-    def hold(self, topic: str, error: Exception) -> None:
+    def hold(self, topic: str, error: Exception, *, silent: bool = False) -> None:
         """Leave a topic alone, longer each time."""
         due, last = self._held.get(topic, (0.0, 0.0))
         if self._clock() < due:
             return  # another row of it has said so
-        delay = min(last * _FACTOR, _LONGEST) if last else _FIRST
+        delay = min(last * _FACTOR, _LONGEST) if last else _FIRST_OF_SILENT if silent else _FIRST
         self._held[topic] = self._clock() + delay, delay
         emit(TopicHeld(topic=topic, error=error, delay=delay))
 
@@ -33,6 +37,10 @@ class Holds:
         if topic in self._held and self._clock() >= self._held[topic][0]:
             del self._held[topic]
             emit(TopicResumed(topic=topic))
+
+    def patience(self, topic: str) -> float:
+        """Return the seconds for which a topic may be silent while others are not."""
+        return _PATIENCE + _MORE_PATIENCE * self._held.get(topic, (0.0, 0.0))[1]
 
     def now(self) -> list[str]:
         """Return the topics to leave alone now."""

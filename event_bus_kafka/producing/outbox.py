@@ -6,7 +6,7 @@ Imported only where the app is installed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from time import time
 from typing import Any
@@ -26,8 +26,8 @@ from event_bus_kafka.wire.records import EncodedEvent
 
 CHANNEL = "event_bus_kafka_outbox"
 """Where PostgreSQL's NOTIFY tells relays of new rows."""
-_BATCH = 500
-"""Rows of one INSERT."""
+_ROWS, _BYTES = 500, 2_000_000
+"""Of one INSERT: MariaDB takes 16 MB by default, and bytes may be two each in its text. A larger row goes alone."""
 _DEADLOCK = 1213
 _BINARY = ("key", "body", "headers")
 _COLUMNS = ("shard", "topic", *_BINARY, "schema_id", "created")
@@ -49,8 +49,8 @@ def append(events: Sequence[EncodedEvent], *, database: str | None) -> None:
         return  # what was emitted here must not leave
     try:
         _require_table(connection)
-        for start in range(0, len(events), _BATCH):
-            _insert(connection, events[start : start + _BATCH])
+        for some in _portions(events):
+            _insert(connection, some)
     except Error as error:
         raise _failed(connection, error) from error
     if backlog.is_due(connection.alias) and not is_manual(connection):
@@ -60,6 +60,20 @@ def append(events: Sequence[EncodedEvent], *, database: str | None) -> None:
 def shard_of(topic: str, key: bytes) -> int:
     """Return the shard of a key (not framed) on a topic."""
     return crc32(key, crc32(topic.encode())) % SHARDS
+
+
+def _portions(events: Sequence[EncodedEvent]) -> Iterator[list[EncodedEvent]]:
+    portion: list[EncodedEvent] = []
+    size = 0
+    for event in events:
+        length = len(event.value or b"")
+        if portion and (len(portion) == _ROWS or size + length > _BYTES):
+            yield portion
+            portion, size = [], 0
+        portion.append(event)
+        size += length
+    if portion:
+        yield portion
 
 
 def _insert(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from random import sample, uniform
 from time import monotonic, perf_counter, sleep
 
@@ -28,10 +29,6 @@ the transaction of a relay that is frozen after a minute: only then may another 
 DELIVERY_TIMEOUT = 10.0
 _CHUNKS = 4
 """Of rows that are read and sent in one transaction."""
-_MOST_ROWS = 1_000
-"""Of a chunk."""
-_FEWEST_ROWS = 16
-_CHUNK_BYTES = 8_000_000
 _SHARE = 4
 """Shards that a relay takes at a time while there is more than a batch: the others are for other relays."""
 _REACH = 5.0
@@ -83,8 +80,8 @@ class Relay:
         self._pause = pause
         self._producer: Producer | None = None
         self._interruptions = 0
-        self._rows = _FEWEST_ROWS
         self._is_full = False
+        self._reader = ThreadPoolExecutor(1, "event-bus-relay")
 
     def step(self) -> None:
         """Send one batch, or wait where there is nothing to send. Takes a little longer than ``BOUND`` at most."""
@@ -97,6 +94,7 @@ class Relay:
 
     def stop(self, *, timeout: float) -> int:
         """Leave nothing behind: between two steps nothing is in flight."""
+        self._reader.shutdown()
         self._claims.close()
         self._registry.close()
         self._producer = None
@@ -121,11 +119,11 @@ class Relay:
             return Stepped()
         batch.tell()
         stepped = Stepped(sent=len(batch.confirmed), parked=len(batch.rejected))
+        if stepped.sent or stepped.parked:
+            self._interruptions = 0
         if batch.trouble is not None:
             self._begin_anew(batch.trouble, batch.unconfirmed)
-        elif stepped.sent or stepped.parked:
-            self._interruptions = 0
-        else:
+        elif not (stepped.sent or stepped.parked):
             self._rest(looked)  # all that there is has to wait
             return attrs.evolve(stepped, left=False)
         return stepped
@@ -139,31 +137,35 @@ class Relay:
             raise
 
     def _fill(self, batch: Batch, shards: list[int]) -> None:
-        """Read and send chunk after chunk; while one is read the one before is on its way."""
+        """Send chunk after chunk, one of them while the one before is on its way and the next one is read."""
         deadline = monotonic() + BOUND
         # What comes after this look waits for the next batch: it may follow a row that commits between two chunks. So
         # does a topic whose hold ends meanwhile: its first rows have been passed over.
         ends, held = self._claims.ends(shards), self._holds.now()
         last = dict.fromkeys(sorted(ends), 0)
-        self._is_full = False
-        for _ in range(_CHUNKS if last else 0):
-            limit = max(self._rows // len(last), 1)
-            rows = self._claims.rows(last, ends, limit, held)
-            self._adapt(rows)
-            batch.send(rows, deadline, parked_holds_key=self._parked_holds_key)
-            last = _next(rows, limit)
-            if not last or batch.trouble is not None or monotonic() > deadline:
+        rows = self._claims.rows(last, ends, held) if last else []
+        for number in range(_CHUNKS):
+            last = _next(rows, ends)
+            with self._reading(last if number < _CHUNKS - 1 else {}, ends, held) as following:
+                batch.send(rows, deadline, parked_holds_key=self._parked_holds_key)
+                batch.collect(len(rows) if last else 0, deadline)
+            if following is None or batch.trouble is not None or monotonic() > deadline:
                 break
-            batch.collect(len(rows), deadline)
-        else:
-            self._is_full = bool(last)
+            rows = following.result()
+        self._is_full = bool(last)
         batch.finish(deadline)
 
-    def _adapt(self, rows: list[Row]) -> None:
-        """Keep a chunk near its size in bytes, whatever the rows hold."""
-        size = sum(row.size for row in rows)
-        fitting = int(_CHUNK_BYTES / size * len(rows)) if size else _MOST_ROWS
-        self._rows = max(_FEWEST_ROWS, min(fitting, self._rows * 4, _MOST_ROWS))
+    @contextmanager
+    def _reading(
+        self, last: dict[int, int], ends: dict[int, int], held: list[str]
+    ) -> Iterator[Future[list[Row]] | None]:
+        """Let the server look for the next rows while these are sent."""
+        following = self._reader.submit(self._claims.rows, last, ends, held) if last else None
+        try:
+            yield following
+        finally:
+            if following is not None:
+                wait([following])  # the connection is the reader's until then
 
     def _reach(self) -> Producer:
         """Make a client and connect it before any shard is claimed."""
@@ -190,11 +192,7 @@ class Relay:
             self._producer.poll(0)
 
 
-def _next(rows: list[Row], limit: int) -> dict[int, int]:
+def _next(rows: list[Row], ends: dict[int, int]) -> dict[int, int]:
     """Return from where to read on, for each shard that may have more."""
-    last: dict[int, int] = {}
-    counts: dict[int, int] = {}
-    for row in rows:
-        last[row.shard] = row.id
-        counts[row.shard] = counts.get(row.shard, 0) + 1
-    return {shard: last[shard] for shard, count in sorted(counts.items()) if count >= limit}
+    last = {row.shard: row.id for row in rows}
+    return {shard: last[shard] for shard in sorted(last) if last[shard] < ends[shard]}

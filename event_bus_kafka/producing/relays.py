@@ -148,11 +148,12 @@ class Drain:
 def _sizes(options: Options) -> Options:
     """
     Make no request larger than any topic takes, but of a single record: Kafka refuses requests as a whole. The client
-    refuses what no topic takes.
+    refuses what no topic takes; one that does not tell is taken for an ordinary one.
     """
     topics = {full_topic(route.topic) for route in routes()}
-    limits = Admin(options).largest_requests(topics, timeout=_ADMIN_TIMEOUT).values()
-    sizes = {"batch.size": min(_LARGEST, *limits), "message.max.bytes": max(limits)} if limits else {}
+    told = Admin(options).largest_requests(topics, timeout=_ADMIN_TIMEOUT)
+    limits = [told.get(topic, _LARGEST) for topic in topics]
+    sizes = {"batch.size": min(_LARGEST, *limits), "message.max.bytes": max(limits)} if told else {}
     return _unless_given(sizes)
 
 

@@ -4,7 +4,7 @@ What happens, as values: the core emits lifecycle events, observers log, count a
 ``events`` is the closed list. An observer is a callable that takes one lifecycle event; it must neither raise nor wait.
 """
 
-from event_bus_kafka.telemetry.bus import emit, observe, unobserve
+from event_bus_kafka.telemetry.bus import emit, is_wanted, observe, unobserve
 from event_bus_kafka.telemetry.counters import Counters, counters
 
-__all__ = ["Counters", "counters", "emit", "observe", "unobserve"]
+__all__ = ["Counters", "counters", "emit", "is_wanted", "observe", "unobserve"]

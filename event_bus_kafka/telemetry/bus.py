@@ -38,6 +38,19 @@ def emit(event: LifecycleEvent) -> None:
             logger.exception("An observer failed at %s", type(event).__name__)
 
 
+def is_wanted(kind: type[LifecycleEvent]) -> bool:
+    """
+    Whether anybody wants to hear of each lifecycle event of a kind, beyond counting them. An observer that has a method
+    ``wants`` is asked: where thousands happen at once it pays not to make them.
+    """
+    heard = (observer for observer in _of_kind.get(kind) or _find(kind) if observer is not counters)
+    return any(getattr(observer, "wants", _always)(kind) for observer in heard)
+
+
+def _always(_: type[LifecycleEvent]) -> bool:
+    return True
+
+
 def _find(kind: type[LifecycleEvent]) -> tuple[Observer, ...]:
     found = _of_kind  # this one: it was begun before the look at the observers, so what is kept is not out of date
     found[kind] = tuple(observer for observer, kinds in _observers.items() if issubclass(kind, kinds))

@@ -18,9 +18,12 @@ class Counters:
         os.register_at_fork(after_in_child=self._forget_parent)
 
     def __call__(self, event: LifecycleEvent) -> None:
-        key = (type(event), getattr(event, "event_type", ""))
+        self.add(type(event), getattr(event, "event_type", ""))
+
+    def add(self, kind: type[LifecycleEvent], event_type: str, count: int = 1) -> None:
+        """Count lifecycle events that nobody made, or one."""
         with self._lock:
-            self._counts[key] += 1
+            self._counts[kind, event_type] += count
 
     def count(self, kind: type[LifecycleEvent], event_type: str | None = None) -> int:
         """Return how often a lifecycle event happened, for one event type or for all."""

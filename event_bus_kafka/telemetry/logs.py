@@ -36,6 +36,10 @@ class LoggingObserver:
             self._lines[kind] = vars(LoggingObserver)["_log"].dispatcher.dispatch(kind).__get__(self)
         self._lines[kind](event)
 
+    def wants(self, kind: type[LifecycleEvent]) -> bool:
+        """Whether events of a kind may get a line."""
+        return kind is not events.RecordDelivered or self._audit()
+
     @singledispatchmethod
     def _log(self, event: LifecycleEvent) -> None:
         outbox_logs.log(event, self._is_news)

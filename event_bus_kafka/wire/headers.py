@@ -27,18 +27,16 @@ def pack(headers: Headers) -> bytes:
 
 def unpack(packed: bytes) -> Headers:
     """Return the headers, to the byte."""
-    end = _SIZE.size + _SIZE.unpack_from(packed)[0]
+    end = _SIZE.size + (packed[0] << 8 | packed[1])
     names = _names(packed[_SIZE.size : end])
-    lengths = struct.unpack_from(f">{len(names)}i", packed, end)
-    end += 4 * len(names)
-    headers: list[tuple[str, bytes | None]] = []
-    for name, length in zip(names, lengths, strict=True):
-        if length < 0:
-            headers.append((name, None))
-        else:
-            start, end = end, end + length
-            headers.append((name, packed[start:end]))
-    return tuple(headers)
+    start = end + 4 * len(names)
+    values, absent = _values(packed[end:start])
+    headers: Headers = tuple(zip(names, values.unpack_from(packed, start), strict=True))
+    return _without(headers, absent) if absent else headers
+
+
+def _without(headers: Headers, absent: frozenset[int]) -> Headers:
+    return tuple([(name, None if number in absent else value) for number, (name, value) in enumerate(headers)])
 
 
 @lru_cache(_KEPT)
@@ -50,3 +48,11 @@ def _head(names: tuple[str, ...]) -> bytes:
 @lru_cache(_KEPT)
 def _names(packed: bytes) -> tuple[str, ...]:
     return tuple(json.loads(packed))
+
+
+@lru_cache(_KEPT)
+def _values(packed_lengths: bytes) -> tuple[struct.Struct, frozenset[int]]:
+    """Return what takes values of these lengths apart, and which of them are null. Most headers have equal lengths."""
+    lengths = struct.unpack(f">{len(packed_lengths) // 4}i", packed_lengths)
+    absent = frozenset(number for number, length in enumerate(lengths) if length < 0)
+    return struct.Struct("".join([f"{max(length, 0)}s" for length in lengths])), absent

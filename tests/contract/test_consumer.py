@@ -12,10 +12,12 @@ from event_bus_kafka.consuming.offsets import Offsets
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka.client import Committed
+from event_bus_kafka.telemetry.events import OffsetsLost
 from event_bus_kafka.wire.records import ConsumerRecord
 from tests.bus import Bus
 from tests.contract.members import SECONDS, Member, client_errors, produced, record
 from tests.contract.odd_headers import produce_with_header_name
+from tests.watching import watched
 
 
 def test_a_poll_returns_what_is_there(bus: Bus, topic: str, group: str) -> None:
@@ -72,6 +74,20 @@ def test_an_error_that_a_move_has_overtaken_moves_nothing(bus: Bus, topic: str, 
         progress.begin(Marks(), 2)
         Offsets(group).go_on(member.client, {(topic, 0): progress})
         assert [each.offset for each in member.poll_records(2)] == [2, 3]
+
+
+def test_an_error_that_comes_after_records_were_read_again_tells_no_loss(bus: Bus, topic: str, group: str) -> None:
+    produced(bus, *[record(topic)] * 4)
+    with Member(bus, group, [topic]) as member, watched(OffsetsLost) as lost:
+        member.poll_records(4)
+        member.client.places.move({(topic, 0): 2})
+        member.records.clear()
+        member.poll_records(2)
+        member.client.places.adrift[topic, 0] = 9
+        Offsets(group).go_on(member.client, {(topic, 0): PartitionProgress(topic, 0)})
+        produced(bus, record(topic))
+        assert [each.offset for each in member.poll_records(3)] == [2, 3, 4]
+    assert lost == []
 
 
 def test_what_is_to_be_moved_first_reads_nothing_ahead(bus: Bus, topic: str, group: str) -> None:

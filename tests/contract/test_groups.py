@@ -6,7 +6,7 @@ from time import sleep
 
 import pytest
 
-from event_bus_kafka.errors import AssignmentLost, BrokerError
+from event_bus_kafka.errors import AssignmentLost, BrokerError, Trouble
 from event_bus_kafka.kafka.client import Committed
 from tests.bus import Bus
 from tests.contract.members import Member, client_errors, produced, record
@@ -96,6 +96,26 @@ def test_a_member_that_another_replaced_cannot_go_on(real_bus: Bus, group: str) 
             assert (caught.value.code, caught.value.fatal) == ("_FATAL", True)
             with pytest.raises(AssignmentLost):
                 older.client.commit({(topic, 0): Committed(1)})
+
+
+@pytest.mark.real
+def test_a_member_that_another_replaced_may_hear_of_it_by_a_commit_and_the_cause_behind_what_is_read_ahead(
+    real_bus: Bus, group: str
+) -> None:
+    """Real only, as above."""
+    bus, topic = real_bus, f"{group}-topic"
+    bus.create_topic(topic)
+    produced(bus, *[record(topic)] * 3_000)
+    with Member(bus, group, [topic], **{"group.instance.id": "one"}) as older:
+        older.poll_records(1)
+        with Member(bus, group, [topic], **{"group.instance.id": "one"}) as newer:
+            newer.poll_assignment()
+            for _ in range(2):  # the first may say more
+                with pytest.raises(AssignmentLost) as caught:
+                    older.client.commit({(topic, 0): Committed(1)})
+                assert caught.value.fatal
+            assert (caught.value.code, caught.value.kind) == ("_FATAL", Trouble.OTHER)
+            assert older.client.cause_of(caught.value).kind is Trouble.REPLACED
 
 
 def test_a_partition_that_is_not_assigned_cannot_be_committed(bus: Bus, wide: str, topic: str, group: str) -> None:

@@ -73,6 +73,7 @@ def test_events_arrive_and_the_worker_stops_cleanly(bus: Bus, topic: str, group:
         assert process.stop() == 0
     assert bus.committed(group, topic) == 3
     assert "ERROR" not in process.log
+    assert "ResourceWarning" not in process.log
 
 
 def test_values_and_metadata_arrive_as_sent(bus: Bus, topic: str, group: str) -> None:

@@ -34,7 +34,7 @@ MUTANTS = {
         "                self.position = delivery.record.offset + 1\n",
         "                self.position = (self.position or 0) + 1\n",
     ),
-    "what waits for its commit does not count": ("progress", "            self.passed += 1\n", ""),
+    "what waits for its commit does not count": ("progress", "                self.passed += 1\n", ""),
     "busy is released on a retry": (
         "scheduler",
         "                    return\n                delivery.done = True\n",

@@ -12,6 +12,7 @@ from confluent_kafka import Message
 from django.test import override_settings
 from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED
+from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka import create_producer
 from event_bus_kafka.models import OutboxRecord
@@ -56,11 +57,13 @@ class Service:
         with override_settings(**self.settings()):
             yield self
 
-    def emit(self, user: int = 7, *, topic: str = "", **fields: Any) -> str:
+    def emit(
+        self, user: int = 7, *, topic: str = "", signal: OpenEdxPublicSignal = CERTIFICATE_CREATED, **fields: Any
+    ) -> str:
         """Emit an event as a service does; return its id."""
-        metadata = EventsMetadata(event_type=CREATED)
+        metadata = EventsMetadata(event_type=signal.event_type)
         create_producer().send(
-            signal=CERTIFICATE_CREATED,
+            signal=signal,
             topic=topic or self.topic,
             event_key_field=KEY_FIELD,
             event_data={"certificate": certificate(user, **fields)},

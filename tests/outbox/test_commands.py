@@ -109,6 +109,15 @@ def test_parked_rows_are_listed_released_discarded_and_purged(service: Service) 
     assert service.bus.event_ids(service.topic, 1) == sent[:1]
 
 
+def test_many_parked_rows_are_released_some_at_a_time_and_leave_in_order(service: Service) -> None:
+    sent = [service.emit(1) for _ in range(250)]
+    park(service)
+    assert "250 rows released" in run("release", "--all", "--apply")
+    assert (service.waiting, ParkedRecord.objects.count()) == (250, 0)
+    service.drain()
+    assert service.ids(250) == sent
+
+
 def test_an_outbox_that_nobody_empties_shows(service: Service) -> None:
     service.emit()
     assert json.loads(run("status", "--json"))["depth"] == 1

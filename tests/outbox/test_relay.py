@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 
+import attrs
 import pytest
 from django.db import connections, transaction
 from django.test import override_settings
+from openedx_events.learning.signals import CERTIFICATE_REVOKED
 
-from event_bus_kafka.models import OutboxRecord, OutboxShard, ParkedRecord
+from event_bus_kafka.event_bus import registry
+from event_bus_kafka.models import OutboxRecord, OutboxShard, ParkedRecord, WriterSchema
+from event_bus_kafka.producing import schemas
 from event_bus_kafka.producing.claims import Claims
 from event_bus_kafka.telemetry.events import RowParked, TopicHeld, TopicResumed
 from tests.bus import CREATED, header
@@ -41,6 +46,20 @@ def test_one_row_that_is_too_large_for_its_topic_costs_the_others_nothing(servic
         service.drain()
     assert service.ids(99, small) == sent[:50] + sent[51:]
     assert list(ParkedRecord.objects.values_list("code", flat=True)) == ["MSG_SIZE_TOO_LARGE"]
+
+
+def test_a_topic_that_does_not_tell_its_limit_is_taken_for_an_ordinary_one(service: Service) -> None:
+    """It is made after the relay has looked, or may not be described."""
+    small, late = f"{service.topic}-small", f"{service.topic}-late"
+    service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
+    with override_settings(**service.settings_for(small, late)):
+        sent = service.emit(1, topic=late, name="x" * 30_000)
+        with service.relay() as relay:
+            relay.step()
+            service.bus.create_topic(late)
+            until(lambda: not service.waiting, step=relay.step)
+    assert service.ids(1, late) == [sent]
+    assert not ParkedRecord.objects.exists()
 
 
 def test_a_size_that_kafka_alone_knows_of_parks_that_row_alone(service: Service) -> None:
@@ -105,8 +124,21 @@ def test_a_batch_ends_where_the_outbox_ended_when_it_began(service: Service) -> 
     with claims.claim(range(16)) as shards:
         ends = claims.ends(shards)
         service.emit(1)
-        assert len(claims.rows(dict.fromkeys(ends, 0), ends, 100, [])) == 1
+        assert len(claims.rows(dict.fromkeys(ends, 0), ends, [])) == 1
     claims.close()
+
+
+def test_a_chunk_is_bounded_by_its_bytes_and_no_row_is_passed_over(service: Service) -> None:
+    sent = [service.emit(1, name="x" * 900_000 * (number % 20 < 10)) for number in range(40)]
+    claims = Claims("default", notify=False, parked_holds_key=False)
+    with claims.claim(range(16)) as shards:
+        ends = claims.ends(shards)
+        chunk = claims.rows(dict.fromkeys(ends, 0), ends, [])
+    claims.close()
+    assert len(chunk) == 9, "what begins within eight megabytes"
+    service.drain()
+    assert service.ids(40) == sent
+    assert not ParkedRecord.objects.exists()
 
 
 def test_writers_do_not_wait_for_a_relay_nor_a_relay_for_writers(service: Service) -> None:
@@ -122,7 +154,7 @@ def test_writers_do_not_wait_for_a_relay_nor_a_relay_for_writers(service: Servic
     with claims.claim(range(16)) as shards:
         assert shards == list(range(16))
         ends = claims.ends(shards)
-        rows = claims.rows(dict.fromkeys(ends, 0), ends, 100, [])
+        rows = claims.rows(dict.fromkeys(ends, 0), ends, [])
         with transaction.atomic():
             written: list[str] = []
             writer = threading.Thread(target=_emit_elsewhere, args=(service, entry, written))
@@ -176,6 +208,25 @@ def test_a_row_whose_schema_is_gone_is_parked(service: Service) -> None:
     OutboxRecord.objects.update(schema_id=4711)
     service.drain()
     assert list(ParkedRecord.objects.values_list("code", flat=True)) == ["_NO_SCHEMA"]
+
+
+def test_after_a_database_was_restored_no_row_is_framed_with_the_schema_of_another(service: Service) -> None:
+    """A relay and a writer that ran on know schemas which the database lacks, and which others write anew there."""
+    with service.relay() as relay:
+        service.emit()
+        until(lambda: not service.waiting, step=relay.step)
+        (known,) = WriterSchema.objects.values_list("pk", flat=True)
+        with connections["default"].cursor() as cursor:
+            restart = " RESTART IDENTITY" * (cursor.db.vendor == "postgresql")
+            cursor.execute(f"TRUNCATE TABLE {WriterSchema._meta.db_table}{restart}")
+        service.emit(signal=CERTIFICATE_REVOKED)
+        schemas._known.update({name: attrs.evolve(one, until=0.0) for name, one in schemas._known.items()})
+        service.emit()
+        until(lambda: not service.waiting, step=relay.step)
+    assert known in WriterSchema.objects.values_list("pk", flat=True), "what refers to it can be sent"
+    with closing(registry()) as ids:
+        written = [ids.schema_of(int.from_bytes((one.value() or b"")[1:5], "big")) for one in service.arrived(3)]
+    assert ["certificate.revoked.v1" in schema for schema in written] == [False, True, False]
 
 
 def test_a_connection_that_is_gone_is_made_anew(service: Service, database: Database) -> None:

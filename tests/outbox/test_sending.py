@@ -163,6 +163,19 @@ def test_bulk_senders_insert_hundreds_at_once_in_order_and_what_cannot_be_encode
     assert service.ids(1_000) == [str(metadata.id) for _, metadata in events[:500] + events[501:]]
 
 
+def test_bulk_senders_insert_no_more_bytes_at_once_than_a_server_takes(service: Service) -> None:
+    """MariaDB takes 16 MB by default: here are 40."""
+    large = [
+        ({"certificate": certificate(1, name="\0" * 500_000)}, EventsMetadata(event_type=CREATED)) for _ in range(80)
+    ]
+    with watched() as seen:
+        create_producer().send_many(
+            signal=CERTIFICATE_CREATED, topic=service.topic, event_key_field=KEY_FIELD, events=large
+        )
+    assert not [event for event in seen if isinstance(event, AppendToOutboxFailed)]
+    assert service.waiting == 80
+
+
 def test_a_later_deploy_changes_nothing_for_rows_that_wait(service: Service) -> None:
     service.emit()
     (schema,) = WriterSchema.objects.all()

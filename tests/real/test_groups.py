@@ -11,7 +11,7 @@ import pytest
 from tests.bus import RealBus
 from tests.examples_of import certificate
 from tests.flows.test_consuming import send, worker
-from tests.flows.test_order import assert_in_order, event, numbered
+from tests.flows.test_order import assert_in_order, ended, event, numbered
 from tests.scale import scaled
 from tests.service.process import ServiceProcess
 
@@ -73,6 +73,27 @@ def test_of_two_members_with_one_identity_one_ends_and_says_why(
             staying.wait_for_users("note", [1])
             assert staying.stop() == 0
     assert bus.committed(group, topic) == 1
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["by itself", "told to stop"])
+def test_a_member_that_hears_of_another_with_its_identity_by_a_commit_begins_no_more_events_and_says_why(
+    bus: RealBus, topic: str, group: str, told: bool
+) -> None:
+    """Case 10, fenced: heartbeats are too rare here to tell it first."""
+    send(bus, topic, *map(certificate, range(1_000)))
+    rare = {"heartbeat.interval.ms": 20_000, "session.timeout.ms": 45_000, "group.instance.id": "one"}
+    changes: dict[str, Any] = {
+        "EVENT_BUS_KAFKA_CONSUMER_OPTIONS": rare,
+        "EVENT_BUS_KAFKA_COMMIT_INTERVAL": 3_600 if told else 0.02,
+    }
+    with worker(bus, topic, group, "trouble.endure", {"SECONDS": "0.05"}, **changes) as older:
+        ended(older, 1)
+        with worker(bus, topic, group, "note", **changes) as newer:
+            newer.wait_for_log(f"assigned: {topic}")
+            assert (older.stop() if told else older.end()) == 3
+            assert newer.stop() == 0
+    assert "has this worker's group.instance.id: give each its own" in older.log
+    assert older.log.count("offsets not committed") <= 2, "it went on for as long as it had events"
 
 
 @pytest.mark.long

@@ -121,3 +121,15 @@ def test_the_request_cache_is_emptied() -> None:
     RequestCache("any").set("key", "value")
     state.clean()
     assert not RequestCache("any").get_cached_response("key").is_found
+
+
+def test_a_connection_that_another_stood_in_for_is_taken_over_again(
+    connection: BaseDatabaseWrapper, tmp_path: Path
+) -> None:
+    other = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "other")}
+    with connected(other, ALIAS) as stand_in, stand_in.cursor():
+        pass
+    state.adopt()
+    transaction.atomic(using=ALIAS).__enter__()
+    assert isinstance(state.roll_back_leftovers(), TransactionLeftOpen)
+    assert not connection.in_atomic_block

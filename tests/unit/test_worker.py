@@ -92,6 +92,14 @@ def test_an_error_while_stopping_is_a_failure_too(caplog: pytest.LogCaptureFixtu
     assert "RuntimeError: bug" in caplog.text
 
 
+def test_a_worker_may_fail_while_it_stops_and_says_why_once(caplog: pytest.LogCaptureFixture) -> None:
+    assert run(Steps(send(signal.SIGTERM), stop=fail(3))) == 3
+    assert "failed to stop cleanly: reason" in caplog.text
+    caplog.clear()
+    assert run(Steps(fail(3), stop=fail(3))) == 3
+    assert "failed to stop" not in caplog.text
+
+
 def test_a_worker_runs_outside_the_main_thread_too() -> None:
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(run(Steps(fail(4)))))
@@ -120,9 +128,9 @@ def in_a_process(action: Callable[[], int]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def test_a_stop_that_nobody_asked_for_comes_to_an_end_as_well() -> None:
+def test_a_stop_that_nobody_asked_for_comes_to_an_end_as_well_and_keeps_its_exit_code() -> None:
     steps = Steps(fail(4), stop=lambda: sleep(60))
-    assert in_a_process(lambda: Worker(steps, name="test", stop_timeout=-2.5).run()) == 2
+    assert in_a_process(lambda: Worker(steps, name="test", stop_timeout=-2.5).run()) == 4
 
 
 def test_a_first_signal_does_not_force_a_stop_that_began_without_one() -> None:
