@@ -48,9 +48,8 @@ def end_of(writers: list[ServiceProcess]) -> None:
 
 def frozen(victim: ServiceProcess, service: Service) -> int:
     """Stop a relay where it is; return how many rows its transaction has at most: they are all in the table still."""
-    process = psutil.Process(victim.pid)
     victim.send(signal.SIGSTOP)
-    until(lambda: process.status() == psutil.STATUS_STOPPED)
+    until(lambda: psutil.Process(victim.pid).status() == psutil.STATUS_STOPPED)
     return service.waiting
 
 
