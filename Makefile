@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-export KAFKA KEEP
+export DATABASE KAFKA KEEP ROWS
 export CUSTOM_COMPILE_COMMAND = make upgrade
 
 VENV := .venv
@@ -16,8 +16,8 @@ PYTHON = $(shell for python in python3.11 python3; do \
 help: ## Print this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
-demo: $(INSTALLED) ## See events go from one service to another (KAFKA=real: real services; KEEP=1: keep running)
-	@$(BIN)/python -m examples.demo
+demo: $(if $(filter-out sqlite,$(DATABASE)),$(REAL),$(INSTALLED)) ## See events go from one service to another (KAFKA=real; DATABASE=mariadb, postgresql; ROWS="1 4"; KEEP=1)
+	@$(BIN)/python -m examples.tour
 
 test: $(REAL) ## Run all tests, with a real Kafka, a real registry and real databases where they need them
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
@@ -31,7 +31,7 @@ test-long: $(REAL) ## Run the tests under load and long outages, and show their 
 services: $(INSTALLED) ## Start a real Kafka and a real registry (ARGS=--databases: databases as well), until Ctrl-C
 	@$(BIN)/python -m tests.services $(ARGS)
 
-benchmark: $(INSTALLED) ## Measure sending and consuming beside the published package (ARGS=--quick: only whether it runs)
+benchmark: $(REAL) ## Measure sending and consuming beside the published package, and relays (ARGS=--quick: only whether it runs)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 quality: $(INSTALLED) ## Check style, types and the direction of imports

@@ -8,9 +8,11 @@ import sys
 import attrs
 
 from benchmarks.report import as_json, as_table
-from benchmarks.runs import QUICK, THOROUGH, measure
+from benchmarks.runs import QUICK, THOROUGH, measure, measure_relay
 from tests.bus import RealBus
 from tests.services.kafka import KafkaCluster
+from tests.services.mariadb import MariaDB
+from tests.services.postgresql import PostgreSQL
 from tests.services.schema_registry import SchemaRegistry
 
 
@@ -30,10 +32,16 @@ def main() -> None:
         audit_log=not options.no_audit_log,
     )
     with KafkaCluster() as cluster, SchemaRegistry() as registry:
-        summaries = measure(
-            RealBus(cluster, registry), plan, tell=lambda text: print(text, file=sys.stderr, flush=True)
-        )
-    print((as_json if options.json else as_table)(summaries, plan))
+        bus = RealBus(cluster, registry)
+        summaries = measure(bus, plan, _tell)
+        with PostgreSQL() as postgresql, MariaDB() as mariadb:
+            databases = {server.vendor: server.settings() for server in (postgresql, mariadb)}
+            relayed = measure_relay(bus, databases, plan, _tell)
+    print((as_json if options.json else as_table)(summaries, relayed, plan))
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,10 @@ VARIANTS = (OURS, PUBLISHED, BARE)
 OPERATIONS = ("send", "consume")
 GOALS = {("send", PUBLISHED): 10.0, ("consume", PUBLISHED): 8.0}
 """How many times as much CPU time as ours a variant should take, at least."""
+BARE_PRODUCER = "bare producer"
+RELAYED = ("postgresql", "mariadb", BARE_PRODUCER)
+RELAY_GOAL = 0.3
+"""How fast a relay should be at least, as a part of a bare producer's rate."""
 
 
 @attrs.frozen(kw_only=True)
@@ -63,13 +67,12 @@ class Meter:
 
 
 @attrs.frozen(kw_only=True)
-class Summary:
-    """All runs of one variant beside those of ours: run for run, so that a machine that gets slower slows both."""
+class Runs:
+    """All runs of one variant."""
 
     operation: str
     variant: str
     runs: Sequence[Measurement]
-    ours: Sequence[Measurement]
 
     @property
     def cpu_per_event(self) -> float:
@@ -85,6 +88,13 @@ class Summary:
     def events_per_second(self) -> float:
         return median(run.events_per_second for run in self.runs)
 
+
+@attrs.frozen(kw_only=True)
+class Summary(Runs):
+    """Beside those of ours: run for run, so that a machine that gets slower slows both."""
+
+    ours: Sequence[Measurement]
+
     @property
     def ratio(self) -> float:
         """How many times the CPU time of ours."""
@@ -94,6 +104,27 @@ class Summary:
     @property
     def goal(self) -> float | None:
         return GOALS.get((self.operation, self.variant))
+
+    @property
+    def is_met(self) -> bool | None:
+        return None if self.goal is None else self.ratio >= self.goal
+
+
+@attrs.frozen(kw_only=True)
+class Relayed(Runs):
+    """Beside those of the bare producer, run for run."""
+
+    bare: Sequence[Measurement]
+
+    @property
+    def ratio(self) -> float:
+        """What part of the bare producer's rate."""
+        pairs = zip(self.runs, self.bare, strict=True)
+        return median(run.events_per_second / bare.events_per_second for run, bare in pairs)
+
+    @property
+    def goal(self) -> float | None:
+        return None if self.variant == BARE_PRODUCER else RELAY_GOAL
 
     @property
     def is_met(self) -> bool | None:

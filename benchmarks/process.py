@@ -11,7 +11,8 @@ import django
 
 from benchmarks.consuming import CONSUMERS
 from benchmarks.events import samples
-from benchmarks.measurements import OPERATIONS, VARIANTS, Measurement, Meter
+from benchmarks.measurements import OPERATIONS, RELAYED, VARIANTS, Measurement, Meter
+from benchmarks.relaying import relay_of
 from benchmarks.sending import SENDERS
 
 
@@ -33,15 +34,15 @@ class Run:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.process", description=__doc__)
-    parser.add_argument("operation", choices=OPERATIONS)
-    parser.add_argument("variant", choices=VARIANTS)
+    parser.add_argument("operation", choices=(*OPERATIONS, "relay"))
+    parser.add_argument("variant", choices=(*VARIANTS, *RELAYED))
     parser.add_argument("--topic", required=True)
     parser.add_argument("--events", type=int, required=True)
     parser.add_argument("--warm-up", type=int, required=True)
     parser.add_argument("--group", default="")
     options = vars(parser.parse_args())
     django.setup()
-    measure = {"send": _send, "consume": _consume}[options.pop("operation")]
+    measure = {"send": _send, "consume": _consume, "relay": _relay}[options.pop("operation")]
     print(json.dumps(attrs.asdict(measure(Run(**options)))))
 
 
@@ -62,6 +63,14 @@ def _consume(run: Run) -> Measurement:
     with meter.running():
         received = consume(run.topic, run.group, run.events, meter)
     return Measurement(events=received, cpu=meter.cpu, wall=meter.wall)
+
+
+def _relay(run: Run) -> Measurement:
+    relay = relay_of(run.variant)
+    relay(run.topic, run.warm_up, Meter())
+    meter = _quiet_meter()
+    relay(run.topic, run.events, meter)
+    return Measurement(events=run.events, cpu=meter.cpu, wall=meter.wall)
 
 
 def _quiet_meter() -> Meter:

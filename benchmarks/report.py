@@ -13,35 +13,46 @@ from typing import Any
 import attrs
 import confluent_kafka
 
-from benchmarks.measurements import BARE, OURS, PUBLISHED, Summary
+from benchmarks.measurements import BARE, BARE_PRODUCER, OURS, PUBLISHED, Relayed, Summary
 from benchmarks.runs import Plan
 from tests.services.downloads import APICURIO_VERSION, KAFKA_VERSION
 
-_NAMES = {OURS: "this package", PUBLISHED: "edx-event-bus-kafka", BARE: "bare loop"}
+_NAMES = {
+    OURS: "this package",
+    PUBLISHED: "edx-event-bus-kafka",
+    BARE: "bare loop",
+    BARE_PRODUCER: "bare producer",
+    "postgresql": "PostgreSQL",
+    "mariadb": "MariaDB",
+}
 _PACKAGES = ("edx-event-bus-kafka", "openedx-events", "Django", "confluent-kafka", "fastavro")
 _HEAD = ("", "", "CPU µs/event", "(least–most)", "events/s", "CPU ÷ ours", "goal")
+_RELAY_HEAD = (*_HEAD[:-2], "rate ÷ bare", "goal")
 
 
-def as_table(summaries: Sequence[Summary], plan: Plan) -> str:
-    """Return one table, with what was counted and on what below."""
-    rows = [_HEAD, *map(_row, summaries)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+def as_table(summaries: Sequence[Summary], relayed: Sequence[Relayed], plan: Plan) -> str:
+    """Return two tables, with what was counted and on what below."""
     counts = (
-        f"Medians of {plan.rounds} runs of {plan.events:,} events each, after {plan.warm_up:,} to warm up; "
-        f"{'with' if plan.audit_log else 'without'} audit log."
+        f"Medians of {plan.rounds} runs of {plan.events:,} events each, and of {plan.backlog:,} relayed, after "
+        f"{plan.warm_up:,} to warm up; {'with' if plan.audit_log else 'without'} audit log."
     )
     about = [f"{name}: {value}" for name, value in _surroundings().items()]
-    return "\n".join([*lines, "", counts, *about])
+    return "\n".join([*_table(_HEAD, summaries), "", *_table(_RELAY_HEAD, relayed), "", counts, *about])
 
 
-def as_json(summaries: Sequence[Summary], plan: Plan) -> str:
+def _table(head: tuple[str, ...], summaries: Sequence[Summary | Relayed]) -> list[str]:
+    rows = [head, *map(_row, summaries)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def as_json(summaries: Sequence[Summary], relayed: Sequence[Relayed], plan: Plan) -> str:
     """Return the same, with every single run."""
-    results = [_result(summary) for summary in summaries]
+    results = [*map(_result, summaries), *map(_result, relayed)]
     return json.dumps({"plan": attrs.asdict(plan), "surroundings": _surroundings(), "results": results}, indent=2)
 
 
-def _row(summary: Summary) -> tuple[str, ...]:
+def _row(summary: Summary | Relayed) -> tuple[str, ...]:
     least, most = summary.spread
     goal = "" if summary.goal is None else f"≥ {summary.goal:g}: {'met' if summary.is_met else 'NOT MET'}"
     return (
@@ -55,7 +66,7 @@ def _row(summary: Summary) -> tuple[str, ...]:
     )
 
 
-def _result(summary: Summary) -> dict[str, Any]:
+def _result(summary: Summary | Relayed) -> dict[str, Any]:
     return {
         "operation": summary.operation,
         "variant": summary.variant,

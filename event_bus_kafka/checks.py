@@ -4,7 +4,7 @@ System checks: what is configured wrongly is said before it can hurt. None of th
 E001 a setting has a wrong value           E002 settings from which no client or worker can be made
 E003 a dotted path cannot be loaded        E004 a signal cannot be encoded
 E005 a key field cannot be a key           E006 a route of an event type to a topic is wrong
-E007 openedx_events is not installed
+E007 openedx_events is not installed       E008 a database of once() is not there
 W001 an unknown setting                    W002 half of a pair of credentials
 W003 a mode for a topic that is not configured W004 a table is missing
 W005 an outbox on SQLite                   W006 NOTIFY without PostgreSQL
@@ -27,6 +27,7 @@ from event_bus_kafka.conf.client_options import consumer_options, producer_optio
 from event_bus_kafka.conf.routes import Route, routes
 from event_bus_kafka.conf.setting import Setting, names_in_use
 from event_bus_kafka.conf.table import SettingsTable, all_settings
+from event_bus_kafka.consuming import inbox
 from event_bus_kafka.consuming.retry import RetryPolicies
 from event_bus_kafka.errors import ConfigurationError, SerializationError
 from event_bus_kafka.kafka.raw import check_spelling
@@ -68,14 +69,8 @@ def check_consumer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
     """A worker could start, where this package is the consumer."""
     if list(_wrong_values()) or not _points_here(SettingsTable.consumer) or not settings.consumers_enabled:
         return []
-    return _refused(
-        "Consumer",
-        [
-            lambda: check_spelling("consumer", consumer_options("any")),
-            schema_registry_options,
-            _retry_policies,
-        ],
-    )
+    clients = [lambda: check_spelling("consumer", consumer_options("any")), schema_registry_options]
+    return [*_refused("Consumer", [*clients, _retry_policies]), *_inbox_databases()]
 
 
 def check_tables(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
@@ -209,6 +204,12 @@ def _outbox_databases(enabled: list[Route]) -> Iterator[CheckMessage]:
     if settings.relay_notify and aliases and "postgresql" not in vendors:
         hint = "Only PostgreSQL tells relays of new rows: remove the setting, or lower the poll interval."
         yield Warning("EVENT_BUS_KAFKA_RELAY_NOTIFY has no effect.", hint=hint, id=f"{_OURS}.W006")
+
+
+def _inbox_databases() -> list[CheckMessage]:
+    hint = f"Name one of {', '.join(connections)}."
+    unknown = sorted(inbox.aliases() - set(connections))
+    return [_error("E008", f"once(using={alias!r}): there is no such database.", hint) for alias in unknown]
 
 
 def _error(number: str, message: str, hint: str | None) -> CheckMessage:

@@ -21,6 +21,7 @@ from event_bus_kafka.kafka.log import Partition, Range
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import LifecycleEvent, RecordSkipped
+from event_bus_kafka.wire.deletion import record_deleted
 from event_bus_kafka.wire.records import ConsumerRecord
 from event_bus_kafka.wire.serde import SchemaIds
 
@@ -129,7 +130,7 @@ def receivers_of(signal: OpenEdxPublicSignal, name: str | None) -> list[Receiver
 
 def listening(event_type: str, name: str | None) -> Listening:
     """Return who would get events of a type."""
-    signal = dispatch.registered_signal(event_type)
+    signal = dispatch.signal_named(event_type)
     if signal is None:
         return Listening(reason="not registered in this service")
     if not dispatch.is_enabled(signal):
@@ -140,4 +141,5 @@ def listening(event_type: str, name: str | None) -> Listening:
 
 def exists(receiver: str) -> bool:
     """Whether a receiver listens to anything here."""
-    return any(receivers_of(signal, receiver) for signal in OpenEdxPublicSignal.all_events())
+    signals = (*OpenEdxPublicSignal.all_events(), record_deleted)
+    return any(receivers_of(signal, receiver) for signal in signals)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from django.apps import apps
+from django.db import DEFAULT_DB_ALIAS, connections
 
-from event_bus_kafka.errors import AppendFailed
+from event_bus_kafka.errors import AppendFailed, OutboxMissing
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import AppendToOutboxFailed, EventAppended
 from event_bus_kafka.wire.records import EncodedEvent
@@ -25,7 +26,7 @@ def put_aside(events: Sequence[EncodedEvent], database: str | None) -> bool:
     try:
         if not apps.is_installed(_APP):
             raise AppendFailed(f"{_APP!r} is not in INSTALLED_APPS")
-        import_module("event_bus_kafka.producing.outbox").append(events, database=database)  # has models
+        _append(events, database)
     except AppendFailed as error:
         for one in events:
             emit(AppendToOutboxFailed(**_names(one), error=error, doomed=error.doomed))
@@ -33,6 +34,31 @@ def put_aside(events: Sequence[EncodedEvent], database: str | None) -> bool:
     for one in events:
         emit(EventAppended(**_names(one)))
     return True
+
+
+def put_into(events: Sequence[EncodedEvent], database: str) -> str:
+    """
+    Put events into the outbox of a database, else of the default one where that has none, by themselves: in a thread
+    that has no transaction open. Return the alias.
+
+    Raises :class:`OutboxMissing`, or whatever a database does.
+    """
+    if not apps.is_installed(_APP):
+        raise OutboxMissing(f"{_APP!r} is not in INSTALLED_APPS")
+    missing = OutboxMissing(f"there is no database {database!r}")
+    for alias in dict.fromkeys((database, DEFAULT_DB_ALIAS)):
+        try:
+            if alias in connections:
+                connections[alias].set_autocommit(True)  # settings may say otherwise, and nobody would commit
+                _append(events, alias)
+                return alias
+        except OutboxMissing as error:
+            missing = error
+    raise missing
+
+
+def _append(events: Sequence[EncodedEvent], database: str | None) -> None:
+    import_module("event_bus_kafka.producing.outbox").append(events, database=database)  # has models
 
 
 def _names(encoded: EncodedEvent) -> dict[str, str]:

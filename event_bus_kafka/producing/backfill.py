@@ -25,7 +25,13 @@ from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.producing.transactions import is_open
 from event_bus_kafka.producing.verdicts import Verdict, verdict_on
 from event_bus_kafka.telemetry import observe, unobserve
-from event_bus_kafka.telemetry.events import EventAppended, EventRejected, EventUndelivered, RecordDelivered
+from event_bus_kafka.telemetry.events import (
+    EventAppended,
+    EventRejected,
+    EventSpilled,
+    EventUndelivered,
+    RecordDelivered,
+)
 from event_bus_kafka.telemetry.logs import described
 
 Arguments = dict[str, Any]
@@ -182,7 +188,7 @@ class Backfill:
 class _Ends:
     """What became of events, by id; told by several threads."""
 
-    KINDS = (RecordDelivered, EventAppended, EventRejected, EventUndelivered)
+    KINDS = (RecordDelivered, EventAppended, EventSpilled, EventRejected, EventUndelivered)
     safe: set[str] = attrs.field(factory=set)
     errors: dict[str, Exception] = attrs.field(factory=dict)
 

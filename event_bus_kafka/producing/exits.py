@@ -59,7 +59,7 @@ class _End:
         self._began: float | None = None
 
     @property
-    def is_here(self) -> bool:
+    def has_come(self) -> bool:
         return self._began is not None
 
     def __call__(self, *_: object, **__: object) -> None:
@@ -89,14 +89,9 @@ def watch() -> None:
             emit(ThreadsDisabled())
 
 
-def is_over() -> bool:
-    """Whether this process has flushed for its end: nobody will wait for what it sends from now on."""
-    return _end is not None and _end.is_here and _end.pid == os.getpid()
-
-
-def finish_again() -> None:
-    """Flush what was sent after the end had come, in what is left of its limits."""
-    if _end is not None:
+def flush_late() -> None:
+    """Flush what was sent after the end had come, in what is left of its limits: nobody else would."""
+    if _end is not None and _end.has_come:
         _end()
 
 

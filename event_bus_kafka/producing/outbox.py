@@ -12,15 +12,15 @@ from time import time
 from typing import Any
 from zlib import crc32
 
-from django.db import DEFAULT_DB_ALIAS, Error, connections
+from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from event_bus_kafka.conf import settings
-from event_bus_kafka.errors import AppendFailed, ConfigurationError, OutboxMissing
+from event_bus_kafka.errors import AppendFailed, OutboxMissing
 from event_bus_kafka.models import SHARDS, OutboxRecord
 from event_bus_kafka.producing import backlog
 from event_bus_kafka.producing.schemas import reference_to
-from event_bus_kafka.producing.transactions import connection_of, is_manual, is_open
+from event_bus_kafka.producing.transactions import is_manual, outbox_connection
 from event_bus_kafka.wire.headers import pack
 from event_bus_kafka.wire.records import EncodedEvent
 
@@ -44,7 +44,7 @@ def append(events: Sequence[EncodedEvent], *, database: str | None) -> None:
     :class:`ConfigurationError` where several are open and the default one is not, and :class:`AppendFailed`: nothing
     was appended, and if it is ``doomed``, the transaction will not commit either.
     """
-    connection = _deciding_connection(database)
+    connection = outbox_connection(database)
     if connection.needs_rollback:
         return  # what was emitted here must not leave
     try:
@@ -107,21 +107,6 @@ def _binary_placeholder(connection: BaseDatabaseWrapper) -> str:
     ops: Any = connection.ops
     placeholder: str = ops.binary_placeholder_sql(b"")
     return placeholder
-
-
-def _deciding_connection(database: str | None) -> BaseDatabaseWrapper:
-    if database:
-        return connection_of(database)
-    deciding = [connection for connection in connections.all(initialized_only=True) if is_open(connection)]
-    if len(deciding) == 1:
-        return deciding[0]
-    if deciding and all(connection.alias != DEFAULT_DB_ALIAS for connection in deciding):
-        aliases = ", ".join(connection.alias for connection in deciding)
-        raise ConfigurationError(
-            f"Transactions are open on {aliases}: name the one whose outbox takes the event with the key 'database' of "
-            "the topic in EVENT_BUS_PRODUCER_CONFIG."
-        )
-    return connections[DEFAULT_DB_ALIAS]
 
 
 def _require_table(connection: BaseDatabaseWrapper) -> None:

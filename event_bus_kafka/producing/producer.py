@@ -135,7 +135,7 @@ class KafkaEventProducer(EventBusProducer):
         goes into the outbox, within ``EVENT_BUS_KAFKA_SHUTDOWN_SPILL``.
         """
         link = self._link
-        if link is not None and link.flush(settings.delivery_timeout):
+        if link is not None and link.pid == os.getpid() and link.flush(settings.delivery_timeout):
             link.producer.purge()  # each event that is left gets its report
             link.retired.set()  # a client is of no use after a purge
             self._link = None
@@ -152,8 +152,7 @@ class KafkaEventProducer(EventBusProducer):
                 self._hand_over(encoded, database, deadline)  # with new clients
         except Exception as error:  # noqa: BLE001 nothing that goes wrong between us and Kafka may reach the request
             spill.spill([encoded], error, database=database)
-        if exits.is_over():
-            exits.finish_again()
+        exits.flush_late()
 
     def _hand_over(self, encoded: EncodedEvent, database: str | None, deadline: float) -> None:
         link = self._current_link()

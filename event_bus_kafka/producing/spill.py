@@ -13,27 +13,29 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterable
-from importlib import import_module
+from contextlib import suppress
 from itertools import takewhile
 from time import monotonic, sleep
 
 import attrs
-from django.apps import apps
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 from event_bus_kafka.errors import AppendFailed, OutboxMissing
+from event_bus_kafka.producing.aside import put_into
+from event_bus_kafka.producing.transactions import is_open
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered, SpillDelayed
 from event_bus_kafka.wire.records import EncodedEvent
 
-_APP = "event_bus_kafka"
 _MOST_BYTES = 128_000_000
-"""Of events that wait to be written. What comes beyond is lost: Kafka and the database are away, and memory ends."""
+"""Of events that wait to be written. What comes beyond waits for room; where none is made, it is lost."""
+_FOR_ROOM = 1.0
+"""Seconds; then nobody waits for room until the database takes events again."""
 _OVERHEAD = 2_000
 """Bytes of memory, nearly, that an event takes besides its contents."""
 _BATCH = 500
-_BATCH_BYTES = 4_000_000
-"""Of one INSERT: servers refuse packets that are too large."""
+_BATCH_BYTES = 2_000_000
+"""As ``append`` puts into one INSERT: one batch is written whole or not at all."""
 _PATIENCE = 60.0
 """Seconds for which an event is tried that its database does not take."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
@@ -43,7 +45,8 @@ _IDLE = 1.0
 
 def spill(events: Iterable[EncodedEvent], error: Exception, *, database: str | None = None) -> None:
     """
-    Keep events that Kafka did not confirm, for the reason given. Takes no time and raises nothing.
+    Keep events that Kafka did not confirm, for the reason given. Raises nothing, and takes no time unless more events
+    wait than memory is for.
 
     They go into the outbox of a database, None: the default one, which also takes what belongs to one without tables.
     Each event becomes an EventSpilled once it is written, or an EventUndelivered if it is lost.
@@ -69,7 +72,7 @@ class _Waiting:
 
     @property
     def size(self) -> int:
-        return _OVERHEAD + len(self.event.key) + len(self.event.value)
+        return _OVERHEAD + len(self.event.key) + len(self.event.value or b"")
 
     def told(self, error: Exception | None, database: str = "") -> None:
         """Say that it is written, or why it is not and never will be."""
@@ -91,18 +94,20 @@ class _Spill:
         self._writer: threading.Thread | None = None
         self._limit = _BATCH
         self._pause = _FIRST_PAUSE
+        self._takes = True
+        """Whether the database takes events, as far as is known."""
         self._ending = threading.Event()
 
     def put(self, events: Iterable[_Waiting]) -> None:
         refused = []
         with self._changed:
             for one in events:
-                if self._bytes + one.size > _MOST_BYTES:
+                if not self._has_room(one.size):
                     refused.append(one)
-                else:
-                    self._waiting.append(one)
-                    self._bytes += one.size
-            self._start()
+                    continue
+                self._waiting.append(one)
+                self._bytes += one.size
+                self._start()
             self._changed.notify_all()
         for one in refused:
             one.told(AppendFailed(f"{_MOST_BYTES:,} bytes of events wait for their database already"))
@@ -116,15 +121,23 @@ class _Spill:
             writer = self._writer
         if writer is not None:
             writer.join(seconds)
-        while self._writer is None and self._waiting and monotonic() < deadline:
+        while self._writer is None and monotonic() < deadline and (batch := self._first()):
             _leave_transactions()
-            self._write(self._next())  # no thread can be started while the interpreter ends
+            self._write(batch)  # no thread can be started while the interpreter ends
         self._ending.clear()
         with self._changed:
             left, self._waiting, self._bytes = self._waiting, deque(), 0
         for one in left:
             one.told(AppendFailed("the process ended before the database took it"))
         return len(left)
+
+    def _has_room(self, size: int) -> bool:
+        def fits() -> bool:
+            return self._bytes + size <= _MOST_BYTES
+
+        if not fits() and self._takes:
+            self._takes = self._changed.wait_for(fits, _FOR_ROOM)
+        return fits()
 
     def _start(self) -> None:
         if self._writer is None and self._waiting:
@@ -136,33 +149,34 @@ class _Spill:
             self._writer = writer
 
     def _write_all(self) -> None:
-        while self._has_more():
-            self._write(self._next())
-        connections.close_all()
+        while batch := self._next():
+            self._write(batch)
+        _close()
 
-    def _has_more(self) -> bool:
+    def _next(self) -> list[_Waiting]:
         """Wait for something to write; without it the thread ends."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._ending.is_set(), _IDLE)
-            if not self._waiting:
+            batch = self._first()
+            if not batch:
                 self._writer = None
-            return bool(self._waiting)
+            return batch
 
-    def _next(self) -> list[_Waiting]:
+    def _first(self) -> list[_Waiting]:
         """Return what goes into the next INSERT; it stays among what waits until it is written."""
+        batch: list[_Waiting] = []
         with self._changed:
-            database, room = self._waiting[0].database, _BATCH_BYTES
-            batch: list[_Waiting] = []
-            for one in takewhile(lambda one: one.database == database, self._waiting):
+            room = _BATCH_BYTES
+            for one in takewhile(lambda one: one.database == self._waiting[0].database, self._waiting):
                 room -= one.size
                 if batch and (room < 0 or len(batch) == self._limit):
                     break
                 batch.append(one)
-            return batch
+        return batch
 
     def _write(self, batch: list[_Waiting]) -> None:
         try:
-            database = _append([one.event for one in batch], batch[0].database)
+            database = put_into([one.event for one in batch], batch[0].database)
         except OutboxMissing as error:
             self._done(batch, error)
         except Exception as error:  # noqa: BLE001 whatever a database does: what waits must go on
@@ -170,11 +184,12 @@ class _Spill:
         else:
             self._limit = min(self._limit * 2, _BATCH)
             self._pause = _FIRST_PAUSE
+            self._takes = True
             self._done(batch, None, database)
 
     def _failed(self, batch: list[_Waiting], error: Exception) -> None:
         """Try again on a new connection, with fewer: one event may be what the database refuses."""
-        connections.close_all()
+        _close()
         if len(batch) == 1 and monotonic() - batch[0].since > _PATIENCE:
             self._done(batch, error)
             return
@@ -191,6 +206,7 @@ class _Spill:
                 if self._waiting and self._waiting[0] is one:  # unless the process has given it up
                     self._waiting.popleft()
                     self._bytes -= one.size
+            self._changed.notify_all()
         for one in batch:
             one.told(error, database)
 
@@ -200,30 +216,20 @@ _by_pid: dict[int, _Spill] = {}
 
 
 def _of_this_process() -> _Spill:
-    return _by_pid.setdefault(os.getpid(), _Spill())
-
-
-def _append(events: list[EncodedEvent], database: str) -> str:
-    """Write to the first of two databases that has an outbox; return its alias."""
-    if not apps.is_installed(_APP):
-        raise OutboxMissing(f"{_APP!r} is not in INSTALLED_APPS")
-    append = import_module("event_bus_kafka.producing.outbox").append  # has models
-    missing = OutboxMissing(f"there is no database {database!r}")
-    for alias in dict.fromkeys((database, DEFAULT_DB_ALIAS)):
-        try:
-            if alias in connections:
-                connections[alias].set_autocommit(True)  # settings may say otherwise, and nobody would commit
-                append(events, database=alias)
-                return alias
-        except OutboxMissing as error:
-            missing = error
-    raise missing
+    pid = os.getpid()
+    return _by_pid.get(pid) or _by_pid.setdefault(pid, _Spill())
 
 
 def _leave_transactions() -> None:
     """At the end of a process nobody will commit what its thread has left open."""
+    if any(map(is_open, connections.all(initialized_only=True))):
+        _close()
+
+
+def _close() -> None:
+    """Close this thread's connections."""
     for connection in connections.all(initialized_only=True):
-        if connection.in_atomic_block or not connection.get_autocommit():
+        with suppress(Error):
             connection.close()
 
 

@@ -66,6 +66,27 @@ def is_open(connection: BaseDatabaseWrapper) -> bool:
     return connection.in_atomic_block or is_manual(connection)
 
 
+def outbox_connection(
+    database: str | None, is_open: Callable[[BaseDatabaseWrapper], bool] = is_open
+) -> BaseDatabaseWrapper:
+    """
+    Return the connection whose outbox takes what is emitted now: of one alias, else the only one with an open
+    transaction, else the default one. Raises :class:`ConfigurationError` where several are open and that is none.
+    """
+    if database:
+        return connection_of(database)
+    deciding = [connection for connection in connections.all(initialized_only=True) if is_open(connection)]
+    if len(deciding) == 1:
+        return deciding[0]
+    if deciding and all(connection.alias != DEFAULT_DB_ALIAS for connection in deciding):
+        aliases = ", ".join(connection.alias for connection in deciding)
+        raise ConfigurationError(
+            f"Transactions are open on {aliases}: name the one whose outbox takes the event with the key 'database' of "
+            "the topic in EVENT_BUS_PRODUCER_CONFIG."
+        )
+    return connections[DEFAULT_DB_ALIAS]
+
+
 def is_manual(connection: BaseDatabaseWrapper) -> bool:
     """Whether a transaction is open that was begun by switching autocommit off."""
     if connection.in_atomic_block:  # inside atomic() too: a later rollback() would drop what has been committed

@@ -66,7 +66,7 @@ class SpillDelayed(LifecycleEvent):
 
 @attrs.frozen
 class ThreadsDisabled(LifecycleEvent):
-    """uWSGI lets no thread run between requests: delivery reports wait for the next one, or for the process's end."""
+    """uWSGI lets no thread run between requests: delivery reports wait for the next one, or for the process to end."""
 
 
 @value

@@ -69,8 +69,8 @@ class LoggingObserver:
     @_log.register
     def _(self, event: events.ThreadsDisabled) -> None:
         logger.warning(
-            "uWSGI runs without threads: what becomes of events is found out at the next request only. Start it with "
-            "enable-threads."
+            "uWSGI runs without threads: what Kafka does not confirm is noticed, and put into the outbox, only while "
+            "requests run. Start it with enable-threads."
         )
 
     @_log.register

@@ -9,6 +9,6 @@ def described(error: Exception) -> str:
     """Return type and text of an error of ours; of others the type alone, because their texts may quote event data."""
     if isinstance(error, ReceiversFailed):
         causes = zip(error.receivers, error.exceptions, strict=True)
-        return "; ".join(f"receiver {name} raised {type(cause).__name__}" for name, cause in causes)
+        return "; ".join(f"receiver {name} raised {described(cause)}" for name, cause in causes)
     ours = type(error).__module__ == "event_bus_kafka.errors"
     return f"{type(error).__name__}: {error}" if ours else type(error).__name__

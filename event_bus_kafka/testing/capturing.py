@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import attrs
 import fastavro
+from django.db.backends.base.base import BaseDatabaseWrapper
 from openedx_events import apps as openedx_events_apps
 from openedx_events.data import EventsMetadata
 from openedx_events.event_bus import EventBusProducer
@@ -17,9 +18,9 @@ from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.conf.routes import Route, full_topic, mode_of, route_of
 from event_bus_kafka.producing import tombstones
-from event_bus_kafka.producing.transactions import open_transactions
+from event_bus_kafka.producing.transactions import open_transactions, outbox_connection
 from event_bus_kafka.testing.captured import CapturedEvent, CapturedEvents, UnsendableEvent
-from event_bus_kafka.testing.commits import Commit
+from event_bus_kafka.testing.commits import Commit, is_open_in_service
 from event_bus_kafka.testing.differences import differences
 from event_bus_kafka.testing.handler import handler_connected
 from event_bus_kafka.testing.memory_registry import REGISTRY, payload_of
@@ -127,8 +128,17 @@ def _captured_tombstone(signal: OpenEdxPublicSignal, route: Route, key: Any) -> 
 
 
 def _awaited_commits(mode: str, database: str | None) -> tuple[Commit, ...]:
-    deciding = [] if mode == "immediate" else open_transactions(database)
-    return tuple(map(Commit.awaited, deciding))
+    return tuple(map(Commit.awaited, _deciding(mode, database)))
+
+
+def _deciding(mode: str, database: str | None) -> list[BaseDatabaseWrapper]:
+    """Return the connections whose commits decide, as each mode has it."""
+    if mode == "immediate":
+        return []
+    if mode == "on-commit":
+        return open_transactions(database)
+    connection = outbox_connection(database, is_open=is_open_in_service)
+    return [connection] if connection.in_atomic_block else []
 
 
 def _record(encoded: EncodedEvent) -> ConsumerRecord:

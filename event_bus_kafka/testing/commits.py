@@ -8,6 +8,8 @@ from typing import Any
 import attrs
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from event_bus_kafka.producing.transactions import is_manual
+
 
 class State(Enum):
     """What became of an event that was emitted."""
@@ -59,6 +61,11 @@ def state_of(commits: tuple[Commit, ...]) -> State:
     """Return what became of an event that waits for all of these."""
     states = {commit.state for commit in commits}
     return next((state for state in (State.ROLLED_BACK, State.PENDING) if state in states), State.SENT)
+
+
+def is_open_in_service(connection: BaseDatabaseWrapper) -> bool:
+    """Whether the service has opened a transaction, beside the one of the test."""
+    return bool(_blocks_of_service(connection)) or is_manual(connection)
 
 
 def _blocks_of_service(connection: BaseDatabaseWrapper) -> list[Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models, transaction
 from django.utils import timezone
 from opaque_keys.edx.keys import CourseKey
@@ -29,17 +31,29 @@ class CourseRun(models.Model):
         """Save it and announce it, both or neither: the event leaves when the outermost transaction commits."""
         self.modified = timezone.now()
         self.save()
-        self.announce()
+        # The event bears the time of the change: by it the others know what is older.
+        COURSE_CATALOG_INFO_CHANGED.send_event(time=self.modified, **self.as_event())
 
-    def announce(self) -> None:
-        """Tell other services how it is. The event bears the time of the change: by it they know what is older."""
-        COURSE_CATALOG_INFO_CHANGED.send_event(time=self.modified, catalog_info=self._as_data())
-
-    def _as_data(self) -> CourseCatalogData:
-        return CourseCatalogData(
+    def as_event(self) -> dict[str, Any]:
+        """Return the event's data: an object of its class for each argument of the signal."""
+        schedule = CourseScheduleData(start=self.start, pacing=self.pacing, end=self.end)
+        info = CourseCatalogData(
             course_key=CourseKey.from_string(self.course_key),
             name=self.name,
-            schedule_data=CourseScheduleData(start=self.start, pacing=self.pacing, end=self.end),
+            schedule_data=schedule,
             hidden=self.hidden,
             invitation_only=self.invitation_only,
         )
+        return {"catalog_info": info}
+
+
+class CatalogEntry(models.Model):
+    """What the catalog says of a course run, so that nobody has to ask Discovery for it."""
+
+    course_key = models.CharField(max_length=255, unique=True)
+    title = models.CharField(max_length=255)
+    status = models.CharField(max_length=20)
+    changed_at = models.DateTimeField(help_text="when Discovery changed it; what is older is no news")
+
+    def __str__(self) -> str:
+        return self.course_key

@@ -1,17 +1,12 @@
 """Settings of the CMS."""
 
+import json
 import os
 from pathlib import Path
 
 SECRET_KEY = "an example"
 USE_TZ = True  # times of events are aware, so the database must keep them so
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": Path(os.environ.get("EXAMPLES_DATA", ".")) / "cms.sqlite3",
-    }
-}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -20,15 +15,26 @@ LOGGING = {
 }
 OPENEDX_TELEMETRY: list[str] = []  # no monitoring service here
 
-INSTALLED_APPS = ["examples.cms", "event_bus_kafka", "openedx_events"]
+_SQLITE = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": Path(os.environ.get("EXAMPLES_DATA", "."), "cms.sqlite3"),
+    # Several processes write: each takes its turn, and nobody waits to read.
+    "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": "PRAGMA journal_mode=WAL"},
+}
+# PostgreSQL or MariaDB: ENGINE, HOST, PORT, USER, PASSWORD and OPTIONS as a JSON object.
+_SERVER = json.loads(os.environ.get("DATABASE_SERVER") or "null")
+DATABASES = {"default": _SERVER | {"NAME": "cms"} if _SERVER else _SQLITE}
+
+# event_bus_kafka before openedx_events: so `consume_events` is the one with clear errors and exit codes.
+INSTALLED_APPS = ["examples.cms", "examples.platform_events", "event_bus_kafka", "openedx_events"]
 
 # Part of each event's source, so that a reader of the topic sees who wrote it.
 EVENTS_SERVICE_NAME = "cms"
-# Sends only: without EVENT_BUS_CONSUMER nobody can start a worker here by mistake.
 EVENT_BUS_PRODUCER = "event_bus_kafka.create_producer"
+EVENT_BUS_CONSUMER = "event_bus_kafka.KafkaEventConsumer"
 EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
 EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL = os.environ.get("SCHEMA_REGISTRY_URL")
-# Keeps deployments apart that share a Kafka: the topic's full name is demo-course-catalog-info-changed.
+# Part of the full name of each topic, the same in all services: it keeps deployments apart that share a Kafka.
 EVENT_BUS_TOPIC_PREFIX = "demo"
 # Only here: a registry that has just started on a busy machine is slow.
 EVENT_BUS_KAFKA_REGISTRY_TIMEOUT = 5
@@ -40,3 +46,6 @@ EVENT_BUS_PRODUCER_CONFIG = {
         "course-catalog-info-changed": {"event_key_field": "catalog_info.course_key", "enabled": True},
     },
 }
+# No mode is named: events leave when their transaction has committed, which needs no relay.
+
+EVENT_BUS_KAFKA_SUBSCRIPTIONS = {"cms": ["catalog-course-run-lifecycle"]}

@@ -1,1 +1,1 @@
-"""Credentials: keeps what the LMS says of certificates."""
+"""Credentials: certificates, grades and programs, as the LMS and Discovery tell of them."""

@@ -1,8 +1,31 @@
-"""What Credentials keeps."""
+"""What Credentials keeps of what it hears. It never asks the LMS or Discovery."""
 
 from __future__ import annotations
 
 from django.db import models
+
+
+class CourseRun(models.Model):
+    """A course run of the catalog: what a credential is printed with."""
+
+    course_key = models.CharField(max_length=255, unique=True)
+    title = models.CharField(max_length=255)
+    changed_at = models.DateTimeField(help_text="when Discovery changed it; what is older is no news")
+
+    def __str__(self) -> str:
+        return self.course_key
+
+
+class Program(models.Model):
+    """A program of the catalog."""
+
+    uuid = models.UUIDField(unique=True)
+    title = models.CharField(max_length=255)
+    course_run_keys = models.JSONField(default=list)
+    changed_at = models.DateTimeField(help_text="as above")
+
+    def __str__(self) -> str:
+        return self.title
 
 
 class UserCredential(models.Model):
@@ -21,16 +44,41 @@ class UserCredential(models.Model):
 
 
 class CredentialChange(models.Model):
-    """The history: one row for each event that changed a credential, in the order in which they came."""
+    """The history: a row for each event that changed a credential, in the order in which they came."""
 
-    change = models.CharField(max_length=20)
-    course_key = models.CharField(max_length=255)
-    user_id = models.BigIntegerField()
     username = models.CharField(max_length=150)
-    grade = models.CharField(max_length=5, blank=True)
+    course_key = models.CharField(max_length=255)
     status = models.CharField(max_length=20)
-    changed_at = models.DateTimeField()
-    received_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
         return f"change {self.pk}"
+
+
+class UserGrade(models.Model):
+    """A learner's grade; ``passed_at`` is empty until they have passed."""
+
+    user_id = models.BigIntegerField()
+    course_key = models.CharField(max_length=255)
+    percent = models.FloatField()
+    letter = models.CharField(max_length=5, blank=True)
+    passed_at = models.DateTimeField(null=True)
+    changed_at = models.DateTimeField(help_text="when the LMS changed it; what is older is no news")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user_id", "course_key"], name="one_grade_each")]
+
+    def __str__(self) -> str:
+        return f"grade {self.pk}"
+
+
+class ProgramInterest(models.Model):
+    """A learner who wants a program, and is told what is missing for its credential."""
+
+    user_id = models.BigIntegerField()
+    program_uuid = models.UUIDField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user_id", "program_uuid"], name="one_interest_each")]
+
+    def __str__(self) -> str:
+        return f"interest {self.pk}"

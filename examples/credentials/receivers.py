@@ -1,4 +1,4 @@
-"""What Credentials does with events of the LMS."""
+"""What Credentials does with events of the LMS and Discovery."""
 
 from __future__ import annotations
 
@@ -10,7 +10,22 @@ from openedx_events.data import EventsMetadata
 from openedx_events.learning.data import CertificateData
 from openedx_events.learning.signals import CERTIFICATE_CREATED, CERTIFICATE_REVOKED
 
-from examples.credentials.models import CredentialChange, UserCredential
+from event_bus_kafka import record_deleted
+from examples.credentials.models import (
+    CourseRun,
+    CredentialChange,
+    Program,
+    ProgramInterest,
+    UserCredential,
+    UserGrade,
+)
+from examples.platform_events.data import CourseRunData, GradeData, ProgramData, ProgramIntentData
+from examples.platform_events.signals import (
+    COURSE_GRADE_UPDATED,
+    COURSE_RUN_UPDATED,
+    PROGRAM_INTENT_DETECTED,
+    PROGRAM_UPDATED,
+)
 
 
 @receiver(CERTIFICATE_CREATED)
@@ -26,21 +41,56 @@ def revoke_credential(certificate: CertificateData, metadata: EventsMetadata, **
 
 
 @transaction.atomic  # the credential and its history change together; if one fails, the event comes again for both
-def _set_status(change: str, certificate: CertificateData, metadata: EventsMetadata) -> None:
+def _set_status(status: str, certificate: CertificateData, metadata: EventsMetadata) -> None:
     """An event may come twice, and an old one after a newer: the time of the change tells, and they leave no trace."""
-    username, course_key = certificate.user.pii.username, str(certificate.course.course_key)
-    known = UserCredential.objects.select_for_update().filter(username=username, course_key=course_key).first()
+    whose = {"username": certificate.user.pii.username, "course_key": str(certificate.course.course_key)}
+    known = UserCredential.objects.select_for_update().filter(**whose).first()
     if known and known.changed_at >= metadata.time:
         return
-    UserCredential.objects.update_or_create(
-        username=username, course_key=course_key, defaults={"status": change, "changed_at": metadata.time}
-    )
-    CredentialChange.objects.create(
-        change=change,
-        course_key=course_key,
-        user_id=certificate.user.id,
-        username=username,
-        grade=certificate.grade,
-        status=certificate.current_status,
-        changed_at=metadata.time,
-    )
+    UserCredential.objects.update_or_create(**whose, defaults={"status": status, "changed_at": metadata.time})
+    CredentialChange.objects.create(**whose, status=status)
+
+
+@receiver(COURSE_GRADE_UPDATED)
+@transaction.atomic
+def keep_grade(grade: GradeData, metadata: EventsMetadata, **_: Any) -> None:
+    """A grade changed, of a learner who has passed or not."""
+    whose = {"user_id": grade.user_id, "course_key": str(grade.course.course_key)}
+    if UserGrade.objects.filter(**whose, changed_at__gte=metadata.time).exists():
+        return
+    values = {"percent": grade.percent_grade, "letter": grade.letter_grade, "passed_at": grade.passed_timestamp}
+    UserGrade.objects.update_or_create(**whose, defaults=values | {"changed_at": metadata.time})
+
+
+@receiver(COURSE_RUN_UPDATED)
+@transaction.atomic
+def keep_course_run(course_run: CourseRunData, metadata: EventsMetadata, **_: Any) -> None:
+    """A course run changed in the catalog."""
+    course_key = str(course_run.course_key)
+    if CourseRun.objects.filter(course_key=course_key, changed_at__gte=metadata.time).exists():
+        return
+    values = {"title": course_run.title, "changed_at": metadata.time}
+    CourseRun.objects.update_or_create(course_key=course_key, defaults=values)
+
+
+@receiver(PROGRAM_UPDATED)
+@transaction.atomic
+def keep_program(program: ProgramData, metadata: EventsMetadata, **_: Any) -> None:
+    """A program changed in the catalog."""
+    if Program.objects.filter(uuid=program.uuid, changed_at__gte=metadata.time).exists():
+        return
+    values = {"title": program.title, "course_run_keys": program.course_run_keys, "changed_at": metadata.time}
+    Program.objects.update_or_create(uuid=program.uuid, defaults=values)
+
+
+@receiver(record_deleted)
+def forget_program(topic: str, key: Any, **_: Any) -> None:
+    """Something was deleted, and its topic has a tombstone in place of it. The topic tells what it was."""
+    if topic == "catalog-program-lifecycle":
+        Program.objects.filter(uuid=key).delete()
+
+
+@receiver(PROGRAM_INTENT_DETECTED)
+def note_interest(intent: ProgramIntentData, **_: Any) -> None:
+    """A learner wants a program. Noted once, however often the event comes."""
+    ProgramInterest.objects.get_or_create(user_id=intent.user.id, program_uuid=intent.program_uuid)

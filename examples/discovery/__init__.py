@@ -1,1 +1,1 @@
-"""Discovery: the catalog of course runs, as Studio tells of them."""
+"""Discovery: the catalog. It hears of course runs from Studio, and tells everyone of the catalog."""

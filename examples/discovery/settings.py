@@ -1,17 +1,12 @@
 """Settings of Discovery."""
 
+import json
 import os
 from pathlib import Path
 
 SECRET_KEY = "an example"
 USE_TZ = True  # times of events are aware, so the database must keep them so
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": Path(os.environ.get("EXAMPLES_DATA", ".")) / "discovery.sqlite3",
-    }
-}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -20,13 +15,40 @@ LOGGING = {
 }
 OPENEDX_TELEMETRY: list[str] = []  # no monitoring service here
 
-# event_bus_kafka before openedx_events: so `consume_events` is the one with clear errors and exit codes.
-INSTALLED_APPS = ["examples.discovery", "event_bus_kafka", "openedx_events"]
+_SQLITE = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": Path(os.environ.get("EXAMPLES_DATA", "."), "discovery.sqlite3"),
+    # Several processes write: each takes its turn, and nobody waits to read.
+    "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": "PRAGMA journal_mode=WAL"},
+}
+# PostgreSQL or MariaDB: ENGINE, HOST, PORT, USER, PASSWORD and OPTIONS as a JSON object.
+_SERVER = json.loads(os.environ.get("DATABASE_SERVER") or "null")
+DATABASES = {"default": _SERVER | {"NAME": "discovery"} if _SERVER else _SQLITE}
 
+# event_bus_kafka before openedx_events: so `consume_events` is the one with clear errors and exit codes.
+INSTALLED_APPS = ["examples.discovery", "examples.platform_events", "event_bus_kafka", "openedx_events"]
+
+# Part of each event's source, so that a reader of the topic sees who wrote it.
 EVENTS_SERVICE_NAME = "discovery"
-# Reads only: without EVENT_BUS_PRODUCER its own code cannot send anything by mistake.
+EVENT_BUS_PRODUCER = "event_bus_kafka.create_producer"
 EVENT_BUS_CONSUMER = "event_bus_kafka.KafkaEventConsumer"
 EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
 EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL = os.environ.get("SCHEMA_REGISTRY_URL")
-# The same as in the services that send: it is part of the topic's name.
+# Part of the full name of each topic, the same in all services: it keeps deployments apart that share a Kafka.
 EVENT_BUS_TOPIC_PREFIX = "demo"
+
+EVENT_BUS_PRODUCER_CONFIG = {
+    "org.openedx.catalog.course_run.updated.v1": {
+        "catalog-course-run-lifecycle": {"event_key_field": "course_run.course_key", "enabled": True},
+    },
+    "org.openedx.catalog.program.updated.v1": {
+        "catalog-program-lifecycle": {"event_key_field": "program.uuid", "enabled": True},
+    },
+}
+# The topics are compacted: the last word on each key is kept for ever, so it must be the last in order. The worker and
+# the web process both write; what they send leaves in the order of their transactions.
+EVENT_BUS_PRODUCER_MODE = "outbox"
+
+EVENT_BUS_KAFKA_SUBSCRIPTIONS = {"discovery": ["course-catalog-info-changed"]}
+# A course that takes long keeps its own events waiting, not those of other courses.
+EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY = 4

@@ -1,1 +1,1 @@
-"""The LMS: awards and revokes certificates."""
+"""LMS: enrolments, grades, certificates; it hears of orders, licences, exams and the catalog."""

@@ -4,3 +4,6 @@ from django.apps import AppConfig
 class LmsConfig(AppConfig):
     name = "examples.lms"
     label = "lms"
+
+    def ready(self) -> None:
+        from examples.lms import exams, receivers  # noqa: F401 connects them

@@ -5,6 +5,7 @@ Emits each of the numbers of its command line in a child process, made in the wa
 
 import multiprocessing
 import sys
+from typing import Any
 
 import django
 
@@ -21,7 +22,8 @@ if __name__ == "__main__":
         if way == "none":
             emit(number)
         else:
-            child = multiprocessing.get_context(way).Process(target=emit, args=(number,))
+            context: Any = multiprocessing.get_context(way)
+            child = context.Process(target=emit, args=(number,))
             child.start()
             child.join()
     connections.close_all()

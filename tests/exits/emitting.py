@@ -14,5 +14,14 @@ def emit(number: int) -> None:
 
 def emit_first() -> None:
     """Emit what EMIT_FIRST says: where the application is loaded before a fork, before that."""
-    for number in filter(None, os.environ.get("EMIT_FIRST", "").split(",")):
+    _emit_all("EMIT_FIRST")
+
+
+def emit_last() -> None:
+    """Emit what EMIT_LAST says."""
+    _emit_all("EMIT_LAST")
+
+
+def _emit_all(name: str) -> None:
+    for number in filter(None, os.environ.get(name, "").split(",")):
         emit(int(number))

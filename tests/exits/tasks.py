@@ -27,7 +27,4 @@ app.conf.update(
     worker_prefetch_multiplier=1,
 )
 
-
-@app.task
-def emit_in_task(number: int) -> None:
-    emit(number)
+emit_in_task = app.task(emit)

@@ -38,7 +38,7 @@ def test_events_of_processes_that_come_and_go_while_a_broker_restarts_all_arrive
     schema_registry: SchemaRegistry, database: Database, tmp_path: Path
 ) -> None:
     """Cases 24, 32 and 33."""
-    count = scaled(8, long=112)
+    count = scaled(4, long=112)
     with ExitStack() as stack:
         cluster = stack.enter_context(KafkaCluster())
         bus = RealBus(cluster, schema_registry)

@@ -90,7 +90,7 @@ class Celery(Running):
 
     def _ask_for(self, numbers: Sequence[int]) -> None:
         code = f"from tests.exits.tasks import emit_in_task\nfor one in {numbers}: emit_in_task.delay(one)"
-        environment = self._environment | {"EMIT_FIRST": ""}
+        environment = {name: value for name, value in self._environment.items() if name != "EMIT_FIRST"}
         subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=environment, timeout=PATIENCE)
 
     def stop(self) -> None:
@@ -151,16 +151,15 @@ RECYCLING: dict[str, Way] = {
 
 
 @contextmanager
-def running(way: Way, folder: Path, settings: Mapping[str, Any], *, first: Sequence[int] = ()) -> Iterator[Running]:
-    """Run a service in one of the ways; where its application is loaded, ``first`` is emitted."""
+def running(way: Way, folder: Path, settings: Mapping[str, Any], **more: str) -> Iterator[Running]:
+    """Run a service in one of the ways, with more in its environment."""
     folder.mkdir(exist_ok=True)
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "tests.service.settings",
         "SERVICE_SETTINGS": json.dumps(settings),
         "PYTHONPATH": str(ROOT),
-        "EMIT_FIRST": ",".join(map(str, first)),
     }
-    service = way(folder, environment)
+    service = way(folder, environment | more)
     try:
         yield service
     finally:

@@ -54,6 +54,7 @@ def worker(
         EVENT_BUS_KAFKA_COMMIT_INTERVAL=3600,
         EVENT_BUS_KAFKA_REGISTRY_TIMEOUT=30,
         EVENT_BUS_KAFKA_SEND_TIMEOUT=60,
+        EVENT_BUS_KAFKA_SHUTDOWN_FLUSH=30,
     )
     code = before + CONSUME.format(topic=topic, group=group)
     return ServiceProcess(code=code, settings=settings | changes, receivers="receivers.revoke")
@@ -75,7 +76,7 @@ def test_what_no_broker_takes_is_in_the_outbox_before_the_last_commit(
 ) -> None:
     send(bus, topic, certificate(1))
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
-    changes = {"DATABASES": {"default": entry}, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5}
+    changes: dict[str, Any] = {"DATABASES": {"default": entry}, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5}
     with ServiceProcess("migrate", settings=bus.settings(**changes)) as migrating:
         assert migrating.end() == 0, migrating.log
     with worker(bus, topic, group, emitted, AWAY, DIE_AFTER_THE_COMMIT, **changes) as process:

@@ -20,6 +20,18 @@ for user in {users}:
     say("sent", user=user)
 """
 
+SEND_LATE = """
+from multiprocessing.util import Finalize
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+from tests.examples_of import certificate
+
+def send(user):
+    CERTIFICATE_CREATED.send_event(certificate=certificate(user))
+
+send(1)
+Finalize(None, send, args=[2], exitpriority=0)  # runs after those of a higher priority
+"""
+
 
 def sender(settings: dict[str, Any], users: list[int]) -> ServiceProcess:
     return ServiceProcess(code=SEND.format(users=users), settings=settings)
@@ -31,6 +43,13 @@ def test_a_process_that_ends_at_once_has_sent_its_events(bus: Bus, topic: str) -
         assert process.end() == 0
     assert len(bus.event_ids(topic, 3)) == 3
     assert process.log.count("Message delivered to Kafka event bus") == 3
+
+
+def test_what_is_sent_while_a_process_ends_arrives_too(bus: Bus, topic: str) -> None:
+    linger = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": 1_000}, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 30}
+    with ServiceProcess(code=SEND_LATE, settings=bus.settings(topic, **linger)) as process:
+        assert process.end() == 0
+    assert len(bus.event_ids(topic, 2)) == 2
 
 
 def test_events_of_a_process_that_ends_without_a_broker_are_named_in_the_log(bus: Bus, topic: str) -> None:

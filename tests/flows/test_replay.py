@@ -16,7 +16,7 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED, CERTIFICATE_REVOKED
 
-from event_bus_kafka import is_replay
+from event_bus_kafka import is_replay, record_deleted
 from tests.bus import CREATED, REVOKED, Bus
 from tests.examples_of import certificate
 from tests.flows.test_consuming import send, worker
@@ -29,6 +29,10 @@ heard: list[int] = []
 
 def note(certificate: Any, **_: Any) -> None:
     heard.append(certificate.user.id)
+
+
+def note_deletion(key: int, **_: Any) -> None:
+    heard.append(-key)
 
 
 def fail_for_odd(certificate: Any, **_: Any) -> None:
@@ -106,6 +110,21 @@ def test_receivers_can_tell_a_replay_and_no_group_is_moved(bus: Bus, topic: str,
     assert [(one["user"], one["is_replay"]) for one in again.heard("replayed")] == [(1, True), (2, True)]
     assert bus.committed(group, topic) == 2
     assert bus.committed("replay_events", topic) < 0
+
+
+def test_tombstones_are_replayed_to_who_listens_to_deletions(bus: Bus, topic: str) -> None:
+    send(bus, topic, certificate(7))
+    key = bus.records(topic, 1)[0].key()
+    bus.produce(topic, key=key, value=None, headers={})
+    assert "record_deleted: 1 records; skipped: nobody here listens" in replay(bus, topic, "--from", "1")
+    record_deleted.connect(note_deletion)
+    try:
+        planned = replay(bus, topic, "--from", "1", "--receiver", f"{__name__}.note_deletion")
+        assert f"record_deleted: 1 records; would run {__name__}.note_deletion" in planned
+        replay(bus, topic, "--from", "0", "--key", "7", "--apply")
+    finally:
+        record_deleted.disconnect(note_deletion)
+    assert heard == [7, -7]
 
 
 def test_async_receivers_can_tell_a_replay_too(bus: Bus, topic: str) -> None:
@@ -220,6 +239,30 @@ def test_an_interruption_finishes_the_record_in_hand_and_says_what_is_left(bus: 
     assert "Error replaying event from Kafka: receiver tests.service.receivers.leave_transaction_open" in process.log
     assert "dead letter" not in process.log
     assert f"Interrupted.\nLeft: --topic {topic}:0 --from 1 --to 3" in process.log
+
+
+@pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
+def test_a_second_signal_ends_it_at_once_and_the_record_in_hand_is_left(bus: Bus, topic: str) -> None:
+    send(bus, topic, certificate(1))
+    arguments = ("replay_events", "-t", topic, "--from", "earliest", "--apply")
+    with ServiceProcess(*arguments, settings=bus.settings(), receivers="hang") as process:
+        process.wait_for(lambda: process.heard("hang"))
+        process.send(signal.SIGINT)
+        process.send(signal.SIGTERM)
+        assert process.end() == 2
+    assert f"Interrupted while a record was in hand.\nLeft: --topic {topic}:0 --from 0 --to 1" in process.log
+
+
+@pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
+def test_a_receiver_that_asks_to_exit_ends_it(bus: Bus, topic: str) -> None:
+    def leave(**_: Any) -> None:
+        raise SystemExit(7)
+
+    send(bus, topic, certificate(1))
+    CERTIFICATE_CREATED.connect(leave)
+    said = replay(bus, topic, "--from", "earliest", "--apply")
+    assert "leave raised SystemExit.\nLeft:" in said
+    assert "ended with 3: Stopped: " in said
 
 
 def test_a_registry_that_is_away_ends_it_without_a_failure(bus: Bus, topic: str) -> None:

@@ -71,6 +71,17 @@ class Service:
         )
         return str(metadata.id)
 
+    def emit_many(self, count: int, *, topic: str = "", name: Callable[[int], str] = lambda _: "") -> list[str]:
+        """Emit so many events of one key at once; ``name`` gives each its name. Return their ids."""
+        events = [
+            ({"certificate": certificate(7, name=name(number))}, EventsMetadata(event_type=CREATED))
+            for number in range(count)
+        ]
+        create_producer().send_many(
+            signal=CERTIFICATE_CREATED, topic=topic or self.topic, event_key_field=KEY_FIELD, events=events
+        )
+        return [str(metadata.id) for _, metadata in events]
+
     @property
     def waiting(self) -> int:
         return OutboxRecord.objects.count()

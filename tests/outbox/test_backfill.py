@@ -10,6 +10,8 @@ import psutil
 import pytest
 
 from tests.bus import RealBus
+from tests.flows import test_backfill
+from tests.flows.test_backfill import seven as seven
 from tests.outbox.service import Service
 from tests.outbox.writing import everything
 from tests.scale import LONG, scaled
@@ -69,6 +71,18 @@ def judge(bus: RealBus, topic: str) -> None:
     assert set(users) == set(range(1, COUNT + 1))
     assert len(users) - COUNT <= BATCH
     print(f"{len(users) - COUNT} twice")
+
+
+@pytest.mark.usefixtures("seven")
+def test_what_kafka_does_not_confirm_is_sent_once_the_outbox_has_it(sqlite_service: Service) -> None:
+    away = {
+        "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+        "EVENT_BUS_PRODUCER_MODE": "on-commit",
+        "EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"message.timeout.ms": 500},
+    }
+    said = test_backfill.backfill(sqlite_service.bus, sqlite_service.topic, test_backfill.SOURCE, "--apply", **away)
+    assert said.splitlines()[-1] == "7 events are sent, 0 failed."
+    assert sqlite_service.waiting == 7
 
 
 def test_an_interrupted_backfill_goes_on_where_kafka_has_confirmed_it(bus: RealBus, topic: str) -> None:

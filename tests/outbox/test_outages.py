@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.test import override_settings
@@ -12,6 +13,11 @@ from event_bus_kafka.telemetry.events import RelayInterrupted, TopicHeld, TopicR
 from tests.bus import RealBus
 from tests.databases import Database
 from tests.outbox.service import Service, until
+from tests.proxy import Proxy
+from tests.real.test_access import connection
+from tests.real.test_brokers import cut, half_open, silence
+from tests.registries import Fault, faulty
+from tests.services.guarded import GuardedKafka
 from tests.services.kafka import KafkaCluster
 from tests.services.schema_registry import SchemaRegistry
 from tests.watching import watched
@@ -28,6 +34,161 @@ def spread_service(
     bus.create_topic(topic)
     with database.connected("default"), Service(bus=bus, topic=topic, entry=database.entry).configured() as service:
         yield service
+
+
+@pytest.fixture
+def guarded_service(
+    guarded: GuardedKafka, schema_registry: SchemaRegistry, topic: str, database: Database
+) -> Iterator[Service]:
+    """Return a service on a broker that can be locked and cut off."""
+    bus = RealBus(guarded.cluster, schema_registry)
+    bus.create_topic(topic)
+    with database.connected("default"), Service(bus=bus, topic=topic, entry=database.entry).configured() as service:
+        yield service
+
+
+def is_in_order(sent: list[str], arrived: list[str]) -> bool:
+    """Whether all have arrived, each before what was sent after it; some perhaps again later."""
+    return list(dict.fromkeys(arrived)) == sent
+
+
+def test_a_registry_in_trouble_holds_what_needs_it(service: Service) -> None:
+    """Case 20, cold: one topic after the other finds the registry in another trouble, and all go on by themselves."""
+    topics = {fault: f"{service.topic}-{fault.name.lower()}" for fault in Fault}
+    with faulty(service.bus.schema_registry_url) as registry:
+        changes = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": registry.url, "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 1}
+        with override_settings(**service.settings_for(*topics.values()) | changes):
+            with watched(TopicHeld, TopicResumed) as seen, service.relay() as relay:
+                sent = {}
+                for registry.fault, topic in topics.items():
+                    service.bus.create_topic(topic)
+                    sent[topic] = [service.emit(1, topic=topic) for _ in range(2)]
+                    until(lambda topic=topic: topic in {event.topic for event in seen}, step=relay.step)  # type: ignore[misc]
+                assert service.waiting == 2 * len(topics)
+                registry.fault = None
+                until(lambda: not service.waiting, step=relay.step)
+    assert {topic: service.ids(2, topic) for topic in sent} == sent
+    assert not ParkedRecord.objects.exists()
+
+
+def test_a_topic_that_is_missing_is_held_and_disturbs_no_other(service: Service) -> None:
+    """Case 23."""
+    missing = f"{service.topic}-missing"
+    waiting = [service.emit(1, topic=missing) for _ in range(3)]
+    with watched() as seen, service.relay() as relay:
+        until(lambda: any(isinstance(event, TopicHeld) for event in seen), step=relay.step)
+        others = [service.emit(1) for _ in range(3)]
+        until(lambda: service.waiting == 3, step=relay.step)
+        assert service.ids(3) == others
+        service.bus.create_topic(missing)
+        until(lambda: not service.waiting, step=relay.step)
+    assert service.ids(3, missing) == waiting
+    assert [event.topic for event in seen if isinstance(event, TopicResumed)] == [missing]
+    assert not ParkedRecord.objects.exists()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_topic_may_be_deleted_made_anew_and_grow(service: Service) -> None:
+    """Case 23."""
+    cluster = service.bus._cluster
+    with watched(TopicHeld) as seen, service.relay() as relay:
+        service.emit()
+        until(lambda: not service.waiting, step=relay.step)
+        cluster.delete_topic(service.topic)
+        sent = [service.emit(1) for _ in range(3)]
+        until(lambda: bool(seen), step=relay.step)
+        assert service.waiting == 3
+        service.bus.create_topic(service.topic)
+        until(lambda: not service.waiting, step=relay.step)
+        assert is_in_order(sent, service.ids(3))
+        cluster.grow_topic(service.topic, 2)
+        for user in range(20):
+            service.emit(user)
+        until(lambda: not service.waiting, step=relay.step)
+    assert not ParkedRecord.objects.exists()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_brokers_may_be_killed_below_what_is_needed_and_restarted_one_by_one(
+    spread_service: Service, three_brokers: KafkaCluster
+) -> None:
+    """Case 24; all brokers gone is in test_chaos."""
+    service = spread_service
+
+    def restart(number: int) -> None:
+        three_brokers.terminate(number)
+        three_brokers.start(number)
+
+    actions: list[Callable[[], object]] = [
+        lambda: three_brokers.kill(1),
+        lambda: three_brokers.kill(2),
+        lambda: three_brokers.start(1, 2),
+        *(lambda number=number: restart(number) for number in (1, 2, 3)),
+    ]
+    sent: list[str] = []
+    with watched(RelayInterrupted) as seen, service.relay() as relay:
+        for action in actions:
+            sent += [service.emit(1) for _ in range(5)]
+            relay.step()
+            action()
+            sent += [service.emit(1) for _ in range(5)]
+            relay.step()
+        until(lambda: not service.waiting, step=relay.step)
+    assert seen, "below min.insync.replicas nothing is taken"
+    assert is_in_order(sent, service.ids(len(sent)))
+    assert not ParkedRecord.objects.exists()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_networks_may_be_silent_cut_and_forgetful(guarded_service: Service, guarded: GuardedKafka) -> None:
+    """Case 25."""
+    service, way = guarded_service, guarded.through_proxy
+    faults: list[Callable[[Proxy], Any]] = [silence, cut, half_open]
+    sent: list[str] = []
+    with Proxy(way.port, way.advertised) as proxy, override_settings(EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS=way.address):
+        with service.relay() as relay:
+            for fault in faults:
+                sent.append(service.emit(1))
+                until(lambda: not service.waiting, step=relay.step)
+                with fault(proxy):
+                    sent += [service.emit(1) for _ in range(3)]
+                    relay.step()
+                until(lambda: not service.waiting, step=relay.step)
+    assert is_in_order(sent, service.ids(len(sent)))
+    assert not ParkedRecord.objects.exists()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_login_and_a_right_may_be_lost_and_come_back(guarded_service: Service, guarded: GuardedKafka) -> None:
+    """Case 28."""
+    service, user, forbidden = guarded_service, f"relay-{guarded_service.topic}", f"{guarded_service.topic}-forbidden"
+    service.bus.create_topic(forbidden)
+    guarded.add_user(user)
+    guarded.allow(user, topic=service.topic, group="none")
+    login = connection(guarded.options("SCRAM", user))
+    with override_settings(**service.settings_for(service.topic, forbidden) | login):
+        with watched(RelayInterrupted, TopicHeld, TopicResumed) as seen, service.relay() as relay:
+            waiting = service.emit(1, topic=forbidden)
+            until(lambda: {event.topic for event in seen} == {forbidden}, step=relay.step)
+            sent = [service.emit(1)]
+            until(lambda: service.waiting == 1, step=relay.step)
+            guarded.allow(user, topic=forbidden, group="none")
+            until(lambda: not service.waiting, step=relay.step)
+
+            guarded.remove_user(user)
+            refused: list[RelayInterrupted] = []
+
+            def emit_and_step() -> None:
+                sent.append(service.emit(1))
+                relay.step()
+                refused.extend(event for event in seen if isinstance(event, RelayInterrupted))
+
+            until(lambda: bool(refused), step=emit_and_step)
+            guarded.add_user(user)
+            until(lambda: not service.waiting, step=relay.step)
+    assert service.ids(1, forbidden) == [waiting]
+    assert is_in_order(sent, service.ids(len(sent)))
+    assert not ParkedRecord.objects.exists()
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)

@@ -15,11 +15,11 @@ from event_bus_kafka.event_bus import registry
 from event_bus_kafka.models import OutboxRecord, OutboxShard, ParkedRecord, WriterSchema
 from event_bus_kafka.producing import schemas
 from event_bus_kafka.producing.claims import Claims
-from event_bus_kafka.telemetry.events import RowParked, TopicHeld, TopicResumed
+from event_bus_kafka.telemetry import counters
+from event_bus_kafka.telemetry.events import RecordDelivered, RowParked
 from tests.bus import CREATED, header
 from tests.databases import Database
 from tests.outbox.service import Service, until
-from tests.registries import Fault, faulty
 from tests.watching import watched
 
 pytestmark = pytest.mark.real
@@ -28,9 +28,11 @@ pytestmark = pytest.mark.real
 def test_one_row_that_is_too_large_is_parked_and_a_thousand_others_arrive(service: Service) -> None:
     """Cases 31 (for the client) and 39."""
     sent = [service.emit(number % 7, name="x" * 2_000_000 * (number == 500)) for number in range(1_000)]
-    with watched() as seen:
+    before = counters.count(RecordDelivered)
+    with watched(RowParked) as seen, override_settings(EVENT_BUS_KAFKA_AUDIT_LOGGING_ENABLED=False):
         service.drain()
-    (parked,) = [event for event in seen if isinstance(event, RowParked)]
+    (parked,) = seen
+    assert counters.count(RecordDelivered) == before + 999, "although nobody is told of each"
     assert (parked.code, parked.event_id) == ("MSG_SIZE_TOO_LARGE", sent[500])
     assert sorted(service.ids(999)) == sorted(sent[:500] + sent[501:])
     (row,) = ParkedRecord.objects.all()
@@ -41,11 +43,12 @@ def test_one_row_that_is_too_large_for_its_topic_costs_the_others_nothing(servic
     """Case 31, for the topic: Kafka refuses whole requests, so that none may hold it beside others."""
     small = f"{service.topic}-small"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
-    with override_settings(**service.settings_for(service.topic, small)):
+    with override_settings(**service.settings_for(small)):
         sent = [service.emit(1, topic=small, name="x" * 30_000 * (number == 50)) for number in range(100)]
         service.drain()
     assert service.ids(99, small) == sent[:50] + sent[51:]
-    assert list(ParkedRecord.objects.values_list("code", flat=True)) == ["MSG_SIZE_TOO_LARGE"]
+    (row,) = ParkedRecord.objects.all()
+    assert (row.code, row.reason[:17]) == ("MSG_SIZE_TOO_LARGE", "Unable to produce"), "the client refused it"
 
 
 def test_a_topic_that_does_not_tell_its_limit_is_taken_for_an_ordinary_one(service: Service) -> None:
@@ -66,44 +69,17 @@ def test_a_size_that_kafka_alone_knows_of_parks_that_row_alone(service: Service)
     """Case 31: a topic whose limit became lower while the relay was running."""
     small = f"{service.topic}-shrunk"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
-    sent = [service.emit(1, topic=small, name="x" * 30_000 * (number == 50)) for number in range(100)]
+    sent = service.emit_many(2_010, topic=small, name=lambda number: "x" * 30_000 * (number == 50))
     service.drain()
-    assert sorted(service.ids(99, small)) == sorted(sent[:50] + sent[51:])
+    arrived = service.ids(2_009, small)
+    assert sorted(arrived) == sorted(sent[:50] + sent[51:])
+    assert arrived[-10:] == sent[-10:], "a chunk that is sent later waits for what is sent again"
     assert ParkedRecord.objects.count() == 1
-
-
-def test_a_topic_that_is_missing_is_held_and_disturbs_no_other(service: Service) -> None:
-    """Case 23."""
-    missing = f"{service.topic}-missing"
-    waiting = [service.emit(1, topic=missing) for _ in range(3)]
-    with watched() as seen, service.relay() as relay:
-        until(lambda: any(isinstance(event, TopicHeld) for event in seen), step=relay.step)
-        others = [service.emit(1) for _ in range(3)]
-        until(lambda: service.waiting == 3, step=relay.step)
-        assert service.ids(3) == others
-        service.bus.create_topic(missing)
-        until(lambda: not service.waiting, step=relay.step)
-    assert service.ids(3, missing) == waiting
-    assert [event.topic for event in seen if isinstance(event, TopicResumed)] == [missing]
-    assert not ParkedRecord.objects.exists()
-
-
-def test_a_registry_that_is_away_holds_what_needs_it(service: Service) -> None:
-    """Case 20."""
-    sent = [service.emit(), service.emit()]
-    with faulty(service.bus.schema_registry_url) as registry:
-        registry.fault = Fault.DOWN
-        with override_settings(EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=registry.url, EVENT_BUS_KAFKA_REGISTRY_TIMEOUT=30):
-            with watched() as seen, service.relay() as relay:
-                until(lambda: any(isinstance(event, TopicHeld) for event in seen), step=relay.step)
-                assert service.waiting == 2
-    service.drain()
-    assert service.bus.event_ids(service.topic, 2) == sent
 
 
 def test_a_row_that_commits_after_higher_ids_goes_after_them(service: Service, database: Database) -> None:
     """Case 37: an id that was passed over is not lost."""
-    with database.connected("other"):
+    with database.connected("other"), service.relay() as relay:
         service.emit()
         with transaction.atomic():
             first = service.emit()
@@ -111,9 +87,8 @@ def test_a_row_that_commits_after_higher_ids_goes_after_them(service: Service, d
             named["EVENT_BUS_PRODUCER_CONFIG"][CREATED][service.topic]["database"] = "other"
             with override_settings(**named):
                 second = service.emit()
-            with service.relay() as relay:
-                until(lambda: OutboxRecord.objects.using("other").count() == 0, step=relay.step)
-        service.drain()
+            until(lambda: OutboxRecord.objects.using("other").count() == 0, step=relay.step)
+        until(lambda: not service.waiting, step=relay.step)
     assert service.ids(3)[1:] == [second, first]
 
 
@@ -139,6 +114,16 @@ def test_a_chunk_is_bounded_by_its_bytes_and_no_row_is_passed_over(service: Serv
     service.drain()
     assert service.ids(40) == sent
     assert not ParkedRecord.objects.exists()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_postgresql_wakes_a_relay_that_listens(service: Service) -> None:
+    claims = Claims("default", notify=True, parked_holds_key=False)
+    assert claims.shards_with_rows() == []
+    with override_settings(EVENT_BUS_KAFKA_RELAY_NOTIFY=True):
+        service.emit()
+    assert claims.wait(0.1, longest=3_600) == 0.0, "at once, long before the hour is over"
+    claims.close()
 
 
 def test_writers_do_not_wait_for_a_relay_nor_a_relay_for_writers(service: Service) -> None:

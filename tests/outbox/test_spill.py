@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from io import StringIO
 from pathlib import Path
@@ -14,6 +15,7 @@ from django.test import modify_settings, override_settings
 from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
+from event_bus_kafka.checks import check_tables
 from event_bus_kafka.models import OutboxRecord, ParkedRecord
 from event_bus_kafka.producing import spill
 from event_bus_kafka.sandbox import Sandbox
@@ -161,6 +163,7 @@ def test_what_a_client_holds_that_fails_for_good_is_spilled_and_the_next_one_sen
     assert service.ids(3) == ids
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_a_topic_that_is_missing_or_deleted_gets_its_events_once_it_is_there(
     service: Service, cluster: KafkaCluster
 ) -> None:
@@ -251,6 +254,8 @@ def test_settings_without_autocommit_lose_nothing(service: Service) -> None:
 def test_without_tables_an_event_is_lost_with_an_error_that_says_to_migrate(service: Service) -> None:
     with connections["default"].cursor() as cursor:
         cursor.execute(f"DROP TABLE {OutboxRecord._meta.db_table}")
+    (warning,) = check_tables(databases=["default"])
+    assert "what Kafka does not confirm is lost" in str(warning.hint)
     with sender(service, **NO_REGISTRY) as service_sender, watched(EventUndelivered) as seen:
         lost = [service_sender.send()]
         until(lambda: len(seen) == 1)
@@ -276,6 +281,32 @@ def test_a_database_that_is_away_gets_later_what_memory_has_room_for(
             until(lambda: len(spilled()) == 4)
     assert spilled() == ids[:4]
     assert [event.event_id for event in seen if isinstance(event, EventUndelivered)] == ids[4:]
+
+
+def test_what_memory_has_no_room_for_waits_for_the_database(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spill, "_MOST_BYTES", 10_000)
+    events = [encoded(service.topic) for _ in range(300)]
+    for event in events:
+        spill.spill([event], RuntimeError("away"))
+    assert spill.finish(60) == 0
+    assert spilled() == [event.event_id for event in events]
+
+
+def test_a_process_whose_interpreter_ends_and_starts_no_thread_writes_by_itself(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread at interpreter shutdown")
+
+    connections["default"].set_autocommit(False)
+    ContentType.objects.create(app_label="nobody", model="will commit")
+    monkeypatch.setattr(threading.Thread, "start", start)
+    event = encoded(service.topic)
+    spill.spill([event], RuntimeError("away"))
+    assert spill.finish(60) == 0
+    connections["default"].close()
+    assert spilled() == [event.event_id]
+    assert not ContentType.objects.filter(app_label="nobody").exists()
 
 
 def test_an_event_that_no_database_takes_costs_no_other(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

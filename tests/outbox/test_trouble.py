@@ -80,6 +80,7 @@ def all_arrived(service: Service, processes: list[ServiceProcess], what: str = "
     print(f"{sent} events, {kept} of them through the outbox, {service.bus.end_of(service.topic) - sent} twice")
 
 
+@pytest.mark.parametrize("database", ["mariadb"], indirect=True)
 def test_brokers_die_and_networks_fail_and_logins_end(
     guarded: GuardedKafka, schema_registry: SchemaRegistry, database: Database, group: str
 ) -> None:
@@ -126,6 +127,7 @@ def test_brokers_die_and_networks_fail_and_logins_end(
                 all_arrived(service, [first, second])
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_too_few_replicas_are_left(
     three_brokers: KafkaCluster, schema_registry: SchemaRegistry, database: Database
 ) -> None:
@@ -190,6 +192,7 @@ def test_what_requests_pay_while_kafka_and_the_registry_are_away(
             "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": scaled(2, long=30),
             "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": way.address,
             "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": registry.url,
+            "INSTALLED_APPS": ["django.contrib.contenttypes", "tests.service", "openedx_events", "event_bus_kafka"],
         }
         with ServiceProcess(code=REQUESTS, settings=service.process_settings(**changes)) as process:
             memory = psutil.Process(process.pid).memory_info

@@ -35,8 +35,8 @@ SERVERS = [pytest.param(name, marks=pytest.mark.real) for name in ("postgresql",
 def vendor(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Let the default database be one of each kind."""
     if request.param == "sqlite":
-        entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
-        entry |= {"OPTIONS": {"timeout": PATIENCE}}
+        entry: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
+        entry["OPTIONS"] = {"timeout": PATIENCE}
         with django_db_blocker.unblock(), connected(entry, "default"):
             call_command("migrate", verbosity=0)
             yield

@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument(
         "--topic", action="append", default=[], help="create a topic with 4 partitions; may be repeated"
     )
+    parser.add_argument("--compacted-topic", action="append", default=[], help="create one that is compacted")
     parser.add_argument("--auto-create-topics", action="store_true", help="let topics appear on first use")
     parser.add_argument("--databases", action="store_true", help="start PostgreSQL and MariaDB as well")
     parser.add_argument("--fetch", action="store_true", help="download only")
@@ -52,6 +53,8 @@ def _serve(options: argparse.Namespace) -> None:
         servers = [services.enter_context(server()) for server in (PostgreSQL, MariaDB) if options.databases]
         for topic in options.topic:
             cluster.create_topic(topic, 4)
+        for topic in options.compacted_topic:
+            cluster.create_topic(topic, 4, {"cleanup.policy": "compact"})
         addresses = {"bootstrap_servers": cluster.bootstrap_servers, "schema_registry_url": registry.url}
         databases = {server.vendor: server.settings() for server in servers}
         whole = addresses | {"databases": databases}

@@ -251,6 +251,24 @@ def test_mode_immediate_sends_what_is_rolled_back_later(events: CapturedEvents, 
     events.assert_sent(CERTIFICATE_CREATED)
 
 
+@pytest.mark.django_db(databases=["default", "other"])
+def test_in_mode_outbox_the_transaction_decides_that_would_take_the_row(events: CapturedEvents, settings: Any) -> None:
+    settings.EVENT_BUS_PRODUCER_MODE = "outbox"
+    with pytest.raises(ZeroDivisionError), transaction.atomic(using="other"):
+        with transaction.atomic():
+            CERTIFICATE_CREATED.send_event(certificate=certificate(1))
+        assert len(events) == 1, "the default database has committed, whatever becomes of the other"
+        raise ZeroDivisionError
+    assert len(events) == 1
+    with pytest.raises(ZeroDivisionError), transaction.atomic(using="other"):
+        CERTIFICATE_CREATED.send_event(certificate=certificate(2))
+        raise ZeroDivisionError
+    with transaction.atomic(using="other"):
+        CERTIFICATE_CREATED.send_event(certificate=certificate(3))
+        assert len(events) == 1
+    assert [event.key for event in events] == [1, 3]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_real_commits_and_roll_backs_are_seen(events: CapturedEvents) -> None:
     with pytest.raises(RuntimeError), transaction.atomic():

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import re
 from itertools import count
 
 import pytest
+from django.core.management.base import OutputWrapper
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 from pytest_django import DjangoAssertNumQueries
 
 from event_bus_kafka import RowsByPk, backfill_source
 from event_bus_kafka.errors import ConfigurationError
-from event_bus_kafka.management.long_runs import Interruption, Pace
+from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
 from event_bus_kafka.models import OutboxShard
 from event_bus_kafka.producing import backfill
 
@@ -79,6 +82,24 @@ def test_a_rate_is_kept_over_all_in_batches_of_a_second() -> None:
     now += 3  # so that there is something to make up for
     pace.keep(40)
     assert now == pytest.approx(104.0)
+
+
+def test_progress_is_rewritten_on_a_terminal_and_what_follows_begins_a_new_line() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    bar = ProgressBar(OutputWrapper(terminal), 8)
+    bar.tell(2, "a long note")
+    bar.tell(8, "short")
+    bar.end()
+    bar.end()
+    _, first, second = re.sub(r" +\d+/s", "", terminal.getvalue()).split("\r")
+    assert first == f"[{'#' * 7}{' ' * 23}]  25%  2 of 8  a long note"
+    assert second.startswith(f"[{'#' * 30}] 100%  8 of 8  short")
+    assert second.endswith(" \n")
+    assert len(second) >= len(first)
 
 
 def test_an_interruption_ends_a_wait_and_no_rate_means_no_wait() -> None:

@@ -8,6 +8,9 @@ import pytest
 from django.core.checks import run_checks
 from django.test import override_settings
 
+from event_bus_kafka import once
+from event_bus_kafka.consuming import inbox
+
 CREATED = "org.openedx.learning.certificate.created.v1"
 RIGHT: dict[str, Any] = {
     "EVENT_BUS_PRODUCER": "event_bus_kafka.create_producer",
@@ -72,6 +75,15 @@ def test_each_mistake_is_found_and_explained(changes: dict[str, Any], number: st
     (message,) = messages(**changes)
     assert message[0] == number
     assert text in message[1]
+
+
+def test_a_database_of_once_that_is_not_there_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "_aliases", {"default"})
+
+    @once(using="reprots")
+    def receive(**_: Any) -> None: ...
+
+    assert messages() == [("E008", "once(using='reprots'): there is no such database. Name one of default, other.")]
 
 
 def test_notify_is_for_postgresql_alone() -> None:

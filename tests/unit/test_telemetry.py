@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from event_bus_kafka.errors import BrokerError, ReceiversFailed, UnreadableValue
-from event_bus_kafka.telemetry import Counters, bus, emit, events, observe, unobserve
+from event_bus_kafka.telemetry import Counters, bus, counters, emit, events, is_wanted, observe, unobserve
 from event_bus_kafka.telemetry.events import LifecycleEvent, all_lifecycle_events
 from event_bus_kafka.telemetry.logs import LoggingObserver
 from event_bus_kafka.telemetry.monitoring import monitor
@@ -165,6 +165,21 @@ def test_an_observer_of_some_kinds_hears_of_these_only_also_of_a_kind_that_was_e
         unobserve(collect)
     emit(received)
     assert seen == [received]
+
+
+def test_what_only_the_counters_and_a_silent_log_would_hear_need_not_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bus, "_observers", {})
+    monkeypatch.setattr(bus, "_of_kind", {})
+    audit = [False]
+    observe(counters)
+    observe(LoggingObserver(audit=lambda: audit[0]))
+    assert not is_wanted(events.RecordDelivered)
+    assert is_wanted(events.RowParked)
+    audit[0] = True
+    assert is_wanted(events.RecordDelivered)
+    audit[0] = False
+    observe(print, events.RecordDelivered)
+    assert is_wanted(events.RecordDelivered)
 
 
 def test_what_monitoring_backends_can_print_has_no_text_of_a_receivers_error(monkeypatch: pytest.MonkeyPatch) -> None:

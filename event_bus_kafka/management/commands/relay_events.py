@@ -13,7 +13,7 @@ from event_bus_kafka.errors import EventBusError
 from event_bus_kafka.event_bus import observe_events
 from event_bus_kafka.producing.relays import relay_worker
 from event_bus_kafka.telemetry import observe, unobserve
-from event_bus_kafka.telemetry.events import LifecycleEvent, RelayProgress
+from event_bus_kafka.telemetry.events import RelayProgress
 from event_bus_kafka.worker import Worker
 
 
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         except EventBusError as error:
             raise CommandError(f"Cannot relay events: {error}") from error
         gc.freeze()  # the service's own objects would be swept again and again while thousands of rows come and go
-        observe(self._tell)
+        observe(self._tell, RelayProgress)
         try:
             exit_code = worker.run()
         finally:
@@ -45,9 +45,8 @@ class Command(BaseCommand):
         if exit_code:
             raise SystemExit(exit_code)
 
-    def _tell(self, event: LifecycleEvent) -> None:
-        if isinstance(event, RelayProgress):
-            self.stdout.write(
-                f"{event.sent} sent, {event.rate:.0f}/s; {event.depth} wait, the oldest for {event.oldest:.1f} s; "
-                f"{sum(count for _, count in event.parked)} parked; held: {', '.join(event.held) or 'none'}"
-            )
+    def _tell(self, event: Any) -> None:
+        self.stdout.write(
+            f"{event.sent} sent, {event.rate:.0f}/s; {event.depth} wait, the oldest for {event.oldest:.1f} s; "
+            f"{sum(count for _, count in event.parked)} parked; held: {', '.join(event.held) or 'none'}"
+        )

@@ -8,6 +8,16 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="CatalogEntry",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("course_key", models.CharField(max_length=255, unique=True)),
+                ("title", models.CharField(max_length=255)),
+                ("status", models.CharField(max_length=20)),
+                ("changed_at", models.DateTimeField(help_text="when Discovery changed it; what is older is no news")),
+            ],
+        ),
+        migrations.CreateModel(
             name="CourseRun",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),

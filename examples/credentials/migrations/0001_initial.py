@@ -8,18 +8,43 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="CourseRun",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("course_key", models.CharField(max_length=255, unique=True)),
+                ("title", models.CharField(max_length=255)),
+                ("changed_at", models.DateTimeField(help_text="when Discovery changed it; what is older is no news")),
+            ],
+        ),
+        migrations.CreateModel(
             name="CredentialChange",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("change", models.CharField(max_length=20)),
-                ("course_key", models.CharField(max_length=255)),
-                ("user_id", models.BigIntegerField()),
                 ("username", models.CharField(max_length=150)),
-                ("grade", models.CharField(blank=True, max_length=5)),
+                ("course_key", models.CharField(max_length=255)),
                 ("status", models.CharField(max_length=20)),
-                ("changed_at", models.DateTimeField()),
-                ("received_at", models.DateTimeField(auto_now_add=True)),
             ],
+        ),
+        migrations.CreateModel(
+            name="Program",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("uuid", models.UUIDField(unique=True)),
+                ("title", models.CharField(max_length=255)),
+                ("course_run_keys", models.JSONField(default=list)),
+                ("changed_at", models.DateTimeField(help_text="as above")),
+            ],
+        ),
+        migrations.CreateModel(
+            name="ProgramInterest",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("user_id", models.BigIntegerField()),
+                ("program_uuid", models.UUIDField()),
+            ],
+            options={
+                "constraints": [models.UniqueConstraint(fields=("user_id", "program_uuid"), name="one_interest_each")],
+            },
         ),
         migrations.CreateModel(
             name="UserCredential",
@@ -28,13 +53,25 @@ class Migration(migrations.Migration):
                 ("username", models.CharField(max_length=150)),
                 ("course_key", models.CharField(max_length=255)),
                 ("status", models.CharField(max_length=20)),
-                (
-                    "changed_at",
-                    models.DateTimeField(help_text="when the LMS changed it; what is older is no news"),
-                ),
+                ("changed_at", models.DateTimeField(help_text="when the LMS changed it; what is older is no news")),
             ],
             options={
                 "constraints": [models.UniqueConstraint(fields=("username", "course_key"), name="one_credential_each")],
+            },
+        ),
+        migrations.CreateModel(
+            name="UserGrade",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("user_id", models.BigIntegerField()),
+                ("course_key", models.CharField(max_length=255)),
+                ("percent", models.FloatField()),
+                ("letter", models.CharField(blank=True, max_length=5)),
+                ("passed_at", models.DateTimeField(null=True)),
+                ("changed_at", models.DateTimeField(help_text="when the LMS changed it; what is older is no news")),
+            ],
+            options={
+                "constraints": [models.UniqueConstraint(fields=("user_id", "course_key"), name="one_grade_each")],
             },
         ),
     ]

@@ -1,6 +1,6 @@
-from django.db import migrations, models
+import uuid
 
-_CHANGED_AT = "when Studio changed it; what is older is no news"
+from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
@@ -13,31 +13,47 @@ class Migration(migrations.Migration):
             name="CourseRun",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", models.CharField(max_length=255)),
-                ("start", models.DateTimeField()),
-                ("end", models.DateTimeField(null=True)),
-                ("pacing", models.CharField(max_length=20)),
-                ("hidden", models.BooleanField()),
-                ("invitation_only", models.BooleanField()),
-                ("changed_at", models.DateTimeField(help_text=_CHANGED_AT)),
+                ("uuid", models.UUIDField(default=uuid.uuid4)),
+                ("course_uuid", models.UUIDField(default=uuid.uuid4)),
                 ("course_key", models.CharField(max_length=255, unique=True)),
+                ("title", models.CharField(max_length=255)),
+                ("start", models.DateTimeField(null=True)),
+                ("end", models.DateTimeField(null=True)),
+                ("hidden", models.BooleanField(default=False)),
+                ("status", models.CharField(default="unpublished", max_length=20)),
+                (
+                    "edited_at",
+                    models.DateTimeField(help_text="when Studio changed it; what is older is no news", null=True),
+                ),
+                ("indexed_at", models.DateTimeField(null=True)),
+                ("modified", models.DateTimeField()),
             ],
-            options={"abstract": False},
         ),
         migrations.CreateModel(
             name="CourseRunChange",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", models.CharField(max_length=255)),
-                ("start", models.DateTimeField()),
-                ("end", models.DateTimeField(null=True)),
-                ("pacing", models.CharField(max_length=20)),
-                ("hidden", models.BooleanField()),
-                ("invitation_only", models.BooleanField()),
-                ("changed_at", models.DateTimeField(help_text=_CHANGED_AT)),
                 ("course_key", models.CharField(max_length=255)),
-                ("received_at", models.DateTimeField(auto_now_add=True)),
+                ("title", models.CharField(max_length=255)),
+                ("hidden", models.BooleanField()),
             ],
-            options={"abstract": False},
+        ),
+        migrations.CreateModel(
+            name="Program",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("uuid", models.UUIDField(default=uuid.uuid4, unique=True)),
+                ("title", models.CharField(max_length=255)),
+                ("status", models.CharField(default="active", max_length=20)),
+                ("course_run_keys", models.JSONField(default=list)),
+                ("modified", models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Reindexing",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("course_key", models.CharField(max_length=255, unique=True)),
+            ],
         ),
     ]

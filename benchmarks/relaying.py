@@ -1,0 +1,74 @@
+"""Relaying a backlog until Kafka has confirmed the last row of it; and a bare producer of the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import confluent_kafka
+from django.core.management import call_command
+from django.db import DEFAULT_DB_ALIAS
+
+from benchmarks.events import KEY_FIELD, SIGNAL, Sample, samples
+from benchmarks.measurements import BARE_PRODUCER, Meter
+from event_bus_kafka import create_producer
+from event_bus_kafka.conf.client_options import producer_options
+from event_bus_kafka.event_bus import registry
+from event_bus_kafka.wire import serde
+from event_bus_kafka.wire.records import Event, ProducerRecord
+
+Relay = Callable[[str, int, Meter], None]
+"""Sends so many events to a topic, measured by the meter from the moment at which all of them wait."""
+
+
+def relay() -> Relay:
+    """A relay of the default database, alone."""
+    call_command("migrate", verbosity=0)
+    from event_bus_kafka.models import OutboxRecord
+    from event_bus_kafka.producing.relays import relay_worker
+
+    steps = relay_worker(DEFAULT_DB_ALIAS)
+
+    def drain(topic: str, count: int, meter: Meter) -> None:
+        create_producer().send_many(signal=SIGNAL, topic=topic, event_key_field=KEY_FIELD, events=samples(count))
+        if OutboxRecord.objects.count() != count:
+            raise RuntimeError("The outbox does not hold the backlog.")
+        with meter.running():
+            while OutboxRecord.objects.exists():
+                steps.step()
+
+    return drain
+
+
+def bare_producer() -> Relay:
+    """What Kafka's client alone takes: records that are ready."""
+    producer = confluent_kafka.Producer(producer_options())
+    schemas = registry()
+
+    def produce(topic: str, count: int, meter: Meter) -> None:
+        records = [_record(topic, sample, schemas) for sample in samples(count)]
+        with meter.running():
+            for record in records:
+                _produce(producer, record)
+                producer.poll(0)
+            producer.flush()
+
+    return produce
+
+
+def _produce(producer: confluent_kafka.Producer, record: ProducerRecord) -> None:
+    while True:
+        try:
+            return producer.produce(record.topic, key=record.key, value=record.value, headers=dict(record.headers))
+        except BufferError:
+            producer.poll(0.05)
+
+
+def _record(topic: str, sample: Sample, schemas: serde.SchemaIds) -> ProducerRecord:
+    data, metadata = sample
+    event = Event(signal=SIGNAL, data=data, metadata=metadata)
+    return serde.frame(serde.encode(event, topic=topic, key_field=KEY_FIELD), schemas)
+
+
+def relay_of(variant: str) -> Relay:
+    """Return what sends in a variant: a database's vendor, or the bare producer."""
+    return bare_producer() if variant == BARE_PRODUCER else relay()

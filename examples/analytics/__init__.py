@@ -1,0 +1,1 @@
+"""Analytics: tracking events, the highest volume of all."""

@@ -1,0 +1,16 @@
+"""What analytics counts."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Click(models.Model):
+    """A tracking event, once."""
+
+    event_id = models.UUIDField(unique=True)
+    name = models.CharField(max_length=255)
+    timestamp = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"click {self.pk}"

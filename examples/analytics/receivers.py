@@ -1,0 +1,19 @@
+"""What analytics does with tracking events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.dispatch import receiver
+from openedx_events.analytics.data import TrackingLogData
+from openedx_events.analytics.signals import TRACKING_EVENT_EMITTED
+from openedx_events.data import EventsMetadata
+
+from examples.analytics.models import Click
+
+
+@receiver(TRACKING_EVENT_EMITTED)
+def count(tracking_log: TrackingLogData, metadata: EventsMetadata, **_: Any) -> None:
+    """An event that comes twice has the same id: it is counted once."""
+    values = {"name": tracking_log.name, "timestamp": tracking_log.timestamp}
+    Click.objects.get_or_create(event_id=metadata.id, defaults=values)

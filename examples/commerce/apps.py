@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+
+
+class CommerceConfig(AppConfig):
+    name = "examples.commerce"
+    label = "commerce"
+
+    def ready(self) -> None:
+        from examples.commerce import receivers  # noqa: F401 connects them

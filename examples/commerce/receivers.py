@@ -1,0 +1,31 @@
+"""What the shop does with events of the LMS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.dispatch import receiver
+from openedx_events.learning.data import CourseEnrollmentData
+from openedx_events.learning.signals import (
+    COURSE_ENROLLMENT_CHANGED,
+    COURSE_ENROLLMENT_CREATED,
+    COURSE_UNENROLLMENT_COMPLETED,
+)
+
+from examples.commerce.models import Offer, Order
+from examples.platform_events.data import ProgramIntentData
+from examples.platform_events.signals import PROGRAM_INTENT_DETECTED
+
+
+@receiver([COURSE_ENROLLMENT_CREATED, COURSE_ENROLLMENT_CHANGED, COURSE_UNENROLLMENT_COMPLETED])
+def note_enrollment(enrollment: CourseEnrollmentData, **_: Any) -> None:
+    """The LMS has enrolled a learner, or unenrolled one: the order shows it. To do so twice changes nothing."""
+    Order.objects.filter(user_id=enrollment.user.id, course_key=str(enrollment.course.course_key)).update(
+        enrollment=enrollment.mode if enrollment.is_active else "ended"
+    )
+
+
+@receiver(PROGRAM_INTENT_DETECTED)
+def make_offer(intent: ProgramIntentData, **_: Any) -> None:
+    """A learner wants a program: one offer, however often the event comes."""
+    Offer.objects.get_or_create(user_id=intent.user.id, program_uuid=intent.program_uuid)

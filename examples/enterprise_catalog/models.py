@@ -1,0 +1,27 @@
+"""What the enterprise catalog keeps of subscriptions."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Subscription(models.Model):
+    """Whether a customer's plan gives access to its catalog."""
+
+    plan_uuid = models.UUIDField(unique=True)
+    customer_uuid = models.UUIDField()
+    is_active = models.BooleanField()
+
+    def __str__(self) -> str:
+        return f"subscription {self.pk}"
+
+
+class Seat(models.Model):
+    """A licence and what it is now."""
+
+    license_uuid = models.UUIDField(unique=True)
+    customer_uuid = models.UUIDField()
+    statuses = models.JSONField(default=list, help_text="all that it has been, in order")
+
+    def __str__(self) -> str:
+        return f"seat {self.pk}"

@@ -1,0 +1,1 @@
+"""Exams: proctored attempts, and their reviews."""

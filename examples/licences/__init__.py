@@ -1,0 +1,1 @@
+"""The licence manager: subscription plans of enterprise customers, and their licences."""

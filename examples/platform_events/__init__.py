@@ -1,0 +1,1 @@
+"""Events of this platform that openedx-events does not define. Each service that sends or reads them installs this."""

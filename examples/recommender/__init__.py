@@ -1,0 +1,1 @@
+"""The recommender: added when the others had run for a month."""

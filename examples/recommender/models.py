@@ -1,0 +1,18 @@
+"""What the recommender knows of learners."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Taste(models.Model):
+    """A course that a learner has chosen once, whether they are still enrolled or not."""
+
+    user_id = models.BigIntegerField()
+    course_key = models.CharField(max_length=255)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user_id", "course_key"], name="each_taste_once")]
+
+    def __str__(self) -> str:
+        return f"taste {self.pk}"

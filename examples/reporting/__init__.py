@@ -1,0 +1,1 @@
+"""Reporting: a row for each event that it hears of."""

@@ -1,0 +1,16 @@
+"""What the marketing site shows."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Page(models.Model):
+    """The page of a course run or a program, by the key of its events."""
+
+    key = models.CharField(max_length=255, unique=True)
+    title = models.CharField(max_length=255)
+    changed_at = models.DateTimeField(help_text="when Discovery changed it; what is older is no news")
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,37 @@
+"""
+Stands for the web processes of a service: ``python -m examples.tour.front lms``.
+
+Each line of standard input is a call of a function in the service's ``api`` module, as a request would make it. Each is
+answered by a line of JSON: ``{"error": …}``, null if it went well.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from importlib import import_module
+
+
+def main(service: str) -> None:
+    os.environ["DJANGO_SETTINGS_MODULE"] = f"examples.{service}.settings"
+    import_module("django").setup()
+    api = vars(import_module(f"examples.{service}.api"))
+    _answer(None)
+    for line in sys.stdin:
+        try:
+            eval(line, dict(api))
+        except Exception as error:  # noqa: BLE001 whatever it is: the tour fails, and the log says why
+            traceback.print_exc()
+            _answer(repr(error))
+        else:
+            _answer(None)
+
+
+def _answer(error: str | None) -> None:
+    print(json.dumps({"error": error}), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,29 @@
+"""What the workers receive, as their logs tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from examples.tour.processes import Process
+
+_RECEIVED = re.compile(r"Message received from Kafka: topic=(\S+), .* event_type=(\S+)")
+
+
+class News:
+    """What workers have received since the last look."""
+
+    def __init__(self, workers: Mapping[str, Process]) -> None:
+        self._workers = workers
+        self._seen = {service: len(worker.log) for service, worker in workers.items()}
+
+    def print(self) -> None:
+        for service, worker in self._workers.items():
+            for topic, event_type in self._new(service, worker):
+                print(f"  {service:<19} {event_type}  on {topic}", flush=True)
+
+    def _new(self, service: str, worker: Process) -> Iterator[tuple[str, str]]:
+        new = worker.log[self._seen[service] :]
+        whole = new[: new.rfind("\n") + 1]  # the rest is still being written
+        self._seen[service] += len(whole)
+        return (found.groups() for found in _RECEIVED.finditer(whole))  # type: ignore[misc]

@@ -1,0 +1,17 @@
+"""Which database a model of a service is in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class ByService:
+    """A database router: each app has the database of its name, and each database the tables of the event bus."""
+
+    def db_for_read(self, model: Any, **_: Any) -> str | None:
+        return None if model._meta.app_label == "event_bus_kafka" else model._meta.app_label
+
+    db_for_write = db_for_read
+
+    def allow_migrate(self, db: str, app_label: str, **_: Any) -> bool:
+        return app_label in (db, "event_bus_kafka")

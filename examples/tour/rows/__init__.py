@@ -1,0 +1,8 @@
+"""The rows, in the order in which they are played."""
+
+from examples.tour.rows import business, catalog, learning, streams
+from examples.tour.scene import ROWS
+
+__all__ = ["ROWS", "business", "catalog", "learning", "streams"]
+
+ROWS.sort(key=lambda row: row.number)

@@ -1,0 +1,128 @@
+"""A row of the tour as it is played: what is done in one service, and what others then know."""
+
+from __future__ import annotations
+
+import shlex
+import textwrap
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from inspect import getdoc
+from typing import Any
+
+from examples.tour.stage import Stage
+
+_WIDTH = 100
+
+Look = Callable[[], Any]
+
+
+class Wrong(Exception):
+    """A service does not know what it should."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """Something that Open edX needs the event bus for."""
+
+    number: str
+    """In the list of needs."""
+    route: str
+    services: tuple[str, ...]
+    play: Callable[[Scene], None]
+
+    @property
+    def title(self) -> str:
+        return (getdoc(self.play) or "").partition("\n")[0]
+
+    @property
+    def story(self) -> str:
+        return (getdoc(self.play) or "").partition("\n")[2].strip()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sight:
+    """What a service should know, and keep to."""
+
+    service: str
+    what: str
+    look: Look
+    expected: Any
+
+    def wrong(self, seen: Any) -> Wrong:
+        return Wrong(f"{self.service}: {self.what}: {seen!r}, not {self.expected!r}")
+
+
+class Scene:
+    """A row on a stage. Times are counted from the moment at which the last thing was done."""
+
+    def __init__(self, row: Row, stage: Stage, patience: float = 60) -> None:
+        self.row = row
+        self.stage = stage
+        self.patience = patience
+        """Seconds after which what has not arrived counts as lost."""
+        self.sights: list[Sight] = []
+        self._began = time.monotonic()
+
+    def play(self) -> None:
+        """Raises :class:`Wrong`."""
+        print(f"\n{self.row.number:<3} {self.row.title:<60} {self.row.route:>35}")
+        for line in textwrap.wrap(self.row.story, _WIDTH - 4):
+            print(f"    {line}")
+        self.row.play(self)
+
+    def do(self, service: str, call: str) -> None:
+        """Call a function of a service's ``api``, in its web process."""
+        self.say(f"{service}> {call}")
+        self._began = time.monotonic()
+        self.stage.call(service, call)
+
+    def manage(self, service: str, command: str) -> str:
+        """Run a management command of a service; return what it printed."""
+        self.say(f"{service}$ manage.py {command}")
+        self._began = time.monotonic()
+        return self.stage.manage(service, *shlex.split(command))
+
+    def work(self, service: str, options: str = "") -> None:
+        """Start the worker of a service that has none yet."""
+        self.say(f"{service}$ manage.py consume_events {options}")
+        self._began = time.monotonic()
+        self.stage.start_worker(service, *shlex.split(options))
+
+    def see(self, service: str, what: str, look: Look, expected: Any, *, for_now: bool = False) -> None:
+        """
+        Wait until a service knows something. It must still know it, and not have heard it twice, at the end of the
+        tour; unless it is so ``for_now``. Raises :class:`Wrong`.
+        """
+        sight = Sight(service=service, what=what, look=look, expected=expected)
+        deadline = time.monotonic() + self.patience
+        while (seen := look()) != expected:
+            if time.monotonic() > deadline:
+                raise sight.wrong(seen)
+            self.stage.pause(0.02)
+        took = f"{(time.monotonic() - self._began) * 1000:.0f} ms"
+        self.say(f"{service}: {what}", took)
+        if not for_now:
+            self.sights.append(sight)
+
+    def say(self, text: str, at_the_end: str = "") -> None:
+        room = _WIDTH - 5 - len(at_the_end)
+        short = text if len(text) <= room else f"{text[: room - 1]}…"
+        print(f"    {short:<{room}} {at_the_end}".rstrip(), flush=True)
+
+    def check_again(self) -> list[str]:
+        """Return what is no longer so."""
+        return [str(sight.wrong(seen)) for sight in self.sights if (seen := sight.look()) != sight.expected]
+
+
+ROWS: list[Row] = []
+
+
+def row(number: str, route: str, services: str) -> Callable[[Callable[[Scene], None]], Callable[[Scene], None]]:
+    """Decorate what plays a row; the first line of its docstring is the title, the rest the story."""
+
+    def add(play: Callable[[Scene], None]) -> Callable[[Scene], None]:
+        ROWS.append(Row(number=number, route=route, services=tuple(services.split()), play=play))
+        return play
+
+    return add

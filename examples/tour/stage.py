@@ -1,0 +1,136 @@
+"""The event bus and the services on it, each a process of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+
+from examples.tour.processes import Interrupted, Process
+from examples.tour.services import COMPACTED, settings_of
+
+_START_SECONDS = 120
+_START_SECONDS_OF_THE_BUS = 600
+"""A real one may have to be downloaded."""
+_STARTING_AT_ONCE = 4
+
+
+class Stage:
+    """
+    All that runs. What it writes goes into one folder; leaving the stage stops it.
+
+    Each wait raises :class:`Interrupted` when ``stop`` is set, :class:`ProcessFailed` when the bus or a service ends.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], stop: threading.Event, *, real: bool) -> None:
+        self.environment = dict(environment)
+        self.real = real
+        self.workers: dict[str, Process] = {}
+        self._fronts: dict[str, Process] = {}
+        self._folder = folder
+        self._stop = stop
+        self._bus: list[Process] = []
+        self._commands: list[Process] = []
+
+    def start_bus(self, topics: Sequence[str]) -> None:
+        """Start the sandbox, or a real Kafka and registry, with topics (full names)."""
+        module = "tests.services" if self.real else "event_bus_kafka.sandbox"  # which compacts nothing
+        options = [f"--{'compacted-' * (self.real and one in COMPACTED)}topic={one}" for one in topics]
+        self._bus.append(self._start("-m", module, "--json", *options, name="bus"))
+
+    def wait_for_bus(self) -> None:
+        (bus,) = self._bus
+        self._wait_until(lambda: bool(bus.lines()), bus, _START_SECONDS_OF_THE_BUS)
+        addresses = bus.lines()[0]
+        self.environment["KAFKA_BOOTSTRAP_SERVERS"] = addresses["bootstrap_servers"]
+        self.environment["SCHEMA_REGISTRY_URL"] = addresses["schema_registry_url"]
+
+    def start_services(self, services: Sequence[str]) -> None:
+        """Start a worker for each, and what stands for its web processes if it has an ``api``; a few at once."""
+        starts = [(self._start_front, service) for service in services if find_spec(f"examples.{service}.api")]
+        starts += [(self._start_worker, service) for service in services]
+        starting: list[tuple[Process, Callable[[], bool]]] = []
+        for start, service in starts:
+            starting.append(start(service))
+            if len(starting) == _STARTING_AT_ONCE:
+                self._wait_for_one(starting)
+        while starting:
+            self._wait_for_one(starting)
+
+    def start_worker(self, service: str, *options: str) -> None:
+        """Start a service's worker and wait until it reads."""
+        worker, ready = self._start_worker(service, *options)
+        self._wait_until(ready, worker, _START_SECONDS)
+
+    def call(self, service: str, call: str) -> None:
+        """Have the web process of a service call a function. Raises :class:`ProcessFailed` if it raises."""
+        front = self._fronts[service]
+        answers = len(front.lines())
+        front.tell(call)
+        self._wait_until(lambda: len(front.lines()) > answers, front, _START_SECONDS, every=0.005)
+        if error := front.lines()[-1]["error"]:
+            raise front.failure(f"{call} raised {error}")
+
+    def manage(self, service: str, *arguments: str) -> str:
+        """Run a management command of a service; return its output. Raises :class:`ProcessFailed` if it fails."""
+        command = self._manage(service, *arguments, name=f"{service}-{arguments[0]}")
+        self._commands.append(command)
+        while command.exit_code is None:
+            self.pause(0.02)
+        if command.exit_code:
+            raise command.failure(f"exit code {command.exit_code}")
+        return command.output
+
+    def pause(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise Interrupted
+        for process in [*self._bus, *self.workers.values(), *self._fronts.values()]:
+            if process.exit_code is not None:
+                raise process.failure(f"ended with exit code {process.exit_code}")
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        services = [*self._commands, *self._fronts.values(), *self.workers.values()]
+        for together in (services, self._bus):  # services send and commit to the bus as they stop
+            for process in together:
+                process.stop()
+            for process in together:
+                process.wait()
+
+    def _start_front(self, service: str) -> tuple[Process, Callable[[], bool]]:
+        front = self._start("-m", "examples.tour.front", service, name=f"{service}-front", spoken_to=True)
+        self._fronts[service] = front
+        return front, lambda: bool(front.lines())
+
+    def _start_worker(self, service: str, *options: str) -> tuple[Process, Callable[[], bool]]:
+        # Topics and group are in the service's settings. Who writes to an outbox lets the worker send it.
+        outbox = getattr(settings_of(service), "EVENT_BUS_PRODUCER_MODE", "") == "outbox"
+        relay = ["--with-relay"] if outbox else []
+        worker = self._manage(service, "consume_events", *relay, *options, name=f"{service}-worker")
+        self.workers[service] = worker
+        return worker, lambda: "partitions assigned: " in worker.log
+
+    def _wait_for_one(self, starting: list[tuple[Process, Callable[[], bool]]]) -> None:
+        """Wait until one of those that start is ready, and take it off the list."""
+        self._wait_until(lambda: any(ready() for _, ready in starting), starting[0][0], _START_SECONDS)
+        starting.remove(next(pair for pair in starting if pair[1]()))
+
+    def _wait_until(self, ready: Callable[[], bool], process: Process, seconds: float, every: float = 0.05) -> None:
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if time.monotonic() > deadline:
+                raise process.failure(f"not ready after {seconds} seconds")
+            self.pause(every)
+
+    def _manage(self, service: str, *arguments: str, name: str) -> Process:
+        return self._start("-m", "django", *arguments, f"--settings=examples.{service}.settings", name=name)
+
+    def _start(self, *arguments: str, name: str, spoken_to: bool = False) -> Process:
+        return Process(*arguments, name=name, folder=self._folder, environment=self.environment, spoken_to=spoken_to)
