@@ -7,7 +7,6 @@ from collections.abc import Callable
 import attrs
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.consuming import state
 from event_bus_kafka.consuming.dead_letters.letter import Letter, Store
 from event_bus_kafka.consuming.dispatch import Receiver
 from event_bus_kafka.consuming.outcomes import Hold
@@ -15,6 +14,7 @@ from event_bus_kafka.consuming.processing import Processor
 from event_bus_kafka.consuming.progress import Delivery
 from event_bus_kafka.consuming.retry import RetryPolicies, RetryPolicy
 from event_bus_kafka.errors import WorkerFailed
+from event_bus_kafka.opened import opened
 from event_bus_kafka.telemetry.logs import described
 
 _POLICIES = RetryPolicies(default=RetryPolicy(attempts=1, first_delay=0, factor=1, max_delay=0, jitter=0))
@@ -27,7 +27,7 @@ class OneAttempt:
     def __init__(self, processor: Callable[[Store], Processor]) -> None:
         self._caught = _Caught()
         self._processor = attrs.evolve(processor(self._caught), policies=_POLICIES)
-        state.adopt()
+        opened.adopt()
 
     def make(
         self, delivery: Delivery, receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]]

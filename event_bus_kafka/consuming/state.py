@@ -6,52 +6,24 @@ Language, time zone and context variables need no cleaning: each event runs in a
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
 from time import monotonic
 from typing import Any
 
 from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.signals import connection_created
 from edx_django_utils.cache import RequestCache
 
 from event_bus_kafka.errors import TransactionLeftOpen
-
-
-class _Opened(threading.local):
-    """The connections that this thread has opened, and when. Asking Django for all of them takes longer."""
-
-    def __init__(self) -> None:
-        self.by_alias: dict[str, tuple[BaseDatabaseWrapper, float]] = {}
-
-
-_opened = _Opened()
-
-
-def _remember(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    known = connection.alias in connections  # not so where Django makes and drops databases
-    if known and connections[connection.alias] is connection:
-        _opened.by_alias[connection.alias] = connection, monotonic()
-
-
-connection_created.connect(_remember, dispatch_uid="event_bus_kafka.consuming.state")
-
-
-def adopt() -> None:
-    """Take over the connections of this thread that were opened elsewhere, or before this module was imported."""
-    for connection in connections.all(initialized_only=True):
-        known, _ = _opened.by_alias.get(connection.alias, (None, 0.0))
-        if connection.connection is not None and known is not connection:
-            _opened.by_alias[connection.alias] = connection, monotonic()
+from event_bus_kafka.opened import opened
 
 
 def prepare(max_age: float) -> None:
     """Close connections that are unusable or older than so many seconds; what needs them opens new ones."""
-    for connection, since in _opened.by_alias.values():
+    for alias, connection in opened.by_alias.items():
         if connection.connection is None:
             continue
-        if _is_closed(connection.connection) or monotonic() - since > max_age:
+        if _is_closed(connection.connection) or monotonic() - opened.since[alias] > max_age:
             _close(connection)
         elif connection.errors_occurred:
             with suppress(Error):
@@ -65,7 +37,7 @@ def clean() -> None:
 
 def roll_back_leftovers() -> TransactionLeftOpen | None:
     """Roll back transactions that a receiver has left open; return the error that this is, None without any."""
-    left = [connection for connection, _ in _opened.by_alias.values() if _is_in_transaction(connection)]
+    left = [connection for connection in opened.by_alias.values() if _is_in_transaction(connection)]
     for connection in left:
         _roll_back(connection)
     return TransactionLeftOpen([connection.alias for connection in left]) if left else None
@@ -77,7 +49,7 @@ def unreachable_database() -> str | None:
 
     An error on an old connection proves nothing: a deadlock or a statement that is too large looks the same.
     """
-    for alias, (connection, _) in _opened.by_alias.items():
+    for alias, connection in opened.by_alias.items():
         fresh = connection.copy()
         try:
             with fresh.wrap_database_errors:  # connect() alone would raise the errors of the driver
@@ -108,7 +80,7 @@ def _roll_back(connection: BaseDatabaseWrapper) -> None:
         _close(connection)
     if _is_in_transaction(connection):
         del connections[connection.alias]
-        del _opened.by_alias[connection.alias]
+        del opened.by_alias[connection.alias]
 
 
 def _close(connection: BaseDatabaseWrapper) -> None:

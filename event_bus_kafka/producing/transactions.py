@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.signals import connection_created
 
 from event_bus_kafka.errors import ConfigurationError, ManualTransaction
+from event_bus_kafka.opened import opened
 
 Action = Callable[[str | None], None]
 """Gets the alias of the database that decided; None where nothing was open and none was named."""
-
-
-class _Opened(threading.local):
-    """The connections that this thread has opened, by alias. Asking Django takes as long as encoding an event."""
-
-    def __init__(self) -> None:
-        self.by_alias = {one.alias: one for one in connections.all(initialized_only=True)}
-
-
-_opened = _Opened()
-
-
-def _remember(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    known = connection.alias in connections  # not so where Django makes and drops databases
-    if known and connections[connection.alias] is connection:
-        _opened.by_alias[connection.alias] = connection
-
-
-connection_created.connect(_remember, dispatch_uid="event_bus_kafka.producing.transactions")
 
 
 def after_commit(action: Action, *, database: str | None) -> None:
@@ -44,7 +23,7 @@ def after_commit(action: Action, *, database: str | None) -> None:
     ``database`` names the alias that decides; None: all aliases with an open transaction. Raises as
     :func:`open_transactions` does.
     """
-    nothing_open = database is None and not any(map(is_open, _opened.by_alias.values()))
+    nothing_open = database is None and not any(map(is_open, opened.by_alias.values()))
     open_connections = [] if nothing_open else open_transactions(database)
     if not open_connections:
         action(database)

@@ -13,6 +13,14 @@ from tests.flows.test_consuming import OURS_FIRST, send, worker
 from tests.scale import scaled
 from tests.service.process import ServiceProcess
 
+CLASSIC = {"session.timeout.ms": 6_000, "heartbeat.interval.ms": 200}
+PROTOCOLS: dict[str, dict[str, Any]] = {
+    "eager": CLASSIC | {"partition.assignment.strategy": "range"},
+    "cooperative": CLASSIC | {"partition.assignment.strategy": "cooperative-sticky"},
+    "consumer": {"group.protocol": "consumer"},
+}
+each_protocol = pytest.mark.parametrize("options", PROTOCOLS.values(), ids=PROTOCOLS)
+
 
 def numbered(users: list[int], each: int, *, begin: int = 0) -> list[Any]:
     """Return so many certificates of each user, by turns, numbered in their grade."""
@@ -108,14 +116,15 @@ def test_a_receiver_longer_than_the_longest_poll_interval_runs_once(bus: Bus, to
     assert bus.committed(group, topic) == 2
 
 
-@pytest.mark.parametrize("strategy", ["range", "cooperative-sticky"])
-def test_partitions_that_move_to_a_second_worker_take_their_order_along(bus: Bus, group: str, strategy: str) -> None:
+@each_protocol
+def test_partitions_that_move_to_a_second_worker_take_their_order_along(
+    bus: Bus, group: str, options: dict[str, Any]
+) -> None:
     """Case 8: nothing is lost, nothing comes twice."""
     topic = f"moving-{group}"
     bus.create_topic(topic, 4)
     users = list(range(1, 17))
     send(bus, topic, *numbered(users, 15))
-    options = {"session.timeout.ms": 6_000, "heartbeat.interval.ms": 200, "partition.assignment.strategy": strategy}
 
     def member() -> ServiceProcess:
         changes = {"EVENT_BUS_KAFKA_CONSUMER_OPTIONS": options}

@@ -11,19 +11,11 @@ import pytest
 from tests.bus import RealBus
 from tests.examples_of import certificate
 from tests.flows.test_consuming import send, worker
-from tests.flows.test_order import assert_in_order, ended, event, numbered
+from tests.flows.test_order import assert_in_order, each_protocol, ended, event, numbered
 from tests.scale import scaled
 from tests.service.process import ServiceProcess
 
 pytestmark = pytest.mark.real
-
-CLASSIC = {"session.timeout.ms": 6_000, "heartbeat.interval.ms": 200}
-PROTOCOLS: dict[str, dict[str, Any]] = {
-    "eager": CLASSIC | {"partition.assignment.strategy": "range"},
-    "cooperative": CLASSIC | {"partition.assignment.strategy": "cooperative-sticky"},
-    "consumer": {"group.protocol": "consumer"},
-}
-each_protocol = pytest.mark.parametrize("options", PROTOCOLS.values(), ids=PROTOCOLS)
 
 
 @each_protocol

@@ -7,8 +7,8 @@ from time import sleep
 import pytest
 from django.db import DatabaseError, OperationalError
 
-from event_bus_kafka.consuming import state
 from event_bus_kafka.consuming.outage import outage_of
+from event_bus_kafka.opened import opened
 from tests.bus import RealBus
 from tests.databases import Database
 from tests.dead_letters import InTable, Kept, OnTopic
@@ -49,7 +49,7 @@ def test_a_database_that_is_away_is_waited_for(
 def test_a_database_that_is_back_at_once_was_away_all_the_same(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state, "_opened", state._Opened())  # other tests have used databases in this thread
+    monkeypatch.setattr(opened, "by_alias", {})  # other tests have used databases in this thread
     with database.connected() as connection:
         database.server.stop()
         with pytest.raises(OperationalError) as away:

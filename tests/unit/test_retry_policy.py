@@ -6,7 +6,6 @@ import pytest
 from django.db import OperationalError
 
 from event_bus_kafka.conf.policies import RETRY_DEFAULTS
-from event_bus_kafka.consuming import state
 from event_bus_kafka.consuming.outage import outage_of
 from event_bus_kafka.consuming.outcomes import DeadLetter, Hold, Retry
 from event_bus_kafka.consuming.retry import RetryPolicies, RetryPolicy
@@ -18,6 +17,7 @@ from event_bus_kafka.errors import (
     SchemaRegistryError,
     UnreadableValue,
 )
+from event_bus_kafka.opened import opened
 
 POLICY = RetryPolicy(attempts=3, first_delay=1, factor=3, max_delay=5, jitter=0, final=(KeyError,))
 FAILED = ValueError()
@@ -80,7 +80,7 @@ def test_the_policy_of_an_event_type_comes_before_that_of_its_topic() -> None:
 def test_servers_of_ours_that_are_away_are_an_outage(
     error: Exception, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state, "_opened", state._Opened())  # other tests have used databases in this thread
+    monkeypatch.setattr(opened, "by_alias", {})  # other tests have used databases in this thread
     assert outage_of(error) == expected
 
 

@@ -14,6 +14,7 @@ from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka.consuming import state
 from event_bus_kafka.errors import TransactionLeftOpen
+from event_bus_kafka.opened import opened
 from tests.databases import connected
 
 ALIAS = "lane"
@@ -23,7 +24,7 @@ ALIAS = "lane"
 def connection(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[BaseDatabaseWrapper]:
     """Return a connection that this thread has opened, to a database with a table."""
     database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database"), "CONN_MAX_AGE": 0}
-    state._opened.by_alias.clear()  # other tests had databases that are gone
+    opened.by_alias.clear()  # other tests had databases that are gone
     with django_db_blocker.unblock(), connected(database, ALIAS):
         with connections[ALIAS].cursor() as cursor:
             cursor.execute("CREATE TABLE effects (id integer)")
@@ -129,7 +130,7 @@ def test_a_connection_that_another_stood_in_for_is_taken_over_again(
     other = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "other")}
     with connected(other, ALIAS) as stand_in, stand_in.cursor():
         pass
-    state.adopt()
+    opened.adopt()
     transaction.atomic(using=ALIAS).__enter__()
     assert isinstance(state.roll_back_leftovers(), TransactionLeftOpen)
     assert not connection.in_atomic_block
