@@ -14,6 +14,7 @@ from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.errors import SchemaRegistryError
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
+from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.wire.codec import codec_for
 from tests.bus import RealBus
 from tests.interop.changes import BOTH, CHANGES, REQUIRED_ADDED
@@ -76,7 +77,7 @@ def test_a_producer_whose_schema_is_refused_says_where_and_what_to_do_and_sends_
     old, new = (version("test.refused.v1", one) for one in (REQUIRED_ADDED.old, REQUIRED_ADDED.new))
     other = version("test.other.v1", REQUIRED_ADDED.new)
 
-    def send(signal: OpenEdxPublicSignal, **values: int) -> None:
+    def send(producer: KafkaEventProducer, signal: OpenEdxPublicSignal, **values: int) -> None:
         producer.send(
             signal=signal,
             topic=topic,
@@ -88,14 +89,15 @@ def test_a_producer_whose_schema_is_refused_says_where_and_what_to_do_and_sends_
 
     at_once, errors = override_settings(**bus.settings(**AT_ONCE)), caplog.at_level(logging.ERROR, "event_bus_kafka")
     with at_once, errors, own_producer() as producer:
-        send(old, id=1)
+        send(producer, old, id=1)
         set_compatibility(bus, subject, "BACKWARD")
-        send(new, id=1, seats=2)
+        send(producer, new, id=1, seats=2)
         (line,) = (text for text in caplog.messages if text.startswith("Error delivering message"))
         assert f"registering {subject}: HTTP 409" in line
         assert "seats" in line
         assert "give a new field default=None, or set the subject's level to NONE" in line
-        send(other, id=1, seats=2)
+        send(producer, other, id=1, seats=2)
         set_compatibility(bus, subject, "NONE")
-        send(new, id=1, seats=2)
+        with own_producer() as restarted:  # which has not heard that it is refused
+            send(restarted, new, id=1, seats=2)
     assert len(bus.event_ids(topic, 3)) == 3
