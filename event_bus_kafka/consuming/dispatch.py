@@ -36,6 +36,11 @@ class Receiver:
 Failures = list[tuple[Receiver, Exception]]
 
 
+def signals() -> tuple[OpenEdxPublicSignal, ...]:
+    """Return all signals that a receiver may listen to here, that of tombstones too."""
+    return *OpenEdxPublicSignal.all_events(), record_deleted
+
+
 def signal_named(event_type: str) -> OpenEdxPublicSignal | None:
     """Return the signal that a dead letter's event type means, that of tombstones too; None where there is none."""
     return record_deleted if event_type == record_deleted.event_type else registered_signal(event_type)
@@ -67,7 +72,7 @@ def receivers_of(signal: OpenEdxPublicSignal) -> list[Receiver]:
 
 def is_enabled(signal: OpenEdxPublicSignal) -> bool:
     """Whether the signal may be sent here."""
-    return bool(getattr(signal, "_allow_events", True))  # that of tombstones is always
+    return bool(signal._allow_events)
 
 
 def dispatch(

@@ -21,7 +21,6 @@ from event_bus_kafka.kafka.log import Partition, Range
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import LifecycleEvent, RecordSkipped
-from event_bus_kafka.wire.deletion import record_deleted
 from event_bus_kafka.wire.records import ConsumerRecord
 from event_bus_kafka.wire.serde import SchemaIds
 
@@ -141,5 +140,4 @@ def listening(event_type: str, name: str | None) -> Listening:
 
 def exists(receiver: str) -> bool:
     """Whether a receiver listens to anything here."""
-    signals = (*OpenEdxPublicSignal.all_events(), record_deleted)
-    return any(receivers_of(signal, receiver) for signal in signals)
+    return any(receivers_of(signal, receiver) for signal in dispatch.signals())

@@ -9,14 +9,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
-from openedx_events.tooling import OpenEdxPublicSignal, load_all_signals
+from openedx_events.tooling import load_all_signals
 
 from event_bus_kafka.consuming import dispatch
 from event_bus_kafka.consuming.pauses import READ_EVERY, is_migrated
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply
 from event_bus_kafka.models import PausedReceiver
 from event_bus_kafka.telemetry.logs import described
-from event_bus_kafka.wire.deletion import record_deleted
 
 
 class PausingCommand(BaseCommand):
@@ -73,7 +72,7 @@ class PausingCommand(BaseCommand):
 def event_types_by_receiver() -> dict[str, list[str]]:
     """Return the receivers of this service by name, with the event types that they listen to."""
     found: dict[str, list[str]] = {}
-    for signal in (*OpenEdxPublicSignal.all_events(), record_deleted):
+    for signal in dispatch.signals():
         for receiver in dispatch.receivers_of(signal):
             found.setdefault(receiver.name, []).append(signal.event_type)
     return found
