@@ -12,20 +12,17 @@ from asgiref.sync import iscoroutinefunction
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
 from openedx_events.data import EventsMetadata
-from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.consuming.dispatch import Receiver, receivers_of
+from event_bus_kafka.consuming.dispatch import Receiver, receivers_of, signals
 from event_bus_kafka.errors import ConfigurationError
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import DuplicateSkipped
-from event_bus_kafka.wire.deletion import record_deleted
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _APP = "event_bus_kafka"
 _aliases: set[str] = set()
-_migrated: set[tuple[str, str]] = set()
 
 
 class _Duplicate(Exception):
@@ -69,8 +66,7 @@ def aliases() -> frozenset[str]:
 
 def is_migrated(alias: str) -> bool:
     """Whether a database has the table. Raises a database error where that cannot be found out."""
-    presence = import_module("event_bus_kafka.models.presence")
-    return bool(presence.has_tables(connections[alias], _model()))
+    return bool(_presence().has_tables(connections[alias], _model()))
 
 
 def _wrapped(receiver: Callable[P, R], *, using: str) -> Callable[P, R | None]:
@@ -104,8 +100,7 @@ def _refuse_misuse(receiver: Callable[..., Any]) -> None:
         raise TypeError(f"once() cannot wrap {qualname}: transactions of Django are not for async functions.")
     if "<lambda>" in qualname or qualname == "<object>":
         raise TypeError("once() wraps functions that have a name: by it they are known tomorrow.")
-    signals = (*OpenEdxPublicSignal.all_events(), record_deleted)
-    if any(one.call is receiver for signal in signals for one in receivers_of(signal)):
+    if any(one.call is receiver for signal in signals() for one in receivers_of(signal)):
         raise TypeError(f"{qualname} is connected already, without once(): write @once below @receiver(…).")
 
 
@@ -117,19 +112,19 @@ def _mark(receiver: str, event_id: UUID, alias: str) -> None:
 
 
 def _require_table(alias: str) -> None:
-    """Asked until it is there: the INSERT would fail with an error that names neither cause nor cure."""
+    """The INSERT would fail with an error that names neither cause nor cure."""
     if not apps.is_installed(_APP):
         raise ConfigurationError("once() needs 'event_bus_kafka' in INSTALLED_APPS, and its migrations.")
-    name = alias, str(connections[alias].settings_dict["NAME"])
-    if name in _migrated:
-        return
-    if not is_migrated(alias):
+    if not _presence().were_found(connections[alias], _model()):
         raise ConfigurationError(
             f"The inbox is missing in database {alias!r}: run manage.py migrate --database {alias}; a database router "
             "must allow event_bus_kafka there."
         )
-    _migrated.add(name)
 
 
 def _model() -> Any:
     return import_module("event_bus_kafka.models").InboxMark  # only where the app is installed
+
+
+def _presence() -> Any:
+    return import_module("event_bus_kafka.models.presence")  # as above

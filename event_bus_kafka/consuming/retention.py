@@ -15,34 +15,28 @@ from django.db import Error, connections
 
 from event_bus_kafka.consuming import inbox
 from event_bus_kafka.models import DeadLetter, InboxMark
+from event_bus_kafka.models.batches import delete_in_batches
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import DeadLettersPurged, InboxMarksPurged
 
 logger = logging.getLogger(__name__)
 
 _DAY = 86_400.0
-_BATCH = 1_000
-"""Rows deleted at a time: no long locks, no long transaction."""
 
 
 def purge(days: float) -> int:
     """Delete dead letters that failed last so many days ago; return how many."""
     before = datetime.now(UTC) - timedelta(days=days)
-    count = 0
-    while ids := list(DeadLetter.objects.expired(before).order_by("pk").values_list("pk", flat=True)[:_BATCH]):
-        count += DeadLetter.objects.filter(pk__in=ids).delete()[0]
-    return count
+    return delete_in_batches(
+        DeadLetter.objects.expired(before).order_by("pk"), lambda ids: DeadLetter.objects.filter(pk__in=ids).delete()[0]
+    )
 
 
 def purge_marks(days: float) -> int:
     """Delete marks that this service's receivers set so many days ago, in all their databases; return how many."""
     before = datetime.now(UTC) - timedelta(days=days)
-    count = 0
-    for alias in filter(inbox.is_migrated, inbox.aliases()):
-        marks = InboxMark.objects.using(alias)
-        while ids := list(marks.expired(before).values_list("pk", flat=True)[:_BATCH]):
-            count += marks.remove(ids)
-    return count
+    marks = [InboxMark.objects.using(alias) for alias in filter(inbox.is_migrated, inbox.aliases())]
+    return sum(delete_in_batches(one.expired(before), one.remove) for one in marks)
 
 
 def purge_daily(days: float, *, dead_letters: bool) -> None:

@@ -11,3 +11,14 @@ def has_tables(connection: BaseDatabaseWrapper, *wanted: type[models.Model]) -> 
     with connection.cursor() as cursor:
         names = connection.introspection.table_names(cursor)
     return all(model._meta.db_table in names for model in wanted)
+
+
+_found: set[tuple[str, str, tuple[type[models.Model], ...]]] = set()
+
+
+def were_found(connection: BaseDatabaseWrapper, *wanted: type[models.Model]) -> bool:
+    """As :func:`has_tables`, which is asked until they are there, and then no more in this process."""
+    name = connection.alias, str(connection.settings_dict["NAME"]), wanted
+    if name not in _found and has_tables(connection, *wanted):
+        _found.add(name)
+    return name in _found

@@ -11,14 +11,15 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from event_bus_kafka.models import OutboxRecord, OutboxShard, ParkedRecord, WriterSchema
+from event_bus_kafka.models.batches import delete_in_batches
 from event_bus_kafka.models.presence import has_tables
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import OutboxStalled, ParkedRowsPurged
 
+TABLES = (OutboxRecord, OutboxShard, ParkedRecord, WriterSchema)
 STALLED_AFTER = 300.0
 """Age of the oldest row, in seconds, from which on something is wrong: no relay runs, or it cannot send."""
 _LOOK_EVERY = 60.0
-_BATCH = 1_000
 _last_look: dict[str, float] = {}
 
 
@@ -71,15 +72,15 @@ def warn_if_stalled(alias: str, oldest: float) -> None:
 
 def is_migrated(connection: BaseDatabaseWrapper) -> bool:
     """Whether the tables are there. Raises a database error."""
-    return has_tables(connection, OutboxRecord, OutboxShard, ParkedRecord, WriterSchema)
+    return has_tables(connection, *TABLES)
 
 
 def purge(alias: str, days: float) -> int:
     """Delete what was parked longer ago than so many days; return how many rows."""
-    rows: Any = ParkedRecord.objects.using(alias).expired(_before(days))
-    count = 0
-    while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:_BATCH]):
-        count += ParkedRecord.objects.using(alias).matching(ids=ids).discard()
+    parked: Any = ParkedRecord.objects.using(alias)
+    count = delete_in_batches(
+        parked.expired(_before(days)).order_by("pk"), lambda ids: parked.matching(ids=ids).discard()
+    )
     emit(ParkedRowsPurged(count=count))
     return count
 

@@ -18,6 +18,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from event_bus_kafka.conf import settings
 from event_bus_kafka.errors import AppendFailed, OutboxMissing
 from event_bus_kafka.models import SHARDS, OutboxRecord
+from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.producing import backlog
 from event_bus_kafka.producing.schemas import reference_to
 from event_bus_kafka.producing.transactions import is_manual, outbox_connection
@@ -33,7 +34,6 @@ _BINARY = ("key", "body", "headers")
 _COLUMNS = ("shard", "topic", *_BINARY, "schema_id", "created")
 
 _statements: dict[tuple[str, int, bool, bool], str] = {}
-_migrated: set[tuple[str, str]] = set()
 
 
 def append(events: Sequence[EncodedEvent], *, database: str | None) -> None:
@@ -110,13 +110,9 @@ def _binary_placeholder(connection: BaseDatabaseWrapper) -> str:
 
 
 def _require_table(connection: BaseDatabaseWrapper) -> None:
-    """Asked once per process: to find out by an INSERT would break the transaction on PostgreSQL."""
-    name = connection.alias, str(connection.settings_dict["NAME"])
-    if name in _migrated:
-        return
-    if not backlog.is_migrated(connection):
+    """To find out by an INSERT would break the transaction on PostgreSQL."""
+    if not were_found(connection, *backlog.TABLES):
         raise OutboxMissing(f"the outbox is missing in database {connection.alias!r}: run manage.py migrate")
-    _migrated.add(name)
 
 
 def _failed(connection: BaseDatabaseWrapper, error: Error) -> AppendFailed:

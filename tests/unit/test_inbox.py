@@ -20,7 +20,7 @@ from event_bus_kafka import once, record_deleted
 from event_bus_kafka.consuming import inbox
 from event_bus_kafka.consuming.dispatch import Receiver
 from event_bus_kafka.errors import ConfigurationError, ReceiversFailed
-from event_bus_kafka.models import InboxMark
+from event_bus_kafka.models import InboxMark, presence
 from event_bus_kafka.telemetry.texts import described
 from event_bus_kafka.testing import deliver
 from tests.bus import CREATED
@@ -99,7 +99,7 @@ def test_a_signal_without_metadata_is_told_what_to_do() -> None:
 
 
 def test_without_the_table_the_error_names_the_cure_and_migrating_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbox, "_migrated", set())
+    monkeypatch.setattr(presence, "_found", set())
     with connections["other"].schema_editor() as editor:
         editor.delete_model(InboxMark)
     try:
