@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from event_bus_kafka.consuming.dead_letters.letter import Letter
 from event_bus_kafka.consuming.outcomes import Hold, Retry
 from event_bus_kafka.consuming.progress import Delivery
@@ -76,30 +78,20 @@ def failed(delivery: Delivery, outcome: Retry | Hold) -> None:
 
 def stored(delivery: Delivery, letter: Letter, error: Exception) -> None:
     """Tell that a dead letter is stored."""
-    record = letter.record
-    emit(
-        DeadLetterStored(
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            event_type=letter.event_type,
-            event_id=letter.event_id,
-            error=error,
-            attempts=delivery.attempts,
-        )
-    )
+    emit(DeadLetterStored(**_names(letter), error=error, attempts=delivery.attempts))
 
 
 def replay_failed(_delivery: Delivery, letter: Letter, error: Exception) -> None:
     """Tell that a record which was replayed came to nothing."""
+    emit(ReplayFailed(**_names(letter), error=error))
+
+
+def _names(letter: Letter) -> dict[str, Any]:
     record = letter.record
-    emit(
-        ReplayFailed(
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            event_type=letter.event_type,
-            event_id=letter.event_id,
-            error=error,
-        )
-    )
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "event_type": letter.event_type,
+        "event_id": letter.event_id,
+    }
