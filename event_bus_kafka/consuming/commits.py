@@ -37,7 +37,7 @@ class Commits:
     def commit(self, client: GroupOffsets, partitions: Iterable[PartitionProgress]) -> BrokerError | None:
         """Commit what is due; return the error. What was refused is due again."""
         due = {
-            (partition.topic, partition.number): (partition, offset)
+            partition.name: (partition, offset)
             for partition in partitions
             if (offset := partition.uncommitted) is not None
         }
