@@ -98,7 +98,14 @@ def bus(request: pytest.FixtureRequest) -> Bus:
     """Return Kafka and registry: each test runs on the sandbox and on real services."""
     if request.param == "sandbox":
         return SandboxBus(request.getfixturevalue("sandbox"))
-    return RealBus(request.getfixturevalue("cluster"), request.getfixturevalue("schema_registry"))
+    real: RealBus = request.getfixturevalue("real_bus")
+    return real
+
+
+@pytest.fixture
+def real_bus(cluster: KafkaCluster, schema_registry: SchemaRegistry) -> RealBus:
+    """Return a real Kafka and a real registry."""
+    return RealBus(cluster, schema_registry)
 
 
 @pytest.fixture

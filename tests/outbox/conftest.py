@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,23 +12,12 @@ from pytest_django import DjangoDbBlocker
 from tests.bus import RealBus
 from tests.databases import Database, connected
 from tests.outbox.service import Service
-from tests.services.kafka import KafkaCluster
-from tests.services.schema_registry import SchemaRegistry
-
-_numbers = itertools.count(1)
 
 
 @pytest.fixture
-def bus(cluster: KafkaCluster, schema_registry: SchemaRegistry) -> RealBus:
-    """Return a real Kafka and a real registry."""
-    return RealBus(cluster, schema_registry)
-
-
-@pytest.fixture
-def topic(bus: RealBus) -> str:
-    name = f"outbox-{next(_numbers)}"
-    bus.create_topic(name)
-    return name
+def bus(real_bus: RealBus) -> RealBus:
+    """Return real services."""
+    return real_bus
 
 
 @pytest.fixture

@@ -5,11 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.bus import RealBus
-from tests.services.kafka import KafkaCluster
-from tests.services.schema_registry import SchemaRegistry
 
 
 @pytest.fixture
-def bus(cluster: KafkaCluster, schema_registry: SchemaRegistry) -> RealBus:
-    """Return a real Kafka and a real registry."""
-    return RealBus(cluster, schema_registry)
+def bus(real_bus: RealBus) -> RealBus:
+    """Return real services."""
+    return real_bus

@@ -13,17 +13,10 @@ from tests.examples_of import certificate
 from tests.flows.test_consuming import send, worker
 from tests.flows.test_dead_letters import dead_letters, listed, table
 from tests.service.process import ServiceProcess
-from tests.services.kafka import KafkaCluster
-from tests.services.schema_registry import SchemaRegistry
 
 __all__ = ["table"]
 
 pytestmark = pytest.mark.real
-
-
-@pytest.fixture
-def bus(cluster: KafkaCluster, schema_registry: SchemaRegistry) -> RealBus:
-    return RealBus(cluster, schema_registry)
 
 
 def metadata(bus: RealBus, group: str, topic: str) -> str | None:
