@@ -15,7 +15,7 @@ from typing import Any
 
 from event_bus_kafka.conf import settings
 from event_bus_kafka.producing.link import own_links
-from event_bus_kafka.producing.spill import finish
+from event_bus_kafka.producing.spill import finish, start_writer
 from event_bus_kafka.telemetry import emit, observe, unobserve
 from event_bus_kafka.telemetry.events import EventUndelivered, LifecycleEvent, ThreadsDisabled
 
@@ -80,6 +80,7 @@ def watch() -> None:
         return
     _end = end = _End()
     Finalize(None, end, exitpriority=_PRIORITY)
+    start_writer()
     if celery := sys.modules.get("celery.signals"):  # whose prefork pool ends its children by os._exit
         celery.worker_process_shutdown.connect(end, weak=False)
     uwsgi: Any = sys.modules.get("uwsgi")

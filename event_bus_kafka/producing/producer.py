@@ -142,8 +142,9 @@ class KafkaEventProducer(EventBusProducer):
         spill.finish(settings.shutdown_spill)
 
     def _deliver(self, encoded: EncodedEvent, database: str | None) -> None:
+        deadline = monotonic()
         try:
-            deadline = monotonic() + settings.send_timeout
+            deadline += settings.send_timeout
             try:
                 self._hand_over(encoded, database, deadline)
             except DeliveryFailed as error:
@@ -151,7 +152,7 @@ class KafkaEventProducer(EventBusProducer):
                     raise
                 self._hand_over(encoded, database, deadline)  # with new clients
         except Exception as error:  # noqa: BLE001 nothing that goes wrong between us and Kafka may reach the request
-            spill.spill([encoded], error, database=database)
+            spill.spill([encoded], error, database=database, until=deadline)
         exits.flush_late()
 
     def _hand_over(self, encoded: EncodedEvent, database: str | None, deadline: float) -> None:

@@ -6,6 +6,7 @@ import threading
 from contextlib import suppress
 from io import StringIO
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
@@ -17,8 +18,9 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka.checks import check_tables
 from event_bus_kafka.models import OutboxRecord, ParkedRecord
-from event_bus_kafka.producing import spill
+from event_bus_kafka.producing import exits, spill
 from event_bus_kafka.sandbox import Sandbox
+from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import (
     EventSpilled,
     EventUndelivered,
@@ -287,37 +289,112 @@ def test_what_memory_has_no_room_for_waits_for_the_database(service: Service, mo
     monkeypatch.setattr(spill, "_MOST_BYTES", 10_000)
     events = [encoded(service.topic) for _ in range(300)]
     for event in events:
-        spill.spill([event], RuntimeError("away"))
+        spill.spill([event], RuntimeError("away"), until=monotonic() + 60)
     assert spill.finish(60) == 0
     assert spilled() == [event.event_id for event in events]
 
 
-def test_a_process_whose_interpreter_ends_and_starts_no_thread_writes_by_itself(
+def test_a_delivery_report_waits_for_no_room(sqlite_service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spill, "_MOST_BYTES", 3_000)
+    monkeypatch.setattr(spill, "_FOR_ROOM", 60)
+    events = [encoded(sqlite_service.topic) for _ in range(6)]
+    with watched(EventUndelivered) as seen, transaction.atomic():
+        ContentType.objects.create(app_label="holds", model="the lock")
+        spill.spill(events, RuntimeError("away"))
+        assert [event.event_id for event in seen] == [event.event_id for event in events[5:]]
+    assert spill.finish(60) == 0
+
+
+def test_at_the_end_of_the_interpreter_the_thread_writes_that_was_there_from_the_beginning(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Not on the connections of whoever is inside a transaction then."""
+
     def start(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread at interpreter shutdown")
 
-    connections["default"].set_autocommit(False)
-    ContentType.objects.create(app_label="nobody", model="will commit")
+    monkeypatch.setattr(spill, "_by_pid", {})
+    monkeypatch.setattr(exits, "_end", None)
+    exits.watch()
     monkeypatch.setattr(threading.Thread, "start", start)
     event = encoded(service.topic)
-    spill.spill([event], RuntimeError("away"))
-    assert spill.finish(60) == 0
-    connections["default"].close()
+    with transaction.atomic():
+        ContentType.objects.create(app_label="somebody", model="will commit")
+        spill.spill([event], RuntimeError("away"))
+        assert spill.finish(60) == 0
     assert spilled() == [event.event_id]
-    assert not ContentType.objects.filter(app_label="nobody").exists()
+    assert ContentType.objects.filter(app_label="somebody").exists()
 
 
-def test_an_event_that_no_database_takes_costs_no_other(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spill, "_PATIENCE", 1)
-    events = [encoded(service.topic if number != 7 else "x" * 300) for number in range(20)]
+def test_a_writer_that_has_died_is_replaced(service: Service) -> None:
+    def die(_: object) -> None:
+        raise SystemExit
+
+    events = [encoded(service.topic) for _ in range(2)]
+    observe(die, EventSpilled)
+    try:
+        spill.spill(events[:1], RuntimeError("away"))
+        until(lambda: not any(thread.name == "event-bus-spill" for thread in threading.enumerate()))
+    finally:
+        unobserve(die)
+    spill.spill(events[1:], RuntimeError("away"))
+    assert spill.finish(60) == 0
+    assert spilled() == [event.event_id for event in events]
+
+
+def test_what_is_given_up_during_its_insert_is_not_told_of_again(sqlite_service: Service) -> None:
+    event = encoded(sqlite_service.topic)
+    with watched(EventSpilled, EventUndelivered) as seen:
+        with transaction.atomic():
+            ContentType.objects.create(app_label="holds", model="the lock")
+            spill.spill([event], RuntimeError("away"))
+            assert spill.finish(0.2) == 1
+        until(lambda: sqlite_service.waiting)
+        assert spill.finish(60) == 0
+    assert {type(one) for one in seen} == {EventUndelivered}
+
+
+def test_while_a_database_is_away_nothing_is_given_up(
+    service: Service, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spill, "_PATIENCE", 0)
+    events = [encoded(service.topic) for _ in range(20)]
+    with watched(SpillDelayed, EventUndelivered) as seen:
+        connections["default"].close()
+        database.server.stop()
+        spill.spill(events, RuntimeError("away"))
+        until(lambda: len(seen) > 3)
+        database.server.start()
+        until(lambda: service.waiting == 20)
+    assert {type(event) for event in seen} == {SpillDelayed}
+    assert spilled() == [event.event_id for event in events]
+
+
+def test_a_database_that_is_away_costs_the_events_of_no_other(service: Service) -> None:
+    entry = service.entry | {"HOST": "127.0.0.1", "PORT": "9"}
+    lost, kept = encoded(service.topic), encoded(service.topic)
+    with connected(entry, "other"):
+        spill.spill([lost], RuntimeError("away"), database="other")
+        spill.spill([kept], RuntimeError("away"))
+        until(lambda: spilled() == [kept.event_id])
+        assert spill.finish(0.1) == 1
+
+
+@pytest.mark.parametrize("finish", [False, True])
+def test_an_event_that_no_database_takes_costs_no_other(
+    service: Service, monkeypatch: pytest.MonkeyPatch, finish: bool
+) -> None:
+    if not finish:
+        monkeypatch.setattr(spill, "_PATIENCE", 1)
+    events = [encoded("x" * 300 if number in (0, 7) else service.topic) for number in range(20)]
     with watched(EventUndelivered) as seen:
         spill.spill(events, RuntimeError("away"))
-        until(lambda: service.waiting == 19)
-    assert spill.finish(60) == 0
-    assert spilled() == [event.event_id for event in events if event is not events[7]]
-    assert [event.event_id for event in seen] == [events[7].event_id]
+        if not finish:
+            until(lambda: len(seen) == 2)
+        assert spill.finish(60) == 0
+    refused = [events[0].event_id, events[7].event_id]
+    assert sorted(spilled()) == sorted(event.event_id for event in events if event.event_id not in refused)
+    assert sorted(event.event_id for event in seen) == sorted(refused)
 
 
 def encoded(topic: str) -> EncodedEvent:
