@@ -55,10 +55,7 @@ def start_writer() -> None:
 
 
 def finish(seconds: float) -> int:
-    """
-    Wait until all is written, so many seconds: before a process ends. Return how many events were lost for lack of
-    time.
-    """
+    """Before a process ends, wait so many seconds until all is written. Return how many events were lost by then."""
     return _of_this_process().finish(seconds)
 
 
@@ -145,11 +142,14 @@ class _Spill:
         return taken
 
     def _write_all(self) -> None:
-        while True:
-            if following := self._next():
-                self._write(*following)
-            else:
-                self._rest()
+        try:
+            while True:
+                if following := self._next():
+                    self._write(*following)
+                else:
+                    self._rest()
+        finally:
+            _close()
 
     def _next(self) -> tuple[Queue, list[Waiting]] | None:
         """Wait for the queue whose turn it is, and return its first batch; None where nothing waits."""
