@@ -286,6 +286,7 @@ def test_a_database_that_is_away_gets_later_what_memory_has_room_for(
 
 
 def test_what_memory_has_no_room_for_waits_for_the_database(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spill, "_by_pid", {})  # not one that knows of a database that is away
     monkeypatch.setattr(spill, "_MOST_BYTES", 10_000)
     events = [encoded(service.topic) for _ in range(300)]
     for event in events:
@@ -295,6 +296,7 @@ def test_what_memory_has_no_room_for_waits_for_the_database(service: Service, mo
 
 
 def test_a_delivery_report_waits_for_no_room(sqlite_service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spill, "_by_pid", {})  # not one that knows of a database that is away
     monkeypatch.setattr(spill, "_MOST_BYTES", 3_000)
     monkeypatch.setattr(spill, "_FOR_ROOM", 60)
     events = [encoded(sqlite_service.topic) for _ in range(6)]
