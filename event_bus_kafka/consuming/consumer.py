@@ -107,11 +107,11 @@ class Consumer:
         that receivers emitted are lost. If any are, nothing is committed: what led to them comes again. Raises
         :class:`WorkerFailed` where another member has taken this one's place.
         """
-        deadline = self._clock() + timeout
         lost: list[LifecycleEvent] = []
         tell = lost.append
         observe(tell, EventUndelivered)
         try:
+            deadline = self._clock() + timeout
             unfinished = self._release(self._partitions.values(), timeout)
             self._stopping = True
             self._scheduler.stop()

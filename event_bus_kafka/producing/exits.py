@@ -65,7 +65,7 @@ class _End:
         until = self._began + settings.shutdown_flush
         spill_until = until + settings.shutdown_spill
         if late:
-            is_away = any(link.is_away for link in own_links())
+            is_away = any(link.is_away for link in own_links() if len(link.producer))
             until = until if is_away else max(until, now + _LATE)
             spill_until = max(spill_until, now + 2 * _LATE)
         _flush(until, spill_until)
