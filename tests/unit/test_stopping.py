@@ -38,6 +38,7 @@ class OneRecord:
     def __init__(self) -> None:
         self.committed_offsets: dict[Partition, Committed] = {}
         self.closed = False
+        self.listener: AssignmentListener
         self._records = [record(0)]
         self.places = Places(None, "earliest")
 
@@ -56,17 +57,20 @@ class OneRecord:
 
     def close(self) -> None:
         self.closed = True
+        self.listener.revoked([("t", 0)])
 
 
 @pytest.mark.parametrize("loses", ["in a receiver", "in the flush", "the flush itself", "nothing"])
 def test_what_is_lost_at_any_moment_of_a_stop_keeps_the_worker_from_committing(loses: str) -> None:
-    client, listeners, stopping, goes_on = OneRecord(), list[AssignmentListener](), [False], threading.Event()
+    client, stopping = OneRecord(), [False]
+    started, goes_on = threading.Event(), threading.Event()
 
     def connect(listener: AssignmentListener) -> Any:
-        listeners.append(listener)
+        client.listener = listener
         return client
 
     def process(_: Any) -> Outcome:
+        started.set()
         assert goes_on.wait(60)
         if loses == "in a receiver":
             emit(LOST)
@@ -96,8 +100,9 @@ def test_what_is_lost_at_any_moment_of_a_stop_keeps_the_worker_from_committing(l
         pause=lambda _: None,
     )
     scheduler.start()
-    listeners[0].assigned([("t", 0)])
+    client.listener.assigned([("t", 0)])
     consumer.step()
+    assert started.wait(60)
     stopping[0] = True
     if loses == "the flush itself":
         with pytest.raises(OSError, match="no flush"):
