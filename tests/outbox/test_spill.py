@@ -226,16 +226,17 @@ def test_the_outbox_is_that_of_the_topic_else_of_the_transaction_else_the_defaul
             cursor.execute("SELECT 1")
         with watched(EventSpilled) as seen:
             with transaction.atomic(using="other"):
-                service_sender.send()
+                ids = [service_sender.send()]
             with transaction.atomic(), transaction.atomic(using="other"):
-                service_sender.send()
-            service_sender.send()
+                ids.append(service_sender.send())
+            ids.append(service_sender.send())
             named = service.settings(**NO_REGISTRY, EVENT_BUS_PRODUCER_MODE="on-commit")
             named["EVENT_BUS_PRODUCER_CONFIG"][CREATED][service.topic]["database"] = "other"
             with override_settings(**named):
-                service_sender.send()
+                ids.append(service_sender.send())
                 until(lambda: len(seen) == 4)
-    assert [event.database for event in seen] == ["other", "default", "default", "other"]
+    outboxes = {event.event_id: event.database for event in seen}
+    assert [outboxes[event_id] for event_id in ids] == ["other", "default", "default", "other"]
 
 
 def test_a_database_without_tables_leaves_it_to_the_default_one(service: Service, tmp_path: Path) -> None:
