@@ -134,6 +134,12 @@ class Link:
         _kept.remove(self)  # its client is destroyed, unless somebody holds it still
 
 
+def keep(link: Link | None) -> None:
+    """Keep a parent's, though it is retired: its thread, which would let it go, is the parent's too."""
+    if link is not None and link not in _kept:
+        _kept.append(link)
+
+
 def own_links() -> list[Link]:
     """Return what this process has made: those of its parents are useless here."""
     return [link for link in tuple(_kept) if link.pid == os.getpid()]

@@ -19,7 +19,7 @@ from event_bus_kafka.conf.routes import full_topic, mode_of, route_of
 from event_bus_kafka.errors import DeliveryFailed, ManualTransaction
 from event_bus_kafka.producing import exits, spill
 from event_bus_kafka.producing.aside import put_aside
-from event_bus_kafka.producing.link import Link
+from event_bus_kafka.producing.link import Link, keep
 from event_bus_kafka.producing.transactions import after_commit
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import EventRejected
@@ -182,6 +182,7 @@ class KafkaEventProducer(EventBusProducer):
             with self._lock:
                 link = self._link
                 if link is None or link.pid != os.getpid():
+                    keep(link)
                     link = self._link = Link.to_kafka()
         if link.retired.is_set():
             link = self._succeed(link)
@@ -202,4 +203,5 @@ class KafkaEventProducer(EventBusProducer):
 
     def _forget_parent(self) -> None:
         self._lock = threading.Lock()
+        keep(self._link)
         self._link = None
