@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic, sleep
 
 from event_bus_kafka.consuming.commits import Commits
@@ -17,9 +17,11 @@ from event_bus_kafka.consuming.windows import Windows
 from event_bus_kafka.errors import BrokerError, Trouble, WorkerFailed
 from event_bus_kafka.kafka import client as kafka
 from event_bus_kafka.kafka.client import AssignmentListener, Partition
-from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry import emit, observe, unobserve
 from event_bus_kafka.telemetry.events import (
     EmittedEventsLost,
+    EventUndelivered,
+    LifecycleEvent,
     PartitionsAssigned,
     PartitionsRevoked,
     ReceiverUnfinished,
@@ -44,7 +46,7 @@ class Consumer:
     The thread that calls is the polling thread: it alone owns the client, the windows and the positions. No offset is
     committed beyond a record that is not settled.
 
-    ``flush``: waits so many seconds for what receivers have emitted, and returns how many events were lost.
+    ``flush``: waits so many seconds for what receivers have emitted; an event that is lost becomes EventUndelivered.
     """
 
     def __init__(
@@ -57,7 +59,7 @@ class Consumer:
         limits: Limits,
         health: Health,
         offset_time: int | None = None,
-        flush: Callable[[float], int] = lambda _: 0,
+        flush: Callable[[float], None] = lambda _: None,
         clock: Callable[[], float] = monotonic,
         pause: Callable[[float], None] = sleep,
     ) -> None:
@@ -105,21 +107,31 @@ class Consumer:
         that receivers emitted are lost. If any are, nothing is committed: what led to them comes again. Raises
         :class:`WorkerFailed` where another member has taken this one's place.
         """
-        deadline = self._clock() + timeout
-        unfinished = self._release(self._partitions.values(), timeout)
-        self._stopping = True
-        self._scheduler.stop()
-        lost = self._flush(max(deadline - self._clock(), _LAST_FLUSH))
-        if lost:
-            emit(EmittedEventsLost(group=self._group, count=lost, partitions=tuple(self._partitions)))
-            self._partitions.clear()
-        self._advance()
+        lost: list[LifecycleEvent] = []
+        tell = lost.append
+        observe(tell, EventUndelivered)
         try:
+            deadline = self._clock() + timeout
+            unfinished = self._release(self._partitions.values(), timeout)
+            self._stopping = True
+            self._scheduler.stop()
+            self._keep_emitted(max(deadline - self._clock(), _LAST_FLUSH), lost)
+            self._advance()
             if failure := self._commit():
                 self._end_if_incurable(failure)
         finally:
+            unobserve(tell)
             self._client.close()  # revokes, and commits what could not be committed before
-        return unfinished + self._commits.refused + lost
+        return unfinished + self._commits.refused + len(lost)
+
+    def _keep_emitted(self, seconds: float, lost: Sequence[LifecycleEvent]) -> None:
+        """Drop all partitions unless what receivers emitted is safe: none of it is, if the flush fails."""
+        partitions, self._partitions = self._partitions, {}
+        self._flush(seconds)
+        if lost:
+            emit(EmittedEventsLost(group=self._group, count=len(lost), partitions=tuple(partitions)))
+        else:
+            self._partitions = partitions
 
     def _read(self) -> None:
         seconds = self._may_wait()

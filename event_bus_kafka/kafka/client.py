@@ -31,6 +31,8 @@ _BATCH = 500
 """Records taken at a time; more gains nothing measurable."""
 _CAUSE_WITHIN = 2.0
 """Seconds."""
+_REPORTS = 0.5
+"""Seconds, at least, for the reports of what is purged: without them nobody would know of it."""
 
 
 class Delivered(NamedTuple):
@@ -119,10 +121,10 @@ class Producer:
         except KafkaException as error:
             raise understood(error) from error
 
-    def purge(self) -> None:
-        """Give up all records that lack a confirmation; their delivery reports say so."""
-        self._client.purge()
-        self.flush(1)
+    def purge(self, seconds: float = _REPORTS) -> None:
+        """Give up all records that lack a confirmation; their delivery reports, waited for so long, say so."""
+        self._client.purge(blocking=False)  # else it waits for each broker's thread, which may wait for a name server
+        self.flush(max(seconds, _REPORTS))
 
 
 @attrs.frozen(kw_only=True)

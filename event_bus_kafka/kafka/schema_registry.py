@@ -106,8 +106,8 @@ class SchemaRegistry:
         return self._client.lookup_schema(subject, schema).schema_id
 
     def _ask(self, what: str, name: Hashable, request: Callable[[], T]) -> T:
+        self._rest_after(name)  # first: what is refused anyhow must not use up the one request after a rest of all
         self._rest_after(_ALL)
-        self._rest_after(name)
         try:
             answer = _within(self._timeout, request)
         except Exception as error:  # noqa: BLE001 whatever a client, a proxy or a half-written answer provokes
@@ -117,9 +117,10 @@ class SchemaRegistry:
         return answer
 
     def _rest_after(self, name: Hashable) -> None:
-        if name not in self._failures:
+        failure = self._failures.get(name)
+        if failure is None:
             return
-        last, until = self._failures[name]
+        last, until = failure
         if self._clock() < until:  # a new one: each raise would add its frames to the old one, event data and all
             raise SchemaRegistryError(last.reason, status=last.status, retriable=last.retriable)
         self._failures[name] = last, self._clock() + self._rest
@@ -127,6 +128,8 @@ class SchemaRegistry:
     def _failed(self, what: str, name: Hashable, error: Exception) -> EventBusError:
         failure = _understood(what, error, self._timeout)
         self._failures[_ALL if failure.retriable else name] = failure, self._clock() + self._rest
+        if not failure.retriable:
+            self._failures.pop(_ALL, None)  # it has answered
         emit(RegistryFailed(error=failure, retriable=failure.retriable))
         return failure
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from django.apps import apps
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import connections
 
 from event_bus_kafka.errors import AppendFailed, OutboxMissing
 from event_bus_kafka.telemetry import emit
@@ -36,25 +36,18 @@ def put_aside(events: Sequence[EncodedEvent], database: str | None) -> bool:
     return True
 
 
-def put_into(events: Sequence[EncodedEvent], database: str) -> str:
+def put_into(events: Sequence[EncodedEvent], database: str) -> None:
     """
-    Put events into the outbox of a database, else of the default one where that has none, by themselves: in a thread
-    that has no transaction open. Return the alias.
+    Put events into the outbox of a database, by themselves: in a thread that has no transaction open.
 
     Raises :class:`OutboxMissing`, or whatever a database does.
     """
     if not apps.is_installed(_APP):
         raise OutboxMissing(f"{_APP!r} is not in INSTALLED_APPS")
-    missing = OutboxMissing(f"there is no database {database!r}")
-    for alias in dict.fromkeys((database, DEFAULT_DB_ALIAS)):
-        try:
-            if alias in connections:
-                connections[alias].set_autocommit(True)  # settings may say otherwise, and nobody would commit
-                _append(events, alias)
-                return alias
-        except OutboxMissing as error:
-            missing = error
-    raise missing
+    if database not in connections:
+        raise OutboxMissing(f"there is no database {database!r}")
+    connections[database].set_autocommit(True)  # settings may say otherwise, and nobody would commit
+    _append(events, database)
 
 
 def _append(events: Sequence[EncodedEvent], database: str | None) -> None:

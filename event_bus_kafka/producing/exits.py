@@ -15,40 +15,35 @@ from typing import Any
 
 from event_bus_kafka.conf import settings
 from event_bus_kafka.producing.link import own_links
-from event_bus_kafka.producing.spill import finish
-from event_bus_kafka.telemetry import emit, observe, unobserve
-from event_bus_kafka.telemetry.events import EventUndelivered, LifecycleEvent, ThreadsDisabled
+from event_bus_kafka.producing.spill import finish, start_writer
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import ThreadsDisabled
 
+_LATE = 0.5
+"""Seconds for Kafka, and for the outbox, in which what is sent after the limits of an end may still arrive."""
 _PRIORITY = 100
 """Of multiprocessing's finalizers, which billiard has in common with it: any number has them run in children."""
 
 
-def flush(seconds: float) -> int:
+def flush(seconds: float) -> None:
     """
-    Wait until what was sent is in Kafka or in the outbox: for the limits of an exit, but only so long. Return how many
-    events are in neither.
+    Wait until what was sent is in Kafka or in the outbox: for the limits of an exit, but only so long. Each event that
+    is in neither then becomes an EventUndelivered.
     """
     began = monotonic()
     until = began + min(settings.shutdown_flush, seconds / 2)
-    return _flush(until, min(until + settings.shutdown_spill, began + seconds))
+    _flush(until, min(until + settings.shutdown_spill, began + seconds))
 
 
-def _flush(until: float, spill_until: float) -> int:
+def _flush(until: float, spill_until: float) -> None:
     """Both times are of the monotonic clock."""
-    lost: list[LifecycleEvent] = []
-    tell = lost.append
-    observe(tell, EventUndelivered)
-    try:
-        links = own_links()
-        for link in links:
-            link.producer.flush(until - monotonic())
-        for link in links:
-            if len(link.producer):
-                link.producer.purge()  # each event that is left gets its report, and with it a row or a line in the log
-        finish(max(spill_until - monotonic(), 0.0))
-    finally:
-        unobserve(tell)
-    return len(lost)
+    links = own_links()
+    for link in links:
+        link.producer.flush(until - monotonic())
+    for link in links:
+        if len(link.producer):  # each event that is left gets its report, and with it a row or a line in the log
+            link.give_up((spill_until - monotonic()) / 2)
+    finish(max(spill_until - monotonic(), 0.0))
 
 
 class _End:
@@ -65,9 +60,15 @@ class _End:
     def __call__(self, *_: object, **__: object) -> None:
         if self.pid != os.getpid():
             return  # a child inherits its parent's hooks
-        self._began = self._began or monotonic()
+        now, late = monotonic(), self.has_come
+        self._began = self._began or now
         until = self._began + settings.shutdown_flush
-        _flush(until, until + settings.shutdown_spill)
+        spill_until = until + settings.shutdown_spill
+        if late:
+            is_away = any(link.is_away for link in own_links() if len(link.producer))
+            until = until if is_away else max(until, now + _LATE)
+            spill_until = max(spill_until, now + 2 * _LATE)
+        _flush(until, spill_until)
 
 
 _end: _End | None = None
@@ -80,6 +81,7 @@ def watch() -> None:
         return
     _end = end = _End()
     Finalize(None, end, exitpriority=_PRIORITY)
+    start_writer()
     if celery := sys.modules.get("celery.signals"):  # whose prefork pool ends its children by os._exit
         celery.worker_process_shutdown.connect(end, weak=False)
     uwsgi: Any = sys.modules.get("uwsgi")

@@ -19,13 +19,15 @@ from event_bus_kafka.conf.routes import full_topic, mode_of, route_of
 from event_bus_kafka.errors import DeliveryFailed, ManualTransaction
 from event_bus_kafka.producing import exits, spill
 from event_bus_kafka.producing.aside import put_aside
-from event_bus_kafka.producing.link import Link
+from event_bus_kafka.producing.link import Link, keep
 from event_bus_kafka.producing.transactions import after_commit
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import EventRejected
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import EncodedEvent, Event
 
+_NEW_CLIENT_EVERY = 30.0
+"""Seconds: a fatal error that comes again would otherwise cost a client for each event."""
 _MANY = 500
 """Events that bulk senders hand over at a time."""
 
@@ -62,7 +64,7 @@ class KafkaEventProducer(EventBusProducer):
             mode, database = mode_of(signal.event_type, topic)
             event = Event(signal=signal, data=event_data, metadata=event_metadata)
             encoded = serde.encode(event, topic=full_topic(topic), key_field=event_key_field)
-            self._leave([encoded], mode, database)
+            self._leave(encoded, mode, database)
         except Exception as error:  # noqa: BLE001 a request must not fail because of its events; every error becomes visible here
             emit(EventRejected(topic=topic, event_type=signal.event_type, event_id=str(event_metadata.id), error=error))
 
@@ -91,7 +93,7 @@ class KafkaEventProducer(EventBusProducer):
             if route.enabled:
                 full = full_topic(topic)
                 encoded = serde.encode_tombstone(signal, key, metadata, topic=full, key_field=route.key_field)
-                self._leave([encoded], route.mode, route.database)
+                self._leave(encoded, route.mode, route.database)
         except Exception as error:  # noqa: BLE001 as in send
             emit(EventRejected(topic=topic, event_type=signal.event_type, event_id=str(metadata.id), error=error))
 
@@ -111,23 +113,32 @@ class KafkaEventProducer(EventBusProducer):
             except Exception as error:  # noqa: BLE001 as in send
                 emit(rejected(event_id=str(metadata.id), error=error))
         try:
-            self._leave(encoded, *mode_of(signal.event_type, topic))
+            mode, database = mode_of(signal.event_type, topic)
+            if mode == "outbox" and put_aside(encoded, database):
+                return
         except Exception as error:  # noqa: BLE001 as in send
             for one in encoded:
                 emit(rejected(event_id=one.event_id, error=error))
-
-    def _leave(self, events: list[EncodedEvent], mode: str, database: str | None) -> None:
-        if mode == "outbox" and put_aside(events, database):
             return
-        for one in events:
-            if mode == "immediate":
-                self._deliver(one, database)
-                continue
+        for one in encoded:
             try:
-                after_commit(partial(self._deliver, one), database=database)
-            except ManualTransaction:  # nobody tells when it commits, but a row commits with it
-                if mode == "outbox" or not put_aside([one], database):
-                    raise
+                self._leave_directly(one, mode, database)
+            except Exception as error:  # noqa: BLE001 as in send
+                emit(rejected(event_id=one.event_id, error=error))
+
+    def _leave(self, encoded: EncodedEvent, mode: str, database: str | None) -> None:
+        if mode != "outbox" or not put_aside([encoded], database):
+            self._leave_directly(encoded, mode, database)
+
+    def _leave_directly(self, encoded: EncodedEvent, mode: str, database: str | None) -> None:
+        if mode == "immediate":
+            self._deliver(encoded, database)
+            return
+        try:
+            after_commit(partial(self._deliver, encoded), database=database)
+        except ManualTransaction:  # nobody tells when it commits, but a row commits with it
+            if mode == "outbox" or not put_aside([encoded], database):
+                raise
 
     def prepare_for_shutdown(self) -> None:
         """
@@ -135,15 +146,16 @@ class KafkaEventProducer(EventBusProducer):
         goes into the outbox, within ``EVENT_BUS_KAFKA_SHUTDOWN_SPILL``.
         """
         link = self._link
-        if link is not None and link.pid == os.getpid() and link.flush(settings.delivery_timeout):
-            link.producer.purge()  # each event that is left gets its report
-            link.retired.set()  # a client is of no use after a purge
-            self._link = None
-        spill.finish(settings.shutdown_spill)
+        left = link.flush(settings.delivery_timeout) if link is not None and link.pid == os.getpid() else 0
+        until = monotonic() + settings.shutdown_spill
+        if link is not None and left:
+            link.give_up(settings.shutdown_spill / 2)  # each event that is left gets its report
+        spill.finish(max(until - monotonic(), 0.0))
 
     def _deliver(self, encoded: EncodedEvent, database: str | None) -> None:
+        deadline = monotonic()
         try:
-            deadline = monotonic() + settings.send_timeout
+            deadline += settings.send_timeout
             try:
                 self._hand_over(encoded, database, deadline)
             except DeliveryFailed as error:
@@ -151,7 +163,7 @@ class KafkaEventProducer(EventBusProducer):
                     raise
                 self._hand_over(encoded, database, deadline)  # with new clients
         except Exception as error:  # noqa: BLE001 nothing that goes wrong between us and Kafka may reach the request
-            spill.spill([encoded], error, database=database)
+            spill.spill([encoded], error, database=database, until=deadline)
         exits.flush_late()
 
     def _hand_over(self, encoded: EncodedEvent, database: str | None, deadline: float) -> None:
@@ -166,19 +178,30 @@ class KafkaEventProducer(EventBusProducer):
     def _current_link(self) -> Link:
         link = self._link
         if link is None or link.pid != os.getpid():  # a server written in C may fork without telling Python
+            exits.watch()  # which tells observers, who may send
             with self._lock:
                 link = self._link
                 if link is None or link.pid != os.getpid():
-                    exits.watch()
+                    keep(link)
                     link = self._link = Link.to_kafka()
+        if link.retired.is_set():
+            link = self._succeed(link)
         return link
 
     def _replace(self, failed: Link) -> None:
+        since = failed.succeeded_at
+        if since is None or monotonic() - since >= _NEW_CLIENT_EVERY:
+            self._succeed(failed)
+
+    def _succeed(self, former: Link) -> Link:
         with self._lock:
-            if self._link is failed:
-                self._link = failed.successor()
-                failed.retired.set()
+            if self._link is former:
+                self._link = former.successor()
+                former.retired.set()
+            assert self._link is not None
+            return self._link
 
     def _forget_parent(self) -> None:
         self._lock = threading.Lock()
+        keep(self._link)
         self._link = None

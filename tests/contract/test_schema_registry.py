@@ -257,6 +257,41 @@ def test_a_final_error_does_not_keep_others_from_asking(server: SchemaRegistrySe
     registry.close()
 
 
+def test_a_schema_that_is_refused_does_not_use_up_the_one_request_after_a_rest(server: SchemaRegistryServer) -> None:
+    now = [100.0]
+    registry = client(server.url, rest=30, clock=lambda: now[0])
+    server.store.register("s", '"string"')
+    refused(registry)
+    server.stop()
+    now[0] = 110.0
+    with pytest.raises(SchemaRegistryError):
+        registry.schema_of(1)
+    server.start()
+    for now[0] in (131.0, 141.0):
+        refused(registry)
+    assert registry.schema_of(1) == '"string"'
+    registry.close()
+
+
+def test_a_registry_that_refuses_is_there(server: SchemaRegistryServer) -> None:
+    now = [100.0]
+    registry = client(server.url, rest=30, clock=lambda: now[0])
+    server.store.register("s", '"string"')
+    server.stop()
+    with pytest.raises(SchemaRegistryError):
+        registry.schema_of(1)
+    server.start()
+    now[0] += 31
+    refused(registry)
+    assert registry.schema_of(1) == '"string"'
+    registry.close()
+
+
+def refused(registry: SchemaRegistry) -> None:
+    with pytest.raises(SchemaRegistryError):
+        registry.id_of("s", "no json")
+
+
 def test_after_the_rest_one_asks_and_the_others_do_not_wait_with_it() -> None:
     now = [100.0]
     with black_hole() as address:

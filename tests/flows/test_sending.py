@@ -7,13 +7,15 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from threading import current_thread
 from time import monotonic, sleep
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
-from django.db import connections, transaction
+from django.db import DatabaseError, connections, transaction
 from django.test import modify_settings, override_settings
 from openedx_events.data import EventsMetadata
 from openedx_events.event_bus import EventBusProducer
@@ -21,8 +23,11 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import create_producer
 from event_bus_kafka.models import OutboxRecord
+from event_bus_kafka.producing import exits
+from event_bus_kafka.producing.link import Link, own_links
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.telemetry.events import (
+    EventAppended,
     EventRejected,
     EventSpilled,
     EventUndelivered,
@@ -31,6 +36,7 @@ from event_bus_kafka.telemetry.events import (
     SpillDelayed,
 )
 from tests.bus import CREATED, Bus, SandboxBus
+from tests.contract.members import record
 from tests.examples_of import certificate
 from tests.refusals import refuse
 from tests.watching import watched
@@ -329,6 +335,103 @@ def test_a_fatal_error_of_the_client_sends_what_it_held_another_way_and_no_more(
     """Case 34; with a table that takes it: see tests/outbox."""
     with sends_around_a_fatal_error() as (_, outcomes):
         assert outcomes == [EventSpilled, RecordDelivered]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fatal_error_that_comes_again_costs_no_client_for_each_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Sandbox() as sandbox, override_settings(**SandboxBus(sandbox).settings("t")), watched() as seen:
+        before = own_links()
+        for _ in range(2):
+            refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)
+        producer = create_producer()
+        for _ in range(4):
+            send_by(producer, "t")
+            producer.prepare_for_shutdown()
+        assert [type(event) for event in ends(seen)] == [EventSpilled] * 4
+        until(lambda: len([link for link in own_links() if link not in before]) == 1)
+        monkeypatch.setattr("event_bus_kafka.producing.producer._NEW_CLIENT_EVERY", 0)
+        send_by(producer, "t")
+        until(lambda: len(ends(seen)) == 5)
+    assert isinstance(ends(seen)[4], RecordDelivered)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_sent_after_a_flush_in_vain_goes_into_a_new_client(sandbox: Sandbox) -> None:
+    settings = SandboxBus(sandbox).settings("t")
+    with watched() as seen:
+        producer = create_producer()
+        with override_settings(**settings | {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}):
+            send_by(producer, "t")
+            exits.flush(1)
+        with override_settings(**settings):
+            send_by(producer, "t")
+            until(lambda: len(ends(seen)) == 2)
+            producer.prepare_for_shutdown()
+    assert [type(event) for event in ends(seen)] == [EventSpilled, RecordDelivered]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_sent_after_the_limits_of_an_end_still_has_a_moment(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = {"EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.001, "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 0.001}
+    monkeypatch.setattr(exits, "_end", None)
+    monkeypatch.setattr(exits, "_LATE", 30)
+    with override_settings(**SandboxBus(sandbox).settings("t") | limits), watched() as seen:
+        exits.watch()
+        exits._end()  # type: ignore[misc]
+        send_by(create_producer(), "t")
+        assert [type(event) for event in ends(seen)] == [RecordDelivered]
+
+
+def test_a_full_queue_has_its_reports_handed_out_by_another_thread_and_a_report_that_fails_ends_nothing(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = {"queue.buffering.max.messages": 1}
+    changes = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": options, "EVENT_BUS_KAFKA_POLL_INTERVAL_SEC": 30}
+    threads: list[str] = []
+    with override_settings(**SandboxBus(sandbox).settings("t") | changes):
+        link = Link.to_kafka()
+        nothing: Any = None
+        link.produce(record("t"), partial(link.reported, nothing, None), monotonic() + 20)
+        for _ in range(5):
+            link.produce(record("t"), lambda _: threads.append(current_thread().name), monotonic() + 20)
+        assert set(threads) == {"event-bus-producer"}
+        assert link.flush(60) == 0
+        link.retired.set()
+    assert "A delivery report was lost to AttributeError" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_event_of_a_batch_that_cannot_leave_takes_no_other_with_it(
+    sandbox: Sandbox,
+) -> None:
+    events = [({"certificate": certificate()}, EventsMetadata(event_type=CREATED)) for _ in range(3)]
+    inserts: list[str] = []
+
+    def fail_the_second(execute: Any, sql: str, *arguments: Any) -> Any:
+        if sql.startswith("INSERT") and OutboxRecord._meta.db_table in sql:
+            inserts.append(sql)
+            if len(inserts) == 2:
+                raise DatabaseError("no room")
+        return execute(sql, *arguments)
+
+    with override_settings(**SandboxBus(sandbox).settings("t")), watched() as seen, manual_transaction():
+        with connections["default"].execute_wrapper(fail_the_second):
+            create_producer().send_many(
+                signal=CERTIFICATE_CREATED, topic="t", event_key_field="certificate.user.id", events=events
+            )
+    assert [event.event_id for event in seen if isinstance(event, EventRejected)] == [str(events[1][1].id)]
+    assert [event.event_id for event in seen if isinstance(event, EventAppended)] == [
+        str(events[number][1].id) for number in (0, 2)
+    ]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = monotonic() + 60
+    while not condition():
+        assert monotonic() < deadline
+        sleep(0.01)
 
 
 @contextmanager

@@ -1,0 +1,91 @@
+"""What waits to be written into an outbox, in memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import islice
+
+import attrs
+
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered
+from event_bus_kafka.wire.records import EncodedEvent
+
+_OVERHEAD = 2_000
+"""Bytes of memory, nearly, that an event takes besides its contents."""
+_BATCH = 500
+_BATCH_BYTES = 2_000_000
+"""As ``append`` puts into one INSERT: one batch is written whole or not at all."""
+FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+
+
+def _plain(error: Exception) -> Exception:
+    """Without its traceback, whose frames would hold requests and event data as long as the event waits."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
+@attrs.define(eq=False)
+class Waiting:
+    """An event on its way into the outbox."""
+
+    event: EncodedEvent
+    error: Exception = attrs.field(converter=_plain)
+    database: str
+    refused_at: float | None = None
+    """When it was refused for the first time, alone, by a database that answers."""
+
+    @property
+    def size(self) -> int:
+        return _OVERHEAD + len(self.event.key) + len(self.event.value or b"")
+
+    def told(self, error: Exception | None, database: str = "") -> None:
+        """Say that it is written, or why it is not and never will be."""
+        destination, id_ = self.event.destination, self.event.event_id
+        names = {"topic": destination.topic, "event_type": destination.event_type, "event_id": id_}
+        if error is None:
+            emit(EventSpilled(**names, error=self.error, database=database))
+        else:
+            emit(EventUndelivered(**names, error=self.error, obstacle=error))
+
+
+@attrs.define(eq=False)
+class Queue:
+    """What waits for one database, in the order in which it came; what was refused comes last."""
+
+    database: str
+    waiting: deque[Waiting] = attrs.field(factory=deque)
+    due: float = 0.0
+    """When it may be tried, by the monotonic clock."""
+    _limit: int = _BATCH
+    _pause: float = FIRST_PAUSE
+
+    def batch(self) -> list[Waiting]:
+        """Return what goes into the next INSERT; it stays among what waits until it is written."""
+        batch: list[Waiting] = []
+        room = _BATCH_BYTES
+        for one in islice(self.waiting, self._limit):
+            room -= one.size
+            if batch and room < 0:
+                break
+            batch.append(one)
+        return batch
+
+    def take(self, batch: list[Waiting]) -> list[Waiting]:
+        """Remove what stands first, and return it, without what a process has given up meanwhile."""
+        taken = []
+        for one in batch:
+            if self.waiting and self.waiting[0] is one:
+                taken.append(self.waiting.popleft())
+        return taken
+
+    def written(self, now: float) -> None:
+        self._limit = min(self._limit * 2, _BATCH)
+        self._pause, self.due = FIRST_PAUSE, now
+
+    def halve(self, batch: list[Waiting]) -> None:
+        self._limit = len(batch) // 2
+
+    def put_off(self, now: float, *, at_most: float) -> None:
+        self.due = now + min(self._pause, at_most)
+        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
