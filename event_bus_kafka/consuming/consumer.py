@@ -244,7 +244,8 @@ class Consumer:
     def _replace_client(self, error: BrokerError) -> None:
         """A fatal error ends a client, not the worker: what was not committed is read again by the next one."""
         self._end_if_incurable(error)
-        self._lost(list(self._partitions))
+        if self._partitions:
+            self._lost(list(self._partitions))
         self._health.begin(Obstacle.NO_ASSIGNMENT)
         self._client.close()
         self._pause(self._limits.failure_sleep)
