@@ -32,9 +32,10 @@ from event_bus_kafka.consuming.flood import FloodGuard
 from event_bus_kafka.consuming.gate import Gate
 from event_bus_kafka.consuming.limits import Limits
 from event_bus_kafka.consuming.offsets import milliseconds
-from event_bus_kafka.consuming.processing import ErrorStreak, Processor
+from event_bus_kafka.consuming.processing import Processor
 from event_bus_kafka.consuming.retry import RetryPolicies
 from event_bus_kafka.consuming.scheduler import Scheduler
+from event_bus_kafka.consuming.streak import ErrorStreak
 from event_bus_kafka.errors import ConfigurationError, EventBusError
 from event_bus_kafka.kafka import client as kafka
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Hashable, Iterable
 from contextvars import Context
 
@@ -19,7 +18,8 @@ from event_bus_kafka.consuming.outage import STORE, outage_of
 from event_bus_kafka.consuming.outcomes import DONE, DeadLetter, Failed, Hold, Outcome, Retry
 from event_bus_kafka.consuming.progress import Delivery
 from event_bus_kafka.consuming.retry import RetryPolicies, RetryPolicy
-from event_bus_kafka.errors import CircuitOpen, ReceiverPaused, UnknownEventType, WorkerFailed
+from event_bus_kafka.consuming.streak import ErrorStreak
+from event_bus_kafka.errors import CircuitOpen, ReceiverPaused, UnknownEventType
 from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.telemetry.monitoring import trace
 from event_bus_kafka.wire import serde
@@ -29,26 +29,6 @@ Judged = list[tuple[Receiver, Failed]]
 
 _STANDSTILL = 5.0
 """Seconds until a dead letter that is held for a flood, or a record of a worker that is about to end, is looked at."""
-
-
-class ErrorStreak:
-    """Failed attempts in a row, over all lanes; an attempt that succeeds ends it, unless the limit was reached."""
-
-    def __init__(self, limit: int | None = None) -> None:
-        self._lock = threading.Lock()
-        self._limit = limit
-        self._length = 0
-        self.failure: WorkerFailed | None = None
-        """Why the worker has to end; from then on no attempt is made."""
-
-    def failed(self) -> None:
-        with self._lock:
-            self._length += 1
-            if self._limit and self._length >= self._limit:
-                self.failure = WorkerFailed(f"{self._limit} attempts in a row failed", exit_code=4)
-
-    def succeeded(self) -> None:
-        self._length = 0
 
 
 @attrs.frozen(kw_only=True)

@@ -23,9 +23,10 @@ from event_bus_kafka.consuming.dispatch import Receiver
 from event_bus_kafka.consuming.flood import FloodGuard
 from event_bus_kafka.consuming.gate import Gate
 from event_bus_kafka.consuming.outcomes import DONE, Hold, Retry
-from event_bus_kafka.consuming.processing import ErrorStreak, Processor
+from event_bus_kafka.consuming.processing import Processor
 from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
 from event_bus_kafka.consuming.retry import RetryPolicies
+from event_bus_kafka.consuming.streak import ErrorStreak
 from event_bus_kafka.errors import DeadLetterStoreFailed, SchemaRegistryError
 from event_bus_kafka.telemetry import events
 from event_bus_kafka.telemetry.health import Health
