@@ -14,9 +14,8 @@ from pytest_django import DjangoDbBlocker
 
 from tests.bus import RealBus
 from tests.dead_letters import InTable, OnTopic
-from tests.examples_of import certificate
 from tests.flows.test_consuming import send, worker
-from tests.flows.test_order import assert_first_in_order, event
+from tests.flows.test_order import assert_first_in_order, event, numbered
 from tests.proxy import Proxy
 from tests.scale import scaled
 from tests.service.process import PATIENCE, ServiceProcess
@@ -47,6 +46,10 @@ say("sent", user=0, each=number + 1)
 
 def newest(process: ServiceProcess) -> int:
     return max((int(line["grade"]) for line in process.heard("ends")), default=-1)
+
+
+def newest_begun(process: ServiceProcess) -> int:
+    return max((int(line["grade"]) for line in process.heard("begins")), default=-1)
 
 
 def goes_on(process: ServiceProcess) -> None:
@@ -147,7 +150,7 @@ def half_open(proxy: Proxy) -> Iterator[None]:
 def test_networks_may_be_silent_cut_slow_and_forgetful(
     guarded: GuardedKafka, schema_registry: SchemaRegistry, group: str
 ) -> None:
-    """Case 25. What is sent meanwhile arrives, and in order; each event once or again."""
+    """Case 25. What is in hand is finished, what is sent meanwhile arrives, and in order; each event once or again."""
     bus, topic = RealBus(guarded.cluster, schema_registry), f"topic-{group}"
     bus.create_topic(topic, 2)
     way = guarded.through_proxy
@@ -158,13 +161,15 @@ def test_networks_may_be_silent_cut_slow_and_forgetful(
     }
     faults: list[Callable[[Proxy], Any]] = [silence, cut, latency, half_open]
     with Proxy(way.port, way.advertised) as proxy:
-        with worker(bus, topic, group, "trouble.endure", **changes) as process:
+        with worker(bus, topic, group, "trouble.endure", {"SECONDS": "1"}, lanes=4, **changes) as process:
             process.wait_for_log("Kafka consumer: connected")
             for number, fault in enumerate(faults):
+                send(bus, topic, *numbered(USERS, 1, begin=2 * number))
+                process.wait_for(lambda number=number: newest_begun(process) == 2 * number)  # type: ignore[misc]
                 with fault(proxy):
-                    send(bus, topic, *(certificate(user, grade=str(number)) for user in USERS))
+                    send(bus, topic, *numbered(USERS, 1, begin=2 * number + 1))
                     sleep(OUTAGE)
-                arrived(process, number + 1)
+                arrived(process, 2 * number + 2)
             assert process.stop() == 0
-    assert_first_in_order(process.said, USERS, len(faults))
+    assert_first_in_order(process.said, USERS, 2 * len(faults))
     assert "stored as a dead letter" not in process.log
