@@ -11,8 +11,8 @@ import pytest
 from event_bus_kafka.consuming.consumer import Consumer
 from event_bus_kafka.consuming.limits import Limits
 from event_bus_kafka.consuming.outcomes import DONE, Outcome
-from event_bus_kafka.consuming.processing import ErrorStreak
 from event_bus_kafka.consuming.scheduler import Scheduler
+from event_bus_kafka.consuming.streak import ErrorStreak
 from event_bus_kafka.kafka.client import AssignmentListener, Committed, Partition
 from event_bus_kafka.kafka.places import Places
 from event_bus_kafka.telemetry import emit
