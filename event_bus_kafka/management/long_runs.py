@@ -15,6 +15,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _BAR = 30
 _REWRITE_AFTER, _REPEAT_AFTER = 0.2, 10.0
 """Seconds until progress is told again, on a terminal and elsewhere."""
+_MADE_UP_FOR = 1.0
+"""Seconds: who was held up for longer may not do all at once what the rate would have let through meanwhile."""
 
 
 class Interruption:
@@ -39,7 +41,7 @@ class Interruption:
 
 
 class Pace:
-    """Keeps to so many a second, over all that has been done; without a rate, waits for nothing."""
+    """Keeps to so many a second; without a rate, waits for nothing."""
 
     def __init__(
         self,
@@ -53,7 +55,8 @@ class Pace:
         self._interruption = interruption
         self._clock = clock
         self._wait = wait
-        self._began = clock()
+        self._due, self._done = clock(), 0
+        """When so many may have been done."""
 
     def batch(self, most: int) -> int:
         """Return how many may be done at once: those of a second."""
@@ -61,8 +64,9 @@ class Pace:
 
     def keep(self, done: int) -> None:
         """Wait until so many may have been done, or an interruption comes."""
-        due = self._began + done / self._rate
-        while not self._interruption.came and (left := due - self._clock()) > 0:
+        due = self._due + (done - self._done) / self._rate
+        self._due, self._done = max(due, self._clock() - _MADE_UP_FOR), done
+        while not self._interruption.came and (left := self._due - self._clock()) > 0:
             self._wait(min(left, 0.1))
 
 

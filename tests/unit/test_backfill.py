@@ -65,7 +65,7 @@ def _register_other_runs() -> None:
         return []
 
 
-def test_a_rate_is_kept_over_all_in_batches_of_a_second() -> None:
+def test_a_rate_is_kept_in_batches_of_a_second_and_a_long_wait_is_not_made_up_for() -> None:
     now, waited = 100.0, []
 
     def wait(seconds: float) -> None:
@@ -79,9 +79,17 @@ def test_a_rate_is_kept_over_all_in_batches_of_a_second() -> None:
     pace.keep(20)
     assert now == pytest.approx(101.0)
     assert max(waited) <= 0.1
-    now += 3  # so that there is something to make up for
+    now += 1.5  # half a second too much
     pace.keep(40)
-    assert now == pytest.approx(104.0)
+    pace.keep(60)
+    assert now == pytest.approx(103.0)
+    now += 600
+    pace.keep(80)
+    ended = []
+    for done in (100, 120, 140):
+        pace.keep(done)
+        ended.append(now)
+    assert ended == pytest.approx([703.0, 704.0, 705.0])
 
 
 def test_progress_is_rewritten_on_a_terminal_and_what_follows_begins_a_new_line() -> None:
