@@ -14,6 +14,7 @@ from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import backfill_source
+from event_bus_kafka.producing import backfill as sources
 from tests.bus import CREATED, Bus, header
 from tests.examples_of import certificate
 
@@ -101,6 +102,8 @@ def test_an_item_that_cannot_be_sent_is_named_and_the_rest_is_sent(bus: Bus, top
     options = {"message.max.bytes": 10_000}
     said = backfill(bus, topic, SOURCE, "--apply", EVENT_BUS_KAFKA_PRODUCER_OPTIONS=options).splitlines()
     first, second, third, progress, end, error = said[2:]
+    again = [line.rpartition(" (again: ")[2] for line in (first, second, third)]
+    assert again == ["--resume 1 --limit 1)", "--resume 4 --limit 1)", "--resume 5 --limit 1)"]
     assert first.startswith(f"Item 2 cannot be sent: ValueError in {__file__}:")
     assert second.startswith(f"Item 5 cannot be sent: SerializationError: {CREATED}: field certificate.grade")
     assert third.startswith("Item 6 cannot be sent: DeliveryFailed: MSG_SIZE_TOO_LARGE")
@@ -120,6 +123,26 @@ def test_a_source_that_fails_ends_the_run_at_what_was_sent_before(bus: Bus, topi
     assert said.endswith(". Go on with --resume 500.")
     assert bus.end_of(topic) == 500
     assert f"{SOURCE} raised ValueError in " in backfill(bus, topic, SOURCE, "--resume", "x")
+
+
+@pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
+def test_a_token_is_told_as_a_shell_wants_it_and_what_is_no_generator_may_fail_too(
+    bus: Bus, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "_registered", {})
+
+    @backfill_source(CERTIFICATE_CREATED, count=lambda _: 2)
+    def runs(after: str | None) -> list[Any]:
+        return [] if after == "run 2;" else [("run 1", fail), ("run 2;", arguments(2))] if after is None else fail()
+
+    name = f"{__name__}.runs"
+    said = backfill(bus, topic, name, "--apply")
+    assert "(again: --limit 1)" in said
+    assert "--resume 'run 2;'\n" in said
+    assert "0 events are sent, 0 failed." in backfill(bus, topic, name, "--apply", "--resume", "run 2;")
+    said = backfill(bus, topic, name, "--apply", "--resume", "run 1;")
+    assert f"ended with 1: Stopped: {name} raised ValueError in {__file__}:" in said
+    assert said.endswith(". Go on with --resume 'run 1;'.")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from itertools import islice
+from shlex import quote
 from typing import Any
 
 import attrs
@@ -39,6 +40,11 @@ class _Run:
     problem: str = ""
     """Why it ended before its time."""
     exit_code: int = 1
+
+    def before(self, batch: Batch) -> dict[str, str | None]:
+        """Return the token before each of a batch that comes next."""
+        tokens = [token for token, _ in batch]
+        return dict(zip(tokens, [self.token, *tokens], strict=False))
 
     def note(self, batch: Batch, failed: Collection[Failed]) -> None:
         """Note that a batch is settled."""
@@ -105,12 +111,12 @@ class Command(BaseCommand):
         try:
             with Interruption() as interruption:
                 pace = Pace(options["rate"], interruption)
-                items = islice(source.items(run.token), options["limit"])
+                items = _begin(source, run.token, options["limit"])
                 while not interruption.came and (batch := _next(items, pace.batch(_BATCH), source)):
                     failed = backfill.send(batch)
+                    self._print_failed(failed, run.before(batch), bar)
                     run.note(batch, failed)
-                    self._print_failed(failed, bar)
-                    bar.tell(run.done, f"--resume {run.token}")
+                    bar.tell(run.done, _resume(run.token))
                     pace.keep(run.done)
                     state.clean()
                 run.problem = "Interrupted." if interruption.came and _next(items, 1, source) else ""
@@ -125,22 +131,28 @@ class Command(BaseCommand):
         """Raises CommandError unless all is sent."""
         self.stdout.write(f"{run.done - run.failed} events are sent, {run.failed} failed.")
         if run.problem:
-            again = "Begin anew" if run.token is None else f"Go on with --resume {run.token}"
+            again = f"Go on with {_resume(run.token)}" if run.token is not None else "Begin anew"
             raise CommandError(f"{run.problem} {again}.", returncode=run.exit_code)
         if run.failed:
             raise CommandError(f"{run.failed} of {run.done} items failed; each is named above.")
 
-    def _print_failed(self, failed: list[Failed], bar: ProgressBar) -> None:
+    def _print_failed(self, failed: list[Failed], before: dict[str, str | None], bar: ProgressBar) -> None:
         if failed:
             bar.end()
         for one in failed:
-            self.stdout.write(f"Item {printable(one.token)} cannot be sent: {_reason(one.error)}")
+            again = f"{_resume(before[one.token])} --limit 1".strip()
+            self.stdout.write(f"Item {printable(one.token)} cannot be sent: {_reason(one.error)} (again: {again})")
 
     def _print_plan(self, source: Source, to: list[Route], total: int, after: str | None) -> None:
         where = f" after {after}" if after is not None else ""
         self.stdout.write(f"{source.name}{where}: {total} events of type {source.signal.event_type}")
         for route in to:
             self.stdout.write(f"  to topic {full_topic(route.topic)}, key {route.key_field}, mode {route.mode}")
+
+
+def _begin(source: Source, after: str | None, limit: int | None) -> Iterator[Item]:
+    with _errors_of(source):
+        return islice(source.items(after), limit)
 
 
 def _next(items: Iterator[Item], most: int, source: Source) -> Batch:
@@ -155,6 +167,11 @@ def _errors_of(source: Source) -> Iterator[None]:
         yield
     except Exception as error:
         raise WorkerFailed(f"{source.name} raised {_reason(error)}", exit_code=1) from error
+
+
+def _resume(token: str | None) -> str:
+    """Return the argument that begins after a token, as a shell wants it; nothing for none."""
+    return "" if token is None else f"--resume {quote(printable(token))}"
 
 
 def _reason(error: Exception) -> str:
