@@ -33,12 +33,20 @@ class Named:
 
 @attrs.frozen
 class Target:
-    """Where to go: one of its attributes is set; without any, to the end."""
+    """Where to go: without any attribute to the end; with an offset and a time, where both are reached."""
 
     earliest: bool = False
     offset: int | None = None
     time: int | None = None
     """Milliseconds since the epoch: to the first record at or after it."""
+
+    @classmethod
+    def both(cls, targets: Iterable[Target]) -> Target:
+        """Return one for an offset and a time that are given apart; of two of a kind the last counts."""
+        found = cls()
+        for one in targets:
+            found = attrs.evolve(one, offset=_or(one.offset, found.offset), time=_or(one.time, found.time))
+        return found
 
 
 @attrs.frozen
@@ -86,6 +94,10 @@ class Reset:
     def position(self) -> Committed:
         """What is to be committed. Marks stay, but for what lies before: workers go on to pass over it."""
         return Committed(self.to, self.standing.marks.at(self.to))
+
+
+def _or(number: int | None, other: int | None) -> int | None:
+    return other if number is None else number
 
 
 def partitions_of(reader: Reader, named: Iterable[Named]) -> list[Partition]:

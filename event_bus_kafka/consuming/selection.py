@@ -45,11 +45,11 @@ def ranges(reader: Reader, partitions: Sequence[Partition], start: Target, end: 
     """
     found: dict[Partition, Range] = {}
     at_time = _offsets_at(reader, partitions, start.time)
+    begin = start if start.time is None else attrs.evolve(start, earliest=True)
     for name in partitions:
         there = reader.range_of(name, timeout=reader.timeout)
-        first = at_time.get(name, there.start) if start.time is not None else _offset(start, there)
-        last = there.end if end.time is not None else _offset(end, there)
-        found[name] = Range(first, max(first, last))
+        first = max(at_time.get(name, there.start), _offset(begin, there))
+        found[name] = Range(first, max(first, _offset(end, there)))
     return found
 
 

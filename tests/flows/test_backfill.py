@@ -133,7 +133,9 @@ def test_a_token_is_told_as_a_shell_wants_it_and_what_is_no_generator_may_fail_t
 
     @backfill_source(CERTIFICATE_CREATED, count=lambda _: 2)
     def runs(after: str | None) -> list[Any]:
-        return [] if after == "run 2;" else [("run 1", fail), ("run 2;", arguments(2))] if after is None else fail()
+        if after is None:
+            return [("run 1", fail), ("run 2;", arguments(2))]
+        return [] if after == "run 2;" else [fail()]
 
     name = f"{__name__}.runs"
     said = backfill(bus, topic, name, "--apply")

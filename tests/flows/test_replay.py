@@ -17,6 +17,7 @@ from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED, CERTIFICATE_REVOKED
 
 from event_bus_kafka import is_replay, record_deleted
+from event_bus_kafka.management import long_runs
 from tests.bus import CREATED, REVOKED, Bus
 from tests.examples_of import certificate
 from tests.flows.test_consuming import send, worker
@@ -194,6 +195,11 @@ def test_records_are_chosen_by_place_type_key_and_receiver(bus: Bus, topic: str)
     assert f"{topic}:0  offsets 2 to 4: 2 records" in replay(bus, topic, "--from", "2", "--to", "99")
     missing = "No receiver mail.send is connected to a signal in this service."
     assert replay(bus, topic, "--from", "0", "--receiver", "mail.send") == f"ended with 1: {missing}"
+    unknown = "The event type org.unheard.of.v1 is not registered in this service."
+    assert replay(bus, topic, "--from", "0", "--event-type", "org.unheard.of.v1") == f"ended with 1: {unknown}"
+    assert f"{topic}:0  offsets 0 to 4: 0 records" in replay(
+        bus, topic, "--from", "0", "--event-type", "record_deleted"
+    )
 
 
 def test_a_period_holds_its_records_in_whatever_order_they_were_written(bus: Bus, topic: str) -> None:
@@ -210,6 +216,23 @@ def test_a_period_holds_its_records_in_whatever_order_they_were_written(bus: Bus
         bus, topic, "--from", moment(31)
     )
     assert "does not say in which time zone" in replay(bus, topic, "--from", "2026-01-31T08:00:00")
+
+
+def test_what_is_left_of_a_period_is_of_that_period_still(bus: Bus, topic: str) -> None:
+    now = round(time.time()) * 1000
+    for user, seconds in enumerate((10, 11, 12, 5, 25)):
+        put(bus, topic, user, at=now - 3_600_000 + seconds * 1000)
+    start, end = (datetime.fromtimestamp(now / 1000 - 3600 + seconds, UTC).isoformat() for seconds in (10, 20))
+    CERTIFICATE_CREATED.connect(fail_for_odd)
+    said = replay(bus, topic, "--from", start, "--to", end, "--stop-on-error", "--apply")
+    left = f"--from 1 --from {start} --to 5 --to {end}"
+    assert said.endswith(f"Left: --topic {topic}:0 {left}")
+    heard.clear()
+    replay(bus, topic, *left.split(), "--apply")
+    assert heard == [1, 2]
+    assert f"{topic}:0  offsets 2 to 3: 1 records" in replay(
+        bus, topic, "--from", "2", "--from", start, "--to", end, "--to", "3"
+    )
 
 
 def test_it_ends_where_the_topic_ended_when_it_began(bus: Bus, topic: str) -> None:
@@ -263,6 +286,25 @@ def test_a_receiver_that_asks_to_exit_ends_it(bus: Bus, topic: str) -> None:
     said = replay(bus, topic, "--from", "earliest", "--apply")
     assert "leave raised SystemExit.\nLeft:" in said
     assert "ended with 3: Stopped: " in said
+
+
+@pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
+def test_on_a_terminal_the_end_has_a_line_of_its_own(bus: Bus, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    def leave(certificate: Any, **_: Any) -> None:
+        if certificate.user.id == 2:
+            raise SystemExit
+
+    monkeypatch.setattr(long_runs, "_REWRITE_AFTER", -1)
+    send(bus, topic, *map(certificate, (1, 2)))
+    CERTIFICATE_CREATED.connect(leave)
+    terminal = Terminal()
+    with override_settings(**bus.settings()), pytest.raises(CommandError):
+        call_command("replay_events", "-t", topic, "--from", "earliest", "--apply", stdout=terminal)
+    assert terminal.getvalue().splitlines()[-1].startswith("1 records: 1 succeeded")
 
 
 def test_a_registry_that_is_away_ends_it_without_a_failure(bus: Bus, topic: str) -> None:

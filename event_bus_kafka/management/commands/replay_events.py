@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 import attrs
@@ -15,7 +15,9 @@ from event_bus_kafka import event_bus
 from event_bus_kafka.conf.client_options import consumer_options
 from event_bus_kafka.consuming.dead_letters.letter import identity
 from event_bus_kafka.consuming.dead_letters.report import failure_text, printable
+from event_bus_kafka.consuming.dispatch import signal_named
 from event_bus_kafka.consuming.group_offsets import Target, partitions_of
+from event_bus_kafka.consuming.offsets import shown_time
 from event_bus_kafka.consuming.replay import Failures, Progress, Replay, exists, listening
 from event_bus_kafka.consuming.selection import Wanted, ranges, read
 from event_bus_kafka.errors import EventBusError, NotThere, WorkerFailed
@@ -32,7 +34,7 @@ _TIMEOUT = 10.0
 """Seconds for one request to Kafka."""
 _GROUP = "replay_events"
 """Kafka's client asks for a name; nothing is ever committed under it."""
-_PLACE = "earliest, latest, an offset, or a time in ISO 8601 with time zone"
+_PLACE = "earliest, latest, an offset, or a time in ISO 8601 with time zone; or an offset and a time, given twice"
 
 
 class Command(BaseCommand):
@@ -49,10 +51,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "-t", "--topic", metavar="TOPIC[:PARTITION]", type=named, required=True, help="with or without prefix"
         )
-        parser.add_argument("--from", dest="start", metavar="WHERE", type=place, required=True, help=_PLACE)
-        parser.add_argument(
-            "--to", dest="end", metavar="WHERE", type=place, default=Target(), help="up to there, without it; as --from"
-        )
+        where: dict[str, Any] = {"metavar": "WHERE", "type": place, "action": "append"}
+        parser.add_argument("--from", dest="start", required=True, help=_PLACE, **where)
+        parser.add_argument("--to", dest="end", default=[], help="up to there, without it; as --from", **where)
         parser.add_argument("--event-type", help="only records of this event type")
         parser.add_argument("--key", help="only records with this key, in plain text")
         parser.add_argument("--receiver", metavar="NAME", help="only this receiver, named as in the plan")
@@ -64,15 +65,18 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         load_all_signals()
         event_bus.observe_events()
-        if options["receiver"] and not exists(options["receiver"]):
-            raise CommandError(f"No receiver {options['receiver']} is connected to a signal in this service.")
+        _refuse_unknown(options["receiver"], options["event_type"])
+        start, end = Target.both(options["start"]), Target.both(options["end"])
+        options["wanted"] = Wanted(
+            event_type=options["event_type"], key=options["key"], since=start.time, before=end.time
+        )
         try:
             with (
                 Reader(consumer_options(_GROUP), timeout=_TIMEOUT) as reader,
                 closing(event_bus.registry()) as registry,
             ):
                 partitions = partitions_of(reader, [options["topic"]])
-                found = ranges(reader, partitions, options["start"], options["end"])
+                found = ranges(reader, partitions, start, end)
                 if options["apply"]:
                     self._replay(reader, registry, found, options)
                 else:
@@ -85,7 +89,7 @@ class Command(BaseCommand):
     def _plan(
         self, reader: Reader, registry: SchemaRegistry, found: dict[Partition, Range], options: dict[str, Any]
     ) -> None:
-        wanted = _wanted(options)
+        wanted = options["wanted"]
         counts, types = dict.fromkeys(found, 0), Counter[str]()
         for record in read(reader, found):
             if wanted.fits(record, registry):
@@ -119,7 +123,7 @@ class Command(BaseCommand):
             problem, exit_code = "Interrupted while a record was in hand", FORCED
         self._print_end(run, as_json=options["json"])
         if problem:
-            raise CommandError(f"{problem}.{_left(run)}", returncode=exit_code)
+            raise CommandError(f"{problem}.{_left(run, options['wanted'])}", returncode=exit_code)
         if run.failed or run.undecodable:
             raise CommandError(f"{run.failed + run.undecodable} of {run.replayed} records failed.")
 
@@ -127,12 +131,14 @@ class Command(BaseCommand):
         """Return why it ended before its time; an empty text if it did not."""
         bar, total = ProgressBar(self.stdout, run.offsets_left), run.offsets_left
         with (
+            ExitStack() as at_end,
             Interruption() as interruption,
             Replay(lambda store: event_bus.processor("", store, registry), options["receiver"], run) as replay,
         ):
+            at_end.callback(bar.end)
             pace = Pace(options["rate"], interruption)
             stop_on_error = options["stop_on_error"]
-            for record, failures in replay.records(reader, _wanted(options), registry, stop_on_error=stop_on_error):
+            for record, failures in replay.records(reader, options["wanted"], registry, stop_on_error=stop_on_error):
                 if failures:
                     bar.end()
                     self._print_failure(record, failures, as_json=options["json"])
@@ -143,7 +149,6 @@ class Command(BaseCommand):
                 pace.keep(run.replayed)
                 if interruption.came and run.offsets_left:
                     return "Interrupted"
-        bar.end()
         return ""
 
     def _print_failure(self, record: ConsumerRecord, failures: Failures, *, as_json: bool) -> None:
@@ -177,23 +182,24 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(content))
 
 
-def _wanted(options: dict[str, Any]) -> Wanted:
-    return Wanted(
-        event_type=options["event_type"],
-        key=options["key"],
-        since=options["start"].time,
-        before=options["end"].time,
-    )
+def _refuse_unknown(receiver: str | None, event_type: str | None) -> None:
+    """A name that is misspelt would replay nothing, and all would seem well."""
+    if receiver and not exists(receiver):
+        raise CommandError(f"No receiver {receiver} is connected to a signal in this service.")
+    if event_type and signal_named(event_type) is None:
+        raise CommandError(f"The event type {event_type} is not registered in this service.")
 
 
 def _as_json(name: Partition, offsets: Range) -> dict[str, Any]:
     return {"topic": name[0], "partition": name[1], "from": offsets.start, "to": offsets.end}
 
 
-def _left(run: Progress) -> str:
-    """Return what is left as arguments of other runs."""
+def _left(run: Progress, wanted: Wanted) -> str:
+    """Return what is left as arguments of other runs; of a period with its times, since its offsets hold others too."""
+    since = "" if wanted.since is None else f" --from {shown_time(wanted.since)}"
+    before = "" if wanted.before is None else f" --to {shown_time(wanted.before)}"
     return "".join(
-        f"\nLeft: --topic {topic}:{partition} --from {offsets.start} --to {offsets.end}"
+        f"\nLeft: --topic {topic}:{partition} --from {offsets.start}{since} --to {offsets.end}{before}"
         for (topic, partition), offsets in run.left.items()
         if offsets.start < offsets.end
     )
