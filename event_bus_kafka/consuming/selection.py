@@ -74,7 +74,7 @@ def _offsets_at(reader: Reader, partitions: Iterable[Partition], time: int | Non
 
 def _offset(target: Target, there: Range) -> int:
     if target.offset is not None:
-        return min(max(target.offset, there.start), there.end)
+        return min(target.offset, there.end)
     return there.start if target.earliest else there.end
 
 

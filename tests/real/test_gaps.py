@@ -1,15 +1,17 @@
-"""Topics whose offsets have gaps: compacted ones, and those that transactions write to."""
+"""Topics whose offsets have gaps: compacted ones, truncated ones, and those that transactions write to."""
 
 from __future__ import annotations
 
 from time import monotonic
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
 
 from tests.bus import RealBus
 from tests.examples_of import certificate
 from tests.flows.test_consuming import send, worker
+from tests.flows.test_replay import heard, replay
+from tests.flows.test_replay import receivers as receivers
 from tests.services.kafka import KafkaCluster
 
 pytestmark = pytest.mark.real
@@ -31,6 +33,13 @@ def test_a_compacted_topic_is_read_to_its_end(bus: RealBus, cluster: KafkaCluste
         assert process.stop() == 0
     assert process.users("note") == [2, 3, 1, 4, 5]
     assert bus.committed(group, topic) == 17
+    assert replayed(bus, topic, "1", "12") == [2]  # both offsets are gone
+
+
+def replayed(bus: RealBus, topic: str, start: str, end: str) -> list[int]:
+    heard.clear()
+    assert "ended with" not in replay(bus, topic, "--from", start, "--to", end, "--apply")
+    return list(heard)
 
 
 def once_compacted(bus: RealBus, topic: str, count: int) -> None:
@@ -40,7 +49,9 @@ def once_compacted(bus: RealBus, topic: str, count: int) -> None:
         assert monotonic() < deadline, "Kafka did not compact the topic"
 
 
-def test_aborted_records_are_never_seen_and_the_others_once_in_order(bus: RealBus, topic: str, group: str) -> None:
+def test_aborted_records_are_never_seen_and_the_others_once_in_order(
+    bus: RealBus, cluster: KafkaCluster, topic: str, group: str
+) -> None:
     """Case 26."""
     users = list(range(1, 7))
     source = f"source-{group}"
@@ -62,3 +73,14 @@ def test_aborted_records_are_never_seen_and_the_others_once_in_order(bus: RealBu
         assert process.stop() == 0
     # Each record, aborted or not, is followed by a marker; the last marker is nobody's to commit.
     assert bus.committed(group, topic) == 4 * len(users) - 1
+    assert replayed(bus, topic, "earliest", "latest") == users
+    assert replayed(bus, topic, "3", "22") == users[1:5]  # both are places of markers
+    producer.begin_transaction()
+    producer.produce(topic, key=records[0].key(), value=records[0].value(), headers=dict(records[0].headers() or []))
+    assert producer.flush(10) == 0
+    assert replayed(bus, topic, "5", "latest") == users[1:]  # it does not wait for what is not committed
+    producer.abort_transaction(10)
+    admin, first = cluster.admin(), TopicPartition(topic, 0, 7)
+    admin.delete_records([first])[first].result(30)
+    assert replayed(bus, topic, "0", "3") == []
+    assert replayed(bus, topic, "0", "latest") == users[2:]
