@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
+from edx_django_utils.cache import RequestCache
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import backfill_source
@@ -89,6 +90,11 @@ def test_all_is_sent_to_each_topic_of_its_type_and_a_slice_goes_on_from_a_token(
     ).splitlines()
     assert end[-1] == "4 events are sent, 0 failed."
     assert heard == []
+    wrong: Any = None
+    OF_USER[5] = partial(arguments, 5, grade=wrong)
+    alone = ("--resume", "4", "--limit", "1", "--apply")
+    said = backfill(bus, topic, SOURCE, *alone, EVENT_BUS_PRODUCER_CONFIG=config).splitlines()
+    assert said[-2] == "0 events are sent, 1 failed."
     records = bus.records(topic, 7)
     assert {header(record, "ce_time") for record in records} == {"2026-01-02T00:00:00+00:00"}
     ids = [header(record, "ce_id") for record in records]
@@ -126,6 +132,20 @@ def test_a_source_that_fails_ends_the_run_at_what_was_sent_before(bus: Bus, topi
 
 
 @pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
+def test_a_batch_leaves_nothing_in_request_caches(bus: Bus, topic: str) -> None:
+    cache, seen = RequestCache("runs"), []
+
+    def build(user: int) -> dict[str, Any]:
+        seen.append(cache.get_cached_response("known").is_found)
+        cache.set("known", user)
+        return arguments(user)
+
+    OF_USER.update({user: partial(build, user) for user in range(1, 502)})
+    backfill(bus, topic, SOURCE, "--apply")
+    assert [user for user, known in enumerate(seen, 1) if not known] == [1, 501]
+
+
+@pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
 def test_a_token_is_told_as_a_shell_wants_it_and_what_is_no_generator_may_fail_too(
     bus: Bus, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +160,7 @@ def test_a_token_is_told_as_a_shell_wants_it_and_what_is_no_generator_may_fail_t
     name = f"{__name__}.runs"
     said = backfill(bus, topic, name, "--apply")
     assert "(again: --limit 1)" in said
+    assert "1 events are sent, 1 failed." in said
     assert "--resume 'run 2;'\n" in said
     assert "0 events are sent, 0 failed." in backfill(bus, topic, name, "--apply", "--resume", "run 2;")
     said = backfill(bus, topic, name, "--apply", "--resume", "run 1;")

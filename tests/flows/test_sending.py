@@ -141,6 +141,21 @@ class TestTransactions:
                 raise KeyError
         assert bus.event_ids(topic, 1) == [sent]
 
+    def test_a_tombstone_leaves_as_an_event_does(self, bus: Bus, topic: str) -> None:
+        settings = bus.settings(topic)
+        settings["EVENT_BUS_PRODUCER_CONFIG"][CREATED][topic]["database"] = "other"
+        with override_settings(**settings):
+            delete = partial(create_producer().send_tombstone, signal=CERTIFICATE_CREATED, topic=topic)
+            with pytest.raises(KeyError), transaction.atomic(using="other"):
+                delete(key=1)
+                raise KeyError
+            with transaction.atomic():
+                delete(key=2)
+                assert [(one.key() or b"")[-1] // 2 for one in bus.records(topic, 1)] == [2]
+            with override_settings(EVENT_BUS_PRODUCER_MODE="immediate"), transaction.atomic(using="other"):
+                delete(key=3)
+                assert [(one.key() or b"")[-1] // 2 for one in bus.records(topic, 2)] == [2, 3]
+
     def test_a_manual_transaction_is_an_error_that_says_what_to_do(self, bus: Bus, topic: str, send: Send) -> None:
         """Where there is no outbox to take the event: with one, see tests/outbox."""
         with watched() as seen, without_outbox(), manual_transaction():

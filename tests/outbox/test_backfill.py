@@ -53,6 +53,7 @@ def interrupted_and_resumed(settings: dict[str, Any]) -> str:
             sizes += _size_of(process)
         assert process.end() == 0, process.log
     assert f"{COUNT - int(token or 0)} events are sent, 0 failed." in process.log
+    assert max(sizes, default=0) < 30 + (sizes or [0])[0], sizes  # memory is flat
     rate = re.findall(r"(\d+)/s", process.log)[-1]
     return f"{COUNT} items, {rate}/s; MB {', '.join(f'{size:.0f}' for size in sizes)}"
 

@@ -162,6 +162,7 @@ def test_beyond_the_retention_a_duplicate_has_its_effect_again() -> None:
     InboxMark.objects.update(marked_at=datetime.now(UTC) - timedelta(days=91))
     service.award(metadata=new)
     assert purge_marks(90) == 1
+    assert InboxMark.objects.get().event_id == new.id
     for one in (old, new):
         service.award(metadata=one)
     assert service.effects == 3

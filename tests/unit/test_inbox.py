@@ -19,6 +19,7 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 from event_bus_kafka import once, record_deleted
 from event_bus_kafka.consuming import inbox
 from event_bus_kafka.consuming.dispatch import Receiver
+from event_bus_kafka.consuming.retention import purge_marks
 from event_bus_kafka.errors import ConfigurationError, ReceiversFailed
 from event_bus_kafka.models import InboxMark, presence
 from event_bus_kafka.telemetry.texts import described
@@ -42,6 +43,11 @@ def award(certificate: Any, **_: Any) -> str:
 @once(using="other")
 def drop(key: Any, **_: Any) -> None:
     had.append(key)
+
+
+@once
+def note(certificate: Any, **_: Any) -> None:
+    had.append(-certificate.user.id)
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +78,17 @@ def test_an_event_that_is_delivered_twice_is_had_once() -> None:
         deliver(CERTIFICATE_CREATED, metadata=metadata, certificate=certificate(7))
     deliver(CERTIFICATE_CREATED, certificate=certificate(8))
     assert had == [7, 8]
+
+
+def test_each_receiver_of_an_event_has_it_once() -> None:
+    metadata = EventsMetadata(event_type=CREATED)
+    CERTIFICATE_CREATED.connect(note)
+    try:
+        for _ in range(2):
+            deliver(CERTIFICATE_CREATED, metadata=metadata, certificate=certificate(7))
+    finally:
+        CERTIFICATE_CREATED.disconnect(note)
+    assert had == [7, -7]
 
 
 def test_a_mark_that_is_deleted_lets_the_event_come_again() -> None:
@@ -108,6 +125,7 @@ def test_without_the_table_the_error_names_the_cure_and_migrating_is_enough(monk
         text = described(caught.value)  # in the log, and in dead letters
         assert f"receiver {__name__}.drop raised ConfigurationError: The inbox is missing in database 'other'" in text
         assert "run manage.py migrate --database other" in text
+        assert purge_marks(90) == 0  # of what is not there nothing is to be deleted
     finally:
         with connections["other"].schema_editor() as editor:
             editor.create_model(InboxMark)
