@@ -106,7 +106,8 @@ def partitions_of(reader: Reader, named: Iterable[Named]) -> list[Partition]:
     for one in named:
         partitions = reader.partitions(full_topic(one.topic)) or reader.partitions(one.topic)
         if not partitions:
-            raise NotThere(f"There is no topic {' or '.join(dict.fromkeys([full_topic(one.topic), one.topic]))}.")
+            names = " or ".join(dict.fromkeys([full_topic(one.topic), one.topic]))
+            raise NotThere(f"There is no topic {names}, or this service has no right to see it.")
         if one.partition is not None and (partitions[0][0], one.partition) not in partitions:
             raise NotThere(f"Topic {partitions[0][0]} has no partition {one.partition}: it has {len(partitions)}.")
         found |= dict.fromkeys(name for name in partitions if one.partition in (None, name[1]))

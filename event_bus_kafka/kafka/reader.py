@@ -116,7 +116,8 @@ class Reader(GroupOffsets, LogOffsets):
     def _next_messages(self) -> list[Any]:
         deadline = monotonic() + self.timeout
         while monotonic() < deadline:
-            messages: list[Any] = self._client.consume(_BATCH, 0.1)
+            # What has no topic is an error of the client as a whole, such as no right on a group, which is not needed.
+            messages = [one for one in self._client.consume(_BATCH, 0.1) if one.topic() is not None]
             if messages:
                 return messages
         raise no_answer(self.timeout)

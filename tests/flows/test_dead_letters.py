@@ -107,17 +107,19 @@ def test_dead_letters_of_the_topic_are_imported_once(bus: Bus, topic: str, group
     assert ran.users("fail_for_odd") == [1, 3]
 
 
-def test_a_worker_deletes_dead_letters_beyond_their_retention(
+def test_a_worker_deletes_dead_letters_and_marks_beyond_their_retention(
     bus: Bus, topic: str, group: str, table: dict[str, Any]
 ) -> None:
     send(bus, topic, certificate(1))
-    with worker(bus, topic, group, "fail", **table) as process:
+    with worker(bus, topic, group, "fail,once.award", **table) as process:
         process.wait_for_log("stored as a dead letter")
         assert process.stop() == 0
     with closing(sqlite3.connect(table["DATABASES"]["default"]["NAME"])) as database, database:
         database.execute("update event_bus_kafka_deadletter set last_failed_at = '2020-01-01 00:00:00'")
-    with worker(bus, topic, group, "note", **table) as process:
+        database.execute("update event_bus_kafka_inboxmark set marked_at = '2020-01-01 00:00:00'")
+    with worker(bus, topic, group, "note,once.award", **table) as process:
         process.wait_for_log("Deleted 1 dead letters older than EVENT_BUS_KAFKA_RETENTION")
+        process.wait_for_log("Deleted 1 marks of the inbox older than EVENT_BUS_KAFKA_RETENTION")
         process.wait_for_log("Running consumer")  # from then on it takes signals
         assert process.stop() == 0
     assert listed(bus, table) == []

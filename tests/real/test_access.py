@@ -9,6 +9,7 @@ import pytest
 from tests.bus import RealBus
 from tests.examples_of import certificate
 from tests.flows.test_consuming import send, worker
+from tests.service.process import ServiceProcess
 from tests.services.guarded import CLIENT_NAME, GuardedKafka
 from tests.services.schema_registry import SchemaRegistry
 
@@ -44,6 +45,26 @@ def test_each_lock_is_opened_by_options_alone(
         assert process.stop() == 0
     assert bus.committed(group, topic) == 1
     assert "ERROR" not in process.log
+
+
+def test_a_replay_needs_rights_on_the_topic_alone(guarded: GuardedKafka, bus: RealBus, topic: str, group: str) -> None:
+    user = f"user-{group}"
+    guarded.add_user(user)
+    guarded.allow(user, topic=topic, group=group)
+    settings = connection(guarded.options("SCRAM", user))
+    send(bus, topic, certificate(1), through=settings)
+
+    def replay(topic: str) -> ServiceProcess:
+        arguments = ("replay_events", "-t", topic, "--from", "earliest", "--apply")
+        return ServiceProcess(*arguments, settings=bus.settings(**settings), receivers="note")
+
+    with replay(topic) as process:
+        assert process.end() == 0, process.log
+    assert process.users("note") == [1]
+    bus.create_topic(secret := f"secret-{group}")
+    with replay(secret) as process:
+        assert process.end() == 1
+    assert f"There is no topic {secret}, or this service has no right to see it." in process.log
 
 
 @pytest.mark.parametrize("options", [CLASSIC, {"group.protocol": "consumer"}], ids=["classic", "consumer"])

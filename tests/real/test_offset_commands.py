@@ -102,6 +102,6 @@ def test_what_is_not_there_is_said(bus: RealBus, topic: str, group: str) -> None
     send(bus, topic, certificate(1))
     said = offsets(bus, *reset)
     assert f"Offset 2 is not there. From the first offset to the end there are: {topic}:0 0 to 1." in said
-    assert "There is no topic missing." in offsets(bus, "show", "-g", group, "-t", "missing")
+    assert "There is no topic missing, or" in offsets(bus, "show", "-g", group, "-t", "missing")
     assert "has no partition 7: it has 1" in offsets(bus, "show", "-g", group, "-t", f"{topic}:7")
     assert bus.committed(group, topic) == 0
