@@ -106,11 +106,9 @@ def _(event: events.TopicResumed, is_news: IsNews) -> None:
 @log.register
 def _(event: events.RelayInterrupted, is_news: IsNews) -> None:
     if event.unconfirmed or is_news("relay", described(event.error)):
+        twice = f"; {event.unconfirmed} rows that may have arrived are sent again" if event.unconfirmed else ""
         logger.error(
-            "The relay was interrupted: %s; %s rows stay that may have arrived. Again in %.1f s.",
-            described(event.error),
-            event.unconfirmed,
-            event.delay,
+            "The relay was interrupted: %s. It begins anew in %.1f s%s.", described(event.error), event.delay, twice
         )
 
 

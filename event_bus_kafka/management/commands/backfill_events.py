@@ -54,7 +54,7 @@ class Command(BaseCommand):
         "Sources are functions in the module 'backfill' of an app, registered with event_bus_kafka.backfill_source. "
         "Every line of the progress ends with the token to resume from: all before it is confirmed by Kafka, or in the "
         "outbox. SIGINT and SIGTERM end the run after the batch in hand, a second one at once. Exit codes: 0 all is "
-        "sent; 1 items failed, or the run was interrupted or could not go on."
+        "sent; 1 items failed, or the run was interrupted or could not go on; 2 a second signal."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
