@@ -107,11 +107,11 @@ def _(event: events.TopicResumed, is_news: IsNews) -> None:
 @log.register
 def _(event: events.RelayInterrupted, is_news: IsNews) -> None:
     if event.unconfirmed or is_news("relay", described(event.error)):
-        whose = "" if isinstance(event.error, EventBusError) else "its database raised "
+        cause = described(event.error)
+        if not isinstance(event.error, EventBusError):
+            cause = f"its database raised {cause}"
         twice = f"; {event.unconfirmed} rows that may have arrived are sent again" if event.unconfirmed else ""
-        logger.error(
-            "The relay was interrupted: %s. It begins anew in %.1f s%s.", whose + described(event.error), event.delay, twice
-        )
+        logger.error("The relay was interrupted: %s. It begins anew in %.1f s%s.", cause, event.delay, twice)
 
 
 @log.register
