@@ -200,7 +200,10 @@ def _outbox_databases(enabled: list[Route]) -> Iterator[CheckMessage]:
     aliases = {route.database or DEFAULT_DB_ALIAS for route in enabled if route.mode == "outbox"}
     vendors = {connections[alias].vendor for alias in aliases if alias in connections}
     if "sqlite" in vendors:
-        hint = "It locks no rows: run one relay at a time. Use PostgreSQL, MySQL or MariaDB for anything that matters."
+        hint = (
+            "It locks no rows: run one relay at a time, for two send everything twice. Use PostgreSQL, MySQL or "
+            "MariaDB for anything that matters."
+        )
         yield Warning("The outbox is on SQLite.", hint=hint, id=f"{_OURS}.W005")
     if settings.relay_notify and aliases and "postgresql" not in vendors:
         hint = "Only PostgreSQL tells relays of new rows: remove the setting, or lower the poll interval."
