@@ -33,6 +33,8 @@ class Bus(ABC):
             "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
             "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": self.schema_registry_url,
             "EVENT_BUS_PRODUCER_CONFIG": config,
+            # A machine that is busy answers late: an event would be held, and what is done behind it would come again.
+            "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30,
             "EVENT_BUS_KAFKA_CONSUMER_OPTIONS": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500},
         } | changes
 
