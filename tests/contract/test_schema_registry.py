@@ -30,7 +30,7 @@ def server() -> Iterator[SchemaRegistryServer]:
 
 
 def client(
-    url: str, *, register: bool = True, timeout: float = 5, rest: float = 0, clock: Any = None
+    url: str, *, register: bool = True, timeout: float = 30, rest: float = 0, clock: Any = None
 ) -> SchemaRegistry:
     options = {"url": url, "timeout": timeout, "max.retries": 0}
     more = {"clock": clock} if clock else {}
