@@ -33,7 +33,25 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Installed, pytest finds the plugin by itself; registering it twice would be an error.
 pytest_plugins = [] if entry_points(group="pytest11", name="event_bus_kafka") else ["event_bus_kafka.testing.plugin"]
 
+_LONG_FILES = (
+    "examples/test_demo.py",
+    "flows/test_order.py",
+    "flows/test_stopping.py",
+    "interop/test_evolution.py",
+    "outbox/test_chaos.py",
+    "outbox/test_outages.py",
+    "outbox/test_trouble.py",
+    "real/test_access.py",
+    "real/test_brokers.py",
+    "real/test_groups.py",
+)
 _numbers = itertools.count(1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take minutes: the processes of a run share files, and end together with short ones."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(_LONG_FILES))
 
 
 @pytest.fixture(scope="session")

@@ -42,7 +42,7 @@ class OnTopic(Kept):
 
     def read(self, count: int) -> list[Letter]:
         topic = f"{self.group}.dead-letters"
-        messages = max(self.bus.records(topic, count), self.bus.records(topic, count + 1, seconds=1), key=len)
+        messages = self.bus.records_and_more(topic, count)
         return sorted(
             (on_topic.from_record(_record(message)) for message in messages), key=lambda one: one.record.offset
         )

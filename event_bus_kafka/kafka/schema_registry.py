@@ -48,6 +48,7 @@ class SchemaRegistry:
     ``timeout``: seconds that one request may take, whatever the network does. ``rest``: seconds for which the registry
     is left alone after a failure, or is not asked again for what it has refused: requests in that time fail at once, as
     do those of other threads while the first one after it is on its way. ``register``: unknown schemas are registered.
+    Threads that want to know the same share one request.
     """
 
     def __init__(
@@ -69,6 +70,9 @@ class SchemaRegistry:
         self._clock = clock
         self._ids: dict[tuple[str, str], int] = {}
         self._schemas: dict[int, str] = {}
+        self._requests: dict[Hashable, Future[Any]] = {}
+        """On their way, or answered. All lanes of a worker that starts want to know the same: of so many requests one
+        might time out, and hold up its key, while the others are answered."""
         self._failures: dict[Hashable, tuple[SchemaRegistryError, float]] = {}
         """The last failure of all requests, or of what was asked for; and until when it holds."""
 
@@ -108,9 +112,15 @@ class SchemaRegistry:
     def _ask(self, what: str, name: Hashable, request: Callable[[], T]) -> T:
         self._rest_after(name)  # first: what is refused anyhow must not use up the one request after a rest of all
         self._rest_after(_ALL)
+        mine: Future[T] = Future()
+        shared = self._requests.setdefault(name, mine)
         try:
-            answer = _within(self._timeout, request)
+            if shared is mine:
+                _begin(request, mine)
+            answer: T = shared.result(self._timeout)
         except Exception as error:  # noqa: BLE001 whatever a client, a proxy or a half-written answer provokes
+            if self._requests.get(name) is shared:
+                self._requests.pop(name, None)  # one that hangs must not keep others from asking anew
             raise self._failed(what, name, error) from None
         self._failures.pop(_ALL, None)
         self._failures.pop(name, None)
@@ -134,13 +144,12 @@ class SchemaRegistry:
         return failure
 
 
-def _within(seconds: float, request: Callable[[], T]) -> T:
+def _begin(request: Callable[[], T], answer: Future[T]) -> None:
     """
-    Run a request in a thread of its own and wait so long at most.
+    Run a request in a thread of its own, so that whoever wants the answer need not wait longer than it likes.
 
     HTTP time-outs hold per read, and name resolution has none: a registry that drips would hold a web request for ever.
     """
-    answer: Future[T] = Future()
 
     def run() -> None:
         try:
@@ -149,7 +158,6 @@ def _within(seconds: float, request: Callable[[], T]) -> T:
             answer.set_exception(error)
 
     threading.Thread(target=run, name="event-bus-registry", daemon=True).start()
-    return answer.result(seconds)
 
 
 def _understood(what: str, error: Exception, timeout: float) -> SchemaRegistryError:

@@ -175,9 +175,10 @@ def test_a_topic_that_appears_later_is_picked_up(bus: Bus, topic: str, group: st
 def test_a_topic_that_is_missing_is_reported(real_bus: Bus, group: str) -> None:
     """Real only: the sandbox makes topics at first sight."""
     with client_errors() as errors, Member(real_bus, group, ["missing-topic"]) as member:
-        member.poll_until(lambda: errors)
-    assert {(error.client, error.code, error.fatal) for error in errors} == {
-        ("consumer", "UNKNOWN_TOPIC_OR_PART", False)
+        member.poll_until(lambda: any(error.client == "consumer" for error in errors))
+    # Producers of other tests may live in this process, whose brokers are gone.
+    assert {(error.code, error.fatal) for error in errors if error.client == "consumer"} == {
+        ("UNKNOWN_TOPIC_OR_PART", False)
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from event_bus_kafka.sandbox import SchemaRegistryServer
 from event_bus_kafka.telemetry import counters
 from event_bus_kafka.telemetry.events import RegistryFailed
 from tests.bus import Bus
+from tests.outbox.service import until
+from tests.registries import Fault, faulty
 from tests.silence import answering, black_hole, dripping
 
 
@@ -27,7 +30,7 @@ def server() -> Iterator[SchemaRegistryServer]:
 
 
 def client(
-    url: str, *, register: bool = True, timeout: float = 5, rest: float = 0, clock: Any = None
+    url: str, *, register: bool = True, timeout: float = 30, rest: float = 0, clock: Any = None
 ) -> SchemaRegistry:
     options = {"url": url, "timeout": timeout, "max.retries": 0}
     more = {"clock": clock} if clock else {}
@@ -198,6 +201,33 @@ def test_a_schema_is_asked_for_once(server: SchemaRegistryServer) -> None:
     server.stop()
     assert registry.schema_of(schema_id) == '"string"'
     registry.close()
+
+
+def test_threads_that_want_the_same_schema_at_once_share_one_request(server: SchemaRegistryServer) -> None:
+    """Else one of many may time out while the others are answered: its event would be held, and its key with it."""
+    server.store.register("s", '"string"')
+    with faulty(server.url) as slow, ThreadPoolExecutor(16) as threads:
+        slow.fault = Fault.SLOW
+        registry, together = client(slow.url, timeout=60), Barrier(16)
+        answers = threads.map(lambda _: (together.wait(), registry.schema_of(1))[1], range(16))
+        until(lambda: slow.asked)
+        slow.closing.set()
+        assert list(answers) == ['"string"'] * 16
+        registry.close()
+    assert slow.asked == 1
+
+
+def test_a_request_that_hangs_is_not_shared_for_ever(server: SchemaRegistryServer) -> None:
+    server.store.register("s", '"string"')
+    with faulty(server.url) as hanging:
+        hanging.fault = Fault.SLOW
+        registry = SchemaRegistry({"url": hanging.url, "timeout": 60, "max.retries": 0}, timeout=0.2, register=True)
+        for _ in range(2):
+            with pytest.raises(SchemaRegistryError, match="no answer within"):
+                registry.schema_of(1)
+        until(lambda: hanging.asked == 2)
+        hanging.closing.set()
+        registry.close()
 
 
 def test_without_registering_an_unknown_schema_is_a_final_error(server: SchemaRegistryServer) -> None:

@@ -33,21 +33,24 @@ Finalize(None, send, args=[2], exitpriority=0)  # runs after those of a higher p
 """
 
 
+PATIENT: dict[str, Any] = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 60, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 60}
+
+
 def sender(settings: dict[str, Any], users: list[int]) -> ServiceProcess:
     return ServiceProcess(code=SEND.format(users=users), settings=settings)
 
 
 def test_a_process_that_ends_at_once_has_sent_its_events(bus: Bus, topic: str) -> None:
     """Case 33."""
-    with sender(bus.settings(topic), [1, 2, 3]) as process:
+    with sender(bus.settings(topic, **PATIENT), [1, 2, 3]) as process:
         assert process.end() == 0
     assert len(bus.event_ids(topic, 3)) == 3
     assert process.log.count("Message delivered to Kafka event bus") == 3
 
 
 def test_what_is_sent_while_a_process_ends_arrives_too(bus: Bus, topic: str) -> None:
-    linger = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": 1_000}, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 30}
-    with ServiceProcess(code=SEND_LATE, settings=bus.settings(topic, **linger)) as process:
+    linger = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": 1_000}}
+    with ServiceProcess(code=SEND_LATE, settings=bus.settings(topic, **PATIENT | linger)) as process:
         assert process.end() == 0
     assert len(bus.event_ids(topic, 2)) == 2
 
@@ -63,7 +66,7 @@ def test_events_of_a_process_that_ends_without_a_broker_are_named_in_the_log(bus
 
 def test_events_that_kafka_does_not_confirm_in_time_are_named_in_the_log(bus: Bus, topic: str) -> None:
     with black_hole() as address:
-        changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": address, "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 1}
+        changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": address, "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 1} | PATIENT
         with sender(bus.settings(topic, **changes), [1]) as process:
             assert process.end() == 0
     assert "Error delivering message to Kafka event bus. DeliveryFailed: _MSG_TIMED_OUT" in process.log
@@ -74,7 +77,8 @@ def test_events_that_kafka_does_not_confirm_in_time_are_named_in_the_log(bus: Bu
 def test_a_registry_that_is_away_costs_an_error_and_no_exception(bus: Bus, topic: str, silent: bool) -> None:
     with black_hole() as address:
         url = f"http://{address if silent else '127.0.0.1:9'}"
-        with sender(bus.settings(topic, EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=url), [1, 2, 3]) as process:
+        changes = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": url, "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 1}
+        with sender(bus.settings(topic, **changes), [1, 2, 3]) as process:
             assert process.end() == 0
     assert process.users("sent") == [1, 2, 3]
     assert process.log.count("Error delivering message to Kafka event bus. SchemaRegistryError") == 3
@@ -98,7 +102,7 @@ def test_a_full_local_queue_is_waited_for_within_the_limit(bus: Bus, topic: str)
 
 def test_an_event_too_large_for_the_client_is_refused_alone(bus: Bus, topic: str) -> None:
     """Case 31, its first part."""
-    changes = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"message.max.bytes": 1000}}
+    changes = PATIENT | {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"message.max.bytes": 1000}}
     code = SEND.format(users=[1, 2]).replace("certificate(user)", "certificate(user, name='x' * 2000 * (user % 2))")
     with ServiceProcess(code=code, settings=bus.settings(topic, **changes)) as process:
         assert process.end() == 0

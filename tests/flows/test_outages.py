@@ -20,7 +20,8 @@ def test_a_registry_in_trouble_is_waited_for(bus: Bus, topic: str, group: str, f
     send(bus, topic, certificate(1))
     with faulty(bus.schema_registry_url) as registry:
         registry.fault = fault
-        settings = kept.settings | {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": registry.url}
+        url, timeout = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": registry.url}, {"EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 1}
+        settings = kept.settings | url | timeout
         with worker(bus, topic, group, "note", **settings) as process:
             process.wait_for_log("hold in")
             assert process.users("note") == []

@@ -107,5 +107,9 @@ class Service:
         return self.bus.records(topic or self.topic, count)
 
     def ids(self, count: int, topic: str = "") -> list[str]:
-        """Return the ids of so many events on the topic, in order, and of more if there are."""
+        """Return the ids of the first so many events on the topic, in order."""
         return [header(record, "ce_id") for record in self.arrived(count, topic)]
+
+    def all_ids(self, topic: str = "") -> list[str]:
+        """Return the ids of all that is on the topic now, in order: some may be there twice."""
+        return [header(record, "ce_id") for record in self.bus.records_from(topic or self.topic, 0)]

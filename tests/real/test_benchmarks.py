@@ -16,7 +16,7 @@ from tests.services.postgresql import PostgreSQL
 from tests.services.schema_registry import SchemaRegistry
 
 
-@pytest.mark.timeout(300)  # twelve processes, one after the other
+@pytest.mark.timeout(900)  # twelve processes, one after the other
 def test_every_variant_sends_consumes_and_relays_all_events(
     cluster: KafkaCluster, schema_registry: SchemaRegistry, postgresql: PostgreSQL, mariadb: MariaDB
 ) -> None:

@@ -23,7 +23,7 @@ from tests.services.guarded import GuardedKafka
 from tests.services.kafka import KafkaCluster
 from tests.services.schema_registry import SchemaRegistry
 
-pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(900)]
 
 USERS = list(range(4))
 OUTAGE = scaled(3, long=30)

@@ -8,10 +8,14 @@ import socket
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from random import SystemRandom
 from time import monotonic, sleep
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
+_PORTS = (10_000, 32_768)
+"""From there on Linux hands out ports to outgoing connections."""
+_dice = SystemRandom()  # the other one is seeded alike in all processes of a run
 
 
 class ServerFailed(Exception):
@@ -73,10 +77,13 @@ class ServerProcess:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    """
+    Return a port of 127.0.0.1 that is free now, and that no outgoing connection is given: a client that looks for a
+    server which is down might connect to itself, and keep the server from coming back.
+    """
+    while accepts(port := _dice.randrange(*_PORTS)):
+        pass
+    return port
 
 
 def accepts(port: int) -> bool:

@@ -104,7 +104,7 @@ def test_a_worker_runs_outside_the_main_thread_too() -> None:
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(run(Steps(fail(4)))))
     thread.start()
-    thread.join(5)
+    thread.join(60)
     assert codes == [4]
 
 
