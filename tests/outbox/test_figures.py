@@ -42,7 +42,7 @@ def events(count: int) -> Iterator[tuple[dict[str, Any], EventsMetadata]]:
 def raw_rate(service: Service, count: int) -> float:
     """Return records per second of a bare producer that learns what is confirmed, of the same records."""
     found = service.arrived(min(count, 20_000))
-    records = [(record.value(), record.key(), dict(record.headers())) for record in found]
+    records: list[Any] = [(record.value(), record.key(), record.headers()) for record in found]
     options = {"bootstrap.servers": service.bus.bootstrap_servers, "enable.idempotence": True, "linger.ms": 5}
     producer = confluent_kafka.Producer(options)
     producer.list_topics()
