@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 
 import attrs
 import confluent_kafka
@@ -21,10 +21,11 @@ from event_bus_kafka.kafka.log import LogOffsets
 from event_bus_kafka.kafka.log import Partition as Partition
 from event_bus_kafka.kafka.places import RESET, Places
 from event_bus_kafka.kafka.raw import built, report_trouble, tell_statistics, to_record
-from event_bus_kafka.wire.records import ConsumerRecord, Headers, ProducerRecord
+from event_bus_kafka.wire.records import ConsumerRecord, Headers, HeadersByName, ProducerRecord
 
 Options = dict[str, Any]
-OnDelivery = Callable[["Delivered | DeliveryFailed"], None]
+OnDelivery = Callable[..., None]
+"""Takes :class:`Delivered` or :class:`DeliveryFailed` as its last argument."""
 
 
 _BATCH = 500
@@ -35,12 +36,25 @@ _REPORTS = 0.5
 """Seconds, at least, for the reports of what is purged: without them nobody would know of it."""
 
 
-class Delivered(NamedTuple):
-    """Where Kafka put a record."""
+class Delivered:
+    """Where Kafka put a record: asked of the client's message when somebody wants to know."""
 
-    topic: str
-    partition: int
-    offset: int
+    __slots__ = ("_message",)
+
+    def __init__(self, message: Any) -> None:
+        self._message = message
+
+    @property
+    def topic(self) -> str:
+        return str(self._message.topic())
+
+    @property
+    def partition(self) -> int:
+        return int(self._message.partition())
+
+    @property
+    def offset(self) -> int:
+        return int(self._message.offset())
 
 
 @attrs.frozen
@@ -70,18 +84,15 @@ class Producer:
         """Records not confirmed yet, and what else waits for a poll: reports, errors of the client."""
         return len(self._client)
 
-    def produce(self, record: ProducerRecord, on_delivery: OnDelivery) -> None:
+    def produce(self, record: ProducerRecord, on_delivery: OnDelivery, *about: Any) -> None:
         """
-        Queue a record; ``on_delivery`` gets what became of it.
+        Queue a record; ``on_delivery`` gets what became of it, after what it is about.
 
         Raises :class:`QueueFull`; :class:`DeliveryFailed` if the record is refused before it is queued.
         """
 
         def report(error: KafkaError | None, message: Any) -> None:
-            if error is not None:
-                on_delivery(_failed(error))
-            else:
-                on_delivery(Delivered(message.topic(), message.partition(), message.offset()))
+            on_delivery(*about, Delivered(message) if error is None else _failed(error))
 
         try:
             self._client.produce(
@@ -101,6 +112,13 @@ class Producer:
         try:
             self._client.poll(seconds)
         except KafkaException as error:  # a fatal error is raised, once, in place of the error callback
+            report_trouble("producer", error.args[0])
+
+    def hasten(self, seconds: float) -> None:
+        """As ``poll``, while nothing lingers; returns once all is confirmed."""
+        try:
+            self._client.flush(seconds)
+        except KafkaException as error:
             report_trouble("producer", error.args[0])
 
     def flush(self, seconds: float) -> int:
@@ -271,8 +289,10 @@ class Consumer(GroupOffsets, LogOffsets):
         self._listener.lost(_named(partitions))
 
 
-def _for_client(headers: Headers) -> dict[str, bytes | None] | list[tuple[str, bytes | None]]:
+def _for_client(headers: Headers | HeadersByName) -> HeadersByName | list[tuple[str, bytes | None]]:
     """Return a dict, which the client takes in half the time of a list; a list where a name stands twice."""
+    if isinstance(headers, dict):
+        return headers
     by_name = dict(headers)
     return by_name if len(by_name) == len(headers) else list(headers)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from functools import partial
 from time import monotonic
 
 from event_bus_kafka.errors import BrokerError, DeliveryFailed, SchemaRegistryError
@@ -27,7 +26,7 @@ _TRIED = 10
 
 class Batch:
     """
-    Rows in flight. Every row ends in one of ``confirmed`` and ``rejected``, or stays in the outbox; ``trouble`` is what
+    Rows in flight. Every row is confirmed, or ``rejected``, or stays in the outbox; ``trouble`` is what
     makes a new client necessary.
     """
 
@@ -38,7 +37,10 @@ class Batch:
         self._flights = Flights()
         self._tries = dict.fromkeys(holds.topics(), _TRIED)
         self._too_large: list[Row] = []
-        self._delivered: list[tuple[Row, Delivered]] = []
+        self._delivered: list[Row] = []
+        self._places: list[Delivered] | None = [] if is_wanted(RecordDelivered) else None
+        """Of each delivered row, if anybody wants to know."""
+        self._told = 0
         self._held: set[str] = set()
         self._passed: set[str] = set()
         """Topics of which no more rows are sent."""
@@ -49,9 +51,15 @@ class Batch:
         self.trouble: BrokerError | None = None
 
     @property
-    def confirmed(self) -> list[int]:
-        """Ids of the rows that Kafka has."""
-        return [row.id for row, _ in self._delivered]
+    def sent(self) -> int:
+        """How many rows Kafka has."""
+        return len(self._delivered)
+
+    def newly_confirmed(self) -> list[int]:
+        """Return ids of the rows that Kafka has, each once."""
+        found = [row.id for row in self._delivered[self._told :]]
+        self._told += len(found)
+        return found
 
     def send(self, rows: Iterable[Row], deadline: float, *, parked_holds_key: bool) -> None:
         """Hand rows to the client, in order, until the deadline or the first trouble."""
@@ -64,8 +72,9 @@ class Batch:
 
     def collect(self, down_to: int, deadline: float) -> None:
         """Take delivery reports until so few are awaited, until the deadline at most."""
+        wait = self._producer.poll if down_to else self._producer.hasten
         while self._flights.awaited > down_to and (left := deadline - monotonic()) > 0 and self.trouble is None:
-            self._producer.poll(min(left, 0.1))
+            wait(min(left, 0.1))
             for topic in self._flights.newly_silent(self._holds.patience):
                 self._hold(topic, _unheard(), silent=True)
 
@@ -87,7 +96,7 @@ class Batch:
     def tell(self) -> None:
         """Emit what became of the rows, once that is settled."""
         self._tell_delivered()
-        for topic in {row.topic for row, _ in self._delivered} - self._held:
+        for topic in {row.topic for row in self._delivered} - self._held:
             self._holds.release(topic)
         for row, error in self.rejected:
             emit(
@@ -102,16 +111,16 @@ class Batch:
             )
 
     def _tell_delivered(self) -> None:
-        if not is_wanted(RecordDelivered):
-            for schema, count in Counter([row.schema for row, _ in self._delivered]).items():
+        if self._places is None:
+            for schema, count in Counter([row.schema for row in self._delivered]).items():
                 counters.add(RecordDelivered, self._frames.event_type(schema), count)
             return
-        for row, report in self._delivered:
+        for row, place in zip(self._delivered, self._places, strict=True):
             emit(
                 RecordDelivered(
-                    topic=report.topic,
-                    partition=report.partition,
-                    offset=report.offset,
+                    topic=place.topic,
+                    partition=place.partition,
+                    offset=place.offset,
                     event_type=self._frames.event_type(row.schema),
                     event_id=row.event_id,
                 )
@@ -126,10 +135,9 @@ class Batch:
         except BrokerError as error:
             self._reject(row, error)
             return
-        report = partial(self._reported, row)
         while True:
             try:
-                self._producer.produce(record, report)
+                self._producer.produce(record, self._reported, row)
                 self._flights.begin(row.topic)
                 self._count_try(row.topic)
                 return
@@ -145,7 +153,9 @@ class Batch:
     def _reported(self, row: Row, report: Delivered | DeliveryFailed) -> None:
         self._flights.end(row.topic)
         if isinstance(report, Delivered):
-            self._delivered.append((row, report))
+            self._delivered.append(row)
+            if self._places is not None:
+                self._places.append(report)
         elif report.code == SIZE:
             self._too_large.append(row)  # it, or what shared its request
             self._passed.add(row.topic)  # until its rows were sent again

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from operator import itemgetter
 from threading import Lock
 from time import time
@@ -22,7 +22,8 @@ from event_bus_kafka.wire.headers import unpack
 from event_bus_kafka.wire.records import Destination
 
 _LONGEST_REASON = 255
-_CHUNK_ROWS = 1_000
+_BATCH_ROWS = 4_000
+_CHUNK_ROWS = 500
 _CHUNK_BYTES = 8_000_000
 
 
@@ -30,7 +31,6 @@ class Row(NamedTuple):
     """A row of the outbox."""
 
     id: int
-    shard: int
     topic: str
     key: bytes
     body: bytes | None
@@ -42,6 +42,15 @@ class Row(NamedTuple):
     def event_id(self) -> str:
         """As the headers have it, empty without one."""
         return (dict(unpack(self.headers)).get("ce_id") or b"").decode(errors="replace")
+
+
+class Plan(NamedTuple):
+    """What a batch is to take."""
+
+    chunks: list[list[int]]
+    """Ids in order; the rows of a chunk are in memory together."""
+    is_full: bool
+    """Whether there may be more."""
 
 
 class Claims:
@@ -84,25 +93,21 @@ class Claims:
         with self._transaction():
             yield [shard for (shard,) in self._query(self._dialect.lock(shards))]
 
-    def ends(self, shards: Sequence[int]) -> dict[int, int]:
-        """Return the highest id of each of these shards that holds rows."""
-        return dict(self._query(self._dialect.ends(shards)))
-
-    def rows(self, after: dict[int, int], ends: dict[int, int], without: Sequence[str]) -> list[Row]:
+    def plan(self, shards: Sequence[int], without: Sequence[str]) -> Plan:
         """
-        Return a chunk: rows of these shards between two ids of each, in the order of ids, without those of topics.
-
-        From each shard come some, if it has any.
+        Look once at what these shards hold, but for rows of topics, and return what a batch is to take of it. What
+        commits later waits for the next one: it may have to follow a row that commits in between.
         """
-        statement = self._dialect.select(
-            after,
-            ends,
-            most=max(_CHUNK_ROWS // len(after), 1),
-            size=_CHUNK_BYTES // len(after),
-            without_topics=len(without),
-            parked_holds_key=self._parked_holds_key,
+        most = max(_BATCH_ROWS // len(shards), 1)
+        statement = self._dialect.plan(
+            shards, most=most, without_topics=len(without), parked_holds_key=self._parked_holds_key
         )
-        found = sorted(self._query(statement, [*without] * len(after)), key=itemgetter(0))
+        found = sorted(self._query(statement, [*without] * len(shards)))
+        return Plan(list(_chunks(found)), is_full=len(found) >= most)
+
+    def rows(self, ids: Sequence[int]) -> list[Row]:
+        """Return rows in the order of ids."""
+        found = sorted(self._query(self._dialect.fetch, [self._dialect.ids(ids)]), key=itemgetter(0))
         if found and isinstance(found[0][-2], memoryview):  # of psycopg2
             found = [tuple([bytes(one) if isinstance(one, memoryview) else one for one in row]) for row in found]
         return list(map(Row._make, found))
@@ -116,18 +121,20 @@ class Claims:
                 self._destinations[schema] = destination_of(dict(zip(names, row, strict=True)))
         return self._destinations.get(schema)
 
-    def settle(self, confirmed: Sequence[int], rejected: Sequence[tuple[Row, BrokerError]]) -> None:
-        """Remove rows that Kafka has confirmed, and set aside those that it refuses."""
+    def remove(self, ids: Sequence[int]) -> None:
+        """Remove rows that Kafka has confirmed."""
+        if ids:
+            with self._settling() as cursor:
+                cursor.execute(self._dialect.remove, [self._dialect.ids(ids)])
+
+    def park(self, rejected: Sequence[tuple[Row, BrokerError]]) -> None:
+        """Set aside rows that Kafka refuses."""
         now = int(time() * 1000)
-        with ExitStack() as stack:
-            if not self._dialect.locks:
-                stack.enter_context(self._transaction())
-            cursor = stack.enter_context(self._connect().cursor())
-            for row, error in rejected:
-                cursor.execute(self._dialect.park, [error.code, error.reason[:_LONGEST_REASON], now, row.id])
-            gone = [*confirmed, *(row.id for row, _ in rejected)]
-            if gone:
-                cursor.execute(self._dialect.remove, [self._dialect.ids(gone)])
+        if rejected:
+            with self._settling() as cursor:
+                for row, error in rejected:
+                    cursor.execute(self._dialect.park, [error.code, error.reason[:_LONGEST_REASON], now, row.id])
+                cursor.execute(self._dialect.remove, [self._dialect.ids([row.id for row, _ in rejected])])
 
     def wait(self, seconds: float, longest: float) -> float:
         """Return how long to wait: so many seconds, or, where new rows are told of, until then and not too long."""
@@ -162,6 +169,15 @@ class Claims:
         except BaseException:
             self.close()  # which rolls back
             raise
+
+    @contextmanager
+    def _settling(self) -> Iterator[Any]:
+        """In the transaction of the claim, or where there is none, in one of its own."""
+        with nullcontext() if self._dialect.locks else self._transaction(), self._lock:
+            connection = self._connect()
+            with connection.cursor() as cursor:
+                yield cursor
+            connection.queries_log.clear()
 
     def _execute(self, statement: str) -> None:
         with self._connect().cursor() as cursor:
@@ -199,6 +215,20 @@ class Claims:
             if self._listens:
                 self._listen(connection.connection)
         return self._connection
+
+
+def _chunks(sizes: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
+    """Take ids and bytes apart where the rows before are many or large; one row may be larger."""
+    chunk: list[int] = []
+    total = 0
+    for number, size in sizes:
+        if chunk and (len(chunk) >= _CHUNK_ROWS or total + size > _CHUNK_BYTES):
+            yield chunk
+            chunk, total = [], 0
+        chunk.append(number)
+        total += size
+    if chunk:
+        yield chunk
 
 
 def _queued(raw: Any) -> bool:

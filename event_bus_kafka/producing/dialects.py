@@ -19,7 +19,7 @@ _OUTBOX = OutboxRecord._meta.db_table
 _SHARDS = OutboxShard._meta.db_table
 _PARKED = ParkedRecord._meta.db_table
 
-COLUMNS = ("id", "shard", "topic", "key", "body", "headers", "schema_id")
+COLUMNS = ("id", "topic", "key", "body", "headers", "schema_id")
 _MOVED = ("id", "shard", "topic", "key", "body", "headers", "schema_id", "created")
 
 _EXISTS_PER_SHARD = f"SELECT shard FROM {_SHARDS} s WHERE EXISTS (SELECT 1 FROM {_OUTBOX} r WHERE r.shard = s.shard)"
@@ -32,12 +32,12 @@ class Dialect:
     """One vendor's statements."""
 
     probe: str
-    remove: str
+    listed: str
+    """Rows of the outbox by their ids, as ``r``."""
     ids: Callable[[Sequence[int]], Any]
-    """Ids as the one parameter of ``remove``."""
+    """Ids as the one parameter of ``fetch`` and ``remove``."""
     quote: str
-    join: str = "JOIN"
-    """Of few rows with the outbox, by look-ups."""
+    delete: str = "DELETE FROM"
     locks: bool = True
     """Whether rows can be locked."""
     session: str = ""
@@ -51,42 +51,30 @@ class Dialect:
         """LIMIT, or an order that is not the index's, would lock rows on InnoDB that are not returned."""
         return f"SELECT shard FROM {_SHARDS} WHERE shard IN ({_list(shards)}) ORDER BY shard FOR UPDATE SKIP LOCKED"
 
-    def ends(self, shards: Sequence[int]) -> str:
-        """The last row of each shard, by a look-up of its own: PostgreSQL would group by reading the whole index."""
-        parts = [
-            f"SELECT * FROM (SELECT shard, id FROM {_OUTBOX} WHERE shard = {shard} ORDER BY id DESC LIMIT 1) s{shard}"
-            for shard in shards
-        ]
-        return " UNION ALL ".join(parts)
-
-    def select(
-        self,
-        after: dict[int, int],
-        ends: dict[int, int],
-        *,
-        most: int,
-        size: int,
-        without_topics: int,
-        parked_holds_key: bool,
-    ) -> str:
+    def plan(self, shards: Sequence[int], *, most: int, without_topics: int, parked_holds_key: bool) -> str:
         """
-        The first rows of each shard after an id and up to another: ``most`` of them, or as many as begin within so many
-        bytes. Their lengths come first, since any of them may be large. Each shard by its own range of the index: one
-        range over several would be sorted whole. Takes the names of the topics to leave out, once per shard.
+        Ids and bytes of the first rows of each shard. Each by its own range of the index: one range over several would
+        be sorted whole. Takes the names of the topics to leave out, once per shard.
         """
-        columns = ", ".join(f"r.{self.quote}{name}{self.quote}" for name in COLUMNS)
-        length = f"LENGTH({self.quote}key{self.quote}) + COALESCE(LENGTH(body), 0) + LENGTH(headers)"
+        size = f"LENGTH({self.quote}key{self.quote}) + COALESCE(LENGTH(body), 0) + LENGTH(headers)"
         conditions = (f" AND topic NOT IN ({', '.join(['%s'] * without_topics)})" if without_topics else "") + (
             self._unless_parked if parked_holds_key else ""
         )
         parts = [
-            f"SELECT {columns} FROM (SELECT id, SUM(size) OVER (ORDER BY id) - size AS place FROM "
-            f"(SELECT id, {length} AS size FROM {_OUTBOX} r WHERE shard = {shard} AND id > {last} "
-            f"AND id <= {ends[shard]}{conditions} ORDER BY shard, id LIMIT {most}) sizes) places "
-            f"{self.join} {_OUTBOX} r ON r.id = places.id WHERE place < {size}"
-            for shard, last in after.items()
+            f"SELECT * FROM (SELECT id, {size} AS size FROM {_OUTBOX} r WHERE shard = {shard}{conditions} "
+            f"ORDER BY shard, id LIMIT {most}) s{shard}"
+            for shard in shards
         ]
         return " UNION ALL ".join(parts)
+
+    @property
+    def fetch(self) -> str:
+        """Rows by their ids, in any order."""
+        return f"SELECT {', '.join(f'r.{self.quote}{name}{self.quote}' for name in COLUMNS)} FROM {self.listed}"
+
+    @property
+    def remove(self) -> str:
+        return f"{self.delete} {self.listed}"
 
     @property
     def park(self) -> str:
@@ -119,7 +107,7 @@ _LOCK_WAIT = 5
 DIALECTS = {
     "postgresql": Dialect(
         probe=_EXISTS_PER_SHARD,
-        remove=f"DELETE FROM {_OUTBOX} WHERE id = ANY(%s::bigint[])",
+        listed=f"{_OUTBOX} AS r WHERE r.id = ANY(%s::bigint[])",
         ids=lambda ids: f"{{{_list(ids)}}}",  # psycopg takes ten times as long for a list
         quote='"',
         begin=f"SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{_LOCK_WAIT}s'; "
@@ -128,17 +116,16 @@ DIALECTS = {
     ),
     "mysql": Dialect(
         probe=_DISTINCT,
-        remove=f"DELETE r FROM JSON_TABLE(%s, '$[*]' COLUMNS (id BIGINT PATH '$')) j "
-        f"STRAIGHT_JOIN {_OUTBOX} r ON r.id = j.id",
+        listed=f"JSON_TABLE(%s, '$[*]' COLUMNS (id BIGINT PATH '$')) j STRAIGHT_JOIN {_OUTBOX} AS r ON r.id = j.id",
+        delete="DELETE r FROM",
         ids=json.dumps,
         quote="`",
-        join="STRAIGHT_JOIN",
         session=f"SET SESSION innodb_lock_wait_timeout = {_LOCK_WAIT}, wait_timeout = {_IDLE}",
         options={"connect_timeout": 10, "read_timeout": 30, "write_timeout": 30},
     ),
     "sqlite": Dialect(
         probe=_EXISTS_PER_SHARD,
-        remove=f"DELETE FROM {_OUTBOX} WHERE id IN (SELECT value FROM json_each(%s))",
+        listed=f"{_OUTBOX} AS r WHERE r.id IN (SELECT value FROM json_each(%s))",
         ids=json.dumps,
         quote='"',
         locks=False,

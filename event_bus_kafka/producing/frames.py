@@ -5,7 +5,7 @@ from __future__ import annotations
 from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.producing.claims import Claims, Row
 from event_bus_kafka.wire import serde
-from event_bus_kafka.wire.headers import unpack
+from event_bus_kafka.wire.headers import unpack_by_name
 from event_bus_kafka.wire.records import ProducerRecord
 
 
@@ -25,7 +25,7 @@ class Frames:
         """
         key, value, _ = self._known.get(row.schema) or self._find(row.schema)
         body = None if row.body is None else value + row.body
-        return ProducerRecord(topic=row.topic, key=key + row.key, value=body, headers=unpack(row.headers))
+        return ProducerRecord(topic=row.topic, key=key + row.key, value=body, headers=unpack_by_name(row.headers))
 
     def event_type(self, schema: int) -> str:
         """Return the event type of a row's schema, empty while that is not known."""

@@ -27,8 +27,6 @@ Seconds that a batch may be in flight. Records expire in the client after ``DELI
 the transaction of a relay that is frozen after a minute: only then may another relay send the same rows.
 """
 DELIVERY_TIMEOUT = 10.0
-_CHUNKS = 4
-"""Of rows that are read and sent in one transaction."""
 _SHARE = 4
 """Shards that a relay takes at a time while there is more than a batch: the others are for other relays."""
 _REACH = 5.0
@@ -118,7 +116,7 @@ class Relay:
             self._pause(uniform(0.2, 1.0) * self._poll_interval)
             return Stepped()
         batch.tell()
-        stepped = Stepped(sent=len(batch.confirmed), parked=len(batch.rejected))
+        stepped = Stepped(sent=batch.sent, parked=len(batch.rejected))
         if stepped.sent or stepped.parked:
             self._interruptions = 0
         if batch.trouble is not None:
@@ -131,41 +129,40 @@ class Relay:
     def _send(self, batch: Batch, shards: list[int]) -> None:
         try:
             self._fill(batch, shards)
-            self._claims.settle(batch.confirmed, batch.rejected)
+            self._claims.remove(batch.newly_confirmed())
+            self._claims.park(batch.rejected)
         except BaseException:
             batch.give_up()  # before the claim ends: what left later might come after what others send by then
             raise
 
     def _fill(self, batch: Batch, shards: list[int]) -> None:
-        """Send chunk after chunk, one of them while the one before is on its way and the next one is read."""
+        """Send chunk after chunk: one is sent while that before is on its way and the next one is read."""
         deadline = monotonic() + BOUND
-        # What comes after this look waits for the next batch: it may follow a row that commits between two chunks. So
-        # does a topic whose hold ends meanwhile: its first rows have been passed over.
-        ends, held = self._claims.ends(shards), self._holds.now()
-        last = dict.fromkeys(sorted(ends), 0)
-        rows = self._claims.rows(last, ends, held) if last else []
-        for number in range(_CHUNKS):
-            last = _next(rows, ends)
-            with self._reading(last if number < _CHUNKS - 1 else {}, ends, held) as following:
+        plan = self._claims.plan(shards, self._holds.now())
+        self._is_full = plan.is_full
+        rows = self._claims.rows(plan.chunks[0]) if plan.chunks else []
+        for following in [*plan.chunks[1:], []]:
+            with self._reading(following, batch.newly_confirmed()) as read:
                 batch.send(rows, deadline, parked_holds_key=self._parked_holds_key)
-                batch.collect(len(rows) if last else 0, deadline)
-            if following is None or batch.trouble is not None or monotonic() > deadline:
+                batch.collect(len(rows) if following else 0, deadline)
+            if not following or batch.trouble is not None or monotonic() > deadline:
                 break
-            rows = following.result()
-        self._is_full = bool(last)
+            rows = read.result()
         batch.finish(deadline)
 
     @contextmanager
-    def _reading(
-        self, last: dict[int, int], ends: dict[int, int], held: list[str]
-    ) -> Iterator[Future[list[Row]] | None]:
-        """Let the server look for the next rows while these are sent."""
-        following = self._reader.submit(self._claims.rows, last, ends, held) if last else None
+    def _reading(self, ids: list[int], confirmed: list[int]) -> Iterator[Future[list[Row]]]:
+        """Let the server remove rows and look for others while some are sent."""
+        read = self._reader.submit(self._remove_and_read, confirmed, ids)
         try:
-            yield following
+            yield read
         finally:
-            if following is not None:
-                wait([following])  # the connection is the reader's until then
+            wait([read])  # the connection is the reader's until then
+        read.result()
+
+    def _remove_and_read(self, confirmed: list[int], ids: list[int]) -> list[Row]:
+        self._claims.remove(confirmed)
+        return self._claims.rows(ids) if ids else []
 
     def _reach(self) -> Producer:
         """Make a client and connect it before any shard is claimed."""
@@ -190,9 +187,3 @@ class Relay:
             self._pause(seconds)
         if self._producer is not None:
             self._producer.poll(0)
-
-
-def _next(rows: list[Row], ends: dict[int, int]) -> dict[int, int]:
-    """Return from where to read on, for each shard that may have more."""
-    last = {row.shard: row.id for row in rows}
-    return {shard: last[shard] for shard in sorted(last) if last[shard] < ends[shard]}

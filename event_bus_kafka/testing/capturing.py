@@ -150,7 +150,7 @@ def _record(encoded: EncodedEvent) -> ConsumerRecord:
         timestamp=None,
         key=sent.key,
         value=sent.value,
-        headers=sent.headers,
+        headers=encoded.headers,
     )
 
 

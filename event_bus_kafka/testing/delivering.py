@@ -125,7 +125,7 @@ def _record(
     encoded = EncodedEvent(destination=destination, key=b"", value=body, headers=headers, event_id=event_id)
     framed = serde.frame(encoded, REGISTRY)
     return ConsumerRecord(
-        topic=framed.topic, partition=0, offset=0, timestamp=None, key=None, value=framed.value, headers=framed.headers
+        topic=framed.topic, partition=0, offset=0, timestamp=None, key=None, value=framed.value, headers=headers
     )
 
 
@@ -149,7 +149,7 @@ def _tombstone(metadata: EventsMetadata | None, *, topic: str, key: Any) -> Cons
     )
     framed = serde.frame(encoded, REGISTRY)
     return ConsumerRecord(
-        topic=framed.topic, partition=0, offset=0, timestamp=None, key=framed.key, value=None, headers=framed.headers
+        topic=framed.topic, partition=0, offset=0, timestamp=None, key=framed.key, value=None, headers=encoded.headers
     )
 
 

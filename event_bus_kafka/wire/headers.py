@@ -11,7 +11,7 @@ import json
 import struct
 from functools import lru_cache
 
-from event_bus_kafka.wire.records import Headers
+from event_bus_kafka.wire.records import Headers, HeadersByName
 
 _SIZE = struct.Struct(">H")
 _KEPT = 256
@@ -27,12 +27,19 @@ def pack(headers: Headers) -> bytes:
 
 def unpack(packed: bytes) -> Headers:
     """Return the headers, to the byte."""
-    end = _SIZE.size + (packed[0] << 8 | packed[1])
-    names = _names(packed[_SIZE.size : end])
-    start = end + 4 * len(names)
-    values, absent = _values(packed[end:start])
+    names, start, _ = _names(packed[: _SIZE.size + (packed[0] << 8 | packed[1])])
+    values, absent = _values(packed[start - 4 * len(names) : start])
     headers: Headers = tuple(zip(names, values.unpack_from(packed, start), strict=True))
     return _without(headers, absent) if absent else headers
+
+
+def unpack_by_name(packed: bytes) -> Headers | HeadersByName:
+    """Return the headers by name, where no name stands twice: one object in place of one per header."""
+    names, start, are_unique = _names(packed[: _SIZE.size + (packed[0] << 8 | packed[1])])
+    values, absent = _values(packed[start - 4 * len(names) : start])
+    if absent or not are_unique:
+        return unpack(packed)
+    return dict(zip(names, values.unpack_from(packed, start), strict=True))
 
 
 def _without(headers: Headers, absent: frozenset[int]) -> Headers:
@@ -46,8 +53,10 @@ def _head(names: tuple[str, ...]) -> bytes:
 
 
 @lru_cache(_KEPT)
-def _names(packed: bytes) -> tuple[str, ...]:
-    return tuple(json.loads(packed))
+def _names(head: bytes) -> tuple[tuple[str, ...], int, bool]:
+    """Return the names, where the values begin, and whether no name stands twice."""
+    names = tuple(json.loads(head[_SIZE.size :]))
+    return names, len(head) + 4 * len(names), len(set(names)) == len(names)
 
 
 @lru_cache(_KEPT)

@@ -11,6 +11,8 @@ from openedx_events.tooling import OpenEdxPublicSignal
 from event_bus_kafka.values import value
 
 Headers = tuple[tuple[str, bytes | None], ...]
+HeadersByName = dict[str, bytes | None]
+"""In order, where no name stands twice."""
 
 
 @value
@@ -64,7 +66,7 @@ class ProducerRecord:
     topic: str
     key: bytes
     value: bytes | None
-    headers: Headers
+    headers: Headers | HeadersByName
 
 
 @value

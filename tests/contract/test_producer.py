@@ -24,7 +24,8 @@ def lonely(**options: Any) -> Producer:
 
 
 def test_a_delivery_report_has_the_coordinates(bus: Bus, topic: str) -> None:
-    assert produced(bus, record(topic), record(topic)) == [Delivered(topic, 0, 0), Delivered(topic, 0, 1)]
+    reports = [one for one in produced(bus, record(topic), record(topic)) if isinstance(one, Delivered)]
+    assert [(one.topic, one.partition, one.offset) for one in reports] == [(topic, 0, 0), (topic, 0, 1)]
 
 
 def test_records_come_out_as_they_went_in(bus: Bus, topic: str, group: str) -> None:

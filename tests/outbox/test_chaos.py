@@ -196,7 +196,7 @@ end_after(*{{
     "read": (claims.Claims, "rows"),
     "sent": (batch.Batch, "send"),
     "confirmed": (batch.Batch, "finish"),
-    "removed": (claims.Claims, "settle"),
+    "removed": (claims.Claims, "park"),
 }}[{point!r}])
 call_command("relay_events")
 """

@@ -97,9 +97,9 @@ def test_a_batch_ends_where_the_outbox_ended_when_it_began(service: Service) -> 
     service.emit(1)
     claims = Claims("default", notify=False, parked_holds_key=False)
     with claims.claim(range(16)) as shards:
-        ends = claims.ends(shards)
+        plan = claims.plan(shards, [])
         service.emit(1)
-        assert len(claims.rows(dict.fromkeys(ends, 0), ends, [])) == 1
+        assert [len(claims.rows(ids)) for ids in plan.chunks] == [1]
     claims.close()
 
 
@@ -107,10 +107,9 @@ def test_a_chunk_is_bounded_by_its_bytes_and_no_row_is_passed_over(service: Serv
     sent = [service.emit(1, name="x" * 900_000 * (number % 20 < 10)) for number in range(40)]
     claims = Claims("default", notify=False, parked_holds_key=False)
     with claims.claim(range(16)) as shards:
-        ends = claims.ends(shards)
-        chunk = claims.rows(dict.fromkeys(ends, 0), ends, [])
+        plan = claims.plan(shards, [])
     claims.close()
-    assert len(chunk) == 9, "what begins within eight megabytes"
+    assert [len(ids) for ids in plan.chunks] == [8, 18, 14], "as many as fit into eight megabytes"
     service.drain()
     assert service.ids(40) == sent
     assert not ParkedRecord.objects.exists()
@@ -138,15 +137,15 @@ def test_writers_do_not_wait_for_a_relay_nor_a_relay_for_writers(service: Servic
     claims = Claims("default", notify=False, parked_holds_key=False)
     with claims.claim(range(16)) as shards:
         assert shards == list(range(16))
-        ends = claims.ends(shards)
-        rows = claims.rows(dict.fromkeys(ends, 0), ends, [])
+        (ids,) = claims.plan(shards, []).chunks
+        assert len(claims.rows(ids)) == 50
         with transaction.atomic():
             written: list[str] = []
             writer = threading.Thread(target=_emit_elsewhere, args=(service, entry, written))
             writer.start()
             for user in range(50):
                 service.emit(user)
-            claims.settle([row.id for row in rows], [])
+            claims.remove(ids)
             writer.join(60)
     assert len(written) == 50
     assert service.waiting == 100

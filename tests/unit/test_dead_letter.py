@@ -47,6 +47,7 @@ def test_a_dead_letter_comes_back_from_its_topic_as_it_was(changes: dict[str, An
     sent = letter(record(**changes))
     carried = to_record(sent, "g.dead-letters")
     assert carried.key == f"t:3:{2**40}".encode()
+    assert isinstance(carried.headers, tuple)
     read = ConsumerRecord(
         topic="g.dead-letters",
         partition=0,
