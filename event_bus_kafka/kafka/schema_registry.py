@@ -148,7 +148,10 @@ def _within(seconds: float, request: Callable[[], T]) -> T:
         except Exception as error:  # noqa: BLE001
             answer.set_exception(error)
 
-    threading.Thread(target=run, name="event-bus-registry", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="event-bus-registry", daemon=True).start()
+    except RuntimeError:  # the interpreter ends: no request waits any more
+        run()
     return answer.result(seconds)
 
 
