@@ -41,6 +41,7 @@ def emit_in_a_fork(number: int) -> None:
     child = os.fork()
     if child == 0:
         emit(number)
+        retire()
         sys.exit()
     assert os.waitpid(child, 0)[1] == 0
 

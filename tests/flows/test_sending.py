@@ -323,8 +323,13 @@ class TestForks:
             producer = create_producer()
             send_by(producer, topic)
             assert len(bus.event_ids(topic, 1)) == 1
+            assert producer._link is not None
+            registry = producer._link.registry
+            producer._link.retire()
+            until(lambda: producer._link not in own_links())  # its thread has ended, and holds it no more
             self.in_a_child(lambda: send_by(producer, topic))
             assert len(bus.event_ids(topic, 2)) == 2
+            registry.close()
 
     def test_a_child_does_not_crash_over_a_client_that_its_parent_has_replaced(self) -> None:
         with sends_around_a_fatal_error() as (producer, _):
