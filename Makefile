@@ -63,6 +63,7 @@ clean: ## Remove all that was made here, the downloads in .services/ too
 
 $(INSTALLED): requirements/dev.txt setup.py
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed." >&2; exit 1; }
+	@test ! -L $(VENV) || { echo "$(VENV) is a link: its target, which others may use, would be emptied." >&2; exit 1; }
 	@echo "Installing into $(VENV) …"
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		sudo=$$(test $$(id -u) = 0 || echo sudo); \

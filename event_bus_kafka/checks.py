@@ -6,7 +6,7 @@ E003 a dotted path cannot be loaded        E004 a signal cannot be encoded
 E005 a key field cannot be a key           E006 a route of an event type to a topic is wrong
 E007 openedx_events is not installed       E008 a database of once() is not there
 W001 an unknown setting                    W002 half of a pair of credentials
-W003 a mode for a topic that is not configured W004 a table is missing
+W003 a mode for a topic that is not configured W004 tables are missing
 W005 an outbox on SQLite                   W006 NOTIFY without PostgreSQL
 """
 
@@ -77,20 +77,21 @@ def check_tables(app_configs: Any = None, databases: Sequence[str] | None = None
     """The tables are there; asked only by ``check --database`` and ``migrate``, as all that contacts a database."""
     return [
         Warning(
-            f"The table {model._meta.db_table} is missing in database {alias!r}.",
+            f"Tables are missing in database {alias!r}: {', '.join(missing)}.",
             hint="Run manage.py migrate: until then what Kafka does not confirm is lost, no relay runs, dead letters "
             "go to a topic of Kafka, no receiver can be paused, receivers under once() fail.",
             id=f"{_OURS}.W004",
         )
         for alias in databases or ()
-        for model in apps.get_app_config(_OURS).get_models()
-        if router.allow_migrate_model(alias, model) and model._meta.db_table not in _tables(alias)
+        if (missing := _missing_tables(alias))
     ]
 
 
-def _tables(alias: str) -> list[str]:
+def _missing_tables(alias: str) -> list[str]:
     with connections[alias].cursor() as cursor:
-        return connections[alias].introspection.table_names(cursor)
+        there = connections[alias].introspection.table_names(cursor)
+    ours = (model for model in apps.get_app_config(_OURS).get_models() if router.allow_migrate_model(alias, model))
+    return [model._meta.db_table for model in ours if model._meta.db_table not in there]
 
 
 def _retry_policies() -> RetryPolicies:
@@ -199,7 +200,10 @@ def _outbox_databases(enabled: list[Route]) -> Iterator[CheckMessage]:
     aliases = {route.database or DEFAULT_DB_ALIAS for route in enabled if route.mode == "outbox"}
     vendors = {connections[alias].vendor for alias in aliases if alias in connections}
     if "sqlite" in vendors:
-        hint = "It locks no rows: run one relay at a time. Use PostgreSQL, MySQL or MariaDB for anything that matters."
+        hint = (
+            "It locks no rows: run one relay at a time, for two send everything twice. Use PostgreSQL, MySQL or "
+            "MariaDB for anything that matters."
+        )
         yield Warning("The outbox is on SQLite.", hint=hint, id=f"{_OURS}.W005")
     if settings.relay_notify and aliases and "postgresql" not in vendors:
         hint = "Only PostgreSQL tells relays of new rows: remove the setting, or lower the poll interval."

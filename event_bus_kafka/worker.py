@@ -60,7 +60,7 @@ class Worker:
                 exit_code = exit_code or finished
             except Forced:
                 exit_code = FORCED
-        emit(WorkerStopped(name=self._name, exit_code=exit_code))
+        emit(WorkerStopped(name=self._name, exit_code=exit_code, reason=self._reason))
         return exit_code
 
     def _step_until_stopped(self) -> int:

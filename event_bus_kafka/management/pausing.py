@@ -21,6 +21,9 @@ from event_bus_kafka.telemetry.logs import described
 class PausingCommand(BaseCommand):
     """Changes one pause, or lists all."""
 
+    idle: str
+    """Why there may be nothing to do."""
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--receiver",
@@ -56,7 +59,7 @@ class PausingCommand(BaseCommand):
         elif receiver is None:
             self.stdout.write(_listed())
         else:
-            self.stdout.write(plan or f"{receiver}: nothing to do.")
+            self.stdout.write(plan or f"{receiver} {self.idle}: nothing to do.")
             if plan:
                 self.stdout.write(self.style.SUCCESS(done) if done else NOT_DONE)
 

@@ -128,9 +128,9 @@ class Drain:
         """Raises :class:`WorkerFailed` at the end, with exit code 0 if nothing is left."""
         self._relay.step()
         if self._progress.is_drained:
-            self._end("the outbox is empty", "its rows have to wait")
+            self._end("nothing waits any more", "its rows have to wait")
         if self._progress.seconds_without_success > _FRUITLESS:
-            self._end("the outbox is empty", f"nothing could be sent for {_FRUITLESS:g} seconds")
+            self._end("nothing waits any more", f"nothing could be sent for {_FRUITLESS:g} seconds")
 
     def stop(self, *, timeout: float) -> int:
         return self._relay.stop(timeout=timeout)

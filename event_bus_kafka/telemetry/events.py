@@ -421,6 +421,7 @@ class WorkerStopping(LifecycleEvent):
 class WorkerStopped(LifecycleEvent):
     name: str
     exit_code: int
+    reason: str
 
 
 # Servers

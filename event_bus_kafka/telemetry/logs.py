@@ -300,8 +300,10 @@ class LoggingObserver:
 
     @_log.register
     def _(self, event: events.WorkerStopped) -> None:
-        log = logger.info if event.exit_code == 0 else logger.error
-        log("Stopped %s, exit code %s", event.name, event.exit_code)
+        if event.exit_code == 0:
+            logger.info("Stopped %s, exit code 0", event.name)
+        else:
+            logger.error("Stopped %s, exit code %s: %s", event.name, event.exit_code, event.reason)
 
     @_log.register
     def _(self, event: events.ClientErrorReported) -> None:

@@ -6,6 +6,7 @@ import logging
 from functools import singledispatch
 from typing import Protocol
 
+from event_bus_kafka.errors import EventBusError
 from event_bus_kafka.telemetry import events
 from event_bus_kafka.telemetry.events import LifecycleEvent
 from event_bus_kafka.telemetry.texts import described
@@ -106,12 +107,11 @@ def _(event: events.TopicResumed, is_news: IsNews) -> None:
 @log.register
 def _(event: events.RelayInterrupted, is_news: IsNews) -> None:
     if event.unconfirmed or is_news("relay", described(event.error)):
-        logger.error(
-            "The relay was interrupted: %s; %s rows stay that may have arrived. Again in %.1f s.",
-            described(event.error),
-            event.unconfirmed,
-            event.delay,
-        )
+        cause = described(event.error)
+        if not isinstance(event.error, EventBusError):
+            cause = f"its database raised {cause}"
+        twice = f"; {event.unconfirmed} rows that may have arrived are sent again" if event.unconfirmed else ""
+        logger.error("The relay was interrupted: %s. It begins anew in %.1f s%s.", cause, event.delay, twice)
 
 
 @log.register

@@ -29,7 +29,8 @@ from examples.platform_events.signals import (
 @once
 def write_journal(signal: Any, order: OrderData, **_: Any) -> None:
     """
-    Add a row for each event. ``once`` leaves out an event that comes again: its mark commits together with the row.
+    Add a row for each event. ``once`` leaves out an event that comes again: its mark, in a table of
+    ``event_bus_kafka``, commits together with the row.
     """
     status = "fulfilled" if signal is ORDER_FULFILLED else "refunded"
     JournalEntry.objects.create(order_number=order.order_number, status=status)

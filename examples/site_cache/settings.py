@@ -7,7 +7,7 @@ from pathlib import Path
 SECRET_KEY = "an example"
 USE_TZ = True  # times of events are aware, so the database must keep them so
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-LOGGING = {
+LOGGING = {  # at INFO the relay and the worker say what they do
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"stderr": {"class": "logging.StreamHandler"}},
@@ -34,7 +34,8 @@ EVENTS_SERVICE_NAME = "site_cache"
 EVENT_BUS_CONSUMER = "event_bus_kafka.KafkaEventConsumer"
 EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
 EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL = os.environ.get("SCHEMA_REGISTRY_URL")
-# Part of the full name of each topic, the same in all services: it keeps deployments apart that share a Kafka.
+# In Kafka the names of topics begin with `demo-`; in settings and code they do not. The same in all services: it keeps
+# deployments apart that share a Kafka.
 EVENT_BUS_TOPIC_PREFIX = "demo"
 
 EVENT_BUS_KAFKA_SUBSCRIPTIONS = {"site_cache": ["catalog-course-run-lifecycle", "catalog-program-lifecycle"]}

@@ -119,7 +119,9 @@ def test_a_source_that_fails_ends_the_run_at_what_was_sent_before(bus: Bus, topi
     assert f"\nended with 1: Stopped: {SOURCE} raised ValueError in {__file__}:" in said
     assert said.endswith(". Go on with --resume 500.")
     assert bus.end_of(topic) == 500
-    assert f"{SOURCE} raised ValueError in " in backfill(bus, topic, SOURCE, "--resume", "x")
+    said = backfill(bus, topic, SOURCE, "--resume", "x")
+    assert f"{SOURCE} raised ValueError in " in said
+    assert said.endswith("; see whether --resume has a token of this source.")
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_once_ends_when_nothing_is_left_and_says_what_has_to_wait(service: Servi
     service.emit(topic=f"{service.topic}-missing")
     with service.relay_process("--once") as relay:
         assert relay.end() == 3
-    assert "1 are in the outbox" in relay.log
+    assert "exit code 3: its rows have to wait: 1 are in the outbox" in relay.log
     assert service.waiting == 1
 
 
@@ -96,12 +96,15 @@ def test_parked_rows_are_listed_released_discarded_and_purged(service: Service) 
         run("release")
     with pytest.raises(CommandError, match="There is no parked row 4711"):
         run("discard", 4711)
-    assert "repeat it with --apply" in run("release", ids[0])
+    assert "1 rows would be released.\nNothing was done: repeat it with --apply." in run("release", ids[0])
+    assert "3 rows would be discarded." in run("discard", "--all")
+    assert run("parked", "--code", "TOPIC_EXCEPTION") == "No such parked rows.\n"
+    assert run("status") == "waiting  none\nparked   3 × POLICY_VIOLATION\n"
     assert (service.waiting, ParkedRecord.objects.count()) == (0, 3)
     assert "1 rows released" in run("release", ids[0], "--apply")
     assert json.loads(run("discard", ids[1], "--apply", "--json")) == {"rows": 1, "applied": True}
     ParkedRecord.objects.update(parked_at=int((time() - 2 * 86_400) * 1000))
-    assert "1 rows parked more than 1 days ago" in run("purge", "--days", 1)
+    assert "1 rows were parked more than 1 days ago and would be purged." in run("purge", "--days", 1)
     assert "0 rows purged" in run("purge", "--days", 3, "--apply")
     assert "1 rows purged" in run("purge", "--days", 1, "--apply")
     assert OutboxRecord.objects.get().pk == ids[0]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.checks import run_checks
 from django.test import override_settings
+from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka import once
+from event_bus_kafka.checks import check_tables
 from event_bus_kafka.consuming import inbox
+from tests.databases import connected
 
 CREATED = "org.openedx.learning.certificate.created.v1"
 RIGHT: dict[str, Any] = {
@@ -84,6 +89,14 @@ def test_a_database_of_once_that_is_not_there_is_found(monkeypatch: pytest.Monke
     def receive(**_: Any) -> None: ...
 
     assert messages() == [("E008", "once(using='reprots'): there is no such database. Name one of default, other.")]
+
+
+def test_all_tables_that_are_missing_are_one_warning(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> None:
+    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "empty")}
+    with django_db_blocker.unblock(), connected(entry, "empty"):
+        (warning,) = check_tables(databases=["empty"])
+    assert warning.msg.startswith("Tables are missing in database 'empty': event_bus_kafka_")
+    assert all(model._meta.db_table in warning.msg for model in apps.get_app_config("event_bus_kafka").get_models())
 
 
 def test_notify_is_for_postgresql_alone() -> None:

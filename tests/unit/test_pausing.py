@@ -43,13 +43,13 @@ def test_a_pause_is_planned_applied_listed_and_ended() -> None:
     assert run("pause") == "None is paused.\n"
     assert "Paused." in run("pause", "--receiver", NAME, "--apply")
     assert run("pause").startswith(f"{NAME}  since 20")
-    assert "nothing to do" in run("pause", "--receiver", NAME, "--apply")
+    assert run("pause", "--receiver", NAME, "--apply") == f"{NAME} is paused already: nothing to do.\n"
     pauses.read()
     assert pauses() == {NAME}
     assert "repeat it with --apply" in run("resume", "--receiver", NAME)
     assert run("resume") == run("pause")
     assert "Resumed." in run("resume", "--receiver", NAME, "--apply")
-    assert "nothing to do" in run("resume", "--receiver", NAME)
+    assert run("resume", "--receiver", NAME) == f"{NAME} is not paused: nothing to do.\n"
     pauses.read()
     assert pauses() == frozenset()
 

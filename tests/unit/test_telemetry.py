@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
+from django.db import OperationalError
 
 from event_bus_kafka.errors import BrokerError, ReceiversFailed, UnreadableValue
 from event_bus_kafka.telemetry import Counters, bus, counters, emit, events, is_wanted, observe, unobserve
@@ -99,6 +100,20 @@ def test_texts_of_foreign_errors_are_not_logged(caplog: pytest.LogCaptureFixture
     LoggingObserver(audit=lambda: True)(example(events.EventRejected, error=ValueError("learner@example.com")))
     assert "ValueError" in caplog.text
     assert "learner@example.com" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "unconfirmed", "line"),
+    [
+        (OperationalError("learner@example.com"), 0, "its database raised OperationalError. It begins anew in 1.5 s."),
+        (BrokerError("_TRANSPORT", "refused"), 2, "BrokerError: _TRANSPORT: refused. It begins anew in 1.5 s; 2 rows"),
+    ],
+)
+def test_an_interrupted_relay_says_what_is_away(
+    caplog: pytest.LogCaptureFixture, error: Exception, unconfirmed: int, line: str
+) -> None:
+    LoggingObserver(audit=lambda: True)(example(events.RelayInterrupted, error=error, unconfirmed=unconfirmed))
+    assert f"The relay was interrupted: {line}" in caplog.text
 
 
 def test_trouble_that_lasts_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:

@@ -54,7 +54,7 @@ class Command(BaseCommand):
         "Sources are functions in the module 'backfill' of an app, registered with event_bus_kafka.backfill_source. "
         "Every line of the progress ends with the token to resume from: all before it is confirmed by Kafka, or in the "
         "outbox. SIGINT and SIGTERM end the run after the batch in hand, a second one at once. Exit codes: 0 all is "
-        "sent; 1 items failed, or the run was interrupted or could not go on."
+        "sent; 1 items failed, or the run was interrupted or could not go on; 2 a second signal."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -89,7 +89,9 @@ class Command(BaseCommand):
         to = [route for route in routes() if route.event_type == source.signal.event_type and route.enabled]
         if not to:
             raise CommandError(f"EVENT_BUS_PRODUCER_CONFIG has no enabled topic for {source.signal.event_type}.")
-        with _errors_of(source):
+        with _errors_of(
+            source, "" if options["resume"] is None else "; see whether --resume has a token of this source"
+        ):
             total = source.count(options["resume"])
         if options["limit"] is not None:
             total = min(total, options["limit"])
@@ -149,12 +151,12 @@ def _next(items: Iterator[Item], most: int, source: Source) -> Batch:
 
 
 @contextmanager
-def _errors_of(source: Source) -> Iterator[None]:
+def _errors_of(source: Source, advice: str = "") -> Iterator[None]:
     """Raise what a source raises as :class:`WorkerFailed`: it cannot go on after that."""
     try:
         yield
     except Exception as error:
-        raise WorkerFailed(f"{source.name} raised {_reason(error)}", exit_code=1) from error
+        raise WorkerFailed(f"{source.name} raised {_reason(error)}{advice}", exit_code=1) from error
 
 
 def _reason(error: Exception) -> str:

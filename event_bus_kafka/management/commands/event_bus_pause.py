@@ -14,6 +14,7 @@ class Command(PausingCommand):
         "replayed after event_bus_resume. Other receivers go on. Without --receiver: list those that are paused. "
         "Prints its plan, and does it with --apply."
     )
+    idle = "is paused already"
 
     def plan(self, receiver: str) -> str:
         known = event_types_by_receiver()

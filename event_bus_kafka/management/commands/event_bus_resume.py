@@ -11,6 +11,7 @@ class Command(PausingCommand):
         "End the pause of a receiver: it gets its events again, from the next one on. Without --receiver: list those "
         "that are paused. Prints its plan, and does it with --apply."
     )
+    idle = "is not paused"
 
     def plan(self, receiver: str) -> str:
         paused = PausedReceiver.objects.names()

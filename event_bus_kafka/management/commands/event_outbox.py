@@ -52,7 +52,7 @@ class Command(BaseCommand):
         observe_events()
         alias = options["database"]
         if alias not in connections:
-            raise CommandError(f"There is no database {alias!r}.")
+            raise CommandError(f"There is no database {alias!r}: name one of {', '.join(connections)}.")
         try:
             if not backlog.is_migrated(connections[alias]):
                 raise CommandError(f"The outbox is missing in database {alias!r}: run manage.py migrate.")
@@ -66,7 +66,8 @@ class Command(BaseCommand):
             self._print_json(attrs.asdict(found) | {"stalled": found.is_stalled})
         else:
             parked = ", ".join(f"{count} × {code}" for code, count in found.parked.items()) or "none"
-            self.stdout.write(f"waiting  {found.depth}, the oldest for {found.oldest:.1f} s\nparked   {parked}")
+            waiting = f"{found.depth}, the oldest for {found.oldest:.1f} s" if found.depth else "none"
+            self.stdout.write(f"waiting  {waiting}\nparked   {parked}")
         if found.is_stalled:
             raise CommandError("The oldest row waits for too long: is manage.py relay_events running, and can it send?")
 
@@ -74,7 +75,7 @@ class Command(BaseCommand):
         self._print_rows(self._selected(alias, options), options)
 
     def _release(self, alias: str, options: dict[str, Any]) -> None:
-        self._change(alias, options, "released: the relay sends them where they stood", lambda rows: rows.release())
+        self._change(alias, options, "released", lambda rows: rows.release())
 
     def _discard(self, alias: str, options: dict[str, Any]) -> None:
         self._change(alias, options, "discarded", lambda rows: rows.discard())
@@ -82,7 +83,7 @@ class Command(BaseCommand):
     def _purge(self, alias: str, options: dict[str, Any]) -> None:
         days = options["days"] or settings.retention
         count = backlog.purge(alias, days) if options["apply"] else backlog.expired(alias, days)
-        self._say_done(options, count, f"parked more than {days:g} days ago", "purged")
+        self._say_done(options, count, f"were parked more than {days:g} days ago and would be purged", "purged")
 
     def _change(self, alias: str, options: dict[str, Any], done: str, act: Any) -> None:
         if sum(map(bool, (options["ids"], options["topic"] or options["code"], options["all"]))) != 1:
@@ -91,7 +92,7 @@ class Command(BaseCommand):
         if not options["apply"] and not options["json"]:
             self._print_rows(rows, options)
         count = act(rows) if options["apply"] else rows.count()
-        self._say_done(options, count, "parked", done)
+        self._say_done(options, count, f"would be {done}", done)
 
     def _selected(self, alias: str, options: dict[str, Any]) -> Any:
         topics = {options["topic"], full_topic(options["topic"])} if options["topic"] else ()
@@ -101,13 +102,13 @@ class Command(BaseCommand):
             raise CommandError(f"There is no parked row {', '.join(map(str, sorted(missing)))}.")
         return rows
 
-    def _say_done(self, options: dict[str, Any], count: int, which: str, done: str) -> None:
+    def _say_done(self, options: dict[str, Any], count: int, plan: str, done: str) -> None:
         if options["json"]:
             self._print_json({"rows": count, "applied": options["apply"]})
         elif options["apply"]:
             self.stdout.write(self.style.SUCCESS(f"{count} rows {done}."))
         else:
-            self.stdout.write(f"{count} rows {which}.\n{NOT_DONE}")
+            self.stdout.write(f"{count} rows {plan}.\n{NOT_DONE}")
 
     def _print_rows(self, rows: Any, options: dict[str, Any]) -> None:
         found = list(rows.defer("body", "headers"))
@@ -121,16 +122,18 @@ class Command(BaseCommand):
         if len(described_rows) > _SHOWN:
             self.stdout.write(f"… and {len(described_rows) - _SHOWN} more")
         if not described_rows:
-            self.stdout.write("No parked rows.")
+            selected = options["ids"] or options["topic"] or options["code"]
+            self.stdout.write("No such parked rows." if selected else "No parked rows.")
 
     def _print_json(self, content: Any) -> None:
         self.stdout.write(json.dumps(content, indent=2))
 
 
 _DESCRIPTIONS = {
-    "status": "How many rows wait, for how long, and how many are parked. Exit code 1 if the oldest is too old.",
+    "status": "How many rows wait, for how long, and how many are parked. Exit code 1 if the oldest has waited for "
+    "more than five minutes; parked rows do not count.",
     "parked": "List parked rows: what Kafka refuses, and why.",
-    "release": "Put parked rows back, to be sent once more, before what came after them and still waits.",
+    "release": "Put parked rows back where they stood: they are sent again, before what came after and still waits.",
     "discard": "Delete parked rows for good.",
     "purge": "Delete rows that were parked long ago, as relays do once a day.",
 }

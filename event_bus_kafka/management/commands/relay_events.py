@@ -20,8 +20,9 @@ from event_bus_kafka.worker import Worker
 class Command(BaseCommand):
     help = (
         "Send the rows of the outbox to Kafka, until SIGTERM or SIGINT. Any number of relays share the work; on SQLite "
-        "run one. Exit codes: 0 clean stop, or nothing is left (--once); 1 wrong configuration, or tables that are "
-        "missing; 2 forced stop (time limit or second signal); 3 an unexpected failure, or rows that stay (--once)."
+        "run one. Exit codes: 0 clean stop, or nothing waits any more (--once; what is parked does not); 1 wrong "
+        "configuration, or tables that are missing; 2 forced stop (time limit or second signal); 3 an unexpected "
+        "failure, or rows that have to wait (--once)."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

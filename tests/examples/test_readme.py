@@ -1,0 +1,74 @@
+"""What the README of the examples says to type does what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tests.service.process import PATIENCE, ROOT
+
+TEXT = (ROOT / "examples" / "README.rst").read_text().partition("Without the tour\n---")[2]
+
+
+def command(part: str) -> list[str]:
+    """Return the one command that holds a text, for this Python."""
+    (found,) = (line for line in re.findall(r"^   \$ \.venv/bin/python (.*)$", TEXT, re.MULTILINE) if part in line)
+    return [sys.executable, *shlex.split(found)]
+
+
+def run(part: str, environment: Mapping[str, str]) -> str:
+    """Run a command with what is typed into it; return what it printed."""
+    block = TEXT.partition(f"{part}\n")[2].partition("\n\n")[0]
+    typed = "".join(f"{line}\n" for line in re.findall(r"^   >>> (.*)$", block, re.MULTILINE))
+    typed = re.sub(r"^(\w+\.objects\.values\(\))$", r"print(\1)", typed, flags=re.MULTILINE)  # as a terminal would
+    arguments = command(part)
+    done = subprocess.run(arguments, input=typed, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def exported(addresses: Mapping[str, str]) -> dict[str, str]:
+    """Return what is exported, with these addresses in place of the printed ones."""
+    (line,) = set(re.findall(r"^   \$ export (.*)$", TEXT, re.MULTILINE))
+    (printed,) = re.findall(r"^   (\{.*\})$", TEXT, re.MULTILINE)
+    for name, address in json.loads(printed).items():
+        line = line.replace(address, addresses[name])
+    return dict(pair.split("=", 1) for pair in shlex.split(line))
+
+
+@contextmanager
+def started(part: str, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        command(part), cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_two_services_run_without_the_tour_and_end_with_0(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        bus = stack.enter_context(started("event_bus_kafka.sandbox", os.environ))
+        assert bus.stdout is not None
+        addresses = json.loads(bus.stdout.readline())
+        environment = os.environ | exported(addresses) | {"EXAMPLES_DATA": str(tmp_path)}
+        for service in ("recommender", "lms"):
+            run(f"migrate --settings=examples.{service}.settings", environment)
+        workers = [stack.enter_context(started(one, environment)) for one in ("consume_events", "relay_events")]
+        run("shell --settings=examples.lms.settings", environment)
+        deadline = time.monotonic() + PATIENCE
+        while "course-v1:edX+Demo+2026" not in (
+            seen := run("shell --settings=examples.recommender.settings", environment)
+        ):
+            assert time.monotonic() < deadline, seen
+        for process in (*workers, bus):
+            process.terminate()
+            assert process.wait(PATIENCE) == 0
