@@ -144,10 +144,12 @@ class Link:
         """Retire, and spill what lacks a report: that might be long in coming, where a name server does not answer."""
         self.retire()
         self.is_away = True
+        with self._lock:
+            left, self.unreported = self.unreported, {}
         self.producer.purge(0)
         failure = DeliveryFailed("_TIMED_OUT", "not confirmed in time", retriable=True, kind=Trouble.UNREACHABLE)
-        for key in tuple(self.unreported):
-            self.reported(key, failure)
+        for encoded, database in left.values():
+            spill.spill([encoded], failure, database=database)
 
     def _poll_until_retired(self) -> None:
         interval = settings.poll_interval

@@ -184,22 +184,15 @@ class KafkaEventProducer(EventBusProducer):
                 if link is None or link.pid != os.getpid():
                     never_drop(link)
                     link = self._link = Link.to_kafka()
-        if link.is_retired:
-            link = self._succeed(link)
         return link
 
-    def _replace(self, failed: Link) -> None:
-        since = failed.succeeded_at
-        if since is None or monotonic() - since >= _NEW_CLIENT_EVERY:
-            self._succeed(failed)
-
-    def _succeed(self, former: Link) -> Link:
+    def _replace(self, former: Link) -> None:
+        since = former.succeeded_at
+        is_due = former.is_retired or since is None or monotonic() - since >= _NEW_CLIENT_EVERY
         with self._lock:
-            if self._link is former:
+            if is_due and self._link is former:
                 self._link = former.successor()
                 former.retire()
-            assert self._link is not None
-            return self._link
 
     def _forget_parent(self) -> None:
         self._lock = threading.Lock()

@@ -21,9 +21,10 @@ from openedx_events.event_bus import EventBusProducer
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import create_producer
+from event_bus_kafka.errors import DeliveryFailed
 from event_bus_kafka.kafka.client import Delivered
 from event_bus_kafka.models import OutboxRecord
-from event_bus_kafka.producing import exits
+from event_bus_kafka.producing import exits, spill
 from event_bus_kafka.producing.link import Link, own_links
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.telemetry import observe, unobserve
@@ -38,6 +39,7 @@ from event_bus_kafka.telemetry.events import (
 )
 from tests.bus import CREATED, Bus, SandboxBus
 from tests.examples_of import certificate
+from tests.outbox.direct import encoded
 from tests.refusals import refuse
 from tests.sending import own_producer
 from tests.watching import watched
@@ -380,11 +382,13 @@ def test_what_is_sent_after_a_flush_in_vain_goes_into_a_new_client(sandbox: Sand
     with watched() as seen:
         producer = create_producer()
         with override_settings(**settings | away):
-            sent = [send_by(producer, "t")]
-            exits.flush(60)
+            sent = []
+            for _ in range(2):
+                sent.append(send_by(producer, "t"))
+                exits.flush(60)
         with override_settings(**settings):
             sent.append(send_by(producer, "t"))
-            until(lambda: fates(seen, sent) == [EventSpilled, RecordDelivered])
+            until(lambda: fates(seen, sent) == [EventSpilled, EventSpilled, RecordDelivered])
             producer.prepare_for_shutdown()
 
 
@@ -420,6 +424,23 @@ def test_a_full_queue_has_its_reports_handed_out_by_another_thread(sandbox: Sand
             send_by(producer, "t")
         unobserve(note)
     assert set(threads) == {"event-bus-producer"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_client_that_is_given_up_need_not_report_what_it_holds_and_takes_no_more(sandbox: Sandbox) -> None:
+    """It may be long in reporting, where a name server does not answer."""
+    away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_POLL_INTERVAL_SEC": 30}
+    with override_settings(**SandboxBus(sandbox).settings("t") | PATIENT | away), watched() as seen:
+        link, event = Link.to_kafka(), encoded("t")
+        link.produce(event, None, monotonic() + 60)
+        link.give_up()
+        assert not link.unreported
+        with pytest.raises(DeliveryFailed) as caught:
+            link.produce(event, None, monotonic() + 60)
+        assert caught.value.fatal
+        assert spill.finish(60) == 0
+        link.registry.close()
+    assert fates(seen, [event.event_id]) == [EventSpilled]
 
 
 def test_a_report_of_which_no_note_can_be_taken_ends_nothing(
@@ -472,10 +493,11 @@ def sends_around_a_fatal_error() -> Iterator[tuple[EventBusProducer, list[type[L
     with Sandbox() as sandbox, override_settings(**SandboxBus(sandbox).settings("t")), watched() as seen:
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)  # as without the right to write
         producer = create_producer()
-        sent = []
-        for _ in range(2):
-            sent.append(send_by(producer, "t"))
-            producer.prepare_for_shutdown()
+        with sandbox.broker_down():  # so that the error finds it in the queue
+            sent = [send_by(producer, "t")]
+        producer.prepare_for_shutdown()
+        sent.append(send_by(producer, "t"))
+        producer.prepare_for_shutdown()
         until(lambda: None not in fates(seen, sent))
         yield producer, fates(seen, sent)
 
