@@ -23,7 +23,7 @@ def own_producer() -> Iterator[KafkaEventProducer]:
     producer.prepare_for_shutdown()
     link = producer._link
     assert link is not None, "it has sent nothing"
-    link.retired.set()
+    link.retire()
     for thread in threading.enumerate():
         if thread.name == "event-bus-producer" and thread not in others:
             thread.join()

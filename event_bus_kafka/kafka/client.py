@@ -33,7 +33,7 @@ _BATCH = 500
 _CAUSE_WITHIN = 2.0
 """Seconds."""
 _REPORTS = 0.5
-"""Seconds, at least, for the reports of what is purged: without them nobody would know of it."""
+"""Seconds for the reports of what is purged."""
 
 
 class Delivered:
@@ -142,7 +142,7 @@ class Producer:
     def purge(self, seconds: float = _REPORTS) -> None:
         """Give up all records that lack a confirmation; their delivery reports, waited for so long, say so."""
         self._client.purge(blocking=False)  # else it waits for each broker's thread, which may wait for a name server
-        self.flush(max(seconds, _REPORTS))
+        self.flush(seconds)
 
 
 @attrs.frozen(kw_only=True)

@@ -29,10 +29,10 @@ def put_aside(events: Sequence[EncodedEvent], database: str | None) -> bool:
         _append(events, database)
     except AppendFailed as error:
         for one in events:
-            emit(AppendToOutboxFailed(**_names(one), error=error, doomed=error.doomed))
+            emit(AppendToOutboxFailed(**one.names, error=error, doomed=error.doomed))
         return error.doomed
     for one in events:
-        emit(EventAppended(**_names(one)))
+        emit(EventAppended(**one.names))
     return True
 
 
@@ -52,8 +52,3 @@ def put_into(events: Sequence[EncodedEvent], database: str) -> None:
 
 def _append(events: Sequence[EncodedEvent], database: str | None) -> None:
     import_module("event_bus_kafka.producing.outbox").append(events, database=database)  # has models
-
-
-def _names(encoded: EncodedEvent) -> dict[str, str]:
-    destination = encoded.destination
-    return {"topic": destination.topic, "event_type": destination.event_type, "event_id": encoded.event_id}

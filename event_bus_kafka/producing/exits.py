@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from multiprocessing.util import Finalize
+from multiprocessing.util import Finalize, is_exiting
 from time import monotonic
 from typing import Any
 
@@ -39,10 +39,10 @@ def _flush(until: float, spill_until: float) -> None:
     """Both times are of the monotonic clock."""
     links = own_links()
     for link in links:
-        link.producer.flush(until - monotonic())
+        link.flush(until - monotonic())
     for link in links:
-        if len(link.producer):  # each event that is left gets its report, and with it a row or a line in the log
-            link.give_up((spill_until - monotonic()) / 2)
+        if link.unreported:
+            link.give_up()
     finish(max(spill_until - monotonic(), 0.0))
 
 
@@ -51,7 +51,7 @@ class _End:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self._began: float | None = None
+        self._began = monotonic() if is_exiting() else None
 
     @property
     def has_come(self) -> bool:
@@ -65,7 +65,7 @@ class _End:
         until = self._began + settings.shutdown_flush
         spill_until = until + settings.shutdown_spill
         if late:
-            is_away = any(link.is_away for link in own_links() if len(link.producer))
+            is_away = any(link.is_away for link in own_links() if link.unreported)
             until = until if is_away else max(until, now + _LATE)
             spill_until = max(spill_until, now + 2 * _LATE)
         _flush(until, spill_until)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import threading
 import traceback
-from collections.abc import Callable
+from functools import partial
 from time import monotonic, sleep
+from typing import Any
 
 import attrs
 
@@ -19,6 +21,7 @@ from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.producing import spill
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RecordDelivered
+from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import EncodedEvent, ProducerRecord
 
 _REGISTRY_REST = 30.0
@@ -29,8 +32,8 @@ _ROOM_EVERY = 0.005
 
 logger = logging.getLogger(__name__)
 
-_kept: list[Link] = []
-"""All in use, and its parents' too: a child that drops a parent's client waits a second, or crashes."""
+_links: list[Link] = []
+"""All that may still get reports, and those of the parents."""
 
 
 @attrs.define(eq=False)
@@ -40,12 +43,15 @@ class Link:
     producer: Producer
     registry: SchemaRegistry
     pid: int = attrs.field(factory=os.getpid)
-    retired: threading.Event = attrs.field(factory=threading.Event)
-    """Set once it takes no more records: what it holds still gets its reports."""
+    is_retired: bool = False
+    """Whether it takes no more events: what it holds still gets its reports."""
     is_away: bool = False
     """Whether Kafka was waited for in vain, and has confirmed nothing since: nobody waits for it meanwhile."""
     succeeded_at: float | None = None
     """When it took the place of another one, by the monotonic clock."""
+    unreported: dict[int, tuple[EncodedEvent, str | None]] = attrs.field(factory=dict)
+    """Events that the client has, with the databases that are to take them if Kafka does not."""
+    _lock: Any = attrs.field(factory=threading.RLock)
     _wanted: threading.Event = attrs.field(factory=threading.Event)
     """Set by who needs room in the queue, which reports take until they are handed out."""
 
@@ -65,25 +71,24 @@ class Link:
         return Link(client, self.registry, is_away=self.is_away, succeeded_at=monotonic())._started()
 
     def _started(self) -> Link:
-        _kept.append(self)
+        _links.append(self)
         try:
             threading.Thread(target=self._poll_until_retired, name="event-bus-producer", daemon=True).start()
         except RuntimeError as error:
             if "shutdown" not in str(error):  # there no thread can be started, and each send is flushed
-                _kept.remove(self)
+                _links.remove(self)
                 raise
         return self
 
-    def produce(
-        self, record: ProducerRecord, report: Callable[[Delivered | DeliveryFailed], None], until: float
-    ) -> None:
+    def produce(self, encoded: EncodedEvent, database: str | None, until: float) -> None:
         """
-        Queue a record. While the queue is full, wait for room until the deadline, but not while Kafka is away; then
-        raises :class:`QueueFull`.
+        Queue an event. While the queue is full, wait for room until the deadline, but not while Kafka is away; then
+        raises :class:`QueueFull`. Raises :class:`DeliveryFailed`, a fatal one if this client takes no more.
         """
+        record = serde.frame(encoded, self.registry)
         while True:
             try:
-                return self.producer.produce(record, report)
+                return self._queue(record, encoded, database)
             except QueueFull:
                 if self.is_away or monotonic() >= until:
                     self.is_away = True
@@ -91,10 +96,20 @@ class Link:
                 self._wanted.set()  # not by a poll here: a request would run the callbacks of thousands of others
                 sleep(_ROOM_EVERY)
 
-    def reported(self, encoded: EncodedEvent, database: str | None, report: Delivered | DeliveryFailed) -> None:
+    def _queue(self, record: ProducerRecord, encoded: EncodedEvent, database: str | None) -> None:
+        with self._lock:
+            if self.is_retired:  # meanwhile: its thread may have ended, and nobody would hear of the event
+                raise DeliveryFailed("_DESTROY", "this client takes no more", fatal=True)
+            self.producer.produce(record, partial(self.reported, id(encoded)))
+            self.unreported[id(encoded)] = encoded, database
+
+    def reported(self, key: int, report: Delivered | DeliveryFailed) -> None:
         """Take note of what became of an event. Raises nothing: reports of others must still be handed out."""
         try:
-            self._note(encoded, database, report)
+            with self._lock:
+                event = self.unreported.pop(key, None)
+            if event is not None:  # not given up meanwhile
+                self._note(*event, report)
         except Exception as error:  # noqa: BLE001
             where = "".join(traceback.format_tb(error.__traceback__)[-1:]).strip()  # its text might hold event data
             logger.error("A delivery report was lost to %s, in %s", type(error).__name__, where)
@@ -115,31 +130,46 @@ class Link:
             )
         )
 
-    def flush(self, seconds: float) -> int:
-        """Wait so long for confirmations; return how many records lack them still."""
-        return self.producer.flush(seconds)
+    def flush(self, seconds: float) -> None:
+        """Wait so long for confirmations."""
+        self.producer.flush(seconds)
 
-    def give_up(self, seconds: float) -> None:
-        """Retire, and report what lacks a confirmation as failed, in so many seconds; a purged client takes no more."""
-        self.retired.set()
+    def retire(self) -> None:
+        """Take no more."""
+        with self._lock:
+            self.is_retired = True
+        self._wanted.set()
+
+    def give_up(self) -> None:
+        """Retire, and spill what lacks a report: that might be long in coming, where a name server does not answer."""
+        self.retire()
         self.is_away = True
-        self.producer.purge(seconds)
+        with self._lock:
+            left, self.unreported = self.unreported, {}
+        self.producer.purge(0)
+        failure = DeliveryFailed("_TIMED_OUT", "not confirmed in time", retriable=True, kind=Trouble.UNREACHABLE)
+        for encoded, database in left.values():
+            spill.spill([encoded], failure, database=database)
 
     def _poll_until_retired(self) -> None:
         interval = settings.poll_interval
-        while not self.retired.is_set() or len(self.producer):
+        while not self.is_retired or len(self.producer):
             self._wanted.wait(interval)  # a poll that waits would wake for each report, and fight with senders
             self._wanted.clear()
             self.producer.poll(0)
-        _kept.remove(self)  # its client is destroyed, unless somebody holds it still
+        _links.remove(self)  # its client is destroyed, unless somebody holds it still
 
 
-def keep(link: Link | None) -> None:
-    """Keep a parent's, though it is retired: its thread, which would let it go, is the parent's too."""
-    if link is not None and link not in _kept:
-        _kept.append(link)
+def never_drop(link: Link | None) -> None:
+    """
+    See to it that this child drops no client of its parent, not at the end of the interpreter either: it would wait for
+    threads that only the parent has.
+    """
+    for one in {*_links, link}:
+        if one is not None and one.pid != os.getpid():
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(one))
 
 
 def own_links() -> list[Link]:
     """Return what this process has made: those of its parents are useless here."""
-    return [link for link in tuple(_kept) if link.pid == os.getpid()]
+    return [link for link in tuple(_links) if link.pid == os.getpid()]

@@ -19,7 +19,7 @@ from event_bus_kafka.conf.routes import full_topic, mode_of, route_of
 from event_bus_kafka.errors import DeliveryFailed, ManualTransaction
 from event_bus_kafka.producing import exits, spill
 from event_bus_kafka.producing.aside import put_aside
-from event_bus_kafka.producing.link import Link, keep
+from event_bus_kafka.producing.link import Link, never_drop
 from event_bus_kafka.producing.transactions import after_commit
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import EventRejected
@@ -146,11 +146,11 @@ class KafkaEventProducer(EventBusProducer):
         goes into the outbox, within ``EVENT_BUS_KAFKA_SHUTDOWN_SPILL``.
         """
         link = self._link
-        left = link.flush(settings.delivery_timeout) if link is not None and link.pid == os.getpid() else 0
-        until = monotonic() + settings.shutdown_spill
-        if link is not None and left:
-            link.give_up(settings.shutdown_spill / 2)  # each event that is left gets its report
-        spill.finish(max(until - monotonic(), 0.0))
+        if link is not None and link.pid == os.getpid():
+            link.flush(settings.delivery_timeout)
+            if link.unreported:
+                link.give_up()
+        spill.finish(settings.shutdown_spill)
 
     def _deliver(self, encoded: EncodedEvent, database: str | None) -> None:
         deadline = monotonic()
@@ -169,7 +169,7 @@ class KafkaEventProducer(EventBusProducer):
     def _hand_over(self, encoded: EncodedEvent, database: str | None, deadline: float) -> None:
         link = self._current_link()
         try:
-            link.produce(serde.frame(encoded, link.registry), partial(link.reported, encoded, database), deadline)
+            link.produce(encoded, database, deadline)
         except DeliveryFailed as error:
             if error.fatal:
                 self._replace(link)
@@ -182,26 +182,19 @@ class KafkaEventProducer(EventBusProducer):
             with self._lock:
                 link = self._link
                 if link is None or link.pid != os.getpid():
-                    keep(link)
+                    never_drop(link)
                     link = self._link = Link.to_kafka()
-        if link.retired.is_set():
-            link = self._succeed(link)
         return link
 
-    def _replace(self, failed: Link) -> None:
-        since = failed.succeeded_at
-        if since is None or monotonic() - since >= _NEW_CLIENT_EVERY:
-            self._succeed(failed)
-
-    def _succeed(self, former: Link) -> Link:
+    def _replace(self, former: Link) -> None:
+        since = former.succeeded_at
+        is_due = former.is_retired or since is None or monotonic() - since >= _NEW_CLIENT_EVERY
         with self._lock:
-            if self._link is former:
+            if is_due and self._link is former:
                 self._link = former.successor()
-                former.retired.set()
-            assert self._link is not None
-            return self._link
+                former.retire()
 
     def _forget_parent(self) -> None:
         self._lock = threading.Lock()
-        keep(self._link)
+        never_drop(self._link)
         self._link = None

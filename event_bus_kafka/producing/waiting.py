@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import islice
+from math import inf
 
 import attrs
 
@@ -31,34 +32,36 @@ class Waiting:
 
     event: EncodedEvent
     error: Exception = attrs.field(converter=_plain)
-    database: str
-    refused_at: float | None = None
+    refused_at: float = inf
     """When it was refused for the first time, alone, by a database that answers."""
 
     @property
     def size(self) -> int:
         return _OVERHEAD + len(self.event.key) + len(self.event.value or b"")
 
-    def told(self, error: Exception | None, database: str = "") -> None:
-        """Say that it is written, or why it is not and never will be."""
-        destination, id_ = self.event.destination, self.event.event_id
-        names = {"topic": destination.topic, "event_type": destination.event_type, "event_id": id_}
-        if error is None:
-            emit(EventSpilled(**names, error=self.error, database=database))
-        else:
-            emit(EventUndelivered(**names, error=self.error, obstacle=error))
+    def written(self, database: str) -> None:
+        emit(EventSpilled(**self.event.names, error=self.error, database=database))
+
+    def lost(self, obstacle: Exception) -> None:
+        emit(EventUndelivered(**self.event.names, error=self.error, obstacle=obstacle))
 
 
 @attrs.define(eq=False)
 class Queue:
     """What waits for one database, in the order in which it came; what was refused comes last."""
 
-    database: str
     waiting: deque[Waiting] = attrs.field(factory=deque)
+    bytes: int = 0
     due: float = 0.0
     """When it may be tried, by the monotonic clock."""
+    written_at: float = 0.0
+    """When the database last took an event."""
     _limit: int = _BATCH
     _pause: float = FIRST_PAUSE
+
+    def add(self, one: Waiting) -> None:
+        self.waiting.append(one)
+        self.bytes += one.size
 
     def batch(self) -> list[Waiting]:
         """Return what goes into the next INSERT; it stays among what waits until it is written."""
@@ -77,11 +80,12 @@ class Queue:
         for one in batch:
             if self.waiting and self.waiting[0] is one:
                 taken.append(self.waiting.popleft())
+                self.bytes -= one.size
         return taken
 
     def written(self, now: float) -> None:
         self._limit = min(self._limit * 2, _BATCH)
-        self._pause, self.due = FIRST_PAUSE, now
+        self._pause, self.due, self.written_at = FIRST_PAUSE, now, now
 
     def halve(self, batch: list[Waiting]) -> None:
         self._limit = len(batch) // 2

@@ -58,6 +58,15 @@ class EncodedEvent:
     headers: Headers
     event_id: str
 
+    @property
+    def names(self) -> dict[str, str]:
+        """What lifecycle events call it by."""
+        return {
+            "topic": self.destination.topic,
+            "event_type": self.destination.event_type,
+            "event_id": self.event_id,
+        }
+
 
 @value
 class ProducerRecord:

@@ -24,7 +24,14 @@ PATIENT = {
 """Limits that a slow machine does not meet."""
 LINGERS = PATIENT | {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": 1_000}}
 """What is sent is on its way for a second: a process that does not wait for it loses it."""
-FORKING = ("gunicorn --preload", "uwsgi", "uwsgi --py-call-uwsgi-fork-hooks", "celery", "multiprocessing fork")
+FORKING = (
+    "gunicorn --preload",
+    "uwsgi",
+    "uwsgi --py-call-uwsgi-fork-hooks",
+    "celery",
+    "multiprocessing fork",
+    "os.fork",
+)
 """These load the application before they fork, so that it may send before, too."""
 
 

@@ -141,7 +141,9 @@ WAYS: dict[str, Way] = {
     "celery --max-tasks-per-child": _celery("--max-tasks-per-child=1"),
     "multiprocessing fork": partial(Children, way="fork"),
     "multiprocessing spawn": partial(Children, way="spawn"),
+    "os.fork": partial(Children, way="os.fork"),
     "a process that ends": partial(Children, way="none"),
+    "atexit": partial(Children, way="atexit"),
 }
 RECYCLING: dict[str, Way] = {
     "gunicorn": _gunicorn("--preload", "--workers=2", "--max-requests=8"),

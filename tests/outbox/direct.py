@@ -14,12 +14,15 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import create_producer
 from event_bus_kafka.models import OutboxRecord
+from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.headers import unpack
+from event_bus_kafka.wire.records import EncodedEvent, Event
 from tests.bus import CREATED
 from tests.examples_of import certificate
 from tests.outbox.service import KEY_FIELD, Service
 
 AWAY = "127.0.0.1:9"
+NO_REGISTRY = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": f"http://{AWAY}"}
 
 
 @attrs.frozen(kw_only=True)
@@ -56,3 +59,13 @@ def spilled(alias: str = "default") -> list[str]:
     """Return the ids of the events in an outbox, in order."""
     rows = OutboxRecord.objects.using(alias).order_by("pk").values_list("headers", flat=True)
     return [(dict(unpack(bytes(headers)))["ce_id"] or b"").decode() for headers in rows]
+
+
+def encoded(topic: str) -> EncodedEvent:
+    """Return an event as it is handed to the spill."""
+    event = Event(
+        signal=CERTIFICATE_CREATED,
+        data={"certificate": certificate()},
+        metadata=EventsMetadata(event_type=CREATED),
+    )
+    return serde.encode(event, topic=topic, key_field=KEY_FIELD)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
 from io import StringIO
 from pathlib import Path
-from time import monotonic
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
@@ -18,9 +16,8 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka.checks import check_tables
 from event_bus_kafka.models import OutboxRecord, ParkedRecord
-from event_bus_kafka.producing import exits, spill
+from event_bus_kafka.producing import spill
 from event_bus_kafka.sandbox import Sandbox
-from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import (
     EventSpilled,
     EventUndelivered,
@@ -29,12 +26,10 @@ from event_bus_kafka.telemetry.events import (
     SpillDelayed,
     TopicHeld,
 )
-from event_bus_kafka.wire import serde
-from event_bus_kafka.wire.records import EncodedEvent, Event
 from tests.bus import CREATED
 from tests.databases import Database, connected
 from tests.examples_of import certificate
-from tests.outbox.direct import AWAY, sender, spilled
+from tests.outbox.direct import AWAY, NO_REGISTRY, encoded, sender, spilled
 from tests.outbox.service import KEY_FIELD, Service, until
 from tests.refusals import refuse
 from tests.registries import Fault, faulty
@@ -44,7 +39,6 @@ from tests.watching import watched
 
 pytestmark = pytest.mark.real
 
-NO_REGISTRY = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": f"http://{AWAY}"}
 INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED = 22, 31
 
 
@@ -249,9 +243,12 @@ def test_a_database_without_tables_leaves_it_to_the_default_one(service: Service
 
 def test_settings_without_autocommit_lose_nothing(service: Service) -> None:
     with sender(service, **NO_REGISTRY) as service_sender:
-        connections.settings["default"]["AUTOCOMMIT"] = False  # of the connection that is opened for the spill
+        connections.settings["default"]["AUTOCOMMIT"] = False  # of the connections that are opened for the spill
         service_sender.send()
         until(lambda: service.waiting == 1)
+        spill.spill([encoded("x" * 300), encoded(service.topic)], RuntimeError("away"))
+        until(lambda: service.waiting == 2)
+        assert spill.finish(0) == 1
 
 
 def test_without_tables_an_event_is_lost_with_an_error_that_says_to_migrate(service: Service) -> None:
@@ -268,149 +265,6 @@ def test_without_tables_an_event_is_lost_with_an_error_that_says_to_migrate(serv
     assert [event.event_id for event in seen] == lost
     assert "run manage.py migrate" in str(seen[0].obstacle)
     assert "INSTALLED_APPS" in str(seen[1].obstacle)
-
-
-def test_a_database_that_is_away_gets_later_what_memory_has_room_for(
-    service: Service, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(spill, "_MOST_BYTES", 10_000)
-    with sender(service, **NO_REGISTRY) as service_sender:
-        with watched(SpillDelayed, EventUndelivered) as seen:
-            connections["default"].close()
-            database.server.stop()
-            ids = [service_sender.send() for _ in range(6)]
-            until(lambda: any(isinstance(event, SpillDelayed) for event in seen))
-            database.server.start()
-            until(lambda: len(spilled()) == 4)
-    assert spilled() == ids[:4]
-    assert [event.event_id for event in seen if isinstance(event, EventUndelivered)] == ids[4:]
-
-
-def test_what_memory_has_no_room_for_waits_for_the_database(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spill, "_by_pid", {})  # not one that knows of a database that is away
-    monkeypatch.setattr(spill, "_MOST_BYTES", 10_000)
-    events = [encoded(service.topic) for _ in range(300)]
-    for event in events:
-        spill.spill([event], RuntimeError("away"), until=monotonic() + 60)
-    assert spill.finish(60) == 0
-    assert spilled() == [event.event_id for event in events]
-
-
-def test_a_delivery_report_waits_for_no_room(sqlite_service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spill, "_by_pid", {})  # not one that knows of a database that is away
-    monkeypatch.setattr(spill, "_MOST_BYTES", 3_000)
-    monkeypatch.setattr(spill, "_FOR_ROOM", 60)
-    events = [encoded(sqlite_service.topic) for _ in range(6)]
-    with watched(EventUndelivered) as seen, transaction.atomic():
-        ContentType.objects.create(app_label="holds", model="the lock")
-        spill.spill(events, RuntimeError("away"))
-        assert [event.event_id for event in seen] == [event.event_id for event in events[5:]]
-    assert spill.finish(60) == 0
-
-
-def test_at_the_end_of_the_interpreter_the_thread_writes_that_was_there_from_the_beginning(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not on the connections of whoever is inside a transaction then."""
-
-    def start(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread at interpreter shutdown")
-
-    monkeypatch.setattr(spill, "_by_pid", {})
-    monkeypatch.setattr(exits, "_end", None)
-    exits.watch()
-    monkeypatch.setattr(threading.Thread, "start", start)
-    event = encoded(service.topic)
-    with transaction.atomic():
-        ContentType.objects.create(app_label="somebody", model="will commit")
-        spill.spill([event], RuntimeError("away"))
-        assert spill.finish(60) == 0
-    assert spilled() == [event.event_id]
-    assert ContentType.objects.filter(app_label="somebody").exists()
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_writer_that_has_died_is_replaced(service: Service) -> None:
-    dead: list[threading.Thread] = []
-
-    def die(_: object) -> None:
-        dead.append(threading.current_thread())
-        raise SystemExit
-
-    events = [encoded(service.topic) for _ in range(2)]
-    observe(die, EventSpilled)
-    try:
-        spill.spill(events[:1], RuntimeError("away"))
-        until(lambda: dead and not dead[0].is_alive())
-    finally:
-        unobserve(die)
-    spill.spill(events[1:], RuntimeError("away"))
-    assert spill.finish(60) == 0
-    assert spilled() == [event.event_id for event in events]
-
-
-def test_what_is_given_up_during_its_insert_is_not_told_of_again(sqlite_service: Service) -> None:
-    event = encoded(sqlite_service.topic)
-    with watched(EventSpilled, EventUndelivered) as seen:
-        with transaction.atomic():
-            ContentType.objects.create(app_label="holds", model="the lock")
-            spill.spill([event], RuntimeError("away"))
-            assert spill.finish(0.2) == 1
-        until(lambda: sqlite_service.waiting)
-        assert spill.finish(60) == 0
-    assert {type(one) for one in seen} == {EventUndelivered}
-
-
-def test_while_a_database_is_away_nothing_is_given_up(
-    service: Service, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(spill, "_PATIENCE", 0)
-    events = [encoded(service.topic) for _ in range(20)]
-    with watched(SpillDelayed, EventUndelivered) as seen:
-        connections["default"].close()
-        database.server.stop()
-        spill.spill(events, RuntimeError("away"))
-        until(lambda: len(seen) > 3)
-        database.server.start()
-        until(lambda: service.waiting == 20)
-    assert {type(event) for event in seen} == {SpillDelayed}
-    assert spilled() == [event.event_id for event in events]
-
-
-def test_a_database_that_is_away_costs_the_events_of_no_other(service: Service) -> None:
-    entry = service.entry | {"HOST": "127.0.0.1", "PORT": "9"}
-    lost, kept = encoded(service.topic), encoded(service.topic)
-    with connected(entry, "other"):
-        spill.spill([lost], RuntimeError("away"), database="other")
-        spill.spill([kept], RuntimeError("away"))
-        until(lambda: spilled() == [kept.event_id])
-        assert spill.finish(0.1) == 1
-
-
-@pytest.mark.parametrize("patience", [0, 60])
-def test_an_event_that_no_database_takes_costs_no_other(
-    service: Service, monkeypatch: pytest.MonkeyPatch, patience: int
-) -> None:
-    monkeypatch.setattr(spill, "_PATIENCE", patience)
-    events = [encoded("x" * 300 if number in (0, 7) else service.topic) for number in range(20)]
-    with watched(EventUndelivered) as seen:
-        spill.spill(events, RuntimeError("away"))
-        until(lambda: service.waiting == 18)
-        if not patience:
-            until(lambda: len(seen) == 2)
-        assert spill.finish(30) == 0
-    refused = {events[0].event_id, events[7].event_id}
-    assert {*spilled()} == {event.event_id for event in events} - refused
-    assert {event.event_id for event in seen} == refused
-
-
-def encoded(topic: str) -> EncodedEvent:
-    event = Event(
-        signal=CERTIFICATE_CREATED,
-        data={"certificate": certificate()},
-        metadata=EventsMetadata(event_type=CREATED),
-    )
-    return serde.encode(event, topic=topic, key_field=KEY_FIELD)
 
 
 def test_statistics_are_told_where_they_are_wanted(service: Service) -> None:
