@@ -161,3 +161,28 @@ def _begin(request: Callable[[], T], answer: Future[T]) -> None:
         threading.Thread(target=run, name="event-bus-registry", daemon=True).start()
     except RuntimeError:  # the interpreter ends: no request waits any more
         run()
+
+
+def _understood(what: str, error: Exception, timeout: float) -> SchemaRegistryError:
+    if isinstance(error, ClientError):
+        status = error.http_status_code
+        misled = status == _NOT_FOUND and error.error_code not in _UNKNOWN
+        retriable = misled or status in _RETRIABLE_STATUS or status >= 500
+        advice = f"; {_ADVICE[status]}" if status in _ADVICE else ""
+        reason = f" ({str(error.error_message)[:_LONGEST_REASON]})" if status in _REASONED else ""
+        return SchemaRegistryError(f"{what}: HTTP {status}{reason}{advice}", status=status, retriable=retriable)
+    if isinstance(error, TimeoutError):
+        return SchemaRegistryError(f"{what}: no answer within {timeout:g} s", retriable=True)
+    return SchemaRegistryError(f"{what}: {type(error).__name__}: {error}", retriable=True)
+
+
+def _id(answer: Any) -> int:
+    if not isinstance(answer, int) or isinstance(answer, bool) or not 0 <= answer <= _HIGHEST_ID:
+        raise TypeError("the registry sent no schema id")
+    return answer
+
+
+def _text(answer: Any) -> str:
+    if not isinstance(answer, str):
+        raise TypeError("the registry sent no schema")
+    return answer

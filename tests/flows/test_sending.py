@@ -466,7 +466,7 @@ def test_a_report_of_which_no_note_can_be_taken_ends_nothing(
         link = Link.to_kafka()
         nothing: Any = None
         link.unreported[7] = nothing, None
-        link.reported(7, Delivered("t", 0, 0))
+        link.reported(7, Delivered(nothing))
         link.retire()
     assert "A delivery report was lost to AttributeError" in caplog.text
 
