@@ -22,8 +22,9 @@ from event_bus_kafka.wire.headers import unpack
 from event_bus_kafka.wire.records import Destination
 
 _LONGEST_REASON = 255
-_BATCH_ROWS = 4_000
-_CHUNK_ROWS = 500
+_BATCH_ROWS = 16_000
+_BATCH_BYTES = 32_000_000
+_CHUNK_ROWS = 1_000
 _CHUNK_BYTES = 8_000_000
 
 
@@ -103,7 +104,8 @@ class Claims:
             shards, most=most, without_topics=len(without), parked_holds_key=self._parked_holds_key
         )
         found = sorted(self._query(statement, [*without] * len(shards)))
-        return Plan(list(_chunks(found)), is_full=len(found) >= most)
+        taken = list(_within(_BATCH_BYTES, found))
+        return Plan(list(_chunks(taken)), is_full=len(found) >= most or len(taken) < len(found))
 
     def rows(self, ids: Sequence[int]) -> list[Row]:
         """Return rows in the order of ids."""
@@ -215,6 +217,16 @@ class Claims:
             if self._listens:
                 self._listen(connection.connection)
         return self._connection
+
+
+def _within(limit: int, sizes: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Return the first of these ids and bytes that begin within so many bytes."""
+    begins = 0
+    for number, size in sizes:
+        if begins > limit:
+            return
+        yield number, size
+        begins += size
 
 
 def _chunks(sizes: Iterable[tuple[int, int]]) -> Iterator[list[int]]:

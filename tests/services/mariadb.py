@@ -45,7 +45,7 @@ class MariaDB(DatabaseServer):
             install("mariadb-server")
 
     def _initialization(self) -> list[str]:
-        options = ["--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=8M"]
+        options = ["--auth-root-authentication-method=normal", "--skip-test-db"]
         return ["mariadb-install-db", "--no-defaults", f"--datadir={self._folder}/data", *options]
 
     def _server(self) -> list[str]:
@@ -59,7 +59,6 @@ class MariaDB(DatabaseServer):
             "--character-set-server=utf8mb4",
             "--collation-server=utf8mb4_unicode_ci",
             "--innodb-flush-log-at-trx-commit=2",
-            "--innodb-log-file-size=8M",
         ]
 
     def _client(self) -> list[str]:
