@@ -27,6 +27,8 @@ Seconds that a batch may be in flight. Records expire in the client after ``DELI
 the transaction of a relay that is frozen after a minute: only then may another relay send the same rows.
 """
 DELIVERY_TIMEOUT = 10.0
+_CONFIRMED_WITHIN = BOUND / 2
+"""Seconds that are left to the last chunk: where Kafka is slow, a batch takes fewer of them."""
 _SHARE = 4
 """Shards that a relay takes at a time while there is more than a batch: the others are for other relays."""
 _REACH = 5.0
@@ -145,7 +147,7 @@ class Relay:
             with self._reading(following, batch.newly_confirmed()) as read:
                 batch.send(rows, deadline, parked_holds_key=self._parked_holds_key)
                 batch.collect(len(rows) if following else 0, deadline)
-            if not following or batch.trouble is not None or monotonic() > deadline:
+            if not following or batch.trouble is not None or monotonic() > deadline - _CONFIRMED_WITHIN:
                 break
             rows = read.result()
         batch.finish(deadline)

@@ -31,7 +31,6 @@ _PURGE_EVERY = 86_400.0
 _FRUITLESS = 30.0
 """Seconds without a sent row after which ``--once`` gives up."""
 _OWN_OPTIONS: Options = {
-    "linger.ms": 5,  # within a batch; its end lingers for nothing
     "topic.metadata.propagation.max.ms": round(BOUND * 500),
 }
 

@@ -159,6 +159,19 @@ def test_networks_may_be_silent_cut_and_forgetful(guarded_service: Service, guar
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_slow_way_to_kafka_interrupts_no_relay(guarded_service: Service, guarded: GuardedKafka) -> None:
+    """A batch takes no more than its time, however many rows wait."""
+    service, way = guarded_service, guarded.through_proxy
+    sent = service.emit_many(6_000)
+    with Proxy(way.port, way.advertised) as proxy, override_settings(EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS=way.address):
+        with watched(RelayInterrupted) as seen, service.relay() as relay:
+            proxy.latency = 0.1  # of each 64 kB: a thousand rows take a second
+            until(lambda: not service.waiting, step=relay.step)
+    assert not seen
+    assert service.all_ids() == sent
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_a_login_and_a_right_may_be_lost_and_come_back(guarded_service: Service, guarded: GuardedKafka) -> None:
     """Case 28."""
     service, user, forbidden = guarded_service, f"relay-{guarded_service.topic}", f"{guarded_service.topic}-forbidden"
