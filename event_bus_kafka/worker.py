@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import signal
 import threading
@@ -52,7 +51,7 @@ class Worker:
 
     def run(self) -> int:
         """Return the exit code: 0 clean, 2 forced, 3 or 4 failed."""
-        with self._signals() as stop_begins, _frozen_heap():
+        with self._signals() as stop_begins:
             emit(WorkerStarted(name=self._name))
             try:
                 exit_code = self._step_until_stopped()
@@ -109,13 +108,3 @@ class Worker:
             raise Forced
         self._signalled = True
         self._reason = self._reason or signal.Signals(number).name
-
-
-@contextmanager
-def _frozen_heap() -> Iterator[None]:
-    """Keep what is loaded by now from the garbage collector, which thousands of events would make look at it again."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()

@@ -115,7 +115,7 @@ class Producer:
             report_trouble("producer", error.args[0])
 
     def hasten(self, seconds: float) -> None:
-        """As ``poll``, while nothing lingers; returns once all is confirmed."""
+        """As ``poll``, while nothing lingers; returns once all is confirmed. A fatal error may cost reports."""
         try:
             self._client.flush(seconds)
         except KafkaException as error:

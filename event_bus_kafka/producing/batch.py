@@ -38,27 +38,29 @@ class Batch:
         self._tries = dict.fromkeys(holds.topics(), _TRIED)
         self._too_large: list[Row] = []
         self._delivered: list[Row] = []
-        self._places: list[Delivered] | None = [] if is_wanted(RecordDelivered) else None
+        self._places: list[tuple[str, int, int]] | None = [] if is_wanted(RecordDelivered) else None
         """Of each delivered row, if anybody wants to know."""
-        self._told = 0
+        self._taken = 0
         self._held: set[str] = set()
         self._passed: set[str] = set()
         """Topics of which no more rows are sent."""
         self._parked_keys: set[tuple[str, bytes]] = set()
+        self.narrow: set[str] = set()
+        """Topics that take smaller requests than the client makes."""
         self.rejected: list[tuple[Row, BrokerError]] = []
         self.unconfirmed = 0
         """How many rows were given up without a report."""
-        self.trouble: BrokerError | None = None
+        self.trouble: Exception | None = None
 
     @property
     def sent(self) -> int:
         """How many rows Kafka has."""
         return len(self._delivered)
 
-    def newly_confirmed(self) -> list[int]:
+    def take_confirmed(self) -> list[int]:
         """Return ids of the rows that Kafka has, each once."""
-        found = [row.id for row in self._delivered[self._told :]]
-        self._told += len(found)
+        found = [row.id for row in self._delivered[self._taken :]]
+        self._taken += len(found)
         return found
 
     def send(self, rows: Iterable[Row], deadline: float, *, parked_holds_key: bool) -> None:
@@ -71,10 +73,14 @@ class Batch:
             self._send(row, deadline)
 
     def collect(self, down_to: int, deadline: float) -> None:
-        """Take delivery reports until so few are awaited, until the deadline at most."""
-        wait = self._producer.poll if down_to else self._producer.hasten
+        """
+        Take delivery reports until so few are awaited, until the deadline at most. Where all are, nothing is to linger.
+        """
+        take = self._producer.poll if down_to else self._producer.hasten
         while self._flights.awaited > down_to and (left := deadline - monotonic()) > 0 and self.trouble is None:
-            wait(min(left, 0.1))
+            take(min(left, 0.1))
+            if not len(self._producer) and self._flights.awaited:
+                self.stop(_unheard())  # a fatal error may cost reports
             for topic in self._flights.newly_silent(self._holds.patience):
                 self._hold(topic, _unheard(), silent=True)
 
@@ -86,6 +92,11 @@ class Batch:
             self.give_up()
         while self._too_large and self.trouble is None and monotonic() < deadline + _LONGER:
             self._send_alone(self._too_large.pop(0))
+
+    def stop(self, error: BaseException | None) -> None:
+        """Send and await no more, if something else failed."""
+        if isinstance(error, Exception):
+            self.trouble = self.trouble or error
 
     def give_up(self) -> None:
         """Let the client forget what is not confirmed."""
@@ -115,12 +126,12 @@ class Batch:
             for schema, count in Counter([row.schema for row in self._delivered]).items():
                 counters.add(RecordDelivered, self._frames.event_type(schema), count)
             return
-        for row, place in zip(self._delivered, self._places, strict=True):
+        for row, (topic, partition, offset) in zip(self._delivered, self._places, strict=True):
             emit(
                 RecordDelivered(
-                    topic=place.topic,
-                    partition=place.partition,
-                    offset=place.offset,
+                    topic=topic,
+                    partition=partition,
+                    offset=offset,
                     event_type=self._frames.event_type(row.schema),
                     event_id=row.event_id,
                 )
@@ -155,8 +166,9 @@ class Batch:
         if isinstance(report, Delivered):
             self._delivered.append(row)
             if self._places is not None:
-                self._places.append(report)
+                self._places.append((report.topic, report.partition, report.offset))
         elif report.code == SIZE:
+            self.narrow.add(row.topic)
             self._too_large.append(row)  # it, or what shared its request
             self._passed.add(row.topic)  # until its rows were sent again
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from operator import itemgetter
@@ -25,7 +26,7 @@ _LONGEST_REASON = 255
 _BATCH_ROWS = 16_000
 _BATCH_BYTES = 32_000_000
 _CHUNK_ROWS = 1_000
-_CHUNK_BYTES = 8_000_000
+_CHUNK_BYTES = 2_000_000
 
 
 class Row(NamedTuple):
@@ -60,7 +61,7 @@ class Claims:
     both lease and fence. A relay that dies releases them at once.
 
     The connection is its own, at READ COMMITTED: an older snapshot would show rows that are sent already. Where rows
-    cannot be locked (SQLite), every claim succeeds, and writers wait for its short end only.
+    cannot be locked (SQLite), every claim succeeds, and writers wait for short removals only.
     """
 
     def __init__(self, alias: str, *, notify: bool, parked_holds_key: bool) -> None:
@@ -74,6 +75,8 @@ class Claims:
         self._connection: BaseDatabaseWrapper | None = None
         self._destinations: dict[int, Destination] = {}
         self._told = False
+        self._most = _CHUNK_ROWS
+        """Rows that a plan lists, by the sizes that the last one found."""
         self._lock = Lock()
         """Of the connection: one thread reads rows while another asks for the schema of those before."""
 
@@ -99,13 +102,19 @@ class Claims:
         Look once at what these shards hold, but for rows of topics, and return what a batch is to take of it. What
         commits later waits for the next one: it may have to follow a row that commits in between.
         """
-        most = max(_BATCH_ROWS // len(shards), 1)
+        most = self._most // len(shards)
         statement = self._dialect.plan(
             shards, most=most, without_topics=len(without), parked_holds_key=self._parked_holds_key
         )
         found = sorted(self._query(statement, [*without] * len(shards)))
         taken = list(_within(_BATCH_BYTES, found))
-        return Plan(list(_chunks(taken)), is_full=len(found) >= most or len(taken) < len(found))
+        if taken:  # MySQL and MariaDB read large bodies to know their sizes: not many times as much as is sent
+            mean = sum(size for _, size, _ in taken) // len(taken) + 1
+            self._most = min(max(2 * _BATCH_BYTES // mean, _CHUNK_ROWS), _BATCH_ROWS)
+        return Plan(
+            list(_chunks(taken)),
+            is_full=len(taken) < len(found) or most in Counter(shard for _, _, shard in found).values(),
+        )
 
     def rows(self, ids: Sequence[int]) -> list[Row]:
         """Return rows in the order of ids."""
@@ -175,7 +184,7 @@ class Claims:
     @contextmanager
     def _settling(self) -> Iterator[Any]:
         """In the transaction of the claim, or where there is none, in one of its own."""
-        with nullcontext() if self._dialect.locks else self._transaction(), self._lock:
+        with self._lock, nullcontext() if self._dialect.locks else self._transaction():
             connection = self._connect()
             with connection.cursor() as cursor:
                 yield cursor
@@ -194,11 +203,12 @@ class Claims:
         self._told = True
 
     def _query(self, statement: str, parameters: Sequence[Any] = ()) -> Sequence[tuple[Any, ...]]:
-        connection = self._connect()
-        with self._lock, connection.cursor() as cursor:
-            cursor.execute(statement, parameters)
-            rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
-        connection.queries_log.clear()  # filled under DEBUG, with event data
+        with self._lock:
+            connection = self._connect()
+            with connection.cursor() as cursor:
+                cursor.execute(statement, parameters)
+                rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
+            connection.queries_log.clear()  # filled under DEBUG, with event data
         return rows
 
     def _connect(self) -> BaseDatabaseWrapper:
@@ -219,21 +229,25 @@ class Claims:
         return self._connection
 
 
-def _within(limit: int, sizes: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Return the first of these ids and bytes that begin within so many bytes."""
-    begins = 0
-    for number, size in sizes:
-        if begins > limit:
+_Place = tuple[int, int, int]
+"""Id, bytes and shard of a row."""
+
+
+def _within(limit: int, places: Iterable[_Place]) -> Iterator[_Place]:
+    """Return the first ones, until so many bytes are reached."""
+    total = 0
+    for place in places:
+        if total >= limit:
             return
-        yield number, size
-        begins += size
+        yield place
+        total += place[1]
 
 
-def _chunks(sizes: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
-    """Take ids and bytes apart where the rows before are many or large; one row may be larger."""
+def _chunks(places: Iterable[_Place]) -> Iterator[list[int]]:
+    """Return ids, some at a time: few where rows are large; one row may be larger than all that."""
     chunk: list[int] = []
     total = 0
-    for number, size in sizes:
+    for number, size, _ in places:
         if chunk and (len(chunk) >= _CHUNK_ROWS or total + size > _CHUNK_BYTES):
             yield chunk
             chunk, total = [], 0

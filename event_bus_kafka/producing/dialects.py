@@ -32,7 +32,7 @@ class Dialect:
     """One vendor's statements."""
 
     probe: str
-    listed: str
+    rows_by_id: str
     """Rows of the outbox by their ids, as ``r``."""
     ids: Callable[[Sequence[int]], Any]
     """Ids as the one parameter of ``fetch`` and ``remove``."""
@@ -53,15 +53,15 @@ class Dialect:
 
     def plan(self, shards: Sequence[int], *, most: int, without_topics: int, parked_holds_key: bool) -> str:
         """
-        Ids and bytes of the first rows of each shard. Each by its own range of the index: one range over several would
-        be sorted whole. Takes the names of the topics to leave out, once per shard.
+        Ids, bytes and shards of the first rows of each shard. Each by its own range of the index: one range over
+        several would be sorted whole. Takes the names of the topics to leave out, once per shard.
         """
         size = f"LENGTH({self.quote}key{self.quote}) + COALESCE(LENGTH(body), 0) + LENGTH(headers)"
         conditions = (f" AND topic NOT IN ({', '.join(['%s'] * without_topics)})" if without_topics else "") + (
             self._unless_parked if parked_holds_key else ""
         )
         parts = [
-            f"SELECT * FROM (SELECT id, {size} AS size FROM {_OUTBOX} r WHERE shard = {shard}{conditions} "
+            f"SELECT * FROM (SELECT id, {size} AS size, shard FROM {_OUTBOX} r WHERE shard = {shard}{conditions} "
             f"ORDER BY shard, id LIMIT {most}) s{shard}"
             for shard in shards
         ]
@@ -70,11 +70,11 @@ class Dialect:
     @property
     def fetch(self) -> str:
         """Rows by their ids, in any order."""
-        return f"SELECT {', '.join(f'r.{self.quote}{name}{self.quote}' for name in COLUMNS)} FROM {self.listed}"
+        return f"SELECT {', '.join(f'r.{self.quote}{name}{self.quote}' for name in COLUMNS)} FROM {self.rows_by_id}"
 
     @property
     def remove(self) -> str:
-        return f"{self.delete} {self.listed}"
+        return f"{self.delete} {self.rows_by_id}"
 
     @property
     def park(self) -> str:
@@ -107,7 +107,7 @@ _LOCK_WAIT = 5
 DIALECTS = {
     "postgresql": Dialect(
         probe=_EXISTS_PER_SHARD,
-        listed=f"{_OUTBOX} AS r WHERE r.id = ANY(%s::bigint[])",
+        rows_by_id=f"{_OUTBOX} AS r WHERE r.id = ANY(%s::bigint[])",
         ids=lambda ids: f"{{{_list(ids)}}}",  # psycopg takes ten times as long for a list
         quote='"',
         begin=f"SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{_LOCK_WAIT}s'; "
@@ -116,7 +116,7 @@ DIALECTS = {
     ),
     "mysql": Dialect(
         probe=_DISTINCT,
-        listed=f"JSON_TABLE(%s, '$[*]' COLUMNS (id BIGINT PATH '$')) j STRAIGHT_JOIN {_OUTBOX} AS r ON r.id = j.id",
+        rows_by_id=f"JSON_TABLE(%s, '$[*]' COLUMNS (id BIGINT PATH '$')) j STRAIGHT_JOIN {_OUTBOX} AS r ON r.id = j.id",
         delete="DELETE r FROM",
         ids=json.dumps,
         quote="`",
@@ -125,7 +125,7 @@ DIALECTS = {
     ),
     "sqlite": Dialect(
         probe=_EXISTS_PER_SHARD,
-        listed=f"{_OUTBOX} AS r WHERE r.id IN (SELECT value FROM json_each(%s))",
+        rows_by_id=f"{_OUTBOX} AS r WHERE r.id IN (SELECT value FROM json_each(%s))",
         ids=json.dumps,
         quote='"',
         locks=False,

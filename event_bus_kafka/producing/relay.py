@@ -61,7 +61,7 @@ class Relay:
         self,
         *,
         claims: Claims,
-        connect: Callable[[], Producer],
+        connect: Callable[[set[str]], Producer],
         registry: SchemaRegistry,
         poll_interval: float,
         holds: Holds,
@@ -79,6 +79,8 @@ class Relay:
         self._told = told
         self._pause = pause
         self._producer: Producer | None = None
+        self._narrow: set[str] = set()
+        """Topics for which a client made too large requests: the next one is made to suit them."""
         self._interruptions = 0
         self._is_full = False
         self._reader = ThreadPoolExecutor(1, "event-bus-relay")
@@ -118,6 +120,9 @@ class Relay:
             self._pause(uniform(0.2, 1.0) * self._poll_interval)
             return Stepped()
         batch.tell()
+        if not batch.narrow <= self._narrow:
+            self._narrow |= batch.narrow
+            self._producer = None
         stepped = Stepped(sent=batch.sent, parked=len(batch.rejected))
         if stepped.sent or stepped.parked:
             self._interruptions = 0
@@ -131,7 +136,7 @@ class Relay:
     def _send(self, batch: Batch, shards: list[int]) -> None:
         try:
             self._fill(batch, shards)
-            self._claims.remove(batch.newly_confirmed())
+            self._claims.remove(batch.take_confirmed())
             self._claims.park(batch.rejected)
         except BaseException:
             batch.give_up()  # before the claim ends: what left later might come after what others send by then
@@ -141,21 +146,22 @@ class Relay:
         """Send chunk after chunk: one is sent while that before is on its way and the next one is read."""
         deadline = monotonic() + BOUND
         plan = self._claims.plan(shards, self._holds.now())
-        self._is_full = plan.is_full
         rows = self._claims.rows(plan.chunks[0]) if plan.chunks else []
-        for following in [*plan.chunks[1:], []]:
-            with self._reading(following, batch.newly_confirmed()) as read:
+        for following in [*plan.chunks[1:], []]:  # nothing follows the last one
+            with self._meanwhile(batch, following) as read:
                 batch.send(rows, deadline, parked_holds_key=self._parked_holds_key)
                 batch.collect(len(rows) if following else 0, deadline)
             if not following or batch.trouble is not None or monotonic() > deadline - _CONFIRMED_WITHIN:
                 break
             rows = read.result()
+        self._is_full = plan.is_full or bool(following)
         batch.finish(deadline)
 
     @contextmanager
-    def _reading(self, ids: list[int], confirmed: list[int]) -> Iterator[Future[list[Row]]]:
+    def _meanwhile(self, batch: Batch, ids: list[int]) -> Iterator[Future[list[Row]]]:
         """Let the server remove rows and look for others while some are sent."""
-        read = self._reader.submit(self._remove_and_read, confirmed, ids)
+        read = self._reader.submit(self._remove_and_read, batch.take_confirmed(), ids)
+        read.add_done_callback(lambda done: batch.stop(done.exception()))
         try:
             yield read
         finally:
@@ -168,7 +174,7 @@ class Relay:
 
     def _reach(self) -> Producer:
         """Make a client and connect it before any shard is claimed."""
-        producer = self._connect()
+        producer = self._connect(self._narrow)
         producer.reach(_REACH)
         self._producer = producer
         return producer

@@ -59,7 +59,7 @@ def relay_worker(alias: str, *, once: bool = False) -> Relay | Drain:
     progress = Progress(alias, holds)
     relay = Relay(
         claims=claims,
-        connect=lambda: Producer(options | _sizes(options)),
+        connect=lambda others: Producer(options | _sizes(options, others)),
         registry=registry,
         poll_interval=settings.relay_poll_interval,
         parked_holds_key=settings.parked_holds_key,
@@ -144,12 +144,12 @@ class Drain:
         raise WorkerFailed(done, exit_code=0)
 
 
-def _sizes(options: Options) -> Options:
+def _sizes(options: Options, others: set[str]) -> Options:
     """
     Make no request larger than any topic takes, but of a single record: Kafka refuses requests as a whole. The client
     refuses what no topic takes; one that does not tell is taken for an ordinary one.
     """
-    topics = {full_topic(route.topic) for route in routes()}
+    topics = {full_topic(route.topic) for route in routes()} | others
     told = Admin(options).largest_requests(topics, timeout=_ADMIN_TIMEOUT)
     limits = [told.get(topic, _LARGEST) for topic in topics]
     sizes = {"batch.size": min(_LARGEST, *limits), "message.max.bytes": max(limits)} if told else {}
