@@ -109,17 +109,11 @@ class Producer:
 
     def poll(self, seconds: float) -> None:
         """Hand out delivery reports, waiting so long for the first."""
-        try:
-            self._client.poll(seconds)
-        except KafkaException as error:  # a fatal error is raised, once, in place of the error callback
-            report_trouble("producer", error.args[0])
+        self._serve(self._client.poll, seconds)
 
     def hasten(self, seconds: float) -> None:
         """As ``poll``, while nothing lingers; returns once all is confirmed. A fatal error may cost reports."""
-        try:
-            self._client.flush(seconds)
-        except KafkaException as error:
-            report_trouble("producer", error.args[0])
+        self._serve(self._client.flush, seconds)
 
     def flush(self, seconds: float) -> int:
         """
@@ -143,6 +137,12 @@ class Producer:
         """Give up all records that lack a confirmation; their delivery reports, waited for so long, say so."""
         self._client.purge(blocking=False)  # else it waits for each broker's thread, which may wait for a name server
         self.flush(seconds)
+
+    def _serve(self, hand_out: Callable[[float], object], seconds: float) -> None:
+        try:
+            hand_out(seconds)
+        except KafkaException as error:  # a fatal error is raised, once, in place of the error callback
+            report_trouble("producer", error.args[0])
 
 
 @attrs.frozen(kw_only=True)

@@ -26,8 +26,8 @@ _TRIED = 10
 
 class Batch:
     """
-    Rows in flight. Every row is confirmed, or ``rejected``, or stays in the outbox; ``trouble`` is what
-    makes a new client necessary.
+    Rows in flight. Every row is confirmed, or ``rejected``, or stays in the outbox; ``trouble`` is what makes a new
+    client necessary.
     """
 
     def __init__(self, producer: Producer, frames: Frames, holds: Holds) -> None:

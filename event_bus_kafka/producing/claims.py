@@ -18,6 +18,7 @@ from event_bus_kafka.errors import BrokerError, ConfigurationError
 from event_bus_kafka.models import SHARDS, OutboxShard, WriterSchema
 from event_bus_kafka.producing.dialects import DIALECTS
 from event_bus_kafka.producing.outbox import CHANNEL
+from event_bus_kafka.producing.portions import portions
 from event_bus_kafka.producing.schemas import destination_of
 from event_bus_kafka.wire.headers import unpack
 from event_bus_kafka.wire.records import Destination
@@ -111,8 +112,9 @@ class Claims:
         if taken:  # MySQL and MariaDB read large bodies to know their sizes: not many times as much as is sent
             mean = sum(size for _, size, _ in taken) // len(taken) + 1
             self._most = min(max(2 * _BATCH_BYTES // mean, _CHUNK_ROWS), _BATCH_ROWS)
+        chunks = portions(taken, itemgetter(1), most=_CHUNK_ROWS, most_bytes=_CHUNK_BYTES)
         return Plan(
-            list(_chunks(taken)),
+            [[number for number, _, _ in chunk] for chunk in chunks],
             is_full=len(taken) < len(found) or most in Counter(shard for _, _, shard in found).values(),
         )
 
@@ -241,20 +243,6 @@ def _within(limit: int, places: Iterable[_Place]) -> Iterator[_Place]:
             return
         yield place
         total += place[1]
-
-
-def _chunks(places: Iterable[_Place]) -> Iterator[list[int]]:
-    """Return ids, some at a time: few where rows are large; one row may be larger than all that."""
-    chunk: list[int] = []
-    total = 0
-    for number, size, _ in places:
-        if chunk and (len(chunk) >= _CHUNK_ROWS or total + size > _CHUNK_BYTES):
-            yield chunk
-            chunk, total = [], 0
-        chunk.append(number)
-        total += size
-    if chunk:
-        yield chunk
 
 
 def _queued(raw: Any) -> bool:

@@ -70,7 +70,7 @@ class Dialect:
     @property
     def fetch(self) -> str:
         """Rows by their ids, in any order."""
-        return f"SELECT {', '.join(f'r.{self.quote}{name}{self.quote}' for name in COLUMNS)} FROM {self.rows_by_id}"
+        return f"SELECT {self._columns(COLUMNS, 'r.')} FROM {self.rows_by_id}"
 
     @property
     def remove(self) -> str:
@@ -93,8 +93,8 @@ class Dialect:
             f" WHERE p.shard = r.shard AND p.topic = r.topic AND p.{key} = r.{key} AND p.id < r.id)"
         )
 
-    def _columns(self, names: Sequence[str]) -> str:
-        return ", ".join(f"{self.quote}{name}{self.quote}" for name in names)
+    def _columns(self, names: Sequence[str], prefix: str = "") -> str:
+        return ", ".join(f"{prefix}{self.quote}{name}{self.quote}" for name in names)
 
 
 _IDLE = 60

@@ -7,7 +7,6 @@ import logging
 import os
 import threading
 import traceback
-from functools import partial
 from time import monotonic, sleep
 from typing import Any
 
@@ -100,7 +99,7 @@ class Link:
         with self._lock:
             if self.is_retired:  # meanwhile: its thread may have ended, and nobody would hear of the event
                 raise DeliveryFailed("_DESTROY", "this client takes no more", fatal=True)
-            self.producer.produce(record, partial(self.reported, id(encoded)))
+            self.producer.produce(record, self.reported, id(encoded))
             self.unreported[id(encoded)] = encoded, database
 
     def reported(self, key: int, report: Delivered | DeliveryFailed) -> None:

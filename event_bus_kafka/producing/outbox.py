@@ -6,7 +6,7 @@ Imported only where the app is installed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from time import time
 from typing import Any
@@ -20,6 +20,7 @@ from event_bus_kafka.errors import AppendFailed, OutboxMissing
 from event_bus_kafka.models import SHARDS, OutboxRecord
 from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.producing import backlog
+from event_bus_kafka.producing.portions import portions
 from event_bus_kafka.producing.schemas import reference_to
 from event_bus_kafka.producing.transactions import is_manual, outbox_connection
 from event_bus_kafka.wire.headers import pack
@@ -49,7 +50,7 @@ def append(events: Sequence[EncodedEvent], *, database: str | None) -> None:
         return  # what was emitted here must not leave
     try:
         _require_table(connection)
-        for some in _portions(events):
+        for some in portions(events, lambda event: len(event.value or b""), most=_ROWS, most_bytes=_BYTES):
             _insert(connection, some)
     except Error as error:
         raise _failed(connection, error) from error
@@ -60,20 +61,6 @@ def append(events: Sequence[EncodedEvent], *, database: str | None) -> None:
 def shard_of(topic: str, key: bytes) -> int:
     """Return the shard of a key (not framed) on a topic."""
     return crc32(key, crc32(topic.encode())) % SHARDS
-
-
-def _portions(events: Sequence[EncodedEvent]) -> Iterator[list[EncodedEvent]]:
-    portion: list[EncodedEvent] = []
-    size = 0
-    for event in events:
-        length = len(event.value or b"")
-        if portion and (len(portion) == _ROWS or size + length > _BYTES):
-            yield portion
-            portion, size = [], 0
-        portion.append(event)
-        size += length
-    if portion:
-        yield portion
 
 
 def _insert(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent]) -> None:

@@ -30,9 +30,7 @@ _TELL_EVERY = 10.0
 _PURGE_EVERY = 86_400.0
 _FRUITLESS = 30.0
 """Seconds without a sent row after which ``--once`` gives up."""
-_OWN_OPTIONS: Options = {
-    "topic.metadata.propagation.max.ms": round(BOUND * 500),
-}
+_OWN_OPTIONS: Options = {"topic.metadata.propagation.max.ms": round(BOUND * 500)}
 
 
 def relay_worker(alias: str, *, once: bool = False) -> Relay | Drain:
@@ -127,21 +125,21 @@ class Drain:
         """Raises :class:`WorkerFailed` at the end, with exit code 0 if nothing is left."""
         self._relay.step()
         if self._progress.is_drained:
-            self._end("nothing waits any more", "its rows have to wait")
+            self._end("its rows have to wait")
         if self._progress.seconds_without_success > _FRUITLESS:
-            self._end("nothing waits any more", f"nothing could be sent for {_FRUITLESS:g} seconds")
+            self._end(f"nothing could be sent for {_FRUITLESS:g} seconds")
 
     def stop(self, *, timeout: float) -> int:
         return self._relay.stop(timeout=timeout)
 
-    def _end(self, done: str, left: str) -> None:
+    def _end(self, left: str) -> None:
         try:
             depth = Backlog.of(self._alias).depth
         except Error as error:
             raise WorkerFailed(f"{left}: {type(error).__name__}", exit_code=3) from error
         if depth:
             raise WorkerFailed(f"{left}: {depth} are in the outbox", exit_code=3)
-        raise WorkerFailed(done, exit_code=0)
+        raise WorkerFailed("nothing waits any more", exit_code=0)
 
 
 def _sizes(options: Options, others: set[str]) -> Options:

@@ -27,23 +27,27 @@ def pack(headers: Headers) -> bytes:
 
 def unpack(packed: bytes) -> Headers:
     """Return the headers, to the byte."""
-    names, start, _ = _names(packed[: _SIZE.size + (packed[0] << 8 | packed[1])])
-    values, absent = _values(packed[start - 4 * len(names) : start])
-    headers: Headers = tuple(zip(names, values.unpack_from(packed, start), strict=True))
-    return _without(headers, absent) if absent else headers
+    names, _, values = _apart(packed)
+    return tuple(zip(names, values, strict=True))
 
 
 def unpack_by_name(packed: bytes) -> Headers | HeadersByName:
     """Return the headers by name, where no name stands twice: one object in place of one per header."""
+    names, are_unique, values = _apart(packed)
+    pairs = zip(names, values, strict=True)
+    return dict(pairs) if are_unique else tuple(pairs)
+
+
+def _apart(packed: bytes) -> tuple[tuple[str, ...], bool, tuple[bytes | None, ...]]:
+    """Return the names, whether no name stands twice, and the values."""
     names, start, are_unique = _names(packed[: _SIZE.size + (packed[0] << 8 | packed[1])])
-    values, absent = _values(packed[start - 4 * len(names) : start])
-    if absent or not are_unique:
-        return unpack(packed)
-    return dict(zip(names, values.unpack_from(packed, start), strict=True))
+    taken, absent = _values(packed[start - 4 * len(names) : start])
+    values = taken.unpack_from(packed, start)
+    return names, are_unique, _without(values, absent) if absent else values
 
 
-def _without(headers: Headers, absent: frozenset[int]) -> Headers:
-    return tuple([(name, None if number in absent else value) for number, (name, value) in enumerate(headers)])
+def _without(values: tuple[bytes, ...], absent: frozenset[int]) -> tuple[bytes | None, ...]:
+    return tuple([None if number in absent else value for number, value in enumerate(values)])
 
 
 @lru_cache(_KEPT)
