@@ -76,8 +76,6 @@ class Claims:
         self._connection: BaseDatabaseWrapper | None = None
         self._destinations: dict[int, Destination] = {}
         self._told = False
-        self._most = _CHUNK_ROWS
-        """Rows that a plan lists, by the sizes that the last one found."""
         self._lock = Lock()
         """Of the connection: one thread reads rows while another asks for the schema of those before."""
 
@@ -103,15 +101,12 @@ class Claims:
         Look once at what these shards hold, but for rows of topics, and return what a batch is to take of it. What
         commits later waits for the next one: it may have to follow a row that commits in between.
         """
-        most = self._most // len(shards)
+        most = _BATCH_ROWS // len(shards)
         statement = self._dialect.plan(
             shards, most=most, without_topics=len(without), parked_holds_key=self._parked_holds_key
         )
         found = sorted(self._query(statement, [*without] * len(shards)))
         taken = list(_within(_BATCH_BYTES, found))
-        if taken:  # MySQL and MariaDB read large bodies to know their sizes: not many times as much as is sent
-            mean = sum(size for _, size, _ in taken) // len(taken) + 1
-            self._most = min(max(2 * _BATCH_BYTES // mean, _CHUNK_ROWS), _BATCH_ROWS)
         chunks = portions(taken, itemgetter(1), most=_CHUNK_ROWS, most_bytes=_CHUNK_BYTES)
         return Plan(
             [[number for number, _, _ in chunk] for chunk in chunks],
@@ -120,7 +115,7 @@ class Claims:
 
     def rows(self, ids: Sequence[int]) -> list[Row]:
         """Return rows in the order of ids."""
-        found = sorted(self._query(self._dialect.fetch, [self._dialect.ids(ids)]), key=itemgetter(0))
+        found = sorted(self._query(*self._dialect.fetch(ids)), key=itemgetter(0))
         if found and isinstance(found[0][-2], memoryview):  # of psycopg2
             found = [tuple([bytes(one) if isinstance(one, memoryview) else one for one in row]) for row in found]
         return list(map(Row._make, found))

@@ -20,7 +20,7 @@ _SHARDS = OutboxShard._meta.db_table
 _PARKED = ParkedRecord._meta.db_table
 
 COLUMNS = ("id", "topic", "key", "body", "headers", "schema_id")
-_MOVED = ("id", "shard", "topic", "key", "body", "headers", "schema_id", "created")
+_MOVED = ("id", "shard", "topic", "key", "body", "headers", "schema_id", "created", "size")
 
 _EXISTS_PER_SHARD = f"SELECT shard FROM {_SHARDS} s WHERE EXISTS (SELECT 1 FROM {_OUTBOX} r WHERE r.shard = s.shard)"
 _DISTINCT = f"SELECT DISTINCT shard FROM {_OUTBOX}"
@@ -35,8 +35,10 @@ class Dialect:
     rows_by_id: str
     """Rows of the outbox by their ids, as ``r``."""
     ids: Callable[[Sequence[int]], Any]
-    """Ids as the one parameter of ``fetch`` and ``remove``."""
+    """Ids as the one parameter of ``rows_by_id``."""
     quote: str
+    rows_in: str = ""
+    """Rows by ids that follow in brackets, where that is quicker: a read waits for nobody, whatever it scans."""
     delete: str = "DELETE FROM"
     locks: bool = True
     """Whether rows can be locked."""
@@ -56,21 +58,22 @@ class Dialect:
         Ids, bytes and shards of the first rows of each shard. Each by its own range of the index: one range over
         several would be sorted whole. Takes the names of the topics to leave out, once per shard.
         """
-        size = f"LENGTH({self.quote}key{self.quote}) + COALESCE(LENGTH(body), 0) + LENGTH(headers)"
         conditions = (f" AND topic NOT IN ({', '.join(['%s'] * without_topics)})" if without_topics else "") + (
             self._unless_parked if parked_holds_key else ""
         )
         parts = [
-            f"SELECT * FROM (SELECT id, {size} AS size, shard FROM {_OUTBOX} r WHERE shard = {shard}{conditions} "
+            f"SELECT * FROM (SELECT id, size, shard FROM {_OUTBOX} r WHERE shard = {shard}{conditions} "
             f"ORDER BY shard, id LIMIT {most}) s{shard}"
             for shard in shards
         ]
         return " UNION ALL ".join(parts)
 
-    @property
-    def fetch(self) -> str:
-        """Rows by their ids, in any order."""
-        return f"SELECT {self._columns(COLUMNS, 'r.')} FROM {self.rows_by_id}"
+    def fetch(self, ids: Sequence[int]) -> tuple[str, list[Any]]:
+        """Rows by their ids, in any order: statement and parameters."""
+        columns = self._columns(COLUMNS, "r.")
+        if self.rows_in:
+            return f"SELECT {columns} FROM {self.rows_in} ({_list(ids)})", []
+        return f"SELECT {columns} FROM {self.rows_by_id}", [self.ids(ids)]
 
     @property
     def remove(self) -> str:
@@ -117,6 +120,7 @@ DIALECTS = {
     "mysql": Dialect(
         probe=_DISTINCT,
         rows_by_id=f"JSON_TABLE(%s, '$[*]' COLUMNS (id BIGINT PATH '$')) j STRAIGHT_JOIN {_OUTBOX} AS r ON r.id = j.id",
+        rows_in=f"{_OUTBOX} AS r FORCE INDEX (PRIMARY) WHERE r.id IN",
         delete="DELETE r FROM",
         ids=json.dumps,
         quote="`",

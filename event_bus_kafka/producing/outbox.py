@@ -32,7 +32,7 @@ _ROWS, _BYTES = 500, 2_000_000
 """Of one INSERT: MariaDB takes 16 MB by default, and bytes may be two each in its text. A larger row goes alone."""
 _DEADLOCK = 1213
 _BINARY = ("key", "body", "headers")
-_COLUMNS = ("shard", "topic", *_BINARY, "schema_id", "created")
+_COLUMNS = ("shard", "topic", *_BINARY, "schema_id", "created", "size")
 
 _statements: dict[tuple[str, int, bool, bool], str] = {}
 
@@ -67,9 +67,10 @@ def _insert(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent]) -> 
     created = int(time() * 1000)
     values: list[Any] = []
     for event in events:
-        topic = event.destination.topic
+        topic, headers = event.destination.topic, pack(event.headers)
         schema = reference_to(event.destination, connection)
-        values += (shard_of(topic, event.key), topic, event.key, event.value, pack(event.headers), schema, created)
+        size = len(event.key) + len(event.value or b"") + len(headers)
+        values += (shard_of(topic, event.key), topic, event.key, event.value, headers, schema, created, size)
     with connection.cursor() as cursor:
         cursor.execute(_statement(connection, len(events), any(event.value is None for event in events)), values)
 

@@ -65,9 +65,9 @@ def raw_rate(service: Service, count: int) -> float:
     return count / seconds
 
 
-def test_a_backlog_is_drained_steadily_in_flat_memory(service: Service, database: Database) -> None:
-    """Case 40."""
-    count = scaled(3_000, long=100_000)
+def drain_rate(service: Service, count: int) -> tuple[float, list[float]]:
+    """Return how many events per second a relay process brings, and the megabytes that it took meanwhile."""
+    ahead = service.bus.end_of(service.topic)
     create_producer().send_many(
         signal=CERTIFICATE_CREATED, topic=service.topic, event_key_field=KEY_FIELD, events=events(count)
     )
@@ -86,7 +86,15 @@ def test_a_backlog_is_drained_steadily_in_flat_memory(service: Service, database
         until(lambda: not OutboxRecord.objects.exists(), step=look)  # counting would take part of the machine
         rate = first / (perf_counter() - began)
         assert relay.stop() == 0
-    assert service.bus.end_of(service.topic) == count
+    assert service.bus.end_of(service.topic) == ahead + count
+    return rate, sizes
+
+
+def test_a_backlog_is_drained_steadily_in_flat_memory(service: Service, database: Database) -> None:
+    """Case 40."""
+    count = scaled(3_000, long=100_000)
+    drain_rate(service, count // 2)  # a broker that has just started compiles its code: the raw producer comes later
+    rate, sizes = drain_rate(service, count)
     raw = raw_rate(service, count)
     print(
         f"{database.vendor}: {rate:,.0f}/s, raw {raw:,.0f}/s: {rate / raw:.2f} ×; MB {sizes[0]:.0f} … {max(sizes):.0f}"
