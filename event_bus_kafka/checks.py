@@ -8,12 +8,14 @@ E007 openedx_events is not installed       E008 a database of once() is not ther
 W001 an unknown setting                    W002 half of a pair of credentials
 W003 a mode for a topic that is not configured W004 tables are missing
 W005 an outbox on SQLite                   W006 NOTIFY without PostgreSQL
+W007 a topic that is given with the prefix
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
+from itertools import chain
 from typing import Any
 
 from django.apps import apps
@@ -24,7 +26,7 @@ from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import consumer_options, producer_options, schema_registry_options
-from event_bus_kafka.conf.routes import Route, routes
+from event_bus_kafka.conf.routes import Route, full_topic, routes, short_topic
 from event_bus_kafka.conf.setting import Setting, names_in_use
 from event_bus_kafka.conf.table import SettingsTable, all_settings
 from event_bus_kafka.consuming import inbox
@@ -62,7 +64,8 @@ def check_producer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
         messages += _refused(
             "Producer", [lambda: check_spelling("producer", producer_options()), schema_registry_options]
         )
-    return [*messages, *_modes_without_topic(configured), *_outbox_databases(enabled)]
+    topics = _modes_without_topic(configured), _prefixed_topics(configured)
+    return [*messages, *chain.from_iterable(topics), *_outbox_databases(enabled)]
 
 
 def check_consumer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
@@ -193,6 +196,16 @@ def _modes_without_topic(configured: list[Route]) -> Iterator[CheckMessage]:
             f"EVENT_BUS_KAFKA_TOPIC_MODES names the topic {topic!r}, which EVENT_BUS_PRODUCER_CONFIG does not.",
             hint="Topics are named without prefix.",
             id=f"{_OURS}.W003",
+        )
+
+
+def _prefixed_topics(configured: list[Route]) -> Iterator[CheckMessage]:
+    prefix = full_topic("")
+    for topic in sorted({route.topic for route in configured if prefix and route.topic.startswith(prefix)}):
+        yield Warning(
+            f"EVENT_BUS_PRODUCER_CONFIG names the topic {topic!r} with the prefix: events go to {full_topic(topic)!r}.",
+            hint=f"EVENT_BUS_TOPIC_PREFIX is put before every topic: write {short_topic(topic)!r}.",
+            id=f"{_OURS}.W007",
         )
 
 

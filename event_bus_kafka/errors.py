@@ -11,6 +11,7 @@ Every error that this package raises.
         IncompatibleSchema
         UnknownEventType
       ReceiversFailed               an ExceptionGroup: one exception per failed receiver
+      ReceiverMismatch              a receiver that cannot be called with an event; also a TypeError
       TransactionLeftOpen           a receiver returned inside a transaction of its own
       CircuitOpen                   why an event is held that no receiver has failed at
       ReceiverPaused                why an event becomes a dead letter without an attempt
@@ -112,6 +113,16 @@ class ReceiversFailed(EventBusError, ExceptionGroup[Exception]):
 
     def derive(self, exceptions: Sequence[Any]) -> ExceptionGroup[Any]:
         return ExceptionGroup(self.message, exceptions)
+
+
+class ReceiverMismatch(EventBusError, TypeError):
+    """A receiver does not take the arguments that an event comes with."""
+
+    def __init__(self, reason: str, data: Sequence[str]) -> None:
+        super().__init__(
+            f"{reason}; the event comes with {', '.join(data)}, and with signal, sender, metadata, from_event_bus: end "
+            "the receiver's arguments with **kwargs"
+        )
 
 
 class TransactionLeftOpen(EventBusError):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature, unwrap
+from traceback import walk_tb
 from typing import Any
 from weakref import ReferenceType
 
@@ -12,7 +14,7 @@ from django.dispatch.dispatcher import NONE_ID
 from openedx_events.apps import general_signal_handler
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.errors import ReceiversFailed
+from event_bus_kafka.errors import ReceiverMismatch, ReceiversFailed
 from event_bus_kafka.wire.deletion import record_deleted
 from event_bus_kafka.wire.records import Event
 
@@ -106,10 +108,34 @@ def failure_of(failed: Failures) -> ReceiversFailed:
 
 def _call(receiver: Receiver, event: Event) -> Exception | None:
     call = async_to_sync(receiver.call) if _is_async(receiver) else receiver.call
+    about = {"signal": event.signal, "sender": None, "metadata": event.metadata, "from_event_bus": True}
     try:
-        call(signal=event.signal, sender=None, metadata=event.metadata, from_event_bus=True, **event.data)
+        call(**about, **event.data)
+    except TypeError as error:
+        return _mismatch(receiver.call, error, about, event.data) or error
     except Exception as error:  # noqa: BLE001 one that fails must not keep the others from running
         return error
+    return None
+
+
+def _mismatch(
+    call: Callable[..., Any], error: TypeError, about: dict[str, Any], data: dict[str, Any]
+) -> ReceiverMismatch | None:
+    """
+    Return what is wrong where a receiver was not even entered. Its own errors are not shown, as they may quote event
+    data; this one, which names arguments alone, is.
+    """
+    code = getattr(unwrap(call), "__code__", None)
+    if any(frame.f_code is code for frame, _ in walk_tb(error.__traceback__)):
+        return None
+    try:
+        signature(call).bind(**about, **data)
+    except TypeError as reason:
+        mismatch = ReceiverMismatch(str(reason), list(data))
+        mismatch.__cause__ = error
+        return mismatch.with_traceback(error.__traceback__)
+    except ValueError:  # it has no signature
+        pass
     return None
 
 

@@ -122,12 +122,15 @@ def standings(reader: Reader, partitions: Sequence[Partition]) -> list[Standing]
     return [Standing(one, committed.get(one), reader.range_of(one, timeout=reader.timeout)) for one in partitions]
 
 
-def topics_of(reader: Reader, group: str) -> list[Named]:
-    """Return the topics of a group that still exist. Raises :class:`NotThere` without such a group."""
+def topics_of(reader: Reader, group: str, named: Sequence[Named] = ()) -> list[Named]:
+    """Return the topics that are named, or else those of the group that still exist. Raises :class:`NotThere`."""
     topics = _committed_topics(reader, group)
-    if not topics and not members_of(reader, group):
-        raise NotThere(f"There is no group {group}: it has no members and has committed nothing.")
-    return [Named(topic) for topic in sorted(topics) if reader.partitions(topic)]
+    if not topics and not (members := members_of(reader, group)):
+        if members is not None:
+            raise NotThere(f"There is no group {group}: it has no members and has committed nothing.")
+        if not named:
+            raise NotThere("These brokers do not tell what a group reads, as the sandbox: name its topics (--topic).")
+    return list(named) or [Named(topic) for topic in sorted(topics) if reader.partitions(topic)]
 
 
 def plan(reader: Reader, group: str, partitions: Sequence[Partition], target: Target) -> list[Reset]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
+from argparse import SUPPRESS, ArgumentTypeError
 from collections.abc import Callable
 from math import inf
+from typing import Any
 
 from django.core.management.base import CommandParser
 
@@ -73,6 +74,18 @@ def rate(text: str) -> float:
     if not 0 < found < inf:
         raise ArgumentTypeError(f"{text!r} is no number above 0")
     return found
+
+
+def add_subcommand(subcommands: Any, name: str, text: str) -> CommandParser:
+    """Add a subcommand behind which, too, Django's own options may stand; its help leaves them to the command's."""
+    parser: CommandParser = subcommands.add_parser(name, help=text, description=text)
+    hidden: dict[str, Any] = {"default": SUPPRESS, "help": SUPPRESS}
+    for option in ("--settings", "--pythonpath"):
+        parser.add_argument(option, **hidden)
+    parser.add_argument("-v", "--verbosity", type=int, choices=range(4), **hidden)
+    for option in ("--traceback", "--no-color", "--force-color", "--skip-checks"):
+        parser.add_argument(option, action="store_true", **hidden)
+    return parser
 
 
 def add_apply(parser: CommandParser) -> None:

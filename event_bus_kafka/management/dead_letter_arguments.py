@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
+from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -10,7 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 from event_bus_kafka.conf.table import SettingsTable
 from event_bus_kafka.consuming.dead_letters.selection import Selection
 from event_bus_kafka.consuming.dead_letters.taking import Coordinates
-from event_bus_kafka.management.arguments import add_apply, days, number
+from event_bus_kafka.management.arguments import add_apply, add_subcommand, days, number
 
 _FILTERS = ("group", "topic", "event_type", "receiver")
 
@@ -18,11 +19,7 @@ _FILTERS = ("group", "topic", "event_type", "receiver")
 def add_subcommands(parser: CommandParser) -> None:
     """Add all subcommands with their arguments."""
     subcommands = parser.add_subparsers(dest="action", required=True, metavar="SUBCOMMAND")
-
-    def add(name: str, description: str) -> CommandParser:
-        added: CommandParser = subcommands.add_parser(name, help=description, description=description)
-        return added
-
+    add = partial(add_subcommand, subcommands)
     _add_list(add("list", "List dead letters: where, who failed, how often, why."))
     _add_show(add("show", "Show one dead letter: everything but event data."))
     _add_take(

@@ -34,7 +34,8 @@ def _(event: events.EventAppended, is_news: IsNews) -> None:
 @log.register
 def _(event: events.EventSpilled, is_news: IsNews) -> None:
     logger.warning(
-        "Event not delivered, kept in the outbox of database %s: %s (topic=%s, event_type=%s, message_id=%s)",
+        "Event not delivered, kept in the outbox of database %s for manage.py relay_events: %s (topic=%s, "
+        "event_type=%s, message_id=%s)",
         event.database,
         described(event.error),
         event.topic,

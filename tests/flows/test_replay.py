@@ -317,3 +317,10 @@ def test_a_registry_that_is_away_ends_it_without_a_failure(bus: Bus, topic: str)
     assert str(ended.value).startswith("Stopped: a server is away: SchemaRegistryError")
     assert str(ended.value).endswith(f"Left: --topic {topic}:0 --from 0 --to 1")
     assert output.getvalue() == "0 records: 0 succeeded, 0 failed, 0 could not be read.\n"
+
+
+@pytest.mark.parametrize(
+    "bounds", [("5", "--to", "5"), ("2026-01-02T00:00Z", "--to", "2026-01-01T00:00Z"), ("7", "--to", "6")]
+)
+def test_an_end_before_the_start_is_refused(bus: Bus, topic: str, bounds: tuple[str, ...]) -> None:
+    assert "Nothing lies between --from and --to" in replay(bus, topic, "--from", *bounds)

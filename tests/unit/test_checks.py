@@ -104,6 +104,15 @@ def test_notify_is_for_postgresql_alone() -> None:
     assert [number for number, _ in found] == ["W005", "W006"]
 
 
+def test_a_topic_with_the_prefix_would_get_it_twice() -> None:
+    assert not messages(EVENT_BUS_TOPIC_PREFIX="certificate"), "another word that begins so is none"
+    topics = {"stage-certificates": RIGHT["EVENT_BUS_PRODUCER_CONFIG"][CREATED]["certificates"]}
+    ((number, text),) = messages(EVENT_BUS_TOPIC_PREFIX="stage", EVENT_BUS_PRODUCER_CONFIG={CREATED: topics})
+    assert number == "W007"
+    assert "go to 'stage-stage-certificates'" in text
+    assert "write 'certificates'" in text
+
+
 @pytest.mark.parametrize("name", ["EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS", "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"])
 def test_a_missing_address_is_missed_by_producer_and_consumer(name: str) -> None:
     found = messages(**{name: None})

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import override_settings
 
 from event_bus_kafka.consuming.marks import Marks
 from event_bus_kafka.consuming.offsets import milliseconds
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.wire.records import ConsumerRecord
-from tests.service.process import ServiceProcess
+from tests.service.process import ROOT, ServiceProcess
 
 
 def taken(progress: PartitionProgress, *offsets: int) -> list[Any]:
@@ -70,6 +75,31 @@ def test_brokers_that_find_no_times_end_the_worker(sandbox: Sandbox) -> None:
 def test_malformed_arguments_of_event_offsets_are_refused(arguments: list[str]) -> None:
     with pytest.raises(CommandError, match=r"argument|required"):
         call_command("event_offsets", *arguments)
+
+
+def test_the_sandbox_shows_a_group_on_topics_that_are_named(sandbox: Sandbox) -> None:
+    settings = {
+        "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": sandbox.schema_registry_url,
+    }
+    sandbox.create_topic("shown", 1)
+    output = StringIO()
+    with override_settings(**settings):
+        with pytest.raises(CommandError, match="do not tell what a group reads, as the sandbox: name its topics"):
+            call_command("event_offsets", "show", "-g", "g")
+        call_command("event_offsets", "show", "-g", "g", "-t", "shown", stdout=output)
+    assert "shown:0" in output.getvalue()
+    assert "Members: these brokers do not tell" in output.getvalue()
+
+
+@pytest.mark.parametrize("command", ["event_offsets show -g g", "event_outbox status", "event_dead_letters list"])
+def test_djangos_options_may_stand_behind_a_subcommand(command: str) -> None:
+    options = "--settings=test_settings --traceback -v 2 --skip-checks --no-color"
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    arguments = [sys.executable, "-m", "django", *command.split(), *options.split()]
+    done = subprocess.run(arguments, capture_output=True, text=True, env=environment, cwd=ROOT)
+    assert "CommandError" in done.stderr, "it has found nothing to ask"
+    assert done.returncode == 1, "2 is for arguments that are not understood"
 
 
 def test_marks_come_back_as_they_were_written() -> None:

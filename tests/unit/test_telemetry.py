@@ -136,6 +136,16 @@ def test_an_unregistered_event_type_is_warned_of_once(caplog: pytest.LogCaptureF
     assert "INSTALLED_APPS" in record.getMessage()
 
 
+def test_an_event_type_without_a_receiver_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    log = LoggingObserver(audit=lambda: False)
+    with caplog.at_level(logging.INFO):
+        for _ in range(3):
+            log(example(events.RecordSkipped, reason="no receiver", event_type="x.y.v1"))
+    (record,) = caplog.records
+    assert record.levelname == "INFO", "topics carry several types: it may be meant"
+    assert "import the receiver's module in ready()" in record.getMessage()
+
+
 def test_an_observer_that_fails_disturbs_nobody(caplog: pytest.LogCaptureFixture) -> None:
     seen: list[LifecycleEvent] = []
 

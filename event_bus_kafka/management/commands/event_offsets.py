@@ -17,7 +17,7 @@ from event_bus_kafka.consuming.members import members_of
 from event_bus_kafka.consuming.offsets import shown_time
 from event_bus_kafka.errors import CannotReset, EventBusError, NotThere
 from event_bus_kafka.kafka.reader import Reader
-from event_bus_kafka.management.arguments import NOT_DONE, add_apply, moment, named, number
+from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_subcommand, moment, named, number
 from event_bus_kafka.telemetry.logs import described
 
 _TIMEOUT = 10.0
@@ -34,12 +34,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         subcommands = parser.add_subparsers(dest="action", required=True, metavar="SUBCOMMAND")
         about_show = "Show how far a group is: committed offset, end and lag of each partition, marks, members."
-        show = subcommands.add_parser("show", help=about_show, description=about_show)
+        show = add_subcommand(subcommands, "show", about_show)
         _add_group(show)
         _add_topics(show, "only this topic or partition (default: all that the group has committed for)")
         show.add_argument("--json", action="store_true", help="print JSON")
         about_reset = "Let a group go on elsewhere. Stop its workers first."
-        reset = subcommands.add_parser("reset", help=about_reset, description=about_reset)
+        reset = add_subcommand(subcommands, "reset", about_reset)
         _add_group(reset)
         _add_topics(reset, "topic or partition to reset", required=True)
         _add_targets(reset)
@@ -57,8 +57,8 @@ class Command(BaseCommand):
 
     def _show(self, reader: Reader, options: dict[str, Any]) -> None:
         group = options["group"]
-        of_group = group_offsets.topics_of(reader, group)
-        partitions = group_offsets.partitions_of(reader, options["topic"] or of_group)
+        topics = group_offsets.topics_of(reader, group, options["topic"] or ())
+        partitions = group_offsets.partitions_of(reader, topics)
         found = group_offsets.standings(reader, partitions)
         members = members_of(reader, group)
         if options["json"]:

@@ -15,7 +15,7 @@ from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.routes import full_topic
 from event_bus_kafka.conf.table import SettingsTable
 from event_bus_kafka.event_bus import observe_events
-from event_bus_kafka.management.arguments import NOT_DONE, add_apply, days
+from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_subcommand, days
 from event_bus_kafka.models import ParkedRecord, WriterSchema
 from event_bus_kafka.producing import backlog
 from event_bus_kafka.producing.backlog import Backlog
@@ -34,7 +34,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         subcommands = parser.add_subparsers(dest="action", required=True, metavar="SUBCOMMAND")
         for name, text in _DESCRIPTIONS.items():
-            added: CommandParser = subcommands.add_parser(name, help=text, description=text)
+            added = add_subcommand(subcommands, name, text)
             added.add_argument("--database", default=DEFAULT_DB_ALIAS, help="alias of the database (default: default)")
             added.add_argument("--json", action="store_true", help="print JSON")
             if name in ("parked", "release", "discard"):

@@ -67,6 +67,7 @@ class Command(BaseCommand):
         event_bus.observe_events()
         _refuse_unknown(options["receiver"], options["event_type"])
         start, end = Target.both(options["start"]), Target.both(options["end"])
+        _refuse_reversed(start, end)
         options["wanted"] = Wanted(
             event_type=options["event_type"], key=options["key"], since=start.time, before=end.time
         )
@@ -81,6 +82,8 @@ class Command(BaseCommand):
                     self._replay(reader, registry, found, options)
                 else:
                     self._plan(reader, registry, found, options)
+        except KeyboardInterrupt:
+            raise CommandError("Interrupted.", returncode=FORCED) from None
         except NotThere as error:
             raise CommandError(str(error)) from error
         except EventBusError as error:
@@ -188,6 +191,12 @@ def _refuse_unknown(receiver: str | None, event_type: str | None) -> None:
         raise CommandError(f"No receiver {receiver} is connected to a signal in this service.")
     if event_type and signal_named(event_type) is None:
         raise CommandError(f"The event type {event_type} is not registered in this service.")
+
+
+def _refuse_reversed(start: Target, end: Target) -> None:
+    for first, last in ((start.time, end.time), (start.offset, end.offset)):
+        if first is not None and last is not None and first >= last:
+            raise CommandError("Nothing lies between --from and --to: the one must be before the other.")
 
 
 def _as_json(name: Partition, offsets: Range) -> dict[str, Any]:
