@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
-from itertools import chain
 from typing import Any
 
 from django.apps import apps
@@ -64,8 +63,8 @@ def check_producer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
         messages += _refused(
             "Producer", [lambda: check_spelling("producer", producer_options()), schema_registry_options]
         )
-    topics = _modes_without_topic(configured), _prefixed_topics(configured)
-    return [*messages, *chain.from_iterable(topics), *_outbox_databases(enabled)]
+    messages += [*_modes_without_topic(configured), *_prefixed_topics(enabled)]
+    return [*messages, *_outbox_databases(enabled)]
 
 
 def check_consumer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
@@ -199,9 +198,8 @@ def _modes_without_topic(configured: list[Route]) -> Iterator[CheckMessage]:
         )
 
 
-def _prefixed_topics(configured: list[Route]) -> Iterator[CheckMessage]:
-    prefix = full_topic("")
-    for topic in sorted({route.topic for route in configured if prefix and route.topic.startswith(prefix)}):
+def _prefixed_topics(enabled: list[Route]) -> Iterator[CheckMessage]:
+    for topic in sorted({route.topic for route in enabled if short_topic(route.topic) != route.topic}):
         yield Warning(
             f"EVENT_BUS_PRODUCER_CONFIG names the topic {topic!r} with the prefix: events go to {full_topic(topic)!r}.",
             hint=f"EVENT_BUS_TOPIC_PREFIX is put before every topic: write {short_topic(topic)!r}.",

@@ -120,8 +120,8 @@ class ReceiverMismatch(EventBusError, TypeError):
 
     def __init__(self, reason: str, data: Sequence[str]) -> None:
         super().__init__(
-            f"{reason}; the event comes with {', '.join(data)}, and with signal, sender, metadata, from_event_bus: end "
-            "the receiver's arguments with **kwargs"
+            f"{reason}; the event comes with {', '.join(data)}, and with signal, sender, metadata, from_event_bus: "
+            "name the receiver's arguments so, and end them with **kwargs"
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import signature, unwrap
-from traceback import walk_tb
 from typing import Any
 from weakref import ReferenceType
 
@@ -122,20 +121,23 @@ def _mismatch(
     call: Callable[..., Any], error: TypeError, about: dict[str, Any], data: dict[str, Any]
 ) -> ReceiverMismatch | None:
     """
-    Return what is wrong where a receiver was not even entered. Its own errors are not shown, as they may quote event
-    data; this one, which names arguments alone, is.
+    Return what is wrong where a receiver, or what it wraps, was not even entered. Its own errors are not shown, as they
+    may quote event data; this one, which names arguments alone, is.
     """
-    code = getattr(unwrap(call), "__code__", None)
-    if any(frame.f_code is code for frame, _ in walk_tb(error.__traceback__)):
-        return None
     try:
-        signature(call).bind(**about, **data)
-    except TypeError as reason:
-        mismatch = ReceiverMismatch(str(reason), list(data))
-        mismatch.__cause__ = error
-        return mismatch.with_traceback(error.__traceback__)
-    except ValueError:  # it has no signature
-        pass
+        inner = unwrap(call)
+        taken = [signature(call, follow_wrapped=False)]
+        if str(error).startswith(f"{inner.__qualname__}() "):  # as Python says of a call
+            taken.append(signature(inner))
+    except Exception:  # noqa: BLE001 a proxy may answer anything, and what can be called need not have a signature
+        return None
+    for one in taken:
+        try:
+            one.bind(**about, **data)
+        except TypeError as reason:
+            mismatch = ReceiverMismatch(str(reason), list(data))
+            mismatch.__cause__ = error
+            return mismatch.with_traceback(error.__traceback__)
     return None
 
 

@@ -97,7 +97,9 @@ class Processor:
             raise UnknownEventType(event_type)
         receivers = self.receivers_of(signal)
         if not receivers or not dispatch.is_enabled(signal):
-            return "no receiver" if not receivers else "signal disabled"
+            if receivers:
+                return "signal disabled"
+            return "other receivers" if dispatch.receivers_of(signal) else "no receiver"
         delivery.event = serde.deserialize(record, signal, self.registry)
         delivery.receivers = receivers
         reporting.received(record, delivery.event)

@@ -19,7 +19,7 @@ from event_bus_kafka.telemetry.events import (
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import ConsumerRecord, Event
 
-_OF_TYPES = frozenset({"unregistered type", "no receiver", "signal disabled"})
+_OF_TYPES = frozenset({"unregistered type", "no receiver", "other receivers", "signal disabled"})
 """Reasons to skip a record that concern its event type."""
 
 

@@ -56,8 +56,8 @@ class _Row(models.Model):
     )
     created = models.BigIntegerField()
     """Milliseconds since the epoch."""
-    size = models.IntegerField()
-    """Bytes of key, body and headers."""
+    size = models.IntegerField(null=True)
+    """Bytes of key, body and headers; None: written by a version that did not count them."""
 
     class Meta:
         abstract = True
@@ -69,7 +69,7 @@ class OutboxRecord(_Row):
     id = models.BigAutoField(primary_key=True)
 
     class Meta:
-        # relays plan a batch by it alone: InnoDB would read a large body to tell how large it is
+        # relays plan a batch by it alone, unless topics are held: InnoDB would read large bodies to tell their sizes
         indexes: ClassVar = [models.Index(fields=["shard", "id", "size"], name="event_bus_kafka_outbox_sizes")]
 
     def __str__(self) -> str:

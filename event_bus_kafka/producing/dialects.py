@@ -62,7 +62,7 @@ class Dialect:
             self._unless_parked if parked_holds_key else ""
         )
         parts = [
-            f"SELECT * FROM (SELECT id, size, shard FROM {_OUTBOX} r WHERE shard = {shard}{conditions} "
+            f"SELECT * FROM (SELECT id, COALESCE(size, 0), shard FROM {_OUTBOX} r WHERE shard = {shard}{conditions} "
             f"ORDER BY shard, id LIMIT {most}) s{shard}"
             for shard in shards
         ]

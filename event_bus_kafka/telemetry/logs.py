@@ -116,7 +116,7 @@ class LoggingObserver:
                 event.event_type,
                 event.topic,
             )
-        if event.reason == "no receiver" and self._is_news("no receiver", event.event_type, for_ever=True):
+        elif event.reason == "no receiver" and self._is_news("no receiver", event.event_type, for_ever=True):
             logger.info(
                 "Event type %s on topic %s has no receiver in this service: its records are skipped. If it should have "
                 "one, import the receiver's module in ready() of its app.",

@@ -59,7 +59,7 @@ class MariaDB(DatabaseServer):
             "--character-set-server=utf8mb4",
             "--collation-server=utf8mb4_unicode_ci",
             "--innodb-flush-log-at-trx-commit=2",
-            "--innodb-log-file-size=1G",  # as PostgreSQL's: 96 MB are soon full, and pages are written at once
+            "--innodb-log-file-size=512M",  # the default 96 MB are soon full, and pages are written at once
         ]
 
     def _client(self) -> list[str]:

@@ -69,9 +69,24 @@ def test_a_callable_that_has_no_signature_or_another_error_keeps_it(call: Any) -
     assert isinstance(error, TypeError)
 
 
-def test_a_receivers_own_type_error_stays_its_own() -> None:
-    def receive(certificate: Any, extra: Any = None, **_: Any) -> None:
-        raise TypeError(certificate.user.pii.email)
+def fails(certificate: Any, **_: Any) -> None:
+    raise TypeError(certificate.user.pii.email)
 
-    ((_, error),) = dispatch(event(), [Receiver(receive)])
+
+@wraps(misnamed)
+def adapted(certificate: Any, **_: Any) -> None:
+    fails(certificate)
+
+
+class Proxy:
+    def __getattr__(self, name: str) -> Any:
+        return self
+
+    def __call__(self, **_: Any) -> None:
+        raise TypeError
+
+
+@pytest.mark.parametrize("call", [fails, adapted, Proxy()])
+def test_a_receivers_own_type_error_stays_its_own(call: Any) -> None:
+    ((_, error),) = dispatch(event(), [Receiver(call)])
     assert type(error) is TypeError

@@ -17,7 +17,7 @@ from event_bus_kafka.telemetry.events import RelayProgress
 from event_bus_kafka.worker import Worker
 
 _ALLOCATIONS = 50_000
-"""Between two looks for garbage, in place of 700: what a row needs goes with it, and is swept for nothing meanwhile."""
+"""Between two looks for garbage, in place of some hundreds: what a row needs goes with it."""
 
 
 class Command(BaseCommand):
