@@ -63,8 +63,8 @@ def check_producer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
         messages += _refused(
             "Producer", [lambda: check_spelling("producer", producer_options()), schema_registry_options]
         )
-    messages += [*_modes_without_topic(configured), *_prefixed_topics(enabled)]
-    return [*messages, *_outbox_databases(enabled)]
+    messages += [*_modes_without_topic(configured), *_prefixed_topics(enabled), *_outbox_databases(enabled)]
+    return messages
 
 
 def check_consumer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:

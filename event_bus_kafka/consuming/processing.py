@@ -96,10 +96,10 @@ class Processor:
                 return "unregistered type"
             raise UnknownEventType(event_type)
         receivers = self.receivers_of(signal)
-        if not receivers or not dispatch.is_enabled(signal):
-            if receivers:
-                return "signal disabled"
+        if not receivers:
             return "other receivers" if dispatch.receivers_of(signal) else "no receiver"
+        if not dispatch.is_enabled(signal):
+            return "signal disabled"
         delivery.event = serde.deserialize(record, signal, self.registry)
         delivery.receivers = receivers
         reporting.received(record, delivery.event)

@@ -20,7 +20,7 @@ _SHARDS = OutboxShard._meta.db_table
 _PARKED = ParkedRecord._meta.db_table
 
 COLUMNS = ("id", "topic", "key", "body", "headers", "schema_id")
-_MOVED = ("id", "shard", "topic", "key", "body", "headers", "schema_id", "created", "size")
+_MOVED = tuple(field.attname for field in OutboxRecord._meta.concrete_fields)
 
 _EXISTS_PER_SHARD = f"SELECT shard FROM {_SHARDS} s WHERE EXISTS (SELECT 1 FROM {_OUTBOX} r WHERE r.shard = s.shard)"
 _DISTINCT = f"SELECT DISTINCT shard FROM {_OUTBOX}"
