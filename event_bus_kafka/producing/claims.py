@@ -1,23 +1,23 @@
-"""The relay's own connection: which shards have rows, the right to send them, and their end."""
+"""What a relay does in the database: it finds shards with rows, has the right to send them, and removes them."""
 
 from __future__ import annotations
 
 import select
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager
 from operator import itemgetter
-from threading import Lock
 from time import time
 from typing import Any, NamedTuple
 
-from django.db import Error, connections
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from event_bus_kafka.errors import BrokerError, ConfigurationError
 from event_bus_kafka.models import SHARDS, OutboxShard, WriterSchema
 from event_bus_kafka.producing.dialects import DIALECTS
 from event_bus_kafka.producing.outbox import CHANNEL
+from event_bus_kafka.producing.own_connection import OwnConnection
 from event_bus_kafka.producing.portions import portions
 from event_bus_kafka.producing.schemas import destination_of
 from event_bus_kafka.wire.headers import unpack
@@ -61,40 +61,40 @@ class Claims:
     Claims shards for one batch after the other: the locks of their rows, held as long as the batch is in flight, are
     both lease and fence. A relay that dies releases them at once.
 
-    The connection is its own, at READ COMMITTED: an older snapshot would show rows that are sent already. Where rows
-    cannot be locked (SQLite), every claim succeeds, and writers wait for short removals only.
+    The connection is its own, at READ COMMITTED: an older snapshot would show rows that are sent already. On a second
+    one rows are removed while others are read. Where rows cannot be locked (SQLite), every claim succeeds, and writers
+    wait for short removals only.
     """
 
     def __init__(self, alias: str, *, notify: bool, parked_holds_key: bool) -> None:
-        self._alias = alias
         self._parked_holds_key = parked_holds_key
         shared = connections[alias]
         if shared.vendor not in DIALECTS:
             raise ConfigurationError(f"The outbox does not run on {shared.vendor}: use PostgreSQL, MySQL or MariaDB.")
         self._dialect = DIALECTS[shared.vendor]
         self._listens = notify and shared.vendor == "postgresql"
-        self._connection: BaseDatabaseWrapper | None = None
+        self._connection = OwnConnection(shared, self._dialect, self._listen)
+        self._second = OwnConnection(shared, self._dialect)
+        """For what is removed at once; closed while the relay rests."""
         self._destinations: dict[int, Destination] = {}
         self._told = False
-        self._lock = Lock()
-        """Of the connection: one thread reads rows while another asks for the schema of those before."""
 
     def shards_with_rows(self) -> list[int]:
         """Return the shards that hold rows, committed ones. Raises a database error."""
-        return [shard for (shard,) in self._query(self._dialect.probe)]
+        return [shard for (shard,) in self._connection.query(self._dialect.probe)]
 
     @contextmanager
     def claim(self, shards: Sequence[int]) -> Iterator[list[int]]:
         """
         Claim those of the shards that no other relay has, until the end of the block, which commits.
 
-        Raises a database error: nothing that was done inside holds.
+        Raises a database error: nothing that was done inside holds but what was removed at once.
         """
         if not self._dialect.locks:
             yield list(shards)
             return
-        with self._transaction():
-            yield [shard for (shard,) in self._query(self._dialect.lock(shards))]
+        with self._connection.transaction():
+            yield [shard for (shard,) in self._connection.query(self._dialect.lock(shards))]
 
     def plan(self, shards: Sequence[int], without: Sequence[str]) -> Plan:
         """
@@ -105,7 +105,7 @@ class Claims:
         statement = self._dialect.plan(
             shards, most=most, without_topics=len(without), parked_holds_key=self._parked_holds_key
         )
-        found = sorted(self._query(statement, [*without] * len(shards)))
+        found = sorted(self._connection.query(statement, [*without] * len(shards)))
         taken = list(_within(_BATCH_BYTES, found))
         chunks = portions(taken, itemgetter(1), most=_CHUNK_ROWS, most_bytes=_CHUNK_BYTES)
         return Plan(
@@ -115,7 +115,9 @@ class Claims:
 
     def rows(self, ids: Sequence[int]) -> list[Row]:
         """Return rows in the order of ids."""
-        found = sorted(self._query(*self._dialect.fetch(ids)), key=itemgetter(0))
+        if not ids:
+            return []
+        found = sorted(self._connection.query(*self._dialect.fetch(ids)), key=itemgetter(0))
         if found and isinstance(found[0][-2], memoryview):  # of psycopg2
             found = [tuple([bytes(one) if isinstance(one, memoryview) else one for one in row]) for row in found]
         return list(map(Row._make, found))
@@ -125,30 +127,34 @@ class Claims:
         if schema not in self._destinations:
             names = [field.attname for field in WriterSchema._meta.concrete_fields]
             statement = f"SELECT {', '.join(names)} FROM {WriterSchema._meta.db_table} WHERE id = %s"
-            for row in self._query(statement, [schema]):
+            for row in self._connection.query(statement, [schema]):
                 self._destinations[schema] = destination_of(dict(zip(names, row, strict=True)))
         return self._destinations.get(schema)
 
-    def remove(self, ids: Sequence[int]) -> None:
-        """Remove rows that Kafka has confirmed."""
+    def remove(self, ids: Sequence[int], *, at_once: bool = False) -> None:
+        """
+        Remove rows that Kafka has confirmed: with the claim, or at once, while others are read. Nobody needs them any
+        more, whatever becomes of the claim; but it must not end before, or another relay would send them again.
+        """
         if ids:
-            with self._settling() as cursor:
-                cursor.execute(self._dialect.remove, [self._dialect.ids(ids)])
+            with self._settling(at_once=at_once) as connection:
+                connection.execute(self._dialect.remove, [self._dialect.ids(ids)])
 
     def park(self, rejected: Sequence[tuple[Row, BrokerError]]) -> None:
         """Set aside rows that Kafka refuses."""
         now = int(time() * 1000)
         if rejected:
-            with self._settling() as cursor:
+            with self._settling() as connection:
                 for row, error in rejected:
-                    cursor.execute(self._dialect.park, [error.code, error.reason[:_LONGEST_REASON], now, row.id])
-                cursor.execute(self._dialect.remove, [self._dialect.ids([row.id for row, _ in rejected])])
+                    connection.execute(self._dialect.park, [error.code, error.reason[:_LONGEST_REASON], now, row.id])
+                connection.execute(self._dialect.remove, [self._dialect.ids([row.id for row, _ in rejected])])
 
     def wait(self, seconds: float, longest: float) -> float:
         """Return how long to wait: so many seconds, or, where new rows are told of, until then and not too long."""
+        self._second.close()
         if not self._listens:
             return seconds
-        raw: Any = self._connect().connection
+        raw = self._connection.raw
         if not self._told and not _queued(raw):  # by the answer to the last query, which may not have seen the rows
             try:
                 select.select([raw.fileno()], [], [], longest)
@@ -158,72 +164,28 @@ class Claims:
         return 0.0
 
     def close(self) -> None:
-        """Give up the connection and whatever is open on it."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(Error):
-                connection.close()
+        """Give up both connections and whatever is open on them."""
+        self._second.close()
+        self._connection.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        connection = self._connect()
-        try:
-            connection.set_autocommit(False)
-            if self._dialect.begin:
-                self._execute(self._dialect.begin)
-            yield
-            connection.commit()
-            connection.set_autocommit(True)
-        except BaseException:
-            self.close()  # which rolls back
-            raise
+    def _settling(self, *, at_once: bool = False) -> Iterator[OwnConnection]:
+        """In the transaction of the claim; in one of its own what is to be done at once, or where a claim has none."""
+        if at_once or not self._dialect.locks:
+            with self._second.transaction():
+                yield self._second
+        else:
+            yield self._connection
 
-    @contextmanager
-    def _settling(self) -> Iterator[Any]:
-        """In the transaction of the claim, or where there is none, in one of its own."""
-        with self._lock, nullcontext() if self._dialect.locks else self._transaction():
-            connection = self._connect()
+    def _listen(self, connection: BaseDatabaseWrapper) -> None:
+        if self._listens:
+            if hasattr(connection.connection, "add_notify_handler"):  # psycopg 3
+                connection.connection.add_notify_handler(self._note)
             with connection.cursor() as cursor:
-                yield cursor
-            connection.queries_log.clear()
-
-    def _execute(self, statement: str) -> None:
-        with self._connect().cursor() as cursor:
-            cursor.execute(statement)
-
-    def _listen(self, raw: Any) -> None:
-        if hasattr(raw, "add_notify_handler"):  # psycopg 3
-            raw.add_notify_handler(self._note)
-        self._execute(f"LISTEN {CHANNEL}")
+                cursor.execute(f"LISTEN {CHANNEL}")
 
     def _note(self, _: Any) -> None:
         self._told = True
-
-    def _query(self, statement: str, parameters: Sequence[Any] = ()) -> Sequence[tuple[Any, ...]]:
-        with self._lock:
-            connection = self._connect()
-            with connection.cursor() as cursor:
-                cursor.execute(statement, parameters)
-                rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
-            connection.queries_log.clear()  # filled under DEBUG, with event data
-        return rows
-
-    def _connect(self) -> BaseDatabaseWrapper:
-        if self._connection is None:
-            connection = connections[self._alias].copy()
-            options = connection.settings_dict["OPTIONS"]
-            options.pop("pool", None)
-            for name, value in self._dialect.options.items():
-                options.setdefault(name, value)
-            options.pop("isolation_level", None)  # READ COMMITTED is Django's default on MySQL, and PostgreSQL's own
-            connection.settings_dict["AUTOCOMMIT"] = True
-            connection.inc_thread_sharing()
-            self._connection = connection
-            if self._dialect.session:
-                self._execute(self._dialect.session)
-            if self._listens:
-                self._listen(connection.connection)
-        return self._connection
 
 
 _Place = tuple[int, int, int]

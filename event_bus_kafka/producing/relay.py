@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from random import sample, uniform
 from time import monotonic, perf_counter, sleep
+from typing import Any
 
 import attrs
 from django.db import Error
@@ -53,8 +54,8 @@ class Relay:
     """
     Call :meth:`step` until told to stop, then :meth:`stop`. One thread uses it.
 
-    A row leaves the outbox in the transaction that has its shard, after Kafka's confirmation. Rows of a shard leave in
-    the order of their ids, as far as they are visible: a row that commits later goes later.
+    A row leaves the outbox after Kafka's confirmation, while its shard is claimed. Rows of a shard leave in the order
+    of their ids, as far as they are visible: a row that commits later goes later.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class Relay:
         """Topics for which a client made too large requests: the next one is made to suit them."""
         self._interruptions = 0
         self._is_full = False
-        self._reader = ThreadPoolExecutor(1, "event-bus-relay")
+        self._helpers = ThreadPoolExecutor(2, "event-bus-relay")
 
     def step(self) -> None:
         """Send one batch, or wait where there is nothing to send. Takes a little longer than ``BOUND`` at most."""
@@ -96,7 +97,7 @@ class Relay:
 
     def stop(self, *, timeout: float) -> int:
         """Leave nothing behind: between two steps nothing is in flight."""
-        self._reader.shutdown()
+        self._helpers.shutdown()
         self._claims.close()
         self._registry.close()
         self._producer = None
@@ -159,18 +160,18 @@ class Relay:
 
     @contextmanager
     def _meanwhile(self, batch: Batch, ids: list[int]) -> Iterator[Future[list[Row]]]:
-        """Let the server remove rows and look for others while some are sent."""
-        read = self._reader.submit(self._remove_and_read, batch.take_confirmed(), ids)
-        read.add_done_callback(lambda done: batch.stop(done.exception()))
+        """Let the server remove rows and look for others, both at a time, while some are sent."""
+        removed = self._helpers.submit(self._claims.remove, batch.take_confirmed(), at_once=True)
+        read = self._helpers.submit(self._claims.rows, ids)
+        works: list[Future[Any]] = [removed, read]
+        for work in works:
+            work.add_done_callback(lambda done: batch.stop(done.exception()))
         try:
             yield read
         finally:
-            wait([read])  # the connection is the reader's until then
-        read.result()
-
-    def _remove_and_read(self, confirmed: list[int], ids: list[int]) -> list[Row]:
-        self._claims.remove(confirmed)
-        return self._claims.rows(ids) if ids else []
+            wait(works)  # until then the connections are theirs, and the claim must not end
+        for work in works:
+            work.result()
 
     def _reach(self) -> Producer:
         """Make a client and connect it before any shard is claimed."""
@@ -182,8 +183,7 @@ class Relay:
     def _begin_anew(self, error: Exception, unconfirmed: int) -> None:
         """After anything broken the old client is of no use: it may still hold what others send by now."""
         self._producer = None
-        if isinstance(error, Error):
-            self._claims.close()  # if only because an idle connection was cut
+        self._claims.close()  # they may be what broke, or be cut while nothing can be sent
         delay = min(_FIRST_PAUSE * 2**self._interruptions, _LONGEST_PAUSE)
         self._interruptions += 1
         emit(RelayInterrupted(error=error, unconfirmed=unconfirmed, delay=delay))

@@ -1,0 +1,108 @@
+"""Confirmed rows leave the outbox during a batch, on a connection of their own, whatever becomes of the batch."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+import pytest
+from django.db import Error, connections, transaction
+
+from event_bus_kafka.models import OutboxRecord
+from event_bus_kafka.producing import own_connection
+from event_bus_kafka.producing.batch import Batch
+from event_bus_kafka.producing.dialects import DIALECTS
+from event_bus_kafka.producing.own_connection import OwnConnection
+from event_bus_kafka.telemetry.events import RelayInterrupted
+from tests.outbox.service import Service, until
+from tests.watching import watched
+
+pytestmark = pytest.mark.real
+
+
+class Death(BaseException):
+    """Ends a relay where it is."""
+
+
+def test_what_was_removed_in_a_batch_stays_removed_although_the_relay_dies(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Case 35: all is confirmed, nothing is committed with the claim."""
+    sent = service.emit_many(5_000)
+    finish = Batch.finish
+
+    def finish_and_die(batch: Batch, deadline: float) -> None:
+        finish(batch, deadline)
+        raise Death
+
+    monkeypatch.setattr(Batch, "finish", finish_and_die)
+    with service.relay() as relay, pytest.raises(Death):
+        relay.step()
+    monkeypatch.undo()
+    left = service.waiting
+    assert 0 < left <= 2_000, "the last two chunks at most"
+    service.drain()
+    assert service.all_ids() == sent + sent[-left:]
+
+
+def test_a_removal_that_fails_loses_nothing_and_the_relay_goes_on(service: Service) -> None:
+    """Somebody looks after a row by hand, and the removal waits until its time-out."""
+    sent = service.emit_many(5_000)
+    with service.relay() as relay:
+        with transaction.atomic(), watched(RelayInterrupted) as seen:
+            OutboxRecord.objects.select_for_update().get(pk=OutboxRecord.objects.earliest("pk").pk)
+            relay.step()
+            (interrupted,) = seen
+            assert isinstance(interrupted.error, Error)
+            assert service.waiting == 5_000
+        until(lambda: not service.waiting, step=relay.step)
+    assert list(dict.fromkeys(service.all_ids())) == sent
+
+
+def test_a_small_batch_needs_no_second_connection_and_a_relay_that_rests_keeps_none(service: Service) -> None:
+    others = sessions()
+    with service.relay() as relay:
+        service.emit()
+        relay.step()
+        assert (service.waiting, sessions()) == (0, others + 1)
+        service.emit_many(3_000)
+        relay.step()
+        assert (service.waiting, sessions()) == (0, others + 2)
+        relay.step()
+        rested = monotonic()
+        until(lambda: sessions() == others + 1)
+        assert monotonic() - rested < 30, "long before a server ends it"
+
+
+def test_no_transaction_begins_on_a_connection_that_a_server_may_have_cut(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = OwnConnection(connections["default"], DIALECTS[connections["default"].vendor])
+    with own.transaction():
+        assert len(own.query("SELECT 1")) == 1
+    own.raw.close()
+    with pytest.raises(Error), own.transaction():
+        own.query("SELECT 1")
+    own.raw.close()
+    monkeypatch.setattr(own_connection, "_RESTED", 0.0)
+    with own.transaction():
+        assert len(own.query("SELECT 1")) == 1
+    own.close()
+
+
+def test_on_sqlite_rows_are_removed_while_others_are_read(sqlite_service: Service) -> None:
+    sent = sqlite_service.emit_many(5_000)
+    with watched(RelayInterrupted) as seen:
+        sqlite_service.drain()
+    assert not seen
+    assert sqlite_service.all_ids() == sent
+
+
+def sessions() -> int:
+    """Return how many connections to the database there are, with this one."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute(
+            "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()"
+            if cursor.db.vendor == "postgresql"
+            else "SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE()"
+        )
+        return int(cursor.fetchone()[0])
