@@ -15,7 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from event_bus_kafka.errors import BrokerError, ConfigurationError
 from event_bus_kafka.models import SHARDS, OutboxShard, WriterSchema
-from event_bus_kafka.producing.dialects import DIALECTS
+from event_bus_kafka.producing.dialects import DIALECTS, PROBE
 from event_bus_kafka.producing.outbox import CHANNEL
 from event_bus_kafka.producing.own_connection import OwnConnection
 from event_bus_kafka.producing.portions import portions
@@ -81,7 +81,7 @@ class Claims:
 
     def shards_with_rows(self) -> list[int]:
         """Return the shards that hold rows, committed ones. Raises a database error."""
-        return [shard for (shard,) in self._connection.query(self._dialect.probe)]
+        return [shard for (shard,) in self._connection.query(PROBE)]
 
     @contextmanager
     def claim(self, shards: Sequence[int]) -> Iterator[list[int]]:
@@ -105,7 +105,7 @@ class Claims:
         statement = self._dialect.plan(
             shards, most=most, without_topics=len(without), parked_holds_key=self._parked_holds_key
         )
-        found = sorted(self._connection.query(statement, [*without] * len(shards)))
+        found = sorted(self._connection.read(statement, [*without] * len(shards)))
         taken = list(_within(_BATCH_BYTES, found))
         chunks = portions(taken, itemgetter(1), most=_CHUNK_ROWS, most_bytes=_CHUNK_BYTES)
         return Plan(
@@ -117,7 +117,7 @@ class Claims:
         """Return rows in the order of ids."""
         if not ids:
             return []
-        found = sorted(self._connection.query(*self._dialect.fetch(ids)), key=itemgetter(0))
+        found = sorted(self._connection.read(*self._dialect.fetch(ids)), key=itemgetter(0))
         if found and isinstance(found[0][-2], memoryview):  # of psycopg2
             found = [tuple([bytes(one) if isinstance(one, memoryview) else one for one in row]) for row in found]
         return list(map(Row._make, found))

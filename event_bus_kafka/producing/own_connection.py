@@ -49,6 +49,18 @@ class OwnConnection:
             rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
             return rows
 
+    def read(self, statement: str, parameters: Sequence[Any] = ()) -> Sequence[tuple[Any, ...]]:
+        """As ``query``, for much of it: with psycopg 3 PostgreSQL need not write bytes as text."""
+        connection = self._connect()
+        if not hasattr(connection.connection, "adapters"):  # another driver
+            return self.query(statement, parameters)
+        from psycopg import Cursor  # may be missing
+
+        with self._lock, connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+            found = cursor.execute(statement, parameters, binary=True).fetchall()
+            self._used = monotonic()
+            return found
+
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         """Let a statement do its work. Raises a database error."""
         with self._cursor() as cursor:
