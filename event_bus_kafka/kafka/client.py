@@ -97,8 +97,8 @@ class Producer:
         try:
             self._client.produce(
                 record.topic,
-                key=record.key,
-                value=record.value,
+                record.value,
+                record.key,
                 headers=_for_client(record.headers),
                 on_delivery=report,
             )

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from event_bus_kafka.wire.records import Headers, HeadersByName
 
@@ -27,27 +29,48 @@ def pack(headers: Headers) -> bytes:
 
 def unpack(packed: bytes) -> Headers:
     """Return the headers, to the byte."""
-    names, _, values = _apart(packed)
-    return tuple(zip(names, values, strict=True))
+    layout = _layout(packed)
+    return tuple(zip(layout.names, layout.values(packed), strict=True))
 
 
-def unpack_by_name(packed: bytes) -> Headers | HeadersByName:
-    """Return the headers by name, where no name stands twice: one object in place of one per header."""
-    names, are_unique, values = _apart(packed)
-    pairs = zip(names, values, strict=True)
-    return dict(pairs) if are_unique else tuple(pairs)
+class Unpacker:
+    """Unpacks headers of one kind: quick where names and lengths are those of the headers before, as for most."""
+
+    def __init__(self) -> None:
+        self._last: _Layout | None = None
+
+    def __call__(self, packed: bytes) -> Headers | HeadersByName:
+        """Return the headers by name, where no name stands twice: one object in place of one per header."""
+        layout = self._last
+        if layout is None or not packed.startswith(layout.head):
+            layout = self._last = _layout(packed)
+        pairs = zip(layout.names, layout.values(packed), strict=True)
+        return dict(pairs) if layout.are_unique else tuple(pairs)
 
 
-def _apart(packed: bytes) -> tuple[tuple[str, ...], bool, tuple[bytes | None, ...]]:
-    """Return the names, whether no name stands twice, and the values."""
+class _Layout(NamedTuple):
+    """What headers of the same names and lengths have in common."""
+
+    head: bytes
+    """All that stands before the values."""
+    names: tuple[str, ...]
+    are_unique: bool
+    """Whether no name stands twice."""
+    take: Callable[[bytes, int], tuple[bytes, ...]]
+    absent: frozenset[int]
+    """Places of values that are null."""
+
+    def values(self, packed: bytes) -> Sequence[bytes | None]:
+        values = self.take(packed, len(self.head))
+        if not self.absent:
+            return values
+        return [None if number in self.absent else value for number, value in enumerate(values)]
+
+
+def _layout(packed: bytes) -> _Layout:
     names, start, are_unique = _names(packed[: _SIZE.size + (packed[0] << 8 | packed[1])])
-    taken, absent = _values(packed[start - 4 * len(names) : start])
-    values = taken.unpack_from(packed, start)
-    return names, are_unique, _without(values, absent) if absent else values
-
-
-def _without(values: tuple[bytes, ...], absent: frozenset[int]) -> tuple[bytes | None, ...]:
-    return tuple([None if number in absent else value for number, value in enumerate(values)])
+    head = packed[:start]
+    return _Layout(head, names, are_unique, *_values(head[start - 4 * len(names) :]))
 
 
 @lru_cache(_KEPT)
@@ -64,8 +87,8 @@ def _names(head: bytes) -> tuple[tuple[str, ...], int, bool]:
 
 
 @lru_cache(_KEPT)
-def _values(packed_lengths: bytes) -> tuple[struct.Struct, frozenset[int]]:
+def _values(packed_lengths: bytes) -> tuple[Callable[[bytes, int], tuple[bytes, ...]], frozenset[int]]:
     """Return what takes values of these lengths apart, and which of them are null. Most headers have equal lengths."""
     lengths = struct.unpack(f">{len(packed_lengths) // 4}i", packed_lengths)
     absent = frozenset(number for number, length in enumerate(lengths) if length < 0)
-    return struct.Struct("".join([f"{max(length, 0)}s" for length in lengths])), absent
+    return struct.Struct("".join([f"{max(length, 0)}s" for length in lengths])).unpack_from, absent
