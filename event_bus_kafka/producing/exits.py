@@ -69,6 +69,8 @@ class _End:
             until = until if is_away else max(until, now + _LATE)
             spill_until = max(spill_until, now + 2 * _LATE)
         _flush(until, spill_until)
+        for link in own_links():
+            link.leave(max(spill_until - monotonic(), _LATE))
 
 
 _end: _End | None = None

@@ -50,6 +50,9 @@ class Link:
     """When it took the place of another one, by the monotonic clock."""
     unreported: dict[int, tuple[EncodedEvent, str | None]] = attrs.field(factory=dict)
     """Events that the client has, with the databases that are to take them if Kafka does not."""
+    _thread: threading.Thread | None = None
+    _is_left: bool = False
+    """Whether nobody polls but who flushes."""
     _lock: Any = attrs.field(factory=threading.RLock)
     _wanted: threading.Event = attrs.field(factory=threading.Event)
     """Set by who needs room in the queue, which reports take until they are handed out."""
@@ -71,8 +74,10 @@ class Link:
 
     def _started(self) -> Link:
         _links.append(self)
+        thread = threading.Thread(target=self._poll_until_retired, name="event-bus-producer", daemon=True)
         try:
-            threading.Thread(target=self._poll_until_retired, name="event-bus-producer", daemon=True).start()
+            thread.start()
+            self._thread = thread
         except RuntimeError as error:
             if "shutdown" not in str(error):  # there no thread can be started, and each send is flushed
                 _links.remove(self)
@@ -150,9 +155,21 @@ class Link:
         for encoded, database in left.values():
             spill.spill([encoded], failure, database=database)
 
+    def leave(self, seconds: float) -> None:
+        """
+        Wait so long for its thread to end: one that logs when the interpreter does would abort the process. From then
+        on reports are handed out by a flush alone.
+        """
+        self._is_left = True
+        self._wanted.set()
+        if self._thread not in (None, threading.current_thread()):
+            self._thread.join(seconds)
+
     def _poll_until_retired(self) -> None:
         interval = settings.poll_interval
         while not self.is_retired or len(self.producer):
+            if self._is_left:
+                return
             self._wanted.wait(interval)  # a poll that waits would wake for each report, and fight with senders
             self._wanted.clear()
             self.producer.poll(0)

@@ -32,6 +32,26 @@ send(1)
 Finalize(None, send, args=[2], exitpriority=0)  # runs after those of a higher priority
 """
 
+LOG_LONG = """
+import logging, sys, threading
+from time import monotonic
+
+class Long(logging.Handler):
+    def createLock(self):
+        self.lock = None  # nobody else waits for it
+
+    def emit(self, record):
+        if threading.current_thread().name == "event-bus-producer" and not logs.is_set():
+            logs.set()
+            until = monotonic() + 2
+            while monotonic() < until:
+                sys.stderr.write("x" * 100_000 + "\\n")
+            sys.stderr.write("All is written\\n")
+
+logs = threading.Event()
+logging.getLogger("event_bus_kafka").addHandler(Long())
+"""
+
 
 PATIENT: dict[str, Any] = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 60, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 60}
 
@@ -62,6 +82,16 @@ def test_events_of_a_process_that_ends_without_a_broker_are_named_in_the_log(bus
     assert process.users("sent") == [1, 2]
     assert process.log.count("Error delivering message to Kafka event bus. DeliveryFailed") == 2
     assert "learner@example.com" not in process.log
+
+
+def test_a_process_that_ends_waits_for_what_it_logs_of_its_brokers(bus: Bus, topic: str) -> None:
+    """Python aborts where a thread holds standard error at the end of the interpreter."""
+    changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5}
+    code = LOG_LONG + SEND.format(users=[1]) + "logs.wait(60)"
+    with ServiceProcess(code=code, settings=bus.settings(topic, **changes)) as process:
+        assert process.end() == 0
+    assert "All is written" in process.log
+    assert process.log.count("Error delivering message to Kafka event bus. DeliveryFailed") == 1
 
 
 def test_events_that_kafka_does_not_confirm_in_time_are_named_in_the_log(bus: Bus, topic: str) -> None:
