@@ -190,7 +190,8 @@ class Relay:
         self._pause(delay)
 
     def _rest(self, looked: float) -> None:
-        seconds = self._claims.wait(max(self._poll_interval, _PROBES * looked), max(self._poll_interval, _WATCHED))
+        after_look = min(_PROBES * looked, _LONGEST_PAUSE)  # it may have looked for long because it was frozen
+        seconds = self._claims.wait(max(self._poll_interval, after_look), max(self._poll_interval, _WATCHED))
         if seconds:
             self._pause(seconds)
         if self._producer is not None:

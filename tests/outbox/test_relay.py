@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import closing
+from time import sleep
 
 import attrs
 import pytest
@@ -23,6 +24,8 @@ from tests.outbox.service import Service, until
 from tests.watching import watched
 
 pytestmark = pytest.mark.real
+
+OUTBOX = OutboxRecord._meta.db_table
 
 
 def test_one_row_that_is_too_large_is_parked_and_a_thousand_others_arrive(service: Service) -> None:
@@ -250,3 +253,25 @@ def _emit_elsewhere(service: Service, entry: object, written: list[str]) -> None
             written.append(service.emit(user))
     finally:
         connections["default"].close()
+
+
+def test_a_look_that_took_long_is_not_followed_by_a_rest_of_minutes(service: Service, database: Database) -> None:
+    """A frozen relay looked for as long as it was frozen, and a server may be busy."""
+    lock, unlock = (
+        (f"LOCK TABLE {OUTBOX} IN ACCESS EXCLUSIVE MODE", "SELECT 1")
+        if database.vendor == "postgresql"
+        else (f"LOCK TABLES {OUTBOX} WRITE", "UNLOCK TABLES")
+    )
+    rests: list[float] = []
+    with service.relay() as relay:
+        relay.step()  # connects
+        relay._pause = rests.append
+        step = threading.Thread(target=relay.step)
+        with transaction.atomic(), connections["default"].cursor() as cursor:
+            cursor.execute(lock)
+            step.start()
+            sleep(0.5)
+            cursor.execute(unlock)
+        step.join(60)
+    (rest,) = rests
+    assert 0.1 < rest <= 2, "a look of half a second would make it rest for five"
