@@ -150,8 +150,7 @@ class Batch:
             try:
                 self._producer.produce(record, self._reported, row)
                 self._flights.begin(row.topic)
-                if self._tries:
-                    self._count_try(row.topic)
+                self._count_try(row.topic)
                 return
             except QueueFull as error:
                 if monotonic() > deadline:

@@ -15,7 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from event_bus_kafka.errors import BrokerError, ConfigurationError
 from event_bus_kafka.models import SHARDS, OutboxShard, WriterSchema
-from event_bus_kafka.producing.dialects import DIALECTS, PROBE
+from event_bus_kafka.producing.dialects import DIALECTS
 from event_bus_kafka.producing.outbox import CHANNEL
 from event_bus_kafka.producing.own_connection import OwnConnection
 from event_bus_kafka.producing.portions import portions
@@ -75,13 +75,13 @@ class Claims:
         self._listens = notify and shared.vendor == "postgresql"
         self._connection = OwnConnection(shared, self._dialect, self._listen)
         self._second = OwnConnection(shared, self._dialect)
-        """For what is removed at once; closed while the relay rests."""
+        """For what is removed at once; closed while nothing waits."""
         self._destinations: dict[int, Destination] = {}
         self._told = False
 
     def shards_with_rows(self) -> list[int]:
         """Return the shards that hold rows, committed ones. Raises a database error."""
-        return [shard for (shard,) in self._connection.query(PROBE)]
+        return [shard for (shard,) in self._connection.query(self._dialect.probe)]
 
     @contextmanager
     def claim(self, shards: Sequence[int]) -> Iterator[list[int]]:

@@ -22,14 +22,6 @@ _PARKED = ParkedRecord._meta.db_table
 COLUMNS = ("id", "topic", "key", "body", "headers", "schema_id")
 _MOVED = tuple(field.attname for field in OutboxRecord._meta.concrete_fields)
 
-PROBE = (
-    f"SELECT shard FROM {_SHARDS} s "
-    f"WHERE (SELECT id FROM {_OUTBOX} r WHERE r.shard = s.shard ORDER BY shard, id LIMIT 1) IS NOT NULL"
-)
-"""
-Shards that hold rows: a look-up for each. For EXISTS PostgreSQL may scan the table, for DISTINCT any server the index.
-"""
-
 
 @attrs.frozen(kw_only=True)
 class Dialect:
@@ -40,6 +32,8 @@ class Dialect:
     ids: Callable[[Sequence[int]], Any]
     """Ids as the one parameter of ``rows_by_id``."""
     quote: str
+    of_shard: str = "r.shard = {0}"
+    """Condition for rows of a shard; ordered by shard and id, they are to be found by the index of these alone."""
     rows_in: str = ""
     """Rows by ids that follow in brackets, where that is quicker: a read waits for nobody, whatever it scans."""
     delete: str = "DELETE FROM"
@@ -48,9 +42,15 @@ class Dialect:
     session: str = ""
     """What a relay's own connection is told first."""
     begin: str = ""
-    """What begins a claim; not of the session, which behind a pooler belongs to others too."""
+    """What begins a transaction; not of the session, which behind a pooler belongs to others too."""
     options: dict[str, Any] = attrs.field(factory=dict)
     """What its own connection is made with, unless the settings say otherwise."""
+
+    @property
+    def probe(self) -> str:
+        """Shards that hold rows: a look-up for each. For EXISTS or DISTINCT a server may read all that waits."""
+        first = f"SELECT id FROM {_OUTBOX} r WHERE {self.of_shard.format('s.shard')} ORDER BY shard, id LIMIT 1"
+        return f"SELECT shard FROM {_SHARDS} s WHERE ({first}) IS NOT NULL"
 
     def lock(self, shards: Sequence[int]) -> str:
         """LIMIT, or an order that is not the index's, would lock rows on InnoDB that are not returned."""
@@ -65,7 +65,8 @@ class Dialect:
             self._unless_parked if parked_holds_key else ""
         )
         parts = [
-            f"SELECT * FROM (SELECT id, COALESCE(size, 0), shard FROM {_OUTBOX} r WHERE shard = {shard}{conditions} "
+            f"SELECT * FROM (SELECT id, COALESCE(size, 0), shard FROM {_OUTBOX} r "
+            f"WHERE {self.of_shard.format(shard)}{conditions} "
             f"ORDER BY shard, id LIMIT {most}) s{shard}"
             for shard in shards
         ]
@@ -120,6 +121,7 @@ DIALECTS = {
         rows_by_id=f"{_OUTBOX} AS r WHERE r.id = ANY(%s::bigint[])",
         ids=lambda ids: f"{{{_list(ids)}}}",  # psycopg takes ten times as long for a list
         quote='"',
+        of_shard="r.shard BETWEEN {0} AND {0}",  # by equality it may prefer the primary key's order, and read all rows
         begin=f"SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{_LOCK_WAIT}s'; "
         f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE}s'; " + _BY_INDEX,
         options={"connect_timeout": 10, "tcp_user_timeout": 30_000},

@@ -35,11 +35,14 @@ def flush(seconds: float) -> None:
     _flush(until, min(until + settings.shutdown_spill, began + seconds))
 
 
-def _flush(until: float, spill_until: float) -> None:
-    """Both times are of the monotonic clock."""
+def _flush(until: float, spill_until: float, *, leave: bool = False) -> None:
+    """Both times are of the monotonic clock. The threads of clients that are left do nothing afterwards."""
     links = own_links()
     for link in links:
         link.flush(until - monotonic())
+    left_by = (monotonic() + spill_until) / 2
+    for link in links if leave else ():
+        link.leave(left_by - monotonic())
     for link in links:
         if link.unreported:
             link.give_up()
@@ -68,9 +71,7 @@ class _End:
             is_away = any(link.is_away for link in own_links() if link.unreported)
             until = until if is_away else max(until, now + _LATE)
             spill_until = max(spill_until, now + 2 * _LATE)
-        _flush(until, spill_until)
-        for link in own_links():
-            link.leave(max(spill_until - monotonic(), _LATE))
+        _flush(until, spill_until, leave=True)
 
 
 _end: _End | None = None

@@ -158,12 +158,15 @@ class Link:
     def leave(self, seconds: float) -> None:
         """
         Wait so long for its thread to end: one that logs when the interpreter does would abort the process. From then
-        on reports are handed out by a flush alone.
+        on a flush alone hands out reports.
         """
+        if self._is_left:
+            return
         self._is_left = True
+        _never_destroy(self)  # without its thread nobody else holds it, and to destroy its client may take long
         self._wanted.set()
-        if self._thread not in (None, threading.current_thread()):
-            self._thread.join(seconds)
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(max(seconds, 0.0))
 
     def _poll_until_retired(self) -> None:
         interval = settings.poll_interval
@@ -177,13 +180,15 @@ class Link:
 
 
 def never_drop(link: Link | None) -> None:
-    """
-    See to it that this child drops no client of its parent, not at the end of the interpreter either: it would wait for
-    threads that only the parent has.
-    """
+    """See to it that this child drops no client of its parent: it would wait for threads that only the parent has."""
     for one in {*_links, link}:
         if one is not None and one.pid != os.getpid():
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(one))
+            _never_destroy(one)
+
+
+def _never_destroy(link: Link) -> None:
+    """See to it that its client lives as long as the process, at the end of the interpreter too."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(link))
 
 
 def own_links() -> list[Link]:

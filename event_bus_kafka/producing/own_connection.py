@@ -109,11 +109,15 @@ class OwnConnection:
             options.pop("isolation_level", None)  # READ COMMITTED is Django's default on MySQL, and PostgreSQL's own
             connection.settings_dict["AUTOCOMMIT"] = True
             connection.inc_thread_sharing()
+            try:
+                connection.ensure_connection()
+                if self._dialect.session:
+                    with connection.cursor() as cursor:
+                        cursor.execute(self._dialect.session)
+                self._prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
             self._connection = connection
-            connection.ensure_connection()
-            if self._dialect.session:
-                with connection.cursor() as cursor:
-                    cursor.execute(self._dialect.session)
-            self._prepare(connection)
             self._used = monotonic()
         return self._connection

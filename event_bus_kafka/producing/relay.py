@@ -161,9 +161,9 @@ class Relay:
     @contextmanager
     def _meanwhile(self, batch: Batch, ids: list[int]) -> Iterator[Future[list[Row]]]:
         """Let the server remove rows and look for others, both at a time, while some are sent."""
-        removed = self._helpers.submit(self._claims.remove, batch.take_confirmed(), at_once=True)
         read = self._helpers.submit(self._claims.rows, ids)
-        works: list[Future[Any]] = [removed, read]
+        removed = self._helpers.submit(self._claims.remove, batch.take_confirmed(), at_once=True)
+        works: list[Future[Any]] = [read, removed]
         for work in works:
             work.add_done_callback(lambda done: batch.stop(done.exception()))
         try:

@@ -86,7 +86,11 @@ def test_events_of_a_process_that_ends_without_a_broker_are_named_in_the_log(bus
 
 def test_a_process_that_ends_waits_for_what_it_logs_of_its_brokers(bus: Bus, topic: str) -> None:
     """Python aborts where a thread holds standard error at the end of the interpreter."""
-    changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5}
+    changes = {
+        "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+        "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5,
+        "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 60,
+    }
     code = LOG_LONG + SEND.format(users=[1]) + "logs.wait(60)"
     with ServiceProcess(code=code, settings=bus.settings(topic, **changes)) as process:
         assert process.end() == 0

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing.util
 import os
 import signal
+import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -26,7 +29,7 @@ from event_bus_kafka.errors import DeliveryFailed
 from event_bus_kafka.kafka.client import Delivered
 from event_bus_kafka.models import OutboxRecord
 from event_bus_kafka.producing import exits, spill
-from event_bus_kafka.producing.link import Link, own_links
+from event_bus_kafka.producing.link import Link, _links, own_links
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import (
@@ -460,6 +463,20 @@ def test_a_client_that_is_given_up_need_not_report_what_it_holds_and_takes_no_mo
         assert spill.finish(60) == 0
         link.registry.close()
     assert fates(seen, [event.event_id]) == [EventSpilled]
+
+
+def test_a_client_is_not_destroyed_at_the_end_of_its_process(sandbox: Sandbox) -> None:
+    """That may take long, where a name server does not answer."""
+    with override_settings(**SandboxBus(sandbox).settings("t")):
+        client = Link.to_kafka()
+        client.registry.close()
+        client.leave(60)
+        assert not [thread for thread in threading.enumerate() if thread is client._thread]
+        _links.remove(client)
+        alive = weakref.ref(client)
+        del client
+        gc.collect()
+    assert alive() is not None
 
 
 def test_a_report_of_which_no_note_can_be_taken_ends_nothing(

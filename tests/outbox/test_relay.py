@@ -270,8 +270,8 @@ def test_a_look_that_took_long_is_not_followed_by_a_rest_of_minutes(service: Ser
         with transaction.atomic(), connections["default"].cursor() as cursor:
             cursor.execute(lock)
             step.start()
-            sleep(0.5)
+            sleep(1.5)
             cursor.execute(unlock)
         step.join(60)
     (rest,) = rests
-    assert 0.1 < rest <= 2, "a look of half a second would make it rest for five"
+    assert 0.1 < rest <= 2, "a look of more than a second would make it rest for fifteen"
