@@ -57,7 +57,7 @@ class OwnConnection:
         from psycopg import Cursor  # may be missing
 
         with self._lock, connection.wrap_database_errors, Cursor(connection.connection) as cursor:
-            found = cursor.execute(statement, parameters, binary=True).fetchall()
+            found: Sequence[tuple[Any, ...]] = cursor.execute(statement, parameters, binary=True).fetchall()
             self._used = monotonic()
             return found
 
