@@ -105,7 +105,7 @@ class Claims:
         statement = self._dialect.plan(
             shards, most=most, without_topics=len(without), parked_holds_key=self._parked_holds_key
         )
-        found = sorted(self._connection.read(statement, [*without] * len(shards)))
+        found = sorted(self._connection.query(statement, [*without] * len(shards), binary=True))
         taken = list(_within(_BATCH_BYTES, found))
         chunks = portions(taken, itemgetter(1), most=_CHUNK_ROWS, most_bytes=_CHUNK_BYTES)
         return Plan(
@@ -117,7 +117,7 @@ class Claims:
         """Return rows in the order of ids."""
         if not ids:
             return []
-        found = sorted(self._connection.read(*self._dialect.fetch(ids)), key=itemgetter(0))
+        found = sorted(self._connection.query(*self._dialect.fetch(ids), binary=True), key=itemgetter(0))
         if found and isinstance(found[0][-2], memoryview):  # of psycopg2
             found = [tuple([bytes(one) if isinstance(one, memoryview) else one for one in row]) for row in found]
         return list(map(Row._make, found))

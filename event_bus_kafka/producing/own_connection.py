@@ -42,24 +42,17 @@ class OwnConnection:
         """What the driver has for it."""
         return self._connect().connection
 
-    def query(self, statement: str, parameters: Sequence[Any] = ()) -> Sequence[tuple[Any, ...]]:
-        """Return the rows of a statement. Raises a database error."""
-        with self._cursor() as cursor:
+    def query(
+        self, statement: str, parameters: Sequence[Any] = (), *, binary: bool = False
+    ) -> Sequence[tuple[Any, ...]]:
+        """
+        Return the rows of a statement; ``binary``: for many, so that PostgreSQL need not write bytes as text. Raises a
+        database error.
+        """
+        with self._cursor(binary=binary) as cursor:
             cursor.execute(statement, parameters)
             rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
             return rows
-
-    def read(self, statement: str, parameters: Sequence[Any] = ()) -> Sequence[tuple[Any, ...]]:
-        """As ``query``, for much of it: with psycopg 3 PostgreSQL need not write bytes as text."""
-        connection = self._connect()
-        if not hasattr(connection.connection, "adapters"):  # another driver
-            return self.query(statement, parameters)
-        from psycopg import Cursor  # may be missing
-
-        with self._lock, connection.wrap_database_errors, Cursor(connection.connection) as cursor:
-            found: Sequence[tuple[Any, ...]] = cursor.execute(statement, parameters, binary=True).fetchall()
-            self._used = monotonic()
-            return found
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         """Let a statement do its work. Raises a database error."""
@@ -91,10 +84,10 @@ class OwnConnection:
                 connection.close()
 
     @contextmanager
-    def _cursor(self) -> Iterator[Any]:
+    def _cursor(self, *, binary: bool = False) -> Iterator[Any]:
         with self._lock:
             connection = self._connect()
-            with connection.cursor() as cursor:
+            with _binary_cursor(connection) if binary else connection.cursor() as cursor:
                 yield cursor
             connection.queries_log.clear()  # filled under DEBUG, with event data
             self._used = monotonic()
@@ -121,3 +114,17 @@ class OwnConnection:
             self._connection = connection
             self._used = monotonic()
         return self._connection
+
+
+@contextmanager
+def _binary_cursor(connection: BaseDatabaseWrapper) -> Iterator[Any]:
+    """A cursor of psycopg 3, since Django's own has no binary format; of another driver, Django's."""
+    if not hasattr(connection.connection, "adapters"):
+        with connection.cursor() as cursor:
+            yield cursor
+        return
+    from psycopg import Cursor, pq  # may be missing
+
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        cursor.format = pq.Format.BINARY
+        yield cursor

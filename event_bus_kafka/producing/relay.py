@@ -35,7 +35,7 @@ _SHARE = 4
 _REACH = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _PROBES = 10
-"""A relay that finds nothing rests so many times as long as it looked."""
+"""A relay that finds nothing rests so many times as long as it looked, but no longer than after a failure."""
 _WATCHED = 1.0
 """Seconds between two looks where the database tells of new rows."""
 

@@ -6,12 +6,12 @@ import gc
 import multiprocessing.util
 import os
 import signal
-import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from threading import current_thread
+from threading import enumerate as enumerate_threads
 from time import monotonic, sleep
 from typing import Any
 from uuid import UUID
@@ -471,7 +471,7 @@ def test_a_client_is_not_destroyed_at_the_end_of_its_process(sandbox: Sandbox) -
         client = Link.to_kafka()
         client.registry.close()
         client.leave(60)
-        assert not [thread for thread in threading.enumerate() if thread is client._thread]
+        assert client._thread not in enumerate_threads()
         _links.remove(client)
         alive = weakref.ref(client)
         del client
