@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -43,5 +44,10 @@ def test_a_server_that_does_not_start_shows_its_log(tmp_path: Path) -> None:
     assert not is_alive(server.pid)
 
 
-def test_free_ports_are_free() -> None:
-    assert not accepts(free_port())
+def test_a_free_port_is_kept_for_a_server() -> None:
+    port = free_port()
+    assert not accepts(port)
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", port))
+    with socket.create_server(("127.0.0.1", port)):
+        assert accepts(port)

@@ -78,12 +78,21 @@ class ServerProcess:
 
 def free_port() -> int:
     """
-    Return a port of 127.0.0.1 that is free now, and that no outgoing connection is given: a client that looks for a
-    server which is down might connect to itself, and keep the server from coming back.
+    Return a port of 127.0.0.1 that is free, and kept for this process as long as it runs: bound, so that nobody else is
+    given it before a server listens there, or while one is down. Servers may bind it too, as they all ask to reuse an
+    address. No outgoing connection is given it: a client that looks for a server which is down might connect to itself,
+    and keep the server from coming back.
     """
-    while accepts(port := _dice.randrange(*_PORTS)):
-        pass
-    return port
+    while True:
+        holder = socket.socket()
+        try:
+            holder.bind(("127.0.0.1", port := _dice.randrange(*_PORTS)))
+        except OSError:
+            holder.close()
+            continue
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.detach()
+        return port
 
 
 def accepts(port: int) -> bool:
