@@ -47,7 +47,7 @@ format: $(INSTALLED) ## Let ruff format and mend what it can
 docs: $(INSTALLED) ## Build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
-matrix: $(INSTALLED) ## Run the fast tests with all supported Django and openedx-events
+matrix: $(INSTALLED) ## Run the fast tests with the Django and openedx-events that `make test` has not
 	$(BIN)/tox run-parallel --parallel-no-spinner $(ARGS)
 
 upgrade: $(INSTALLED) ## Compile requirements/*.txt anew, with the newest versions

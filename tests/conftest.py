@@ -68,16 +68,16 @@ def cluster() -> Iterator[KafkaCluster]:
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # a broker without work takes a thirtieth of a core: not for the whole run
 def three_brokers() -> Iterator[KafkaCluster]:
-    """Return a cluster of three brokers for the whole run; tests leave all of them running."""
+    """Return a cluster of three brokers for the tests of a file, which leave all of them running."""
     with KafkaCluster(3) as cluster:
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def guarded() -> Iterator[GuardedKafka]:
-    """Return a broker with locks, and with a way through a proxy, for the whole run."""
+    """Return a broker with locks, and with a way through a proxy, for the tests of a file."""
     with GuardedKafka() as guarded:
         yield guarded
 
