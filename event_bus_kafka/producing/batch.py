@@ -37,10 +37,13 @@ class Batch:
         self._flights = Flights()
         self._tries = dict.fromkeys(holds.topics(), _TRIED)
         self._too_large: list[Row] = []
-        self._delivered: list[Row] = []
+        self._confirmed: list[Row] = []
+        """Rows that Kafka has and nobody took yet: with their bodies, so that there must never be many of them."""
         self._places: list[tuple[str, int, int]] | None = [] if is_wanted(RecordDelivered) else None
-        """Of each delivered row, if anybody wants to know."""
-        self._taken = 0
+        """Of each of these, if anybody wants to know."""
+        self._delivered: list[RecordDelivered] = []
+        self._topics: set[str] = set()
+        self._schemas: Counter[int] = Counter()
         self._held: set[str] = set()
         self._passed: set[str] = set()
         """Topics of which no more rows are sent."""
@@ -55,13 +58,17 @@ class Batch:
     @property
     def sent(self) -> int:
         """How many rows Kafka has."""
-        return len(self._delivered)
+        return self._schemas.total() + len(self._confirmed)
 
     def take_confirmed(self) -> list[int]:
         """Return ids of the rows that Kafka has, each once."""
-        found = [row.id for row in self._delivered[self._taken :]]
-        self._taken += len(found)
-        return found
+        rows, self._confirmed = self._confirmed, []
+        self._schemas.update([row.schema for row in rows])
+        self._topics.update([row.topic for row in rows])
+        if self._places is not None:
+            self._delivered += map(self._delivery, rows, self._places)
+            self._places.clear()
+        return [row.id for row in rows]
 
     def send(self, rows: Iterable[Row], deadline: float, *, parked_holds_key: bool) -> None:
         """Hand rows to the client, in order, until the deadline or the first trouble."""
@@ -105,9 +112,13 @@ class Batch:
             self._producer.purge()
 
     def tell(self) -> None:
-        """Emit what became of the rows, once that is settled."""
-        self._tell_delivered()
-        for topic in {row.topic for row in self._delivered} - self._held:
+        """Emit what became of the rows, once that is settled and all that are confirmed were taken."""
+        if self._places is None:
+            for schema, count in self._schemas.items():
+                counters.add(RecordDelivered, self._frames.event_type(schema), count)
+        for delivered in self._delivered:
+            emit(delivered)
+        for topic in self._topics - self._held:
             self._holds.release(topic)
         for row, error in self.rejected:
             emit(
@@ -121,21 +132,15 @@ class Batch:
                 )
             )
 
-    def _tell_delivered(self) -> None:
-        if self._places is None:
-            for schema, count in Counter([row.schema for row in self._delivered]).items():
-                counters.add(RecordDelivered, self._frames.event_type(schema), count)
-            return
-        for row, (topic, partition, offset) in zip(self._delivered, self._places, strict=True):
-            emit(
-                RecordDelivered(
-                    topic=topic,
-                    partition=partition,
-                    offset=offset,
-                    event_type=self._frames.event_type(row.schema),
-                    event_id=row.event_id,
-                )
-            )
+    def _delivery(self, row: Row, place: tuple[str, int, int]) -> RecordDelivered:
+        topic, partition, offset = place
+        return RecordDelivered(
+            topic=topic,
+            partition=partition,
+            offset=offset,
+            event_type=self._frames.event_type(row.schema),
+            event_id=row.event_id,
+        )
 
     def _send(self, row: Row, deadline: float) -> None:
         try:
@@ -164,7 +169,7 @@ class Batch:
     def _reported(self, row: Row, report: Delivered | DeliveryFailed) -> None:
         self._flights.end(row.topic)
         if isinstance(report, Delivered):
-            self._delivered.append(row)
+            self._confirmed.append(row)
             if self._places is not None:
                 self._places.append((report.topic, report.partition, report.offset))
         elif report.code == SIZE:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import islice
 from random import sample, uniform
 from time import monotonic, perf_counter, sleep
-from typing import Any
 
 import attrs
 from django.db import Error
@@ -16,8 +15,9 @@ from event_bus_kafka.errors import EventBusError
 from event_bus_kafka.kafka.client import Producer
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.producing.batch import Batch
-from event_bus_kafka.producing.claims import Claims, Row
+from event_bus_kafka.producing.claims import Claims
 from event_bus_kafka.producing.frames import Frames
+from event_bus_kafka.producing.helpers import Helper
 from event_bus_kafka.producing.holds import Holds
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RelayInterrupted
@@ -30,6 +30,8 @@ the transaction of a relay that is frozen after a minute: only then may another 
 DELIVERY_TIMEOUT = 10.0
 _CONFIRMED_WITHIN = BOUND / 2
 """Seconds that are left to the last chunk: where Kafka is slow, a batch takes fewer of them."""
+_READ_AHEAD = 2
+"""Chunks."""
 _SHARE = 4
 """Shards that a relay takes at a time while there is more than a batch: the others are for other relays."""
 _REACH = 5.0
@@ -84,7 +86,8 @@ class Relay:
         """Topics for which a client made too large requests: the next one is made to suit them."""
         self._interruptions = 0
         self._is_full = False
-        self._helpers = ThreadPoolExecutor(2, "event-bus-relay")
+        self._reader = Helper("reads")
+        self._remover = Helper("removals")
 
     def step(self) -> None:
         """Send one batch, or wait where there is nothing to send. Takes a little longer than ``BOUND`` at most."""
@@ -97,7 +100,8 @@ class Relay:
 
     def stop(self, *, timeout: float) -> int:
         """Leave nothing behind: between two steps nothing is in flight."""
-        self._helpers.shutdown()
+        self._reader.stop()
+        self._remover.stop()
         self._claims.close()
         self._registry.close()
         self._producer = None
@@ -144,34 +148,24 @@ class Relay:
             raise
 
     def _fill(self, batch: Batch, shards: list[int]) -> None:
-        """Send chunk after chunk: one is sent while that before is on its way and the next one is read."""
-        deadline = monotonic() + BOUND
+        """Send chunk after chunk, while those to come are read and what Kafka has is removed."""
         plan = self._claims.plan(shards, self._holds.now())
-        rows = self._claims.rows(plan.chunks[0]) if plan.chunks else []
-        for following in [*plan.chunks[1:], []]:  # nothing follows the last one
-            with self._meanwhile(batch, following) as read:
+        chunks = iter(plan.chunks)
+        deadline = monotonic() + BOUND
+        with self._reader.serving(batch) as reads, self._remover.serving(batch) as removals:
+            for ids in islice(chunks, _READ_AHEAD):
+                reads.begin(self._claims.rows, ids)
+            while reads and batch.trouble is None and monotonic() < deadline - _CONFIRMED_WITHIN:
+                rows = reads.take()
+                for ids in islice(chunks, 1):
+                    reads.begin(self._claims.rows, ids)
+                removals.begin(self._claims.remove, batch.take_confirmed(), at_once=True)
                 batch.send(rows, deadline, parked_holds_key=self._parked_holds_key)
-                batch.collect(len(rows) if following else 0, deadline)
-            if not following or batch.trouble is not None or monotonic() > deadline - _CONFIRMED_WITHIN:
-                break
-            rows = read.result()
-        self._is_full = plan.is_full or bool(following)
+                batch.collect(len(rows) if reads else 0, deadline)
+                if len(removals) > 1:
+                    removals.take()
+            self._is_full = plan.is_full or bool(reads)
         batch.finish(deadline)
-
-    @contextmanager
-    def _meanwhile(self, batch: Batch, ids: list[int]) -> Iterator[Future[list[Row]]]:
-        """Let the server remove rows and look for others, both at a time, while some are sent."""
-        read = self._helpers.submit(self._claims.rows, ids)
-        removed = self._helpers.submit(self._claims.remove, batch.take_confirmed(), at_once=True)
-        works: list[Future[Any]] = [read, removed]
-        for work in works:
-            work.add_done_callback(lambda done: batch.stop(done.exception()))
-        try:
-            yield read
-        finally:
-            wait(works)  # until then the connections are theirs, and the claim must not end
-        for work in works:
-            work.result()
 
     def _reach(self) -> Producer:
         """Make a client and connect it before any shard is claimed."""

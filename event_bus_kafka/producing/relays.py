@@ -30,7 +30,10 @@ _TELL_EVERY = 10.0
 _PURGE_EVERY = 86_400.0
 _FRUITLESS = 30.0
 """Seconds without a sent row after which ``--once`` gives up."""
-_OWN_OPTIONS: Options = {"topic.metadata.propagation.max.ms": round(BOUND * 500)}
+_OWN_OPTIONS: Options = {
+    "topic.metadata.propagation.max.ms": round(BOUND * 500),
+    "linger.ms": 10,  # the client spins in the last millisecond of each; what ends a batch lingers not
+}
 
 
 def relay_worker(alias: str, *, once: bool = False) -> Relay | Drain:
