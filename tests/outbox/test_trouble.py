@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import nan
 from statistics import quantiles
 from time import monotonic
 from typing import Any
@@ -213,8 +214,9 @@ def test_what_requests_pay_while_kafka_and_the_registry_are_away(
     first = [one for began, one in took if times[1] < began < times[1] + 1]
     away = [one for began, one in took if times[1] + 1 < began < times[2]]
     print(
-        f"{database.vendor}: p99 {p99(normal):.1f} ms; first second without servers {max(first):.0f} ms at most; "
-        f"then p99 {p99(away):.1f} ms, {max(away):.0f} ms at most; MB {sizes[0]:.0f} … {sizes[1]:.0f}"
+        f"{database.vendor}: p99 {p99(normal):.1f} ms; "
+        f"first second without servers {max(first, default=nan):.0f} ms at most; then p99 {p99(away):.1f} ms, "
+        f"{max(away):.0f} ms at most; MB {sizes[0]:.0f} … {sizes[1]:.0f}"
     )
 
 
