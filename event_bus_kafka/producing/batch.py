@@ -42,6 +42,7 @@ class Batch:
         self._places: list[tuple[str, int, int]] | None = [] if is_wanted(RecordDelivered) else None
         """Of each of these, if anybody wants to know."""
         self._delivered: list[RecordDelivered] = []
+        """Of those that were taken, likewise; and their topics and schemas."""
         self._topics: set[str] = set()
         self._schemas: Counter[int] = Counter()
         self._held: set[str] = set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
 from time import time
@@ -25,6 +25,7 @@ from event_bus_kafka.wire.records import Destination
 
 _LONGEST_REASON = 255
 _BATCH_ROWS = 32_000
+_BATCH_BYTES = 32_000_000
 _CHUNK_ROWS = 1_000
 _CHUNK_BYTES = 2_000_000
 
@@ -105,10 +106,11 @@ class Claims:
             shards, most=most, without_topics=len(without), parked_holds_key=self._parked_holds_key
         )
         found = sorted(self._connection.query(statement, [*without] * len(shards), binary=True))
-        chunks = portions(found, itemgetter(1), most=_CHUNK_ROWS, most_bytes=_CHUNK_BYTES)
+        taken = list(_within(_BATCH_BYTES, found))
+        chunks = portions(taken, itemgetter(1), most=_CHUNK_ROWS, most_bytes=_CHUNK_BYTES)
         return Plan(
             [[number for number, _, _ in chunk] for chunk in chunks],
-            is_full=most in Counter([shard for _, _, shard in found]).values(),
+            is_full=len(taken) < len(found) or most in Counter(shard for _, _, shard in found).values(),
         )
 
     def rows(self, ids: Sequence[int]) -> list[Row]:
@@ -184,6 +186,20 @@ class Claims:
 
     def _note(self, _: Any) -> None:
         self._told = True
+
+
+_Place = tuple[int, int, int]
+"""Id, bytes and shard of a row."""
+
+
+def _within(limit: int, places: Iterable[_Place]) -> Iterator[_Place]:
+    """Return the first ones, until so many bytes are reached."""
+    total = 0
+    for place in places:
+        if total >= limit:
+            return
+        yield place
+        total += place[1]
 
 
 def _queued(raw: Any) -> bool:
