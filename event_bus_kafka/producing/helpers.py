@@ -58,7 +58,7 @@ class Helper:
         try:
             yield works
         finally:
-            works.wait()
+            works.wait()  # until then the connection is theirs, and the claim must not end
         while works:
             works.take()
 
