@@ -12,7 +12,7 @@ from benchmarks.events import KEY_FIELD, SIGNAL, Sample, samples
 from benchmarks.measurements import BARE_PRODUCER, Meter
 from event_bus_kafka import create_producer
 from event_bus_kafka.conf.client_options import producer_options
-from event_bus_kafka.event_bus import registry
+from event_bus_kafka.entry_points import registry
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import Event, ProducerRecord
 
@@ -24,7 +24,7 @@ def relay() -> Relay:
     """A relay of the default database, alone."""
     call_command("migrate", verbosity=0)
     from event_bus_kafka.models import OutboxRecord
-    from event_bus_kafka.producing.relays import relay_worker
+    from event_bus_kafka.relaying.progress import relay_worker
 
     steps = relay_worker(DEFAULT_DB_ALIAS)
 

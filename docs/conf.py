@@ -16,7 +16,7 @@ import django  # noqa: E402 needs the settings
 django.setup()
 
 from docs import evolution_tables  # noqa: E402 needs Django
-from event_bus_kafka.conf.table import all_settings  # noqa: E402 needs Django
+from event_bus_kafka.conf.settings import all_settings  # noqa: E402 needs Django
 
 project = "openedx-event-bus-kafka"
 copyright = "Open edX contributors, AGPL-3.0"

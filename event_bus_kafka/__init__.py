@@ -9,21 +9,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from event_bus_kafka.consuming.inbox import once
-    from event_bus_kafka.consuming.replaying import is_replay
-    from event_bus_kafka.event_bus import KafkaEventConsumer, create_producer
+    from event_bus_kafka.dispatching.inbox import once
+    from event_bus_kafka.dispatching.replay_context import is_replay
+    from event_bus_kafka.entry_points import KafkaEventConsumer, create_producer
     from event_bus_kafka.producing.backfill import RowsByPk, backfill_source
     from event_bus_kafka.producing.tombstones import send_tombstone
     from event_bus_kafka.wire.deletion import record_deleted
 
 __version__ = "0.1.0"
 _MODULES = {
-    "KafkaEventConsumer": "event_bus",
+    "KafkaEventConsumer": "entry_points",
     "RowsByPk": "producing.backfill",
     "backfill_source": "producing.backfill",
-    "create_producer": "event_bus",
-    "is_replay": "consuming.replaying",
-    "once": "consuming.inbox",
+    "create_producer": "entry_points",
+    "is_replay": "dispatching.replay_context",
+    "once": "dispatching.inbox",
     "record_deleted": "wire.deletion",
     "send_tombstone": "producing.tombstones",
 }

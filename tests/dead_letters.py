@@ -10,8 +10,8 @@ from confluent_kafka import Message
 from django.core.management import call_command
 from pytest_django import DjangoDbBlocker
 
-from event_bus_kafka.consuming.dead_letters import topic as on_topic
-from event_bus_kafka.consuming.dead_letters.letter import Failure, Letter
+from event_bus_kafka.dead_letters import topic_store as on_topic
+from event_bus_kafka.dead_letters.letter import Failure, Letter
 from event_bus_kafka.models import DeadLetter
 from event_bus_kafka.wire.records import ConsumerRecord
 from tests.bus import Bus

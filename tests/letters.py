@@ -12,10 +12,10 @@ from django.core.management import call_command
 from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
-from event_bus_kafka import event_bus
+from event_bus_kafka import entry_points
 from event_bus_kafka.conf import settings
-from event_bus_kafka.consuming.dead_letters.letter import Failure, Letter, identity
-from event_bus_kafka.consuming.dead_letters.table import store
+from event_bus_kafka.dead_letters.letter import Failure, Letter, identity
+from event_bus_kafka.dead_letters.table_store import store
 from event_bus_kafka.models import DeadLetter
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import ConsumerRecord, Event, ProducerRecord
@@ -40,7 +40,7 @@ def _framed(user: int, _registry_url: str) -> ProducerRecord:
         data={"certificate": certificate(user)},
         metadata=EventsMetadata(event_type=CREATED),
     )
-    with closing(event_bus.registry()) as registry:
+    with closing(entry_points.registry()) as registry:
         return serde.frame(serde.encode(event, topic=TOPIC, key_field="certificate.user.id"), registry)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from event_bus_kafka.conf.table import settings
+from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.errors import ConfigurationError
 
 Options = dict[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from event_bus_kafka.conf.setting import MAPPING, Kind, count, number
+from event_bus_kafka.conf.kinds import MAPPING, Kind, count, number
 
 
 def _read_errors(value: Any) -> tuple[type[Exception] | str, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from event_bus_kafka.conf.table import MODE, settings
+from event_bus_kafka.conf.settings import MODE, settings
 from event_bus_kafka.errors import ConfigurationError
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from event_bus_kafka.conf.table import settings
+from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.errors import ConfigurationError
 
 _SETTING = "EVENT_BUS_KAFKA_SUBSCRIPTIONS"

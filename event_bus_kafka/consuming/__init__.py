@@ -1,1 +1,1 @@
-"""The way in: a record of Kafka becomes an event that this service's receivers get, and is settled."""
+"""One worker: records of Kafka are scheduled by key, processed on lanes, settled and committed."""

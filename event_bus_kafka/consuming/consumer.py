@@ -6,14 +6,14 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from time import monotonic, sleep
 
+from event_bus_kafka.consuming.backpressure import Windows
 from event_bus_kafka.consuming.commits import Commits
+from event_bus_kafka.consuming.error_limit import ErrorStreak
 from event_bus_kafka.consuming.limits import Limits
-from event_bus_kafka.consuming.offsets import Offsets
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.consuming.reporting import skipped
 from event_bus_kafka.consuming.scheduler import Scheduler
-from event_bus_kafka.consuming.streak import ErrorStreak
-from event_bus_kafka.consuming.windows import Windows
+from event_bus_kafka.consuming.starting_offsets import Offsets
 from event_bus_kafka.errors import BrokerError, Trouble, WorkerFailed
 from event_bus_kafka.kafka import client as kafka
 from event_bus_kafka.kafka.client import AssignmentListener, Partition

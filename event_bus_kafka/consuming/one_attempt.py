@@ -7,14 +7,14 @@ from collections.abc import Callable
 import attrs
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.consuming.dead_letters.letter import Letter, Store
-from event_bus_kafka.consuming.dispatch import Receiver
-from event_bus_kafka.consuming.outcomes import Hold
-from event_bus_kafka.consuming.processing import Processor
+from event_bus_kafka.consuming.processor import Processor
 from event_bus_kafka.consuming.progress import Delivery
-from event_bus_kafka.consuming.retry import RetryPolicies, RetryPolicy
+from event_bus_kafka.db_connections import opened
+from event_bus_kafka.dead_letters.letter import Letter, Store
+from event_bus_kafka.dispatching.dispatch import Receiver
+from event_bus_kafka.dispatching.outcomes import Hold
+from event_bus_kafka.dispatching.retry import RetryPolicies, RetryPolicy
 from event_bus_kafka.errors import WorkerFailed
-from event_bus_kafka.opened import opened
 from event_bus_kafka.telemetry.logs import described
 
 _POLICIES = RetryPolicies(default=RetryPolicy(attempts=1, first_delay=0, factor=1, max_delay=0, jitter=0))

@@ -8,10 +8,10 @@ from math import inf
 
 import attrs
 
-from event_bus_kafka.consuming.dispatch import Receiver
-from event_bus_kafka.consuming.marks import Marks
-from event_bus_kafka.consuming.outcomes import DeadLetter
-from event_bus_kafka.kafka.log import Partition
+from event_bus_kafka.consuming.offset_metadata import Marks
+from event_bus_kafka.dispatching.dispatch import Receiver
+from event_bus_kafka.dispatching.outcomes import DeadLetter
+from event_bus_kafka.kafka.offsets import Partition
 from event_bus_kafka.wire.records import ConsumerRecord, Event
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from event_bus_kafka.consuming.dead_letters.letter import Letter
-from event_bus_kafka.consuming.outcomes import Hold, Retry
 from event_bus_kafka.consuming.progress import Delivery
+from event_bus_kafka.dead_letters.letter import Letter
+from event_bus_kafka.dispatching.outcomes import Hold, Retry
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import (
     AttemptFailed,

@@ -20,8 +20,8 @@ from time import monotonic, process_time, sleep
 import attrs
 
 from event_bus_kafka.consuming.lanes import Lane, Lanes
-from event_bus_kafka.consuming.outcomes import Done, Hold, Outcome, Retry
 from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
+from event_bus_kafka.dispatching.outcomes import Done, Hold, Outcome, Retry
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _DRAIN = 64

@@ -11,8 +11,8 @@ from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[at
 from confluent_kafka.cimpl import NewTopic
 
 from event_bus_kafka.errors import BrokerError
-from event_bus_kafka.kafka.errors import understood
-from event_bus_kafka.kafka.raw import built
+from event_bus_kafka.kafka.error_codes import understood
+from event_bus_kafka.kafka.factory import built
 
 
 class Admin:

@@ -12,8 +12,8 @@ from confluent_kafka.admin import AdminClient
 
 from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka.client import GroupOffsets, Options
-from event_bus_kafka.kafka.log import LogOffsets, Partition, Range, no_answer, our_errors
-from event_bus_kafka.kafka.raw import built, to_record
+from event_bus_kafka.kafka.factory import built, to_record
+from event_bus_kafka.kafka.offsets import LogOffsets, Partition, Range, no_answer, our_errors
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _BATCH = 500

@@ -9,9 +9,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from event_bus_kafka.conf.table import SettingsTable
-from event_bus_kafka.consuming.group_offsets import Named, Target
-from event_bus_kafka.consuming.offsets import milliseconds
+from event_bus_kafka.conf.settings import SettingsTable
+from event_bus_kafka.consuming.starting_offsets import milliseconds
+from event_bus_kafka.operations.group_offsets import Named, Target
 
 NOT_DONE = "Nothing was done: repeat it with --apply."
 _MOST = 2**63 - 1

@@ -8,10 +8,10 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from event_bus_kafka.conf.table import SettingsTable
-from event_bus_kafka.consuming.dead_letters.selection import Selection
-from event_bus_kafka.consuming.dead_letters.taking import Coordinates
+from event_bus_kafka.conf.settings import SettingsTable
 from event_bus_kafka.management.arguments import add_apply, add_subcommand, days, number
+from event_bus_kafka.operations.dead_letters.quarantine import Coordinates
+from event_bus_kafka.operations.dead_letters.selection import Selection
 
 _FILTERS = ("group", "topic", "event_type", "receiver")
 

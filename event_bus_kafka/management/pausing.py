@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 from openedx_events.tooling import load_all_signals
 
-from event_bus_kafka.consuming import dispatch
-from event_bus_kafka.consuming.pauses import READ_EVERY, is_migrated
+from event_bus_kafka.dispatching import dispatch
+from event_bus_kafka.dispatching.pauses import READ_EVERY, is_migrated
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply
 from event_bus_kafka.models import PausedReceiver
 from event_bus_kafka.telemetry.logs import described

@@ -1,1 +1,1 @@
-"""The way out: an event that this service emits becomes a record in Kafka."""
+"""The direct way out: an event that this service emits becomes a record in Kafka, or is spilled into the outbox."""

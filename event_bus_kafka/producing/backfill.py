@@ -21,9 +21,9 @@ from event_bus_kafka.errors import (
     SchemaRegistryError,
     WorkerFailed,
 )
+from event_bus_kafka.kafka.row_outcome import Verdict, verdict_on
+from event_bus_kafka.outbox.transactions import is_open
 from event_bus_kafka.producing.producer import KafkaEventProducer
-from event_bus_kafka.producing.transactions import is_open
-from event_bus_kafka.producing.verdicts import Verdict, verdict_on
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import (
     EventAppended,

@@ -17,10 +17,10 @@ from openedx_events.tooling import OpenEdxPublicSignal
 from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.routes import full_topic, mode_of, route_of
 from event_bus_kafka.errors import DeliveryFailed, ManualTransaction
-from event_bus_kafka.producing import exits, spill
-from event_bus_kafka.producing.aside import put_aside
-from event_bus_kafka.producing.link import Link, never_drop
-from event_bus_kafka.producing.transactions import after_commit
+from event_bus_kafka.outbox.availability import put_aside
+from event_bus_kafka.outbox.transactions import after_commit
+from event_bus_kafka.producing import shutdown, spill
+from event_bus_kafka.producing.clients import Link, never_drop
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import EventRejected
 from event_bus_kafka.wire import serde
@@ -164,7 +164,7 @@ class KafkaEventProducer(EventBusProducer):
                 self._hand_over(encoded, database, deadline)  # with new clients
         except Exception as error:  # noqa: BLE001 nothing that goes wrong between us and Kafka may reach the request
             spill.spill([encoded], error, database=database, until=deadline)
-        exits.flush_late()
+        shutdown.flush_late()
 
     def _hand_over(self, encoded: EncodedEvent, database: str | None, deadline: float) -> None:
         link = self._current_link()
@@ -178,7 +178,7 @@ class KafkaEventProducer(EventBusProducer):
     def _current_link(self) -> Link:
         link = self._link
         if link is None or link.pid != os.getpid():  # a server written in C may fork without telling Python
-            exits.watch()  # which tells observers, who may send
+            shutdown.watch()  # which tells observers, who may send
             with self._lock:
                 link = self._link
                 if link is None or link.pid != os.getpid():

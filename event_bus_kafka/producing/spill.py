@@ -15,8 +15,8 @@ from time import monotonic
 
 from django.db import DEFAULT_DB_ALIAS
 
-from event_bus_kafka.producing.waiting import Waiting
-from event_bus_kafka.producing.writer import Writer
+from event_bus_kafka.producing.spill_buffer import Waiting
+from event_bus_kafka.producing.spill_writer import Writer
 from event_bus_kafka.wire.records import EncodedEvent
 
 _by_pid: dict[int, dict[str, Writer]] = {}

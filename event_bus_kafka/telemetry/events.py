@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import attrs
 
-from event_bus_kafka.values import value
+from event_bus_kafka.frozen import value
 
 
 class LifecycleEvent:

@@ -10,8 +10,8 @@ from traceback import format_tb
 
 from event_bus_kafka.errors import ReceiversFailed, Trouble
 from event_bus_kafka.telemetry import events, outbox_logs
+from event_bus_kafka.telemetry.error_text import described
 from event_bus_kafka.telemetry.events import LifecycleEvent
-from event_bus_kafka.telemetry.texts import described
 
 __all__ = ["LoggingObserver", "described"]
 

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from event_bus_kafka.errors import EventBusError
 from event_bus_kafka.telemetry import events
+from event_bus_kafka.telemetry.error_text import described
 from event_bus_kafka.telemetry.events import LifecycleEvent
-from event_bus_kafka.telemetry.texts import described
 
 logger = logging.getLogger("event_bus_kafka")
 

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from event_bus_kafka.producing.transactions import is_manual
+from event_bus_kafka.outbox.transactions import is_manual
 
 
 class State(Enum):

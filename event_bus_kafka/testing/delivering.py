@@ -15,8 +15,8 @@ from openedx_events.data import EventsMetadata
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.conf.routes import full_topic, short_topic
-from event_bus_kafka.consuming import dispatch, state
-from event_bus_kafka.consuming.replaying import replay_context
+from event_bus_kafka.dispatching import cleanup, dispatch
+from event_bus_kafka.dispatching.replay_context import replay_context
 from event_bus_kafka.errors import DeserializationError, SerializationError
 from event_bus_kafka.testing.captured import CapturedEvent, CapturedEvents
 from event_bus_kafka.testing.memory_registry import REGISTRY
@@ -76,11 +76,11 @@ def _dispatched(record: ConsumerRecord, registry: serde.SchemaIds, context: Cont
     except DeserializationError as error:
         error.add_note(f"This service cannot read this record of type {signal.event_type}.")
         raise error.with_traceback(None) from None
-    state.clean()
+    cleanup.clean()
     try:
         failed = context.run(dispatch.dispatch, event, receivers)
     finally:
-        state.clean()
+        cleanup.clean()
     if failed:
         raise dispatch.failure_of(failed)
     return event

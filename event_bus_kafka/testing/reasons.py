@@ -8,7 +8,7 @@ from django.apps import apps
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.conf import settings
-from event_bus_kafka.consuming.dispatch import is_enabled, signal_named
+from event_bus_kafka.dispatching.dispatch import is_enabled, signal_named
 from event_bus_kafka.wire.deletion import record_deleted
 
 

@@ -8,7 +8,7 @@ import attrs
 from openedx_events.data import EventsMetadata
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.values import value
+from event_bus_kafka.frozen import value
 
 Headers = tuple[tuple[str, bytes | None], ...]
 HeadersByName = dict[str, bytes | None]

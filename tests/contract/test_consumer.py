@@ -7,9 +7,9 @@ from time import monotonic
 import pytest
 from confluent_kafka import Producer as RawProducer
 
-from event_bus_kafka.consuming.marks import Marks
-from event_bus_kafka.consuming.offsets import Offsets
+from event_bus_kafka.consuming.offset_metadata import Marks
 from event_bus_kafka.consuming.progress import PartitionProgress
+from event_bus_kafka.consuming.starting_offsets import Offsets
 from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka.client import Committed
 from event_bus_kafka.telemetry.events import OffsetsLost

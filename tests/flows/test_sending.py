@@ -28,8 +28,8 @@ from event_bus_kafka import create_producer
 from event_bus_kafka.errors import DeliveryFailed
 from event_bus_kafka.kafka.client import Delivered
 from event_bus_kafka.models import OutboxRecord
-from event_bus_kafka.producing import exits, spill
-from event_bus_kafka.producing.link import Link, _links, own_links
+from event_bus_kafka.producing import shutdown, spill
+from event_bus_kafka.producing.clients import Link, _links, own_links
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import (
@@ -407,7 +407,7 @@ def test_what_is_sent_after_a_flush_in_vain_goes_into_a_new_client(sandbox: Sand
             sent = []
             for _ in range(2):
                 sent.append(send_by(producer, "t"))
-                exits.flush(60)
+                shutdown.flush(60)
         with override_settings(**settings):
             sent.append(send_by(producer, "t"))
             until(lambda: fates(seen, sent) == [EventSpilled, EventSpilled, RecordDelivered])
@@ -419,11 +419,11 @@ def test_what_is_sent_after_the_limits_of_an_end_still_has_a_moment(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = {"EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.001, "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 0.001}
-    monkeypatch.setattr(exits, "_end", None)
-    monkeypatch.setattr(exits, "_LATE", 30)
+    monkeypatch.setattr(shutdown, "_end", None)
+    monkeypatch.setattr(shutdown, "_LATE", 30)
     with override_settings(**SandboxBus(sandbox).settings("t") | PATIENT | limits), watched() as seen:
-        exits.watch()
-        exits._end()  # type: ignore[misc]
+        shutdown.watch()
+        shutdown._end()  # type: ignore[misc]
         sent = [send_by(create_producer(), "t")]
         assert fates(seen, sent) == [RecordDelivered]
 

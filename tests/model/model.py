@@ -9,8 +9,8 @@ from random import Random
 from types import ModuleType
 from typing import Any
 
-from event_bus_kafka.consuming.marks import Marks
-from event_bus_kafka.consuming.outcomes import DONE, Hold, Outcome, Retry
+from event_bus_kafka.consuming.offset_metadata import Marks
+from event_bus_kafka.dispatching.outcomes import DONE, Hold, Outcome, Retry
 from event_bus_kafka.kafka.client import Committed, Partition
 from event_bus_kafka.telemetry.health import Health
 from tests.model.broker import ModelClient, logs_of
@@ -33,7 +33,7 @@ class Model:
     def __init__(self, code: _Code, seed: int) -> None:
         random = self._random = Random(seed)
         files = {
-            inspect.getfile(code[name]) for name in ("progress", "scheduler", "offsets", "commits", "consumer")
+            inspect.getfile(code[name]) for name in ("progress", "scheduler", "starting_offsets", "commits", "consumer")
         } | {__file__}
         self._interleaving = Interleaving(random, files, switch=random.choice((0.05, 0.3, 0.6)))
         self._now = 0.0

@@ -21,7 +21,7 @@ from tests.model.model import Broken, Model
 from tests.scale import scaled
 
 _PACKAGE = "event_bus_kafka.consuming"
-_MODULES = ("progress", "lanes", "scheduler", "offsets", "commits", "consumer")
+_MODULES = ("progress", "lanes", "scheduler", "starting_offsets", "commits", "consumer")
 
 MUTANTS = {
     "position is the highest done": (
@@ -74,14 +74,18 @@ MUTANTS = {
         "        moved = moved or set()\n",
     ),
     "a move is remembered before it is made": (
-        "offsets",
+        "starting_offsets",
         "        client.places.move(missing | offsets)\n        client.commit(",
         "        client.commit({name: Committed(0, marks[name].at(0)) for name in offsets})\n"
         "        client.places.move(missing | offsets)\n        (",
     ),
-    "a move is not remembered": ("offsets", "offset_time=self.time) for", "offset_time=None) for"),
+    "a move is not remembered": ("starting_offsets", "offset_time=self.time) for", "offset_time=None) for"),
     "commits forget what they carried": ("commits", "partition.marks.at(offset) if partition.marks else", '"" or'),
-    "groups that have committed nothing are not begun": ("offsets", "move(missing | offsets)", "move(offsets)"),
+    "groups that have committed nothing are not begun": (
+        "starting_offsets",
+        "move(missing | offsets)",
+        "move(offsets)",
+    ),
     "holes are not filled": (
         "scheduler",
         "        self._wait_while(lambda: any(map(self._has_hole_to_fill, leaving)), deadline)\n",

@@ -16,7 +16,7 @@ from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka import create_producer
 from event_bus_kafka.models import OutboxRecord
-from event_bus_kafka.producing.relays import relay_worker
+from event_bus_kafka.relaying.progress import relay_worker
 from tests.bus import CREATED, RealBus, header
 from tests.examples_of import certificate
 from tests.service.process import PATIENCE, ServiceProcess

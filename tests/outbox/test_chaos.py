@@ -178,7 +178,8 @@ def test_while_the_broker_is_gone_writers_go_on_and_all_is_sent_afterwards(
 _END_AT = """
 import os, signal
 from django.core.management import call_command
-from event_bus_kafka.producing import batch, claims
+from event_bus_kafka.relaying import batch
+from event_bus_kafka.relaying import claims
 
 def end_after(owner, name):
     run = getattr(owner, name)

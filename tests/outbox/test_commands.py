@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import override_settings
 
 from event_bus_kafka.models import OutboxRecord, ParkedRecord
-from event_bus_kafka.producing import backlog
+from event_bus_kafka.outbox import backlog
 from event_bus_kafka.telemetry.events import OutboxStalled
 from tests.databases import Database
 from tests.outbox.service import Service, until

@@ -21,7 +21,7 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import create_producer
 from event_bus_kafka.models import OutboxRecord
-from event_bus_kafka.producing.relays import relay_worker
+from event_bus_kafka.relaying.progress import relay_worker
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import LifecycleEvent, RecordDelivered
 from event_bus_kafka.wire import serde

@@ -12,10 +12,10 @@ from django.db import connections, transaction
 from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_REVOKED
 
-from event_bus_kafka.event_bus import registry
+from event_bus_kafka.entry_points import registry
 from event_bus_kafka.models import OutboxRecord, OutboxShard, ParkedRecord, WriterSchema
-from event_bus_kafka.producing import schemas
-from event_bus_kafka.producing.claims import Claims
+from event_bus_kafka.outbox import writer_schemas
+from event_bus_kafka.relaying.claims import Claims
 from event_bus_kafka.telemetry import counters
 from event_bus_kafka.telemetry.events import RecordDelivered, RowParked
 from tests.bus import CREATED, header
@@ -210,7 +210,9 @@ def test_after_a_database_was_restored_no_row_is_framed_with_the_schema_of_anoth
             restart = " RESTART IDENTITY" * (cursor.db.vendor == "postgresql")
             cursor.execute(f"TRUNCATE TABLE {WriterSchema._meta.db_table}{restart}")
         service.emit(signal=CERTIFICATE_REVOKED)
-        schemas._known.update({name: attrs.evolve(one, until=0.0) for name, one in schemas._known.items()})
+        writer_schemas._known.update(
+            {name: attrs.evolve(one, until=0.0) for name, one in writer_schemas._known.items()}
+        )
         service.emit()
         until(lambda: not service.waiting, step=relay.step)
     assert known in WriterSchema.objects.values_list("pk", flat=True), "what refers to it can be sent"

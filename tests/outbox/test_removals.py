@@ -8,10 +8,10 @@ import pytest
 from django.db import Error, connections, transaction
 
 from event_bus_kafka.models import OutboxRecord
-from event_bus_kafka.producing import own_connection
-from event_bus_kafka.producing.batch import Batch
-from event_bus_kafka.producing.dialects import DIALECTS
-from event_bus_kafka.producing.own_connection import OwnConnection
+from event_bus_kafka.relaying import connection
+from event_bus_kafka.relaying.batch import Batch
+from event_bus_kafka.relaying.connection import OwnConnection
+from event_bus_kafka.relaying.statements import DIALECTS
 from event_bus_kafka.telemetry.events import RelayInterrupted
 from tests.outbox.service import Service, until
 from tests.watching import watched
@@ -83,7 +83,7 @@ def test_no_transaction_begins_on_a_connection_that_a_server_may_have_cut(
     with pytest.raises(Error), own.transaction():
         own.query("SELECT 1")
     own.raw.close()
-    monkeypatch.setattr(own_connection, "_RESTED", 0.0)
+    monkeypatch.setattr(connection, "_RESTED", 0.0)
     with own.transaction():
         assert len(own.query("SELECT 1")) == 1
     own.close()

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import F
 
 from event_bus_kafka.models import SHARDS, OutboxRecord
-from event_bus_kafka.producing.claims import Claims
+from event_bus_kafka.relaying.claims import Claims
 from tests.databases import Database
 from tests.outbox.service import Service
 

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.db import connections, transaction
 
-from event_bus_kafka.producing import exits, spill, writer
+from event_bus_kafka.producing import shutdown, spill, spill_writer
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered, SpillDelayed
 from tests.databases import Database, connected
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.real
 def test_a_database_that_is_away_gets_later_what_memory_has_room_for(
     service: Service, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "_MOST_BYTES", 10_000)
+    monkeypatch.setattr(spill_writer, "_MOST_BYTES", 10_000)
     with sender(service, **NO_REGISTRY) as service_sender:
         with watched(SpillDelayed, EventUndelivered) as seen:
             connections["default"].close()
@@ -39,7 +39,7 @@ def test_a_database_that_is_away_gets_later_what_memory_has_room_for(
 
 def test_what_memory_has_no_room_for_waits_for_the_database(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spill, "_by_pid", {})  # not one that knows of a database that is away
-    monkeypatch.setattr(writer, "_MOST_BYTES", 10_000)
+    monkeypatch.setattr(spill_writer, "_MOST_BYTES", 10_000)
     events = [encoded(service.topic) for _ in range(300)]
     for event in events:
         spill.spill([event], RuntimeError("away"), until=monotonic() + 60)
@@ -49,8 +49,8 @@ def test_what_memory_has_no_room_for_waits_for_the_database(service: Service, mo
 
 def test_a_delivery_report_waits_for_no_room(sqlite_service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spill, "_by_pid", {})  # not one that knows of a database that is away
-    monkeypatch.setattr(writer, "_MOST_BYTES", 3_000)
-    monkeypatch.setattr(writer, "_FOR_ROOM", 60)
+    monkeypatch.setattr(spill_writer, "_MOST_BYTES", 3_000)
+    monkeypatch.setattr(spill_writer, "_FOR_ROOM", 60)
     events = [encoded(sqlite_service.topic) for _ in range(6)]
     with watched(EventUndelivered) as seen, transaction.atomic():
         ContentType.objects.create(app_label="holds", model="the lock")
@@ -68,8 +68,8 @@ def test_at_the_end_of_the_interpreter_the_thread_writes_that_was_there_from_the
         raise RuntimeError("can't start new thread at interpreter shutdown")
 
     monkeypatch.setattr(spill, "_by_pid", {})
-    monkeypatch.setattr(exits, "_end", None)
-    exits.watch()
+    monkeypatch.setattr(shutdown, "_end", None)
+    shutdown.watch()
     monkeypatch.setattr(threading.Thread, "start", start)
     events = [encoded(service.topic) for _ in range(2)]
     with transaction.atomic():
@@ -116,7 +116,7 @@ def test_what_is_given_up_during_its_insert_is_not_told_of_again(sqlite_service:
 def test_while_a_database_is_away_nothing_is_given_up(
     service: Service, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "_PATIENCE", 0)
+    monkeypatch.setattr(spill_writer, "_PATIENCE", 0)
     events = [encoded(service.topic) for _ in range(20)]
     with watched(SpillDelayed, EventUndelivered) as seen:
         connections["default"].close()
@@ -134,7 +134,7 @@ def test_a_database_that_is_silent_costs_the_events_of_no_other(
 ) -> None:
     """Not even where it has used up its memory."""
     monkeypatch.setattr(spill, "_by_pid", {})
-    monkeypatch.setattr(writer, "_MOST_BYTES", 10_000)
+    monkeypatch.setattr(spill_writer, "_MOST_BYTES", 10_000)
     with black_hole() as address:
         host, port = address.split(":")
         kept = encoded(service.topic)
@@ -149,7 +149,7 @@ def test_a_database_that_is_silent_costs_the_events_of_no_other(
 def test_while_a_database_refuses_everything_nothing_is_given_up(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "_PATIENCE", 0)
+    monkeypatch.setattr(spill_writer, "_PATIENCE", 0)
     with watched(SpillDelayed, EventUndelivered) as seen:
         spill.spill([encoded("x" * 300)], RuntimeError("away"))
         until(lambda: len(seen) > 3)
@@ -161,7 +161,7 @@ def test_while_a_database_refuses_everything_nothing_is_given_up(
 def test_an_event_that_no_database_takes_costs_no_other(
     service: Service, monkeypatch: pytest.MonkeyPatch, patience: int
 ) -> None:
-    monkeypatch.setattr(writer, "_PATIENCE", patience)
+    monkeypatch.setattr(spill_writer, "_PATIENCE", patience)
     events = [encoded("x" * 300 if number in (0, 7) else service.topic) for number in range(20)]
     with watched(EventUndelivered) as seen:
         spill.spill(events, RuntimeError("away"))

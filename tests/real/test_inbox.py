@@ -19,7 +19,7 @@ from openedx_events.data import EventsMetadata
 from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka import once
-from event_bus_kafka.consuming.retention import purge_marks
+from event_bus_kafka.dead_letters.retention import purge_marks
 from event_bus_kafka.models import InboxMark
 from event_bus_kafka.telemetry.events import DuplicateSkipped
 from tests.bus import CREATED

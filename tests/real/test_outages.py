@@ -7,8 +7,8 @@ from time import sleep
 import pytest
 from django.db import DatabaseError, OperationalError
 
-from event_bus_kafka.consuming.outage import outage_of
-from event_bus_kafka.opened import opened
+from event_bus_kafka.consuming.outages import outage_of
+from event_bus_kafka.db_connections import opened
 from tests.bus import RealBus
 from tests.databases import Database
 from tests.dead_letters import InTable, Kept, OnTopic

@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from event_bus_kafka.consuming.circuit import Circuit, CircuitPolicy, Permit
+from event_bus_kafka.dispatching.circuit import Circuit, CircuitPolicy, Permit
 
 POLICY = CircuitPolicy(failures=4, keys=3, probe_every=10)
 

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError
 
 from event_bus_kafka.errors import Trouble
 from event_bus_kafka.kafka.connection import Connection
-from event_bus_kafka.kafka.errors import understood
+from event_bus_kafka.kafka.error_codes import understood
 from event_bus_kafka.telemetry.events import ConnectionChanged
 from tests.watching import watched
 

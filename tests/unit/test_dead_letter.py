@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.consuming.dead_letters.letter import Failure, Letter
-from event_bus_kafka.consuming.dead_letters.topic import from_record, to_record
-from event_bus_kafka.consuming.dispatch import dispatch, failure_of, receivers_of
-from event_bus_kafka.consuming.marks import Marks
+from event_bus_kafka.consuming.offset_metadata import Marks
+from event_bus_kafka.dead_letters.letter import Failure, Letter
+from event_bus_kafka.dead_letters.topic_store import from_record, to_record
+from event_bus_kafka.dispatching.dispatch import dispatch, failure_of, receivers_of
 from event_bus_kafka.errors import DeserializationError, ReceiversFailed, UnreadableValue
 from event_bus_kafka.models import from_json, to_json
 from event_bus_kafka.wire.records import ConsumerRecord, Event, Headers

@@ -10,7 +10,7 @@ from asgiref.sync import markcoroutinefunction
 from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
-from event_bus_kafka.consuming.dispatch import Receiver, dispatch
+from event_bus_kafka.dispatching.dispatch import Receiver, dispatch
 from event_bus_kafka.errors import ReceiverMismatch
 from event_bus_kafka.wire.records import Event
 from tests.examples_of import certificate

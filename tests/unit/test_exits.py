@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from event_bus_kafka.producing import exits
+from event_bus_kafka.producing import shutdown
 from event_bus_kafka.telemetry.events import ThreadsDisabled
 from tests.watching import watched
 
@@ -17,9 +17,9 @@ def test_a_uwsgi_without_threads_is_warned_of_once_per_process(
     monkeypatch: pytest.MonkeyPatch, has_threads: int, warnings: int
 ) -> None:
     """Older releases have them off by default."""
-    monkeypatch.setattr(exits, "_end", None)
+    monkeypatch.setattr(shutdown, "_end", None)
     monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(has_threads=has_threads))
     with watched(ThreadsDisabled) as seen:
-        exits.watch()
-        exits.watch()
+        shutdown.watch()
+        shutdown.watch()
     assert len(seen) == warnings

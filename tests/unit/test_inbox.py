@@ -17,12 +17,12 @@ from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import once, record_deleted
-from event_bus_kafka.consuming import inbox
-from event_bus_kafka.consuming.dispatch import Receiver
-from event_bus_kafka.consuming.retention import purge_marks
+from event_bus_kafka.dead_letters.retention import purge_marks
+from event_bus_kafka.dispatching import inbox
+from event_bus_kafka.dispatching.dispatch import Receiver
 from event_bus_kafka.errors import ConfigurationError, ReceiversFailed
 from event_bus_kafka.models import InboxMark, presence
-from event_bus_kafka.telemetry.texts import described
+from event_bus_kafka.telemetry.error_text import described
 from event_bus_kafka.testing import deliver
 from tests.bus import CREATED
 from tests.examples_of import certificate

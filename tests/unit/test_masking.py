@@ -7,7 +7,7 @@ import json
 
 import fastavro
 
-from event_bus_kafka.consuming import masking
+from event_bus_kafka.operations import masking
 from tests.unit.received import FRAME, Registry
 
 SCHEMA = {

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from event_bus_kafka.consuming.consumer import Consumer
+from event_bus_kafka.consuming.error_limit import ErrorStreak
 from event_bus_kafka.consuming.limits import Limits
-from event_bus_kafka.consuming.outcomes import DONE
 from event_bus_kafka.consuming.scheduler import Scheduler
-from event_bus_kafka.consuming.streak import ErrorStreak
+from event_bus_kafka.dispatching.outcomes import DONE
 from event_bus_kafka.errors import BrokerError, Trouble, WorkerFailed
 from event_bus_kafka.kafka.client import AssignmentListener
 from event_bus_kafka.telemetry.events import PartitionsRevoked

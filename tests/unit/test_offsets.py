@@ -13,9 +13,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
-from event_bus_kafka.consuming.marks import Marks
-from event_bus_kafka.consuming.offsets import milliseconds
+from event_bus_kafka.consuming.offset_metadata import Marks
 from event_bus_kafka.consuming.progress import PartitionProgress
+from event_bus_kafka.consuming.starting_offsets import milliseconds
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.wire.records import ConsumerRecord
 from tests.service.process import ROOT, ServiceProcess

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
-from event_bus_kafka.consuming.pauses import Pauses
+from event_bus_kafka.dispatching.pauses import Pauses
 from event_bus_kafka.models import PausedReceiver
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -17,16 +17,16 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.conf.policies import CIRCUIT_DEFAULTS, RETRY_DEFAULTS
-from event_bus_kafka.consuming.circuit import CircuitPolicy
-from event_bus_kafka.consuming.dead_letters.letter import Letter
-from event_bus_kafka.consuming.dispatch import Receiver
-from event_bus_kafka.consuming.flood import FloodGuard
-from event_bus_kafka.consuming.gate import Gate
-from event_bus_kafka.consuming.outcomes import DONE, Hold, Retry
-from event_bus_kafka.consuming.processing import Processor
+from event_bus_kafka.consuming.dead_letter_limit import FloodGuard
+from event_bus_kafka.consuming.error_limit import ErrorStreak
+from event_bus_kafka.consuming.processor import Processor
 from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
-from event_bus_kafka.consuming.retry import RetryPolicies
-from event_bus_kafka.consuming.streak import ErrorStreak
+from event_bus_kafka.dead_letters.letter import Letter
+from event_bus_kafka.dispatching.circuit import CircuitPolicy
+from event_bus_kafka.dispatching.dispatch import Receiver
+from event_bus_kafka.dispatching.outcomes import DONE, Hold, Retry
+from event_bus_kafka.dispatching.receiver_gate import Gate
+from event_bus_kafka.dispatching.retry import RetryPolicies
 from event_bus_kafka.errors import DeadLetterStoreFailed, SchemaRegistryError
 from event_bus_kafka.telemetry import events
 from event_bus_kafka.telemetry.health import Health

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from event_bus_kafka.consuming.consumer import Consumer
+from event_bus_kafka.consuming.error_limit import ErrorStreak
 from event_bus_kafka.consuming.limits import Limits
-from event_bus_kafka.consuming.outcomes import DONE
 from event_bus_kafka.consuming.scheduler import Scheduler
-from event_bus_kafka.consuming.streak import ErrorStreak
+from event_bus_kafka.dispatching.outcomes import DONE
 from event_bus_kafka.kafka.client import AssignmentListener, Committed, Partition
-from event_bus_kafka.kafka.places import Places
+from event_bus_kafka.kafka.positions import Places
 from event_bus_kafka.telemetry.health import Health
 from event_bus_kafka.wire.records import ConsumerRecord
 from tests.unit.test_scheduler import record, until

@@ -6,9 +6,10 @@ import pytest
 from django.db import OperationalError
 
 from event_bus_kafka.conf.policies import RETRY_DEFAULTS
-from event_bus_kafka.consuming.outage import outage_of
-from event_bus_kafka.consuming.outcomes import DeadLetter, Hold, Retry
-from event_bus_kafka.consuming.retry import RetryPolicies, RetryPolicy
+from event_bus_kafka.consuming.outages import outage_of
+from event_bus_kafka.db_connections import opened
+from event_bus_kafka.dispatching.outcomes import DeadLetter, Hold, Retry
+from event_bus_kafka.dispatching.retry import RetryPolicies, RetryPolicy
 from event_bus_kafka.errors import (
     BrokerError,
     ConfigurationError,
@@ -17,7 +18,6 @@ from event_bus_kafka.errors import (
     SchemaRegistryError,
     UnreadableValue,
 )
-from event_bus_kafka.opened import opened
 
 POLICY = RetryPolicy(attempts=3, first_delay=1, factor=3, max_delay=5, jitter=0, final=(KeyError,))
 FAILED = ValueError()

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic, sleep
 
-from event_bus_kafka.consuming.outcomes import DONE, Outcome, Retry
 from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
 from event_bus_kafka.consuming.scheduler import Scheduler
+from event_bus_kafka.dispatching.outcomes import DONE, Outcome, Retry
 from event_bus_kafka.wire.records import ConsumerRecord
 
 

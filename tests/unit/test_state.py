@@ -12,9 +12,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from edx_django_utils.cache import RequestCache
 from pytest_django import DjangoDbBlocker
 
-from event_bus_kafka.consuming import state
+from event_bus_kafka.db_connections import opened
+from event_bus_kafka.dispatching import cleanup
 from event_bus_kafka.errors import TransactionLeftOpen
-from event_bus_kafka.opened import opened
 from tests.databases import connected
 
 ALIAS = "lane"
@@ -44,26 +44,26 @@ def insert(connection: BaseDatabaseWrapper) -> None:
 
 def test_a_connection_stays_open_from_event_to_event(connection: BaseDatabaseWrapper) -> None:
     raw = connection.connection
-    state.prepare(60)
+    cleanup.prepare(60)
     assert connection.connection is raw
 
 
 def test_a_connection_that_is_too_old_is_closed_whenever_it_was_opened(connection: BaseDatabaseWrapper) -> None:
     for _ in range(2):
         connection.ensure_connection()
-        state.prepare(-1)
+        cleanup.prepare(-1)
         assert connection.connection is None
 
 
 def test_a_connection_that_had_an_error_and_is_unusable_is_closed(connection: BaseDatabaseWrapper) -> None:
     connection.connection.close()
     connection.errors_occurred = True
-    state.prepare(60)
+    cleanup.prepare(60)
     assert connection.connection is None
 
 
 def test_connections_of_other_threads_are_left_alone(connection: BaseDatabaseWrapper) -> None:
-    thread = Thread(target=state.prepare, args=(-1,))
+    thread = Thread(target=cleanup.prepare, args=(-1,))
     thread.start()
     thread.join()
     assert connection.connection is not None
@@ -71,7 +71,7 @@ def test_connections_of_other_threads_are_left_alone(connection: BaseDatabaseWra
 
 def test_nothing_left_open_is_no_failure(connection: BaseDatabaseWrapper) -> None:
     insert(connection)
-    assert state.roll_back_leftovers() is None
+    assert cleanup.roll_back_leftovers() is None
     assert effects(connection) == 1
 
 
@@ -85,19 +85,19 @@ def test_transactions_left_open_are_rolled_back_without_a_reconnect(
     for block in blocks:
         block.__enter__()
     insert(connection)
-    left = state.roll_back_leftovers()
+    left = cleanup.roll_back_leftovers()
     assert isinstance(left, TransactionLeftOpen)
     assert left.aliases == (ALIAS,)
     assert not connection.in_atomic_block
     assert effects(connection) == 0
     assert connection.connection is raw
-    assert state.roll_back_leftovers() is None
+    assert cleanup.roll_back_leftovers() is None
 
 
 def test_autocommit_left_off_is_switched_on_and_its_changes_are_gone(connection: BaseDatabaseWrapper) -> None:
     transaction.set_autocommit(False, using=ALIAS)
     insert(connection)
-    assert isinstance(state.roll_back_leftovers(), TransactionLeftOpen)
+    assert isinstance(cleanup.roll_back_leftovers(), TransactionLeftOpen)
     assert connection.get_autocommit()
     assert effects(connection) == 0
 
@@ -105,7 +105,7 @@ def test_autocommit_left_off_is_switched_on_and_its_changes_are_gone(connection:
 def test_a_transaction_on_a_connection_that_was_closed_is_forgotten(connection: BaseDatabaseWrapper) -> None:
     transaction.atomic(using=ALIAS).__enter__()
     connection.close()
-    assert isinstance(state.roll_back_leftovers(), TransactionLeftOpen)
+    assert isinstance(cleanup.roll_back_leftovers(), TransactionLeftOpen)
     assert effects(connections[ALIAS]) == 0
 
 
@@ -113,14 +113,14 @@ def test_a_database_is_unreachable_only_if_a_fresh_connection_fails(
     connection: BaseDatabaseWrapper, tmp_path: Path
 ) -> None:
     connection.errors_occurred = True
-    assert state.unreachable_database() is None
+    assert cleanup.unreachable_database() is None
     connection.settings_dict["NAME"] = str(tmp_path / "no such folder" / "database")
-    assert state.unreachable_database() == ALIAS
+    assert cleanup.unreachable_database() == ALIAS
 
 
 def test_the_request_cache_is_emptied() -> None:
     RequestCache("any").set("key", "value")
-    state.clean()
+    cleanup.clean()
     assert not RequestCache("any").get_cached_response("key").is_found
 
 
@@ -132,5 +132,5 @@ def test_a_connection_that_another_stood_in_for_is_taken_over_again(
         pass
     opened.adopt()
     transaction.atomic(using=ALIAS).__enter__()
-    assert isinstance(state.roll_back_leftovers(), TransactionLeftOpen)
+    assert isinstance(cleanup.roll_back_leftovers(), TransactionLeftOpen)
     assert not connection.in_atomic_block

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from event_bus_kafka.consuming.consumer import Consumer
+from event_bus_kafka.consuming.error_limit import ErrorStreak
 from event_bus_kafka.consuming.limits import Limits
-from event_bus_kafka.consuming.outcomes import DONE, Outcome
 from event_bus_kafka.consuming.scheduler import Scheduler
-from event_bus_kafka.consuming.streak import ErrorStreak
+from event_bus_kafka.dispatching.outcomes import DONE, Outcome
 from event_bus_kafka.kafka.client import AssignmentListener, Committed, Partition
-from event_bus_kafka.kafka.places import Places
+from event_bus_kafka.kafka.positions import Places
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import EventUndelivered
 from event_bus_kafka.telemetry.health import Health

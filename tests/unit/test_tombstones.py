@@ -16,11 +16,11 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import record_deleted, send_tombstone
 from event_bus_kafka.conf.policies import RETRY_DEFAULTS
-from event_bus_kafka.consuming.dead_letters.letter import Letter
-from event_bus_kafka.consuming.outcomes import DONE, Retry
-from event_bus_kafka.consuming.processing import Processor
+from event_bus_kafka.consuming.processor import Processor
 from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
-from event_bus_kafka.consuming.retry import RetryPolicies
+from event_bus_kafka.dead_letters.letter import Letter
+from event_bus_kafka.dispatching.outcomes import DONE, Retry
+from event_bus_kafka.dispatching.retry import RetryPolicies
 from event_bus_kafka.telemetry.events import EventRejected, RecordDone, RecordReceived, RecordSkipped
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import ConsumerRecord, Event, Headers

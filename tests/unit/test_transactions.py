@@ -10,8 +10,8 @@ from django.db import connections, transaction
 from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
-from event_bus_kafka.opened import opened
-from event_bus_kafka.producing.transactions import after_commit
+from event_bus_kafka.db_connections import opened
+from event_bus_kafka.outbox.transactions import after_commit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

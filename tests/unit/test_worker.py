@@ -11,7 +11,7 @@ from time import sleep
 import pytest
 
 from event_bus_kafka.errors import WorkerFailed
-from event_bus_kafka.worker import Worker
+from event_bus_kafka.worker.worker import Worker
 
 
 class Steps:

@@ -12,16 +12,16 @@ import attrs
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from event_bus_kafka.conf.routes import Route, full_topic, routes
-from event_bus_kafka.consuming import state
-from event_bus_kafka.consuming.dead_letters.letter import Failure
-from event_bus_kafka.consuming.dead_letters.report import printable
+from event_bus_kafka.dead_letters.letter import Failure
+from event_bus_kafka.dispatching import cleanup
+from event_bus_kafka.entry_points import create_producer, observe_events
 from event_bus_kafka.errors import EventBusError, WorkerFailed
-from event_bus_kafka.event_bus import create_producer, observe_events
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply, number, rate
 from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
+from event_bus_kafka.operations.dead_letters.report import printable
 from event_bus_kafka.producing.backfill import Arguments, Backfill, Failed, Item, Source, sources
 from event_bus_kafka.telemetry.logs import described
-from event_bus_kafka.worker import FORCED
+from event_bus_kafka.worker.worker import FORCED
 
 _BATCH = 500
 """Items that are confirmed together."""
@@ -120,7 +120,7 @@ class Command(BaseCommand):
                     run.note(batch, failed)
                     bar.tell(run.done, _resume(run.token))
                     pace.keep(run.done)
-                    state.clean()
+                    cleanup.clean()
                 run.problem = "Interrupted." if interruption.came and _next(items, 1, source) else ""
         except WorkerFailed as failure:
             run.problem = f"Stopped: {failure.reason}."

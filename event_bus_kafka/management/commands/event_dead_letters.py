@@ -12,18 +12,18 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 from openedx_events.tooling import load_all_signals
 
-from event_bus_kafka import event_bus
+from event_bus_kafka import entry_points
 from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import consumer_options
-from event_bus_kafka.consuming import retention
-from event_bus_kafka.consuming.dead_letters import importing, report, table, taking
-from event_bus_kafka.consuming.dead_letters.choice import dead_letter_topic, store_for
-from event_bus_kafka.consuming.dead_letters.replay import Plan, Replay, Replayed, plan
+from event_bus_kafka.dead_letters import retention, table_store
+from event_bus_kafka.dead_letters.stores import dead_letter_topic, store_for
 from event_bus_kafka.errors import CannotTake, EventBusError, WorkerFailed
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.management.arguments import NOT_DONE
 from event_bus_kafka.management.dead_letter_arguments import add_subcommands, selection
 from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.operations.dead_letters import imports, quarantine, report
+from event_bus_kafka.operations.dead_letters.letter_replay import Plan, Replay, Replayed, plan
 from event_bus_kafka.telemetry.logs import described
 
 _TIMEOUT = 10.0
@@ -45,7 +45,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         load_all_signals()
-        event_bus.observe_events()
+        entry_points.observe_events()
         try:
             if options["action"] != "take":
                 _require_table()
@@ -74,7 +74,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no dead letter {options['id']}.")
         description = report.in_full(letter)
         if options["unmasked"]:
-            with closing(event_bus.registry()) as registry:
+            with closing(entry_points.registry()) as registry:
                 description |= report.unmasked(letter, registry)
         if options["json"]:
             self._print_json(description)
@@ -88,7 +88,7 @@ class Command(BaseCommand):
     def _take(self, options: dict[str, Any]) -> None:
         group, coordinates = options["group"], options["coordinates"]
         with Reader(consumer_options(group), timeout=_TIMEOUT) as reader:
-            found = taking.look(reader, coordinates, group)
+            found = quarantine.look(reader, coordinates, group)
             names = [failure.receiver for failure in found.letter.failures if failure.receiver]
             self.stdout.write(
                 f"Record {coordinates} ({report.printable(found.letter.event_type) or 'unknown event type'}) becomes a "
@@ -96,7 +96,7 @@ class Command(BaseCommand):
                 f"The group goes on from offset {found.position.offset} and passes over the record."
             )
             if self._is_to_apply(options):
-                taking.take(reader, store_for(group), found)
+                quarantine.take(reader, store_for(group), found)
                 self._succeed(f"{coordinates} is stored as a dead letter. Start the workers again.")
 
     def _replay(self, options: dict[str, Any]) -> None:
@@ -112,8 +112,8 @@ class Command(BaseCommand):
             self._run(plans)
 
     def _run(self, plans: list[Plan]) -> None:
-        with closing(event_bus.registry()) as registry:
-            done = self._run_all(plans, Replay(lambda store: event_bus.processor("", store, registry)))
+        with closing(entry_points.registry()) as registry:
+            done = self._run_all(plans, Replay(lambda store: entry_points.processor("", store, registry)))
         self.stdout.write(f"{done} of {len(plans)} dead letters have succeeded and are deleted.")
         if done < len(plans):
             raise CommandError(f"{len(plans) - done} of {len(plans)} dead letters stay.")
@@ -140,8 +140,8 @@ class Command(BaseCommand):
     def _import(self, options: dict[str, Any]) -> None:
         group, apply = options["group"], options["apply"]
         topic = dead_letter_topic(group)
-        with Reader(consumer_options(importing.import_group(group)), timeout=_TIMEOUT) as reader:
-            imported = importing.import_all(reader, topic, apply=apply)
+        with Reader(consumer_options(imports.import_group(group)), timeout=_TIMEOUT) as reader:
+            imported = imports.import_all(reader, topic, apply=apply)
         self._print_lines([f"Record {name} is no dead letter: skipped" for name in imported.foreign])
         self.stdout.write(f"Topic {topic}: {imported.stored} dead letters to store, {imported.known} known already.")
         if self._is_to_apply(options):
@@ -178,7 +178,7 @@ class Command(BaseCommand):
 
 
 def _require_table() -> None:
-    if not table.is_migrated():
+    if not table_store.is_migrated():
         raise CommandError("The table of dead letters is missing: run manage.py migrate.")
 
 

@@ -8,16 +8,16 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from event_bus_kafka import event_bus
+from event_bus_kafka import entry_points
 from event_bus_kafka.conf.client_options import consumer_options
-from event_bus_kafka.consuming import group_offsets
-from event_bus_kafka.consuming.group_offsets import Reset, Standing, Target
-from event_bus_kafka.consuming.marks import Marks
-from event_bus_kafka.consuming.members import members_of
-from event_bus_kafka.consuming.offsets import shown_time
+from event_bus_kafka.consuming.offset_metadata import Marks
+from event_bus_kafka.consuming.starting_offsets import shown_time
 from event_bus_kafka.errors import CannotReset, EventBusError, NotThere
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_subcommand, moment, named, number
+from event_bus_kafka.operations import group_offsets
+from event_bus_kafka.operations.group_members import members_of
+from event_bus_kafka.operations.group_offsets import Reset, Standing, Target
 from event_bus_kafka.telemetry.logs import described
 
 _TIMEOUT = 10.0
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         add_apply(reset)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        event_bus.observe_events()
+        entry_points.observe_events()
         try:
             with Reader(consumer_options(options["group"]), timeout=_TIMEOUT) as reader:
                 getattr(self, f"_{options['action']}")(reader, options)

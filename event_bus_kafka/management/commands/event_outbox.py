@@ -13,13 +13,13 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.routes import full_topic
-from event_bus_kafka.conf.table import SettingsTable
-from event_bus_kafka.event_bus import observe_events
+from event_bus_kafka.conf.settings import SettingsTable
+from event_bus_kafka.entry_points import observe_events
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_subcommand, days
 from event_bus_kafka.models import ParkedRecord, WriterSchema
-from event_bus_kafka.producing import backlog
-from event_bus_kafka.producing.backlog import Backlog
-from event_bus_kafka.telemetry.texts import described
+from event_bus_kafka.outbox import backlog
+from event_bus_kafka.outbox.backlog import Backlog
+from event_bus_kafka.telemetry.error_text import described
 
 _SHOWN = 50
 """Rows of which a plan speaks one by one."""

@@ -11,19 +11,19 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from event_bus_kafka import event_bus
+from event_bus_kafka import entry_points
 from event_bus_kafka.conf.client_options import consumer_options
-from event_bus_kafka.consuming import masking
-from event_bus_kafka.consuming.dead_letters.letter import identity
-from event_bus_kafka.consuming.dead_letters.report import printable
-from event_bus_kafka.consuming.group_offsets import partitions_of
-from event_bus_kafka.consuming.offsets import shown_time
-from event_bus_kafka.consuming.selection import Wanted
+from event_bus_kafka.consuming.starting_offsets import shown_time
+from event_bus_kafka.dead_letters.letter import identity
 from event_bus_kafka.errors import EventBusError, NotThere
-from event_bus_kafka.kafka.log import Partition
+from event_bus_kafka.kafka.offsets import Partition
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.management.arguments import moment, named, number
+from event_bus_kafka.operations import masking
+from event_bus_kafka.operations.dead_letters.report import printable
+from event_bus_kafka.operations.group_offsets import partitions_of
+from event_bus_kafka.operations.records import Wanted
 from event_bus_kafka.telemetry.logs import described
 from event_bus_kafka.wire.records import ConsumerRecord
 
@@ -60,11 +60,11 @@ class Command(BaseCommand):
         parser.add_argument("--unmasked", action="store_true", help="show all, which may be personal data")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        event_bus.observe_events()
+        entry_points.observe_events()
         try:
             with (
                 Reader(consumer_options(_GROUP), timeout=_TIMEOUT) as reader,
-                closing(event_bus.registry()) as registry,
+                closing(entry_points.registry()) as registry,
             ):
                 self._tail(reader, registry, options)
         except KeyboardInterrupt:

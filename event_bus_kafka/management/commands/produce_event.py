@@ -9,7 +9,7 @@ from django.utils.module_loading import import_string
 from openedx_events.data import EventsMetadata
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.event_bus import create_producer
+from event_bus_kafka.entry_points import create_producer
 from event_bus_kafka.management.commands.consume_events import json_object
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import (

@@ -9,12 +9,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS
 
 from event_bus_kafka.conf import settings
+from event_bus_kafka.entry_points import observe_events
 from event_bus_kafka.errors import EventBusError
-from event_bus_kafka.event_bus import observe_events
-from event_bus_kafka.producing.relays import relay_worker
+from event_bus_kafka.relaying.progress import relay_worker
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import RelayProgress
-from event_bus_kafka.worker import Worker
+from event_bus_kafka.worker.worker import Worker
 
 _ALLOCATIONS = 50_000
 """Between two looks for garbage, in place of some hundreds: what a row needs goes with it."""

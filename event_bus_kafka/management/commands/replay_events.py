@@ -11,24 +11,24 @@ import attrs
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from openedx_events.tooling import load_all_signals
 
-from event_bus_kafka import event_bus
+from event_bus_kafka import entry_points
 from event_bus_kafka.conf.client_options import consumer_options
-from event_bus_kafka.consuming.dead_letters.letter import identity
-from event_bus_kafka.consuming.dead_letters.report import failure_text, printable
-from event_bus_kafka.consuming.dispatch import signal_named
-from event_bus_kafka.consuming.group_offsets import Target, partitions_of
-from event_bus_kafka.consuming.offsets import shown_time
-from event_bus_kafka.consuming.replay import Failures, Progress, Replay, exists, listening
-from event_bus_kafka.consuming.selection import Wanted, ranges, read
+from event_bus_kafka.consuming.starting_offsets import shown_time
+from event_bus_kafka.dead_letters.letter import identity
+from event_bus_kafka.dispatching.dispatch import signal_named
 from event_bus_kafka.errors import EventBusError, NotThere, WorkerFailed
-from event_bus_kafka.kafka.log import Partition, Range
+from event_bus_kafka.kafka.offsets import Partition, Range
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply, named, place, rate
 from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
+from event_bus_kafka.operations.dead_letters.report import failure_text, printable
+from event_bus_kafka.operations.group_offsets import Target, partitions_of
+from event_bus_kafka.operations.record_replay import Failures, Progress, Replay, exists, listening
+from event_bus_kafka.operations.records import Wanted, ranges, read
 from event_bus_kafka.telemetry.logs import described
 from event_bus_kafka.wire.records import ConsumerRecord
-from event_bus_kafka.worker import FORCED
+from event_bus_kafka.worker.worker import FORCED
 
 _TIMEOUT = 10.0
 """Seconds for one request to Kafka."""
@@ -64,7 +64,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         load_all_signals()
-        event_bus.observe_events()
+        entry_points.observe_events()
         _refuse_unknown(options["receiver"], options["event_type"])
         start, end = Target.both(options["start"]), Target.both(options["end"])
         _refuse_reversed(start, end)
@@ -74,7 +74,7 @@ class Command(BaseCommand):
         try:
             with (
                 Reader(consumer_options(_GROUP), timeout=_TIMEOUT) as reader,
-                closing(event_bus.registry()) as registry,
+                closing(entry_points.registry()) as registry,
             ):
                 partitions = partitions_of(reader, [options["topic"]])
                 found = ranges(reader, partitions, start, end)
@@ -136,7 +136,7 @@ class Command(BaseCommand):
         with (
             ExitStack() as at_end,
             Interruption() as interruption,
-            Replay(lambda store: event_bus.processor("", store, registry), options["receiver"], run) as replay,
+            Replay(lambda store: entry_points.processor("", store, registry), options["receiver"], run) as replay,
         ):
             at_end.callback(bar.end)
             pace = Pace(options["rate"], interruption)

@@ -1,0 +1,270 @@
+"""Every setting. The reference page is generated from this table, the system check walks it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from event_bus_kafka.conf.kinds import (
+    ANY_TEXT,
+    FLAG,
+    MAPPING,
+    SOME_TEXTS,
+    TEXT,
+    TEXTS,
+    Setting,
+    count,
+    mapping_of,
+    number,
+    one_of,
+    optional,
+)
+from event_bus_kafka.conf.policies import CIRCUIT, CIRCUIT_DEFAULTS, RETRY, RETRY_DEFAULTS, SOME_OF_RETRY
+
+MODES = ("on-commit", "outbox", "immediate")
+MODE = one_of(*MODES)
+LANES = count(least=1, most=1_000)
+_SECONDS = number(least=0.001, most=86_400)
+
+
+class SettingsTable:
+    """The settings of the event bus, as attributes."""
+
+    # What openedx-events loads
+    producer = Setting(
+        "EVENT_BUS_PRODUCER", optional(TEXT), None, "Dotted path to the producer: event_bus_kafka.create_producer."
+    )
+    consumer = Setting(
+        "EVENT_BUS_CONSUMER", optional(TEXT), None, "Dotted path to the consumer: event_bus_kafka.KafkaEventConsumer."
+    )
+
+    # Where Kafka and the registry are
+    bootstrap_servers = Setting(
+        "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS", optional(TEXT), None, "Kafka brokers, as host:port, separated by commas."
+    )
+    api_key = Setting("EVENT_BUS_KAFKA_API_KEY", optional(ANY_TEXT), None, "User name for SASL/PLAIN over TLS.")
+    api_secret = Setting("EVENT_BUS_KAFKA_API_SECRET", optional(ANY_TEXT), None, "Password for SASL/PLAIN over TLS.")
+    schema_registry_url = Setting(
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL", optional(TEXT), None, "URL of a registry with Confluent's API."
+    )
+    schema_registry_api_key = Setting(
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY", optional(ANY_TEXT), "", "User name at the registry."
+    )
+    schema_registry_api_secret = Setting(
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_SECRET", optional(ANY_TEXT), "", "Password at the registry."
+    )
+    topic_prefix = Setting(
+        "EVENT_BUS_TOPIC_PREFIX", optional(ANY_TEXT), None, "Stands before every topic's name, joined by a hyphen."
+    )
+    service_name = Setting(
+        "EVENTS_SERVICE_NAME", optional(ANY_TEXT), None, "Name of this service: part of each event's source, client id."
+    )
+    service_variant = Setting(
+        "SERVICE_VARIANT", optional(ANY_TEXT), None, "Name of this service where EVENTS_SERVICE_NAME is not set."
+    )
+
+    # Options in the clients' own names
+    client_options = Setting(
+        "EVENT_BUS_KAFKA_CLIENT_OPTIONS", MAPPING, {}, "librdkafka options of producers and consumers."
+    )
+    producer_options = Setting("EVENT_BUS_KAFKA_PRODUCER_OPTIONS", MAPPING, {}, "librdkafka options of producers.")
+    consumer_options = Setting("EVENT_BUS_KAFKA_CONSUMER_OPTIONS", MAPPING, {}, "librdkafka options of consumers.")
+    allow_unsafe_options = Setting(
+        "EVENT_BUS_KAFKA_ALLOW_UNSAFE_OPTIONS", TEXTS, (), "Names of options that may lose events and are wanted so."
+    )
+    schema_registry_options = Setting(
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_OPTIONS", MAPPING, {}, "Options of confluent-kafka's SchemaRegistryClient."
+    )
+    auto_register_schemas = Setting(
+        "EVENT_BUS_KAFKA_AUTO_REGISTER_SCHEMAS", FLAG, True, "False: a schema that the registry lacks is an error."
+    )
+    registry_timeout = Setting(
+        "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT",
+        _SECONDS,
+        1.0,
+        "Seconds for one request to the registry; after a failed one in a request it is left alone for 30 seconds.",
+    )
+
+    # Sending
+    producer_config = Setting(
+        "EVENT_BUS_PRODUCER_CONFIG",
+        MAPPING,
+        {},
+        "Event type → topic → event_key_field, enabled (both read by openedx-events), mode and database (by us).",
+    )
+    producer_mode = Setting(
+        "EVENT_BUS_PRODUCER_MODE",
+        MODE,
+        "on-commit",
+        "How events leave: on-commit, outbox (through a table, by a relay), or immediate (at once).",
+    )
+    topic_modes = Setting(
+        "EVENT_BUS_KAFKA_TOPIC_MODES",
+        mapping_of(MODE, "topic → mode"),
+        {},
+        "Topic → mode, where configurations are merged by openedx-events, which drops the key mode.",
+    )
+    poll_interval = Setting(
+        "EVENT_BUS_KAFKA_POLL_INTERVAL_SEC",
+        _SECONDS,
+        1.0,
+        "Seconds between two looks of the producer's thread at delivery reports.",
+    )
+    send_timeout = Setting(
+        "EVENT_BUS_KAFKA_SEND_TIMEOUT",
+        _SECONDS,
+        2.0,
+        "The longest, in seconds, that a send may hold a request: registry and full local queue together.",
+    )
+    delivery_timeout = Setting(
+        "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT",
+        _SECONDS,
+        30.0,
+        "Seconds after which an unconfirmed event goes into the outbox, where that is migrated.",
+    )
+    shutdown_flush = Setting(
+        "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH", _SECONDS, 5.0, "Seconds that an ending process waits for confirmations."
+    )
+    shutdown_spill = Setting(
+        "EVENT_BUS_KAFKA_SHUTDOWN_SPILL",
+        _SECONDS,
+        5.0,
+        "Seconds for which an ending process then puts into the outbox what was not confirmed.",
+    )
+
+    # The relay
+    relay_poll_interval = Setting(
+        "EVENT_BUS_KAFKA_RELAY_POLL_INTERVAL",
+        number(least=0.001, most=30),
+        0.1,
+        "Seconds between two looks of an idle relay at the outbox.",
+    )
+    relay_notify = Setting(
+        "EVENT_BUS_KAFKA_RELAY_NOTIFY",
+        FLAG,
+        False,
+        "True: on PostgreSQL each transaction with events wakes the relays (NOTIFY), which look once a second besides.",
+    )
+    parked_holds_key = Setting(
+        "EVENT_BUS_KAFKA_OUTBOX_PARKED_HOLDS_KEY",
+        FLAG,
+        False,
+        "True: what follows a parked row of its key waits until that is released or discarded.",
+    )
+
+    # Consuming
+    consumers_enabled = Setting("EVENT_BUS_KAFKA_CONSUMERS_ENABLED", FLAG, True, "False: workers end at once, exit 0.")
+    subscriptions = Setting(
+        "EVENT_BUS_KAFKA_SUBSCRIPTIONS",
+        mapping_of(SOME_TEXTS, "consumer group → topics"),
+        {},
+        "Consumer group → topics (without prefix) that consume_events reads without -t; with several groups, -g says "
+        "which.",
+    )
+    consumer_poll_timeout = Setting(
+        "EVENT_BUS_KAFKA_CONSUMER_POLL_TIMEOUT", _SECONDS, 1.0, "Seconds that a worker waits for records at a time."
+    )
+    consumer_poll_failure_sleep = Setting(
+        "EVENT_BUS_KAFKA_CONSUMER_POLL_FAILURE_SLEEP",
+        number(least=0, most=86_400),
+        1.0,
+        "Seconds to wait after a failed poll.",
+    )
+    consecutive_errors_limit = Setting(
+        "EVENT_BUS_KAFKA_CONSUMER_CONSECUTIVE_ERRORS_LIMIT",
+        optional(count(least=0, most=1_000_000)),
+        None,
+        "So many failed attempts in a row, of whatever event, stop a worker with exit code 4; None or 0: no limit.",
+    )
+    consumer_concurrency = Setting(
+        "EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY",
+        LANES,
+        1,
+        "Receivers that a worker runs at once, in threads; events of one key stay in order.",
+    )
+    window_records = Setting(
+        "EVENT_BUS_KAFKA_CONSUMER_WINDOW_RECORDS",
+        count(least=1, most=1_000_000),
+        10_000,
+        "Records per partition that a worker may have read and not yet committed.",
+    )
+    window_bytes = Setting(
+        "EVENT_BUS_KAFKA_CONSUMER_WINDOW_BYTES",
+        count(least=1, most=1 << 40),
+        64_000_000,
+        "Bytes per worker that it may have read and not yet committed.",
+    )
+    commit_interval = Setting(
+        "EVENT_BUS_KAFKA_COMMIT_INTERVAL", _SECONDS, 1.0, "Seconds between commits while events are being finished."
+    )
+    revoke_timeout = Setting(
+        "EVENT_BUS_KAFKA_REVOKE_TIMEOUT", _SECONDS, 30.0, "Seconds to wait for receivers when partitions move away."
+    )
+    stop_timeout = Setting(
+        "EVENT_BUS_KAFKA_STOP_TIMEOUT",
+        _SECONDS,
+        25.0,
+        "Seconds that a stopping worker waits for running receivers; keep it below the grace period of its host.",
+    )
+    connection_max_age = Setting(
+        "EVENT_BUS_KAFKA_CONSUMER_CONNECTION_MAX_AGE",
+        _SECONDS,
+        60.0,
+        "Seconds after which a worker opens new database connections; those that are unusable are replaced at once.",
+    )
+    retry = Setting(
+        "EVENT_BUS_KAFKA_RETRY",
+        RETRY,
+        RETRY_DEFAULTS,
+        "How failed receivers are tried again: attempts, first_delay, factor, max_delay (seconds), jitter, final.",
+    )
+    retry_by = Setting(
+        "EVENT_BUS_KAFKA_RETRY_BY",
+        mapping_of(SOME_OF_RETRY, "event type or topic → what differs"),
+        {},
+        "Event type or topic (without prefix) → what differs from EVENT_BUS_KAFKA_RETRY; event types come first.",
+    )
+    circuit = Setting(
+        "EVENT_BUS_KAFKA_CIRCUIT",
+        CIRCUIT,
+        CIRCUIT_DEFAULTS,
+        "So many failures of one receiver in a row, over at least so many keys, hold its events; one is tried every "
+        "probe_every seconds, and the first success lets them go on.",
+    )
+    unknown_event_types = Setting(
+        "EVENT_BUS_KAFKA_UNKNOWN_EVENT_TYPES",
+        one_of("skip", "dead-letter"),
+        "skip",
+        "What becomes of records whose event type no signal of this service has: skip or dead-letter.",
+    )
+    dead_letters = Setting(
+        "EVENT_BUS_KAFKA_DEAD_LETTERS",
+        TEXT,
+        "auto",
+        "Where dead letters go: database, topic, auto (database where migrated, else topic), or a path to a store.",
+    )
+    dead_letter_flood = Setting(
+        "EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD",
+        count(least=1, most=1_000_000_000),
+        100,
+        "So many dead letters in a row on one partition; further ones are held until a record succeeds there.",
+    )
+    retention = Setting(
+        "EVENT_BUS_KAFKA_RETENTION",
+        number(least=0.01, most=36_500),
+        90.0,
+        "Days after which workers and relays delete dead letters and parked rows, which may hold personal data, and "
+        "marks of the inbox.",
+    )
+
+    # Logging
+    audit_logging_enabled = Setting(
+        "EVENT_BUS_KAFKA_AUDIT_LOGGING_ENABLED", FLAG, True, "Log each sent and each processed event, by coordinates."
+    )
+
+
+settings = SettingsTable()
+
+
+def all_settings() -> list[Setting[Any]]:
+    """Return the settings in the order of the table."""
+    return [value for value in vars(SettingsTable).values() if isinstance(value, Setting)]

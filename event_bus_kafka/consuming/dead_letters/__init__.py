@@ -1,1 +1,0 @@
-"""Dead letters: what was given up is stored, exactly as it came, before its offset may move."""

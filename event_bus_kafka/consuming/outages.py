@@ -1,0 +1,53 @@
+"""Whether an error says nothing about the event, only that a server of ours is away."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from traceback import walk_tb
+
+from django.db import Error as DatabaseError
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from event_bus_kafka.dispatching import cleanup
+from event_bus_kafka.errors import BrokerError, DeadLetterStoreFailed, ReceiversFailed, SchemaRegistryError
+
+_CONNECT = inspect.unwrap(BaseDatabaseWrapper.connect).__code__
+
+
+STORE = "dead-letter store"
+
+
+def outage_of(error: Exception) -> str:
+    """
+    Return which of the registry, the broker, the dead-letter store or a database cannot be reached; empty: none.
+
+    An error of a database counts if it came from connecting, or if a fresh connection fails too; it may stand behind
+    the error of a receiver.
+    """
+    if isinstance(error, DeadLetterStoreFailed):
+        return STORE
+    if isinstance(error, (SchemaRegistryError, BrokerError)):
+        server = "schema registry" if isinstance(error, SchemaRegistryError) else "Kafka"
+        return server if error.retriable else ""
+    errors = [cause for cause in _causes(error) if isinstance(cause, DatabaseError)]
+    away = any(map(_came_from_connecting, errors)) or (errors and cleanup.unreachable_database())
+    return "database" if away else ""
+
+
+def _came_from_connecting(error: DatabaseError) -> bool:
+    """A database that comes back between the error and a look at it was away all the same."""
+    return any(frame.f_code is _CONNECT for frame, _ in walk_tb(error.__traceback__))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, ReceiversFailed):
+        for inner in error.exceptions:
+            yield from _causes(inner)
+    else:
+        seen: set[int] = set()
+        current: BaseException | None = error
+        while current is not None and id(current) not in seen:
+            seen.add(id(current))
+            yield current
+            current = current.__cause__ or current.__context__

@@ -1,0 +1,42 @@
+"""The database connections that a thread has opened. Asking Django for them takes as long as encoding an event."""
+
+from __future__ import annotations
+
+import threading
+from time import monotonic
+from typing import Any
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+
+
+class Opened(threading.local):
+    """Those of the calling thread, by alias, and since when they are open. Some may be closed by now."""
+
+    def __init__(self) -> None:
+        self.by_alias: dict[str, BaseDatabaseWrapper] = {}
+        self.since: dict[str, float] = {}
+        self.adopt()
+
+    def adopt(self) -> None:
+        """Take over those that were opened before this module was imported, or in another thread."""
+        for connection in connections.all(initialized_only=True):
+            if connection.connection is not None and self.by_alias.get(connection.alias) is not connection:
+                self.remember(connection)
+
+    def remember(self, connection: BaseDatabaseWrapper) -> None:
+        """Note that one was opened now."""
+        self.by_alias[connection.alias], self.since[connection.alias] = connection, monotonic()
+
+
+opened = Opened()
+
+
+def _remember(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    known = connection.alias in connections  # not so where Django makes and drops databases
+    if known and connections[connection.alias] is connection:
+        opened.remember(connection)
+
+
+connection_created.connect(_remember, dispatch_uid="event_bus_kafka.db_connections")

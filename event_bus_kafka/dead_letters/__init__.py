@@ -1,0 +1,1 @@
+"""Records that were given up: what is kept of them, and where."""

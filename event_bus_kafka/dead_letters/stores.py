@@ -1,0 +1,94 @@
+"""Which store takes the dead letters of a worker."""
+
+from __future__ import annotations
+
+import logging
+from importlib import import_module
+from typing import Any
+
+from django.apps import apps
+from django.db import Error
+from django.utils.module_loading import import_string
+
+from event_bus_kafka.conf import settings
+from event_bus_kafka.conf.client_options import producer_options
+from event_bus_kafka.conf.routes import full_topic
+from event_bus_kafka.dead_letters.letter import Store
+from event_bus_kafka.dead_letters.topic_store import TopicStore
+from event_bus_kafka.errors import ConfigurationError
+from event_bus_kafka.kafka.client import Producer
+
+logger = logging.getLogger(__name__)
+
+_APP = "event_bus_kafka"
+_DELIVERY_TIMEOUT = 10.0
+"""Seconds after which a dead letter that Kafka has not confirmed is tried again."""
+
+
+def dead_letter_topic(group: str) -> str:
+    """Return the full name of the topic for dead letters of a group."""
+    return full_topic(f"{group}.dead-letters")
+
+
+def store_for(group: str) -> Store:
+    """
+    Return the store that ``EVENT_BUS_KAFKA_DEAD_LETTERS`` names.
+
+    Raises :class:`ConfigurationError` where it cannot be used.
+    """
+    choice = settings.dead_letters
+    if choice == "auto":
+        choice = _database_or_topic(group)
+    if choice == "database":
+        return _table_store()
+    if choice == "topic":
+        return TopicStore(dead_letter_topic(group), lambda: Producer(producer_options(_DELIVERY_TIMEOUT)))
+    return _custom_store(choice)
+
+
+def keep_clean(store: Store, days: float) -> None:
+    """Have dead letters deleted after so many days, where they are in the database, and marks of the inbox."""
+    if apps.is_installed(_APP):
+        in_table = isinstance(store, _table().TableStore)
+        import_string("event_bus_kafka.dead_letters.retention.purge_daily")(days, dead_letters=in_table)
+
+
+def _database_or_topic(group: str) -> str:
+    missing = "the app event_bus_kafka is not in INSTALLED_APPS" if not apps.is_installed(_APP) else _missing_table()
+    if missing:
+        logger.warning("Dead letters go to the topic %s: %s.", dead_letter_topic(group), missing)
+    return "topic" if missing else "database"
+
+
+def _table_store() -> Store:
+    if not apps.is_installed(_APP):
+        raise ConfigurationError("EVENT_BUS_KAFKA_DEAD_LETTERS = 'database' needs 'event_bus_kafka' in INSTALLED_APPS.")
+    if missing := _missing_table():
+        raise ConfigurationError(f"EVENT_BUS_KAFKA_DEAD_LETTERS = 'database', but {missing}.")
+    store: Store = _table().TableStore()
+    return store
+
+
+def _missing_table() -> str:
+    """Return why the table cannot be used. A database that does not answer is taken for one that will."""
+    try:
+        return "" if _table().is_migrated() else "its table is missing: run manage.py migrate"
+    except Error:
+        return ""
+
+
+def _table() -> Any:
+    return import_module("event_bus_kafka.dead_letters.table_store")  # has models: only where the app is installed
+
+
+def _custom_store(path: str) -> Store:
+    try:
+        store: Store = import_string(path)()
+    except (ImportError, TypeError) as error:
+        raise ConfigurationError(
+            f"EVENT_BUS_KAFKA_DEAD_LETTERS = {path!r} is neither 'auto', 'database' nor 'topic', and no class that can "
+            f"be used: {error}."
+        ) from error
+    if not callable(getattr(store, "store", None)):
+        raise ConfigurationError(f"EVENT_BUS_KAFKA_DEAD_LETTERS = {path!r} has no method store(letter).")
+    return store

@@ -1,0 +1,93 @@
+"""
+What a lane's thread keeps from one event to the next: database connections, and nothing else.
+
+Language, time zone and context variables need no cleaning: each event runs in a context of its own.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+
+from django.db import Error, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from edx_django_utils.cache import RequestCache
+
+from event_bus_kafka.db_connections import opened
+from event_bus_kafka.errors import TransactionLeftOpen
+
+
+def prepare(max_age: float) -> None:
+    """Close connections that are unusable or older than so many seconds; what needs them opens new ones."""
+    for alias, connection in opened.by_alias.items():
+        if connection.connection is None:
+            continue
+        if _is_closed(connection.connection) or monotonic() - opened.since[alias] > max_age:
+            _close(connection)
+        elif connection.errors_occurred:
+            with suppress(Error):
+                connection.close_if_unusable_or_obsolete()
+
+
+def clean() -> None:
+    """Empty the request caches."""
+    RequestCache.clear_all_namespaces()
+
+
+def roll_back_leftovers() -> TransactionLeftOpen | None:
+    """Roll back transactions that a receiver has left open; return the error that this is, None without any."""
+    left = [connection for connection in opened.by_alias.values() if _is_in_transaction(connection)]
+    for connection in left:
+        _roll_back(connection)
+    return TransactionLeftOpen([connection.alias for connection in left]) if left else None
+
+
+def unreachable_database() -> str | None:
+    """
+    Return the alias of a database of this thread to which no fresh connection can be made, None without one.
+
+    An error on an old connection proves nothing: a deadlock or a statement that is too large looks the same.
+    """
+    for alias, connection in opened.by_alias.items():
+        fresh = connection.copy()
+        try:
+            with fresh.wrap_database_errors:  # connect() alone would raise the errors of the driver
+                fresh.connect()
+        except Error:
+            return alias
+        finally:
+            fresh.close()
+    return None
+
+
+def _is_in_transaction(connection: BaseDatabaseWrapper) -> bool:
+    if connection.connection is None:
+        return connection.in_atomic_block
+    return connection.in_atomic_block or (connection.settings_dict["AUTOCOMMIT"] and not connection.autocommit)
+
+
+def _roll_back(connection: BaseDatabaseWrapper) -> None:
+    """Without a reconnect where the server answers; the wrapper is thrown away where it does not."""
+    error = TransactionLeftOpen([connection.alias])
+    try:
+        for block in connection.atomic_blocks[::-1]:
+            block.__exit__(type(error), error, None)
+        if not connection.autocommit:
+            connection.rollback()
+            connection.set_autocommit(True)
+    except Error:
+        _close(connection)
+    if _is_in_transaction(connection):
+        del connections[connection.alias]
+        del opened.by_alias[connection.alias]
+
+
+def _close(connection: BaseDatabaseWrapper) -> None:
+    with suppress(Error):  # mysqlclient refuses to close what is closed; the wrapper lets go of it all the same
+        connection.close()
+
+
+def _is_closed(raw: Any) -> bool:
+    """Whether a driver knows that its connection is closed: psycopg and mysqlclient do."""
+    return bool(getattr(raw, "closed", False)) or not getattr(raw, "open", True)

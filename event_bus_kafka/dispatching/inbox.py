@@ -1,0 +1,130 @@
+"""The inbox: a receiver's effect happens once per event, however often the event comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial, wraps
+from importlib import import_module
+from typing import Any, ParamSpec, TypeVar, overload
+from uuid import UUID
+
+from asgiref.sync import iscoroutinefunction
+from django.apps import apps
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
+from openedx_events.data import EventsMetadata
+
+from event_bus_kafka.dispatching.dispatch import Receiver, receivers_of, signals
+from event_bus_kafka.errors import ConfigurationError
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import DuplicateSkipped
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_APP = "event_bus_kafka"
+_aliases: set[str] = set()
+
+
+class _Duplicate(Exception):
+    """Rolls back a transaction in which nothing has happened."""
+
+
+@overload
+def once(receiver: Callable[P, R], /) -> Callable[P, R | None]: ...
+
+
+@overload
+def once(*, using: str = ...) -> Callable[[Callable[P, R]], Callable[P, R | None]]: ...
+
+
+def once(receiver: Callable[..., Any] | None = None, /, *, using: str = DEFAULT_DB_ALIAS) -> Any:
+    """
+    Let a receiver have each event once, told by the id in its metadata.
+
+    ::
+
+        @receiver(CERTIFICATE_CREATED)
+        @once
+        def award(certificate, **kwargs): ...
+
+    The receiver runs in a transaction on the database ``using``, which also holds the mark that it has had the event:
+    what it writes there and the mark are committed together or not at all. If the mark is there, it does not run. If
+    another thread or process runs it for the same event, it waits for the end of that, then runs or does not.
+
+    The receiver is known by ``module.qualname``. It raises :class:`ConfigurationError` without metadata, and where
+    the table is missing. Raises TypeError for what cannot be wrapped.
+    """
+    if receiver is None:
+        return partial(_wrapped, using=using)
+    return _wrapped(receiver, using=using)
+
+
+def aliases() -> frozenset[str]:
+    """Return the databases that hold marks of this process's receivers."""
+    return frozenset(_aliases)
+
+
+def is_migrated(alias: str) -> bool:
+    """Whether a database has the table. Raises a database error where that cannot be found out."""
+    return bool(_presence().has_tables(connections[alias], _model()))
+
+
+def _wrapped(receiver: Callable[P, R], *, using: str) -> Callable[P, R | None]:
+    _refuse_misuse(receiver)
+    name = Receiver(receiver).name
+    _aliases.add(using)
+
+    @wraps(receiver)
+    def receive_once(*args: P.args, **arguments: P.kwargs) -> R | None:
+        metadata = arguments.get("metadata")
+        if not isinstance(metadata, EventsMetadata):
+            raise ConfigurationError(
+                f"{name} is under once(), which needs the event's metadata: send its signal with send_event(), or call "
+                "it with metadata=EventsMetadata(…)."
+            )
+        _require_table(using)
+        try:
+            with transaction.atomic(using=using):
+                _mark(name, metadata.id, using)
+                return receiver(*args, **arguments)
+        except _Duplicate:
+            emit(DuplicateSkipped(receiver=name, event_type=metadata.event_type, event_id=str(metadata.id)))
+            return None
+
+    return receive_once
+
+
+def _refuse_misuse(receiver: Callable[..., Any]) -> None:
+    qualname = getattr(receiver, "__qualname__", "<object>")
+    if iscoroutinefunction(receiver):
+        raise TypeError(f"once() cannot wrap {qualname}: transactions of Django are not for async functions.")
+    if "<lambda>" in qualname or qualname == "<object>":
+        raise TypeError("once() wraps functions that have a name: by it they are known tomorrow.")
+    if any(one.call is receiver for signal in signals() for one in receivers_of(signal)):
+        raise TypeError(f"{qualname} is connected already, without once(): write @once below @receiver(…).")
+
+
+def _mark(receiver: str, event_id: UUID, alias: str) -> None:
+    try:
+        _model().objects.using(alias).mark(receiver, event_id)
+    except IntegrityError:
+        raise _Duplicate from None
+
+
+def _require_table(alias: str) -> None:
+    """The INSERT would fail with an error that names neither cause nor cure."""
+    if not apps.is_installed(_APP):
+        raise ConfigurationError("once() needs 'event_bus_kafka' in INSTALLED_APPS, and its migrations.")
+    if not _presence().were_found(connections[alias], _model()):
+        raise ConfigurationError(
+            f"The inbox is missing in database {alias!r}: run manage.py migrate --database {alias}; a database router "
+            "must allow event_bus_kafka there."
+        )
+
+
+def _model() -> Any:
+    return import_module("event_bus_kafka.models").InboxMark  # only where the app is installed
+
+
+def _presence() -> Any:
+    return import_module("event_bus_kafka.models.presence")  # as above

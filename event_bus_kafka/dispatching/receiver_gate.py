@@ -1,0 +1,129 @@
+"""The gate before the receivers: one that is paused, or whose circuit is open, gets no event."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Hashable
+from random import random
+from time import monotonic
+
+import attrs
+
+from event_bus_kafka.dispatching.circuit import Circuit, CircuitPolicy, Permit
+from event_bus_kafka.dispatching.dispatch import Receiver
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import CircuitClosed, CircuitOpened
+from event_bus_kafka.telemetry.health import Health, Obstacle
+
+_SPREAD = 0.1
+"""Share of a delay by which held events come back apart: so each has its chance to be the probe, a healthy one too."""
+
+
+@attrs.frozen(kw_only=True)
+class Admission:
+    """Which receivers may have an event now."""
+
+    admitted: list[Receiver]
+    held: list[Receiver] = attrs.field(factory=list)
+    """Their circuits are open."""
+    paused: list[Receiver] = attrs.field(factory=list)
+    permits: dict[str, Permit] = attrs.field(factory=dict)
+    """By name, of receivers that have failed of late."""
+
+
+class Gate:
+    """
+    The circuits of all receivers of a worker, and who is paused. Called on several lanes at once.
+
+    Circuits are kept only while there is a failure to remember, so that events pass without a lock while all is well.
+    Without a policy no circuit ever opens.
+    """
+
+    def __init__(
+        self,
+        policy: CircuitPolicy | None = None,
+        *,
+        health: Health | None = None,
+        paused: Callable[[], frozenset[str]] = frozenset,
+        clock: Callable[[], float] = monotonic,
+        chance: Callable[[], float] = random,
+    ) -> None:
+        self._policy = policy
+        self._health = health or Health()
+        self._paused = paused
+        self._clock = clock
+        self._chance = chance
+        self._lock = threading.Lock()
+        self._circuits: dict[str, Circuit] = {}
+
+    def admit(self, receivers: list[Receiver]) -> Admission:
+        """Ask for one event. What came of it must be told to :meth:`ended`, whatever it is."""
+        names = self._paused()
+        if not names and not self._circuits:
+            return Admission(admitted=receivers)
+        paused = [receiver for receiver in receivers if receiver.name in names]
+        admission = Admission(admitted=[], paused=paused)
+        with self._lock:
+            self._forget(names)
+            for receiver in receivers:
+                if receiver.name not in names:
+                    self._admit(receiver, admission)
+        return admission
+
+    def ended(
+        self, admission: Admission, failed: Collection[str], *, key: Hashable = None, conclusive: bool = True
+    ) -> frozenset[str]:
+        """
+        Tell which of the admitted receivers have failed; return those of them whose circuit is open now.
+
+        ``conclusive``: the failures say something about the receivers, not about a server that is away.
+        """
+        if self._policy is None or not (failed or self._circuits):
+            return frozenset()
+        with self._lock:
+            for receiver in admission.admitted:
+                name = receiver.name
+                permit = admission.permits.get(name) or Permit()
+                if name not in failed:
+                    self._succeeded(name)
+                elif conclusive:
+                    self._failed(name, permit, key)
+                elif name in self._circuits:
+                    self._circuits[name].came_to_nothing(permit, self._clock())
+            return frozenset(name for name in failed if name in self._circuits and self._circuits[name].is_open)
+
+    def delay(self, receivers: Collection[Receiver]) -> float:
+        """Return the seconds until an event that waits for these receivers should come back."""
+        with self._lock:
+            circuits = [self._circuits.get(receiver.name) for receiver in receivers]
+            now = self._clock()
+            seconds = min((one.seconds_to_probe(now) if one else 0.0 for one in circuits), default=0.0)
+        return seconds * (1 + _SPREAD * self._chance())
+
+    def _admit(self, receiver: Receiver, admission: Admission) -> None:
+        circuit = self._circuits.get(receiver.name)
+        if circuit is not None:
+            permit = circuit.permit(self._clock())
+            if permit is None:
+                admission.held.append(receiver)
+                return
+            admission.permits[receiver.name] = permit
+        admission.admitted.append(receiver)
+
+    def _failed(self, name: str, permit: Permit, key: Hashable) -> None:
+        assert self._policy is not None
+        circuit = self._circuits.setdefault(name, Circuit(self._policy))
+        if circuit.failed(permit, key, self._clock()):
+            self._health.begin(Obstacle.CIRCUIT, name)
+            emit(CircuitOpened(receiver=name, failures=circuit.failures, probe_every=self._policy.probe_every))
+
+    def _succeeded(self, name: str) -> None:
+        circuit = self._circuits.pop(name, None)
+        if circuit is not None and circuit.succeeded():
+            emit(CircuitClosed(receiver=name))
+            self._health.end(Obstacle.CIRCUIT, name)
+
+    def _forget(self, paused: Collection[str]) -> None:
+        """A pause is the way out of an open circuit."""
+        for name in self._circuits.keys() & set(paused):
+            self._succeeded(name)

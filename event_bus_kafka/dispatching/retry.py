@@ -1,0 +1,108 @@
+"""What follows from a failed attempt: decided here, acted on elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from random import random
+from typing import Any
+
+import attrs
+from django.utils.module_loading import import_string
+
+from event_bus_kafka.dispatching.outcomes import DeadLetter, Failed, Hold, Retry
+from event_bus_kafka.errors import ConfigurationError, DeserializationError, SchemaRegistryError
+
+_LONGEST_HOLD = 10.0
+"""Seconds: an outage ends for all at once, and nobody should wait a minute to notice it."""
+
+
+@attrs.frozen(kw_only=True)
+class RetryPolicy:
+    """
+    Attempts with exponential backoff and jitter; delays in seconds.
+
+    ``jitter`` is the share by which a delay varies to both sides; ``final`` are errors of receivers that no further
+    attempt would cure.
+    """
+
+    attempts: int
+    first_delay: float
+    factor: float
+    max_delay: float
+    jitter: float
+    final: tuple[type[Exception], ...] = ()
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> RetryPolicy:
+        """Return the policy of a setting's dict. Raises :class:`ConfigurationError` where a class is not importable."""
+        return cls(**{**values, "final": tuple(_imported(item) for item in values["final"])})
+
+    def decide(
+        self,
+        error: Exception,
+        *,
+        attempt: int,
+        holds: int = 0,
+        is_outage: bool = False,
+        is_open: bool = False,
+        chance: Callable[[], float] = random,
+    ) -> Failed:
+        """
+        Judge an error: the ``attempt`` that failed, counted from 1, after so many ``holds`` in a row; ``is_open``: the
+        circuit of the receiver that failed.
+
+        Infrastructure before the circuit before finality before the attempts that are left: neither an outage nor a
+        receiver that fails for everything makes dead letters.
+        """
+        if is_outage or is_open:
+            return Hold(error, self.hold(holds, chance))
+        if self.is_final(error) or attempt >= self.attempts:
+            return DeadLetter(error)
+        return Retry(error, self.delay(attempt, chance))
+
+    def delay(self, attempt: int, chance: Callable[[], float] = random) -> float:
+        """Return the delay after so many attempts in a row."""
+        exponent = min(attempt - 1, 64)  # beyond it every factor has long reached the limit, and floats overflow
+        delay = min(self.first_delay * self.factor**exponent, self.max_delay)
+        return delay * (1 + self.jitter * (2 * chance() - 1))
+
+    def hold(self, holds: int, chance: Callable[[], float] = random) -> float:
+        """Return the delay of a record that was held so many times in a row."""
+        return min(self.delay(holds + 1, chance), _LONGEST_HOLD)
+
+    def is_final(self, error: Exception) -> bool:
+        """Whether no further attempt would help: with the record, or with the receiver that raised it."""
+        return isinstance(error, (DeserializationError, SchemaRegistryError, *self.final))
+
+
+@attrs.frozen(kw_only=True)
+class RetryPolicies:
+    """The policy of an event type, or else of its topic, or else of all."""
+
+    default: RetryPolicy
+    by_name: Mapping[str, RetryPolicy] = attrs.field(factory=dict)
+    """Event types and full names of topics."""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], differing: Mapping[str, Mapping[str, Any]]) -> RetryPolicies:
+        """
+        Return the policies of two settings' dicts: what holds for all, and what differs by name.
+
+        Raises :class:`ConfigurationError` where a class is not importable.
+        """
+        by_name = {name: RetryPolicy.of({**values, **changes}) for name, changes in differing.items()}
+        return cls(default=RetryPolicy.of(values), by_name=by_name)
+
+    def policy(self, event_type: str, topic: str) -> RetryPolicy:
+        """Return the policy for events of a type on a topic (full name)."""
+        return self.by_name.get(event_type) or self.by_name.get(topic) or self.default
+
+
+def _imported(item: type[Exception] | str) -> type[Exception]:
+    try:
+        found = import_string(item) if isinstance(item, str) else item
+    except ImportError as error:
+        raise ConfigurationError(f"EVENT_BUS_KAFKA_RETRY: 'final' names {item!r}: {error}.") from error
+    if not (isinstance(found, type) and issubclass(found, Exception)):
+        raise ConfigurationError(f"EVENT_BUS_KAFKA_RETRY: 'final' names {item!r}, which is no exception class.")
+    return found

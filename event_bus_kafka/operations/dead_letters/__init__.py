@@ -1,0 +1,1 @@
+"""Dead letters as operators see them: listed, replayed, discarded, imported, made by hand."""

@@ -1,0 +1,89 @@
+"""Import: dead letters that workers put on the topic move into the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+from django.db import DataError, IntegrityError
+
+from event_bus_kafka.dead_letters.letter import Letter
+from event_bus_kafka.dead_letters.table_store import store
+from event_bus_kafka.dead_letters.topic_store import from_record
+from event_bus_kafka.errors import BrokerError, DeserializationError
+from event_bus_kafka.kafka.client import Committed, Partition
+from event_bus_kafka.kafka.offsets import Range
+from event_bus_kafka.kafka.reader import Reader
+from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.wire.records import ConsumerRecord
+
+_COMMIT_EVERY = 500
+_UNFIT = (DataError, IntegrityError, OverflowError, ValueError)
+"""What a table makes of values that no dead letter of ours has."""
+
+
+@attrs.define
+class Imported:
+    """What an import came to, or would come to."""
+
+    stored: int = 0
+    known: int = 0
+    """Already in the table, as they are or as they became since."""
+    foreign: list[str] = attrs.field(factory=list)
+    """Coordinates of records that are no dead letters of this package."""
+
+
+def import_group(group: str) -> str:
+    """Return the consumer group that remembers how far the import of a group's dead letters came."""
+    return f"{group}.dead-letters.import"
+
+
+def import_all(reader: Reader, topic: str, *, apply: bool) -> Imported:
+    """
+    Read a topic from where the last import ended to what is its end now, and store its dead letters.
+
+    Raises :class:`BrokerError` or a database error; repeated, it goes on where it was.
+    """
+    imported = Imported()
+    for partition, todo in _todo(reader, topic):
+        position = todo.start
+        for count, record in enumerate(reader.read(partition, todo), start=1):
+            _take_in(record, imported, apply=apply)
+            position = record.offset + 1
+            if apply and count % _COMMIT_EVERY == 0:
+                reader.commit({partition: Committed(position)})
+        if apply and position > todo.start:
+            reader.commit({partition: Committed(position)})
+    return imported
+
+
+def _todo(reader: Reader, topic: str) -> Iterator[tuple[Partition, Range]]:
+    partitions = reader.partitions(topic)
+    if not partitions:
+        raise BrokerError("UNKNOWN_TOPIC_OR_PART", f"there is no topic {topic}")
+    done = reader.committed(partitions, timeout=reader.timeout)
+    for partition in partitions:
+        there = reader.range_of(partition, timeout=reader.timeout)
+        start = max(there.start, done[partition].offset if partition in done else 0)
+        if start < there.end:
+            yield partition, Range(start, there.end)
+
+
+def _take_in(record: ConsumerRecord, imported: Imported, *, apply: bool) -> None:
+    try:
+        letter = from_record(record)
+        if _is_known(letter):
+            imported.known += 1
+            return
+        if apply:
+            store(letter)
+    except (DeserializationError, *_UNFIT):
+        imported.foreign.append(record.coordinates)
+        return
+    imported.stored += 1
+
+
+def _is_known(letter: Letter) -> bool:
+    return DeadLetter.objects.has_failed_since(
+        letter.record, group=letter.group, event_id=letter.event_id, time=letter.failed_at
+    )

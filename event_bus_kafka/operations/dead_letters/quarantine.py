@@ -1,0 +1,123 @@
+"""Taking aside: a record that makes every worker crash becomes a dead letter, and workers pass over it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import attrs
+
+from event_bus_kafka.consuming.offset_metadata import Marks
+from event_bus_kafka.dead_letters.letter import Failure, Letter, Store, identity
+from event_bus_kafka.dispatching import dispatch
+from event_bus_kafka.errors import BrokerError, CannotTake
+from event_bus_kafka.kafka.client import Committed
+from event_bus_kafka.kafka.offsets import Range
+from event_bus_kafka.kafka.reader import Reader
+from event_bus_kafka.operations.group_members import refuse_members
+from event_bus_kafka.wire.records import ConsumerRecord
+
+_ERROR = "taken aside by hand"
+
+
+@attrs.frozen(kw_only=True)
+class Coordinates:
+    """Where a record lies; ``topic`` is its full name."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    @classmethod
+    def parse(cls, text: str) -> Coordinates:
+        """Read ``topic:partition:offset``. Raises ValueError."""
+        topic, partition, offset = text.rsplit(":", 2)
+        if not topic or not (partition.isdecimal() and offset.isdecimal()):
+            raise ValueError(text)
+        if int(partition) >= 1 << 31 or int(offset) >= 1 << 63:
+            raise ValueError(text)
+        return cls(topic=topic, partition=int(partition), offset=int(offset))
+
+    def __str__(self) -> str:
+        return f"{self.topic}:{self.partition}:{self.offset}"
+
+
+@attrs.frozen(kw_only=True)
+class Taking:
+    """What taking a record aside would do."""
+
+    letter: Letter
+    position: Committed
+    """What the group would have committed: with the mark, or beyond the record if it is the next to read."""
+
+
+def look(reader: Reader, coordinates: Coordinates, group: str) -> Taking:
+    """
+    Find out what taking a record aside would do.
+
+    Raises :class:`CannotTake`, saying why not; :class:`BrokerError`.
+    """
+    refuse_members(reader, group, CannotTake)
+    partition = (coordinates.topic, coordinates.partition)
+    there = _range(reader, coordinates)
+    committed = reader.committed([partition], timeout=reader.timeout).get(partition) or Committed(there.start)
+    if coordinates.offset < committed.offset:
+        raise CannotTake(f"{coordinates} is settled: group {group} goes on from offset {committed.offset}.")
+    marks = Marks.read(committed.metadata)
+    if coordinates.offset in marks.taken:
+        raise CannotTake(f"{coordinates} was taken aside before: workers of group {group} pass over it.")
+    record = reader.record_at(partition, coordinates.offset)
+    if record is None:
+        raise CannotTake(f"{coordinates} holds no record: it was compacted away, or no event but Kafka's own.")
+    return Taking(letter=_letter(record, group), position=_position(committed, marks, coordinates.offset))
+
+
+def take(reader: Reader, store: Store, taking: Taking) -> None:
+    """
+    Store the dead letter, then commit.
+
+    Raises what the store raises; :class:`CannotTake` if the commit is refused: repeated, it does the same again.
+    """
+    store.store(taking.letter)
+    record = taking.letter.record
+    try:
+        reader.commit({(record.topic, record.partition): taking.position})
+    except BrokerError as error:
+        raise CannotTake(
+            f"{record.coordinates} is stored as a dead letter, but workers do not pass over it yet, because the commit "
+            f"failed: {error}. See that no worker of the group runs, and repeat the command."
+        ) from error
+
+
+def _range(reader: Reader, coordinates: Coordinates) -> Range:
+    partition = (coordinates.topic, coordinates.partition)
+    if partition not in reader.partitions(coordinates.topic):
+        raise CannotTake(f"There is no partition {coordinates.partition} of {coordinates.topic}: name topics in full.")
+    there = reader.range_of(partition, timeout=reader.timeout)
+    if not there.start <= coordinates.offset < there.end:
+        has = f"offsets {there.start} to {there.end - 1}" if there.end > there.start else "no records"
+        raise CannotTake(f"{coordinates} is not there: the partition has {has}.")
+    return there
+
+
+def _position(committed: Committed, marks: Marks, offset: int) -> Committed:
+    if committed.offset == offset:
+        return Committed(offset + 1, marks.at(offset + 1))
+    more = attrs.evolve(marks, taken=marks.taken | {offset})
+    if not more.fit:
+        raise CannotTake("So many records are taken aside that Kafka has no room to note one more: run workers first.")
+    return Committed(committed.offset, more.at(committed.offset))
+
+
+def _letter(record: ConsumerRecord, group: str) -> Letter:
+    event_type, event_id = identity(record)
+    signal = dispatch.signal_named(event_type)
+    names = [receiver.name for receiver in dispatch.receivers_of(signal)] if signal else []
+    return Letter(
+        group=group,
+        record=record,
+        event_type=event_type,
+        event_id=event_id,
+        failures=tuple(Failure(receiver=name, error=_ERROR) for name in names or [""]),
+        attempts=0,
+        failed_at=datetime.now(UTC),
+    )

@@ -1,0 +1,123 @@
+"""Dead letters as texts and as JSON, without event data unless it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.operations import masking
+from event_bus_kafka.wire import serde
+
+_COLUMNS = ("ID", "RECORD", "GROUP", "EVENT TYPE", "ATTEMPTS", "FIRST FAILED", "LAST FAILED")
+
+
+def table(letters: Iterable[DeadLetter]) -> str:
+    """Return a line per dead letter, and one below it per receiver that has still to succeed."""
+    rows = [(_cells(letter), letter.failures) for letter in letters]
+    widths = [max(map(len, column)) for column in zip(_COLUMNS, *(cells for cells, _ in rows), strict=True)]
+    lines = [_line(_COLUMNS, widths)]
+    for cells, failures in rows:
+        lines.append(_line(cells, widths))
+        lines += [" " * (widths[0] + 2) + failure_text(failure) for failure in failures]
+    return "\n".join(lines)
+
+
+def as_json(letter: DeadLetter) -> dict[str, Any]:
+    """Return all but key, value and headers."""
+    return {
+        "id": letter.pk,
+        "group": letter.group,
+        "topic": letter.topic,
+        "partition": letter.partition,
+        "offset": letter.offset,
+        "timestamp": letter.timestamp,
+        "event_type": letter.event_type,
+        "event_id": letter.event_id,
+        "failures": letter.failures,
+        "attempts": letter.attempts,
+        "first_failed_at": letter.first_failed_at.isoformat(),
+        "last_failed_at": letter.last_failed_at.isoformat(),
+    }
+
+
+def in_full(letter: DeadLetter) -> dict[str, Any]:
+    """Return all but event data."""
+    record = letter.record
+    return as_json(letter) | {
+        "headers": [[name, masking.header(name, value)] for name, value in record.headers],
+        "key_bytes": None if record.key is None else len(record.key),
+        "value_bytes": None if record.value is None else len(record.value),
+    }
+
+
+def unmasked(letter: DeadLetter, registry: serde.SchemaIds) -> dict[str, Any]:
+    """Return key and event data, as their writer's schemas have them, or why they cannot be decoded."""
+    record = letter.record
+    return {"key": masking.decoded(record.key, registry), "data": masking.decoded(record.value, registry)}
+
+
+def text(description: dict[str, Any]) -> str:
+    """Return what :func:`in_full` says, but for key and data, for people."""
+    place = f"{description['topic']}:{description['partition']}:{description['offset']}"
+    written = description["timestamp"]
+    lines = [
+        f"Dead letter {description['id']}",
+        f"  record         {place}, {_size(description['key_bytes'])} key, {_size(description['value_bytes'])} value",
+        f"  written        {_time(datetime.fromtimestamp(written / 1000, UTC)) if written else 'unknown'}",
+        f"  group          {printable(description['group'])}",
+        f"  event type     {printable(description['event_type']) or 'unknown'}",
+        f"  event id       {description['event_id'] or 'unknown'}",
+        f"  attempts       {description['attempts']}",
+        f"  first failed   {_time(datetime.fromisoformat(description['first_failed_at']))}",
+        f"  last failed    {_time(datetime.fromisoformat(description['last_failed_at']))}",
+        "  failures",
+        *(f"    {failure_text(failure)}{_place(failure)}" for failure in description["failures"]),
+        "  headers",
+        *(f"    {printable(name)}: {printable(str(value))}" for name, value in description["headers"]),
+    ]
+    return "\n".join(lines)
+
+
+def coordinates(letter: DeadLetter) -> str:
+    """Return id and place of a dead letter."""
+    return f"{letter.pk}  {letter.topic}:{letter.partition}:{letter.offset}"
+
+
+def printable(content: str) -> str:
+    """Return a text that came from outside without what a terminal would act on."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in content)
+
+
+def failure_text(failure: dict[str, str]) -> str:
+    """Return who failed and with what."""
+    return printable(f"{failure['receiver']}: {failure['error']}" if failure["receiver"] else failure["error"])
+
+
+def _cells(letter: DeadLetter) -> tuple[str, ...]:
+    return (
+        str(letter.pk),
+        f"{letter.topic}:{letter.partition}:{letter.offset}",
+        printable(letter.group),
+        printable(letter.event_type) or "unknown",
+        str(letter.attempts),
+        _time(letter.first_failed_at),
+        _time(letter.last_failed_at),
+    )
+
+
+def _line(cells: Sequence[str], widths: list[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def _place(failure: dict[str, str]) -> str:
+    return f"\n      {printable(failure['place'])}" if failure.get("place") else ""
+
+
+def _time(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _size(count: int | None) -> str:
+    return "no" if count is None else f"{count} bytes of"

@@ -1,0 +1,178 @@
+"""How far a group is, and what a reset of its offsets would do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from event_bus_kafka.conf.routes import full_topic
+from event_bus_kafka.consuming.offset_metadata import Marks
+from event_bus_kafka.errors import BrokerError, CannotReset, NotThere
+from event_bus_kafka.kafka.client import Committed
+from event_bus_kafka.kafka.offsets import Partition, Range
+from event_bus_kafka.kafka.reader import Reader
+from event_bus_kafka.operations.group_members import members_of, refuse_members
+
+
+@attrs.frozen
+class Named:
+    """What an operator names: a topic, with or without prefix, and one of its partitions or None for all."""
+
+    topic: str
+    partition: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Named:
+        """Read ``topic`` or ``topic:partition``. Raises ValueError."""
+        topic, colon, partition = text.partition(":")
+        if not topic or (colon and (not partition.isdecimal() or int(partition) >= 1 << 31)):
+            raise ValueError(text)
+        return cls(topic, int(partition) if colon else None)
+
+
+@attrs.frozen
+class Target:
+    """Where to go: without any attribute to the end; with an offset and a time, where both are reached."""
+
+    earliest: bool = False
+    offset: int | None = None
+    time: int | None = None
+    """Milliseconds since the epoch: to the first record at or after it."""
+
+    @classmethod
+    def both(cls, targets: Iterable[Target]) -> Target:
+        """Return one for an offset and a time that are given apart; of two of a kind the last counts."""
+        found = cls()
+        for one in targets:
+            found = attrs.evolve(one, offset=_or(one.offset, found.offset), time=_or(one.time, found.time))
+        return found
+
+
+@attrs.frozen
+class Standing:
+    """How far a group is on one partition."""
+
+    partition: Partition
+    committed: Committed | None
+    there: Range
+
+    @property
+    def name(self) -> str:
+        """``topic:partition``."""
+        return f"{self.partition[0]}:{self.partition[1]}"
+
+    @property
+    def begins(self) -> int:
+        """The offset that the group reads next; without one of its own it begins at the start."""
+        return self.committed.offset if self.committed else self.there.start
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether that offset is not there."""
+        return not self.there.start <= self.begins <= self.there.end
+
+    @property
+    def lag(self) -> int:
+        """Offsets that the group has still to read."""
+        return self.there.end - (self.there.start if self.is_gone else self.begins)
+
+    @property
+    def marks(self) -> Marks:
+        """What the committed offset carries."""
+        return Marks.read(self.committed.metadata if self.committed else "")
+
+
+@attrs.frozen
+class Reset:
+    """One partition's part of a reset."""
+
+    standing: Standing
+    to: int
+
+    @property
+    def position(self) -> Committed:
+        """What is to be committed. Marks stay, but for what lies before: workers go on to pass over it."""
+        return Committed(self.to, self.standing.marks.at(self.to))
+
+
+def _or(number: int | None, other: int | None) -> int | None:
+    return other if number is None else number
+
+
+def partitions_of(reader: Reader, named: Iterable[Named]) -> list[Partition]:
+    """Return the partitions that are meant. Raises :class:`NotThere`, :class:`BrokerError`."""
+    found: dict[Partition, None] = {}
+    for one in named:
+        partitions = reader.partitions(full_topic(one.topic)) or reader.partitions(one.topic)
+        if not partitions:
+            names = " or ".join(dict.fromkeys([full_topic(one.topic), one.topic]))
+            raise NotThere(f"There is no topic {names}, or this service has no right to see it.")
+        if one.partition is not None and (partitions[0][0], one.partition) not in partitions:
+            raise NotThere(f"Topic {partitions[0][0]} has no partition {one.partition}: it has {len(partitions)}.")
+        found |= dict.fromkeys(name for name in partitions if one.partition in (None, name[1]))
+    return sorted(found)
+
+
+def standings(reader: Reader, partitions: Sequence[Partition]) -> list[Standing]:
+    """Return how far the reader's group is. Raises :class:`BrokerError`."""
+    if not partitions:
+        return []
+    committed = reader.committed(partitions, timeout=reader.timeout)
+    return [Standing(one, committed.get(one), reader.range_of(one, timeout=reader.timeout)) for one in partitions]
+
+
+def topics_of(reader: Reader, group: str, named: Sequence[Named] = ()) -> list[Named]:
+    """Return the topics that are named, or else those of the group that still exist. Raises :class:`NotThere`."""
+    topics = _committed_topics(reader, group)
+    if not topics and not (members := members_of(reader, group)):
+        if members is not None:
+            raise NotThere(f"There is no group {group}: it has no members and has committed nothing.")
+        if not named:
+            raise NotThere("These brokers do not tell what a group reads, as the sandbox: name its topics (--topic).")
+    return list(named) or [Named(topic) for topic in sorted(topics) if reader.partitions(topic)]
+
+
+def plan(reader: Reader, group: str, partitions: Sequence[Partition], target: Target) -> list[Reset]:
+    """
+    Return what a reset would do.
+
+    Raises :class:`CannotReset` or :class:`NotThere`, saying why not; :class:`BrokerError`.
+    """
+    refuse_members(reader, group, CannotReset)
+    topics_of(reader, group)
+    at_time = reader.offsets_at(partitions, target.time, timeout=reader.timeout) if target.time is not None else {}
+    resets = [Reset(one, _offset(one, target, at_time)) for one in standings(reader, partitions)]
+    outside = [one.standing for one in resets if not one.standing.there.start <= one.to <= one.standing.there.end]
+    if outside:
+        ranges = ", ".join(f"{one.name} {one.there.start} to {one.there.end}" for one in outside)
+        raise CannotReset(f"Offset {target.offset} is not there. From the first offset to the end there are: {ranges}.")
+    return resets
+
+
+def apply(reader: Reader, group: str, resets: Iterable[Reset]) -> None:
+    """Commit. Raises :class:`CannotReset` if Kafka refuses: it decides topic by topic."""
+    try:
+        reader.commit({one.standing.partition: one.position for one in resets})
+    except BrokerError as error:
+        raise CannotReset(
+            f"The commit failed: {error}. Some partitions may have been reset: look with event_offsets show. See "
+            f"that no worker of group {group} runs."
+        ) from error
+
+
+def _offset(standing: Standing, target: Target, at_time: dict[Partition, int]) -> int:
+    if target.offset is not None:
+        return target.offset
+    if target.time is not None:
+        return at_time[standing.partition]
+    return standing.there.start if target.earliest else standing.there.end
+
+
+def _committed_topics(reader: Reader, group: str) -> set[str]:
+    try:
+        return reader.committed_topics(group)
+    except BrokerError as error:
+        if error.code == "GROUP_ID_NOT_FOUND":
+            return set()
+        raise

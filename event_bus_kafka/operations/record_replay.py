@@ -1,0 +1,144 @@
+"""Replay: this service's receivers get records of a topic again, without any group."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import attrs
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.consuming import reporting
+from event_bus_kafka.consuming.one_attempt import OneAttempt, server_away
+from event_bus_kafka.consuming.processor import Processor
+from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
+from event_bus_kafka.dead_letters.letter import Failure, Store
+from event_bus_kafka.dispatching import dispatch
+from event_bus_kafka.dispatching.dispatch import Receiver
+from event_bus_kafka.dispatching.outcomes import Hold
+from event_bus_kafka.dispatching.replay_context import replay_context
+from event_bus_kafka.kafka.offsets import Partition, Range
+from event_bus_kafka.kafka.reader import Reader
+from event_bus_kafka.operations.records import Wanted, read
+from event_bus_kafka.telemetry import observe, unobserve
+from event_bus_kafka.telemetry.events import LifecycleEvent, RecordSkipped
+from event_bus_kafka.wire.records import ConsumerRecord
+from event_bus_kafka.wire.serde import SchemaIds
+
+Failures = tuple[Failure, ...]
+
+
+@attrs.frozen
+class Listening:
+    """Who would get the events of a type."""
+
+    receivers: tuple[str, ...] = ()
+    reason: str = ""
+    """Why nobody would."""
+
+
+@attrs.define(kw_only=True)
+class Progress:
+    """How far a replay is."""
+
+    left: dict[Partition, Range]
+    """Offsets that are still to be read."""
+    replayed: int = 0
+    failed: int = 0
+    undecodable: int = 0
+    skipped: Counter[str] = attrs.field(factory=Counter)
+    """Reasons, and how many records were passed over for each."""
+
+    @property
+    def offsets_left(self) -> int:
+        return sum(offsets.end - offsets.start for offsets in self.left.values())
+
+    def note(self, failures: Failures) -> None:
+        """Note what came of a record."""
+        undecodable = any(not failure.receiver for failure in failures)
+        self.replayed += 1
+        self.undecodable += undecodable
+        self.failed += bool(failures) and not undecodable
+
+    def pass_over(self, record: ConsumerRecord) -> None:
+        """Note that a record needs no further look."""
+        name = record.topic, record.partition
+        self.left[name] = Range(record.offset + 1, self.left[name].end)
+
+
+class Replay:
+    """
+    Gives records to all receivers, or to the one that is named, on the calling thread. ``processor`` makes one
+    with a store.
+    """
+
+    def __init__(self, processor: Callable[[Store], Processor], receiver: str | None, progress: Progress) -> None:
+        self._receiver = receiver
+        self._progress = progress
+        self._attempt = OneAttempt(
+            lambda store: attrs.evolve(
+                processor(store), skip_unknown_types=True, context=replay_context, stored=reporting.replay_failed
+            )
+        )
+
+    def __enter__(self) -> Replay:
+        observe(self._count, RecordSkipped)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        unobserve(self._count)
+
+    def records(
+        self, reader: Reader, wanted: Wanted, registry: SchemaIds, *, stop_on_error: bool
+    ) -> Iterator[tuple[ConsumerRecord, Failures]]:
+        """
+        Replay what is left and wanted, partition by partition; return each record with who failed, or why it could
+        not be read. ``stop_on_error``: the first that fails is the last, and is left.
+
+        Raises :class:`WorkerFailed` when it makes no sense to go on, because a server is away or a receiver asked to
+        exit; :class:`BrokerError`, :class:`SchemaRegistryError`.
+        """
+        for name, offsets in list(self._progress.left.items()):
+            for record in read(reader, {name: offsets}):
+                failures = self._replay(record) if wanted.fits(record, registry) else ()
+                is_last = bool(failures) and stop_on_error
+                if not is_last:
+                    self._progress.pass_over(record)
+                yield record, failures
+                if is_last:
+                    return
+            del self._progress.left[name]
+
+    def _replay(self, record: ConsumerRecord) -> Failures:
+        delivery = Delivery(record, PartitionProgress(record.topic, record.partition))
+        outcome = self._attempt.make(delivery, lambda signal: receivers_of(signal, self._receiver))
+        if isinstance(outcome, Hold):
+            raise server_away(outcome)
+        failures = outcome.failures if outcome else ()
+        self._progress.note(failures)
+        return failures
+
+    def _count(self, event: LifecycleEvent) -> None:
+        assert isinstance(event, RecordSkipped)
+        self._progress.skipped[event.reason] += 1
+
+
+def receivers_of(signal: OpenEdxPublicSignal, name: str | None) -> list[Receiver]:
+    """Return who would get events of a signal: all who listen, or the one that is named."""
+    return [receiver for receiver in dispatch.receivers_of(signal) if name in (None, receiver.name)]
+
+
+def listening(event_type: str, name: str | None) -> Listening:
+    """Return who would get events of a type."""
+    signal = dispatch.signal_named(event_type)
+    if signal is None:
+        return Listening(reason="not registered in this service")
+    if not dispatch.is_enabled(signal):
+        return Listening(reason="its signal is disabled")
+    receivers = tuple(receiver.name for receiver in receivers_of(signal, name))
+    return Listening(receivers, "" if receivers else "nobody here listens")
+
+
+def exists(receiver: str) -> bool:
+    """Whether a receiver listens to anything here."""
+    return any(receivers_of(signal, receiver) for signal in dispatch.signals())

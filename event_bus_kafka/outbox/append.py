@@ -1,0 +1,122 @@
+"""
+Append: an event becomes a row in the transaction in which it was emitted. One INSERT, no network but that database.
+
+Imported only where the app is installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from time import time
+from typing import Any
+from zlib import crc32
+
+from django.db import Error
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from event_bus_kafka.conf import settings
+from event_bus_kafka.errors import AppendFailed, OutboxMissing
+from event_bus_kafka.models import SHARDS, OutboxRecord
+from event_bus_kafka.models.presence import were_found
+from event_bus_kafka.outbox import backlog
+from event_bus_kafka.outbox.chunks import portions
+from event_bus_kafka.outbox.transactions import is_manual, outbox_connection
+from event_bus_kafka.outbox.writer_schemas import reference_to
+from event_bus_kafka.wire.headers import pack
+from event_bus_kafka.wire.records import EncodedEvent
+
+CHANNEL = "event_bus_kafka_outbox"
+"""Where PostgreSQL's NOTIFY tells relays of new rows."""
+_ROWS, _BYTES = 500, 2_000_000
+"""Of one INSERT: MariaDB takes 16 MB by default, and bytes may be two each in its text. A larger row goes alone."""
+_DEADLOCK = 1213
+_BINARY = ("key", "body", "headers")
+_COLUMNS = ("shard", "topic", *_BINARY, "schema_id", "created", "size")
+
+_statements: dict[tuple[str, int, bool, bool], str] = {}
+
+
+def append(events: Sequence[EncodedEvent], *, database: str | None) -> None:
+    """
+    Put events into the outbox of the database whose transaction is open.
+
+    ``database`` names its alias; None: the only one with an open transaction, else the default one. Raises
+    :class:`ConfigurationError` where several are open and the default one is not, and :class:`AppendFailed`: nothing
+    was appended, and if it is ``doomed``, the transaction will not commit either.
+    """
+    connection = outbox_connection(database)
+    if connection.needs_rollback:
+        return  # what was emitted here must not leave
+    try:
+        _require_table(connection)
+        for some in portions(events, lambda event: len(event.value or b""), most=_ROWS, most_bytes=_BYTES):
+            _insert(connection, some)
+    except Error as error:
+        raise _failed(connection, error) from error
+    if backlog.is_due(connection.alias) and not is_manual(connection):
+        connection.on_commit(partial(backlog.watch, connection.alias), robust=True)  # not in the caller's transaction
+
+
+def shard_of(topic: str, key: bytes) -> int:
+    """Return the shard of a key (not framed) on a topic."""
+    return crc32(key, crc32(topic.encode())) % SHARDS
+
+
+def _insert(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent]) -> None:
+    created = int(time() * 1000)
+    values: list[Any] = []
+    for event in events:
+        topic, headers = event.destination.topic, pack(event.headers)
+        schema = reference_to(event.destination, connection)
+        size = len(event.key) + len(event.value or b"") + len(headers)
+        values += (shard_of(topic, event.key), topic, event.key, event.value, headers, schema, created, size)
+    with connection.cursor() as cursor:
+        cursor.execute(_statement(connection, len(events), any(event.value is None for event in events)), values)
+
+
+def _statement(connection: BaseDatabaseWrapper, rows: int, tombstones: bool) -> str:
+    notify = connection.vendor == "postgresql" and settings.relay_notify
+    name = connection.vendor, rows, notify, tombstones
+    if name not in _statements:
+        quote = connection.ops.quote_name
+        columns = ", ".join(map(quote, _COLUMNS))
+        placeholders = dict.fromkeys(_BINARY, _binary_placeholder(connection))
+        if tombstones:
+            placeholders["body"] = "%s"  # MySQL has no binary NULL
+        row = ", ".join(placeholders.get(column, "%s") for column in _COLUMNS)
+        table = quote(OutboxRecord._meta.db_table)
+        insert = f"INSERT INTO {table} ({columns}) VALUES {', '.join([f'({row})'] * rows)}"
+        _statements[name] = f"WITH appended AS ({insert}) SELECT pg_notify('{CHANNEL}', '')" if notify else insert
+    return _statements[name]
+
+
+def _binary_placeholder(connection: BaseDatabaseWrapper) -> str:
+    ops: Any = connection.ops
+    placeholder: str = ops.binary_placeholder_sql(b"")
+    return placeholder
+
+
+def _require_table(connection: BaseDatabaseWrapper) -> None:
+    """To find out by an INSERT would break the transaction on PostgreSQL."""
+    if not were_found(connection, *backlog.TABLES):
+        raise OutboxMissing(f"the outbox is missing in database {connection.alias!r}: run manage.py migrate")
+
+
+def _failed(connection: BaseDatabaseWrapper, error: Error) -> AppendFailed:
+    """
+    On PostgreSQL the transaction is broken, and COMMIT would roll it back without a word: so the commit raises. MySQL
+    has rolled back what was the victim of a deadlock: what comes next must not pass for the rest of it.
+    """
+    deadlock = connection.vendor == "mysql" and error.args[:1] == (_DEADLOCK,)
+    doomed = connection.in_atomic_block and (connection.vendor == "postgresql" or deadlock)
+    failure = AppendFailed(f"database {connection.alias!r}: {type(error).__name__}", doomed=doomed)
+    if doomed:
+
+        def fail() -> None:
+            raise failure
+
+        hooks: list[Any] = connection.run_on_commit
+        hooks.insert(0, (set(connection.savepoint_ids), fail, False))
+        connection.needs_rollback = connection.needs_rollback or deadlock
+    return failure

@@ -1,0 +1,111 @@
+"""
+The end of a process: what it has sent is flushed, and what Kafka has not confirmed by then is spilled.
+
+``atexit`` alone would not do: children of multiprocessing and of celery end without it, and uWSGI's workers may.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from multiprocessing.util import Finalize, is_exiting
+from time import monotonic
+from typing import Any
+
+from event_bus_kafka.conf import settings
+from event_bus_kafka.producing.clients import own_links
+from event_bus_kafka.producing.spill import finish, start_writer
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import ThreadsDisabled
+
+_LATE = 0.5
+"""Seconds for Kafka, and for the outbox, in which what is sent after the limits of an end may still arrive."""
+_PRIORITY = 100
+"""Of multiprocessing's finalizers, which billiard has in common with it: any number has them run in children."""
+
+
+def flush(seconds: float) -> None:
+    """
+    Wait until what was sent is in Kafka or in the outbox: for the limits of an exit, but only so long. Each event that
+    is in neither then becomes an EventUndelivered.
+    """
+    began = monotonic()
+    until = began + min(settings.shutdown_flush, seconds / 2)
+    _flush(until, min(until + settings.shutdown_spill, began + seconds))
+
+
+def _flush(until: float, spill_until: float, *, leave: bool = False) -> None:
+    """Both times are of the monotonic clock. The threads of clients that are left do nothing afterwards."""
+    links = own_links()
+    for link in links:
+        link.flush(until - monotonic())
+    left_by = (monotonic() + spill_until) / 2
+    for link in links if leave else ():
+        link.leave(left_by - monotonic())
+    for link in links:
+        if link.unreported:
+            link.give_up()
+    finish(max(spill_until - monotonic(), 0.0))
+
+
+class _End:
+    """The end of one process. Whatever tells of it, and however often, its limits begin with the first time."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self._began = monotonic() if is_exiting() else None
+
+    @property
+    def has_come(self) -> bool:
+        return self._began is not None
+
+    def __call__(self, *_: object, **__: object) -> None:
+        if self.pid != os.getpid():
+            return  # a child inherits its parent's hooks
+        now, late = monotonic(), self.has_come
+        self._began = self._began or now
+        until = self._began + settings.shutdown_flush
+        spill_until = until + settings.shutdown_spill
+        if late:
+            is_away = any(link.is_away for link in own_links() if link.unreported)
+            until = until if is_away else max(until, now + _LATE)
+            spill_until = max(spill_until, now + 2 * _LATE)
+        _flush(until, spill_until, leave=True)
+
+
+_end: _End | None = None
+
+
+def watch() -> None:
+    """See to it that this process flushes when it ends. To be called before its first send; again costs nothing."""
+    global _end
+    if _end is not None and _end.pid == os.getpid():
+        return
+    _end = end = _End()
+    Finalize(None, end, exitpriority=_PRIORITY)
+    start_writer()
+    if celery := sys.modules.get("celery.signals"):  # whose prefork pool ends its children by os._exit
+        celery.worker_process_shutdown.connect(end, weak=False)
+    uwsgi: Any = sys.modules.get("uwsgi")
+    if uwsgi is not None:
+        uwsgi.atexit = _after(getattr(uwsgi, "atexit", None), end)  # runs where skip-atexit-teardown leaves out atexit
+        if not getattr(uwsgi, "has_threads", True):
+            emit(ThreadsDisabled())
+
+
+def flush_late() -> None:
+    """Flush what was sent after the end had come, in what is left of its limits: nobody else would."""
+    if _end is not None and _end.has_come:
+        _end()
+
+
+def _after(first: Callable[[], Any] | None, end: _End) -> Callable[[], None]:
+    def at_exit() -> None:
+        try:
+            if first is not None:
+                first()
+        finally:
+            end()
+
+    return at_exit

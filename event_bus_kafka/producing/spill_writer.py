@@ -1,0 +1,198 @@
+"""The thread that writes into the outbox of one database, by itself, what waits in memory for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from math import inf
+from time import monotonic
+
+from django.db import connections
+
+from event_bus_kafka.errors import AppendFailed, OutboxMissing
+from event_bus_kafka.outbox.availability import put_into
+from event_bus_kafka.producing.spill_buffer import FIRST_PAUSE, Queue, Waiting
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import SpillDelayed
+
+_MOST_BYTES = 128_000_000
+"""Of events that wait for a database. What comes beyond waits for room; where none is made, it is lost."""
+_REPORTED = 4
+"""
+Times as much for what comes by delivery reports, while the database takes events: a report cannot wait, and what the
+database would take a moment later must not be lost. In memory it was before.
+"""
+_FOR_ROOM = 1.0
+"""Seconds; then nobody waits for room until the database takes events again."""
+_PATIENCE = 60.0
+"""Seconds after which an event is given up that a database refuses, while it takes others."""
+
+
+class Writer:
+    """
+    What waits for one database, and the thread that writes it: hundreds of events with one INSERT, on a connection of
+    its own, which it has only while something waits. It is there to the end of the process.
+    """
+
+    def __init__(self, database: str, heir: Writer | None) -> None:
+        """``heir``: gets what waits if the database has no outbox."""
+        self.heir = heir
+        self.thread: threading.Thread | None = None
+        self._database = database
+        self._changed = threading.Condition()
+        self._queue = Queue()
+        self._is_idle = False
+        """Whether it has told of all, and closed its connection."""
+        self._takes = True
+        """Whether the database takes events, as far as is known."""
+        self._finishing = 0
+
+    def start(self) -> bool:
+        """Have a thread: a former one may have died. Return whether there is one; in the end none can be started."""
+        with self._changed:
+            if self.thread is None or not self.thread.is_alive():
+                name = f"event-bus-spill-{self._database}"
+                thread = threading.Thread(target=self._write_all, name=name, daemon=True)
+                with suppress(RuntimeError):
+                    thread.start()
+                    self.thread = thread
+            return self.thread is not None
+
+    def put(self, events: Iterable[Waiting], until: float | None) -> None:
+        """Let events wait, as far as there is room or comes to be by then; the others are lost."""
+        refused = []
+        with self._changed:
+            for one in events:
+                if self._has_room(one.size, until):
+                    self._add([one])
+                else:
+                    refused.append(one)
+        for one in refused:
+            one.lost(AppendFailed(f"{_MOST_BYTES:,} bytes of events wait for their database already"))
+
+    def hurry(self) -> None:
+        """Try again soon, and so until all who wait for the end have finished."""
+        with self._changed:
+            self._finishing += 1
+            self._queue.due = 0.0
+            self._changed.notify_all()
+
+    def finish(self, seconds: float) -> int:
+        """After :meth:`hurry`, wait so long until all is written; give up the rest, and return how much that is."""
+        with self._changed:
+            if self.thread is not None:
+                self._changed.wait_for(lambda: self._is_idle and not self._queue.waiting, max(seconds, 0.0))
+            self._finishing -= 1
+            left = self._taken(list(self._queue.waiting))
+        for one in left:
+            one.lost(AppendFailed("the process ended before the database took it"))
+        return len(left)
+
+    def _has_room(self, size: int, until: float | None) -> bool:
+        def fits(times: int = 1) -> bool:
+            return self._queue.bytes + size <= times * _MOST_BYTES
+
+        if until is None:
+            return fits(_REPORTED if self._takes else 1)
+        if not fits() and self._takes and (seconds := until - monotonic()) > 0:
+            self._takes = self._changed.wait_for(fits, min(seconds, _FOR_ROOM))
+        return fits()
+
+    def _add(self, events: Iterable[Waiting]) -> None:
+        with self._changed:
+            for one in events:
+                self._queue.add(one)
+            self._changed.notify_all()
+
+    def _taken(self, batch: list[Waiting]) -> list[Waiting]:
+        with self._changed:
+            taken = self._queue.take(batch)
+            self._changed.notify_all()
+        return taken
+
+    def _write_all(self) -> None:
+        try:
+            while True:
+                if batch := self._next():
+                    self._write(batch)
+        finally:
+            _close()
+
+    def _next(self) -> list[Waiting]:
+        """Wait for what may be written now; none if it was given up meanwhile."""
+        if not self._queue.waiting:
+            _close()
+        with self._changed:
+            self._is_idle = not self._queue.waiting
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._queue.waiting)
+            self._is_idle = False
+            while self._queue.waiting and (seconds := self._queue.due - monotonic()) > 0:
+                self._changed.wait(seconds)
+            return self._queue.batch()
+
+    def _write(self, batch: list[Waiting]) -> None:
+        try:
+            put_into([one.event for one in batch], self._database)
+        except OutboxMissing as error:
+            self._missing(batch, error)
+        except Exception as error:  # noqa: BLE001 whatever a database does: what waits must go on
+            self._failed(batch, error)
+        else:
+            self._queue.written(monotonic())
+            self._takes = True
+            for one in self._taken(batch):
+                one.written(self._database)
+
+    def _missing(self, batch: list[Waiting], error: OutboxMissing) -> None:
+        if self.heir is None:
+            self._lose(batch, error)
+        else:
+            self.heir._add(self._taken(batch))
+
+    def _failed(self, batch: list[Waiting], error: Exception) -> None:
+        """Try again on a new connection, and where there is one, with fewer: it may be one event that was refused."""
+        _close()
+        emit(SpillDelayed(database=self._database, error=error, waiting=len(self._queue.waiting)))
+        answers = _answers(self._database)
+        if answers and len(batch) > 1:
+            self._queue.halve(batch)
+            return
+        if answers:
+            self._refused(batch[0], error)
+        with self._changed:
+            self._takes = False
+            self._queue.put_off(monotonic(), at_most=FIRST_PAUSE if self._finishing else inf)
+
+    def _refused(self, one: Waiting, error: Exception) -> None:
+        """Let it wait behind the others. Give it up only where the database goes on taking those."""
+        now = monotonic()
+        if now - one.refused_at > _PATIENCE and self._queue.written_at > one.refused_at:
+            self._lose([one], error)
+            return
+        one.refused_at = min(one.refused_at, now)
+        with self._changed:
+            self._add(self._taken([one]))
+
+    def _lose(self, batch: list[Waiting], error: Exception) -> None:
+        for one in self._taken(batch):
+            one.lost(error)
+
+
+def _answers(database: str) -> bool:
+    """Whether a database takes a connection and answers: then it was the events that it refused."""
+    with suppress(Exception):
+        connections[database].set_autocommit(True)
+        with connections[database].cursor() as cursor:
+            cursor.execute("SELECT 1")
+        return True
+    return False
+
+
+def _close() -> None:
+    """Close this thread's connections, and forget them: the next ones are new."""
+    for connection in connections.all(initialized_only=True):
+        with suppress(Exception):
+            connection.close()
+        del connections[connection.alias]

@@ -1,0 +1,219 @@
+"""What a relay does in the database: it finds shards with rows, has the right to send them, and removes them."""
+
+from __future__ import annotations
+
+import select
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from operator import itemgetter
+from time import time
+from typing import Any, NamedTuple
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from event_bus_kafka.errors import BrokerError, ConfigurationError
+from event_bus_kafka.models import SHARDS, OutboxShard, WriterSchema
+from event_bus_kafka.outbox.append import CHANNEL
+from event_bus_kafka.outbox.chunks import portions
+from event_bus_kafka.outbox.writer_schemas import destination_of
+from event_bus_kafka.relaying.connection import OwnConnection
+from event_bus_kafka.relaying.statements import DIALECTS
+from event_bus_kafka.wire.headers import unpack
+from event_bus_kafka.wire.records import Destination
+
+_LONGEST_REASON = 255
+_BATCH_ROWS = 32_000
+_BATCH_BYTES = 32_000_000
+_CHUNK_ROWS = 1_000
+_CHUNK_BYTES = 2_000_000
+
+
+class Row(NamedTuple):
+    """A row of the outbox."""
+
+    id: int
+    topic: str
+    key: bytes
+    body: bytes | None
+    headers: bytes
+    """Packed as long as possible: thousands of rows are in memory, and the collector would look at each header."""
+    schema: int
+
+    @property
+    def event_id(self) -> str:
+        """As the headers have it, empty without one."""
+        return (dict(unpack(self.headers)).get("ce_id") or b"").decode(errors="replace")
+
+
+class Plan(NamedTuple):
+    """What a batch is to take."""
+
+    chunks: list[list[int]]
+    """Ids in order; the rows of a chunk are in memory together."""
+    is_full: bool
+    """Whether there may be more."""
+
+
+class Claims:
+    """
+    Claims shards for one batch after the other: the locks of their rows, held as long as the batch is in flight, are
+    both lease and fence. A relay that dies releases them at once.
+
+    The connection is its own, at READ COMMITTED: an older snapshot would show rows that are sent already. On a second
+    one rows are removed while others are read. Where rows cannot be locked (SQLite), every claim succeeds, and writers
+    wait for short removals only.
+    """
+
+    def __init__(self, alias: str, *, notify: bool, parked_holds_key: bool) -> None:
+        self._parked_holds_key = parked_holds_key
+        shared = connections[alias]
+        if shared.vendor not in DIALECTS:
+            raise ConfigurationError(f"The outbox does not run on {shared.vendor}: use PostgreSQL, MySQL or MariaDB.")
+        self._dialect = DIALECTS[shared.vendor]
+        self._listens = notify and shared.vendor == "postgresql"
+        self._connection = OwnConnection(shared, self._dialect, self._listen)
+        self._second = OwnConnection(shared, self._dialect)
+        """For what is removed at once; closed while nothing waits."""
+        self._destinations: dict[int, Destination] = {}
+        self._told = False
+
+    def shards_with_rows(self) -> list[int]:
+        """Return the shards that hold rows, committed ones. Raises a database error."""
+        return [shard for (shard,) in self._connection.query(self._dialect.probe)]
+
+    @contextmanager
+    def claim(self, shards: Sequence[int]) -> Iterator[list[int]]:
+        """
+        Claim those of the shards that no other relay has, until the end of the block, which commits.
+
+        Raises a database error: nothing that was done inside holds but what was removed at once.
+        """
+        if not self._dialect.locks:
+            yield list(shards)
+            return
+        with self._connection.transaction():
+            yield [shard for (shard,) in self._connection.query(self._dialect.lock(shards))]
+
+    def plan(self, shards: Sequence[int], without: Sequence[str]) -> Plan:
+        """
+        Look once at what these shards hold, but for rows of topics, and return what a batch is to take of it. What
+        commits later waits for the next one: it may have to follow a row that commits in between.
+        """
+        most = _BATCH_ROWS // len(shards)
+        statement = self._dialect.plan(
+            shards, most=most, without_topics=len(without), parked_holds_key=self._parked_holds_key
+        )
+        found = sorted(self._connection.query(statement, [*without] * len(shards), binary=True))
+        taken = list(_within(_BATCH_BYTES, found))
+        chunks = portions(taken, itemgetter(1), most=_CHUNK_ROWS, most_bytes=_CHUNK_BYTES)
+        return Plan(
+            [[number for number, _, _ in chunk] for chunk in chunks],
+            is_full=len(taken) < len(found) or most in Counter(shard for _, _, shard in found).values(),
+        )
+
+    def rows(self, ids: Sequence[int]) -> list[Row]:
+        """Return rows in the order of ids."""
+        if not ids:
+            return []
+        found = sorted(self._connection.query(*self._dialect.fetch(ids), binary=True), key=itemgetter(0))
+        if found and isinstance(found[0][-2], memoryview):  # of psycopg2
+            found = [tuple([bytes(one) if isinstance(one, memoryview) else one for one in row]) for row in found]
+        return list(map(Row._make, found))
+
+    def destination(self, schema: int) -> Destination | None:
+        """Return what a row's schema stands for; None if its row is gone."""
+        if schema not in self._destinations:
+            names = [field.attname for field in WriterSchema._meta.concrete_fields]
+            statement = f"SELECT {', '.join(names)} FROM {WriterSchema._meta.db_table} WHERE id = %s"
+            for row in self._connection.query(statement, [schema]):
+                self._destinations[schema] = destination_of(dict(zip(names, row, strict=True)))
+        return self._destinations.get(schema)
+
+    def remove(self, ids: Sequence[int], *, at_once: bool = False) -> None:
+        """
+        Remove rows that Kafka has confirmed: with the claim, or at once, while others are read. Nobody needs them any
+        more, whatever becomes of the claim; but it must not end before, or another relay would send them again.
+        """
+        if ids:
+            with self._settling(at_once=at_once) as connection:
+                connection.execute(self._dialect.remove, [self._dialect.ids(ids)])
+
+    def park(self, rejected: Sequence[tuple[Row, BrokerError]]) -> None:
+        """Set aside rows that Kafka refuses."""
+        now = int(time() * 1000)
+        if rejected:
+            with self._settling() as connection:
+                for row, error in rejected:
+                    connection.execute(self._dialect.park, [error.code, error.reason[:_LONGEST_REASON], now, row.id])
+                connection.execute(self._dialect.remove, [self._dialect.ids([row.id for row, _ in rejected])])
+
+    def wait(self, seconds: float, longest: float) -> float:
+        """Return how long to wait: so many seconds, or, where new rows are told of, until then and not too long."""
+        self._second.close()
+        if not self._listens:
+            return seconds
+        raw = self._connection.raw
+        if not self._told and not _queued(raw):  # by the answer to the last query, which may not have seen the rows
+            try:
+                select.select([raw.fileno()], [], [], longest)
+            except (OSError, ValueError):  # closed, or more files are open than it can wait for
+                return seconds
+        self._told = False
+        return 0.0
+
+    def close(self) -> None:
+        """Give up both connections and whatever is open on them."""
+        self._second.close()
+        self._connection.close()
+
+    @contextmanager
+    def _settling(self, *, at_once: bool = False) -> Iterator[OwnConnection]:
+        """In the transaction of the claim; in one of its own what is to be done at once, or where a claim has none."""
+        if at_once or not self._dialect.locks:
+            with self._second.transaction():
+                yield self._second
+        else:
+            yield self._connection
+
+    def _listen(self, connection: BaseDatabaseWrapper) -> None:
+        if self._listens:
+            if hasattr(connection.connection, "add_notify_handler"):  # psycopg 3
+                connection.connection.add_notify_handler(self._note)
+            with connection.cursor() as cursor:
+                cursor.execute(f"LISTEN {CHANNEL}")
+
+    def _note(self, _: Any) -> None:
+        self._told = True
+
+
+_Place = tuple[int, int, int]
+"""Id, bytes and shard of a row."""
+
+
+def _within(limit: int, places: Iterable[_Place]) -> Iterator[_Place]:
+    """Return the first ones, until so many bytes are reached."""
+    total = 0
+    for place in places:
+        if total >= limit:
+            return
+        yield place
+        total += place[1]
+
+
+def _queued(raw: Any) -> bool:
+    """Whether psycopg2 holds notifications; takes them."""
+    held = getattr(raw, "notifies", None)
+    if not isinstance(held, list) or not held:
+        return False
+    held.clear()
+    return True
+
+
+def make_shards(alias: str) -> None:
+    """See to it that there is a row for each shard: a flushed database lacks them, and nobody could claim any."""
+    shards = OutboxShard.objects.using(alias)
+    missing = set(range(SHARDS)) - set(shards.values_list("shard", flat=True))
+    if missing:
+        shards.bulk_create([OutboxShard(shard=shard) for shard in sorted(missing)], ignore_conflicts=True)

@@ -1,0 +1,130 @@
+"""A connection to a database beside Django's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from threading import Lock
+from time import monotonic
+from typing import Any
+
+from django.db import Error
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from event_bus_kafka.relaying.statements import Dialect
+
+_RESTED = 30.0
+"""Seconds without use after which no transaction begins on a connection: the server may have cut it by then."""
+
+
+class OwnConnection:
+    """
+    A connection to where a shared one leads, at READ COMMITTED and of no thread. It is made when it is needed, and then
+    ``prepare`` tells it what else there is to tell.
+    """
+
+    def __init__(
+        self,
+        shared: BaseDatabaseWrapper,
+        dialect: Dialect,
+        prepare: Callable[[BaseDatabaseWrapper], None] = lambda _: None,
+    ) -> None:
+        self._shared = shared
+        self._dialect = dialect
+        self._prepare = prepare
+        self._connection: BaseDatabaseWrapper | None = None
+        self._used = monotonic()
+        self._lock = Lock()
+        """One thread reads rows while another asks for the schema of those before."""
+
+    @property
+    def raw(self) -> Any:
+        """What the driver has for it."""
+        return self._connect().connection
+
+    def query(
+        self, statement: str, parameters: Sequence[Any] = (), *, binary: bool = False
+    ) -> Sequence[tuple[Any, ...]]:
+        """
+        Return the rows of a statement; ``binary``: for many, so that PostgreSQL need not write bytes as text. Raises a
+        database error.
+        """
+        with self._cursor(binary=binary) as cursor:
+            cursor.execute(statement, parameters)
+            rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
+            return rows
+
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
+        """Let a statement do its work. Raises a database error."""
+        with self._cursor() as cursor:
+            cursor.execute(statement, parameters or None)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit at the end of the block. After an error nothing that was done inside holds, and it is given up."""
+        if monotonic() - self._used > _RESTED:
+            self.close()
+        connection = self._connect()
+        try:
+            connection.set_autocommit(False)
+            if self._dialect.begin:
+                self.execute(self._dialect.begin)
+            yield
+            connection.commit()
+            connection.set_autocommit(True)
+        except BaseException:
+            self.close()  # which rolls back
+            raise
+
+    def close(self) -> None:
+        """Give it up, and whatever is open on it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Error):
+                connection.close()
+
+    @contextmanager
+    def _cursor(self, *, binary: bool = False) -> Iterator[Any]:
+        with self._lock:
+            connection = self._connect()
+            with _binary_cursor(connection) if binary else connection.cursor() as cursor:
+                yield cursor
+            connection.queries_log.clear()  # filled under DEBUG, with event data
+            self._used = monotonic()
+
+    def _connect(self) -> BaseDatabaseWrapper:
+        if self._connection is None:
+            connection = self._shared.copy()
+            options = connection.settings_dict["OPTIONS"]
+            options.pop("pool", None)
+            for name, value in self._dialect.options.items():
+                options.setdefault(name, value)
+            options.pop("isolation_level", None)  # READ COMMITTED is Django's default on MySQL, and PostgreSQL's own
+            connection.settings_dict["AUTOCOMMIT"] = True
+            connection.inc_thread_sharing()
+            try:
+                connection.ensure_connection()
+                if self._dialect.session:
+                    with connection.cursor() as cursor:
+                        cursor.execute(self._dialect.session)
+                self._prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+            self._used = monotonic()
+        return self._connection
+
+
+@contextmanager
+def _binary_cursor(connection: BaseDatabaseWrapper) -> Iterator[Any]:
+    """A cursor of psycopg 3, since Django's own has no binary format; of another driver, Django's."""
+    if not hasattr(connection.connection, "adapters"):
+        with connection.cursor() as cursor:
+            yield cursor
+        return
+    from psycopg import Cursor, pq  # may be missing
+
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        cursor.format = pq.Format.BINARY
+        yield cursor

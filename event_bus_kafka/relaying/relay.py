@@ -1,0 +1,192 @@
+"""The relay: sends what the outbox holds. Any number of them share the work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import islice
+from random import sample, uniform
+from time import monotonic, perf_counter, sleep
+
+import attrs
+from django.db import Error
+
+from event_bus_kafka.errors import EventBusError
+from event_bus_kafka.kafka.client import Producer
+from event_bus_kafka.kafka.schema_registry import SchemaRegistry
+from event_bus_kafka.relaying.background import Helper
+from event_bus_kafka.relaying.batch import Batch
+from event_bus_kafka.relaying.claims import Claims
+from event_bus_kafka.relaying.framing import Frames
+from event_bus_kafka.relaying.topic_backoff import Holds
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import RelayInterrupted
+
+BOUND = 5.0
+"""
+Seconds that a batch may be in flight. Records expire in the client after ``DELIVERY_TIMEOUT``, and the database ends
+the transaction of a relay that is frozen after a minute: only then may another relay send the same rows.
+"""
+DELIVERY_TIMEOUT = 10.0
+_CONFIRMED_WITHIN = BOUND / 2
+"""Seconds that are left to the last chunk: where Kafka is slow, a batch takes fewer of them."""
+_READ_AHEAD = 2
+"""Chunks."""
+_SHARE = 4
+"""Shards that a relay takes at a time while there is more than a batch: the others are for other relays."""
+_REACH = 5.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+_PROBES = 10
+"""A relay that finds nothing rests so many times as long as it looked, but no longer than after a failure."""
+_WATCHED = 1.0
+"""Seconds between two looks where the database tells of new rows."""
+
+
+@attrs.frozen(kw_only=True)
+class Stepped:
+    """What a step came to."""
+
+    sent: int = 0
+    parked: int = 0
+    left: bool = True
+    """Whether there may be rows that could be sent now."""
+
+
+class Relay:
+    """
+    Call :meth:`step` until told to stop, then :meth:`stop`. One thread uses it.
+
+    A row leaves the outbox after Kafka's confirmation, while its shard is claimed. Rows of a shard leave in the order
+    of their ids, as far as they are visible: a row that commits later goes later.
+    """
+
+    def __init__(
+        self,
+        *,
+        claims: Claims,
+        connect: Callable[[set[str]], Producer],
+        registry: SchemaRegistry,
+        poll_interval: float,
+        holds: Holds,
+        parked_holds_key: bool = False,
+        told: Callable[[Stepped], None] = lambda _: None,
+        pause: Callable[[float], None] = sleep,
+    ) -> None:
+        self._claims = claims
+        self._connect = connect
+        self._registry = registry
+        self._frames = Frames(claims, registry)
+        self._poll_interval = poll_interval
+        self._holds = holds
+        self._parked_holds_key = parked_holds_key
+        self._told = told
+        self._pause = pause
+        self._producer: Producer | None = None
+        self._narrow: set[str] = set()
+        """Topics for which a client made too large requests: the next one is made to suit them."""
+        self._interruptions = 0
+        self._is_full = False
+        self._reader = Helper("reads")
+        self._remover = Helper("removals")
+
+    def step(self) -> None:
+        """Send one batch, or wait where there is nothing to send. Takes a little longer than ``BOUND`` at most."""
+        try:
+            self._told(self._step())
+        except (Error, EventBusError) as error:
+            self._begin_anew(error, 0)
+            with suppress(Error):
+                self._told(Stepped())
+
+    def stop(self, *, timeout: float) -> int:
+        """Leave nothing behind: between two steps nothing is in flight."""
+        self._reader.stop()
+        self._remover.stop()
+        self._claims.close()
+        self._registry.close()
+        self._producer = None
+        return 0
+
+    def _step(self) -> Stepped:
+        producer = self._reach() if self._producer is None else self._producer
+        began = perf_counter()
+        shards = self._claims.shards_with_rows()
+        looked = perf_counter() - began
+        if not shards:
+            self._rest(looked)
+            return Stepped(left=False)
+        if self._is_full and len(shards) > _SHARE:
+            shards = sample(shards, _SHARE)
+        batch = Batch(producer, self._frames, self._holds)
+        with self._claims.claim(shards) as claimed:
+            if claimed:
+                self._send(batch, claimed)
+        if not claimed:
+            self._pause(uniform(0.2, 1.0) * self._poll_interval)
+            return Stepped()
+        batch.tell()
+        if not batch.narrow <= self._narrow:
+            self._narrow |= batch.narrow
+            self._producer = None
+        stepped = Stepped(sent=batch.sent, parked=len(batch.rejected))
+        if stepped.sent or stepped.parked:
+            self._interruptions = 0
+        if batch.trouble is not None:
+            self._begin_anew(batch.trouble, batch.unconfirmed)
+        elif not (stepped.sent or stepped.parked):
+            self._rest(looked)  # all that there is has to wait
+            return attrs.evolve(stepped, left=False)
+        return stepped
+
+    def _send(self, batch: Batch, shards: list[int]) -> None:
+        try:
+            self._fill(batch, shards)
+            self._claims.remove(batch.take_confirmed())
+            self._claims.park(batch.rejected)
+        except BaseException:
+            batch.give_up()  # before the claim ends: what left later might come after what others send by then
+            raise
+
+    def _fill(self, batch: Batch, shards: list[int]) -> None:
+        """Send chunk after chunk, while those to come are read and what Kafka has is removed."""
+        plan = self._claims.plan(shards, self._holds.now())
+        chunks = iter(plan.chunks)
+        deadline = monotonic() + BOUND
+        with self._reader.serving(batch) as reads, self._remover.serving(batch) as removals:
+            for ids in islice(chunks, _READ_AHEAD):
+                reads.begin(self._claims.rows, ids)
+            while reads and batch.trouble is None and monotonic() < deadline - _CONFIRMED_WITHIN:
+                rows = reads.take()
+                for ids in islice(chunks, 1):
+                    reads.begin(self._claims.rows, ids)
+                removals.begin(self._claims.remove, batch.take_confirmed(), at_once=True)
+                batch.send(rows, deadline, parked_holds_key=self._parked_holds_key)
+                batch.collect(len(rows) if reads else 0, deadline)
+                if len(removals) > 1:
+                    removals.take()
+            self._is_full = plan.is_full or bool(reads)
+        batch.finish(deadline)
+
+    def _reach(self) -> Producer:
+        """Make a client and connect it before any shard is claimed."""
+        producer = self._connect(self._narrow)
+        producer.reach(_REACH)
+        self._producer = producer
+        return producer
+
+    def _begin_anew(self, error: Exception, unconfirmed: int) -> None:
+        """After anything broken the old client is of no use: it may still hold what others send by now."""
+        self._producer = None
+        self._claims.close()  # they may be what broke, or be cut while nothing can be sent
+        delay = min(_FIRST_PAUSE * 2**self._interruptions, _LONGEST_PAUSE)
+        self._interruptions += 1
+        emit(RelayInterrupted(error=error, unconfirmed=unconfirmed, delay=delay))
+        self._pause(delay)
+
+    def _rest(self, looked: float) -> None:
+        after_look = min(_PROBES * looked, _LONGEST_PAUSE)  # it may have looked for long because it was frozen
+        seconds = self._claims.wait(max(self._poll_interval, after_look), max(self._poll_interval, _WATCHED))
+        if seconds:
+            self._pause(seconds)
+        if self._producer is not None:
+            self._producer.poll(0)

@@ -1,0 +1,1 @@
+"""The harness around a step: signals, the end, and its exit code."""

@@ -1,0 +1,60 @@
+"""Runs the steps of a second worker in a thread, beside those of the first."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from time import monotonic
+
+from django.db import connections
+
+from event_bus_kafka.errors import WorkerFailed
+from event_bus_kafka.worker.worker import Steps
+
+logger = logging.getLogger(__name__)
+
+
+class Beside:
+    """
+    The steps of ``first``, and in a thread those of ``second``. Where the second fails, the worker ends with exit code
+    3; it stops after the first, so that it has what that leaves behind.
+    """
+
+    def __init__(self, first: Steps, second: Steps) -> None:
+        self._first = first
+        self._second = second
+        self._stopping = threading.Event()
+        self._failure = ""
+        self._thread = threading.Thread(target=self._run, name="event-bus-beside", daemon=True)
+
+    def step(self) -> None:
+        """Raises :class:`WorkerFailed`."""
+        if self._thread.ident is None:
+            self._thread.start()
+        if self._failure:
+            raise WorkerFailed(self._failure, exit_code=3)
+        self._first.step()
+
+    def stop(self, *, timeout: float) -> int:
+        """Return how much either leaves unfinished."""
+        deadline = monotonic() + timeout
+        try:
+            unfinished = self._first.stop(timeout=timeout)
+        finally:
+            self._stopping.set()
+            if self._thread.ident is not None:
+                self._thread.join(max(deadline - monotonic(), 0.1))
+        return unfinished + self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._second.step()
+            self._second.stop(timeout=0)
+        except WorkerFailed as failure:
+            self._failure = failure.reason
+        except Exception as error:  # the last boundary of this thread: its end must end the process
+            logger.exception("A worker beside another failed")
+            self._failure = f"the worker beside it failed: {type(error).__name__}"
+        finally:
+            connections.close_all()

@@ -1,0 +1,110 @@
+"""The harness around a ``step()``: signals, the end, and its exit code."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Protocol
+
+from event_bus_kafka.errors import WorkerFailed
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import WorkerStarted, WorkerStopped, WorkerStopping
+from event_bus_kafka.worker.watchdog import watchdog
+
+logger = logging.getLogger(__name__)
+
+CLEAN, FORCED, FAILED = 0, 2, 3
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_MARGIN = 3.0
+"""Seconds beyond the time limit in which a worker may still commit and leave its group."""
+
+
+class Steps(Protocol):
+    """What a worker runs."""
+
+    def step(self) -> None: ...
+
+    def stop(self, *, timeout: float) -> int:
+        """Return how much is left unfinished."""
+
+
+class Forced(BaseException):
+    """A second signal: do not wait any longer."""
+
+
+class Worker:
+    """
+    Calls ``step()`` until SIGTERM or SIGINT, then ``stop()`` within ``stop_timeout`` seconds. A second signal forces
+    the end at once.
+    """
+
+    def __init__(self, steps: Steps, *, name: str, stop_timeout: float) -> None:
+        self._steps = steps
+        self._name = name
+        self._stop_timeout = stop_timeout
+        self._reason = ""
+        self._signalled = False
+
+    def run(self) -> int:
+        """Return the exit code: 0 clean, 2 forced, 3 or 4 failed."""
+        with self._signals() as stop_begins:
+            emit(WorkerStarted(name=self._name))
+            try:
+                exit_code = self._step_until_stopped()
+                stop_begins(exit_code or FORCED)
+                finished = self._finish()
+                exit_code = exit_code or finished
+            except Forced:
+                exit_code = FORCED
+        emit(WorkerStopped(name=self._name, exit_code=exit_code, reason=self._reason))
+        return exit_code
+
+    def _step_until_stopped(self) -> int:
+        try:
+            while not self._reason:
+                self._steps.step()
+        except WorkerFailed as failure:
+            self._reason = failure.reason
+            return failure.exit_code
+        except Exception:  # a step is the last boundary: whatever came this far must end the process visibly
+            logger.exception("%s failed", self._name)
+            self._reason = "an unexpected error"
+            return FAILED
+        return CLEAN
+
+    def _finish(self) -> int:
+        emit(WorkerStopping(name=self._name, reason=self._reason))
+        try:
+            return FORCED if self._steps.stop(timeout=self._stop_timeout) else CLEAN
+        except WorkerFailed as failure:
+            if failure.reason != self._reason:  # or the step has told it
+                logger.error("%s failed to stop cleanly: %s", self._name, failure.reason)
+            return failure.exit_code
+        except Exception:  # as in a step: openedx-events' command would end with exit code 0
+            logger.exception("%s failed to stop cleanly", self._name)
+            return FAILED
+
+    @contextmanager
+    def _signals(self) -> Iterator[Callable[[int], None]]:
+        """Handle signals, and see to it that a stop comes to an end; give what tells that it begins."""
+        if threading.current_thread() is not threading.main_thread():
+            yield lambda exit_code: None  # signals belong to whoever runs the main thread
+            return
+        before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
+        try:
+            limit = self._stop_timeout + _MARGIN
+            with watchdog(self._name, limit=limit, signals=_SIGNALS, exit_code=FORCED) as stop_begins:
+                yield stop_begins
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self._signalled:
+            raise Forced
+        self._signalled = True
+        self._reason = self._reason or signal.Signals(number).name
