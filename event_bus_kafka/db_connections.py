@@ -11,7 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 
-class Opened(threading.local):
+class OpenConnections(threading.local):
     """Those of the calling thread, by alias, and since when they are open. Some may be closed by now."""
 
     def __init__(self) -> None:
@@ -30,13 +30,13 @@ class Opened(threading.local):
         self.by_alias[connection.alias], self.since[connection.alias] = connection, monotonic()
 
 
-opened = Opened()
+open_connections = OpenConnections()
 
 
 def _remember(connection: BaseDatabaseWrapper, **_: Any) -> None:
     known = connection.alias in connections  # not so where Django makes and drops databases
     if known and connections[connection.alias] is connection:
-        opened.remember(connection)
+        open_connections.remember(connection)
 
 
 connection_created.connect(_remember, dispatch_uid="event_bus_kafka.db_connections")

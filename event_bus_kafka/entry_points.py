@@ -24,8 +24,8 @@ from event_bus_kafka.conf.client_options import consumer_options, schema_registr
 from event_bus_kafka.conf.routes import full_topic, retry_by_name
 from event_bus_kafka.conf.settings import LANES
 from event_bus_kafka.consuming.consumer import Consumer
-from event_bus_kafka.consuming.dead_letter_limit import FloodGuard
-from event_bus_kafka.consuming.error_limit import ErrorStreak
+from event_bus_kafka.consuming.dead_letter_limit import DeadLetterLimit
+from event_bus_kafka.consuming.error_limit import ErrorLimit
 from event_bus_kafka.consuming.limits import Limits
 from event_bus_kafka.consuming.processor import Processor
 from event_bus_kafka.consuming.scheduler import Scheduler
@@ -33,7 +33,7 @@ from event_bus_kafka.consuming.starting_offsets import milliseconds
 from event_bus_kafka.dead_letters.letter import Store
 from event_bus_kafka.dead_letters.stores import keep_clean, store_for
 from event_bus_kafka.dispatching.circuit import CircuitPolicy
-from event_bus_kafka.dispatching.receiver_gate import Gate
+from event_bus_kafka.dispatching.receiver_gate import ReceiverGate
 from event_bus_kafka.dispatching.retry import RetryPolicies
 from event_bus_kafka.errors import ConfigurationError, EventBusError
 from event_bus_kafka.kafka import client as kafka
@@ -44,7 +44,7 @@ from event_bus_kafka.telemetry import observe
 from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.telemetry.logs import LoggingObserver
 from event_bus_kafka.telemetry.monitoring import MONITORED, monitor
-from event_bus_kafka.worker.companion import Beside
+from event_bus_kafka.worker.companion import WithCompanion
 from event_bus_kafka.worker.worker import Steps, Worker
 
 logger = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ class KafkaEventConsumer(EventBusConsumer):
         relay = _relay() if self._with_relay else None
         consumer = self._consumer(at_end)
         return Worker(
-            consumer if relay is None else Beside(consumer, relay),
+            consumer if relay is None else WithCompanion(consumer, relay),
             name=f"consumer of {_named(self._topics())} in group {self.group_id}",
             stop_timeout=settings.stop_timeout,
         )
@@ -136,7 +136,7 @@ class KafkaEventConsumer(EventBusConsumer):
             group=self.group_id,
             connect=lambda listener: kafka.Consumer(options, topics, listener, begin_paused=time is not None),
             scheduler=scheduler,
-            streak=receiving.streak,
+            error_limit=receiving.error_limit,
             limits=_limits(),
             health=health,
             offset_time=time,
@@ -193,9 +193,9 @@ def _guarded(receiving: Processor, health: Health) -> Processor:
     circuits = CircuitPolicy(**settings.circuit)
     return attrs.evolve(
         receiving,
-        gate=Gate(circuits, health=health, paused=_paused_receivers()),
-        flood=FloodGuard(settings.dead_letter_flood),
-        streak=ErrorStreak(settings.consecutive_errors_limit),
+        gate=ReceiverGate(circuits, health=health, paused=_paused_receivers()),
+        flood=DeadLetterLimit(settings.dead_letter_flood),
+        error_limit=ErrorLimit(settings.consecutive_errors_limit),
         health=health,
     )
 

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(attrs.field,))
-def value(cls: type[T]) -> type[T]:
+def cheap_frozen(cls: type[T]) -> type[T]:
     """
     Make a class of keyword-only attributes that are never changed, as ``attrs.frozen`` does.
 

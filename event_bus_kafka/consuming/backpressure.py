@@ -13,7 +13,7 @@ _PAUSE_AFTER = 5.0
 
 
 @attrs.frozen
-class Windows:
+class Backpressure:
     """Which partitions may be read: ``records`` bounds each of them, ``size`` (bytes) all together."""
 
     records: int

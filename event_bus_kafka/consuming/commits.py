@@ -71,4 +71,4 @@ def _with_offsets(due: dict[Partition, tuple[PartitionProgress, int]]) -> tuple[
 
 
 def _committed(partition: PartitionProgress, offset: int) -> Committed:
-    return Committed(offset, partition.marks.at(offset) if partition.marks else "")
+    return Committed(offset, partition.metadata.at(offset) if partition.metadata else "")

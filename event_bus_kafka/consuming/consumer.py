@@ -6,14 +6,14 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from time import monotonic, sleep
 
-from event_bus_kafka.consuming.backpressure import Windows
+from event_bus_kafka.consuming.backpressure import Backpressure
 from event_bus_kafka.consuming.commits import Commits
-from event_bus_kafka.consuming.error_limit import ErrorStreak
+from event_bus_kafka.consuming.error_limit import ErrorLimit
 from event_bus_kafka.consuming.limits import Limits
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.consuming.reporting import skipped
 from event_bus_kafka.consuming.scheduler import Scheduler
-from event_bus_kafka.consuming.starting_offsets import Offsets
+from event_bus_kafka.consuming.starting_offsets import StartingOffsets
 from event_bus_kafka.errors import BrokerError, Trouble, WorkerFailed
 from event_bus_kafka.kafka import client as kafka
 from event_bus_kafka.kafka.client import AssignmentListener, Partition
@@ -55,7 +55,7 @@ class Consumer:
         group: str,
         connect: Callable[[AssignmentListener], kafka.Consumer],
         scheduler: Scheduler,
-        streak: ErrorStreak,
+        error_limit: ErrorLimit,
         limits: Limits,
         health: Health,
         offset_time: int | None = None,
@@ -66,12 +66,12 @@ class Consumer:
         self._group = group
         self._connect = connect
         self._scheduler = scheduler
-        self._streak = streak
+        self._error_limit = error_limit
         self._limits = limits
         self._health = health
-        self._offsets = Offsets(group, offset_time)
+        self._offsets = StartingOffsets(group, offset_time)
         self._flush = flush
-        self._windows = Windows(limits.window_records, limits.window_bytes, clock)
+        self._backpressure = Backpressure(limits.window_records, limits.window_bytes, clock)
         self._clock = clock
         self._pause = pause
         self._listener = AssignmentListener(assigned=self._assigned, revoked=self._revoked, lost=self._lost)
@@ -141,7 +141,7 @@ class Consumer:
         self._last_poll = self._clock()
         try:
             # While it is not known where to begin, polls keep the membership: what they bring piles up.
-            most = 1 if self._early else self._windows.room(self._partitions.values())
+            most = 1 if self._early else self._backpressure.room(self._partitions.values())
             records = self._client.poll(seconds, most)
         except BrokerError as error:
             self._replace_client(error)
@@ -167,7 +167,7 @@ class Consumer:
         delivery = partition.take(record)
         if delivery is None:
             return
-        if partition.marks and record.offset in partition.marks.taken:
+        if partition.metadata and record.offset in partition.metadata.taken:
             delivery.done = True
             skipped(record, "taken aside")
         else:
@@ -175,7 +175,7 @@ class Consumer:
 
     def _may_wait(self) -> float | None:
         """Return how long a poll may wait; None: do not poll now, a window is full or the lanes have plenty."""
-        if self._early or self._scheduler.has_plenty or self._windows.are_full(self._partitions.values()):
+        if self._early or self._scheduler.has_plenty or self._backpressure.are_full(self._partitions.values()):
             return 0.0 if self._clock() - self._last_poll >= _SERVE_EVERY else None
         busy = any(partition.unsettled for partition in self._partitions.values())
         most = min(self._limits.poll_timeout, _BUSY_POLL) if busy else self._limits.poll_timeout
@@ -186,8 +186,8 @@ class Consumer:
         partitions = self._partitions.values()
         self._health.replace(Obstacle.FLOOD, (f"{one.topic}[{one.number}]" for one in partitions if one.flooded))
         for paused, changing in (
-            (True, self._windows.to_pause(partitions)),
-            (False, self._windows.to_resume(partitions)),
+            (True, self._backpressure.to_pause(partitions)),
+            (False, self._backpressure.to_resume(partitions)),
         ):
             if changing:
                 names = [(partition.topic, partition.number) for partition in changing]
@@ -202,7 +202,7 @@ class Consumer:
     def _is_commit_due(self) -> bool:
         if self._clock() - self._last_commit >= self._limits.commit_interval:
             return True
-        return not self._commits.refused and self._windows.need_commit(self._partitions.values())
+        return not self._commits.refused and self._backpressure.need_commit(self._partitions.values())
 
     def _commit(self) -> BrokerError | None:
         """Return the error that ends the client; a commit may hear of it long before a poll does."""
@@ -267,5 +267,5 @@ class Consumer:
             where = "".join(traceback.format_tb(failure.__traceback__)[-1:]).strip()
             at = f"at record {self._scheduler.failed_at}, in {where}"
             raise WorkerFailed(f"{who} raised {type(failure).__name__} {at}", exit_code=3)
-        if self._streak.failure is not None:
-            raise self._streak.failure
+        if self._error_limit.failure is not None:
+            raise self._error_limit.failure

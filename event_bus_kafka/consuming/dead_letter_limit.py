@@ -11,7 +11,7 @@ from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import FloodHeld
 
 
-class FloodGuard:
+class DeadLetterLimit:
     """
     Lets so many dead letters in a row pass per partition, then none until a record has succeeded there.
 

@@ -7,7 +7,7 @@ import threading
 from event_bus_kafka.errors import WorkerFailed
 
 
-class ErrorStreak:
+class ErrorLimit:
     """Failed attempts in a row, over all lanes; an attempt that succeeds ends it, unless the limit was reached."""
 
     def __init__(self, limit: int | None = None) -> None:

@@ -38,7 +38,7 @@ class Lane(threading.Thread):
 
 
 @attrs.define
-class Pace:
+class LanePace:
     """
     How many lanes are awake, between 1 and ``lanes``.
 
@@ -66,7 +66,7 @@ class Lanes:
         self, number: int, turn: Callable[[Lane], bool], *, clock: Callable[[], float], cpu: Callable[[], float]
     ) -> None:
         self._lanes = [Lane(index, turn) for index in range(number)]
-        self._pace = Pace(number)
+        self._pace = LanePace(number)
         self._clock, self._cpu = clock, cpu
         self._last_look = clock(), cpu()
         self._running_then: list[Delivery | None] = []

@@ -13,7 +13,7 @@ _LONGEST_TIME = 10**15
 
 
 @attrs.frozen
-class Marks:
+class OffsetMetadata:
     """Of one group on one partition. Metadata of others, such as another client's, is no mark."""
 
     taken: frozenset[int] = frozenset()
@@ -22,7 +22,7 @@ class Marks:
     """The time (milliseconds since the epoch) at whose offset the group was told to begin: it is not to do so again."""
 
     @classmethod
-    def read(cls, metadata: str | None) -> Marks:
+    def read(cls, metadata: str | None) -> OffsetMetadata:
         """Return the marks in the metadata of a committed offset."""
         try:
             found = json.loads(metadata or "")

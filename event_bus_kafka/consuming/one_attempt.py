@@ -9,13 +9,13 @@ from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.consuming.processor import Processor
 from event_bus_kafka.consuming.progress import Delivery
-from event_bus_kafka.db_connections import opened
+from event_bus_kafka.db_connections import open_connections
 from event_bus_kafka.dead_letters.letter import Letter, Store
 from event_bus_kafka.dispatching.dispatch import Receiver
 from event_bus_kafka.dispatching.outcomes import Hold
 from event_bus_kafka.dispatching.retry import RetryPolicies, RetryPolicy
 from event_bus_kafka.errors import WorkerFailed
-from event_bus_kafka.telemetry.logs import described
+from event_bus_kafka.telemetry.error_text import error_text
 
 _POLICIES = RetryPolicies(default=RetryPolicy(attempts=1, first_delay=0, factor=1, max_delay=0, jitter=0))
 _OUTAGE_EXIT_CODE, _FAILED_EXIT_CODE = 1, 3
@@ -27,7 +27,7 @@ class OneAttempt:
     def __init__(self, processor: Callable[[Store], Processor]) -> None:
         self._caught = _Caught()
         self._processor = attrs.evolve(processor(self._caught), policies=_POLICIES)
-        opened.adopt()
+        open_connections.adopt()
 
     def make(
         self, delivery: Delivery, receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]]
@@ -49,7 +49,7 @@ class OneAttempt:
 
 def server_away(outcome: Hold) -> WorkerFailed:
     """Return why it makes no sense to go on."""
-    return WorkerFailed(f"a server is away: {described(outcome.error)}", exit_code=_OUTAGE_EXIT_CODE)
+    return WorkerFailed(f"a server is away: {error_text(outcome.error)}", exit_code=_OUTAGE_EXIT_CODE)
 
 
 class _Caught:

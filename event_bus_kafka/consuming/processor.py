@@ -10,15 +10,15 @@ from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.conf.routes import short_topic
 from event_bus_kafka.consuming import reporting
-from event_bus_kafka.consuming.dead_letter_limit import FloodGuard
-from event_bus_kafka.consuming.error_limit import ErrorStreak
+from event_bus_kafka.consuming.dead_letter_limit import DeadLetterLimit
+from event_bus_kafka.consuming.error_limit import ErrorLimit
 from event_bus_kafka.consuming.outages import STORE, outage_of
 from event_bus_kafka.consuming.progress import Delivery
 from event_bus_kafka.dead_letters.letter import Letter, Store
 from event_bus_kafka.dispatching import cleanup, dispatch
 from event_bus_kafka.dispatching.dispatch import Failures, Receiver
-from event_bus_kafka.dispatching.outcomes import DONE, DeadLetter, Failed, Hold, Outcome, Retry
-from event_bus_kafka.dispatching.receiver_gate import Admission, Gate
+from event_bus_kafka.dispatching.outcomes import DONE, Failed, GiveUp, Hold, Outcome, Retry
+from event_bus_kafka.dispatching.receiver_gate import Admission, ReceiverGate
 from event_bus_kafka.dispatching.retry import RetryPolicies, RetryPolicy
 from event_bus_kafka.errors import CircuitOpen, ReceiverPaused, UnknownEventType
 from event_bus_kafka.telemetry.health import Health, Obstacle
@@ -37,7 +37,7 @@ class Processor:
     """
     Turns deliveries into outcomes: Done, Retry or Hold; a dead letter is Done once it is stored, and held until then.
 
-    Called on several lanes at once; what it keeps is in the gate, the guard and the streak.
+    Called on several lanes at once; what it keeps is in the gate, the guard and the error_limit.
     """
 
     group: str
@@ -53,20 +53,20 @@ class Processor:
     """Returns what one attempt runs in."""
     stored: Callable[[Delivery, Letter, Exception], None] = reporting.stored
     """Tells that a dead letter is stored."""
-    gate: Gate = attrs.field(factory=Gate)
-    flood: FloodGuard = attrs.field(factory=FloodGuard)
-    streak: ErrorStreak = attrs.field(factory=ErrorStreak)
+    gate: ReceiverGate = attrs.field(factory=ReceiverGate)
+    flood: DeadLetterLimit = attrs.field(factory=DeadLetterLimit)
+    error_limit: ErrorLimit = attrs.field(factory=ErrorLimit)
     health: Health = attrs.field(factory=Health)
 
     def process(self, delivery: Delivery) -> Outcome:
         """Make one attempt. What is no Exception passes through and leaves the record unfinished."""
-        if self.streak.failure:
-            return Hold(self.streak.failure, _STANDSTILL)
+        if self.error_limit.failure:
+            return Hold(self.error_limit.failure, _STANDSTILL)
         with trace("consumer.consume"):
             cleanup.prepare(self.connection_max_age)
             try:
                 outcome = delivery.verdict or self.context().run(self._attempt, delivery)
-                if isinstance(outcome, DeadLetter):
+                if isinstance(outcome, GiveUp):
                     outcome = self._bury(delivery, outcome)
             finally:
                 cleanup.clean()
@@ -143,7 +143,7 @@ class Processor:
     def _note_success(self, delivery: Delivery, admission: Admission) -> None:
         """All receivers that ran have succeeded; others may be held or paused."""
         if admission.admitted:
-            self.streak.succeeded()
+            self.error_limit.succeeded()
             if not delivery.given_up or _is_paused_only(delivery):
                 self.flood.passed(delivery.partition)
 
@@ -170,14 +170,14 @@ class Processor:
     def _outcome(self, delivery: Delivery, held: list[Receiver], judged: Judged) -> Outcome:
         """Combine what follows for each receiver: the event waits as long as one has still to succeed."""
         assert delivery.receivers is not None
-        final = [(receiver, outcome.error) for receiver, outcome in judged if isinstance(outcome, DeadLetter)]
-        delays = [outcome.delay for _, outcome in judged if not isinstance(outcome, DeadLetter)]
+        final = [(receiver, outcome.error) for receiver, outcome in judged if isinstance(outcome, GiveUp)]
+        delays = [outcome.delay for _, outcome in judged if not isinstance(outcome, GiveUp)]
         retries = [outcome.delay for _, outcome in judged if isinstance(outcome, Retry)]
-        waiting = [*held, *(receiver for receiver, outcome in judged if not isinstance(outcome, DeadLetter))]
+        waiting = [*held, *(receiver for receiver, outcome in judged if not isinstance(outcome, GiveUp))]
         delivery.given_up += tuple(final)
         delivery.receivers = [one for one in delivery.receivers if any(one is other for other in waiting)]
         if not waiting:
-            return self._ended(delivery, DeadLetter(dispatch.failure_of(list(delivery.given_up))))
+            return self._ended(delivery, GiveUp(dispatch.failure_of(list(delivery.given_up))))
         error = dispatch.failure_of([(receiver, outcome.error) for receiver, outcome in judged]) if judged else None
         if error and retries:
             return self._ended(delivery, Retry(error, max(retries)))
@@ -195,7 +195,7 @@ class Processor:
         return self._ended(delivery, outcome)
 
     def _ended(self, delivery: Delivery, outcome: Failed) -> Failed:
-        if isinstance(outcome, DeadLetter):
+        if isinstance(outcome, GiveUp):
             delivery.verdict = outcome
         elif not isinstance(outcome.error, CircuitOpen):  # of which there would be a line per event and probe
             reporting.failed(delivery, outcome)
@@ -205,7 +205,7 @@ class Processor:
         if not all(isinstance(outcome, Hold) for outcome in outcomes):
             delivery.attempts += 1
             delivery.holds = 0
-            self.streak.failed()
+            self.error_limit.failed()
 
     def _note_outage(self, delivery: Delivery, away: str) -> None:
         """Tell which server keeps a record waiting, or that the one that did is back."""
@@ -216,10 +216,10 @@ class Processor:
             self.health.end(Obstacle.OUTAGE, delivery.held_by)
         delivery.held_by = away
 
-    def _bury(self, delivery: Delivery, verdict: DeadLetter) -> Outcome:
+    def _bury(self, delivery: Delivery, verdict: GiveUp) -> Outcome:
         """Store a dead letter; as long as that fails the record waits, and no receiver runs again."""
         counts = not _is_paused_only(delivery)
-        if self.streak.failure or (counts and not self.flood.admits(delivery.partition)):
+        if self.error_limit.failure or (counts and not self.flood.admits(delivery.partition)):
             return Hold(verdict.error, _STANDSTILL)
         letter = Letter.of(delivery.record, group=self.group, error=verdict.error, attempts=delivery.attempts)
         try:

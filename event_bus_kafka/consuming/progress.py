@@ -8,9 +8,9 @@ from math import inf
 
 import attrs
 
-from event_bus_kafka.consuming.offset_metadata import Marks
+from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.dispatching.dispatch import Receiver
-from event_bus_kafka.dispatching.outcomes import DeadLetter
+from event_bus_kafka.dispatching.outcomes import GiveUp
 from event_bus_kafka.kafka.offsets import Partition
 from event_bus_kafka.wire.records import ConsumerRecord, Event
 
@@ -41,7 +41,7 @@ class Delivery:
     """Receivers that do not get the event any more, with the reasons."""
     running: Receiver | None = None
     """The receiver that had its turn last."""
-    verdict: DeadLetter | None = None
+    verdict: GiveUp | None = None
     """Given up, and not stored yet: no receiver runs again."""
 
     def begin(self, receiver: Receiver) -> None:
@@ -73,7 +73,7 @@ class PartitionProgress:
     committed: int | None = None
     passed: int = 0
     """Records that the position passed since the last commit: who gets the partition now has them again."""
-    marks: Marks | None = None
+    metadata: OffsetMetadata | None = None
     """None until they were read: no record is begun before."""
     flooded: bool = False
     """A dead letter is held because there were so many; lanes write it, under the lock of the flood guard."""
@@ -119,9 +119,9 @@ class PartitionProgress:
         """The lowest offset that a record taken next may have; None where the group has none yet."""
         return self._last + 1 if self._last >= 0 else None
 
-    def begin(self, marks: Marks, committed: int | None) -> None:
+    def begin(self, metadata: OffsetMetadata, committed: int | None) -> None:
         """Take records from what the group has committed on."""
-        self.marks = marks
+        self.metadata = metadata
         self.position = self.committed = committed
         if committed is not None:
             self._last = committed - 1
@@ -130,7 +130,7 @@ class PartitionProgress:
         """Take records from this offset on: those that should have come next are gone."""
         if offset <= self._last:  # another log: its offsets have begun anew
             self._vanished = len(self._window)
-            self.marks = attrs.evolve(self.marks or Marks(), taken=frozenset())
+            self.metadata = attrs.evolve(self.metadata or OffsetMetadata(), taken=frozenset())
         if len(self._window) == self._vanished:
             self.position = offset  # committed at once, lest the next worker begins at the old one
         self._last = offset - 1

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 
-from event_bus_kafka.consuming.offset_metadata import Marks
+from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.errors import BrokerError, WorkerFailed
 from event_bus_kafka.kafka.client import Committed, Consumer, Partition
@@ -46,7 +46,7 @@ def shown_time(time: int) -> str:
 
 
 @attrs.frozen
-class Offsets:
+class StartingOffsets:
     """
     Tells the client of a group where to read. ``time``, in milliseconds since the epoch: partitions begin at the first
     record at or after it, each once for each value, which the committed offset remembers.
@@ -64,7 +64,7 @@ class Offsets:
 
         Raises :class:`WorkerFailed` where these brokers cannot tell.
         """
-        new = [name for name, partition in partitions.items() if partition.marks is None]
+        new = [name for name, partition in partitions.items() if partition.metadata is None]
         if not new:
             return set()
         try:
@@ -77,7 +77,7 @@ class Offsets:
 
     def go_on(self, client: Consumer, partitions: Partitions) -> None:
         """Put partitions whose offset is gone where there are records again, and tell what is lost."""
-        if not client.places.adrift:
+        if not client.positions.without_offset:
             return
         try:
             self._go_on(client, partitions)
@@ -85,35 +85,35 @@ class Offsets:
             _report(error)
 
     def _go_on(self, client: Consumer, partitions: Partitions) -> None:
-        places, lost = client.places, {}
-        moves: dict[Partition, int | None] = dict.fromkeys(places.adrift)
-        for name, offset in places.adrift.items():
+        positions, lost = client.positions, {}
+        moves: dict[Partition, int | None] = dict.fromkeys(positions.without_offset)
+        for name, offset in positions.without_offset.items():
             gone = partitions[name].next_offset if offset is None else offset
-            if gone is not None and not places.is_overtaken(name):
+            if gone is not None and not positions.is_overtaken(name):
                 there = client.range_of(name, timeout=_TIMEOUT)
-                moves[name] = to = there.end if places.begins_at_end else there.start
+                moves[name] = to = there.end if positions.begins_at_end else there.start
                 lost[name] = (gone, there, to)
-        places.move(moves)
+        positions.move(moves)
         for name, (gone, there, to) in lost.items():
             partitions[name].go_on_from(to)
             self._tell(name, gone, there, to)
 
     def _begin(self, client: Consumer, new: Partitions) -> set[Partition]:
         committed = client.committed(new, timeout=_TIMEOUT)
-        marks = {name: Marks.read(committed[name].metadata if name in committed else "") for name in new}
-        told = [name for name in new if self.time is not None and marks[name].offset_time != self.time]
+        metadata = {name: OffsetMetadata.read(committed[name].metadata if name in committed else "") for name in new}
+        told = [name for name in new if self.time is not None and metadata[name].offset_time != self.time]
         offsets = client.offsets_at(told, self.time or 0, timeout=_TIMEOUT)
-        marks |= {name: attrs.evolve(marks[name], offset_time=self.time) for name in told}
+        metadata |= {name: attrs.evolve(metadata[name], offset_time=self.time) for name in told}
         # Never where the client stands: before a revoke it may have been further than anybody has committed.
-        missing = dict.fromkeys((name for name in new if name not in committed), client.places.origin)
+        missing = dict.fromkeys((name for name in new if name not in committed), client.positions.origin)
         # First moved, then committed: the mark says that nothing is to be moved any more.
-        client.places.move(missing | offsets)
-        client.commit({name: Committed(offset, marks[name].at(offset)) for name, offset in offsets.items()})
+        client.positions.move(missing | offsets)
+        client.commit({name: Committed(offset, metadata[name].at(offset)) for name, offset in offsets.items()})
         if self.time is not None:
             client.resume(new)
         begins = {name: one.offset for name, one in committed.items()} | offsets
         for name, partition in new.items():
-            partition.begin(marks[name], begins.get(name))
+            partition.begin(metadata[name], begins.get(name))
         if offsets:
             emit(OffsetsMoved(group=self.group, time=shown_time(self.time or 0), offsets=_flat(offsets)))
         return {*missing, *offsets}

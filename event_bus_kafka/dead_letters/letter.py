@@ -10,7 +10,7 @@ from typing import Protocol
 import attrs
 
 from event_bus_kafka.errors import DeserializationError, ReceiversFailed
-from event_bus_kafka.telemetry.logs import described
+from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.wire import cloudevents, serde
 from event_bus_kafka.wire.deletion import record_deleted
 from event_bus_kafka.wire.records import ConsumerRecord
@@ -34,7 +34,7 @@ class Failure:
         frames = list(walk_tb(error.__traceback__))
         code, line = (frames[-1][0].f_code, frames[-1][1]) if frames and receiver else (None, 0)
         place = f"{code.co_filename}:{line} in {code.co_qualname}" if code else ""
-        text = described(error).replace("\0", "\N{REPLACEMENT CHARACTER}")  # PostgreSQL's JSON has no NUL
+        text = error_text(error).replace("\0", "\N{REPLACEMENT CHARACTER}")  # PostgreSQL's JSON has no NUL
         return cls(receiver=receiver, error=text, place=place)
 
 

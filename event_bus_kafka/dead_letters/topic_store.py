@@ -13,7 +13,7 @@ import attrs
 from event_bus_kafka.dead_letters.letter import Failure, Letter, identity
 from event_bus_kafka.errors import DeadLetterStoreFailed, DeserializationError, EventBusError
 from event_bus_kafka.kafka.client import Delivered, Producer
-from event_bus_kafka.telemetry.logs import described
+from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.wire.records import ConsumerRecord, Headers, ProducerRecord
 
 _HEADER = "dead_letter_"
@@ -43,7 +43,7 @@ class TopicStore:
             self._producer.poll(0.1)
         report = None if reports.empty() else reports.get()
         if not isinstance(report, Delivered):
-            reason = described(report) if report else "Kafka did not confirm it"
+            reason = error_text(report) if report else "Kafka did not confirm it"
             raise DeadLetterStoreFailed(f"topic {self._topic}: {reason}") from report
 
 

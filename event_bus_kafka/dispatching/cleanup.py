@@ -14,16 +14,16 @@ from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from edx_django_utils.cache import RequestCache
 
-from event_bus_kafka.db_connections import opened
+from event_bus_kafka.db_connections import open_connections
 from event_bus_kafka.errors import TransactionLeftOpen
 
 
 def prepare(max_age: float) -> None:
     """Close connections that are unusable or older than so many seconds; what needs them opens new ones."""
-    for alias, connection in opened.by_alias.items():
+    for alias, connection in open_connections.by_alias.items():
         if connection.connection is None:
             continue
-        if _is_closed(connection.connection) or monotonic() - opened.since[alias] > max_age:
+        if _is_closed(connection.connection) or monotonic() - open_connections.since[alias] > max_age:
             _close(connection)
         elif connection.errors_occurred:
             with suppress(Error):
@@ -37,7 +37,7 @@ def clean() -> None:
 
 def roll_back_leftovers() -> TransactionLeftOpen | None:
     """Roll back transactions that a receiver has left open; return the error that this is, None without any."""
-    left = [connection for connection in opened.by_alias.values() if _is_in_transaction(connection)]
+    left = [connection for connection in open_connections.by_alias.values() if _is_in_transaction(connection)]
     for connection in left:
         _roll_back(connection)
     return TransactionLeftOpen([connection.alias for connection in left]) if left else None
@@ -49,7 +49,7 @@ def unreachable_database() -> str | None:
 
     An error on an old connection proves nothing: a deadlock or a statement that is too large looks the same.
     """
-    for alias, connection in opened.by_alias.items():
+    for alias, connection in open_connections.by_alias.items():
         fresh = connection.copy()
         try:
             with fresh.wrap_database_errors:  # connect() alone would raise the errors of the driver
@@ -80,7 +80,7 @@ def _roll_back(connection: BaseDatabaseWrapper) -> None:
         _close(connection)
     if _is_in_transaction(connection):
         del connections[connection.alias]
-        del opened.by_alias[connection.alias]
+        del open_connections.by_alias[connection.alias]
 
 
 def _close(connection: BaseDatabaseWrapper) -> None:

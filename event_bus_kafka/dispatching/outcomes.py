@@ -27,12 +27,12 @@ class Hold:
 
 
 @attrs.frozen
-class DeadLetter:
+class GiveUp:
     """No further attempt would help, or none is left."""
 
     error: Exception
 
 
-Failed = Retry | Hold | DeadLetter
+Failed = Retry | Hold | GiveUp
 Outcome = Done | Failed
 DONE = Done()

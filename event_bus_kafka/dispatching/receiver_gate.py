@@ -31,7 +31,7 @@ class Admission:
     """By name, of receivers that have failed of late."""
 
 
-class Gate:
+class ReceiverGate:
     """
     The circuits of all receivers of a worker, and who is paused. Called on several lanes at once.
 

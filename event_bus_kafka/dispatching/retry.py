@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 from django.utils.module_loading import import_string
 
-from event_bus_kafka.dispatching.outcomes import DeadLetter, Failed, Hold, Retry
+from event_bus_kafka.dispatching.outcomes import Failed, GiveUp, Hold, Retry
 from event_bus_kafka.errors import ConfigurationError, DeserializationError, SchemaRegistryError
 
 _LONGEST_HOLD = 10.0
@@ -57,7 +57,7 @@ class RetryPolicy:
         if is_outage or is_open:
             return Hold(error, self.hold(holds, chance))
         if self.is_final(error) or attempt >= self.attempts:
-            return DeadLetter(error)
+            return GiveUp(error)
         return Retry(error, self.delay(attempt, chance))
 
     def delay(self, attempt: int, chance: Callable[[], float] = random) -> float:

@@ -20,7 +20,7 @@ from event_bus_kafka.kafka.error_codes import understood, understood_commit
 from event_bus_kafka.kafka.factory import built, report_trouble, tell_statistics, to_record
 from event_bus_kafka.kafka.offsets import LogOffsets
 from event_bus_kafka.kafka.offsets import Partition as Partition
-from event_bus_kafka.kafka.positions import RESET, Places
+from event_bus_kafka.kafka.positions import RESET, AssignedPositions
 from event_bus_kafka.wire.records import ConsumerRecord, Headers, HeadersByName, ProducerRecord
 
 Options = dict[str, Any]
@@ -203,7 +203,7 @@ class Consumer(GroupOffsets, LogOffsets):
         options = connection.options | options
         self._client = built(confluent_kafka.Consumer, options | {RESET: "error"}, "consumer", connection.on_error)
         self._listener = listener
-        self.places = Places(self._client, options.get(RESET))
+        self.positions = AssignedPositions(self._client, options.get(RESET))
         try:
             self._client.subscribe(
                 list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
@@ -226,12 +226,12 @@ class Consumer(GroupOffsets, LogOffsets):
         rest = self._client.consume(min(most, _BATCH) - 1, 0)
         messages = (first, *rest)
         for message in messages:
-            if message.error() is not None and not self.places.note(message):
+            if message.error() is not None and not self.positions.note(message):
                 failure = report_trouble("consumer", message.error())
                 if failure.fatal:
                     raise failure
         records = [to_record(message) for message in messages if message.error() is None]
-        self.places.note_read((record.topic, record.partition) for record in records)
+        self.positions.note_read((record.topic, record.partition) for record in records)
         return records
 
     def commit(self, offsets: Mapping[Partition, Committed]) -> None:
@@ -241,7 +241,7 @@ class Consumer(GroupOffsets, LogOffsets):
 
         Raises :class:`AssignmentLost`, also for a partition that is not assigned here, or another :class:`BrokerError`.
         """
-        if not self.places.assigned.issuperset(offsets):  # Kafka would take it, and move the offset of another member
+        if not self.positions.assigned.issuperset(offsets):  # Kafka would take it: the offset of another member
             raise AssignmentLost("_STATE", "not all of these partitions are assigned to this member")
         super().commit(offsets)
 
@@ -273,19 +273,19 @@ class Consumer(GroupOffsets, LogOffsets):
     def _on_assign(self, client: Any, partitions: list[TopicPartition]) -> None:
         if self._begin_paused:
             # What is to be moved first must not read ahead: that would be handed out after the move still.
-            self.places.accept(partitions)
+            self.positions.accept(partitions)
             client.pause(partitions)
         else:
             client.resume(partitions)  # a partition that was paused when it left comes back paused
-        self.places.assigned.update(_named(partitions))
+        self.positions.assigned.update(_named(partitions))
         self._listener.assigned(_named(partitions))
 
     def _on_revoke(self, _client: Any, partitions: list[TopicPartition]) -> None:
         self._listener.revoked(_named(partitions))
-        self.places.forget(_named(partitions))
+        self.positions.forget(_named(partitions))
 
     def _on_lost(self, _client: Any, partitions: list[TopicPartition]) -> None:
-        self.places.forget(_named(partitions))
+        self.positions.forget(_named(partitions))
         self._listener.lost(_named(partitions))
 
 

@@ -16,7 +16,7 @@ _GONE = frozenset({"_AUTO_OFFSET_RESET", "_LOG_TRUNCATION"})
 """Codes that say: nothing is read of this partition until it is moved."""
 
 
-class Places:
+class AssignedPositions:
     """
     The assigned partitions of one client, whose ``auto.offset.reset`` is ``error``.
 
@@ -27,7 +27,7 @@ class Places:
         self._client = client
         self._moved_to: dict[Partition, int] = {}
         self.assigned: set[Partition] = set()
-        self.adrift: dict[Partition, int | None] = {}
+        self.without_offset: dict[Partition, int | None] = {}
         """Assigned partitions that lack the offset to read next; None: the group has committed none. Move them."""
         self.begins_at_end = reset in _AT_END
         """Where to go for want of an offset: else to the first record."""
@@ -55,7 +55,7 @@ class Places:
             self._assign(to, now)
         self._moved_to |= to
         for partition in to:
-            self.adrift.pop(partition, None)
+            self.without_offset.pop(partition, None)
 
     def accept(self, partitions: list[TopicPartition]) -> None:
         """Take an assignment over now, so that it can be paused: the client would do so after its callback."""
@@ -71,7 +71,7 @@ class Places:
         gone = message.error().name() in _GONE
         partition = (message.topic(), message.partition())
         if gone and partition in self.assigned:
-            self.adrift[partition] = message.offset()
+            self.without_offset[partition] = message.offset()
         return gone
 
     def is_overtaken(self, partition: Partition) -> bool:
@@ -80,7 +80,7 @@ class Places:
         late where all partitions of a client are assigned anew for one that is moved.
         """
         now = self._now()[partition]
-        return now != OFFSET_INVALID and now != self.adrift[partition]
+        return now != OFFSET_INVALID and now != self.without_offset[partition]
 
     def note_read(self, partitions: Iterable[Partition]) -> None:
         """Records came of them: from now on the client knows their positions."""
@@ -92,7 +92,7 @@ class Places:
         for partition in partitions:
             self.assigned.discard(partition)
             self._moved_to.pop(partition, None)
-            self.adrift.pop(partition, None)
+            self.without_offset.pop(partition, None)
 
     def _known(self, place: int) -> int:
         return self.origin if place == OFFSET_INVALID else place

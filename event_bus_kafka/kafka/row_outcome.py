@@ -9,7 +9,7 @@ from enum import Enum
 from event_bus_kafka.errors import BrokerError
 
 
-class Verdict(Enum):
+class RowOutcome(Enum):
     """What a relay does."""
 
     PARK = "sets the row aside: no repetition would help"
@@ -30,8 +30,8 @@ _HOLD = frozenset(
 )
 
 
-def verdict_on(error: BrokerError) -> Verdict:
+def row_outcome(error: BrokerError) -> RowOutcome:
     """Return what to do about an error of ``produce`` or of a delivery report."""
     if error.code in _PARK:
-        return Verdict.PARK
-    return Verdict.HOLD if error.code in _HOLD else Verdict.KEEP
+        return RowOutcome.PARK
+    return RowOutcome.HOLD if error.code in _HOLD else RowOutcome.KEEP

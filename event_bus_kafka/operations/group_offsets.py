@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from event_bus_kafka.conf.routes import full_topic
-from event_bus_kafka.consuming.offset_metadata import Marks
+from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.errors import BrokerError, CannotReset, NotThere
 from event_bus_kafka.kafka.client import Committed
 from event_bus_kafka.kafka.offsets import Partition, Range
@@ -78,9 +78,9 @@ class Standing:
         return self.there.end - (self.there.start if self.is_gone else self.begins)
 
     @property
-    def marks(self) -> Marks:
+    def metadata(self) -> OffsetMetadata:
         """What the committed offset carries."""
-        return Marks.read(self.committed.metadata if self.committed else "")
+        return OffsetMetadata.read(self.committed.metadata if self.committed else "")
 
 
 @attrs.frozen
@@ -93,7 +93,7 @@ class Reset:
     @property
     def position(self) -> Committed:
         """What is to be committed. Marks stay, but for what lies before: workers go on to pass over it."""
-        return Committed(self.to, self.standing.marks.at(self.to))
+        return Committed(self.to, self.standing.metadata.at(self.to))
 
 
 def _or(number: int | None, other: int | None) -> int | None:

@@ -10,7 +10,7 @@ from secrets import token_bytes
 from typing import Any
 
 from event_bus_kafka.errors import DeserializationError, SchemaRegistryError
-from event_bus_kafka.telemetry.logs import described
+from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.wire import cloudevents, serde
 
 _HEX_START = 64
@@ -34,7 +34,7 @@ def decoded(framed: bytes | None, registry: serde.SchemaIds) -> Any:
     try:
         return serde.as_written(framed, registry)
     except (DeserializationError, SchemaRegistryError) as error:
-        return {"undecodable": described(error), "bytes": len(framed), "begins": framed[:_HEX_START].hex(" ")}
+        return {"undecodable": error_text(error), "bytes": len(framed), "begins": framed[:_HEX_START].hex(" ")}
 
 
 def masked(framed: bytes | None, registry: serde.SchemaIds) -> Any:
@@ -44,7 +44,7 @@ def masked(framed: bytes | None, registry: serde.SchemaIds) -> Any:
     try:
         return _masked(serde.as_written(framed, registry), _field_names(serde.schema_of(framed, registry)))
     except (DeserializationError, SchemaRegistryError) as error:
-        return {"undecodable": described(error), "bytes": len(framed)}
+        return {"undecodable": error_text(error), "bytes": len(framed)}
 
 
 def masked_key(framed: bytes | None) -> str | None:

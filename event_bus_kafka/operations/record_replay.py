@@ -38,7 +38,7 @@ class Listening:
 
 
 @attrs.define(kw_only=True)
-class Progress:
+class ReplayProgress:
     """How far a replay is."""
 
     left: dict[Partition, Range]
@@ -66,13 +66,13 @@ class Progress:
         self.left[name] = Range(record.offset + 1, self.left[name].end)
 
 
-class Replay:
+class RecordReplay:
     """
     Gives records to all receivers, or to the one that is named, on the calling thread. ``processor`` makes one
     with a store.
     """
 
-    def __init__(self, processor: Callable[[Store], Processor], receiver: str | None, progress: Progress) -> None:
+    def __init__(self, processor: Callable[[Store], Processor], receiver: str | None, progress: ReplayProgress) -> None:
         self._receiver = receiver
         self._progress = progress
         self._attempt = OneAttempt(
@@ -81,7 +81,7 @@ class Replay:
             )
         )
 
-    def __enter__(self) -> Replay:
+    def __enter__(self) -> RecordReplay:
         observe(self._count, RecordSkipped)
         return self
 

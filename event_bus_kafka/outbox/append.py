@@ -20,7 +20,7 @@ from event_bus_kafka.errors import AppendFailed, OutboxMissing
 from event_bus_kafka.models import SHARDS, OutboxRecord
 from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.outbox import backlog
-from event_bus_kafka.outbox.chunks import portions
+from event_bus_kafka.outbox.chunks import in_chunks
 from event_bus_kafka.outbox.transactions import is_manual, outbox_connection
 from event_bus_kafka.outbox.writer_schemas import reference_to
 from event_bus_kafka.wire.headers import pack
@@ -50,7 +50,7 @@ def append(events: Sequence[EncodedEvent], *, database: str | None) -> None:
         return  # what was emitted here must not leave
     try:
         _require_table(connection)
-        for some in portions(events, lambda event: len(event.value or b""), most=_ROWS, most_bytes=_BYTES):
+        for some in in_chunks(events, lambda event: len(event.value or b""), most=_ROWS, most_bytes=_BYTES):
             _insert(connection, some)
     except Error as error:
         raise _failed(connection, error) from error

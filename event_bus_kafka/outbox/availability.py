@@ -16,7 +16,7 @@ from event_bus_kafka.wire.records import EncodedEvent
 _APP = "event_bus_kafka"
 
 
-def put_aside(events: Sequence[EncodedEvent], database: str | None) -> bool:
+def append_if_available(events: Sequence[EncodedEvent], database: str | None) -> bool:
     """
     Put events into the outbox; False if they have to leave in another way.
 
@@ -36,7 +36,7 @@ def put_aside(events: Sequence[EncodedEvent], database: str | None) -> bool:
     return True
 
 
-def put_into(events: Sequence[EncodedEvent], database: str) -> None:
+def append_separately(events: Sequence[EncodedEvent], database: str) -> None:
     """
     Put events into the outbox of a database, by themselves: in a thread that has no transaction open.
 

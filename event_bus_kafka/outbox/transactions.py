@@ -8,7 +8,7 @@ from functools import partial
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from event_bus_kafka.db_connections import opened
+from event_bus_kafka.db_connections import open_connections
 from event_bus_kafka.errors import ConfigurationError, ManualTransaction
 
 Action = Callable[[str | None], None]
@@ -23,12 +23,12 @@ def after_commit(action: Action, *, database: str | None) -> None:
     ``database`` names the alias that decides; None: all aliases with an open transaction. Raises as
     :func:`open_transactions` does.
     """
-    nothing_open = database is None and not any(map(is_open, opened.by_alias.values()))
-    open_connections = [] if nothing_open else open_transactions(database)
-    if not open_connections:
+    nothing_open = database is None and not any(map(is_open, open_connections.by_alias.values()))
+    deciding = [] if nothing_open else open_transactions(database)
+    if not deciding:
         action(database)
         return
-    _after_all(open_connections, action)
+    _after_all(deciding, action)
 
 
 def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
@@ -48,16 +48,16 @@ def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
     return [connection for connection in deciding if connection.in_atomic_block]
 
 
-def _after_all(open_connections: list[BaseDatabaseWrapper], action: Action) -> None:
-    pending = {connection.alias for connection in open_connections}
-    decided = DEFAULT_DB_ALIAS if DEFAULT_DB_ALIAS in pending else open_connections[0].alias
+def _after_all(deciding: list[BaseDatabaseWrapper], action: Action) -> None:
+    pending = {connection.alias for connection in deciding}
+    decided = DEFAULT_DB_ALIAS if DEFAULT_DB_ALIAS in pending else deciding[0].alias
 
     def committed(alias: str) -> None:
         pending.discard(alias)  # an alias that rolls back stays: Django drops its callback, and nothing is sent
         if not pending:
             action(decided)
 
-    for connection in open_connections:
+    for connection in deciding:
         connection.on_commit(partial(committed, connection.alias), robust=True)
 
 

@@ -21,10 +21,11 @@ from event_bus_kafka.errors import (
     SchemaRegistryError,
     WorkerFailed,
 )
-from event_bus_kafka.kafka.row_outcome import Verdict, verdict_on
+from event_bus_kafka.kafka.row_outcome import RowOutcome, row_outcome
 from event_bus_kafka.outbox.transactions import is_open
 from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.telemetry import observe, unobserve
+from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.telemetry.events import (
     EventAppended,
     EventRejected,
@@ -32,7 +33,6 @@ from event_bus_kafka.telemetry.events import (
     EventUndelivered,
     RecordDelivered,
 )
-from event_bus_kafka.telemetry.logs import described
 
 Arguments = dict[str, Any]
 Item = tuple[Any, Arguments | Callable[[], Arguments]]
@@ -206,14 +206,14 @@ class _Ends:
         if error is None:
             raise WorkerFailed("Kafka did not confirm all within EVENT_BUS_KAFKA_DELIVERY_TIMEOUT", exit_code=1)
         if not _is_its_own(error):
-            raise WorkerFailed(described(error), exit_code=1) from error
+            raise WorkerFailed(error_text(error), exit_code=1) from error
         return error
 
 
 def _is_its_own(error: Exception) -> bool:
     """Whether an error says something about one event, not about settings or servers."""
     if isinstance(error, DeliveryFailed):
-        return verdict_on(error) is Verdict.PARK
+        return row_outcome(error) is RowOutcome.PARK
     return not isinstance(error, (ConfigurationError, BrokerError, SchemaRegistryError))
 
 

@@ -31,12 +31,12 @@ _ROOM_EVERY = 0.005
 
 logger = logging.getLogger(__name__)
 
-_links: list[Link] = []
+_known_clients: list[ProcessClients] = []
 """All that may still get reports, and those of the parents."""
 
 
 @attrs.define(eq=False)
-class Link:
+class ProcessClients:
     """This process's clients, and the thread that hands out delivery reports."""
 
     producer: Producer
@@ -58,7 +58,7 @@ class Link:
     """Set by who needs room in the queue, which reports take until they are handed out."""
 
     @classmethod
-    def to_kafka(cls) -> Link:
+    def to_kafka(cls) -> ProcessClients:
         registry = SchemaRegistry(
             schema_registry_options(),
             timeout=min(settings.registry_timeout, settings.send_timeout / 2),  # a first event needs two ids
@@ -67,20 +67,20 @@ class Link:
         )
         return cls(Producer(producer_options()), registry)._started()
 
-    def successor(self) -> Link:
+    def successor(self) -> ProcessClients:
         """Return one with a new client of Kafka; that of the registry knows the ids, so that nobody waits for them."""
         client = Producer(producer_options())
-        return Link(client, self.registry, is_away=self.is_away, succeeded_at=monotonic())._started()
+        return ProcessClients(client, self.registry, is_away=self.is_away, succeeded_at=monotonic())._started()
 
-    def _started(self) -> Link:
-        _links.append(self)
+    def _started(self) -> ProcessClients:
+        _known_clients.append(self)
         thread = threading.Thread(target=self._poll_until_retired, name="event-bus-producer", daemon=True)
         try:
             thread.start()
             self._thread = thread
         except RuntimeError as error:
             if "shutdown" not in str(error):  # there no thread can be started, and each send is flushed
-                _links.remove(self)
+                _known_clients.remove(self)
                 raise
         return self
 
@@ -176,21 +176,21 @@ class Link:
             self._wanted.wait(interval)  # a poll that waits would wake for each report, and fight with senders
             self._wanted.clear()
             self.producer.poll(0)
-        _links.remove(self)  # its client is destroyed, unless somebody holds it still
+        _known_clients.remove(self)  # its client is destroyed, unless somebody holds it still
 
 
-def never_drop(link: Link | None) -> None:
+def never_drop(clients: ProcessClients | None) -> None:
     """See to it that this child drops no client of its parent: it would wait for threads that only the parent has."""
-    for one in {*_links, link}:
+    for one in {*_known_clients, clients}:
         if one is not None and one.pid != os.getpid():
             _never_destroy(one)
 
 
-def _never_destroy(link: Link) -> None:
+def _never_destroy(clients: ProcessClients) -> None:
     """See to it that its client lives as long as the process, at the end of the interpreter too."""
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(link))
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(clients))
 
 
-def own_links() -> list[Link]:
+def own_clients() -> list[ProcessClients]:
     """Return what this process has made: those of its parents are useless here."""
-    return [link for link in tuple(_links) if link.pid == os.getpid()]
+    return [clients for clients in tuple(_known_clients) if clients.pid == os.getpid()]

@@ -17,10 +17,10 @@ from openedx_events.tooling import OpenEdxPublicSignal
 from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.routes import full_topic, mode_of, route_of
 from event_bus_kafka.errors import DeliveryFailed, ManualTransaction
-from event_bus_kafka.outbox.availability import put_aside
+from event_bus_kafka.outbox.availability import append_if_available
 from event_bus_kafka.outbox.transactions import after_commit
 from event_bus_kafka.producing import shutdown, spill
-from event_bus_kafka.producing.clients import Link, never_drop
+from event_bus_kafka.producing.clients import ProcessClients, never_drop
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import EventRejected
 from event_bus_kafka.wire import serde
@@ -41,7 +41,7 @@ class KafkaEventProducer(EventBusProducer):
     """
 
     def __init__(self) -> None:
-        self._link: Link | None = None
+        self._clients: ProcessClients | None = None
         self._lock = threading.Lock()
         os.register_at_fork(after_in_child=self._forget_parent)
 
@@ -114,7 +114,7 @@ class KafkaEventProducer(EventBusProducer):
                 emit(rejected(event_id=str(metadata.id), error=error))
         try:
             mode, database = mode_of(signal.event_type, topic)
-            if mode == "outbox" and put_aside(encoded, database):
+            if mode == "outbox" and append_if_available(encoded, database):
                 return
         except Exception as error:  # noqa: BLE001 as in send
             for one in encoded:
@@ -127,7 +127,7 @@ class KafkaEventProducer(EventBusProducer):
                 emit(rejected(event_id=one.event_id, error=error))
 
     def _leave(self, encoded: EncodedEvent, mode: str, database: str | None) -> None:
-        if mode != "outbox" or not put_aside([encoded], database):
+        if mode != "outbox" or not append_if_available([encoded], database):
             self._leave_directly(encoded, mode, database)
 
     def _leave_directly(self, encoded: EncodedEvent, mode: str, database: str | None) -> None:
@@ -137,7 +137,7 @@ class KafkaEventProducer(EventBusProducer):
         try:
             after_commit(partial(self._deliver, encoded), database=database)
         except ManualTransaction:  # nobody tells when it commits, but a row commits with it
-            if mode == "outbox" or not put_aside([encoded], database):
+            if mode == "outbox" or not append_if_available([encoded], database):
                 raise
 
     def prepare_for_shutdown(self) -> None:
@@ -145,11 +145,11 @@ class KafkaEventProducer(EventBusProducer):
         Wait until Kafka has confirmed what was sent, within ``EVENT_BUS_KAFKA_DELIVERY_TIMEOUT``; what it has not then
         goes into the outbox, within ``EVENT_BUS_KAFKA_SHUTDOWN_SPILL``.
         """
-        link = self._link
-        if link is not None and link.pid == os.getpid():
-            link.flush(settings.delivery_timeout)
-            if link.unreported:
-                link.give_up()
+        clients = self._clients
+        if clients is not None and clients.pid == os.getpid():
+            clients.flush(settings.delivery_timeout)
+            if clients.unreported:
+                clients.give_up()
         spill.finish(settings.shutdown_spill)
 
     def _deliver(self, encoded: EncodedEvent, database: str | None) -> None:
@@ -167,34 +167,34 @@ class KafkaEventProducer(EventBusProducer):
         shutdown.flush_late()
 
     def _hand_over(self, encoded: EncodedEvent, database: str | None, deadline: float) -> None:
-        link = self._current_link()
+        clients = self._current_clients()
         try:
-            link.produce(encoded, database, deadline)
+            clients.produce(encoded, database, deadline)
         except DeliveryFailed as error:
             if error.fatal:
-                self._replace(link)
+                self._replace(clients)
             raise
 
-    def _current_link(self) -> Link:
-        link = self._link
-        if link is None or link.pid != os.getpid():  # a server written in C may fork without telling Python
+    def _current_clients(self) -> ProcessClients:
+        clients = self._clients
+        if clients is None or clients.pid != os.getpid():  # a server written in C may fork without telling Python
             shutdown.watch()  # which tells observers, who may send
             with self._lock:
-                link = self._link
-                if link is None or link.pid != os.getpid():
-                    never_drop(link)
-                    link = self._link = Link.to_kafka()
-        return link
+                clients = self._clients
+                if clients is None or clients.pid != os.getpid():
+                    never_drop(clients)
+                    clients = self._clients = ProcessClients.to_kafka()
+        return clients
 
-    def _replace(self, former: Link) -> None:
+    def _replace(self, former: ProcessClients) -> None:
         since = former.succeeded_at
         is_due = former.is_retired or since is None or monotonic() - since >= _NEW_CLIENT_EVERY
         with self._lock:
-            if is_due and self._link is former:
-                self._link = former.successor()
+            if is_due and self._clients is former:
+                self._clients = former.successor()
                 former.retire()
 
     def _forget_parent(self) -> None:
         self._lock = threading.Lock()
-        never_drop(self._link)
-        self._link = None
+        never_drop(self._clients)
+        self._clients = None

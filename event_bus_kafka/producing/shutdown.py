@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any
 
 from event_bus_kafka.conf import settings
-from event_bus_kafka.producing.clients import own_links
+from event_bus_kafka.producing.clients import own_clients
 from event_bus_kafka.producing.spill import finish, start_writer
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ThreadsDisabled
@@ -37,15 +37,15 @@ def flush(seconds: float) -> None:
 
 def _flush(until: float, spill_until: float, *, leave: bool = False) -> None:
     """Both times are of the monotonic clock. The threads of clients that are left do nothing afterwards."""
-    links = own_links()
-    for link in links:
-        link.flush(until - monotonic())
+    own = own_clients()
+    for clients in own:
+        clients.flush(until - monotonic())
     left_by = (monotonic() + spill_until) / 2
-    for link in links if leave else ():
-        link.leave(left_by - monotonic())
-    for link in links:
-        if link.unreported:
-            link.give_up()
+    for clients in own if leave else ():
+        clients.leave(left_by - monotonic())
+    for clients in own:
+        if clients.unreported:
+            clients.give_up()
     finish(max(spill_until - monotonic(), 0.0))
 
 
@@ -68,7 +68,7 @@ class _End:
         until = self._began + settings.shutdown_flush
         spill_until = until + settings.shutdown_spill
         if late:
-            is_away = any(link.is_away for link in own_links() if link.unreported)
+            is_away = any(clients.is_away for clients in own_clients() if clients.unreported)
             until = until if is_away else max(until, now + _LATE)
             spill_until = max(spill_until, now + 2 * _LATE)
         _flush(until, spill_until, leave=True)

@@ -15,11 +15,11 @@ from time import monotonic
 
 from django.db import DEFAULT_DB_ALIAS
 
-from event_bus_kafka.producing.spill_buffer import Waiting
-from event_bus_kafka.producing.spill_writer import Writer
+from event_bus_kafka.producing.spill_buffer import BufferedEvent
+from event_bus_kafka.producing.spill_writer import SpillWriter
 from event_bus_kafka.wire.records import EncodedEvent
 
-_by_pid: dict[int, dict[str, Writer]] = {}
+_by_pid: dict[int, dict[str, SpillWriter]] = {}
 """By process and database: a child has nothing to do with what its parent has to write."""
 
 
@@ -34,7 +34,7 @@ def spill(
     They go into the outbox of a database, None: the default one, which also takes what belongs to one without tables.
     Each event becomes an EventSpilled once it is written, or an EventUndelivered if it is lost.
     """
-    _writer_of(database or DEFAULT_DB_ALIAS).put([Waiting(one, error) for one in events], until)
+    _writer_of(database or DEFAULT_DB_ALIAS).put([BufferedEvent(one, error) for one in events], until)
 
 
 def start_writer() -> None:
@@ -47,19 +47,19 @@ def finish(seconds: float) -> int:
     writers = list(_writers().values())
     if threading.current_thread() in [writer.thread for writer in writers]:
         return 0  # an observer sends: what waits is written after that
-    writers.sort(key=lambda writer: writer.heir is None)  # the others may leave something to the default one
+    writers.sort(key=lambda writer: writer.fallback is None)  # the others may leave something to the default one
     until = monotonic() + seconds
     for writer in writers:
         writer.hurry()
     return sum(writer.finish(until - monotonic()) for writer in writers)
 
 
-def _writers() -> dict[str, Writer]:
+def _writers() -> dict[str, SpillWriter]:
     return _by_pid.setdefault(os.getpid(), {})
 
 
-def _writer_of(database: str) -> Writer:
-    heir = None if database == DEFAULT_DB_ALIAS else _writer_of(DEFAULT_DB_ALIAS)
-    writer = _writers().get(database) or _writers().setdefault(database, Writer(database, heir))
+def _writer_of(database: str) -> SpillWriter:
+    fallback = None if database == DEFAULT_DB_ALIAS else _writer_of(DEFAULT_DB_ALIAS)
+    writer = _writers().get(database) or _writers().setdefault(database, SpillWriter(database, fallback))
     has_thread = writer.start()
-    return writer if has_thread or heir is None else heir
+    return writer if has_thread or fallback is None else fallback

@@ -27,7 +27,7 @@ def _plain(error: Exception) -> Exception:
 
 
 @attrs.define(eq=False)
-class Waiting:
+class BufferedEvent:
     """An event on its way into the outbox."""
 
     event: EncodedEvent
@@ -47,10 +47,10 @@ class Waiting:
 
 
 @attrs.define(eq=False)
-class Queue:
+class SpillBuffer:
     """What waits for one database, in the order in which it came; what was refused comes last."""
 
-    waiting: deque[Waiting] = attrs.field(factory=deque)
+    waiting: deque[BufferedEvent] = attrs.field(factory=deque)
     bytes: int = 0
     due: float = 0.0
     """When it may be tried, by the monotonic clock."""
@@ -59,13 +59,13 @@ class Queue:
     _limit: int = _BATCH
     _pause: float = FIRST_PAUSE
 
-    def add(self, one: Waiting) -> None:
+    def add(self, one: BufferedEvent) -> None:
         self.waiting.append(one)
         self.bytes += one.size
 
-    def batch(self) -> list[Waiting]:
+    def batch(self) -> list[BufferedEvent]:
         """Return what goes into the next INSERT; it stays among what waits until it is written."""
-        batch: list[Waiting] = []
+        batch: list[BufferedEvent] = []
         room = _BATCH_BYTES
         for one in islice(self.waiting, self._limit):
             room -= one.size
@@ -74,7 +74,7 @@ class Queue:
             batch.append(one)
         return batch
 
-    def take(self, batch: list[Waiting]) -> list[Waiting]:
+    def take(self, batch: list[BufferedEvent]) -> list[BufferedEvent]:
         """Remove what stands first, and return it, without what a process has given up meanwhile."""
         taken = []
         for one in batch:
@@ -87,7 +87,7 @@ class Queue:
         self._limit = min(self._limit * 2, _BATCH)
         self._pause, self.due, self.written_at = FIRST_PAUSE, now, now
 
-    def halve(self, batch: list[Waiting]) -> None:
+    def halve(self, batch: list[BufferedEvent]) -> None:
         self._limit = len(batch) // 2
 
     def put_off(self, now: float, *, at_most: float) -> None:

@@ -11,8 +11,8 @@ from time import monotonic
 from django.db import connections
 
 from event_bus_kafka.errors import AppendFailed, OutboxMissing
-from event_bus_kafka.outbox.availability import put_into
-from event_bus_kafka.producing.spill_buffer import FIRST_PAUSE, Queue, Waiting
+from event_bus_kafka.outbox.availability import append_separately
+from event_bus_kafka.producing.spill_buffer import FIRST_PAUSE, BufferedEvent, SpillBuffer
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import SpillDelayed
 
@@ -29,19 +29,19 @@ _PATIENCE = 60.0
 """Seconds after which an event is given up that a database refuses, while it takes others."""
 
 
-class Writer:
+class SpillWriter:
     """
     What waits for one database, and the thread that writes it: hundreds of events with one INSERT, on a connection of
     its own, which it has only while something waits. It is there to the end of the process.
     """
 
-    def __init__(self, database: str, heir: Writer | None) -> None:
+    def __init__(self, database: str, fallback: SpillWriter | None) -> None:
         """``heir``: gets what waits if the database has no outbox."""
-        self.heir = heir
+        self.fallback = fallback
         self.thread: threading.Thread | None = None
         self._database = database
         self._changed = threading.Condition()
-        self._queue = Queue()
+        self._queue = SpillBuffer()
         self._is_idle = False
         """Whether it has told of all, and closed its connection."""
         self._takes = True
@@ -59,7 +59,7 @@ class Writer:
                     self.thread = thread
             return self.thread is not None
 
-    def put(self, events: Iterable[Waiting], until: float | None) -> None:
+    def put(self, events: Iterable[BufferedEvent], until: float | None) -> None:
         """Let events wait, as far as there is room or comes to be by then; the others are lost."""
         refused = []
         with self._changed:
@@ -99,13 +99,13 @@ class Writer:
             self._takes = self._changed.wait_for(fits, min(seconds, _FOR_ROOM))
         return fits()
 
-    def _add(self, events: Iterable[Waiting]) -> None:
+    def _add(self, events: Iterable[BufferedEvent]) -> None:
         with self._changed:
             for one in events:
                 self._queue.add(one)
             self._changed.notify_all()
 
-    def _taken(self, batch: list[Waiting]) -> list[Waiting]:
+    def _taken(self, batch: list[BufferedEvent]) -> list[BufferedEvent]:
         with self._changed:
             taken = self._queue.take(batch)
             self._changed.notify_all()
@@ -119,7 +119,7 @@ class Writer:
         finally:
             _close()
 
-    def _next(self) -> list[Waiting]:
+    def _next(self) -> list[BufferedEvent]:
         """Wait for what may be written now; none if it was given up meanwhile."""
         if not self._queue.waiting:
             _close()
@@ -132,9 +132,9 @@ class Writer:
                 self._changed.wait(seconds)
             return self._queue.batch()
 
-    def _write(self, batch: list[Waiting]) -> None:
+    def _write(self, batch: list[BufferedEvent]) -> None:
         try:
-            put_into([one.event for one in batch], self._database)
+            append_separately([one.event for one in batch], self._database)
         except OutboxMissing as error:
             self._missing(batch, error)
         except Exception as error:  # noqa: BLE001 whatever a database does: what waits must go on
@@ -145,13 +145,13 @@ class Writer:
             for one in self._taken(batch):
                 one.written(self._database)
 
-    def _missing(self, batch: list[Waiting], error: OutboxMissing) -> None:
-        if self.heir is None:
+    def _missing(self, batch: list[BufferedEvent], error: OutboxMissing) -> None:
+        if self.fallback is None:
             self._lose(batch, error)
         else:
-            self.heir._add(self._taken(batch))
+            self.fallback._add(self._taken(batch))
 
-    def _failed(self, batch: list[Waiting], error: Exception) -> None:
+    def _failed(self, batch: list[BufferedEvent], error: Exception) -> None:
         """Try again on a new connection, and where there is one, with fewer: it may be one event that was refused."""
         _close()
         emit(SpillDelayed(database=self._database, error=error, waiting=len(self._queue.waiting)))
@@ -165,7 +165,7 @@ class Writer:
             self._takes = False
             self._queue.put_off(monotonic(), at_most=FIRST_PAUSE if self._finishing else inf)
 
-    def _refused(self, one: Waiting, error: Exception) -> None:
+    def _refused(self, one: BufferedEvent, error: Exception) -> None:
         """Let it wait behind the others. Give it up only where the database goes on taking those."""
         now = monotonic()
         if now - one.refused_at > _PATIENCE and self._queue.written_at > one.refused_at:
@@ -175,7 +175,7 @@ class Writer:
         with self._changed:
             self._add(self._taken([one]))
 
-    def _lose(self, batch: list[Waiting], error: Exception) -> None:
+    def _lose(self, batch: list[BufferedEvent], error: Exception) -> None:
         for one in self._taken(batch):
             one.lost(error)
 

@@ -11,7 +11,7 @@ from typing import Any
 from event_bus_kafka.relaying.batch import Batch
 
 
-class Works:
+class PendingCalls:
     """Works for one batch: they are done in order, and none after one that failed. A failure stops the batch."""
 
     def __init__(self, thread: ThreadPoolExecutor, batch: Batch) -> None:
@@ -45,22 +45,22 @@ class Works:
         wait(self._begun)
 
 
-class Helper:
+class BackgroundThread:
     """A thread that helps a relay."""
 
     def __init__(self, name: str) -> None:
         self._thread = ThreadPoolExecutor(1, f"event-bus-relay-{name}")
 
     @contextmanager
-    def serving(self, batch: Batch) -> Iterator[Works]:
-        """Give a batch its works: all have ended after the block, which raises what made one fail."""
-        works = Works(self._thread, batch)
+    def serving(self, batch: Batch) -> Iterator[PendingCalls]:
+        """Give a batch its calls: all have ended after the block, which raises what made one fail."""
+        calls = PendingCalls(self._thread, batch)
         try:
-            yield works
+            yield calls
         finally:
-            works.wait()  # until then the connection is theirs, and the claim must not end
-        while works:
-            works.take()
+            calls.wait()  # until then the connection is theirs, and the claim must not end
+        while calls:
+            calls.take()
 
     def stop(self) -> None:
         """End the thread."""

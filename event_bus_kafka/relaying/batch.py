@@ -8,11 +8,11 @@ from time import monotonic
 
 from event_bus_kafka.errors import BrokerError, DeliveryFailed, SchemaRegistryError
 from event_bus_kafka.kafka.client import Delivered, Producer, QueueFull
-from event_bus_kafka.kafka.row_outcome import SIZE, Verdict, verdict_on
+from event_bus_kafka.kafka.row_outcome import SIZE, RowOutcome, row_outcome
 from event_bus_kafka.relaying.claims import Row
 from event_bus_kafka.relaying.framing import Frames
-from event_bus_kafka.relaying.in_flight import Flights
-from event_bus_kafka.relaying.topic_backoff import Holds
+from event_bus_kafka.relaying.in_flight import InFlight
+from event_bus_kafka.relaying.topic_backoff import TopicBackoff
 from event_bus_kafka.telemetry import counters, emit, is_wanted
 from event_bus_kafka.telemetry.events import RecordDelivered, RowParked
 
@@ -30,12 +30,12 @@ class Batch:
     client necessary.
     """
 
-    def __init__(self, producer: Producer, frames: Frames, holds: Holds) -> None:
+    def __init__(self, producer: Producer, frames: Frames, backoff: TopicBackoff) -> None:
         self._producer = producer
         self._frames = frames
-        self._holds = holds
-        self._flights = Flights()
-        self._tries = dict.fromkeys(holds.topics(), _TRIED)
+        self._backoff = backoff
+        self._in_flight = InFlight()
+        self._tries = dict.fromkeys(backoff.topics(), _TRIED)
         self._too_large: list[Row] = []
         self._confirmed: list[Row] = []
         """Rows that Kafka has and nobody took yet: with their bodies, so that there must never be many of them."""
@@ -85,17 +85,17 @@ class Batch:
         Take delivery reports until so few are awaited, until the deadline at most. Where all are, nothing is to linger.
         """
         take = self._producer.poll if down_to else self._producer.hasten
-        while self._flights.awaited > down_to and (left := deadline - monotonic()) > 0 and self.trouble is None:
+        while self._in_flight.awaited > down_to and (left := deadline - monotonic()) > 0 and self.trouble is None:
             take(min(left, 0.1))
-            if not len(self._producer) and self._flights.awaited:
+            if not len(self._producer) and self._in_flight.awaited:
                 self.stop(_unheard())  # a fatal error may cost reports
-            for topic in self._flights.newly_silent(self._holds.patience):
+            for topic in self._in_flight.newly_silent(self._backoff.patience):
                 self._hold(topic, _unheard(), silent=True)
 
     def finish(self, deadline: float) -> None:
         """Take all reports there are until the deadline; give up the rest, and send alone what was too large."""
         self.collect(0, deadline)
-        if len(self._flights):
+        if len(self._in_flight):
             self.trouble = self.trouble or _unheard()
             self.give_up()
         while self._too_large and self.trouble is None and monotonic() < deadline + _LONGER:
@@ -108,7 +108,7 @@ class Batch:
 
     def give_up(self) -> None:
         """Let the client forget what is not confirmed."""
-        if waiting := len(self._flights):
+        if waiting := len(self._in_flight):
             self.unconfirmed += waiting
             self._producer.purge()
 
@@ -120,7 +120,7 @@ class Batch:
         for delivered in self._delivered:
             emit(delivered)
         for topic in self._topics - self._held:
-            self._holds.release(topic)
+            self._backoff.release(topic)
         for row, error in self.rejected:
             emit(
                 RowParked(
@@ -155,7 +155,7 @@ class Batch:
         while True:
             try:
                 self._producer.produce(record, self._reported, row)
-                self._flights.begin(row.topic)
+                self._in_flight.begin(row.topic)
                 self._count_try(row.topic)
                 return
             except QueueFull as error:
@@ -168,7 +168,7 @@ class Batch:
                 return
 
     def _reported(self, row: Row, report: Delivered | DeliveryFailed) -> None:
-        self._flights.end(row.topic)
+        self._in_flight.end(row.topic)
         if isinstance(report, Delivered):
             self._confirmed.append(row)
             if self._places is not None:
@@ -181,12 +181,12 @@ class Batch:
             self._judge(row, report)
 
     def _judge(self, row: Row, error: DeliveryFailed) -> None:
-        verdict = verdict_on(error)
-        if verdict is Verdict.PARK:
+        verdict = row_outcome(error)
+        if verdict is RowOutcome.PARK:
             self._reject(row, error)
-        elif verdict is Verdict.HOLD:
+        elif verdict is RowOutcome.HOLD:
             self._hold(row.topic, error)
-        if verdict is Verdict.KEEP or error.fatal:
+        if verdict is RowOutcome.KEEP or error.fatal:
             self.trouble = self.trouble or error
 
     def _send_alone(self, row: Row) -> None:
@@ -205,7 +205,7 @@ class Batch:
     def _hold(self, topic: str, error: Exception, *, silent: bool = False) -> None:
         self._held.add(topic)
         self._passed.add(topic)
-        self._holds.hold(topic, error, silent=silent)
+        self._backoff.hold(topic, error, silent=silent)
 
     def _count_try(self, topic: str) -> None:
         if topic in self._tries:

@@ -16,7 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from event_bus_kafka.errors import BrokerError, ConfigurationError
 from event_bus_kafka.models import SHARDS, OutboxShard, WriterSchema
 from event_bus_kafka.outbox.append import CHANNEL
-from event_bus_kafka.outbox.chunks import portions
+from event_bus_kafka.outbox.chunks import in_chunks
 from event_bus_kafka.outbox.writer_schemas import destination_of
 from event_bus_kafka.relaying.connection import OwnConnection
 from event_bus_kafka.relaying.statements import DIALECTS
@@ -47,7 +47,7 @@ class Row(NamedTuple):
         return (dict(unpack(self.headers)).get("ce_id") or b"").decode(errors="replace")
 
 
-class Plan(NamedTuple):
+class BatchPlan(NamedTuple):
     """What a batch is to take."""
 
     chunks: list[list[int]]
@@ -96,7 +96,7 @@ class Claims:
         with self._connection.transaction():
             yield [shard for (shard,) in self._connection.query(self._dialect.lock(shards))]
 
-    def plan(self, shards: Sequence[int], without: Sequence[str]) -> Plan:
+    def plan(self, shards: Sequence[int], without: Sequence[str]) -> BatchPlan:
         """
         Look once at what these shards hold, but for rows of topics, and return what a batch is to take of it. What
         commits later waits for the next one: it may have to follow a row that commits in between.
@@ -107,8 +107,8 @@ class Claims:
         )
         found = sorted(self._connection.query(statement, [*without] * len(shards), binary=True))
         taken = list(_within(_BATCH_BYTES, found))
-        chunks = portions(taken, itemgetter(1), most=_CHUNK_ROWS, most_bytes=_CHUNK_BYTES)
-        return Plan(
+        chunks = in_chunks(taken, itemgetter(1), most=_CHUNK_ROWS, most_bytes=_CHUNK_BYTES)
+        return BatchPlan(
             [[number for number, _, _ in chunk] for chunk in chunks],
             is_full=len(taken) < len(found) or most in Counter(shard for _, _, shard in found).values(),
         )

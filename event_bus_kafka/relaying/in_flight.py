@@ -9,7 +9,7 @@ import attrs
 
 
 @attrs.define(eq=False)
-class _Flight:
+class _TopicInFlight:
     """Records of one topic."""
 
     since: float
@@ -19,32 +19,32 @@ class _Flight:
     """Whether there was a report of any record."""
 
 
-class Flights:
+class InFlight:
     """Records that lack a report."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self._flights: dict[str, _Flight] = {}
+        self._in_flight: dict[str, _TopicInFlight] = {}
         self._silent: set[str] = set()
 
     def __len__(self) -> int:
-        return sum(flight.count for flight in self._flights.values())
+        return sum(flight.count for flight in self._in_flight.values())
 
     @property
     def awaited(self) -> int:
         """How many of them are worth waiting for: those of topics that are not silent."""
-        return sum(flight.count for topic, flight in self._flights.items() if topic not in self._silent)
+        return sum(flight.count for topic, flight in self._in_flight.items() if topic not in self._silent)
 
     def begin(self, topic: str) -> None:
         """A record was handed to the client."""
-        flight = self._flights.get(topic)
+        flight = self._in_flight.get(topic)
         if flight is None:
-            flight = self._flights[topic] = _Flight(self._clock())
+            flight = self._in_flight[topic] = _TopicInFlight(self._clock())
         flight.count += 1
 
     def end(self, topic: str) -> None:
         """There is a report of one."""
-        flight = self._flights[topic]
+        flight = self._in_flight[topic]
         flight.count -= 1
         flight.is_heard = True
 
@@ -54,12 +54,12 @@ class Flights:
 
         Where nothing is heard at all it is Kafka that is away: no topic is to blame.
         """
-        if not any(flight.is_heard for flight in self._flights.values()):
+        if not any(flight.is_heard for flight in self._in_flight.values()):
             return []
         now = self._clock()
         found = [
             topic
-            for topic, flight in self._flights.items()
+            for topic, flight in self._in_flight.items()
             if not flight.is_heard and topic not in self._silent and now - flight.since > patience(topic)
         ]
         self._silent.update(found)

@@ -17,8 +17,8 @@ from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.outbox import backlog
 from event_bus_kafka.outbox.backlog import Backlog
 from event_bus_kafka.relaying.claims import Claims, make_shards
-from event_bus_kafka.relaying.relay import BOUND, DELIVERY_TIMEOUT, Relay, Stepped
-from event_bus_kafka.relaying.topic_backoff import Holds
+from event_bus_kafka.relaying.relay import BOUND, DELIVERY_TIMEOUT, Relay, StepResult
+from event_bus_kafka.relaying.topic_backoff import TopicBackoff
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RelayProgress
 
@@ -56,26 +56,26 @@ def relay_worker(alias: str, *, once: bool = False) -> Relay | Drain:
     )
     _require_tables(alias)
     make_shards(alias)
-    holds = Holds()
-    progress = Progress(alias, holds)
+    backoff = TopicBackoff()
+    progress = ProgressReports(alias, backoff)
     relay = Relay(
         claims=claims,
         connect=lambda others: Producer(options | _sizes(options, others)),
         registry=registry,
         poll_interval=settings.relay_poll_interval,
         parked_holds_key=settings.parked_holds_key,
-        holds=holds,
-        told=progress,
+        backoff=backoff,
+        on_step=progress,
     )
     return Drain(alias, relay, progress) if once else relay
 
 
-class Progress:
+class ProgressReports:
     """Tells of rates and backlog every ten seconds, warns of rows that wait too long, purges parked rows once a day."""
 
-    def __init__(self, alias: str, holds: Holds, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, alias: str, backoff: TopicBackoff, clock: Callable[[], float] = monotonic) -> None:
         self._alias = alias
-        self._holds = holds
+        self._backoff = backoff
         self._clock = clock
         self._told = self._sent_last = clock()
         self._purged: float | None = None
@@ -86,7 +86,7 @@ class Progress:
     def seconds_without_success(self) -> float:
         return self._clock() - self._sent_last
 
-    def __call__(self, stepped: Stepped) -> None:
+    def __call__(self, stepped: StepResult) -> None:
         now = self._clock()
         self._sent += stepped.sent
         self.is_drained = not stepped.left
@@ -106,7 +106,7 @@ class Progress:
                 depth=found.depth,
                 oldest=found.oldest,
                 parked=tuple(found.parked.items()),
-                held=self._holds.topics(),
+                held=self._backoff.topics(),
             )
         )
         backlog.warn_if_stalled(self._alias, found.oldest)
@@ -119,7 +119,7 @@ class Progress:
 class Drain:
     """Steps of a relay until nothing is left that could be sent."""
 
-    def __init__(self, alias: str, relay: Relay, progress: Progress) -> None:
+    def __init__(self, alias: str, relay: Relay, progress: ProgressReports) -> None:
         self._alias = alias
         self._relay = relay
         self._progress = progress

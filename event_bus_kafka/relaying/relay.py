@@ -14,11 +14,11 @@ from django.db import Error
 from event_bus_kafka.errors import EventBusError
 from event_bus_kafka.kafka.client import Producer
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
-from event_bus_kafka.relaying.background import Helper
+from event_bus_kafka.relaying.background import BackgroundThread
 from event_bus_kafka.relaying.batch import Batch
 from event_bus_kafka.relaying.claims import Claims
 from event_bus_kafka.relaying.framing import Frames
-from event_bus_kafka.relaying.topic_backoff import Holds
+from event_bus_kafka.relaying.topic_backoff import TopicBackoff
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RelayInterrupted
 
@@ -43,7 +43,7 @@ _WATCHED = 1.0
 
 
 @attrs.frozen(kw_only=True)
-class Stepped:
+class StepResult:
     """What a step came to."""
 
     sent: int = 0
@@ -67,9 +67,9 @@ class Relay:
         connect: Callable[[set[str]], Producer],
         registry: SchemaRegistry,
         poll_interval: float,
-        holds: Holds,
+        backoff: TopicBackoff,
         parked_holds_key: bool = False,
-        told: Callable[[Stepped], None] = lambda _: None,
+        on_step: Callable[[StepResult], None] = lambda _: None,
         pause: Callable[[float], None] = sleep,
     ) -> None:
         self._claims = claims
@@ -77,26 +77,26 @@ class Relay:
         self._registry = registry
         self._frames = Frames(claims, registry)
         self._poll_interval = poll_interval
-        self._holds = holds
+        self._backoff = backoff
         self._parked_holds_key = parked_holds_key
-        self._told = told
+        self._on_step = on_step
         self._pause = pause
         self._producer: Producer | None = None
         self._narrow: set[str] = set()
         """Topics for which a client made too large requests: the next one is made to suit them."""
         self._interruptions = 0
         self._is_full = False
-        self._reader = Helper("reads")
-        self._remover = Helper("removals")
+        self._reader = BackgroundThread("reads")
+        self._remover = BackgroundThread("removals")
 
     def step(self) -> None:
         """Send one batch, or wait where there is nothing to send. Takes a little longer than ``BOUND`` at most."""
         try:
-            self._told(self._step())
+            self._on_step(self._step())
         except (Error, EventBusError) as error:
             self._begin_anew(error, 0)
             with suppress(Error):
-                self._told(Stepped())
+                self._on_step(StepResult())
 
     def stop(self, *, timeout: float) -> int:
         """Leave nothing behind: between two steps nothing is in flight."""
@@ -107,28 +107,28 @@ class Relay:
         self._producer = None
         return 0
 
-    def _step(self) -> Stepped:
+    def _step(self) -> StepResult:
         producer = self._reach() if self._producer is None else self._producer
         began = perf_counter()
         shards = self._claims.shards_with_rows()
         looked = perf_counter() - began
         if not shards:
             self._rest(looked)
-            return Stepped(left=False)
+            return StepResult(left=False)
         if self._is_full and len(shards) > _SHARE:
             shards = sample(shards, _SHARE)
-        batch = Batch(producer, self._frames, self._holds)
+        batch = Batch(producer, self._frames, self._backoff)
         with self._claims.claim(shards) as claimed:
             if claimed:
                 self._send(batch, claimed)
         if not claimed:
             self._pause(uniform(0.2, 1.0) * self._poll_interval)
-            return Stepped()
+            return StepResult()
         batch.tell()
         if not batch.narrow <= self._narrow:
             self._narrow |= batch.narrow
             self._producer = None
-        stepped = Stepped(sent=batch.sent, parked=len(batch.rejected))
+        stepped = StepResult(sent=batch.sent, parked=len(batch.rejected))
         if stepped.sent or stepped.parked:
             self._interruptions = 0
         if batch.trouble is not None:
@@ -149,7 +149,7 @@ class Relay:
 
     def _fill(self, batch: Batch, shards: list[int]) -> None:
         """Send chunk after chunk, while those to come are read and what Kafka has is removed."""
-        plan = self._claims.plan(shards, self._holds.now())
+        plan = self._claims.plan(shards, self._backoff.now())
         chunks = iter(plan.chunks)
         deadline = monotonic() + BOUND
         with self._reader.serving(batch) as reads, self._remover.serving(batch) as removals:

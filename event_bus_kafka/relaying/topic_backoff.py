@@ -16,7 +16,7 @@ _PATIENCE, _MORE_PATIENCE = 2.0, 0.1
 """Seconds in which a topic has to be heard of, and what part of the time of its hold is added: slow is not dead."""
 
 
-class Holds:
+class TopicBackoff:
     """Which topics are left alone, and until when. One that is due is tried; its first success ends the hold."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:

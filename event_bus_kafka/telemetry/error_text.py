@@ -5,10 +5,10 @@ from __future__ import annotations
 from event_bus_kafka.errors import ReceiversFailed
 
 
-def described(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """Return type and text of an error of ours; of others the type alone, because their texts may quote event data."""
     if isinstance(error, ReceiversFailed):
         causes = zip(error.receivers, error.exceptions, strict=True)
-        return "; ".join(f"receiver {name} raised {described(cause)}" for name, cause in causes)
+        return "; ".join(f"receiver {name} raised {error_text(cause)}" for name, cause in causes)
     ours = type(error).__module__ == "event_bus_kafka.errors"
     return f"{type(error).__name__}: {error}" if ours else type(error).__name__

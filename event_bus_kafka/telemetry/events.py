@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import attrs
 
-from event_bus_kafka.frozen import value
+from event_bus_kafka.frozen import cheap_frozen
 
 
 class LifecycleEvent:
@@ -69,7 +69,7 @@ class ThreadsDisabled(LifecycleEvent):
     """uWSGI lets no thread run between requests: delivery reports wait for the next one, or for the process to end."""
 
 
-@value
+@cheap_frozen
 class RecordDelivered(LifecycleEvent):
     """Kafka confirmed a record."""
 
@@ -178,7 +178,7 @@ class ParkedRowsPurged(LifecycleEvent):
 # Consuming
 
 
-@value
+@cheap_frozen
 class RecordReceived(LifecycleEvent):
     """A record is about to be dispatched for the first time in this assignment."""
 
@@ -189,7 +189,7 @@ class RecordReceived(LifecycleEvent):
     event_id: str
 
 
-@value
+@cheap_frozen
 class RecordDone(LifecycleEvent):
     """Every receiver of an event has succeeded."""
 

@@ -10,10 +10,8 @@ from traceback import format_tb
 
 from event_bus_kafka.errors import ReceiversFailed, Trouble
 from event_bus_kafka.telemetry import events, outbox_logs
-from event_bus_kafka.telemetry.error_text import described
+from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.telemetry.events import LifecycleEvent
-
-__all__ = ["LoggingObserver", "described"]
 
 logger = logging.getLogger("event_bus_kafka")
 
@@ -49,7 +47,7 @@ class LoggingObserver:
         logger.error(
             "Error delivering message to Kafka event bus. The event cannot be sent: %s (topic=%s, event_type=%s, "
             "message_id=%s)",
-            described(event.error),
+            error_text(event.error),
             event.topic,
             event.event_type,
             event.event_id,
@@ -59,11 +57,11 @@ class LoggingObserver:
     def _(self, event: events.EventUndelivered) -> None:
         logger.error(
             "Error delivering message to Kafka event bus. %s (topic=%s, event_type=%s, message_id=%s); it is lost: %s",
-            described(event.error),
+            error_text(event.error),
             event.topic,
             event.event_type,
             event.event_id,
-            described(event.obstacle),
+            error_text(event.obstacle),
         )
 
     @_log.register
@@ -126,12 +124,12 @@ class LoggingObserver:
 
     @_log.register
     def _(self, event: events.AttemptFailed) -> None:
-        if event.outcome == "hold" and not self._is_news("held", described(event.error)):
+        if event.outcome == "hold" and not self._is_news("held", error_text(event.error)):
             return  # thousands of events may wait for one server
         logger.error(
             "Error consuming event from Kafka: %s (topic=%s, partition=%s, offset=%s, event_type=%s, attempt=%s); "
             "%s in %.1f s, its key waits%s",
-            described(event.error),
+            error_text(event.error),
             event.topic,
             event.partition,
             event.offset,
@@ -147,7 +145,7 @@ class LoggingObserver:
         logger.error(
             "Error consuming event from Kafka: %s (topic=%s, partition=%s, offset=%s, event_type=%s, message_id=%s, "
             "attempts=%s); stored as a dead letter%s",
-            described(event.error),
+            error_text(event.error),
             event.topic,
             event.partition,
             event.offset,
@@ -161,7 +159,7 @@ class LoggingObserver:
     def _(self, event: events.ReplayFailed) -> None:
         logger.error(
             "Error replaying event from Kafka: %s (topic=%s, partition=%s, offset=%s, event_type=%s, message_id=%s)%s",
-            described(event.error),
+            error_text(event.error),
             event.topic,
             event.partition,
             event.offset,
@@ -260,12 +258,12 @@ class LoggingObserver:
 
     @_log.register
     def _(self, event: events.CommitFailed) -> None:
-        if not (event.lost or self._is_news(f"commits of {event.group}", described(event.error))):
+        if not (event.lost or self._is_news(f"commits of {event.group}", error_text(event.error))):
             return
         logger.warning(
             "Group %s: offsets not committed: %s; %s (%s)",
             event.group,
-            described(event.error),
+            error_text(event.error),
             "given up, the events come again" if event.lost else "tried again while the partitions are here",
             _named(event.partitions),
         )
@@ -315,9 +313,9 @@ class LoggingObserver:
     @_log.register
     def _(self, event: events.ClientErrorReported) -> None:
         by_topic = event.kind in (Trouble.MISSING, Trouble.FORBIDDEN)
-        if self._is_news(event.client, described(event.error) if by_topic else f"{event.code} {event.kind}"):
+        if self._is_news(event.client, error_text(event.error) if by_topic else f"{event.code} {event.kind}"):
             advice = "a new client is needed" if event.fatal else "the client goes on trying"
-            logger.error("Kafka %s: %s; %s", event.client, described(event.error), advice)
+            logger.error("Kafka %s: %s; %s", event.client, error_text(event.error), advice)
 
     @_log.register
     def _(self, event: events.ConnectionChanged) -> None:
@@ -339,8 +337,8 @@ class LoggingObserver:
 
     @_log.register
     def _(self, event: events.RegistryFailed) -> None:
-        if self._is_news("registry", described(event.error)):
-            logger.error("Schema registry: %s", described(event.error))
+        if self._is_news("registry", error_text(event.error)):
+            logger.error("Schema registry: %s", error_text(event.error))
 
     def _is_news(self, source: str, what: str, *, for_ever: bool = False) -> bool:
         now = self._clock()

@@ -13,8 +13,8 @@ from edx_django_utils.monitoring.internal.backends import configured_backends
 
 from event_bus_kafka.errors import BrokerError, EventBusError
 from event_bus_kafka.telemetry import events
+from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.telemetry.events import LifecycleEvent
-from event_bus_kafka.telemetry.logs import described
 
 _FAILURES = (
     events.AttemptFailed,
@@ -62,6 +62,6 @@ def _report(error: Exception) -> None:
         set_custom_attribute("kafka_error_fatal", error.fatal)
         set_custom_attribute("kafka_error_retriable", error.retriable)
     try:  # backends take the exception from the context; its own text might quote event data
-        raise EventBusError(described(error)) from None  # the chain would carry the texts along
+        raise EventBusError(error_text(error)) from None  # the chain would carry the texts along
     except EventBusError:
         record_exception()

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from event_bus_kafka.errors import EventBusError
 from event_bus_kafka.telemetry import events
-from event_bus_kafka.telemetry.error_text import described
+from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.telemetry.events import LifecycleEvent
 
 logger = logging.getLogger("event_bus_kafka")
@@ -37,7 +37,7 @@ def _(event: events.EventSpilled, is_news: IsNews) -> None:
         "Event not delivered, kept in the outbox of database %s for manage.py relay_events: %s (topic=%s, "
         "event_type=%s, message_id=%s)",
         event.database,
-        described(event.error),
+        error_text(event.error),
         event.topic,
         event.event_type,
         event.event_id,
@@ -46,11 +46,11 @@ def _(event: events.EventSpilled, is_news: IsNews) -> None:
 
 @log.register
 def _(event: events.SpillDelayed, is_news: IsNews) -> None:
-    if is_news("spill", f"{event.database} {described(event.error)}"):
+    if is_news("spill", f"{event.database} {error_text(event.error)}"):
         logger.error(
             "%s events that Kafka did not confirm wait in memory: the outbox does not take them: %s",
             event.waiting,
-            described(event.error),
+            error_text(event.error),
         )
 
 
@@ -58,7 +58,7 @@ def _(event: events.SpillDelayed, is_news: IsNews) -> None:
 def _(event: events.AppendToOutboxFailed, is_news: IsNews) -> None:
     logger.error(
         "An event could not be put into the outbox: %s (topic=%s, event_type=%s, message_id=%s); %s",
-        described(event.error),
+        error_text(event.error),
         event.topic,
         event.event_type,
         event.event_id,
@@ -82,7 +82,7 @@ def _(event: events.RowParked, is_news: IsNews) -> None:
     logger.error(
         "Outbox row %s is parked: %s (topic=%s, event_type=%s, message_id=%s). See manage.py event_outbox parked.",
         event.row,
-        described(event.error),
+        error_text(event.error),
         event.topic,
         event.event_type,
         event.event_id,
@@ -91,11 +91,11 @@ def _(event: events.RowParked, is_news: IsNews) -> None:
 
 @log.register
 def _(event: events.TopicHeld, is_news: IsNews) -> None:
-    if is_news("held", f"{event.topic} {described(event.error)}"):
+    if is_news("held", f"{event.topic} {error_text(event.error)}"):
         logger.error(
             "Topic %s takes no records: %s; its rows wait in the outbox, others go on. Tried again in %.0f s.",
             event.topic,
-            described(event.error),
+            error_text(event.error),
             event.delay,
         )
 
@@ -107,8 +107,8 @@ def _(event: events.TopicResumed, is_news: IsNews) -> None:
 
 @log.register
 def _(event: events.RelayInterrupted, is_news: IsNews) -> None:
-    if event.unconfirmed or is_news("relay", described(event.error)):
-        cause = described(event.error)
+    if event.unconfirmed or is_news("relay", error_text(event.error)):
+        cause = error_text(event.error)
         if not isinstance(event.error, EventBusError):
             cause = f"its database raised {cause}"
         twice = f"; {event.unconfirmed} rows that may have arrived are sent again" if event.unconfirmed else ""

@@ -8,14 +8,14 @@ import attrs
 from openedx_events.data import EventsMetadata
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.frozen import value
+from event_bus_kafka.frozen import cheap_frozen
 
 Headers = tuple[tuple[str, bytes | None], ...]
 HeadersByName = dict[str, bytes | None]
 """In order, where no name stands twice."""
 
 
-@value
+@cheap_frozen
 class Event:
     """One event as a service sends and receives it."""
 
@@ -46,7 +46,7 @@ class Destination:
     value: SubjectSchema
 
 
-@value
+@cheap_frozen
 class EncodedEvent:
     """An event with everything decided that needs no network."""
 
@@ -68,7 +68,7 @@ class EncodedEvent:
         }
 
 
-@value
+@cheap_frozen
 class ProducerRecord:
     """What Kafka is given."""
 
@@ -78,7 +78,7 @@ class ProducerRecord:
     headers: Headers | HeadersByName
 
 
-@value
+@cheap_frozen
 class ConsumerRecord:
     """What Kafka gave."""
 

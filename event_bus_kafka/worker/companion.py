@@ -14,7 +14,7 @@ from event_bus_kafka.worker.worker import Steps
 logger = logging.getLogger(__name__)
 
 
-class Beside:
+class WithCompanion:
     """
     The steps of ``first``, and in a thread those of ``second``. Where the second fails, the worker ends with exit code
     3; it stops after the first, so that it has what that leaves behind.

@@ -52,7 +52,7 @@ class Member:
     def poll(self, seconds: float) -> list[ConsumerRecord]:
         """Poll once, and put partitions without a committed offset where groups begin."""
         records = self.client.poll(seconds)
-        self.client.places.move(dict.fromkeys(self.client.places.adrift))
+        self.client.positions.move(dict.fromkeys(self.client.positions.without_offset))
         return records
 
     def poll_until(self, condition: Callable[[], object], *others: Member) -> None:

@@ -7,9 +7,9 @@ from time import monotonic
 import pytest
 from confluent_kafka import Producer as RawProducer
 
-from event_bus_kafka.consuming.offset_metadata import Marks
+from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.consuming.progress import PartitionProgress
-from event_bus_kafka.consuming.starting_offsets import Offsets
+from event_bus_kafka.consuming.starting_offsets import StartingOffsets
 from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka.client import Committed
 from event_bus_kafka.telemetry.events import OffsetsLost
@@ -47,17 +47,19 @@ def test_moving_one_partition_leaves_another_where_it_was_put(bus: Bus, topic: s
     wide = f"{topic}-wide"
     bus.create_topic(wide, 2)
     with Member(bus, group, [wide]) as member:
-        adrift, deadline = member.client.places.adrift, monotonic() + SECONDS
-        while len(adrift) < 2 and monotonic() < deadline:
+        without_offset, deadline = member.client.positions.without_offset, monotonic() + SECONDS
+        while len(without_offset) < 2 and monotonic() < deadline:
             member.client.poll(0.1)
-        assert adrift == {(wide, 0): None, (wide, 1): None}
+        assert without_offset == {(wide, 0): None, (wide, 1): None}
         for number in range(2):
-            member.client.places.move({(wide, number): None})
+            member.client.positions.move({(wide, number): None})
         produced(bus, *(record(wide, key=str(key).encode()) for key in range(40)))
         found: list[ConsumerRecord] = []
         while len(found) < 40 and monotonic() < deadline:
             found += member.client.poll(0.1)
-            assert all(map(member.client.places.is_overtaken, adrift)), "an error that came before the move, at most"
+            assert all(map(member.client.positions.is_overtaken, without_offset)), (
+                "an error that came before the move, at most"
+            )
     assert sorted({each.partition for each in found}) == [0, 1]
 
 
@@ -66,13 +68,13 @@ def test_an_error_that_a_move_has_overtaken_moves_nothing(bus: Bus, topic: str, 
     produced(bus, *[record(topic)] * 4)
     with Member(bus, group, [topic]) as member:
         deadline = monotonic() + SECONDS
-        while not member.client.places.adrift and monotonic() < deadline:
+        while not member.client.positions.without_offset and monotonic() < deadline:
             member.client.poll(0.1)
-        member.client.places.move({(topic, 0): 2})
-        member.client.places.adrift[topic, 0] = late
+        member.client.positions.move({(topic, 0): 2})
+        member.client.positions.without_offset[topic, 0] = late
         progress = PartitionProgress(topic, 0)
-        progress.begin(Marks(), 2)
-        Offsets(group).go_on(member.client, {(topic, 0): progress})
+        progress.begin(OffsetMetadata(), 2)
+        StartingOffsets(group).go_on(member.client, {(topic, 0): progress})
         assert [each.offset for each in member.poll_records(2)] == [2, 3]
 
 
@@ -80,11 +82,11 @@ def test_an_error_that_comes_after_records_were_read_again_tells_no_loss(bus: Bu
     produced(bus, *[record(topic)] * 4)
     with Member(bus, group, [topic]) as member, watched(OffsetsLost) as lost:
         member.poll_records(4)
-        member.client.places.move({(topic, 0): 2})
+        member.client.positions.move({(topic, 0): 2})
         member.records.clear()
         member.poll_records(2)
-        member.client.places.adrift[topic, 0] = 9
-        Offsets(group).go_on(member.client, {(topic, 0): PartitionProgress(topic, 0)})
+        member.client.positions.without_offset[topic, 0] = 9
+        StartingOffsets(group).go_on(member.client, {(topic, 0): PartitionProgress(topic, 0)})
         produced(bus, record(topic))
         assert [each.offset for each in member.poll_records(3)] == [2, 3, 4]
     assert lost == []
@@ -97,7 +99,7 @@ def test_what_is_to_be_moved_first_reads_nothing_ahead(bus: Bus, topic: str, gro
     with Member(bus, group, [topic], True) as member:
         member.poll_assignment()
         assert member.records == [] == member.client.poll(2)
-        member.client.places.move({(topic, 0): 0})
+        member.client.positions.move({(topic, 0): 0})
         member.client.resume([(topic, 0)])
         assert [each.offset for each in member.poll_records(4)] == [0, 1, 2, 3]
 

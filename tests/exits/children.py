@@ -48,9 +48,9 @@ def emit_in_a_fork(number: int) -> None:
 
 def retire() -> None:
     """Let this process have a client that it has given up, and no other."""
-    link: Any = get_producer()._link
-    link.flush(60)
-    link.retire()
+    clients: Any = get_producer()._clients
+    clients.flush(60)
+    clients.retire()
     for thread in threading.enumerate():
         if thread.name == "event-bus-producer":
             thread.join()

@@ -29,7 +29,7 @@ from event_bus_kafka.errors import DeliveryFailed
 from event_bus_kafka.kafka.client import Delivered
 from event_bus_kafka.models import OutboxRecord
 from event_bus_kafka.producing import shutdown, spill
-from event_bus_kafka.producing.clients import Link, _links, own_links
+from event_bus_kafka.producing.clients import ProcessClients, _known_clients, own_clients
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import (
@@ -359,10 +359,10 @@ class TestForks:
             producer = create_producer()
             send_by(producer, topic)
             assert len(bus.event_ids(topic, 1)) == 1
-            assert producer._link is not None
-            registry = producer._link.registry
-            producer._link.retire()
-            until(lambda: producer._link not in own_links())  # its thread has ended, and holds it no more
+            assert producer._clients is not None
+            registry = producer._clients.registry
+            producer._clients.retire()
+            until(lambda: producer._clients not in own_clients())  # its thread has ended, and holds it no more
             self.in_a_child(lambda: send_by(producer, topic))
             assert len(bus.event_ids(topic, 2)) == 2
             registry.close()
@@ -382,7 +382,7 @@ def test_a_fatal_error_of_the_client_sends_what_it_held_another_way_and_no_more(
 @pytest.mark.django_db(transaction=True)
 def test_a_fatal_error_that_comes_again_costs_no_client_for_each_event(monkeypatch: pytest.MonkeyPatch) -> None:
     with Sandbox() as sandbox, override_settings(**SandboxBus(sandbox).settings("t")), watched() as seen:
-        before = own_links()
+        before = own_clients()
         for _ in range(2):
             refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)
         producer = create_producer()
@@ -391,7 +391,7 @@ def test_a_fatal_error_that_comes_again_costs_no_client_for_each_event(monkeypat
             sent.append(send_by(producer, "t"))
             producer.prepare_for_shutdown()
         assert fates(seen, sent) == [EventSpilled] * 4
-        until(lambda: len([link for link in own_links() if link not in before]) == 1)
+        until(lambda: len([clients for clients in own_clients() if clients not in before]) == 1)
         monkeypatch.setattr("event_bus_kafka.producing.producer._NEW_CLIENT_EVERY", 0)
         sent = [send_by(producer, "t")]
         until(lambda: fates(seen, sent) == [RecordDelivered])
@@ -453,26 +453,26 @@ def test_a_client_that_is_given_up_need_not_report_what_it_holds_and_takes_no_mo
     """It may be long in reporting, where a name server does not answer."""
     away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_POLL_INTERVAL_SEC": 30}
     with override_settings(**SandboxBus(sandbox).settings("t") | PATIENT | away), watched() as seen:
-        link, event = Link.to_kafka(), encoded("t")
-        link.produce(event, None, monotonic() + 60)
-        link.give_up()
-        assert not link.unreported
+        clients, event = ProcessClients.to_kafka(), encoded("t")
+        clients.produce(event, None, monotonic() + 60)
+        clients.give_up()
+        assert not clients.unreported
         with pytest.raises(DeliveryFailed) as caught:
-            link.produce(event, None, monotonic() + 60)
+            clients.produce(event, None, monotonic() + 60)
         assert caught.value.fatal
         assert spill.finish(60) == 0
-        link.registry.close()
+        clients.registry.close()
     assert fates(seen, [event.event_id]) == [EventSpilled]
 
 
 def test_a_client_is_not_destroyed_at_the_end_of_its_process(sandbox: Sandbox) -> None:
     """That may take long, where a name server does not answer."""
     with override_settings(**SandboxBus(sandbox).settings("t")):
-        client = Link.to_kafka()
+        client = ProcessClients.to_kafka()
         client.registry.close()
         client.leave(60)
         assert client._thread not in enumerate_threads()
-        _links.remove(client)
+        _known_clients.remove(client)
         alive = weakref.ref(client)
         del client
         gc.collect()
@@ -483,11 +483,11 @@ def test_a_report_of_which_no_note_can_be_taken_ends_nothing(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     with override_settings(**SandboxBus(sandbox).settings("t")):
-        link = Link.to_kafka()
+        clients = ProcessClients.to_kafka()
         nothing: Any = None
-        link.unreported[7] = nothing, None
-        link.reported(7, Delivered(nothing))
-        link.retire()
+        clients.unreported[7] = nothing, None
+        clients.reported(7, Delivered(nothing))
+        clients.retire()
     assert "A delivery report was lost to AttributeError" in caplog.text
 
 

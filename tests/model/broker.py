@@ -36,7 +36,7 @@ class ModelPlaces:
     def __init__(self, logs: dict[Partition, Log], fail_at_times: Callable[[], None]) -> None:
         self._logs = logs
         self._fail_at_times = fail_at_times
-        self.adrift: dict[Partition, int | None] = {}
+        self.without_offset: dict[Partition, int | None] = {}
 
     origin = 0
 
@@ -64,7 +64,7 @@ class ModelClient:
         self._on_revoked = on_revoked
         self._paused: set[Partition] = set()
         self.listener: AssignmentListener | None = None
-        self.places = ModelPlaces(logs, self._fail_at_times)
+        self.positions = ModelPlaces(logs, self._fail_at_times)
         self.calm = False
         """No more changes of the assignment, and no failures."""
 

@@ -9,7 +9,7 @@ from random import Random
 from types import ModuleType
 from typing import Any
 
-from event_bus_kafka.consuming.offset_metadata import Marks
+from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.dispatching.outcomes import DONE, Hold, Outcome, Retry
 from event_bus_kafka.kafka.client import Committed, Partition
 from event_bus_kafka.telemetry.health import Health
@@ -55,7 +55,7 @@ class Model:
             group="g",
             connect=self._connect,
             scheduler=self._scheduler,
-            streak=code["consumer"].ErrorStreak(),
+            error_limit=code["consumer"].ErrorLimit(),
             limits=self._limits(code),
             health=Health(),
             offset_time=self._time,
@@ -154,7 +154,7 @@ class Model:
         below = {record.offset for record in self._logs[name].records if record.offset < committed.offset}
         if missing := below - set(self._completed[name]):
             raise Broken(f"{name}: committed {committed.offset} beyond unsettled {sorted(missing)}")
-        if Marks.read(committed.metadata).offset_time != self._time:
+        if OffsetMetadata.read(committed.metadata).offset_time != self._time:
             raise Broken(f"{name}: the time that it began at is forgotten")
         if self._time is not None and self._logs[name].metadata and committed.offset == 0:
             raise Broken(f"{name}: moved again")

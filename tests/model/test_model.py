@@ -75,12 +75,16 @@ MUTANTS = {
     ),
     "a move is remembered before it is made": (
         "starting_offsets",
-        "        client.places.move(missing | offsets)\n        client.commit(",
-        "        client.commit({name: Committed(0, marks[name].at(0)) for name in offsets})\n"
-        "        client.places.move(missing | offsets)\n        (",
+        "        client.positions.move(missing | offsets)\n        client.commit(",
+        "        client.commit({name: Committed(0, metadata[name].at(0)) for name in offsets})\n"
+        "        client.positions.move(missing | offsets)\n        (",
     ),
     "a move is not remembered": ("starting_offsets", "offset_time=self.time) for", "offset_time=None) for"),
-    "commits forget what they carried": ("commits", "partition.marks.at(offset) if partition.marks else", '"" or'),
+    "commits forget what they carried": (
+        "commits",
+        "partition.metadata.at(offset) if partition.metadata else",
+        '"" or',
+    ),
     "groups that have committed nothing are not begun": (
         "starting_offsets",
         "move(missing | offsets)",

@@ -8,7 +8,7 @@ import pytest
 from django.db import DatabaseError, OperationalError
 
 from event_bus_kafka.consuming.outages import outage_of
-from event_bus_kafka.db_connections import opened
+from event_bus_kafka.db_connections import open_connections
 from tests.bus import RealBus
 from tests.databases import Database
 from tests.dead_letters import InTable, Kept, OnTopic
@@ -49,7 +49,7 @@ def test_a_database_that_is_away_is_waited_for(
 def test_a_database_that_is_back_at_once_was_away_all_the_same(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opened, "by_alias", {})  # other tests have used databases in this thread
+    monkeypatch.setattr(open_connections, "by_alias", {})  # other tests have used databases in this thread
     with database.connected() as connection:
         database.server.stop()
         with pytest.raises(OperationalError) as away:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.consuming.offset_metadata import Marks
+from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.dead_letters.letter import Failure, Letter
 from event_bus_kafka.dead_letters.topic_store import from_record, to_record
 from event_bus_kafka.dispatching.dispatch import dispatch, failure_of, receivers_of
@@ -115,12 +115,12 @@ def test_each_failed_receiver_has_its_failure() -> None:
 
 
 def test_marks_travel_until_the_position_has_passed_them() -> None:
-    marks = Marks(frozenset({5, 9}))
-    assert Marks.read(marks.at(5)) == marks
-    assert Marks.read(marks.at(6)) == Marks(frozenset({9}))
+    marks = OffsetMetadata(frozenset({5, 9}))
+    assert OffsetMetadata.read(marks.at(5)) == marks
+    assert OffsetMetadata.read(marks.at(6)) == OffsetMetadata(frozenset({9}))
     assert marks.at(10) == ""
 
 
 @pytest.mark.parametrize("metadata", [None, "", "{", "[]", "{}", '{"taken": 5}', '{"taken": ["x"]}', "another's"])
 def test_metadata_of_others_is_no_mark(metadata: str | None) -> None:
-    assert Marks.read(metadata) == Marks()
+    assert OffsetMetadata.read(metadata) == OffsetMetadata()

@@ -22,7 +22,7 @@ from event_bus_kafka.dispatching import inbox
 from event_bus_kafka.dispatching.dispatch import Receiver
 from event_bus_kafka.errors import ConfigurationError, ReceiversFailed
 from event_bus_kafka.models import InboxMark, presence
-from event_bus_kafka.telemetry.error_text import described
+from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.testing import deliver
 from tests.bus import CREATED
 from tests.examples_of import certificate
@@ -122,7 +122,7 @@ def test_without_the_table_the_error_names_the_cure_and_migrating_is_enough(monk
     try:
         with pytest.raises(ReceiversFailed) as caught:
             deliver(record_deleted, topic="t", key=7)
-        text = described(caught.value)  # in the log, and in dead letters
+        text = error_text(caught.value)  # in the log, and in dead letters
         assert f"receiver {__name__}.drop raised ConfigurationError: The inbox is missing in database 'other'" in text
         assert "run manage.py migrate --database other" in text
         assert purge_marks(90) == 0  # of what is not there nothing is to be deleted

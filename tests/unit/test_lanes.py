@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from event_bus_kafka.consuming.lanes import Pace
+from event_bus_kafka.consuming.lanes import LanePace
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,6 @@ from event_bus_kafka.consuming.lanes import Pace
     ],
 )
 def test_the_share_of_the_processor_decides(share: float, stuck: int, awake: int, then: int) -> None:
-    pace = Pace(16, awake)
+    pace = LanePace(16, awake)
     pace.adapt(share, stuck)
     assert pace.awake == then

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from event_bus_kafka.consuming.consumer import Consumer
-from event_bus_kafka.consuming.error_limit import ErrorStreak
+from event_bus_kafka.consuming.error_limit import ErrorLimit
 from event_bus_kafka.consuming.limits import Limits
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.dispatching.outcomes import DONE
@@ -40,7 +40,7 @@ def consumer(clients: Failing) -> Consumer:
         group="g",
         connect=clients,
         scheduler=Scheduler(lambda _: DONE, lanes=1),
-        streak=ErrorStreak(),
+        error_limit=ErrorLimit(),
         limits=Limits(
             window_records=1,
             window_bytes=1,

@@ -13,7 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
-from event_bus_kafka.consuming.offset_metadata import Marks
+from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.consuming.starting_offsets import milliseconds
 from event_bus_kafka.sandbox import Sandbox
@@ -103,28 +103,28 @@ def test_djangos_options_may_stand_behind_a_subcommand(command: str) -> None:
 
 
 def test_marks_come_back_as_they_were_written() -> None:
-    marks = Marks(frozenset({3, 5}), 1_769_846_400_123)
-    assert Marks.read(marks.at(0)) == marks
-    assert Marks.read(marks.at(4)) == Marks(frozenset({5}), 1_769_846_400_123)
-    assert Marks().at(0) == ""
+    marks = OffsetMetadata(frozenset({3, 5}), 1_769_846_400_123)
+    assert OffsetMetadata.read(marks.at(0)) == marks
+    assert OffsetMetadata.read(marks.at(4)) == OffsetMetadata(frozenset({5}), 1_769_846_400_123)
+    assert OffsetMetadata().at(0) == ""
 
 
 @pytest.mark.parametrize("metadata", ["", None, "x", "[]", "7", '{"taken":7}', '{"taken":[1e999]}', "[" * 100_000])
 def test_metadata_of_others_is_no_mark(metadata: str | None) -> None:
-    assert Marks.read(metadata) == Marks()
+    assert OffsetMetadata.read(metadata) == OffsetMetadata()
 
 
 def test_marks_are_refused_before_kafka_would() -> None:
-    assert Marks(frozenset(range(10**6, 10**6 + 500))).fit
-    assert not Marks(frozenset(range(10**6, 10**6 + 520))).fit
+    assert OffsetMetadata(frozenset(range(10**6, 10**6 + 500))).fit
+    assert not OffsetMetadata(frozenset(range(10**6, 10**6 + 520))).fit
 
 
 def test_records_of_a_log_that_is_gone_are_finished_and_move_no_position() -> None:
     progress = PartitionProgress("t", 0)
-    progress.begin(Marks(frozenset({9}), 7), 5)
+    progress.begin(OffsetMetadata(frozenset({9}), 7), 5)
     old = taken(progress, 5, 6)
     progress.go_on_from(0)
-    assert (progress.position, progress.marks) == (0, Marks(offset_time=7))
+    assert (progress.position, progress.metadata) == (0, OffsetMetadata(offset_time=7))
     new = taken(progress, 0, 1)
     assert None not in new
     old[0].done = old[1].done = True
@@ -137,10 +137,10 @@ def test_records_of_a_log_that_is_gone_are_finished_and_move_no_position() -> No
 
 def test_records_that_are_deleted_behind_unfinished_ones_do_not_move_the_position() -> None:
     progress = PartitionProgress("t", 0)
-    progress.begin(Marks(frozenset({9}), None), 5)
+    progress.begin(OffsetMetadata(frozenset({9}), None), 5)
     (delivery,) = taken(progress, 5)
     progress.go_on_from(8)
-    assert (progress.position, progress.marks) == (5, Marks(frozenset({9})))
+    assert (progress.position, progress.metadata) == (5, OffsetMetadata(frozenset({9})))
     assert taken(progress, 7) == [None]
     delivery.done = True
     progress.advance()

@@ -17,15 +17,15 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.conf.policies import CIRCUIT_DEFAULTS, RETRY_DEFAULTS
-from event_bus_kafka.consuming.dead_letter_limit import FloodGuard
-from event_bus_kafka.consuming.error_limit import ErrorStreak
+from event_bus_kafka.consuming.dead_letter_limit import DeadLetterLimit
+from event_bus_kafka.consuming.error_limit import ErrorLimit
 from event_bus_kafka.consuming.processor import Processor
 from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
 from event_bus_kafka.dead_letters.letter import Letter
 from event_bus_kafka.dispatching.circuit import CircuitPolicy
 from event_bus_kafka.dispatching.dispatch import Receiver
 from event_bus_kafka.dispatching.outcomes import DONE, Hold, Retry
-from event_bus_kafka.dispatching.receiver_gate import Gate
+from event_bus_kafka.dispatching.receiver_gate import ReceiverGate
 from event_bus_kafka.dispatching.retry import RetryPolicies
 from event_bus_kafka.errors import DeadLetterStoreFailed, SchemaRegistryError
 from event_bus_kafka.telemetry import events
@@ -56,7 +56,7 @@ class Service:
     begin: Callable[[str], object] = lambda _name: None
 
     def processor(self, **changes: Any) -> Processor:
-        gate = Gate(
+        gate = ReceiverGate(
             CIRCUIT,
             health=self.health,
             paused=lambda: self.paused,
@@ -132,7 +132,7 @@ def service() -> Service:
 
 def test_by_default_the_first_attempts_at_ten_events_open_a_circuit_and_cost_no_dead_letter(service: Service) -> None:
     policies = RetryPolicies.of(RETRY_DEFAULTS, {})
-    processor = service.processor(gate=Gate(CircuitPolicy(**CIRCUIT_DEFAULTS)), policies=policies)
+    processor = service.processor(gate=ReceiverGate(CircuitPolicy(**CIRCUIT_DEFAULTS)), policies=policies)
     service.failing = {"first": ValueError}
     outcomes = [type(processor.process(delivery(user))) for user in range(12)]
     assert outcomes == [Retry] * 9 + [Hold] * 3
@@ -251,11 +251,11 @@ def need_a_database_that_is_away(_name: str) -> None:
 
 
 def test_an_outage_opens_no_circuit(service: Service) -> None:
-    processor = service.processor(streak=ErrorStreak(1))
+    processor = service.processor(error_limit=ErrorLimit(1))
     service.begin = need_a_database_that_is_away
     assert {type(processor.process(delivery(user))) for user in range(20)} == {Hold}
     assert service.health.reasons == ("outage: database",)
-    assert processor.streak.failure is None
+    assert processor.error_limit.failure is None
 
 
 @pytest.mark.parametrize("way", ["outage", "exit"])
@@ -276,7 +276,7 @@ def test_a_probe_that_says_nothing_of_the_receiver_is_repeated(service: Service,
 
 
 def test_a_paused_receiver_runs_no_more_and_its_events_become_dead_letters(service: Service) -> None:
-    processor = service.processor(flood=FloodGuard(limit=1))
+    processor = service.processor(flood=DeadLetterLimit(limit=1))
     partition = PartitionProgress(*PARTITION)
     service.paused = frozenset(service.names("first"))
     assert [processor.process(delivery(user, partition)) for user in range(5)] == [DONE] * 5
@@ -287,14 +287,14 @@ def test_a_paused_receiver_runs_no_more_and_its_events_become_dead_letters(servi
 
 def test_an_event_that_went_well_beside_a_paused_receiver_ends_errors_in_a_row_and_a_flood(service: Service) -> None:
     processor, partition = (
-        service.processor(streak=ErrorStreak(2), flood=FloodGuard(limit=1)),
+        service.processor(error_limit=ErrorLimit(2), flood=DeadLetterLimit(limit=1)),
         PartitionProgress(*PARTITION),
     )
     service.paused = frozenset(service.names("first"))
     for user in range(4):
         assert processor.process(delivery(user, partition, value=b"\0\0\0\0\1")) == DONE
         assert processor.process(delivery(9, partition)) == DONE
-    assert processor.streak.failure is None
+    assert processor.error_limit.failure is None
     assert not partition.flooded
 
 
@@ -312,7 +312,7 @@ def test_a_pause_is_the_way_out_of_an_open_circuit(service: Service) -> None:
 
 
 def test_a_flood_is_held_until_a_record_succeeds(service: Service) -> None:
-    processor, partition = service.processor(flood=FloodGuard(limit=3)), PartitionProgress(*PARTITION)
+    processor, partition = service.processor(flood=DeadLetterLimit(limit=3)), PartitionProgress(*PARTITION)
     broken = [delivery(user, partition, value=b"\0\0\0\0\1") for user in range(5)]
     with watched() as seen:
         outcomes = [type(processor.process(one)) for one in broken for _ in range(2 if one is broken[4] else 1)]
@@ -326,7 +326,7 @@ def test_a_flood_is_held_until_a_record_succeeds(service: Service) -> None:
 
 
 def test_a_flood_goes_on_where_the_partition_comes_back(service: Service) -> None:
-    processor, other = service.processor(flood=FloodGuard(limit=3)), PartitionProgress("another", 0)
+    processor, other = service.processor(flood=DeadLetterLimit(limit=3)), PartitionProgress("another", 0)
     for user in range(2):
         assert processor.process(delivery(user, PartitionProgress(*PARTITION), value=b"\0\0\0\0\1")) == DONE
     back = PartitionProgress(*PARTITION)
@@ -337,7 +337,7 @@ def test_a_flood_goes_on_where_the_partition_comes_back(service: Service) -> Non
 
 
 def test_dead_letters_that_could_not_be_stored_are_no_flood(service: Service) -> None:
-    processor, partition = service.processor(flood=FloodGuard(limit=2)), PartitionProgress(*PARTITION)
+    processor, partition = service.processor(flood=DeadLetterLimit(limit=2)), PartitionProgress(*PARTITION)
     broken = delivery(0, partition, value=b"\0\0\0\0\1")
     service.store_fails = True
     assert all(isinstance(processor.process(broken), Hold) for _ in range(9))
@@ -360,22 +360,22 @@ def test_a_server_that_is_away_makes_a_worker_unready_until_it_is_back(service: 
 
 
 def test_the_limit_of_errors_in_a_row_stops_all_attempts_and_stores_nothing_more(service: Service) -> None:
-    processor = service.processor(streak=ErrorStreak(3), gate=Gate())
+    processor = service.processor(error_limit=ErrorLimit(3), gate=ReceiverGate())
     service.failing = {"first": KeyError}
     outcomes = [processor.process(delivery(user)) for user in range(5)]
     assert [type(outcome) for outcome in outcomes] == [type(DONE)] * 2 + [Hold] * 3
     assert len(service.letters) == 2
     assert service.seen["first", 3] == 0
-    failure = processor.streak.failure
+    failure = processor.error_limit.failure
     assert failure is not None
     assert failure.exit_code == 4
 
 
 def test_held_attempts_are_none_of_the_errors_in_a_row(service: Service) -> None:
-    processor = service.processor(streak=ErrorStreak(4))
+    processor = service.processor(error_limit=ErrorLimit(4))
     held = opened(service, processor)
     for number in range(1, 9):
         service.now = 10 * number
         processor.process(held[0])
     assert service.seen["first", 0] == 9
-    assert processor.streak.failure is None
+    assert processor.error_limit.failure is None

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from event_bus_kafka.consuming.consumer import Consumer
-from event_bus_kafka.consuming.error_limit import ErrorStreak
+from event_bus_kafka.consuming.error_limit import ErrorLimit
 from event_bus_kafka.consuming.limits import Limits
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.dispatching.outcomes import DONE
 from event_bus_kafka.kafka.client import AssignmentListener, Committed, Partition
-from event_bus_kafka.kafka.positions import Places
+from event_bus_kafka.kafka.positions import AssignedPositions
 from event_bus_kafka.telemetry.health import Health
 from event_bus_kafka.wire.records import ConsumerRecord
 from tests.unit.test_scheduler import record, until
@@ -24,7 +24,7 @@ class EndlessTopic:
 
     def __init__(self) -> None:
         self.read = 0
-        self.places = Places(None, "earliest")  # nothing is ever moved
+        self.positions = AssignedPositions(None, "earliest")  # nothing is ever moved
 
     def poll(self, _seconds: float, most: int) -> list[ConsumerRecord]:
         first, self.read = self.read, self.read + min(_BATCH, most)
@@ -53,7 +53,7 @@ def test_nothing_is_read_while_the_lanes_have_plenty() -> None:
         group="g",
         connect=connect,
         scheduler=scheduler,
-        streak=ErrorStreak(),
+        error_limit=ErrorLimit(),
         limits=Limits(
             window_records=100_000,
             window_bytes=100_000_000,

@@ -14,7 +14,7 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import entry_points, record_deleted
 from event_bus_kafka.models import DeadLetter
-from event_bus_kafka.operations.dead_letters.letter_replay import Replay, plan
+from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay, plan
 from event_bus_kafka.sandbox import Sandbox
 from tests.letters import FAILED_AT, record_of, run, stored
 
@@ -193,7 +193,7 @@ def test_two_operators_do_not_run_one_dead_letter_twice() -> None:
     mine, theirs = plan(DeadLetter.objects.get()), plan(DeadLetter.objects.get())
     trouble["first"] = fail
     with closing(entry_points.registry()) as registry:
-        replay = Replay(lambda store: entry_points.processor("", store, registry))
+        replay = LetterReplay(lambda store: entry_points.processor("", store, registry))
         assert replay.run(mine).failed
         assert replay.run(theirs).is_taken
         assert seen == [("first", 7)]

@@ -7,8 +7,8 @@ from django.db import OperationalError
 
 from event_bus_kafka.conf.policies import RETRY_DEFAULTS
 from event_bus_kafka.consuming.outages import outage_of
-from event_bus_kafka.db_connections import opened
-from event_bus_kafka.dispatching.outcomes import DeadLetter, Hold, Retry
+from event_bus_kafka.db_connections import open_connections
+from event_bus_kafka.dispatching.outcomes import GiveUp, Hold, Retry
 from event_bus_kafka.dispatching.retry import RetryPolicies, RetryPolicy
 from event_bus_kafka.errors import (
     BrokerError,
@@ -28,7 +28,7 @@ def test_a_failed_receiver_is_tried_again_with_growing_delays() -> None:
 
 
 def test_used_up_attempts_end_in_a_dead_letter() -> None:
-    assert POLICY.decide(FAILED, attempt=3) == DeadLetter(FAILED)
+    assert POLICY.decide(FAILED, attempt=3) == GiveUp(FAILED)
 
 
 def test_delays_have_a_limit_however_many_attempts() -> None:
@@ -43,7 +43,7 @@ def test_jitter_varies_a_delay_to_both_sides() -> None:
 
 def test_unreadable_records_are_final_at_once() -> None:
     error = UnreadableValue("x")
-    assert POLICY.decide(error, attempt=1) == DeadLetter(error)
+    assert POLICY.decide(error, attempt=1) == GiveUp(error)
 
 
 @pytest.mark.parametrize("attempt", [1, 3, 1000])
@@ -80,16 +80,16 @@ def test_the_policy_of_an_event_type_comes_before_that_of_its_topic() -> None:
 def test_servers_of_ours_that_are_away_are_an_outage(
     error: Exception, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opened, "by_alias", {})  # other tests have used databases in this thread
+    monkeypatch.setattr(open_connections, "by_alias", {})  # other tests have used databases in this thread
     assert outage_of(error) == expected
 
 
 def test_a_schema_that_the_registry_does_not_know_is_final() -> None:
-    assert isinstance(POLICY.decide(SchemaRegistryError("404", status=404, retriable=False), attempt=1), DeadLetter)
+    assert isinstance(POLICY.decide(SchemaRegistryError("404", status=404, retriable=False), attempt=1), GiveUp)
 
 
 def test_errors_marked_as_final_are_not_tried_again() -> None:
-    assert isinstance(POLICY.decide(KeyError(), attempt=1), DeadLetter)
+    assert isinstance(POLICY.decide(KeyError(), attempt=1), GiveUp)
 
 
 @pytest.mark.parametrize("error", [ValueError(), KeyError()], ids=["used up", "final"])

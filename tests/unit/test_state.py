@@ -12,7 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from edx_django_utils.cache import RequestCache
 from pytest_django import DjangoDbBlocker
 
-from event_bus_kafka.db_connections import opened
+from event_bus_kafka.db_connections import open_connections
 from event_bus_kafka.dispatching import cleanup
 from event_bus_kafka.errors import TransactionLeftOpen
 from tests.databases import connected
@@ -24,7 +24,7 @@ ALIAS = "lane"
 def connection(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[BaseDatabaseWrapper]:
     """Return a connection that this thread has opened, to a database with a table."""
     database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database"), "CONN_MAX_AGE": 0}
-    opened.by_alias.clear()  # other tests had databases that are gone
+    open_connections.by_alias.clear()  # other tests had databases that are gone
     with django_db_blocker.unblock(), connected(database, ALIAS):
         with connections[ALIAS].cursor() as cursor:
             cursor.execute("CREATE TABLE effects (id integer)")
@@ -130,7 +130,7 @@ def test_a_connection_that_another_stood_in_for_is_taken_over_again(
     other = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "other")}
     with connected(other, ALIAS) as stand_in, stand_in.cursor():
         pass
-    opened.adopt()
+    open_connections.adopt()
     transaction.atomic(using=ALIAS).__enter__()
     assert isinstance(cleanup.roll_back_leftovers(), TransactionLeftOpen)
     assert not connection.in_atomic_block

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from event_bus_kafka.consuming.consumer import Consumer
-from event_bus_kafka.consuming.error_limit import ErrorStreak
+from event_bus_kafka.consuming.error_limit import ErrorLimit
 from event_bus_kafka.consuming.limits import Limits
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.dispatching.outcomes import DONE, Outcome
 from event_bus_kafka.kafka.client import AssignmentListener, Committed, Partition
-from event_bus_kafka.kafka.positions import Places
+from event_bus_kafka.kafka.positions import AssignedPositions
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import EventUndelivered
 from event_bus_kafka.telemetry.health import Health
@@ -40,7 +40,7 @@ class OneRecord:
         self.closed = False
         self.listener: AssignmentListener
         self._records = [record(0)]
-        self.places = Places(None, "earliest")
+        self.positions = AssignedPositions(None, "earliest")
 
     def poll(self, _seconds: float, _most: int) -> list[ConsumerRecord]:
         records, self._records = self._records, []
@@ -92,7 +92,7 @@ def test_what_is_lost_at_any_moment_of_a_stop_keeps_the_worker_from_committing(l
         group="g",
         connect=connect,
         scheduler=scheduler,
-        streak=ErrorStreak(),
+        error_limit=ErrorLimit(),
         limits=LIMITS,
         health=Health(),
         flush=flush,

@@ -10,7 +10,7 @@ from django.db import connections, transaction
 from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
-from event_bus_kafka.db_connections import opened
+from event_bus_kafka.db_connections import open_connections
 from event_bus_kafka.outbox.transactions import after_commit
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -69,5 +69,5 @@ def test_a_connection_that_was_thrown_away_holds_nothing_back() -> None:
 
 
 def test_connections_by_which_databases_are_made_and_dropped_are_none_of_ours() -> None:
-    opened.adopt()
+    open_connections.adopt()
     connection_created.send(BaseDatabaseWrapper, connection=connections["default"].copy(NO_DB_ALIAS))

@@ -20,7 +20,7 @@ from event_bus_kafka.management.arguments import NOT_DONE, add_apply, number, ra
 from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
 from event_bus_kafka.operations.dead_letters.report import printable
 from event_bus_kafka.producing.backfill import Arguments, Backfill, Failed, Item, Source, sources
-from event_bus_kafka.telemetry.logs import described
+from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.worker.worker import FORCED
 
 _BATCH = 500
@@ -83,7 +83,7 @@ class Command(BaseCommand):
         except WorkerFailed as failure:
             raise CommandError(f"{failure.reason}.") from failure
         except EventBusError as error:
-            raise CommandError(described(error)) from error
+            raise CommandError(error_text(error)) from error
 
     def _list(self, found: dict[str, Source]) -> None:
         for name, source in found.items():

@@ -23,8 +23,8 @@ from event_bus_kafka.management.arguments import NOT_DONE
 from event_bus_kafka.management.dead_letter_arguments import add_subcommands, selection
 from event_bus_kafka.models import DeadLetter
 from event_bus_kafka.operations.dead_letters import imports, quarantine, report
-from event_bus_kafka.operations.dead_letters.letter_replay import Plan, Replay, Replayed, plan
-from event_bus_kafka.telemetry.logs import described
+from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay, Replayed, ReplayPlan, plan
+from event_bus_kafka.telemetry.error_text import error_text
 
 _TIMEOUT = 10.0
 """Seconds for one request to Kafka."""
@@ -55,9 +55,9 @@ class Command(BaseCommand):
         except CannotTake as error:
             raise CommandError(str(error)) from error
         except EventBusError as error:
-            raise CommandError(described(error)) from error
+            raise CommandError(error_text(error)) from error
         except Error as error:
-            raise CommandError(f"The database cannot be used: {described(error)}.") from error
+            raise CommandError(f"The database cannot be used: {error_text(error)}.") from error
 
     def _list(self, options: dict[str, Any]) -> None:
         selected = selection(options)
@@ -111,14 +111,14 @@ class Command(BaseCommand):
         if self._is_to_apply(options) and plans:
             self._run(plans)
 
-    def _run(self, plans: list[Plan]) -> None:
+    def _run(self, plans: list[ReplayPlan]) -> None:
         with closing(entry_points.registry()) as registry:
-            done = self._run_all(plans, Replay(lambda store: entry_points.processor("", store, registry)))
+            done = self._run_all(plans, LetterReplay(lambda store: entry_points.processor("", store, registry)))
         self.stdout.write(f"{done} of {len(plans)} dead letters have succeeded and are deleted.")
         if done < len(plans):
             raise CommandError(f"{len(plans) - done} of {len(plans)} dead letters stay.")
 
-    def _run_all(self, plans: list[Plan], replay: Replay) -> int:
+    def _run_all(self, plans: list[ReplayPlan], replay: LetterReplay) -> int:
         done = 0
         for number, planned in enumerate(plans, start=1):
             problem = _problem(replay.run(planned)) if planned.run else f"not run: {planned.problem}"
@@ -182,7 +182,7 @@ def _require_table() -> None:
         raise CommandError("The table of dead letters is missing: run manage.py migrate.")
 
 
-def _planned(planned: Plan) -> str:
+def _planned(planned: ReplayPlan) -> str:
     where = report.coordinates(planned.letter)
     if planned.problem:
         return f"{where}  does not run: {planned.problem}"

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from event_bus_kafka import entry_points
 from event_bus_kafka.conf.client_options import consumer_options
-from event_bus_kafka.consuming.offset_metadata import Marks
+from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.consuming.starting_offsets import shown_time
 from event_bus_kafka.errors import CannotReset, EventBusError, NotThere
 from event_bus_kafka.kafka.reader import Reader
@@ -18,7 +18,7 @@ from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_subcom
 from event_bus_kafka.operations import group_offsets
 from event_bus_kafka.operations.group_members import members_of
 from event_bus_kafka.operations.group_offsets import Reset, Standing, Target
-from event_bus_kafka.telemetry.logs import described
+from event_bus_kafka.telemetry.error_text import error_text
 
 _TIMEOUT = 10.0
 """Seconds for one request to Kafka."""
@@ -53,7 +53,7 @@ class Command(BaseCommand):
         except (CannotReset, NotThere) as error:
             raise CommandError(str(error)) from error
         except EventBusError as error:
-            raise CommandError(described(error)) from error
+            raise CommandError(error_text(error)) from error
 
     def _show(self, reader: Reader, options: dict[str, Any]) -> None:
         group = options["group"]
@@ -127,7 +127,7 @@ def _planned(reset: Reset) -> str:
         effect = f"{to - standing.begins} skipped"
     else:
         effect = f"{standing.begins - to} come again"
-    kept = _marks(Marks.read(reset.position.metadata))
+    kept = _marks(OffsetMetadata.read(reset.position.metadata))
     return f"{standing.name}  {before} → {to}: {effect}{f'; keeps {kept}' if kept else ''}"
 
 
@@ -139,18 +139,18 @@ def _cells(standing: Standing) -> tuple[str, ...]:
         str(standing.there.start),
         str(standing.there.end),
         str(standing.lag),
-        _marks(standing.marks) or "–",
+        _marks(standing.metadata) or "–",
     )
 
 
-def _marks(marks: Marks) -> str:
+def _marks(marks: OffsetMetadata) -> str:
     taken = f"taken aside: {', '.join(map(str, sorted(marks.taken)))}" if marks.taken else ""
     time = f"began at {shown_time(marks.offset_time)}" if marks.offset_time is not None else ""
     return "; ".join(filter(None, (taken, time)))
 
 
 def _as_json(standing: Standing) -> dict[str, Any]:
-    marks = standing.marks
+    marks = standing.metadata
     return {
         "topic": standing.partition[0],
         "partition": standing.partition[1],

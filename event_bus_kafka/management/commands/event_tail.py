@@ -24,7 +24,7 @@ from event_bus_kafka.operations import masking
 from event_bus_kafka.operations.dead_letters.report import printable
 from event_bus_kafka.operations.group_offsets import partitions_of
 from event_bus_kafka.operations.records import Wanted
-from event_bus_kafka.telemetry.logs import described
+from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _TIMEOUT = 10.0
@@ -72,7 +72,7 @@ class Command(BaseCommand):
         except NotThere as error:
             raise CommandError(str(error)) from error
         except EventBusError as error:
-            raise CommandError(described(error)) from error
+            raise CommandError(error_text(error)) from error
 
     def _tail(self, reader: Reader, registry: SchemaRegistry, options: dict[str, Any]) -> None:
         partitions = partitions_of(reader, [options["topic"]])

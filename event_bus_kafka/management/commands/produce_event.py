@@ -12,6 +12,7 @@ from openedx_events.tooling import OpenEdxPublicSignal
 from event_bus_kafka.entry_points import create_producer
 from event_bus_kafka.management.commands.consume_events import json_object
 from event_bus_kafka.telemetry import observe, unobserve
+from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.telemetry.events import (
     EventRejected,
     EventSpilled,
@@ -19,7 +20,6 @@ from event_bus_kafka.telemetry.events import (
     LifecycleEvent,
     RecordDelivered,
 )
-from event_bus_kafka.telemetry.logs import described
 
 
 class Command(BaseCommand):
@@ -64,10 +64,10 @@ class Command(BaseCommand):
                 return
             if isinstance(end, EventSpilled):
                 raise CommandError(
-                    f"The event waits in the outbox of database {end.database!r} for a relay. {described(end.error)}"
+                    f"The event waits in the outbox of database {end.database!r} for a relay. {error_text(end.error)}"
                 )
             if isinstance(end, EventRejected | EventUndelivered):
-                raise CommandError(f"The event was not sent. {described(end.error)}")
+                raise CommandError(f"The event was not sent. {error_text(end.error)}")
         raise CommandError("The event was not confirmed within EVENT_BUS_KAFKA_DELIVERY_TIMEOUT.")
 
 

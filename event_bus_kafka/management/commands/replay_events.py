@@ -24,9 +24,9 @@ from event_bus_kafka.management.arguments import NOT_DONE, add_apply, named, pla
 from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
 from event_bus_kafka.operations.dead_letters.report import failure_text, printable
 from event_bus_kafka.operations.group_offsets import Target, partitions_of
-from event_bus_kafka.operations.record_replay import Failures, Progress, Replay, exists, listening
+from event_bus_kafka.operations.record_replay import Failures, RecordReplay, ReplayProgress, exists, listening
 from event_bus_kafka.operations.records import Wanted, ranges, read
-from event_bus_kafka.telemetry.logs import described
+from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.wire.records import ConsumerRecord
 from event_bus_kafka.worker.worker import FORCED
 
@@ -87,7 +87,7 @@ class Command(BaseCommand):
         except NotThere as error:
             raise CommandError(str(error)) from error
         except EventBusError as error:
-            raise CommandError(described(error)) from error
+            raise CommandError(error_text(error)) from error
 
     def _plan(
         self, reader: Reader, registry: SchemaRegistry, found: dict[Partition, Range], options: dict[str, Any]
@@ -115,13 +115,13 @@ class Command(BaseCommand):
     def _replay(
         self, reader: Reader, registry: SchemaRegistry, found: dict[Partition, Range], options: dict[str, Any]
     ) -> None:
-        run = Progress(left=found)
+        run = ReplayProgress(left=found)
         try:
             problem, exit_code = self._run(reader, registry, run, options), 1
         except WorkerFailed as failure:
             problem, exit_code = f"Stopped: {failure.reason}", failure.exit_code
         except EventBusError as error:
-            problem, exit_code = f"Stopped: {described(error)}", 1
+            problem, exit_code = f"Stopped: {error_text(error)}", 1
         except KeyboardInterrupt:
             problem, exit_code = "Interrupted while a record was in hand", FORCED
         self._print_end(run, as_json=options["json"])
@@ -130,13 +130,13 @@ class Command(BaseCommand):
         if run.failed or run.undecodable:
             raise CommandError(f"{run.failed + run.undecodable} of {run.replayed} records failed.")
 
-    def _run(self, reader: Reader, registry: SchemaRegistry, run: Progress, options: dict[str, Any]) -> str:
+    def _run(self, reader: Reader, registry: SchemaRegistry, run: ReplayProgress, options: dict[str, Any]) -> str:
         """Return why it ended before its time; an empty text if it did not."""
         bar, total = ProgressBar(self.stdout, run.offsets_left), run.offsets_left
         with (
             ExitStack() as at_end,
             Interruption() as interruption,
-            Replay(lambda store: entry_points.processor("", store, registry), options["receiver"], run) as replay,
+            RecordReplay(lambda store: entry_points.processor("", store, registry), options["receiver"], run) as replay,
         ):
             at_end.callback(bar.end)
             pace = Pace(options["rate"], interruption)
@@ -164,7 +164,7 @@ class Command(BaseCommand):
             where = f" in {failure['place']}" if failure["place"] else ""
             self.stdout.write(f"{record.coordinates}  {failure_text(failure)}{printable(where)}")
 
-    def _print_end(self, run: Progress, *, as_json: bool) -> None:
+    def _print_end(self, run: ReplayProgress, *, as_json: bool) -> None:
         counts = {
             "replayed": run.replayed,
             "succeeded": run.replayed - run.skipped.total() - run.failed - run.undecodable,
@@ -203,7 +203,7 @@ def _as_json(name: Partition, offsets: Range) -> dict[str, Any]:
     return {"topic": name[0], "partition": name[1], "from": offsets.start, "to": offsets.end}
 
 
-def _left(run: Progress, wanted: Wanted) -> str:
+def _left(run: ReplayProgress, wanted: Wanted) -> str:
     """Return what is left as arguments of other runs; of a period with its times, since its offsets hold others too."""
     since = "" if wanted.since is None else f" --from {shown_time(wanted.since)}"
     before = "" if wanted.before is None else f" --to {shown_time(wanted.before)}"

@@ -24,7 +24,7 @@ Failures = list[dict[str, str]]
 
 
 @attrs.frozen(kw_only=True)
-class Plan:
+class ReplayPlan:
     """What a replay of one dead letter would do."""
 
     letter: DeadLetter
@@ -49,7 +49,7 @@ class Replayed:
     """Whether somebody else has been at it since it was planned; nothing ran."""
 
 
-def plan(letter: DeadLetter, receiver: str = "") -> Plan:
+def plan(letter: DeadLetter, receiver: str = "") -> ReplayPlan:
     """
     Say which receivers would run: those that failed, or else the one that is named.
 
@@ -66,10 +66,10 @@ def plan(letter: DeadLetter, receiver: str = "") -> Plan:
         problem = "" if run else _no_part(receiver, listening)
     if not run and not problem:
         problem = f"no longer here: {', '.join(missing)}; name another with --receiver, or discard it"
-    return Plan(letter=letter, run=() if problem else tuple(run), missing=missing, problem=problem)
+    return ReplayPlan(letter=letter, run=() if problem else tuple(run), missing=missing, problem=problem)
 
 
-class Replay:
+class LetterReplay:
     """
     Runs what was planned, one dead letter after the other, on the calling thread. ``processor`` makes one
     with a store.
@@ -78,7 +78,7 @@ class Replay:
     def __init__(self, processor: Callable[[Store], Processor]) -> None:
         self._attempt = OneAttempt(lambda store: attrs.evolve(processor(store), skip_unknown_types=False))
 
-    def run(self, planned: Plan) -> Replayed:
+    def run(self, planned: ReplayPlan) -> Replayed:
         """
         Give one record to its planned receivers (there are some), and delete its row or bring it up to date.
 
@@ -96,7 +96,7 @@ class Replay:
         return _settled(planned, outcome)
 
 
-def _planned_receivers(planned: Plan, signal: OpenEdxPublicSignal) -> list[Receiver]:
+def _planned_receivers(planned: ReplayPlan, signal: OpenEdxPublicSignal) -> list[Receiver]:
     return [receiver for receiver in dispatch.receivers_of(signal) if receiver.name in planned.run]
 
 
@@ -126,7 +126,7 @@ def _names(receivers: list[Receiver]) -> list[str]:
     return list(dict.fromkeys(receiver.name for receiver in receivers))
 
 
-def _settled(planned: Plan, failed: Letter | None) -> Replayed:
+def _settled(planned: ReplayPlan, failed: Letter | None) -> Replayed:
     left = _left(planned, failed)
     if left:
         DeadLetter.objects.keep(planned.letter, left, failed_at=datetime.now(UTC))
@@ -135,7 +135,7 @@ def _settled(planned: Plan, failed: Letter | None) -> Replayed:
     return Replayed(letter=planned.letter, left=left, failed=failed is not None)
 
 
-def _left(planned: Plan, failed: Letter | None) -> Failures:
+def _left(planned: ReplayPlan, failed: Letter | None) -> Failures:
     """Return what is still to succeed: what did not run, and what has failed now."""
     if failed is None:
         return _not_run(planned, planned.run, succeeded=True)
@@ -148,13 +148,13 @@ def _left(planned: Plan, failed: Letter | None) -> Failures:
     return _not_run(planned, planned.run, succeeded=False) + unread
 
 
-def _not_run(planned: Plan, ran: Sequence[str], *, succeeded: bool) -> Failures:
+def _not_run(planned: ReplayPlan, ran: Sequence[str], *, succeeded: bool) -> Failures:
     """Return the failures before of all but those that ran, and but those that one which succeeded stood in for."""
     replaced = planned.missing if succeeded and not set(ran) <= set(_pending(planned)) else ()
     return [failure for name, failure in _pending(planned).items() if name not in ran and name not in replaced]
 
 
-def _pending(planned: Plan) -> dict[str, dict[str, str]]:
+def _pending(planned: ReplayPlan) -> dict[str, dict[str, str]]:
     """Return by receiver what has still to succeed; where none had its turn, that is each that listens."""
     letter = planned.letter
     if letter.failed_receivers:
@@ -165,7 +165,7 @@ def _pending(planned: Plan) -> dict[str, dict[str, str]]:
     return {name: reason | {"receiver": name} for name in names}
 
 
-def _outage(planned: Plan, delivery: Delivery, outcome: Hold) -> WorkerFailed:
+def _outage(planned: ReplayPlan, delivery: Delivery, outcome: Hold) -> WorkerFailed:
     """Keep what has succeeded before a server went away, and take the attempt back; the database may be that server."""
     remaining = planned.run if delivery.receivers is None else _names(delivery.receivers)
     done = [name for name in planned.run if name not in remaining]

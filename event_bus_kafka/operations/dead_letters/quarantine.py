@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import attrs
 
-from event_bus_kafka.consuming.offset_metadata import Marks
+from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.dead_letters.letter import Failure, Letter, Store, identity
 from event_bus_kafka.dispatching import dispatch
 from event_bus_kafka.errors import BrokerError, CannotTake
@@ -42,7 +42,7 @@ class Coordinates:
 
 
 @attrs.frozen(kw_only=True)
-class Taking:
+class QuarantinePlan:
     """What taking a record aside would do."""
 
     letter: Letter
@@ -50,7 +50,7 @@ class Taking:
     """What the group would have committed: with the mark, or beyond the record if it is the next to read."""
 
 
-def look(reader: Reader, coordinates: Coordinates, group: str) -> Taking:
+def look(reader: Reader, coordinates: Coordinates, group: str) -> QuarantinePlan:
     """
     Find out what taking a record aside would do.
 
@@ -62,16 +62,16 @@ def look(reader: Reader, coordinates: Coordinates, group: str) -> Taking:
     committed = reader.committed([partition], timeout=reader.timeout).get(partition) or Committed(there.start)
     if coordinates.offset < committed.offset:
         raise CannotTake(f"{coordinates} is settled: group {group} goes on from offset {committed.offset}.")
-    marks = Marks.read(committed.metadata)
-    if coordinates.offset in marks.taken:
+    metadata = OffsetMetadata.read(committed.metadata)
+    if coordinates.offset in metadata.taken:
         raise CannotTake(f"{coordinates} was taken aside before: workers of group {group} pass over it.")
     record = reader.record_at(partition, coordinates.offset)
     if record is None:
         raise CannotTake(f"{coordinates} holds no record: it was compacted away, or no event but Kafka's own.")
-    return Taking(letter=_letter(record, group), position=_position(committed, marks, coordinates.offset))
+    return QuarantinePlan(letter=_letter(record, group), position=_position(committed, metadata, coordinates.offset))
 
 
-def take(reader: Reader, store: Store, taking: Taking) -> None:
+def take(reader: Reader, store: Store, taking: QuarantinePlan) -> None:
     """
     Store the dead letter, then commit.
 
@@ -99,10 +99,10 @@ def _range(reader: Reader, coordinates: Coordinates) -> Range:
     return there
 
 
-def _position(committed: Committed, marks: Marks, offset: int) -> Committed:
+def _position(committed: Committed, metadata: OffsetMetadata, offset: int) -> Committed:
     if committed.offset == offset:
-        return Committed(offset + 1, marks.at(offset + 1))
-    more = attrs.evolve(marks, taken=marks.taken | {offset})
+        return Committed(offset + 1, metadata.at(offset + 1))
+    more = attrs.evolve(metadata, taken=metadata.taken | {offset})
     if not more.fit:
         raise CannotTake("So many records are taken aside that Kafka has no room to note one more: run workers first.")
     return Committed(committed.offset, more.at(committed.offset))
