@@ -21,9 +21,9 @@ _BATCH = 100
 class WriterSchema(models.Model):
     """
     Where events of one kind go and how their bytes were written, so that a later deploy changes nothing for rows that
-    wait. Each process writes the row of a kind once, in the first transaction that needs it, or finds that of another:
-    a row that had to be unique would keep those waiting who write it at the same time. Its id is random, and never that
-    of another kind.
+    wait. Each process writes the row of a kind once, in the first transaction that needs it, or finds that of another.
+    Deliberately not unique: a unique index would make concurrent first writers wait for each other's transaction. Its
+    id is random, and never that of another kind.
     """
 
     digest = models.CharField(max_length=64, db_index=True)

@@ -1,4 +1,4 @@
-"""Many, some at a time: few where they are large."""
+"""Cuts a sequence into chunks, bounded by count and by bytes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ T = TypeVar("T")
 
 
 def in_chunks(items: Iterable[T], size: Callable[[T], int], *, most: int, most_bytes: int) -> Iterator[list[T]]:
-    """Return items in order, up to so many and so many bytes at a time; one alone may be larger than that."""
-    portion: list[T] = []
+    """
+    Yield ``items`` in order, in chunks of at most ``most`` items and ``most_bytes`` bytes; ``size`` returns the bytes of
+    one. An item that is larger than that is a chunk of its own.
+    """
+    chunk: list[T] = []
     total = 0
     for item in items:
         length = size(item)
-        if portion and (len(portion) == most or total + length > most_bytes):
-            yield portion
-            portion, total = [], 0
-        portion.append(item)
+        if chunk and (len(chunk) == most or total + length > most_bytes):
+            yield chunk
+            chunk, total = [], 0
+        chunk.append(item)
         total += length
-    if portion:
-        yield portion
+    if chunk:
+        yield chunk

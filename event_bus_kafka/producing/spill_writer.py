@@ -36,7 +36,7 @@ class SpillWriter:
     """
 
     def __init__(self, database: str, fallback: SpillWriter | None) -> None:
-        """``heir``: gets what waits if the database has no outbox."""
+        """``fallback``: gets what waits if the database has no outbox."""
         self.fallback = fallback
         self.thread: threading.Thread | None = None
         self._database = database

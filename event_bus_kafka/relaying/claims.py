@@ -150,7 +150,10 @@ class Claims:
                 connection.execute(self._dialect.remove, [self._dialect.ids([row.id for row, _ in rejected])])
 
     def wait(self, seconds: float, longest: float) -> float:
-        """Return how long to wait: so many seconds, or, where new rows are told of, until then and not too long."""
+        """
+        With LISTEN: block for a notification, ``longest`` seconds at most, and return 0. Otherwise return ``seconds``
+        for the caller to sleep.
+        """
         self._second.close()
         if not self._listens:
             return seconds
@@ -188,18 +191,18 @@ class Claims:
         self._told = True
 
 
-_Place = tuple[int, int, int]
+_Planned = tuple[int, int, int]
 """Id, bytes and shard of a row."""
 
 
-def _within(limit: int, places: Iterable[_Place]) -> Iterator[_Place]:
-    """Return the first ones, until so many bytes are reached."""
+def _within(limit: int, rows: Iterable[_Planned]) -> Iterator[_Planned]:
+    """Yield rows until their bytes reach ``limit``; the row that reaches it is the last."""
     total = 0
-    for place in places:
+    for row in rows:
         if total >= limit:
             return
-        yield place
-        total += place[1]
+        yield row
+        total += row[1]
 
 
 def _queued(raw: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What is on its way to Kafka, by topic: one that is silent must not hold up the others."""
+"""Counts the records that lack a delivery report, by topic: a silent topic must not hold up the others."""
 
 from __future__ import annotations
 
@@ -9,58 +9,58 @@ import attrs
 
 
 @attrs.define(eq=False)
-class _TopicInFlight:
-    """Records of one topic."""
+class _TopicRecords:
+    """The records of one topic since the batch began."""
 
     since: float
-    count: int = 0
-    """Records without a report."""
+    """When the first was handed to the client, by the monotonic clock."""
+    unreported: int = 0
     is_heard: bool = False
-    """Whether there was a report of any record."""
+    """Whether any of them was reported."""
 
 
 class InFlight:
-    """Records that lack a report."""
+    """The records that were handed to the client and lack a delivery report. ``len`` counts them."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self._in_flight: dict[str, _TopicInFlight] = {}
+        self._by_topic: dict[str, _TopicRecords] = {}
         self._silent: set[str] = set()
 
     def __len__(self) -> int:
-        return sum(flight.count for flight in self._in_flight.values())
+        return sum(records.unreported for records in self._by_topic.values())
 
     @property
     def awaited(self) -> int:
-        """How many of them are worth waiting for: those of topics that are not silent."""
-        return sum(flight.count for topic, flight in self._in_flight.items() if topic not in self._silent)
+        """The records that are worth waiting for: those of topics that are not silent."""
+        return sum(records.unreported for topic, records in self._by_topic.items() if topic not in self._silent)
 
     def begin(self, topic: str) -> None:
-        """A record was handed to the client."""
-        flight = self._in_flight.get(topic)
-        if flight is None:
-            flight = self._in_flight[topic] = _TopicInFlight(self._clock())
-        flight.count += 1
+        """Count a record that was handed to the client."""
+        records = self._by_topic.get(topic)
+        if records is None:
+            records = self._by_topic[topic] = _TopicRecords(self._clock())
+        records.unreported += 1
 
     def end(self, topic: str) -> None:
-        """There is a report of one."""
-        flight = self._in_flight[topic]
-        flight.count -= 1
-        flight.is_heard = True
+        """Count the report of one record."""
+        records = self._by_topic[topic]
+        records.unreported -= 1
+        records.is_heard = True
 
     def newly_silent(self, patience: Callable[[str], float]) -> list[str]:
         """
-        Return topics of which nothing was heard for so many seconds, while others are: Kafka works, these do not.
+        Return topics without a report for ``patience(topic)`` seconds while others have some. Each is returned once.
 
-        Where nothing is heard at all it is Kafka that is away: no topic is to blame.
+        Without any report at all Kafka itself is away: no topic is to blame, and none is returned.
         """
-        if not any(flight.is_heard for flight in self._in_flight.values()):
+        if not any(records.is_heard for records in self._by_topic.values()):
             return []
         now = self._clock()
         found = [
             topic
-            for topic, flight in self._in_flight.items()
-            if not flight.is_heard and topic not in self._silent and now - flight.since > patience(topic)
+            for topic, records in self._by_topic.items()
+            if not records.is_heard and topic not in self._silent and now - records.since > patience(topic)
         ]
         self._silent.update(found)
         return found

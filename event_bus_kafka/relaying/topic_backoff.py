@@ -1,4 +1,4 @@
-"""Topics that take no records at present."""
+"""Leaves topics alone that take no records at present, longer each time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import TopicHeld, TopicResumed
 
 _FIRST, _FACTOR, _LONGEST = 1.0, 2.0, 30.0
-"""Seconds until a topic is tried again, and how they grow."""
+"""Backoff of a topic: seconds until the first try, their growth with each refusal, and the longest."""
 _FIRST_OF_SILENT = 5.0
-"""As above: each try of a topic that is silent keeps the others waiting."""
+"""Seconds until the first try of a silent topic. Longer, since each try of it keeps the other topics waiting."""
 _PATIENCE, _MORE_PATIENCE = 2.0, 0.1
-"""Seconds in which a topic has to be heard of, and what part of the time of its hold is added: slow is not dead."""
+"""A topic may be silent for 2 s plus a tenth of its last backoff before it is held: slow is not dead."""
 
 
 class TopicBackoff:

@@ -1,4 +1,4 @@
-"""Runs the steps of a second worker in a thread, beside those of the first."""
+"""Runs the steps of a second worker in a thread, next to those of the first."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ logger = logging.getLogger(__name__)
 
 class WithCompanion:
     """
-    The steps of ``first``, and in a thread those of ``second``. Where the second fails, the worker ends with exit code
-    3; it stops after the first, so that it has what that leaves behind.
+    Runs the steps of ``first`` in the calling thread and those of its companion ``second`` in a thread of its own.
+
+    A failure of ``second`` ends the worker with exit code 3. ``second`` is stopped last, so that it can send what
+    ``first`` emitted while stopping.
     """
 
     def __init__(self, first: Steps, second: Steps) -> None:
@@ -25,7 +27,7 @@ class WithCompanion:
         self._second = second
         self._stopping = threading.Event()
         self._failure = ""
-        self._thread = threading.Thread(target=self._run, name="event-bus-beside", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="event-bus-companion", daemon=True)
 
     def step(self) -> None:
         """Raises :class:`WorkerFailed`."""
@@ -54,7 +56,7 @@ class WithCompanion:
         except WorkerFailed as failure:
             self._failure = failure.reason
         except Exception as error:  # the last boundary of this thread: its end must end the process
-            logger.exception("A worker beside another failed")
-            self._failure = f"the worker beside it failed: {type(error).__name__}"
+            logger.exception("The companion of a worker failed")
+            self._failure = f"its companion failed: {type(error).__name__}"
         finally:
             connections.close_all()

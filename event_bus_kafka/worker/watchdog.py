@@ -25,9 +25,11 @@ def watchdog(
     name: str, *, limit: float, signals: tuple[signal.Signals, ...], exit_code: int
 ) -> Iterator[Callable[[int], None]]:
     """
-    Watch the body, in the main thread: end the process so many seconds after a signal came, or after the callable that
-    is given was called, from then on with the exit code it was given; a second after another signal. Python's own
-    handlers of signals do not run inside C.
+    Watch the body, which runs in the main thread.
+
+    ``limit`` seconds after the first of ``signals``, or after the yielded callable is called, kill the process with
+    ``exit_code``, or with the code passed to the callable. A second signal shortens this to one second. Python's own
+    signal handlers would wait as long as the main thread is inside C.
     """
     ends_with = [exit_code]
 
