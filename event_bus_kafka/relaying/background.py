@@ -1,4 +1,4 @@
-"""Threads that read and remove rows while a relay sends others."""
+"""Runs calls in a thread while a relay sends: one thread reads rows ahead, another removes confirmed ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from event_bus_kafka.relaying.batch import Batch
 
 
 class PendingCalls:
-    """Works for one batch: they are done in order, and none after one that failed. A failure stops the batch."""
+    """
+    The calls of one batch. They run in the order in which they were begun, and none after one that failed: a key would
+    end with an old event. A failure stops the batch. ``len`` counts the calls whose result was not taken.
+    """
 
     def __init__(self, thread: ThreadPoolExecutor, batch: Batch) -> None:
         self._thread = thread
@@ -20,40 +23,39 @@ class PendingCalls:
         self._begun: deque[Future[Any]] = deque()
 
     def __len__(self) -> int:
-        """How many were begun and not taken."""
         return len(self._begun)
 
-    def begin(self, work: Callable[..., Any], *arguments: Any, **named: Any) -> None:
-        """Have a work done, after those before."""
+    def begin(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> None:
+        """Call ``function`` in the thread, after the calls begun before."""
         before = self._begun[-1] if self._begun else None
 
-        def do() -> Any:
+        def call() -> Any:
             if before is not None:
                 before.result()
-            return work(*arguments, **named)
+            return function(*arguments, **named)
 
-        begun = self._thread.submit(do)
+        begun = self._thread.submit(call)
         begun.add_done_callback(lambda done: self._batch.stop(done.exception()))
         self._begun.append(begun)
 
     def take(self) -> Any:
-        """Wait for the first of them and return its result, or raise what made it fail."""
+        """Wait for the oldest call; return its result, or raise what it raised."""
         return self._begun.popleft().result()
 
     def wait(self) -> None:
-        """Wait for all of them, however they end."""
+        """Wait for all calls, however they end."""
         wait(self._begun)
 
 
 class BackgroundThread:
-    """A thread that helps a relay."""
+    """A thread of a relay that runs calls for one batch after the other."""
 
     def __init__(self, name: str) -> None:
         self._thread = ThreadPoolExecutor(1, f"event-bus-relay-{name}")
 
     @contextmanager
     def serving(self, batch: Batch) -> Iterator[PendingCalls]:
-        """Give a batch its calls: all have ended after the block, which raises what made one fail."""
+        """Yield the calls of ``batch``. All have ended after the block, which raises what made one fail."""
         calls = PendingCalls(self._thread, batch)
         try:
             yield calls
