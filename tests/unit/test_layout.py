@@ -1,0 +1,58 @@
+"""The package can be found one's way in: small rooms, small files, small functions, one name for one thing."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import event_bus_kafka
+
+PACKAGE = Path(event_bus_kafka.__file__).parent
+EXEMPT = {"commands", "migrations"}
+"""Django asks for a file per command and per migration."""
+
+
+def rooms() -> Iterator[tuple[str, list[Path]]]:
+    for room in [PACKAGE, *PACKAGE.rglob("*/")]:
+        files = [file for file in room.glob("*.py") if file.stem != "__init__"]
+        if files and room.name not in EXEMPT:
+            yield str(room.relative_to(PACKAGE)), files
+
+
+def nodes() -> Iterator[tuple[Path, ast.AST]]:
+    for _, files in rooms():
+        for file in files:
+            for node in ast.walk(ast.parse(file.read_text())):
+                yield file, node
+
+
+def test_no_room_is_a_drawer() -> None:
+    assert [name for name, files in rooms() if len(files) > 15] == []
+
+
+def test_no_file_is_two_things() -> None:
+    assert [str(file) for _, files in rooms() for file in files if file.read_text().count("\n") > 300] == []
+
+
+def test_functions_are_short() -> None:
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    lengths = [node.end_lineno - node.lineno for _, node in nodes() if isinstance(node, functions) and node.end_lineno]
+    assert median(lengths) <= 6
+
+
+def test_no_two_classes_have_one_name() -> None:
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for file, node in nodes():
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            found[node.name].append(str(file.relative_to(PACKAGE)))
+    found.pop("Meta", None)  # of models, by Django's will
+    assert {name: files for name, files in found.items() if len(files) > 1} == {}
+
+
+def test_no_two_files_of_a_room_and_its_inner_rooms_have_one_name() -> None:
+    for top in PACKAGE.glob("*/"):
+        names = [file.stem for file in top.rglob("*.py") if file.stem != "__init__"]
+        assert len(names) == len(set(names)), top
