@@ -14,14 +14,14 @@ from hypothesis import settings
 from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka.sandbox import Sandbox
-from tests.bus import Bus, RealBus, SandboxBus
-from tests.databases import Database, database_on
-from tests.dead_letters import InTable, Kept, OnTopic
+from tests.services.bus import Bus, RealBus, SandboxBus
 from tests.services.guarded import GuardedKafka
 from tests.services.kafka import KafkaCluster
 from tests.services.mariadb import MariaDB
 from tests.services.postgresql import PostgreSQL
 from tests.services.schema_registry import SchemaRegistry
+from tests.support.databases import Database, database_on
+from tests.support.dead_letters import InTable, Kept, OnTopic
 
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=20)
 settings.register_profile("long", deadline=None, max_examples=1000, print_blob=True)

@@ -14,14 +14,14 @@ from openedx_events.learning.data import CertificateData
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from tests.bus import CREATED, Bus
-from tests.examples_of import certificate
-from tests.sending import own_producer
-from tests.service.process import ServiceProcess
+from tests.projects.process import ServiceProcess
+from tests.services.bus import CREATED, Bus
+from tests.support.examples_of import certificate
+from tests.support.sending import own_producer
 
-OURS_FIRST = {"INSTALLED_APPS": ["tests.service", "event_bus_kafka", "openedx_events"]}
-OURS_LAST = {"INSTALLED_APPS": ["tests.service", "openedx_events", "event_bus_kafka"]}
-NOT_INSTALLED = {"INSTALLED_APPS": ["tests.service", "openedx_events"]}
+OURS_FIRST = {"INSTALLED_APPS": ["tests.projects.certificates", "event_bus_kafka", "openedx_events"]}
+OURS_LAST = {"INSTALLED_APPS": ["tests.projects.certificates", "openedx_events", "event_bus_kafka"]}
+NOT_INSTALLED = {"INSTALLED_APPS": ["tests.projects.certificates", "openedx_events"]}
 
 
 def send(

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests.bus import Bus
-from tests.examples_of import certificate
 from tests.flows.test_consuming import send, worker
-from tests.service.process import ServiceProcess
+from tests.projects.process import ServiceProcess
+from tests.services.bus import Bus
+from tests.support.examples_of import certificate
 
 RETRY = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 2, "first_delay": 0.05, "factor": 1}}
-FAIL_FOR_ODD = "tests.service.receivers.fail_for_odd"
+FAIL_FOR_ODD = "tests.projects.certificates.receivers.fail_for_odd"
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ FORGED = {
 def test_taking_aside_says_on_the_sandbox_that_it_needs_a_real_kafka(
     request: pytest.FixtureRequest, group: str, table: dict[str, Any]
 ) -> None:
-    from tests.bus import SandboxBus
+    from tests.services.bus import SandboxBus
 
     bus = SandboxBus(request.getfixturevalue("sandbox"))
     assert "use a real Kafka" in dead_letters(bus, table, "take", "topic:0:0", "-g", group, exit_code=1).log

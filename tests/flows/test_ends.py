@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from tests.bus import Bus
-from tests.service.process import ServiceProcess
-from tests.silence import black_hole
+from tests.projects.process import ServiceProcess
+from tests.services.bus import Bus
+from tests.services.silence import black_hole
 
 SEND = """
 import time
 from openedx_events.learning.signals import CERTIFICATE_CREATED
-from tests.examples_of import certificate
-from tests.service.apps import say
+from tests.support.examples_of import certificate
+from tests.projects.certificates.apps import say
 for user in {users}:
     CERTIFICATE_CREATED.send_event(certificate=certificate(user))
     say("sent", user=user)
@@ -23,7 +23,7 @@ for user in {users}:
 SEND_LATE = """
 from multiprocessing.util import Finalize
 from openedx_events.learning.signals import CERTIFICATE_CREATED
-from tests.examples_of import certificate
+from tests.support.examples_of import certificate
 
 def send(user):
     CERTIFICATE_CREATED.send_event(certificate=certificate(user))

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.bus import Bus, SandboxBus
-from tests.examples_of import certificate
 from tests.flows.test_consuming import OURS_FIRST, send, worker
-from tests.scale import scaled
-from tests.service.process import ServiceProcess
+from tests.projects.process import ServiceProcess
+from tests.services.bus import Bus, SandboxBus
+from tests.support.examples_of import certificate
+from tests.support.scale import scaled
 
 CLASSIC = {"session.timeout.ms": 6_000, "heartbeat.interval.ms": 200}
 PROTOCOLS: dict[str, dict[str, Any]] = {

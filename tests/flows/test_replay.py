@@ -19,11 +19,11 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED, CERTIFICATE_REV
 
 from event_bus_kafka import is_replay, record_deleted
 from event_bus_kafka.management import long_runs
-from tests.bus import CREATED, REVOKED, Bus
-from tests.examples_of import certificate
 from tests.flows.test_consuming import send, worker
-from tests.letters import record_of
-from tests.service.process import ServiceProcess
+from tests.projects.process import ServiceProcess
+from tests.services.bus import CREATED, REVOKED, Bus
+from tests.support.examples_of import certificate
+from tests.support.letters import record_of
 
 NOTE, FAIL = f"{__name__}.note", f"{__name__}.fail_for_odd"
 heard: list[int] = []
@@ -260,7 +260,10 @@ def test_an_interruption_finishes_the_record_in_hand_and_says_what_is_left(bus: 
     assert process.users("slow ends") == [1]
     assert "1 records: 0 succeeded, 1 failed" in process.log
     assert "leave_transaction_open: TransactionLeftOpen: transaction left open on default" in process.log
-    assert "Error replaying event from Kafka: receiver tests.service.receivers.leave_transaction_open" in process.log
+    assert (
+        "Error replaying event from Kafka: receiver tests.projects.certificates.receivers.leave_transaction_open"
+        in process.log
+    )
     assert "dead letter" not in process.log
     assert f"Interrupted.\nLeft: --topic {topic}:0 --from 1 --to 3" in process.log
 

@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from tests.bus import RealBus
-from tests.dead_letters import InTable, OnTopic
 from tests.flows.test_consuming import send, worker
 from tests.flows.test_order import assert_first_in_order, event, numbered
-from tests.proxy import Proxy
-from tests.scale import scaled
-from tests.service.process import PATIENCE, ServiceProcess
+from tests.projects.process import PATIENCE, ServiceProcess
+from tests.services.bus import RealBus
 from tests.services.guarded import GuardedKafka
 from tests.services.kafka import KafkaCluster
+from tests.services.proxy import Proxy
 from tests.services.schema_registry import SchemaRegistry
+from tests.support.dead_letters import InTable, OnTopic
+from tests.support.scale import scaled
 
 pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -31,8 +31,8 @@ SEND_UNTIL_TOLD = """
 import itertools, sys, threading
 from django.conf import settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED
-from tests.examples_of import certificate
-from tests.service.apps import say
+from tests.support.examples_of import certificate
+from tests.projects.certificates.apps import say
 told = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.read(), told.set()), daemon=True).start()
 for number in itertools.count():

@@ -7,12 +7,12 @@ from time import monotonic
 import pytest
 from confluent_kafka import Producer, TopicPartition
 
-from tests.bus import RealBus
-from tests.examples_of import certificate
 from tests.flows.test_consuming import send, worker
 from tests.flows.test_replay import heard, replay
 from tests.flows.test_replay import receivers as receivers
+from tests.services.bus import RealBus
 from tests.services.kafka import KafkaCluster
+from tests.support.examples_of import certificate
 
 pytestmark = pytest.mark.real
 

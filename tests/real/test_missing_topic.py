@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bus import CREATED, RealBus
 from tests.flows.test_ends import sender
+from tests.services.bus import CREATED, RealBus
 from tests.services.kafka import KafkaCluster
 from tests.services.schema_registry import SchemaRegistry
 
