@@ -95,7 +95,7 @@ def test_a_failure_says_where_a_receiver_failed_and_quotes_no_event_data() -> No
     (failure,) = Letter.of(record(), group="g", error=error, attempts=1).failures
     assert failure.receiver == "tests.unit.dead_letters.test_letter.failing#mine"
     assert failure.error == "ValueError"
-    assert "test_dead_letter.py" in failure.place
+    assert "test_letter.py" in failure.place
     assert "in failing" in failure.place
     assert SECRET not in repr(failure)
 

@@ -92,7 +92,7 @@ def test_a_receivers_failure_is_logged_with_its_place_but_without_its_text(caplo
     failed = ReceiversFailed(["lms.award"], [raised(ValueError("learner@example.com"))])
     LoggingObserver(audit=lambda: True)(example(events.AttemptFailed, error=failed))
     assert "receiver lms.award raised ValueError" in caplog.text
-    assert "test_telemetry.py" in caplog.text
+    assert "test_events.py" in caplog.text
     assert "learner@example.com" not in caplog.text
 
 
