@@ -33,6 +33,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Installed, pytest finds the plugin by itself; registering it twice would be an error.
 pytest_plugins = [] if entry_points(group="pytest11", name="event_bus_kafka") else ["event_bus_kafka.testing.plugin"]
 
+# Their assertions show both sides, as those of tests do.
+pytest.register_assert_rewrite("tests.support.order", "tests.support.dead_letter_command")
+
 _LONG_FILES = (
     "examples/test_demo.py",
     "flows/test_order.py",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.flows.test_consuming import send, worker
 from tests.services.bus import Bus
 from tests.support.dead_letters import Kept, OnTopic
 from tests.support.examples_of import certificate
+from tests.support.sending import send
+from tests.support.workers import worker
 
 TWICE = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 2, "first_delay": 0.05, "factor": 1}}
 SOME = "tests.projects.certificates.trouble.fail_for_some"

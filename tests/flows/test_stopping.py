@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from event_bus_kafka.sandbox import Sandbox
-from tests.flows.test_consuming import OURS_FIRST, OURS_LAST, send, worker
 from tests.services.bus import Bus, SandboxBus
 from tests.support.dead_letters import OnTopic
 from tests.support.examples_of import certificate
+from tests.support.sending import send
+from tests.support.workers import OURS_FIRST, OURS_LAST, worker
 
 TWICE = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 2, "first_delay": 0.05, "factor": 1}}
 

@@ -10,12 +10,11 @@ from django.test import override_settings
 from openedx_events.learning.data import CertificateData
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
-from tests.flows.test_ends import SEND
 from tests.interop.event_versions import record, version
 from tests.projects.process import ServiceProcess
 from tests.services.bus import CREATED, Bus
 from tests.support.examples_of import certificate
-from tests.support.sending import own_producer
+from tests.support.sending import SEND, own_producer
 
 THEIRS: dict[str, Any] = {
     "EVENT_BUS_PRODUCER": "edx_event_bus_kafka.create_producer",

@@ -29,8 +29,8 @@ from event_bus_kafka.wire.types import Record, Scalar
 from tests.interop.existing import existing_producer, existing_reader
 from tests.services.bus import RealBus
 from tests.support.examples_of import VARIANTS, data_of
+from tests.support.openedx_avro import ENCODABLE
 from tests.support.sending import own_producer
-from tests.unit.wire.test_codec import ENCODABLE
 
 pytestmark = pytest.mark.real
 

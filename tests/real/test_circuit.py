@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from tests.flows.test_consuming import send, worker
 from tests.projects.process import ServiceProcess
 from tests.services.bus import RealBus
 from tests.support.dead_letters import InTable, OnTopic
 from tests.support.examples_of import certificate
 from tests.support.received import HEADERS
+from tests.support.sending import send
+from tests.support.workers import worker
 
 pytestmark = pytest.mark.real
 

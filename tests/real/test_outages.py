@@ -9,7 +9,6 @@ from django.db import DatabaseError, OperationalError
 
 from event_bus_kafka.consuming.outages import outage_of
 from event_bus_kafka.db_connections import open_connections
-from tests.flows.test_consuming import send, worker
 from tests.projects.process import ServiceProcess
 from tests.services.bus import RealBus
 from tests.services.faulty_registry import Fault, faulty
@@ -17,6 +16,8 @@ from tests.support.databases import Database
 from tests.support.dead_letters import InTable, Kept, OnTopic
 from tests.support.examples_of import certificate
 from tests.support.scale import scaled
+from tests.support.sending import send
+from tests.support.workers import worker
 
 pytestmark = pytest.mark.real
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import sleep
 from types import TracebackType
 
@@ -92,3 +94,39 @@ class _Pair:
         if not self.forgotten:
             for one in self._sockets:
                 one.close()
+
+
+@contextmanager
+def silence(proxy: Proxy) -> Iterator[None]:
+    proxy.silent = True
+    yield
+    proxy.silent = False
+
+
+@contextmanager
+def cut(proxy: Proxy) -> Iterator[None]:
+    """Reset what is there, again and again."""
+    mended = threading.Event()
+
+    def cut() -> None:
+        while not mended.wait(0.1):
+            proxy.reset()
+
+    thread = threading.Thread(target=cut)
+    thread.start()
+    yield
+    mended.set()
+    thread.join()
+
+
+@contextmanager
+def latency(proxy: Proxy) -> Iterator[None]:
+    proxy.latency = 0.5
+    yield
+    proxy.latency = 0.0
+
+
+@contextmanager
+def half_open(proxy: Proxy) -> Iterator[None]:
+    proxy.forget()
+    yield

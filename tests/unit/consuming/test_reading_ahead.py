@@ -14,7 +14,7 @@ from event_bus_kafka.kafka.client import AssignmentListener, Committed, Partitio
 from event_bus_kafka.kafka.positions import AssignedPositions
 from event_bus_kafka.telemetry.health import Health
 from event_bus_kafka.wire.records import ConsumerRecord
-from tests.unit.consuming.test_scheduler import record, until
+from tests.unit.consuming.scheduling import record, until
 
 _BATCH = 100
 

@@ -19,7 +19,7 @@ from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import EventUndelivered
 from event_bus_kafka.telemetry.health import Health
 from event_bus_kafka.wire.records import ConsumerRecord
-from tests.unit.consuming.test_scheduler import record
+from tests.unit.consuming.scheduling import record
 
 LOST = EventUndelivered(topic="t", event_type="e", event_id="1", error=OSError(), obstacle=OSError())
 LIMITS = Limits(

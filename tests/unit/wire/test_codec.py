@@ -10,7 +10,6 @@ import attrs
 import fastavro
 import pytest
 from openedx_events.enterprise.signals import LEDGER_TRANSACTION_CREATED
-from openedx_events.event_bus.avro.serializer import AvroSignalSerializer
 from openedx_events.learning.data import UserData, UserPersonalData
 from openedx_events.learning.signals import CERTIFICATE_CREATED, SESSION_LOGIN_COMPLETED
 from openedx_events.tooling import OpenEdxPublicSignal
@@ -18,16 +17,7 @@ from openedx_events.tooling import OpenEdxPublicSignal
 from event_bus_kafka.errors import ConfigurationError, IncompatibleSchema, SerializationError, UnreadableValue
 from event_bus_kafka.wire.codec import codec_for
 from tests.support.examples_of import VARIANTS, certificate, data_of
-from tests.unit.wire.test_schema import SIGNALS, text_of_openedx
-
-ENCODABLE = [signal for signal in SIGNALS if text_of_openedx(signal) is not None]
-
-
-def bytes_of_openedx(signal: OpenEdxPublicSignal, data: dict[str, Any]) -> bytes:
-    serializer = AvroSignalSerializer(signal)
-    out = BytesIO()
-    fastavro.schemaless_writer(out, fastavro.parse_schema(serializer.schema), serializer.to_dict(data))
-    return out.getvalue()
+from tests.support.openedx_avro import ENCODABLE, bytes_of_openedx
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

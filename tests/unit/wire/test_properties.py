@@ -15,9 +15,8 @@ from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.errors import SerializationError
 from event_bus_kafka.wire.codec import codec_for
+from tests.support.openedx_avro import ENCODABLE, bytes_of_openedx, text_of_openedx
 from tests.unit.wire.strategies import NEWER, OLDER, SECRET, WRONG, data_of, events, misfit_events, plain, same
-from tests.unit.wire.test_codec import ENCODABLE, bytes_of_openedx
-from tests.unit.wire.test_schema import text_of_openedx
 
 MANY = settings(max_examples=3 * settings().max_examples)
 """Classes are drawn as well as values."""

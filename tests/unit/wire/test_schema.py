@@ -9,22 +9,11 @@ import attr
 import attrs
 import fastavro
 import pytest
-from openedx_events.event_bus.avro.serializer import AvroSignalSerializer
-from openedx_events.tooling import KNOWN_UNSERIALIZABLE_SIGNALS, OpenEdxPublicSignal, load_all_signals
+from openedx_events.tooling import KNOWN_UNSERIALIZABLE_SIGNALS, OpenEdxPublicSignal
 
 from event_bus_kafka.errors import SerializationError
 from event_bus_kafka.wire.codec import codec_for
-
-load_all_signals()
-SIGNALS = [signal for signal in OpenEdxPublicSignal.all_events() if signal.event_type.startswith("org.openedx.")]
-
-
-def text_of_openedx(signal: OpenEdxPublicSignal) -> str | None:
-    try:
-        text: str = AvroSignalSerializer(signal).schema_string()
-    except Exception:  # noqa: BLE001 openedx-events raises bare Exception for what it cannot serialize
-        return None
-    return text
+from tests.support.openedx_avro import SIGNALS, text_of_openedx
 
 
 @pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.event_type)
