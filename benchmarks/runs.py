@@ -22,7 +22,7 @@ from benchmarks.measurements import (
     Relayed,
     Summary,
 )
-from tests.bus import RealBus
+from tests.services.bus import RealBus
 
 _ROOT = Path(__file__).parent.parent
 _PATIENCE = 300.0

@@ -14,14 +14,14 @@ from hypothesis import settings
 from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka.sandbox import Sandbox
-from tests.bus import Bus, RealBus, SandboxBus
-from tests.databases import Database, database_on
-from tests.dead_letters import InTable, Kept, OnTopic
+from tests.services.bus import Bus, RealBus, SandboxBus
 from tests.services.guarded import GuardedKafka
 from tests.services.kafka import KafkaCluster
 from tests.services.mariadb import MariaDB
 from tests.services.postgresql import PostgreSQL
 from tests.services.schema_registry import SchemaRegistry
+from tests.support.databases import Database, database_on
+from tests.support.dead_letters import InTable, Kept, OnTopic
 
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=20)
 settings.register_profile("long", deadline=None, max_examples=1000, print_blob=True)
@@ -32,6 +32,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Installed, pytest finds the plugin by itself; registering it twice would be an error.
 pytest_plugins = [] if entry_points(group="pytest11", name="event_bus_kafka") else ["event_bus_kafka.testing.plugin"]
+
+# Their assertions show both sides, as those of tests do.
+pytest.register_assert_rewrite("tests.support.order", "tests.support.dead_letter_command")
 
 _LONG_FILES = (
     "examples/test_demo.py",

@@ -6,8 +6,8 @@ import pytest
 
 from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka.admin import Admin
-from tests.bus import Bus
-from tests.silence import black_hole
+from tests.services.bus import Bus
+from tests.services.silence import black_hole
 
 
 def admin(servers: str) -> Admin:

@@ -14,10 +14,10 @@ from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka.client import Committed
 from event_bus_kafka.telemetry.events import OffsetsLost
 from event_bus_kafka.wire.records import ConsumerRecord
-from tests.bus import Bus
-from tests.contract.members import SECONDS, Member, client_errors, produced, record
 from tests.contract.odd_headers import produce_with_header_name
-from tests.watching import watched
+from tests.services.bus import Bus
+from tests.support.members import SECONDS, Member, client_errors, produced, record
+from tests.support.watching import watched
 
 
 def test_a_poll_returns_what_is_there(bus: Bus, topic: str, group: str) -> None:

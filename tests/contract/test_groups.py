@@ -8,8 +8,8 @@ import pytest
 
 from event_bus_kafka.errors import AssignmentLost, BrokerError, Trouble
 from event_bus_kafka.kafka.client import Committed
-from tests.bus import Bus
-from tests.contract.members import Member, client_errors, produced, record
+from tests.services.bus import Bus
+from tests.support.members import Member, client_errors, produced, record
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.sandbox import SchemaRegistryServer
 from event_bus_kafka.telemetry import counters
 from event_bus_kafka.telemetry.events import RegistryFailed
-from tests.bus import Bus
-from tests.outbox.service import until
-from tests.registries import Fault, faulty
-from tests.silence import answering, black_hole, dripping
+from tests.services.bus import Bus
+from tests.services.faulty_registry import Fault, faulty
+from tests.services.silence import answering, black_hole, dripping
+from tests.support.outbox_service import until
 
 
 @pytest.fixture

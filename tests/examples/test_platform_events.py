@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.process import ROOT
+from tests.projects.process import ROOT
 
 EVENTS, LIBRARY = "examples.platform_events", "openedx_events"
 

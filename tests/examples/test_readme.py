@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.service.process import PATIENCE, ROOT
+from tests.projects.process import PATIENCE, ROOT
 
 TEXT = (ROOT / "examples" / "README.rst").read_text().partition("Without the tour\n---")[2]
 

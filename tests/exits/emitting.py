@@ -4,7 +4,7 @@ import os
 
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
-from tests.examples_of import certificate
+from tests.support.examples_of import certificate
 
 
 def emit(number: int) -> None:

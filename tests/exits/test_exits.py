@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.bus import RealBus
-from tests.databases import Database
 from tests.exits.ways import WAYS, running
-from tests.outbox.service import Service
-from tests.outbox.writing import everything
-from tests.silence import black_hole
+from tests.services.bus import RealBus
+from tests.services.silence import black_hole
+from tests.support.databases import Database
+from tests.support.outbox_service import Service
+from tests.support.writing import everything
 
 pytestmark = pytest.mark.real
 

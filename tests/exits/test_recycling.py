@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.bus import RealBus
-from tests.databases import Database
 from tests.exits.ways import RECYCLING, Running, running
-from tests.outbox.service import Service
-from tests.outbox.writing import everything
-from tests.scale import scaled
+from tests.services.bus import RealBus
 from tests.services.kafka import KafkaCluster
 from tests.services.schema_registry import SchemaRegistry
+from tests.support.databases import Database
+from tests.support.outbox_service import Service
+from tests.support.scale import scaled
+from tests.support.writing import everything
 
 pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(3600)]
 

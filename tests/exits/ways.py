@@ -15,7 +15,7 @@ from time import monotonic, sleep
 from typing import Any
 from urllib.request import urlopen
 
-from tests.service.process import PATIENCE, ROOT
+from tests.projects.process import PATIENCE, ROOT
 from tests.services.process import ServerProcess, accepts, free_port
 
 _BIN = Path(sys.executable).parent
@@ -157,7 +157,7 @@ def running(way: Way, folder: Path, settings: Mapping[str, Any], **more: str) ->
     """Run a service in one of the ways, with more in its environment."""
     folder.mkdir(exist_ok=True)
     environment = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "tests.service.settings",
+        "DJANGO_SETTINGS_MODULE": "tests.projects.certificates.settings",
         "SERVICE_SETTINGS": json.dumps(settings),
         "PYTHONPATH": str(ROOT),
     }

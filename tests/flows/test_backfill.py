@@ -16,8 +16,8 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import backfill_source
 from event_bus_kafka.producing import backfill as sources
-from tests.bus import CREATED, Bus, header
-from tests.examples_of import certificate
+from tests.services.bus import CREATED, Bus, header
+from tests.support.examples_of import certificate
 
 SOURCE = f"{__name__}.certificates"
 OF_USER: dict[int, Callable[[], dict[str, Any]]] = {}

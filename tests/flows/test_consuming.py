@@ -2,66 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.test import override_settings
 from openedx_events.data import EventsMetadata
-from openedx_events.learning.data import CertificateData
-from openedx_events.learning.signals import CERTIFICATE_CREATED
-from openedx_events.tooling import OpenEdxPublicSignal
 
-from tests.bus import CREATED, Bus
-from tests.examples_of import certificate
-from tests.sending import own_producer
-from tests.service.process import ServiceProcess
+from tests.projects.process import ServiceProcess
+from tests.services.bus import CREATED, Bus
+from tests.support.examples_of import certificate
+from tests.support.sending import send
+from tests.support.workers import OURS_FIRST, OURS_LAST, worker
 
-OURS_FIRST = {"INSTALLED_APPS": ["tests.service", "event_bus_kafka", "openedx_events"]}
-OURS_LAST = {"INSTALLED_APPS": ["tests.service", "openedx_events", "event_bus_kafka"]}
-NOT_INSTALLED = {"INSTALLED_APPS": ["tests.service", "openedx_events"]}
-
-
-def send(
-    bus: Bus,
-    topic: str,
-    *certificates: CertificateData,
-    signal: OpenEdxPublicSignal = CERTIFICATE_CREATED,
-    through: Mapping[str, Any] | None = None,
-    **metadata: Any,
-) -> None:
-    """Send certificates, keyed by user, from this process, with further settings if need be."""
-    patience = {"EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30, "EVENT_BUS_KAFKA_SEND_TIMEOUT": 30}
-    haste = {"EVENT_BUS_KAFKA_POLL_INTERVAL_SEC": 0.01}
-    with override_settings(**bus.settings(topic, **patience, **haste, **through or {})), own_producer() as producer:
-        for one in certificates:
-            producer.send(
-                signal=signal,
-                topic=topic,
-                event_key_field="certificate.user.id",
-                event_data={"certificate": one},
-                event_metadata=EventsMetadata(event_type=signal.event_type, **metadata),
-            )
-
-
-def worker(
-    bus: Bus,
-    topic: str,
-    group: str,
-    receivers: str,
-    environment: Mapping[str, str] | None = None,
-    lanes: int = 1,
-    **changes: Any,
-) -> ServiceProcess:
-    defaults: dict[str, Any] = {
-        "EVENT_BUS_KAFKA_RETRY": {"first_delay": 0.1, "factor": 1},
-        "EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY": lanes,
-    }
-    arguments = ("consume_events", "-t", topic, "-g", group)
-    settings = bus.settings(**(defaults | changes))
-    return ServiceProcess(*arguments, settings=settings, receivers=receivers, environment=environment)
+NOT_INSTALLED = {"INSTALLED_APPS": ["tests.projects.certificates", "openedx_events"]}
 
 
 @pytest.mark.parametrize("apps", [OURS_FIRST, OURS_LAST, NOT_INSTALLED], ids=["first", "last", "not installed"])

@@ -2,47 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.bus import Bus
-from tests.examples_of import certificate
-from tests.flows.test_consuming import send, worker
-from tests.service.process import ServiceProcess
+from tests.projects.process import ServiceProcess
+from tests.services.bus import Bus
+from tests.support.dead_letter_command import dead_letters, listed
+from tests.support.dead_letter_command import table as table
+from tests.support.examples_of import certificate
+from tests.support.sending import send
+from tests.support.workers import worker
 
-RETRY = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 2, "first_delay": 0.05, "factor": 1}}
-FAIL_FOR_ODD = "tests.service.receivers.fail_for_odd"
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> dict[str, Any]:
-    """Return settings of a service with a migrated database."""
-    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
-    settings = RETRY | {"DATABASES": {"default": entry}}
-    with ServiceProcess("migrate", "--verbosity=0", "--skip-checks", settings=settings) as process:
-        assert process.end() == 0, process.log
-    return settings
-
-
-def dead_letters(
-    bus: Bus, settings: dict[str, Any], *arguments: str, receivers: str = "", exit_code: int = 0
-) -> ServiceProcess:
-    """Run the command to its end."""
-    command = ("event_dead_letters", *arguments)
-    with ServiceProcess(*command, settings=bus.settings(**settings), receivers=receivers) as process:
-        assert process.end() == exit_code, process.log
-    return process
-
-
-def listed(bus: Bus, settings: dict[str, Any]) -> list[dict[str, Any]]:
-    process = dead_letters(bus, settings, "list", "--json")
-    letters: list[dict[str, Any]] = json.loads("\n".join(process.lines))["dead_letters"]
-    return letters
+FAIL_FOR_ODD = "tests.projects.certificates.receivers.fail_for_odd"
 
 
 def test_a_dead_letter_is_replayed_by_the_receiver_that_failed(
@@ -145,7 +119,7 @@ FORGED = {
 def test_taking_aside_says_on_the_sandbox_that_it_needs_a_real_kafka(
     request: pytest.FixtureRequest, group: str, table: dict[str, Any]
 ) -> None:
-    from tests.bus import SandboxBus
+    from tests.services.bus import SandboxBus
 
     bus = SandboxBus(request.getfixturevalue("sandbox"))
     assert "use a real Kafka" in dead_letters(bus, table, "take", "topic:0:0", "-g", group, exit_code=1).log

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.bus import REVOKED, Bus
-from tests.examples_of import certificate
-from tests.flows.test_consuming import send
-from tests.service.process import ServiceProcess
+from tests.projects.process import ServiceProcess
+from tests.services.bus import REVOKED, Bus
+from tests.support.examples_of import certificate
+from tests.support.sending import send
 
 AWAY = {"bootstrap.servers": "127.0.0.1:9"}
 LINGERS = {"linger.ms": 1_000}

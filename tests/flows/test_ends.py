@@ -6,24 +6,15 @@ from typing import Any
 
 import pytest
 
-from tests.bus import Bus
-from tests.service.process import ServiceProcess
-from tests.silence import black_hole
-
-SEND = """
-import time
-from openedx_events.learning.signals import CERTIFICATE_CREATED
-from tests.examples_of import certificate
-from tests.service.apps import say
-for user in {users}:
-    CERTIFICATE_CREATED.send_event(certificate=certificate(user))
-    say("sent", user=user)
-"""
+from tests.projects.process import ServiceProcess
+from tests.services.bus import Bus
+from tests.services.silence import black_hole
+from tests.support.sending import SEND, sender
 
 SEND_LATE = """
 from multiprocessing.util import Finalize
 from openedx_events.learning.signals import CERTIFICATE_CREATED
-from tests.examples_of import certificate
+from tests.support.examples_of import certificate
 
 def send(user):
     CERTIFICATE_CREATED.send_event(certificate=certificate(user))
@@ -54,10 +45,6 @@ logging.getLogger("event_bus_kafka").addHandler(Long())
 
 
 PATIENT: dict[str, Any] = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 60, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 60}
-
-
-def sender(settings: dict[str, Any], users: list[int]) -> ServiceProcess:
-    return ServiceProcess(code=SEND.format(users=users), settings=settings)
 
 
 def test_a_process_that_ends_at_once_has_sent_its_events(bus: Bus, topic: str) -> None:

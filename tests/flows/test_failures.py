@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bus import Bus
-from tests.dead_letters import Kept, OnTopic
-from tests.examples_of import certificate
-from tests.flows.test_consuming import send, worker
+from tests.services.bus import Bus
+from tests.support.dead_letters import Kept, OnTopic
+from tests.support.examples_of import certificate
+from tests.support.sending import send
+from tests.support.workers import worker
 
 TWICE = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 2, "first_delay": 0.05, "factor": 1}}
-SOME = "tests.service.trouble.fail_for_some"
+SOME = "tests.projects.certificates.trouble.fail_for_some"
 
 
 def test_a_key_that_always_fails_becomes_a_dead_letter_per_event_beside_healthy_ones(

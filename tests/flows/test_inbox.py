@@ -6,10 +6,11 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from tests.bus import Bus
-from tests.examples_of import certificate
-from tests.flows.test_consuming import send, worker
-from tests.flows.test_dead_letters import table
+from tests.services.bus import Bus
+from tests.support.dead_letter_command import table
+from tests.support.examples_of import certificate
+from tests.support.sending import send
+from tests.support.workers import worker
 
 __all__ = ["table"]
 

@@ -10,10 +10,11 @@ from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from django.test import override_settings
 
 from event_bus_kafka.wire.records import Headers
-from tests.bus import CREATED, Bus
-from tests.dead_letters import Kept
-from tests.examples_of import certificate
-from tests.flows.test_consuming import send, worker
+from tests.services.bus import CREATED, Bus
+from tests.support.dead_letters import Kept
+from tests.support.examples_of import certificate
+from tests.support.sending import send
+from tests.support.workers import worker
 
 MORE = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"message.max.bytes": 2_000_000}}
 TYPE = ("ce_type", CREATED.encode())

@@ -2,52 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Any
 
 import pytest
 
-from tests.bus import Bus, SandboxBus
-from tests.examples_of import certificate
-from tests.flows.test_consuming import OURS_FIRST, send, worker
-from tests.scale import scaled
-from tests.service.process import ServiceProcess
-
-CLASSIC = {"session.timeout.ms": 6_000, "heartbeat.interval.ms": 200}
-PROTOCOLS: dict[str, dict[str, Any]] = {
-    "eager": CLASSIC | {"partition.assignment.strategy": "range"},
-    "cooperative": CLASSIC | {"partition.assignment.strategy": "cooperative-sticky"},
-    "consumer": {"group.protocol": "consumer"},
-}
-each_protocol = pytest.mark.parametrize("options", PROTOCOLS.values(), ids=PROTOCOLS)
-
-
-def numbered(users: list[int], each: int, *, begin: int = 0) -> list[Any]:
-    """Return so many certificates of each user, by turns, numbered in their grade."""
-    return [certificate(user, grade=str(number)) for number in range(begin, begin + each) for user in users]
-
-
-def assert_in_order(lines: list[dict[str, Any]], each: int) -> None:
-    """Each event once; of each user in order, and one at a time."""
-    seen = defaultdict(list)
-    for line in sorted(lines, key=lambda line: line["at"]):
-        seen[line["user"]].append((line["what"], line["grade"]))
-    expected = [(what, str(number)) for number in range(each) for what in ("begins", "ends")]
-    assert seen == dict.fromkeys(seen, expected)
-
-
-def event(line: dict[str, Any]) -> tuple[int, int]:
-    return line["user"], int(line["grade"])
-
-
-def assert_first_in_order(lines: list[dict[str, Any]], users: list[int], each: int) -> None:
-    """What comes again may be old; what comes first is in order."""
-    first: dict[int, list[int]] = {user: [] for user in users}
-    for line in sorted(lines, key=lambda line: line["at"]):
-        user, number = event(line)
-        if line["what"] == "begins" and number not in first[user]:
-            first[user].append(number)
-    assert first == {user: list(range(each)) for user in users}
+from tests.projects.process import ServiceProcess
+from tests.services.bus import Bus, SandboxBus
+from tests.support.examples_of import certificate
+from tests.support.order import assert_first_in_order, assert_in_order, each_protocol, ended, event, numbered
+from tests.support.scale import scaled
+from tests.support.sending import send
+from tests.support.workers import OURS_FIRST, worker
 
 
 def most_at_once(lines: list[dict[str, Any]]) -> int:
@@ -56,10 +21,6 @@ def most_at_once(lines: list[dict[str, Any]]) -> int:
         running += 1 if line["what"] == "begins" else -1
         most = max(most, running)
     return most
-
-
-def ended(process: ServiceProcess, count: int) -> None:
-    process.wait_for(lambda: len(process.heard("ends")) >= count, f"for {count} events")
 
 
 def test_lanes_keep_the_order_of_a_key_while_other_keys_run(bus: Bus, topic: str, group: str) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from openedx_events.learning.signals import CERTIFICATE_REVOKED
 
-from tests.bus import Bus
-from tests.dead_letters import OnTopic
-from tests.examples_of import certificate
-from tests.flows.test_consuming import send, worker
-from tests.registries import Fault, faulty
-from tests.service.process import ServiceProcess
+from tests.projects.process import ServiceProcess
+from tests.services.bus import Bus
+from tests.services.faulty_registry import Fault, faulty
+from tests.support.dead_letters import OnTopic
+from tests.support.examples_of import certificate
+from tests.support.sending import send
+from tests.support.workers import worker
 
 
 @pytest.mark.parametrize("fault", Fault)

@@ -7,74 +7,28 @@ import json
 import signal
 import socket
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED, CERTIFICATE_REVOKED
 
 from event_bus_kafka import is_replay, record_deleted
 from event_bus_kafka.management import long_runs
-from tests.bus import CREATED, REVOKED, Bus
-from tests.examples_of import certificate
-from tests.flows.test_consuming import send, worker
-from tests.letters import record_of
-from tests.service.process import ServiceProcess
-
-NOTE, FAIL = f"{__name__}.note", f"{__name__}.fail_for_odd"
-heard: list[int] = []
-
-
-def note(certificate: Any, **_: Any) -> None:
-    heard.append(certificate.user.id)
+from tests.projects.process import ServiceProcess
+from tests.services.bus import CREATED, REVOKED, Bus
+from tests.support import replays
+from tests.support.examples_of import certificate
+from tests.support.replays import FAIL, NOTE, fail_for_odd, heard, note, put, replay
+from tests.support.replays import receivers as receivers
+from tests.support.sending import send
+from tests.support.workers import worker
 
 
 def note_deletion(key: int, **_: Any) -> None:
     heard.append(-key)
-
-
-def fail_for_odd(certificate: Any, **_: Any) -> None:
-    if certificate.user.id % 2:
-        raise ValueError(certificate.user.pii.email)
-
-
-@pytest.fixture(autouse=True)
-def receivers() -> Iterator[None]:
-    heard.clear()
-    for signals in (CERTIFICATE_CREATED, CERTIFICATE_REVOKED):
-        signals.connect(note)
-    yield
-    for signals in (CERTIFICATE_CREATED, CERTIFICATE_REVOKED):
-        signals.disconnect(note)
-        signals.disconnect(fail_for_odd)
-
-
-def replay(bus: Bus, topic: str, *arguments: str) -> str:
-    """Run the command; return what it prints, and why it ended with an error."""
-    output = io.StringIO()
-    changes: dict[str, Any] = {
-        "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30,
-        "EVENT_BUS_KAFKA_UNKNOWN_EVENT_TYPES": "dead-letter",
-    }
-    with override_settings(**bus.settings(**changes)):
-        try:
-            call_command("replay_events", "-t", topic, *arguments, stdout=output, no_color=True)
-        except CommandError as error:
-            return f"{output.getvalue()}ended with {error.returncode}: {error}"
-    return output.getvalue()
-
-
-def put(bus: Bus, topic: str, user: int, *, at: int, partition: int = 0) -> None:
-    """Put a certificate on a topic as if it had been written at a time, in milliseconds since the epoch."""
-    with override_settings(**bus.settings(EVENT_BUS_KAFKA_REGISTRY_TIMEOUT=30)):
-        record = record_of(user)
-    producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "log_level": 0})
-    producer.produce(topic, record.value, record.key, headers=list(record.headers), partition=partition, timestamp=at)
-    assert producer.flush(30) == 0
 
 
 def test_the_plan_says_what_would_run_where_and_runs_nothing(bus: Bus, topic: str) -> None:
@@ -150,7 +104,7 @@ def test_a_receiver_that_fails_is_named_and_the_rest_goes_on(bus: Bus, topic: st
     said = replay(bus, topic, "--from", "earliest", "--apply")
     assert heard == [2, 1, 4]
     failed, unread, end, error = said.splitlines()
-    assert failed.startswith(f"{topic}:0:1  {FAIL}: ValueError in {__file__}:")
+    assert failed.startswith(f"{topic}:0:1  {FAIL}: ValueError in {replays.__file__}:")
     assert unread == f"{topic}:0:2  InvalidHeaders: header ce_id is missing"
     assert end == "5 records: 2 succeeded, 1 failed, 1 could not be read, 1 skipped (unregistered type)."
     assert error == "ended with 1: 2 of 5 records failed."
@@ -260,7 +214,10 @@ def test_an_interruption_finishes_the_record_in_hand_and_says_what_is_left(bus: 
     assert process.users("slow ends") == [1]
     assert "1 records: 0 succeeded, 1 failed" in process.log
     assert "leave_transaction_open: TransactionLeftOpen: transaction left open on default" in process.log
-    assert "Error replaying event from Kafka: receiver tests.service.receivers.leave_transaction_open" in process.log
+    assert (
+        "Error replaying event from Kafka: receiver tests.projects.certificates.receivers.leave_transaction_open"
+        in process.log
+    )
     assert "dead letter" not in process.log
     assert f"Interrupted.\nLeft: --topic {topic}:0 --from 1 --to 3" in process.log
 

@@ -41,12 +41,12 @@ from event_bus_kafka.telemetry.events import (
     RecordDelivered,
     SpillDelayed,
 )
-from tests.bus import CREATED, Bus, SandboxBus
-from tests.examples_of import certificate
-from tests.outbox.direct import encoded
-from tests.refusals import refuse
-from tests.sending import own_producer
-from tests.watching import watched
+from tests.services.bus import CREATED, Bus, SandboxBus
+from tests.support.direct import encoded
+from tests.support.examples_of import certificate
+from tests.support.refusals import refuse
+from tests.support.sending import own_producer
+from tests.support.watching import watched
 
 Send = Callable[[], str]
 INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED = 22, 31

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from tests.bus import CREATED
-from tests.service.process import ServiceProcess
+from tests.projects.process import ServiceProcess
+from tests.services.bus import CREATED
 
 SEND_ONE = """
 from openedx_events.learning.signals import CERTIFICATE_CREATED
-from tests.examples_of import certificate
+from tests.support.examples_of import certificate
 CERTIFICATE_CREATED.send_event(certificate=certificate(1))
 """
 

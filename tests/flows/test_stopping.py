@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from event_bus_kafka.sandbox import Sandbox
-from tests.bus import Bus, SandboxBus
-from tests.dead_letters import OnTopic
-from tests.examples_of import certificate
-from tests.flows.test_consuming import OURS_FIRST, OURS_LAST, send, worker
+from tests.services.bus import Bus, SandboxBus
+from tests.support.dead_letters import OnTopic
+from tests.support.examples_of import certificate
+from tests.support.sending import send
+from tests.support.workers import OURS_FIRST, OURS_LAST, worker
 
 TWICE = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 2, "first_delay": 0.05, "factor": 1}}
 
@@ -32,7 +33,10 @@ def test_a_receiver_that_hangs_is_named_with_its_stack_and_left_behind(bus: Bus,
     with worker(bus, topic, group, "hang", EVENT_BUS_KAFKA_STOP_TIMEOUT=1) as process:
         process.wait_for(lambda: process.heard("hang"))
         assert process.stop() == 2
-    assert f"Receiver tests.service.receivers.hang still runs after 1 s, at record {topic}:0:0" in process.log
+    assert (
+        f"Receiver tests.projects.certificates.receivers.hang still runs after 1 s, at record {topic}:0:0"
+        in process.log
+    )
     assert "in hang\n    time.sleep(3600)" in process.log
     assert bus.committed(group, topic) < 0
 

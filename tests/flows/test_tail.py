@@ -12,10 +12,10 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_REVOKED
 
-from tests.bus import CREATED, REVOKED, Bus
-from tests.examples_of import certificate
-from tests.flows.test_consuming import send
-from tests.service.process import ServiceProcess
+from tests.projects.process import ServiceProcess
+from tests.services.bus import CREATED, REVOKED, Bus
+from tests.support.examples_of import certificate
+from tests.support.sending import send
 
 
 def printed(bus: Bus, *arguments: str) -> str:

@@ -25,7 +25,6 @@ from event_bus_kafka.kafka.factory import to_record
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.codec import codec_for
-from tests.bus import RealBus
 from tests.interop.changes import CHANGES, NOTHING, OPTIONAL_ADDED
 from tests.interop.event_versions import (
     Change,
@@ -38,7 +37,8 @@ from tests.interop.event_versions import (
     version,
 )
 from tests.interop.existing import ExistingReader, existing_producer, existing_reader
-from tests.sending import own_producer
+from tests.services.bus import RealBus
+from tests.support.sending import own_producer
 
 pytestmark = pytest.mark.real
 

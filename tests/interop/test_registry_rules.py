@@ -16,11 +16,11 @@ from event_bus_kafka.errors import SchemaRegistryError
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.wire.codec import codec_for
-from tests.bus import RealBus
 from tests.interop.changes import BOTH, CHANGES, REQUIRED_ADDED
 from tests.interop.event_versions import filled, version
 from tests.interop.test_evolution import AT_ONCE
-from tests.sending import own_producer
+from tests.services.bus import RealBus
+from tests.support.sending import own_producer
 
 pytestmark = pytest.mark.real
 

@@ -10,12 +10,11 @@ from django.test import override_settings
 from openedx_events.learning.data import CertificateData
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
-from tests.bus import CREATED, Bus
-from tests.examples_of import certificate
-from tests.flows.test_ends import SEND
 from tests.interop.event_versions import record, version
-from tests.sending import own_producer
-from tests.service.process import ServiceProcess
+from tests.projects.process import ServiceProcess
+from tests.services.bus import CREATED, Bus
+from tests.support.examples_of import certificate
+from tests.support.sending import SEND, own_producer
 
 THEIRS: dict[str, Any] = {
     "EVENT_BUS_PRODUCER": "edx_event_bus_kafka.create_producer",
@@ -24,8 +23,8 @@ THEIRS: dict[str, Any] = {
 }
 OURS: dict[str, Any] = {}
 APPS = [
-    ["tests.service", "openedx_events", "event_bus_kafka", "edx_event_bus_kafka"],
-    ["tests.service", "edx_event_bus_kafka", "event_bus_kafka", "openedx_events"],
+    ["tests.projects.certificates", "openedx_events", "event_bus_kafka", "edx_event_bus_kafka"],
+    ["tests.projects.certificates", "edx_event_bus_kafka", "event_bus_kafka", "openedx_events"],
 ]
 
 

@@ -26,11 +26,11 @@ from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.codec import codec_for
 from event_bus_kafka.wire.types import Record, Scalar
-from tests.bus import RealBus
-from tests.examples_of import VARIANTS, data_of
 from tests.interop.existing import existing_producer, existing_reader
-from tests.sending import own_producer
-from tests.unit.test_codec import ENCODABLE
+from tests.services.bus import RealBus
+from tests.support.examples_of import VARIANTS, data_of
+from tests.support.openedx_avro import ENCODABLE
+from tests.support.sending import own_producer
 
 pytestmark = pytest.mark.real
 

@@ -18,7 +18,7 @@ import pytest
 
 from tests.model.interleaving import Stuck
 from tests.model.model import Broken, Model
-from tests.scale import scaled
+from tests.support.scale import scaled
 
 _PACKAGE = "event_bus_kafka.consuming"
 _MODULES = ("progress", "lanes", "scheduler", "starting_offsets", "commits", "consumer")

@@ -9,9 +9,9 @@ import pytest
 from django.core.management import call_command
 from pytest_django import DjangoDbBlocker
 
-from tests.bus import RealBus
-from tests.databases import Database, connected
-from tests.outbox.service import Service
+from tests.services.bus import RealBus
+from tests.support.databases import Database, connected
+from tests.support.outbox_service import Service
 
 
 @pytest.fixture

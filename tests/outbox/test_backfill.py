@@ -9,13 +9,13 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.bus import RealBus
 from tests.flows import test_backfill
 from tests.flows.test_backfill import seven as seven
-from tests.outbox.service import Service
-from tests.outbox.writing import everything
-from tests.scale import LONG, scaled
-from tests.service.process import ServiceProcess
+from tests.projects.process import ServiceProcess
+from tests.services.bus import RealBus
+from tests.support.outbox_service import Service
+from tests.support.scale import LONG, scaled
+from tests.support.writing import everything
 
 pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(900)]
 

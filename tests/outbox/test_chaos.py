@@ -15,14 +15,14 @@ from time import monotonic, sleep
 import psutil
 import pytest
 
-from tests.bus import RealBus, header
-from tests.databases import Database
-from tests.outbox.service import Service, until
-from tests.outbox.writing import everything, outcome, writer
-from tests.scale import scaled
-from tests.service.process import ServiceProcess
+from tests.projects.process import ServiceProcess
+from tests.services.bus import RealBus, header
 from tests.services.kafka import KafkaCluster
 from tests.services.schema_registry import SchemaRegistry
+from tests.support.databases import Database
+from tests.support.outbox_service import Service, until
+from tests.support.scale import scaled
+from tests.support.writing import everything, outcome, writer
 
 pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(3600)]
 

@@ -15,10 +15,10 @@ from django.test import override_settings
 from event_bus_kafka.models import OutboxRecord, ParkedRecord
 from event_bus_kafka.outbox import backlog
 from event_bus_kafka.telemetry.events import OutboxStalled
-from tests.databases import Database
-from tests.outbox.service import Service, until
-from tests.service.process import ServiceProcess
-from tests.watching import watched
+from tests.projects.process import ServiceProcess
+from tests.support.databases import Database
+from tests.support.outbox_service import Service, until
+from tests.support.watching import watched
 
 pytestmark = pytest.mark.real
 

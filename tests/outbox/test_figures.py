@@ -26,11 +26,11 @@ from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import LifecycleEvent, RecordDelivered
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import Event
-from tests.bus import CREATED, header
-from tests.databases import Database
-from tests.examples_of import certificate
-from tests.outbox.service import KEY_FIELD, Service, until
-from tests.scale import scaled
+from tests.services.bus import CREATED, header
+from tests.support.databases import Database
+from tests.support.examples_of import certificate
+from tests.support.outbox_service import KEY_FIELD, Service, until
+from tests.support.scale import scaled
 
 pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(3600)]
 

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 
 from event_bus_kafka.models import OutboxRecord
-from tests.databases import Database
+from tests.support.databases import Database
 
 pytestmark = pytest.mark.real
 

@@ -10,17 +10,16 @@ from django.test import override_settings
 
 from event_bus_kafka.models import ParkedRecord
 from event_bus_kafka.telemetry.events import RelayInterrupted, TopicHeld, TopicResumed
-from tests.bus import RealBus
-from tests.databases import Database
-from tests.outbox.service import Service, until
-from tests.proxy import Proxy
 from tests.real.test_access import connection
-from tests.real.test_brokers import cut, half_open, silence
-from tests.registries import Fault, faulty
+from tests.services.bus import RealBus
+from tests.services.faulty_registry import Fault, faulty
 from tests.services.guarded import GuardedKafka
 from tests.services.kafka import KafkaCluster
+from tests.services.proxy import Proxy, cut, half_open, silence
 from tests.services.schema_registry import SchemaRegistry
-from tests.watching import watched
+from tests.support.databases import Database
+from tests.support.outbox_service import Service, until
+from tests.support.watching import watched
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 

@@ -18,10 +18,10 @@ from event_bus_kafka.outbox import writer_schemas
 from event_bus_kafka.relaying.claims import Claims
 from event_bus_kafka.telemetry import counters
 from event_bus_kafka.telemetry.events import RecordDelivered, RowParked
-from tests.bus import CREATED, header
-from tests.databases import Database
-from tests.outbox.service import Service, until
-from tests.watching import watched
+from tests.services.bus import CREATED, header
+from tests.support.databases import Database
+from tests.support.outbox_service import Service, until
+from tests.support.watching import watched
 
 pytestmark = pytest.mark.real
 

@@ -13,8 +13,8 @@ from event_bus_kafka.relaying.batch import Batch
 from event_bus_kafka.relaying.connection import OwnConnection
 from event_bus_kafka.relaying.statements import DIALECTS
 from event_bus_kafka.telemetry.events import RelayInterrupted
-from tests.outbox.service import Service, until
-from tests.watching import watched
+from tests.support.outbox_service import Service, until
+from tests.support.watching import watched
 
 pytestmark = pytest.mark.real
 

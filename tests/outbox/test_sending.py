@@ -17,11 +17,11 @@ from event_bus_kafka.errors import AppendFailed
 from event_bus_kafka.models import OutboxRecord, WriterSchema
 from event_bus_kafka.outbox.append import shard_of
 from event_bus_kafka.telemetry.events import AppendToOutboxFailed, EventRejected
-from tests.bus import CREATED, header
-from tests.databases import Database
-from tests.examples_of import certificate
-from tests.outbox.service import KEY_FIELD, Service
-from tests.watching import watched
+from tests.services.bus import CREATED, header
+from tests.support.databases import Database
+from tests.support.examples_of import certificate
+from tests.support.outbox_service import KEY_FIELD, Service
+from tests.support.watching import watched
 
 pytestmark = pytest.mark.real
 

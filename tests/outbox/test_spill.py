@@ -26,16 +26,16 @@ from event_bus_kafka.telemetry.events import (
     SpillDelayed,
     TopicHeld,
 )
-from tests.bus import CREATED
-from tests.databases import Database, connected
-from tests.examples_of import certificate
-from tests.outbox.direct import AWAY, NO_REGISTRY, encoded, sender, spilled
-from tests.outbox.service import KEY_FIELD, Service, until
-from tests.refusals import refuse
-from tests.registries import Fault, faulty
+from tests.services.bus import CREATED
+from tests.services.faulty_registry import Fault, faulty
 from tests.services.kafka import KafkaCluster
-from tests.silence import black_hole
-from tests.watching import watched
+from tests.services.silence import black_hole
+from tests.support.databases import Database, connected
+from tests.support.direct import AWAY, NO_REGISTRY, encoded, sender, spilled
+from tests.support.examples_of import certificate
+from tests.support.outbox_service import KEY_FIELD, Service, until
+from tests.support.refusals import refuse
+from tests.support.watching import watched
 
 pytestmark = pytest.mark.real
 

@@ -11,8 +11,8 @@ from django.db.models import F
 
 from event_bus_kafka.models import SHARDS, OutboxRecord
 from event_bus_kafka.relaying.claims import Claims
-from tests.databases import Database
-from tests.outbox.service import Service
+from tests.support.databases import Database
+from tests.support.outbox_service import Service
 
 pytestmark = pytest.mark.real
 

@@ -13,16 +13,16 @@ import psutil
 import pytest
 
 from event_bus_kafka.models import OutboxRecord
-from tests.bus import RealBus, header
-from tests.databases import Database
-from tests.outbox.service import Service, until
-from tests.proxy import Proxy
-from tests.registries import Fault, faulty
-from tests.scale import scaled
-from tests.service.process import ServiceProcess
+from tests.projects.process import ServiceProcess
+from tests.services.bus import RealBus, header
+from tests.services.faulty_registry import Fault, faulty
 from tests.services.guarded import GuardedKafka
 from tests.services.kafka import KafkaCluster
+from tests.services.proxy import Proxy
 from tests.services.schema_registry import SchemaRegistry
+from tests.support.databases import Database
+from tests.support.outbox_service import Service, until
+from tests.support.scale import scaled
 
 pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -30,8 +30,8 @@ SEND_UNTIL_TOLD = """
 import sys, threading
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 from django.db import transaction
-from tests.examples_of import certificate
-from tests.service.apps import say
+from tests.support.examples_of import certificate
+from tests.projects.certificates.apps import say
 told, users = threading.Event(), 0
 threading.Thread(target=lambda: (sys.stdin.read(), told.set()), daemon=True).start()
 while not told.wait(0.02):
@@ -155,8 +155,8 @@ import itertools, sys, threading, time
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from openedx_events.learning.signals import CERTIFICATE_CREATED, CERTIFICATE_REVOKED
-from tests.examples_of import certificate
-from tests.service.apps import say
+from tests.support.examples_of import certificate
+from tests.projects.certificates.apps import say
 told, revoke = threading.Event(), threading.Event()
 def listen():
     for line in sys.stdin:
@@ -193,7 +193,12 @@ def test_what_requests_pay_while_kafka_and_the_registry_are_away(
             "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": scaled(2, long=30),
             "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": way.address,
             "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": registry.url,
-            "INSTALLED_APPS": ["django.contrib.contenttypes", "tests.service", "openedx_events", "event_bus_kafka"],
+            "INSTALLED_APPS": [
+                "django.contrib.contenttypes",
+                "tests.projects.certificates",
+                "openedx_events",
+                "event_bus_kafka",
+            ],
         }
         with ServiceProcess(code=REQUESTS, settings=service.process_settings(**changes)) as process:
             memory = psutil.Process(process.pid).memory_info

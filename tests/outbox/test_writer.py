@@ -12,11 +12,11 @@ from django.db import connections, transaction
 from event_bus_kafka.producing import shutdown, spill, spill_writer
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered, SpillDelayed
-from tests.databases import Database, connected
-from tests.outbox.direct import NO_REGISTRY, encoded, sender, spilled
-from tests.outbox.service import Service, until
-from tests.silence import black_hole
-from tests.watching import watched
+from tests.services.silence import black_hole
+from tests.support.databases import Database, connected
+from tests.support.direct import NO_REGISTRY, encoded, sender, spilled
+from tests.support.outbox_service import Service, until
+from tests.support.watching import watched
 
 pytestmark = pytest.mark.real
 

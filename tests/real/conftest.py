@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bus import RealBus
+from tests.services.bus import RealBus
 
 
 @pytest.fixture

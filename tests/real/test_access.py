@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.bus import RealBus
-from tests.examples_of import certificate
-from tests.flows.test_consuming import send, worker
-from tests.service.process import ServiceProcess
+from tests.projects.process import ServiceProcess
+from tests.services.bus import RealBus
 from tests.services.guarded import CLIENT_NAME, GuardedKafka
 from tests.services.schema_registry import SchemaRegistry
+from tests.support.examples_of import certificate
+from tests.support.sending import send
+from tests.support.workers import worker
 
 pytestmark = pytest.mark.real
 

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.measurements import OPERATIONS, RELAYED, VARIANTS
 from benchmarks.report import as_json, as_table
 from benchmarks.runs import QUICK, measure, measure_relay
-from tests.bus import RealBus
+from tests.services.bus import RealBus
 from tests.services.kafka import KafkaCluster
 from tests.services.mariadb import MariaDB
 from tests.services.postgresql import PostgreSQL

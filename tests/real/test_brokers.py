@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -12,16 +10,17 @@ from typing import Any
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from tests.bus import RealBus
-from tests.dead_letters import InTable, OnTopic
-from tests.flows.test_consuming import send, worker
-from tests.flows.test_order import assert_first_in_order, event, numbered
-from tests.proxy import Proxy
-from tests.scale import scaled
-from tests.service.process import PATIENCE, ServiceProcess
+from tests.projects.process import PATIENCE, ServiceProcess
+from tests.services.bus import RealBus
 from tests.services.guarded import GuardedKafka
 from tests.services.kafka import KafkaCluster
+from tests.services.proxy import Proxy, cut, half_open, latency, silence
 from tests.services.schema_registry import SchemaRegistry
+from tests.support.dead_letters import InTable, OnTopic
+from tests.support.order import assert_first_in_order, event, numbered
+from tests.support.scale import scaled
+from tests.support.sending import send
+from tests.support.workers import worker
 
 pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -31,8 +30,8 @@ SEND_UNTIL_TOLD = """
 import itertools, sys, threading
 from django.conf import settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED
-from tests.examples_of import certificate
-from tests.service.apps import say
+from tests.support.examples_of import certificate
+from tests.projects.certificates.apps import say
 told = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.read(), told.set()), daemon=True).start()
 for number in itertools.count():
@@ -109,42 +108,6 @@ def test_brokers_may_be_killed_one_two_and_all_and_restarted_one_by_one(
 
 def arrived(process: ServiceProcess, each: int) -> None:
     process.wait_for(lambda: len(distinct(process)) == len(USERS) * each, f"for {each} of each user")
-
-
-@contextmanager
-def silence(proxy: Proxy) -> Iterator[None]:
-    proxy.silent = True
-    yield
-    proxy.silent = False
-
-
-@contextmanager
-def cut(proxy: Proxy) -> Iterator[None]:
-    """Reset what is there, again and again."""
-    mended = threading.Event()
-
-    def cut() -> None:
-        while not mended.wait(0.1):
-            proxy.reset()
-
-    thread = threading.Thread(target=cut)
-    thread.start()
-    yield
-    mended.set()
-    thread.join()
-
-
-@contextmanager
-def latency(proxy: Proxy) -> Iterator[None]:
-    proxy.latency = 0.5
-    yield
-    proxy.latency = 0.0
-
-
-@contextmanager
-def half_open(proxy: Proxy) -> Iterator[None]:
-    proxy.forget()
-    yield
 
 
 def test_networks_may_be_silent_cut_slow_and_forgetful(

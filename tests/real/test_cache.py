@@ -12,12 +12,12 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import send_tombstone
 from event_bus_kafka.testing.handler import handler_connected
-from tests.bus import RealBus
-from tests.examples_of import certificate
-from tests.flows.test_consuming import worker
+from tests.projects.process import ServiceProcess
 from tests.real.test_gaps import COMPACTED
-from tests.service.process import ServiceProcess
+from tests.services.bus import RealBus
 from tests.services.kafka import KafkaCluster
+from tests.support.examples_of import certificate
+from tests.support.workers import worker
 
 pytestmark = pytest.mark.real
 

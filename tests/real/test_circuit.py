@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from tests.bus import RealBus
-from tests.dead_letters import InTable, OnTopic
-from tests.examples_of import certificate
-from tests.flows.test_consuming import send, worker
-from tests.service.process import ServiceProcess
-from tests.unit.received import HEADERS
+from tests.projects.process import ServiceProcess
+from tests.services.bus import RealBus
+from tests.support.dead_letters import InTable, OnTopic
+from tests.support.examples_of import certificate
+from tests.support.received import HEADERS
+from tests.support.sending import send
+from tests.support.workers import worker
 
 pytestmark = pytest.mark.real
 
-BROKEN = "tests.service.trouble.fail_until_mended"
+BROKEN = "tests.projects.certificates.trouble.fail_until_mended"
 RECEIVERS = "trouble.fail_until_mended,note"
 USERS = range(12)
 OPEN = f"Not ready: circuit open: {BROKEN}"

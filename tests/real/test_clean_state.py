@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.bus import RealBus
-from tests.databases import Database
-from tests.dead_letters import OnTopic
-from tests.examples_of import certificate
-from tests.flows.test_consuming import send, worker
+from tests.services.bus import RealBus
+from tests.support.databases import Database
+from tests.support.dead_letters import OnTopic
+from tests.support.examples_of import certificate
+from tests.support.sending import send
+from tests.support.workers import worker
 
 pytestmark = pytest.mark.real
 

@@ -19,12 +19,12 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connections
 from django.db.utils import OperationalError
 
-from tests.databases import Database, database_on
-from tests.service.process import ServiceProcess
+from tests.projects.process import ServiceProcess
 from tests.services.database import DatabaseServer
 from tests.services.mariadb import MariaDB
 from tests.services.postgresql import PostgreSQL
 from tests.services.process import accepts
+from tests.support.databases import Database, database_on
 
 pytestmark = pytest.mark.real
 
@@ -66,7 +66,7 @@ def test_databases_do_not_share_rows(database: Database) -> None:
 def test_a_service_reaches_it_too(database: Database) -> None:
     code = """
 from django.db import connection
-from tests.service.apps import say
+from tests.projects.certificates.apps import say
 with connection.cursor() as cursor:
     cursor.execute("select version()")
     say("version", text=cursor.fetchone()[0])

@@ -12,8 +12,8 @@ from django.test import override_settings
 
 from event_bus_kafka.models import DeadLetter
 from event_bus_kafka.sandbox import Sandbox
-from tests.databases import Database
-from tests.letters import FAILED_AT, record_of, run, stored
+from tests.support.databases import Database
+from tests.support.letters import FAILED_AT, record_of, run, stored
 
 pytestmark = pytest.mark.real
 

@@ -7,12 +7,13 @@ from time import monotonic
 import pytest
 from confluent_kafka import Producer, TopicPartition
 
-from tests.bus import RealBus
-from tests.examples_of import certificate
-from tests.flows.test_consuming import send, worker
-from tests.flows.test_replay import heard, replay
-from tests.flows.test_replay import receivers as receivers
+from tests.services.bus import RealBus
 from tests.services.kafka import KafkaCluster
+from tests.support.examples_of import certificate
+from tests.support.replays import heard, replay
+from tests.support.replays import receivers as receivers
+from tests.support.sending import send
+from tests.support.workers import worker
 
 pytestmark = pytest.mark.real
 

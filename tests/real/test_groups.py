@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.bus import RealBus
-from tests.examples_of import certificate
-from tests.flows.test_consuming import send, worker
-from tests.flows.test_order import assert_in_order, each_protocol, ended, event, numbered
-from tests.scale import scaled
-from tests.service.process import ServiceProcess
+from tests.projects.process import ServiceProcess
+from tests.services.bus import RealBus
+from tests.support.examples_of import certificate
+from tests.support.order import assert_in_order, each_protocol, ended, event, numbered
+from tests.support.scale import scaled
+from tests.support.sending import send
+from tests.support.workers import worker
 
 pytestmark = pytest.mark.real
 

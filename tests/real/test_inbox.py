@@ -22,10 +22,10 @@ from event_bus_kafka import once
 from event_bus_kafka.dead_letters.retention import purge_marks
 from event_bus_kafka.models import InboxMark
 from event_bus_kafka.telemetry.events import DuplicateSkipped
-from tests.bus import CREATED
-from tests.databases import connected, database_on
-from tests.service.process import PATIENCE
-from tests.watching import watched
+from tests.projects.process import PATIENCE
+from tests.services.bus import CREATED
+from tests.support.databases import connected, database_on
+from tests.support.watching import watched
 
 _numbers = count(1)
 SERVERS = [pytest.param(name, marks=pytest.mark.real) for name in ("postgresql", "mariadb")]

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.bus import RealBus
-from tests.examples_of import certificate
-from tests.flows.test_consuming import send
-from tests.flows.test_replay import put
-from tests.service.process import ServiceProcess
+from tests.projects.process import ServiceProcess
+from tests.services.bus import RealBus
 from tests.services.kafka import KafkaCluster
+from tests.support.examples_of import certificate
+from tests.support.replays import put
+from tests.support.sending import send
 
 pytestmark = pytest.mark.real
 

@@ -17,13 +17,14 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.bus import RealBus
-from tests.dead_letters import OnTopic
-from tests.examples_of import certificate
-from tests.flows.test_consuming import send, worker
-from tests.flows.test_order import assert_first_in_order, assert_in_order, event, numbered
-from tests.scale import LONG, scaled
-from tests.service.process import ServiceProcess
+from tests.projects.process import ServiceProcess
+from tests.services.bus import RealBus
+from tests.support.dead_letters import OnTopic
+from tests.support.examples_of import certificate
+from tests.support.order import assert_first_in_order, assert_in_order, event, numbered
+from tests.support.scale import LONG, scaled
+from tests.support.sending import send
+from tests.support.workers import worker
 
 pytestmark = [pytest.mark.real, pytest.mark.long]
 

@@ -11,10 +11,11 @@ from confluent_kafka import Consumer, TopicPartition
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
-from tests.bus import RealBus
-from tests.examples_of import certificate
-from tests.flows.test_consuming import send, worker
 from tests.real.test_taking_aside import metadata
+from tests.services.bus import RealBus
+from tests.support.examples_of import certificate
+from tests.support.sending import send
+from tests.support.workers import worker
 
 pytestmark = pytest.mark.real
 

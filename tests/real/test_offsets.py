@@ -10,12 +10,12 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from tests.bus import RealBus
-from tests.examples_of import certificate
-from tests.flows.test_consuming import send
+from tests.projects.process import ServiceProcess
 from tests.real.test_taking_aside import metadata
-from tests.service.process import ServiceProcess
+from tests.services.bus import RealBus
 from tests.services.kafka import KafkaCluster
+from tests.support.examples_of import certificate
+from tests.support.sending import send
 
 pytestmark = pytest.mark.real
 

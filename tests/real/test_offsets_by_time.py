@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from event_bus_kafka.kafka.reader import Reader
-from tests.bus import RealBus
+from tests.services.bus import RealBus
 
 pytestmark = pytest.mark.real
 

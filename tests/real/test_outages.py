@@ -9,14 +9,15 @@ from django.db import DatabaseError, OperationalError
 
 from event_bus_kafka.consuming.outages import outage_of
 from event_bus_kafka.db_connections import open_connections
-from tests.bus import RealBus
-from tests.databases import Database
-from tests.dead_letters import InTable, Kept, OnTopic
-from tests.examples_of import certificate
-from tests.flows.test_consuming import send, worker
-from tests.registries import Fault, faulty
-from tests.scale import scaled
-from tests.service.process import ServiceProcess
+from tests.projects.process import ServiceProcess
+from tests.services.bus import RealBus
+from tests.services.faulty_registry import Fault, faulty
+from tests.support.databases import Database
+from tests.support.dead_letters import InTable, Kept, OnTopic
+from tests.support.examples_of import certificate
+from tests.support.scale import scaled
+from tests.support.sending import send
+from tests.support.workers import worker
 
 pytestmark = pytest.mark.real
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.bus import RealBus
-from tests.examples_of import certificate
-from tests.flows.test_consuming import OURS_FIRST, send
-from tests.service.process import ServiceProcess
+from tests.projects.process import ServiceProcess
+from tests.services.bus import RealBus
 from tests.services.kafka import KafkaCluster
+from tests.support.examples_of import certificate
+from tests.support.sending import send
+from tests.support.workers import OURS_FIRST
 
 pytestmark = pytest.mark.real
 

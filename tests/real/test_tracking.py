@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.bus import RealBus, header
-from tests.service.process import ServiceProcess
+from tests.projects.process import ServiceProcess
+from tests.services.bus import RealBus, header
 
 pytestmark = pytest.mark.real
 
@@ -27,11 +27,14 @@ with tracker.context("request", {{"user_id": 7}}):
 def test_tracking_events_go_from_service_to_service(bus: RealBus, topic: str, group: str) -> None:
     backend = {
         "ENGINE": "eventtracking.backends.event_bus.EventBusRoutingBackend",
-        "OPTIONS": {"backend_name": "event_bus", "backends": {"said": {"ENGINE": "tests.service.tracking.Said"}}},
+        "OPTIONS": {
+            "backend_name": "event_bus",
+            "backends": {"said": {"ENGINE": "tests.projects.certificates.tracking.Said"}},
+        },
     }
     settings: dict[str, Any] = bus.settings(
         INSTALLED_APPS=[
-            "tests.service",
+            "tests.projects.certificates",
             "eventtracking.django.apps.EventTrackingConfig",
             "openedx_events",
             "event_bus_kafka",

@@ -11,9 +11,9 @@ from event_bus_kafka.consuming.commits import Commits
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.telemetry.events import CommitFailed, LifecycleEvent, OffsetsCommitted
-from tests.bus import SandboxBus
-from tests.contract.members import Member
-from tests.watching import watched
+from tests.services.bus import SandboxBus
+from tests.support.members import Member
+from tests.support.watching import watched
 
 
 @pytest.fixture

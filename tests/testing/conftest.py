@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from event_bus_kafka.testing import CapturedEvents, captured_events
-from tests.bus import CREATED
+from tests.services.bus import CREATED
 from tests.testing.project import Project
 
 ENTRY = {"event_key_field": "certificate.user.id", "enabled": True}

@@ -11,8 +11,8 @@ from openedx_events.apps import general_signal_handler
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka.testing import CapturedEvents, captured_events
-from tests.bus import CREATED, REVOKED
-from tests.examples_of import certificate
+from tests.services.bus import CREATED, REVOKED
+from tests.support.examples_of import certificate
 from tests.testing.conftest import CONFIG, ENTRY
 
 

@@ -17,8 +17,8 @@ from openedx_events.tooling import OpenEdxPublicSignal
 from event_bus_kafka import record_deleted, send_tombstone
 from event_bus_kafka.testing import CapturedEvents, UnsendableEvent, captured_events
 from event_bus_kafka.testing.commits import State
-from tests.bus import CREATED, REVOKED
-from tests.examples_of import COURSE, certificate
+from tests.services.bus import CREATED, REVOKED
+from tests.support.examples_of import COURSE, certificate
 from tests.testing.conftest import ENTRY
 
 

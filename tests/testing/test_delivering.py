@@ -18,9 +18,9 @@ from event_bus_kafka import is_replay, record_deleted, send_tombstone
 from event_bus_kafka.errors import IncompatibleSchema, ReceiversFailed, SerializationError
 from event_bus_kafka.testing import assert_schema_unchanged, captured_events, deliver
 from event_bus_kafka.wire.records import ConsumerRecord
-from tests.bus import CREATED
-from tests.examples_of import COURSE, certificate
-from tests.testing.signals import EVENT_TYPE, grade, graded
+from tests.services.bus import CREATED
+from tests.support.examples_of import COURSE, certificate
+from tests.support.signals import EVENT_TYPE, grade, graded
 
 Heard = list[dict[str, Any]]
 

@@ -8,7 +8,7 @@ from openedx_events.event_bus import get_producer
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka.sandbox import Sandbox
-from tests.examples_of import certificate
+from tests.support.examples_of import certificate
 from tests.testing.project import Project
 
 

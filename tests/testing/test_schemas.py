@@ -9,7 +9,7 @@ import pytest
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.testing import assert_schema_compatible, assert_schema_unchanged
-from tests.testing.signals import EVENT_TYPE, graded
+from tests.support.signals import EVENT_TYPE, graded
 
 BASE: dict[str, Any] = {"user": int, "score": float, "comment": (str, None), "tags": list[str]}
 

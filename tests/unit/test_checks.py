@@ -14,7 +14,7 @@ from pytest_django import DjangoDbBlocker
 from event_bus_kafka import once
 from event_bus_kafka.checks import check_tables
 from event_bus_kafka.dispatching import inbox
-from tests.databases import connected
+from tests.support.databases import connected
 
 CREATED = "org.openedx.learning.certificate.created.v1"
 RIGHT: dict[str, Any] = {

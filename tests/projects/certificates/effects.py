@@ -1,0 +1,36 @@
+"""Receivers that use a database."""
+
+import threading
+
+from django.db import connection, transaction
+from openedx_events.learning.data import CertificateData
+
+from tests.projects.certificates.apps import say
+
+_both_hold_a_lock = threading.Barrier(2)
+
+
+def query(certificate: CertificateData, **_: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("select 1")
+    say("query", user=certificate.user.id)
+
+
+def deadlock(certificate: CertificateData, **_: object) -> None:
+    """Two users lock the same two rows in opposite order: the server ends one of them."""
+    first, second = sorted((1, 2), reverse=certificate.user.id % 2 == 0)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("update effects set count = count + 1 where id = %s", [first])
+        _both_hold_a_lock.wait(30)
+        cursor.execute("update effects set count = count + 1 where id = %s", [second])
+    say("deadlock survived", user=certificate.user.id)
+
+
+def oversize(certificate: CertificateData, **_: object) -> None:
+    """Send what the server refuses for its size."""
+    say("oversize", user=certificate.user.id)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("select repeat('x', 2000000000)")
+        else:
+            cursor.execute("select %s", ["x" * 20_000_000])

@@ -1,0 +1,1 @@
+"""Helpers that several folders of tests use; what one folder uses alone stands there."""

@@ -1,0 +1,66 @@
+"""Dead letters to begin with: certificates that a receiver could not take."""
+
+from __future__ import annotations
+
+import io
+from contextlib import closing
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from django.core.management import call_command
+from openedx_events.data import EventsMetadata
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+
+from event_bus_kafka import entry_points
+from event_bus_kafka.conf import settings
+from event_bus_kafka.dead_letters.letter import Failure, Letter, identity
+from event_bus_kafka.dead_letters.table_store import store
+from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.wire import serde
+from event_bus_kafka.wire.records import ConsumerRecord, Event, ProducerRecord
+from tests.services.bus import CREATED
+from tests.support.examples_of import certificate
+
+TOPIC = "prod-certificates"
+FAILED_AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+
+
+def record_of(user: int, *, offset: int = 0, topic: str = TOPIC, **changes: Any) -> ConsumerRecord:
+    """Return the record of a user's certificate; its schemas are in the registry of the settings."""
+    framed = _framed(user, settings.schema_registry_url)
+    values: dict[str, Any] = {"key": framed.key, "value": framed.value, "headers": framed.headers} | changes
+    return ConsumerRecord(topic=topic, partition=0, offset=offset, timestamp=1_767_323_045_678, **values)
+
+
+@cache
+def _framed(user: int, _registry_url: str) -> ProducerRecord:
+    event = Event(
+        signal=CERTIFICATE_CREATED,
+        data={"certificate": certificate(user)},
+        metadata=EventsMetadata(event_type=CREATED),
+    )
+    with closing(entry_points.registry()) as registry:
+        return serde.frame(serde.encode(event, topic=TOPIC, key_field="certificate.user.id"), registry)
+
+
+def stored(record: ConsumerRecord, *receivers: str, group: str = "mail", failed_at: datetime = FAILED_AT) -> DeadLetter:
+    """Store a dead letter that these receivers have failed at; without any nobody had a turn."""
+    event_type, event_id = identity(record)
+    letter = Letter(
+        group=group,
+        record=record,
+        event_type=event_type,
+        event_id=event_id,
+        failures=tuple(Failure(receiver=name, error="ValueError") for name in receivers or [""]),
+        attempts=5,
+        failed_at=failed_at,
+    )
+    return store(letter)
+
+
+def run(*arguments: Any) -> str:
+    """Run the command and return what it prints."""
+    output = io.StringIO()
+    call_command("event_dead_letters", *map(str, arguments), stdout=output, no_color=True)
+    return output.getvalue()

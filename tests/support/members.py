@@ -1,0 +1,97 @@
+"""A consumer of a group, what its listener was told, and what the client reported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from time import monotonic
+from types import TracebackType
+from typing import Any
+
+from event_bus_kafka.errors import DeliveryFailed
+from event_bus_kafka.kafka.client import AssignmentListener, Committed, Consumer, Delivered, Partition, Producer
+from event_bus_kafka.telemetry.events import ClientErrorReported
+from event_bus_kafka.wire.records import ConsumerRecord, Headers, ProducerRecord
+from tests.services.bus import Bus
+from tests.support.watching import watched
+
+SECONDS = 30
+
+
+class Member:
+    """A member of a group, and everything it was given."""
+
+    def __init__(
+        self, bus: Bus, group: str, topics: Iterable[str], begin_paused: bool = False, /, **options: Any
+    ) -> None:
+        self.assigned: list[list[Partition]] = []
+        self.revoked: list[list[Partition]] = []
+        self.lost: list[list[Partition]] = []
+        self.records: list[ConsumerRecord] = []
+        self.commits_when_revoked: dict[Partition, Committed] = {}
+        own = {
+            "bootstrap.servers": bus.bootstrap_servers,
+            "group.id": group,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            "session.timeout.ms": 6000,
+            "heartbeat.interval.ms": 500,
+            "topic.metadata.refresh.interval.ms": 500,
+        }
+        listener = AssignmentListener(assigned=self.assigned.append, revoked=self._revoke, lost=self.lost.append)
+        self.client = Consumer(own | options, topics, listener, begin_paused=begin_paused)
+
+    def __enter__(self) -> Member:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.client.close()
+
+    def poll(self, seconds: float) -> list[ConsumerRecord]:
+        """Poll once, and put partitions without a committed offset where groups begin."""
+        records = self.client.poll(seconds)
+        self.client.positions.move(dict.fromkeys(self.client.positions.without_offset))
+        return records
+
+    def poll_until(self, condition: Callable[[], object], *others: Member) -> None:
+        """Poll, together with others, until something is the case."""
+        deadline = monotonic() + SECONDS
+        while not condition():
+            assert monotonic() < deadline, "it did not happen"
+            for member in (self, *others):
+                member.records += member.poll(0.1)
+
+    def poll_records(self, count: int) -> list[ConsumerRecord]:
+        """Poll until so many records came, and return them all."""
+        self.poll_until(lambda: len(self.records) >= count)
+        return self.records
+
+    def poll_assignment(self, *others: Member) -> None:
+        """Poll until partitions are assigned."""
+        self.poll_until(lambda: self.assigned, *others)
+
+    def _revoke(self, partitions: list[Partition]) -> None:
+        self.revoked.append(partitions)
+        if self.commits_when_revoked:
+            self.client.commit(self.commits_when_revoked)
+
+
+def record(topic: str, value: bytes | None = b"value", *, key: bytes = b"key", headers: Headers = ()) -> ProducerRecord:
+    return ProducerRecord(topic=topic, key=key, value=value, headers=headers)
+
+
+def produced(bus: Bus, *records: ProducerRecord, **options: Any) -> list[Delivered | DeliveryFailed]:
+    """Produce records and return what became of them."""
+    reports: list[Delivered | DeliveryFailed] = []
+    producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "enable.idempotence": True} | options)
+    for each in records:
+        producer.produce(each, reports.append)
+    assert producer.flush(SECONDS) == 0
+    return reports
+
+
+def client_errors() -> AbstractContextManager[list[Any]]:
+    """Collect what the client reports meanwhile."""
+    return watched(ClientErrorReported)

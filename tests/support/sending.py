@@ -1,0 +1,77 @@
+"""Certificates that are sent from this process or from another."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from django.test import override_settings
+from openedx_events.data import EventsMetadata
+from openedx_events.learning.data import CertificateData
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka import create_producer
+from event_bus_kafka.producing.producer import KafkaEventProducer
+from tests.projects.process import ServiceProcess
+from tests.services.bus import Bus
+
+
+@contextmanager
+def own_producer() -> Iterator[KafkaEventProducer]:
+    """
+    Give a producer; at the end wait for what it has sent, and close its clients.
+
+    They live as long as their process, which else would report at its end that the brokers of the tests are gone.
+    """
+    others = threading.enumerate()
+    producer = create_producer()
+    yield producer
+    producer.prepare_for_shutdown()
+    link = producer._link
+    assert link is not None, "it has sent nothing"
+    link.retire()
+    for thread in threading.enumerate():
+        if thread.name == "event-bus-producer" and thread not in others:
+            thread.join()
+    link.producer._client.close()
+    link.registry.close()
+
+
+def send(
+    bus: Bus,
+    topic: str,
+    *certificates: CertificateData,
+    signal: OpenEdxPublicSignal = CERTIFICATE_CREATED,
+    through: Mapping[str, Any] | None = None,
+    **metadata: Any,
+) -> None:
+    """Send certificates, keyed by user, from this process, with further settings if need be."""
+    patience = {"EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30, "EVENT_BUS_KAFKA_SEND_TIMEOUT": 30}
+    haste = {"EVENT_BUS_KAFKA_POLL_INTERVAL_SEC": 0.01}
+    with override_settings(**bus.settings(topic, **patience, **haste, **through or {})), own_producer() as producer:
+        for one in certificates:
+            producer.send(
+                signal=signal,
+                topic=topic,
+                event_key_field="certificate.user.id",
+                event_data={"certificate": one},
+                event_metadata=EventsMetadata(event_type=signal.event_type, **metadata),
+            )
+
+
+SEND = """
+import time
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+from tests.support.examples_of import certificate
+from tests.projects.certificates.apps import say
+for user in {users}:
+    CERTIFICATE_CREATED.send_event(certificate=certificate(user))
+    say("sent", user=user)
+"""
+
+
+def sender(settings: dict[str, Any], users: list[int]) -> ServiceProcess:
+    return ServiceProcess(code=SEND.format(users=users), settings=settings)

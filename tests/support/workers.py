@@ -1,0 +1,30 @@
+"""Workers of the certificates' service, each in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tests.projects.process import ServiceProcess
+from tests.services.bus import Bus
+
+OURS_FIRST = {"INSTALLED_APPS": ["tests.projects.certificates", "event_bus_kafka", "openedx_events"]}
+OURS_LAST = {"INSTALLED_APPS": ["tests.projects.certificates", "openedx_events", "event_bus_kafka"]}
+
+
+def worker(
+    bus: Bus,
+    topic: str,
+    group: str,
+    receivers: str,
+    environment: Mapping[str, str] | None = None,
+    lanes: int = 1,
+    **changes: Any,
+) -> ServiceProcess:
+    defaults: dict[str, Any] = {
+        "EVENT_BUS_KAFKA_RETRY": {"first_delay": 0.1, "factor": 1},
+        "EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY": lanes,
+    }
+    arguments = ("consume_events", "-t", topic, "-g", group)
+    settings = bus.settings(**(defaults | changes))
+    return ServiceProcess(*arguments, settings=settings, receivers=receivers, environment=environment)

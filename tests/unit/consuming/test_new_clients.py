@@ -1,0 +1,74 @@
+"""A fatal error ends a client, not the worker, unless new ones do not help."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from event_bus_kafka.consuming.consumer import Consumer
+from event_bus_kafka.consuming.error_limit import ErrorLimit
+from event_bus_kafka.consuming.limits import Limits
+from event_bus_kafka.consuming.scheduler import Scheduler
+from event_bus_kafka.dispatching.outcomes import DONE
+from event_bus_kafka.errors import BrokerError, Trouble, WorkerFailed
+from event_bus_kafka.kafka.client import AssignmentListener
+from event_bus_kafka.telemetry.events import PartitionsRevoked
+from event_bus_kafka.telemetry.health import Health
+from tests.support.watching import watched
+
+
+class Failing:
+    """What the consumer takes for its Kafka client: it fails at once."""
+
+    def __init__(self, kind: Trouble) -> None:
+        self.kind = kind
+        self.made = 0
+
+    def __call__(self, _listener: AssignmentListener) -> Any:
+        self.made += 1
+        return self
+
+    def poll(self, _seconds: float, _most: int) -> None:
+        raise BrokerError("_FATAL", "reason", fatal=True, kind=self.kind)
+
+    def close(self) -> None: ...
+
+
+def consumer(clients: Failing) -> Consumer:
+    return Consumer(
+        group="g",
+        connect=clients,
+        scheduler=Scheduler(lambda _: DONE, lanes=1),
+        error_limit=ErrorLimit(),
+        limits=Limits(
+            window_records=1,
+            window_bytes=1,
+            commit_interval=60.0,
+            poll_timeout=1.0,
+            failure_sleep=0.0,
+            revoke_timeout=0.0,
+        ),
+        health=Health(),
+        pause=lambda _: None,
+    )
+
+
+def test_a_right_that_was_taken_away_is_waited_for_however_long() -> None:
+    clients = Failing(Trouble.FORBIDDEN)
+    one = consumer(clients)
+    with watched(PartitionsRevoked) as revoked:
+        for _ in range(20):
+            one.step()
+    assert clients.made == 21
+    assert revoked == [], "it had none, and would tell so at each new client"
+
+
+@pytest.mark.parametrize(("kind", "made"), [(Trouble.OTHER, 4), (Trouble.REPLACED, 1)])
+def test_what_new_clients_do_not_cure_ends_the_worker(kind: Trouble, made: int) -> None:
+    clients = Failing(kind)
+    one = consumer(clients)
+    with pytest.raises(WorkerFailed) as failed:
+        for _ in range(20):
+            one.step()
+    assert (clients.made, failed.value.exit_code) == (made, 3)

@@ -1,0 +1,381 @@
+"""What becomes of an event whose receivers fail, are left alone, or are paused; lanes are not needed for it."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from heapq import heappop, heappush
+from random import Random
+from typing import Any
+
+import attrs
+import pytest
+from django.db.utils import ConnectionHandler
+from openedx_events.learning.data import CertificateData
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.conf.policies import CIRCUIT_DEFAULTS, RETRY_DEFAULTS
+from event_bus_kafka.consuming.dead_letter_limit import DeadLetterLimit
+from event_bus_kafka.consuming.error_limit import ErrorLimit
+from event_bus_kafka.consuming.processor import Processor
+from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
+from event_bus_kafka.dead_letters.letter import Letter
+from event_bus_kafka.dispatching.circuit import CircuitPolicy
+from event_bus_kafka.dispatching.dispatch import Receiver
+from event_bus_kafka.dispatching.outcomes import DONE, Hold, Retry
+from event_bus_kafka.dispatching.receiver_gate import ReceiverGate
+from event_bus_kafka.dispatching.retry import RetryPolicies
+from event_bus_kafka.errors import DeadLetterStoreFailed, SchemaRegistryError
+from event_bus_kafka.telemetry import events
+from event_bus_kafka.telemetry.health import Health
+from event_bus_kafka.wire.records import ConsumerRecord
+from tests.support.examples_of import certificate
+from tests.support.received import CODEC, FRAME, HEADERS
+from tests.support.watching import watched
+
+CIRCUIT = CircuitPolicy(failures=4, keys=3, probe_every=10)
+
+
+@attrs.define
+class Service:
+    """Receivers that fail as they are told, and what they have seen: user ids by receiver."""
+
+    failing: dict[str, type[BaseException]] = attrs.field(factory=dict)
+    broken: frozenset[int] = frozenset()
+    """Users at whom all fail."""
+    seen: Counter[tuple[str, int]] = attrs.field(factory=Counter)
+    letters: list[Letter] = attrs.field(factory=list)
+    store_fails: bool = False
+    registry_fails: bool = False
+    paused: frozenset[str] = frozenset()
+    now: float = 0.0
+    chance: Callable[[], float] = lambda: 0.0
+    health: Health = attrs.field(factory=Health)
+    begin: Callable[[str], object] = lambda _name: None
+
+    def processor(self, **changes: Any) -> Processor:
+        gate = ReceiverGate(
+            CIRCUIT,
+            health=self.health,
+            paused=lambda: self.paused,
+            clock=lambda: self.now,
+            chance=lambda: self.chance(),
+        )
+        values: dict[str, Any] = {
+            "group": "g",
+            "registry": self,
+            "policies": RetryPolicies.of(RETRY_DEFAULTS | {"attempts": 3, "jitter": 0, "final": [KeyError]}, {}),
+            "dead_letters": self,
+            "receivers_of": self.receivers,
+            "gate": gate,
+            "health": self.health,
+        }
+        return Processor(**values | changes)
+
+    def receivers(self, _signal: OpenEdxPublicSignal) -> list[Receiver]:
+        return [Receiver(self._receiver(name), name) for name in ("first", "second")]
+
+    def names(self, *receivers: str) -> list[str]:
+        return [one.name for one in self.receivers(CERTIFICATE_CREATED) if one.dispatch_uid in receivers]
+
+    def store(self, letter: Letter) -> None:
+        if self.store_fails:
+            raise DeadLetterStoreFailed("away")
+        self.letters.append(letter)
+
+    def id_of(self, subject: str, schema: str) -> int:
+        return 1
+
+    def schema_of(self, schema_id: int) -> str:
+        if self.registry_fails:
+            raise SchemaRegistryError("away", retriable=True)
+        return CODEC.schema
+
+    def _receiver(self, name: str) -> Callable[..., None]:
+        def receive(certificate: CertificateData, **_: Any) -> None:
+            self.seen[name, certificate.user.id] += 1
+            self.begin(name)
+            if name in self.failing:
+                raise self.failing[name]
+            if certificate.user.id in self.broken:
+                raise ValueError
+
+        return receive
+
+
+PARTITION = ("t", 0)
+
+
+def delivery(user: int, partition: PartitionProgress | None = None, *, value: bytes | None = None) -> Delivery:
+    body = FRAME + CODEC.encode({"certificate": certificate(user)}) if value is None else value
+    record = ConsumerRecord(
+        topic="t", partition=0, offset=user, timestamp=None, key=b"%d" % user, value=body, headers=HEADERS
+    )
+    return Delivery(record, partition or PartitionProgress(*PARTITION))
+
+
+def opened(service: Service, processor: Processor) -> list[Delivery]:
+    """Fail until the circuit of the first receiver opens; return the held events."""
+    service.failing = {"first": ValueError}
+    deliveries = [delivery(user) for user in range(4)]
+    outcomes = [processor.process(one) for one in deliveries]
+    assert [type(outcome) for outcome in outcomes] == [Retry, Retry, Retry, Hold]
+    return deliveries
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+def test_by_default_the_first_attempts_at_ten_events_open_a_circuit_and_cost_no_dead_letter(service: Service) -> None:
+    policies = RetryPolicies.of(RETRY_DEFAULTS, {})
+    processor = service.processor(gate=ReceiverGate(CircuitPolicy(**CIRCUIT_DEFAULTS)), policies=policies)
+    service.failing = {"first": ValueError}
+    outcomes = [type(processor.process(delivery(user))) for user in range(12)]
+    assert outcomes == [Retry] * 9 + [Hold] * 3
+    assert service.letters == []
+
+
+def test_an_event_that_comes_while_the_circuit_is_open_is_held_and_the_others_run_once(service: Service) -> None:
+    processor = service.processor()
+    opened(service, processor)
+    late = delivery(9)
+    assert all(isinstance(processor.process(late), Hold) for _ in range(5))
+    assert (service.seen["first", 9], service.seen["second", 9], late.attempts) == (0, 1, 0)
+    service.failing = {}
+    service.now = 10
+    assert processor.process(late) == DONE
+    assert (service.seen["first", 9], service.seen["second", 9]) == (1, 1)
+
+
+def test_held_events_come_back_for_the_next_probe_and_one_of_them_goes(service: Service) -> None:
+    processor = service.processor()
+    held = opened(service, processor)
+    service.now = 4
+    outcome = processor.process(held[0])
+    assert isinstance(outcome, Hold)
+    assert outcome.delay == 6
+    service.now = 10
+    calls = service.seen.total()
+    assert all(isinstance(processor.process(one), Hold) for one in held)
+    assert service.seen.total() == calls + 1
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_keys_that_are_broken_do_not_keep_a_healthy_receiver_shut_out(service: Service, seed: int) -> None:
+    processor = service.processor()
+    service.chance, service.broken = Random(seed).random, frozenset(range(4))
+    due = [(0.0, number, delivery(number)) for number in (*range(4), 9)]
+    for number in range(10, 2_000):
+        service.now, _, one = heappop(due)
+        outcome = processor.process(one)
+        if one.record.offset == 9 and outcome == DONE:
+            return
+        assert isinstance(outcome, (Hold, Retry))
+        heappush(due, (service.now + outcome.delay, number, one))
+    pytest.fail("the healthy one never had its turn")
+
+
+def test_neither_used_up_attempts_nor_final_errors_make_dead_letters_while_the_circuit_is_open(
+    service: Service,
+) -> None:
+    processor = service.processor()
+    held = opened(service, processor)
+    service.failing = {"first": KeyError}
+    for number in range(1, 20):
+        service.now = 10 * number
+        assert isinstance(processor.process(held[0]), Hold)
+    assert service.seen["first", 0] == 20
+    assert (service.letters, held[0].attempts) == ([], 1)
+
+
+def test_once_the_circuit_is_closed_attempts_count_from_where_they_were(service: Service) -> None:
+    processor = service.processor()
+    held = opened(service, processor)
+    service.failing = {}
+    service.now = 10
+    assert processor.process(held[1]) == DONE
+    service.failing = {"first": ValueError}
+    assert isinstance(processor.process(held[0]), Retry)
+    assert processor.process(held[0]) == DONE
+    assert [(letter.record.offset, letter.attempts) for letter in service.letters] == [(0, 3)]
+
+
+def test_a_receiver_that_fails_beside_one_whose_circuit_is_open_uses_up_its_own_attempts(service: Service) -> None:
+    processor = service.processor()
+    opened(service, processor)
+    service.failing["second"] = ValueError
+    late = delivery(9)
+    outcomes = [type(processor.process(late)) for _ in range(6)]
+    assert outcomes == [Retry, Retry, Hold, Hold, Hold, Hold]
+    assert service.seen["second", 9] == 3
+    service.failing = {}
+    service.now = 10
+    assert processor.process(late) == DONE
+    (letter,) = service.letters
+    assert [failure.receiver for failure in letter.failures] == service.names("second")
+
+
+def test_lanes_at_once_send_one_probe(service: Service) -> None:
+    processor = service.processor()
+    held = opened(service, processor)
+    service.now = 10
+    calls, others, began = service.seen.total(), threading.Semaphore(0), threading.Barrier(8)
+
+    def probe_until_all_others_are_through(name: str) -> None:
+        assert name == "second" or all(others.acquire(timeout=30) for _ in range(7))
+
+    def attempt(one: Delivery) -> None:
+        began.wait(30)
+        processor.process(one)
+        others.release()
+
+    service.begin = probe_until_all_others_are_through
+    deliveries = [*held, *(delivery(user) for user in range(10, 14))]
+    threads = [threading.Thread(target=attempt, args=(one,)) for one in deliveries]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert service.seen.total() - calls == 1 + 4  # one probe, and the second receiver for each new event
+
+
+def need_a_database_that_is_away(_name: str) -> None:
+    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
+    connection = ConnectionHandler({"default": entry})["default"]
+    with connection.wrap_database_errors:
+        connection.connect()
+
+
+def test_an_outage_opens_no_circuit(service: Service) -> None:
+    processor = service.processor(error_limit=ErrorLimit(1))
+    service.begin = need_a_database_that_is_away
+    assert {type(processor.process(delivery(user))) for user in range(20)} == {Hold}
+    assert service.health.reasons == ("outage: database",)
+    assert processor.error_limit.failure is None
+
+
+@pytest.mark.parametrize("way", ["outage", "exit"])
+def test_a_probe_that_says_nothing_of_the_receiver_is_repeated(service: Service, way: str) -> None:
+    processor = service.processor()
+    held = opened(service, processor)
+    service.now = 10
+    if way == "outage":
+        service.begin = need_a_database_that_is_away
+        assert isinstance(processor.process(held[0]), Hold)
+    else:
+        service.failing = {"first": SystemExit}
+        with pytest.raises(SystemExit):
+            processor.process(held[0])
+    service.now, service.begin, service.failing = 20, lambda _name: None, {}
+    assert processor.process(held[0]) == DONE
+    assert service.health.is_ready
+
+
+def test_a_paused_receiver_runs_no_more_and_its_events_become_dead_letters(service: Service) -> None:
+    processor = service.processor(flood=DeadLetterLimit(limit=1))
+    partition = PartitionProgress(*PARTITION)
+    service.paused = frozenset(service.names("first"))
+    assert [processor.process(delivery(user, partition)) for user in range(5)] == [DONE] * 5
+    assert service.seen == {("second", user): 1 for user in range(5)}
+    assert {failure.receiver for letter in service.letters for failure in letter.failures} == service.paused
+    assert "ReceiverPaused" in service.letters[0].failures[0].error
+
+
+def test_an_event_that_went_well_beside_a_paused_receiver_ends_errors_in_a_row_and_a_flood(service: Service) -> None:
+    processor, partition = (
+        service.processor(error_limit=ErrorLimit(2), flood=DeadLetterLimit(limit=1)),
+        PartitionProgress(*PARTITION),
+    )
+    service.paused = frozenset(service.names("first"))
+    for user in range(4):
+        assert processor.process(delivery(user, partition, value=b"\0\0\0\0\1")) == DONE
+        assert processor.process(delivery(9, partition)) == DONE
+    assert processor.error_limit.failure is None
+    assert not partition.flooded
+
+
+def test_a_pause_is_the_way_out_of_an_open_circuit(service: Service) -> None:
+    processor = service.processor()
+    held = opened(service, processor)
+    assert not service.health.is_ready
+    service.paused = frozenset(service.names("first"))
+    assert [processor.process(one) for one in held] == [DONE] * 4
+    assert len(service.letters) == 4
+    assert service.health.is_ready
+    service.paused, service.failing = frozenset(), {}
+    assert processor.process(delivery(9)) == DONE
+    assert service.seen["first", 9] == 1
+
+
+def test_a_flood_is_held_until_a_record_succeeds(service: Service) -> None:
+    processor, partition = service.processor(flood=DeadLetterLimit(limit=3)), PartitionProgress(*PARTITION)
+    broken = [delivery(user, partition, value=b"\0\0\0\0\1") for user in range(5)]
+    with watched() as seen:
+        outcomes = [type(processor.process(one)) for one in broken for _ in range(2 if one is broken[4] else 1)]
+    assert outcomes == [type(DONE)] * 3 + [Hold] * 3
+    assert (len(service.letters), partition.flooded) == (3, True)
+    assert [type(event) for event in seen].count(events.FloodHeld) == 1
+    assert processor.process(delivery(9, partition)) == DONE
+    assert not partition.flooded
+    assert processor.process(broken[3]) == processor.process(broken[4]) == DONE
+    assert len(service.letters) == 5
+
+
+def test_a_flood_goes_on_where_the_partition_comes_back(service: Service) -> None:
+    processor, other = service.processor(flood=DeadLetterLimit(limit=3)), PartitionProgress("another", 0)
+    for user in range(2):
+        assert processor.process(delivery(user, PartitionProgress(*PARTITION), value=b"\0\0\0\0\1")) == DONE
+    back = PartitionProgress(*PARTITION)
+    assert processor.process(delivery(9, other)) == DONE
+    assert processor.process(delivery(2, back, value=b"\0\0\0\0\1")) == DONE
+    assert isinstance(processor.process(delivery(3, back, value=b"\0\0\0\0\1")), Hold)
+    assert (back.flooded, len(service.letters)) == (True, 3)
+
+
+def test_dead_letters_that_could_not_be_stored_are_no_flood(service: Service) -> None:
+    processor, partition = service.processor(flood=DeadLetterLimit(limit=2)), PartitionProgress(*PARTITION)
+    broken = delivery(0, partition, value=b"\0\0\0\0\1")
+    service.store_fails = True
+    assert all(isinstance(processor.process(broken), Hold) for _ in range(9))
+    assert service.health.reasons == ("outage: dead-letter store",)
+    service.store_fails = False
+    assert processor.process(broken) == DONE
+    assert (partition.flooded, service.health.is_ready) == (False, True)
+
+
+def test_a_server_that_is_away_makes_a_worker_unready_until_it_is_back(service: Service) -> None:
+    processor, one = service.processor(), delivery(1)
+    service.registry_fails = True
+    with watched() as seen:
+        assert all(isinstance(processor.process(one), Hold) for _ in range(3))
+        assert service.health.reasons == ("outage: schema registry",)
+        service.registry_fails = False
+        assert processor.process(one) == DONE
+    changes = [event for event in seen if isinstance(event, events.ReadinessChanged)]
+    assert [change.ready for change in changes] == [False, True]
+
+
+def test_the_limit_of_errors_in_a_row_stops_all_attempts_and_stores_nothing_more(service: Service) -> None:
+    processor = service.processor(error_limit=ErrorLimit(3), gate=ReceiverGate())
+    service.failing = {"first": KeyError}
+    outcomes = [processor.process(delivery(user)) for user in range(5)]
+    assert [type(outcome) for outcome in outcomes] == [type(DONE)] * 2 + [Hold] * 3
+    assert len(service.letters) == 2
+    assert service.seen["first", 3] == 0
+    failure = processor.error_limit.failure
+    assert failure is not None
+    assert failure.exit_code == 4
+
+
+def test_held_attempts_are_none_of_the_errors_in_a_row(service: Service) -> None:
+    processor = service.processor(error_limit=ErrorLimit(4))
+    held = opened(service, processor)
+    for number in range(1, 9):
+        service.now = 10 * number
+        processor.process(held[0])
+    assert service.seen["first", 0] == 9
+    assert processor.error_limit.failure is None

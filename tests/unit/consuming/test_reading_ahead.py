@@ -1,0 +1,81 @@
+"""A worker reads ahead no more than its lanes need, and goes on when they have less."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from event_bus_kafka.consuming.consumer import Consumer
+from event_bus_kafka.consuming.error_limit import ErrorLimit
+from event_bus_kafka.consuming.limits import Limits
+from event_bus_kafka.consuming.scheduler import Scheduler
+from event_bus_kafka.dispatching.outcomes import DONE
+from event_bus_kafka.kafka.client import AssignmentListener, Committed, Partition
+from event_bus_kafka.kafka.positions import AssignedPositions
+from event_bus_kafka.telemetry.health import Health
+from event_bus_kafka.wire.records import ConsumerRecord
+from tests.unit.consuming.scheduling import record, until
+
+_BATCH = 100
+
+
+class EndlessTopic:
+    """What the consumer takes for its Kafka client: there is always more, each record with a key of its own."""
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.positions = AssignedPositions(None, "earliest")  # nothing is ever moved
+
+    def poll(self, _seconds: float, most: int) -> list[ConsumerRecord]:
+        first, self.read = self.read, self.read + min(_BATCH, most)
+        return [record(offset, key=b"%d" % offset) for offset in range(first, self.read)]
+
+    def committed(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, Committed]:
+        return {name: Committed(0) for name in partitions}
+
+    def offsets_at(self, _partitions: list[Partition], _time: int, *, timeout: float) -> dict[Partition, int | None]:
+        return {}
+
+    def commit(self, _offsets: dict[Partition, Committed]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def test_nothing_is_read_while_the_lanes_have_plenty() -> None:
+    topic, listeners = EndlessTopic(), list[AssignmentListener]()
+
+    def connect(listener: AssignmentListener) -> Any:
+        listeners.append(listener)
+        return topic
+
+    scheduler = Scheduler(lambda _: DONE, lanes=1)
+    consumer = Consumer(
+        group="g",
+        connect=connect,
+        scheduler=scheduler,
+        error_limit=ErrorLimit(),
+        limits=Limits(
+            window_records=100_000,
+            window_bytes=100_000_000,
+            commit_interval=60.0,
+            poll_timeout=1.0,
+            failure_sleep=0.0,
+            revoke_timeout=0.0,
+        ),
+        health=Health(),
+        clock=lambda: 0.0,
+        pause=lambda _: None,
+    )
+    listeners[0].assigned([("t", 0)])
+    for _ in range(50):
+        consumer.step()
+    read_ahead = topic.read
+    scheduler.start()
+
+    def reads_on() -> bool:
+        consumer.step()
+        return topic.read > read_ahead
+
+    until(reads_on)
+    scheduler.stop()
+    assert read_ahead == 500

@@ -1,0 +1,138 @@
+"""Records of one key run in order, one at a time; other keys go on."""
+
+from __future__ import annotations
+
+import threading
+
+from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
+from event_bus_kafka.dispatching.outcomes import DONE, Outcome, Retry
+from tests.unit.consuming.scheduling import record, scheduling, submit, until
+
+
+def test_records_of_a_key_run_in_order() -> None:
+    seen: list[int] = []
+
+    def process(delivery: Delivery) -> Outcome:
+        seen.append(delivery.record.offset)
+        return DONE
+
+    with scheduling(process, lanes=4) as scheduler:
+        deliveries = submit(scheduler, PartitionProgress("t", 0), *map(record, range(500)))
+        until(lambda: all(delivery.done for delivery in deliveries))
+    assert seen == list(range(500))
+
+
+def test_a_key_that_waits_for_its_retry_holds_up_no_other() -> None:
+    attempts: list[tuple[bytes | None, int]] = []
+    release = threading.Event()
+
+    def process(delivery: Delivery) -> Outcome:
+        attempts.append((delivery.record.key, delivery.record.offset))
+        failing = delivery.record.key == b"bad" and not release.is_set()
+        return Retry(ValueError(), 0.01) if failing else DONE
+
+    with scheduling(process) as scheduler:
+        partition = PartitionProgress("t", 0)
+        bad = submit(scheduler, partition, record(0, b"bad"), record(1, b"bad"))
+        good = submit(scheduler, partition, *(record(offset, b"good") for offset in range(2, 50)))
+        until(lambda: all(delivery.done for delivery in good), scheduler)
+        assert (b"bad", 1) not in attempts
+        release.set()
+        until(lambda: all(delivery.done for delivery in bad), scheduler)
+    assert [offset for key, offset in attempts if key == b"bad"][-2:] == [0, 1]
+
+
+def test_the_position_stops_before_the_first_record_that_is_not_done() -> None:
+    partition = PartitionProgress("t", 0)
+    deliveries = [delivery for offset in (3, 5, 9) if (delivery := partition.take(record(offset)))]
+    deliveries[0].done = deliveries[2].done = True
+    partition.advance()
+    assert (partition.position, partition.unsettled) == (4, 2)
+    deliveries[1].done = True
+    partition.advance()
+    assert (partition.position, partition.uncommitted, partition.unsettled, partition.size) == (10, 10, 0, 0)
+
+
+def test_records_that_come_again_are_not_taken_again() -> None:
+    partition = PartitionProgress("t", 0)
+    assert partition.take(record(3)) is not None
+    assert partition.take(record(3)) is None
+    assert partition.take(record(2)) is None
+
+
+def test_a_release_waits_for_what_runs_and_drops_the_rest() -> None:
+    started, release = threading.Event(), threading.Event()
+
+    def process(delivery: Delivery) -> Outcome:
+        started.set()
+        release.wait(5)
+        return DONE
+
+    with scheduling(process) as scheduler:
+        partition = PartitionProgress("t", 0)
+        first, second = submit(scheduler, partition, record(0), record(1))
+        assert started.wait(5)
+        threading.Timer(0.05, release.set).start()
+        assert scheduler.release([partition], timeout=5) == []
+        assert first.done
+        until(lambda: not scheduler._actors["t", 0, b"k"].deliveries)
+        assert not second.done
+
+
+def test_a_release_that_waits_in_vain_says_what_runs_still_and_where() -> None:
+    release = threading.Event()
+    started = threading.Event()
+
+    def process(delivery: Delivery) -> Outcome:
+        started.set()
+        release.wait(5)
+        return DONE
+
+    with scheduling(process) as scheduler:
+        partition = PartitionProgress("t", 0)
+        submit(scheduler, partition, record(0))
+        assert started.wait(5)
+        (unfinished,) = scheduler.release([partition], timeout=0.01)
+        assert unfinished.record == "t:0:0"
+        assert "release.wait(5)" in unfinished.stack
+        release.set()
+
+
+def test_a_waiting_retry_of_a_revoked_partition_does_not_hold_up_its_key() -> None:
+    done: list[PartitionProgress] = []
+
+    def process(delivery: Delivery) -> Outcome:
+        if delivery.partition is old:
+            return Retry(ValueError(), 3600)
+        done.append(delivery.partition)
+        return DONE
+
+    with scheduling(process) as scheduler:
+        old, new = PartitionProgress("t", 0), PartitionProgress("t", 0)
+        submit(scheduler, old, record(0))
+        until(lambda: bool(scheduler._waiting), scheduler)
+        scheduler.release([old], timeout=1)
+        submit(scheduler, new, record(0))
+        until(lambda: done == [new], scheduler)
+
+
+def test_what_is_no_exception_stops_the_scheduler_and_leaves_the_record_unfinished() -> None:
+    def process(delivery: Delivery) -> Outcome:
+        raise SystemExit(5)
+
+    with scheduling(process) as scheduler:
+        (delivery,) = submit(scheduler, PartitionProgress("t", 0), record(0))
+        until(lambda: scheduler.failure is not None)
+        assert isinstance(scheduler.failure, SystemExit)
+        assert not delivery.done
+
+
+def test_idle_actors_are_removed() -> None:
+    with scheduling(lambda delivery: DONE, lanes=2) as scheduler:
+        scheduler._sweep_above = 100
+        partition = PartitionProgress("t", 0)
+        deliveries = submit(scheduler, partition, *(record(number, b"%d" % number) for number in range(500)))
+        until(lambda: all(delivery.done for delivery in deliveries))
+        until(lambda: len(scheduler._actors) < 10, scheduler)
+        (late,) = submit(scheduler, partition, record(1000, b"1"))
+        until(lambda: late.done)

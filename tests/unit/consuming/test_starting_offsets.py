@@ -1,0 +1,149 @@
+"""Times that workers are told to begin at, and the marks that remember them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+
+from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
+from event_bus_kafka.consuming.progress import PartitionProgress
+from event_bus_kafka.consuming.starting_offsets import milliseconds
+from event_bus_kafka.sandbox import Sandbox
+from event_bus_kafka.wire.records import ConsumerRecord
+from tests.projects.process import ROOT, ServiceProcess
+
+
+def taken(progress: PartitionProgress, *offsets: int) -> list[Any]:
+    return [
+        progress.take(
+            ConsumerRecord(topic="t", partition=0, offset=offset, timestamp=None, key=b"", value=b"", headers=())
+        )
+        for offset in offsets
+    ]
+
+
+def test_a_time_is_the_same_however_it_is_written() -> None:
+    expected = 1_769_846_400_123
+    for text in ("2026-01-31T08:00:00.123Z", "2026-01-31T09:00:00.123+01:00", "2026-01-31 08:00:00.123456+00:00"):
+        assert milliseconds(text) == expected
+
+
+@pytest.mark.parametrize("value", ["2026-01-31T08:00:00", "2026-01-31", "yesterday", "1900-01-01T00:00Z", 5, True])
+def test_a_worker_that_is_told_no_time_does_not_start(sandbox: Sandbox, value: Any) -> None:
+    settings = {
+        "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": sandbox.schema_registry_url,
+    }
+    extra = json.dumps({"offset_time": value})
+    with ServiceProcess("consume_events", "-t", "t", "-g", "g", "--extra", extra, settings=settings) as process:
+        assert process.end() == 1
+    assert f"offset_time: {value!r} " in process.log
+
+
+def test_brokers_that_find_no_times_end_the_worker(sandbox: Sandbox) -> None:
+    settings = {
+        "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": sandbox.schema_registry_url,
+    }
+    sandbox.create_topic("timeless", 1)
+    extra = '{"offset_time": "2026-01-31T08:00:00Z"}'
+    with ServiceProcess("consume_events", "-t", "timeless", "-g", "g", "--extra", extra, settings=settings) as process:
+        assert process.end() == 1
+    assert "find no offsets by time, as the sandbox: use a real Kafka" in process.log
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["show"],
+        ["show", "-g", "g", "-t", "topic:one"],
+        ["reset", "-g", "g", "--to-latest"],
+        ["reset", "-g", "g", "-t", "topic"],
+        ["reset", "-g", "g", "-t", "topic", "--to-latest", "--to-earliest"],
+        ["reset", "-g", "g", "-t", "topic", "--to-offset", "-1"],
+        ["reset", "-g", "g", "-t", "topic", "--to-time", "2026-01-31T08:00:00"],
+    ],
+)
+def test_malformed_arguments_of_event_offsets_are_refused(arguments: list[str]) -> None:
+    with pytest.raises(CommandError, match=r"argument|required"):
+        call_command("event_offsets", *arguments)
+
+
+def test_the_sandbox_shows_a_group_on_topics_that_are_named(sandbox: Sandbox) -> None:
+    settings = {
+        "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": sandbox.schema_registry_url,
+    }
+    sandbox.create_topic("shown", 1)
+    output = StringIO()
+    with override_settings(**settings):
+        with pytest.raises(CommandError, match="do not tell what a group reads, as the sandbox: name its topics"):
+            call_command("event_offsets", "show", "-g", "g")
+        call_command("event_offsets", "show", "-g", "g", "-t", "shown", stdout=output)
+    assert "shown:0" in output.getvalue()
+    assert "Members: these brokers do not tell" in output.getvalue()
+
+
+@pytest.mark.parametrize("command", ["event_offsets show -g g", "event_outbox status", "event_dead_letters list"])
+def test_djangos_options_may_stand_behind_a_subcommand(command: str) -> None:
+    options = "--settings=test_settings --traceback -v 2 --skip-checks --no-color"
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    arguments = [sys.executable, "-m", "django", *command.split(), *options.split()]
+    done = subprocess.run(arguments, capture_output=True, text=True, env=environment, cwd=ROOT)
+    assert "CommandError" in done.stderr, "it has found nothing to ask"
+    assert done.returncode == 1, "2 is for arguments that are not understood"
+
+
+def test_marks_come_back_as_they_were_written() -> None:
+    marks = OffsetMetadata(frozenset({3, 5}), 1_769_846_400_123)
+    assert OffsetMetadata.read(marks.at(0)) == marks
+    assert OffsetMetadata.read(marks.at(4)) == OffsetMetadata(frozenset({5}), 1_769_846_400_123)
+    assert OffsetMetadata().at(0) == ""
+
+
+@pytest.mark.parametrize("metadata", ["", None, "x", "[]", "7", '{"taken":7}', '{"taken":[1e999]}', "[" * 100_000])
+def test_metadata_of_others_is_no_mark(metadata: str | None) -> None:
+    assert OffsetMetadata.read(metadata) == OffsetMetadata()
+
+
+def test_marks_are_refused_before_kafka_would() -> None:
+    assert OffsetMetadata(frozenset(range(10**6, 10**6 + 500))).fit
+    assert not OffsetMetadata(frozenset(range(10**6, 10**6 + 520))).fit
+
+
+def test_records_of_a_log_that_is_gone_are_finished_and_move_no_position() -> None:
+    progress = PartitionProgress("t", 0)
+    progress.begin(OffsetMetadata(frozenset({9}), 7), 5)
+    old = taken(progress, 5, 6)
+    progress.go_on_from(0)
+    assert (progress.position, progress.metadata) == (0, OffsetMetadata(offset_time=7))
+    new = taken(progress, 0, 1)
+    assert None not in new
+    old[0].done = old[1].done = True
+    progress.advance()
+    assert (progress.position, progress.held) == (0, 2), "no commit would ever make room again"
+    new[0].done = True
+    progress.advance()
+    assert progress.position == 1
+
+
+def test_records_that_are_deleted_behind_unfinished_ones_do_not_move_the_position() -> None:
+    progress = PartitionProgress("t", 0)
+    progress.begin(OffsetMetadata(frozenset({9}), None), 5)
+    (delivery,) = taken(progress, 5)
+    progress.go_on_from(8)
+    assert (progress.position, progress.metadata) == (5, OffsetMetadata(frozenset({9})))
+    assert taken(progress, 7) == [None]
+    delivery.done = True
+    progress.advance()
+    assert progress.position == 6
+    progress.go_on_from(9)
+    assert progress.position == 9

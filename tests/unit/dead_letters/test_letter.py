@@ -1,0 +1,126 @@
+"""A dead letter holds what came, to the byte, and nothing of it in its errors."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
+from event_bus_kafka.dead_letters.letter import Failure, Letter
+from event_bus_kafka.dead_letters.topic_store import from_record, to_record
+from event_bus_kafka.dispatching.dispatch import dispatch, failure_of, receivers_of
+from event_bus_kafka.errors import DeserializationError, ReceiversFailed, UnreadableValue
+from event_bus_kafka.models import from_json, to_json
+from event_bus_kafka.wire.records import ConsumerRecord, Event, Headers
+from tests.services.bus import CREATED
+
+SECRET = "learner@example.com"
+EVENT_ID = "12345678-1234-5678-1234-567812345678"
+ODD: Headers = (("twice", b"1"), ("twice", b"2"), ("null", None), ("bytes", b"\xff\x00"), ("nul", b"a\x00"), ("", b""))
+
+
+def record(**changes: Any) -> ConsumerRecord:
+    values: dict[str, Any] = {
+        "topic": "t",
+        "partition": 3,
+        "offset": 2**40,
+        "timestamp": 1_700_000_000_000,
+        "key": b"\x00\xff",
+        "value": b"\x00value",
+        "headers": (("ce_type", CREATED.encode()), ("ce_id", EVENT_ID.encode()), *ODD),
+    }
+    return ConsumerRecord(**values | changes)
+
+
+def letter(of: ConsumerRecord) -> Letter:
+    return Letter.of(of, group="g", error=UnreadableValue("too short"), attempts=5)
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"key": None}, {"key": b""}, {"value": b""}, {"timestamp": None}, {"headers": ()}]
+)
+def test_a_dead_letter_comes_back_from_its_topic_as_it_was(changes: dict[str, Any]) -> None:
+    sent = letter(record(**changes))
+    carried = to_record(sent, "g.dead-letters")
+    assert carried.key == f"t:3:{2**40}".encode()
+    assert isinstance(carried.headers, tuple)
+    read = ConsumerRecord(
+        topic="g.dead-letters",
+        partition=0,
+        offset=9,
+        timestamp=1,
+        key=carried.key,
+        value=carried.value,
+        headers=carried.headers,
+    )
+    assert from_record(read) == sent
+
+
+@pytest.mark.parametrize("headers", [(), (("dead_letter_group", b"g"),), (("dead_letter_key", b"\xff"),)])
+def test_what_is_no_dead_letter_is_refused(headers: Headers) -> None:
+    with pytest.raises(DeserializationError, match="t:3:"):
+        from_record(record(headers=headers))
+
+
+def test_headers_survive_json() -> None:
+    assert from_json(json.loads(json.dumps(to_json(ODD)))) == ODD
+
+
+@pytest.mark.parametrize(
+    ("headers", "identity"),
+    [
+        (record().headers, (CREATED, EVENT_ID)),
+        ((("ce_type", CREATED.encode()),), (CREATED, "")),
+        ((("ce_id", EVENT_ID.encode()),), ("", "")),
+    ],
+)
+def test_type_and_id_are_known_where_the_headers_tell(headers: Headers, identity: tuple[str, str]) -> None:
+    made = letter(record(headers=headers))
+    assert (made.event_type, made.event_id) == identity
+
+
+def failing(**_: Any) -> None:
+    raise ValueError(SECRET)
+
+
+def test_a_failure_says_where_a_receiver_failed_and_quotes_no_event_data() -> None:
+    signal = OpenEdxPublicSignal(event_type="test.failing.v1", data={"x": str})
+    signal.connect(failing, dispatch_uid="mine")
+    event = Event(signal=signal, data={"x": SECRET}, metadata=None)
+    error = failure_of(dispatch(event, receivers_of(signal)))
+    (failure,) = Letter.of(record(), group="g", error=error, attempts=1).failures
+    assert failure.receiver == "tests.unit.dead_letters.test_letter.failing#mine"
+    assert failure.error == "ValueError"
+    assert "test_letter.py" in failure.place
+    assert "in failing" in failure.place
+    assert SECRET not in repr(failure)
+
+
+def test_errors_of_this_package_keep_their_text() -> None:
+    assert letter(record()).failures == (Failure(receiver="", error="UnreadableValue: too short"),)
+    assert letter(record()).failed_at <= datetime.now(UTC)
+
+
+def test_each_failed_receiver_has_its_failure() -> None:
+    error = ReceiversFailed(["a", "b"], [ValueError(), KeyError()])
+    failures = Letter.of(record(), group="g", error=error, attempts=1).failures
+    assert [(failure.receiver, failure.error) for failure in failures] == [("a", "ValueError"), ("b", "KeyError")]
+
+
+# What travels with committed offsets
+
+
+def test_marks_travel_until_the_position_has_passed_them() -> None:
+    marks = OffsetMetadata(frozenset({5, 9}))
+    assert OffsetMetadata.read(marks.at(5)) == marks
+    assert OffsetMetadata.read(marks.at(6)) == OffsetMetadata(frozenset({9}))
+    assert marks.at(10) == ""
+
+
+@pytest.mark.parametrize("metadata", [None, "", "{", "[]", "{}", '{"taken": 5}', '{"taken": ["x"]}', "another's"])
+def test_metadata_of_others_is_no_mark(metadata: str | None) -> None:
+    assert OffsetMetadata.read(metadata) == OffsetMetadata()

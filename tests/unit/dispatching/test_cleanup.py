@@ -1,0 +1,136 @@
+"""What a lane's thread keeps from one event to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from edx_django_utils.cache import RequestCache
+from pytest_django import DjangoDbBlocker
+
+from event_bus_kafka.db_connections import open_connections
+from event_bus_kafka.dispatching import cleanup
+from event_bus_kafka.errors import TransactionLeftOpen
+from tests.support.databases import connected
+
+ALIAS = "lane"
+
+
+@pytest.fixture
+def connection(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[BaseDatabaseWrapper]:
+    """Return a connection that this thread has opened, to a database with a table."""
+    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database"), "CONN_MAX_AGE": 0}
+    open_connections.by_alias.clear()  # other tests had databases that are gone
+    with django_db_blocker.unblock(), connected(database, ALIAS):
+        with connections[ALIAS].cursor() as cursor:
+            cursor.execute("CREATE TABLE effects (id integer)")
+        yield connections[ALIAS]
+
+
+def effects(connection: BaseDatabaseWrapper) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM effects")
+        return int(cursor.fetchone()[0])
+
+
+def insert(connection: BaseDatabaseWrapper) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO effects VALUES (1)")
+
+
+def test_a_connection_stays_open_from_event_to_event(connection: BaseDatabaseWrapper) -> None:
+    raw = connection.connection
+    cleanup.prepare(60)
+    assert connection.connection is raw
+
+
+def test_a_connection_that_is_too_old_is_closed_whenever_it_was_opened(connection: BaseDatabaseWrapper) -> None:
+    for _ in range(2):
+        connection.ensure_connection()
+        cleanup.prepare(-1)
+        assert connection.connection is None
+
+
+def test_a_connection_that_had_an_error_and_is_unusable_is_closed(connection: BaseDatabaseWrapper) -> None:
+    connection.connection.close()
+    connection.errors_occurred = True
+    cleanup.prepare(60)
+    assert connection.connection is None
+
+
+def test_connections_of_other_threads_are_left_alone(connection: BaseDatabaseWrapper) -> None:
+    thread = Thread(target=cleanup.prepare, args=(-1,))
+    thread.start()
+    thread.join()
+    assert connection.connection is not None
+
+
+def test_nothing_left_open_is_no_failure(connection: BaseDatabaseWrapper) -> None:
+    insert(connection)
+    assert cleanup.roll_back_leftovers() is None
+    assert effects(connection) == 1
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_transactions_left_open_are_rolled_back_without_a_reconnect(
+    connection: BaseDatabaseWrapper, depth: int
+) -> None:
+    """Case 42, its transactions."""
+    raw = connection.connection
+    blocks = [transaction.atomic(using=ALIAS) for _ in range(depth)]
+    for block in blocks:
+        block.__enter__()
+    insert(connection)
+    left = cleanup.roll_back_leftovers()
+    assert isinstance(left, TransactionLeftOpen)
+    assert left.aliases == (ALIAS,)
+    assert not connection.in_atomic_block
+    assert effects(connection) == 0
+    assert connection.connection is raw
+    assert cleanup.roll_back_leftovers() is None
+
+
+def test_autocommit_left_off_is_switched_on_and_its_changes_are_gone(connection: BaseDatabaseWrapper) -> None:
+    transaction.set_autocommit(False, using=ALIAS)
+    insert(connection)
+    assert isinstance(cleanup.roll_back_leftovers(), TransactionLeftOpen)
+    assert connection.get_autocommit()
+    assert effects(connection) == 0
+
+
+def test_a_transaction_on_a_connection_that_was_closed_is_forgotten(connection: BaseDatabaseWrapper) -> None:
+    transaction.atomic(using=ALIAS).__enter__()
+    connection.close()
+    assert isinstance(cleanup.roll_back_leftovers(), TransactionLeftOpen)
+    assert effects(connections[ALIAS]) == 0
+
+
+def test_a_database_is_unreachable_only_if_a_fresh_connection_fails(
+    connection: BaseDatabaseWrapper, tmp_path: Path
+) -> None:
+    connection.errors_occurred = True
+    assert cleanup.unreachable_database() is None
+    connection.settings_dict["NAME"] = str(tmp_path / "no such folder" / "database")
+    assert cleanup.unreachable_database() == ALIAS
+
+
+def test_the_request_cache_is_emptied() -> None:
+    RequestCache("any").set("key", "value")
+    cleanup.clean()
+    assert not RequestCache("any").get_cached_response("key").is_found
+
+
+def test_a_connection_that_another_stood_in_for_is_taken_over_again(
+    connection: BaseDatabaseWrapper, tmp_path: Path
+) -> None:
+    other = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "other")}
+    with connected(other, ALIAS) as stand_in, stand_in.cursor():
+        pass
+    open_connections.adopt()
+    transaction.atomic(using=ALIAS).__enter__()
+    assert isinstance(cleanup.roll_back_leftovers(), TransactionLeftOpen)
+    assert not connection.in_atomic_block

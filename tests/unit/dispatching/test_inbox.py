@@ -1,0 +1,163 @@
+"""What once() does around a receiver, whichever the database."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, connections
+from django.dispatch import Signal, receiver
+from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
+from openedx_events.data import EventsMetadata
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+
+from event_bus_kafka import once, record_deleted
+from event_bus_kafka.dead_letters.retention import purge_marks
+from event_bus_kafka.dispatching import inbox
+from event_bus_kafka.dispatching.dispatch import Receiver
+from event_bus_kafka.errors import ConfigurationError, ReceiversFailed
+from event_bus_kafka.models import InboxMark, presence
+from event_bus_kafka.telemetry.error_text import error_text
+from event_bus_kafka.testing import deliver
+from tests.services.bus import CREATED
+from tests.support.examples_of import certificate
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "other"])
+
+had: list[Any] = []
+PLAIN = Signal()
+
+
+@once
+def award(certificate: Any, **_: Any) -> str:
+    """Keep the user."""
+    had.append(certificate.user.id)
+    return "awarded"
+
+
+@once(using="other")
+def drop(key: Any, **_: Any) -> None:
+    had.append(key)
+
+
+@once
+def note(certificate: Any, **_: Any) -> None:
+    had.append(-certificate.user.id)
+
+
+@pytest.fixture(autouse=True)
+def connected() -> Iterator[None]:
+    had.clear()
+    CERTIFICATE_CREATED.connect(award)
+    record_deleted.connect(drop)
+    PLAIN.connect(award)
+    yield
+    CERTIFICATE_CREATED.disconnect(award)
+    record_deleted.disconnect(drop)
+
+
+def test_a_receiver_keeps_its_name_its_signature_and_what_it_returns() -> None:
+    assert Receiver(award).name == f"{__name__}.award"
+    assert list(inspect.signature(award).parameters) == ["certificate", "_"]
+    metadata = EventsMetadata(event_type=CREATED)
+    assert [award(certificate=certificate(7), metadata=metadata) for _ in range(2)] == ["awarded", None]
+    assert InboxMark.objects.get().receiver == f"{__name__}.award"
+    with CaptureQueriesContext(connection) as queries:
+        award(certificate=certificate(7), metadata=metadata)
+    assert not any("sqlite_master" in query["sql"] for query in queries)
+
+
+def test_an_event_that_is_delivered_twice_is_had_once() -> None:
+    metadata = EventsMetadata(event_type=CREATED)
+    for _ in range(2):
+        deliver(CERTIFICATE_CREATED, metadata=metadata, certificate=certificate(7))
+    deliver(CERTIFICATE_CREATED, certificate=certificate(8))
+    assert had == [7, 8]
+
+
+def test_each_receiver_of_an_event_has_it_once() -> None:
+    metadata = EventsMetadata(event_type=CREATED)
+    CERTIFICATE_CREATED.connect(note)
+    try:
+        for _ in range(2):
+            deliver(CERTIFICATE_CREATED, metadata=metadata, certificate=certificate(7))
+    finally:
+        CERTIFICATE_CREATED.disconnect(note)
+    assert had == [7, -7]
+
+
+def test_a_mark_that_is_deleted_lets_the_event_come_again() -> None:
+    metadata = EventsMetadata(event_type=CREATED)
+    for _ in range(2):
+        deliver(CERTIFICATE_CREATED, metadata=metadata, certificate=certificate(7))
+        InboxMark.objects.filter(event_id=metadata.id).delete()
+    assert had == [7, 7]
+
+
+def test_marks_are_in_the_database_that_is_named() -> None:
+    metadata = EventsMetadata(event_type=CREATED)
+    for _ in range(2):
+        deliver(record_deleted, metadata=metadata, topic="t", key=7)
+    assert had == [7]
+    assert [InboxMark.objects.using(alias).count() for alias in ("default", "other")] == [0, 1]
+    assert inbox.aliases() >= {"default", "other"}
+
+
+def test_a_signal_without_metadata_is_told_what_to_do() -> None:
+    with pytest.raises(ConfigurationError, match=r"award is under once\(\), which needs the event's metadata"):
+        PLAIN.send(sender=None, certificate=certificate(7))
+    PLAIN.send(sender=None, certificate=certificate(7), metadata=EventsMetadata(event_type=CREATED))
+    assert had == [7]
+
+
+def test_without_the_table_the_error_names_the_cure_and_migrating_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence, "_found", set())
+    with connections["other"].schema_editor() as editor:
+        editor.delete_model(InboxMark)
+    try:
+        with pytest.raises(ReceiversFailed) as caught:
+            deliver(record_deleted, topic="t", key=7)
+        text = error_text(caught.value)  # in the log, and in dead letters
+        assert f"receiver {__name__}.drop raised ConfigurationError: The inbox is missing in database 'other'" in text
+        assert "run manage.py migrate --database other" in text
+        assert purge_marks(90) == 0  # of what is not there nothing is to be deleted
+    finally:
+        with connections["other"].schema_editor() as editor:
+            editor.create_model(InboxMark)
+    deliver(record_deleted, topic="t", key=7)
+    assert had == [7]
+
+
+def test_without_the_app_the_error_says_so() -> None:
+    with override_settings(INSTALLED_APPS=["openedx_events"]):
+        with pytest.raises(ConfigurationError, match="needs 'event_bus_kafka' in INSTALLED_APPS"):
+            award(certificate=certificate(7), metadata=EventsMetadata(event_type=CREATED))
+
+
+async def later(**_: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"), [(later, "async"), (lambda **_: None, "have a name"), (partial(print), "have a name")]
+)
+def test_what_cannot_be_known_tomorrow_is_refused(wrong: Callable[..., Any], reason: str) -> None:
+    with pytest.raises(TypeError, match=reason):
+        once(wrong)
+
+
+def test_the_wrong_order_of_decorators_is_refused() -> None:
+    def bare(**_: Any) -> None: ...
+
+    for signal in (CERTIFICATE_CREATED, record_deleted):
+        with pytest.raises(TypeError, match=r"write @once below @receiver"):
+            once(receiver(signal)(bare))
+        signal.disconnect(bare)
+
+
+def test_the_migrations_are_complete() -> None:
+    call_command("makemigrations", "event_bus_kafka", check=True, dry_run=True, skip_checks=True)

@@ -1,0 +1,278 @@
+"""Replay of dead letters, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from django.core.management import CommandError
+from django.db import OperationalError, connections, transaction
+from django.test import override_settings
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+
+from event_bus_kafka import entry_points, record_deleted
+from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay, plan
+from event_bus_kafka.sandbox import Sandbox
+from tests.support.letters import FAILED_AT, record_of, run, stored
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FIRST, SECOND, GONE = f"{__name__}.first", f"{__name__}.second", f"{__name__}.gone"
+
+seen: list[tuple[str, int]] = []
+trouble: dict[str, Callable[[], Any]] = {}
+
+
+def receive(name: str, certificate: Any) -> None:
+    seen.append((name, certificate.user.id))
+    trouble.get(name, lambda: None)()
+
+
+def first(certificate: Any, **_: Any) -> None:
+    receive("first", certificate)
+
+
+def second(certificate: Any, **_: Any) -> None:
+    receive("second", certificate)
+
+
+def fail() -> None:
+    raise ValueError("learner@example.com")
+
+
+@pytest.fixture(autouse=True)
+def service(sandbox: Sandbox) -> Iterator[None]:
+    seen.clear()
+    trouble.clear()
+    CERTIFICATE_CREATED.connect(first)
+    CERTIFICATE_CREATED.connect(second)
+    with override_settings(
+        EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=sandbox.schema_registry_url, EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9"
+    ):
+        yield
+    CERTIFICATE_CREATED.disconnect(first)
+    CERTIFICATE_CREATED.disconnect(second)
+
+
+def receivers_left(letter: DeadLetter) -> list[str]:
+    letter.refresh_from_db()
+    return letter.failed_receivers
+
+
+def test_only_the_receiver_that_failed_runs_and_the_row_goes() -> None:
+    letter = stored(record_of(7), SECOND)
+    assert "1 of 1 dead letters have succeeded" in run("replay", letter.pk, "--apply")
+    assert seen == [("second", 7)]
+    assert not DeadLetter.objects.exists()
+
+
+def test_a_tombstone_goes_to_the_receiver_of_deletions_that_failed() -> None:
+    def third(key: Any, **_: Any) -> None:
+        seen.append(("third", key))
+
+    record_deleted.connect(third)
+    letter = stored(record_of(7, value=None), f"{__name__}.{third.__qualname__}")
+    assert letter.event_type == "record_deleted"
+    assert "1 of 1 dead letters have succeeded" in run("replay", letter.pk, "--apply")
+    record_deleted.disconnect(third)
+    assert seen == [("third", 7)]
+    assert not DeadLetter.objects.exists()
+
+
+def test_without_apply_nothing_runs() -> None:
+    letter = stored(record_of(7), SECOND)
+    printed = run("replay", letter.pk)
+    assert f"{letter.pk}  prod-certificates:0:0  would run {SECOND}" in printed
+    assert "repeat it with --apply" in printed
+    assert seen == []
+    letter.refresh_from_db()
+    assert letter.attempts == 5
+
+
+def test_a_replayed_dead_letter_fails_again() -> None:
+    """Case 16."""
+    trouble["second"] = fail
+    letter = stored(record_of(7), FIRST, SECOND)
+    with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
+        run("replay", letter.pk, "--apply")
+    assert receivers_left(letter) == [SECOND]
+    assert (letter.attempts, letter.failures[0]["error"]) == (6, "ValueError")
+    assert "in fail" in letter.failures[0]["place"]
+    assert letter.first_failed_at == FAILED_AT < letter.last_failed_at
+    trouble.clear()
+    run("replay", letter.pk, "--apply")
+    assert seen == [("first", 7), ("second", 7), ("second", 7)]
+    assert not DeadLetter.objects.exists()
+
+
+def test_a_record_that_nobody_could_read_goes_to_all_receivers() -> None:
+    run("replay", stored(record_of(7)).pk, "--apply")
+    assert seen == [("first", 7), ("second", 7)]
+
+
+def test_a_record_that_is_still_unreadable_stays_as_it_is() -> None:
+    letter = stored(record_of(7, value=b"\x01no event"))
+    with pytest.raises(CommandError):
+        run("replay", letter.pk, "--apply")
+    letter.refresh_from_db()
+    assert [(failure["receiver"], failure["error"]) for failure in letter.failures] == [
+        ("", "UnreadableValue: starts with byte 1, not with 0")
+    ]
+    assert letter.attempts == 6
+
+
+def test_a_record_that_became_unreadable_keeps_the_names_of_its_receivers() -> None:
+    letter = stored(record_of(7, value=b"\x01no event"), SECOND)
+    with pytest.raises(CommandError):
+        run("replay", letter.pk, "--apply")
+    assert receivers_left(letter) == [SECOND]
+    assert "UnreadableValue" in letter.failures[0]["error"]
+
+
+def test_a_receiver_that_no_longer_exists_is_listed_and_stays() -> None:
+    letter = stored(record_of(7), GONE, SECOND)
+    assert f"would run {SECOND}; no longer here: {GONE}" in run("replay", letter.pk)
+    with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
+        run("replay", letter.pk, "--apply")
+    assert seen == [("second", 7)]
+    assert receivers_left(letter) == [GONE]
+    assert f"does not run: no longer here: {GONE}; name another with --receiver" in run("replay", letter.pk)
+
+
+def test_a_named_receiver_stands_in_for_one_that_no_longer_exists() -> None:
+    letter = stored(record_of(7), GONE)
+    run("replay", letter.pk, "--receiver", SECOND, "--apply")
+    assert seen == [("second", 7)]
+    assert not DeadLetter.objects.exists()
+
+
+def test_a_stand_in_that_fails_leaves_the_one_it_stood_in_for() -> None:
+    trouble["second"] = fail
+    letter = stored(record_of(7), GONE)
+    with pytest.raises(CommandError):
+        run("replay", letter.pk, "--receiver", SECOND, "--apply")
+    assert receivers_left(letter) == [GONE, SECOND]
+
+
+def test_a_named_receiver_leaves_the_others_where_nobody_had_a_turn() -> None:
+    letter = stored(record_of(7))
+    with pytest.raises(CommandError):
+        run("replay", letter.pk, "--receiver", SECOND, "--apply")
+    assert seen == [("second", 7)]
+    assert receivers_left(letter) == [FIRST]
+
+
+def test_a_receiver_that_has_succeeded_does_not_run_again() -> None:
+    letter = stored(record_of(7), SECOND)
+    assert f"{FIRST} has not failed for it" in run("replay", letter.pk, "--receiver", FIRST)
+    assert run("replay", "--all", "--receiver", FIRST, "--apply") == "No dead letters.\n"
+    assert seen == []
+    assert receivers_left(letter) == [SECOND]
+
+
+def test_records_run_in_the_order_of_kafka() -> None:
+    for offset in (10, 9, 2):
+        stored(record_of(offset, offset=offset), FIRST)
+    run("replay", "--all", "--apply")
+    assert [user for _, user in seen] == [2, 9, 10]
+
+
+def test_one_that_fails_does_not_keep_the_others_from_running() -> None:
+    trouble["first"] = lambda: fail() if seen[-1][1] == 2 else None
+    letters = [stored(record_of(offset, offset=offset), FIRST) for offset in (1, 2, 3)]
+    with pytest.raises(CommandError, match="1 of 3"):
+        run("replay", "--all", "--apply")
+    assert list(DeadLetter.objects.values_list("pk", flat=True)) == [letters[1].pk]
+
+
+def test_two_operators_do_not_run_one_dead_letter_twice() -> None:
+    letter = stored(record_of(7), FIRST)
+    mine, theirs = plan(DeadLetter.objects.get()), plan(DeadLetter.objects.get())
+    trouble["first"] = fail
+    with closing(entry_points.registry()) as registry:
+        replay = LetterReplay(lambda store: entry_points.processor("", store, registry))
+        assert replay.run(mine).failed
+        assert replay.run(theirs).is_taken
+        assert seen == [("first", 7)]
+        letter.delete()
+        assert replay.run(theirs).is_taken
+
+
+def test_a_registry_that_is_away_ends_the_replay_and_spends_no_attempt() -> None:
+    letters = [stored(record_of(7, offset=offset), FIRST) for offset in (0, 1)]
+    with override_settings(EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL="http://127.0.0.1:9"):
+        with pytest.raises(CommandError, match=r"^Stopped: a server is away: SchemaRegistryError") as stopped:
+            run("replay", "--all", "--apply")
+    assert stopped.value.returncode == 1
+    assert seen == []
+    for letter in letters:
+        letter.refresh_from_db()
+        assert (letter.attempts, letter.failed_receivers) == (5, [FIRST])
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "other"])
+def test_a_receiver_that_succeeded_before_a_database_went_away_does_not_run_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lose_the_other_database() -> None:
+        connections["other"].ensure_connection()
+        monkeypatch.setitem(connections["other"].settings_dict, "NAME", "/nowhere/database")
+        raise OperationalError
+
+    trouble["second"] = lose_the_other_database
+    letter = stored(record_of(7), FIRST, SECOND)
+    with pytest.raises(CommandError, match=r"^Stopped: a server is away: receiver .*second raised OperationalError"):
+        run("replay", letter.pk, "--apply")
+    assert receivers_left(letter) == [SECOND]
+    assert letter.attempts == 5
+
+
+def test_a_receiver_that_exits_ends_the_replay_with_an_error() -> None:
+    def leave() -> None:
+        raise SystemExit(0)
+
+    trouble["second"] = leave
+    letter = stored(record_of(7), FIRST, SECOND)
+    with pytest.raises(CommandError, match=f"{SECOND} raised SystemExit") as stopped:
+        run("replay", letter.pk, "--apply")
+    assert stopped.value.returncode == 3
+    assert receivers_left(letter) == [FIRST, SECOND]
+
+
+def test_a_transaction_that_a_receiver_leaves_open_is_rolled_back_and_is_its_failure() -> None:
+    def leave_open() -> None:
+        transaction.atomic().__enter__()
+        DeadLetter.objects.all().delete()
+
+    trouble["first"] = leave_open
+    letter = stored(record_of(7), FIRST)
+    with pytest.raises(CommandError):
+        run("replay", letter.pk, "--apply")
+    assert receivers_left(letter) == [FIRST]
+    assert letter.failures[0]["error"].startswith("TransactionLeftOpen")
+
+
+def test_an_unknown_event_type_is_said() -> None:
+    headers = tuple((name, b"x.y.v1" if name == "ce_type" else value) for name, value in record_of(7).headers)
+    letter = stored(record_of(7, headers=headers))
+    assert "event type x.y.v1 is not registered in this service" in run("replay", letter.pk)
+    with pytest.raises(CommandError):
+        run("replay", letter.pk, "--apply")
+
+
+def test_a_disabled_signal_is_said() -> None:
+    letter = stored(record_of(7), FIRST)
+    CERTIFICATE_CREATED.disable()
+    try:
+        assert "is disabled in this service" in run("replay", letter.pk)
+    finally:
+        CERTIFICATE_CREATED.enable()
+
+
+def test_nothing_is_repeated_without_a_selection() -> None:
+    for arguments in ([], ["1", "--all"], ["--all", "-g", "mail"]):
+        with pytest.raises(CommandError, match="Say which"):
+            run("replay", *arguments)

@@ -1,0 +1,230 @@
+"""Lifecycle events are a closed list; each has its line in the log, and none carries event data."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from traceback import format_exc
+from typing import Any
+
+import attrs
+import pytest
+from django.db import OperationalError
+
+from event_bus_kafka.errors import BrokerError, ReceiversFailed, UnreadableValue
+from event_bus_kafka.telemetry import Counters, bus, counters, emit, events, is_wanted, observe, unobserve
+from event_bus_kafka.telemetry.events import LifecycleEvent, all_lifecycle_events
+from event_bus_kafka.telemetry.logs import LoggingObserver
+from event_bus_kafka.telemetry.monitoring import monitor
+
+VALUES: dict[str, Any] = {
+    "str": "text",
+    "int": 7,
+    "float": 1.5,
+    "bool": True,
+    "Exception": UnreadableValue("reason"),
+    "tuple[str, ...]": ("text",),
+    "tuple[tuple[str, int], ...]": (("topic", 0),),
+    "tuple[tuple[str, int, int], ...]": (("topic", 0, 5),),
+}
+
+
+def example(kind: type[LifecycleEvent], **changes: Any) -> LifecycleEvent:
+    fields = attrs.fields(kind)  # type: ignore[arg-type]
+    return kind(**{field.name: changes.get(field.name, VALUES[str(field.type)]) for field in fields})
+
+
+@pytest.mark.parametrize("kind", all_lifecycle_events(), ids=lambda kind: kind.__name__)
+def test_every_lifecycle_event_is_known_to_the_log_and_counted(kind: type[LifecycleEvent]) -> None:
+    LoggingObserver(audit=lambda: True)(example(kind))
+    counters = Counters()
+    counters(example(kind))
+    assert counters.count(kind) == 1
+
+
+def test_the_log_refuses_what_is_not_on_the_list() -> None:
+    with pytest.raises(TypeError):
+        LoggingObserver(audit=lambda: True)(LifecycleEvent())
+
+
+def test_counts_are_kept_by_event_type() -> None:
+    counters = Counters()
+    for event_type in ("a", "a", "b"):
+        counters(example(events.RecordDone, event_type=event_type))
+    assert (counters.count(events.RecordDone), counters.count(events.RecordDone, "a")) == (3, 2)
+    counters.reset()
+    assert counters.count(events.RecordDone) == 0
+
+
+def test_the_lines_that_dashboards_read_keep_their_names(caplog: pytest.LogCaptureFixture) -> None:
+    log = LoggingObserver(audit=lambda: True)
+    with caplog.at_level(logging.INFO):
+        for kind in (events.RecordDelivered, events.RecordReceived, events.RecordDone, events.EventUndelivered):
+            log(example(kind))
+        log(example(events.AttemptFailed))
+    beginnings = [record.getMessage() for record in caplog.records]
+    assert beginnings[0].startswith(
+        "Message delivered to Kafka event bus: topic=text, partition=7, offset=7, message_id=text"
+    )
+    assert beginnings[1].startswith("Message received from Kafka: ")
+    assert beginnings[2].startswith("Message from Kafka processed successfully")
+    assert beginnings[3].startswith("Error delivering message to Kafka event bus. ")
+    assert beginnings[4].startswith("Error consuming event from Kafka: ")
+
+
+def test_audit_lines_can_be_switched_off(caplog: pytest.LogCaptureFixture) -> None:
+    log = LoggingObserver(audit=lambda: False)
+    with caplog.at_level(logging.INFO):
+        for kind in (events.RecordDelivered, events.RecordReceived, events.RecordDone):
+            log(example(kind))
+    assert caplog.records == []
+
+
+def raised(error: Exception) -> Exception:
+    try:
+        raise error
+    except Exception as caught:  # noqa: BLE001
+        return caught
+
+
+def test_a_receivers_failure_is_logged_with_its_place_but_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
+    failed = ReceiversFailed(["lms.award"], [raised(ValueError("learner@example.com"))])
+    LoggingObserver(audit=lambda: True)(example(events.AttemptFailed, error=failed))
+    assert "receiver lms.award raised ValueError" in caplog.text
+    assert "test_events.py" in caplog.text
+    assert "learner@example.com" not in caplog.text
+
+
+def test_texts_of_foreign_errors_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    LoggingObserver(audit=lambda: True)(example(events.EventRejected, error=ValueError("learner@example.com")))
+    assert "ValueError" in caplog.text
+    assert "learner@example.com" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "unconfirmed", "line"),
+    [
+        (OperationalError("learner@example.com"), 0, "its database raised OperationalError. It begins anew in 1.5 s."),
+        (BrokerError("_TRANSPORT", "refused"), 2, "BrokerError: _TRANSPORT: refused. It begins anew in 1.5 s; 2 rows"),
+    ],
+)
+def test_an_interrupted_relay_says_what_is_away(
+    caplog: pytest.LogCaptureFixture, error: Exception, unconfirmed: int, line: str
+) -> None:
+    LoggingObserver(audit=lambda: True)(example(events.RelayInterrupted, error=error, unconfirmed=unconfirmed))
+    assert f"The relay was interrupted: {line}" in caplog.text
+
+
+def test_trouble_that_lasts_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    now = [0.0]
+    log = LoggingObserver(audit=lambda: True, clock=lambda: now[0])
+    down = events.ClientErrorReported(
+        client="consumer", error=BrokerError("_TRANSPORT", "refused"), code="_TRANSPORT", kind="other", fatal=False
+    )
+    for second in range(100):
+        now[0] = float(second)
+        log(down)
+    assert len(caplog.records) == 2
+
+
+def test_an_unregistered_event_type_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    log = LoggingObserver(audit=lambda: True)
+    for _ in range(3):
+        log(example(events.RecordSkipped, reason="unregistered type", event_type="x.y.v1"))
+    (record,) = caplog.records
+    assert "INSTALLED_APPS" in record.getMessage()
+
+
+def test_an_event_type_without_a_receiver_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    log = LoggingObserver(audit=lambda: False)
+    with caplog.at_level(logging.INFO):
+        for _ in range(3):
+            log(example(events.RecordSkipped, reason="no receiver", event_type="x.y.v1"))
+    (record,) = caplog.records
+    assert record.levelname == "INFO", "topics carry several types: it may be meant"
+    assert "import the receiver's module in ready()" in record.getMessage()
+
+
+def test_an_observer_that_fails_disturbs_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[LifecycleEvent] = []
+
+    def fail(event: LifecycleEvent) -> None:
+        raise RuntimeError
+
+    collect = seen.append
+    observe(fail)
+    observe(collect)
+    try:
+        emit(example(events.WorkerStarted))
+    finally:
+        unobserve(fail)
+        unobserve(collect)
+    assert len(seen) == 1
+    assert "An observer failed at WorkerStarted" in caplog.text
+
+
+def test_an_observer_is_told_once_however_often_it_is_added() -> None:
+    seen: list[LifecycleEvent] = []
+    collect = seen.append
+    observe(collect)
+    observe(collect)
+    try:
+        emit(example(events.WorkerStarted))
+    finally:
+        unobserve(collect)
+    assert len(seen) == 1
+    assert collect not in bus._observers
+
+
+def test_an_observer_of_some_kinds_hears_of_these_only_also_of_a_kind_that_was_emitted_before() -> None:
+    seen: list[LifecycleEvent] = []
+    collect = seen.append
+    received, done = example(events.RecordReceived), example(events.RecordDone)
+    emit(received)
+    observe(collect, events.RecordReceived)
+    try:
+        emit(received)
+        emit(done)
+    finally:
+        unobserve(collect)
+    emit(received)
+    assert seen == [received]
+
+
+def test_what_only_the_counters_and_a_silent_log_would_hear_need_not_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bus, "_observers", {})
+    monkeypatch.setattr(bus, "_of_kind", {})
+    audit = [False]
+    observe(counters)
+    observe(LoggingObserver(audit=lambda: audit[0]))
+    assert not is_wanted(events.RecordDelivered)
+    assert is_wanted(events.RowParked)
+    audit[0] = True
+    assert is_wanted(events.RecordDelivered)
+    audit[0] = False
+    observe(print, events.RecordDelivered)
+    assert is_wanted(events.RecordDelivered)
+
+
+def test_what_monitoring_backends_can_print_has_no_text_of_a_receivers_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed: list[str] = []
+    monkeypatch.setattr("event_bus_kafka.telemetry.monitoring.record_exception", lambda: printed.append(format_exc()))
+    try:
+        raise ValueError("learner@example.com")
+    except ValueError as cause:
+        error = ReceiversFailed(["app.receiver"], [cause])
+        monitor(example(events.AttemptFailed, error=error))
+    assert "app.receiver" in printed[0]
+    assert "learner@example.com" not in printed[0]
+
+
+def test_a_child_can_count_although_another_thread_was_counting_at_the_fork() -> None:
+    counted = Counters()
+    with counted._lock:
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(10)  # a lock that nobody releases would keep the child for ever
+            counted(example(events.WorkerStarted))
+            os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0

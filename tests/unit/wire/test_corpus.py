@@ -1,0 +1,77 @@
+"""
+Inputs that once were trouble, or stand for a kind of trouble: each is read again, and ends as its file says.
+
+A file of ``corpus/`` holds one record: value and header values in base64, the writer's schema as text (null: that of
+``Everything``), and how it ends: the name and text of the error, or the event data. Add one from the repository's root,
+look at what it says, and commit it::
+
+    DJANGO_SETTINGS_MODULE=test_settings python -c 'from tests.unit.wire.test_corpus import keep; keep("name", b"\\0…")'
+"""
+
+import json
+from base64 import b64decode, b64encode
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import attrs
+import pytest
+from opaque_keys.edx.keys import CourseKey
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.errors import DeserializationError
+from event_bus_kafka.wire import serde
+from event_bus_kafka.wire.codec import codec_for
+from event_bus_kafka.wire.records import Headers
+from tests.support.received import HEADERS, Registry, record
+
+FOLDER = Path(__file__).parent / "corpus"
+
+
+@attrs.frozen
+class Everything:
+    text: str
+    flag: bool
+    numbers: list[int]
+    by_name: dict[str, float]
+    course: CourseKey
+    uuid: UUID
+    maybe: bytes = None  # type: ignore[assignment]
+
+
+SIGNAL = OpenEdxPublicSignal(event_type="test.everything.v1", data={"all": Everything})
+
+
+def outcome(value: bytes | None, headers: Headers, schema: str | None) -> dict[str, str]:
+    """Return how a record ends."""
+    try:
+        registry = Registry(codec_for(SIGNAL).schema if schema is None else schema)
+        event = serde.deserialize(record(value, headers), SIGNAL, registry)
+        serde.event_type(record(value, headers))
+    except DeserializationError as error:
+        return {"error": type(error).__name__, "text": str(error)}
+    return {"event": repr(event.data), "metadata": repr(event.metadata)}
+
+
+def keep(name: str, value: bytes | None, headers: Headers = HEADERS, schema: str | None = None) -> None:
+    """Write a file of the corpus, and print how the record ends."""
+    content = {
+        "value": None if value is None else b64encode(value).decode(),
+        "headers": [[header, None if text is None else b64encode(text).decode()] for header, text in headers],
+        "schema": schema,
+        "ends": outcome(value, headers, schema),
+    }
+    (FOLDER / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
+    print(name, content["ends"])
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
+def test_each_record_ends_as_its_file_says(path: Path) -> None:
+    content: dict[str, Any] = json.loads(path.read_text())
+    value = None if content["value"] is None else b64decode(content["value"])
+    headers = tuple((name, None if text is None else b64decode(text)) for name, text in content["headers"])
+    assert outcome(value, headers, content["schema"]) == content["ends"]
+
+
+def test_the_corpus_is_there() -> None:
+    assert len(list(FOLDER.glob("*.json"))) > 30
