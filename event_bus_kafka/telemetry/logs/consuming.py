@@ -9,9 +9,10 @@ from time import monotonic
 from traceback import format_tb
 
 from event_bus_kafka.errors import ReceiversFailed, Trouble
-from event_bus_kafka.telemetry import events, outbox_logs
+from event_bus_kafka.telemetry import events
 from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.telemetry.events import LifecycleEvent
+from event_bus_kafka.telemetry.logs import outbox
 
 logger = logging.getLogger("event_bus_kafka")
 
@@ -40,7 +41,7 @@ class LoggingObserver:
 
     @singledispatchmethod
     def _log(self, event: LifecycleEvent) -> None:
-        outbox_logs.log(event, self._is_news)
+        outbox.log(event, self._is_news)
 
     @_log.register
     def _(self, event: events.EventRejected) -> None:
