@@ -1,0 +1,115 @@
+"""
+The closed list of lifecycle events, one file per area.
+
+They carry coordinates, types and errors, never event data: whatever is here may be logged.
+"""
+
+from event_bus_kafka.telemetry.events.clients import (
+    CONNECTED,
+    ClientErrorReported,
+    ConnectionChanged,
+    ProducerStatistics,
+    RegistryFailed,
+)
+from event_bus_kafka.telemetry.events.consuming import (
+    AttemptFailed,
+    CommitFailed,
+    EmittedEventsLost,
+    OffsetsCommitted,
+    OffsetsLost,
+    OffsetsMoved,
+    PartitionsAssigned,
+    PartitionsRevoked,
+    RecordDone,
+    RecordReceived,
+    RecordSkipped,
+)
+from event_bus_kafka.telemetry.events.dead_letters import (
+    DeadLettersPurged,
+    DeadLetterStored,
+    FloodHeld,
+    ReplayFailed,
+)
+from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
+from event_bus_kafka.telemetry.events.outbox import (
+    AppendToOutboxFailed,
+    EventAppended,
+    OutboxStalled,
+    ParkedRowsPurged,
+    RelayInterrupted,
+    RelayProgress,
+    RowParked,
+    TopicHeld,
+    TopicResumed,
+)
+from event_bus_kafka.telemetry.events.receivers import (
+    CircuitClosed,
+    CircuitOpened,
+    DuplicateSkipped,
+    InboxMarksPurged,
+    PausesChanged,
+    ReceiverUnfinished,
+)
+from event_bus_kafka.telemetry.events.sending import (
+    EventRejected,
+    EventSpilled,
+    EventUndelivered,
+    RecordDelivered,
+    SpillDelayed,
+    ThreadsDisabled,
+)
+from event_bus_kafka.telemetry.events.worker import (
+    ReadinessChanged,
+    WorkerStarted,
+    WorkerStopped,
+    WorkerStopping,
+)
+
+__all__ = [
+    "CONNECTED",
+    "AppendToOutboxFailed",
+    "AttemptFailed",
+    "CircuitClosed",
+    "CircuitOpened",
+    "ClientErrorReported",
+    "CommitFailed",
+    "ConnectionChanged",
+    "DeadLetterStored",
+    "DeadLettersPurged",
+    "DuplicateSkipped",
+    "EmittedEventsLost",
+    "EventAppended",
+    "EventRejected",
+    "EventSpilled",
+    "EventUndelivered",
+    "FloodHeld",
+    "InboxMarksPurged",
+    "LifecycleEvent",
+    "OffsetsCommitted",
+    "OffsetsLost",
+    "OffsetsMoved",
+    "OutboxStalled",
+    "ParkedRowsPurged",
+    "PartitionsAssigned",
+    "PartitionsRevoked",
+    "PausesChanged",
+    "ProducerStatistics",
+    "ReadinessChanged",
+    "ReceiverUnfinished",
+    "RecordDelivered",
+    "RecordDone",
+    "RecordReceived",
+    "RecordSkipped",
+    "RegistryFailed",
+    "RelayInterrupted",
+    "RelayProgress",
+    "ReplayFailed",
+    "RowParked",
+    "SpillDelayed",
+    "ThreadsDisabled",
+    "TopicHeld",
+    "TopicResumed",
+    "WorkerStarted",
+    "WorkerStopped",
+    "WorkerStopping",
+]

@@ -1,0 +1,33 @@
+"""A worker's start, readiness and end."""
+
+from __future__ import annotations
+
+import attrs
+
+from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
+
+
+@attrs.frozen(kw_only=True)
+class ReadinessChanged(LifecycleEvent):
+    """What keeps a worker from being ready has changed."""
+
+    ready: bool
+    reasons: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class WorkerStarted(LifecycleEvent):
+    name: str
+
+
+@attrs.frozen(kw_only=True)
+class WorkerStopping(LifecycleEvent):
+    name: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class WorkerStopped(LifecycleEvent):
+    name: str
+    exit_code: int
+    reason: str

@@ -1,0 +1,45 @@
+"""Log lines: the clients of Kafka and of the schema registry."""
+
+from __future__ import annotations
+
+from event_bus_kafka.errors import Trouble
+from event_bus_kafka.telemetry import events
+from event_bus_kafka.telemetry.error_text import error_text
+from event_bus_kafka.telemetry.logs.lines import Lines, logger
+from event_bus_kafka.telemetry.logs.log_filter import LogFilter
+
+lines = Lines()
+
+
+@lines.of(events.ClientErrorReported)
+def _(event: events.ClientErrorReported, log_filter: LogFilter) -> None:
+    by_topic = event.kind in (Trouble.MISSING, Trouble.FORBIDDEN)
+    if log_filter.is_news(event.client, error_text(event.error) if by_topic else f"{event.code} {event.kind}"):
+        advice = "a new client is needed" if event.fatal else "the client goes on trying"
+        logger.error("Kafka %s: %s; %s", event.client, error_text(event.error), advice)
+
+
+@lines.of(events.ProducerStatistics)
+def _(event: events.ProducerStatistics, _: LogFilter) -> None:
+    logger.debug(
+        "Kafka producer: %s records (%s bytes) wait, %s sent, %s of %s brokers up",
+        event.queued,
+        event.queued_bytes,
+        event.sent,
+        event.brokers_up,
+        event.brokers,
+    )
+
+
+@lines.of(events.ConnectionChanged)
+def _(event: events.ConnectionChanged, _: LogFilter) -> None:
+    if event.state == "connected":
+        logger.info("Kafka %s: connected", event.client)
+    else:
+        logger.error("Kafka %s: %s, trying on: %s", event.client, event.state, event.reason)
+
+
+@lines.of(events.RegistryFailed)
+def _(event: events.RegistryFailed, log_filter: LogFilter) -> None:
+    if log_filter.is_news("registry", error_text(event.error)):
+        logger.error("Schema registry: %s", error_text(event.error))

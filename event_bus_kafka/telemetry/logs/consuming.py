@@ -1,0 +1,145 @@
+"""Log lines: a consumer group's records, partitions and offsets."""
+
+from __future__ import annotations
+
+from event_bus_kafka.telemetry import events
+from event_bus_kafka.telemetry.error_text import error_text, stack_text
+from event_bus_kafka.telemetry.logs.lines import Lines, logger
+from event_bus_kafka.telemetry.logs.log_filter import LogFilter
+
+lines = Lines()
+
+
+@lines.of(events.RecordReceived)
+def _(event: events.RecordReceived, log_filter: LogFilter) -> None:
+    if log_filter.audit():
+        logger.info(
+            "Message received from Kafka: topic=%s, partition=%s, offset=%s, message_id=%s, event_type=%s",
+            event.topic,
+            event.partition,
+            event.offset,
+            event.event_id,
+            event.event_type,
+        )
+
+
+@lines.of(events.RecordDone)
+def _(event: events.RecordDone, log_filter: LogFilter) -> None:
+    if log_filter.audit():
+        logger.info(
+            "Message from Kafka processed successfully: topic=%s, partition=%s, offset=%s",
+            event.topic,
+            event.partition,
+            event.offset,
+        )
+
+
+@lines.of(events.RecordSkipped)
+def _(event: events.RecordSkipped, log_filter: LogFilter) -> None:
+    if event.reason == "unregistered type" and log_filter.is_news("unregistered", event.event_type, for_ever=True):
+        logger.warning(
+            "Event type %s on topic %s is not registered in this service: its records are skipped. If it should "
+            "be, import its signal before openedx_events' app is ready: from a models module, or an app listed "
+            "earlier in INSTALLED_APPS.",
+            event.event_type,
+            event.topic,
+        )
+    elif event.reason == "no receiver" and log_filter.is_news("no receiver", event.event_type, for_ever=True):
+        logger.info(
+            "Event type %s on topic %s has no receiver in this service: its records are skipped. If it should have "
+            "one, import the receiver's module in ready() of its app.",
+            event.event_type,
+            event.topic,
+        )
+
+
+@lines.of(events.AttemptFailed)
+def _(event: events.AttemptFailed, log_filter: LogFilter) -> None:
+    if event.outcome == "hold" and not log_filter.is_news("held", error_text(event.error)):
+        return  # thousands of events may wait for one server
+    logger.error(
+        "Error consuming event from Kafka: %s (topic=%s, partition=%s, offset=%s, event_type=%s, attempt=%s); "
+        "%s in %.1f s, its key waits%s",
+        error_text(event.error),
+        event.topic,
+        event.partition,
+        event.offset,
+        event.event_type,
+        event.attempt,
+        event.outcome,
+        event.delay,
+        stack_text(event.error),
+    )
+
+
+@lines.of(events.PartitionsAssigned)
+def _(event: events.PartitionsAssigned, _: LogFilter) -> None:
+    logger.info("Group %s: partitions assigned: %s", event.group, _named(event.partitions))
+
+
+@lines.of(events.PartitionsRevoked)
+def _(event: events.PartitionsRevoked, _: LogFilter) -> None:
+    log = logger.warning if event.lost or event.unfinished else logger.info
+    log(
+        "Group %s: partitions %s: %s%s",
+        event.group,
+        "lost" if event.lost else "revoked",
+        _named(event.partitions),
+        f"; {event.unfinished} receivers were still running, their events will come twice" * bool(event.unfinished),
+    )
+
+
+@lines.of(events.OffsetsCommitted)
+def _(event: events.OffsetsCommitted, _: LogFilter) -> None:
+    logger.debug("Group %s: committed %s", event.group, event.offsets)
+
+
+@lines.of(events.CommitFailed)
+def _(event: events.CommitFailed, log_filter: LogFilter) -> None:
+    if not (event.lost or log_filter.is_news(f"commits of {event.group}", error_text(event.error))):
+        return
+    logger.warning(
+        "Group %s: offsets not committed: %s; %s (%s)",
+        event.group,
+        error_text(event.error),
+        "given up, the events come again" if event.lost else "tried again while the partitions are here",
+        _named(event.partitions),
+    )
+
+
+@lines.of(events.EmittedEventsLost)
+def _(event: events.EmittedEventsLost, _: LogFilter) -> None:
+    logger.error(
+        "Group %s: %s events that receivers emitted are neither in Kafka nor in the outbox. The last offsets of %s "
+        "are not committed: their records come again. With the tables of this app migrated the events are kept.",
+        event.group,
+        event.count,
+        _named(event.partitions),
+    )
+
+
+@lines.of(events.OffsetsMoved)
+def _(event: events.OffsetsMoved, _: LogFilter) -> None:
+    where = ", ".join(f"{topic}[{number}] at {offset}" for topic, number, offset in sorted(event.offsets))
+    logger.info("Group %s begins at the offsets of %s: %s", event.group, event.time, where)
+
+
+@lines.of(events.OffsetsLost)
+def _(event: events.OffsetsLost, _: LogFilter) -> None:
+    gone = f"offsets {event.offset} to {event.start - 1} were deleted before the group had read them"
+    anew = f"offset {event.offset} is not there: the topic was made anew, or has lost its end"
+    logger.error(
+        "Group %s has lost records of %s[%s]: %s. The partition has offsets from %s, its end is %s; the group goes "
+        "on from %s.",
+        event.group,
+        event.topic,
+        event.partition,
+        gone if event.offset < event.start else anew,
+        event.start,
+        event.end,
+        event.to,
+    )
+
+
+def _named(partitions: tuple[tuple[str, int], ...]) -> str:
+    return ", ".join(f"{topic}[{number}]" for topic, number in sorted(partitions)) or "none"

@@ -1,0 +1,59 @@
+"""Log lines: dead letters: stored, limited, replayed and purged."""
+
+from __future__ import annotations
+
+from event_bus_kafka.telemetry import events
+from event_bus_kafka.telemetry.error_text import error_text, stack_text
+from event_bus_kafka.telemetry.logs.lines import Lines, logger
+from event_bus_kafka.telemetry.logs.log_filter import LogFilter
+
+lines = Lines()
+
+
+@lines.of(events.DeadLetterStored)
+def _(event: events.DeadLetterStored, _: LogFilter) -> None:
+    logger.error(
+        "Error consuming event from Kafka: %s (topic=%s, partition=%s, offset=%s, event_type=%s, message_id=%s, "
+        "attempts=%s); stored as a dead letter%s",
+        error_text(event.error),
+        event.topic,
+        event.partition,
+        event.offset,
+        event.event_type,
+        event.event_id,
+        event.attempts,
+        stack_text(event.error),
+    )
+
+
+@lines.of(events.FloodHeld)
+def _(event: events.FloodHeld, _: LogFilter) -> None:
+    logger.error(
+        "%s[%s]: %s dead letters in a row, and no more are stored: records that fail for good are held. Look at "
+        "them with manage.py event_dead_letters list. If they shall become dead letters, restart the workers with "
+        "a higher EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD; if they shall be passed over, stop the workers and use "
+        "manage.py event_offsets reset.",
+        event.topic,
+        event.partition,
+        event.dead_letters,
+    )
+
+
+@lines.of(events.ReplayFailed)
+def _(event: events.ReplayFailed, _: LogFilter) -> None:
+    logger.error(
+        "Error replaying event from Kafka: %s (topic=%s, partition=%s, offset=%s, event_type=%s, message_id=%s)%s",
+        error_text(event.error),
+        event.topic,
+        event.partition,
+        event.offset,
+        event.event_type,
+        event.event_id,
+        stack_text(event.error),
+    )
+
+
+@lines.of(events.DeadLettersPurged)
+def _(event: events.DeadLettersPurged, _: LogFilter) -> None:
+    if event.count:
+        logger.info("Deleted %s dead letters older than EVENT_BUS_KAFKA_RETENTION", event.count)

@@ -1,0 +1,55 @@
+"""Log lines: receivers: their circuits, pauses and marks in the inbox."""
+
+from __future__ import annotations
+
+from event_bus_kafka.telemetry import events
+from event_bus_kafka.telemetry.logs.lines import Lines, logger
+from event_bus_kafka.telemetry.logs.log_filter import LogFilter
+
+lines = Lines()
+
+
+@lines.of(events.CircuitOpened)
+def _(event: events.CircuitOpened, _: LogFilter) -> None:
+    logger.error(
+        "Circuit of receiver %s is open: it failed %s times in a row. Its events are held, and one is tried every "
+        "%g s; the first success lets them go on. Mend the receiver, or let others go on without it: "
+        "manage.py event_bus_pause --receiver %s sends its events to the dead letters.",
+        event.receiver,
+        event.failures,
+        event.probe_every,
+        event.receiver,
+    )
+
+
+@lines.of(events.CircuitClosed)
+def _(event: events.CircuitClosed, _: LogFilter) -> None:
+    logger.warning("Circuit of receiver %s is closed: its events go on", event.receiver)
+
+
+@lines.of(events.PausesChanged)
+def _(event: events.PausesChanged, _: LogFilter) -> None:
+    paused = ", ".join(event.receivers)
+    logger.warning("Paused receivers: %s%s", paused or "none", "; their events become dead letters" if paused else "")
+
+
+@lines.of(events.ReceiverUnfinished)
+def _(event: events.ReceiverUnfinished, _: LogFilter) -> None:
+    logger.error(
+        "Receiver %s still runs after %g s, at record %s, which will come again. It is in:\n%s",
+        event.receiver,
+        event.waited,
+        event.record,
+        event.stack,
+    )
+
+
+@lines.of(events.DuplicateSkipped)
+def _(event: events.DuplicateSkipped, _: LogFilter) -> None:
+    logger.debug("Receiver %s has had event %s before: not run", event.receiver, event.event_id)
+
+
+@lines.of(events.InboxMarksPurged)
+def _(event: events.InboxMarksPurged, _: LogFilter) -> None:
+    if event.count:
+        logger.info("Deleted %s marks of the inbox older than EVENT_BUS_KAFKA_RETENTION", event.count)

@@ -1,0 +1,77 @@
+"""Log lines: events on their direct way to Kafka, and into the outbox where Kafka does not confirm them."""
+
+from __future__ import annotations
+
+from event_bus_kafka.telemetry import events
+from event_bus_kafka.telemetry.error_text import error_text
+from event_bus_kafka.telemetry.logs.lines import Lines, logger
+from event_bus_kafka.telemetry.logs.log_filter import LogFilter
+
+lines = Lines()
+
+
+@lines.of(events.EventRejected)
+def _(event: events.EventRejected, _: LogFilter) -> None:
+    logger.error(
+        "Error delivering message to Kafka event bus. The event cannot be sent: %s (topic=%s, event_type=%s, "
+        "message_id=%s)",
+        error_text(event.error),
+        event.topic,
+        event.event_type,
+        event.event_id,
+    )
+
+
+@lines.of(events.EventSpilled)
+def _(event: events.EventSpilled, _: LogFilter) -> None:
+    logger.warning(
+        "Event not delivered, kept in the outbox of database %s for manage.py relay_events: %s (topic=%s, "
+        "event_type=%s, message_id=%s)",
+        event.database,
+        error_text(event.error),
+        event.topic,
+        event.event_type,
+        event.event_id,
+    )
+
+
+@lines.of(events.EventUndelivered)
+def _(event: events.EventUndelivered, _: LogFilter) -> None:
+    logger.error(
+        "Error delivering message to Kafka event bus. %s (topic=%s, event_type=%s, message_id=%s); it is lost: %s",
+        error_text(event.error),
+        event.topic,
+        event.event_type,
+        event.event_id,
+        error_text(event.obstacle),
+    )
+
+
+@lines.of(events.SpillDelayed)
+def _(event: events.SpillDelayed, log_filter: LogFilter) -> None:
+    if log_filter.is_news("spill", f"{event.database} {error_text(event.error)}"):
+        logger.error(
+            "%s events that Kafka did not confirm wait in memory: the outbox does not take them: %s",
+            event.waiting,
+            error_text(event.error),
+        )
+
+
+@lines.of(events.ThreadsDisabled)
+def _(event: events.ThreadsDisabled, _: LogFilter) -> None:
+    logger.warning(
+        "uWSGI runs without threads: what Kafka does not confirm is noticed, and put into the outbox, only while "
+        "requests run. Start it with enable-threads."
+    )
+
+
+@lines.of(events.RecordDelivered)
+def _(event: events.RecordDelivered, log_filter: LogFilter) -> None:
+    if log_filter.audit():
+        logger.info(
+            "Message delivered to Kafka event bus: topic=%s, partition=%s, offset=%s, message_id=%s",
+            event.topic,
+            event.partition,
+            event.offset,
+            event.event_id,
+        )

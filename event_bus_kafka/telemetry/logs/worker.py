@@ -1,0 +1,34 @@
+"""Log lines: a worker's start, readiness and end."""
+
+from __future__ import annotations
+
+from event_bus_kafka.telemetry import events
+from event_bus_kafka.telemetry.logs.lines import Lines, logger
+from event_bus_kafka.telemetry.logs.log_filter import LogFilter
+
+lines = Lines()
+
+
+@lines.of(events.ReadinessChanged)
+def _(event: events.ReadinessChanged, _: LogFilter) -> None:
+    (logger.info if event.ready else logger.warning)(
+        "%s", "Ready" if event.ready else f"Not ready: {'; '.join(event.reasons)}"
+    )
+
+
+@lines.of(events.WorkerStarted)
+def _(event: events.WorkerStarted, _: LogFilter) -> None:
+    logger.info("Running %s", event.name)
+
+
+@lines.of(events.WorkerStopping)
+def _(event: events.WorkerStopping, _: LogFilter) -> None:
+    logger.info("Stopping %s: %s", event.name, event.reason)
+
+
+@lines.of(events.WorkerStopped)
+def _(event: events.WorkerStopped, _: LogFilter) -> None:
+    if event.exit_code == 0:
+        logger.info("Stopped %s, exit code 0", event.name)
+    else:
+        logger.error("Stopped %s, exit code %s: %s", event.name, event.exit_code, event.reason)
