@@ -1,4 +1,4 @@
-"""How an area names its log lines: one function per kind of lifecycle event."""
+"""The table of one area's log lines: a function per kind of lifecycle event."""
 
 from __future__ import annotations
 
