@@ -1,5 +1,5 @@
 """
-What happens, as values: the core emits lifecycle events, observers log, count and trace them.
+The flows emit lifecycle events, which are values; observers log, count and trace them.
 
 ``events`` is the closed list. An observer is a callable that takes one lifecycle event; it must neither raise nor wait.
 """

@@ -1,4 +1,4 @@
-"""Hands each lifecycle event to the observers, in the thread in which it happens."""
+"""Hands each lifecycle event to its observers, in the thread that emits it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ Observer = Callable[[LifecycleEvent], None]
 
 logger = logging.getLogger(__name__)
 
-_EVERYTHING = (LifecycleEvent,)
+_ALL_KINDS = (LifecycleEvent,)
 
-_observers: dict[Observer, tuple[type[LifecycleEvent], ...]] = {counters: _EVERYTHING}
-_of_kind: dict[type[LifecycleEvent], tuple[Observer, ...]] = {}
-"""Who hears of a kind; begun anew at each change of the observers."""
+_observers: dict[Observer, tuple[type[LifecycleEvent], ...]] = {counters: _ALL_KINDS}
+_observers_of: dict[type[LifecycleEvent], tuple[Observer, ...]] = {}
+"""The observers of each kind emitted so far; replaced by an empty one whenever the observers change."""
 
 
 def observe(observer: Observer, *kinds: type[LifecycleEvent]) -> None:
-    """Add an observer, of some kinds of lifecycle events or of all; one that is there already stays once."""
-    _replace(_observers | {observer: kinds or _EVERYTHING})
+    """Call ``observer`` for events of ``kinds``, or of all if none is given. Adding it again replaces its kinds."""
+    _replace(_observers | {observer: kinds or _ALL_KINDS})
 
 
 def unobserve(observer: Observer) -> None:
@@ -30,8 +30,8 @@ def unobserve(observer: Observer) -> None:
 
 
 def emit(event: LifecycleEvent) -> None:
-    """Tell all observers of its kind. One that fails is logged: what it watches must go on."""
-    for observer in _of_kind.get(type(event)) or _find(type(event)):
+    """Call the observers of the event's kind. One that raises is logged: the flow that emits must go on."""
+    for observer in _observers_of.get(type(event)) or _find(type(event)):
         try:
             observer(event)
         except Exception:
@@ -40,11 +40,11 @@ def emit(event: LifecycleEvent) -> None:
 
 def is_wanted(kind: type[LifecycleEvent]) -> bool:
     """
-    Whether anybody wants to hear of each lifecycle event of a kind, beyond counting them. An observer that has a method
-    ``wants`` is asked: where thousands happen at once it pays not to make them.
+    Return whether an observer other than the counters takes events of ``kind``. One that has a method ``wants(kind)``
+    is asked. Where thousands occur at once, a flow may add to the counters instead of creating them for nobody.
     """
-    heard = (observer for observer in _of_kind.get(kind) or _find(kind) if observer is not counters)
-    return any(getattr(observer, "wants", _always)(kind) for observer in heard)
+    others = (observer for observer in _observers_of.get(kind) or _find(kind) if observer is not counters)
+    return any(getattr(observer, "wants", _always)(kind) for observer in others)
 
 
 def _always(_: type[LifecycleEvent]) -> bool:
@@ -52,12 +52,12 @@ def _always(_: type[LifecycleEvent]) -> bool:
 
 
 def _find(kind: type[LifecycleEvent]) -> tuple[Observer, ...]:
-    found = _of_kind  # this one: it was begun before the look at the observers, so what is kept is not out of date
+    found = _observers_of  # taken before `_observers` is read: a change meanwhile discards it with what is stored here
     found[kind] = tuple(observer for observer, kinds in _observers.items() if issubclass(kind, kinds))
     return found[kind]
 
 
 def _replace(observers: dict[Observer, tuple[type[LifecycleEvent], ...]]) -> None:
-    global _observers, _of_kind
+    global _observers, _observers_of
     _observers = observers
-    _of_kind = {}
+    _observers_of = {}

@@ -10,23 +10,23 @@ from event_bus_kafka.telemetry.events import LifecycleEvent
 
 
 class Counters:
-    """An observer that counts: per kind of lifecycle event, and per kind and event type where it has one."""
+    """An observer that counts lifecycle events per kind and event type; the type is empty for kinds that have none."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._counts: Counter[tuple[type[LifecycleEvent], str]] = Counter()
-        os.register_at_fork(after_in_child=self._forget_parent)
+        os.register_at_fork(after_in_child=self._replace_lock)
 
     def __call__(self, event: LifecycleEvent) -> None:
         self.add(type(event), getattr(event, "event_type", ""))
 
     def add(self, kind: type[LifecycleEvent], event_type: str, count: int = 1) -> None:
-        """Count lifecycle events that nobody made, or one."""
+        """Add ``count`` occurrences without creating the events."""
         with self._lock:
             self._counts[kind, event_type] += count
 
     def count(self, kind: type[LifecycleEvent], event_type: str | None = None) -> int:
-        """Return how often a lifecycle event happened, for one event type or for all."""
+        """Return how often events of ``kind`` occurred, for one event type or, with None, for all."""
         with self._lock:
             return sum(
                 count
@@ -35,12 +35,12 @@ class Counters:
             )
 
     def reset(self) -> None:
-        """Start again at zero."""
+        """Set all counts to zero."""
         with self._lock:
             self._counts.clear()
 
-    def _forget_parent(self) -> None:
-        """Another thread of the parent may have held the lock: in the child nobody would ever release it."""
+    def _replace_lock(self) -> None:
+        """Another thread of the parent may have held the lock at the fork: in the child nothing would release it."""
         self._lock = Lock()
 
 

@@ -8,7 +8,7 @@ from event_bus_kafka.errors import ReceiversFailed
 
 
 def error_text(error: Exception) -> str:
-    """Return type and text of an error of ours; of others the type alone, because their texts may quote event data."""
+    """Return type and text of an error of this package, the type alone of others: their texts may quote event data."""
     if isinstance(error, ReceiversFailed):
         causes = zip(error.receivers, error.exceptions, strict=True)
         return "; ".join(f"receiver {name} raised {error_text(cause)}" for name, cause in causes)

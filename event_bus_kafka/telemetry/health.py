@@ -1,4 +1,4 @@
-"""Whether a worker is alive and ready, and why not. Whoever notices trouble tells it here, and tells its end."""
+"""Whether a worker is alive and ready, and why not. Whoever notices an obstacle reports its begin and its end here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from event_bus_kafka.telemetry.events import CONNECTED, ConnectionChanged, Lifec
 
 
 class Obstacle(Enum):
-    """What keeps a worker from being ready; the value is how it is told."""
+    """A kind of reason why a worker is not ready; the value is its text."""
 
     NO_ASSIGNMENT = "no assignment yet"
     KAFKA = "Kafka"
@@ -23,15 +23,16 @@ class Obstacle(Enum):
 
 class Health:
     """
-    The state of one worker. Any thread may tell and ask.
+    The state of one worker. All methods may be called from any thread.
 
-    Ready means: nothing that was told to begin has still to end. Alive means: the thread that polls has told so within
-    ``silent_after`` seconds. What is told twice counts once; each change is emitted as ReadinessChanged.
+    A worker is ready if each obstacle that began has ended, and alive if :meth:`beat` was called within the last
+    ``silent_after`` seconds. An obstacle that begins twice counts once. Each change of the obstacles emits
+    ReadinessChanged.
     """
 
     def __init__(self, *begun: Obstacle, silent_after: float = 60.0, clock: Callable[[], float] = monotonic) -> None:
         self._lock = threading.RLock()
-        self._troubles: set[tuple[Obstacle, str]] = {(trouble, "") for trouble in begun}
+        self._obstacles: set[tuple[Obstacle, str]] = {(obstacle, "") for obstacle in begun}
         self._silent_after = silent_after
         self._clock = clock
         self._last_beat = clock()
@@ -42,40 +43,42 @@ class Health:
 
     @property
     def is_ready(self) -> bool:
-        return not self._troubles
+        return not self._obstacles
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why it is not ready."""
+        """The texts of the obstacles, sorted."""
         with self._lock:
-            return tuple(sorted(f"{trouble.value}: {of}" if of else trouble.value for trouble, of in self._troubles))
+            return tuple(
+                sorted(f"{kind.value}: {source}" if source else kind.value for kind, source in self._obstacles)
+            )
 
     def __call__(self, event: LifecycleEvent) -> None:
-        """Follow the connection to Kafka; as an observer."""
+        """Follow the state of the connection to Kafka, as an observer of lifecycle events."""
         if isinstance(event, ConnectionChanged):
             self.replace(Obstacle.KAFKA, () if event.state == CONNECTED else (event.state,))
 
     def beat(self) -> None:
-        """Tell that the thread that polls goes on."""
+        """Record that the polling thread is alive."""
         self._last_beat = self._clock()
 
-    def begin(self, trouble: Obstacle, of: str = "") -> None:
-        """Tell trouble: of which receiver, partition or server."""
+    def begin(self, obstacle: Obstacle, source: str = "") -> None:
+        """Add an obstacle; ``source`` names the receiver, partition or server."""
         with self._lock:
-            self._change(self._troubles | {(trouble, of)})
+            self._change(self._obstacles | {(obstacle, source)})
 
-    def end(self, trouble: Obstacle, of: str = "") -> None:
-        """Tell that it is over, if it was there."""
+    def end(self, obstacle: Obstacle, source: str = "") -> None:
+        """Remove an obstacle, if it is there."""
         with self._lock:
-            self._change(self._troubles - {(trouble, of)})
+            self._change(self._obstacles - {(obstacle, source)})
 
-    def replace(self, trouble: Obstacle, of: Iterable[str]) -> None:
-        """Tell who has this kind of trouble, and that nobody else has."""
+    def replace(self, obstacle: Obstacle, sources: Iterable[str]) -> None:
+        """Set the sources of this kind of obstacle; those not in ``sources`` have ended."""
         with self._lock:
-            others = {(kind, name) for kind, name in self._troubles if kind is not trouble}
-            self._change(others | {(trouble, name) for name in of})
+            others = {(kind, source) for kind, source in self._obstacles if kind is not obstacle}
+            self._change(others | {(obstacle, source) for source in sources})
 
-    def _change(self, troubles: set[tuple[Obstacle, str]]) -> None:
-        if troubles != self._troubles:
-            self._troubles = troubles
+    def _change(self, obstacles: set[tuple[Obstacle, str]]) -> None:
+        if obstacles != self._obstacles:
+            self._obstacles = obstacles
             emit(ReadinessChanged(ready=self.is_ready, reasons=self.reasons))

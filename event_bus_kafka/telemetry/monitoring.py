@@ -27,28 +27,29 @@ _FAILURES = (
 )
 
 MONITORED = (events.RecordReceived, events.ClientErrorReported, *_FAILURES)
-"""Kinds of lifecycle events that :func:`monitor` does something with."""
+"""The kinds of lifecycle events that :func:`monitor` handles."""
+
 _NO_SPAN = nullcontext()
 
 
 def trace(name: str) -> AbstractContextManager[None]:
-    """Return a context manager: a span of the given name."""
-    return function_trace(name) if configured_backends() else _NO_SPAN  # without one, a span costs 4 µs all the same
+    """Return a context manager that opens a span called ``name``, if a monitoring backend is configured."""
+    return function_trace(name) if configured_backends() else _NO_SPAN  # even without a backend, a span takes 4 µs
 
 
 def monitor(event: LifecycleEvent) -> None:
     """Set the custom attributes of the current span; report failures."""
     if isinstance(event, events.RecordReceived):
         if configured_backends():
-            _set_record(event)
+            _set_record_attributes(event)
     elif isinstance(event, _FAILURES):
-        _report(event.error)
+        _record_error(event.error)
     elif isinstance(event, events.ClientErrorReported):
         set_custom_attribute("kafka_received_message", False)
-        _report(event.error)
+        _record_error(event.error)
 
 
-def _set_record(event: events.RecordReceived) -> None:
+def _set_record_attributes(event: events.RecordReceived) -> None:
     set_custom_attribute("kafka_received_message", True)
     set_custom_attribute("kafka_topic", event.topic)
     set_custom_attribute("kafka_partition", event.partition)
@@ -57,11 +58,11 @@ def _set_record(event: events.RecordReceived) -> None:
     set_custom_attribute("kafka_event_type", event.event_type)
 
 
-def _report(error: Exception) -> None:
+def _record_error(error: Exception) -> None:
     if isinstance(error, BrokerError):
         set_custom_attribute("kafka_error_fatal", error.fatal)
         set_custom_attribute("kafka_error_retriable", error.retriable)
-    try:  # backends take the exception from the context; its own text might quote event data
-        raise EventBusError(error_text(error)) from None  # the chain would carry the texts along
+    try:  # backends report the exception that is being handled; the text of `error` might quote event data
+        raise EventBusError(error_text(error)) from None  # a chained exception would be reported with its text
     except EventBusError:
         record_exception()

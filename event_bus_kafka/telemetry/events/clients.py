@@ -9,28 +9,28 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 
 @attrs.frozen(kw_only=True)
 class ClientErrorReported(LifecycleEvent):
-    """The Kafka client reported trouble; it goes on trying by itself unless the error is fatal."""
+    """A Kafka client reported an error. It tries again by itself unless the error is fatal."""
 
     client: str
     """``producer`` or ``consumer``."""
     error: Exception
     code: str
     kind: str
-    """A value of :class:`~event_bus_kafka.errors.Trouble`."""
+    """A value of ``Trouble``."""
     fatal: bool
 
 
 @attrs.frozen(kw_only=True)
 class ProducerStatistics(LifecycleEvent):
-    """The state of a producer's client, as often as the option ``statistics.interval.ms`` says; without it never."""
+    """The state of a producer's client, at the interval of the option ``statistics.interval.ms``; never without it."""
 
     queued: int
-    """Records that wait for Kafka's confirmation, or whose report waits to be handed out."""
+    """Number of records without a confirmation by Kafka, or with a delivery report that was not handed out yet."""
     queued_bytes: int
     sent: int
-    """Records since the client was made, repetitions too."""
+    """Number of records sent since the client was created, repetitions included."""
     brokers: int
-    """Known ones."""
+    """Number of brokers that the client knows."""
     brokers_up: int
 
 
@@ -39,13 +39,13 @@ CONNECTED = "connected"
 
 @attrs.frozen(kw_only=True)
 class ConnectionChanged(LifecycleEvent):
-    """A consumer's connection to Kafka is another than before: told once per change, however often it is retried."""
+    """The state of a consumer's connection to Kafka has changed. Retries do not emit it again."""
 
     client: str
     state: str
     """``connected``, ``unreachable`` or ``unauthenticated``."""
     reason: str
-    """What Kafka or its client said; empty where it is connected."""
+    """The text of Kafka or its client; empty if connected."""
 
 
 @attrs.frozen(kw_only=True)

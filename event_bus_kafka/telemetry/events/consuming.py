@@ -21,7 +21,7 @@ class RecordReceived(LifecycleEvent):
 
 @cheap_frozen
 class RecordDone(LifecycleEvent):
-    """Every receiver of an event has succeeded."""
+    """All receivers of an event have succeeded."""
 
     topic: str
     partition: int
@@ -31,20 +31,23 @@ class RecordDone(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class RecordSkipped(LifecycleEvent):
-    """A record that nobody here listens to was passed over."""
+    """A record was skipped: no receiver in this service is to get it."""
 
     topic: str
     partition: int
     offset: int
     event_type: str
-    """Empty for a tombstone."""
+    """Empty unless ``reason`` is about the event type."""
     reason: str
-    """``no receiver``, ``unregistered type``, ``signal disabled``, ``tombstone`` or ``taken aside``."""
+    """
+    About the event type: ``no receiver``, ``other receivers``, ``unregistered type`` or ``signal disabled``; about the
+    record: ``tombstone`` or ``taken aside``.
+    """
 
 
 @attrs.frozen(kw_only=True)
 class AttemptFailed(LifecycleEvent):
-    """An attempt failed; the record waits with its key, and is tried again after ``delay`` seconds."""
+    """An attempt failed. The record and later ones of its key wait; it is tried again after ``delay`` seconds."""
 
     topic: str
     partition: int
@@ -52,9 +55,9 @@ class AttemptFailed(LifecycleEvent):
     event_type: str
     error: Exception
     attempt: int
-    """Attempts that count, this one included."""
+    """Number of attempts, this one included; an attempt that ended in ``hold`` does not count."""
     outcome: str
-    """``retry``, or ``hold`` where no attempt is spent."""
+    """``retry`` or ``hold``."""
     delay: float
 
 
@@ -66,11 +69,12 @@ class PartitionsAssigned(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class PartitionsRevoked(LifecycleEvent):
-    """Partitions moved away; ``lost``: without a chance to commit. ``unfinished`` receivers were still running."""
+    """Partitions are no longer assigned to this worker; ``unfinished`` receivers were still running for them."""
 
     group: str
     partitions: tuple[tuple[str, int], ...]
     lost: bool
+    """Whether the worker had no chance to commit before."""
     unfinished: int
 
 
@@ -83,20 +87,20 @@ class OffsetsCommitted(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class CommitFailed(LifecycleEvent):
-    """Offsets were not committed; they are tried again as long as the partitions are ours."""
+    """Offsets were not committed. The commit is repeated as long as the partitions are assigned to this worker."""
 
     group: str
     partitions: tuple[tuple[str, int], ...]
     lost: bool
-    """The partitions belong to another member by now: what was done since the last commit comes again there."""
+    """Whether another member has the partitions by now: it gets the records since the last commit again."""
     error: Exception
 
 
 @attrs.frozen(kw_only=True)
 class EmittedEventsLost(LifecycleEvent):
     """
-    What receivers emitted before a worker stopped is neither in Kafka nor in the outbox. The last offsets are not
-    committed: the records come again, and with them these events.
+    Events that receivers emitted before a worker stopped are neither in Kafka nor in the outbox. The last offsets are
+    not committed: the records come again, and the receivers emit these events again.
     """
 
     group: str
@@ -106,7 +110,7 @@ class EmittedEventsLost(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class OffsetsMoved(LifecycleEvent):
-    """Partitions begin where a time says, as the worker was told; they do so once."""
+    """Partitions start at the offsets of ``time``, which the worker was given; they do so once."""
 
     group: str
     time: str
@@ -117,8 +121,8 @@ class OffsetsMoved(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class OffsetsLost(LifecycleEvent):
     """
-    The offset that the group was to read next is not there: before ``start``, records were deleted unread; beyond it,
-    the topic was made anew, or Kafka lost its end.
+    The partition does not have the offset that the group was to read next. If ``offset`` is below ``start``, records
+    were deleted unread; otherwise the topic was recreated, or Kafka lost its last records.
     """
 
     group: str
@@ -126,7 +130,8 @@ class OffsetsLost(LifecycleEvent):
     partition: int
     offset: int
     start: int
-    """The first offset that the partition has, and ``end`` the one behind its last."""
+    """The first offset that the partition has."""
     end: int
+    """The offset after the partition's last record."""
     to: int
-    """Where the group goes on."""
+    """The offset from which the group goes on."""

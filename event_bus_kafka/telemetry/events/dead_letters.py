@@ -9,13 +9,13 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 
 @attrs.frozen(kw_only=True)
 class DeadLetterStored(LifecycleEvent):
-    """A record was given up and stored, so that its offset may move."""
+    """A record was given up and stored as a dead letter: its offset may be committed."""
 
     topic: str
     partition: int
     offset: int
     event_type: str
-    """Empty where the headers do not tell, as is the id."""
+    """Empty, like ``event_id``, if the headers do not have it."""
     event_id: str
     error: Exception
     attempts: int
@@ -23,7 +23,7 @@ class DeadLetterStored(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class FloodHeld(LifecycleEvent):
-    """So many dead letters in a row came from one partition that no more of them are stored."""
+    """A partition had so many dead letters in a row that no more are stored: records that fail for good are held."""
 
     topic: str
     partition: int
@@ -32,13 +32,13 @@ class FloodHeld(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class ReplayFailed(LifecycleEvent):
-    """Receivers failed at a record that was replayed, or it could not be read. Nothing is stored."""
+    """A replayed record could not be read, or receivers failed for it. Nothing is stored."""
 
     topic: str
     partition: int
     offset: int
     event_type: str
-    """Empty where the headers do not tell, as is the id."""
+    """Empty, like ``event_id``, if the headers do not have it."""
     event_id: str
     error: Exception
 

@@ -9,7 +9,7 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 
 @attrs.frozen(kw_only=True)
 class EventAppended(LifecycleEvent):
-    """An event was put into the outbox; whether it stays there the transaction decides."""
+    """An event was put into the outbox, in a transaction that may still be rolled back."""
 
     topic: str
     event_type: str
@@ -18,28 +18,28 @@ class EventAppended(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class AppendToOutboxFailed(LifecycleEvent):
-    """An event could not be put into the outbox: its transaction fails with it, or else it goes on commit."""
+    """An event could not be put into the outbox."""
 
     topic: str
     event_type: str
     event_id: str
     error: Exception
     doomed: bool
-    """Whether the transaction fails."""
+    """Whether the transaction fails with it; if not, the event is sent on commit."""
 
 
 @attrs.frozen(kw_only=True)
 class OutboxStalled(LifecycleEvent):
-    """The oldest row of an outbox is older than five minutes: no relay runs, or it cannot send."""
+    """The oldest row of an outbox is older than five minutes: no relay runs, or the relay cannot send."""
 
     database: str
     oldest: float
-    """Seconds."""
+    """Age of the oldest row, in seconds."""
 
 
 @attrs.frozen(kw_only=True)
 class RowParked(LifecycleEvent):
-    """Kafka refuses a row for good: it was set aside."""
+    """Kafka refused a row for good: it was parked."""
 
     row: int
     topic: str
@@ -51,7 +51,7 @@ class RowParked(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class TopicHeld(LifecycleEvent):
-    """A topic takes no records at present: its rows wait, and are tried again after ``delay`` seconds."""
+    """A topic takes no records at present: its rows wait, and are sent again after ``delay`` seconds."""
 
     topic: str
     error: Exception
@@ -67,17 +67,17 @@ class TopicResumed(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class RelayInterrupted(LifecycleEvent):
-    """A relay could not send or could not use its database: it begins anew after ``delay`` seconds."""
+    """A relay could not send, or could not use its database. It starts again after ``delay`` seconds."""
 
     error: Exception
     unconfirmed: int
-    """Rows that stay although they may have arrived."""
+    """Number of rows that may have reached Kafka and are sent again."""
     delay: float
 
 
 @attrs.frozen(kw_only=True)
 class RelayProgress(LifecycleEvent):
-    """What a relay has sent since it told the last time, and what waits."""
+    """Rows that a relay sent since its last report, and rows that wait."""
 
     database: str
     sent: int
@@ -87,7 +87,7 @@ class RelayProgress(LifecycleEvent):
     oldest: float
     """Age of the oldest row, in seconds."""
     parked: tuple[tuple[str, int], ...]
-    """Codes, and how many rows were set aside for each."""
+    """Error codes, each with the number of rows parked for it."""
     held: tuple[str, ...]
     """Topics."""
 

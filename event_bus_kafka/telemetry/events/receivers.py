@@ -9,44 +9,44 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 
 @attrs.frozen(kw_only=True)
 class CircuitOpened(LifecycleEvent):
-    """A receiver fails for event after event, whatever the key: its events are held, but for probes."""
+    """A receiver failed for one event after another, whatever their keys. Its events are held, except for probes."""
 
     receiver: str
     failures: int
-    """In a row."""
+    """Number of failures in a row."""
     probe_every: float
-    """Seconds."""
+    """Seconds between two probes."""
 
 
 @attrs.frozen(kw_only=True)
 class CircuitClosed(LifecycleEvent):
-    """A receiver whose circuit was open has succeeded, or was paused: what was held goes on."""
+    """A receiver whose circuit was open has succeeded, or was paused: its events are no longer held."""
 
     receiver: str
 
 
 @attrs.frozen(kw_only=True)
 class PausesChanged(LifecycleEvent):
-    """These receivers and no others are paused from now on: their events become dead letters."""
+    """From now on exactly these receivers are paused: their events become dead letters."""
 
     receivers: tuple[str, ...]
 
 
 @attrs.frozen(kw_only=True)
 class ReceiverUnfinished(LifecycleEvent):
-    """A receiver did not end within ``waited`` seconds; its event comes again."""
+    """A receiver did not end within ``waited`` seconds. Its event comes again."""
 
     record: str
     """``topic:partition:offset``"""
     receiver: str
     stack: str
-    """Where it is: places in the code only."""
+    """Its call stack: places in the code, no values."""
     waited: float
 
 
 @attrs.frozen(kw_only=True)
 class DuplicateSkipped(LifecycleEvent):
-    """A receiver under ``once`` has had an event before: it did not run."""
+    """A receiver under ``once`` was not called, because it has had the event before."""
 
     receiver: str
     event_type: str

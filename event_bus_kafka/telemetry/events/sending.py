@@ -10,7 +10,7 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 
 @attrs.frozen(kw_only=True)
 class EventRejected(LifecycleEvent):
-    """An event cannot be sent: its data, its type or the configuration is wrong. No repetition would help."""
+    """An event cannot be sent: its data, its type or the configuration is wrong. Sending it again would not help."""
 
     topic: str
     event_type: str
@@ -20,41 +20,44 @@ class EventRejected(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class EventSpilled(LifecycleEvent):
-    """An event was not confirmed by Kafka and was put into the outbox of a database: a relay sends it."""
+    """Kafka did not confirm an event. It was put into the outbox of ``database``, and a relay sends it."""
 
     topic: str
     event_type: str
     event_id: str
     error: Exception
-    """Why Kafka has not confirmed it."""
+    """Why Kafka did not confirm it."""
     database: str
 
 
 @attrs.frozen(kw_only=True)
 class EventUndelivered(LifecycleEvent):
-    """An event was not confirmed by Kafka, and could not be put into the outbox either: it is lost."""
+    """Kafka did not confirm an event, and the outbox did not take it either: it is lost."""
 
     topic: str
     event_type: str
     event_id: str
     error: Exception
     obstacle: Exception
-    """Why the outbox has not taken it."""
+    """Why the outbox did not take it."""
 
 
 @attrs.frozen(kw_only=True)
 class SpillDelayed(LifecycleEvent):
-    """A database does not take what Kafka did not confirm: it waits in memory, and is tried again."""
+    """
+    Events that Kafka did not confirm wait in memory, because the outbox of ``database`` does not take them. The insert
+    is repeated.
+    """
 
     database: str
     error: Exception
     waiting: int
-    """Events."""
+    """Number of events."""
 
 
 @attrs.frozen
 class ThreadsDisabled(LifecycleEvent):
-    """uWSGI lets no thread run between requests: delivery reports wait for the next one, or for the process to end."""
+    """uWSGI runs no threads between requests: delivery reports wait for the next request, or for the process to end."""
 
 
 @cheap_frozen

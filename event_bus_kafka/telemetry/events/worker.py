@@ -9,7 +9,7 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 
 @attrs.frozen(kw_only=True)
 class ReadinessChanged(LifecycleEvent):
-    """What keeps a worker from being ready has changed."""
+    """The reasons why a worker is not ready have changed."""
 
     ready: bool
     reasons: tuple[str, ...]

@@ -1,13 +1,16 @@
-"""Log lines: the clients of Kafka and of the schema registry."""
+"""The log lines about clients of Kafka and of the schema registry."""
 
 from __future__ import annotations
+
+import logging
 
 from event_bus_kafka.errors import Trouble
 from event_bus_kafka.telemetry import events
 from event_bus_kafka.telemetry.error_text import error_text
-from event_bus_kafka.telemetry.logs.lines import Lines, logger
+from event_bus_kafka.telemetry.logs.lines import Lines
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
+logger = logging.getLogger("event_bus_kafka")
 lines = Lines()
 
 

@@ -1,12 +1,15 @@
-"""Log lines: a consumer group's records, partitions and offsets."""
+"""The log lines about records, partitions and offsets of a consumer group."""
 
 from __future__ import annotations
 
+import logging
+
 from event_bus_kafka.telemetry import events
 from event_bus_kafka.telemetry.error_text import error_text, stack_text
-from event_bus_kafka.telemetry.logs.lines import Lines, logger
+from event_bus_kafka.telemetry.logs.lines import Lines
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
+logger = logging.getLogger("event_bus_kafka")
 lines = Lines()
 
 

@@ -1,12 +1,15 @@
-"""Log lines: dead letters: stored, limited, replayed and purged."""
+"""The log lines about dead letters."""
 
 from __future__ import annotations
 
+import logging
+
 from event_bus_kafka.telemetry import events
 from event_bus_kafka.telemetry.error_text import error_text, stack_text
-from event_bus_kafka.telemetry.logs.lines import Lines, logger
+from event_bus_kafka.telemetry.logs.lines import Lines
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
+logger = logging.getLogger("event_bus_kafka")
 lines = Lines()
 
 

@@ -1,15 +1,12 @@
-"""The logger of this package, and the functions of one area that log to it."""
+"""The table of one area's log lines: a function per kind of lifecycle event."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from event_bus_kafka.telemetry.events import LifecycleEvent
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
-
-logger = logging.getLogger("event_bus_kafka")
 
 Event = TypeVar("Event", bound=LifecycleEvent)
 Line = Callable[[Event, LogFilter], None]

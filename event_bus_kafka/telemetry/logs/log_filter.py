@@ -6,11 +6,15 @@ from collections.abc import Callable
 from time import monotonic
 
 _REMIND_AFTER = 60.0
-"""Seconds after which trouble that lasts is logged again; librdkafka reports it several times a second."""
+"""Seconds after which an error that lasts is logged again; librdkafka reports it several times a second."""
 
 
 class LogFilter:
-    """``audit()`` tells whether each sent and each processed event gets a line. Trouble that lasts gets one a minute."""
+    """
+    Keeps the lines of single events and repeated lines out of the log.
+
+    ``audit`` tells whether each sent and each processed event gets a line. :meth:`is_news` finds repeated lines.
+    """
 
     def __init__(self, audit: Callable[[], bool], clock: Callable[[], float] = monotonic) -> None:
         self.audit = audit

@@ -1,11 +1,14 @@
-"""Log lines: receivers: their circuits, pauses and marks in the inbox."""
+"""The log lines about circuits, pauses and inbox of receivers."""
 
 from __future__ import annotations
 
+import logging
+
 from event_bus_kafka.telemetry import events
-from event_bus_kafka.telemetry.logs.lines import Lines, logger
+from event_bus_kafka.telemetry.logs.lines import Lines
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
+logger = logging.getLogger("event_bus_kafka")
 lines = Lines()
 
 

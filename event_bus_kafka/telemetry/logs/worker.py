@@ -1,11 +1,14 @@
-"""Log lines: a worker's start, readiness and end."""
+"""The log lines about start, readiness and end of a worker."""
 
 from __future__ import annotations
 
+import logging
+
 from event_bus_kafka.telemetry import events
-from event_bus_kafka.telemetry.logs.lines import Lines, logger
+from event_bus_kafka.telemetry.logs.lines import Lines
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
+logger = logging.getLogger("event_bus_kafka")
 lines = Lines()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import signal
+from importlib import import_module
+from pkgutil import iter_modules
 from traceback import format_exc
 from typing import Any
 
@@ -14,7 +16,7 @@ from django.db import OperationalError
 
 from event_bus_kafka.errors import BrokerError, ReceiversFailed, UnreadableValue
 from event_bus_kafka.telemetry import Counters, bus, counters, emit, events, is_wanted, observe, unobserve
-from event_bus_kafka.telemetry.events import LifecycleEvent, all_lifecycle_events
+from event_bus_kafka.telemetry.events import LifecycleEvent
 from event_bus_kafka.telemetry.logs import LoggingObserver
 from event_bus_kafka.telemetry.monitoring import monitor
 
@@ -35,7 +37,24 @@ def example(kind: type[LifecycleEvent], **changes: Any) -> LifecycleEvent:
     return kind(**{field.name: changes.get(field.name, VALUES[str(field.type)]) for field in fields})
 
 
-@pytest.mark.parametrize("kind", all_lifecycle_events(), ids=lambda kind: kind.__name__)
+def kinds_in(names: dict[str, Any]) -> list[type[LifecycleEvent]]:
+    found = (value for value in names.values() if isinstance(value, type) and issubclass(value, LifecycleEvent))
+    return [kind for kind in found if kind is not LifecycleEvent]
+
+
+KINDS = kinds_in({name: getattr(events, name) for name in events.__all__})
+AREAS = [area.name for area in iter_modules(events.__path__) if area.name != "lifecycle_event"]
+
+
+@pytest.mark.parametrize("area", AREAS)
+def test_the_list_is_closed_and_each_area_logs_its_own(area: str) -> None:
+    made = kinds_in(vars(import_module(f"event_bus_kafka.telemetry.events.{area}")))
+    assert made
+    assert [kind.__name__ for kind in made if kind not in KINDS] == []
+    assert list(import_module(f"event_bus_kafka.telemetry.logs.{area}").lines) == made, "in the same order"
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_lifecycle_event_is_known_to_the_log_and_counted(kind: type[LifecycleEvent]) -> None:
     LoggingObserver(audit=lambda: True)(example(kind))
     counters = Counters()
@@ -194,7 +213,7 @@ def test_an_observer_of_some_kinds_hears_of_these_only_also_of_a_kind_that_was_e
 
 def test_what_only_the_counters_and_a_silent_log_would_hear_need_not_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bus, "_observers", {})
-    monkeypatch.setattr(bus, "_of_kind", {})
+    monkeypatch.setattr(bus, "_observers_of", {})
     audit = [False]
     observe(counters)
     observe(LoggingObserver(audit=lambda: audit[0]))
