@@ -14,13 +14,14 @@ import attrs
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from event_bus_kafka.errors import AssignmentLost, BrokerError, ConfigurationError, DeliveryFailed, Trouble
+from event_bus_kafka.errors import AssignmentLost, BrokerError, ConfigurationError, DeliveryFailed
 from event_bus_kafka.kafka.connection import Connection
 from event_bus_kafka.kafka.error_codes import understood, understood_commit
 from event_bus_kafka.kafka.factory import built, report_trouble, tell_statistics, to_record
 from event_bus_kafka.kafka.offsets import LogOffsets
 from event_bus_kafka.kafka.offsets import Partition as Partition
 from event_bus_kafka.kafka.positions import RESET, AssignedPositions
+from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire.records import ConsumerRecord, Headers, HeadersByName, ProducerRecord
 
 Options = dict[str, Any]

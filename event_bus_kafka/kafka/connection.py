@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from event_bus_kafka.errors import BrokerError, Trouble
+from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import CONNECTED, ConnectionChanged
+from event_bus_kafka.trouble import Trouble
 
 _EVERY_MS = 5_000
 _SILENT = "the group's coordinator does not answer"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from confluent_kafka import KafkaError, KafkaException
 
-from event_bus_kafka.errors import AssignmentLost, BrokerError, Trouble
+from event_bus_kafka.errors import AssignmentLost, BrokerError
+from event_bus_kafka.trouble import Trouble
 
 _UNTOLD = "_FATAL"
 """Code of a fatal error that has its cause in its text, or leaves it to another error."""

@@ -14,12 +14,13 @@ import attrs
 
 from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import producer_options, schema_registry_options
-from event_bus_kafka.errors import DeliveryFailed, Trouble
+from event_bus_kafka.errors import DeliveryFailed
 from event_bus_kafka.kafka.client import Delivered, Producer, QueueFull
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.producing import spill
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RecordDelivered
+from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import EncodedEvent, ProducerRecord
 

@@ -436,7 +436,7 @@ class ClientErrorReported(LifecycleEvent):
     error: Exception
     code: str
     kind: str
-    """A value of :class:`~event_bus_kafka.errors.Trouble`."""
+    """A value of :class:`~event_bus_kafka.trouble.Trouble`."""
     fatal: bool
 
 

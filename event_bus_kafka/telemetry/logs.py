@@ -8,10 +8,11 @@ from functools import singledispatchmethod
 from time import monotonic
 from traceback import format_tb
 
-from event_bus_kafka.errors import ReceiversFailed, Trouble
+from event_bus_kafka.errors import ReceiversFailed
 from event_bus_kafka.telemetry import events, outbox_logs
 from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.telemetry.events import LifecycleEvent
+from event_bus_kafka.trouble import Trouble
 
 logger = logging.getLogger("event_bus_kafka")
 

@@ -7,10 +7,10 @@ import json
 import pytest
 from confluent_kafka import KafkaError
 
-from event_bus_kafka.errors import Trouble
 from event_bus_kafka.kafka.connection import Connection
 from event_bus_kafka.kafka.error_codes import understood
 from event_bus_kafka.telemetry.events import ConnectionChanged
+from event_bus_kafka.trouble import Trouble
 from tests.watching import watched
 
 
