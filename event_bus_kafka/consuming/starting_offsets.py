@@ -10,6 +10,7 @@ import attrs
 from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.errors import BrokerError, WorkerFailed
+from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.client import Committed, Consumer, Partition
 from event_bus_kafka.kafka.offsets import Range
 from event_bus_kafka.telemetry import emit
@@ -70,7 +71,7 @@ class StartingOffsets:
         try:
             return self._begin(client, {name: partitions[name] for name in new})
         except BrokerError as error:
-            if error.code == "_UNSUPPORTED_FEATURE":
+            if error.code == error_codes.UNSUPPORTED_FEATURE:
                 raise WorkerFailed(error.reason, exit_code=1) from error
             _report(error)
             return None

@@ -11,7 +11,8 @@ from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[at
 from confluent_kafka.cimpl import NewTopic
 
 from event_bus_kafka.errors import BrokerError
-from event_bus_kafka.kafka.error_codes import understood
+from event_bus_kafka.kafka import error_codes
+from event_bus_kafka.kafka.broker_errors import to_broker_error
 from event_bus_kafka.kafka.factory import built
 
 
@@ -26,7 +27,7 @@ class Admin:
         try:
             found = self._client.list_topics(timeout=timeout).topics
         except KafkaException as error:
-            raise understood(error) from error
+            raise to_broker_error(error) from error
         return {name: len(topic.partitions) for name, topic in found.items()}
 
     def largest_requests(self, topics: Iterable[str], *, timeout: float) -> dict[str, int]:
@@ -47,8 +48,8 @@ class Admin:
         try:
             self._client.create_topics([topic], operation_timeout=timeout)[name].result(timeout)
         except TimeoutError:
-            raise BrokerError("_TIMED_OUT", f"no answer within {timeout:g} s", retriable=True) from None
+            raise BrokerError(error_codes.TIMED_OUT, f"no answer within {timeout:g} s", retriable=True) from None
         except KafkaException as error:
-            failure = understood(error)
-            if failure.code != "TOPIC_ALREADY_EXISTS":
+            failure = to_broker_error(error)
+            if failure.code != error_codes.TOPIC_ALREADY_EXISTS:
                 raise failure from error

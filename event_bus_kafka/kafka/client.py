@@ -15,8 +15,9 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from event_bus_kafka.errors import AssignmentLost, BrokerError, ConfigurationError, DeliveryFailed
+from event_bus_kafka.kafka import error_codes
+from event_bus_kafka.kafka.broker_errors import to_broker_error, to_commit_error
 from event_bus_kafka.kafka.connection import Connection
-from event_bus_kafka.kafka.error_codes import understood, understood_commit
 from event_bus_kafka.kafka.factory import built, report_trouble, tell_statistics, to_record
 from event_bus_kafka.kafka.offsets import LogOffsets
 from event_bus_kafka.kafka.offsets import Partition as Partition
@@ -104,7 +105,7 @@ class Producer:
                 on_delivery=report,
             )
         except BufferError:
-            raise QueueFull("_QUEUE_FULL", "the local queue is full", retriable=True) from None
+            raise QueueFull(error_codes.QUEUE_FULL, "the local queue is full", retriable=True) from None
         except KafkaException as error:
             raise _failed(error) from error
 
@@ -132,7 +133,7 @@ class Producer:
         try:
             self._client.list_topics(timeout=seconds)
         except KafkaException as error:
-            raise understood(error) from error
+            raise to_broker_error(error) from error
 
     def purge(self, seconds: float = _REPORTS) -> None:
         """Give up all records that lack a confirmation; their delivery reports, waited for so long, say so."""
@@ -165,10 +166,10 @@ class GroupOffsets:
         try:
             found = self._client.committed([TopicPartition(*partition) for partition in partitions], timeout=timeout)
         except KafkaException as error:
-            raise understood(error) from error
+            raise to_broker_error(error) from error
         for one in found:
             if one.error is not None:  # refused is not the same as nothing committed
-                raise understood(one.error)
+                raise to_broker_error(one.error)
         return {
             (one.topic, one.partition): Committed(one.offset, one.metadata or "") for one in found if one.offset >= 0
         }
@@ -187,10 +188,10 @@ class GroupOffsets:
         try:
             answers = self._client.commit(offsets=positions, asynchronous=False)
         except KafkaException as error:
-            raise understood_commit(error) from error
+            raise to_commit_error(error) from error
         for answer in answers or ():
             if answer.error is not None:
-                raise understood_commit(answer.error)
+                raise to_commit_error(answer.error)
 
 
 class Consumer(GroupOffsets, LogOffsets):
@@ -210,7 +211,7 @@ class Consumer(GroupOffsets, LogOffsets):
                 list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
             )
         except KafkaException as error:
-            raise ConfigurationError(f"The topic name is refused: {understood(error).reason}.") from error
+            raise ConfigurationError(f"The topic name is refused: {to_broker_error(error).reason}.") from error
 
     def poll(self, seconds: float, most: int = _BATCH) -> list[ConsumerRecord]:
         """
@@ -243,7 +244,7 @@ class Consumer(GroupOffsets, LogOffsets):
         Raises :class:`AssignmentLost`, also for a partition that is not assigned here, or another :class:`BrokerError`.
         """
         if not self.positions.assigned.issuperset(offsets):  # Kafka would take it: the offset of another member
-            raise AssignmentLost("_STATE", "not all of these partitions are assigned to this member")
+            raise AssignmentLost(error_codes.STATE, "not all of these partitions are assigned to this member")
         super().commit(offsets)
 
     def cause_of(self, failure: BrokerError) -> BrokerError:
@@ -299,7 +300,7 @@ def _for_client(headers: Headers | HeadersByName) -> HeadersByName | list[tuple[
 
 
 def _failed(error: KafkaError | KafkaException) -> DeliveryFailed:
-    failure = understood(error, DeliveryFailed)
+    failure = to_broker_error(error, DeliveryFailed)
     assert isinstance(failure, DeliveryFailed)
     return failure
 

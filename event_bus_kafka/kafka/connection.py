@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from event_bus_kafka.errors import BrokerError
+from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import CONNECTED, ConnectionChanged
 from event_bus_kafka.trouble import Trouble
@@ -34,7 +35,7 @@ class Connection:
         if failure.kind is Trouble.UNAUTHENTICATED:
             self._troubled = True
             self._change(Trouble.UNAUTHENTICATED, failure.reason)
-        elif failure.code == "_ALL_BROKERS_DOWN":
+        elif failure.code == error_codes.ALL_BROKERS_DOWN:
             self._troubled = True
             if self._state != Trouble.UNAUTHENTICATED:  # brokers that refuse a login count as down, too
                 self._change(Trouble.UNREACHABLE, failure.reason)

@@ -12,7 +12,8 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException
 
 from event_bus_kafka.errors import BrokerError, ConfigurationError
-from event_bus_kafka.kafka.error_codes import understood
+from event_bus_kafka.kafka import error_codes
+from event_bus_kafka.kafka.broker_errors import to_broker_error
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ClientErrorReported, ProducerStatistics
 from event_bus_kafka.wire.records import ConsumerRecord, Headers
@@ -46,7 +47,7 @@ def built(
     try:
         return client({"error_cb": report, "log_level": 3} | options, logger=_Librdkafka())
     except (KafkaException, TypeError, ValueError) as error:
-        reason = understood(error).reason if isinstance(error, KafkaException) else str(error)
+        reason = to_broker_error(error).reason if isinstance(error, KafkaException) else str(error)
         raise _refusal(name, reason) from error
 
 
@@ -62,7 +63,7 @@ def check_spelling(name: str, options: dict[str, Any]) -> None:
     try:
         client({"log_level": 0} | plain, logger=_Librdkafka())
     except (KafkaException, TypeError, ValueError) as error:
-        reason = understood(error).reason if isinstance(error, KafkaException) else str(error)
+        reason = to_broker_error(error).reason if isinstance(error, KafkaException) else str(error)
         if reason.startswith(_MISSPELT):
             raise _refusal(name, reason) from error
 
@@ -76,7 +77,7 @@ def _refusal(name: str, reason: str) -> ConfigurationError:
 
 def report_trouble(client: str, error: KafkaError) -> BrokerError:
     """Emit an error that a client reported, and return it."""
-    failure = understood(error)
+    failure = to_broker_error(error)
     _emit(client, failure)
     return failure
 
@@ -124,7 +125,7 @@ def _headers(message: Any) -> Headers:
         # confluent-kafka cannot hand out headers of which a name is not UTF-8, which clients in other languages send.
         # Raising here would lose the other records of the poll: this one goes on, and has no event type.
         where = f"{message.topic()}:{message.partition()}:{message.offset()}"
-        _emit("consumer", BrokerError("_BAD_MSG", f"the headers of {where} have names that are not UTF-8"))
+        _emit("consumer", BrokerError(error_codes.BAD_MSG, f"the headers of {where} have names that are not UTF-8"))
         return ()
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
 from confluent_kafka import OFFSET_END, KafkaException, TopicPartition
 
 from event_bus_kafka.errors import BrokerError
-from event_bus_kafka.kafka.error_codes import understood
+from event_bus_kafka.kafka import error_codes
+from event_bus_kafka.kafka.broker_errors import as_broker_errors, no_answer
 
 Partition = tuple[str, int]
 """Topic (full name) and number."""
@@ -33,7 +33,7 @@ class LogOffsets:
 
     def range_of(self, partition: Partition, *, timeout: float) -> Range:
         """Return the offsets that a partition has. Raises :class:`BrokerError`."""
-        with our_errors():
+        with as_broker_errors():
             found = self._client.get_watermark_offsets(TopicPartition(*partition), timeout=timeout)
         if found is None:
             raise no_answer(timeout)
@@ -47,10 +47,11 @@ class LogOffsets:
         asked = [TopicPartition(*partition, time) for partition in partitions]
         if not asked:
             return {}
-        with our_errors():
+        with as_broker_errors():
             if str(self._client.list_topics(asked[0].topic, timeout=timeout).cluster_id).startswith(_MOCK):
                 raise BrokerError(
-                    "_UNSUPPORTED_FEATURE", "These brokers find no offsets by time, as the sandbox: use a real Kafka."
+                    error_codes.UNSUPPORTED_FEATURE,
+                    "These brokers find no offsets by time, as the sandbox: use a real Kafka.",
                 )
             # Before the question: a record that comes between would be after the time, and before the end.
             ends = {(one.topic, one.partition): self._end_of(one, timeout) for one in asked}
@@ -63,17 +64,3 @@ class LogOffsets:
 
     def _end_of(self, asked: TopicPartition, timeout: float) -> int:
         return self.range_of((asked.topic, asked.partition), timeout=timeout).end
-
-
-@contextmanager
-def our_errors() -> Iterator[None]:
-    """Raise the client's errors as :class:`BrokerError`."""
-    try:
-        yield
-    except KafkaException as error:
-        raise understood(error) from error
-
-
-def no_answer(timeout: float) -> BrokerError:
-    """Return the error of brokers that are silent."""
-    return BrokerError("_TIMED_OUT", f"Kafka did not answer within {timeout:g} s", retriable=True)

@@ -7,13 +7,13 @@ from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, KafkaException, TopicPartition
 
-from event_bus_kafka.kafka.error_codes import understood
-from event_bus_kafka.kafka.offsets import Partition, our_errors
+from event_bus_kafka.kafka import error_codes
+from event_bus_kafka.kafka.broker_errors import as_broker_errors, to_broker_error
+from event_bus_kafka.kafka.error_codes import meaning_of
+from event_bus_kafka.kafka.offsets import Partition
 
 RESET = "auto.offset.reset"
 _AT_END = frozenset({"latest", "largest", "end"})
-_GONE = frozenset({"_AUTO_OFFSET_RESET", "_LOG_TRUNCATION"})
-"""Codes that say: nothing is read of this partition until it is moved."""
 
 
 class AssignedPositions:
@@ -46,7 +46,7 @@ class AssignedPositions:
         """
         if not offsets:
             return
-        with our_errors():
+        with as_broker_errors():
             now = self._now()
             to = {
                 name: self._known(now.get(name, OFFSET_INVALID)) if offset is None else offset
@@ -62,13 +62,13 @@ class AssignedPositions:
         try:
             self._client.incremental_assign(partitions)
         except KafkaException as error:
-            if understood(error).code != "_STATE":
+            if to_broker_error(error).code != error_codes.STATE:
                 raise
             self._client.assign(partitions)
 
     def note(self, message: Any) -> bool:
         """Note an error that stands in place of a record, if it says that an offset is gone; return whether it does."""
-        gone = message.error().name() in _GONE
+        gone = meaning_of(message.error().name()).offset_gone
         partition = (message.topic(), message.partition())
         if gone and partition in self.assigned:
             self.without_offset[partition] = message.offset()
@@ -102,7 +102,7 @@ class AssignedPositions:
             self._client.incremental_unassign(_positions(to))
             self._client.incremental_assign(_positions(to))
         except KafkaException as error:
-            if understood(error).code != "_STATE":
+            if to_broker_error(error).code != error_codes.STATE:
                 raise
             self._client.assign(_positions(now | to))  # a group of eager members assigns all at once
 
