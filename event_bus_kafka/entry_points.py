@@ -36,7 +36,7 @@ from event_bus_kafka.dispatching.circuit import CircuitPolicy
 from event_bus_kafka.dispatching.receiver_gate import ReceiverGate
 from event_bus_kafka.dispatching.retry import RetryPolicies
 from event_bus_kafka.errors import ConfigurationError, EventBusError
-from event_bus_kafka.kafka import client as kafka
+from event_bus_kafka.kafka import consumer as kafka
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.producing.shutdown import flush

@@ -15,8 +15,8 @@ from event_bus_kafka.consuming.reporting import skipped
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.consuming.starting_offsets import StartingOffsets
 from event_bus_kafka.errors import BrokerError, WorkerFailed
-from event_bus_kafka.kafka import client as kafka
-from event_bus_kafka.kafka.client import AssignmentListener, Partition
+from event_bus_kafka.kafka import consumer as kafka
+from event_bus_kafka.kafka.consumer import AssignmentListener, Partition
 from event_bus_kafka.telemetry import emit, observe, unobserve
 from event_bus_kafka.telemetry.events import (
     EmittedEventsLost,

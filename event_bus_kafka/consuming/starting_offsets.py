@@ -11,7 +11,7 @@ from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.errors import BrokerError, WorkerFailed
 from event_bus_kafka.kafka import error_codes
-from event_bus_kafka.kafka.client import Committed, Consumer, Partition
+from event_bus_kafka.kafka.consumer import Committed, Consumer, Partition
 from event_bus_kafka.kafka.offsets import Range
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ClientErrorReported, OffsetsLost, OffsetsMoved

@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.broker_errors import as_broker_errors, no_answer
-from event_bus_kafka.kafka.client import GroupOffsets, Options
+from event_bus_kafka.kafka.consumer import GroupOffsets, Options
 from event_bus_kafka.kafka.error_codes import meaning_of
 from event_bus_kafka.kafka.factory import built, to_record
 from event_bus_kafka.kafka.offsets import LogOffsets, Partition, Range

@@ -16,7 +16,7 @@ from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import producer_options, schema_registry_options
 from event_bus_kafka.errors import DeliveryFailed
 from event_bus_kafka.kafka import error_codes
-from event_bus_kafka.kafka.client import Delivered, Producer, QueueFull
+from event_bus_kafka.kafka.consumer import Delivered, Producer, QueueFull
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.producing import spill
 from event_bus_kafka.telemetry import emit

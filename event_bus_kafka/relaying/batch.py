@@ -8,7 +8,7 @@ from time import monotonic
 
 from event_bus_kafka.errors import BrokerError, DeliveryFailed, SchemaRegistryError
 from event_bus_kafka.kafka import error_codes
-from event_bus_kafka.kafka.client import Delivered, Producer, QueueFull
+from event_bus_kafka.kafka.consumer import Delivered, Producer, QueueFull
 from event_bus_kafka.kafka.error_codes import RowOutcome, row_outcome
 from event_bus_kafka.relaying.claims import Row
 from event_bus_kafka.relaying.framing import Frames

@@ -12,7 +12,7 @@ from event_bus_kafka.conf.client_options import Options, producer_options, schem
 from event_bus_kafka.conf.routes import full_topic, routes
 from event_bus_kafka.errors import ConfigurationError, WorkerFailed
 from event_bus_kafka.kafka.admin import Admin
-from event_bus_kafka.kafka.client import Producer
+from event_bus_kafka.kafka.consumer import Producer
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.outbox import backlog
 from event_bus_kafka.outbox.backlog import Backlog

@@ -12,7 +12,7 @@ import attrs
 from django.db import Error
 
 from event_bus_kafka.errors import EventBusError
-from event_bus_kafka.kafka.client import Producer
+from event_bus_kafka.kafka.consumer import Producer
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.relaying.background import BackgroundThread
 from event_bus_kafka.relaying.batch import Batch

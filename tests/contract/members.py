@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from event_bus_kafka.errors import DeliveryFailed
-from event_bus_kafka.kafka.client import AssignmentListener, Committed, Consumer, Delivered, Partition, Producer
+from event_bus_kafka.kafka.consumer import AssignmentListener, Committed, Consumer, Delivered, Partition, Producer
 from event_bus_kafka.telemetry.events import ClientErrorReported
 from event_bus_kafka.wire.records import ConsumerRecord, Headers, ProducerRecord
 from tests.bus import Bus

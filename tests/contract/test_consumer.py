@@ -11,7 +11,7 @@ from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.consuming.starting_offsets import StartingOffsets
 from event_bus_kafka.errors import BrokerError
-from event_bus_kafka.kafka.client import Committed
+from event_bus_kafka.kafka.consumer import Committed
 from event_bus_kafka.telemetry.events import OffsetsLost
 from event_bus_kafka.wire.records import ConsumerRecord
 from tests.bus import Bus

@@ -10,7 +10,7 @@ import pytest
 
 from event_bus_kafka.errors import ConfigurationError, DeliveryFailed
 from event_bus_kafka.kafka.admin import Admin
-from event_bus_kafka.kafka.client import AssignmentListener, Consumer, Delivered, Producer, QueueFull
+from event_bus_kafka.kafka.consumer import AssignmentListener, Consumer, Delivered, Producer, QueueFull
 from event_bus_kafka.wire.records import Headers
 from tests.bus import Bus
 from tests.contract.members import SECONDS, Member, client_errors, produced, record

@@ -8,7 +8,7 @@ from random import Random
 import attrs
 
 from event_bus_kafka.errors import AssignmentLost, BrokerError
-from event_bus_kafka.kafka.client import AssignmentListener, Committed, Partition
+from event_bus_kafka.kafka.consumer import AssignmentListener, Committed, Partition
 from event_bus_kafka.wire.records import ConsumerRecord
 
 TOPIC = "t"
