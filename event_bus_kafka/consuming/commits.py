@@ -8,8 +8,8 @@ import attrs
 
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.errors import AssignmentLost, BrokerError
-from event_bus_kafka.kafka.consumer import Committed, GroupOffsets, Partition
 from event_bus_kafka.kafka.error_codes import meaning_of
+from event_bus_kafka.kafka.offsets import Committed, GroupOffsets, Partition
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import CommitFailed, OffsetsCommitted
 

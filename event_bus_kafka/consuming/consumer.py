@@ -15,8 +15,8 @@ from event_bus_kafka.consuming.reporting import skipped
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.consuming.starting_offsets import StartingOffsets
 from event_bus_kafka.errors import BrokerError, WorkerFailed
-from event_bus_kafka.kafka import consumer as kafka
-from event_bus_kafka.kafka.consumer import AssignmentListener, Partition
+from event_bus_kafka.kafka.consumer import AssignmentListener, ConsumerClient
+from event_bus_kafka.kafka.offsets import Partition
 from event_bus_kafka.telemetry import emit, observe, unobserve
 from event_bus_kafka.telemetry.events import (
     EmittedEventsLost,
@@ -54,7 +54,7 @@ class Consumer:
         self,
         *,
         group: str,
-        connect: Callable[[AssignmentListener], kafka.Consumer],
+        connect: Callable[[AssignmentListener], ConsumerClient],
         scheduler: Scheduler,
         error_limit: ErrorLimit,
         limits: Limits,

@@ -1,10 +1,9 @@
-"""What the package administers in Kafka."""
+"""Describes and creates topics."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined] # of its public names
@@ -13,14 +12,14 @@ from confluent_kafka.cimpl import NewTopic
 from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.broker_errors import to_broker_error
-from event_bus_kafka.kafka.factory import built
+from event_bus_kafka.kafka.factory import Options, make_client
 
 
 class Admin:
-    """Topics of a cluster."""
+    """The topics of a cluster."""
 
-    def __init__(self, options: dict[str, Any]) -> None:
-        self._client = built(AdminClient, options, "admin")
+    def __init__(self, options: Options) -> None:
+        self._client = make_client(AdminClient, options, "admin")
 
     def topics(self, *, timeout: float) -> dict[str, int]:
         """Return the number of partitions of each topic. Raises :class:`BrokerError`."""
@@ -31,7 +30,7 @@ class Admin:
         return {name: len(topic.partitions) for name, topic in found.items()}
 
     def largest_requests(self, topics: Iterable[str], *, timeout: float) -> dict[str, int]:
-        """Return how many bytes of records a topic takes at once, of topics that exist and may be described."""
+        """Return ``max.message.bytes`` of each topic that exists and may be described."""
         resources = [ConfigResource(ConfigResource.Type.TOPIC, topic) for topic in topics]
         if not resources:
             return {}

@@ -1,4 +1,4 @@
-"""Single records, ranges of them, and what a group has committed, without being a member of any group."""
+"""Reads records and a group's committed offsets without being a member of any group."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from confluent_kafka.admin import AdminClient
 from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.broker_errors import as_broker_errors, no_answer
-from event_bus_kafka.kafka.consumer import GroupOffsets, Options
 from event_bus_kafka.kafka.error_codes import meaning_of
-from event_bus_kafka.kafka.factory import built, to_record
-from event_bus_kafka.kafka.offsets import LogOffsets, Partition, Range
+from event_bus_kafka.kafka.factory import Options, make_client
+from event_bus_kafka.kafka.messages import to_record
+from event_bus_kafka.kafka.offsets import GroupOffsets, LogOffsets, Partition, Range
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _BATCH = 500
@@ -25,13 +25,13 @@ _OWN: Options = {"enable.partition.eof": True, "auto.offset.reset": "error"}
 
 class Reader(GroupOffsets, LogOffsets):
     """
-    Reads what it is told to and commits for a group that has no members. One thread uses it; ``timeout``, in seconds,
-    holds for each request.
+    Reads given partitions, and commits for a group that has no members. Not thread-safe; ``timeout``, in seconds, holds
+    for each request.
     """
 
     def __init__(self, options: Options, *, timeout: float) -> None:
         self._options = options
-        self._client = built(confluent_kafka.Consumer, options | _OWN, "consumer")
+        self._client = make_client(confluent_kafka.Consumer, options | _OWN, "consumer")
         self.timeout = timeout
 
     def __enter__(self) -> Reader:
@@ -47,7 +47,7 @@ class Reader(GroupOffsets, LogOffsets):
         return [(topic, number) for number in sorted(found.partitions)]
 
     def record_at(self, partition: Partition, offset: int) -> ConsumerRecord | None:
-        """Return a record; None if nothing that consumers see has this offset. Raises :class:`BrokerError`."""
+        """Return the record at an offset, None if consumers see none there. Raises :class:`BrokerError`."""
         return next(self.read(partition, Range(offset, offset + 1)), None)
 
     def read(self, partition: Partition, offsets: Range) -> Iterator[ConsumerRecord]:
@@ -80,7 +80,7 @@ class Reader(GroupOffsets, LogOffsets):
 
     def follow(self, starts: Mapping[Partition, int], ends: Mapping[Partition, int] | None) -> Iterator[ConsumerRecord]:
         """
-        Return records of partitions as they come: without ``ends`` for ever, else those before them.
+        Return records of partitions as they come: for ever if ``ends`` is None, otherwise those before ``ends``.
 
         Raises :class:`BrokerError` where a partition cannot be read any more.
         """
@@ -101,7 +101,7 @@ class Reader(GroupOffsets, LogOffsets):
                         left.discard(name)
 
     def _of_group(self, group: str, ask: Callable[[AdminClient], Any]) -> Any:
-        admin = built(AdminClient, self._options, "admin")
+        admin = make_client(AdminClient, self._options, "admin")
         deadline = monotonic() + self.timeout
         while True:
             try:

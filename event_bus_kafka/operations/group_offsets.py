@@ -10,8 +10,7 @@ from event_bus_kafka.conf.routes import full_topic
 from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.errors import BrokerError, CannotReset, NotThere
 from event_bus_kafka.kafka import error_codes
-from event_bus_kafka.kafka.consumer import Committed
-from event_bus_kafka.kafka.offsets import Partition, Range
+from event_bus_kafka.kafka.offsets import Committed, Partition, Range
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.operations.group_members import members_of, refuse_members
 

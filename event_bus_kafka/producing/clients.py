@@ -16,7 +16,7 @@ from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import producer_options, schema_registry_options
 from event_bus_kafka.errors import DeliveryFailed
 from event_bus_kafka.kafka import error_codes
-from event_bus_kafka.kafka.consumer import Delivered, Producer, QueueFull
+from event_bus_kafka.kafka.producer import Delivered, Producer, QueueFull
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.producing import spill
 from event_bus_kafka.telemetry import emit
@@ -25,7 +25,7 @@ from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import EncodedEvent, ProducerRecord
 
-_REGISTRY_REST = 30.0
+_REGISTRY_BACKOFF = 30.0
 """Seconds for which a registry that failed is left alone, so that requests do not wait for it one after the other."""
 
 _ROOM_EVERY = 0.005
@@ -65,7 +65,7 @@ class ProcessClients:
             schema_registry_options(),
             timeout=min(settings.registry_timeout, settings.send_timeout / 2),  # a first event needs two ids
             register=settings.auto_register_schemas,
-            rest=_REGISTRY_REST,
+            backoff=_REGISTRY_BACKOFF,
         )
         return cls(Producer(producer_options()), registry)._started()
 

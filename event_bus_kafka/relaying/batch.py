@@ -8,8 +8,8 @@ from time import monotonic
 
 from event_bus_kafka.errors import BrokerError, DeliveryFailed, SchemaRegistryError
 from event_bus_kafka.kafka import error_codes
-from event_bus_kafka.kafka.consumer import Delivered, Producer, QueueFull
 from event_bus_kafka.kafka.error_codes import RowOutcome, row_outcome
+from event_bus_kafka.kafka.producer import Delivered, Producer, QueueFull
 from event_bus_kafka.relaying.claims import Row
 from event_bus_kafka.relaying.framing import Frames
 from event_bus_kafka.relaying.in_flight import InFlight
@@ -85,7 +85,7 @@ class Batch:
         """
         Take delivery reports until so few are awaited, until the deadline at most. Where all are, nothing is to linger.
         """
-        take = self._producer.poll if down_to else self._producer.hasten
+        take = self._producer.poll if down_to else self._producer.poll_without_linger
         while self._in_flight.awaited > down_to and (left := deadline - monotonic()) > 0 and self.trouble is None:
             take(min(left, 0.1))
             if not len(self._producer) and self._in_flight.awaited:

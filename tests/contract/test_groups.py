@@ -7,7 +7,7 @@ from time import sleep
 import pytest
 
 from event_bus_kafka.errors import AssignmentLost, BrokerError
-from event_bus_kafka.kafka.consumer import Committed
+from event_bus_kafka.kafka.offsets import Committed
 from event_bus_kafka.trouble import Trouble
 from tests.bus import Bus
 from tests.contract.members import Member, client_errors, produced, record

@@ -12,8 +12,7 @@ from event_bus_kafka.dead_letters.table_store import store
 from event_bus_kafka.dead_letters.topic_store import from_record
 from event_bus_kafka.errors import BrokerError, DeserializationError
 from event_bus_kafka.kafka import error_codes
-from event_bus_kafka.kafka.consumer import Committed, Partition
-from event_bus_kafka.kafka.offsets import Range
+from event_bus_kafka.kafka.offsets import Committed, Partition, Range
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.models import DeadLetter
 from event_bus_kafka.wire.records import ConsumerRecord
