@@ -36,7 +36,7 @@ from event_bus_kafka.dispatching.circuit import CircuitPolicy
 from event_bus_kafka.dispatching.receiver_gate import ReceiverGate
 from event_bus_kafka.dispatching.retry import RetryPolicies
 from event_bus_kafka.errors import ConfigurationError, EventBusError
-from event_bus_kafka.kafka import client as kafka
+from event_bus_kafka.kafka.consumer import ConsumerClient
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.producing.shutdown import flush
@@ -134,7 +134,7 @@ class KafkaEventConsumer(EventBusConsumer):
         scheduler = Scheduler(receiving.process, lanes=self._lanes())
         consumer = Consumer(
             group=self.group_id,
-            connect=lambda listener: kafka.Consumer(options, topics, listener, begin_paused=time is not None),
+            connect=lambda listener: ConsumerClient(options, topics, listener, begin_paused=time is not None),
             scheduler=scheduler,
             error_limit=receiving.error_limit,
             limits=_limits(),

@@ -32,10 +32,11 @@ No message carries event data: they name coordinates, types and fields.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
+
+from event_bus_kafka.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -164,24 +165,6 @@ class NotThere(EventBusError):
     """A topic, a partition or a group that was named is none that these brokers have."""
 
 
-class Trouble(StrEnum):
-    """What is wrong between a client and Kafka."""
-
-    UNREACHABLE = "unreachable"
-    """No broker answers."""
-    UNAUTHENTICATED = "unauthenticated"
-    """The login or a certificate is refused, by one side or the other."""
-    FORBIDDEN = "forbidden"
-    """Logged in, without the right."""
-    MISSING = "missing"
-    """There is no such topic, or no such partition any more."""
-    REPLACED = "replaced"
-    """Another member of the group has the same ``group.instance.id``."""
-    MOVING = "moving"
-    """The group, its coordinator or a leader is moving: to be tried again."""
-    OTHER = "other"
-
-
 class AppendFailed(EventBusError):
     """An event could not be put into the outbox. ``doomed``: the transaction around it fails with it."""
 
@@ -199,18 +182,18 @@ class BrokerError(EventBusError):
     Kafka or its client library reported an error.
 
     ``code`` is the name of the error as Kafka and librdkafka spell it; ``retriable``: the same request may succeed
-    later; ``fatal``: only a new client can help; ``kind``: what is to be done about it.
+    later; ``fatal``: only a new client can help; ``kind``: what is wrong between the client and Kafka.
     """
 
     def __init__(
-        self, code: str, reason: str, *, retriable: bool = False, fatal: bool = False, kind: Trouble | None = None
+        self, code: str, reason: str, *, retriable: bool = False, fatal: bool = False, kind: Trouble = Trouble.OTHER
     ) -> None:
         super().__init__(f"{code}: {reason}")
         self.code = code
         self.reason = reason
         self.retriable = retriable
         self.fatal = fatal
-        self.kind = kind or Trouble.OTHER
+        self.kind = kind
 
 
 class DeliveryFailed(BrokerError):

@@ -8,17 +8,11 @@ import attrs
 
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.errors import AssignmentLost, BrokerError
-from event_bus_kafka.kafka.client import Committed, GroupOffsets, Partition
+from event_bus_kafka.kafka.error_codes import meaning_of
+from event_bus_kafka.kafka.offsets import Committed, GroupOffsets, Partition
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import CommitFailed, OffsetsCommitted
 
-_PASSING = frozenset(
-    {"STALE_MEMBER_EPOCH", "NOT_COORDINATOR", "COORDINATOR_NOT_AVAILABLE", "COORDINATOR_LOAD_IN_PROGRESS"}
-)
-"""
-Codes of a refusal that soon ends by itself. REBALANCE_IN_PROGRESS is none while partitions are revoked: it ends when
-the member has let go of them.
-"""
 _AGAIN_AFTER = 0.1
 _LAST_CHANCE = 2.0
 """The longest, in seconds, that a group is kept waiting for the last commit of partitions that move away."""
@@ -58,7 +52,11 @@ class Commits:
     def commit_last(self, client: GroupOffsets, partitions: list[PartitionProgress]) -> None:
         """Commit for partitions that move away, again while the refusal is one that passes."""
         deadline = self.clock() + _LAST_CHANCE
-        while (error := self.commit(client, partitions)) and error.code in _PASSING and self.clock() < deadline:
+        while (
+            (error := self.commit(client, partitions))
+            and meaning_of(error.code).passes_in_commit
+            and self.clock() < deadline
+        ):
             self.pause(_AGAIN_AFTER)
 
 

@@ -14,9 +14,9 @@ from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.consuming.reporting import skipped
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.consuming.starting_offsets import StartingOffsets
-from event_bus_kafka.errors import BrokerError, Trouble, WorkerFailed
-from event_bus_kafka.kafka import client as kafka
-from event_bus_kafka.kafka.client import AssignmentListener, Partition
+from event_bus_kafka.errors import BrokerError, WorkerFailed
+from event_bus_kafka.kafka.consumer import AssignmentListener, ConsumerClient
+from event_bus_kafka.kafka.offsets import Partition
 from event_bus_kafka.telemetry import emit, observe, unobserve
 from event_bus_kafka.telemetry.events import (
     EmittedEventsLost,
@@ -27,6 +27,7 @@ from event_bus_kafka.telemetry.events import (
     ReceiverUnfinished,
 )
 from event_bus_kafka.telemetry.health import Health, Obstacle
+from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _SERVE_EVERY = 1.0
@@ -53,7 +54,7 @@ class Consumer:
         self,
         *,
         group: str,
-        connect: Callable[[AssignmentListener], kafka.Consumer],
+        connect: Callable[[AssignmentListener], ConsumerClient],
         scheduler: Scheduler,
         error_limit: ErrorLimit,
         limits: Limits,

@@ -10,8 +10,9 @@ import attrs
 from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.errors import BrokerError, WorkerFailed
-from event_bus_kafka.kafka.client import Committed, Consumer, Partition
-from event_bus_kafka.kafka.offsets import Range
+from event_bus_kafka.kafka import error_codes
+from event_bus_kafka.kafka.consumer import ConsumerClient
+from event_bus_kafka.kafka.offsets import Committed, Partition, Range
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ClientErrorReported, OffsetsLost, OffsetsMoved
 
@@ -57,7 +58,7 @@ class StartingOffsets:
     group: str
     time: int | None = None
 
-    def begin(self, client: Consumer, partitions: Partitions) -> set[Partition] | None:
+    def begin(self, client: ConsumerClient, partitions: Partitions) -> set[Partition] | None:
         """
         Find out where new partitions begin. Return those that were moved: what was read of them before is not wanted.
         None: it is not known yet, so that nothing may be taken.
@@ -70,12 +71,12 @@ class StartingOffsets:
         try:
             return self._begin(client, {name: partitions[name] for name in new})
         except BrokerError as error:
-            if error.code == "_UNSUPPORTED_FEATURE":
+            if error.code == error_codes.UNSUPPORTED_FEATURE:
                 raise WorkerFailed(error.reason, exit_code=1) from error
             _report(error)
             return None
 
-    def go_on(self, client: Consumer, partitions: Partitions) -> None:
+    def go_on(self, client: ConsumerClient, partitions: Partitions) -> None:
         """Put partitions whose offset is gone where there are records again, and tell what is lost."""
         if not client.positions.without_offset:
             return
@@ -84,12 +85,12 @@ class StartingOffsets:
         except BrokerError as error:
             _report(error)
 
-    def _go_on(self, client: Consumer, partitions: Partitions) -> None:
+    def _go_on(self, client: ConsumerClient, partitions: Partitions) -> None:
         positions, lost = client.positions, {}
         moves: dict[Partition, int | None] = dict.fromkeys(positions.without_offset)
         for name, offset in positions.without_offset.items():
             gone = partitions[name].next_offset if offset is None else offset
-            if gone is not None and not positions.is_overtaken(name):
+            if gone is not None and not positions.is_repositioned(name):
                 there = client.range_of(name, timeout=_TIMEOUT)
                 moves[name] = to = there.end if positions.begins_at_end else there.start
                 lost[name] = (gone, there, to)
@@ -98,14 +99,14 @@ class StartingOffsets:
             partitions[name].go_on_from(to)
             self._tell(name, gone, there, to)
 
-    def _begin(self, client: Consumer, new: Partitions) -> set[Partition]:
+    def _begin(self, client: ConsumerClient, new: Partitions) -> set[Partition]:
         committed = client.committed(new, timeout=_TIMEOUT)
         metadata = {name: OffsetMetadata.read(committed[name].metadata if name in committed else "") for name in new}
         told = [name for name in new if self.time is not None and metadata[name].offset_time != self.time]
         offsets = client.offsets_at(told, self.time or 0, timeout=_TIMEOUT)
         metadata |= {name: attrs.evolve(metadata[name], offset_time=self.time) for name in told}
         # Never where the client stands: before a revoke it may have been further than anybody has committed.
-        missing = dict.fromkeys((name for name in new if name not in committed), client.positions.origin)
+        missing = dict.fromkeys((name for name in new if name not in committed), client.positions.initial_offset)
         # First moved, then committed: the mark says that nothing is to be moved any more.
         client.positions.move(missing | offsets)
         client.commit({name: Committed(offset, metadata[name].at(offset)) for name, offset in offsets.items()})

@@ -16,7 +16,7 @@ from event_bus_kafka.conf.routes import full_topic
 from event_bus_kafka.dead_letters.letter import Store
 from event_bus_kafka.dead_letters.topic_store import TopicStore
 from event_bus_kafka.errors import ConfigurationError
-from event_bus_kafka.kafka.client import Producer
+from event_bus_kafka.kafka.producer import Producer
 
 logger = logging.getLogger(__name__)
 

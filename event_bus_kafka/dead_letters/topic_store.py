@@ -12,7 +12,7 @@ import attrs
 
 from event_bus_kafka.dead_letters.letter import Failure, Letter, identity
 from event_bus_kafka.errors import DeadLetterStoreFailed, DeserializationError, EventBusError
-from event_bus_kafka.kafka.client import Delivered, Producer
+from event_bus_kafka.kafka.producer import Delivered, Producer
 from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.wire.records import ConsumerRecord, Headers, ProducerRecord
 

@@ -1,36 +1,36 @@
-"""What the package administers in Kafka."""
+"""Describes and creates topics."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined] # of its public names
 from confluent_kafka.cimpl import NewTopic
 
 from event_bus_kafka.errors import BrokerError
-from event_bus_kafka.kafka.error_codes import understood
-from event_bus_kafka.kafka.factory import built
+from event_bus_kafka.kafka import error_codes
+from event_bus_kafka.kafka.broker_errors import to_broker_error
+from event_bus_kafka.kafka.factory import Options, make_client
 
 
 class Admin:
-    """Topics of a cluster."""
+    """The topics of a cluster."""
 
-    def __init__(self, options: dict[str, Any]) -> None:
-        self._client = built(AdminClient, options, "admin")
+    def __init__(self, options: Options) -> None:
+        self._client = make_client(AdminClient, options, "admin")
 
     def topics(self, *, timeout: float) -> dict[str, int]:
         """Return the number of partitions of each topic. Raises :class:`BrokerError`."""
         try:
             found = self._client.list_topics(timeout=timeout).topics
         except KafkaException as error:
-            raise understood(error) from error
+            raise to_broker_error(error) from error
         return {name: len(topic.partitions) for name, topic in found.items()}
 
     def largest_requests(self, topics: Iterable[str], *, timeout: float) -> dict[str, int]:
-        """Return how many bytes of records a topic takes at once, of topics that exist and may be described."""
+        """Return ``max.message.bytes`` of each topic that exists and may be described."""
         resources = [ConfigResource(ConfigResource.Type.TOPIC, topic) for topic in topics]
         if not resources:
             return {}
@@ -47,8 +47,8 @@ class Admin:
         try:
             self._client.create_topics([topic], operation_timeout=timeout)[name].result(timeout)
         except TimeoutError:
-            raise BrokerError("_TIMED_OUT", f"no answer within {timeout:g} s", retriable=True) from None
+            raise BrokerError(error_codes.TIMED_OUT, f"no answer within {timeout:g} s", retriable=True) from None
         except KafkaException as error:
-            failure = understood(error)
-            if failure.code != "TOPIC_ALREADY_EXISTS":
+            failure = to_broker_error(error)
+            if failure.code != error_codes.TOPIC_ALREADY_EXISTS:
                 raise failure from error

@@ -1,8 +1,8 @@
 """
-Whether a consumer reaches Kafka: told when it changes, not at each retry.
+Whether a consumer is connected to Kafka: emitted when it changes, not at each retry.
 
-Errors alone do not tell: a consumer at a silent broker reports none, and none tells that all is well again. So the
-client's statistics have the last word.
+Errors alone do not show it: a consumer of a silent broker reports none, and no error says that all is well again. So
+the client's statistics decide.
 """
 
 from __future__ import annotations
@@ -10,30 +10,32 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from event_bus_kafka.errors import BrokerError, Trouble
+from event_bus_kafka.errors import BrokerError
+from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import CONNECTED, ConnectionChanged
+from event_bus_kafka.trouble import Trouble
 
 _EVERY_MS = 5_000
 _SILENT = "the group's coordinator does not answer"
 
 
 class Connection:
-    """What a member of a group knows of its connection; its callbacks run in the thread that polls."""
+    """The state of a group member's connection. Its callbacks run in the thread that polls."""
 
     def __init__(self, client: str) -> None:
         self._client = client
         self._state = ""
         self._troubled = self._silent = False
         self.options: dict[str, Any] = {"stats_cb": self._on_statistics, "statistics.interval.ms": _EVERY_MS}
-        """Client options that this needs."""
+        """Client options that make the client report its statistics here."""
 
     def on_error(self, failure: BrokerError) -> None:
-        """Take note of an error that the client reported outside of records."""
+        """Take an error that the client reported through its error callback."""
         if failure.kind is Trouble.UNAUTHENTICATED:
             self._troubled = True
             self._change(Trouble.UNAUTHENTICATED, failure.reason)
-        elif failure.code == "_ALL_BROKERS_DOWN":
+        elif failure.code == error_codes.ALL_BROKERS_DOWN:
             self._troubled = True
             if self._state != Trouble.UNAUTHENTICATED:  # brokers that refuse a login count as down, too
                 self._change(Trouble.UNREACHABLE, failure.reason)

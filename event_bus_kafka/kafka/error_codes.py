@@ -1,86 +1,173 @@
-"""From confluent-kafka's errors to ours."""
+"""
+The one table of Kafka's error codes: what each means to the consumer, to health and to the relay.
+
+A code is the name that ``KafkaError.name()`` returns; those of librdkafka itself begin with an underscore. Other
+modules ask :func:`meaning_of` or :func:`row_outcome`, or compare with a constant of this module. To add a code, add a
+row to ``TABLE``.
+"""
 
 from __future__ import annotations
 
-from confluent_kafka import KafkaError, KafkaException
+from enum import Enum
 
-from event_bus_kafka.errors import AssignmentLost, BrokerError, Trouble
+import attrs
 
-_UNTOLD = "_FATAL"
-"""Code of a fatal error that has its cause in its text, or leaves it to another error."""
-_FATAL = frozenset({_UNTOLD, "FENCED_INSTANCE_ID"})
-"""Codes that end the client even where they lack the mark, as in answers to commits and in place of a record."""
-_LOST = frozenset({*_FATAL, "_STATE", "UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION", "FENCED_MEMBER_EPOCH"})
-"""
-Codes of a commit that say: the partitions are somebody else's by now. STALE_MEMBER_EPOCH is none of them: the member
-has to hear of its new epoch first, and commits again.
-"""
+from event_bus_kafka.errors import BrokerError
+from event_bus_kafka.trouble import Trouble
 
-_KINDS = {
-    "_ALL_BROKERS_DOWN": Trouble.UNREACHABLE,
-    "_TRANSPORT": Trouble.UNREACHABLE,
-    "_RESOLVE": Trouble.UNREACHABLE,
-    "_TIMED_OUT": Trouble.UNREACHABLE,
-    "_MSG_TIMED_OUT": Trouble.UNREACHABLE,
-    "_WAIT_COORD": Trouble.UNREACHABLE,
-    "REQUEST_TIMED_OUT": Trouble.UNREACHABLE,
-    "_AUTHENTICATION": Trouble.UNAUTHENTICATED,
-    "_SSL": Trouble.UNAUTHENTICATED,
-    "SASL_AUTHENTICATION_FAILED": Trouble.UNAUTHENTICATED,
-    "TOPIC_AUTHORIZATION_FAILED": Trouble.FORBIDDEN,
-    "GROUP_AUTHORIZATION_FAILED": Trouble.FORBIDDEN,
-    "CLUSTER_AUTHORIZATION_FAILED": Trouble.FORBIDDEN,
-    "TRANSACTIONAL_ID_AUTHORIZATION_FAILED": Trouble.FORBIDDEN,
-    "UNKNOWN_TOPIC_OR_PART": Trouble.MISSING,
-    "_UNKNOWN_TOPIC": Trouble.MISSING,
-    "_UNKNOWN_PARTITION": Trouble.MISSING,
-    "UNKNOWN_TOPIC_ID": Trouble.MISSING,
-    "FENCED_INSTANCE_ID": Trouble.REPLACED,
-    "UNRELEASED_INSTANCE_ID": Trouble.REPLACED,
-    "REBALANCE_IN_PROGRESS": Trouble.MOVING,
-    "STALE_MEMBER_EPOCH": Trouble.MOVING,
-    "NOT_COORDINATOR": Trouble.MOVING,
-    "COORDINATOR_NOT_AVAILABLE": Trouble.MOVING,
-    "COORDINATOR_LOAD_IN_PROGRESS": Trouble.MOVING,
-    "NOT_LEADER_FOR_PARTITION": Trouble.MOVING,
-    "LEADER_NOT_AVAILABLE": Trouble.MOVING,
-    "NOT_ENOUGH_REPLICAS": Trouble.MOVING,
-    "NOT_ENOUGH_REPLICAS_AFTER_APPEND": Trouble.MOVING,
-}
-_CAUSES = {KafkaError(getattr(KafkaError, code)).str(): kind for code, kind in _KINDS.items() if code[0] != "_"}
-"""Kafka's text of an error → its kind: a fatal error tells its cause in words only."""
+ALL_BROKERS_DOWN = "_ALL_BROKERS_DOWN"
+BAD_MSG = "_BAD_MSG"
+DESTROY = "_DESTROY"
+FAIL = "_FAIL"
+FATAL = "_FATAL"
+GROUP_ID_NOT_FOUND = "GROUP_ID_NOT_FOUND"
+MSG_SIZE_TOO_LARGE = "MSG_SIZE_TOO_LARGE"
+NO_SCHEMA = "_NO_SCHEMA"
+PARTITION_EOF = "_PARTITION_EOF"
+QUEUE_FULL = "_QUEUE_FULL"
+STATE = "_STATE"
+TIMED_OUT = "_TIMED_OUT"
+TOPIC_ALREADY_EXISTS = "TOPIC_ALREADY_EXISTS"
+UNKNOWN_TOPIC_OR_PART = "UNKNOWN_TOPIC_OR_PART"
+UNSUPPORTED_FEATURE = "_UNSUPPORTED_FEATURE"
 
-_FINAL = frozenset(
-    {
-        "MSG_SIZE_TOO_LARGE",
-        "TOPIC_EXCEPTION",
-        "INVALID_RECORD",
-        "INVALID_TIMESTAMP",
-        "POLICY_VIOLATION",
-        "_INVALID_ARG",
-    }
+
+class RowOutcome(Enum):
+    """What the relay does with an outbox row that Kafka did not take."""
+
+    PARK = "sets the row aside: no repetition would help"
+    HOLD_TOPIC = "leaves the topic alone for a while: its rows wait, others go on"
+    BEGIN_ANEW = "begins anew with a new client: the row comes again"
+
+
+@attrs.frozen
+class Meaning:
+    """
+    What an error code means. A code without a row has the defaults: trouble ``other``, neither final nor fatal, so that
+    the same request may be repeated unless librdkafka marks the error as fatal; the relay begins anew.
+    """
+
+    code: str
+    trouble: Trouble = Trouble.OTHER
+    final: bool = attrs.field(default=False, kw_only=True)
+    """No repetition of the request helps. ``KafkaError.retriable()`` does not tell: it is False for all codes tried."""
+    fatal: bool = attrs.field(default=False, kw_only=True)
+    """
+    The client is of no use any more, even where librdkafka does not mark the error as fatal, as in answers to commits
+    and in errors that come in place of a record.
+    """
+    assignment_lost: bool = attrs.field(default=False, kw_only=True)
+    """In an answer to a commit: the partitions belong to another member of the group by now."""
+    passes_in_commit: bool = attrs.field(default=False, kw_only=True)
+    """In an answer to a commit: the same commit is soon accepted."""
+    coordinator_moves: bool = attrs.field(default=False, kw_only=True)
+    """The question about a group has to be asked again, which librdkafka does not do by itself."""
+    offset_gone: bool = attrs.field(default=False, kw_only=True)
+    """In place of a record: nothing is read of the partition until it is moved to another offset."""
+    row_outcome: RowOutcome = attrs.field(default=RowOutcome.BEGIN_ANEW, kw_only=True)
+    ours: bool = attrs.field(default=False, kw_only=True)
+    """This package made the code up."""
+    disagrees: str = attrs.field(default="", kw_only=True)
+    """Where two places judge the code differently, or empty. Kept as it is until the two are reconciled."""
+
+
+TABLE = (
+    # No broker answers.
+    Meaning(ALL_BROKERS_DOWN, Trouble.UNREACHABLE),
+    Meaning("_TRANSPORT", Trouble.UNREACHABLE),
+    Meaning("_RESOLVE", Trouble.UNREACHABLE),
+    Meaning(
+        TIMED_OUT,
+        Trouble.UNREACHABLE,
+        disagrees="Where this package raises it for want of an answer, its kind is other, save in ProcessClients.",
+    ),
+    Meaning("_MSG_TIMED_OUT", Trouble.UNREACHABLE),
+    Meaning("_WAIT_COORD", Trouble.UNREACHABLE),
+    Meaning("REQUEST_TIMED_OUT", Trouble.UNREACHABLE),
+    # The login or a certificate is refused.
+    Meaning("_AUTHENTICATION", Trouble.UNAUTHENTICATED),
+    Meaning("_SSL", Trouble.UNAUTHENTICATED),
+    Meaning("SASL_AUTHENTICATION_FAILED", Trouble.UNAUTHENTICATED),
+    # A right is missing.
+    Meaning("TOPIC_AUTHORIZATION_FAILED", Trouble.FORBIDDEN, row_outcome=RowOutcome.HOLD_TOPIC),
+    Meaning("CLUSTER_AUTHORIZATION_FAILED", Trouble.FORBIDDEN, row_outcome=RowOutcome.HOLD_TOPIC),
+    Meaning("GROUP_AUTHORIZATION_FAILED", Trouble.FORBIDDEN),
+    Meaning(
+        "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+        Trouble.FORBIDDEN,
+        disagrees="Forbidden, and yet the relay begins anew; for other rights it holds the topic.",
+    ),
+    # The topic or the partition does not exist.
+    Meaning(
+        UNKNOWN_TOPIC_OR_PART,
+        Trouble.MISSING,
+        row_outcome=RowOutcome.HOLD_TOPIC,
+        disagrees="Where imports of dead letters raise it, its kind is other, and it is not retriable.",
+    ),
+    Meaning("_UNKNOWN_TOPIC", Trouble.MISSING, row_outcome=RowOutcome.HOLD_TOPIC),
+    Meaning("_UNKNOWN_PARTITION", Trouble.MISSING, row_outcome=RowOutcome.HOLD_TOPIC),
+    Meaning(
+        "UNKNOWN_TOPIC_ID",
+        Trouble.MISSING,
+        disagrees="Missing, and yet the relay begins anew; for other missing topics it holds the topic.",
+    ),
+    # Another member has the same group.instance.id.
+    Meaning("FENCED_INSTANCE_ID", Trouble.REPLACED, fatal=True, assignment_lost=True),
+    Meaning("UNRELEASED_INSTANCE_ID", Trouble.REPLACED),
+    # The group, its coordinator or a leader is moving.
+    Meaning("NOT_COORDINATOR", Trouble.MOVING, passes_in_commit=True, coordinator_moves=True),
+    Meaning("COORDINATOR_NOT_AVAILABLE", Trouble.MOVING, passes_in_commit=True, coordinator_moves=True),
+    Meaning("COORDINATOR_LOAD_IN_PROGRESS", Trouble.MOVING, passes_in_commit=True, coordinator_moves=True),
+    Meaning("STALE_MEMBER_EPOCH", Trouble.MOVING, passes_in_commit=True),  # the member soon hears of its new epoch
+    Meaning("REBALANCE_IN_PROGRESS", Trouble.MOVING),  # does not pass while partitions are revoked: it waits for that
+    Meaning("NOT_LEADER_FOR_PARTITION", Trouble.MOVING),
+    Meaning("LEADER_NOT_AVAILABLE", Trouble.MOVING),
+    Meaning("NOT_ENOUGH_REPLICAS", Trouble.MOVING),
+    Meaning("NOT_ENOUGH_REPLICAS_AFTER_APPEND", Trouble.MOVING),
+    # The client or its membership has ended.
+    Meaning(FATAL, fatal=True, assignment_lost=True),  # the cause is in its text, or in another error that follows
+    Meaning("UNKNOWN_MEMBER_ID", assignment_lost=True),
+    Meaning("ILLEGAL_GENERATION", assignment_lost=True),
+    Meaning("FENCED_MEMBER_EPOCH", assignment_lost=True),
+    Meaning(
+        STATE,  # in answer to an incremental assignment: the members of this group assign all partitions at once
+        assignment_lost=True,
+        disagrees="A lost assignment is retriable where Kafka's answer says so, not where ConsumerClient finds it.",
+    ),
+    Meaning(
+        DESTROY,
+        disagrees="Fatal where ProcessClients raises it, because this client takes no more; not fatal by this row.",
+    ),
+    # The record itself is refused.
+    Meaning(MSG_SIZE_TOO_LARGE, final=True, row_outcome=RowOutcome.PARK),  # in a report: sent alone before it is parked
+    Meaning("TOPIC_EXCEPTION", final=True, row_outcome=RowOutcome.PARK),
+    Meaning("INVALID_RECORD", final=True, row_outcome=RowOutcome.PARK),
+    Meaning("INVALID_TIMESTAMP", final=True, row_outcome=RowOutcome.PARK),
+    Meaning("POLICY_VIOLATION", final=True, row_outcome=RowOutcome.PARK),
+    Meaning(NO_SCHEMA, final=True, row_outcome=RowOutcome.PARK, ours=True),  # the writer's schema has no row
+    Meaning("_INVALID_ARG", final=True, disagrees="Final, and yet the relay begins anew with the row for ever."),
+    # The rest.
+    Meaning("_AUTO_OFFSET_RESET", offset_gone=True),
+    Meaning("_LOG_TRUNCATION", offset_gone=True),
+    Meaning(QUEUE_FULL),  # the producer's local queue: poll, then try again
+    Meaning(PARTITION_EOF),  # no error: nothing more to read for now
+    Meaning(BAD_MSG),  # headers of a record that have names which are not UTF-8
+    Meaning(GROUP_ID_NOT_FOUND),  # a group without members and without committed offsets
+    Meaning(TOPIC_ALREADY_EXISTS),  # what create_topic is for
+    Meaning(
+        UNSUPPORTED_FEATURE,  # the sandbox's brokers: no offsets by time, no members of groups
+        disagrees="Retriable where librdkafka reports it, not where this package raises it; nobody repeats it.",
+    ),
+    Meaning(FAIL),  # an exception of the client without a KafkaError
 )
-"""Codes that no repetition cures. KafkaError.retriable() is no help: it is False for every code that was tried."""
+_BY_CODE = {row.code: row for row in TABLE}
 
 
-def understood(error: KafkaError | KafkaException, kind: type[BrokerError] = BrokerError) -> BrokerError:
-    """Return a client error as ``kind``; the reason is Kafka's text, which names servers and topics only."""
-    inner: KafkaError = error.args[0] if isinstance(error, KafkaException) else error
-    if not isinstance(inner, KafkaError):
-        return kind("_FAIL", str(inner))
-    code = inner.name() or str(inner.code())
-    fatal = bool(inner.fatal()) or code in _FATAL
-    retriable = code not in _FINAL and not fatal
-    return kind(code, inner.str(), retriable=retriable, fatal=fatal, kind=_kind_of(code, inner.str()))
+def meaning_of(code: str) -> Meaning:
+    """Return the row of a code, or the defaults if it has none."""
+    return _BY_CODE.get(code) or Meaning(code)
 
 
-def understood_commit(error: KafkaError | KafkaException) -> BrokerError:
-    """Return a commit's error, :class:`AssignmentLost` where the partitions are gone."""
-    failure = understood(error)
-    return understood(error, AssignmentLost) if failure.code in _LOST else failure
-
-
-def _kind_of(code: str, reason: str) -> Trouble:
-    if code != _UNTOLD:
-        return _KINDS.get(code, Trouble.OTHER)
-    return next((kind for text, kind in _CAUSES.items() if text in reason), Trouble.OTHER)
+def row_outcome(error: BrokerError) -> RowOutcome:
+    """Return what the relay does with a row after this error of ``produce`` or of a delivery report."""
+    return meaning_of(error.code).row_outcome

@@ -1,39 +1,83 @@
-"""What the partitions of a topic hold: which offsets there are, and from when."""
+"""Offsets: those that a consumer group has committed, and those that a partition has."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
 from confluent_kafka import OFFSET_END, KafkaException, TopicPartition
 
 from event_bus_kafka.errors import BrokerError
-from event_bus_kafka.kafka.error_codes import understood
+from event_bus_kafka.kafka import error_codes
+from event_bus_kafka.kafka.broker_errors import as_broker_errors, no_answer, to_broker_error, to_commit_error
 
 Partition = tuple[str, int]
 """Topic (full name) and number."""
 _MOCK = "mockCluster"
-"""How the id of librdkafka's own brokers begins: asked for a time, they answer with the end, whatever they hold."""
+"""How the cluster id of librdkafka's mock brokers begins: asked for a time, they always answer with the end."""
 
 
 @attrs.frozen
 class Range:
-    """Offsets that a partition has: from the first record to behind the last."""
+    """Offsets: ``start`` is the first one, ``end`` the one after the last."""
 
     start: int
     end: int
 
 
+@attrs.frozen
+class Committed:
+    """The committed offset of a partition: that of the next record to read, with a text of the committer's own."""
+
+    offset: int
+    metadata: str = ""
+
+
+class GroupOffsets:
+    """Reads and commits the offsets of a consumer group."""
+
+    _client: Any
+
+    def committed(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, Committed]:
+        """Return the committed offsets of those partitions that have one. Raises :class:`BrokerError`."""
+        with as_broker_errors():
+            found = self._client.committed([TopicPartition(*partition) for partition in partitions], timeout=timeout)
+        for one in found:
+            if one.error is not None:  # refused is not the same as nothing committed
+                raise to_broker_error(one.error)
+        return {
+            (one.topic, one.partition): Committed(one.offset, one.metadata or "") for one in found if one.offset >= 0
+        }
+
+    def commit(self, offsets: Mapping[Partition, Committed]) -> None:
+        """
+        Commit the offsets of the next records to read, and wait for the answer. An empty mapping does nothing.
+
+        Raises :class:`AssignmentLost` or another :class:`BrokerError`.
+        """
+        positions = [
+            TopicPartition(topic, number, one.offset, one.metadata) for (topic, number), one in offsets.items()
+        ]
+        if not positions:
+            return  # the client would report that it has no offset
+        try:
+            answers = self._client.commit(offsets=positions, asynchronous=False)
+        except KafkaException as error:
+            raise to_commit_error(error) from error
+        for answer in answers or ():
+            if answer.error is not None:
+                raise to_commit_error(answer.error)
+
+
 class LogOffsets:
-    """Asks for offsets; ``timeout``, in seconds, holds for each request."""
+    """Asks which offsets partitions have. ``timeout``, in seconds, holds for each request."""
 
     _client: Any
 
     def range_of(self, partition: Partition, *, timeout: float) -> Range:
-        """Return the offsets that a partition has. Raises :class:`BrokerError`."""
-        with our_errors():
+        """Return the offsets of the records that a partition has. Raises :class:`BrokerError`."""
+        with as_broker_errors():
             found = self._client.get_watermark_offsets(TopicPartition(*partition), timeout=timeout)
         if found is None:
             raise no_answer(timeout)
@@ -41,16 +85,17 @@ class LogOffsets:
 
     def offsets_at(self, partitions: Iterable[Partition], time: int, *, timeout: float) -> dict[Partition, int]:
         """
-        Return the offset of each partition's first record at or after a time (milliseconds since the epoch); that of
-        its end without one. Raises :class:`BrokerError`.
+        Return the offset of each partition's first record at or after ``time`` (milliseconds since the epoch), or the
+        end of the partition if there is none. Raises :class:`BrokerError`.
         """
         asked = [TopicPartition(*partition, time) for partition in partitions]
         if not asked:
             return {}
-        with our_errors():
+        with as_broker_errors():
             if str(self._client.list_topics(asked[0].topic, timeout=timeout).cluster_id).startswith(_MOCK):
                 raise BrokerError(
-                    "_UNSUPPORTED_FEATURE", "These brokers find no offsets by time, as the sandbox: use a real Kafka."
+                    error_codes.UNSUPPORTED_FEATURE,
+                    "These brokers find no offsets by time, as the sandbox: use a real Kafka.",
                 )
             # Before the question: a record that comes between would be after the time, and before the end.
             ends = {(one.topic, one.partition): self._end_of(one, timeout) for one in asked}
@@ -63,17 +108,3 @@ class LogOffsets:
 
     def _end_of(self, asked: TopicPartition, timeout: float) -> int:
         return self.range_of((asked.topic, asked.partition), timeout=timeout).end
-
-
-@contextmanager
-def our_errors() -> Iterator[None]:
-    """Raise the client's errors as :class:`BrokerError`."""
-    try:
-        yield
-    except KafkaException as error:
-        raise understood(error) from error
-
-
-def no_answer(timeout: float) -> BrokerError:
-    """Return the error of brokers that are silent."""
-    return BrokerError("_TIMED_OUT", f"Kafka did not answer within {timeout:g} s", retriable=True)

@@ -1,4 +1,4 @@
-"""Single records, ranges of them, and what a group has committed, without being a member of any group."""
+"""Reads records and a group's committed offsets without being a member of any group."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicP
 from confluent_kafka.admin import AdminClient
 
 from event_bus_kafka.errors import BrokerError
-from event_bus_kafka.kafka.client import GroupOffsets, Options
-from event_bus_kafka.kafka.factory import built, to_record
-from event_bus_kafka.kafka.offsets import LogOffsets, Partition, Range, no_answer, our_errors
+from event_bus_kafka.kafka import error_codes
+from event_bus_kafka.kafka.broker_errors import as_broker_errors, no_answer
+from event_bus_kafka.kafka.error_codes import meaning_of
+from event_bus_kafka.kafka.factory import Options, make_client
+from event_bus_kafka.kafka.messages import to_record
+from event_bus_kafka.kafka.offsets import GroupOffsets, LogOffsets, Partition, Range
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _BATCH = 500
 _OWN: Options = {"enable.partition.eof": True, "auto.offset.reset": "error"}
-_COORDINATOR_MOVES = frozenset({"NOT_COORDINATOR", "COORDINATOR_NOT_AVAILABLE", "COORDINATOR_LOAD_IN_PROGRESS"})
-"""Passing troubles of describing a group, which librdkafka does not repeat by itself."""
 
 
 class Reader(GroupOffsets, LogOffsets):
     """
-    Reads what it is told to and commits for a group that has no members. One thread uses it; ``timeout``, in seconds,
-    holds for each request.
+    Reads given partitions, and commits for a group that has no members. Not thread-safe; ``timeout``, in seconds, holds
+    for each request.
     """
 
     def __init__(self, options: Options, *, timeout: float) -> None:
         self._options = options
-        self._client = built(confluent_kafka.Consumer, options | _OWN, "consumer")
+        self._client = make_client(confluent_kafka.Consumer, options | _OWN, "consumer")
         self.timeout = timeout
 
     def __enter__(self) -> Reader:
@@ -41,22 +42,22 @@ class Reader(GroupOffsets, LogOffsets):
 
     def partitions(self, topic: str) -> list[Partition]:
         """Return the partitions of a topic, none if there is no such topic. Raises :class:`BrokerError`."""
-        with our_errors():
+        with as_broker_errors():
             found = self._client.list_topics(topic, timeout=self.timeout).topics[topic]
         return [(topic, number) for number in sorted(found.partitions)]
 
     def record_at(self, partition: Partition, offset: int) -> ConsumerRecord | None:
-        """Return a record; None if nothing that consumers see has this offset. Raises :class:`BrokerError`."""
+        """Return the record at an offset, None if consumers see none there. Raises :class:`BrokerError`."""
         return next(self.read(partition, Range(offset, offset + 1)), None)
 
     def read(self, partition: Partition, offsets: Range) -> Iterator[ConsumerRecord]:
         """Return the records of a range. Raises :class:`BrokerError`, also when none comes within the time-out."""
-        with our_errors():
+        with as_broker_errors():
             self._client.assign([TopicPartition(*partition, offsets.start)])
             while messages := self._next_messages():
                 for message in messages:
                     error = message.error()
-                    if error is not None and error.name() != "_PARTITION_EOF":
+                    if error is not None and error.name() != error_codes.PARTITION_EOF:
                         raise KafkaException(error)
                     if error is not None or message.offset() >= offsets.end:
                         return
@@ -79,17 +80,17 @@ class Reader(GroupOffsets, LogOffsets):
 
     def follow(self, starts: Mapping[Partition, int], ends: Mapping[Partition, int] | None) -> Iterator[ConsumerRecord]:
         """
-        Return records of partitions as they come: without ``ends`` for ever, else those before them.
+        Return records of partitions as they come: for ever if ``ends`` is None, otherwise those before ``ends``.
 
         Raises :class:`BrokerError` where a partition cannot be read any more.
         """
         left = {name for name in starts if ends is None or starts[name] < ends[name]}
-        with our_errors():
+        with as_broker_errors():
             self._client.assign([TopicPartition(*name, starts[name]) for name in left])
             while left:
                 for message in self._client.consume(_BATCH, 0.1):
                     name, error = (message.topic(), message.partition()), message.error()
-                    if error is not None and error.name() != "_PARTITION_EOF":
+                    if error is not None and error.name() != error_codes.PARTITION_EOF:
                         if name in starts:
                             raise KafkaException(error)
                         continue  # of the client as a whole, which goes on trying
@@ -100,16 +101,16 @@ class Reader(GroupOffsets, LogOffsets):
                         left.discard(name)
 
     def _of_group(self, group: str, ask: Callable[[AdminClient], Any]) -> Any:
-        admin = built(AdminClient, self._options, "admin")
+        admin = make_client(AdminClient, self._options, "admin")
         deadline = monotonic() + self.timeout
         while True:
             try:
-                with our_errors():
+                with as_broker_errors():
                     return ask(admin)[group].result(self.timeout + 1)
             except TimeoutError:
                 raise no_answer(self.timeout) from None
             except BrokerError as error:
-                if error.code not in _COORDINATOR_MOVES or monotonic() > deadline:
+                if not meaning_of(error.code).coordinator_moves or monotonic() > deadline:
                     raise
             sleep(0.1)
 

@@ -1,4 +1,4 @@
-"""Schema ids and schemas, asked of the registry once per process (Confluent's REST API)."""
+"""A client of the schema registry (Confluent's REST API): ids and schemas, each requested once per process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ADVICE = {
     422: "the registry refuses the schema",
 }
 _REASONED = frozenset({_CONFLICT, 422})
-"""The registry says what it found in the schema. Other texts are those of proxies and login pages."""
+"""With these the registry's text is about the schema. Other texts are those of proxies and login pages."""
 _ALL = ""
 """Stands for all requests."""
 _LONGEST_REASON = 300
@@ -45,10 +45,10 @@ class SchemaRegistry:
     """
     Schema ⇄ id, cached for the life of the process in both directions: ids are never reused.
 
-    ``timeout``: seconds that one request may take, whatever the network does. ``rest``: seconds for which the registry
-    is left alone after a failure, or is not asked again for what it has refused: requests in that time fail at once, as
-    do those of other threads while the first one after it is on its way. ``register``: unknown schemas are registered.
-    Threads that want to know the same share one request.
+    ``timeout``: seconds that one request may take, whatever the network does. ``register``: unknown schemas are
+    registered. ``backoff``: after a failure, requests fail at once for so many seconds; after a refusal, those for the
+    same schema or id do. Afterwards one request is let through, and those of other threads still fail while it is on
+    its way. Threads that ask for the same schema or id at the same time share one request.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class SchemaRegistry:
         *,
         timeout: float,
         register: bool,
-        rest: float = 0.0,
+        backoff: float = 0.0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         try:
@@ -66,15 +66,15 @@ class SchemaRegistry:
             raise ConfigurationError(f"The schema registry's options are wrong: {error}.") from error
         self._timeout = timeout
         self._register = register
-        self._rest = rest
+        self._backoff = backoff
         self._clock = clock
         self._ids: dict[tuple[str, str], int] = {}
         self._schemas: dict[int, str] = {}
         self._requests: dict[Hashable, Future[Any]] = {}
-        """On their way, or answered. All lanes of a worker that starts want to know the same: of so many requests one
+        """On their way, or answered. All lanes of a worker that starts ask for the same schema: of so many requests one
         might time out, and hold up its key, while the others are answered."""
         self._failures: dict[Hashable, tuple[SchemaRegistryError, float]] = {}
-        """The last failure of all requests, or of what was asked for; and until when it holds."""
+        """Schema, id or ``_ALL`` → the last failure, and the time until which it holds."""
 
     def id_of(self, subject: str, schema: str) -> int:
         """Return the id of a schema (JSON text) under a subject. Raises :class:`SchemaRegistryError`."""
@@ -110,8 +110,9 @@ class SchemaRegistry:
         return self._client.lookup_schema(subject, schema).schema_id
 
     def _ask(self, what: str, name: Hashable, request: Callable[[], T]) -> T:
-        self._rest_after(name)  # first: what is refused anyhow must not use up the one request after a rest of all
-        self._rest_after(_ALL)
+        # First: a request that is refused anyhow must not use up the one request after a backoff of all.
+        self._refuse_in_backoff(name)
+        self._refuse_in_backoff(_ALL)
         mine: Future[T] = Future()
         shared = self._requests.setdefault(name, mine)
         try:
@@ -126,18 +127,18 @@ class SchemaRegistry:
         self._failures.pop(name, None)
         return answer
 
-    def _rest_after(self, name: Hashable) -> None:
+    def _refuse_in_backoff(self, name: Hashable) -> None:
         failure = self._failures.get(name)
         if failure is None:
             return
         last, until = failure
         if self._clock() < until:  # a new one: each raise would add its frames to the old one, event data and all
             raise SchemaRegistryError(last.reason, status=last.status, retriable=last.retriable)
-        self._failures[name] = last, self._clock() + self._rest
+        self._failures[name] = last, self._clock() + self._backoff
 
     def _failed(self, what: str, name: Hashable, error: Exception) -> EventBusError:
-        failure = _understood(what, error, self._timeout)
-        self._failures[_ALL if failure.retriable else name] = failure, self._clock() + self._rest
+        failure = _to_error(what, error, self._timeout)
+        self._failures[_ALL if failure.retriable else name] = failure, self._clock() + self._backoff
         if not failure.retriable:
             self._failures.pop(_ALL, None)  # it has answered
         emit(RegistryFailed(error=failure, retriable=failure.retriable))
@@ -146,7 +147,7 @@ class SchemaRegistry:
 
 def _begin(request: Callable[[], T], answer: Future[T]) -> None:
     """
-    Run a request in a thread of its own, so that whoever wants the answer need not wait longer than it likes.
+    Run a request in a thread of its own, so that the caller can stop waiting for it.
 
     HTTP time-outs hold per read, and name resolution has none: a registry that drips would hold a web request for ever.
     """
@@ -163,11 +164,11 @@ def _begin(request: Callable[[], T], answer: Future[T]) -> None:
         run()
 
 
-def _understood(what: str, error: Exception, timeout: float) -> SchemaRegistryError:
+def _to_error(what: str, error: Exception, timeout: float) -> SchemaRegistryError:
     if isinstance(error, ClientError):
         status = error.http_status_code
-        misled = status == _NOT_FOUND and error.error_code not in _UNKNOWN
-        retriable = misled or status in _RETRIABLE_STATUS or status >= 500
+        wrong_address = status == _NOT_FOUND and error.error_code not in _UNKNOWN
+        retriable = wrong_address or status in _RETRIABLE_STATUS or status >= 500
         advice = f"; {_ADVICE[status]}" if status in _ADVICE else ""
         reason = f" ({str(error.error_message)[:_LONGEST_REASON]})" if status in _REASONED else ""
         return SchemaRegistryError(f"{what}: HTTP {status}{reason}{advice}", status=status, retriable=retriable)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from event_bus_kafka.errors import BrokerError, EventBusError
+from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.reader import Reader
 
 
@@ -23,8 +24,8 @@ def members_of(reader: Reader, group: str) -> list[str] | None:
     try:
         return reader.members(group)
     except BrokerError as error:
-        if error.code == "GROUP_ID_NOT_FOUND":
+        if error.code == error_codes.GROUP_ID_NOT_FOUND:
             return []
-        if error.code == "_UNSUPPORTED_FEATURE":
+        if error.code == error_codes.UNSUPPORTED_FEATURE:
             return None
         raise

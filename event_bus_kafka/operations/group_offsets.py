@@ -9,8 +9,8 @@ import attrs
 from event_bus_kafka.conf.routes import full_topic
 from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.errors import BrokerError, CannotReset, NotThere
-from event_bus_kafka.kafka.client import Committed
-from event_bus_kafka.kafka.offsets import Partition, Range
+from event_bus_kafka.kafka import error_codes
+from event_bus_kafka.kafka.offsets import Committed, Partition, Range
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.operations.group_members import members_of, refuse_members
 
@@ -173,6 +173,6 @@ def _committed_topics(reader: Reader, group: str) -> set[str]:
     try:
         return reader.committed_topics(group)
     except BrokerError as error:
-        if error.code == "GROUP_ID_NOT_FOUND":
+        if error.code == error_codes.GROUP_ID_NOT_FOUND:
             return set()
         raise

@@ -8,6 +8,7 @@ import attrs
 
 from event_bus_kafka.dead_letters.letter import identity
 from event_bus_kafka.errors import BrokerError, DeserializationError, SchemaRegistryError
+from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.offsets import Partition, Range
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.operations.group_offsets import Target
@@ -67,7 +68,7 @@ def _offsets_at(reader: Reader, partitions: Iterable[Partition], time: int | Non
     try:
         return reader.offsets_at(partitions, time, timeout=reader.timeout)
     except BrokerError as error:
-        if error.code != "_UNSUPPORTED_FEATURE":
+        if error.code != error_codes.UNSUPPORTED_FEATURE:
             raise
         return {}
 

@@ -21,7 +21,7 @@ from event_bus_kafka.errors import (
     SchemaRegistryError,
     WorkerFailed,
 )
-from event_bus_kafka.kafka.row_outcome import RowOutcome, row_outcome
+from event_bus_kafka.kafka.error_codes import RowOutcome, row_outcome
 from event_bus_kafka.outbox.transactions import is_open
 from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.telemetry import observe, unobserve

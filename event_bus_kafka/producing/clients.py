@@ -14,16 +14,18 @@ import attrs
 
 from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import producer_options, schema_registry_options
-from event_bus_kafka.errors import DeliveryFailed, Trouble
-from event_bus_kafka.kafka.client import Delivered, Producer, QueueFull
+from event_bus_kafka.errors import DeliveryFailed
+from event_bus_kafka.kafka import error_codes
+from event_bus_kafka.kafka.producer import Delivered, Producer, QueueFull
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.producing import spill
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RecordDelivered
+from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import EncodedEvent, ProducerRecord
 
-_REGISTRY_REST = 30.0
+_REGISTRY_BACKOFF = 30.0
 """Seconds for which a registry that failed is left alone, so that requests do not wait for it one after the other."""
 
 _ROOM_EVERY = 0.005
@@ -63,7 +65,7 @@ class ProcessClients:
             schema_registry_options(),
             timeout=min(settings.registry_timeout, settings.send_timeout / 2),  # a first event needs two ids
             register=settings.auto_register_schemas,
-            rest=_REGISTRY_REST,
+            backoff=_REGISTRY_BACKOFF,
         )
         return cls(Producer(producer_options()), registry)._started()
 
@@ -103,7 +105,7 @@ class ProcessClients:
     def _queue(self, record: ProducerRecord, encoded: EncodedEvent, database: str | None) -> None:
         with self._lock:
             if self.is_retired:  # meanwhile: its thread may have ended, and nobody would hear of the event
-                raise DeliveryFailed("_DESTROY", "this client takes no more", fatal=True)
+                raise DeliveryFailed(error_codes.DESTROY, "this client takes no more", fatal=True)
             self.producer.produce(record, self.reported, id(encoded))
             self.unreported[id(encoded)] = encoded, database
 
@@ -151,7 +153,9 @@ class ProcessClients:
         with self._lock:
             left, self.unreported = self.unreported, {}
         self.producer.purge(0)
-        failure = DeliveryFailed("_TIMED_OUT", "not confirmed in time", retriable=True, kind=Trouble.UNREACHABLE)
+        failure = DeliveryFailed(
+            error_codes.TIMED_OUT, "not confirmed in time", retriable=True, kind=Trouble.UNREACHABLE
+        )
         for encoded, database in left.values():
             spill.spill([encoded], failure, database=database)
 

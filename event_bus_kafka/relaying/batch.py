@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from time import monotonic
 
 from event_bus_kafka.errors import BrokerError, DeliveryFailed, SchemaRegistryError
-from event_bus_kafka.kafka.client import Delivered, Producer, QueueFull
-from event_bus_kafka.kafka.row_outcome import SIZE, RowOutcome, row_outcome
+from event_bus_kafka.kafka import error_codes
+from event_bus_kafka.kafka.error_codes import RowOutcome, row_outcome
+from event_bus_kafka.kafka.producer import Delivered, Producer, QueueFull
 from event_bus_kafka.relaying.claims import Row
 from event_bus_kafka.relaying.framing import Frames
 from event_bus_kafka.relaying.in_flight import InFlight
@@ -84,7 +85,7 @@ class Batch:
         """
         Take delivery reports until so few are awaited, until the deadline at most. Where all are, nothing is to linger.
         """
-        take = self._producer.poll if down_to else self._producer.hasten
+        take = self._producer.poll if down_to else self._producer.poll_without_linger
         while self._in_flight.awaited > down_to and (left := deadline - monotonic()) > 0 and self.trouble is None:
             take(min(left, 0.1))
             if not len(self._producer) and self._in_flight.awaited:
@@ -173,7 +174,7 @@ class Batch:
             self._confirmed.append(row)
             if self._places is not None:
                 self._places.append((report.topic, report.partition, report.offset))
-        elif report.code == SIZE:
+        elif report.code == error_codes.MSG_SIZE_TOO_LARGE:
             self.narrow.add(row.topic)
             self._too_large.append(row)  # it, or what shared its request
             self._passed.add(row.topic)  # until its rows were sent again
@@ -181,12 +182,12 @@ class Batch:
             self._judge(row, report)
 
     def _judge(self, row: Row, error: DeliveryFailed) -> None:
-        verdict = row_outcome(error)
-        if verdict is RowOutcome.PARK:
+        outcome = row_outcome(error)
+        if outcome is RowOutcome.PARK:
             self._reject(row, error)
-        elif verdict is RowOutcome.HOLD:
+        elif outcome is RowOutcome.HOLD_TOPIC:
             self._hold(row.topic, error)
-        if verdict is RowOutcome.KEEP or error.fatal:
+        if outcome is RowOutcome.BEGIN_ANEW or error.fatal:
             self.trouble = self.trouble or error
 
     def _send_alone(self, row: Row) -> None:
@@ -195,7 +196,9 @@ class Batch:
         self.collect(0, deadline)
         if self._too_large and self._too_large[-1] is row:
             self._too_large.pop()
-            self._reject(row, DeliveryFailed(SIZE, "larger than the topic or the broker takes"))
+            self._reject(
+                row, DeliveryFailed(error_codes.MSG_SIZE_TOO_LARGE, "larger than the topic or the broker takes")
+            )
         self.give_up()
 
     def _reject(self, row: Row, error: BrokerError) -> None:
@@ -215,4 +218,4 @@ class Batch:
 
 
 def _unheard() -> DeliveryFailed:
-    return DeliveryFailed("_TIMED_OUT", "Kafka did not confirm all records in time", retriable=True)
+    return DeliveryFailed(error_codes.TIMED_OUT, "Kafka did not confirm all records in time", retriable=True)

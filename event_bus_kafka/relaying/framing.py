@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from event_bus_kafka.errors import BrokerError
+from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.relaying.claims import Claims, Row
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.headers import Unpacker
@@ -51,7 +52,7 @@ class Frames:
     def _find(self, schema: int) -> _Frame:
         destination = self._claims.destination(schema)
         if destination is None:
-            raise BrokerError("_NO_SCHEMA", f"the writer's schema {schema} is missing in the table")
+            raise BrokerError(error_codes.NO_SCHEMA, f"the writer's schema {schema} is missing in the table")
         key, value = serde.frames_of(destination, self._registry)
         self._known[schema] = _Frame(key, value, Unpacker(), destination.event_type)
         return self._known[schema]

@@ -12,7 +12,7 @@ from event_bus_kafka.conf.client_options import Options, producer_options, schem
 from event_bus_kafka.conf.routes import full_topic, routes
 from event_bus_kafka.errors import ConfigurationError, WorkerFailed
 from event_bus_kafka.kafka.admin import Admin
-from event_bus_kafka.kafka.client import Producer
+from event_bus_kafka.kafka.producer import Producer
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.outbox import backlog
 from event_bus_kafka.outbox.backlog import Backlog
@@ -22,7 +22,7 @@ from event_bus_kafka.relaying.topic_backoff import TopicBackoff
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RelayProgress
 
-_REGISTRY_REST = 1.0
+_REGISTRY_BACKOFF = 1.0
 _ADMIN_TIMEOUT = 5.0
 _LARGEST = 1_000_000
 """Bytes of a request, by librdkafka's default."""
@@ -52,7 +52,7 @@ def relay_worker(alias: str, *, once: bool = False) -> Relay | Drain:
         schema_registry_options(),
         timeout=settings.registry_timeout,
         register=settings.auto_register_schemas,
-        rest=_REGISTRY_REST,
+        backoff=_REGISTRY_BACKOFF,
     )
     _require_tables(alias)
     make_shards(alias)

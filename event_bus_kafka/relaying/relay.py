@@ -12,7 +12,7 @@ import attrs
 from django.db import Error
 
 from event_bus_kafka.errors import EventBusError
-from event_bus_kafka.kafka.client import Producer
+from event_bus_kafka.kafka.producer import Producer
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.relaying.background import BackgroundThread
 from event_bus_kafka.relaying.batch import Batch
@@ -34,7 +34,7 @@ _READ_AHEAD = 2
 """Chunks."""
 _SHARE = 4
 """Shards that a relay takes at a time while there is more than a batch: the others are for other relays."""
-_REACH = 5.0
+_CONNECT_WITHIN = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _PROBES = 10
 """A relay that finds nothing rests so many times as long as it looked, but no longer than after a failure."""
@@ -170,7 +170,7 @@ class Relay:
     def _reach(self) -> Producer:
         """Make a client and connect it before any shard is claimed."""
         producer = self._connect(self._narrow)
-        producer.reach(_REACH)
+        producer.connect(_CONNECT_WITHIN)
         self._producer = producer
         return producer
 

@@ -11,7 +11,7 @@ from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.consuming.starting_offsets import StartingOffsets
 from event_bus_kafka.errors import BrokerError
-from event_bus_kafka.kafka.client import Committed
+from event_bus_kafka.kafka.offsets import Committed
 from event_bus_kafka.telemetry.events import OffsetsLost
 from event_bus_kafka.wire.records import ConsumerRecord
 from tests.contract.odd_headers import produce_with_header_name
@@ -57,7 +57,7 @@ def test_moving_one_partition_leaves_another_where_it_was_put(bus: Bus, topic: s
         found: list[ConsumerRecord] = []
         while len(found) < 40 and monotonic() < deadline:
             found += member.client.poll(0.1)
-            assert all(map(member.client.positions.is_overtaken, without_offset)), (
+            assert all(map(member.client.positions.is_repositioned, without_offset)), (
                 "an error that came before the move, at most"
             )
     assert sorted({each.partition for each in found}) == [0, 1]

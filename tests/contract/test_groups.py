@@ -6,8 +6,9 @@ from time import sleep
 
 import pytest
 
-from event_bus_kafka.errors import AssignmentLost, BrokerError, Trouble
-from event_bus_kafka.kafka.client import Committed
+from event_bus_kafka.errors import AssignmentLost, BrokerError
+from event_bus_kafka.kafka.offsets import Committed
+from event_bus_kafka.trouble import Trouble
 from tests.services.bus import Bus
 from tests.support.members import Member, client_errors, produced, record
 

@@ -10,7 +10,8 @@ import pytest
 
 from event_bus_kafka.errors import ConfigurationError, DeliveryFailed
 from event_bus_kafka.kafka.admin import Admin
-from event_bus_kafka.kafka.client import AssignmentListener, Consumer, Delivered, Producer, QueueFull
+from event_bus_kafka.kafka.consumer import AssignmentListener, ConsumerClient
+from event_bus_kafka.kafka.producer import Delivered, Producer, QueueFull
 from event_bus_kafka.wire.records import Headers
 from tests.services.bus import Bus
 from tests.support.members import SECONDS, Member, client_errors, produced, record
@@ -142,7 +143,7 @@ LISTENER = AssignmentListener(assigned=lambda _: None, revoked=lambda _: None, l
 
 
 @pytest.mark.parametrize(
-    "make", [Producer, lambda options: Consumer({"group.id": "g"} | options, ["t"], LISTENER), Admin]
+    "make", [Producer, lambda options: ConsumerClient({"group.id": "g"} | options, ["t"], LISTENER), Admin]
 )
 @pytest.mark.parametrize(("name", "value"), [("no.such.option", "1"), ("socket.timeout.ms", "soon")])
 def test_options_that_are_refused_are_named(make: Callable[[dict[str, Any]], object], name: str, value: str) -> None:

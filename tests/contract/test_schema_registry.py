@@ -30,11 +30,11 @@ def server() -> Iterator[SchemaRegistryServer]:
 
 
 def client(
-    url: str, *, register: bool = True, timeout: float = 30, rest: float = 0, clock: Any = None
+    url: str, *, register: bool = True, timeout: float = 30, backoff: float = 0, clock: Any = None
 ) -> SchemaRegistry:
     options = {"url": url, "timeout": timeout, "max.retries": 0}
     more = {"clock": clock} if clock else {}
-    return SchemaRegistry(options, timeout=timeout, register=register, rest=rest, **more)
+    return SchemaRegistry(options, timeout=timeout, register=register, backoff=backoff, **more)
 
 
 # On the sandbox and on real services
@@ -165,7 +165,7 @@ def test_an_odd_answer_instead_of_a_schema_is_a_passing_error(content: bytes) ->
 def test_a_conflict_of_one_schema_does_not_keep_others_from_asking() -> None:
     before = counters.count(RegistryFailed)
     with answering(409, b"{}") as address:
-        registry = client(f"http://{address}", rest=30)
+        registry = client(f"http://{address}", backoff=30)
         for subject in ("a", "b"):
             with pytest.raises(SchemaRegistryError, match=f"registering {subject}"):
                 registry.id_of(subject, '"string"')
@@ -173,7 +173,7 @@ def test_a_conflict_of_one_schema_does_not_keep_others_from_asking() -> None:
 
 
 def test_an_error_that_is_repeated_does_not_gather_frames() -> None:
-    registry = client("http://127.0.0.1:9", rest=30)
+    registry = client("http://127.0.0.1:9", backoff=30)
     depths = []
     for _ in range(3):
         with pytest.raises(SchemaRegistryError) as caught:
@@ -260,7 +260,7 @@ def test_a_registry_that_drips_is_not_waited_for() -> None:
 
 def test_after_a_failure_the_registry_is_left_alone_for_a_while(server: SchemaRegistryServer) -> None:
     now = [100.0]
-    registry = client(server.url, rest=30, clock=lambda: now[0])
+    registry = client(server.url, backoff=30, clock=lambda: now[0])
     before = counters.count(RegistryFailed)
     server.stop()
     for _ in range(3):
@@ -277,7 +277,7 @@ def test_after_a_failure_the_registry_is_left_alone_for_a_while(server: SchemaRe
 
 
 def test_a_final_error_does_not_keep_others_from_asking(server: SchemaRegistryServer) -> None:
-    registry = client(server.url, rest=30)
+    registry = client(server.url, backoff=30)
     before = counters.count(RegistryFailed)
     for _ in range(3):
         with pytest.raises(SchemaRegistryError):
@@ -289,7 +289,7 @@ def test_a_final_error_does_not_keep_others_from_asking(server: SchemaRegistrySe
 
 def test_a_schema_that_is_refused_does_not_use_up_the_one_request_after_a_rest(server: SchemaRegistryServer) -> None:
     now = [100.0]
-    registry = client(server.url, rest=30, clock=lambda: now[0])
+    registry = client(server.url, backoff=30, clock=lambda: now[0])
     server.store.register("s", '"string"')
     refused(registry)
     server.stop()
@@ -305,7 +305,7 @@ def test_a_schema_that_is_refused_does_not_use_up_the_one_request_after_a_rest(s
 
 def test_a_registry_that_refuses_is_there(server: SchemaRegistryServer) -> None:
     now = [100.0]
-    registry = client(server.url, rest=30, clock=lambda: now[0])
+    registry = client(server.url, backoff=30, clock=lambda: now[0])
     server.store.register("s", '"string"')
     server.stop()
     with pytest.raises(SchemaRegistryError):
@@ -325,7 +325,7 @@ def refused(registry: SchemaRegistry) -> None:
 def test_after_the_rest_one_asks_and_the_others_do_not_wait_with_it() -> None:
     now = [100.0]
     with black_hole() as address:
-        registry = client(f"http://{address}", timeout=1, rest=30, clock=lambda: now[0])
+        registry = client(f"http://{address}", timeout=1, backoff=30, clock=lambda: now[0])
         with pytest.raises(SchemaRegistryError):
             registry.schema_of(0)
         now[0] += 31

@@ -26,7 +26,7 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import create_producer
 from event_bus_kafka.errors import DeliveryFailed
-from event_bus_kafka.kafka.client import Delivered
+from event_bus_kafka.kafka.producer import Delivered
 from event_bus_kafka.models import OutboxRecord
 from event_bus_kafka.producing import shutdown, spill
 from event_bus_kafka.producing.clients import ProcessClients, _known_clients, own_clients

@@ -21,7 +21,7 @@ from openedx_events.event_bus.avro.serializer import AvroSignalSerializer
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka import errors
-from event_bus_kafka.kafka.factory import to_record
+from event_bus_kafka.kafka.messages import to_record
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.codec import codec_for

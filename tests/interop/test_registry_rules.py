@@ -34,7 +34,7 @@ def bus(request: pytest.FixtureRequest) -> RealBus:
 @pytest.fixture(scope="module")
 def registry(bus: RealBus) -> Iterator[SchemaRegistry]:
     """Return a client that would leave the registry alone for long if it failed."""
-    registry = SchemaRegistry({"url": bus.schema_registry_url}, timeout=30, register=True, rest=3600)
+    registry = SchemaRegistry({"url": bus.schema_registry_url}, timeout=30, register=True, backoff=3600)
     yield registry
     registry.close()
 

@@ -8,7 +8,8 @@ from random import Random
 import attrs
 
 from event_bus_kafka.errors import AssignmentLost, BrokerError
-from event_bus_kafka.kafka.client import AssignmentListener, Committed, Partition
+from event_bus_kafka.kafka.consumer import AssignmentListener
+from event_bus_kafka.kafka.offsets import Committed, Partition
 from event_bus_kafka.wire.records import ConsumerRecord
 
 TOPIC = "t"
@@ -38,7 +39,7 @@ class ModelPlaces:
         self._fail_at_times = fail_at_times
         self.without_offset: dict[Partition, int | None] = {}
 
-    origin = 0
+    initial_offset = 0
 
     def move(self, offsets: dict[Partition, int | None]) -> None:
         if offsets:

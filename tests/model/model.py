@@ -11,7 +11,7 @@ from typing import Any
 
 from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.dispatching.outcomes import DONE, Hold, Outcome, Retry
-from event_bus_kafka.kafka.client import Committed, Partition
+from event_bus_kafka.kafka.offsets import Committed, Partition
 from event_bus_kafka.telemetry.health import Health
 from tests.model.broker import ModelClient, logs_of
 from tests.model.interleaving import Interleaving, TurnQueue

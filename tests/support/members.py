@@ -9,7 +9,9 @@ from types import TracebackType
 from typing import Any
 
 from event_bus_kafka.errors import DeliveryFailed
-from event_bus_kafka.kafka.client import AssignmentListener, Committed, Consumer, Delivered, Partition, Producer
+from event_bus_kafka.kafka.consumer import AssignmentListener, ConsumerClient
+from event_bus_kafka.kafka.offsets import Committed, Partition
+from event_bus_kafka.kafka.producer import Delivered, Producer
 from event_bus_kafka.telemetry.events import ClientErrorReported
 from event_bus_kafka.wire.records import ConsumerRecord, Headers, ProducerRecord
 from tests.services.bus import Bus
@@ -39,7 +41,7 @@ class Member:
             "topic.metadata.refresh.interval.ms": 500,
         }
         listener = AssignmentListener(assigned=self.assigned.append, revoked=self._revoke, lost=self.lost.append)
-        self.client = Consumer(own | options, topics, listener, begin_paused=begin_paused)
+        self.client = ConsumerClient(own | options, topics, listener, begin_paused=begin_paused)
 
     def __enter__(self) -> Member:
         return self

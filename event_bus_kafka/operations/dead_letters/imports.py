@@ -11,8 +11,8 @@ from event_bus_kafka.dead_letters.letter import Letter
 from event_bus_kafka.dead_letters.table_store import store
 from event_bus_kafka.dead_letters.topic_store import from_record
 from event_bus_kafka.errors import BrokerError, DeserializationError
-from event_bus_kafka.kafka.client import Committed, Partition
-from event_bus_kafka.kafka.offsets import Range
+from event_bus_kafka.kafka import error_codes
+from event_bus_kafka.kafka.offsets import Committed, Partition, Range
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.models import DeadLetter
 from event_bus_kafka.wire.records import ConsumerRecord
@@ -60,7 +60,7 @@ def import_all(reader: Reader, topic: str, *, apply: bool) -> Imported:
 def _todo(reader: Reader, topic: str) -> Iterator[tuple[Partition, Range]]:
     partitions = reader.partitions(topic)
     if not partitions:
-        raise BrokerError("UNKNOWN_TOPIC_OR_PART", f"there is no topic {topic}")
+        raise BrokerError(error_codes.UNKNOWN_TOPIC_OR_PART, f"there is no topic {topic}")
     done = reader.committed(partitions, timeout=reader.timeout)
     for partition in partitions:
         there = reader.range_of(partition, timeout=reader.timeout)

@@ -10,8 +10,7 @@ from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.dead_letters.letter import Failure, Letter, Store, identity
 from event_bus_kafka.dispatching import dispatch
 from event_bus_kafka.errors import BrokerError, CannotTake
-from event_bus_kafka.kafka.client import Committed
-from event_bus_kafka.kafka.offsets import Range
+from event_bus_kafka.kafka.offsets import Committed, Range
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.operations.group_members import refuse_members
 from event_bus_kafka.wire.records import ConsumerRecord

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from event_bus_kafka.errors import Trouble
+from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.telemetry import events
 from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.telemetry.logs.lines import Lines

@@ -11,10 +11,11 @@ from event_bus_kafka.consuming.error_limit import ErrorLimit
 from event_bus_kafka.consuming.limits import Limits
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.dispatching.outcomes import DONE
-from event_bus_kafka.errors import BrokerError, Trouble, WorkerFailed
-from event_bus_kafka.kafka.client import AssignmentListener
+from event_bus_kafka.errors import BrokerError, WorkerFailed
+from event_bus_kafka.kafka.consumer import AssignmentListener
 from event_bus_kafka.telemetry.events import PartitionsRevoked
 from event_bus_kafka.telemetry.health import Health
+from event_bus_kafka.trouble import Trouble
 from tests.support.watching import watched
 
 

@@ -10,7 +10,8 @@ from event_bus_kafka.consuming.error_limit import ErrorLimit
 from event_bus_kafka.consuming.limits import Limits
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.dispatching.outcomes import DONE
-from event_bus_kafka.kafka.client import AssignmentListener, Committed, Partition
+from event_bus_kafka.kafka.consumer import AssignmentListener
+from event_bus_kafka.kafka.offsets import Committed, Partition
 from event_bus_kafka.kafka.positions import AssignedPositions
 from event_bus_kafka.telemetry.health import Health
 from event_bus_kafka.wire.records import ConsumerRecord

@@ -13,7 +13,8 @@ from event_bus_kafka.consuming.error_limit import ErrorLimit
 from event_bus_kafka.consuming.limits import Limits
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.dispatching.outcomes import DONE, Outcome
-from event_bus_kafka.kafka.client import AssignmentListener, Committed, Partition
+from event_bus_kafka.kafka.consumer import AssignmentListener
+from event_bus_kafka.kafka.offsets import Committed, Partition
 from event_bus_kafka.kafka.positions import AssignedPositions
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import EventUndelivered

@@ -7,10 +7,10 @@ import json
 import pytest
 from confluent_kafka import KafkaError
 
-from event_bus_kafka.errors import Trouble
+from event_bus_kafka.kafka.broker_errors import to_broker_error
 from event_bus_kafka.kafka.connection import Connection
-from event_bus_kafka.kafka.error_codes import understood
 from event_bus_kafka.telemetry.events import ConnectionChanged
+from event_bus_kafka.trouble import Trouble
 from tests.support.watching import watched
 
 
@@ -22,7 +22,7 @@ def report(connection: Connection, *what: int | bool) -> None:
             statistics = {"cgrp": {"state": state[0]}, "brokers": {"GroupCoordinator": {"state": state[1]}}}
             connection.options["stats_cb"](json.dumps(statistics))
         else:
-            connection.on_error(understood(KafkaError(one)))
+            connection.on_error(to_broker_error(KafkaError(one)))
 
 
 DOWN, REFUSED, ONE_DOWN = KafkaError._ALL_BROKERS_DOWN, KafkaError._AUTHENTICATION, KafkaError._TRANSPORT
@@ -57,6 +57,6 @@ def test_each_change_is_told_once(what: list[int | bool], expected: list[str]) -
     ],
 )
 def test_the_cause_of_a_fatal_error_is_known(cause: int, kind: Trouble) -> None:
-    error = understood(KafkaError(KafkaError._FATAL, f"Fatal error: {KafkaError(cause).str()}: more"))
+    error = to_broker_error(KafkaError(KafkaError._FATAL, f"Fatal error: {KafkaError(cause).str()}: more"))
     assert (error.code, error.fatal, error.kind) == ("_FATAL", True, kind)
-    assert understood(KafkaError(cause)).kind is kind
+    assert to_broker_error(KafkaError(cause)).kind is kind

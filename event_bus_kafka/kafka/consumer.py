@@ -1,0 +1,139 @@
+"""A member of a consumer group: confluent-kafka's consumer, with our types and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from time import monotonic
+from typing import Any
+
+import attrs
+import confluent_kafka
+from confluent_kafka import KafkaException, TopicPartition
+
+from event_bus_kafka.errors import AssignmentLost, BrokerError, ConfigurationError
+from event_bus_kafka.kafka import error_codes
+from event_bus_kafka.kafka.broker_errors import to_broker_error
+from event_bus_kafka.kafka.connection import Connection
+from event_bus_kafka.kafka.factory import Options, make_client, report_error
+from event_bus_kafka.kafka.messages import to_record
+from event_bus_kafka.kafka.offsets import Committed, GroupOffsets, LogOffsets, Partition
+from event_bus_kafka.kafka.positions import RESET, AssignedPositions
+from event_bus_kafka.trouble import Trouble
+from event_bus_kafka.wire.records import ConsumerRecord
+
+_BATCH = 500
+"""The most records that one poll takes; more gains nothing measurable."""
+_CAUSE_WITHIN = 2.0
+"""Seconds."""
+
+
+@attrs.frozen(kw_only=True)
+class AssignmentListener:
+    """Callbacks for assignment changes, called inside ``poll`` and ``close``. They must not raise."""
+
+    assigned: Callable[[list[Partition]], None]
+    revoked: Callable[[list[Partition]], None]
+    lost: Callable[[list[Partition]], None]
+
+
+class ConsumerClient(GroupOffsets, LogOffsets):
+    """A member of a consumer group. One thread uses it."""
+
+    def __init__(
+        self, options: Options, topics: Iterable[str], listener: AssignmentListener, *, begin_paused: bool = False
+    ) -> None:
+        connection = Connection("consumer")
+        self._begin_paused = begin_paused
+        options = connection.options | options
+        self._client = make_client(
+            confluent_kafka.Consumer, options | {RESET: "error"}, "consumer", connection.on_error
+        )
+        self._listener = listener
+        self.positions = AssignedPositions(self._client, options.get(RESET))
+        try:
+            self._client.subscribe(
+                list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+            )
+        except KafkaException as error:
+            raise ConfigurationError(f"The topic name is refused: {to_broker_error(error).reason}.") from error
+
+    def poll(self, seconds: float, most: int = _BATCH) -> list[ConsumerRecord]:
+        """
+        Return at most ``most`` records, waiting ``seconds`` for the first. Records of partitions that were revoked in
+        this very call may be among them. Errors that the client reports in place of a record are emitted as
+        ClientErrorReported.
+
+        Raises :class:`BrokerError` if one of them is fatal: make a new client.
+        """
+        first = self._client.poll(seconds)
+        if first is None:
+            return []
+        # consume() alone would wait for all of them, or the full time-out
+        rest = self._client.consume(min(most, _BATCH) - 1, 0)
+        messages = (first, *rest)
+        for message in messages:
+            if message.error() is not None and not self.positions.mark_without_offset(message):
+                failure = report_error("consumer", message.error())
+                if failure.fatal:
+                    raise failure
+        records = [to_record(message) for message in messages if message.error() is None]
+        self.positions.mark_read((record.topic, record.partition) for record in records)
+        return records
+
+    def commit(self, offsets: Mapping[Partition, Committed]) -> None:
+        """
+        Commit the offsets of the next records to read, and wait for the answer, even if the broker is silent. An empty
+        mapping does nothing.
+
+        Raises :class:`AssignmentLost`, also for a partition that is not assigned here, or another :class:`BrokerError`.
+        """
+        if not self.positions.assigned.issuperset(offsets):  # Kafka would take it: the offset of another member
+            raise AssignmentLost(error_codes.STATE, "not all of these partitions are assigned to this member")
+        super().commit(offsets)
+
+    def cause_of(self, failure: BrokerError) -> BrokerError:
+        """
+        Poll up to 2 s for the error behind a fatal ``failure`` of a commit, and return it; ``failure`` if none comes.
+        librdkafka delivers it after its prefetched records, which are discarded.
+        """
+        deadline = monotonic() + _CAUSE_WITHIN
+        try:
+            while failure.kind is Trouble.OTHER and monotonic() < deadline:
+                self.poll(0.1)
+        except BrokerError as cause:
+            return cause
+        return failure
+
+    def pause(self, partitions: Iterable[Partition]) -> None:
+        """Fetch nothing from ``partitions`` until they are resumed."""
+        self._client.pause([TopicPartition(*partition) for partition in partitions])
+
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        """Fetch from paused partitions again."""
+        self._client.resume([TopicPartition(*partition) for partition in partitions])
+
+    def close(self) -> None:
+        """Leave the group; assigned partitions are revoked first."""
+        self._client.close()
+
+    def _on_assign(self, client: Any, partitions: list[TopicPartition]) -> None:
+        if self._begin_paused:
+            # Partitions that are moved first must not prefetch: those records would still be returned after the move.
+            self.positions.assign(partitions)
+            client.pause(partitions)
+        else:
+            client.resume(partitions)  # a partition that was paused when it left comes back paused
+        self.positions.assigned.update(_partitions(partitions))
+        self._listener.assigned(_partitions(partitions))
+
+    def _on_revoke(self, _client: Any, partitions: list[TopicPartition]) -> None:
+        self._listener.revoked(_partitions(partitions))
+        self.positions.forget(_partitions(partitions))
+
+    def _on_lost(self, _client: Any, partitions: list[TopicPartition]) -> None:
+        self.positions.forget(_partitions(partitions))
+        self._listener.lost(_partitions(partitions))
+
+
+def _partitions(partitions: Iterable[TopicPartition]) -> list[Partition]:
+    return [(partition.topic, partition.partition) for partition in partitions]

@@ -1,0 +1,133 @@
+"""confluent-kafka's producer, with our types and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+import confluent_kafka
+from confluent_kafka import KafkaError, KafkaException
+
+from event_bus_kafka.errors import BrokerError, DeliveryFailed
+from event_bus_kafka.kafka import error_codes
+from event_bus_kafka.kafka.broker_errors import as_broker_errors, to_broker_error
+from event_bus_kafka.kafka.factory import Options, make_client, report_error
+from event_bus_kafka.kafka.messages import emit_statistics, headers_for_client
+from event_bus_kafka.wire.records import ProducerRecord
+
+OnDelivery = Callable[..., None]
+"""Takes :class:`Delivered` or :class:`DeliveryFailed` as its last argument."""
+_PURGED_WITHIN = 0.5
+"""Seconds to wait for the reports of purged records."""
+
+
+class Delivered:
+    """Where Kafka stored a record. Read from the client's message only when asked, as most callers do not ask."""
+
+    __slots__ = ("_message",)
+
+    def __init__(self, message: Any) -> None:
+        self._message = message
+
+    @property
+    def topic(self) -> str:
+        return str(self._message.topic())
+
+    @property
+    def partition(self) -> int:
+        return int(self._message.partition())
+
+    @property
+    def offset(self) -> int:
+        return int(self._message.offset())
+
+
+class QueueFull(BrokerError):
+    """The producer's local queue has no room: poll, and try again."""
+
+
+class Producer:
+    """
+    An idempotent producer. Thread-safe; useless in a child process after a fork.
+
+    ``poll`` must be called regularly: it calls back with delivery reports, in the thread that polls. With the option
+    ``statistics.interval.ms`` it emits ProducerStatistics.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._client = make_client(confluent_kafka.Producer, {"stats_cb": emit_statistics} | options, "producer")
+
+    def __len__(self) -> int:
+        """Return the number of unconfirmed records, plus reports and client errors that wait for a poll."""
+        return len(self._client)
+
+    def produce(self, record: ProducerRecord, on_delivery: OnDelivery, *about: Any) -> None:
+        """
+        Queue a record. ``on_delivery`` is called with ``about``, then :class:`Delivered` or :class:`DeliveryFailed`.
+
+        Raises :class:`QueueFull`, or :class:`DeliveryFailed` if the record is refused before it is queued.
+        """
+
+        def report(error: KafkaError | None, message: Any) -> None:
+            on_delivery(*about, Delivered(message) if error is None else _failed(error))
+
+        try:
+            self._client.produce(
+                record.topic,
+                record.value,
+                record.key,
+                headers=headers_for_client(record.headers),
+                on_delivery=report,
+            )
+        except BufferError:
+            raise QueueFull(error_codes.QUEUE_FULL, "the local queue is full", retriable=True) from None
+        except KafkaException as error:
+            raise _failed(error) from error
+
+    def poll(self, seconds: float) -> None:
+        """Call back with delivery reports, waiting ``seconds`` for the first."""
+        self._serve(self._client.poll, seconds)
+
+    def poll_without_linger(self, seconds: float) -> None:
+        """
+        Poll for ``seconds``, or until all records are confirmed, while no record waits for ``linger.ms``. Delivery
+        reports may be lost to a fatal error.
+        """
+        self._serve(self._client.flush, seconds)
+
+    def flush(self, seconds: float) -> int:
+        """
+        Wait ``seconds`` for confirmations; return how many records still lack them.
+
+        Not by the client's own flush: that goes on after a fatal error with the exception set, and so loses reports.
+        """
+        deadline = monotonic() + seconds
+        while (left := len(self)) and (wait := deadline - monotonic()) > 0:
+            self.poll(min(wait, 0.1))
+        return left
+
+    def connect(self, seconds: float) -> None:
+        """
+        Connect now, rather than at the first record. Raises :class:`BrokerError` if no broker answers within
+        ``seconds``.
+        """
+        with as_broker_errors():
+            self._client.list_topics(timeout=seconds)
+
+    def purge(self, seconds: float = _PURGED_WITHIN) -> None:
+        """Give up all unconfirmed records, and wait ``seconds`` for the delivery reports that say so."""
+        self._client.purge(blocking=False)  # else it waits for each broker's thread, which may wait for a name server
+        self.flush(seconds)
+
+    def _serve(self, poll: Callable[[float], object], seconds: float) -> None:
+        try:
+            poll(seconds)
+        except KafkaException as error:  # a fatal error is raised, once, in place of the error callback
+            report_error("producer", error.args[0])
+
+
+def _failed(error: KafkaError | KafkaException) -> DeliveryFailed:
+    failure = to_broker_error(error, DeliveryFailed)
+    assert isinstance(failure, DeliveryFailed)
+    return failure

@@ -1,0 +1,148 @@
+"""What each of Kafka's error codes means is said once, and nowhere else."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import KafkaError
+
+import event_bus_kafka
+from event_bus_kafka.errors import AssignmentLost, BrokerError
+from event_bus_kafka.kafka.broker_errors import to_broker_error, to_commit_error
+from event_bus_kafka.kafka.error_codes import TABLE, RowOutcome, meaning_of, row_outcome
+from event_bus_kafka.trouble import Trouble
+
+PACKAGE = Path(event_bus_kafka.__file__).parent
+NUMBERS = {KafkaError(number).name(): number for number in vars(KafkaError).values() if isinstance(number, int)}
+"""The codes of the installed client."""
+OURS = {"_NO_SCHEMA"}
+
+# Written out once more, so that a slip in the table shows.
+TROUBLES = {
+    Trouble.UNREACHABLE: {
+        "_ALL_BROKERS_DOWN",
+        "_TRANSPORT",
+        "_RESOLVE",
+        "_TIMED_OUT",
+        "_MSG_TIMED_OUT",
+        "_WAIT_COORD",
+        "REQUEST_TIMED_OUT",
+    },
+    Trouble.UNAUTHENTICATED: {"_AUTHENTICATION", "_SSL", "SASL_AUTHENTICATION_FAILED"},
+    Trouble.FORBIDDEN: {
+        "TOPIC_AUTHORIZATION_FAILED",
+        "GROUP_AUTHORIZATION_FAILED",
+        "CLUSTER_AUTHORIZATION_FAILED",
+        "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+    },
+    Trouble.MISSING: {"UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION", "UNKNOWN_TOPIC_ID"},
+    Trouble.REPLACED: {"FENCED_INSTANCE_ID", "UNRELEASED_INSTANCE_ID"},
+    Trouble.MOVING: {
+        "REBALANCE_IN_PROGRESS",
+        "STALE_MEMBER_EPOCH",
+        "NOT_COORDINATOR",
+        "COORDINATOR_NOT_AVAILABLE",
+        "COORDINATOR_LOAD_IN_PROGRESS",
+        "NOT_LEADER_FOR_PARTITION",
+        "LEADER_NOT_AVAILABLE",
+        "NOT_ENOUGH_REPLICAS",
+        "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
+    },
+}
+TROUBLE_OF = {code: trouble for trouble, codes in TROUBLES.items() for code in codes}
+FATAL = {"_FATAL", "FENCED_INSTANCE_ID"}
+PARKED = {"MSG_SIZE_TOO_LARGE", "TOPIC_EXCEPTION", "INVALID_RECORD", "INVALID_TIMESTAMP", "POLICY_VIOLATION"}
+FLAGS = {
+    "final": PARKED | {"_INVALID_ARG"} | OURS,
+    "fatal": FATAL,
+    "assignment_lost": FATAL | {"_STATE", "UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION", "FENCED_MEMBER_EPOCH"},
+    "passes_in_commit": {
+        "STALE_MEMBER_EPOCH",
+        "NOT_COORDINATOR",
+        "COORDINATOR_NOT_AVAILABLE",
+        "COORDINATOR_LOAD_IN_PROGRESS",
+    },
+    "coordinator_moves": {"NOT_COORDINATOR", "COORDINATOR_NOT_AVAILABLE", "COORDINATOR_LOAD_IN_PROGRESS"},
+    "offset_gone": {"_AUTO_OFFSET_RESET", "_LOG_TRUNCATION"},
+    "ours": OURS,
+}
+HELD = {
+    "TOPIC_AUTHORIZATION_FAILED",
+    "CLUSTER_AUTHORIZATION_FAILED",
+    "UNKNOWN_TOPIC_OR_PART",
+    "_UNKNOWN_TOPIC",
+    "_UNKNOWN_PARTITION",
+}
+OUTCOMES = dict.fromkeys(PARKED | OURS, RowOutcome.PARK) | dict.fromkeys(HELD, RowOutcome.HOLD_TOPIC)
+
+
+def test_each_row_is_of_a_code_that_the_client_knows_or_that_is_ours() -> None:
+    codes = [row.code for row in TABLE]
+    assert len(codes) == len(set(codes))
+    assert {row.code for row in TABLE if not row.ours} <= set(NUMBERS)
+    assert {row.code for row in TABLE if row.ours} == OURS
+
+
+def test_the_trouble_of_each_code() -> None:
+    for code in {*NUMBERS, *OURS}:
+        assert meaning_of(code).trouble is TROUBLE_OF.get(code, Trouble.OTHER), code
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_the_codes_of_a_flag(flag: str) -> None:
+    assert {code for code in {*NUMBERS, *OURS} if getattr(meaning_of(code), flag)} == FLAGS[flag]
+
+
+def test_what_the_relay_does_with_a_row() -> None:
+    for code in {*NUMBERS, *OURS}:
+        assert row_outcome(BrokerError(code, "")) is OUTCOMES.get(code, RowOutcome.BEGIN_ANEW), code
+
+
+def test_where_two_places_disagree_is_marked() -> None:
+    assert {row.code for row in TABLE if row.disagrees} == {
+        "UNKNOWN_TOPIC_ID",
+        "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+        "UNKNOWN_TOPIC_OR_PART",
+        "_DESTROY",
+        "_INVALID_ARG",
+        "_STATE",
+        "_TIMED_OUT",
+        "_UNSUPPORTED_FEATURE",
+    }
+
+
+@pytest.mark.parametrize("code", sorted(NUMBERS))
+def test_an_error_of_the_client_becomes_what_the_table_says(code: str) -> None:
+    error = to_broker_error(KafkaError(NUMBERS[code]))
+    retriable = code not in FLAGS["final"] | FATAL
+    assert (error.code, error.kind) == (code, TROUBLE_OF.get(code, Trouble.OTHER))
+    assert (error.fatal, error.retriable) == (code in FATAL, retriable)
+    in_commit = to_commit_error(KafkaError(NUMBERS[code]))
+    assert isinstance(in_commit, AssignmentLost) is (code in FLAGS["assignment_lost"])
+
+
+@pytest.mark.parametrize("code", ["_TRANSPORT", "UNKNOWN"])
+def test_what_the_client_marks_as_fatal_is_fatal_whatever_the_table_says(code: str) -> None:
+    error = to_broker_error(KafkaError(NUMBERS[code], "reason", True))
+    assert (error.fatal, error.retriable) == (True, False)
+
+
+def test_nothing_else_names_a_code() -> None:
+    assert list(_codes_outside_of_the_table()) == []
+
+
+def _codes_outside_of_the_table() -> Iterator[str]:
+    codes = {*NUMBERS, *(row.code for row in TABLE)}
+    for path in PACKAGE.rglob("*.py"):
+        where = path.relative_to(PACKAGE).as_posix()
+        if where == "kafka/error_codes.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Constant(value=str(text)) if text in codes:
+                    yield f"{where}:{node.lineno} {text}"
+                case ast.Attribute(value=ast.Name(id="KafkaError"), attr=name) if name in codes:
+                    yield f"{where}:{node.lineno} KafkaError.{name}"
