@@ -19,10 +19,9 @@ from django.db import DEFAULT_DB_ALIAS
 from django.utils.module_loading import import_string
 from openedx_events.event_bus import EventBusConsumer
 
-from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import consumer_options, schema_registry_options
 from event_bus_kafka.conf.routes import full_topic, retry_by_name
-from event_bus_kafka.conf.settings import LANES
+from event_bus_kafka.conf.settings import LANES, settings
 from event_bus_kafka.consuming.consumer import Consumer
 from event_bus_kafka.consuming.dead_letter_limit import DeadLetterLimit
 from event_bus_kafka.consuming.error_limit import ErrorLimit

@@ -13,7 +13,7 @@ from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import entry_points
-from event_bus_kafka.conf import settings
+from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.dead_letters.letter import Failure, Letter, identity
 from event_bus_kafka.dead_letters.table_store import store
 from event_bus_kafka.models import DeadLetter

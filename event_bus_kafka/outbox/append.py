@@ -15,7 +15,7 @@ from zlib import crc32
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from event_bus_kafka.conf import settings
+from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.errors import AppendFailed, OutboxMissing
 from event_bus_kafka.models import SHARDS, OutboxRecord
 from event_bus_kafka.models.presence import were_found

@@ -12,8 +12,8 @@ from typing import Any
 
 import attrs
 
-from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import producer_options, schema_registry_options
+from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.errors import DeliveryFailed, Trouble
 from event_bus_kafka.kafka.client import Delivered, Producer, QueueFull
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry

@@ -14,8 +14,8 @@ from openedx_events.data import EventsMetadata
 from openedx_events.event_bus import EventBusProducer
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.routes import full_topic, mode_of, route_of
+from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.errors import DeliveryFailed, ManualTransaction
 from event_bus_kafka.outbox.availability import append_if_available
 from event_bus_kafka.outbox.transactions import after_commit

@@ -13,7 +13,7 @@ from multiprocessing.util import Finalize, is_exiting
 from time import monotonic
 from typing import Any
 
-from event_bus_kafka.conf import settings
+from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.producing.clients import own_clients
 from event_bus_kafka.producing.spill import finish, start_writer
 from event_bus_kafka.telemetry import emit

@@ -7,9 +7,9 @@ from time import monotonic
 
 from django.db import Error, connections
 
-from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import Options, producer_options, schema_registry_options
 from event_bus_kafka.conf.routes import full_topic, routes
+from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.errors import ConfigurationError, WorkerFailed
 from event_bus_kafka.kafka.admin import Admin
 from event_bus_kafka.kafka.client import Producer

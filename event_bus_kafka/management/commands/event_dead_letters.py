@@ -13,8 +13,8 @@ from django.db import Error
 from openedx_events.tooling import load_all_signals
 
 from event_bus_kafka import entry_points
-from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import consumer_options
+from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.dead_letters import retention, table_store
 from event_bus_kafka.dead_letters.stores import dead_letter_topic, store_for
 from event_bus_kafka.errors import CannotTake, EventBusError, WorkerFailed

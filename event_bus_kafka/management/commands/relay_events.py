@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS
 
-from event_bus_kafka.conf import settings
+from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.entry_points import observe_events
 from event_bus_kafka.errors import EventBusError
 from event_bus_kafka.relaying.progress import relay_worker
