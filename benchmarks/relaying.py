@@ -11,8 +11,8 @@ from django.db import DEFAULT_DB_ALIAS
 from benchmarks.events import KEY_FIELD, SIGNAL, Sample, samples
 from benchmarks.measurements import BARE_PRODUCER, Meter
 from event_bus_kafka import create_producer
+from event_bus_kafka.assembly.clients import registry
 from event_bus_kafka.conf.client_options import producer_options
-from event_bus_kafka.entry_points import registry
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import Event, ProducerRecord
 
@@ -23,10 +23,10 @@ Relay = Callable[[str, int, Meter], None]
 def relay() -> Relay:
     """A relay of the default database, alone."""
     call_command("migrate", verbosity=0)
+    from event_bus_kafka.assembly.relaying import relay_steps
     from event_bus_kafka.models import OutboxRecord
-    from event_bus_kafka.relaying.progress import relay_worker
 
-    steps = relay_worker(DEFAULT_DB_ALIAS)
+    steps = relay_steps(DEFAULT_DB_ALIAS)
 
     def drain(topic: str, count: int, meter: Meter) -> None:
         create_producer().send_many(signal=SIGNAL, topic=topic, event_key_field=KEY_FIELD, events=samples(count))

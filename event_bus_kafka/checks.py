@@ -23,15 +23,15 @@ from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.utils.module_loading import import_string
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import consumer_options, producer_options, schema_registry_options
 from event_bus_kafka.conf.kinds import Setting, names_in_use
-from event_bus_kafka.conf.routes import Route, full_topic, routes, short_topic
-from event_bus_kafka.conf.settings import SettingsTable, all_settings
+from event_bus_kafka.conf.routes import full_topic, routes, short_topic
+from event_bus_kafka.conf.settings import SettingsTable, all_settings, settings
 from event_bus_kafka.dispatching import inbox
 from event_bus_kafka.dispatching.retry import RetryPolicies
 from event_bus_kafka.errors import ConfigurationError, SerializationError
 from event_bus_kafka.kafka.factory import check_spelling
+from event_bus_kafka.producing.routing import Route
 from event_bus_kafka.wire.codec import codec_for
 
 _OURS = "event_bus_kafka"

@@ -3,7 +3,3 @@ Settings: the one table, the client options made of them, and the routes of even
 
 Nothing else in the package reads Django's settings.
 """
-
-from event_bus_kafka.conf.settings import settings
-
-__all__ = ["settings"]

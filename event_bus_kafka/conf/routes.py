@@ -4,24 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
-
 from event_bus_kafka.conf.settings import MODE, settings
 from event_bus_kafka.errors import ConfigurationError
-
-
-@attrs.frozen(kw_only=True)
-class Route:
-    """One enabled or disabled way of an event type to a topic, as ``EVENT_BUS_PRODUCER_CONFIG`` says."""
-
-    event_type: str
-    topic: str
-    """Without the prefix."""
-    key_field: str
-    enabled: bool
-    mode: str
-    database: str | None
-    """Alias whose transaction decides; None: the open one."""
+from event_bus_kafka.producing.routing import Route
 
 
 def full_topic(topic: str) -> str:

@@ -8,7 +8,6 @@ from contextvars import Context
 import attrs
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.conf.routes import short_topic
 from event_bus_kafka.consuming import reporting
 from event_bus_kafka.consuming.dead_letter_limit import DeadLetterLimit
 from event_bus_kafka.consuming.error_limit import ErrorLimit
@@ -44,6 +43,8 @@ class Processor:
     registry: serde.SchemaIds
     policies: RetryPolicies
     dead_letters: Store
+    short_topic: Callable[[str], str]
+    """Returns a topic's name without the prefix."""
     skip_unknown_types: bool = True
     connection_max_age: float = 60.0
     """Seconds."""
@@ -111,7 +112,7 @@ class Processor:
         receivers = self.receivers_of(record_deleted)
         if not receivers or record.key is None:
             return "tombstone"
-        delivery.event = serde.deserialize_tombstone(record, short_topic(record.topic), self.registry)
+        delivery.event = serde.deserialize_tombstone(record, self.short_topic(record.topic), self.registry)
         delivery.receivers = receivers
         reporting.received(record, delivery.event)
         return None

@@ -6,7 +6,7 @@ Imported only where the app is installed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from time import time
 from typing import Any
@@ -15,7 +15,6 @@ from zlib import crc32
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from event_bus_kafka.conf import settings
 from event_bus_kafka.errors import AppendFailed, OutboxMissing
 from event_bus_kafka.models import SHARDS, OutboxRecord
 from event_bus_kafka.models.presence import were_found
@@ -37,11 +36,12 @@ _COLUMNS = ("shard", "topic", *_BINARY, "schema_id", "created", "size")
 _statements: dict[tuple[str, int, bool, bool], str] = {}
 
 
-def append(events: Sequence[EncodedEvent], *, database: str | None) -> None:
+def append(events: Sequence[EncodedEvent], *, database: str | None, notify: Callable[[], bool]) -> None:
     """
     Put events into the outbox of the database whose transaction is open.
 
-    ``database`` names its alias; None: the only one with an open transaction, else the default one. Raises
+    ``database`` names its alias; None: the only one with an open transaction, else the default one. ``notify``: whether
+    PostgreSQL tells relays. Raises
     :class:`ConfigurationError` where several are open and the default one is not, and :class:`AppendFailed`: nothing
     was appended, and if it is ``doomed``, the transaction will not commit either.
     """
@@ -51,7 +51,7 @@ def append(events: Sequence[EncodedEvent], *, database: str | None) -> None:
     try:
         _require_table(connection)
         for some in in_chunks(events, lambda event: len(event.value or b""), most=_ROWS, most_bytes=_BYTES):
-            _insert(connection, some)
+            _insert(connection, some, notify)
     except Error as error:
         raise _failed(connection, error) from error
     if backlog.is_due(connection.alias) and not is_manual(connection):
@@ -63,7 +63,7 @@ def shard_of(topic: str, key: bytes) -> int:
     return crc32(key, crc32(topic.encode())) % SHARDS
 
 
-def _insert(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent]) -> None:
+def _insert(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent], notify: Callable[[], bool]) -> None:
     created = int(time() * 1000)
     values: list[Any] = []
     for event in events:
@@ -71,12 +71,13 @@ def _insert(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent]) -> 
         schema = reference_to(event.destination, connection)
         size = len(event.key) + len(event.value or b"") + len(headers)
         values += (shard_of(topic, event.key), topic, event.key, event.value, headers, schema, created, size)
+    tells = connection.vendor == "postgresql" and notify()
+    tombstones = any(event.value is None for event in events)
     with connection.cursor() as cursor:
-        cursor.execute(_statement(connection, len(events), any(event.value is None for event in events)), values)
+        cursor.execute(_statement(connection, len(events), notify=tells, tombstones=tombstones), values)
 
 
-def _statement(connection: BaseDatabaseWrapper, rows: int, tombstones: bool) -> str:
-    notify = connection.vendor == "postgresql" and settings.relay_notify
+def _statement(connection: BaseDatabaseWrapper, rows: int, *, notify: bool, tombstones: bool) -> str:
     name = connection.vendor, rows, notify, tombstones
     if name not in _statements:
         quote = connection.ops.quote_name

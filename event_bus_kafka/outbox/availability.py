@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 
+import attrs
 from django.apps import apps
 from django.db import connections
 
@@ -16,39 +17,48 @@ from event_bus_kafka.wire.records import EncodedEvent
 _APP = "event_bus_kafka"
 
 
-def append_if_available(events: Sequence[EncodedEvent], database: str | None) -> bool:
+@attrs.frozen
+class Outbox:
     """
-    Put events into the outbox; False if they have to leave in another way.
+    Appends events to the outbox, where that is possible: its app may not be installed, nor its tables be there.
 
-    Where the transaction is doomed by the attempt they have no other: they leave with it or not at all. Raises
-    :class:`ConfigurationError` where nothing says which database.
+    ``notify``: whether relays are told of new rows, asked at each append.
     """
-    try:
-        if not apps.is_installed(_APP):
-            raise AppendFailed(f"{_APP!r} is not in INSTALLED_APPS")
-        _append(events, database)
-    except AppendFailed as error:
+
+    _notify: Callable[[], bool]
+
+    def append_if_available(self, events: Sequence[EncodedEvent], database: str | None) -> bool:
+        """
+        Put events into the outbox; False if they have to leave in another way.
+
+        Where the transaction is doomed by the attempt they have no other: they leave with it or not at all. Raises
+        :class:`ConfigurationError` where nothing says which database.
+        """
+        try:
+            if not apps.is_installed(_APP):
+                raise AppendFailed(f"{_APP!r} is not in INSTALLED_APPS")
+            self._append(events, database)
+        except AppendFailed as error:
+            for one in events:
+                emit(AppendToOutboxFailed(**one.names, error=error, doomed=error.doomed))
+            return error.doomed
         for one in events:
-            emit(AppendToOutboxFailed(**one.names, error=error, doomed=error.doomed))
-        return error.doomed
-    for one in events:
-        emit(EventAppended(**one.names))
-    return True
+            emit(EventAppended(**one.names))
+        return True
 
+    def append_separately(self, events: Sequence[EncodedEvent], database: str) -> None:
+        """
+        Put events into the outbox of a database, by themselves: in a thread that has no transaction open.
 
-def append_separately(events: Sequence[EncodedEvent], database: str) -> None:
-    """
-    Put events into the outbox of a database, by themselves: in a thread that has no transaction open.
+        Raises :class:`OutboxMissing`, or whatever a database does.
+        """
+        if not apps.is_installed(_APP):
+            raise OutboxMissing(f"{_APP!r} is not in INSTALLED_APPS")
+        if database not in connections:
+            raise OutboxMissing(f"there is no database {database!r}")
+        connections[database].set_autocommit(True)  # settings may say otherwise, and nobody would commit
+        self._append(events, database)
 
-    Raises :class:`OutboxMissing`, or whatever a database does.
-    """
-    if not apps.is_installed(_APP):
-        raise OutboxMissing(f"{_APP!r} is not in INSTALLED_APPS")
-    if database not in connections:
-        raise OutboxMissing(f"there is no database {database!r}")
-    connections[database].set_autocommit(True)  # settings may say otherwise, and nobody would commit
-    _append(events, database)
-
-
-def _append(events: Sequence[EncodedEvent], database: str | None) -> None:
-    import_module("event_bus_kafka.outbox.append").append(events, database=database)  # has models
+    def _append(self, events: Sequence[EncodedEvent], database: str | None) -> None:
+        append = import_module("event_bus_kafka.outbox.append").append  # has models
+        append(events, database=database, notify=self._notify)

@@ -10,8 +10,8 @@ T = TypeVar("T")
 
 def in_chunks(items: Iterable[T], size: Callable[[T], int], *, most: int, most_bytes: int) -> Iterator[list[T]]:
     """
-    Yield ``items`` in order, in chunks of at most ``most`` items and ``most_bytes`` bytes. ``size`` returns the bytes of
-    an item; one that is larger than ``most_bytes`` is a chunk of its own.
+    Yield ``items`` in order, in chunks of at most ``most`` items and ``most_bytes`` bytes. An item that is larger than
+    that is a chunk of its own. ``size`` returns the bytes of an item.
     """
     chunk: list[T] = []
     total = 0

@@ -13,7 +13,6 @@ from django.utils.module_loading import autodiscover_modules
 from openedx_events.data import EventsMetadata
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.conf.routes import Route
 from event_bus_kafka.errors import (
     BrokerError,
     ConfigurationError,
@@ -24,6 +23,7 @@ from event_bus_kafka.errors import (
 from event_bus_kafka.kafka.error_codes import RowOutcome, row_outcome
 from event_bus_kafka.outbox.transactions import is_open
 from event_bus_kafka.producing.producer import KafkaEventProducer
+from event_bus_kafka.producing.routing import Route
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.telemetry.events import (

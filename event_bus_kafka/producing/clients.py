@@ -7,26 +7,22 @@ import logging
 import os
 import threading
 import traceback
+from collections.abc import Callable
 from time import monotonic, sleep
 from typing import Any
 
 import attrs
 
-from event_bus_kafka.conf import settings
-from event_bus_kafka.conf.client_options import producer_options, schema_registry_options
 from event_bus_kafka.errors import DeliveryFailed
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.producer import Delivered, Producer, QueueFull
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
-from event_bus_kafka.producing import spill
+from event_bus_kafka.producing.spill import Spill
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RecordDelivered
 from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import EncodedEvent, ProducerRecord
-
-_REGISTRY_BACKOFF = 30.0
-"""Seconds for which a registry that failed is left alone, so that requests do not wait for it one after the other."""
 
 _ROOM_EVERY = 0.005
 """Seconds between two looks for room in a full queue."""
@@ -41,8 +37,13 @@ _known_clients: list[ProcessClients] = []
 class ProcessClients:
     """This process's clients, and the thread that hands out delivery reports."""
 
-    producer: Producer
     registry: SchemaRegistry
+    _connect: Callable[[], Producer]
+    """Makes a client of Kafka. Raises :class:`ConfigurationError`."""
+    _poll_interval: Callable[[], float]
+    """Returns the seconds between two looks at delivery reports. Asked when the thread starts."""
+    _spill: Spill
+    producer: Producer = attrs.field(init=False)
     pid: int = attrs.field(factory=os.getpid)
     is_retired: bool = False
     """Whether it takes no more events: what it holds still gets its reports."""
@@ -59,22 +60,23 @@ class ProcessClients:
     _wanted: threading.Event = attrs.field(factory=threading.Event)
     """Set by who needs room in the queue, which reports take until they are handed out."""
 
-    @classmethod
-    def to_kafka(cls) -> ProcessClients:
-        registry = SchemaRegistry(
-            schema_registry_options(),
-            timeout=min(settings.registry_timeout, settings.send_timeout / 2),  # a first event needs two ids
-            register=settings.auto_register_schemas,
-            backoff=_REGISTRY_BACKOFF,
-        )
-        return cls(Producer(producer_options()), registry)._started()
+    @producer.default
+    def _connected(self) -> Producer:
+        return self._connect()
 
     def successor(self) -> ProcessClients:
         """Return one with a new client of Kafka; that of the registry knows the ids, so that nobody waits for them."""
-        client = Producer(producer_options())
-        return ProcessClients(client, self.registry, is_away=self.is_away, succeeded_at=monotonic())._started()
+        return ProcessClients(
+            registry=self.registry,
+            connect=self._connect,
+            poll_interval=self._poll_interval,
+            spill=self._spill,
+            is_away=self.is_away,
+            succeeded_at=monotonic(),
+        ).started()
 
-    def _started(self) -> ProcessClients:
+    def started(self) -> ProcessClients:
+        """Begin to hand out reports."""
         _known_clients.append(self)
         thread = threading.Thread(target=self._poll_until_retired, name="event-bus-producer", daemon=True)
         try:
@@ -123,7 +125,7 @@ class ProcessClients:
     def _note(self, encoded: EncodedEvent, database: str | None, report: Delivered | DeliveryFailed) -> None:
         if isinstance(report, DeliveryFailed):
             self.is_away = self.is_away or report.kind is Trouble.UNREACHABLE
-            spill.spill([encoded], report, database=database)
+            self._spill.spill([encoded], report, database=database)
             return
         self.is_away = False
         emit(
@@ -157,7 +159,7 @@ class ProcessClients:
             error_codes.TIMED_OUT, "not confirmed in time", retriable=True, kind=Trouble.UNREACHABLE
         )
         for encoded, database in left.values():
-            spill.spill([encoded], failure, database=database)
+            self._spill.spill([encoded], failure, database=database)
 
     def leave(self, seconds: float) -> None:
         """
@@ -173,7 +175,7 @@ class ProcessClients:
             self._thread.join(max(seconds, 0.0))
 
     def _poll_until_retired(self) -> None:
-        interval = settings.poll_interval
+        interval = self._poll_interval()
         while not self.is_retired or len(self.producer):
             if self._is_left:
                 return

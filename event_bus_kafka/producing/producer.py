@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
 from time import monotonic
@@ -14,13 +14,13 @@ from openedx_events.data import EventsMetadata
 from openedx_events.event_bus import EventBusProducer
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.conf import settings
-from event_bus_kafka.conf.routes import full_topic, mode_of, route_of
 from event_bus_kafka.errors import DeliveryFailed, ManualTransaction
-from event_bus_kafka.outbox.availability import append_if_available
+from event_bus_kafka.outbox.availability import Outbox
 from event_bus_kafka.outbox.transactions import after_commit
-from event_bus_kafka.producing import shutdown, spill
 from event_bus_kafka.producing.clients import ProcessClients, never_drop
+from event_bus_kafka.producing.routing import Routing, SendingLimits
+from event_bus_kafka.producing.shutdown import Shutdown
+from event_bus_kafka.producing.spill import Spill
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import EventRejected
 from event_bus_kafka.wire import serde
@@ -40,7 +40,22 @@ class KafkaEventProducer(EventBusProducer):
     fatal error the next send makes new ones.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        routing: Routing,
+        limits: SendingLimits,
+        connect: Callable[[], ProcessClients],
+        outbox: Outbox,
+        spill: Spill,
+        shutdown: Shutdown,
+    ) -> None:
+        self._routing = routing
+        self._limits = limits
+        self._connect = connect
+        self._outbox = outbox
+        self._spill = spill
+        self._shutdown = shutdown
         self._clients: ProcessClients | None = None
         self._lock = threading.Lock()
         os.register_at_fork(after_in_child=self._forget_parent)
@@ -61,9 +76,9 @@ class KafkaEventProducer(EventBusProducer):
         argument of the signal: an object of its attrs class, or a dict of JSON values in its place.
         """
         try:
-            mode, database = mode_of(signal.event_type, topic)
+            mode, database = self._routing.mode_of(signal.event_type, topic)
             event = Event(signal=signal, data=event_data, metadata=event_metadata)
-            encoded = serde.encode(event, topic=full_topic(topic), key_field=event_key_field)
+            encoded = serde.encode(event, topic=self._routing.full_topic(topic), key_field=event_key_field)
             self._leave(encoded, mode, database)
         except Exception as error:  # noqa: BLE001 a request must not fail because of its events; every error becomes visible here
             emit(EventRejected(topic=topic, event_type=signal.event_type, event_id=str(event_metadata.id), error=error))
@@ -89,9 +104,9 @@ class KafkaEventProducer(EventBusProducer):
         """Send what :func:`~event_bus_kafka.send_tombstone` says. Never raises, as :meth:`send`."""
         metadata = signal.generate_signal_metadata()
         try:
-            route = route_of(signal.event_type, topic)
+            route = self._routing.route_of(signal.event_type, topic)
             if route.enabled:
-                full = full_topic(topic)
+                full = self._routing.full_topic(topic)
                 encoded = serde.encode_tombstone(signal, key, metadata, topic=full, key_field=route.key_field)
                 self._leave(encoded, route.mode, route.database)
         except Exception as error:  # noqa: BLE001 as in send
@@ -109,12 +124,12 @@ class KafkaEventProducer(EventBusProducer):
         for data, metadata in batch:
             try:
                 event = Event(signal=signal, data=data, metadata=metadata)
-                encoded.append(serde.encode(event, topic=full_topic(topic), key_field=key_field))
+                encoded.append(serde.encode(event, topic=self._routing.full_topic(topic), key_field=key_field))
             except Exception as error:  # noqa: BLE001 as in send
                 emit(rejected(event_id=str(metadata.id), error=error))
         try:
-            mode, database = mode_of(signal.event_type, topic)
-            if mode == "outbox" and append_if_available(encoded, database):
+            mode, database = self._routing.mode_of(signal.event_type, topic)
+            if mode == "outbox" and self._outbox.append_if_available(encoded, database):
                 return
         except Exception as error:  # noqa: BLE001 as in send
             for one in encoded:
@@ -127,7 +142,7 @@ class KafkaEventProducer(EventBusProducer):
                 emit(rejected(event_id=one.event_id, error=error))
 
     def _leave(self, encoded: EncodedEvent, mode: str, database: str | None) -> None:
-        if mode != "outbox" or not append_if_available([encoded], database):
+        if mode != "outbox" or not self._outbox.append_if_available([encoded], database):
             self._leave_directly(encoded, mode, database)
 
     def _leave_directly(self, encoded: EncodedEvent, mode: str, database: str | None) -> None:
@@ -137,7 +152,7 @@ class KafkaEventProducer(EventBusProducer):
         try:
             after_commit(partial(self._deliver, encoded), database=database)
         except ManualTransaction:  # nobody tells when it commits, but a row commits with it
-            if mode == "outbox" or not append_if_available([encoded], database):
+            if mode == "outbox" or not self._outbox.append_if_available([encoded], database):
                 raise
 
     def prepare_for_shutdown(self) -> None:
@@ -147,15 +162,15 @@ class KafkaEventProducer(EventBusProducer):
         """
         clients = self._clients
         if clients is not None and clients.pid == os.getpid():
-            clients.flush(settings.delivery_timeout)
+            clients.flush(self._limits.delivery_timeout)
             if clients.unreported:
                 clients.give_up()
-        spill.finish(settings.shutdown_spill)
+        self._spill.finish(self._limits.shutdown_spill)
 
     def _deliver(self, encoded: EncodedEvent, database: str | None) -> None:
         deadline = monotonic()
         try:
-            deadline += settings.send_timeout
+            deadline += self._limits.send_timeout
             try:
                 self._hand_over(encoded, database, deadline)
             except DeliveryFailed as error:
@@ -163,8 +178,8 @@ class KafkaEventProducer(EventBusProducer):
                     raise
                 self._hand_over(encoded, database, deadline)  # with new clients
         except Exception as error:  # noqa: BLE001 nothing that goes wrong between us and Kafka may reach the request
-            spill.spill([encoded], error, database=database, until=deadline)
-        shutdown.flush_late()
+            self._spill.spill([encoded], error, database=database, until=deadline)
+        self._shutdown.flush_late()
 
     def _hand_over(self, encoded: EncodedEvent, database: str | None, deadline: float) -> None:
         clients = self._current_clients()
@@ -178,12 +193,12 @@ class KafkaEventProducer(EventBusProducer):
     def _current_clients(self) -> ProcessClients:
         clients = self._clients
         if clients is None or clients.pid != os.getpid():  # a server written in C may fork without telling Python
-            shutdown.watch()  # which tells observers, who may send
+            self._shutdown.watch()  # which tells observers, who may send
             with self._lock:
                 clients = self._clients
                 if clients is None or clients.pid != os.getpid():
                     never_drop(clients)
-                    clients = self._clients = ProcessClients.to_kafka()
+                    clients = self._clients = self._connect()
         return clients
 
     def _replace(self, former: ProcessClients) -> None:

@@ -13,9 +13,9 @@ from multiprocessing.util import Finalize, is_exiting
 from time import monotonic
 from typing import Any
 
-from event_bus_kafka.conf import settings
 from event_bus_kafka.producing.clients import own_clients
-from event_bus_kafka.producing.spill import finish, start_writer
+from event_bus_kafka.producing.routing import SendingLimits
+from event_bus_kafka.producing.spill import Spill
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ThreadsDisabled
 
@@ -25,35 +25,65 @@ _PRIORITY = 100
 """Of multiprocessing's finalizers, which billiard has in common with it: any number has them run in children."""
 
 
-def flush(seconds: float) -> None:
-    """
-    Wait until what was sent is in Kafka or in the outbox: for the limits of an exit, but only so long. Each event that
-    is in neither then becomes an EventUndelivered.
-    """
-    began = monotonic()
-    until = began + min(settings.shutdown_flush, seconds / 2)
-    _flush(until, min(until + settings.shutdown_spill, began + seconds))
+class Shutdown:
+    """Flushes what was sent, when a process or a worker ends. One for a process and its children."""
 
+    def __init__(self, limits: SendingLimits, spill: Spill) -> None:
+        self._limits = limits
+        self._spill = spill
+        self._end: _End | None = None
 
-def _flush(until: float, spill_until: float, *, leave: bool = False) -> None:
-    """Both times are of the monotonic clock. The threads of clients that are left do nothing afterwards."""
-    own = own_clients()
-    for clients in own:
-        clients.flush(until - monotonic())
-    left_by = (monotonic() + spill_until) / 2
-    for clients in own if leave else ():
-        clients.leave(left_by - monotonic())
-    for clients in own:
-        if clients.unreported:
-            clients.give_up()
-    finish(max(spill_until - monotonic(), 0.0))
+    def watch(self) -> None:
+        """Flush when this process ends. To be called before its first send; again costs nothing."""
+        if self._end is not None and self._end.pid == os.getpid():
+            return
+        self._end = end = _End(self._limits, self._flush)
+        Finalize(None, end, exitpriority=_PRIORITY)
+        self._spill.start_writer()
+        if celery := sys.modules.get("celery.signals"):  # whose prefork pool ends its children by os._exit
+            celery.worker_process_shutdown.connect(end, weak=False)
+        uwsgi: Any = sys.modules.get("uwsgi")
+        if uwsgi is not None:
+            # runs where skip-atexit-teardown leaves out atexit
+            uwsgi.atexit = _after(getattr(uwsgi, "atexit", None), end)
+            if not getattr(uwsgi, "has_threads", True):
+                emit(ThreadsDisabled())
+
+    def flush(self, seconds: float) -> None:
+        """
+        Wait until what was sent is in Kafka or in the outbox: for the limits of an exit, but only so long. Each event
+        that is in neither then becomes an EventUndelivered.
+        """
+        began = monotonic()
+        until = began + min(self._limits.shutdown_flush, seconds / 2)
+        self._flush(until, min(until + self._limits.shutdown_spill, began + seconds), leave=False)
+
+    def flush_late(self) -> None:
+        """Flush what was sent after the end had come, in what is left of its limits: nobody else would."""
+        if self._end is not None and self._end.has_come:
+            self._end()
+
+    def _flush(self, until: float, spill_until: float, *, leave: bool = True) -> None:
+        """Both times are of the monotonic clock. The threads of clients that are left do nothing afterwards."""
+        own = own_clients()
+        for clients in own:
+            clients.flush(until - monotonic())
+        left_by = (monotonic() + spill_until) / 2
+        for clients in own if leave else ():
+            clients.leave(left_by - monotonic())
+        for clients in own:
+            if clients.unreported:
+                clients.give_up()
+        self._spill.finish(max(spill_until - monotonic(), 0.0))
 
 
 class _End:
     """The end of one process. Whatever tells of it, and however often, its limits begin with the first time."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: SendingLimits, flush: Callable[[float, float], None]) -> None:
         self.pid = os.getpid()
+        self._limits = limits
+        self._flush = flush
         self._began = monotonic() if is_exiting() else None
 
     @property
@@ -65,39 +95,13 @@ class _End:
             return  # a child inherits its parent's hooks
         now, late = monotonic(), self.has_come
         self._began = self._began or now
-        until = self._began + settings.shutdown_flush
-        spill_until = until + settings.shutdown_spill
+        until = self._began + self._limits.shutdown_flush
+        spill_until = until + self._limits.shutdown_spill
         if late:
             is_away = any(clients.is_away for clients in own_clients() if clients.unreported)
             until = until if is_away else max(until, now + _LATE)
             spill_until = max(spill_until, now + 2 * _LATE)
-        _flush(until, spill_until, leave=True)
-
-
-_end: _End | None = None
-
-
-def watch() -> None:
-    """See to it that this process flushes when it ends. To be called before its first send; again costs nothing."""
-    global _end
-    if _end is not None and _end.pid == os.getpid():
-        return
-    _end = end = _End()
-    Finalize(None, end, exitpriority=_PRIORITY)
-    start_writer()
-    if celery := sys.modules.get("celery.signals"):  # whose prefork pool ends its children by os._exit
-        celery.worker_process_shutdown.connect(end, weak=False)
-    uwsgi: Any = sys.modules.get("uwsgi")
-    if uwsgi is not None:
-        uwsgi.atexit = _after(getattr(uwsgi, "atexit", None), end)  # runs where skip-atexit-teardown leaves out atexit
-        if not getattr(uwsgi, "has_threads", True):
-            emit(ThreadsDisabled())
-
-
-def flush_late() -> None:
-    """Flush what was sent after the end had come, in what is left of its limits: nobody else would."""
-    if _end is not None and _end.has_come:
-        _end()
+        self._flush(until, spill_until)
 
 
 def _after(first: Callable[[], Any] | None, end: _End) -> Callable[[], None]:

@@ -15,51 +15,59 @@ from time import monotonic
 
 from django.db import DEFAULT_DB_ALIAS
 
+from event_bus_kafka.outbox.availability import Outbox
 from event_bus_kafka.producing.spill_buffer import BufferedEvent
 from event_bus_kafka.producing.spill_writer import SpillWriter
 from event_bus_kafka.wire.records import EncodedEvent
 
-_by_pid: dict[int, dict[str, SpillWriter]] = {}
-"""By process and database: a child has nothing to do with what its parent has to write."""
 
+class Spill:
+    """Keeps what Kafka did not confirm until it is in the outbox. One for a process and its children."""
 
-def spill(
-    events: Iterable[EncodedEvent], error: Exception, *, database: str | None = None, until: float | None = None
-) -> None:
-    """
-    Keep events that Kafka did not confirm, for the reason given. Raises nothing, and takes no time unless more events
-    wait than memory is for: then until the time given, by the monotonic clock. None: by a delivery report, which others
-    come after.
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._by_pid: dict[int, dict[str, SpillWriter]] = {}
+        """By process and database: a child has nothing to do with what its parent has to write."""
 
-    They go into the outbox of a database, None: the default one, which also takes what belongs to one without tables.
-    Each event becomes an EventSpilled once it is written, or an EventUndelivered if it is lost.
-    """
-    _writer_of(database or DEFAULT_DB_ALIAS).put([BufferedEvent(one, error) for one in events], until)
+    def spill(
+        self,
+        events: Iterable[EncodedEvent],
+        error: Exception,
+        *,
+        database: str | None = None,
+        until: float | None = None,
+    ) -> None:
+        """
+        Keep events that Kafka did not confirm because of ``error``. Never raises. Blocks only while too many events
+        wait, at most until ``until`` (monotonic); None, for delivery reports: never blocks.
 
+        They go into the outbox of ``database``, by default of the default one, which also takes what belongs to a
+        database without tables. Each event becomes an EventSpilled once it is written, or an EventUndelivered if it is
+        lost.
+        """
+        self._writer_of(database or DEFAULT_DB_ALIAS).put([BufferedEvent(one, error) for one in events], until)
 
-def start_writer() -> None:
-    """Have this process's thread of the default database: at the end of the interpreter none can be started."""
-    _writer_of(DEFAULT_DB_ALIAS)
+    def start_writer(self) -> None:
+        """Have this process's thread of the default database: at the end of the interpreter none can be started."""
+        self._writer_of(DEFAULT_DB_ALIAS)
 
+    def finish(self, seconds: float) -> int:
+        """Wait at most so many seconds until all is written, as a process ends. Return how many events were lost."""
+        writers = list(self._writers().values())
+        if threading.current_thread() in [writer.thread for writer in writers]:
+            return 0  # an observer sends: what waits is written after that
+        writers.sort(key=lambda writer: writer.fallback is None)  # the others may leave something to the default one
+        until = monotonic() + seconds
+        for writer in writers:
+            writer.hurry()
+        return sum(writer.finish(until - monotonic()) for writer in writers)
 
-def finish(seconds: float) -> int:
-    """Before a process ends, wait so many seconds until all is written. Return how many events were lost by then."""
-    writers = list(_writers().values())
-    if threading.current_thread() in [writer.thread for writer in writers]:
-        return 0  # an observer sends: what waits is written after that
-    writers.sort(key=lambda writer: writer.fallback is None)  # the others may leave something to the default one
-    until = monotonic() + seconds
-    for writer in writers:
-        writer.hurry()
-    return sum(writer.finish(until - monotonic()) for writer in writers)
+    def _writers(self) -> dict[str, SpillWriter]:
+        return self._by_pid.setdefault(os.getpid(), {})
 
-
-def _writers() -> dict[str, SpillWriter]:
-    return _by_pid.setdefault(os.getpid(), {})
-
-
-def _writer_of(database: str) -> SpillWriter:
-    fallback = None if database == DEFAULT_DB_ALIAS else _writer_of(DEFAULT_DB_ALIAS)
-    writer = _writers().get(database) or _writers().setdefault(database, SpillWriter(database, fallback))
-    has_thread = writer.start()
-    return writer if has_thread or fallback is None else fallback
+    def _writer_of(self, database: str) -> SpillWriter:
+        fallback = None if database == DEFAULT_DB_ALIAS else self._writer_of(DEFAULT_DB_ALIAS)
+        writers = self._writers()
+        writer = writers.get(database) or writers.setdefault(database, SpillWriter(database, fallback, self._outbox))
+        has_thread = writer.start()
+        return writer if has_thread or fallback is None else fallback

@@ -11,7 +11,7 @@ from time import monotonic
 from django.db import connections
 
 from event_bus_kafka.errors import AppendFailed, OutboxMissing
-from event_bus_kafka.outbox.availability import append_separately
+from event_bus_kafka.outbox.availability import Outbox
 from event_bus_kafka.producing.spill_buffer import FIRST_PAUSE, BufferedEvent, SpillBuffer
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import SpillDelayed
@@ -35,11 +35,12 @@ class SpillWriter:
     its own, which it has only while something waits. It is there to the end of the process.
     """
 
-    def __init__(self, database: str, fallback: SpillWriter | None) -> None:
+    def __init__(self, database: str, fallback: SpillWriter | None, outbox: Outbox) -> None:
         """``fallback``: gets what waits if the database has no outbox."""
         self.fallback = fallback
         self.thread: threading.Thread | None = None
         self._database = database
+        self._outbox = outbox
         self._changed = threading.Condition()
         self._queue = SpillBuffer()
         self._is_idle = False
@@ -134,7 +135,7 @@ class SpillWriter:
 
     def _write(self, batch: list[BufferedEvent]) -> None:
         try:
-            append_separately([one.event for one in batch], self._database)
+            self._outbox.append_separately([one.event for one in batch], self._database)
         except OutboxMissing as error:
             self._missing(batch, error)
         except Exception as error:  # noqa: BLE001 whatever a database does: what waits must go on

@@ -18,17 +18,12 @@ from event_bus_kafka.relaying.background import BackgroundThread
 from event_bus_kafka.relaying.batch import Batch
 from event_bus_kafka.relaying.claims import Claims
 from event_bus_kafka.relaying.framing import Frames
+from event_bus_kafka.relaying.timing import BATCH_TIME
 from event_bus_kafka.relaying.topic_backoff import TopicBackoff
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RelayInterrupted
 
-BOUND = 5.0
-"""
-Seconds that a batch may be in flight. Records expire in the client after ``DELIVERY_TIMEOUT``, and the database ends
-the transaction of a relay that is frozen after a minute: only then may another relay send the same rows.
-"""
-DELIVERY_TIMEOUT = 10.0
-_CONFIRMED_WITHIN = BOUND / 2
+_CONFIRMED_WITHIN = BATCH_TIME / 2
 """Seconds that are left to the last chunk: where Kafka is slow, a batch takes fewer of them."""
 _READ_AHEAD = 2
 """Chunks."""
@@ -90,7 +85,7 @@ class Relay:
         self._remover = BackgroundThread("removals")
 
     def step(self) -> None:
-        """Send one batch, or wait where there is nothing to send. Takes a little longer than ``BOUND`` at most."""
+        """Send one batch, or wait where there is nothing to send. Takes a little longer than ``BATCH_TIME`` at most."""
         try:
             self._on_step(self._step())
         except (Error, EventBusError) as error:
@@ -151,7 +146,7 @@ class Relay:
         """Send chunk after chunk, while those to come are read and what Kafka has is removed."""
         plan = self._claims.plan(shards, self._backoff.now())
         chunks = iter(plan.chunks)
-        deadline = monotonic() + BOUND
+        deadline = monotonic() + BATCH_TIME
         with self._reader.serving(batch) as reads, self._remover.serving(batch) as removals:
             for ids in islice(chunks, _READ_AHEAD):
                 reads.begin(self._claims.rows, ids)

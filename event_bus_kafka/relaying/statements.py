@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from event_bus_kafka.models import OutboxRecord, OutboxShard, ParkedRecord
+from event_bus_kafka.relaying.timing import IDLE_TRANSACTION_TIMEOUT
 
 _OUTBOX = OutboxRecord._meta.db_table
 _SHARDS = OutboxShard._meta.db_table
@@ -104,11 +105,6 @@ class Dialect:
         return ", ".join(f"{prefix}{self.quote}{name}{self.quote}" for name in names)
 
 
-_IDLE = 60
-"""
-Seconds after which a server ends a transaction in which nothing happens: far longer than the time in which a frozen
-relay's records expire, so that they do before another relay goes on.
-"""
 _LOCK_WAIT = 5
 _BY_INDEX = "; ".join(f"SET LOCAL enable_{scan} = off" for scan in ("seqscan", "bitmapscan", "sort"))
 """
@@ -123,7 +119,7 @@ DIALECTS = {
         quote='"',
         of_shard="r.shard BETWEEN {0} AND {0}",  # by equality it may prefer the primary key's order, and read all rows
         begin=f"SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{_LOCK_WAIT}s'; "
-        f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE}s'; " + _BY_INDEX,
+        f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_TIMEOUT}s'; " + _BY_INDEX,
         options={"connect_timeout": 10, "tcp_user_timeout": 30_000},
     ),
     "mysql": Dialect(
@@ -132,7 +128,7 @@ DIALECTS = {
         delete="DELETE r FROM",
         ids=json.dumps,
         quote="`",
-        session=f"SET SESSION innodb_lock_wait_timeout = {_LOCK_WAIT}, wait_timeout = {_IDLE}",
+        session=f"SET SESSION innodb_lock_wait_timeout = {_LOCK_WAIT}, wait_timeout = {IDLE_TRANSACTION_TIMEOUT}",
         options={"connect_timeout": 10, "read_timeout": 30, "write_timeout": 30},
     ),
     "sqlite": Dialect(

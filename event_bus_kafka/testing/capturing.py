@@ -16,9 +16,10 @@ from openedx_events.data import EventsMetadata
 from openedx_events.event_bus import EventBusProducer
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.conf.routes import Route, full_topic, mode_of, route_of
+from event_bus_kafka.conf.routes import full_topic, mode_of, route_of
 from event_bus_kafka.outbox.transactions import open_transactions, outbox_connection
 from event_bus_kafka.producing import tombstones
+from event_bus_kafka.producing.routing import Route
 from event_bus_kafka.testing.captured import CapturedEvent, CapturedEvents, UnsendableEvent
 from event_bus_kafka.testing.commits import Commit, is_open_in_service
 from event_bus_kafka.testing.differences import differences

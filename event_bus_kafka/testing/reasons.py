@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from django.apps import apps
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.conf import settings
+from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.dispatching.dispatch import is_enabled, signal_named
 from event_bus_kafka.wire.deletion import record_deleted
 

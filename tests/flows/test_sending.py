@@ -25,11 +25,11 @@ from openedx_events.event_bus import EventBusProducer
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import create_producer
+from event_bus_kafka.assembly.sending import process_clients, shutdown, spill
 from event_bus_kafka.errors import DeliveryFailed
 from event_bus_kafka.kafka.producer import Delivered
 from event_bus_kafka.models import OutboxRecord
-from event_bus_kafka.producing import shutdown, spill
-from event_bus_kafka.producing.clients import ProcessClients, _known_clients, own_clients
+from event_bus_kafka.producing.clients import _known_clients, own_clients
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import (
@@ -420,7 +420,7 @@ def test_what_is_sent_after_the_limits_of_an_end_still_has_a_moment(
 ) -> None:
     limits = {"EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.001, "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 0.001}
     monkeypatch.setattr(shutdown, "_end", None)
-    monkeypatch.setattr(shutdown, "_LATE", 30)
+    monkeypatch.setattr("event_bus_kafka.producing.shutdown._LATE", 30)
     with override_settings(**SandboxBus(sandbox).settings("t") | PATIENT | limits), watched() as seen:
         shutdown.watch()
         shutdown._end()  # type: ignore[misc]
@@ -453,7 +453,7 @@ def test_a_client_that_is_given_up_need_not_report_what_it_holds_and_takes_no_mo
     """It may be long in reporting, where a name server does not answer."""
     away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_POLL_INTERVAL_SEC": 30}
     with override_settings(**SandboxBus(sandbox).settings("t") | PATIENT | away), watched() as seen:
-        clients, event = ProcessClients.to_kafka(), encoded("t")
+        clients, event = process_clients(), encoded("t")
         clients.produce(event, None, monotonic() + 60)
         clients.give_up()
         assert not clients.unreported
@@ -468,7 +468,7 @@ def test_a_client_that_is_given_up_need_not_report_what_it_holds_and_takes_no_mo
 def test_a_client_is_not_destroyed_at_the_end_of_its_process(sandbox: Sandbox) -> None:
     """That may take long, where a name server does not answer."""
     with override_settings(**SandboxBus(sandbox).settings("t")):
-        client = ProcessClients.to_kafka()
+        client = process_clients()
         client.registry.close()
         client.leave(60)
         assert client._thread not in enumerate_threads()
@@ -483,7 +483,7 @@ def test_a_report_of_which_no_note_can_be_taken_ends_nothing(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     with override_settings(**SandboxBus(sandbox).settings("t")):
-        clients = ProcessClients.to_kafka()
+        clients = process_clients()
         nothing: Any = None
         clients.unreported[7] = nothing, None
         clients.reported(7, Delivered(nothing))

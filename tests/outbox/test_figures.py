@@ -20,8 +20,8 @@ from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import create_producer
+from event_bus_kafka.assembly.relaying import relay_steps
 from event_bus_kafka.models import OutboxRecord
-from event_bus_kafka.relaying.progress import relay_worker
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import LifecycleEvent, RecordDelivered
 from event_bus_kafka.wire import serde
@@ -177,7 +177,7 @@ def test_how_long_an_event_waits_at_idle(service: Service, database: Database, n
 @contextmanager
 def relay_in_a_thread() -> Iterator[None]:
     entry, stop = connections["default"], threading.Event()
-    relay = relay_worker("default")
+    relay = relay_steps("default")
 
     def run() -> None:
         connections["default"] = entry.copy()

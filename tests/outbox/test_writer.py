@@ -9,7 +9,8 @@ import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.db import connections, transaction
 
-from event_bus_kafka.producing import shutdown, spill, spill_writer
+from event_bus_kafka.assembly.sending import shutdown, spill
+from event_bus_kafka.producing import spill_writer
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered, SpillDelayed
 from tests.services.silence import black_hole

@@ -12,8 +12,8 @@ from django.core.management import call_command
 from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
-from event_bus_kafka import entry_points
-from event_bus_kafka.conf import settings
+from event_bus_kafka.assembly.clients import registry as registry_of_settings
+from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.dead_letters.letter import Failure, Letter, identity
 from event_bus_kafka.dead_letters.table_store import store
 from event_bus_kafka.models import DeadLetter
@@ -40,7 +40,7 @@ def _framed(user: int, _registry_url: str) -> ProducerRecord:
         data={"certificate": certificate(user)},
         metadata=EventsMetadata(event_type=CREATED),
     )
-    with closing(entry_points.registry()) as registry:
+    with closing(registry_of_settings()) as registry:
         return serde.frame(serde.encode(event, topic=TOPIC, key_field="certificate.user.id"), registry)
 
 

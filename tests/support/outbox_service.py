@@ -15,8 +15,8 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka import create_producer
+from event_bus_kafka.assembly.relaying import relay_steps
 from event_bus_kafka.models import OutboxRecord
-from event_bus_kafka.relaying.progress import relay_worker
 from tests.projects.process import PATIENCE, ServiceProcess
 from tests.services.bus import CREATED, RealBus, header
 from tests.support.examples_of import certificate
@@ -89,7 +89,7 @@ class Service:
     @contextmanager
     def relay(self) -> Iterator[Any]:
         """Give a relay in this process, to be stepped by hand."""
-        relay = relay_worker("default")
+        relay = relay_steps("default")
         try:
             yield relay
         finally:

@@ -11,15 +11,17 @@ from typing import Any
 import attrs
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from event_bus_kafka.conf.routes import Route, full_topic, routes
+from event_bus_kafka.assembly.observing import observe_events
+from event_bus_kafka.conf.routes import full_topic, routes
 from event_bus_kafka.dead_letters.letter import Failure
 from event_bus_kafka.dispatching import cleanup
-from event_bus_kafka.entry_points import create_producer, observe_events
+from event_bus_kafka.entry_points import create_producer
 from event_bus_kafka.errors import EventBusError, WorkerFailed
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply, number, rate
 from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
 from event_bus_kafka.operations.dead_letters.report import printable
 from event_bus_kafka.producing.backfill import Arguments, Backfill, Failed, Item, Source, sources
+from event_bus_kafka.producing.routing import Route
 from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.worker.worker import FORCED
 

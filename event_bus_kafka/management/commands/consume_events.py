@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 from openedx_events.event_bus import EventBusConsumer
 from openedx_events.tooling import load_all_signals
 
-from event_bus_kafka.conf import settings
+from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.conf.subscriptions import subscription
 from event_bus_kafka.errors import ConfigurationError
 

@@ -12,13 +12,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 from openedx_events.tooling import load_all_signals
 
-from event_bus_kafka import entry_points
-from event_bus_kafka.conf import settings
-from event_bus_kafka.conf.client_options import consumer_options
+from event_bus_kafka.assembly import clients
+from event_bus_kafka.assembly.consuming import processor
+from event_bus_kafka.assembly.dead_letter_stores import dead_letter_topic, store_for
+from event_bus_kafka.assembly.observing import observe_events
+from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.dead_letters import retention, table_store
-from event_bus_kafka.dead_letters.stores import dead_letter_topic, store_for
 from event_bus_kafka.errors import CannotTake, EventBusError, WorkerFailed
-from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.management.arguments import NOT_DONE
 from event_bus_kafka.management.dead_letter_arguments import add_subcommands, selection
 from event_bus_kafka.models import DeadLetter
@@ -26,8 +26,6 @@ from event_bus_kafka.operations.dead_letters import imports, quarantine, report
 from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay, Replayed, ReplayPlan, plan
 from event_bus_kafka.telemetry.error_text import error_text
 
-_TIMEOUT = 10.0
-"""Seconds for one request to Kafka."""
 _SHOWN = 50
 """Dead letters of which a plan speaks one by one."""
 _PROGRESS_EVERY = 100
@@ -45,7 +43,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         load_all_signals()
-        entry_points.observe_events()
+        observe_events()
         try:
             if options["action"] != "take":
                 _require_table()
@@ -74,7 +72,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no dead letter {options['id']}.")
         description = report.in_full(letter)
         if options["unmasked"]:
-            with closing(entry_points.registry()) as registry:
+            with closing(clients.registry()) as registry:
                 description |= report.unmasked(letter, registry)
         if options["json"]:
             self._print_json(description)
@@ -87,7 +85,7 @@ class Command(BaseCommand):
 
     def _take(self, options: dict[str, Any]) -> None:
         group, coordinates = options["group"], options["coordinates"]
-        with Reader(consumer_options(group), timeout=_TIMEOUT) as reader:
+        with clients.reader(group) as reader:
             found = quarantine.look(reader, coordinates, group)
             names = [failure.receiver for failure in found.letter.failures if failure.receiver]
             self.stdout.write(
@@ -112,8 +110,8 @@ class Command(BaseCommand):
             self._run(plans)
 
     def _run(self, plans: list[ReplayPlan]) -> None:
-        with closing(entry_points.registry()) as registry:
-            done = self._run_all(plans, LetterReplay(lambda store: entry_points.processor("", store, registry)))
+        with closing(clients.registry()) as registry:
+            done = self._run_all(plans, LetterReplay(lambda store: processor("", store, registry)))
         self.stdout.write(f"{done} of {len(plans)} dead letters have succeeded and are deleted.")
         if done < len(plans):
             raise CommandError(f"{len(plans) - done} of {len(plans)} dead letters stay.")
@@ -140,7 +138,7 @@ class Command(BaseCommand):
     def _import(self, options: dict[str, Any]) -> None:
         group, apply = options["group"], options["apply"]
         topic = dead_letter_topic(group)
-        with Reader(consumer_options(imports.import_group(group)), timeout=_TIMEOUT) as reader:
+        with clients.reader(imports.import_group(group)) as reader:
             imported = imports.import_all(reader, topic, apply=apply)
         self._print_lines([f"Record {name} is no dead letter: skipped" for name in imported.foreign])
         self.stdout.write(f"Topic {topic}: {imported.stored} dead letters to store, {imported.known} known already.")

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from event_bus_kafka import entry_points
-from event_bus_kafka.conf.client_options import consumer_options
+from event_bus_kafka.assembly import clients
+from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.consuming.starting_offsets import shown_time
 from event_bus_kafka.errors import CannotReset, EventBusError, NotThere
@@ -20,8 +20,6 @@ from event_bus_kafka.operations.group_members import members_of
 from event_bus_kafka.operations.group_offsets import Reset, Standing, Target
 from event_bus_kafka.telemetry.error_text import error_text
 
-_TIMEOUT = 10.0
-"""Seconds for one request to Kafka."""
 _COLUMNS = ("PARTITION", "COMMITTED", "START", "END", "LAG", "MARKS")
 
 
@@ -46,9 +44,9 @@ class Command(BaseCommand):
         add_apply(reset)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        entry_points.observe_events()
+        observe_events()
         try:
-            with Reader(consumer_options(options["group"]), timeout=_TIMEOUT) as reader:
+            with clients.reader(options["group"]) as reader:
                 getattr(self, f"_{options['action']}")(reader, options)
         except (CannotReset, NotThere) as error:
             raise CommandError(str(error)) from error

@@ -11,10 +11,9 @@ import attrs
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
-from event_bus_kafka.conf import settings
+from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.conf.routes import full_topic
-from event_bus_kafka.conf.settings import SettingsTable
-from event_bus_kafka.entry_points import observe_events
+from event_bus_kafka.conf.settings import SettingsTable, settings
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_subcommand, days
 from event_bus_kafka.models import ParkedRecord, WriterSchema
 from event_bus_kafka.outbox import backlog

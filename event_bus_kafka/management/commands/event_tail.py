@@ -11,8 +11,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from event_bus_kafka import entry_points
-from event_bus_kafka.conf.client_options import consumer_options
+from event_bus_kafka.assembly import clients
+from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.consuming.starting_offsets import shown_time
 from event_bus_kafka.dead_letters.letter import identity
 from event_bus_kafka.errors import EventBusError, NotThere
@@ -27,8 +27,6 @@ from event_bus_kafka.operations.records import Wanted
 from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.wire.records import ConsumerRecord
 
-_TIMEOUT = 10.0
-"""Seconds for one request to Kafka."""
 _GROUP = "event_tail"
 """Kafka's client asks for a name; nothing is ever committed under it."""
 
@@ -60,11 +58,11 @@ class Command(BaseCommand):
         parser.add_argument("--unmasked", action="store_true", help="show all, which may be personal data")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        entry_points.observe_events()
+        observe_events()
         try:
             with (
-                Reader(consumer_options(_GROUP), timeout=_TIMEOUT) as reader,
-                closing(entry_points.registry()) as registry,
+                clients.reader(_GROUP) as reader,
+                closing(clients.registry()) as registry,
             ):
                 self._tail(reader, registry, options)
         except KeyboardInterrupt:

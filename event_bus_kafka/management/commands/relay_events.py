@@ -8,13 +8,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS
 
-from event_bus_kafka.conf import settings
-from event_bus_kafka.entry_points import observe_events
+from event_bus_kafka.assembly.observing import observe_events
+from event_bus_kafka.assembly.relaying import relay_worker
 from event_bus_kafka.errors import EventBusError
-from event_bus_kafka.relaying.progress import relay_worker
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import RelayProgress
-from event_bus_kafka.worker.worker import Worker
 
 _ALLOCATIONS = 50_000
 """Between two looks for garbage, in place of some hundreds: what a row needs goes with it."""
@@ -34,10 +32,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         observe_events()
-        alias = options["database"]
         try:
-            steps = relay_worker(alias, once=options["once"])
-            worker = Worker(steps, name=f"relay of database {alias}", stop_timeout=settings.stop_timeout)
+            worker = relay_worker(options["database"], once=options["once"])
         except EventBusError as error:
             raise CommandError(f"Cannot relay events: {error}") from error
         gc.freeze()  # the service's own objects would be swept again and again while thousands of rows come and go

@@ -11,8 +11,9 @@ import attrs
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from openedx_events.tooling import load_all_signals
 
-from event_bus_kafka import entry_points
-from event_bus_kafka.conf.client_options import consumer_options
+from event_bus_kafka.assembly import clients
+from event_bus_kafka.assembly.consuming import processor
+from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.consuming.starting_offsets import shown_time
 from event_bus_kafka.dead_letters.letter import identity
 from event_bus_kafka.dispatching.dispatch import signal_named
@@ -30,8 +31,6 @@ from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.wire.records import ConsumerRecord
 from event_bus_kafka.worker.worker import FORCED
 
-_TIMEOUT = 10.0
-"""Seconds for one request to Kafka."""
 _GROUP = "replay_events"
 """Kafka's client asks for a name; nothing is ever committed under it."""
 _PLACE = "earliest, latest, an offset, or a time in ISO 8601 with time zone; or an offset and a time, given twice"
@@ -64,7 +63,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         load_all_signals()
-        entry_points.observe_events()
+        observe_events()
         _refuse_unknown(options["receiver"], options["event_type"])
         start, end = Target.both(options["start"]), Target.both(options["end"])
         _refuse_reversed(start, end)
@@ -73,8 +72,8 @@ class Command(BaseCommand):
         )
         try:
             with (
-                Reader(consumer_options(_GROUP), timeout=_TIMEOUT) as reader,
-                closing(entry_points.registry()) as registry,
+                clients.reader(_GROUP) as reader,
+                closing(clients.registry()) as registry,
             ):
                 partitions = partitions_of(reader, [options["topic"]])
                 found = ranges(reader, partitions, start, end)
@@ -136,7 +135,7 @@ class Command(BaseCommand):
         with (
             ExitStack() as at_end,
             Interruption() as interruption,
-            RecordReplay(lambda store: entry_points.processor("", store, registry), options["receiver"], run) as replay,
+            RecordReplay(lambda store: processor("", store, registry), options["receiver"], run) as replay,
         ):
             at_end.callback(bar.end)
             pace = Pace(options["rate"], interruption)

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
-from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import consumer_options, producer_options, schema_registry_options
 from event_bus_kafka.conf.routes import full_topic, mode_of, routes
-from event_bus_kafka.conf.settings import all_settings
+from event_bus_kafka.conf.settings import all_settings, settings
 from event_bus_kafka.errors import ConfigurationError
 
 SERVERS = {

@@ -68,6 +68,7 @@ class Service:
             "registry": self,
             "policies": RetryPolicies.of(RETRY_DEFAULTS | {"attempts": 3, "jitter": 0, "final": [KeyError]}, {}),
             "dead_letters": self,
+            "short_topic": str,
             "receivers_of": self.receivers,
             "gate": gate,
             "health": self.health,

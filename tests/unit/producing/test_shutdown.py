@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from event_bus_kafka.producing import shutdown
+from event_bus_kafka.assembly.sending import shutdown
 from event_bus_kafka.telemetry.events import ThreadsDisabled
 from tests.support.watching import watched
 

@@ -16,6 +16,7 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import record_deleted, send_tombstone
 from event_bus_kafka.conf.policies import RETRY_DEFAULTS
+from event_bus_kafka.conf.routes import short_topic
 from event_bus_kafka.consuming.processor import Processor
 from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
 from event_bus_kafka.dead_letters.letter import Letter
@@ -51,7 +52,9 @@ def tombstone(headers: Headers = HEADERS, *, key: bytes | None = KEY, offset: in
 
 def processed(record: ConsumerRecord, *, letters: Letters | None = None, **retry: Any) -> tuple[Any, Delivery]:
     policies = RetryPolicies.of(RETRY_DEFAULTS, {"record_deleted": retry} if retry else {})
-    processor = Processor(group="g", registry=KEYS, policies=policies, dead_letters=letters or Letters())
+    processor = Processor(
+        group="g", registry=KEYS, policies=policies, dead_letters=letters or Letters(), short_topic=short_topic
+    )
     delivery = Delivery(record, PartitionProgress(record.topic, 0))
     return processor.process(delivery), delivery
 

@@ -10,9 +10,9 @@ from django.apps import apps
 from django.db import Error
 from django.utils.module_loading import import_string
 
-from event_bus_kafka.conf import settings
 from event_bus_kafka.conf.client_options import producer_options
 from event_bus_kafka.conf.routes import full_topic
+from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.dead_letters.letter import Store
 from event_bus_kafka.dead_letters.topic_store import TopicStore
 from event_bus_kafka.errors import ConfigurationError

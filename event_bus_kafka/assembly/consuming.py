@@ -1,0 +1,173 @@
+"""Workers that consume, made as the settings say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from importlib import import_module
+from typing import Any
+
+import attrs
+from django.apps import apps
+from django.db import DEFAULT_DB_ALIAS
+from django.utils.module_loading import import_string
+
+from event_bus_kafka.assembly.clients import registry
+from event_bus_kafka.assembly.dead_letter_stores import keep_clean, store_for
+from event_bus_kafka.assembly.sending import shutdown
+from event_bus_kafka.conf.client_options import consumer_options
+from event_bus_kafka.conf.routes import full_topic, retry_by_name, short_topic
+from event_bus_kafka.conf.settings import LANES, settings
+from event_bus_kafka.consuming.consumer import Consumer
+from event_bus_kafka.consuming.dead_letter_limit import DeadLetterLimit
+from event_bus_kafka.consuming.error_limit import ErrorLimit
+from event_bus_kafka.consuming.limits import Limits
+from event_bus_kafka.consuming.processor import Processor
+from event_bus_kafka.consuming.scheduler import Scheduler
+from event_bus_kafka.consuming.starting_offsets import milliseconds
+from event_bus_kafka.dead_letters.letter import Store
+from event_bus_kafka.dispatching.circuit import CircuitPolicy
+from event_bus_kafka.dispatching.receiver_gate import ReceiverGate
+from event_bus_kafka.dispatching.retry import RetryPolicies
+from event_bus_kafka.errors import ConfigurationError
+from event_bus_kafka.kafka.consumer import ConsumerClient
+from event_bus_kafka.kafka.schema_registry import SchemaRegistry
+from event_bus_kafka.telemetry import observe
+from event_bus_kafka.telemetry.health import Health, Obstacle
+from event_bus_kafka.worker.companion import WithCompanion
+from event_bus_kafka.worker.worker import Steps, Worker
+
+_APP = "event_bus_kafka"
+_SILENCE = 30.0
+"""Seconds beyond the longest step after which a worker is taken for dead."""
+
+
+@attrs.frozen(kw_only=True)
+class ConsumerArguments:
+    """What a worker is asked to do, not checked yet."""
+
+    topic: str | Sequence[str]
+    """One or several, without prefix."""
+    group: str
+    offset_time: Any = None
+    """Time in ISO 8601 from which on each partition is read, once for each value."""
+    concurrency: Any = None
+    """Receivers that run at once; None: as the settings say."""
+    with_relay: bool = False
+
+    def topics(self) -> list[str]:
+        """Return the full names. Raises :class:`ConfigurationError` without topic or group."""
+        if not self.topic or not self.group:
+            raise ConfigurationError("A worker needs a topic and a consumer group.")
+        return [full_topic(topic) for topic in ([self.topic] if isinstance(self.topic, str) else self.topic)]
+
+    def milliseconds(self) -> int | None:
+        """Return the time since the epoch. Raises :class:`ConfigurationError`."""
+        try:
+            return milliseconds(self.offset_time) if self.offset_time else None
+        except ValueError as error:
+            raise ConfigurationError(f"offset_time: {error}.") from None
+
+    def lanes(self) -> int:
+        """Return the number of threads. Raises :class:`ConfigurationError`."""
+        if self.concurrency is None:
+            return settings.consumer_concurrency
+        try:
+            return LANES.read(self.concurrency)
+        except ValueError:
+            raise ConfigurationError(f"concurrency must be {LANES.expects}, not {self.concurrency!r}.") from None
+
+
+def consumer_worker(arguments: ConsumerArguments, at_end: ExitStack) -> Worker:
+    """
+    Return a worker that consumes. What it needs is closed with ``at_end``.
+
+    Raises :class:`ConfigurationError` where it could not work.
+    """
+    relay = _relay() if arguments.with_relay else None
+    topics = arguments.topics()
+    consumer = _consumer(arguments, topics, at_end)
+    return Worker(
+        consumer if relay is None else WithCompanion(consumer, relay),
+        name=f"consumer of topic{'s' * (len(topics) > 1)} {', '.join(topics)} in group {arguments.group}",
+        stop_timeout=settings.stop_timeout,
+    )
+
+
+def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Processor:
+    """Return what runs receivers. Raises :class:`ConfigurationError`."""
+    return Processor(
+        group=group,
+        registry=schemas,
+        policies=RetryPolicies.of(settings.retry, retry_by_name()),
+        dead_letters=dead_letters,
+        short_topic=short_topic,
+        skip_unknown_types=settings.unknown_event_types == "skip",
+        connection_max_age=settings.connection_max_age,
+    )
+
+
+def _consumer(arguments: ConsumerArguments, topics: list[str], at_end: ExitStack) -> Consumer:
+    options = consumer_options(arguments.group)
+    health = Health(Obstacle.NO_ASSIGNMENT, silent_after=settings.revoke_timeout + _SILENCE)
+    observe(health)
+    time = arguments.milliseconds()
+    schemas = at_end.enter_context(closing(registry()))
+    receiving = _guarded(processor(arguments.group, _store(arguments.group), schemas), health)
+    scheduler = Scheduler(receiving.process, lanes=arguments.lanes())
+    consumer = Consumer(
+        group=arguments.group,
+        connect=lambda listener: ConsumerClient(options, topics, listener, begin_paused=time is not None),
+        scheduler=scheduler,
+        error_limit=receiving.error_limit,
+        limits=_limits(),
+        health=health,
+        offset_time=time,
+        flush=shutdown.flush,
+    )
+    scheduler.start()
+    return consumer
+
+
+def _relay() -> Steps:
+    if not apps.is_installed(_APP):
+        raise ConfigurationError("A relay needs 'event_bus_kafka' in INSTALLED_APPS.")
+    relaying = import_module("event_bus_kafka.assembly.relaying")  # has models: only where the app is installed
+    relay: Steps = relaying.relay_steps(DEFAULT_DB_ALIAS)
+    return relay
+
+
+def _store(group: str) -> Store:
+    store = store_for(group)
+    keep_clean(store, settings.retention)
+    return store
+
+
+def _guarded(receiving: Processor, health: Health) -> Processor:
+    """Add what protects a worker from itself: circuits, pauses, the flood guard, the limit of errors in a row."""
+    circuits = CircuitPolicy(**settings.circuit)
+    return attrs.evolve(
+        receiving,
+        gate=ReceiverGate(circuits, health=health, paused=_paused_receivers()),
+        flood=DeadLetterLimit(settings.dead_letter_flood),
+        error_limit=ErrorLimit(settings.consecutive_errors_limit),
+        health=health,
+    )
+
+
+def _paused_receivers() -> Callable[[], frozenset[str]]:
+    if not apps.is_installed(_APP):
+        return frozenset
+    watched: Callable[[], frozenset[str]] = import_string("event_bus_kafka.dispatching.pauses.watched")()
+    return watched
+
+
+def _limits() -> Limits:
+    return Limits(
+        window_records=settings.window_records,
+        window_bytes=settings.window_bytes,
+        commit_interval=settings.commit_interval,
+        poll_timeout=settings.consumer_poll_timeout,
+        failure_sleep=settings.consumer_poll_failure_sleep,
+        revoke_timeout=settings.revoke_timeout,
+    )

@@ -1,0 +1,16 @@
+"""Who observes what happens in this process."""
+
+from __future__ import annotations
+
+from event_bus_kafka.conf.settings import settings
+from event_bus_kafka.telemetry import observe
+from event_bus_kafka.telemetry.logs import LoggingObserver
+from event_bus_kafka.telemetry.monitoring import MONITORED, monitor
+
+_log = LoggingObserver(audit=lambda: settings.audit_logging_enabled)
+
+
+def observe_events() -> None:
+    """Log and trace what happens in this process. To repeat it changes nothing."""
+    observe(_log)
+    observe(monitor, *MONITORED)

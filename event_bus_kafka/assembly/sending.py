@@ -1,0 +1,42 @@
+"""What sends: one spill and one shutdown for the process, and producers that share them."""
+
+from __future__ import annotations
+
+from event_bus_kafka.assembly.clients import registry
+from event_bus_kafka.conf.client_options import producer_options
+from event_bus_kafka.conf.routes import full_topic, mode_of, route_of
+from event_bus_kafka.conf.settings import settings
+from event_bus_kafka.kafka.producer import Producer
+from event_bus_kafka.outbox.availability import Outbox
+from event_bus_kafka.producing.clients import ProcessClients
+from event_bus_kafka.producing.producer import KafkaEventProducer
+from event_bus_kafka.producing.routing import Routing
+from event_bus_kafka.producing.shutdown import Shutdown
+from event_bus_kafka.producing.spill import Spill
+
+_REGISTRY_REST = 30.0
+"""Seconds for which a registry that failed is left alone, so that requests do not wait for it one after the other."""
+
+outbox = Outbox(notify=lambda: settings.relay_notify)
+spill = Spill(outbox)
+shutdown = Shutdown(settings, spill)
+_routing = Routing(full_topic=full_topic, mode_of=mode_of, route_of=route_of)
+
+
+def producer() -> KafkaEventProducer:
+    """Return a producer. It reads the settings at each send, and never raises."""
+    return KafkaEventProducer(
+        routing=_routing, limits=settings, connect=process_clients, outbox=outbox, spill=spill, shutdown=shutdown
+    )
+
+
+def process_clients() -> ProcessClients:
+    """Return clients of this process, at work. Raises :class:`ConfigurationError`."""
+    timeout = min(settings.registry_timeout, settings.send_timeout / 2)  # a first event needs two ids
+    clients = ProcessClients(
+        registry=registry(timeout=timeout, backoff=_REGISTRY_REST),
+        connect=lambda: Producer(producer_options()),
+        poll_interval=lambda: settings.poll_interval,
+        spill=spill,
+    )
+    return clients.started()

@@ -1,0 +1,50 @@
+"""Where events go, and how long sending may take: what producers are told by the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Route:
+    """One enabled or disabled way of an event type to a topic, as ``EVENT_BUS_PRODUCER_CONFIG`` says."""
+
+    event_type: str
+    topic: str
+    """Without the prefix."""
+    key_field: str
+    enabled: bool
+    mode: str
+    database: str | None
+    """Alias whose transaction decides; None: the open one."""
+
+
+@attrs.frozen(kw_only=True)
+class Routing:
+    """Where events of a type go, for topics without prefix. Asked for each event: settings may change in tests."""
+
+    full_topic: Callable[[str], str]
+    """Returns a topic's name with the prefix."""
+    mode_of: Callable[[str, str], tuple[str, str | None]]
+    """Returns mode and database of an event type on a topic. Raises :class:`ConfigurationError`."""
+    route_of: Callable[[str, str], Route]
+    """Returns the route of an event type to a topic. Raises :class:`ConfigurationError`."""
+
+
+class SendingLimits(Protocol):
+    """Seconds that sending may take. Read at each use: settings may change in tests."""
+
+    @property
+    def send_timeout(self) -> float: ...
+
+    @property
+    def delivery_timeout(self) -> float: ...
+
+    @property
+    def shutdown_flush(self) -> float: ...
+
+    @property
+    def shutdown_spill(self) -> float: ...

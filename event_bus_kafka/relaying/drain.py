@@ -1,0 +1,42 @@
+"""Steps of a relay until nothing is left. Imported only where the app is installed."""
+
+from __future__ import annotations
+
+from django.db import Error
+
+from event_bus_kafka.errors import WorkerFailed
+from event_bus_kafka.outbox.backlog import Backlog
+from event_bus_kafka.relaying.progress import ProgressReports
+from event_bus_kafka.relaying.relay import Relay
+
+_FRUITLESS = 30.0
+"""Seconds without a sent row after which ``--once`` gives up."""
+
+
+class Drain:
+    """Steps of a relay until nothing is left that could be sent."""
+
+    def __init__(self, alias: str, relay: Relay, progress: ProgressReports) -> None:
+        self._alias = alias
+        self._relay = relay
+        self._progress = progress
+
+    def step(self) -> None:
+        """Raises :class:`WorkerFailed` at the end, with exit code 0 if nothing is left."""
+        self._relay.step()
+        if self._progress.is_drained:
+            self._end("its rows have to wait")
+        if self._progress.seconds_without_success > _FRUITLESS:
+            self._end(f"nothing could be sent for {_FRUITLESS:g} seconds")
+
+    def stop(self, *, timeout: float) -> int:
+        return self._relay.stop(timeout=timeout)
+
+    def _end(self, left: str) -> None:
+        try:
+            depth = Backlog.of(self._alias).depth
+        except Error as error:
+            raise WorkerFailed(f"{left}: {type(error).__name__}", exit_code=3) from error
+        if depth:
+            raise WorkerFailed(f"{left}: {depth} are in the outbox", exit_code=3)
+        raise WorkerFailed("nothing waits any more", exit_code=0)

@@ -1,0 +1,17 @@
+"""
+Three times that keep two relays from having the same row in flight, each well below the next.
+
+A relay holds the locks of its shards while a batch is in flight, and gives the batch up after ``BATCH_TIME``. If the
+relay is frozen meanwhile, its client's records expire ``DELIVERY_TIMEOUT`` after they were handed over, so that none of
+them leaves when it thaws. Only after ``IDLE_TRANSACTION_TIMEOUT`` does the database end the relay's transaction, and
+with it the locks: another relay then sends the same rows, and no old record can come after those.
+"""
+
+from __future__ import annotations
+
+BATCH_TIME = 5.0
+"""Seconds that a batch may be in flight."""
+DELIVERY_TIMEOUT = 10.0
+"""Seconds after which a record that Kafka has not confirmed expires in the client."""
+IDLE_TRANSACTION_TIMEOUT = 60
+"""Seconds after which a database ends a transaction in which nothing happens."""

@@ -1,0 +1,31 @@
+"""The times that keep two relays from having the same row in flight."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import override_settings
+
+from event_bus_kafka.assembly.relaying import relay_options
+from event_bus_kafka.relaying.statements import DIALECTS
+from event_bus_kafka.relaying.timing import BATCH_TIME, DELIVERY_TIMEOUT, IDLE_TRANSACTION_TIMEOUT
+
+KAFKA = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}
+
+
+def test_a_batch_ends_before_its_records_expire_and_those_before_the_database_ends_the_claim() -> None:
+    assert (BATCH_TIME, DELIVERY_TIMEOUT, IDLE_TRANSACTION_TIMEOUT) == (5, 10, 60)
+    assert BATCH_TIME < DELIVERY_TIMEOUT < IDLE_TRANSACTION_TIMEOUT
+
+
+@pytest.mark.parametrize("name", ["message.timeout.ms", "delivery.timeout.ms"])
+def test_records_expire_in_time_whatever_the_settings_say(name: str) -> None:
+    with override_settings(**KAFKA, EVENT_BUS_KAFKA_PRODUCER_OPTIONS={name: 300_000}):
+        options = relay_options()
+    assert options["message.timeout.ms"] == DELIVERY_TIMEOUT * 1000
+    assert "delivery.timeout.ms" not in options
+
+
+def test_each_database_that_locks_rows_ends_a_transaction_in_which_nothing_happens() -> None:
+    assert f"idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_TIMEOUT}s'" in DIALECTS["postgresql"].begin
+    assert f"wait_timeout = {IDLE_TRANSACTION_TIMEOUT}" in DIALECTS["mysql"].session
+    assert [vendor for vendor, dialect in DIALECTS.items() if dialect.locks] == ["postgresql", "mysql"]
