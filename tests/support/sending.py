@@ -30,14 +30,14 @@ def own_producer() -> Iterator[KafkaEventProducer]:
     producer = create_producer()
     yield producer
     producer.prepare_for_shutdown()
-    link = producer._link
-    assert link is not None, "it has sent nothing"
-    link.retire()
+    clients = producer._clients
+    assert clients is not None, "it has sent nothing"
+    clients.retire()
     for thread in threading.enumerate():
         if thread.name == "event-bus-producer" and thread not in others:
             thread.join()
-    link.producer._client.close()
-    link.registry.close()
+    clients.producer._client.close()
+    clients.registry.close()
 
 
 def send(
