@@ -1,14 +1,10 @@
-"""Clients of the registry and of Kafka that are wanted in several places."""
+"""The client of the schema registry, which senders, workers, relays and commands have."""
 
 from __future__ import annotations
 
-from event_bus_kafka.conf.client_options import consumer_options, schema_registry_options
+from event_bus_kafka.conf.client_options import schema_registry_options
 from event_bus_kafka.conf.settings import settings
-from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
-
-_REQUEST_TIMEOUT = 10.0
-"""Seconds for one request of a reader to Kafka."""
 
 
 def registry(*, timeout: float | None = None, backoff: float = 0.0) -> SchemaRegistry:
@@ -24,8 +20,3 @@ def registry(*, timeout: float | None = None, backoff: float = 0.0) -> SchemaReg
         register=settings.auto_register_schemas,
         backoff=backoff,
     )
-
-
-def reader(group: str) -> Reader:
-    """Return a reader of topics and of a group's offsets. Raises :class:`ConfigurationError`."""
-    return Reader(consumer_options(group), timeout=_REQUEST_TIMEOUT)

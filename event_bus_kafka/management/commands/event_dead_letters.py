@@ -12,10 +12,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 from openedx_events.tooling import load_all_signals
 
-from event_bus_kafka.assembly import clients
+from event_bus_kafka.assembly.clients import registry as registry_of_settings
 from event_bus_kafka.assembly.consuming import processor
 from event_bus_kafka.assembly.dead_letter_stores import dead_letter_topic, store_for
 from event_bus_kafka.assembly.observing import observe_events
+from event_bus_kafka.assembly.reading import reader_for
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.dead_letters import retention, table_store
 from event_bus_kafka.errors import CannotTake, EventBusError, WorkerFailed
@@ -72,7 +73,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no dead letter {options['id']}.")
         description = report.in_full(letter)
         if options["unmasked"]:
-            with closing(clients.registry()) as registry:
+            with closing(registry_of_settings()) as registry:
                 description |= report.unmasked(letter, registry)
         if options["json"]:
             self._print_json(description)
@@ -85,7 +86,7 @@ class Command(BaseCommand):
 
     def _take(self, options: dict[str, Any]) -> None:
         group, coordinates = options["group"], options["coordinates"]
-        with clients.reader(group) as reader:
+        with reader_for(group) as reader:
             found = quarantine.look(reader, coordinates, group)
             names = [failure.receiver for failure in found.letter.failures if failure.receiver]
             self.stdout.write(
@@ -110,7 +111,7 @@ class Command(BaseCommand):
             self._run(plans)
 
     def _run(self, plans: list[ReplayPlan]) -> None:
-        with closing(clients.registry()) as registry:
+        with closing(registry_of_settings()) as registry:
             done = self._run_all(plans, LetterReplay(lambda store: processor("", store, registry)))
         self.stdout.write(f"{done} of {len(plans)} dead letters have succeeded and are deleted.")
         if done < len(plans):
@@ -138,7 +139,7 @@ class Command(BaseCommand):
     def _import(self, options: dict[str, Any]) -> None:
         group, apply = options["group"], options["apply"]
         topic = dead_letter_topic(group)
-        with clients.reader(imports.import_group(group)) as reader:
+        with reader_for(imports.import_group(group)) as reader:
             imported = imports.import_all(reader, topic, apply=apply)
         self._print_lines([f"Record {name} is no dead letter: skipped" for name in imported.foreign])
         self.stdout.write(f"Topic {topic}: {imported.stored} dead letters to store, {imported.known} known already.")

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from event_bus_kafka.assembly import clients
 from event_bus_kafka.assembly.observing import observe_events
+from event_bus_kafka.assembly.reading import reader_for
 from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.consuming.starting_offsets import shown_time
 from event_bus_kafka.errors import CannotReset, EventBusError, NotThere
@@ -46,7 +46,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         observe_events()
         try:
-            with clients.reader(options["group"]) as reader:
+            with reader_for(options["group"]) as reader:
                 getattr(self, f"_{options['action']}")(reader, options)
         except (CannotReset, NotThere) as error:
             raise CommandError(str(error)) from error

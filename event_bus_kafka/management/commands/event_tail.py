@@ -11,8 +11,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from event_bus_kafka.assembly import clients
+from event_bus_kafka.assembly.clients import registry as registry_of_settings
 from event_bus_kafka.assembly.observing import observe_events
+from event_bus_kafka.assembly.reading import reader_for
 from event_bus_kafka.consuming.starting_offsets import shown_time
 from event_bus_kafka.dead_letters.letter import identity
 from event_bus_kafka.errors import EventBusError, NotThere
@@ -61,8 +62,8 @@ class Command(BaseCommand):
         observe_events()
         try:
             with (
-                clients.reader(_GROUP) as reader,
-                closing(clients.registry()) as registry,
+                reader_for(_GROUP) as reader,
+                closing(registry_of_settings()) as registry,
             ):
                 self._tail(reader, registry, options)
         except KeyboardInterrupt:
