@@ -40,7 +40,7 @@ class Batch:
         self._too_large: list[Row] = []
         self._confirmed: list[Row] = []
         """Rows that Kafka has and nobody took yet: with their bodies, so that there must never be many of them."""
-        self._places: list[tuple[str, int, int]] | None = [] if is_wanted(RecordDelivered) else None
+        self._positions: list[tuple[str, int, int]] | None = [] if is_wanted(RecordDelivered) else None
         """Of each of these, if anybody wants to know."""
         self._delivered: list[RecordDelivered] = []
         """Of those that were taken, likewise; and their topics and schemas."""
@@ -67,9 +67,9 @@ class Batch:
         rows, self._confirmed = self._confirmed, []
         self._schemas.update([row.schema for row in rows])
         self._topics.update([row.topic for row in rows])
-        if self._places is not None:
-            self._delivered += map(self._delivery, rows, self._places)
-            self._places.clear()
+        if self._positions is not None:
+            self._delivered += map(self._delivery, rows, self._positions)
+            self._positions.clear()
         return [row.id for row in rows]
 
     def send(self, rows: Iterable[Row], deadline: float, *, parked_holds_key: bool) -> None:
@@ -115,7 +115,7 @@ class Batch:
 
     def tell(self) -> None:
         """Emit what became of the rows, once that is settled and all that are confirmed were taken."""
-        if self._places is None:
+        if self._positions is None:
             for schema, count in self._schemas.items():
                 counters.add(RecordDelivered, self._frames.event_type(schema), count)
         for delivered in self._delivered:
@@ -134,8 +134,8 @@ class Batch:
                 )
             )
 
-    def _delivery(self, row: Row, place: tuple[str, int, int]) -> RecordDelivered:
-        topic, partition, offset = place
+    def _delivery(self, row: Row, position: tuple[str, int, int]) -> RecordDelivered:
+        topic, partition, offset = position
         return RecordDelivered(
             topic=topic,
             partition=partition,
@@ -172,8 +172,8 @@ class Batch:
         self._in_flight.end(row.topic)
         if isinstance(report, Delivered):
             self._confirmed.append(row)
-            if self._places is not None:
-                self._places.append((report.topic, report.partition, report.offset))
+            if self._positions is not None:
+                self._positions.append((report.topic, report.partition, report.offset))
         elif report.code == error_codes.MSG_SIZE_TOO_LARGE:
             self.narrow.add(row.topic)
             self._too_large.append(row)  # it, or what shared its request
