@@ -1,4 +1,8 @@
-"""Commits of a worker: what is due, what became of it, and what is tried again."""
+"""
+Commits the offsets of a worker: what is due, what became of it, and what is tried again.
+
+``consuming/consumer.py`` decides when; ``kafka/consumer.py`` refuses partitions that are not assigned, and asks Kafka.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,9 @@ import attrs
 
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.errors import AssignmentLost, BrokerError
+from event_bus_kafka.kafka.consumer import ConsumerClient
 from event_bus_kafka.kafka.error_codes import meaning_of
-from event_bus_kafka.kafka.offsets import Committed, GroupOffsets, Partition
+from event_bus_kafka.kafka.offsets import Committed, Partition
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import CommitFailed, OffsetsCommitted
 
@@ -28,7 +33,7 @@ class Commits:
     refused: int = 0
     """Partitions of the last commit, if it failed."""
 
-    def commit(self, client: GroupOffsets, partitions: Iterable[PartitionProgress]) -> BrokerError | None:
+    def commit(self, client: ConsumerClient, partitions: Iterable[PartitionProgress]) -> BrokerError | None:
         """Commit what is due; return the error. What was refused is due again."""
         due = {
             partition.name: (partition, offset)
@@ -49,7 +54,7 @@ class Commits:
         emit(OffsetsCommitted(group=self.group, offsets=_with_offsets(due)))
         return None
 
-    def commit_last(self, client: GroupOffsets, partitions: list[PartitionProgress]) -> None:
+    def commit_last(self, client: ConsumerClient, partitions: list[PartitionProgress]) -> None:
         """Commit for partitions that move away, again while the refusal is one that passes."""
         deadline = self.clock() + _LAST_CHANCE
         while (

@@ -36,7 +36,7 @@ class Processor:
     """
     Turns deliveries into outcomes: Done, Retry or Hold; a dead letter is Done once it is stored, and held until then.
 
-    Called on several lanes at once; what it keeps is in the gate, the guard and the error_limit.
+    Called on several lanes at once; what it keeps is in ``gate``, ``flood`` and ``error_limit``.
     """
 
     group: str

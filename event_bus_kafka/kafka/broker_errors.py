@@ -15,7 +15,7 @@ from event_bus_kafka.trouble import Trouble
 _TROUBLE_BY_TEXT = {
     KafkaError(getattr(KafkaError, row.code)).str(): row.trouble
     for row in error_codes.TABLE
-    if row.trouble is not Trouble.OTHER and not row.code.startswith("_")
+    if row.trouble is not Trouble.OTHER and not row.code.startswith("_") and hasattr(KafkaError, row.code)
 }
 """Kafka's text of an error → its trouble: a fatal error names its cause in words only."""
 

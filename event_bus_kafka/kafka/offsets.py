@@ -35,7 +35,7 @@ class Committed:
 
 
 class GroupOffsets:
-    """Reads and commits the offsets of a consumer group."""
+    """Reads and commits the offsets of a consumer group. Base of :class:`ConsumerClient` and :class:`Reader`."""
 
     _client: Any
 

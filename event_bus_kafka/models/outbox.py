@@ -1,8 +1,8 @@
 """
 The tables of the outbox.
 
-Events are appended by one prebuilt INSERT and taken by statements that differ from server to server: both are in
-``producing``. What is here is the shape, and what operators do.
+Events are appended by one prebuilt INSERT (``outbox/append.py``) and taken by statements that differ from server to
+server (``relaying/statements.py``). Here are the shape of the tables, and what operators do with them.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ import attrs
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.consuming import reporting
-from event_bus_kafka.consuming.one_attempt import OneAttempt, server_away
 from event_bus_kafka.consuming.processor import Processor
 from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
 from event_bus_kafka.dead_letters.letter import Failure, Store
@@ -19,6 +18,7 @@ from event_bus_kafka.dispatching.outcomes import Hold
 from event_bus_kafka.dispatching.replay_context import replay_context
 from event_bus_kafka.kafka.offsets import Partition, Range
 from event_bus_kafka.kafka.reader import Reader
+from event_bus_kafka.operations.attempt import OneAttempt, server_away
 from event_bus_kafka.operations.records import Wanted, read
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import LifecycleEvent, RecordSkipped

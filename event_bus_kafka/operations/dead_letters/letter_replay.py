@@ -10,7 +10,6 @@ import attrs
 from django.db import Error
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.consuming.one_attempt import OneAttempt, server_away
 from event_bus_kafka.consuming.processor import Processor
 from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
 from event_bus_kafka.dead_letters.letter import Letter, Store
@@ -19,6 +18,7 @@ from event_bus_kafka.dispatching.dispatch import Receiver
 from event_bus_kafka.dispatching.outcomes import Hold
 from event_bus_kafka.errors import WorkerFailed
 from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.operations.attempt import OneAttempt, server_away
 
 Failures = list[dict[str, str]]
 

@@ -1,4 +1,4 @@
-"""One attempt at a record that no worker is at: what fails is neither tried again nor stored."""
+"""One attempt at a record by hand, outside any worker: a failure is neither retried nor stored, but returned."""
 
 from __future__ import annotations
 
