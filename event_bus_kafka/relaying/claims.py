@@ -58,9 +58,9 @@ class BatchPlan(NamedTuple):
 
 class Claims:
     """
-    Claims shards for one batch after the other. A claim locks the row of each shard in the table of shards, not the rows
-    of events, and holds the lock as long as the batch is in flight: it is both lease and fence. A relay that dies
-    releases its locks at once.
+    Claims shards for one batch after the other. A claim locks the rows of its shards in the table of shards, not the
+    rows of events, as long as the batch is in flight: the lock is both lease and fence. A relay that dies releases it
+    at once.
 
     The connection is its own, at READ COMMITTED: an older snapshot would show rows that are sent already. On a second
     one rows are removed while others are read. Where rows cannot be locked (SQLite), every claim succeeds, and writers
