@@ -20,7 +20,7 @@ from event_bus_kafka.relaying.timing import BATCH_TIME, DELIVERY_TIMEOUT
 from event_bus_kafka.relaying.topic_backoff import TopicBackoff
 from event_bus_kafka.worker.worker import Worker
 
-_REGISTRY_REST = 1.0
+_REGISTRY_BACKOFF = 1.0
 _ADMIN_TIMEOUT = 5.0
 _LARGEST = 1_000_000
 """Bytes of a request, by librdkafka's default."""
@@ -45,7 +45,7 @@ def relay_steps(alias: str, *, once: bool = False) -> Relay | Drain:
         raise ConfigurationError(f"There is no database {alias!r}: name one of {', '.join(connections)}.")
     claims = Claims(alias, notify=settings.relay_notify, parked_holds_key=settings.parked_holds_key)
     options = relay_options()
-    schemas = registry(backoff=_REGISTRY_REST)
+    schemas = registry(backoff=_REGISTRY_BACKOFF)
     _require_tables(alias)
     make_shards(alias)
     backoff = TopicBackoff()

@@ -14,7 +14,7 @@ from event_bus_kafka.producing.routing import Routing
 from event_bus_kafka.producing.shutdown import Shutdown
 from event_bus_kafka.producing.spill import Spill
 
-_REGISTRY_REST = 30.0
+_REGISTRY_BACKOFF = 30.0
 """Seconds for which a registry that failed is left alone, so that requests do not wait for it one after the other."""
 
 outbox = Outbox(notify=lambda: settings.relay_notify)
@@ -34,7 +34,7 @@ def process_clients() -> ProcessClients:
     """Return clients of this process, at work. Raises :class:`ConfigurationError`."""
     timeout = min(settings.registry_timeout, settings.send_timeout / 2)  # a first event needs two ids
     clients = ProcessClients(
-        registry=registry(timeout=timeout, backoff=_REGISTRY_REST),
+        registry=registry(timeout=timeout, backoff=_REGISTRY_BACKOFF),
         connect=lambda: Producer(producer_options()),
         poll_interval=lambda: settings.poll_interval,
         spill=spill,

@@ -1,4 +1,4 @@
-"""What follows from a failed attempt: decided here, acted on elsewhere."""
+"""Decides what follows a failed attempt. ``consuming/processor.py`` asks, once per failed receiver, and acts on it."""
 
 from __future__ import annotations
 
