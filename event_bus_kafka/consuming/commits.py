@@ -1,8 +1,8 @@
 """
 Commits the offsets of a worker: what is due, what became of it, and what is tried again.
 
-``consuming/consumer.py`` decides when. The request to Kafka is ``GroupOffsets.commit`` in ``kafka/offsets.py``, before which
-``ConsumerClient`` refuses partitions that are not assigned.
+``consuming/consumer.py`` decides when. The request to Kafka is ``GroupOffsets.commit`` in ``kafka/offsets.py``, before
+which ``ConsumerClient`` refuses partitions that are not assigned.
 """
 
 from __future__ import annotations
