@@ -144,7 +144,7 @@ def _store(group: str) -> Store:
 
 
 def _guarded(receiving: Processor, health: Health) -> Processor:
-    """Add what protects a worker from itself: circuits, pauses, the flood guard, the limit of errors in a row."""
+    """Add what protects a worker from itself: circuits, pauses, limits of dead letters and of errors in a row."""
     circuits = CircuitPolicy(**settings.circuit)
     return attrs.evolve(
         receiving,

@@ -1,4 +1,4 @@
-"""The flood guard: dead letters without end are no answer to records that fail for good one after the other."""
+"""Limits dead letters in a row: storing them without end is no answer to records that fail one after the other."""
 
 from __future__ import annotations
 

@@ -41,9 +41,10 @@ def append(events: Sequence[EncodedEvent], *, database: str | None, notify: Call
     Put events into the outbox of the database whose transaction is open.
 
     ``database`` names its alias; None: the only one with an open transaction, else the default one. ``notify``: whether
-    PostgreSQL tells relays. Raises
-    :class:`ConfigurationError` where several are open and the default one is not, and :class:`AppendFailed`: nothing
-    was appended, and if it is ``doomed``, the transaction will not commit either.
+    PostgreSQL tells relays.
+
+    Raises :class:`ConfigurationError` where several are open and the default one is not, and :class:`AppendFailed`:
+    nothing was appended, and if it is ``doomed``, the transaction will not commit either.
     """
     connection = outbox_connection(database)
     if connection.needs_rollback:
