@@ -11,7 +11,7 @@ from django.db import DEFAULT_DB_ALIAS
 from benchmarks.events import KEY_FIELD, SIGNAL, Sample, samples
 from benchmarks.measurements import BARE_PRODUCER, Meter
 from event_bus_kafka import create_producer
-from event_bus_kafka.assembly.clients import registry
+from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.conf.client_options import producer_options
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import Event, ProducerRecord

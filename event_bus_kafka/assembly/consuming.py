@@ -12,8 +12,8 @@ from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS
 from django.utils.module_loading import import_string
 
-from event_bus_kafka.assembly.clients import registry
 from event_bus_kafka.assembly.dead_letter_stores import keep_clean, store_for
+from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.assembly.sending import shutdown
 from event_bus_kafka.conf.client_options import consumer_options
 from event_bus_kafka.conf.routes import full_topic, retry_by_name, short_topic

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import Error, connections
 
-from event_bus_kafka.assembly.clients import registry
+from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.conf.client_options import Options, producer_options
 from event_bus_kafka.conf.routes import full_topic, routes
 from event_bus_kafka.conf.settings import settings

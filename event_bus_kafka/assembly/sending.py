@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from event_bus_kafka.assembly.clients import registry
+from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.conf.client_options import producer_options
 from event_bus_kafka.conf.routes import full_topic, mode_of, route_of
 from event_bus_kafka.conf.settings import settings

@@ -1,4 +1,4 @@
-"""Decides what follows a failed attempt. ``consuming/processor.py`` asks, once per failed receiver, and acts on it."""
+"""Decides what follows a failed attempt. ``consuming/processor.py`` asks for each failed receiver or record, and acts."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from django.db import connections, transaction
 from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_REVOKED
 
-from event_bus_kafka.assembly.clients import registry
+from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.models import OutboxRecord, OutboxShard, ParkedRecord, WriterSchema
 from event_bus_kafka.outbox import writer_schemas
 from event_bus_kafka.relaying.claims import Claims

@@ -12,7 +12,7 @@ from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import create_producer, send_tombstone
-from event_bus_kafka.assembly.clients import registry
+from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.errors import AppendFailed
 from event_bus_kafka.models import OutboxRecord, WriterSchema
 from event_bus_kafka.outbox.append import shard_of

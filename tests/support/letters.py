@@ -12,7 +12,7 @@ from django.core.management import call_command
 from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
-from event_bus_kafka.assembly.clients import registry as registry_of_settings
+from event_bus_kafka.assembly.schema_registry import registry as registry_of_settings
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.dead_letters.letter import Failure, Letter, identity
 from event_bus_kafka.dead_letters.table_store import store

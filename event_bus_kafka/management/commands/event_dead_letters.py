@@ -12,11 +12,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 from openedx_events.tooling import load_all_signals
 
-from event_bus_kafka.assembly.clients import registry as registry_of_settings
 from event_bus_kafka.assembly.consuming import processor
 from event_bus_kafka.assembly.dead_letter_stores import dead_letter_topic, store_for
 from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.assembly.reading import reader_for
+from event_bus_kafka.assembly.schema_registry import registry as registry_of_settings
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.dead_letters import retention, table_store
 from event_bus_kafka.errors import CannotTake, EventBusError, WorkerFailed

@@ -11,10 +11,10 @@ import attrs
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from openedx_events.tooling import load_all_signals
 
-from event_bus_kafka.assembly.clients import registry as registry_of_settings
 from event_bus_kafka.assembly.consuming import processor
 from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.assembly.reading import reader_for
+from event_bus_kafka.assembly.schema_registry import registry as registry_of_settings
 from event_bus_kafka.consuming.starting_offsets import shown_time
 from event_bus_kafka.dead_letters.letter import identity
 from event_bus_kafka.dispatching.dispatch import signal_named

@@ -1,4 +1,4 @@
-"""The client of the schema registry, which senders, workers, relays and commands have."""
+"""The client of the schema registry, made as the settings say: for senders, workers, relays and commands."""
 
 from __future__ import annotations
 
