@@ -1,4 +1,4 @@
-"""Decides what follows a failed attempt. ``consuming/processor.py`` asks for each failed receiver or record, and acts."""
+"""Decides what follows a failed attempt. ``consuming/processor.py`` asks for each receiver or record that failed."""
 
 from __future__ import annotations
 

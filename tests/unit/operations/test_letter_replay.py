@@ -13,7 +13,7 @@ from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import record_deleted
-from event_bus_kafka.assembly import clients, consuming
+from event_bus_kafka.assembly import consuming, schema_registry
 from event_bus_kafka.models import DeadLetter
 from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay, plan
 from event_bus_kafka.sandbox import Sandbox
@@ -193,7 +193,7 @@ def test_two_operators_do_not_run_one_dead_letter_twice() -> None:
     letter = stored(record_of(7), FIRST)
     mine, theirs = plan(DeadLetter.objects.get()), plan(DeadLetter.objects.get())
     trouble["first"] = fail
-    with closing(clients.registry()) as registry:
+    with closing(schema_registry.registry()) as registry:
         replay = LetterReplay(lambda store: consuming.processor("", store, registry))
         assert replay.run(mine).failed
         assert replay.run(theirs).is_taken
