@@ -18,6 +18,7 @@ from tests.services.bus import Bus, RealBus, SandboxBus
 from tests.services.guarded import GuardedKafka
 from tests.services.kafka import KafkaCluster
 from tests.services.mariadb import MariaDB
+from tests.services.mysql import MySQL
 from tests.services.postgresql import PostgreSQL
 from tests.services.schema_registry import SchemaRegistry
 from tests.support.databases import Database, database_on
@@ -106,9 +107,16 @@ def mariadb() -> Iterator[MariaDB]:
         yield server
 
 
-@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.real) for name in ("postgresql", "mariadb")])
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[MySQL]:
+    """Return a MySQL server for the whole run."""
+    with MySQL() as server:
+        yield server
+
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.real) for name in ("postgresql", "mariadb", "mysql")])
 def database(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Iterator[Database]:
-    """Return a migrated database of its own: each test runs on PostgreSQL and on MariaDB."""
+    """Return a migrated database of its own: each test runs on PostgreSQL, MariaDB and MySQL."""
     server = request.getfixturevalue(request.param)
     with database_on(server, f"test_{next(_numbers)}", django_db_blocker) as database:
         yield database

@@ -22,13 +22,14 @@ from django.db.utils import OperationalError
 from tests.projects.process import ServiceProcess
 from tests.services.database import DatabaseServer
 from tests.services.mariadb import MariaDB
+from tests.services.mysql import MySQL
 from tests.services.postgresql import PostgreSQL
 from tests.services.process import accepts
 from tests.support.databases import Database, database_on
 
 pytestmark = pytest.mark.real
 
-PRODUCTS = {"postgresql": "PostgreSQL", "mariadb": "MariaDB"}
+PRODUCTS = {"postgresql": "PostgreSQL", "mariadb": "MariaDB", "mysql": "9.7"}
 
 
 def version(database: Database) -> str:
@@ -112,7 +113,7 @@ def test_postgresql_starts_again_when_the_backends_of_the_killed_one_are_gone(da
     assert server.execute("select 1") == "1"
 
 
-@pytest.mark.parametrize("kind", [PostgreSQL, MariaDB])
+@pytest.mark.parametrize("kind", [PostgreSQL, MariaDB, MySQL])
 def test_a_start_installs_nothing_where_all_is_there(
     kind: type[DatabaseServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,7 +140,7 @@ def test_nothing_runs_after_the_command(number: signal.Signals, open_folder: Pat
     environment = os.environ | {"TMPDIR": str(open_folder)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
-        assert set(json.loads(process.stdout.readline())["databases"]) == {"postgresql", "mariadb"}
+        assert set(json.loads(process.stdout.readline())["databases"]) == {"postgresql", "mariadb", "mysql"}
         started = psutil.Process(process.pid).children(recursive=True)
         assert {"postgres", "mariadbd", "java"} <= {one.name() for one in started}
         assert list(open_folder.glob("event-bus-*/data"))

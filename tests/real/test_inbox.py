@@ -28,7 +28,7 @@ from tests.support.databases import connected, database_on
 from tests.support.watching import watched
 
 _numbers = count(1)
-SERVERS = [pytest.param(name, marks=pytest.mark.real) for name in ("postgresql", "mariadb")]
+SERVERS = [pytest.param(name, marks=pytest.mark.real) for name in ("postgresql", "mariadb", "mysql")]
 
 
 @pytest.fixture(params=[*SERVERS, "sqlite"], autouse=True)

@@ -12,6 +12,7 @@ from typing import Any
 from tests.services.downloads import apicurio, kafka_jars
 from tests.services.kafka import KafkaCluster
 from tests.services.mariadb import MariaDB
+from tests.services.mysql import MySQL
 from tests.services.postgresql import PostgreSQL
 from tests.services.schema_registry import SchemaRegistry
 
@@ -32,7 +33,7 @@ def main() -> None:
     )
     parser.add_argument("--compacted-topic", action="append", default=[], help="create one that is compacted")
     parser.add_argument("--auto-create-topics", action="store_true", help="let topics appear on first use")
-    parser.add_argument("--databases", action="store_true", help="start PostgreSQL and MariaDB as well")
+    parser.add_argument("--databases", action="store_true", help="start PostgreSQL, MariaDB and MySQL as well")
     parser.add_argument("--fetch", action="store_true", help="download only")
     parser.add_argument("--json", action="store_true", help="print the addresses as one line of JSON")
     options = parser.parse_args()
@@ -50,7 +51,7 @@ def _serve(options: argparse.Namespace) -> None:
     with ExitStack() as services:
         cluster = services.enter_context(KafkaCluster(options.brokers, properties))
         registry = services.enter_context(SchemaRegistry())
-        servers = [services.enter_context(server()) for server in (PostgreSQL, MariaDB) if options.databases]
+        servers = [services.enter_context(server()) for server in (PostgreSQL, MariaDB, MySQL) if options.databases]
         for topic in options.topic:
             cluster.create_topic(topic, 4)
         for topic in options.compacted_topic:

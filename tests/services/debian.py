@@ -1,7 +1,12 @@
-"""Debian's packages: what is missing is installed, by name. ``python -m tests.services.debian PACKAGE …``."""
+"""
+Debian's packages: what is missing is installed, by name. ``python -m tests.services.debian PACKAGE …``.
+
+A package that this release does not have is unpacked from another one, beside the machine's own packages.
+"""
 
 from __future__ import annotations
 
+import getpass
 import os
 import subprocess
 import sys
@@ -10,6 +15,7 @@ from pathlib import Path
 
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _STARTS_SERVICES = ("invoke-rc.d", "deb-systemd-invoke")
+_KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 def install(*packages: str) -> None:
@@ -22,6 +28,35 @@ def install(*packages: str) -> None:
         _run("update", "-qq")
         path = f"DPkg::Path={_without_services(Path(folder))}:{_PATH}"
         _run("install", "-y", "-qq", "--no-install-recommends", "-o", path, *missing)
+
+
+def unpack(package: str, *, suite: str, folder: Path) -> None:
+    """
+    Unpack a package of another suite, and the libraries that it needs down to libc, into a folder; install nothing.
+
+    apt works in a folder of its own, as whoever calls it, and takes the mirror from the machine's own sources.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        for part in ("etc/apt/preferences.d", "var/lib/apt", "var/lib/dpkg", "var/cache/apt"):
+            (root / part).mkdir(parents=True)
+        (root / "var/lib/dpkg/status").touch()
+        (root / "etc/apt/sources.list").write_text(f"deb [signed-by={_KEYS}] {_mirror()} {suite} main\n")
+        apart = ["-o", f"Dir={root}", "-o", f"APT::Sandbox::User={getpass.getuser()}", "-o", "Acquire::Languages=none"]
+        _output("apt-get", "-qq", *apart, "update")
+        _output("apt-get", "-qq", *apart, "--yes", "--no-install-recommends", "--download-only", "install", package)
+        for archive in sorted((root / "var/cache/apt/archives").glob("*.deb")):
+            if archive.name.startswith(("lib", f"{package}_")):
+                _output("dpkg-deb", "--extract", str(archive), str(folder))
+
+
+def _mirror() -> str:
+    """Return where this machine has Debian's packages from, which its sources tell once they were read."""
+    ask = ("apt-get", "indextargets", "--format", "$(REPO_URI)", "Origin: Debian", "Label: Debian")
+    if not (answer := _output(*ask)):
+        _run("update", "-qq")
+        answer = _output(*ask)
+    return answer.splitlines()[0]
 
 
 def _without_services(folder: Path) -> Path:
@@ -38,12 +73,16 @@ def _without_services(folder: Path) -> Path:
 
 def _run(*arguments: str) -> None:
     sudo = [] if os.geteuid() == 0 else ["sudo"]
-    command = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=300", *arguments]
+    _output(*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=300", *arguments)
+
+
+def _output(*command: str) -> str:
     done = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL
     )
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}")
+    return done.stdout
 
 
 def _is_installed(package: str) -> bool:

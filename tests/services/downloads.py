@@ -1,5 +1,5 @@
 """
-Fetches what the services need, through Maven, into one ignored folder; a second run starts offline.
+Fetches what the services need, through Maven and apt, into one ignored folder; a second run starts offline.
 
 A folder counts as complete only with a manifest of its files' SHA-256, which is verified before each use.
 """
@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.services.debian import install
+from tests.services.debian import install, unpack
 
-KAFKA_VERSION = "4.3.1"
+KAFKA_VERSION = "4.4.0"
 APICURIO_VERSION = "2.6.13.Final"
 
 _POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -48,6 +48,11 @@ def apicurio() -> Path:
     return _fetched(f"apicurio-{APICURIO_VERSION}", _fetch_apicurio)
 
 
+def mysql() -> Path:
+    """Return the folder of MySQL, which Debian 12 has not: from sid, with the libraries of its own that it needs."""
+    return _fetched("mysql-sid", lambda folder: unpack("mysql-server-core", suite="sid", folder=folder))
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Let one process at a time fetch and install for a folder."""
@@ -64,7 +69,6 @@ def _fetched(name: str, fetch: Callable[[Path], None]) -> Path:
             print(f"Fetching {name} …", file=sys.stderr, flush=True)
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            _install_tools()
             fetch(folder)
             _manifest(folder).write_text(json.dumps(_digests(folder)))
     return folder
@@ -87,6 +91,7 @@ def _fetch_apicurio(folder: Path) -> None:
 
 
 def _maven(*arguments: str) -> None:
+    _install_tools()
     command = ["mvn", "-q", "-B", *arguments]
     done = subprocess.run(command, cwd=cache_folder(), capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode:

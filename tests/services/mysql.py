@@ -1,0 +1,58 @@
+"""MySQL as Open edX runs it, from Debian's sid; its clients are MariaDB's."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from tests.services.debian import install
+from tests.services.downloads import mysql
+from tests.services.mariadb import MariaDB
+
+
+class MySQL(MariaDB):
+    """
+    A server whose data survives a kill of the server, but not of the machine: it does not sync.
+
+    It runs on the libraries that were fetched with it. Root may run it: another user might not reach the folder.
+    """
+
+    vendor = "mysql"
+    _system_user = "root"
+
+    def _install(self) -> None:
+        install("mariadb-client")
+
+    def _initialization(self) -> list[str]:
+        return [*self._program(), "--initialize-insecure"]
+
+    def _server(self) -> list[str]:
+        return [
+            *self._program(),
+            f"--port={self.port}",
+            "--bind-address=127.0.0.1",
+            "--socket=socket",  # in the data folder: a whole path may be too long
+            "--mysqlx=OFF",
+            "--secure-file-priv=NULL",
+            "--character-set-server=utf8mb4",
+            "--collation-server=utf8mb4_unicode_ci",
+            "--explain-format=TRADITIONAL",
+            "--skip-log-bin",
+            "--skip-performance-schema",  # a hundred megabytes
+            "--innodb-flush-log-at-trx-commit=2",
+            "--innodb-doublewrite=OFF",
+            "--innodb-fast-shutdown=2",
+            "--innodb-redo-log-capacity=512M",
+        ]
+
+    @cached_property
+    def _root(self) -> Path:
+        return mysql()
+
+    def _program(self) -> list[str]:
+        root = self._root
+        (loader,) = root.glob("usr/lib*/ld-linux-*.so.*")
+        (libraries,) = root.glob("usr/lib/*-linux-gnu")
+        run = [str(loader), "--library-path", str(libraries), str(root / "usr/sbin/mysqld")]
+        messages = f"--lc-messages-dir={root}/usr/share/mysql"
+        return [*run, "--no-defaults", "--user=root", f"--datadir={self._folder}/data", messages]
