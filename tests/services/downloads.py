@@ -1,12 +1,13 @@
 """
 Fetches what the services need, through Maven and apt, into one ignored folder; a second run starts offline.
 
-A folder counts as complete only with a manifest of its files' SHA-256, which is verified before each use.
+A folder counts as complete only with a manifest of its files' SHA-256, which each process verifies once.
 """
 
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -38,16 +39,19 @@ def cache_folder() -> Path:
     return Path(os.environ.get("EVENT_BUS_KAFKA_SERVICES_CACHE") or default).absolute()
 
 
+@functools.cache
 def kafka_jars() -> Path:
     """Return the folder of Kafka's jars."""
     return _fetched(f"kafka-{KAFKA_VERSION}", _fetch_kafka)
 
 
+@functools.cache
 def apicurio() -> Path:
     """Return the folder of the Apicurio registry."""
     return _fetched(f"apicurio-{APICURIO_VERSION}", _fetch_apicurio)
 
 
+@functools.cache
 def mysql() -> Path:
     """Return the folder of MySQL, which Debian 12 has not: from sid, with the libraries of its own that it needs."""
     return _fetched("mysql-sid", lambda folder: unpack("mysql-server-core", suite="sid", folder=folder))
