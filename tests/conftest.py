@@ -21,7 +21,7 @@ from tests.services.mariadb import MariaDB
 from tests.services.mysql import MySQL
 from tests.services.postgresql import PostgreSQL
 from tests.services.schema_registry import SchemaRegistry
-from tests.support.databases import Database, database_on
+from tests.support.databases import DATABASES, Database, database_on
 from tests.support.dead_letters import InTable, Kept, OnTopic
 
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=20)
@@ -114,9 +114,9 @@ def mysql() -> Iterator[MySQL]:
         yield server
 
 
-@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.real) for name in ("postgresql", "mariadb", "mysql")])
+@pytest.fixture(params=DATABASES)
 def database(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Iterator[Database]:
-    """Return a migrated database of its own: each test runs on PostgreSQL, MariaDB and MySQL."""
+    """Return a migrated database of its own: each test runs on PostgreSQL and MariaDB; `on_mysql_too` adds MySQL."""
     server = request.getfixturevalue(request.param)
     with database_on(server, f"test_{next(_numbers)}", django_db_blocker) as database:
         yield database
