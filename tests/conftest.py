@@ -19,6 +19,7 @@ from tests.services.guarded import GuardedKafka
 from tests.services.kafka import KafkaCluster
 from tests.services.mariadb import MariaDB
 from tests.services.mysql import MySQL
+from tests.services.mysql import version as mysql_version
 from tests.services.postgresql import PostgreSQL
 from tests.services.schema_registry import SchemaRegistry
 from tests.support.databases import DATABASES, Database, database_on
@@ -56,6 +57,14 @@ _numbers = itertools.count(1)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take minutes: the processes of a run share files, and end together with short ones."""
     items.sort(key=lambda item: not item.path.as_posix().endswith(_LONG_FILES))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which MySQL the tests ran on: it is not pinned."""
+    if any(
+        "[mysql" in getattr(report, "nodeid", "") for reports in terminalreporter.stats.values() for report in reports
+    ):
+        terminalreporter.write_line(f"MySQL was {mysql_version()}")
 
 
 @pytest.fixture(scope="session")
