@@ -19,9 +19,10 @@ from tests.services.guarded import GuardedKafka
 from tests.services.kafka import KafkaCluster
 from tests.services.mariadb import MariaDB
 from tests.services.mysql import MySQL
+from tests.services.mysql import version as mysql_version
 from tests.services.postgresql import PostgreSQL
 from tests.services.schema_registry import SchemaRegistry
-from tests.support.databases import Database, database_on
+from tests.support.databases import DATABASES, Database, database_on
 from tests.support.dead_letters import InTable, Kept, OnTopic
 
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=20)
@@ -56,6 +57,14 @@ _numbers = itertools.count(1)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take minutes: the processes of a run share files, and end together with short ones."""
     items.sort(key=lambda item: not item.path.as_posix().endswith(_LONG_FILES))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which MySQL the tests ran on: it is not pinned."""
+    if any(
+        "[mysql" in getattr(report, "nodeid", "") for reports in terminalreporter.stats.values() for report in reports
+    ):
+        terminalreporter.write_line(f"MySQL was {mysql_version()}")
 
 
 @pytest.fixture(scope="session")
@@ -114,9 +123,9 @@ def mysql() -> Iterator[MySQL]:
         yield server
 
 
-@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.real) for name in ("postgresql", "mariadb", "mysql")])
+@pytest.fixture(params=DATABASES)
 def database(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Iterator[Database]:
-    """Return a migrated database of its own: each test runs on PostgreSQL, MariaDB and MySQL."""
+    """Return a migrated database of its own: each test runs on PostgreSQL and MariaDB; `on_mysql_too` adds MySQL."""
     server = request.getfixturevalue(request.param)
     with database_on(server, f"test_{next(_numbers)}", django_db_blocker) as database:
         yield database

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 from django.db import models
 
@@ -26,11 +27,15 @@ class PausedReceiverQuerySet(models.QuerySet["PausedReceiver"]):
 class PausedReceiver(models.Model):
     """A receiver of this service whose events go to the dead letters, until that is ended by hand."""
 
-    receiver = models.CharField(max_length=500, unique=True)
+    receiver = models.CharField(max_length=500)
     """As dead letters name it."""
     paused_at = models.DateTimeField()
 
     objects = PausedReceiverQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["receiver"], name="event_bus_kafka_paused")]
+        """Not ``unique=True``: Django's check for MySQL warns of unique fields with more than 255 characters."""
 
     def __str__(self) -> str:
         return f"{self.receiver}, paused"

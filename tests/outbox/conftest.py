@@ -22,7 +22,7 @@ def bus(real_bus: RealBus) -> RealBus:
 
 @pytest.fixture
 def service(bus: RealBus, topic: str, database: Database) -> Iterator[Service]:
-    """Return a service whose default database is on PostgreSQL or MariaDB."""
+    """Return a service whose default database is `database`."""
     with database.connected("default"):
         with Service(bus=bus, topic=topic, entry=database.entry).configured() as service:
             yield service

@@ -19,7 +19,7 @@ from tests.projects.process import ServiceProcess
 from tests.services.bus import RealBus, header
 from tests.services.kafka import KafkaCluster
 from tests.services.schema_registry import SchemaRegistry
-from tests.support.databases import Database
+from tests.support.databases import Database, on_mysql_too
 from tests.support.outbox_service import Service, until
 from tests.support.scale import scaled
 from tests.support.writing import everything, outcome, writer
@@ -75,6 +75,7 @@ def waits(database: Database) -> dict[str, int]:
     return {"deadlocks": int(found["lock_deadlocks"]), "waiting": int(found["lock_row_lock_waits"])}
 
 
+@on_mysql_too
 def test_two_relays_killed_at_random_under_eight_writers(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
@@ -108,6 +109,7 @@ def test_two_relays_killed_at_random_under_eight_writers(
     assert waiting == 0
 
 
+@on_mysql_too
 def test_two_relays_share_and_come_to_exactly_what_was_committed(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
@@ -227,6 +229,7 @@ def test_a_relay_that_is_frozen_in_a_batch_keeps_its_shard_to_itself(service: Se
     assert arrived[-1] == sent[-1]
 
 
+@on_mysql_too
 def test_a_kill_at_any_step_costs_duplicates_of_one_transaction_and_never_the_order(
     service: Service, database: Database, processes: ExitStack
 ) -> None:

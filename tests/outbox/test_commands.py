@@ -16,7 +16,7 @@ from event_bus_kafka.models import OutboxRecord, ParkedRecord
 from event_bus_kafka.outbox import backlog
 from event_bus_kafka.telemetry.events import OutboxStalled
 from tests.projects.process import ServiceProcess
-from tests.support.databases import Database
+from tests.support.databases import Database, on_mysql_too
 from tests.support.outbox_service import Service, until
 from tests.support.watching import watched
 
@@ -57,6 +57,7 @@ def test_once_ends_when_nothing_is_left_and_says_what_has_to_wait(service: Servi
     assert service.waiting == 1
 
 
+@on_mysql_too
 def test_a_relay_without_tables_or_with_wrong_settings_does_not_start(service: Service) -> None:
     with service.relay_process(EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=None) as relay:
         assert relay.end() == 1
@@ -83,6 +84,7 @@ def test_a_consumer_may_run_a_relay_beside_it(service: Service, database: Databa
     assert service.waiting == 0
 
 
+@on_mysql_too
 def test_parked_rows_are_listed_released_discarded_and_purged(service: Service) -> None:
     sent = [service.emit(user) for user in (1, 2, 3)]
     ids = [row.pk for row in OutboxRecord.objects.order_by("pk")]

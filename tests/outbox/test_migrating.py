@@ -1,16 +1,25 @@
-"""What waits in an outbox outlives an upgrade of its tables."""
+"""What waits in an outbox, and what is paused, outlives an upgrade of its tables; Django has nothing against them."""
 
 from __future__ import annotations
 
-import pytest
-from django.core.management import call_command
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 
-from event_bus_kafka.models import OutboxRecord
-from tests.support.databases import Database
+import pytest
+from django.core.checks import run_checks
+from django.core.management import call_command
+from django.db import IntegrityError, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.test import override_settings
+
+from event_bus_kafka.models import OutboxRecord, PausedReceiver
+from tests.support.databases import Database, on_mysql_too
 
 pytestmark = pytest.mark.real
 
 
+@on_mysql_too
 def test_rows_that_wait_are_measured(database: Database) -> None:
     with database.connected("upgraded") as connection:
         call_command("migrate", "event_bus_kafka", "0005", database="upgraded", verbosity=0)
@@ -21,3 +30,45 @@ def test_rows_that_wait_are_measured(database: Database) -> None:
             cursor.execute(f"INSERT INTO event_bus_kafka_outboxrecord ({columns}) VALUES (1, 't', '12', '345', 1, 0)")
         call_command("migrate", "event_bus_kafka", database="upgraded", verbosity=0)
         assert [row.size for row in OutboxRecord.objects.using("upgraded")] == [5]
+
+
+@on_mysql_too
+def test_at_each_step_of_an_upgrade_and_of_its_reverse_a_receiver_is_paused_once(database: Database) -> None:
+    """Commands of the version before, and of this one, may run meanwhile."""
+    with database.connected("upgraded") as connection:
+        pauses = PausedReceiver.objects.using("upgraded")
+        pauses.create(receiver="mail", paused_at=datetime.now(UTC))
+        for version in ("0006", "0007"):
+            watch = Watch(connection)
+            with connection.execute_wrapper(watch):
+                call_command("migrate", "event_bus_kafka", version, database="upgraded", verbosity=0)
+            assert (min(watch.found), max(watch.found), watch.found[-1]) == (1, 2, 1), watch.found
+            with pytest.raises(IntegrityError), transaction.atomic(using="upgraded"):
+                pauses.create(receiver="mail", paused_at=datetime.now(UTC))
+            pauses.pause("mail", at=datetime.now(UTC))
+            assert pauses.count() == 1
+
+
+class Watch:
+    """Counts, after each statement that changes tables, what keeps the names of those who are paused unique."""
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self.found: list[int] = []
+        self._connection = connection
+
+    def __call__(self, execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        result = execute(sql, *arguments)
+        if PausedReceiver._meta.db_table in sql and sql.startswith(("ALTER", "CREATE", "DROP")):
+            with self._connection.cursor() as cursor:
+                found = self._connection.introspection.get_constraints(cursor, PausedReceiver._meta.db_table)
+            self.found.append(sum(one["unique"] and one["columns"] == ["receiver"] for one in found.values()))
+        return result
+
+
+@on_mysql_too
+@override_settings(
+    EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9", EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL="http://[::1]:9"
+)
+def test_checks_find_nothing_wrong_with_the_tables(database: Database) -> None:
+    with database.connected("default"):
+        assert run_checks(databases=["default"]) == []

@@ -19,7 +19,7 @@ from event_bus_kafka.relaying.claims import Claims
 from event_bus_kafka.telemetry import counters
 from event_bus_kafka.telemetry.events import RecordDelivered, RowParked
 from tests.services.bus import CREATED, header
-from tests.support.databases import Database
+from tests.support.databases import Database, on_mysql_too
 from tests.support.outbox_service import Service, until
 from tests.support.watching import watched
 
@@ -28,6 +28,7 @@ pytestmark = pytest.mark.real
 OUTBOX = OutboxRecord._meta.db_table
 
 
+@on_mysql_too
 def test_one_row_that_is_too_large_is_parked_and_a_thousand_others_arrive(service: Service) -> None:
     """Cases 31 (for the client) and 39."""
     sent = [service.emit(number % 7, name="x" * 2_000_000 * (number == 500)) for number in range(1_000)]
@@ -83,6 +84,7 @@ def test_a_size_that_kafka_alone_knows_of_parks_that_row_alone(service: Service)
     assert ParkedRecord.objects.count() == 1
 
 
+@on_mysql_too
 def test_a_row_that_commits_after_higher_ids_goes_after_them(service: Service, database: Database) -> None:
     """Case 37: an id that was passed over is not lost."""
     with database.connected("other"), service.relay() as relay:
@@ -98,6 +100,7 @@ def test_a_row_that_commits_after_higher_ids_goes_after_them(service: Service, d
     assert service.ids(3)[1:] == [second, first]
 
 
+@on_mysql_too
 def test_a_batch_ends_where_the_outbox_ended_when_it_began(service: Service) -> None:
     """What comes later may follow, in its key, a row that commits between two chunks."""
     service.emit(1)
@@ -109,6 +112,7 @@ def test_a_batch_ends_where_the_outbox_ended_when_it_began(service: Service) -> 
     claims.close()
 
 
+@on_mysql_too
 def test_a_chunk_is_bounded_by_its_bytes_and_no_row_is_passed_over(service: Service) -> None:
     sent = [service.emit(1, name="x" * 900_000 * (number % 20 < 10)) for number in range(40)]
     claims = Claims("default", notify=False, parked_holds_key=False)
@@ -131,6 +135,7 @@ def test_postgresql_wakes_a_relay_that_listens(service: Service) -> None:
     claims.close()
 
 
+@on_mysql_too
 def test_writers_do_not_wait_for_a_relay_nor_a_relay_for_writers(service: Service) -> None:
     """
     Case 41: a claim is held while rows are inserted, and rows are removed while inserts are open.
@@ -158,6 +163,7 @@ def test_writers_do_not_wait_for_a_relay_nor_a_relay_for_writers(service: Servic
     claims.close()
 
 
+@on_mysql_too
 def test_a_second_relay_gets_only_the_shards_that_the_first_has_not(service: Service) -> None:
     first, second = (Claims("default", notify=False, parked_holds_key=False) for _ in range(2))
     with first.claim([1, 2, 3]) as mine, second.claim(range(16)) as theirs:
@@ -176,6 +182,7 @@ def test_shards_that_were_flushed_are_made_again(service: Service) -> None:
     assert service.bus.event_ids(service.topic, 1) == [sent]
 
 
+@on_mysql_too
 @pytest.mark.parametrize("holds", [False, True])
 def test_a_parked_row_holds_what_follows_it_if_that_is_wanted(service: Service, holds: bool) -> None:
     with override_settings(EVENT_BUS_KAFKA_OUTBOX_PARKED_HOLDS_KEY=holds):
@@ -200,6 +207,7 @@ def test_a_row_whose_schema_is_gone_is_parked(service: Service) -> None:
     assert list(ParkedRecord.objects.values_list("code", flat=True)) == ["_NO_SCHEMA"]
 
 
+@on_mysql_too
 def test_after_a_database_was_restored_no_row_is_framed_with_the_schema_of_another(service: Service) -> None:
     """A relay and a writer that ran on know schemas which the database lacks, and which others write anew there."""
     with service.relay() as relay:
@@ -221,6 +229,7 @@ def test_after_a_database_was_restored_no_row_is_framed_with_the_schema_of_anoth
     assert ["certificate.revoked.v1" in schema for schema in written] == [False, True, False]
 
 
+@on_mysql_too
 def test_a_connection_that_is_gone_is_made_anew(service: Service, database: Database) -> None:
     """Case 38."""
     with service.relay() as relay:

@@ -13,6 +13,7 @@ from event_bus_kafka.relaying.batch import Batch
 from event_bus_kafka.relaying.connection import OwnConnection
 from event_bus_kafka.relaying.statements import DIALECTS
 from event_bus_kafka.telemetry.events import RelayInterrupted
+from tests.support.databases import on_mysql_too
 from tests.support.outbox_service import Service, until
 from tests.support.watching import watched
 
@@ -23,6 +24,7 @@ class Death(BaseException):
     """Ends a relay where it is."""
 
 
+@on_mysql_too
 def test_what_was_removed_in_a_batch_stays_removed_although_the_relay_dies(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -44,6 +46,7 @@ def test_what_was_removed_in_a_batch_stays_removed_although_the_relay_dies(
     assert service.all_ids() == sent + sent[-left:]
 
 
+@on_mysql_too
 def test_a_removal_that_fails_loses_nothing_and_the_relay_goes_on(service: Service) -> None:
     """Somebody looks after a row by hand, and the removal waits until its time-out."""
     sent = service.emit_many(5_000)
@@ -73,6 +76,7 @@ def test_a_small_batch_needs_no_second_connection_and_a_relay_that_rests_keeps_n
         assert monotonic() - rested < 30, "long before a server ends it"
 
 
+@on_mysql_too
 def test_no_transaction_begins_on_a_connection_that_a_server_may_have_cut(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
+from django.db.transaction import TransactionManagementError
 from django.test import override_settings
 from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED
@@ -14,11 +17,11 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 from event_bus_kafka import create_producer, send_tombstone
 from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.errors import AppendFailed
-from event_bus_kafka.models import OutboxRecord, WriterSchema
+from event_bus_kafka.models import OutboxRecord, PausedReceiver, WriterSchema
 from event_bus_kafka.outbox.append import shard_of
 from event_bus_kafka.telemetry.events import AppendToOutboxFailed, EventRejected
 from tests.services.bus import CREATED, header
-from tests.support.databases import Database
+from tests.support.databases import Database, on_mysql_too
 from tests.support.examples_of import certificate
 from tests.support.outbox_service import KEY_FIELD, Service
 from tests.support.watching import watched
@@ -45,6 +48,7 @@ def test_an_event_arrives_to_the_byte_as_one_that_is_sent_directly(service: Serv
     assert (direct.key(), direct.value(), direct.headers()) == (relayed.key(), relayed.value(), relayed.headers())
 
 
+@on_mysql_too
 def test_what_is_rolled_back_never_leaves_and_what_commits_does(service: Service) -> None:
     """Rollback, savepoint rollback, durable block, autocommit; the schema's row is rolled back with the first."""
     with suppress(KeyError), transaction.atomic():
@@ -62,6 +66,7 @@ def test_what_is_rolled_back_never_leaves_and_what_commits_does(service: Service
     assert WriterSchema.objects.count() == 1
 
 
+@on_mysql_too
 def test_a_schema_that_was_first_written_in_a_savepoint_that_failed_is_written_again(service: Service) -> None:
     with transaction.atomic():
         with suppress(KeyError), transaction.atomic():
@@ -97,6 +102,7 @@ def test_with_several_open_and_none_of_them_the_default_one_the_topic_has_to_nam
     assert service.waiting == 1
 
 
+@on_mysql_too
 @pytest.mark.parametrize("mode", ["on-commit", "outbox"])
 def test_a_manual_transaction_takes_the_event_with_it(service: Service, mode: str) -> None:
     with override_settings(EVENT_BUS_PRODUCER_MODE=mode):
@@ -111,6 +117,7 @@ def test_a_manual_transaction_takes_the_event_with_it(service: Service, mode: st
     assert service.bus.event_ids(service.topic, 1) == [sent]
 
 
+@on_mysql_too
 def test_an_insert_that_fails_fails_the_transaction_or_leaves_the_event_to_its_commit(
     service: Service, database: Database
 ) -> None:
@@ -134,6 +141,45 @@ def test_an_insert_that_fails_fails_the_transaction_or_leaves_the_event_to_its_c
         assert service.bus.event_ids(service.topic, 1) == [sent]
 
 
+@pytest.mark.parametrize("database", ["mariadb", "mysql"], indirect=True)
+def test_what_was_rolled_back_for_a_deadlock_stays_so_with_all_that_follows_in_its_transaction(
+    service: Service,
+) -> None:
+    service.emit()
+    with holding_the_end_of_the_outbox() as want, watched(AppendToOutboxFailed) as seen:
+        with suppress(AppendFailed), transaction.atomic():
+            ContentType.objects.create(app_label="wanted", model="before")
+            want()
+            service.emit()
+            with pytest.raises(TransactionManagementError):
+                ContentType.objects.create(app_label="wanted", model="after")
+    assert [event.doomed for event in seen if isinstance(event, AppendToOutboxFailed)] == [True]
+    assert not ContentType.objects.filter(app_label="wanted").exists()
+    assert service.waiting == 1
+
+
+@contextmanager
+def holding_the_end_of_the_outbox() -> Iterator[Callable[[], None]]:
+    """Hold it in a transaction that has written much; yield what lets it wait for what is written elsewhere."""
+    holder = connections["default"].copy()
+    holder.inc_thread_sharing()
+    cursor = holder.cursor()
+    cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    cursor.execute("BEGIN")
+    pauses = ", ".join(f"('{number}', NOW())" for number in range(200))
+    cursor.execute(f"INSERT INTO {PausedReceiver._meta.db_table} (receiver, paused_at) VALUES {pauses}")
+    cursor.execute(f"SELECT id FROM {OutboxRecord._meta.db_table} FOR UPDATE")
+    statement = "UPDATE django_content_type SET model = 'taken' WHERE app_label = 'wanted'"
+    waiting = threading.Thread(target=cursor.execute, args=[statement])
+    try:
+        yield waiting.start
+    finally:
+        waiting.join(60)
+        holder.rollback()
+        holder.close()
+
+
+@on_mysql_too
 def test_without_the_tables_events_go_on_commit(service: Service) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE {OutboxRecord._meta.db_table}")
@@ -163,6 +209,7 @@ def test_bulk_senders_insert_hundreds_at_once_in_order_and_what_cannot_be_encode
     assert service.ids(1_000) == [str(metadata.id) for _, metadata in events[:500] + events[501:]]
 
 
+@on_mysql_too
 def test_bulk_senders_insert_no_more_bytes_at_once_than_a_server_takes(service: Service) -> None:
     """MariaDB takes 16 MB by default: here are 40."""
     large = [
@@ -188,6 +235,7 @@ def test_a_later_deploy_changes_nothing_for_rows_that_wait(service: Service) -> 
         assert "Older Avro" in schemas.schema_of(int.from_bytes((record.value() or b"")[1:5], "big"))
 
 
+@on_mysql_too
 def test_a_tombstone_leaves_with_its_transaction_in_the_order_of_its_key(service: Service) -> None:
     with suppress(ZeroDivisionError), transaction.atomic():
         send_tombstone(CERTIFICATE_CREATED, service.topic, 7)

@@ -30,7 +30,7 @@ from tests.services.bus import CREATED
 from tests.services.faulty_registry import Fault, faulty
 from tests.services.kafka import KafkaCluster
 from tests.services.silence import black_hole
-from tests.support.databases import Database, connected
+from tests.support.databases import Database, connected, on_mysql_too
 from tests.support.direct import AWAY, NO_REGISTRY, encoded, sender, spilled
 from tests.support.examples_of import certificate
 from tests.support.outbox_service import KEY_FIELD, Service, until
@@ -102,6 +102,7 @@ def test_after_a_confirmation_a_full_queue_is_waited_for_again(service: Service)
         assert spilled() == ids[2:]
 
 
+@on_mysql_too
 def test_thousands_that_fail_at_once_are_written_by_a_few_statements_in_their_order(service: Service) -> None:
     changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": AWAY, "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 600}
     events = [({"certificate": certificate(1)}, EventsMetadata(event_type=CREATED)) for _ in range(2_000)]
@@ -190,6 +191,7 @@ def test_a_topic_that_is_missing_or_deleted_gets_its_events_once_it_is_there(
         arrives_when_it_is_there(service_sender.send(topic=topic))
 
 
+@on_mysql_too
 def test_what_is_spilled_inside_a_transaction_does_not_roll_back_with_it(service: Service) -> None:
     with sender(service, **NO_REGISTRY | {"EVENT_BUS_PRODUCER_MODE": "immediate"}) as service_sender:
         with suppress(KeyError), transaction.atomic():

@@ -11,7 +11,7 @@ from django.db.models import F
 
 from event_bus_kafka.models import SHARDS, OutboxRecord
 from event_bus_kafka.relaying.claims import Claims
-from tests.support.databases import Database
+from tests.support.databases import Database, on_mysql_too
 from tests.support.outbox_service import Service
 
 pytestmark = pytest.mark.real
@@ -20,6 +20,7 @@ OUTBOX = OutboxRecord._meta.db_table
 SIZES = "event_bus_kafka_outbox_sizes"
 
 
+@on_mysql_too
 def test_rows_are_looked_up_and_never_scanned(service: Service, database: Database) -> None:
     """A scan for each chunk, or for each shard, would cost the more the more waits."""
     primary = f"{OUTBOX}_pkey" if database.vendor == "postgresql" else "PRIMARY"

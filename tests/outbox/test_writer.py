@@ -14,7 +14,7 @@ from event_bus_kafka.producing import spill_writer
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered, SpillDelayed
 from tests.services.silence import black_hole
-from tests.support.databases import Database, connected
+from tests.support.databases import Database, connected, on_mysql_too
 from tests.support.direct import NO_REGISTRY, encoded, sender, spilled
 from tests.support.outbox_service import Service, until
 from tests.support.watching import watched
@@ -22,6 +22,7 @@ from tests.support.watching import watched
 pytestmark = pytest.mark.real
 
 
+@on_mysql_too
 def test_a_database_that_is_away_gets_later_what_memory_has_room_for(
     service: Service, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +159,7 @@ def test_while_a_database_refuses_everything_nothing_is_given_up(
         assert spill.finish(0) == 1
 
 
+@on_mysql_too
 @pytest.mark.parametrize("patience", [0, 60])
 def test_an_event_that_no_database_takes_costs_no_other(
     service: Service, monkeypatch: pytest.MonkeyPatch, patience: int

@@ -1,4 +1,4 @@
-"""The table of dead letters on PostgreSQL and MariaDB."""
+"""The table of dead letters on a database server."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from django.test import override_settings
 
 from event_bus_kafka.models import DeadLetter
 from event_bus_kafka.sandbox import Sandbox
-from tests.support.databases import Database
+from tests.support.databases import Database, on_mysql_too
 from tests.support.letters import FAILED_AT, record_of, run, stored
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, on_mysql_too]
 
 RECEIVER = "credentials.receivers.award"
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from time import sleep
 from typing import Any
 
-from tests.services.downloads import apicurio, kafka_jars
+from tests.services.downloads import apicurio, kafka_jars, mysql
 from tests.services.kafka import KafkaCluster
 from tests.services.mariadb import MariaDB
 from tests.services.mysql import MySQL
@@ -39,6 +39,8 @@ def main() -> None:
     options = parser.parse_args()
     kafka_jars()
     apicurio()
+    if options.databases:
+        mysql()
     if not options.fetch:
         _serve(options)
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 from functools import cached_property
 from pathlib import Path
 
 from tests.services.debian import install
-from tests.services.downloads import mysql
+from tests.services.downloads import cache_folder, mysql
 from tests.services.mariadb import MariaDB
+
+
+def version() -> str:
+    """Return what the server that was fetched says of itself: sid goes on, and nothing here asks for one version."""
+    said = subprocess.run([*_mysqld(cache_folder() / "mysql-sid"), "--version"], capture_output=True, text=True).stdout
+    return said.partition("  ")[2].strip() or "a MySQL that does not start"
 
 
 class MySQL(MariaDB):
@@ -51,8 +58,11 @@ class MySQL(MariaDB):
 
     def _program(self) -> list[str]:
         root = self._root
-        (loader,) = root.glob("usr/lib*/ld-linux-*.so.*")
-        (libraries,) = root.glob("usr/lib/*-linux-gnu")
-        run = [str(loader), "--library-path", str(libraries), str(root / "usr/sbin/mysqld")]
         messages = f"--lc-messages-dir={root}/usr/share/mysql"
-        return [*run, "--no-defaults", "--user=root", f"--datadir={self._folder}/data", messages]
+        return [*_mysqld(root), "--no-defaults", "--user=root", f"--datadir={self._folder}/data", messages]
+
+
+def _mysqld(root: Path) -> list[str]:
+    (loader,) = root.glob("usr/lib*/ld-linux-*.so.*")
+    (libraries,) = root.glob("usr/lib/*-linux-gnu")
+    return [str(loader), "--library-path", str(libraries), str(root / "usr/sbin/mysqld")]

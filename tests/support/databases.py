@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 import attrs
+import pytest
 from django.core.management import call_command
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -15,6 +16,13 @@ from django.db.utils import ConnectionHandler
 from pytest_django import DjangoDbBlocker
 
 from tests.services.database import DatabaseServer
+from tests.support.scale import LONG
+
+_ALL = [pytest.param(name, marks=pytest.mark.real) for name in ("postgresql", "mariadb", "mysql")]
+DATABASES = _ALL if LONG else _ALL[:2]
+"""Where a test with the fixture `database`, or `service`, runs by itself."""
+on_mysql_too = pytest.mark.parametrize("database", _ALL, indirect=True)
+"""For tests of what MySQL and MariaDB might do differently. The others run on MySQL in `make test-long` alone."""
 
 
 @attrs.frozen(kw_only=True)

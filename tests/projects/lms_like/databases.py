@@ -1,0 +1,32 @@
+"""The aliases, and the router that keeps the apps apart."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Model
+
+REPLICA, HISTORY = "read_replica", "student_module_history"
+
+
+class Router:
+    """
+    Histories have their own database and no app else is in it; courses are read from the replica, which is never
+    migrated. The outbox is where OUTBOX_DATABASE says.
+    """
+
+    def db_for_read(self, model: type[Model], **_: Any) -> str | None:
+        return settings.COURSES_DATABASE if model._meta.model_name == "course" else self.db_for_write(model)
+
+    def db_for_write(self, model: type[Model], **_: Any) -> str | None:
+        return _home(model._meta.app_label)
+
+    def allow_relation(self, one: Model, other: Model, **_: Any) -> bool:
+        return _home(one._meta.app_label) == _home(other._meta.app_label)
+
+    def allow_migrate(self, db: str, app_label: str, **_: Any) -> bool:
+        return db == _home(app_label)
+
+
+def _home(app_label: str) -> str:
+    homes: dict[str, str] = {"history": HISTORY, "event_bus_kafka": settings.OUTBOX_DATABASE}
+    return homes.get(app_label, "default")

@@ -1,0 +1,29 @@
+"""A plugin as Open edX installs it: an entry point makes it an app with receivers and addresses."""
+
+from typing import Any, ClassVar
+
+from django.apps import AppConfig
+from edx_django_utils.plugins import connect_plugin_receivers
+
+
+class PluginConfig(AppConfig):
+    name = "tests.projects.lms_like.plugin"
+    plugin_app: ClassVar[dict[str, Any]] = {
+        "url_config": {"lms.djangoapp": {"relative_path": "urls", "regex": "^"}},
+        "signals_config": {
+            "lms.djangoapp": {
+                "relative_path": "receivers",
+                "receivers": [
+                    {
+                        "receiver_func_name": "announce",
+                        "signal_path": "django.db.models.signals.post_save",
+                        "sender_path": "tests.projects.lms_like.courseware.models.Certificate",
+                    }
+                ],
+            }
+        },
+    }
+
+    def ready(self) -> None:
+        """Stand in for the project's own app, which connects the receivers of all plugins."""
+        connect_plugin_receivers("lms.djangoapp")

@@ -1,0 +1,12 @@
+"""A receiver of one of Django's signals."""
+
+from typing import Any
+
+from tests.projects.lms_like.courseware.models import Certificate
+from tests.projects.lms_like.emitting import emit
+
+
+def announce(instance: Certificate, **_: Any) -> None:
+    """Emit an event about what a view of this plugin saved."""
+    if instance.name.endswith("/plugin"):
+        emit(instance.name)

@@ -1,0 +1,78 @@
+"""A service with several databases, as the LMS is: each emission leaves with what it announces, or not at all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pytest_django import DjangoDbBlocker
+
+from tests.services.bus import RealBus
+from tests.support.lms_databases import OUTBOX, OUTBOX_APART, LmsDatabases
+from tests.support.lms_like import NAMES, Outcome, Project
+
+pytestmark = pytest.mark.real
+
+GUESSED = "22: the database is guessed from what is open: no row is written where a replica or the history decides"
+LOST = "22: the event is lost where the way to its INSERT raises what is no database error of Django's"
+NOT_ASKED = "22: the router is not asked which database has the outbox: default's has none, and the event is lost"
+FAULTS = {
+    "in_a_hook": GUESSED,
+    "non_atomic_default": GUESSED,
+    "atomic_replica": GUESSED,
+    "beside_the_replica": GUESSED,
+    "outbox/guarded": LOST,
+    "outbox/asynchronous": LOST,
+    "apart/outbox/autocommit": NOT_ASKED,
+    "apart/outbox/committed": NOT_ASKED,
+    "apart/on-commit/autocommit": NOT_ASKED,
+    "apart/on-commit/committed": NOT_ASKED,
+}
+"""The emissions that fail today, by the ends of their names."""
+
+
+def _param(name: str) -> Any:
+    reasons = [reason for end, reason in FAULTS.items() if f"/{name}".endswith(f"/{end}")]
+    marks = [pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason) for reason in reasons]
+    return pytest.param(name, marks=marks)
+
+
+@pytest.fixture(scope="module", params=["postgresql", "mysql"])
+def outcome(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Outcome]:
+    """Return what became of all emissions, with the databases on PostgreSQL and on MySQL."""
+    project = Project(
+        databases=LmsDatabases(request.getfixturevalue(request.param), django_db_blocker),
+        bus=RealBus(request.getfixturevalue("cluster"), request.getfixturevalue("schema_registry")),
+        folder=tmp_path_factory.mktemp("lms"),
+    )
+    with project.databases_created():
+        yield project.run()
+
+
+def test_each_emission_was_tried_and_what_it_announces_is_committed_unless_the_service_rolled_it_back(
+    outcome: Outcome,
+) -> None:
+    """So that those which fail below, fail for their event alone."""
+    assert outcome.ends.keys() == set(NAMES), outcome.log
+    assert outcome.saved == {name for name in NAMES if "rolled_back" not in name}, outcome.log
+
+
+@pytest.mark.parametrize("name", [_param(name) for name in NAMES])
+def test_what_is_committed_has_its_row_in_the_outbox_and_the_caller_hears_of_nothing(
+    outcome: Outcome, name: str
+) -> None:
+    """Kafka is away: by the end of the process an event is in the outbox or lost."""
+    end = 200 if name.startswith(("wsgi/", "asgi/")) else None
+    database = OUTBOX_APART if name.startswith("apart/") else OUTBOX
+    rows = {} if "rolled_back" in name else {database: 1}
+    assert outcome.of(name) == (end, rows), outcome.log
+
+
+def test_a_relay_brings_each_row_of_the_default_database_once(outcome: Outcome) -> None:
+    rows = {name: count for (name, database), count in outcome.rows.items() if database == OUTBOX}
+    assert len(rows) > 20
+    assert outcome.arrived == Counter(rows)
