@@ -69,7 +69,8 @@ class MySQL(MariaDB):
 
 def _fetch(folder: Path) -> None:
     unpack("mysql-server-core", suite="sid", folder=folder)
-    command = [*_mysqld(folder), "--initialize-insecure", f"--datadir={folder}/data"]
+    small = ["--innodb-redo-log-capacity=8M", "--innodb-doublewrite=OFF"]
+    command = [*_mysqld(folder), *small, "--initialize-insecure", f"--datadir={folder}/data"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"MySQL has no data folder:\n{done.stdout}{done.stderr}")
