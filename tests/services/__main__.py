@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from time import sleep
 from typing import Any
 
-from tests.services.downloads import apicurio, kafka_jars, mysql
+from tests.services.downloads import apicurio, kafka_jars
 from tests.services.kafka import KafkaCluster
 from tests.services.mariadb import MariaDB
-from tests.services.mysql import MySQL
+from tests.services.mysql import MySQL, mysql
 from tests.services.postgresql import PostgreSQL
 from tests.services.schema_registry import SchemaRegistry
 

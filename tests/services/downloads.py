@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.services.debian import install, unpack
+from tests.services.debian import install
 
 KAFKA_VERSION = "4.4.0"
 APICURIO_VERSION = "2.6.13.Final"
@@ -42,19 +42,13 @@ def cache_folder() -> Path:
 @functools.cache
 def kafka_jars() -> Path:
     """Return the folder of Kafka's jars."""
-    return _fetched(f"kafka-{KAFKA_VERSION}", _fetch_kafka)
+    return fetched(f"kafka-{KAFKA_VERSION}", _fetch_kafka)
 
 
 @functools.cache
 def apicurio() -> Path:
     """Return the folder of the Apicurio registry."""
-    return _fetched(f"apicurio-{APICURIO_VERSION}", _fetch_apicurio)
-
-
-@functools.cache
-def mysql() -> Path:
-    """Return the folder of MySQL, which Debian 12 has not: from sid, with the libraries of its own that it needs."""
-    return _fetched("mysql-sid", lambda folder: unpack("mysql-server-core", suite="sid", folder=folder))
+    return fetched(f"apicurio-{APICURIO_VERSION}", _fetch_apicurio)
 
 
 @contextmanager
@@ -66,7 +60,8 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _fetched(name: str, fetch: Callable[[Path], None]) -> Path:
+def fetched(name: str, fetch: Callable[[Path], None]) -> Path:
+    """Return a folder of the cache, which `fetch` fills unless it is complete."""
     folder = cache_folder() / name
     with locked(cache_folder()):
         if not _is_complete(folder):
