@@ -15,9 +15,9 @@ from tests.support.lms_like import NAMES, Outcome, Project
 
 pytestmark = pytest.mark.real
 
-GUESSED = "22: the database is guessed from what is open: no row is written where a replica or the history decides"
-LOST = "22: the event is lost where the way to its INSERT raises what is no database error of Django's"
-NOT_ASKED = "22: the router is not asked which database has the outbox: default's has none, and the event is lost"
+GUESSED = "22: the database is guessed from the transactions that are open, though a replica or a history takes no row"
+LOST = "22: an event is lost where the way to its INSERT raises what is no database error of Django's"
+NOT_ASKED = "22: the router is not asked where the outbox is, and the event is lost"
 FAULTS = {
     "in_a_hook": GUESSED,
     "non_atomic_default": GUESSED,

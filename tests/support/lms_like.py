@@ -84,8 +84,9 @@ class Project:
     @contextmanager
     def databases_created(self) -> Iterator[None]:
         with self.databases.created():
-            for settings in (self._settings(), self._settings_apart()):
-                with self._process(settings, code=MIGRATE) as process:
+            both = (self._settings(), self._settings_apart())
+            with ExitStack() as running:
+                for process in [running.enter_context(self._process(one, code=MIGRATE)) for one in both]:
                     assert process.end() == 0, process.log
             yield
 

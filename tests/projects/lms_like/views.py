@@ -1,6 +1,7 @@
 """
-Views that save something and emit an event about it. All but the first three leave databases out of ATOMIC_REQUESTS,
-as views do for the default database alone, without a thought for the others.
+Views that save something and emit an event about it. The first four run in transactions on all databases. Others leave
+some out, as views do that leave out the default database without a thought for the others; async views must leave out
+all.
 """
 
 from collections.abc import Callable
