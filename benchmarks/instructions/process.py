@@ -22,10 +22,16 @@ def main(counter: str, *sizes: int) -> None:
     todo = [(operation, variant, work) for variant in VARIANTS for operation, work in works(variant, receiver).items()]
     for _, _, work in todo:
         work(_WARM_UP)()
-    runs = [(name, f"{name} {variant} {size}", size, work(size)) for name, variant, work in todo for size in sizes]
+    runs = [
+        (operation, f"{operation} {variant} {size}", size, work(size), work(sizes[0]))
+        for operation, variant, work in todo
+        for size in sizes
+    ]
     gc.collect()
     gc.disable()  # whether a collection falls into a run is chance
-    for operation, name, size, run in runs:
+    lib.begin()
+    for operation, name, size, run, rehearse in runs:
+        rehearse()  # memory that making ready has freed is tidied up here
         receiver.count = 0
         lib.begin()
         run()

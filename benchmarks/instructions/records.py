@@ -20,10 +20,15 @@ Record = Mapping[str, Any]
 """``shares`` by operation, and what they were counted with: ``python`` and ``packages``."""
 
 
+def shares(counts: Counts) -> dict[str, float]:
+    """Return our instructions as a share of the published package's, by operation."""
+    return {operation: round(counts[operation, OURS] / counts[operation, PUBLISHED], 4) for operation in COUNTED}
+
+
 def record_of(counts: Counts) -> Record:
-    """Return the value to keep: of each operation, our instructions as a share of the published package's."""
+    """Return the value to keep, and what it was counted with."""
     return {
-        "shares": {one: round(counts[one, OURS] / counts[one, PUBLISHED], 4) for one in COUNTED},
+        "shares": shares(counts),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in _PACKAGES},
     }
