@@ -11,7 +11,7 @@ REAL := $(VENV)/.real
 PYTHON = $(shell for python in python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help demo test test-fast test-long services benchmark quality format docs matrix upgrade clean
+.PHONY: help demo test test-fast test-long services benchmark instructions quality format docs matrix upgrade clean
 
 help: ## Print this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -33,6 +33,10 @@ services: $(INSTALLED) ## Start a real Kafka and a real registry (ARGS=--databas
 
 benchmark: $(REAL) ## Measure sending and consuming beside the published package, and relays (ARGS=--quick: only whether it runs)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+instructions: $(INSTALLED) ## Count the instructions of one event, and fail if they grew (ARGS=--record: keep the new value)
+	@$(BIN)/python -m tests.services.debian gcc valgrind
+	@$(BIN)/python -m benchmarks.instructions $(ARGS)
 
 quality: $(INSTALLED) ## Check style, types and the direction of imports
 	$(BIN)/ruff check

@@ -15,11 +15,10 @@ from django.dispatch import Signal
 from openedx_events.event_bus.avro.deserializer import AvroSignalDeserializer
 
 import event_bus_kafka
+from benchmarks.encoding import FRAME
 from benchmarks.events import SIGNAL
 from benchmarks.measurements import BARE, OURS, PUBLISHED, Meter
 from event_bus_kafka.conf.client_options import consumer_options
-
-_FRAME_SIZE = 5
 
 
 class Receiver:
@@ -54,18 +53,29 @@ def published(topic: str, group: str, count: int, meter: Meter) -> int:
 
 def bare(topic: str, group: str, count: int, meter: Meter) -> int:
     """What Kafka and Avro alone cost: dicts from fastavro, to a receiver of a plain Django signal."""
-    schema = fastavro.parse_schema(AvroSignalDeserializer(SIGNAL).schema)
-    plain, receiver = Signal(), Receiver(count, meter, lambda: None)
-    plain.connect(receiver)
+    receiver = Receiver(count, meter, lambda: None)
+    take = bare_dispatch(receiver)
     consumer = Consumer(consumer_options(group))
     consumer.subscribe([topic])
     while receiver.count < count:
         for message in consumer.consume(500, 0.1):
-            value: Any = fastavro.schemaless_reader(BytesIO((message.value() or b"")[_FRAME_SIZE:]), schema, None)
-            plain.send(sender=None, **value)
+            take(message.value() or b"")
         consumer.commit(asynchronous=True)
     consumer.close()
     return receiver.count
+
+
+def bare_dispatch(receiver: Callable[..., None]) -> Callable[[bytes], None]:
+    """Return what decodes a record's value to dicts and sends these to the receiver, by a plain Django signal."""
+    schema = fastavro.parse_schema(AvroSignalDeserializer(SIGNAL).schema)
+    plain = Signal()
+    plain.connect(receiver, weak=False)
+
+    def take(value: bytes) -> None:
+        arguments: Any = fastavro.schemaless_reader(BytesIO(value[FRAME.size :]), schema, None)
+        plain.send(sender=None, **arguments)
+
+    return take
 
 
 def _received(signal: Any, worker: Any, receiver: Receiver) -> int:

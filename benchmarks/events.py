@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import cycle, islice
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
+import attrs
 from opaque_keys.edx.keys import CourseKey
 from openedx_events.data import EventsMetadata
 from openedx_events.learning.data import CertificateData, CourseData, UserData, UserPersonalData
@@ -14,6 +17,7 @@ SIGNAL = CERTIFICATE_CREATED
 KEY_FIELD = "certificate.user.id"
 _LEARNERS = 1_000
 _COURSES = 50
+_TIME = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
 Sample = tuple[dict[str, Any], EventsMetadata]
 
@@ -22,6 +26,14 @@ def samples(count: int) -> list[Sample]:
     """Return event data and metadata, made in advance: what makes them is the service, not the bus."""
     certificates = [_certificate(number) for number in range(_LEARNERS)]
     return [(data, SIGNAL.generate_signal_metadata()) for data in islice(cycle(certificates), count)]
+
+
+def fixed_samples(count: int) -> list[Sample]:
+    """Return the same with ids, times and hosts that are the same at each run: their text decides what they cost."""
+    return [
+        (data, attrs.evolve(metadata, id=uuid5(NAMESPACE_URL, str(number)), time=_TIME, sourcehost="host"))
+        for number, (data, metadata) in enumerate(samples(count))
+    ]
 
 
 def _certificate(number: int) -> dict[str, Any]:

@@ -12,6 +12,8 @@ import attrs
 OURS, PUBLISHED, BARE = "ours", "published", "bare"
 VARIANTS = (OURS, PUBLISHED, BARE)
 OPERATIONS = ("send", "consume")
+COUNTED = ENCODE, PROCESS = "encode", "process"
+"""Parts of these of which the instructions are counted."""
 GOALS = {("send", PUBLISHED): 10.0, ("consume", PUBLISHED): 8.0}
 """How many times as much CPU time as ours a variant should take, at least."""
 BARE_PRODUCER = "bare producer"

@@ -8,13 +8,13 @@ import confluent_kafka
 from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS
 
-from benchmarks.events import KEY_FIELD, SIGNAL, Sample, samples
+from benchmarks.encoding import record_of
+from benchmarks.events import KEY_FIELD, SIGNAL, samples
 from benchmarks.measurements import BARE_PRODUCER, Meter
 from event_bus_kafka import create_producer
 from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.conf.client_options import producer_options
-from event_bus_kafka.wire import serde
-from event_bus_kafka.wire.records import Event, ProducerRecord
+from event_bus_kafka.wire.records import ProducerRecord
 
 Relay = Callable[[str, int, Meter], None]
 """Sends so many events to a topic, measured by the meter from the moment at which all of them wait."""
@@ -45,7 +45,7 @@ def bare_producer() -> Relay:
     schemas = registry()
 
     def produce(topic: str, count: int, meter: Meter) -> None:
-        records = [_record(topic, sample, schemas) for sample in samples(count)]
+        records = [record_of(topic, sample, schemas) for sample in samples(count)]
         with meter.running():
             for record in records:
                 _produce(producer, record)
@@ -61,12 +61,6 @@ def _produce(producer: confluent_kafka.Producer, record: ProducerRecord) -> None
             return producer.produce(record.topic, key=record.key, value=record.value, headers=dict(record.headers))
         except BufferError:
             producer.poll(0.05)
-
-
-def _record(topic: str, sample: Sample, schemas: serde.SchemaIds) -> ProducerRecord:
-    data, metadata = sample
-    event = Event(signal=SIGNAL, data=data, metadata=metadata)
-    return serde.frame(serde.encode(event, topic=topic, key_field=KEY_FIELD), schemas)
 
 
 def relay_of(variant: str) -> Relay:

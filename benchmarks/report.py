@@ -17,7 +17,7 @@ from benchmarks.measurements import BARE, BARE_PRODUCER, OURS, PUBLISHED, Relaye
 from benchmarks.runs import Plan
 from tests.services.downloads import APICURIO_VERSION, KAFKA_VERSION
 
-_NAMES = {
+NAMES = {
     OURS: "this package",
     PUBLISHED: "edx-event-bus-kafka",
     BARE: "bare loop",
@@ -41,7 +41,11 @@ def as_table(summaries: Sequence[Summary], relayed: Sequence[Relayed], plan: Pla
 
 
 def _table(head: tuple[str, ...], summaries: Sequence[Summary | Relayed]) -> list[str]:
-    rows = [head, *map(_row, summaries)]
+    return aligned([head, *map(_row, summaries)])
+
+
+def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return a line per row, with columns as wide as they need to be."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
@@ -57,7 +61,7 @@ def _row(summary: Summary | Relayed) -> tuple[str, ...]:
     goal = "" if summary.goal is None else f"≥ {summary.goal:g}: {'met' if summary.is_met else 'NOT MET'}"
     return (
         summary.operation,
-        _NAMES[summary.variant],
+        NAMES[summary.variant],
         f"{summary.cpu_per_event:.1f}",
         f"({least:.1f}–{most:.1f})",
         f"{summary.events_per_second:,.0f}",

@@ -107,13 +107,25 @@ def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Proce
     )
 
 
+def guarded(receiving: Processor, health: Health) -> Processor:
+    """Add what protects a worker from itself: circuits, pauses, limits of dead letters and of errors in a row."""
+    circuits = CircuitPolicy(**settings.circuit)
+    return attrs.evolve(
+        receiving,
+        gate=ReceiverGate(circuits, health=health, paused=_paused_receivers()),
+        flood=DeadLetterLimit(settings.dead_letter_flood),
+        error_limit=ErrorLimit(settings.consecutive_errors_limit),
+        health=health,
+    )
+
+
 def _consumer(arguments: ConsumerArguments, topics: list[str], at_end: ExitStack) -> Consumer:
     options = consumer_options(arguments.group)
     health = Health(Obstacle.NO_ASSIGNMENT, silent_after=settings.revoke_timeout + _SILENCE)
     observe(health)
     time = arguments.milliseconds()
     schemas = at_end.enter_context(closing(registry()))
-    receiving = _guarded(processor(arguments.group, _store(arguments.group), schemas), health)
+    receiving = guarded(processor(arguments.group, _store(arguments.group), schemas), health)
     scheduler = Scheduler(receiving.process, lanes=arguments.lanes())
     consumer = Consumer(
         group=arguments.group,
@@ -141,18 +153,6 @@ def _store(group: str) -> Store:
     store = store_for(group)
     keep_clean(store, settings.retention)
     return store
-
-
-def _guarded(receiving: Processor, health: Health) -> Processor:
-    """Add what protects a worker from itself: circuits, pauses, limits of dead letters and of errors in a row."""
-    circuits = CircuitPolicy(**settings.circuit)
-    return attrs.evolve(
-        receiving,
-        gate=ReceiverGate(circuits, health=health, paused=_paused_receivers()),
-        flood=DeadLetterLimit(settings.dead_letter_flood),
-        error_limit=ErrorLimit(settings.consecutive_errors_limit),
-        health=health,
-    )
 
 
 def _paused_receivers() -> Callable[[], frozenset[str]]:

@@ -1,0 +1,44 @@
+"""``python -m benchmarks.instructions.process``: what runs under callgrind. It warms up, then counts each run."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+
+import django
+
+from benchmarks.instructions.works import Receiver, works
+from benchmarks.measurements import PROCESS, VARIANTS
+
+_WARM_UP = 100
+"""Events: by then caches are full, and Python has specialized its bytecode."""
+
+
+def main(counter: str, *sizes: int) -> None:
+    """Run each work once for each size, and have its count written under ``operation variant size``."""
+    django.setup()
+    lib, receiver = ctypes.CDLL(counter), Receiver()
+    todo = [(operation, variant, work) for variant in VARIANTS for operation, work in works(variant, receiver).items()]
+    for _, _, work in todo:
+        work(_WARM_UP)()
+    runs = [
+        (operation, f"{operation} {variant} {size}", size, work(size), work(sizes[0]))
+        for operation, variant, work in todo
+        for size in sizes
+    ]
+    gc.collect()
+    gc.disable()  # whether a collection falls into a run is chance
+    lib.begin()
+    for operation, name, size, run, rehearse in runs:
+        rehearse()  # memory that making ready has freed is tidied up here
+        receiver.count = 0
+        lib.begin()
+        run()
+        lib.end(name.encode())
+        if receiver.count != (size if operation == PROCESS else 0):
+            raise RuntimeError(f"{name}: the receiver was called {receiver.count} times.")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], *map(int, sys.argv[2:]))
