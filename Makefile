@@ -5,16 +5,17 @@ export DATABASE KAFKA KEEP ROWS
 
 PYENV_ROOT ?= $(HOME)/.pyenv
 PYENV := $(foreach minor,12 11 13,$(lastword $(sort $(wildcard $(PYENV_ROOT)/versions/3.$(minor).*/bin/python))))
-PYTHON := $(shell for minor in 12 11 13; do for python in $(PYENV) python3.$$minor python3; do \
-	$$python -c "import sys; sys.exit(sys.version_info[:2] != (3, $$minor))" 2>/dev/null && echo $$python && exit; done; done)
-PINS := $(shell $(or $(PYTHON),false) -c 'import sys; print("py311" if sys.version_info < (3, 12) else "py312")')
+FOUND := $(shell for minor in 12 11 13; do for python in $(PYENV) python3.$$minor python3; do \
+	$$python -c "import sys; sys.exit(sys.version_info[:2] != (3, $$minor))" 2>/dev/null && echo $$python $$minor && exit; done; done)
+PYTHON := $(firstword $(FOUND))
+PINS := requirements/py3$(if $(filter 11,$(lastword $(FOUND))),11,12)
 empty :=
 export TOX_DISCOVER = $(subst $(empty) $(empty),:,$(strip $(PYENV)))
 
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed-$(PINS)
-REAL := $(VENV)/.real-$(PINS)
+INSTALLED := $(VENV)/.installed-$(notdir $(PINS))
+REAL := $(VENV)/.real-$(notdir $(PINS))
 
 .PHONY: help demo test test-fast test-long services benchmark quality format docs matrix upgrade clean
 
@@ -63,7 +64,7 @@ clean: ## Remove all that was made here, the downloads in .services/ too
 		.coverage build dist docs/_build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(INSTALLED): requirements/$(PINS)/dev.txt setup.py
+$(INSTALLED): $(PINS)/dev.txt setup.py
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed." >&2; exit 1; }
 	@test ! -L $(VENV) || { echo "$(VENV) is a link: its target, which others may use, would be emptied." >&2; exit 1; }
 	@echo "Installing into $(VENV), with $(PYTHON) …"
@@ -72,12 +73,12 @@ $(INSTALLED): requirements/$(PINS)/dev.txt setup.py
 		$$sudo apt-get update -qq && \
 		DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq python3-venv > /dev/null; }
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/$(PINS)/dev.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r $(PINS)/dev.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-$(REAL): $(INSTALLED) requirements/$(PINS)/real.txt
+$(REAL): $(INSTALLED) $(PINS)/real.txt
 	@echo "Installing drivers of databases, and servers for a service …"
 	@$(BIN)/python -m tests.services.debian gcc libmariadb-dev pkg-config python3-dev
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/$(PINS)/real.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r $(PINS)/real.txt
 	@touch $@
