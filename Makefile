@@ -2,14 +2,20 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 export DATABASE KAFKA KEEP ROWS
-export CUSTOM_COMPILE_COMMAND = make upgrade
+
+PYENV_ROOT ?= $(HOME)/.pyenv
+PYENV := $(foreach minor,12 11 13,$(lastword $(sort $(wildcard $(PYENV_ROOT)/versions/3.$(minor).*/bin/python))))
+FOUND := $(shell for minor in 12 11 13; do for python in $(PYENV) python3.$$minor python3; do \
+	$$python -c "import sys; sys.exit(sys.version_info[:2] != (3, $$minor))" 2>/dev/null && echo $$python $$minor && exit; done; done)
+PYTHON := $(firstword $(FOUND))
+PINS := requirements/py3$(if $(filter 11,$(lastword $(FOUND))),11,12)
+empty :=
+export TOX_DISCOVER = $(subst $(empty) $(empty),:,$(strip $(PYENV)))
 
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed
-REAL := $(VENV)/.real
-PYTHON = $(shell for python in python3.11 python3; do \
-	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+INSTALLED := $(VENV)/.installed-$(notdir $(PINS))
+REAL := $(VENV)/.real-$(notdir $(PINS))
 
 .PHONY: help demo test test-fast test-long services benchmark instructions quality format docs matrix upgrade clean
 
@@ -51,35 +57,32 @@ format: $(INSTALLED) ## Let ruff format and mend what it can
 docs: $(INSTALLED) ## Build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
-matrix: $(INSTALLED) ## Run the fast tests with the Django and openedx-events that `make test` has not
+matrix: $(INSTALLED) ## Run the fast tests with the versions that `make test` has not; needs Python 3.11 and 3.13
 	$(BIN)/tox run-parallel --parallel-no-spinner $(ARGS)
 
-upgrade: $(INSTALLED) ## Compile requirements/*.txt anew, with the newest versions
-	for name in base test quality docs interop dev real; do \
-		$(BIN)/pip-compile --upgrade --output-file requirements/$$name.txt requirements/$$name.in; done
-	{ echo "# interop.txt without what tox varies. Made by: make upgrade"; \
-		grep -E '^[a-z]' requirements/interop.txt | grep -vE '^(django|openedx-events)=='; } > requirements/matrix.txt
+upgrade: $(INSTALLED) ## Compile requirements/ anew, with the newest versions; needs Python 3.11, 3.12 and 3.13
+	$(BIN)/tox run -e py311-upgrade,py312-upgrade,py313-upgrade -- --upgrade
 
 clean: ## Remove all that was made here, the downloads in .services/ too
 	rm -rf $(VENV) .tox .services .mypy_cache .ruff_cache .import_linter_cache .pytest_cache .hypothesis \
 		.coverage build dist docs/_build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(INSTALLED): requirements/dev.txt setup.py
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed." >&2; exit 1; }
+$(INSTALLED): $(PINS)/dev.txt setup.py
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed." >&2; exit 1; }
 	@test ! -L $(VENV) || { echo "$(VENV) is a link: its target, which others may use, would be emptied." >&2; exit 1; }
-	@echo "Installing into $(VENV) …"
+	@echo "Installing into $(VENV), with $(PYTHON) …"
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		sudo=$$(test $$(id -u) = 0 || echo sudo); \
 		$$sudo apt-get update -qq && \
 		DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq python3-venv > /dev/null; }
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/dev.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r $(PINS)/dev.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-$(REAL): $(INSTALLED) requirements/real.txt
+$(REAL): $(INSTALLED) $(PINS)/real.txt
 	@echo "Installing drivers of databases, and servers for a service …"
 	@$(BIN)/python -m tests.services.debian gcc libmariadb-dev pkg-config python3-dev
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/real.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r $(PINS)/real.txt
 	@touch $@

@@ -44,7 +44,6 @@ def _said(outcome: Outcome, reading: Reading | None = None) -> str:
             return f"cannot be read: {error} names ``{field}``"
         case Lost(error):
             return f"lost: {error}"
-    return "cannot be sent or read"
 
 
 def _values(values: Values) -> str:

@@ -58,6 +58,8 @@ def unreachable_database() -> str | None:
             return alias
         finally:
             fresh.close()
+            if fresh.connection is not None:  # a database in memory, which Django leaves open
+                fresh.connection.close()
     return None
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from unittest.mock import patch
 
 import attrs
+import openedx_events
 from openedx_events.tooling import OpenEdxPublicSignal
 
 Arguments = dict[str, Any]
@@ -36,12 +37,7 @@ class Lost:
     error: str = "SchemaResolutionError"
 
 
-@attrs.frozen
-class NotSupported:
-    """The existing package has no Avro type for the class: it can neither send nor read it."""
-
-
-Outcome = Delivered | Unreadable | Lost | NotSupported
+Outcome = Delivered | Unreadable | Lost
 
 
 @attrs.frozen
@@ -64,11 +60,13 @@ class Change:
     old_reads_new: tuple[Reading, ...]
     passes: frozenset[str] = frozenset()
     """The compatibility levels under which a registry accepts the new version: of BACKWARD and FORWARD."""
+    existing_from: int = 0
+    """The first major version of openedx-events with an Avro type for the classes; the existing package needs it."""
 
     @property
     def existing_can(self) -> bool:
-        """Whether the existing package can send and read such events at all."""
-        return not any(isinstance(one.existing, NotSupported) for one in self.new_reads_old + self.old_reads_new)
+        """Whether the existing package can send and read such events, with the openedx-events that is installed."""
+        return int(openedx_events.__version__.split(".")[0]) >= self.existing_from
 
     @property
     def order(self) -> str:
@@ -81,12 +79,11 @@ class Change:
     @property
     def order_beside_existing(self) -> str:
         """Which services to upgrade first where a consumer runs the existing package."""
-        if not self.existing_can:
-            return "not possible"
-        return _order(
+        order = _order(
             forth=all(isinstance(one.existing, Delivered) for one in self.new_reads_old),
             back=all(isinstance(one.existing, Delivered) for one in self.old_reads_new),
         )
+        return f"{order}, from openedx-events {self.existing_from} on" if self.existing_from else order
 
     def undone(self, title: str) -> Change:
         """Return the change back: what was new is old."""
@@ -97,6 +94,7 @@ class Change:
             new_reads_old=self.old_reads_new,
             old_reads_new=self.new_reads_old,
             passes=frozenset({"BACKWARD": "FORWARD", "FORWARD": "BACKWARD"}[level] for level in self.passes),
+            existing_from=self.existing_from,
         )
 
 

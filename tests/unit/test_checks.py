@@ -66,7 +66,7 @@ def test_right_settings_pass() -> None:
         ({"EVENT_BUS_PRODUCER": "event_bus_kafka.KafkaEventConsumer"}, "E003", "it is something else"),
         ({"EVENT_BUS_KAFKA_CONSUMER_WINDOW_RECORDS": float("inf")}, "E001", "a whole number"),
         ({"INSTALLED_APPS": ["event_bus_kafka"]}, "E007", "no event is sent"),
-        (route("org.openedx.learning.discussions.configuration.changed.v1"), "E004", "configuration"),
+        (route("org.openedx.content_authoring.course.certificate_config.changed.v1"), "E004", "signatories.image"),
         (route(event_key_field="certificate.course"), "E005", "cannot be a key"),
         (route(mode="later"), "E006", "must be one of 'on-commit'"),
         (route(database="replica"), "E006", "no database 'replica'"),
