@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(notdir $(PINS))
 REAL := $(VENV)/.real-$(notdir $(PINS))
 
-.PHONY: help demo test test-fast test-long services benchmark instructions quality format docs matrix upgrade clean
+.PHONY: help demo test test-fast test-long mutants services benchmark instructions quality format docs matrix upgrade clean
 
 help: ## Print this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -33,6 +33,9 @@ test-fast: $(INSTALLED) ## Run the tests that need no real service
 
 test-long: $(REAL) ## Run the tests under load and long outages, and show their figures (half an hour)
 	LONG=1 $(BIN)/pytest -m long -rP --timeout=7200 $(ARGS)
+
+mutants: $(REAL) ## Put faults into a copy of the code, one at a time, and show which tests catch them (ARGS: words of their names, --fast)
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 services: $(INSTALLED) ## Start a real Kafka and a real registry (ARGS=--databases: databases as well), until Ctrl-C
 	@$(BIN)/python -m tests.services $(ARGS)

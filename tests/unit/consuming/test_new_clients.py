@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -13,10 +14,14 @@ from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.dispatching.outcomes import DONE
 from event_bus_kafka.errors import BrokerError, WorkerFailed
 from event_bus_kafka.kafka.consumer import AssignmentListener
+from event_bus_kafka.kafka.offsets import Committed, Partition
+from event_bus_kafka.kafka.positions import AssignedPositions
 from event_bus_kafka.telemetry.events import PartitionsRevoked
 from event_bus_kafka.telemetry.health import Health
 from event_bus_kafka.trouble import Trouble
+from event_bus_kafka.wire.records import ConsumerRecord
 from tests.support.watching import watched
+from tests.unit.consuming.scheduling import record
 
 
 class Failing:
@@ -30,21 +35,50 @@ class Failing:
         self.made += 1
         return self
 
-    def poll(self, _seconds: float, _most: int) -> None:
+    def poll(self, _seconds: float, _most: int) -> list[ConsumerRecord]:
         raise BrokerError("_FATAL", "reason", fatal=True, kind=self.kind)
 
     def close(self) -> None: ...
 
 
-def consumer(clients: Failing) -> Consumer:
+class Recovering(Failing):
+    """Each client reads one record before it fails."""
+
+    def __init__(self) -> None:
+        super().__init__(Trouble.OTHER)
+        self.positions = AssignedPositions(None, "earliest")
+        self.listener: AssignmentListener | None = None
+
+    def __call__(self, listener: AssignmentListener) -> Any:
+        self.listener = listener
+        return super().__call__(listener)
+
+    def poll(self, _seconds: float, _most: int) -> list[ConsumerRecord]:
+        listener, self.listener = self.listener, None
+        if listener is None:
+            super().poll(_seconds, _most)
+        else:
+            listener.assigned([("t", 0)])
+        return [record(self.made)]
+
+    def committed(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, Committed]:
+        return {name: Committed(0) for name in partitions}
+
+    def offsets_at(self, _partitions: list[Partition], _time: int, *, timeout: float) -> dict[Partition, int]:
+        return {}
+
+    def commit(self, _offsets: dict[Partition, Committed]) -> None: ...
+
+
+def consumer(clients: Callable[[AssignmentListener], Any]) -> Consumer:
     return Consumer(
         group="g",
         connect=clients,
         scheduler=Scheduler(lambda _: DONE, lanes=1),
         error_limit=ErrorLimit(),
         limits=Limits(
-            window_records=1,
-            window_bytes=1,
+            window_records=10,
+            window_bytes=10_000,
             commit_interval=60.0,
             poll_timeout=1.0,
             failure_sleep=0.0,
@@ -73,3 +107,11 @@ def test_what_new_clients_do_not_cure_ends_the_worker(kind: Trouble, made: int) 
         for _ in range(20):
             one.step()
     assert (clients.made, failed.value.exit_code) == (made, 3)
+
+
+def test_clients_that_read_are_replaced_however_often_they_fail() -> None:
+    clients = Recovering()
+    one = consumer(clients)
+    for _ in range(40):
+        one.step()
+    assert clients.made == 21

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
+from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.dispatching.outcomes import DONE, Outcome, Retry
 from tests.unit.consuming.scheduling import record, scheduling, submit, until
 
@@ -136,3 +137,18 @@ def test_idle_actors_are_removed() -> None:
         until(lambda: len(scheduler._actors) < 10, scheduler)
         (late,) = submit(scheduler, partition, record(1000, b"1"))
         until(lambda: late.done)
+
+
+def test_a_sweep_between_a_lanes_release_and_its_second_look_wakes_the_key() -> None:
+    scheduler = Scheduler(lambda delivery: DONE, lanes=1)
+    (delivery,) = submit(scheduler, PartitionProgress("t", 0), record(0))
+    actor = scheduler._ready.get()
+    assert actor is not None
+    actor.busy.release()  # as a lane has, which found this record behind the one that it was at
+    scheduler._sweep_above = 0
+    scheduler.tick()
+    scheduler._wake(actor)  # the lane's second look
+    scheduler.start()
+    scheduler.stop()
+    until(lambda: not any(lane.is_alive() for lane in scheduler._lanes))
+    assert delivery.done

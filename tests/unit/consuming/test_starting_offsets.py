@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from io import StringIO
 from typing import Any
 
@@ -15,7 +16,8 @@ from django.test import override_settings
 
 from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.consuming.progress import PartitionProgress
-from event_bus_kafka.consuming.starting_offsets import milliseconds
+from event_bus_kafka.consuming.starting_offsets import StartingOffsets, milliseconds
+from event_bus_kafka.kafka.offsets import Committed, Partition
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.wire.records import ConsumerRecord
 from tests.projects.process import ROOT, ServiceProcess
@@ -147,3 +149,37 @@ def test_records_that_are_deleted_behind_unfinished_ones_do_not_move_the_positio
     assert progress.position == 6
     progress.go_on_from(9)
     assert progress.position == 9
+
+
+class NewGroup:
+    """A client whose group has committed nothing; the first record at the time is at 7."""
+
+    initial_offset = -2
+
+    def __init__(self) -> None:
+        self.positions = self
+        self.moved: dict[Partition, int] = {}
+        self.kept: dict[Partition, Committed] = {}
+
+    def committed(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, Committed]:
+        return {}
+
+    def offsets_at(self, partitions: Iterable[Partition], time: int, *, timeout: float) -> dict[Partition, int]:
+        return dict.fromkeys(partitions, 7)
+
+    def move(self, offsets: Mapping[Partition, int]) -> None:
+        self.moved |= offsets
+
+    def commit(self, offsets: Mapping[Partition, Committed]) -> None:
+        self.kept |= offsets
+
+    def resume(self, partitions: Iterable[Partition]) -> None: ...
+
+
+@pytest.mark.parametrize(("time", "begins"), [(5, 7), (None, NewGroup.initial_offset)])
+def test_a_group_that_has_committed_nothing_begins_at_its_time_or_where_all_do(time: int | None, begins: int) -> None:
+    client: Any = NewGroup()
+    partitions = {("t", 0): PartitionProgress("t", 0)}
+    assert StartingOffsets("g", time).begin(client, partitions) == {*partitions}
+    assert client.moved == {("t", 0): begins}
+    assert [one.offset for one in client.kept.values()] == ([] if time is None else [begins])

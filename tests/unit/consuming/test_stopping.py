@@ -16,7 +16,7 @@ from event_bus_kafka.dispatching.outcomes import DONE, Outcome
 from event_bus_kafka.kafka.consumer import AssignmentListener
 from event_bus_kafka.kafka.offsets import Committed, Partition
 from event_bus_kafka.kafka.positions import AssignedPositions
-from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry import bus, emit
 from event_bus_kafka.telemetry.events import EventUndelivered
 from event_bus_kafka.telemetry.health import Health
 from event_bus_kafka.wire.records import ConsumerRecord
@@ -104,11 +104,12 @@ def test_what_is_lost_at_any_moment_of_a_stop_keeps_the_worker_from_committing(l
     client.listener.assigned([("t", 0)])
     consumer.step()
     assert started.wait(60)
-    stopping[0] = True
+    stopping[0], observers = True, bus._observers
     if loses == "the flush itself":
         with pytest.raises(OSError, match="no flush"):
             consumer.stop(timeout=60)
     else:
         assert consumer.stop(timeout=60) == (0 if loses == "nothing" else 1)
     assert client.closed
+    assert bus._observers == observers, "it would keep each lost event for ever"
     assert bool(client.committed_offsets) == (loses == "nothing")

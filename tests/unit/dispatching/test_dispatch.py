@@ -33,6 +33,15 @@ def test_a_receiver_that_is_only_marked_as_async_is_awaited() -> None:
     assert ran == [1]
 
 
+def test_a_receiver_gets_what_openedx_events_would_give_it_and_is_told_where_it_came_from() -> None:
+    got: list[dict[str, Any]] = []
+    one = event()
+    assert dispatch(one, [Receiver(lambda **arguments: got.append(arguments))]) == []
+    (arguments,) = got
+    assert arguments.pop("from_event_bus") is True, "a receiver that sends events on would send it in circles"
+    assert arguments == {"signal": one.signal, "sender": None, "metadata": one.metadata, **one.data}
+
+
 def misnamed(book: Any, **_: Any) -> None: ...
 
 

@@ -30,6 +30,7 @@ from tests.support.examples_of import certificate
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "other"])
 
 had: list[Any] = []
+failing: list[Exception] = []
 PLAIN = Signal()
 
 
@@ -43,6 +44,8 @@ def award(certificate: Any, **_: Any) -> str:
 @once(using="other")
 def drop(key: Any, **_: Any) -> None:
     had.append(key)
+    if failing:
+        raise failing.pop()
 
 
 @once
@@ -106,6 +109,16 @@ def test_marks_are_in_the_database_that_is_named() -> None:
     assert had == [7]
     assert [InboxMark.objects.using(alias).count() for alias in ("default", "other")] == [0, 1]
     assert inbox.aliases() >= {"default", "other"}
+
+
+def test_what_fails_leaves_no_mark_in_the_database_that_is_named() -> None:
+    metadata = EventsMetadata(event_type=CREATED)
+    failing.append(KeyError())
+    with pytest.raises(ReceiversFailed):
+        deliver(record_deleted, metadata=metadata, topic="t", key=7)
+    assert not InboxMark.objects.using("other").exists()
+    deliver(record_deleted, metadata=metadata, topic="t", key=7)
+    assert had == [7, 7]
 
 
 def test_a_signal_without_metadata_is_told_what_to_do() -> None:

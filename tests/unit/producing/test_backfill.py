@@ -5,17 +5,22 @@ from __future__ import annotations
 import io
 import re
 from itertools import count
+from typing import Any
 
 import pytest
 from django.core.management.base import OutputWrapper
+from django.db import transaction
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 from pytest_django import DjangoAssertNumQueries
 
-from event_bus_kafka import RowsByPk, backfill_source
-from event_bus_kafka.errors import ConfigurationError
+from event_bus_kafka import RowsByPk, backfill_source, create_producer
+from event_bus_kafka.errors import ConfigurationError, WorkerFailed
 from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
 from event_bus_kafka.models import OutboxShard
 from event_bus_kafka.producing import backfill
+from event_bus_kafka.producing.routing import Route
+from tests.services.bus import CREATED
+from tests.support.examples_of import certificate
 
 
 @pytest.fixture
@@ -63,6 +68,28 @@ def _register_other_runs() -> None:
     @backfill_source(CERTIFICATE_CREATED, count=lambda _: 0)
     def runs(_: str | None) -> list[backfill.Item]:
         return []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_item_of_which_nothing_is_heard_is_not_taken_for_sent() -> None:
+    """Its event waits for a transaction that the item has left open."""
+    block = transaction.atomic()
+
+    def arguments() -> dict[str, Any]:
+        block.__enter__()
+        return {"certificate": certificate()}
+
+    route = Route(
+        event_type=CREATED, topic="t", key_field="certificate.user.id", enabled=True, mode="on-commit", database=None
+    )
+    try:
+        with pytest.raises(WorkerFailed, match="did not confirm all"):
+            backfill.Backfill(signal=CERTIFICATE_CREATED, routes=[route], producer=create_producer()).send(
+                [("1", arguments)]
+            )
+    finally:
+        transaction.set_rollback(True)
+        block.__exit__(None, None, None)
 
 
 def test_a_rate_is_kept_in_batches_of_a_second_and_a_long_wait_is_not_made_up_for() -> None:

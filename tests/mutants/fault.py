@@ -1,0 +1,91 @@
+"""A fault that a good programmer might make: where, what, and who suffers from it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import attrs
+
+import event_bus_kafka
+
+PACKAGE = Path(event_bus_kafka.__file__).parent
+
+
+class Stale(Exception):
+    """The code that a fault changes is not there exactly once."""
+
+
+@attrs.frozen(kw_only=True)
+class Fault:
+    """
+    Replaces ``old`` by ``new`` inside ``scope``, a class or function of ``file``; empty: anywhere in the file.
+
+    Both are Python, statements or an expression, and are compared as such: comments and layout do not matter.
+    """
+
+    name: str
+    file: str
+    """Relative to the package."""
+    scope: str = ""
+    old: str
+    new: str
+    harm: str
+    """What users suffer from it."""
+    tests: tuple[str, ...] = ()
+    """Tests of its room that must catch it, relative to ``tests/``."""
+    real: tuple[str, ...] = ()
+    """Tests on real services, where no others catch it."""
+
+    @property
+    def room(self) -> str:
+        return str(Path(self.file).parent)
+
+    def source(self) -> str:
+        """Return the file's source with the fault in it. Raises :class:`Stale`."""
+        return self.applied_to((PACKAGE / self.file).read_text())
+
+    def applied_to(self, source: str) -> str:
+        """Return ``source`` with the fault in it. Raises :class:`Stale`."""
+        tree = ast.parse(source)
+        old, new = ast.parse(self.old).body, ast.parse(self.new).body
+        ways = list(_replacements(_find(tree, self.scope), *_as_expressions(old, new)))
+        if len(ways) != 1:
+            raise Stale(f"{self.name}: its place is {len(ways)} times in {self.file} {self.scope}")
+        ways[0]()
+        return ast.unparse(tree)
+
+
+def _find(tree: ast.AST, scope: str) -> ast.AST:
+    for name in filter(None, scope.split(".")):
+        inner = [node for node in ast.walk(tree) if getattr(node, "name", "") == name]
+        if len(inner) != 1:
+            raise Stale(f"{scope} is {len(inner)} times in the file")
+        (tree,) = inner
+    return tree
+
+
+def _as_expressions(old: list[ast.stmt], new: list[ast.stmt]) -> tuple[list[ast.AST], list[ast.AST]]:
+    match old, new:
+        case [ast.Expr(value=before)], [ast.Expr(value=after)]:
+            return [before], [after]
+    return [*old], [*new]
+
+
+def _replacements(scope: ast.AST, old: list[ast.AST], new: list[ast.AST]) -> Iterator[Callable[[], None]]:
+    """Yield a way to put ``new`` in place for each time that ``old`` is in the scope."""
+    sought = list(map(_dump, old))
+    for node in ast.walk(scope):
+        for name, value in ast.iter_fields(node):
+            if isinstance(value, list):
+                for place in (slice(index, index + len(old)) for index in range(len(value))):
+                    if list(map(_dump, value[place])) == sought:
+                        yield partial(value.__setitem__, place, new)
+            elif [_dump(value)] == sought:
+                yield partial(setattr, node, name, new[0])
+
+
+def _dump(node: object) -> str:
+    return ast.dump(node) if isinstance(node, ast.AST) else ""

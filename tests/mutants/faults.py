@@ -1,0 +1,7 @@
+"""All faults that ``make mutants`` tries. One that is mended somewhere gets a line here, and a test that catches it."""
+
+from __future__ import annotations
+
+from tests.mutants import consuming, foundations, operating, sending
+
+FAULTS = (*sending.FAULTS, *consuming.FAULTS, *operating.FAULTS, *foundations.FAULTS)

@@ -1,0 +1,41 @@
+"""The places of all faults are in the code, so that ``make mutants`` can apply them; and they cover all rooms."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.model.faults import FAULTS as FAULTS_OF_THE_MODEL
+from tests.mutants.fault import Fault, Stale
+from tests.mutants.faults import FAULTS
+
+TESTS = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize("fault", [pytest.param(one, id=one.name) for one in (*FAULTS, *FAULTS_OF_THE_MODEL)])
+def test_a_fault_has_its_place_in_the_code(fault: Fault) -> None:
+    """Where the code has changed, change the fault's ``old`` and ``new``, or drop it if nobody can make it any more."""
+    compile(fault.source(), fault.file, "exec")
+
+
+def test_a_place_is_found_whatever_its_layout_and_only_once() -> None:
+    fault = Fault(name="f", file="f.py", scope="C.f", old="a = 1\nreturn a", new="return 2", harm="")
+    source = "def f(): a = 1; return a\nclass C:\n  def f(self):\n    a = (\n      1)  # one\n    return a\n"
+    assert (
+        fault.applied_to(source)
+        == "def f():\n    a = 1\n    return a\n\nclass C:\n\n    def f(self):\n        return 2"
+    )
+    for stale in ("class C:\n def f(self): return 1", f"{source}    a = 1\n    return a\n", "def f(): pass"):
+        with pytest.raises(Stale):
+            fault.applied_to(stale)
+
+
+def test_names_are_unique_and_each_fault_has_tests() -> None:
+    names = Counter(fault.name for fault in (*FAULTS, *FAULTS_OF_THE_MODEL))
+    assert names.most_common(1)[0][1] == 1
+    for fault in FAULTS:
+        files = [TESTS / test.partition("::")[0] for test in (*fault.tests, *fault.real)]
+        assert files, fault.name
+        assert all(file.exists() for file in files), fault.name

@@ -1,0 +1,117 @@
+"""What Kafka does not confirm is written into the outbox that was meant, and no process ends before."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from django.test import override_settings
+from pytest_django import DjangoDbBlocker
+
+from event_bus_kafka.assembly.sending import process_clients, spill
+from event_bus_kafka.models import OutboxRecord
+from event_bus_kafka.outbox.availability import Outbox
+from event_bus_kafka.producing import spill_writer
+from event_bus_kafka.producing.clients import ProcessClients
+from event_bus_kafka.producing.spill import Spill
+from event_bus_kafka.sandbox import Sandbox
+from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered, RecordDelivered, SpillDelayed
+from tests.services.bus import SandboxBus
+from tests.support.direct import AWAY, encoded
+from tests.support.outbox_service import until
+from tests.support.sqlite import on_sqlite
+from tests.support.watching import watched
+
+
+@pytest.fixture
+def default(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
+    """Return the file of the default database."""
+    with django_db_blocker.unblock(), on_sqlite(tmp_path, "default") as file:
+        yield file
+
+
+@pytest.fixture
+def own_sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+def clients_of(sandbox: Sandbox, **changes: object) -> ProcessClients:
+    with override_settings(**SandboxBus(sandbox).settings("t") | {"EVENT_BUS_KAFKA_POLL_INTERVAL_SEC": 0.01} | changes):
+        return process_clients()
+
+
+def end(clients: ProcessClients) -> None:
+    clients.retire()
+    clients.leave(60)
+    clients.registry.close()
+
+
+def test_the_end_waits_for_what_a_database_without_tables_leaves_to_the_default_one(
+    default: Path, tmp_path: Path
+) -> None:
+    own = Spill(Outbox(notify=lambda: False))
+    with on_sqlite(tmp_path, "other", migrated=False), closing(sqlite3.connect(default, isolation_level=None)) as lock:
+        lock.execute("BEGIN IMMEDIATE")
+        own.spill([encoded("t")], RuntimeError("away"), database="other")
+        assert own.finish(3) == 1, "it is not in the default database, and is said to be"
+        lock.execute("ROLLBACK")
+        assert own.finish(60) == 0
+
+
+def test_what_a_delivery_report_says_is_not_sent_goes_into_the_outbox_that_was_named(
+    default: Path, tmp_path: Path, sandbox: Sandbox
+) -> None:
+    away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": AWAY, "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 1}
+    with on_sqlite(tmp_path, "other"), watched(EventSpilled, EventUndelivered) as seen:
+        clients = clients_of(sandbox, **away)
+        clients.produce(encoded("t"), "other", monotonic() + 60)
+        until(lambda: seen)
+        end(clients)
+        assert OutboxRecord.objects.using("other").count() == 1
+    assert [event.database for event in seen] == ["other"]
+
+
+def test_what_is_given_up_and_spilled_does_not_leave_when_the_broker_is_back(
+    default: Path, own_sandbox: Sandbox
+) -> None:
+    clients = clients_of(own_sandbox)
+    with own_sandbox.broker_down():
+        clients.produce(encoded("t"), None, monotonic() + 60)
+        clients.give_up()
+    clients.flush(60)
+    assert len(clients.producer) == 0
+    assert spill.finish(60) == 0
+    end(clients)
+    assert OutboxRecord.objects.count() == 1
+    assert own_sandbox.records("t", 1, seconds=1) == []
+
+
+def test_a_confirmation_ends_that_kafka_is_away(sandbox: Sandbox) -> None:
+    clients = clients_of(sandbox)
+    clients.is_away = True
+    with watched(RecordDelivered) as seen:
+        clients.produce(encoded("t"), None, monotonic() + 60)
+        until(lambda: seen)
+    end(clients)
+    assert not clients.is_away
+
+
+def test_what_a_database_refuses_is_kept_while_it_takes_nothing_else(
+    default: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spill_writer, "_PATIENCE", 0.0)
+    own, table = Spill(Outbox(notify=lambda: False)), OutboxRecord._meta.db_table
+    with closing(sqlite3.connect(default, isolation_level=None)) as database:
+        database.execute(f"CREATE TRIGGER refuse BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no'); END")
+        with watched(SpillDelayed, EventUndelivered, EventSpilled) as seen:
+            own.spill([encoded("t")], RuntimeError("away"))
+            until(lambda: len(seen) == 4)
+            database.execute("DROP TRIGGER refuse")
+            assert own.finish(60) == 0
+    assert {type(event) for event in seen[:4]} == {SpillDelayed}
+    assert type(seen[-1]) is EventSpilled
