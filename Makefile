@@ -87,5 +87,5 @@ $(INSTALLED): $(PINS)/dev.txt setup.py
 $(REAL): $(INSTALLED) $(PINS)/real.txt
 	@echo "Installing drivers of databases, and servers for a service …"
 	@$(BIN)/python -m tests.services.debian gcc libmariadb-dev pkg-config python3-dev
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -r $(PINS)/real.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --use-pep517 -r $(PINS)/real.txt
 	@touch $@
