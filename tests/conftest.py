@@ -64,7 +64,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if any(
         "[mysql" in getattr(report, "nodeid", "") for reports in terminalreporter.stats.values() for report in reports
     ):
-        terminalreporter.write_line(f"MySQL was {mysql_version()}")
+        terminalreporter.write_line(f"MySQL: {mysql_version()}".strip())
 
 
 @pytest.fixture(scope="session")
