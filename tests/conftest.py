@@ -61,10 +61,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which MySQL the tests ran on: it is not pinned."""
-    if any(
-        "[mysql" in getattr(report, "nodeid", "") for reports in terminalreporter.stats.values() for report in reports
-    ):
-        terminalreporter.write_line(f"MySQL was {mysql_version()}")
+    reports = itertools.chain.from_iterable(terminalreporter.stats.values())
+    if any(isinstance(one, pytest.TestReport) and "[mysql" in one.nodeid for one in reports):
+        terminalreporter.write_line(f"MySQL: {mysql_version()}".strip())
 
 
 @pytest.fixture(scope="session")

@@ -22,9 +22,11 @@ def mysql() -> Path:
 
 
 def version() -> str:
-    """Return what the server that was fetched says of itself: sid goes on, and nothing here asks for one version."""
-    said = subprocess.run([*_mysqld(cache_folder() / "mysql"), "--version"], capture_output=True, text=True).stdout
-    return said.partition("  ")[2].strip() or "one that does not start"
+    """Return what the fetched server says of itself: sid goes on, and no version is asked for."""
+    folder = cache_folder() / "mysql"
+    if not (folder / "data").exists():
+        return "not fetched"
+    return subprocess.run([*_mysqld(folder), "--version"], capture_output=True, text=True).stdout.partition("Ver ")[2]
 
 
 class MySQL(MariaDB):
