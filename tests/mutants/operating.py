@@ -50,7 +50,7 @@ FAULTS = (
         old="run.failed or run.undecodable",
         new="run.failed",
         harm="a script goes on although events are missing",
-        tests=("flows/test_replay.py::test_a_receiver_that_fails_is_named_and_the_rest_goes_on",),
+        tests=("flows/test_replay.py::test_records_that_cannot_be_read_are_failures_too",),
     ),
     Fault(
         name="a replay passes over the record at which it stopped",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.fault import Fault
 
-_DIRECT = ("unit/producing", "flows/test_sending.py")
-_RELAY = ("unit/relaying",)
+_RELAY = ("unit/relaying/test_relay.py",)
 
 FAULTS = (
     Fault(
@@ -163,18 +162,8 @@ if error is None:
         new="hooks.append((set(connection.savepoint_ids), fail, False))",
         harm="mails and tasks of a transaction that rolled back",
         real=(
-            "outbox/test_sending.py::test_an_insert_that_fails_fails_the_transaction_or_leaves_the_event_to_its_commit",
-        ),
-    ),
-    Fault(
-        name="a doomed event leaves directly",
-        file="outbox/availability.py",
-        scope="Outbox.append_if_available",
-        old="return error.doomed",
-        new="return False",
-        harm="an event of a transaction that rolled back, on PostgreSQL",
-        real=(
-            "outbox/test_sending.py::test_an_insert_that_fails_fails_the_transaction_or_leaves_the_event_to_its_commit",
+            "outbox/test_sending.py"
+            "::test_an_insert_that_fails_fails_the_transaction_or_leaves_the_event_to_its_commit[postgresql]",
         ),
     ),
     Fault(
