@@ -59,6 +59,14 @@ def test_what_is_committed_while_partitions_are_revoked_is_where_the_next_owner_
             first.commits_when_revoked = {}
 
 
+def test_what_is_committed_while_a_member_leaves_is_kept(bus: Bus, topic: str, group: str) -> None:
+    produced(bus, record(topic))
+    with Member(bus, group, [topic]) as member:
+        member.poll_records(1)
+        member.commits_when_revoked = {(topic, 0): Committed(1)}
+    assert bus.committed(group, topic) == 1
+
+
 def test_a_partition_that_was_paused_comes_back_unpaused(bus: Bus, topic: str, group: str) -> None:
     with Member(bus, group, [topic]) as first:
         first.poll_assignment()

@@ -122,6 +122,12 @@ def test_a_receiver_that_fails_is_named_and_the_rest_goes_on(bus: Bus, topic: st
     assert "learner" not in said + "".join(failures)
 
 
+def test_records_that_cannot_be_read_are_failures_too(bus: Bus, topic: str) -> None:
+    bus.produce(topic, value=b"x", headers={"ce_type": CREATED.encode()})
+    said = replay(bus, topic, "--from", "earliest", "--apply")
+    assert said.endswith("ended with 1: 1 of 1 records failed.")
+
+
 def test_it_stops_at_the_first_failure_where_that_is_asked_for(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (2, 1, 4)))
     CERTIFICATE_CREATED.connect(fail_for_odd)

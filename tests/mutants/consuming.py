@@ -16,7 +16,7 @@ FAULTS = (
         old="if records:\n    self._fruitless_clients = 0",
         new="pass",
         harm="a worker ends with 3 at the fourth fatal error of its life",
-        tests=_CONSUMER,
+        tests=("unit/consuming/test_new_clients.py",),
     ),
     Fault(
         name="a stopped consumer observes still",
@@ -25,7 +25,7 @@ FAULTS = (
         old="unobserve(tell)",
         new="pass",
         harm="a leak: each lost event is kept for ever",
-        tests=_CONSUMER,
+        tests=("unit/consuming/test_stopping.py",),
     ),
     Fault(
         name="offsets are committed before what receivers emitted is flushed",
@@ -34,7 +34,7 @@ FAULTS = (
         old="self._keep_emitted(max(deadline - self._clock(), _LAST_FLUSH), lost)\nself._advance()",
         new="self._advance(); self._commit()\nself._keep_emitted(max(deadline - self._clock(), _LAST_FLUSH), lost)",
         harm="what receivers emitted is lost, and what led to it does not come again",
-        tests=_CONSUMER,
+        tests=("unit/consuming/test_stopping.py",),
     ),
     Fault(
         name="a member that was replaced makes a new client",
@@ -43,7 +43,7 @@ FAULTS = (
         old="error.kind is Trouble.REPLACED",
         new="False",
         harm="two workers shut each other out by turns",
-        tests=_CONSUMER,
+        tests=("unit/consuming/test_new_clients.py",),
     ),
     Fault(
         name="bytes are limited per partition only",
@@ -52,7 +52,7 @@ FAULTS = (
         old="sum(partition.size for partition in partitions) >= self.size",
         new="any(partition.size >= self.size for partition in partitions)",
         harm="memory times partitions",
-        tests=_CONSUMER,
+        tests=("unit/consuming/test_backpressure.py",),
     ),
     Fault(
         name="the sweep drops a wake-up",
@@ -61,7 +61,7 @@ FAULTS = (
         old="self._ready.put(actor)",
         new="actor.busy.release()",
         harm="a key and the commits of its partition stand still",
-        tests=_CONSUMER,
+        tests=("unit/consuming/test_scheduler.py",),
     ),
     Fault(
         name="an exit of a receiver marks its record as done",
@@ -70,7 +70,7 @@ FAULTS = (
         old="delivery.dropped = True",
         new="delivery.done = True",
         harm="the event at which a worker ended is lost",
-        tests=_CONSUMER,
+        tests=("unit/consuming/test_scheduler.py",),
     ),
     Fault(
         name="the start of a topic overrides offset_time",
@@ -79,7 +79,9 @@ FAULTS = (
         old="client.positions.move(missing | offsets)",
         new="client.positions.move(offsets | missing)",
         harm="a topic is read from its beginning, in vain or twice",
-        tests=_CONSUMER,
+        tests=(
+            "unit/consuming/test_starting_offsets.py::test_a_group_that_has_committed_nothing_begins_at_its_time_or_where_all_do",
+        ),
     ),
     Fault(
         name="a refused commit counts as made",
@@ -88,7 +90,7 @@ FAULTS = (
         old="self.refused = len(due)",
         new="self.refused = len(due)\nfor partition, offset in due.values():\n    partition.confirm(offset)",
         harm="events come again after the next restart",
-        tests=_CONSUMER,
+        tests=("unit/consuming/test_commits.py",),
     ),
     Fault(
         name="receivers that succeeded run again",
@@ -97,7 +99,7 @@ FAULTS = (
         old="delivery.receivers = [one for one in delivery.receivers if any(one is other for other in waiting)]",
         new="pass",
         harm="mails are sent at each retry of another receiver",
-        tests=_RECEIVERS,
+        tests=("unit/consuming/test_processor.py",),
     ),
     Fault(
         name="a dead letter that could not be stored is done",
@@ -106,7 +108,7 @@ FAULTS = (
         old="return hold",
         new="return DONE",
         harm="while the store is away events are lost",
-        tests=_RECEIVERS,
+        tests=("unit/consuming/test_processor.py",),
     ),
     Fault(
         name="every trouble with Kafka and the registry is an outage",
@@ -115,7 +117,10 @@ FAULTS = (
         old='server if error.retriable else ""',
         new="server",
         harm="one record with an unknown schema holds its key for ever",
-        tests=_RECEIVERS,
+        tests=(
+            "unit/consuming/test_processor.py",
+            "unit/dispatching/test_retry.py",
+        ),
     ),
     Fault(
         name="errors in a row end a worker with 3",
@@ -124,7 +129,10 @@ FAULTS = (
         old='WorkerFailed(f"{self._limit} attempts in a row failed", exit_code=4)',
         new='WorkerFailed(f"{self._limit} attempts in a row failed", exit_code=3)',
         harm="supervisors restart what they should leave alone",
-        tests=("unit/consuming", "flows/test_consuming.py"),
+        tests=(
+            "unit/consuming/test_processor.py",
+            "flows/test_consuming.py::test_too_many_errors_in_a_row_stop_the_worker_without_a_commit",
+        ),
     ),
     Fault(
         name="once() opens its transaction on the default database",
@@ -133,7 +141,7 @@ FAULTS = (
         old="transaction.atomic(using=using)",
         new="transaction.atomic()",
         harm="the mark stays after a failure: the retry is skipped, the effect is lost",
-        tests=_RECEIVERS,
+        tests=("unit/dispatching/test_inbox.py",),
     ),
     Fault(
         name="an outage uses up attempts",
@@ -142,7 +150,10 @@ FAULTS = (
         old="is_outage or is_open",
         new="is_open",
         harm="an outage of a minute makes dead letters of all events",
-        tests=_RECEIVERS,
+        tests=(
+            "unit/consuming/test_processor.py",
+            "unit/dispatching/test_retry.py",
+        ),
     ),
     Fault(
         name="a topic's policy stands before that of an event type",
@@ -151,7 +162,7 @@ FAULTS = (
         old="self.by_name.get(event_type) or self.by_name.get(topic) or self.default",
         new="self.by_name.get(topic) or self.by_name.get(event_type) or self.default",
         harm="events are retried otherwise than configured",
-        tests=_RECEIVERS,
+        tests=("unit/dispatching/test_retry.py",),
     ),
     Fault(
         name="one broken key opens a circuit",
@@ -160,7 +171,7 @@ FAULTS = (
         old="self.failures < self.policy.failures or len(self._keys) < self.policy.keys",
         new="self.failures < self.policy.failures",
         harm="a healthy receiver gets nothing because of one record",
-        tests=_RECEIVERS,
+        tests=("unit/dispatching/test_circuit.py",),
     ),
     Fault(
         name="receivers are not told that an event came from the bus",
@@ -173,7 +184,7 @@ about = {"signal": event.signal, "sender": None, "metadata": event.metadata, "fr
 about = {"signal": event.signal, "sender": None, "metadata": event.metadata, "from_event_bus": False}
 """,
         harm="receivers send events back to the bus, in circles",
-        tests=_RECEIVERS,
+        tests=("unit/dispatching/test_dispatch.py",),
     ),
     Fault(
         name="what a receiver left open is committed by the next one",
@@ -182,7 +193,7 @@ about = {"signal": event.signal, "sender": None, "metadata": event.metadata, "fr
         old="for connection in left:\n    _roll_back(connection)",
         new="pass",
         harm="half an effect of one event is committed with another",
-        tests=_RECEIVERS,
+        tests=("unit/dispatching/test_cleanup.py",),
     ),
     Fault(
         name="pauses end where they cannot be read",

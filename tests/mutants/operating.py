@@ -32,7 +32,7 @@ FAULTS = (
         old="failed = backfill.send(batch)",
         new="run.token = batch[-1][0]; failed = backfill.send(batch)",
         harm="who goes on from the token leaves events out",
-        tests=("flows/test_backfill.py",),
+        tests=("flows/test_backfill.py::test_without_a_server_it_stops_and_nothing_counts_as_sent",),
     ),
     Fault(
         name="a backfill with failed items ends with 0",
@@ -41,7 +41,7 @@ FAULTS = (
         old='if run.failed:\n    raise CommandError(f"{run.failed} of {run.done} items failed; each is named above.")',
         new="pass",
         harm="a script goes on although events are missing",
-        tests=("flows/test_backfill.py",),
+        tests=("flows/test_backfill.py::test_an_item_that_cannot_be_sent_is_named_and_the_rest_is_sent",),
     ),
     Fault(
         name="a replay of unreadable records ends with 0",
@@ -50,7 +50,7 @@ FAULTS = (
         old="run.failed or run.undecodable",
         new="run.failed",
         harm="a script goes on although events are missing",
-        tests=("flows/test_replay.py",),
+        tests=("flows/test_replay.py::test_records_that_cannot_be_read_are_failures_too",),
     ),
     Fault(
         name="a replay passes over the record at which it stopped",
@@ -59,7 +59,7 @@ FAULTS = (
         old="if not is_last:\n    self._progress.pass_over(record)",
         new="self._progress.pass_over(record)",
         harm="who goes on with what is left leaves out the record that failed",
-        tests=("flows/test_replay.py",),
+        tests=("flows/test_replay.py::test_it_stops_at_the_first_failure_where_that_is_asked_for",),
     ),
     Fault(
         name="a replay of a dead letter runs all receivers",
@@ -158,7 +158,7 @@ FAULTS = (
         old="return CONFIGURATION_EXIT_CODE",
         new="return 0",
         harm="a deploy without workers seems well",
-        tests=("flows/test_consuming.py",),
+        tests=("flows/test_consuming.py::test_a_wrong_setting_ends_the_worker_with_exit_code_1",),
     ),
     Fault(
         name="errors in a row are counted by another object",
@@ -167,7 +167,7 @@ FAULTS = (
         old="receiving.error_limit",
         new="ErrorLimit(settings.consecutive_errors_limit)",
         harm="a worker whose receivers all fail stands still and never ends",
-        tests=("flows/test_consuming.py",),
+        tests=("flows/test_consuming.py::test_too_many_errors_in_a_row_stop_the_worker_without_a_commit",),
     ),
     Fault(
         name="a database that does not answer is taken for one without tables",
@@ -178,7 +178,7 @@ FAULTS = (
         new='try:\n    return "" if _table().is_migrated() else "its table is missing: run manage.py migrate"\n'
         'except Error:\n    return "it is away"',
         harm="dead letters go to a topic that nobody reads, until the next deploy",
-        tests=("unit/dead_letters",),
+        tests=("unit/assembly",),
     ),
     Fault(
         name="records of a relay outlive its claim",

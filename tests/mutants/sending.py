@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.fault import Fault
 
-_DIRECT = ("unit/producing", "flows/test_sending.py")
-_RELAY = ("unit/relaying",)
+_RELAY = ("unit/relaying/test_relay.py",)
 
 FAULTS = (
     Fault(
@@ -18,7 +17,7 @@ if error is None:
 """,
         new="if error is None:\n    return None",
         harm="a backfill ends with 0, and its token has passed events that were not sent",
-        tests=("unit/producing",),
+        tests=("unit/producing/test_backfill.py",),
     ),
     Fault(
         name="a server's refusal is taken for an item's own",
@@ -27,7 +26,7 @@ if error is None:
         old="not isinstance(error, (ConfigurationError, BrokerError, SchemaRegistryError))",
         new="not isinstance(error, (ConfigurationError, BrokerError))",
         harm="while the registry is away a backfill passes over all its items",
-        tests=("flows/test_backfill.py",),
+        tests=("flows/test_backfill.py::test_without_a_server_it_stops_and_nothing_counts_as_sent",),
     ),
     Fault(
         name="the default database finishes its spill first",
@@ -36,7 +35,7 @@ if error is None:
         old="writer.fallback is None",
         new="writer.fallback is not None",
         harm="events of a database without tables are lost at the end of a process",
-        tests=("unit/producing",),
+        tests=("unit/producing/test_spill.py",),
     ),
     Fault(
         name="a delivery report spills into the default database",
@@ -45,7 +44,7 @@ if error is None:
         old="self._spill.spill([encoded], report, database=database)",
         new="self._spill.spill([encoded], report)",
         harm="events are in the outbox of a database that no relay empties",
-        tests=("unit/producing",),
+        tests=("unit/producing/test_spill.py",),
     ),
     Fault(
         name="a client that is given up keeps what it holds",
@@ -54,7 +53,7 @@ if error is None:
         old="self.producer.purge(0)",
         new="pass",
         harm="duplicates, old ones after new ones, when the broker is back",
-        tests=_DIRECT,
+        tests=("unit/producing/test_spill.py",),
     ),
     Fault(
         name="what a retired client holds is not looked for",
@@ -63,7 +62,7 @@ if error is None:
         old="if clients.unreported:\n    clients.give_up()",
         new="pass",
         harm="events that Kafka has not confirmed are lost at the end of a process",
-        tests=("flows/test_ends.py", *_DIRECT),
+        tests=("flows/test_sending.py::test_what_is_sent_after_a_flush_in_vain_goes_into_a_new_client",),
     ),
     Fault(
         name="a confirmation does not end that Kafka is away",
@@ -72,7 +71,7 @@ if error is None:
         old="self.is_away = False",
         new="pass",
         harm="after one outage each full queue spills, for the life of the process",
-        tests=("unit/producing",),
+        tests=("unit/producing/test_spill.py",),
     ),
     Fault(
         name="a retired client takes events",
@@ -81,7 +80,9 @@ if error is None:
         old="self.is_retired",
         new="False",
         harm="events of which nobody hears any more",
-        tests=_DIRECT,
+        tests=(
+            "flows/test_sending.py::test_a_client_that_is_given_up_need_not_report_what_it_holds_and_takes_no_more",
+        ),
     ),
     Fault(
         name="a child uses the clients of its parent",
@@ -97,7 +98,7 @@ if error is None:
         "    if clients is None:\n"
         "        clients = self._clients = self._connect()",
         harm="all events of forked workers are lost",
-        tests=_DIRECT,
+        tests=("flows/test_sending.py::TestForks::test_a_child_of_a_server_that_forks_without_telling_python_sends",),
     ),
     Fault(
         name="an event of a batch that cannot be encoded ends the batch",
@@ -106,7 +107,7 @@ if error is None:
         old="emit(rejected(event_id=str(metadata.id), error=error))",
         new="emit(rejected(event_id=str(metadata.id), error=error)); return",
         harm="up to 499 other events are lost without a word",
-        tests=_DIRECT,
+        tests=("unit/producing/test_batches.py",),
     ),
     Fault(
         name="what waits for a database is not waited for",
@@ -124,7 +125,7 @@ if error is None:
         old="now - one.refused_at > _PATIENCE and self._queue.written_at > one.refused_at",
         new="now - one.refused_at > _PATIENCE",
         harm="an outage of a minute loses events that wait in memory",
-        tests=("unit/producing",),
+        tests=("unit/producing/test_spill.py",),
     ),
     Fault(
         name="the first commit of several sends",
@@ -133,7 +134,7 @@ if error is None:
         old="if not pending:\n    action(decided)",
         new="action(decided)",
         harm="events twice, and events of transactions that roll back",
-        tests=("unit/outbox", "flows/test_sending.py"),
+        tests=("flows/test_sending.py::TestTransactions::test_with_several_open_the_last_commit_sends",),
     ),
     Fault(
         name="transactions of other aliases do not decide",
@@ -142,7 +143,7 @@ if error is None:
         old="connections.all()",
         new="[connections[DEFAULT_DB_ALIAS]]",
         harm="events of transactions that roll back",
-        tests=("unit/outbox", "flows/test_sending.py"),
+        tests=("flows/test_sending.py::TestTransactions::test_the_open_transaction_decides_whatever_its_alias",),
     ),
     Fault(
         name="a transaction that must roll back takes rows",
@@ -151,7 +152,7 @@ if error is None:
         old="if connection.needs_rollback:\n    return",
         new="pass",
         harm="an exception and a direct event for what never commits",
-        tests=("unit/outbox",),
+        tests=("unit/outbox/test_append.py",),
     ),
     Fault(
         name="the failing hook comes last",
@@ -161,18 +162,8 @@ if error is None:
         new="hooks.append((set(connection.savepoint_ids), fail, False))",
         harm="mails and tasks of a transaction that rolled back",
         real=(
-            "outbox/test_sending.py::test_an_insert_that_fails_fails_the_transaction_or_leaves_the_event_to_its_commit",
-        ),
-    ),
-    Fault(
-        name="a doomed event leaves directly",
-        file="outbox/availability.py",
-        scope="Outbox.append_if_available",
-        old="return error.doomed",
-        new="return False",
-        harm="an event of a transaction that rolled back, on PostgreSQL",
-        real=(
-            "outbox/test_sending.py::test_an_insert_that_fails_fails_the_transaction_or_leaves_the_event_to_its_commit",
+            "outbox/test_sending.py"
+            "::test_an_insert_that_fails_fails_the_transaction_or_leaves_the_event_to_its_commit[postgresql]",
         ),
     ),
     Fault(
@@ -182,7 +173,7 @@ if error is None:
         old="waiting and waiting.is_there(connection)",
         new="waiting",
         harm="rows without a schema, which are parked",
-        tests=("unit/outbox",),
+        tests=("unit/outbox/test_append.py",),
     ),
     Fault(
         name="nothing in flight is given up after an exception",

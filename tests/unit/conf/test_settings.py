@@ -8,7 +8,7 @@ import pytest
 from django.test import override_settings
 
 from event_bus_kafka.conf.client_options import consumer_options, producer_options, schema_registry_options
-from event_bus_kafka.conf.routes import full_topic, mode_of, routes
+from event_bus_kafka.conf.routes import full_topic, mode_of, retry_by_name, routes, short_topic
 from event_bus_kafka.conf.settings import all_settings, settings
 from event_bus_kafka.errors import ConfigurationError
 
@@ -118,6 +118,9 @@ def test_unsafe_producer_options_are_refused_unless_they_are_repeated(unsafe: di
             producer_options()
         with override_settings(EVENT_BUS_KAFKA_ALLOW_UNSAFE_OPTIONS=list(unsafe)):
             assert producer_options().items() >= unsafe.items()
+    with override_settings(**SERVERS, EVENT_BUS_KAFKA_CLIENT_OPTIONS=unsafe):
+        with pytest.raises(ConfigurationError, match="may lose events"):
+            producer_options()
 
 
 @pytest.mark.parametrize("unsafe", [{"auto.offset.reset": "latest"}, {"enable.auto.commit": True}])
@@ -190,7 +193,19 @@ def test_a_wrong_route_is_named(entry: dict[str, Any]) -> None:
 @override_settings(EVENT_BUS_TOPIC_PREFIX="stage")
 def test_topics_get_the_prefix() -> None:
     assert full_topic("certificates") == "stage-certificates"
+    assert short_topic("stage-certificates") == "certificates"
 
 
 def test_without_prefix_a_topic_keeps_its_name() -> None:
-    assert full_topic("certificates") == "certificates"
+    assert full_topic("certificates") == short_topic("certificates") == "certificates"
+
+
+@override_settings(EVENT_BUS_TOPIC_PREFIX="stage", EVENT_BUS_KAFKA_RETRY_BY={CREATED: {"attempts": 2}})
+def test_retries_differ_by_event_type_too_where_topics_have_a_prefix() -> None:
+    assert retry_by_name()[CREATED] == {"attempts": 2}
+
+
+@pytest.mark.parametrize("name", ["EVENT_BUS_KAFKA_STOP_TIMEOUT", "EVENT_BUS_KAFKA_REVOKE_TIMEOUT"])
+def test_kafka_waits_for_a_member_as_long_as_it_may_wait_for_receivers(name: str) -> None:
+    with override_settings(**SERVERS, **{name: 1_000}):
+        assert consumer_options("group")["max.poll.interval.ms"] > 1_000_000

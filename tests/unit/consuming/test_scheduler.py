@@ -139,15 +139,14 @@ def test_idle_actors_are_removed() -> None:
         until(lambda: late.done)
 
 
-def test_a_sweep_between_a_lanes_release_and_its_second_look_wakes_the_key() -> None:
+def test_a_sweep_that_a_lane_finds_at_its_second_look_wakes_the_key_for_it() -> None:
     scheduler = Scheduler(lambda delivery: DONE, lanes=1)
     (delivery,) = submit(scheduler, PartitionProgress("t", 0), record(0))
     actor = scheduler._ready.get()
     assert actor is not None
-    actor.busy.release()  # as a lane has, which found this record behind the one that it was at
+    actor.busy.release()  # as a lane has, behind whose record this one came
     scheduler._sweep_above = 0
-    scheduler.tick()
-    scheduler._wake(actor)  # the lane's second look
+    scheduler.tick()  # the lane looks meanwhile, and finds the key in the hands of the sweep
     scheduler.start()
     scheduler.stop()
     until(lambda: not any(lane.is_alive() for lane in scheduler._lanes))

@@ -44,9 +44,11 @@ class Letters:
         self.kept.append(letter)
 
 
-def tombstone(headers: Headers = HEADERS, *, key: bytes | None = KEY, offset: int = 7) -> ConsumerRecord:
+def tombstone(
+    headers: Headers = HEADERS, *, key: bytes | None = KEY, offset: int = 7, timestamp: int = 1_000
+) -> ConsumerRecord:
     return ConsumerRecord(
-        topic="prod-t", partition=0, offset=offset, timestamp=1_000, key=key, value=None, headers=headers
+        topic="prod-t", partition=0, offset=offset, timestamp=timestamp, key=key, value=None, headers=headers
     )
 
 
@@ -96,6 +98,8 @@ def test_its_key_is_that_of_the_event_to_the_byte(path: str, values: list[Any]) 
         deleted = serde.encode_tombstone(CERTIFICATE_CREATED, value, metadata, topic="t", key_field=path)
         assert (deleted.key, deleted.headers, deleted.value) == (sent.key, sent.headers, None)
         assert deleted.destination == sent.destination
+        framed, sent_record = serde.frame(deleted, KEYS), serde.frame(sent, KEYS)
+        assert (framed.key, framed.value) == (sent_record.key, None)
 
 
 def test_a_uuid_is_a_key_as_an_object_and_as_its_text() -> None:
@@ -171,6 +175,8 @@ def test_one_without_headers_has_an_id_that_stays_with_the_record(heard: Heard) 
     first, again, other = (got["metadata"] for got in heard)
     assert first == again
     assert first.id != other.id
+    made_anew = serde.metadata_of_tombstone(tombstone((), timestamp=2_000))
+    assert made_anew.id != first.id, "of a topic that was deleted and made anew"
     assert (first.event_type, first.time.timestamp()) == ("", 1)
 
 

@@ -1,0 +1,41 @@
+"""Where dead letters go by default: into the database, unless it has no table for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.db import connections
+from django.test import modify_settings
+from pytest_django import DjangoDbBlocker
+
+from event_bus_kafka.assembly.dead_letter_stores import store_for
+from event_bus_kafka.dead_letters.table_store import TableStore
+from event_bus_kafka.dead_letters.topic_store import TopicStore
+from event_bus_kafka.models import DeadLetter, presence
+from tests.support.databases import connected
+from tests.support.sqlite import on_sqlite
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence, "_found", set())
+
+
+def test_a_database_that_does_not_answer_will_take_them_later(
+    tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """On a topic they would stay, and nobody would look for them there."""
+    away = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "missing" / "database")}
+    with django_db_blocker.unblock(), connected(away, "default"):
+        assert isinstance(store_for("g"), TableStore)
+
+
+def test_without_a_table_they_go_to_a_topic(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> None:
+    with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):
+        assert isinstance(store_for("g"), TableStore)
+        with modify_settings(INSTALLED_APPS={"remove": "event_bus_kafka"}):
+            assert isinstance(store_for("g"), TopicStore)
+        with connections["default"].schema_editor() as editor:
+            editor.delete_model(DeadLetter)
+        assert isinstance(store_for("g"), TopicStore)

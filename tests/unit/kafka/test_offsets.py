@@ -1,0 +1,54 @@
+"""What Kafka refuses for one partition is an error, not an answer."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import attrs
+import pytest
+from confluent_kafka import KafkaError
+
+from event_bus_kafka.errors import AssignmentLost, BrokerError
+from event_bus_kafka.kafka.offsets import Committed, GroupOffsets
+
+
+@attrs.define
+class Answers:
+    """What the consumer of confluent-kafka answers, for each partition."""
+
+    error: int | None = None
+
+    def committed(self, _partitions: Any, timeout: float) -> list[Any]:
+        return [self._of(0, None), self._of(1, self.error)]
+
+    def commit(self, **_: Any) -> list[Any]:
+        return [self._of(0, None), self._of(1, self.error)]
+
+    def _of(self, number: int, error: int | None) -> Any:
+        offset = -1001 if number else 5
+        return SimpleNamespace(
+            topic="t", partition=number, offset=offset, metadata=None, error=error and KafkaError(error)
+        )
+
+
+def group(error: int | None = None) -> GroupOffsets:
+    offsets = GroupOffsets()
+    offsets._client = Answers(error)
+    return offsets
+
+
+def test_a_refusal_does_not_mean_that_nothing_is_committed() -> None:
+    names = [("t", 0), ("t", 1)]
+    assert group().committed(names, timeout=1) == {("t", 0): Committed(5)}
+    with pytest.raises(BrokerError, match="TOPIC_AUTHORIZATION_FAILED"):
+        group(KafkaError.TOPIC_AUTHORIZATION_FAILED).committed(names, timeout=1)
+
+
+def test_a_commit_holds_for_all_partitions_or_fails() -> None:
+    offsets = {("t", 0): Committed(5), ("t", 1): Committed(1)}
+    group().commit(offsets)
+    with pytest.raises(BrokerError, match="TOPIC_AUTHORIZATION_FAILED"):
+        group(KafkaError.TOPIC_AUTHORIZATION_FAILED).commit(offsets)
+    with pytest.raises(AssignmentLost):
+        group(KafkaError.ILLEGAL_GENERATION).commit(offsets)

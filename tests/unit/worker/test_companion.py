@@ -1,0 +1,57 @@
+"""A worker beside another: both run, one that fails ends both, and the second one ends last."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import attrs
+import pytest
+
+from event_bus_kafka.errors import WorkerFailed
+from event_bus_kafka.worker.companion import WithCompanion
+from tests.support.outbox_service import until
+
+
+@attrs.define
+class Steps:
+    on_step: Callable[[], object] = lambda: None
+    on_stop: Callable[[], object] = lambda: None
+
+    def step(self) -> None:
+        self.on_step()
+
+    def stop(self, *, timeout: float) -> int:
+        self.on_stop()
+        return 0
+
+
+def test_the_second_one_runs_until_the_first_has_stopped() -> None:
+    emitted, sent = threading.Event(), threading.Event()
+    ended: list[str] = []
+
+    def send() -> None:
+        if emitted.wait(0.01):
+            sent.set()
+
+    def emit_at_the_end() -> None:
+        emitted.set()
+        assert sent.wait(20), "what the first one emits while it stops is sent by nobody"
+        ended.append("first")
+
+    both = WithCompanion(Steps(on_stop=emit_at_the_end), Steps(send, lambda: ended.append("second")))
+    both.step()
+    assert both.stop(timeout=60) == 0
+    assert ended == ["first", "second"]
+
+
+@pytest.mark.parametrize("error", [WorkerFailed("it has ended", exit_code=1), ValueError()])
+def test_a_second_one_that_fails_ends_both(error: Exception) -> None:
+    def fail() -> None:
+        raise error
+
+    both = WithCompanion(Steps(), Steps(fail))
+    with pytest.raises(WorkerFailed) as failed:
+        until(lambda: False, step=both.step)
+    assert failed.value.exit_code == 3
+    assert both.stop(timeout=60) == 0
