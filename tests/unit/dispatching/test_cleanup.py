@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from edx_django_utils.cache import RequestCache
 from pytest_django import DjangoDbBlocker
 
@@ -116,6 +119,26 @@ def test_a_database_is_unreachable_only_if_a_fresh_connection_fails(
     assert cleanup.unreachable_database() is None
     connection.settings_dict["NAME"] = str(tmp_path / "no such folder" / "database")
     assert cleanup.unreachable_database() == ALIAS
+
+
+@pytest.mark.django_db
+def test_the_fresh_connection_to_a_database_in_memory_is_closed() -> None:
+    opened: list[Any] = []
+    connections["default"].ensure_connection()
+    open_connections.by_alias.clear()
+    open_connections.remember(connections["default"])
+
+    def note(connection: BaseDatabaseWrapper, **_: Any) -> None:
+        opened.append(connection.connection)
+
+    connection_created.connect(note)
+    try:
+        assert cleanup.unreachable_database() is None
+    finally:
+        connection_created.disconnect(note)
+    (raw,) = opened
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        raw.execute("SELECT 1")
 
 
 def test_the_request_cache_is_emptied() -> None:
