@@ -167,6 +167,29 @@ if error is None:
         ),
     ),
     Fault(
+        name="the victim of a deadlock goes on",
+        file="outbox/append.py",
+        scope="_failed",
+        old="connection.needs_rollback = connection.needs_rollback or deadlock",
+        new="pass",
+        harm="what follows an event commits by itself, without what the server has rolled back before it",
+        real=(
+            "outbox/test_sending.py"
+            "::test_what_was_rolled_back_for_a_deadlock_stays_so_with_all_that_follows_in_its_transaction",
+        ),
+    ),
+    Fault(
+        name="a doomed event leaves directly",
+        file="outbox/availability.py",
+        scope="Outbox.append_if_available",
+        old="return error.doomed",
+        new="return False",
+        harm="an event of a transaction that rolled back, on PostgreSQL",
+        real=(
+            "outbox/test_sending.py::test_an_insert_that_fails_fails_the_transaction_or_leaves_the_event_to_its_commit",
+        ),
+    ),
+    Fault(
         name="a schema of a savepoint that failed is taken for written",
         file="outbox/writer_schemas.py",
         scope="reference_to",
