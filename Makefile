@@ -34,7 +34,7 @@ test-fast: $(INSTALLED) ## Run the tests that need no real service
 test-long: $(REAL) ## Run the tests under load and long outages, and show their figures (half an hour)
 	LONG=1 $(BIN)/pytest -m long -rP --timeout=7200 $(ARGS)
 
-mutants: $(REAL) ## Put faults into a copy of the code, one at a time, and show which tests catch them (ARGS: words of their names, --fast)
+mutants: $(REAL) ## Show which tests catch each of the faults in tests/mutants (ARGS: words of their names, --fast)
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
 services: $(INSTALLED) ## Start a real Kafka and a real registry (ARGS=--databases: databases as well), until Ctrl-C

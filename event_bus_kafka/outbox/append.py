@@ -83,7 +83,7 @@ def _statement(connection: BaseDatabaseWrapper, rows: int, *, notify: bool, tomb
     if name not in _statements:
         quote = connection.ops.quote_name
         columns = ", ".join(map(quote, _COLUMNS))
-        placeholders = dict.fromkeys(_BINARY, _binary_placeholder(connection))
+        placeholders = dict.fromkeys(_BINARY, "_binary %s" if connection.vendor == "mysql" else "%s")
         if tombstones:
             placeholders["body"] = "%s"  # MySQL has no binary NULL
         row = ", ".join(placeholders.get(column, "%s") for column in _COLUMNS)
@@ -91,12 +91,6 @@ def _statement(connection: BaseDatabaseWrapper, rows: int, *, notify: bool, tomb
         insert = f"INSERT INTO {table} ({columns}) VALUES {', '.join([f'({row})'] * rows)}"
         _statements[name] = f"WITH appended AS ({insert}) SELECT pg_notify('{CHANNEL}', '')" if notify else insert
     return _statements[name]
-
-
-def _binary_placeholder(connection: BaseDatabaseWrapper) -> str:
-    ops: Any = connection.ops
-    placeholder: str = ops.binary_placeholder_sql(b"")
-    return placeholder
 
 
 def _require_table(connection: BaseDatabaseWrapper) -> None:

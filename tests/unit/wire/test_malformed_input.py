@@ -48,6 +48,12 @@ def test_arbitrary_values_are_events_or_refused(value: bytes | None) -> None:
     event_in(value)
 
 
+@given(BODIES)
+def test_a_value_that_does_not_begin_with_the_magic_byte_is_refused(body: bytes) -> None:
+    assert event_in(FRAME + body) is not None
+    assert event_in(b"{" + FRAME[1:] + body) is None
+
+
 @given(damaged())
 def test_damaged_values_are_events_or_refused(body: bytes) -> None:
     data = event_in(FRAME + body)
