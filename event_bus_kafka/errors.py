@@ -12,6 +12,7 @@ Every error that this package raises.
         UnknownEventType
       ReceiversFailed               an ExceptionGroup: one exception per failed receiver
       ReceiverMismatch              a receiver that cannot be called with an event; also a TypeError
+      EmittedEventRejected          an event that a receiver emitted could not be sent
       TransactionLeftOpen           a receiver returned inside a transaction of its own
       CircuitOpen                   why an event is held that no receiver has failed at
       ReceiverPaused                why an event becomes a dead letter without an attempt
@@ -124,6 +125,13 @@ class ReceiverMismatch(EventBusError, TypeError):
             f"{reason}; the event comes with {', '.join(data)}, and with signal, sender, metadata, from_event_bus: "
             "name the receiver's arguments so, and end them with **kwargs"
         )
+
+
+class EmittedEventRejected(EventBusError):
+    """An event that a receiver emitted could not be sent; the cause says why."""
+
+    def __init__(self, event_type: str, reason: str) -> None:
+        super().__init__(f"it emitted an event of type {event_type} that was rejected: {reason}")
 
 
 class TransactionLeftOpen(EventBusError):

@@ -28,11 +28,13 @@ from event_bus_kafka.consuming.starting_offsets import milliseconds
 from event_bus_kafka.dead_letters.letter import Store
 from event_bus_kafka.dispatching.circuit import CircuitPolicy
 from event_bus_kafka.dispatching.receiver_gate import ReceiverGate
+from event_bus_kafka.dispatching.rejections import note_rejection
 from event_bus_kafka.dispatching.retry import RetryPolicies
 from event_bus_kafka.errors import ConfigurationError
 from event_bus_kafka.kafka.consumer import ConsumerClient
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.telemetry import observe
+from event_bus_kafka.telemetry.events import EventRejected
 from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.worker.companion import WithCompanion
 from event_bus_kafka.worker.worker import Steps, Worker
@@ -96,6 +98,7 @@ def consumer_worker(arguments: ConsumerArguments, at_end: ExitStack) -> Worker:
 
 def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Processor:
     """Return what runs receivers. Raises :class:`ConfigurationError`."""
+    observe(note_rejection, EventRejected)
     return Processor(
         group=group,
         registry=schemas,

@@ -13,6 +13,7 @@ from django.dispatch.dispatcher import NONE_ID
 from openedx_events.apps import general_signal_handler
 from openedx_events.tooling import OpenEdxPublicSignal
 
+from event_bus_kafka.dispatching.rejections import rejections
 from event_bus_kafka.errors import ReceiverMismatch, ReceiversFailed
 from event_bus_kafka.wire.deletion import record_deleted
 from event_bus_kafka.wire.records import Event
@@ -87,15 +88,16 @@ def dispatch(
     Call receivers with what openedx-events would give them; return those that raised, with their exceptions.
 
     Names and types of the data are right by construction: the codec has bound them to the signal's arguments. What
-    ``after_each`` returns is the receiver's failure too. What is no Exception (SystemExit, KeyboardInterrupt,
-    GeneratorExit) passes through.
+    ``after_each`` returns is the receiver's failure too, as is an event that it emits and that is rejected. What is no
+    Exception (SystemExit, KeyboardInterrupt, GeneratorExit) passes through.
     """
     failed: Failures = []
     for receiver in receivers:
         before_each(receiver)
-        error = _call(receiver, event)
+        with rejections() as rejected:
+            error = _call(receiver, event)
         left = after_each()
-        if failure := error or left:
+        if failure := error or left or next(iter(rejected), None):
             failed.append((receiver, failure))
     return failed
 

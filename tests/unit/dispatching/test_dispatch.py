@@ -11,7 +11,10 @@ from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka.dispatching.dispatch import Receiver, dispatch
+from event_bus_kafka.dispatching.rejections import note_rejection
 from event_bus_kafka.errors import ReceiverMismatch
+from event_bus_kafka.telemetry import emit, observe, unobserve
+from event_bus_kafka.telemetry.events import EventRejected
 from event_bus_kafka.wire.records import Event
 from tests.support.examples_of import certificate
 
@@ -99,3 +102,23 @@ class Proxy:
 def test_a_receivers_own_type_error_stays_its_own(call: Any) -> None:
     ((_, error),) = dispatch(event(), [Receiver(call)])
     assert type(error) is TypeError
+
+
+def test_an_event_that_a_receiver_emits_and_that_is_rejected_is_its_failure_in_a_coroutine_too() -> None:
+    """S4: whoever emits hears of nothing, and the offset of what led to it would be committed."""
+
+    def reject(**_: Any) -> None:
+        emit(EventRejected(topic="t", event_type="a.type", event_id="1", error=ValueError("secret")))
+
+    async def reject_later(**_: Any) -> None:
+        reject()
+
+    receivers = [Receiver(reject), Receiver(lambda **_: None), Receiver(reject_later)]
+    observe(note_rejection, EventRejected)
+    try:
+        failed = dispatch(event(), receivers)
+        reject()
+    finally:
+        unobserve(note_rejection)
+    assert [receiver for receiver, _ in failed] == [receivers[0], receivers[2]]
+    assert {str(error) for _, error in failed} == {"it emitted an event of type a.type that was rejected: ValueError"}

@@ -1,0 +1,33 @@
+"""Events that a receiver emits and that are rejected: its failure, since nobody else would act on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from event_bus_kafka.errors import EmittedEventRejected
+from event_bus_kafka.telemetry.error_text import error_text
+from event_bus_kafka.telemetry.events import EventRejected, LifecycleEvent
+
+_rejected: ContextVar[list[Exception] | None] = ContextVar("event_bus_kafka_rejected", default=None)
+
+
+@contextmanager
+def rejections() -> Iterator[list[Exception]]:
+    """Collect an error for each event that is emitted in this block, in coroutines too, and rejected."""
+    found: list[Exception] = []
+    token = _rejected.set(found)
+    try:
+        yield found
+    finally:
+        _rejected.reset(token)
+
+
+def note_rejection(event: LifecycleEvent) -> None:
+    """Observe :class:`EventRejected`."""
+    found = _rejected.get()
+    if found is not None and isinstance(event, EventRejected):
+        error = EmittedEventRejected(event.event_type, error_text(event.error))
+        error.__cause__ = event.error
+        found.append(error)
