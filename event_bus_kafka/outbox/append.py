@@ -7,12 +7,13 @@ Imported only where the app is installed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from time import time
 from typing import Any
 from zlib import crc32
 
-from django.db import Error
+from django.db import Error, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from event_bus_kafka.errors import AppendFailed, OutboxMissing
@@ -20,7 +21,9 @@ from event_bus_kafka.models import SHARDS, OutboxRecord
 from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.outbox import backlog
 from event_bus_kafka.outbox.chunks import in_chunks
-from event_bus_kafka.outbox.transactions import is_manual, outbox_connection
+from event_bus_kafka.outbox.database import forget
+from event_bus_kafka.outbox.doomed import doom
+from event_bus_kafka.outbox.transactions import is_manual
 from event_bus_kafka.outbox.writer_schemas import reference_to
 from event_bus_kafka.wire.headers import pack
 from event_bus_kafka.wire.records import EncodedEvent
@@ -29,39 +32,44 @@ CHANNEL = "event_bus_kafka_outbox"
 """Where PostgreSQL's NOTIFY tells relays of new rows."""
 _ROWS, _BYTES = 500, 2_000_000
 """Of one INSERT: MariaDB takes 16 MB by default, and bytes may be two each in its text. A larger row goes alone."""
-_DEADLOCK = 1213
 _BINARY = ("key", "body", "headers")
 _COLUMNS = ("shard", "topic", *_BINARY, "schema_id", "created", "size")
 
 _statements: dict[tuple[str, int, bool, bool], str] = {}
 
 
-def append(events: Sequence[EncodedEvent], *, database: str | None, notify: Callable[[], bool]) -> None:
+def append(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent], *, notify: Callable[[], bool]) -> bool:
     """
-    Put events into the outbox of the database whose transaction is open.
+    Put all events into the outbox of a database, or none: in its transaction, if one is open. False: that will be
+    rolled back, and they with it.
 
-    ``database`` names its alias; None: the only one with an open transaction, else the default one. ``notify``: whether
-    PostgreSQL tells relays.
-
-    Raises :class:`ConfigurationError` where several are open and the default one is not, and :class:`AppendFailed`:
-    nothing was appended, and if it is ``doomed``, the transaction will not commit either.
+    ``notify``: whether PostgreSQL tells relays. Raises :class:`AppendFailed`: nothing was appended, and if it is
+    ``doomed``, the transaction will not commit either.
     """
-    connection = outbox_connection(database)
-    if connection.needs_rollback:
-        return  # what was emitted here must not leave
+    if connection.in_atomic_block and connection.needs_rollback:
+        return False
     try:
         _require_table(connection)
-        for some in in_chunks(events, lambda event: len(event.value or b""), most=_ROWS, most_bytes=_BYTES):
-            _insert(connection, some, notify)
+        _insert_all(connection, events, notify)
     except Error as error:
+        forget(connection)
         raise _failed(connection, error) from error
     if backlog.is_due(connection.alias) and not is_manual(connection):
         connection.on_commit(partial(backlog.watch, connection.alias), robust=True)  # not in the caller's transaction
+    return True
 
 
 def shard_of(topic: str, key: bytes) -> int:
     """Return the shard of a key (not framed) on a topic."""
     return crc32(key, crc32(topic.encode())) % SHARDS
+
+
+def _insert_all(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent], notify: Callable[[], bool]) -> None:
+    chunks = list(in_chunks(events, lambda event: len(event.value or b""), most=_ROWS, most_bytes=_BYTES))
+    alone = len(chunks) <= 1 and not (connection.vendor == "postgresql" and is_manual(connection))
+    with nullcontext() if alone else transaction.atomic(using=connection.alias):
+        for chunk in chunks:
+            _insert(connection, chunk, notify)
 
 
 def _insert(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent], notify: Callable[[], bool]) -> None:
@@ -100,19 +108,6 @@ def _require_table(connection: BaseDatabaseWrapper) -> None:
 
 
 def _failed(connection: BaseDatabaseWrapper, error: Error) -> AppendFailed:
-    """
-    On PostgreSQL the transaction is broken, and COMMIT would roll it back without a word: so the commit raises. MySQL
-    has rolled back what was the victim of a deadlock: what comes next must not pass for the rest of it.
-    """
-    deadlock = connection.vendor == "mysql" and error.args[:1] == (_DEADLOCK,)
-    doomed = connection.in_atomic_block and (connection.vendor == "postgresql" or deadlock)
-    failure = AppendFailed(f"database {connection.alias!r}: {type(error).__name__}", doomed=doomed)
-    if doomed:
-
-        def fail() -> None:
-            raise failure
-
-        hooks: list[Any] = connection.run_on_commit
-        hooks.insert(0, (set(connection.savepoint_ids), fail, False))
-        connection.needs_rollback = connection.needs_rollback or deadlock
+    failure = AppendFailed(f"database {connection.alias!r}: {type(error).__name__}")
+    failure.doomed = doom(connection, error, failure)
     return failure

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 
 import attrs
 from django.apps import apps
-from django.db import connections
+from django.core.exceptions import SynchronousOnlyOperation
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from event_bus_kafka.errors import AppendFailed, OutboxMissing
+from event_bus_kafka.outbox.database import home, open_elsewhere, outbox_connection, takes_rows
+from event_bus_kafka.outbox.transactions import after_all
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import AppendToOutboxFailed, EventAppended
 from event_bus_kafka.wire.records import EncodedEvent
@@ -27,38 +32,71 @@ class Outbox:
 
     _notify: Callable[[], bool]
 
-    def append_if_available(self, events: Sequence[EncodedEvent], database: str | None) -> bool:
+    def append_if_available(
+        self, events: Sequence[EncodedEvent], database: str | None, otherwise: Callable[[EncodedEvent, str], None]
+    ) -> bool:
         """
-        Put events into the outbox; False if they have to leave in another way.
+        Put events into the outbox; False if they have to leave in another way, whatever the reason.
 
-        Where the transaction is doomed by the attempt they have no other: they leave with it or not at all. Raises
-        :class:`ConfigurationError` where nothing says which database.
+        Where the transaction is doomed by the attempt they have no other: they leave with it or not at all. Where
+        transactions are open in databases that cannot take them alone, they follow the commits of these, and then
+        ``otherwise`` is called with each that could not be put there, and the alias.
+
+        Raises Django's :class:`SynchronousOnlyOperation` in an event loop, where nothing may wait for a database.
         """
         try:
             if not apps.is_installed(_APP):
                 raise AppendFailed(f"{_APP!r} is not in INSTALLED_APPS")
-            self._append(events, database)
-        except AppendFailed as error:
+            connection = outbox_connection(database)
+            if others := [] if database else open_elsewhere(connection):
+                after_all(others, partial(self._append_after, events, connection.alias, otherwise))
+                return True
+            appended = self._append(connection, events)
+        except SynchronousOnlyOperation:
+            raise
+        except Exception as error:  # noqa: BLE001 routers, pools, guards and event loops raise errors of their own
+            doomed = isinstance(error, AppendFailed) and error.doomed
             for one in events:
-                emit(AppendToOutboxFailed(**one.names, error=error, doomed=error.doomed))
-            return error.doomed
-        for one in events:
+                emit(AppendToOutboxFailed(**one.names, error=error, doomed=doomed))
+            return doomed
+        for one in events if appended else ():
             emit(EventAppended(**one.names))
         return True
+
+    def _append_after(
+        self,
+        events: Sequence[EncodedEvent],
+        alias: str,
+        otherwise: Callable[[EncodedEvent, str], None],
+        _: str | None,
+    ) -> None:
+        """Hooks of others may have begun a transaction there meanwhile; then the events are in that."""
+        if not self.append_if_available(events, alias, otherwise):
+            for one in events:
+                otherwise(one, alias)
+
+    def home(self) -> str:
+        """Return the alias whose outbox takes what belongs to no other."""
+        try:
+            return home()
+        except Exception:  # noqa: BLE001 a router's: what has to be kept must be kept somewhere
+            return DEFAULT_DB_ALIAS
 
     def append_separately(self, events: Sequence[EncodedEvent], database: str) -> None:
         """
         Put events into the outbox of a database, by themselves: in a thread that has no transaction open.
 
-        Raises :class:`OutboxMissing`, or whatever a database does.
+        Raises :class:`OutboxMissing`, also where the database takes no rows, or whatever a database does.
         """
         if not apps.is_installed(_APP):
             raise OutboxMissing(f"{_APP!r} is not in INSTALLED_APPS")
         if database not in connections:
             raise OutboxMissing(f"there is no database {database!r}")
         connections[database].set_autocommit(True)  # settings may say otherwise, and nobody would commit
-        self._append(events, database)
+        if database != self.home() and not takes_rows(connections[database]):
+            raise OutboxMissing(f"database {database!r} is not to have an outbox, or takes no rows")
+        self._append(connections[database], events)
 
-    def _append(self, events: Sequence[EncodedEvent], database: str | None) -> None:
+    def _append(self, connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent]) -> bool:
         append = import_module("event_bus_kafka.outbox.append").append  # has models
-        append(events, database=database, notify=self._notify)
+        return bool(append(connection, events, notify=self._notify))

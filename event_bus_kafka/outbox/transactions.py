@@ -1,9 +1,11 @@
-"""When an event may leave: after the commit of the transaction in which it was emitted, and not if that rolls back."""
+"""What becomes of an event when the transaction ends in which it was emitted: at its commit, or if it cannot commit."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -28,7 +30,7 @@ def after_commit(action: Action, *, database: str | None) -> None:
     if not deciding:
         action(database)
         return
-    _after_all(deciding, action)
+    after_all(deciding, action)
 
 
 def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
@@ -48,7 +50,24 @@ def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
     return [connection for connection in deciding if connection.in_atomic_block]
 
 
-def _after_all(deciding: list[BaseDatabaseWrapper], action: Action) -> None:
+def on_commit(connection: BaseDatabaseWrapper, action: Callable[[], None]) -> None:
+    """
+    Run ``action`` when the open transaction has committed: before what others have asked for, as that may raise and
+    would end the series, and in the order of these calls. Dropped with the transaction, or with the savepoint.
+
+    In Django's TestCase, whose transaction never commits, it stands where ``captureOnCommitCallbacks`` looks for it.
+    """
+
+    def hook() -> None:
+        action()
+
+    hooks: list[Any] = connection.run_on_commit
+    place = len(hooks) if _is_in_test_case(connection) else _behind_ours(hooks)
+    hooks.insert(place, (set(connection.savepoint_ids), hook, True))
+
+
+def after_all(deciding: list[BaseDatabaseWrapper], action: Action) -> None:
+    """Run ``action`` once the transactions that are open on these connections have committed."""
     pending = {connection.alias for connection in deciding}
     decided = DEFAULT_DB_ALIAS if DEFAULT_DB_ALIAS in pending else deciding[0].alias
 
@@ -58,33 +77,30 @@ def _after_all(deciding: list[BaseDatabaseWrapper], action: Action) -> None:
             action(decided)
 
     for connection in deciding:
-        connection.on_commit(partial(committed, connection.alias), robust=True)
+        on_commit(connection, partial(committed, connection.alias))
+
+
+def _behind_ours(hooks: list[Any]) -> int:
+    """Return where the next hook of ours goes. They stand first, unless somebody put one of his before them."""
+    if not hooks or _is_ours(hooks[-1]):
+        return len(hooks)
+    if _is_ours(hooks[0]):
+        return bisect_left(hooks, True, key=lambda entry: not _is_ours(entry))
+    return next((place for place in range(len(hooks), 0, -1) if _is_ours(hooks[place - 1])), 0)
+
+
+def _is_ours(entry: tuple[Any, Any, bool]) -> bool:
+    return getattr(entry[1], "__module__", None) == __name__
+
+
+def _is_in_test_case(connection: BaseDatabaseWrapper) -> bool:
+    blocks = connection.atomic_blocks
+    return bool(blocks) and getattr(blocks[0], "_from_testcase", False)
 
 
 def is_open(connection: BaseDatabaseWrapper) -> bool:
     """Whether a transaction is open, begun in whatever way."""
     return connection.in_atomic_block or is_manual(connection)
-
-
-def outbox_connection(
-    database: str | None, is_open: Callable[[BaseDatabaseWrapper], bool] = is_open
-) -> BaseDatabaseWrapper:
-    """
-    Return the connection whose outbox takes what is emitted now: of one alias, else the only one with an open
-    transaction, else the default one. Raises :class:`ConfigurationError` where several are open and that is none.
-    """
-    if database:
-        return connection_of(database)
-    deciding = [connection for connection in connections.all(initialized_only=True) if is_open(connection)]
-    if len(deciding) == 1:
-        return deciding[0]
-    if deciding and all(connection.alias != DEFAULT_DB_ALIAS for connection in deciding):
-        aliases = ", ".join(connection.alias for connection in deciding)
-        raise ConfigurationError(
-            f"Transactions are open on {aliases}: name the one whose outbox takes the event with the key 'database' of "
-            "the topic in EVENT_BUS_PRODUCER_CONFIG."
-        )
-    return connections[DEFAULT_DB_ALIAS]
 
 
 def is_manual(connection: BaseDatabaseWrapper) -> bool:

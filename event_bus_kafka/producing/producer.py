@@ -10,6 +10,7 @@ from itertools import islice
 from time import monotonic
 from typing import Any
 
+from django.core.exceptions import SynchronousOnlyOperation
 from openedx_events.data import EventsMetadata
 from openedx_events.event_bus import EventBusProducer
 from openedx_events.tooling import OpenEdxPublicSignal
@@ -129,7 +130,7 @@ class KafkaEventProducer(EventBusProducer):
                 emit(rejected(event_id=str(metadata.id), error=error))
         try:
             mode, database = self._routing.mode_of(signal.event_type, topic)
-            if mode == "outbox" and self._outbox.append_if_available(encoded, database):
+            if mode == "outbox" and self._append(encoded, database):
                 return
         except Exception as error:  # noqa: BLE001 as in send
             for one in encoded:
@@ -142,8 +143,16 @@ class KafkaEventProducer(EventBusProducer):
                 emit(rejected(event_id=one.event_id, error=error))
 
     def _leave(self, encoded: EncodedEvent, mode: str, database: str | None) -> None:
-        if mode != "outbox" or not self._outbox.append_if_available([encoded], database):
+        if mode != "outbox" or not self._append([encoded], database):
             self._leave_directly(encoded, mode, database)
+
+    def _append(self, encoded: list[EncodedEvent], database: str | None) -> bool:
+        try:
+            return self._outbox.append_if_available(encoded, database, self._deliver)
+        except SynchronousOnlyOperation:  # in an event loop: a thread appends
+            self._shutdown.watch()
+            self._spill.spill(encoded, None, database=database)
+            return True
 
     def _leave_directly(self, encoded: EncodedEvent, mode: str, database: str | None) -> None:
         if mode == "immediate":
@@ -152,7 +161,7 @@ class KafkaEventProducer(EventBusProducer):
         try:
             after_commit(partial(self._deliver, encoded), database=database)
         except ManualTransaction:  # nobody tells when it commits, but a row commits with it
-            if mode == "outbox" or not self._outbox.append_if_available([encoded], database):
+            if mode == "outbox" or not self._append([encoded], database):
                 raise
 
     def prepare_for_shutdown(self) -> None:

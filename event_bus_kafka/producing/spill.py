@@ -13,8 +13,6 @@ import threading
 from collections.abc import Iterable
 from time import monotonic
 
-from django.db import DEFAULT_DB_ALIAS
-
 from event_bus_kafka.outbox.availability import Outbox
 from event_bus_kafka.producing.spill_buffer import BufferedEvent
 from event_bus_kafka.producing.spill_writer import SpillWriter
@@ -32,24 +30,25 @@ class Spill:
     def spill(
         self,
         events: Iterable[EncodedEvent],
-        error: Exception,
+        error: Exception | None,
         *,
         database: str | None = None,
         until: float | None = None,
     ) -> None:
         """
-        Keep events that Kafka did not confirm because of ``error``. Never raises. Blocks only while too many events
+        Keep events that Kafka did not confirm because of ``error``; None: that were to be in the outbox, whose
+        database could not be waited for. Never raises. Blocks only while too many events
         wait, at most until ``until`` (monotonic); None, for delivery reports: never blocks.
 
-        They go into the outbox of ``database``, by default of the default one, which also takes what belongs to a
-        database without tables. Each event becomes an EventSpilled once it is written, or an EventUndelivered if it is
-        lost.
+        They go into the outbox of ``database``, by default of that which the routers name, which also takes what
+        belongs to a database without tables, or that takes no rows. Each event becomes an EventSpilled once it is
+        written, or without ``error`` an EventAppended; an EventUndelivered if it is lost.
         """
-        self._writer_of(database or DEFAULT_DB_ALIAS).put([BufferedEvent(one, error) for one in events], until)
+        self._writer_of(database or self._outbox.home()).put([BufferedEvent(one, error) for one in events], until)
 
     def start_writer(self) -> None:
-        """Have this process's thread of the default database: at the end of the interpreter none can be started."""
-        self._writer_of(DEFAULT_DB_ALIAS)
+        """Have the thread of the database that takes what no other takes: when Python ends none can be started."""
+        self._writer_of(self._outbox.home())
 
     def finish(self, seconds: float) -> int:
         """Wait at most so many seconds until all is written, as a process ends. Return how many events were lost."""
@@ -66,7 +65,8 @@ class Spill:
         return self._by_pid.setdefault(os.getpid(), {})
 
     def _writer_of(self, database: str) -> SpillWriter:
-        fallback = None if database == DEFAULT_DB_ALIAS else self._writer_of(DEFAULT_DB_ALIAS)
+        home = self._outbox.home()
+        fallback = None if database == home else self._writer_of(home)
         writers = self._writers()
         writer = writers.get(database) or writers.setdefault(database, SpillWriter(database, fallback, self._outbox))
         has_thread = writer.start()

@@ -9,7 +9,7 @@ from math import inf
 import attrs
 
 from event_bus_kafka.telemetry import emit
-from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered
+from event_bus_kafka.telemetry.events import EventAppended, EventSpilled, EventUndelivered
 from event_bus_kafka.wire.records import EncodedEvent
 
 _OVERHEAD = 2_000
@@ -20,8 +20,10 @@ _BATCH_BYTES = 2_000_000
 FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
 
-def _plain(error: Exception) -> Exception:
+def _plain(error: Exception | None) -> Exception | None:
     """Without its traceback, whose frames would hold requests and event data as long as the event waits."""
+    if error is None:
+        return None
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
 
@@ -31,7 +33,8 @@ class BufferedEvent:
     """An event on its way into the outbox."""
 
     event: EncodedEvent
-    error: Exception = attrs.field(converter=_plain)
+    error: Exception | None = attrs.field(converter=_plain)
+    """What kept it from Kafka; None where it was to be in the outbox from the first."""
     refused_at: float = inf
     """When it was refused for the first time, alone, by a database that answers."""
 
@@ -40,10 +43,13 @@ class BufferedEvent:
         return _OVERHEAD + len(self.event.key) + len(self.event.value or b"")
 
     def written(self, database: str) -> None:
-        emit(EventSpilled(**self.event.names, error=self.error, database=database))
+        if self.error is None:
+            emit(EventAppended(**self.event.names))
+        else:
+            emit(EventSpilled(**self.event.names, error=self.error, database=database))
 
     def lost(self, obstacle: Exception) -> None:
-        emit(EventUndelivered(**self.event.names, error=self.error, obstacle=obstacle))
+        emit(EventUndelivered(**self.event.names, error=self.error or obstacle, obstacle=obstacle))
 
 
 @attrs.define(eq=False)

@@ -17,7 +17,8 @@ from openedx_events.event_bus import EventBusProducer
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.conf.routes import full_topic, mode_of, route_of
-from event_bus_kafka.outbox.transactions import open_transactions, outbox_connection
+from event_bus_kafka.outbox.database import may_have_outbox, outbox_connection
+from event_bus_kafka.outbox.transactions import open_transactions
 from event_bus_kafka.producing import tombstones
 from event_bus_kafka.producing.routing import Route
 from event_bus_kafka.testing.captured import CapturedEvent, CapturedEvents, UnsendableEvent
@@ -138,8 +139,10 @@ def _deciding(mode: str, database: str | None) -> list[BaseDatabaseWrapper]:
         return []
     if mode == "on-commit":
         return open_transactions(database)
-    connection = outbox_connection(database, is_open=is_open_in_service)
-    return [connection] if connection.in_atomic_block else []
+    connection = outbox_connection(database, is_open=is_open_in_service, takes_rows=may_have_outbox)
+    if database or is_open_in_service(connection):
+        return [connection] if connection.in_atomic_block else []
+    return [one for one in open_transactions(None) if is_open_in_service(one) or one is connection]
 
 
 def _record(encoded: EncodedEvent) -> ConsumerRecord:

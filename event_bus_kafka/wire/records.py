@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 import attrs
@@ -44,6 +45,13 @@ class Destination:
     event_type: str
     key: SubjectSchema
     value: SubjectSchema
+    digest: str = attrs.field(init=False, eq=False, repr=False)
+    """Hexadecimal SHA-256 of all of it: its name in databases."""
+
+    @digest.default
+    def _digest(self) -> str:
+        contents = (self.topic, self.event_type, *attrs.astuple(self.key), *attrs.astuple(self.value))
+        return sha256("\0".join(contents).encode()).hexdigest()
 
 
 @cheap_frozen

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.model.faults import FAULTS as FAULTS_OF_THE_MODEL
-from tests.mutants.fault import Fault, Stale
+from tests.mutants.fault import PACKAGE, Fault, Stale
 from tests.mutants.faults import FAULTS
 
 TESTS = Path(__file__).parent.parent
@@ -30,6 +30,12 @@ def test_a_place_is_found_whatever_its_layout_and_only_once() -> None:
     for stale in ("class C:\n def f(self): return 1", f"{source}    a = 1\n    return a\n", "def f(): pass"):
         with pytest.raises(Stale):
             fault.applied_to(stale)
+
+
+def test_each_room_has_faults() -> None:
+    rooms = {folder.name for folder in PACKAGE.glob("*/") if (folder / "__init__.py").exists()}
+    of_faults = {fault.file.partition("/")[0] for fault in FAULTS if "/" in fault.file}
+    assert rooms - of_faults == {"migrations", "sandbox", "testing"}, "what runs in production has some"
 
 
 def test_names_are_unique_and_each_fault_has_tests() -> None:

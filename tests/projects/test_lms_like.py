@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from pytest_django import DjangoDbBlocker
@@ -14,29 +13,6 @@ from tests.support.lms_databases import OUTBOX, OUTBOX_APART, LmsDatabases
 from tests.support.lms_like import NAMES, Outcome, Project
 
 pytestmark = pytest.mark.real
-
-GUESSED = "22: the database is guessed from the transactions that are open, though a replica or a history takes no row"
-LOST = "22: an event is lost where the way to its INSERT raises what is no database error of Django's"
-NOT_ASKED = "22: the router is not asked where the outbox is, and the event is lost"
-FAULTS = {
-    "in_a_hook": GUESSED,
-    "non_atomic_default": GUESSED,
-    "atomic_replica": GUESSED,
-    "beside_the_replica": GUESSED,
-    "outbox/guarded": LOST,
-    "outbox/asynchronous": LOST,
-    "apart/outbox/autocommit": NOT_ASKED,
-    "apart/outbox/committed": NOT_ASKED,
-    "apart/on-commit/autocommit": NOT_ASKED,
-    "apart/on-commit/committed": NOT_ASKED,
-}
-"""The emissions that fail today, by the ends of their names."""
-
-
-def _param(name: str) -> Any:
-    reasons = [reason for end, reason in FAULTS.items() if f"/{name}".endswith(f"/{end}")]
-    marks = [pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason) for reason in reasons]
-    return pytest.param(name, marks=marks)
 
 
 @pytest.fixture(scope="module", params=["postgresql", "mysql"])
@@ -61,7 +37,7 @@ def test_each_emission_was_tried_and_what_it_announces_is_committed_unless_the_s
     assert outcome.saved == {name for name in NAMES if "rolled_back" not in name}, outcome.log
 
 
-@pytest.mark.parametrize("name", [_param(name) for name in NAMES])
+@pytest.mark.parametrize("name", NAMES)
 def test_what_is_committed_has_its_row_in_the_outbox_and_the_caller_hears_of_nothing(
     outcome: Outcome, name: str
 ) -> None:

@@ -14,12 +14,20 @@ _SERVER = Path("/usr/sbin/mariadbd")
 
 
 class MariaDB(DatabaseServer):
-    """A server whose data survives a kill of the server, but not of the machine: it does not sync."""
+    """
+    A server whose data survives a kill of the server, but not of the machine: it does not sync.
+
+    ``options``: further ones, as they stand on its command line.
+    """
 
     vendor = "mariadb"
     _system_user = "mysql"
     _stop_signal = signal.SIGTERM
     _orphan_signal = signal.SIGKILL
+
+    def __init__(self, *options: str) -> None:
+        super().__init__()
+        self._options = options
 
     def settings(self, name: str = "test") -> dict[str, Any]:
         self.execute(f"create database if not exists `{name}`")
@@ -60,6 +68,7 @@ class MariaDB(DatabaseServer):
             "--collation-server=utf8mb4_unicode_ci",
             "--innodb-flush-log-at-trx-commit=2",
             "--innodb-log-file-size=512M",  # the default 96 MB are soon full, and pages are written at once
+            *self._options,
         ]
 
     def _client(self) -> list[str]:

@@ -99,6 +99,27 @@ def test_all_tables_that_are_missing_are_one_warning(tmp_path: Path, django_db_b
     assert all(model._meta.db_table in warning.msg for model in apps.get_app_config("event_bus_kafka").get_models())
 
 
+class Undecided:
+    """Lets no table be where it sends rows."""
+
+    def db_for_write(self, model: Any, **_: Any) -> str:
+        return "empty"
+
+    def allow_migrate(self, *_: Any, **__: Any) -> bool:
+        return False
+
+
+def test_a_database_that_will_be_used_needs_the_tables_whatever_a_router_says_of_migrations(
+    tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """S5."""
+    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "empty")}
+    with django_db_blocker.unblock(), connected(entry, "empty"), connected(entry, "other"):
+        with override_settings(DATABASE_ROUTERS=["tests.unit.test_checks.Undecided"]):
+            (warning,) = check_tables(databases=["empty", "other"])
+    assert "'empty'" in warning.msg
+
+
 def test_notify_is_for_postgresql_alone() -> None:
     found = messages(EVENT_BUS_KAFKA_RELAY_NOTIFY=True, **route(mode="outbox"))
     assert [number for number, _ in found] == ["W005", "W006"]

@@ -34,6 +34,7 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 from event_bus_kafka.telemetry.events.outbox import (
     AppendToOutboxFailed,
     EventAppended,
+    OutboxAmbiguous,
     OutboxStalled,
     ParkedRowsPurged,
     RelayInterrupted,
@@ -88,6 +89,7 @@ __all__ = [
     "OffsetsCommitted",
     "OffsetsLost",
     "OffsetsMoved",
+    "OutboxAmbiguous",
     "OutboxStalled",
     "ParkedRowsPurged",
     "PartitionsAssigned",

@@ -29,6 +29,14 @@ class AppendToOutboxFailed(LifecycleEvent):
 
 
 @attrs.frozen(kw_only=True)
+class OutboxAmbiguous(LifecycleEvent):
+    """Transactions are open in several databases that could take an event; the first one took it."""
+
+    databases: tuple[str, ...]
+    """Their aliases, in the order of DATABASES."""
+
+
+@attrs.frozen(kw_only=True)
 class OutboxStalled(LifecycleEvent):
     """The oldest row of an outbox is older than five minutes: no relay runs, or the relay cannot send."""
 

@@ -31,6 +31,16 @@ def _(event: events.AppendToOutboxFailed, _: LogFilter) -> None:
     )
 
 
+@lines.of(events.OutboxAmbiguous)
+def _(event: events.OutboxAmbiguous, log_filter: LogFilter) -> None:
+    if log_filter.is_news("ambiguous", ", ".join(event.databases)):
+        logger.warning(
+            "Transactions are open on %s, which could all take an event: the first one did. Name the one that decides "
+            "with the key 'database' of the topic in EVENT_BUS_PRODUCER_CONFIG, or let a router's db_for_write say so.",
+            ", ".join(event.databases),
+        )
+
+
 @lines.of(events.OutboxStalled)
 def _(event: events.OutboxStalled, log_filter: LogFilter) -> None:
     if log_filter.is_news("stalled", event.database):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
 
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
+from django.test import TestCase
 
 from event_bus_kafka.db_connections import open_connections
 from event_bus_kafka.outbox.transactions import after_commit
@@ -71,6 +74,47 @@ def test_a_connection_that_was_thrown_away_holds_nothing_back() -> None:
         return order
 
     assert in_a_thread(run) == ["at once"]
+
+
+def test_what_others_do_at_a_commit_cannot_keep_an_event_from_leaving_and_events_leave_in_order() -> None:
+    """S1."""
+    order: list[str] = []
+    with pytest.raises(OSError, match="away"), transaction.atomic():
+        transaction.on_commit(lambda: order.append("earlier hook"))
+        transaction.on_commit(fail)
+        after_commit(lambda _: order.append("first"), database=None)
+        transaction.on_commit(lambda: order.append("later hook"))
+        with suppress(KeyError), transaction.atomic():
+            after_commit(lambda _: order.append("rolled back"), database=None)
+            raise KeyError
+        after_commit(lambda _: order.append("second"), database=None)
+    assert order == ["first", "second", "earlier hook"]
+
+
+def test_somebody_who_puts_his_hook_before_all_others_does_not_turn_the_order_round() -> None:
+    order: list[str] = []
+    theirs: Any = (set(), lambda: order.append("theirs"), False)
+    with transaction.atomic():
+        after_commit(lambda _: order.append("first"), database=None)
+        connection.run_on_commit.insert(0, theirs)
+        transaction.on_commit(lambda: order.append("last"))
+        after_commit(lambda _: order.append("second"), database=None)
+    assert order == ["theirs", "first", "second", "last"]
+
+
+@pytest.mark.django_db(transaction=False)
+def test_who_captures_hooks_in_a_test_case_finds_them_where_they_were_asked_for() -> None:
+    order: list[str] = []
+    transaction.on_commit(lambda: order.append("older"))
+    with TestCase.captureOnCommitCallbacks(execute=True) as captured:
+        after_commit(lambda _: order.append("first"), database=None)
+        transaction.on_commit(lambda: order.append("second"))
+    assert order == ["first", "second"]
+    assert len(captured) == 2
+
+
+def fail() -> None:
+    raise OSError("away")
 
 
 def test_connections_by_which_databases_are_made_and_dropped_are_none_of_ours() -> None:

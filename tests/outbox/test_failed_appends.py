@@ -1,0 +1,282 @@
+"""An append that fails inside a transaction of the caller is never a silent loss: of his rows, nor of the event."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+
+import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, connections, transaction
+from django.db.transaction import TransactionManagementError
+from django.test import override_settings
+from pytest_django import DjangoDbBlocker
+
+from event_bus_kafka.errors import AppendFailed
+from event_bus_kafka.models import OutboxRecord, PausedReceiver, WriterSchema
+from event_bus_kafka.telemetry.events import AppendToOutboxFailed, EventAppended
+from tests.services.bus import RealBus
+from tests.services.mariadb import MariaDB
+from tests.support.databases import Database, database_on
+from tests.support.outbox_service import Service
+from tests.support.watching import watched
+
+pytestmark = pytest.mark.real
+
+
+def large(_: int) -> str:
+    return "N" * 900_000
+
+
+def is_there(name: str) -> bool:
+    return ContentType.objects.filter(app_label=name).exists()
+
+
+def write(name: str) -> None:
+    ContentType.objects.create(app_label=name, model="row")
+
+
+@contextmanager
+def locked(database: Database, table: str) -> Iterator[None]:
+    """Hold a lock on a table that lets others read it, and wait for half a second, or one, to write."""
+    postgresql = database.vendor == "postgresql"
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = 500" if postgresql else "SET lock_wait_timeout = 1")
+    other = connections["default"].copy()
+    with other.cursor() as cursor:
+        if postgresql:
+            cursor.execute(f"BEGIN; LOCK TABLE {table} IN SHARE MODE")
+        else:
+            cursor.execute(f"LOCK TABLES {table} READ")
+    try:
+        yield
+    finally:
+        other.close()
+
+
+def test_a_schema_that_cannot_be_written_costs_the_caller_nothing(service: Service, database: Database) -> None:
+    """S2."""
+    with locked(database, WriterSchema._meta.db_table), transaction.atomic():
+        write("kept")
+        sent = service.emit()
+        write("kept too")
+    assert is_there("kept")
+    assert is_there("kept too")
+    assert service.bus.event_ids(service.topic, 1) == [sent]
+
+
+def test_a_row_that_cannot_be_written_fails_the_commit_where_the_database_gives_no_other_way(
+    service: Service, database: Database
+) -> None:
+    """S2."""
+    service.emit()
+    mails: list[str] = []
+    with watched(AppendToOutboxFailed) as seen, locked(database, OutboxRecord._meta.db_table):
+        try:
+            with transaction.atomic():
+                transaction.on_commit(lambda: mails.append("committed"))
+                write("kept")
+                sent = service.emit()
+            raised = False
+        except AppendFailed:
+            raised = True
+    assert is_there("kept") is not raised
+    assert raised is (database.vendor == "postgresql")
+    assert bool(mails) is not raised
+    assert [(event.event_id, event.doomed) for event in seen] == [(sent, raised)]
+    if not raised:
+        assert service.bus.event_ids(service.topic, 1) == [sent]
+    write("afterwards")
+    assert is_there("afterwards")
+
+
+def test_in_a_savepoint_that_is_rolled_back_it_costs_the_rest_nothing(service: Service, database: Database) -> None:
+    """S2: the caller hears of it at the end of the inner block, and what he does then is his."""
+    service.emit()
+    heard: list[Exception] = []
+    with locked(database, OutboxRecord._meta.db_table), transaction.atomic():
+        write("outer")
+        try:
+            with transaction.atomic():
+                write("inner")
+                service.emit()
+        except Exception as error:  # noqa: BLE001 each driver has its own
+            heard.append(error)
+        write("outer too")
+    assert is_there("outer")
+    assert is_there("outer too")
+    assert is_there("inner") is not bool(heard)
+
+
+on_innodb = pytest.mark.parametrize("database", ["mariadb", "mysql"], indirect=True)
+
+
+@on_innodb
+def test_the_block_of_a_transaction_that_a_deadlock_has_rolled_back_ends_with_an_exception(service: Service) -> None:
+    """S2: nothing of it is committed, whatever the caller swallows, and the connection serves on."""
+    service.emit()
+    refused: list[Exception] = []
+    with holding_the_end_of_the_outbox() as want, watched(AppendToOutboxFailed) as seen:
+        with pytest.raises(AppendFailed), transaction.atomic():
+            write("wanted")
+            want()
+            service.emit()
+            for block in (nullcontext(), transaction.atomic()):
+                try:
+                    with block:
+                        write("after")
+                except TransactionManagementError as error:
+                    refused.append(error)
+            with transaction.atomic():
+                pass
+    assert len(refused) == 2
+    assert [event.doomed for event in seen] == [True]
+    write("afterwards")
+    assert [is_there(name) for name in ("wanted", "after", "afterwards")] == [False, False, True]
+    assert service.waiting == 1
+
+
+@on_innodb
+def test_a_deadlock_inside_of_a_savepoint_or_of_a_batch_that_is_written_whole_is_heard_of_too(
+    service: Service,
+) -> None:
+    """S2: the server has dropped the savepoint with all of it."""
+    service.emit()
+    with holding_the_end_of_the_outbox() as want, watched(AppendToOutboxFailed) as seen:
+        with pytest.raises(AppendFailed), transaction.atomic():
+            write("wanted")
+            with transaction.atomic():
+                want()
+                service.emit_many(4, name=large)
+    assert [event.doomed for event in seen] == [True] * 4
+    assert not is_there("wanted")
+    assert service.waiting == 1
+
+
+@on_innodb
+def test_a_manual_transaction_that_was_rolled_back_refuses_what_follows_until_it_is_ended(service: Service) -> None:
+    """S2."""
+    service.emit()
+    with holding_the_end_of_the_outbox() as want:
+        connection.set_autocommit(False)
+        write("wanted")
+        want()
+        service.emit()
+        with pytest.raises(TransactionManagementError):
+            write("after")
+        connection.rollback()
+        write("afterwards")
+        connection.commit()
+        connection.set_autocommit(True)
+    assert [is_there(name) for name in ("wanted", "after", "afterwards")] == [False, False, True]
+
+
+def test_a_manual_transaction_outlives_a_row_that_cannot_be_written(service: Service, database: Database) -> None:
+    """S2: no exception could tell the caller at his commit, which no hook hears."""
+    service.emit()
+    with locked(database, OutboxRecord._meta.db_table):
+        connection.set_autocommit(False)
+        write("kept")
+        service.emit()
+        connection.commit()
+        connection.set_autocommit(True)
+    assert is_there("kept")
+
+
+def test_a_server_that_rolls_back_on_a_timeout_is_asked_whether_it_does(
+    bus: RealBus, topic: str, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """S3."""
+    with MariaDB("--innodb-rollback-on-timeout=ON") as server, database_on(server, "t", django_db_blocker) as database:
+        entry = database.settings()["DATABASES"]["default"]
+        with database.connected("default"), Service(bus=bus, topic=topic, entry=entry).configured() as service:
+            service.emit()
+            with connection.cursor() as cursor:
+                cursor.execute("SET innodb_lock_wait_timeout = 1")
+            with holding_the_end_of_the_outbox(), pytest.raises(AppendFailed), transaction.atomic():
+                write("first")
+                service.emit()
+            assert not is_there("first")
+            assert service.waiting == 1
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_an_event_that_waits_for_two_databases_leaves_although_what_others_do_at_a_commit_fails(
+    service: Service, database: Database
+) -> None:
+    """S1."""
+
+    def fail() -> None:
+        raise OSError("away")
+
+    with override_settings(EVENT_BUS_PRODUCER_MODE="on-commit"), database.connected("second"):
+        with pytest.raises(OSError, match="away"), transaction.atomic():
+            transaction.on_commit(fail)
+            with transaction.atomic(using="second"):
+                sent = service.emit()
+    assert service.bus.event_ids(service.topic, 1) == [sent]
+
+
+def test_an_event_in_a_transaction_whose_connection_was_closed_is_neither_kept_nor_counted(service: Service) -> None:
+    """S6."""
+    with watched(EventAppended) as seen:
+        with transaction.atomic():
+            write("gone")
+            connection.close()
+            service.emit()
+        assert seen == []
+        service.emit()
+    assert len(seen) == 1
+    assert service.waiting == 1
+
+
+def test_a_batch_is_appended_whole_or_not_at_all(service: Service, database: Database) -> None:
+    """S7: it takes two INSERTs, and the second one fails."""
+    service.emit()
+    with connection.cursor() as cursor:
+        for statement in _FULL_AT_3[database.vendor]:
+            cursor.execute(statement)
+    with transaction.atomic():
+        write("kept")
+        sent = service.emit_many(4, name=large)
+    assert is_there("kept")
+    assert service.waiting == 1
+    assert service.bus.event_ids(service.topic, 4) == sent
+
+
+_TABLE = OutboxRecord._meta.db_table
+_FULL = f"(SELECT COUNT(*) FROM {_TABLE}) >= 3"
+_FULL_AT_3 = {
+    "postgresql": [
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN IF {_FULL} THEN RAISE EXCEPTION 'full'; END IF; RETURN NEW; END $$",
+        f"CREATE TRIGGER refuse BEFORE INSERT ON {_TABLE} FOR EACH ROW EXECUTE FUNCTION refuse()",
+    ],
+    "mariadb": [
+        f"CREATE TRIGGER refuse BEFORE INSERT ON {_TABLE} FOR EACH ROW "
+        f"IF {_FULL} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'full'; END IF"
+    ],
+}
+
+
+@contextmanager
+def holding_the_end_of_the_outbox() -> Iterator[Callable[[], None]]:
+    """Hold it in a transaction that has written much; yield what lets it wait for what is written elsewhere."""
+    holder = connections["default"].copy()
+    holder.inc_thread_sharing()
+    cursor = holder.cursor()
+    cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    cursor.execute("BEGIN")
+    pauses = ", ".join(f"('{number}', NOW())" for number in range(200))
+    cursor.execute(f"INSERT INTO {PausedReceiver._meta.db_table} (receiver, paused_at) VALUES {pauses}")
+    cursor.execute(f"SELECT id FROM {OutboxRecord._meta.db_table} FOR UPDATE")
+    statement = "UPDATE django_content_type SET model = 'taken' WHERE app_label = 'wanted'"
+    waiting = threading.Thread(target=cursor.execute, args=[statement])
+    try:
+        yield waiting.start
+    finally:
+        if waiting.ident:
+            waiting.join(60)
+        holder.rollback()
+        holder.close()
