@@ -14,6 +14,7 @@ from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
 from openedx_events.data import EventsMetadata
 
 from event_bus_kafka.dispatching.dispatch import Receiver, receivers_of, signals
+from event_bus_kafka.dispatching.rejections import rejections
 from event_bus_kafka.errors import ConfigurationError
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import DuplicateSkipped
@@ -86,7 +87,11 @@ def _wrapped(receiver: Callable[P, R], *, using: str) -> Callable[P, R | None]:
         try:
             with transaction.atomic(using=using):
                 _mark(name, metadata.id, using)
-                return receiver(*args, **arguments)
+                with rejections() as rejected:
+                    result = receiver(*args, **arguments)
+                if rejected:  # before the mark commits: the event would never be emitted
+                    raise rejected[0]
+                return result
         except _Duplicate:
             emit(DuplicateSkipped(receiver=name, event_type=metadata.event_type, event_id=str(metadata.id)))
             return None

@@ -13,7 +13,8 @@ from time import time
 from typing import Any
 from zlib import crc32
 
-from django.db import Error, transaction
+from django.core.exceptions import SynchronousOnlyOperation
+from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from event_bus_kafka.errors import AppendFailed, OutboxMissing
@@ -51,7 +52,9 @@ def append(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent], *, n
     try:
         _require_table(connection)
         _insert_all(connection, events, notify)
-    except Error as error:
+    except (AppendFailed, SynchronousOnlyOperation):
+        raise
+    except Exception as error:  # of databases, and of whoever stands before them: guards, pools, tracers
         forget(connection)
         raise _failed(connection, error) from error
     if backlog.is_due(connection.alias) and not is_manual(connection):
@@ -107,7 +110,7 @@ def _require_table(connection: BaseDatabaseWrapper) -> None:
         raise OutboxMissing(f"the outbox is missing in database {connection.alias!r}: run manage.py migrate")
 
 
-def _failed(connection: BaseDatabaseWrapper, error: Error) -> AppendFailed:
+def _failed(connection: BaseDatabaseWrapper, error: Exception) -> AppendFailed:
     failure = AppendFailed(f"database {connection.alias!r}: {type(error).__name__}")
     failure.doomed = doom(connection, error, failure)
     return failure

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
 from time import monotonic
+from typing import Any
 
 from django.apps import apps
-from django.db import DEFAULT_DB_ALIAS, Error, connections, router, transaction
+from django.core.exceptions import SynchronousOnlyOperation
+from django.db import DEFAULT_DB_ALIAS, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from event_bus_kafka.outbox.transactions import connection_of, is_open, open_transactions
+from event_bus_kafka.errors import AppendFailed
+from event_bus_kafka.outbox.doomed import doom, is_doomed
+from event_bus_kafka.outbox.transactions import connection_of, is_manual, is_open
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import OutboxAmbiguous
 
@@ -22,28 +27,48 @@ Test = Callable[[BaseDatabaseWrapper], bool]
 
 
 class _Answer(Enum):
-    YES = "takes rows"
+    YES = "takes rows, as far as is known"
     NO = "has the table and takes no rows: a replica, or a user who may only read"
     MISSING = "has not the table"
 
 
-_answers: dict[tuple[str, str], tuple[_Answer, float]] = {}
-"""By alias and name of a database, and until when they hold (monotonic)."""
+_ANSWERS: dict[Any, _Answer] = {
+    "25006": _Answer.NO,  # PostgreSQL: a transaction that may only read
+    "42501": _Answer.NO,  # a missing right
+    1142: _Answer.NO,  # MySQL: a missing right
+    1290: _Answer.NO,  # a server that may only read
+    1792: _Answer.NO,  # a transaction that may only read
+    1836: _Answer.NO,
+    "attempt to write a readonly database": _Answer.NO,  # SQLite
+    "42P01": _Answer.MISSING,
+    1146: _Answer.MISSING,
+}
+"""By what an error says. All others pass, or say nothing about the next attempt."""
+_known: dict[tuple[str, str], tuple[_Answer, float]] = {}
+"""By alias and name of a database, and until when it holds (monotonic)."""
 
 
 def home() -> str:
-    """Return the alias whose outbox takes what no open transaction takes: the routers', by default the default one."""
-    return router.db_for_write(apps.get_model(_APP, _MODEL)) if apps.is_installed(_APP) else DEFAULT_DB_ALIAS
-
-
-def takes_rows(connection: BaseDatabaseWrapper) -> bool:
-    """Whether the routers let the outbox's table be in a database, and the database takes rows of it."""
-    return may_have_outbox(connection) and _answer(connection) is _Answer.YES
+    """
+    Return the alias whose outbox takes what no open transaction takes: that which the routers let write, else the
+    default one, also where a router cannot say it, as outside of a request.
+    """
+    with suppress(Exception):  # a router's
+        if apps.is_installed(_APP) and (alias := router.db_for_write(apps.get_model(_APP, _MODEL))) in connections:
+            return alias
+    return DEFAULT_DB_ALIAS
 
 
 def may_have_outbox(connection: BaseDatabaseWrapper) -> bool:
-    """Whether the routers let the outbox's table be in a database."""
-    return bool(router.allow_migrate(connection.alias, _APP, model_name=_MODEL.lower()))
+    """Whether the routers let the outbox's table be in a database. Raises what routers raise."""
+    if not apps.is_installed(_APP):
+        return False
+    return bool(router.allow_migrate_model(connection.alias, apps.get_model(_APP, _MODEL)))
+
+
+def takes_rows(connection: BaseDatabaseWrapper) -> bool:
+    """Whether the outbox's table may be in a database, and the database takes rows of it."""
+    return may_have_outbox(connection) and _answer(connection) is _Answer.YES
 
 
 def outbox_connection(
@@ -56,59 +81,70 @@ def outbox_connection(
     """
     if database:
         return connection_of(database)
-    opened = connections.all(initialized_only=True)
-    fit = [connection for connection in opened if is_open(connection) and takes_rows(connection)]
-    if len(fit) == 1:
-        return fit[0]
     alias = home()
-    by_alias = {connection.alias: connection for connection in fit}
-    found = by_alias.get(alias) or by_alias.get(DEFAULT_DB_ALIAS)
-    if found is None and fit:
-        found = fit[0]
-        emit(OutboxAmbiguous(databases=tuple(by_alias)))
-    return found or connections[alias]
+    opened = {one.alias: one for one in connections.all(initialized_only=True) if is_open(one)}
+    if alias in opened and may_have_outbox(opened[alias]):
+        return opened[alias]
+    fit = {alias: one for alias, one in opened.items() if takes_rows(one)}
+    if not fit:
+        return connections[alias]
+    if len(fit) > 1 and DEFAULT_DB_ALIAS not in fit:
+        emit(OutboxAmbiguous(databases=tuple(fit)))
+    return fit.get(DEFAULT_DB_ALIAS) or next(iter(fit.values()))
 
 
 def open_elsewhere(chosen: BaseDatabaseWrapper) -> list[BaseDatabaseWrapper]:
     """
-    Return the connections whose transactions decide where the chosen one has none: of others that may be written to.
-
-    Raises :class:`ManualTransaction` as :func:`open_transactions` does.
+    Return the connections whose commits decide where the chosen one has no transaction: of others that may be written
+    to. Those that were begun by switching autocommit off tell nobody of their commits.
     """
     if is_open(chosen):
         return []
-    return [connection for connection in open_transactions(None) if _answer(connection) is not _Answer.NO]
+    opened = [one for one in connections.all(initialized_only=True) if one.in_atomic_block and not is_manual(one)]
+    return [one for one in opened if _answer(one) is not _Answer.NO]
 
 
 def forget(connection: BaseDatabaseWrapper) -> None:
     """Ask a database again: an append has failed."""
-    _answers.pop(_name(connection), None)
+    _known.pop(_name(connection), None)
 
 
 def _answer(connection: BaseDatabaseWrapper) -> _Answer:
-    answer, until = _answers.get(_name(connection), (_Answer.YES, 0.0))
-    if monotonic() < until or (connection.in_atomic_block and connection.needs_rollback):
+    answer, until = _known.get(_name(connection), (_Answer.YES, 0.0))
+    if monotonic() < until:
         return answer
-    answer = _ask(connection)
-    until = float("inf") if answer is _Answer.YES else monotonic() + _NO_FOR
-    _answers[_name(connection)] = answer, until
-    return answer
+    if (connection.in_atomic_block and connection.needs_rollback) or is_doomed(connection):
+        return _Answer.YES  # whoever takes it finds out
+    try:
+        _insert_nothing(connection)
+    except SynchronousOnlyOperation:
+        raise
+    except Exception as error:  # noqa: BLE001 of databases, and of whoever stands before them
+        doom(connection, error, AppendFailed(f"database {connection.alias!r}: {type(error).__name__}"))
+        found = _meaning(error)
+        if found:
+            _known[_name(connection)] = found, monotonic() + _NO_FOR
+        return found or _Answer.YES
+    _known[_name(connection)] = _Answer.YES, float("inf")
+    return _Answer.YES
 
 
-def _ask(connection: BaseDatabaseWrapper) -> _Answer:
-    """Insert no row at all: that takes what a row would take, the table, the right and a session that may write."""
+def _insert_nothing(connection: BaseDatabaseWrapper) -> None:
+    """Do what a row takes, without one: the table, the right, and a session that may write."""
     model = apps.get_model(_APP, _MODEL)
     quote = connection.ops.quote_name
     table = quote(model._meta.db_table)
     columns = ", ".join(quote(field.column) for field in model._meta.local_concrete_fields if not field.primary_key)
-    try:
-        with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
-            cursor.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {table} WHERE 1 = 0")
-    except Error:
-        with connection.cursor() as cursor:
-            found = model._meta.db_table in connection.introspection.table_names(cursor)
-        return _Answer.NO if found else _Answer.MISSING
-    return _Answer.YES
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {table} WHERE 1 = 0")
+
+
+def _meaning(error: Exception) -> _Answer | None:
+    cause = error.__cause__
+    for said in (getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None), *error.args[:1]):
+        if said in _ANSWERS:
+            return _ANSWERS[said]
+    return _Answer.MISSING if str(error).startswith("no such table") else None
 
 
 def _name(connection: BaseDatabaseWrapper) -> tuple[str, str]:

@@ -8,7 +8,7 @@ rollback, InnoDB begins a new transaction after one that it has rolled back. Her
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -22,91 +22,104 @@ from event_bus_kafka.outbox.transactions import is_open
 _BROKEN = 3
 """PostgreSQL's name for a transaction in which only a rollback is possible, the same in both of its drivers."""
 _DEADLOCK, _LOCK_TABLE_FULL, _CHANGED_SINCE_READ, _NODE_NOT_READY, _COMMIT_FAILED = 1213, 1206, 1020, 1047, 1180
-_ROLLED_BACK = (_DEADLOCK, _LOCK_TABLE_FULL, _CHANGED_SINCE_READ, _NODE_NOT_READY, _COMMIT_FAILED)
+_ROLLED_BACK = {_DEADLOCK, _LOCK_TABLE_FULL, _CHANGED_SINCE_READ, _NODE_NOT_READY, _COMMIT_FAILED}
 """MySQL's errors after which nothing is left of a transaction; the last two come from Galera."""
 _LOCK_TIMEOUT = 1205
 """The same where ``innodb_rollback_on_timeout`` is set."""
 _OF_SAVEPOINTS = ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
 
 
-def doom(connection: BaseDatabaseWrapper, cause: Error, failure: Exception) -> bool:
+def doom(connection: BaseDatabaseWrapper, cause: Exception, failure: Exception) -> bool:
     """
     Let the block of the open transaction end with ``failure`` if it cannot be committed after ``cause``. Return whether
-    that is so.
+    that is so. To be called where Django would not have rolled it back before ``cause``.
 
     Of a broken one that is true until its savepoint has been rolled back. One that the server has rolled back is gone:
     what the block does next would be committed without what came before, and is refused.
     """
     if not is_open(connection) or connection.connection is None:
         return False
-    if _was_rolled_back(connection, cause):
-        connection.connection.rollback()
-        _LostTransaction(connection, failure, cause).refuse_what_follows()
+    if is_doomed(connection):
         return True
-    if _is_broken(connection):
-        _add_first(connection, _raising(failure), savepoints=connection.savepoint_ids)
+    lost = connection.needs_rollback or _was_rolled_back(connection, cause)  # or a savepoint of ours cannot be restored
+    if lost:
+        with suppress(Exception):  # of any driver: its connection may be dead
+            connection.connection.rollback()
+        connection.needs_rollback = False  # with it the block would end without a commit, and without a word
+    if lost or _is_broken(connection):
+        _Doomed(connection, failure, cause, is_lost=lost).begin()
         return True
     return False
 
 
-def _was_rolled_back(connection: BaseDatabaseWrapper, cause: Error) -> bool:
+def is_doomed(connection: BaseDatabaseWrapper) -> bool:
+    """Whether nothing can be asked or written in the open transaction."""
+    return any(isinstance(entry[1], _Doomed) and entry[1].holds for entry in connection.run_on_commit)
+
+
+def _was_rolled_back(connection: BaseDatabaseWrapper, cause: Exception) -> bool:
     if connection.vendor == "sqlite":
         return not connection.connection.in_transaction
-    if connection.vendor != "mysql" or not cause.args:
+    if connection.vendor != "mysql":
         return False
-    code = cause.args[0]
-    return code in _ROLLED_BACK or (code == _LOCK_TIMEOUT and _rolls_back_on_timeout(connection))
+    codes = {error.args[0] for error in (cause, *_behind(cause)) if error.args and isinstance(error.args[0], int)}
+    return bool(codes & _ROLLED_BACK) or (_LOCK_TIMEOUT in codes and _rolls_back_on_timeout(connection))
 
 
 def _rolls_back_on_timeout(connection: BaseDatabaseWrapper) -> bool:
-    cursor = connection.connection.cursor()  # not Django's: a block around may have to be rolled back
-    cursor.execute("SELECT @@innodb_rollback_on_timeout")
-    return bool(cursor.fetchone()[0])
+    with suppress(Exception):  # of any driver
+        cursor = connection.connection.cursor()  # not Django's: who listens to queries has nothing to do with it
+        cursor.execute("SELECT @@innodb_rollback_on_timeout")
+        return bool(cursor.fetchone()[0])
+    return True
 
 
 def _is_broken(connection: BaseDatabaseWrapper) -> bool:
     return connection.vendor == "postgresql" and connection.connection.info.transaction_status == _BROKEN
 
 
-def _raising(failure: Exception) -> Callable[[], None]:
-    def fail() -> None:
-        raise failure
-
-    return fail
-
-
-def _add_first(connection: BaseDatabaseWrapper, hook: Callable[[], None], savepoints: Iterable[Any]) -> None:
-    hooks: list[Any] = connection.run_on_commit
-    hooks.insert(0, (set(savepoints), hook, False))
-
-
-@attrs.frozen(eq=False)
-class _LostTransaction:
+@attrs.define(eq=False)
+class _Doomed:
     """
-    A transaction that was rolled back by the server, while its block goes on.
+    A transaction that cannot commit, while its block goes on. It takes the place of its connection's methods that end
+    a transaction, until it ends.
 
-    It is a hook of the commit itself. Django drops that at the end of the transaction, however it ends: so it tells
-    whether it has ended.
+    It is a hook of the commit too, which Django drops at the end of the transaction, however that ends, or with the
+    savepoint in which a transaction is broken: so it tells whether it still stands.
     """
 
     _connection: BaseDatabaseWrapper
     _failure: Exception
     _cause: Exception
+    _is_lost: bool = attrs.field(kw_only=True)
+    _is_in_block: bool = attrs.field(init=False)
+    """Whether Django commits at the end of a block, and not the caller by himself."""
+    _is_willing: bool = attrs.field(default=False, init=False)
+    """Whether the caller has asked for a rollback himself."""
 
-    def refuse_what_follows(self) -> None:
+    def begin(self) -> None:
         connection: Any = self._connection
-        _add_first(connection, self, savepoints=())
-        connection.execute_wrappers.insert(0, self._refuse)  # who has one of his own takes the last one away
-        connection.needs_rollback = False
-        if connection.in_atomic_block:
-            connection.rollback = self._rollback
+        self._is_in_block = connection.in_atomic_block and connection.commit_on_exit
+        savepoints = set() if self._is_lost else set(connection.savepoint_ids)
+        connection.run_on_commit.insert(0, (savepoints, self, False))
+        connection.commit = self._commit
+        if self._is_lost:
+            connection.execute_wrappers.insert(0, self._refuse)  # who has one of his own takes the last one away
+            connection.rollback, connection.set_rollback = self._rollback, self._set_rollback
 
     def __call__(self) -> None:
         self._leave()
-        raise self._failure
+        if self._is_lost:
+            raise self._failure
+
+    @property
+    def holds(self) -> bool:
+        """Whether the transaction goes on, and can only be rolled back."""
+        stands = any(entry[1] is self for entry in self._connection.run_on_commit)
+        return stands and (self._is_lost or _is_broken(self._connection))
 
     def _refuse(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
-        if self._has_ended:
+        if not self.holds:
             self._leave()
             return execute(sql, params, many, context)
         if str(sql).startswith(_OF_SAVEPOINTS):
@@ -115,25 +128,38 @@ class _LostTransaction:
             f"The transaction was rolled back by database {self._connection.alias!r}; nothing more can be done in it."
         ) from self._failure
 
+    def _commit(self) -> None:
+        holds = self.holds
+        self._leave()
+        if not holds:
+            self._connection.commit()
+            return
+        try:
+            self._connection.rollback()
+        except Error:
+            self._connection.close()
+        raise self._failure
+
     def _rollback(self) -> None:
-        """What Django calls in place of a commit once a query was refused, if the caller has caught that."""
-        is_late = self._has_ended
+        """What Django calls in place of a commit once a query was refused, even if the caller has caught that."""
+        silent = self.holds and not self._is_willing and self._is_in_block
         self._leave()
         self._connection.rollback()
-        if not is_late and sys.exc_info()[1] in (None, *_contexts(self._cause)):
+        if silent and sys.exc_info()[1] in (None, *_behind(self._cause)):
             raise self._failure
 
+    def _set_rollback(self, rollback: bool) -> None:
+        self._is_willing = rollback
+        type(self._connection).set_rollback(self._connection, rollback)
+
     def _leave(self) -> None:
-        vars(self._connection).pop("rollback", None)
+        for name in ("commit", "rollback", "set_rollback"):
+            vars(self._connection).pop(name, None)
         with suppress(ValueError):
             self._connection.execute_wrappers.remove(self._refuse)
 
-    @property
-    def _has_ended(self) -> bool:
-        return all(entry[1] is not self for entry in self._connection.run_on_commit)
 
-
-def _contexts(error: BaseException) -> Iterator[BaseException]:
+def _behind(error: BaseException) -> Iterator[BaseException]:
     """Yield what was handled already when an error came."""
     while error.__context__ is not None:
         error = error.__context__

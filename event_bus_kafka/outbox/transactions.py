@@ -13,6 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from event_bus_kafka.db_connections import open_connections
 from event_bus_kafka.errors import ConfigurationError, ManualTransaction
 
+_OUR_MODULES = __name__.rpartition(".")[0]
 Action = Callable[[str | None], None]
 """Gets the alias of the database that decided; None where nothing was open and none was named."""
 
@@ -90,7 +91,7 @@ def _behind_ours(hooks: list[Any]) -> int:
 
 
 def _is_ours(entry: tuple[Any, Any, bool]) -> bool:
-    return getattr(entry[1], "__module__", None) == __name__
+    return str(getattr(entry[1], "__module__", "")).startswith(_OUR_MODULES)
 
 
 def _is_in_test_case(connection: BaseDatabaseWrapper) -> bool:

@@ -151,7 +151,7 @@ class KafkaEventProducer(EventBusProducer):
             return self._outbox.append_if_available(encoded, database, self._deliver)
         except SynchronousOnlyOperation:  # in an event loop: a thread appends
             self._shutdown.watch()
-            self._spill.spill(encoded, None, database=database)
+            self._spill.spill(encoded, None, database=database, otherwise=lambda one: self._deliver(one, database))
             return True
 
     def _leave_directly(self, encoded: EncodedEvent, mode: str, database: str | None) -> None:

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from time import monotonic
 
+from django.db import DEFAULT_DB_ALIAS
+
 from event_bus_kafka.outbox.availability import Outbox
+from event_bus_kafka.outbox.database import home
 from event_bus_kafka.producing.spill_buffer import BufferedEvent
 from event_bus_kafka.producing.spill_writer import SpillWriter
 from event_bus_kafka.wire.records import EncodedEvent
@@ -34,6 +37,7 @@ class Spill:
         *,
         database: str | None = None,
         until: float | None = None,
+        otherwise: Callable[[EncodedEvent], None] | None = None,
     ) -> None:
         """
         Keep events that Kafka did not confirm because of ``error``; None: that were to be in the outbox, whose
@@ -42,20 +46,24 @@ class Spill:
 
         They go into the outbox of ``database``, by default of that which the routers name, which also takes what
         belongs to a database without tables, or that takes no rows. Each event becomes an EventSpilled once it is
-        written, or without ``error`` an EventAppended; an EventUndelivered if it is lost.
+        written, or without ``error`` an EventAppended; an EventUndelivered if it is lost. ``otherwise`` is called with
+        it where there is no outbox at all.
         """
-        self._writer_of(database or self._outbox.home()).put([BufferedEvent(one, error) for one in events], until)
+        last = home()
+        buffered = [BufferedEvent(one, error, otherwise) for one in events]
+        self._writer_of(database or last, last).put(buffered, until)
 
     def start_writer(self) -> None:
         """Have the thread of the database that takes what no other takes: when Python ends none can be started."""
-        self._writer_of(self._outbox.home())
+        alias = home()
+        self._writer_of(alias, alias)
 
     def finish(self, seconds: float) -> int:
         """Wait at most so many seconds until all is written, as a process ends. Return how many events were lost."""
         writers = list(self._writers().values())
         if threading.current_thread() in [writer.thread for writer in writers]:
             return 0  # an observer sends: what waits is written after that
-        writers.sort(key=lambda writer: writer.fallback is None)  # the others may leave something to the default one
+        writers.sort(key=lambda writer: -writer.rank)  # each may leave something to its fallback
         until = monotonic() + seconds
         for writer in writers:
             writer.hurry()
@@ -64,9 +72,11 @@ class Spill:
     def _writers(self) -> dict[str, SpillWriter]:
         return self._by_pid.setdefault(os.getpid(), {})
 
-    def _writer_of(self, database: str) -> SpillWriter:
-        home = self._outbox.home()
-        fallback = None if database == home else self._writer_of(home)
+    def _writer_of(self, database: str, home: str) -> SpillWriter:
+        """What a database cannot take goes to ``home``, the routers', and what that cannot take to the default one."""
+        fallback = None
+        if database != DEFAULT_DB_ALIAS:
+            fallback = self._writer_of(DEFAULT_DB_ALIAS if database == home else home, home)
         writers = self._writers()
         writer = writers.get(database) or writers.setdefault(database, SpillWriter(database, fallback, self._outbox))
         has_thread = writer.start()

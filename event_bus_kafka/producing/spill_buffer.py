@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from itertools import islice
 from math import inf
 
 import attrs
 
+from event_bus_kafka.errors import OutboxMissing
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import EventAppended, EventSpilled, EventUndelivered
 from event_bus_kafka.wire.records import EncodedEvent
@@ -35,6 +37,8 @@ class BufferedEvent:
     event: EncodedEvent
     error: Exception | None = attrs.field(converter=_plain)
     """What kept it from Kafka; None where it was to be in the outbox from the first."""
+    otherwise: Callable[[EncodedEvent], None] | None = None
+    """What becomes of it where there is no outbox; None: it is lost."""
     refused_at: float = inf
     """When it was refused for the first time, alone, by a database that answers."""
 
@@ -49,6 +53,9 @@ class BufferedEvent:
             emit(EventSpilled(**self.event.names, error=self.error, database=database))
 
     def lost(self, obstacle: Exception) -> None:
+        if self.otherwise is not None and isinstance(obstacle, OutboxMissing):
+            self.otherwise(self.event)
+            return
         emit(EventUndelivered(**self.event.names, error=self.error or obstacle, obstacle=obstacle))
 
 

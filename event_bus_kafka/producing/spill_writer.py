@@ -38,6 +38,8 @@ class SpillWriter:
     def __init__(self, database: str, fallback: SpillWriter | None, outbox: Outbox) -> None:
         """``fallback``: gets what waits if the database has no outbox."""
         self.fallback = fallback
+        self.rank: int = fallback.rank + 1 if fallback else 0
+        """How many others may get what waits here."""
         self.thread: threading.Thread | None = None
         self._database = database
         self._outbox = outbox

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection, connections, transaction
+from django.db import Error, connection, connections, transaction
 from django.db.transaction import TransactionManagementError
 from django.test import override_settings
 from pytest_django import DjangoDbBlocker
@@ -77,16 +78,16 @@ def test_a_row_that_cannot_be_written_fails_the_commit_where_the_database_gives_
             with transaction.atomic():
                 transaction.on_commit(lambda: mails.append("committed"))
                 write("kept")
-                sent = service.emit()
+                sent = [service.emit(), service.emit()]
             raised = False
         except AppendFailed:
             raised = True
     assert is_there("kept") is not raised
     assert raised is (database.vendor == "postgresql")
     assert bool(mails) is not raised
-    assert [(event.event_id, event.doomed) for event in seen] == [(sent, raised)]
+    assert [(event.event_id, event.doomed) for event in seen] == [(one, raised) for one in sent]
     if not raised:
-        assert service.bus.event_ids(service.topic, 1) == [sent]
+        assert service.bus.event_ids(service.topic, 2) == sent
     write("afterwards")
     assert is_there("afterwards")
 
@@ -122,6 +123,7 @@ def test_the_block_of_a_transaction_that_a_deadlock_has_rolled_back_ends_with_an
             write("wanted")
             want()
             service.emit()
+            service.emit()
             for block in (nullcontext(), transaction.atomic()):
                 try:
                     with block:
@@ -131,7 +133,7 @@ def test_the_block_of_a_transaction_that_a_deadlock_has_rolled_back_ends_with_an
             with transaction.atomic():
                 pass
     assert len(refused) == 2
-    assert [event.doomed for event in seen] == [True]
+    assert [event.doomed for event in seen] == [True, True]
     write("afterwards")
     assert [is_there(name) for name in ("wanted", "after", "afterwards")] == [False, False, True]
     assert service.waiting == 1
@@ -170,6 +172,87 @@ def test_a_manual_transaction_that_was_rolled_back_refuses_what_follows_until_it
         connection.commit()
         connection.set_autocommit(True)
     assert [is_there(name) for name in ("wanted", "after", "afterwards")] == [False, False, True]
+
+
+@on_innodb
+def test_a_manual_transaction_that_was_rolled_back_fails_at_its_commit(service: Service) -> None:
+    """S2: what a cursor of the driver has written since is not committed without what came before."""
+    service.emit()
+    with holding_the_end_of_the_outbox() as want:
+        connection.set_autocommit(False)
+        write("wanted")
+        want()
+        service.emit()
+        raw = connection.connection.cursor()
+        raw.execute(f"INSERT INTO {PausedReceiver._meta.db_table} (receiver, paused_at) VALUES ('half', NOW())")
+        with pytest.raises(AppendFailed):
+            connection.commit()
+        connection.set_autocommit(True)
+    assert not is_there("wanted")
+    assert not PausedReceiver.objects.filter(receiver="half").exists()
+
+
+@on_innodb
+def test_who_has_asked_for_a_rollback_himself_gets_it_without_an_exception(service: Service) -> None:
+    """As Django REST framework does for an answer that says why a request was refused."""
+    service.emit()
+    with holding_the_end_of_the_outbox() as want, transaction.atomic():
+        write("wanted")
+        want()
+        service.emit()
+        transaction.set_rollback(True)
+    assert not is_there("wanted")
+    write("afterwards")
+    assert is_there("afterwards")
+
+
+@pytest.mark.parametrize("table", [WriterSchema, OutboxRecord])
+def test_a_session_that_ends_in_the_midst_of_an_append_fails_the_block(service: Service, table: Any) -> None:
+    """S2: a savepoint of ours cannot be restored then, and Django would roll back without a word."""
+
+    def end_the_session(execute: Any, sql: str, *arguments: Any) -> Any:
+        if f"INTO {connection.ops.quote_name(table._meta.db_table)}" in sql:
+            other = connections["default"].copy()
+            with other.cursor() as cursor:
+                cursor.execute(ENDING[connection.vendor].format(session))
+            other.close()
+        return execute(sql, *arguments)
+
+    with connection.cursor() as cursor:
+        cursor.execute(WHO[connection.vendor])
+        (session,) = cursor.fetchone()
+    if table is OutboxRecord:
+        service.emit()
+    with pytest.raises((Error, AppendFailed)), transaction.atomic():
+        write("gone")
+        with connection.execute_wrapper(end_the_session):
+            service.emit()
+    assert not is_there("gone")
+    assert service.waiting == (table is OutboxRecord)
+
+
+ENDING = {"postgresql": "SELECT pg_terminate_backend({}, 5000)", "mysql": "KILL {}"}
+WHO = {"postgresql": "SELECT pg_backend_pid()", "mysql": "SELECT CONNECTION_ID()"}
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_an_error_that_somebody_else_makes_of_the_databases_is_seen_through(
+    service: Service, database: Database
+) -> None:
+    """S4."""
+
+    def guard(execute: Any, sql: str, *arguments: Any) -> Any:
+        try:
+            return execute(sql, *arguments)
+        except Error as error:
+            raise RuntimeError("a query failed") from error
+
+    service.emit()
+    with locked(database, OutboxRecord._meta.db_table), pytest.raises(AppendFailed), transaction.atomic():
+        write("gone")
+        with connection.execute_wrapper(guard):
+            service.emit()
+    assert not is_there("gone")
 
 
 def test_a_manual_transaction_outlives_a_row_that_cannot_be_written(service: Service, database: Database) -> None:

@@ -15,6 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import ConnectionHandler
 from pytest_django import DjangoDbBlocker
 
+from event_bus_kafka.db_connections import open_connections
 from tests.services.database import DatabaseServer
 from tests.support.scale import LONG
 
@@ -64,6 +65,7 @@ def connected(entry: dict[str, Any], alias: str = "real") -> Iterator[BaseDataba
         connection.close()
         if kept:
             connections.settings[alias], connections[alias] = kept
+            open_connections.adopt()  # it is open already, and does not tell again
         else:
             del connections.settings[alias], connections[alias]
 

@@ -1,0 +1,135 @@
+"""Which database's outbox takes an event: what is open does not decide alone (S5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connections, transaction
+from django.test import override_settings
+from pytest_django import DjangoDbBlocker
+
+from event_bus_kafka.models import OutboxRecord
+from event_bus_kafka.outbox import database
+from event_bus_kafka.outbox.availability import Outbox
+from tests.support.direct import encoded
+from tests.support.sqlite import on_sqlite
+
+OUTBOX = Outbox(notify=lambda: False)
+
+
+@pytest.fixture(autouse=True)
+def aliases(tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Return two databases with an outbox."""
+    monkeypatch.setattr(database, "_known", {})
+    for name in ("default", "other"):
+        (tmp_path / name).mkdir()
+    with django_db_blocker.unblock(), on_sqlite(tmp_path / "default", "default"):
+        with on_sqlite(tmp_path / "other", "other"):
+            yield
+
+
+def append() -> bool:
+    return OUTBOX.append_if_available([encoded("t")], None, otherwise=lambda *_: pytest.fail("it left another way"))
+
+
+def rows() -> dict[str, int]:
+    return {alias: OutboxRecord.objects.using(alias).count() for alias in ("default", "other")}
+
+
+class Apart:
+    """Keeps the outbox in the database `other`."""
+
+    def db_for_write(self, model: Any, **_: Any) -> str | None:
+        return "other" if model is OutboxRecord else None
+
+    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
+        return db == "other" if hints["model"]._meta.app_label == "event_bus_kafka" else None
+
+
+class Undecided:
+    """Cannot say where rows go."""
+
+    def db_for_write(self, model: Any, **_: Any) -> str:
+        raise LookupError("no request")
+
+
+def test_the_only_one_with_a_transaction_takes_it() -> None:
+    with transaction.atomic(using="other"):
+        assert append()
+    assert rows() == {"default": 0, "other": 1}
+
+
+def test_the_routers_are_asked_and_what_is_open_elsewhere_decides_all_the_same() -> None:
+    with override_settings(DATABASE_ROUTERS=[f"{__name__}.Apart"]):
+        with transaction.atomic():
+            assert append()
+            assert rows()["other"] == 0
+        with suppress(KeyError), transaction.atomic():
+            assert append()
+            raise KeyError
+        with transaction.atomic(), suppress(KeyError), transaction.atomic(using="other"):
+            assert append()
+            raise KeyError
+    assert rows() == {"default": 0, "other": 1}
+
+
+def test_where_routers_cannot_say_it_is_the_default_one() -> None:
+    with override_settings(DATABASE_ROUTERS=[f"{__name__}.Undecided"]):
+        assert append()
+    assert rows() == {"default": 1, "other": 0}
+
+
+def refusing(error: Exception) -> Callable[..., Any]:
+    def refuse(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        if "WHERE 1 = 0" in sql:
+            raise error
+        return execute(sql, *arguments)
+
+    return refuse
+
+
+def test_one_that_takes_no_rows_is_passed_over_and_holds_nothing_back() -> None:
+    refusal = OperationalError("attempt to write a readonly database")
+    with suppress(KeyError), transaction.atomic(using="other"):
+        with connections["other"].execute_wrapper(refusing(refusal)):
+            assert append()
+        raise KeyError
+    assert rows() == {"default": 1, "other": 0}
+
+
+@pytest.mark.parametrize("error", [OperationalError(1205, "Lock wait timeout"), RuntimeError("only SELECT")])
+def test_an_error_that_passes_says_nothing_of_a_database(error: Exception) -> None:
+    with suppress(KeyError), transaction.atomic(using="other"):
+        with connections["other"].execute_wrapper(refusing(error)):
+            assert append()
+        raise KeyError
+    assert rows() == {"default": 0, "other": 0}
+
+
+def test_nothing_is_asked_where_there_is_but_one_and_only_once_of_another() -> None:
+    asked: list[str] = []
+
+    def listen(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        asked.append(sql)
+        return execute(sql, *arguments)
+
+    for alias in ("default", "other"):
+        asked.clear()
+        for _ in range(2):
+            with connections[alias].execute_wrapper(listen), transaction.atomic(using=alias):
+                assert append()
+        assert sum("WHERE 1 = 0" in sql for sql in asked) == (alias == "other")
+
+
+def test_an_unknown_alias_is_none() -> None:
+    with override_settings(DATABASE_ROUTERS=[f"{__name__}.Elsewhere"]):
+        assert database.home() == "default"
+
+
+class Elsewhere:
+    def db_for_write(self, model: Any, **_: Any) -> str:
+        return "nowhere"
