@@ -17,7 +17,8 @@ class OpenConnections(threading.local):
     def __init__(self) -> None:
         self.by_alias: dict[str, BaseDatabaseWrapper] = {}
         self.since: dict[str, float] = {}
-        self.adopt()
+        if "settings" in vars(connections):  # else none is open: to ask would read DATABASES, maybe before it is there
+            self.adopt()
 
     def adopt(self) -> None:
         """Take over those that were opened before this module was imported, or in another thread."""

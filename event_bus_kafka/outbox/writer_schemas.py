@@ -10,6 +10,7 @@ processes still know. Now and then they see to it that their rows are there stil
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from secrets import randbits
 from time import monotonic
 from typing import Any
@@ -21,7 +22,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_migrate
 
 from event_bus_kafka.models import WriterSchema
-from event_bus_kafka.outbox.transactions import is_manual, on_commit
+from event_bus_kafka.outbox.transactions import is_manual, is_open, on_commit
 from event_bus_kafka.wire.records import Destination, SubjectSchema
 
 _TRUSTED = 60.0
@@ -65,7 +66,7 @@ def reference_to(destination: Destination, connection: BaseDatabaseWrapper) -> i
     waiting = _pending.get(connection, {}).get(name)
     if waiting and (commit := waiting()):
         return commit.pk
-    pk = _find_or_write(destination, connection.alias, known.pk if known else randbits(_BITS))
+    pk = _find_or_write(destination, connection, known.pk if known else randbits(_BITS))
     _remember(_Commit(name, pk), connection)
     return pk
 
@@ -80,8 +81,10 @@ def destination_of(row: dict[str, Any]) -> Destination:
     )
 
 
-def _find_or_write(destination: Destination, alias: str, new: int) -> int:
-    with transaction.atomic(using=alias):  # a failure here must not break the transaction around it
+def _find_or_write(destination: Destination, connection: BaseDatabaseWrapper, new: int) -> int:
+    """By themselves, outside of a transaction: SQLite lets no reader wait for a writer and then write."""
+    alias = connection.alias
+    with transaction.atomic(using=alias) if is_open(connection) else nullcontext():  # which a failure must not break
         return _find(destination, alias) or _write(destination, alias, new)
 
 

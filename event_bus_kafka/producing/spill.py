@@ -11,12 +11,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from time import monotonic
 
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from event_bus_kafka.outbox.availability import Outbox
-from event_bus_kafka.outbox.database import home
+from event_bus_kafka.outbox.database import home, may_have_outbox
 from event_bus_kafka.producing.spill_buffer import BufferedEvent
 from event_bus_kafka.producing.spill_writer import SpillWriter
 from event_bus_kafka.wire.records import EncodedEvent
@@ -51,7 +52,7 @@ class Spill:
         """
         last = home()
         buffered = [BufferedEvent(one, error, otherwise) for one in events]
-        self._writer_of(database or last, last).put(buffered, until)
+        self._writer_of(_first(database, last), last).put(buffered, until)
 
     def start_writer(self) -> None:
         """Have the thread of the database that takes what no other takes: when Python ends none can be started."""
@@ -81,3 +82,11 @@ class Spill:
         writer = writers.get(database) or writers.setdefault(database, SpillWriter(database, fallback, self._outbox))
         has_thread = writer.start()
         return writer if has_thread or fallback is None else fallback
+
+
+def _first(database: str | None, home: str) -> str:
+    """Return which database is tried first: none where the routers let no outbox be."""
+    with suppress(Exception):  # of routers, and of an alias that is not there
+        if database and not may_have_outbox(connections[database]):
+            return home
+    return database or home

@@ -1,8 +1,10 @@
-"""Benchmarks and examples start real servers with `tests.services`, and import nothing else of the tests."""
+"""Who imports what: benchmarks, examples, and settings that import the app while they are being read."""
 
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,3 +28,13 @@ def test_of_the_tests_only_the_servers_are_imported(folder: str) -> None:
     of_tests = [(path.name, name) for path in files for name in imported(path) if f"{name}.".startswith("tests.")]
     assert of_tests
     assert [(file, name) for file, name in of_tests if not name.startswith("tests.services.")] == []
+
+
+def test_settings_that_import_the_app_find_their_databases_afterwards() -> None:
+    """As those of the LMS do, which asks plugins for their apps before it says what its databases are."""
+    code = (
+        "import django.conf, django.db; django.conf.settings.configure(); import event_bus_kafka.apps; "
+        "import event_bus_kafka.db_connections; assert 'settings' not in vars(django.db.connections)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
