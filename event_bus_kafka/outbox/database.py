@@ -1,4 +1,4 @@
-"""Which database's outbox takes an event. Asks the routers and the databases, and never goes by what is open alone."""
+"""Chooses the database whose outbox takes an event: asks routers and databases, never going by what is open alone."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ANSWERS: dict[Any, _Answer] = {
     1142: _Answer.NO,  # MySQL: a missing right
     1290: _Answer.NO,  # a server that may only read
     1792: _Answer.NO,  # a transaction that may only read
-    1836: _Answer.NO,
+    1836: _Answer.NO,  # the same, of a server that was started so
     "attempt to write a readonly database": _Answer.NO,  # SQLite
     "42P01": _Answer.MISSING,
     1146: _Answer.MISSING,

@@ -141,7 +141,7 @@ class _Doomed:
         raise self._failure
 
     def _rollback(self) -> None:
-        """What Django calls in place of a commit once a query was refused, even if the caller has caught that."""
+        """Take Django's call in place of a commit once a query was refused, even if the caller has caught that."""
         silent = self.holds and not self._is_willing and self._is_in_block
         self._leave()
         self._connection.rollback()

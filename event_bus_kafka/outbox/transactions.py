@@ -1,4 +1,4 @@
-"""What becomes of an event when the transaction ends in which it was emitted: at its commit, or if it cannot commit."""
+"""Lets an event leave after the commit of the transaction in which it was emitted, and not if that rolls back."""
 
 from __future__ import annotations
 

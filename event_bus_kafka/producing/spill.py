@@ -74,7 +74,7 @@ class Spill:
         return self._by_pid.setdefault(os.getpid(), {})
 
     def _writer_of(self, database: str, home: str) -> SpillWriter:
-        """What a database cannot take goes to ``home``, the routers', and what that cannot take to the default one."""
+        """Return a database's writer: what it cannot take goes to ``home``, the routers', then to the default one."""
         fallback = None
         if database != DEFAULT_DB_ALIAS:
             fallback = self._writer_of(DEFAULT_DB_ALIAS if database == home else home, home)
