@@ -26,7 +26,7 @@ demo: $(if $(filter-out sqlite,$(DATABASE)),$(REAL),$(INSTALLED)) ## See events 
 	@$(BIN)/python -m examples.tour
 
 test: $(REAL) ## Run all tests, with a real Kafka, a real registry and real databases where they need them
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-fast: $(INSTALLED) ## Run the tests that need no real service
 	$(BIN)/pytest -m "not real" --ignore=tests/real $(ARGS)
