@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from time import monotonic, sleep
 
 from event_bus_kafka.consuming.backpressure import Backpressure
@@ -48,6 +48,7 @@ class Consumer:
     committed beyond a record that is not settled.
 
     ``flush``: waits so many seconds for what receivers have emitted; an event that is lost becomes EventUndelivered.
+    From then on nothing is committed, and the next step ends the worker: what led to that event comes again.
     """
 
     def __init__(
@@ -83,6 +84,9 @@ class Consumer:
         self._commits = Commits(group, clock, pause)
         self._fruitless_clients = 0
         self._stopping = False
+        self._lost: list[LifecycleEvent] = []
+        self._note_lost = self._lost.append
+        observe(self._note_lost, EventUndelivered)
 
     def step(self) -> None:
         """
@@ -95,6 +99,7 @@ class Consumer:
         self._read()
         self._scheduler.tick()
         self._advance()
+        self._end_if_events_are_lost()
         if self._is_commit_due() and (failure := self._commit()):
             self._replace_client(failure)
         self._relieve()
@@ -108,29 +113,26 @@ class Consumer:
         that receivers emitted are lost. If any are, nothing is committed: what led to them comes again. Raises
         :class:`WorkerFailed` where another member has taken this one's place.
         """
-        lost: list[LifecycleEvent] = []
-        tell = lost.append
-        observe(tell, EventUndelivered)
         try:
             deadline = self._clock() + timeout
             unfinished = self._release(self._partitions.values(), timeout)
             self._stopping = True
             self._scheduler.stop()
-            self._keep_emitted(max(deadline - self._clock(), _LAST_FLUSH), lost)
+            self._keep_emitted(max(deadline - self._clock(), _LAST_FLUSH))
             self._advance()
             if failure := self._commit():
                 self._end_if_incurable(failure)
         finally:
-            unobserve(tell)
+            unobserve(self._note_lost)
             self._client.close()  # revokes, and commits what could not be committed before
-        return unfinished + self._commits.refused + len(lost)
+        return unfinished + self._commits.refused + len(self._lost)
 
-    def _keep_emitted(self, seconds: float, lost: Sequence[LifecycleEvent]) -> None:
+    def _keep_emitted(self, seconds: float) -> None:
         """Drop all partitions unless what receivers emitted is safe: none of it is, if the flush fails."""
         partitions, self._partitions = self._partitions, {}
         self._flush(seconds)
-        if lost:
-            emit(EmittedEventsLost(group=self._group, count=len(lost), partitions=tuple(partitions)))
+        if self._lost:
+            emit(EmittedEventsLost(group=self._group, count=len(self._lost), partitions=tuple(partitions)))
         else:
             self._partitions = partitions
 
@@ -219,7 +221,8 @@ class Consumer:
 
     def _revoked(self, names: list[Partition]) -> None:
         leaving, unfinished = self._hand_over(names, 0.0 if self._stopping else self._limits.revoke_timeout)
-        self._commits.commit_last(self._client, leaving)
+        if not self._lost:
+            self._commits.commit_last(self._client, leaving)
         emit(PartitionsRevoked(group=self._group, partitions=tuple(names), lost=False, unfinished=unfinished))
 
     def _lost(self, names: list[Partition]) -> None:
@@ -260,6 +263,10 @@ class Consumer:
             self._fruitless_clients += 1
         if self._fruitless_clients > _NEW_CLIENTS:
             raise WorkerFailed(f"{_NEW_CLIENTS} new clients did not help against {error}", exit_code=3) from error
+
+    def _end_if_events_are_lost(self) -> None:
+        if self._lost:
+            raise WorkerFailed("An event that a receiver emitted is neither in Kafka nor in the outbox", exit_code=2)
 
     def _end_if_hopeless(self) -> None:
         failure = self._scheduler.failure

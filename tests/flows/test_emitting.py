@@ -102,3 +102,13 @@ def test_where_neither_takes_it_nothing_is_committed_and_it_is_emitted_again(
         assert process.stop() == 0
     assert bus.committed(group, topic) == 1
     assert len(bus.event_ids(emitted, 1)) == 1
+
+
+def test_a_worker_ends_by_itself_once_an_event_is_lost_before_it_commits_what_led_to_it(
+    bus: Bus, topic: str, group: str, emitted: str
+) -> None:
+    send(bus, topic, certificate(1))
+    with worker(bus, topic, group, emitted, AWAY, EVENT_BUS_KAFKA_DELIVERY_TIMEOUT=1) as process:
+        assert process.end() == 2
+    assert f"Group {group}: 1 events that receivers emitted are neither in Kafka nor in the outbox" in process.log
+    assert bus.committed(group, topic) < 0

@@ -99,8 +99,8 @@ class CommitFailed(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class EmittedEventsLost(LifecycleEvent):
     """
-    Events that receivers emitted before a worker stopped are neither in Kafka nor in the outbox. The last offsets are
-    not committed: the records come again, and the receivers emit these events again.
+    Events that a worker's receivers emitted are neither in Kafka nor in the outbox. The worker ends. The last offsets
+    are not committed: their records come again, and the receivers emit these events again.
     """
 
     group: str
