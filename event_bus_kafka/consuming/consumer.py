@@ -84,8 +84,8 @@ class Consumer:
         self._commits = Commits(group, clock, pause)
         self._fruitless_clients = 0
         self._stopping = False
-        self._lost: list[LifecycleEvent] = []
-        self._note_lost = self._lost.append
+        self._lost_events: list[LifecycleEvent] = []
+        self._note_lost = self._lost_events.append
         observe(self._note_lost, EventUndelivered)
 
     def step(self) -> None:
@@ -125,14 +125,14 @@ class Consumer:
         finally:
             unobserve(self._note_lost)
             self._client.close()  # revokes, and commits what could not be committed before
-        return unfinished + self._commits.refused + len(self._lost)
+        return unfinished + self._commits.refused + len(self._lost_events)
 
     def _keep_emitted(self, seconds: float) -> None:
         """Drop all partitions unless what receivers emitted is safe: none of it is, if the flush fails."""
         partitions, self._partitions = self._partitions, {}
         self._flush(seconds)
-        if self._lost:
-            emit(EmittedEventsLost(group=self._group, count=len(self._lost), partitions=tuple(partitions)))
+        if self._lost_events:
+            emit(EmittedEventsLost(group=self._group, count=len(self._lost_events), partitions=tuple(partitions)))
         else:
             self._partitions = partitions
 
@@ -221,7 +221,7 @@ class Consumer:
 
     def _revoked(self, names: list[Partition]) -> None:
         leaving, unfinished = self._hand_over(names, 0.0 if self._stopping else self._limits.revoke_timeout)
-        if not self._lost:
+        if not self._lost_events:
             self._commits.commit_last(self._client, leaving)
         emit(PartitionsRevoked(group=self._group, partitions=tuple(names), lost=False, unfinished=unfinished))
 
@@ -265,7 +265,7 @@ class Consumer:
             raise WorkerFailed(f"{_NEW_CLIENTS} new clients did not help against {error}", exit_code=3) from error
 
     def _end_if_events_are_lost(self) -> None:
-        if self._lost:
+        if self._lost_events:
             raise WorkerFailed("An event that a receiver emitted is neither in Kafka nor in the outbox", exit_code=2)
 
     def _end_if_hopeless(self) -> None:
