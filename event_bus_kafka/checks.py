@@ -19,7 +19,7 @@ from typing import Any
 
 from django.apps import apps
 from django.core.checks import CheckMessage, Error, Warning
-from django.db import DEFAULT_DB_ALIAS, connections, router
+from django.db import connections, router
 from django.utils.module_loading import import_string
 from openedx_events.tooling import OpenEdxPublicSignal
 
@@ -210,7 +210,7 @@ def _prefixed_topics(enabled: list[Route]) -> Iterator[CheckMessage]:
 
 
 def _outbox_databases(enabled: list[Route]) -> Iterator[CheckMessage]:
-    aliases = {route.database or DEFAULT_DB_ALIAS for route in enabled if route.mode == "outbox"}
+    aliases = {route.database or home() for route in enabled if route.mode == "outbox"}
     vendors = {connections[alias].vendor for alias in aliases if alias in connections}
     if "sqlite" in vendors:
         hint = (

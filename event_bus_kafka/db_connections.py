@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
+from weakref import ReferenceType, ref
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -16,6 +18,8 @@ class OpenConnections(threading.local):
 
     def __init__(self) -> None:
         self.by_alias: dict[str, BaseDatabaseWrapper] = {}
+        self.replaced: list[ReferenceType[BaseDatabaseWrapper]] = []
+        """Those that another took the place of while they were open: maybe just in an event loop of this thread."""
         self.since: dict[str, float] = {}
         if "settings" in vars(connections):  # else none is open: to ask would read DATABASES, maybe before it is there
             self.adopt()
@@ -28,7 +32,18 @@ class OpenConnections(threading.local):
 
     def remember(self, connection: BaseDatabaseWrapper) -> None:
         """Note that one was opened now."""
+        former = self.by_alias.get(connection.alias)
+        if former is not None and former is not connection:
+            open_still = (one for one in (former, *self._replaced()) if one.connection is not None)
+            self.replaced = [ref(one) for one in open_still if one is not connection]
         self.by_alias[connection.alias], self.since[connection.alias] = connection, monotonic()
+
+    def any_is(self, condition: Callable[[BaseDatabaseWrapper], bool]) -> bool:
+        """Whether a condition holds for one of all that may be open."""
+        return any(map(condition, self.by_alias.values())) or any(map(condition, self._replaced()))
+
+    def _replaced(self) -> list[BaseDatabaseWrapper]:
+        return [one for reference in self.replaced if (one := reference()) is not None] if self.replaced else []
 
 
 open_connections = OpenConnections()

@@ -48,7 +48,8 @@ class Consumer:
     committed beyond a record that is not settled.
 
     ``flush``: waits so many seconds for what receivers have emitted; an event that is lost becomes EventUndelivered.
-    From then on nothing is committed, and the next step ends the worker: what led to that event comes again.
+    From then on nothing is committed, and the next step ends the worker: what led to that event comes again, unless it
+    was committed before.
     """
 
     def __init__(

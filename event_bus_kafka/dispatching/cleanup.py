@@ -15,7 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from edx_django_utils.cache import RequestCache
 
 from event_bus_kafka.db_connections import open_connections
-from event_bus_kafka.errors import TransactionLeftOpen
+from event_bus_kafka.errors import AppendFailed, TransactionLeftOpen
 
 
 def prepare(max_age: float) -> None:
@@ -78,7 +78,7 @@ def _roll_back(connection: BaseDatabaseWrapper) -> None:
         if not connection.autocommit:
             connection.rollback()
             connection.set_autocommit(True)
-    except Error:
+    except (Error, AppendFailed):  # the latter where an event that was emitted in it has doomed it
         _close(connection)
     if _is_in_transaction(connection):
         del connections[connection.alias]

@@ -24,7 +24,7 @@ from event_bus_kafka.outbox import backlog
 from event_bus_kafka.outbox.chunks import in_chunks
 from event_bus_kafka.outbox.database import forget
 from event_bus_kafka.outbox.doomed import doom
-from event_bus_kafka.outbox.transactions import is_manual
+from event_bus_kafka.outbox.transactions import is_manual, on_commit
 from event_bus_kafka.outbox.writer_schemas import reference_to
 from event_bus_kafka.wire.headers import pack
 from event_bus_kafka.wire.records import EncodedEvent
@@ -41,8 +41,8 @@ _statements: dict[tuple[str, int, bool, bool], str] = {}
 
 def append(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent], *, notify: Callable[[], bool]) -> bool:
     """
-    Put all events into the outbox of a database, or none: in its transaction, if one is open. False: that will be
-    rolled back, and they with it.
+    Put all events into the outbox of a database, or none: in its transaction, if one is open. False: that is marked to
+    be rolled back, and takes nothing.
 
     ``notify``: whether PostgreSQL tells relays. Raises :class:`AppendFailed`: nothing was appended, and if it is
     ``doomed``, the transaction will not commit either.
@@ -58,7 +58,8 @@ def append(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent], *, n
         forget(connection)
         raise _failed(connection, error) from error
     if backlog.is_due(connection.alias) and not is_manual(connection):
-        connection.on_commit(partial(backlog.watch, connection.alias), robust=True)  # not in the caller's transaction
+        watch = partial(backlog.watch, connection.alias)
+        on_commit(connection, watch) if connection.in_atomic_block else watch()  # not in the caller's transaction
     return True
 
 

@@ -51,7 +51,9 @@ class Outbox:
             if others := [] if database else open_elsewhere(connection):
                 after_all(others, partial(self._append_after, events, connection.alias, otherwise))
                 return True
-            appended = self._append(connection, events)
+            if not self._append(connection, events):  # they go with the commit, if the caller takes his rollback back
+                after_all([connection], partial(self._append_after, events, connection.alias, otherwise))
+                return True
         except SynchronousOnlyOperation:
             raise
         except Exception as error:  # noqa: BLE001 routers, pools, guards and event loops raise errors of their own
@@ -59,7 +61,7 @@ class Outbox:
             for one in events:
                 emit(AppendToOutboxFailed(**one.names, error=error, doomed=doomed))
             return doomed
-        for one in events if appended else ():
+        for one in events:
             emit(EventAppended(**one.names))
         return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from time import monotonic, time
 from typing import Any
@@ -14,7 +15,10 @@ from event_bus_kafka.models import OutboxRecord, OutboxShard, ParkedRecord, Writ
 from event_bus_kafka.models.batches import delete_in_batches
 from event_bus_kafka.models.presence import has_tables
 from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.telemetry.events import OutboxStalled, ParkedRowsPurged
+
+logger = logging.getLogger(__name__)
 
 TABLES = (OutboxRecord, OutboxShard, ParkedRecord, WriterSchema)
 STALLED_AFTER = 300.0
@@ -59,9 +63,12 @@ def is_due(alias: str) -> bool:
 
 
 def watch(alias: str) -> None:
-    """Tell if the outbox is stalled: where events come from is known when no relay runs. Raises a database error."""
+    """Tell if the outbox is stalled: where events come from is known when no relay runs. Raises nothing."""
     _last_look[alias] = monotonic() + _LOOK_EVERY
-    warn_if_stalled(alias, oldest_age(alias))
+    try:
+        warn_if_stalled(alias, oldest_age(alias))
+    except Exception as error:  # noqa: BLE001 of databases, and of whoever stands before them: the event is kept
+        logger.warning("How long events wait in the outbox of database %s is not known: %s", alias, error_text(error))
 
 
 def warn_if_stalled(alias: str, oldest: float) -> None:

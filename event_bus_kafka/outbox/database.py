@@ -14,7 +14,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from event_bus_kafka.errors import AppendFailed
-from event_bus_kafka.outbox.doomed import doom, is_doomed
+from event_bus_kafka.outbox.doomed import doom, is_broken, is_doomed
 from event_bus_kafka.outbox.transactions import connection_of, is_manual, is_open
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import OutboxAmbiguous
@@ -113,7 +113,7 @@ def _answer(connection: BaseDatabaseWrapper) -> _Answer:
     answer, until = _known.get(_name(connection), (_Answer.YES, 0.0))
     if monotonic() < until:
         return answer
-    if (connection.in_atomic_block and connection.needs_rollback) or is_doomed(connection):
+    if (connection.in_atomic_block and connection.needs_rollback) or is_doomed(connection) or is_broken(connection):
         return _Answer.YES  # whoever takes it finds out
     try:
         _insert_nothing(connection)

@@ -17,7 +17,7 @@ from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.transaction import TransactionManagementError
 
-from event_bus_kafka.outbox.transactions import is_open
+from event_bus_kafka.outbox.transactions import is_in_test_case, is_open
 
 _BROKEN = 3
 """PostgreSQL's name for a transaction in which only a rollback is possible, the same in both of its drivers."""
@@ -26,6 +26,8 @@ _ROLLED_BACK = {_DEADLOCK, _LOCK_TABLE_FULL, _CHANGED_SINCE_READ, _NODE_NOT_READ
 """MySQL's errors after which nothing is left of a transaction; the last two come from Galera."""
 _LOCK_TIMEOUT = 1205
 """The same where ``innodb_rollback_on_timeout`` is set."""
+_TAKEN_OVER = ("commit", "rollback", "savepoint_rollback", "set_rollback")
+"""The methods of a connection with which Django and its callers end a transaction, or a part of it."""
 _OF_SAVEPOINTS = ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
 
 
@@ -46,7 +48,7 @@ def doom(connection: BaseDatabaseWrapper, cause: Exception, failure: Exception) 
         with suppress(Exception):  # of any driver: its connection may be dead
             connection.connection.rollback()
         connection.needs_rollback = False  # with it the block would end without a commit, and without a word
-    if lost or _is_broken(connection):
+    if lost or is_broken(connection):
         _Doomed(connection, failure, cause, is_lost=lost).begin()
         return True
     return False
@@ -57,9 +59,28 @@ def is_doomed(connection: BaseDatabaseWrapper) -> bool:
     return any(isinstance(entry[1], _Doomed) and entry[1].holds for entry in connection.run_on_commit)
 
 
+def is_broken(connection: BaseDatabaseWrapper) -> bool:
+    """Whether an error has left the open transaction so that it, or a savepoint in it, can only be rolled back."""
+    raw = connection.connection
+    if connection.vendor != "postgresql" or raw is None:
+        return False
+    status = getattr(getattr(raw, "info", None), "transaction_status", None)
+    return status == _BROKEN if status is not None else not _answers(raw)
+
+
+def _answers(raw: Any) -> bool:
+    """Ask a connection that a pool has wrapped, and that does not tell its state."""
+    try:
+        with raw.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Exception:  # noqa: BLE001 of any driver
+        return False
+    return True
+
+
 def _was_rolled_back(connection: BaseDatabaseWrapper, cause: Exception) -> bool:
     if connection.vendor == "sqlite":
-        return not connection.connection.in_transaction
+        return connection.in_atomic_block and not getattr(connection.connection, "in_transaction", True)
     if connection.vendor != "mysql":
         return False
     codes = {error.args[0] for error in (cause, *_behind(cause)) if error.args and isinstance(error.args[0], int)}
@@ -72,10 +93,6 @@ def _rolls_back_on_timeout(connection: BaseDatabaseWrapper) -> bool:
         cursor.execute("SELECT @@innodb_rollback_on_timeout")
         return bool(cursor.fetchone()[0])
     return True
-
-
-def _is_broken(connection: BaseDatabaseWrapper) -> bool:
-    return connection.vendor == "postgresql" and connection.connection.info.transaction_status == _BROKEN
 
 
 @attrs.define(eq=False)
@@ -94,18 +111,21 @@ class _Doomed:
     _is_lost: bool = attrs.field(kw_only=True)
     _is_in_block: bool = attrs.field(init=False)
     """Whether Django commits at the end of a block, and not the caller by himself."""
+    _savepoints: set[str | None] = attrs.field(factory=set, init=False)
+    """With whichever of these the fault is rolled back."""
     _is_willing: bool = attrs.field(default=False, init=False)
     """Whether the caller has asked for a rollback himself."""
 
     def begin(self) -> None:
         connection: Any = self._connection
         self._is_in_block = connection.in_atomic_block and connection.commit_on_exit
-        savepoints = set() if self._is_lost else set(connection.savepoint_ids)
-        connection.run_on_commit.insert(0, (savepoints, self, False))
-        connection.commit = self._commit
+        self._savepoints = set() if self._is_lost else set(connection.savepoint_ids)
+        place = len(connection.run_on_commit) if is_in_test_case(connection) else 0
+        connection.run_on_commit.insert(place, (self._savepoints, self, False))
+        for name in _TAKEN_OVER:
+            setattr(connection, name, getattr(self, f"_{name}"))
         if self._is_lost:
             connection.execute_wrappers.insert(0, self._refuse)  # who has one of his own takes the last one away
-            connection.rollback, connection.set_rollback = self._rollback, self._set_rollback
 
     def __call__(self) -> None:
         self._leave()
@@ -116,7 +136,13 @@ class _Doomed:
     def holds(self) -> bool:
         """Whether the transaction goes on, and can only be rolled back."""
         stands = any(entry[1] is self for entry in self._connection.run_on_commit)
-        return stands and (self._is_lost or _is_broken(self._connection))
+        return stands and (self._is_lost or is_broken(self._connection))
+
+    @property
+    def _is_silent(self) -> bool:
+        """Whether a rollback comes from the end of a block in which an error was swallowed: nobody would hear of it."""
+        swallowed = sys.exc_info()[1] in (None, *_behind(self._cause))
+        return swallowed and self._is_in_block and not self._is_willing and self.holds
 
     def _refuse(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
         if not self.holds:
@@ -141,11 +167,16 @@ class _Doomed:
         raise self._failure
 
     def _rollback(self) -> None:
-        """Take Django's call in place of a commit once a query was refused, even if the caller has caught that."""
-        silent = self.holds and not self._is_willing and self._is_in_block
+        silent = self._is_silent
         self._leave()
         self._connection.rollback()
-        if silent and sys.exc_info()[1] in (None, *_behind(self._cause)):
+        if silent:
+            raise self._failure
+
+    def _savepoint_rollback(self, savepoint: str) -> None:
+        silent = savepoint in self._savepoints and self._is_silent
+        type(self._connection).savepoint_rollback(self._connection, savepoint)
+        if silent:
             raise self._failure
 
     def _set_rollback(self, rollback: bool) -> None:
@@ -153,7 +184,7 @@ class _Doomed:
         type(self._connection).set_rollback(self._connection, rollback)
 
     def _leave(self) -> None:
-        for name in ("commit", "rollback", "set_rollback"):
+        for name in _TAKEN_OVER:
             vars(self._connection).pop(name, None)
         with suppress(ValueError):
             self._connection.execute_wrappers.remove(self._refuse)

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import attrs
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from event_bus_kafka.db_connections import open_connections
 from event_bus_kafka.errors import ConfigurationError, ManualTransaction
 
-_OUR_MODULES = __name__.rpartition(".")[0]
 Action = Callable[[str | None], None]
 """Gets the alias of the database that decided; None where nothing was open and none was named."""
 
@@ -26,7 +26,7 @@ def after_commit(action: Action, *, database: str | None) -> None:
     ``database`` names the alias that decides; None: all aliases with an open transaction. Raises as
     :func:`open_transactions` does.
     """
-    nothing_open = database is None and not any(map(is_open, open_connections.by_alias.values()))
+    nothing_open = database is None and not open_connections.any_is(is_open)
     deciding = [] if nothing_open else open_transactions(database)
     if not deciding:
         action(database)
@@ -41,7 +41,7 @@ def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
     Raises :class:`ManualTransaction` inside a transaction that was begun by switching autocommit off, which tells
     nobody of its commit.
     """
-    deciding = [connection_of(database)] if database else connections.all()
+    deciding = [connection_of(database)] if database else connections.all(initialized_only=True)
     for connection in deciding:
         if is_manual(connection):
             raise ManualTransaction(
@@ -49,6 +49,16 @@ def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
                 "transaction.atomic(), or migrate the outbox, or set mode 'immediate' for the topic."
             )
     return [connection for connection in deciding if connection.in_atomic_block]
+
+
+@attrs.frozen(eq=False)
+class _Hook:
+    """By its class ours are told from those of others."""
+
+    action: Callable[[], None]
+
+    def __call__(self) -> None:
+        self.action()
 
 
 def on_commit(connection: BaseDatabaseWrapper, action: Callable[[], None]) -> None:
@@ -59,12 +69,14 @@ def on_commit(connection: BaseDatabaseWrapper, action: Callable[[], None]) -> No
     In Django's TestCase, whose transaction never commits, it stands where ``captureOnCommitCallbacks`` looks for it.
     """
 
-    def hook() -> None:
-        action()
-
     hooks: list[Any] = connection.run_on_commit
-    place = len(hooks) if _is_in_test_case(connection) else _behind_ours(hooks)
-    hooks.insert(place, (set(connection.savepoint_ids), hook, True))
+    place = len(hooks) if is_in_test_case(connection) else _behind_ours(hooks)
+    hooks.insert(place, (set(connection.savepoint_ids), _Hook(action), True))
+
+
+def is_awaited(connection: BaseDatabaseWrapper, action: Callable[[], None]) -> bool:
+    """Whether ``action`` still runs at the commit."""
+    return any(isinstance(one[1], _Hook) and one[1].action is action for one in connection.run_on_commit)
 
 
 def after_all(deciding: list[BaseDatabaseWrapper], action: Action) -> None:
@@ -91,10 +103,11 @@ def _behind_ours(hooks: list[Any]) -> int:
 
 
 def _is_ours(entry: tuple[Any, Any, bool]) -> bool:
-    return str(getattr(entry[1], "__module__", "")).startswith(_OUR_MODULES)
+    return isinstance(entry[1], _Hook)
 
 
-def _is_in_test_case(connection: BaseDatabaseWrapper) -> bool:
+def is_in_test_case(connection: BaseDatabaseWrapper) -> bool:
+    """Whether the transaction is one of Django's TestCase, which never commits."""
     blocks = connection.atomic_blocks
     return bool(blocks) and getattr(blocks[0], "_from_testcase", False)
 

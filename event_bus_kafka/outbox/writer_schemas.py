@@ -1,8 +1,9 @@
 """
 Which row of the writer's schemas an event refers to.
 
-A row that this process wrote in a transaction is known once that commits. Until then it is known as long as Django
-keeps the callback that waits for the commit: it drops it with the transaction, or with the savepoint.
+A row that this process wrote in a transaction is known once that commits. Until then it is known as long as the hook of
+its commit stands, which Django drops with the transaction, or with the savepoint of a block. A savepoint that was set
+by hand takes the row away and leaves the hook: so that looks whether the row has come, and mends it.
 
 Ids are random: a database that was restored gives none away twice, so that an id stands for one schema only, whatever
 processes still know. Now and then they see to it that their rows are there still.
@@ -10,7 +11,7 @@ processes still know. Now and then they see to it that their rows are there stil
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from secrets import randbits
 from time import monotonic
 from typing import Any
@@ -22,7 +23,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_migrate
 
 from event_bus_kafka.models import WriterSchema
-from event_bus_kafka.outbox.transactions import is_manual, is_open, on_commit
+from event_bus_kafka.outbox.transactions import is_awaited, is_manual, is_open, on_commit
 from event_bus_kafka.wire.records import Destination, SubjectSchema
 
 _TRUSTED = 60.0
@@ -48,12 +49,23 @@ _pending: WeakKeyDictionary[BaseDatabaseWrapper, dict[_Name, ReferenceType[_Comm
 
 @attrs.define(eq=False)
 class _Commit:
-    """Waits for the commit of a row. Held by Django alone, which drops it with the transaction or the savepoint."""
+    """Waits for the commit of a row. Held by its hook alone."""
 
     name: _Name
     pk: int
+    destination: Destination
+    connection: BaseDatabaseWrapper
 
     def __call__(self) -> None:
+        if self.connection.in_atomic_block:  # a test runs what it has captured, and rolls the row back
+            return
+        alias = self.connection.alias
+        with suppress(Exception):  # else it is asked for again
+            if not WriterSchema.objects.using(alias).filter(pk=self.pk).exists():
+                _write(self.destination, alias, self.pk)
+            self.know()
+
+    def know(self) -> None:
         _known[self.name] = _Known(self.pk)
 
 
@@ -64,10 +76,10 @@ def reference_to(destination: Destination, connection: BaseDatabaseWrapper) -> i
     if known and monotonic() < known.until:
         return known.pk
     waiting = _pending.get(connection, {}).get(name)
-    if waiting and (commit := waiting()):
+    if waiting and (commit := waiting()) and is_awaited(connection, commit):
         return commit.pk
     pk = _find_or_write(destination, connection, known.pk if known else randbits(_BITS))
-    _remember(_Commit(name, pk), connection)
+    _remember(_Commit(name, pk, destination, connection))
     return pk
 
 
@@ -108,14 +120,14 @@ def _write(destination: Destination, alias: str, pk: int) -> int:
     return pk
 
 
-def _remember(commit: _Commit, connection: BaseDatabaseWrapper) -> None:
+def _remember(commit: _Commit) -> None:
     """Also of a row that was found: it may have been written in this very transaction."""
-    if not connection.in_atomic_block:
-        if not is_manual(connection):  # nobody tells of its commit
-            commit()
-        return
-    on_commit(connection, commit)
-    _pending.setdefault(connection, {})[commit.name] = ref(commit)
+    connection = commit.connection
+    if connection.in_atomic_block:
+        on_commit(connection, commit)
+        _pending.setdefault(connection, {})[commit.name] = ref(commit)
+    elif not is_manual(connection):  # nobody tells of its commit
+        commit.know()
 
 
 def _forget(**_: Any) -> None:

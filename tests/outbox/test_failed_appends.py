@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka.errors import AppendFailed
 from event_bus_kafka.models import OutboxRecord, PausedReceiver, WriterSchema
-from event_bus_kafka.telemetry.events import AppendToOutboxFailed, EventAppended
+from event_bus_kafka.telemetry.events import AppendToOutboxFailed, EventAppended, EventRejected
 from tests.services.bus import RealBus
 from tests.services.mariadb import MariaDB
 from tests.support.databases import Database, database_on
@@ -160,11 +160,12 @@ def test_a_deadlock_inside_of_a_savepoint_or_of_a_batch_that_is_written_whole_is
 def test_a_manual_transaction_that_was_rolled_back_refuses_what_follows_until_it_is_ended(service: Service) -> None:
     """S2."""
     service.emit()
-    with holding_the_end_of_the_outbox() as want:
+    with holding_the_end_of_the_outbox() as want, watched(EventRejected) as rejected:
         connection.set_autocommit(False)
         write("wanted")
         want()
         service.emit()
+        assert rejected == []  # it was told of already, and has no other way
         with pytest.raises(TransactionManagementError):
             write("after")
         connection.rollback()
@@ -204,6 +205,55 @@ def test_who_has_asked_for_a_rollback_himself_gets_it_without_an_exception(servi
     assert not is_there("wanted")
     write("afterwards")
     assert is_there("afterwards")
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("inner", [False, True], ids=["the transaction", "a savepoint"])
+def test_a_caller_who_swallows_the_error_of_his_next_query_hears_of_the_rollback_all_the_same(
+    service: Service, database: Database, inner: bool
+) -> None:
+    """S2: Django marks the block for a rollback then, and would roll back without a word."""
+    service.emit()
+    mails: list[str] = []
+    with locked(database, OutboxRecord._meta.db_table), transaction.atomic() if inner else nullcontext():
+        write("outer")
+        with pytest.raises(AppendFailed), transaction.atomic():
+            transaction.on_commit(lambda: mails.append("committed"))
+            write("gone")
+            service.emit()
+            with suppress(Error):
+                write("refused")
+        assert not is_there("gone")
+        write("afterwards")
+    assert is_there("outer")
+    assert is_there("afterwards")
+    assert mails == []
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_pool_whose_connections_do_not_tell_their_state_is_asked(service: Service, database: Database) -> None:
+    """S2."""
+    service.emit()
+    used = connections["default"]
+    with locked(database, OutboxRecord._meta.db_table), pytest.raises(AppendFailed), transaction.atomic():
+        write("gone")
+        used.connection, pooled = Pooled(used.connection), used.connection
+        try:
+            service.emit()
+        finally:
+            used.connection = pooled
+    assert not is_there("gone")
+
+
+class Pooled:
+    """A connection as pools give it: their own attribute in place of the driver's."""
+
+    def __init__(self, pooled: Any) -> None:
+        self.pooled = pooled
+        self.info: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.pooled, name)
 
 
 @pytest.mark.parametrize("table", [WriterSchema, OutboxRecord])

@@ -244,12 +244,13 @@ def test_a_database_without_tables_leaves_it_to_the_default_one(service: Service
 
 
 def test_settings_without_autocommit_lose_nothing(service: Service) -> None:
-    with sender(service, **NO_REGISTRY) as service_sender:
+    with sender(service, **NO_REGISTRY) as service_sender, watched(EventSpilled) as spilled:
         connections.settings["default"]["AUTOCOMMIT"] = False  # of the connections that are opened for the spill
         service_sender.send()
-        until(lambda: service.waiting == 1)
+        until(lambda: len(spilled) == 1)
         spill.spill([encoded("x" * 300), encoded(service.topic)], RuntimeError("away"))
-        until(lambda: service.waiting == 2)
+        until(lambda: len(spilled) == 2)
+        assert service.waiting == 2
         assert spill.finish(0) == 1
 
 

@@ -8,11 +8,10 @@ import pytest
 from django.db import DatabaseError, OperationalError
 
 from event_bus_kafka.consuming.outages import outage_of
-from event_bus_kafka.db_connections import open_connections
 from tests.projects.process import ServiceProcess
 from tests.services.bus import RealBus
 from tests.services.faulty_registry import Fault, faulty
-from tests.support.databases import Database
+from tests.support.databases import Database, none_known
 from tests.support.dead_letters import InTable, Kept, OnTopic
 from tests.support.examples_of import certificate
 from tests.support.scale import scaled
@@ -47,11 +46,8 @@ def test_a_database_that_is_away_is_waited_for(
     assert kept.read(0) == []
 
 
-def test_a_database_that_is_back_at_once_was_away_all_the_same(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(open_connections, "by_alias", {})  # other tests have used databases in this thread
-    with database.connected() as connection:
+def test_a_database_that_is_back_at_once_was_away_all_the_same(database: Database) -> None:
+    with none_known(), database.connected() as connection:
         database.server.stop()
         with pytest.raises(OperationalError) as away:
             connection.ensure_connection()

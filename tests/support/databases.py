@@ -71,6 +71,17 @@ def connected(entry: dict[str, Any], alias: str = "real") -> Iterator[BaseDataba
 
 
 @contextmanager
+def none_known() -> Iterator[None]:
+    """Let no connection be known that other tests have opened in this thread, for the duration."""
+    open_connections.by_alias.clear()
+    try:
+        yield
+    finally:
+        open_connections.by_alias.clear()
+        open_connections.adopt()
+
+
+@contextmanager
 def database_on(server: DatabaseServer, name: str, blocker: DjangoDbBlocker) -> Iterator[Database]:
     """Create a migrated database; drop it at the end, wherever the test left the server."""
     server.start()

@@ -18,7 +18,7 @@ from pytest_django import DjangoDbBlocker
 from event_bus_kafka.db_connections import open_connections
 from event_bus_kafka.dispatching import cleanup
 from event_bus_kafka.errors import TransactionLeftOpen
-from tests.support.databases import connected
+from tests.support.databases import connected, none_known
 
 ALIAS = "lane"
 
@@ -27,8 +27,7 @@ ALIAS = "lane"
 def connection(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[BaseDatabaseWrapper]:
     """Return a connection that this thread has opened, to a database with a table."""
     database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database"), "CONN_MAX_AGE": 0}
-    open_connections.by_alias.clear()  # other tests had databases that are gone
-    with django_db_blocker.unblock(), connected(database, ALIAS):
+    with none_known(), django_db_blocker.unblock(), connected(database, ALIAS):
         with connections[ALIAS].cursor() as cursor:
             cursor.execute("CREATE TABLE effects (id integer)")
         yield connections[ALIAS]
@@ -125,15 +124,15 @@ def test_a_database_is_unreachable_only_if_a_fresh_connection_fails(
 def test_the_fresh_connection_to_a_database_in_memory_is_closed() -> None:
     opened: list[Any] = []
     connections["default"].ensure_connection()
-    open_connections.by_alias.clear()
-    open_connections.remember(connections["default"])
 
     def note(connection: BaseDatabaseWrapper, **_: Any) -> None:
         opened.append(connection.connection)
 
     connection_created.connect(note)
     try:
-        assert cleanup.unreachable_database() is None
+        with none_known():
+            open_connections.remember(connections["default"])
+            assert cleanup.unreachable_database() is None
     finally:
         connection_created.disconnect(note)
     (raw,) = opened

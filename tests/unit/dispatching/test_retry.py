@@ -7,7 +7,6 @@ from django.db import OperationalError
 
 from event_bus_kafka.conf.policies import RETRY_DEFAULTS
 from event_bus_kafka.consuming.outages import outage_of
-from event_bus_kafka.db_connections import open_connections
 from event_bus_kafka.dispatching.outcomes import GiveUp, Hold, Retry
 from event_bus_kafka.dispatching.retry import RetryPolicies, RetryPolicy
 from event_bus_kafka.errors import (
@@ -18,6 +17,7 @@ from event_bus_kafka.errors import (
     SchemaRegistryError,
     UnreadableValue,
 )
+from tests.support.databases import none_known
 
 POLICY = RetryPolicy(attempts=3, first_delay=1, factor=3, max_delay=5, jitter=0, final=(KeyError,))
 FAILED = ValueError()
@@ -77,11 +77,9 @@ def test_the_policy_of_an_event_type_comes_before_that_of_its_topic() -> None:
         (ReceiversFailed(["a"], [OperationalError()]), ""),
     ],
 )
-def test_servers_of_ours_that_are_away_are_an_outage(
-    error: Exception, expected: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(open_connections, "by_alias", {})  # other tests have used databases in this thread
-    assert outage_of(error) == expected
+def test_servers_of_ours_that_are_away_are_an_outage(error: Exception, expected: str) -> None:
+    with none_known():
+        assert outage_of(error) == expected
 
 
 def test_a_schema_that_the_registry_does_not_know_is_final() -> None:

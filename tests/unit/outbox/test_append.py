@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test import TestCase
 from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka.models import OutboxRecord, WriterSchema
+from event_bus_kafka.outbox import backlog
 from event_bus_kafka.outbox.availability import Outbox
 from event_bus_kafka.telemetry.events import AppendToOutboxFailed
 from tests.support.direct import encoded
@@ -38,6 +41,61 @@ def test_a_schema_that_was_written_in_a_savepoint_that_failed_is_written_again()
         assert append()
     (row,) = OutboxRecord.objects.all()
     assert [schema.pk for schema in WriterSchema.objects.all()] == [row.schema_id]
+
+
+def assert_each_row_has_its_schema(rows: int) -> None:
+    found = list(OutboxRecord.objects.values_list("schema_id", flat=True))
+    assert len(found) == rows
+    assert set(found) == set(WriterSchema.objects.values_list("pk", flat=True))
+
+
+def test_a_schema_that_was_written_in_a_savepoint_of_somebody_who_sets_them_by_hand_is_there_in_the_end() -> None:
+    """Django keeps the hooks of such a savepoint."""
+    with transaction.atomic():
+        savepoint = transaction.savepoint()
+        assert append()
+        transaction.savepoint_rollback(savepoint)
+        assert append()
+    assert append()
+    assert_each_row_has_its_schema(2)
+
+
+def test_a_schema_whose_hook_a_test_has_captured_and_run_is_not_taken_for_committed() -> None:
+    with suppress(KeyError), transaction.atomic():
+        with TestCase.captureOnCommitCallbacks(execute=True) as captured:
+            assert append()
+        raise KeyError
+    assert captured
+    assert append()
+    assert_each_row_has_its_schema(1)
+
+
+def test_an_event_commits_with_a_transaction_whose_rollback_is_taken_back() -> None:
+    with transaction.atomic():
+        with suppress(KeyError), transaction.atomic(savepoint=False):
+            raise KeyError
+        assert append()
+        transaction.set_rollback(False)
+    assert_each_row_has_its_schema(1)
+
+
+@pytest.mark.parametrize("inside", [True, False], ids=["in a transaction", "by itself"])
+def test_a_look_at_the_backlog_that_fails_costs_neither_the_event_nor_hooks_of_others(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, inside: bool
+) -> None:
+    def guard(execute: Any, sql: str, *arguments: Any) -> Any:
+        if sql.startswith("SELECT") and "ORDER BY" in sql and OutboxRecord._meta.db_table in sql:
+            raise RuntimeError("no query may run here")
+        return execute(sql, *arguments)
+
+    monkeypatch.setattr(backlog, "_last_look", {})
+    hooks: list[str] = []
+    with connection.execute_wrapper(guard), transaction.atomic() if inside else nullcontext():
+        assert append()
+        transaction.on_commit(lambda: hooks.append("theirs"))
+    assert hooks == ["theirs"]
+    assert "How long events wait in the outbox of database default is not known" in caplog.text
+    assert_each_row_has_its_schema(1)
 
 
 def test_in_a_transaction_that_must_roll_back_nothing_is_appended_and_nothing_fails() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -76,6 +77,28 @@ def test_a_connection_that_was_thrown_away_holds_nothing_back() -> None:
     assert in_a_thread(run) == ["at once"]
 
 
+def test_a_connection_that_an_event_loop_opened_meanwhile_hides_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Django gives a loop connections of its own, though it runs in the same thread."""
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+
+    async def look() -> BaseDatabaseWrapper:
+        connections["default"].ensure_connection()
+        return connections["default"]
+
+    def run() -> list[str]:
+        order: list[str] = []
+        connections["default"].ensure_connection()
+        of_the_loop = asyncio.run(look())
+        with transaction.atomic():
+            after_commit(lambda _: order.append("after the commit"), database=None)
+            order.append("before the commit")
+        close(connections["default"])
+        close(of_the_loop)
+        return order
+
+    assert in_a_thread(run) == ["before the commit", "after the commit"]
+
+
 def test_what_others_do_at_a_commit_cannot_keep_an_event_from_leaving_and_events_leave_in_order() -> None:
     """S1."""
     order: list[str] = []
@@ -111,6 +134,17 @@ def test_who_captures_hooks_in_a_test_case_finds_them_where_they_were_asked_for(
         transaction.on_commit(lambda: order.append("second"))
     assert order == ["first", "second"]
     assert len(captured) == 2
+
+
+def test_a_database_that_nobody_uses_does_not_decide() -> None:
+    order: list[str] = []
+    connections.settings["broken"] = connections.settings["default"] | {"ENGINE": "no.such.engine"}
+    try:
+        with transaction.atomic():
+            after_commit(lambda _: order.append("after the commit"), database=None)
+    finally:
+        del connections.settings["broken"]
+    assert order == ["after the commit"]
 
 
 def fail() -> None:
