@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
 
-from event_bus_kafka.errors import WorkerFailed
+from event_bus_kafka.errors import ConfigurationError, WorkerFailed
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import WorkerStarted, WorkerStopped, WorkerStopping
 from event_bus_kafka.worker.watchdog import watchdog
 
 logger = logging.getLogger(__name__)
 
-CLEAN, FORCED, FAILED = 0, 2, 3
+CLEAN, MISCONFIGURED, FORCED, FAILED = 0, 1, 2, 3
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _MARGIN = 3.0
 """Seconds beyond the time limit in which a worker may still commit and leave its group."""
@@ -50,7 +50,7 @@ class Worker:
         self._signalled = False
 
     def run(self) -> int:
-        """Return the exit code: 0 clean, 2 forced, 3 or 4 failed."""
+        """Return the exit code: 0 clean, 1 wrong configuration, 2 forced, 3 or 4 failed."""
         with self._signals() as stop_begins:
             emit(WorkerStarted(name=self._name))
             try:
@@ -70,6 +70,9 @@ class Worker:
         except WorkerFailed as failure:
             self._reason = failure.reason
             return failure.exit_code
+        except ConfigurationError as error:
+            self._reason = str(error)
+            return MISCONFIGURED
         except Exception:  # a step is the last boundary: whatever came this far must end the process visibly
             logger.exception("%s failed", self._name)
             self._reason = "an unexpected error"

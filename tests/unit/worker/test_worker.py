@@ -10,7 +10,7 @@ from time import sleep
 
 import pytest
 
-from event_bus_kafka.errors import WorkerFailed
+from event_bus_kafka.errors import ConfigurationError, WorkerFailed
 from event_bus_kafka.worker.worker import Worker
 
 
@@ -74,6 +74,15 @@ def test_a_worker_that_fails_stops_with_its_exit_code(exit_code: int) -> None:
     steps = Steps(fail(exit_code))
     assert run(steps) == exit_code
     assert steps.stopped_with == 5
+
+
+def test_a_client_that_cannot_be_made_of_the_settings_is_no_failure_of_the_worker() -> None:
+    """S19."""
+
+    def step() -> None:
+        raise ConfigurationError("wrong")
+
+    assert run(Steps(step)) == 1
 
 
 def test_an_unexpected_error_is_logged_and_ends_the_worker(caplog: pytest.LogCaptureFixture) -> None:
