@@ -198,4 +198,22 @@ except Exception:
         harm="a worker that can do nothing says that it is ready",
         tests=_TELEMETRY,
     ),
+    Fault(
+        name="user and password stay in the registry's URL",
+        file="conf/client_options.py",
+        scope="schema_registry_options",
+        old="return _without_credentials_in_url(options | settings.schema_registry_options)",
+        new="return options | settings.schema_registry_options",
+        harm="the HTTP client logs a password",
+        tests=("unit/conf",),
+    ),
+    Fault(
+        name="the HTTP client logs requests to the registry",
+        file="kafka/schema_registry.py",
+        scope="_is_of_others",
+        old="threading.current_thread().name != _THREAD",
+        new="True",
+        harm="a line at INFO for each request, with its URL",
+        tests=("flows/test_secrets.py",),
+    ),
 )
