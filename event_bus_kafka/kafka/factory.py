@@ -14,6 +14,8 @@ from event_bus_kafka.errors import BrokerError, ConfigurationError
 from event_bus_kafka.kafka.broker_errors import to_broker_error
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ClientErrorReported
+from event_bus_kafka.telemetry.guards import guarded, watched
+from event_bus_kafka.trouble import Trouble
 
 Options = dict[str, Any]
 """Options of librdkafka, by name."""
@@ -33,6 +35,7 @@ _FILES = (
 _OPENED_AT_ONCE = frozenset(name for name in _FILES if name.endswith(".location"))
 _NOT_CHECKED = _OPENED_AT_ONCE | {"bootstrap.servers", "metadata.broker.list", "plugin.library.paths"}
 _TOKEN_ENDPOINT, _NOWHERE = "sasl.oauthbearer.token.endpoint.url", "http://127.0.0.1:9"
+_TOKEN = "oauth_cb"
 _FOUND_BY_ITSELF = "probe"
 """In place of a certificate's path: librdkafka looks for it where operating systems have it."""
 
@@ -54,13 +57,28 @@ def make_client(
     options: Options,
     name: str,
     on_error: Callable[[BrokerError], None] = lambda failure: None,
+    **own: Callable[..., None],
 ) -> Any:
-    """Make a client that reports its errors as ``name``'s. Raises :class:`ConfigurationError`."""
+    """
+    Make a client that reports its errors as ``name``'s. What callbacks among its options raise ends no poll.
+
+    ``own``: further callbacks, by option; where the service gives one of the same name, both are called.
+
+    Raises :class:`ConfigurationError`, or :class:`BrokerError` where ``oauth_cb``, which is called at once, gives no
+    token within 10 s.
+    """
 
     def report(error: KafkaError) -> None:
         on_error(report_error(name, error))
 
-    return _make(client, {"error_cb": report, "log_level": 3} | options, name)
+    own["error_cb"] = report
+    callbacks = {option for option, value in options.items() if callable(value)} | own.keys() - options.keys()
+    safe = {
+        option: guarded(option, *(found[option] for found in (own, options) if option in found)) for option in callbacks
+    }
+    if callable(token := options.get(_TOKEN)):
+        safe[_TOKEN] = watched(_TOKEN, token)  # what it raises tells the client to ask again
+    return _make(client, {"log_level": 3} | options | safe, name)
 
 
 def check_options(name: str, options: Options) -> None:
@@ -87,7 +105,10 @@ def _make(client: Callable[..., Any], options: Options, name: str) -> Any:
     try:
         return client(options, logger=_LibrdkafkaLog())
     except (KafkaException, TypeError, ValueError) as error:
-        reason = to_broker_error(error).reason if isinstance(error, KafkaException) else str(error)
+        failure = to_broker_error(error) if isinstance(error, KafkaException) else None
+        if failure is not None and failure.kind is Trouble.UNAUTHENTICATED:
+            raise failure from error
+        reason = str(error) if failure is None else failure.reason
         raise ConfigurationError(
             f"The Kafka {name} refuses its options: {reason}. Check EVENT_BUS_KAFKA_CLIENT_OPTIONS, "
             f"EVENT_BUS_KAFKA_PRODUCER_OPTIONS and EVENT_BUS_KAFKA_CONSUMER_OPTIONS."

@@ -167,8 +167,8 @@ def _begin(request: Callable[[], T], answer: Future[T]) -> None:
     def run() -> None:
         try:
             answer.set_result(request())
-        except Exception as error:  # noqa: BLE001
-            answer.set_exception(error)
+        except BaseException as error:  # noqa: BLE001 whoever waits must hear of it
+            answer.set_exception(error if isinstance(error, Exception) else RuntimeError(type(error).__name__))
 
     try:
         threading.Thread(target=run, name=_THREAD, daemon=True).start()

@@ -7,6 +7,7 @@ from time import monotonic
 
 from django.db import connections
 
+from event_bus_kafka.errors import WorkerFailed
 from event_bus_kafka.worker.worker import Steps
 
 
@@ -51,5 +52,7 @@ class WithCompanion:
             self._second.stop(timeout=0)
         except Exception as error:  # noqa: BLE001 the last boundary of this thread: its end must end the process
             self._failure = error
+        except BaseException as error:  # noqa: BLE001 likewise
+            self._failure = WorkerFailed(f"its companion raised {type(error).__name__}", exit_code=3)
         finally:
             connections.close_all()

@@ -72,8 +72,10 @@ def _watch(read: int, name: str, limit: float, signals: tuple[signal.Signals, ..
         elif told[0] in (_BEGUN, *signals):
             deadline = deadline or monotonic() + limit
             signalled = signalled or told[0] != _BEGUN
-    logger.error("%s: the Kafka client does not come to an end; the process ends without it", name)
-    os._exit(ends_with[0])
+    try:
+        logger.error("%s: the Kafka client does not come to an end; the process ends without it", name)
+    finally:  # whatever a handler of the service's does
+        os._exit(ends_with[0])
 
 
 def _let_parent_be() -> None:

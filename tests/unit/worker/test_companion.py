@@ -55,3 +55,16 @@ def test_a_second_one_that_fails_ends_both_with_its_reason(error: Exception) -> 
         until(lambda: False, step=both.step)
     assert failed.value is error
     assert both.stop(timeout=60) == 0
+
+
+def test_a_second_one_that_asks_to_exit_ends_both_as_a_failure() -> None:
+    """S17."""
+
+    def leave() -> None:
+        raise SystemExit(0)
+
+    both = WithCompanion(Steps(), Steps(leave))
+    with pytest.raises(WorkerFailed, match="SystemExit") as failed:
+        until(lambda: False, step=both.step)
+    assert failed.value.exit_code == 3
+    assert both.stop(timeout=60) == 0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
 from collections.abc import Callable
-from time import sleep
+from time import monotonic, sleep
 
 import pytest
 
@@ -140,6 +141,18 @@ def in_a_process(action: Callable[[], int]) -> int:
 def test_a_stop_that_nobody_asked_for_comes_to_an_end_as_well_and_keeps_its_exit_code() -> None:
     steps = Steps(fail(4), stop=lambda: sleep(60))
     assert in_a_process(lambda: Worker(steps, name="test", stop_timeout=-2.5).run()) == 4
+
+
+def test_the_end_does_not_depend_on_what_logging_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S17."""
+
+    def leave(_: logging.LogRecord) -> bool:
+        raise SystemExit(9)
+
+    monkeypatch.setattr(logging.getLogger("event_bus_kafka.worker.watchdog"), "filters", [leave])
+    steps, began = Steps(fail(4), stop=lambda: sleep(20)), monotonic()
+    assert in_a_process(lambda: Worker(steps, name="test", stop_timeout=-2.5).run()) == 4
+    assert monotonic() - began < 15
 
 
 def test_a_first_signal_does_not_force_a_stop_that_began_without_one() -> None:
