@@ -48,7 +48,7 @@ def kept_alive() -> Iterator[None]:
     """
     try:
         yield
-    except BaseException as error:  # noqa: BLE001 SystemExit would end the thread unseen
+    except BaseException as error:  # SystemExit would end the thread unseen
         if threading.current_thread() is threading.main_thread() and not isinstance(error, RAISED_BY_OTHERS):
             raise
         with suppress(BaseException):

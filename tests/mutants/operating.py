@@ -207,4 +207,13 @@ FAULTS = (
         harm="a frozen relay sends old events after new ones",
         tests=("unit/relaying",),
     ),
+    Fault(
+        name="after a second signal nobody sees to the end",
+        file="worker/watchdog.py",
+        scope="watchdog",
+        old="forced = True",
+        new="pass",
+        harm="a relay that is told to end at once waits for its database",
+        tests=("unit/worker/test_worker.py",),
+    ),
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from time import monotonic, sleep
@@ -63,7 +65,35 @@ def test_handlers_are_restored() -> None:
 
 def test_a_second_signal_forces_the_end() -> None:
     steps = Steps(send(signal.SIGTERM), stop=send(signal.SIGINT))
-    assert run(steps) == 2
+    assert in_a_process(lambda: run(steps)) == 2
+
+
+BUSY = """
+import atexit, os, signal, sys, threading, time
+from concurrent.futures import ThreadPoolExecutor
+from event_bus_kafka.worker.worker import Worker
+
+class Busy:
+    def step(self):
+        threads = ThreadPoolExecutor(1)
+        threads.submit(time.sleep, 60)
+        threading.Thread(target=time.sleep, args=(60,)).start()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def stop(self, *, timeout):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+atexit.register(time.sleep, 60)
+sys.exit(Worker(Busy(), name="busy", stop_timeout=60).run())
+"""
+
+
+def test_a_second_signal_ends_the_process_at_once_whatever_its_threads_do() -> None:
+    """S20."""
+    began = monotonic()
+    assert subprocess.run([sys.executable, "-c", BUSY], timeout=60).returncode == 2
+    assert monotonic() - began < 20
 
 
 def test_receivers_that_do_not_end_make_it_a_forced_stop() -> None:
