@@ -8,12 +8,13 @@ E007 openedx_events is not installed       E008 a database of once() is not ther
 W001 an unknown setting                    W002 half of a pair of credentials
 W003 a mode for a topic that is not configured W004 tables are missing
 W005 an outbox on SQLite                   W006 NOTIFY without PostgreSQL
-W007 a topic that is given with the prefix
+W007 a topic that is given with the prefix     W008 a file of a client's options is not there
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
@@ -30,7 +31,7 @@ from event_bus_kafka.conf.settings import SettingsTable, all_settings, settings
 from event_bus_kafka.dispatching import inbox
 from event_bus_kafka.dispatching.retry import RetryPolicies
 from event_bus_kafka.errors import ConfigurationError, SerializationError
-from event_bus_kafka.kafka.factory import check_spelling
+from event_bus_kafka.kafka.factory import Options, check_options, missing_files
 from event_bus_kafka.outbox.database import home
 from event_bus_kafka.producing.routing import Route
 from event_bus_kafka.wire.codec import codec_for
@@ -61,9 +62,8 @@ def check_producer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
         return [_error("E007", "The app openedx_events is not installed: no event is sent.", hint)]
     messages = [message for route in enabled for message in _check_route(route)]
     if enabled:
-        messages += _refused(
-            "Producer", [lambda: check_spelling("producer", producer_options()), schema_registry_options]
-        )
+        messages += _refused("Producer", [_clients("producer", *_producers()), schema_registry_options])
+        messages += _missing_files("Producer", producer_options)
     messages += [*_modes_without_topic(configured), *_prefixed_topics(enabled), *_outbox_databases(enabled)]
     return messages
 
@@ -72,8 +72,11 @@ def check_consumer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
     """A worker could start, where this package is the consumer."""
     if list(_wrong_values()) or not _points_here(SettingsTable.consumer) or not settings.consumers_enabled:
         return []
-    clients = [lambda: check_spelling("consumer", consumer_options("any")), schema_registry_options]
-    return [*_refused("Consumer", [*clients, _retry_policies]), *_inbox_databases()]
+    clients = [_clients("consumer", _consumer_options), schema_registry_options]
+    if settings.dead_letters == "topic":
+        clients.append(_clients("producer", producer_options))
+    messages = _refused("Consumer", [*clients, _retry_policies])
+    return [*messages, *_missing_files("Consumer", _consumer_options), *_inbox_databases()]
 
 
 def check_tables(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
@@ -96,6 +99,37 @@ def _missing_tables(alias: str) -> list[str]:
     is_home = alias == home()  # whether or not the routers let the tables be there: rows will be written to it
     ours = (one for one in apps.get_app_config(_OURS).get_models() if is_home or router.allow_migrate_model(alias, one))
     return [model._meta.db_table for model in ours if model._meta.db_table not in there]
+
+
+def _clients(name: str, *options: Callable[[], Options]) -> Callable[[], Any]:
+    """Return a check that raises :class:`ConfigurationError` for the first options that librdkafka refuses."""
+
+    def check() -> None:
+        for build in options:
+            check_options(name, build())
+
+    return check
+
+
+def _producers() -> list[Callable[[], Options]]:
+    """Return the options of what sends directly, and of relays, which fix some of them."""
+    return [producer_options, import_string("event_bus_kafka.assembly.relaying.relay_options")]
+
+
+def _consumer_options() -> Options:
+    return consumer_options("any")
+
+
+def _missing_files(who: str, options: Callable[[], Options]) -> Iterator[CheckMessage]:
+    """Warn only: images are built, and checked, before certificates come."""
+    with suppress(ConfigurationError):  # which is an error of its own
+        for name, path in missing_files(options()).items():
+            yield Warning(
+                f"{who}: the file of option {name!r} is not there: {path}.",
+                hint="Until it is, no client can be made: events wait in the outbox, workers and relays end with exit "
+                "code 1.",
+                id=f"{_OURS}.W008",
+            )
 
 
 def _retry_policies() -> RetryPolicies:

@@ -36,7 +36,7 @@ def process_clients() -> ProcessClients:
     clients = ProcessClients(
         registry=registry(timeout=timeout, backoff=_REGISTRY_BACKOFF),
         connect=lambda: Producer(producer_options()),
-        poll_interval=lambda: settings.poll_interval,
+        poll_interval=settings.poll_interval,
         spill=spill,
     )
     return clients.started()

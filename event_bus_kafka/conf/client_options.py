@@ -6,7 +6,9 @@ What bounds a wait is set here on purpose and never left to librdkafka's default
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.errors import ConfigurationError
@@ -71,18 +73,45 @@ def schema_registry_options() -> Options:
     url = settings.schema_registry_url
     if not url:
         raise ConfigurationError("EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL is not set: give the URL of a schema registry.")
-    if not all(one.strip().startswith(("http://", "https://")) for one in url.split(",")):
-        raise ConfigurationError("EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL must begin with http:// or https://.")
     options: Options = {"url": url, "timeout": settings.registry_timeout, "max.retries": 0}
     if settings.schema_registry_api_key or settings.schema_registry_api_secret:
         user, password = settings.schema_registry_api_key, settings.schema_registry_api_secret
         options["basic.auth.user.info"] = f"{user or ''}:{password or ''}"
-    return options | settings.schema_registry_options
+    return _without_credentials_in_url(options | settings.schema_registry_options)
 
 
 def service_name() -> str | None:
     """Return the name of this service, as openedx-events finds it."""
     return settings.service_name or settings.service_variant
+
+
+def _without_credentials_in_url(options: Options) -> Options:
+    """Move user and password into an option of their own: logs and errors quote the URL."""
+    parts = [_parsed(one.strip()) for one in str(options["url"]).split(",")]
+    users = {part.netloc.rpartition("@")[0] for part in parts} - {""}
+    if not users:
+        return options
+    if len(users) > 1 or "basic.auth.user.info" in options:
+        raise ConfigurationError(
+            "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL names a user, and another stands there too, or in "
+            "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY or _OPTIONS: leave one out."
+        )
+    user, _, password = users.pop().partition(":")
+    url = ",".join(part._replace(netloc=part.netloc.rpartition("@")[2]).geturl() for part in parts)
+    return options | {"url": url, "basic.auth.user.info": f"{unquote(user)}:{unquote(password)}"}
+
+
+def _parsed(url: str) -> SplitResult:
+    """Raises :class:`ConfigurationError`, which does not quote the URL."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        _ = parts.port  # not of digits, if a password begins there
+        if parts.scheme in ("http", "https") and "@" not in parts.path + parts.query + parts.fragment:
+            return parts
+    raise ConfigurationError(
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL must begin with http:// or https://, and special characters of a user and "
+        "a password in it be percent-encoded."
+    )
 
 
 def _merged(own: Options, given: Options, safe: Options) -> Options:

@@ -44,7 +44,10 @@ class SettingsTable:
     api_key = Setting("EVENT_BUS_KAFKA_API_KEY", optional(ANY_TEXT), None, "User name for SASL/PLAIN over TLS.")
     api_secret = Setting("EVENT_BUS_KAFKA_API_SECRET", optional(ANY_TEXT), None, "Password for SASL/PLAIN over TLS.")
     schema_registry_url = Setting(
-        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL", optional(TEXT), None, "URL of a registry with Confluent's API."
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL",
+        optional(TEXT),
+        None,
+        "URL of a registry with Confluent's API; a user and a password in it, percent-encoded, are logged nowhere.",
     )
     schema_registry_api_key = Setting(
         "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY", optional(ANY_TEXT), "", "User name at the registry."

@@ -11,13 +11,14 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from django.db import Error, connections
+from django.db import connections
 
 from event_bus_kafka.dispatching import inbox
 from event_bus_kafka.models import DeadLetter, InboxMark
 from event_bus_kafka.models.batches import delete_in_batches
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import DeadLettersPurged, InboxMarksPurged
+from event_bus_kafka.telemetry.guards import kept_alive
 
 logger = logging.getLogger(__name__)
 
@@ -50,11 +51,11 @@ def purge_daily(days: float, *, dead_letters: bool) -> None:
 def _purge_for_ever(days: float, dead_letters: bool) -> None:
     pause = threading.Event()
     while True:
-        try:
+        with kept_alive():
             if dead_letters:
                 _try("dead letters", lambda: emit(DeadLettersPurged(count=purge(days))))
             _try("marks of the inbox", lambda: emit(InboxMarksPurged(count=purge_marks(days))))
-        finally:
+        with kept_alive():
             connections.close_all()
         pause.wait(_DAY)
 
@@ -62,5 +63,5 @@ def _purge_for_ever(days: float, dead_letters: bool) -> None:
 def _try(what: str, purge: Callable[[], None]) -> None:
     try:
         purge()
-    except Error as error:
+    except Exception as error:  # noqa: BLE001 drivers and routers may raise anything
         logger.warning("Old %s were not deleted, tomorrow again: %s", what, type(error).__name__)

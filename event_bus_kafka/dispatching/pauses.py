@@ -11,6 +11,7 @@ from event_bus_kafka.models import PausedReceiver
 from event_bus_kafka.models.presence import has_tables
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import PausesChanged
+from event_bus_kafka.telemetry.guards import kept_alive
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ def watched() -> Pauses:
 def _read_for_ever(pauses: Pauses) -> None:
     ever = threading.Event()
     while not ever.wait(READ_EVERY if pauses.has_table else _LOOK_FOR_TABLE_EVERY):
-        try:
+        with kept_alive():
             pauses.read()
-        finally:
+        with kept_alive():
             connections.close_all()

@@ -27,8 +27,8 @@ class Connection:
         self._client = client
         self._state = ""
         self._troubled = self._silent = False
-        self.options: dict[str, Any] = {"stats_cb": self._on_statistics, "statistics.interval.ms": _EVERY_MS}
-        """Client options that make the client report its statistics here."""
+        self.options: dict[str, Any] = {"statistics.interval.ms": _EVERY_MS}
+        """Client options that make the client report statistics."""
 
     def on_error(self, failure: BrokerError) -> None:
         """Take an error that the client reported through its error callback."""
@@ -40,7 +40,8 @@ class Connection:
             if self._state != Trouble.UNAUTHENTICATED:  # brokers that refuse a login count as down, too
                 self._change(Trouble.UNREACHABLE, failure.reason)
 
-    def _on_statistics(self, text: str) -> None:
+    def on_statistics(self, text: str) -> None:
+        """Take the client's statistics, as JSON."""
         troubled, self._troubled = self._troubled, False
         was_silent, self._silent = self._silent, not _coordinator_answers(json.loads(text))
         if not self._silent and not troubled:

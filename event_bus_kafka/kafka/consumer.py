@@ -46,7 +46,11 @@ class ConsumerClient(GroupOffsets, LogOffsets):
         self._begin_paused = begin_paused
         options = connection.options | options
         self._client = make_client(
-            confluent_kafka.Consumer, options | {RESET: "error"}, "consumer", connection.on_error
+            confluent_kafka.Consumer,
+            options | {RESET: "error"},
+            "consumer",
+            connection.on_error,
+            stats_cb=connection.on_statistics,
         )
         self._listener = listener
         self.positions = AssignedPositions(self._client, options.get(RESET))

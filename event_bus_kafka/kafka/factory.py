@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import confluent_kafka
@@ -13,10 +14,30 @@ from event_bus_kafka.errors import BrokerError, ConfigurationError
 from event_bus_kafka.kafka.broker_errors import to_broker_error
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ClientErrorReported
+from event_bus_kafka.telemetry.guards import guarded, watched
+from event_bus_kafka.trouble import Trouble
 
 Options = dict[str, Any]
 """Options of librdkafka, by name."""
-_MISSPELT = ("No such configuration property", "Invalid value for configuration property")
+_FILES = (
+    "https.ca.location",
+    "sasl.kerberos.keytab",
+    "sasl.oauthbearer.assertion.jwt.template.file",
+    "sasl.oauthbearer.assertion.private.key.file",
+    "ssl.ca.location",
+    "ssl.certificate.location",
+    "ssl.crl.location",
+    "ssl.engine.location",
+    "ssl.key.location",
+    "ssl.keystore.location",
+)
+"""Options that name a file or, some of them, a folder."""
+_OPENED_AT_ONCE = frozenset(name for name in _FILES if name.endswith(".location"))
+_NOT_CHECKED = _OPENED_AT_ONCE | {"bootstrap.servers", "metadata.broker.list", "plugin.library.paths"}
+_TOKEN_ENDPOINT, _NOWHERE = "sasl.oauthbearer.token.endpoint.url", "http://127.0.0.1:9"
+_TOKEN = "oauth_cb"
+_FOUND_BY_ITSELF = "probe"
+"""In place of a certificate's path: librdkafka looks for it where operating systems have it."""
 
 
 class _LibrdkafkaLog:
@@ -36,34 +57,62 @@ def make_client(
     options: Options,
     name: str,
     on_error: Callable[[BrokerError], None] = lambda failure: None,
+    **own: Callable[..., None],
 ) -> Any:
-    """Make a client that reports its errors as ``name``'s. Raises :class:`ConfigurationError`."""
+    """
+    Make a client that reports its errors as ``name``'s. What callbacks among its options raise ends no poll.
+
+    ``own``: further callbacks, by option; where the service gives one of the same name, both are called.
+
+    Raises :class:`ConfigurationError`, or :class:`BrokerError` where ``oauth_cb``, which is called at once, gives no
+    token within 10 s.
+    """
 
     def report(error: KafkaError) -> None:
         on_error(report_error(name, error))
 
-    try:
-        return client({"error_cb": report, "log_level": 3} | options, logger=_LibrdkafkaLog())
-    except (KafkaException, TypeError, ValueError) as error:
-        reason = to_broker_error(error).reason if isinstance(error, KafkaException) else str(error)
-        raise _refusal(name, reason) from error
+    own["error_cb"] = report
+    callbacks = {option for option, value in options.items() if callable(value)} | own.keys() - options.keys()
+    safe = {
+        option: guarded(option, *(found[option] for found in (own, options) if option in found)) for option in callbacks
+    }
+    if callable(token := options.get(_TOKEN)):
+        safe[_TOKEN] = watched(_TOKEN, token)  # what it raises tells the client to ask again
+    return _make(client, {"log_level": 3} | options | safe, name)
 
 
-def check_spelling(name: str, options: Options) -> None:
+def check_options(name: str, options: Options) -> None:
     """
-    Raise :class:`ConfigurationError` if librdkafka's ``producer`` or ``consumer`` does not know an option, or cannot
-    take its value.
+    Raise :class:`ConfigurationError` if librdkafka's ``producer`` or ``consumer`` refuses the options, one by one or
+    together.
 
-    Contacts nobody, and ignores missing certificates: those are not there yet where images are built.
+    Contacts nobody, runs no callback and opens no file: see :func:`missing_files`.
     """
     client = {"producer": confluent_kafka.Producer, "consumer": confluent_kafka.Consumer}[name]
-    plain = {key: value for key, value in options.items() if key != "bootstrap.servers" and not callable(value)}
+    plain = {key: value for key, value in options.items() if key not in _NOT_CHECKED and not callable(value)}
+    if _TOKEN_ENDPOINT in plain:
+        plain[_TOKEN_ENDPOINT] = _NOWHERE  # a client asks for its token as soon as it is made
+    _make(client, {"log_level": 0} | plain, name)
+
+
+def missing_files(options: Options) -> dict[str, str]:
+    """Return option → path of each file that is named and not there: the client cannot be made without it."""
+    paths = {name: str(options[name]) for name in _FILES if options.get(name)}
+    return {name: path for name, path in paths.items() if path != _FOUND_BY_ITSELF and not Path(path).exists()}
+
+
+def _make(client: Callable[..., Any], options: Options, name: str) -> Any:
     try:
-        client({"log_level": 0} | plain, logger=_LibrdkafkaLog())
+        return client(options, logger=_LibrdkafkaLog())
     except (KafkaException, TypeError, ValueError) as error:
-        reason = to_broker_error(error).reason if isinstance(error, KafkaException) else str(error)
-        if reason.startswith(_MISSPELT):
-            raise _refusal(name, reason) from error
+        failure = to_broker_error(error) if isinstance(error, KafkaException) else None
+        if failure is not None and failure.kind is Trouble.UNAUTHENTICATED:
+            raise failure from error
+        reason = str(error) if failure is None else failure.reason
+        raise ConfigurationError(
+            f"The Kafka {name} refuses its options: {reason}. Check EVENT_BUS_KAFKA_CLIENT_OPTIONS, "
+            f"EVENT_BUS_KAFKA_PRODUCER_OPTIONS and EVENT_BUS_KAFKA_CONSUMER_OPTIONS."
+        ) from error
 
 
 def report_error(client: str, error: KafkaError) -> BrokerError:
@@ -75,10 +124,3 @@ def report_error(client: str, error: KafkaError) -> BrokerError:
 
 def emit_error(client: str, failure: BrokerError) -> None:
     emit(ClientErrorReported(client=client, error=failure, code=failure.code, kind=failure.kind, fatal=failure.fatal))
-
-
-def _refusal(name: str, reason: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"The Kafka {name} refuses its options: {reason}. Check EVENT_BUS_KAFKA_CLIENT_OPTIONS, "
-        f"EVENT_BUS_KAFKA_PRODUCER_OPTIONS and EVENT_BUS_KAFKA_CONSUMER_OPTIONS."
-    )

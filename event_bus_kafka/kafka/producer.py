@@ -56,7 +56,7 @@ class Producer:
     """
 
     def __init__(self, options: Options) -> None:
-        self._client = make_client(confluent_kafka.Producer, {"stats_cb": emit_statistics} | options, "producer")
+        self._client = make_client(confluent_kafka.Producer, options, "producer", stats_cb=emit_statistics)
 
     def __len__(self) -> int:
         """Return the number of unconfirmed records, plus reports and client errors that wait for a poll."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
@@ -39,6 +40,17 @@ _ALL = ""
 """Stands for all requests."""
 _LONGEST_REASON = 300
 """Characters: some registries quote both schemas."""
+
+
+_THREAD = "event-bus-registry"
+
+
+def _is_of_others(_: logging.LogRecord) -> bool:
+    return threading.current_thread().name != _THREAD
+
+
+for _name in ("httpx", "httpx2"):  # log each request with its URL, at level INFO: what fails is told without
+    logging.getLogger(_name).addFilter(_is_of_others)
 
 
 class SchemaRegistry:
@@ -155,11 +167,11 @@ def _begin(request: Callable[[], T], answer: Future[T]) -> None:
     def run() -> None:
         try:
             answer.set_result(request())
-        except Exception as error:  # noqa: BLE001
-            answer.set_exception(error)
+        except BaseException as error:  # noqa: BLE001 whoever waits must hear of it
+            answer.set_exception(error if isinstance(error, Exception) else RuntimeError(type(error).__name__))
 
     try:
-        threading.Thread(target=run, name="event-bus-registry", daemon=True).start()
+        threading.Thread(target=run, name=_THREAD, daemon=True).start()
     except RuntimeError:  # the interpreter ends: no request waits any more
         run()
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-import logging
 import os
 import threading
-import traceback
 from collections.abc import Callable
 from time import monotonic, sleep
 from typing import Any
@@ -20,14 +18,13 @@ from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.producing.spill import Spill
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RecordDelivered
+from event_bus_kafka.telemetry.guards import kept_alive
 from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import EncodedEvent, ProducerRecord
 
 _ROOM_EVERY = 0.005
 """Seconds between two looks for room in a full queue."""
-
-logger = logging.getLogger(__name__)
 
 _known_clients: list[ProcessClients] = []
 """All that may still get reports, and those of the parents."""
@@ -40,8 +37,8 @@ class ProcessClients:
     registry: SchemaRegistry
     _connect: Callable[[], Producer]
     """Makes a client of Kafka. Raises :class:`ConfigurationError`."""
-    _poll_interval: Callable[[], float]
-    """Returns the seconds between two looks at delivery reports. Asked when the thread starts."""
+    _poll_interval: float
+    """Seconds between two looks at delivery reports."""
     _spill: Spill
     producer: Producer = attrs.field(init=False)
     pid: int = attrs.field(factory=os.getpid)
@@ -113,14 +110,11 @@ class ProcessClients:
 
     def reported(self, key: int, report: Delivered | DeliveryFailed) -> None:
         """Take note of what became of an event. Raises nothing: reports of others must still be handed out."""
-        try:
+        with kept_alive():
             with self._lock:
                 event = self.unreported.pop(key, None)
             if event is not None:  # not given up meanwhile
                 self._note(*event, report)
-        except Exception as error:  # noqa: BLE001
-            where = "".join(traceback.format_tb(error.__traceback__)[-1:]).strip()  # its text might hold event data
-            logger.error("A delivery report was lost to %s, in %s", type(error).__name__, where)
 
     def _note(self, encoded: EncodedEvent, database: str | None, report: Delivered | DeliveryFailed) -> None:
         if isinstance(report, DeliveryFailed):
@@ -175,13 +169,15 @@ class ProcessClients:
             self._thread.join(max(seconds, 0.0))
 
     def _poll_until_retired(self) -> None:
-        interval = self._poll_interval()
         while not self.is_retired or len(self.producer):
             if self._is_left:
                 return
-            self._wanted.wait(interval)  # a poll that waits would wake for each report, and fight with senders
+            self._wanted.wait(
+                self._poll_interval
+            )  # a poll that waits would wake for each report, and fight with senders
             self._wanted.clear()
-            self.producer.poll(0)
+            with kept_alive():
+                self.producer.poll(0)
         _known_clients.remove(self)  # its client is destroyed, unless somebody holds it still
 
 

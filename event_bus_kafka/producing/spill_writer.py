@@ -15,6 +15,7 @@ from event_bus_kafka.outbox.availability import Outbox
 from event_bus_kafka.producing.spill_buffer import FIRST_PAUSE, BufferedEvent, SpillBuffer
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import SpillDelayed
+from event_bus_kafka.telemetry.guards import kept_alive
 
 _MOST_BYTES = 128_000_000
 """Of events that wait for a database. What comes beyond waits for room; where none is made, it is lost."""
@@ -115,12 +116,12 @@ class SpillWriter:
         return taken
 
     def _write_all(self) -> None:
-        try:
-            while True:
+        while True:
+            with kept_alive():
                 if batch := self._next():
                     self._write(batch)
-        finally:
-            _close()
+                continue
+            self._queue.put_off(monotonic(), at_most=inf)
 
     def _next(self) -> list[BufferedEvent]:
         """Wait for what may be written now; none if it was given up meanwhile."""

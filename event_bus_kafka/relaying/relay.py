@@ -11,7 +11,7 @@ from time import monotonic, perf_counter, sleep
 import attrs
 from django.db import Error
 
-from event_bus_kafka.errors import EventBusError
+from event_bus_kafka.errors import ConfigurationError, EventBusError
 from event_bus_kafka.kafka.producer import Producer
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.relaying.background import BackgroundThread
@@ -85,9 +85,15 @@ class Relay:
         self._remover = BackgroundThread("removals")
 
     def step(self) -> None:
-        """Send one batch, or wait where there is nothing to send. Takes a little longer than ``BATCH_TIME`` at most."""
+        """
+        Send one batch, or wait where there is nothing to send. Takes a little longer than ``BATCH_TIME`` at most.
+
+        Raises :class:`ConfigurationError` where no client can be made of the settings: no repetition helps.
+        """
         try:
             self._on_step(self._step())
+        except ConfigurationError:
+            raise
         except (Error, EventBusError) as error:
             self._begin_anew(error, 0)
             with suppress(Error):

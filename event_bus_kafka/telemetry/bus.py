@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from asyncio import CancelledError
 from collections.abc import Callable
 
 from event_bus_kafka.telemetry.counters import counters
-from event_bus_kafka.telemetry.events import LifecycleEvent
+from event_bus_kafka.telemetry.events import CallbackFailed, LifecycleEvent
 
 Observer = Callable[[LifecycleEvent], None]
 
 logger = logging.getLogger(__name__)
 
+RAISED_BY_OTHERS = (Exception, SystemExit, GeneratorExit, CancelledError)
+"""What a function of a service may raise that is no concern of its caller; signals raise other kinds."""
 _ALL_KINDS = (LifecycleEvent,)
 
 _observers: dict[Observer, tuple[type[LifecycleEvent], ...]] = {counters: _ALL_KINDS}
@@ -30,12 +33,12 @@ def unobserve(observer: Observer) -> None:
 
 
 def emit(event: LifecycleEvent) -> None:
-    """Call the observers of the event's kind. One that raises is logged: the flow that emits must go on."""
+    """Call the observers of the event's kind. One that raises becomes a CallbackFailed: the flow must go on."""
     for observer in _observers_of.get(type(event)) or _find(type(event)):
         try:
             observer(event)
-        except Exception:
-            logger.exception("An observer failed at %s", type(event).__name__)
+        except RAISED_BY_OTHERS as error:
+            _note_failure(observer, event, error)
 
 
 def is_wanted(kind: type[LifecycleEvent]) -> bool:
@@ -45,6 +48,14 @@ def is_wanted(kind: type[LifecycleEvent]) -> bool:
     """
     others = (observer for observer in _observers_of.get(kind) or _find(kind) if observer is not counters)
     return any(getattr(observer, "wants", _always)(kind) for observer in others)
+
+
+def _note_failure(observer: Observer, event: LifecycleEvent, error: BaseException) -> None:
+    name = f"observer {getattr(observer, '__qualname__', type(observer).__name__)} at {type(event).__name__}"
+    if isinstance(event, CallbackFailed):  # to tell of it would fail again
+        logger.error("%s raised %s", name, type(error).__name__)
+    else:
+        emit(CallbackFailed(callback=name, error=error))
 
 
 def _always(_: type[LifecycleEvent]) -> bool:

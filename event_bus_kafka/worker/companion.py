@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from time import monotonic
 
@@ -11,30 +10,28 @@ from django.db import connections
 from event_bus_kafka.errors import WorkerFailed
 from event_bus_kafka.worker.worker import Steps
 
-logger = logging.getLogger(__name__)
-
 
 class WithCompanion:
     """
     Runs the steps of ``first`` in the calling thread and those of its companion ``second`` in a thread of its own.
 
-    A failure of ``second`` ends the worker with exit code 3. ``second`` is stopped last, so that it can send what
-    ``first`` emitted while stopping.
+    What ``second`` raises ends the worker, as if ``first`` had raised it. ``second`` is stopped last, so that it can
+    send what ``first`` emitted while stopping.
     """
 
     def __init__(self, first: Steps, second: Steps) -> None:
         self._first = first
         self._second = second
         self._stopping = threading.Event()
-        self._failure = ""
+        self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="event-bus-companion", daemon=True)
 
     def step(self) -> None:
-        """Raises :class:`WorkerFailed`."""
+        """Raises what either raises."""
         if self._thread.ident is None:
             self._thread.start()
-        if self._failure:
-            raise WorkerFailed(self._failure, exit_code=3)
+        if self._failure is not None:
+            raise self._failure
         self._first.step()
 
     def stop(self, *, timeout: float) -> int:
@@ -53,10 +50,9 @@ class WithCompanion:
             while not self._stopping.is_set():
                 self._second.step()
             self._second.stop(timeout=0)
-        except WorkerFailed as failure:
-            self._failure = failure.reason
-        except Exception as error:  # the last boundary of this thread: its end must end the process
-            logger.exception("The companion of a worker failed")
-            self._failure = f"its companion failed: {type(error).__name__}"
+        except Exception as error:  # noqa: BLE001 the last boundary of this thread: its end must end the process
+            self._failure = error
+        except BaseException as error:  # noqa: BLE001 likewise
+            self._failure = WorkerFailed(f"its companion raised {type(error).__name__}", exit_code=3)
         finally:
             connections.close_all()

@@ -20,6 +20,10 @@ _wakeup_descriptors: list[int] = []
 """Where signals of this process are told to its watchdog."""
 
 
+class Forced(BaseException):
+    """A second signal: do not wait any longer."""
+
+
 @contextmanager
 def watchdog(
     name: str, *, limit: float, signals: tuple[signal.Signals, ...], exit_code: int
@@ -28,8 +32,9 @@ def watchdog(
     Watch the body, which runs in the main thread.
 
     ``limit`` seconds after the first of ``signals``, or after the yielded callable is called, kill the process with
-    ``exit_code``, or with the code passed to the callable. A second signal shortens this to one second. Python's own
-    signal handlers would wait as long as the main thread is inside C.
+    ``exit_code``, or with the code passed to the callable. A second signal shortens this to one second, and a body that
+    ends with :class:`Forced` is watched beyond its end: Python would wait for threads, and for what is in flight.
+    Python's own signal handlers would wait as long as the main thread is inside C.
     """
     ends_with = [exit_code]
 
@@ -44,15 +49,24 @@ def watchdog(
     thread.start()
     before = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
     _wakeup_descriptors.append(write)
+    forced = False
     try:
         yield stop_begins
+    except Forced:
+        forced = True
+        raise
     finally:
         _wakeup_descriptors.clear()
         signal.set_wakeup_fd(before)
-        _tell(write, _ENDED)  # to close it would not do: a child that a receiver has forked has it open as well
-        os.close(write)
-        thread.join()
-        os.close(read)
+        if not forced:
+            _end(thread, read, write)
+
+
+def _end(watching: threading.Thread, read: int, write: int) -> None:
+    _tell(write, _ENDED)  # to close it would not do: a child that a receiver has forked has it open as well
+    os.close(write)
+    watching.join()
+    os.close(read)
 
 
 def _tell(descriptor: int, what: int) -> None:
@@ -72,8 +86,10 @@ def _watch(read: int, name: str, limit: float, signals: tuple[signal.Signals, ..
         elif told[0] in (_BEGUN, *signals):
             deadline = deadline or monotonic() + limit
             signalled = signalled or told[0] != _BEGUN
-    logger.error("%s: the Kafka client does not come to an end; the process ends without it", name)
-    os._exit(ends_with[0])
+    try:
+        logger.error("%s: the Kafka client does not come to an end; the process ends without it", name)
+    finally:  # whatever a handler of the service's does
+        os._exit(ends_with[0])
 
 
 def _let_parent_be() -> None:

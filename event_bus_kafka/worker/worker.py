@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
 
-from event_bus_kafka.errors import WorkerFailed
+from event_bus_kafka.errors import ConfigurationError, WorkerFailed
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import WorkerStarted, WorkerStopped, WorkerStopping
-from event_bus_kafka.worker.watchdog import watchdog
+from event_bus_kafka.worker.watchdog import Forced, watchdog
 
 logger = logging.getLogger(__name__)
 
-CLEAN, FORCED, FAILED = 0, 2, 3
+CLEAN, MISCONFIGURED, FORCED, FAILED = 0, 1, 2, 3
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _MARGIN = 3.0
 """Seconds beyond the time limit in which a worker may still commit and leave its group."""
@@ -32,14 +32,10 @@ class Steps(Protocol):
         """Return how much is left unfinished."""
 
 
-class Forced(BaseException):
-    """A second signal: do not wait any longer."""
-
-
 class Worker:
     """
     Calls ``step()`` until SIGTERM or SIGINT, then ``stop()`` within ``stop_timeout`` seconds. A second signal forces
-    the end at once.
+    the end, of the process too, within a second.
     """
 
     def __init__(self, steps: Steps, *, name: str, stop_timeout: float) -> None:
@@ -50,16 +46,16 @@ class Worker:
         self._signalled = False
 
     def run(self) -> int:
-        """Return the exit code: 0 clean, 2 forced, 3 or 4 failed."""
-        with self._signals() as stop_begins:
-            emit(WorkerStarted(name=self._name))
-            try:
+        """Return the exit code: 0 clean, 1 wrong configuration, 2 forced, 3 or 4 failed."""
+        try:
+            with self._signals() as stop_begins:
+                emit(WorkerStarted(name=self._name))
                 exit_code = self._step_until_stopped()
                 stop_begins(exit_code or FORCED)
                 finished = self._finish()
                 exit_code = exit_code or finished
-            except Forced:
-                exit_code = FORCED
+        except Forced:
+            exit_code = FORCED
         emit(WorkerStopped(name=self._name, exit_code=exit_code, reason=self._reason))
         return exit_code
 
@@ -70,6 +66,9 @@ class Worker:
         except WorkerFailed as failure:
             self._reason = failure.reason
             return failure.exit_code
+        except ConfigurationError as error:
+            self._reason = str(error)
+            return MISCONFIGURED
         except Exception:  # a step is the last boundary: whatever came this far must end the process visibly
             logger.exception("%s failed", self._name)
             self._reason = "an unexpected error"

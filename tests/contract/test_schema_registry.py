@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
 import pytest
 
 from event_bus_kafka.errors import ConfigurationError, SchemaRegistryError
-from event_bus_kafka.kafka.schema_registry import SchemaRegistry
+from event_bus_kafka.kafka.schema_registry import SchemaRegistry, _begin
 from event_bus_kafka.sandbox import SchemaRegistryServer
 from event_bus_kafka.telemetry import counters
 from event_bus_kafka.telemetry.events import RegistryFailed
@@ -340,3 +340,15 @@ def test_after_the_rest_one_asks_and_the_others_do_not_wait_with_it() -> None:
 def test_wrong_options_are_a_configuration_error(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="registry"):
         SchemaRegistry(options, timeout=1, register=True)
+
+
+def test_whatever_a_request_raises_is_heard_by_who_waits_for_it() -> None:
+    """S17."""
+
+    def leave() -> int:
+        raise SystemExit(0)
+
+    answer: Future[int] = Future()
+    _begin(leave, answer)
+    with pytest.raises(RuntimeError, match="SystemExit"):
+        answer.result(60)

@@ -182,8 +182,8 @@ FAULTS = (
         old="""
 try:
     observer(event)
-except Exception:
-    logger.exception("An observer failed at %s", type(event).__name__)
+except RAISED_BY_OTHERS as error:
+    _note_failure(observer, event, error)
 """,
         new="observer(event)",
         harm="a request fails because of a metric",
@@ -197,5 +197,49 @@ except Exception:
         new="False",
         harm="a worker that can do nothing says that it is ready",
         tests=_TELEMETRY,
+    ),
+    Fault(
+        name="user and password stay in the registry's URL",
+        file="conf/client_options.py",
+        scope="schema_registry_options",
+        old="return _without_credentials_in_url(options | settings.schema_registry_options)",
+        new="return options | settings.schema_registry_options",
+        harm="the HTTP client logs a password",
+        tests=("unit/conf",),
+    ),
+    Fault(
+        name="the HTTP client logs requests to the registry",
+        file="kafka/schema_registry.py",
+        scope="_is_of_others",
+        old="threading.current_thread().name != _THREAD",
+        new="True",
+        harm="a line at INFO for each request, with its URL",
+        tests=("flows/test_secrets.py",),
+    ),
+    Fault(
+        name="a callback of the service ends the poll",
+        file="kafka/factory.py",
+        scope="make_client",
+        old='_make(client, {"log_level": 3} | options | safe, name)',
+        new='_make(client, {"log_level": 3} | safe | options, name)',
+        harm="a stats_cb that raises once ends the thread of delivery reports",
+        tests=("unit/kafka/test_callbacks.py",),
+    ),
+    Fault(
+        name="a thread ends with what nobody expects",
+        file="telemetry/guards.py",
+        scope="kept_alive",
+        old="""
+try:
+    yield
+except BaseException as error:
+    if threading.current_thread() is threading.main_thread() and not isinstance(error, RAISED_BY_OTHERS):
+        raise
+    with suppress(BaseException):
+        emit(ThreadStumbled(thread=threading.current_thread().name, error=error))
+""",
+        new="yield",
+        harm="nothing is spilled any more, and nobody hears of it",
+        tests=("flows/test_threads.py",),
     ),
 )

@@ -31,6 +31,8 @@ class FaultyRegistry(ThreadingHTTPServer):
         self.fault: Fault | None = None
         self.asked = 0
         """Requests since the start."""
+        self.authorization: str | None = None
+        """The header of the last request."""
         self.closing = threading.Event()
 
     @property
@@ -57,6 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         self.server.asked += 1
+        self.server.authorization = self.headers.get("Authorization")
         length = int(self.headers.get("Content-Length", "0"))
         asked = self.rfile.read(length) if length else None
         if self.server.fault is Fault.DOWN:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -165,9 +167,74 @@ def test_a_registry_without_a_scheme_is_found() -> None:
     assert [number for number, _ in found] == ["E002", "E002"]
 
 
-def test_certificates_need_not_be_there_yet() -> None:
+def test_certificates_need_not_be_there_yet(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").touch()
     options = {"security.protocol": "SSL", "ssl.ca.location": "/nowhere/ca.pem", "oauth_cb": lambda _: 1 / 0}
-    assert messages(EVENT_BUS_KAFKA_CLIENT_OPTIONS=options) == []
+    found = messages(EVENT_BUS_KAFKA_CLIENT_OPTIONS=options | {"ssl.key.location": str(tmp_path / "key.pem")})
+    assert [number for number, _ in found] == ["W008", "W008"]
+    assert all("'ssl.ca.location' is not there: /nowhere/ca.pem" in text for _, text in found)
+
+
+OIDC = {
+    "security.protocol": "SASL_PLAINTEXT",
+    "sasl.mechanism": "OAUTHBEARER",
+    "sasl.oauthbearer.method": "oidc",
+    "sasl.oauthbearer.client.id": "id",
+    "sasl.oauthbearer.client.secret": "secret",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "text"),
+    [
+        ("CLIENT", {"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN"}, "sasl.username"),
+        ("CLIENT", {"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAINTEXT"}, "Unsupported SASL mechanism"),
+        ("CLIENT", {"security.protocol": "SSL", "ssl.ca.pem": "none"}, "ssl.ca.pem"),
+        ("CLIENT", OIDC, "sasl.oauthbearer.token.endpoint.url"),
+        ("PRODUCER", {"max.in.flight.requests.per.connection": 10}, "max.in.flight"),
+        ("PRODUCER", {"linger.ms": 40_000}, "linger.ms"),
+        ("PRODUCER", {"stats_cb": "no function"}, "stats_cb"),
+        ("CONSUMER", {"session.timeout.ms": 400_000}, "session.timeout.ms"),
+        ("CONSUMER", {"fetch.max.bytes": 1_000}, "fetch.max.bytes"),
+    ],
+)
+def test_options_that_librdkafka_refuses_together_are_found(name: str, options: dict[str, Any], text: str) -> None:
+    """S19."""
+    found = messages(**{f"EVENT_BUS_KAFKA_{name}_OPTIONS": options})
+    assert [number for number, _ in found] == ["E002"] * (2 if name == "CLIENT" else 1)
+    assert all(text in message for _, message in found)
+
+
+def test_what_only_a_relay_s_own_options_refuse_is_found() -> None:
+    patient = {"EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 60, "EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": 40_000}}
+    ((number, text),) = messages(**patient)
+    assert number == "E002"
+    assert "linger.ms" in text
+
+
+def test_the_producer_of_a_topic_for_dead_letters_is_checked_where_nothing_else_is_sent() -> None:
+    options = {"linger.mss": 1}
+    wrong = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": options, "EVENT_BUS_PRODUCER": None}
+    assert messages(**wrong) == []
+    ((number, text),) = messages(EVENT_BUS_KAFKA_DEAD_LETTERS="topic", **wrong)
+    assert number == "E002"
+    assert "linger.mss" in text
+
+
+def test_a_check_contacts_nobody() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        token = {"sasl.oauthbearer.token.endpoint.url": f"http://{address}/token"}
+        settings = {
+            "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": address,
+            "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": f"http://{address}",
+            "EVENT_BUS_KAFKA_CLIENT_OPTIONS": OIDC | token,
+        }
+        assert messages(**settings) == []
+        sleep(0.2)
+        with pytest.raises(BlockingIOError):
+            server.accept()
 
 
 def test_disabled_topics_and_disabled_consumers_are_not_checked() -> None:

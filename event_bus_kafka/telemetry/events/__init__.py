@@ -30,6 +30,7 @@ from event_bus_kafka.telemetry.events.dead_letters import (
     FloodHeld,
     ReplayFailed,
 )
+from event_bus_kafka.telemetry.events.faults import CallbackFailed, ThreadStumbled
 from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 from event_bus_kafka.telemetry.events.outbox import (
     AppendToOutboxFailed,
@@ -70,6 +71,7 @@ __all__ = [
     "CONNECTED",
     "AppendToOutboxFailed",
     "AttemptFailed",
+    "CallbackFailed",
     "CircuitClosed",
     "CircuitOpened",
     "ClientErrorReported",
@@ -108,6 +110,7 @@ __all__ = [
     "ReplayFailed",
     "RowParked",
     "SpillDelayed",
+    "ThreadStumbled",
     "ThreadsDisabled",
     "TopicHeld",
     "TopicResumed",

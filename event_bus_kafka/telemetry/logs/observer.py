@@ -6,11 +6,18 @@ from collections.abc import Callable
 from time import monotonic
 
 from event_bus_kafka.telemetry.events import LifecycleEvent, RecordDelivered
-from event_bus_kafka.telemetry.logs import clients, consuming, dead_letters, outbox, receivers, sending, worker
+from event_bus_kafka.telemetry.logs import clients, consuming, dead_letters, faults, outbox, receivers, sending, worker
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
 _LINES = (
-    sending.lines | outbox.lines | consuming.lines | receivers.lines | dead_letters.lines | worker.lines | clients.lines
+    sending.lines
+    | outbox.lines
+    | consuming.lines
+    | receivers.lines
+    | dead_letters.lines
+    | worker.lines
+    | clients.lines
+    | faults.lines
 )
 
 

@@ -209,3 +209,51 @@ def test_retries_differ_by_event_type_too_where_topics_have_a_prefix() -> None:
 def test_kafka_waits_for_a_member_as_long_as_it_may_wait_for_receivers(name: str) -> None:
     with override_settings(**SERVERS, **{name: 1_000}):
         assert consumer_options("group")["max.poll.interval.ms"] > 1_000_000
+
+
+class TestCredentialsInTheURL:
+    """S18."""
+
+    URL = "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"
+
+    def options(self, url: str, **changes: Any) -> dict[str, Any]:
+        with override_settings(**SERVERS | {self.URL: url} | changes):
+            return schema_registry_options()
+
+    @pytest.mark.parametrize(
+        ("url", "bare", "user_info"),
+        [
+            ("http://user:p%40ss%2F@registry:8081/v7", "http://registry:8081/v7", "user:p@ss/"),
+            ("https://user@registry", "https://registry", "user:"),
+            ("https://u:p@one, https://u:p@two", "https://one,https://two", "u:p"),
+            ("https://one,https://u:p@two", "https://one,https://two", "u:p"),
+        ],
+    )
+    def test_they_are_moved_into_an_option(self, url: str, bare: str, user_info: str) -> None:
+        options = self.options(url)
+        assert (options["url"], options["basic.auth.user.info"]) == (bare, user_info)
+
+    def test_those_of_a_url_among_the_options_too(self) -> None:
+        options = self.options(
+            "http://other", EVENT_BUS_KAFKA_SCHEMA_REGISTRY_OPTIONS={"url": "http://user:word@registry"}
+        )
+        assert (options["url"], options["basic.auth.user.info"]) == ("http://registry", "user:word")
+
+    @pytest.mark.parametrize(
+        ("url", "changes"),
+        [
+            ("http://u:p@one,http://u:other@two", {}),
+            ("http://u:p@one", {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY": "u"}),
+            ("http://u:p@one", {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_OPTIONS": {"basic.auth.user.info": "u:p"}}),
+        ],
+    )
+    def test_they_stand_in_one_place(self, url: str, changes: dict[str, Any]) -> None:
+        with pytest.raises(ConfigurationError, match="leave one out"):
+            self.options(url, **changes)
+
+    @pytest.mark.parametrize("password", ["S3cret/1", "12/S3cret", "S3cret#1", "S3cret?1", "[S3cret"])
+    def test_a_password_that_is_not_encoded_is_refused_and_not_quoted(self, password: str) -> None:
+        with pytest.raises(ConfigurationError, match="percent-encoded") as refused:
+            self.options(f"http://user:{password}@registry")
+        assert "S3cret" not in str(refused.value)
+        assert refused.value.__cause__ is None

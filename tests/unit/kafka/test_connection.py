@@ -20,7 +20,7 @@ def report(connection: Connection, *what: int | bool) -> None:
         if isinstance(one, bool):
             state = ("up", "UP") if one else ("query-coord", "INIT")
             statistics = {"cgrp": {"state": state[0]}, "brokers": {"GroupCoordinator": {"state": state[1]}}}
-            connection.options["stats_cb"](json.dumps(statistics))
+            connection.on_statistics(json.dumps(statistics))
         else:
             connection.on_error(to_broker_error(KafkaError(one)))
 

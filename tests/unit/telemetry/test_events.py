@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+from asyncio import CancelledError
 from importlib import import_module
 from pkgutil import iter_modules
 from traceback import format_exc
@@ -26,6 +27,7 @@ VALUES: dict[str, Any] = {
     "float": 1.5,
     "bool": True,
     "Exception": UnreadableValue("reason"),
+    "BaseException": SystemExit(),
     "tuple[str, ...]": ("text",),
     "tuple[tuple[str, int], ...]": (("topic", 0),),
     "tuple[tuple[str, int, int], ...]": (("topic", 0, 5),),
@@ -165,22 +167,27 @@ def test_an_event_type_without_a_receiver_is_told_of_once(caplog: pytest.LogCapt
     assert "import the receiver's module in ready()" in record.getMessage()
 
 
-def test_an_observer_that_fails_disturbs_nobody(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("kind", [RuntimeError, SystemExit, CancelledError])
+def test_an_observer_that_fails_disturbs_nobody(caplog: pytest.LogCaptureFixture, kind: type[BaseException]) -> None:
+    """S17."""
+    error = kind("learner@example.com")
     seen: list[LifecycleEvent] = []
 
     def fail(event: LifecycleEvent) -> None:
-        raise RuntimeError
+        raise error
 
-    collect = seen.append
-    observe(fail)
-    observe(collect)
+    collect, log = seen.append, LoggingObserver(audit=lambda: True)
+    for observer in (fail, collect, log):
+        observe(observer)
     try:
         emit(example(events.WorkerStarted))
     finally:
-        unobserve(fail)
-        unobserve(collect)
-    assert len(seen) == 1
-    assert "An observer failed at WorkerStarted" in caplog.text
+        for observer in (fail, collect, log):
+            unobserve(observer)
+    assert {type(event) for event in seen} == {events.WorkerStarted, events.CallbackFailed}, "it is counted"
+    assert f"fail at WorkerStarted raised {type(error).__name__}" in caplog.text
+    assert f"fail at CallbackFailed raised {type(error).__name__}" in caplog.text
+    assert "learner@example.com" not in caplog.text
 
 
 def test_an_observer_is_told_once_however_often_it_is_added() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import attrs
 import pytest
 
-from event_bus_kafka.errors import WorkerFailed
+from event_bus_kafka.errors import ConfigurationError, WorkerFailed
 from event_bus_kafka.worker.companion import WithCompanion
 from tests.support.outbox_service import until
 
@@ -45,13 +45,26 @@ def test_the_second_one_runs_until_the_first_has_stopped() -> None:
     assert ended == ["first", "second"]
 
 
-@pytest.mark.parametrize("error", [WorkerFailed("it has ended", exit_code=1), ValueError()])
-def test_a_second_one_that_fails_ends_both(error: Exception) -> None:
+@pytest.mark.parametrize("error", [WorkerFailed("it has ended", exit_code=1), ConfigurationError(), ValueError()])
+def test_a_second_one_that_fails_ends_both_with_its_reason(error: Exception) -> None:
     def fail() -> None:
         raise error
 
     both = WithCompanion(Steps(), Steps(fail))
-    with pytest.raises(WorkerFailed) as failed:
+    with pytest.raises(type(error)) as failed:
+        until(lambda: False, step=both.step)
+    assert failed.value is error
+    assert both.stop(timeout=60) == 0
+
+
+def test_a_second_one_that_asks_to_exit_ends_both_as_a_failure() -> None:
+    """S17."""
+
+    def leave() -> None:
+        raise SystemExit(0)
+
+    both = WithCompanion(Steps(), Steps(leave))
+    with pytest.raises(WorkerFailed, match="SystemExit") as failed:
         until(lambda: False, step=both.step)
     assert failed.value.exit_code == 3
     assert both.stop(timeout=60) == 0

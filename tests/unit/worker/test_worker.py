@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
-from time import sleep
+from time import monotonic, sleep
 
 import pytest
 
-from event_bus_kafka.errors import WorkerFailed
+from event_bus_kafka.errors import ConfigurationError, WorkerFailed
 from event_bus_kafka.worker.worker import Worker
 
 
@@ -62,7 +65,35 @@ def test_handlers_are_restored() -> None:
 
 def test_a_second_signal_forces_the_end() -> None:
     steps = Steps(send(signal.SIGTERM), stop=send(signal.SIGINT))
-    assert run(steps) == 2
+    assert in_a_process(lambda: run(steps)) == 2
+
+
+BUSY = """
+import atexit, os, signal, sys, threading, time
+from concurrent.futures import ThreadPoolExecutor
+from event_bus_kafka.worker.worker import Worker
+
+class Busy:
+    def step(self):
+        threads = ThreadPoolExecutor(1)
+        threads.submit(time.sleep, 60)
+        threading.Thread(target=time.sleep, args=(60,)).start()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def stop(self, *, timeout):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+atexit.register(time.sleep, 60)
+sys.exit(Worker(Busy(), name="busy", stop_timeout=60).run())
+"""
+
+
+def test_a_second_signal_ends_the_process_at_once_whatever_its_threads_do() -> None:
+    """S20."""
+    began = monotonic()
+    assert subprocess.run([sys.executable, "-c", BUSY], timeout=60).returncode == 2
+    assert monotonic() - began < 20
 
 
 def test_receivers_that_do_not_end_make_it_a_forced_stop() -> None:
@@ -74,6 +105,15 @@ def test_a_worker_that_fails_stops_with_its_exit_code(exit_code: int) -> None:
     steps = Steps(fail(exit_code))
     assert run(steps) == exit_code
     assert steps.stopped_with == 5
+
+
+def test_a_client_that_cannot_be_made_of_the_settings_is_no_failure_of_the_worker() -> None:
+    """S19."""
+
+    def step() -> None:
+        raise ConfigurationError("wrong")
+
+    assert run(Steps(step)) == 1
 
 
 def test_an_unexpected_error_is_logged_and_ends_the_worker(caplog: pytest.LogCaptureFixture) -> None:
@@ -131,6 +171,18 @@ def in_a_process(action: Callable[[], int]) -> int:
 def test_a_stop_that_nobody_asked_for_comes_to_an_end_as_well_and_keeps_its_exit_code() -> None:
     steps = Steps(fail(4), stop=lambda: sleep(60))
     assert in_a_process(lambda: Worker(steps, name="test", stop_timeout=-2.5).run()) == 4
+
+
+def test_the_end_does_not_depend_on_what_logging_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S17."""
+
+    def leave(_: logging.LogRecord) -> bool:
+        raise SystemExit(9)
+
+    monkeypatch.setattr(logging.getLogger("event_bus_kafka.worker.watchdog"), "filters", [leave])
+    steps, began = Steps(fail(4), stop=lambda: sleep(20)), monotonic()
+    assert in_a_process(lambda: Worker(steps, name="test", stop_timeout=-2.5).run()) == 4
+    assert monotonic() - began < 15
 
 
 def test_a_first_signal_does_not_force_a_stop_that_began_without_one() -> None:

@@ -1,0 +1,24 @@
+"""What failed at the borders of this package: in functions that a service gives, and in threads of our own."""
+
+from __future__ import annotations
+
+import attrs
+
+from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
+
+
+@attrs.frozen(kw_only=True)
+class CallbackFailed(LifecycleEvent):
+    """A function of the service raised: an option of a Kafka client, such as ``stats_cb``, or an observer."""
+
+    callback: str
+    """The option's name, or that of the observer."""
+    error: BaseException
+
+
+@attrs.frozen(kw_only=True)
+class ThreadStumbled(LifecycleEvent):
+    """Something raised that a thread of this package does not expect. The thread goes on."""
+
+    thread: str
+    error: BaseException

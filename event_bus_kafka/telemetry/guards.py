@@ -1,0 +1,55 @@
+"""Keeps what functions of a service raise, and what nobody expects, from ending a thread of this package."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+from event_bus_kafka.telemetry.bus import RAISED_BY_OTHERS, emit
+from event_bus_kafka.telemetry.events import CallbackFailed, ThreadStumbled
+
+T = TypeVar("T")
+
+
+def guarded(name: str, *callbacks: Callable[..., Any]) -> Callable[..., None]:
+    """Return a function that calls ``callbacks`` and never raises: what one of them raises becomes a CallbackFailed."""
+
+    def call(*arguments: Any) -> None:
+        for callback in callbacks:
+            try:
+                callback(*arguments)
+            except RAISED_BY_OTHERS as error:
+                emit(CallbackFailed(callback=name, error=error))
+
+    return call
+
+
+def watched(name: str, function: Callable[..., T]) -> Callable[..., T]:
+    """Return a function that does what ``function`` does; what that raises becomes a CallbackFailed besides."""
+
+    def call(*arguments: Any) -> T:
+        try:
+            return function(*arguments)
+        except RAISED_BY_OTHERS as error:
+            emit(CallbackFailed(callback=name, error=error))
+            raise
+
+    return call
+
+
+@contextmanager
+def kept_alive() -> Iterator[None]:
+    """
+    Swallow whatever the block raises, of which a ThreadStumbled tells; in the main thread not what signals raise.
+
+    Stands around one turn of a thread of this package, and around what another turn may run in any thread.
+    """
+    try:
+        yield
+    except BaseException as error:  # SystemExit would end the thread unseen
+        if threading.current_thread() is threading.main_thread() and not isinstance(error, RAISED_BY_OTHERS):
+            raise
+        with suppress(BaseException):
+            emit(ThreadStumbled(thread=threading.current_thread().name, error=error))

@@ -1,0 +1,32 @@
+"""The log lines about functions of the service and threads of our own that raised."""
+
+from __future__ import annotations
+
+import logging
+from traceback import extract_tb
+
+from event_bus_kafka.telemetry import events
+from event_bus_kafka.telemetry.logs.lines import Lines
+from event_bus_kafka.telemetry.logs.log_filter import LogFilter
+
+logger = logging.getLogger("event_bus_kafka")
+lines = Lines()
+
+
+@lines.of(events.CallbackFailed)
+def _(event: events.CallbackFailed, log_filter: LogFilter) -> None:
+    if log_filter.is_news("callback", f"{event.callback} {type(event.error).__name__}"):
+        logger.error("%s raised %s, and is called again next time; %s", event.callback, *_type_and_place(event.error))
+
+
+@lines.of(events.ThreadStumbled)
+def _(event: events.ThreadStumbled, log_filter: LogFilter) -> None:
+    if log_filter.is_news("thread", f"{event.thread} {type(event.error).__name__}"):
+        logger.error("The thread %s goes on after %s; %s", event.thread, *_type_and_place(event.error))
+
+
+def _type_and_place(error: BaseException) -> tuple[str, str]:
+    """The text of an error might quote event data."""
+    places = extract_tb(error.__traceback__)
+    place = f"in {places[-1].filename}:{places[-1].lineno} in {places[-1].name}" if places else "its place is not known"
+    return type(error).__name__, place

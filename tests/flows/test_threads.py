@@ -1,0 +1,52 @@
+"""Nothing that a function of the service raises, and nothing unexpected, ends a thread of the package (S17)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pytest_django import DjangoDbBlocker
+
+import event_bus_kafka
+from event_bus_kafka.sandbox import Sandbox
+from tests.projects.process import ServiceProcess
+from tests.services.bus import SandboxBus
+from tests.support.sqlite import on_sqlite
+
+HERE = {"event-bus-producer", "event-bus-spill-{database}", "event-bus-pauses", "event-bus-retention"}
+ELSEWHERE = {
+    "event-bus-companion": "unit/worker/test_companion.py",
+    "event-bus-lane-{number}": "unit/consuming/test_scheduler.py",
+    "event-bus-registry": "contract/test_schema_registry.py",
+    "event-bus-relay-{name}": "unit/relaying/test_relay.py",
+    "event-bus-watchdog": "unit/worker/test_worker.py",
+}
+"""These end with what they serve, which hears of what they raise."""
+
+
+def test_each_thread_is_in_one_of_the_lists() -> None:
+    package = Path(event_bus_kafka.__file__).parent
+    sources = [path.read_text() for path in package.rglob("*.py") if "sandbox" not in path.parts]
+    found = {name for source in sources for name in re.findall(r'f?"(event-bus-[a-z]+(?:-\{[^}]*\})?)"', source)}
+    simple = {re.sub(r"\{self\._(\w+)\}", r"{\1}", name) for name in found}
+    assert simple == HERE | ELSEWHERE.keys()
+
+
+def test_threads_that_live_as_long_as_the_process_go_on(
+    sandbox: Sandbox, tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    with django_db_blocker.unblock(), on_sqlite(tmp_path, "default") as file:
+        entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(file)}
+        settings = SandboxBus(sandbox).settings("t", DATABASES={"default": entry})
+        code = "from tests.projects.certificates import stumbling; stumbling.run()"
+        with ServiceProcess(code=code, settings=settings) as process:
+            assert process.end() == 0, process.log
+    (told,) = process.heard("threads")
+    names = ["event-bus-pauses", "event-bus-producer", "event-bus-retention", "event-bus-spill-default"]
+    assert told["alive"] == names
+    callbacks, threads = told["counted"]
+    assert callbacks >= 4
+    assert threads >= 12
+    assert "stats_cb raised SystemExit, and is called again next time; in /" in process.log
+    assert "The thread event-bus-producer goes on after Odd; in /" in process.log
+    assert "learner@example.com" not in process.log
