@@ -26,7 +26,7 @@ from event_bus_kafka.wire.records import Destination
 _LONGEST_REASON = 255
 _BATCH_ROWS = 32_000
 _BATCH_BYTES = 32_000_000
-_CHUNK_ROWS = 1_000
+CHUNK_ROWS = 1_000
 _CHUNK_BYTES = 2_000_000
 
 
@@ -40,6 +40,11 @@ class Row(NamedTuple):
     headers: bytes
     """Packed as long as possible: thousands of rows are in memory, and the collector would look at each header."""
     schema: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of key and value, at least."""
+        return len(self.key) + len(self.body or b"")
 
     @property
     def event_id(self) -> str:
@@ -108,7 +113,7 @@ class Claims:
         )
         found = sorted(self._connection.query(statement, [*without] * len(shards), binary=True))
         taken = list(_within(_BATCH_BYTES, found))
-        chunks = in_chunks(taken, itemgetter(1), most=_CHUNK_ROWS, most_bytes=_CHUNK_BYTES)
+        chunks = in_chunks(taken, itemgetter(1), most=CHUNK_ROWS, most_bytes=_CHUNK_BYTES)
         return BatchPlan(
             [[number for number, _, _ in chunk] for chunk in chunks],
             is_full=len(taken) < len(found) or most in Counter(shard for _, _, shard in found).values(),
@@ -149,6 +154,13 @@ class Claims:
                 for row, error in rejected:
                     connection.execute(self._dialect.park, [error.code, error.reason[:_LONGEST_REASON], now, row.id])
                 connection.execute(self._dialect.remove, [self._dialect.ids([row.id for row, _ in rejected])])
+
+    def put_back(self, ids: Sequence[int]) -> None:
+        """Let parked rows wait in the outbox again, under the ids that they had."""
+        for number in ids:
+            with self._settling() as connection:
+                connection.execute(self._dialect.put_back, [number])
+                connection.execute(self._dialect.forget_parked, [number])
 
     def wait(self, seconds: float, longest: float) -> float:
         """

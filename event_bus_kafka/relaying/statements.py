@@ -94,6 +94,17 @@ class Dialect:
         )
 
     @property
+    def put_back(self) -> str:
+        """Takes the id of a parked row."""
+        moved = self._columns(_MOVED)
+        return f"INSERT INTO {_OUTBOX} ({moved}) SELECT {moved} FROM {_PARKED} WHERE id = %s"
+
+    @property
+    def forget_parked(self) -> str:
+        """Takes the id of a parked row."""
+        return f"DELETE FROM {_PARKED} WHERE id = %s"
+
+    @property
     def _unless_parked(self) -> str:
         key = f"{self.quote}key{self.quote}"
         return (
