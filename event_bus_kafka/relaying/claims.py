@@ -48,8 +48,11 @@ class Row(NamedTuple):
 
     @property
     def event_id(self) -> str:
-        """As the headers have it, empty without one."""
-        return (dict(unpack(self.headers)).get("ce_id") or b"").decode(errors="replace")
+        """As the headers have it, empty without one, or if they cannot be read."""
+        try:
+            return (dict(unpack(self.headers)).get("ce_id") or b"").decode(errors="replace")
+        except Exception:  # noqa: BLE001 a row may hold anything
+            return ""
 
 
 class BatchPlan(NamedTuple):
@@ -146,13 +149,15 @@ class Claims:
             with self._settling(at_once=at_once) as connection:
                 connection.execute(self._dialect.remove, [self._dialect.ids(ids)])
 
-    def park(self, rejected: Sequence[tuple[Row, BrokerError]]) -> None:
-        """Set aside rows that Kafka refuses."""
+    def park(self, rejected: Sequence[tuple[Row, BrokerError]], *, at_once: bool = False) -> None:
+        """Set aside rows that Kafka refuses, with the claim or at once."""
         now = int(time() * 1000)
         if rejected:
-            with self._settling() as connection:
+            with self._settling(at_once=at_once) as connection:
                 for row, error in rejected:
-                    connection.execute(self._dialect.park, [error.code, error.reason[:_LONGEST_REASON], now, row.id])
+                    reason = error.reason.replace("\0", "")[:_LONGEST_REASON]
+                    number = self._free_number(connection, row.id)
+                    connection.execute(self._dialect.park, [number, error.code, reason, now, row.id])
                 connection.execute(self._dialect.remove, [self._dialect.ids([row.id for row, _ in rejected])])
 
     def put_back(self, ids: Sequence[int]) -> None:
@@ -183,6 +188,13 @@ class Claims:
         """Give up both connections and whatever is open on them."""
         self._second.close()
         self._connection.close()
+
+    def _free_number(self, connection: OwnConnection, number: int) -> int:
+        """Return the id under which to park a row: its own, or a new one below all if another row has that one."""
+        if not connection.query(self._dialect.is_parked, [number]):
+            return number
+        ((lowest,),) = connection.query(self._dialect.lowest_parked)
+        return min(int(lowest), 0) - 1
 
     @contextmanager
     def _settling(self, *, at_once: bool = False) -> Iterator[OwnConnection]:

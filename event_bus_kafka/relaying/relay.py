@@ -11,13 +11,14 @@ from time import monotonic, perf_counter, sleep
 import attrs
 from django.db import Error
 
-from event_bus_kafka.errors import EventBusError
+from event_bus_kafka.errors import ConfigurationError, EventBusError, WorkerFailed
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.relaying.background import BackgroundThread, PendingCalls
 from event_bus_kafka.relaying.batch import Batch
 from event_bus_kafka.relaying.claims import Claims
 from event_bus_kafka.relaying.clients import Clients
 from event_bus_kafka.relaying.framing import Frames
+from event_bus_kafka.relaying.left_over import LeftOver
 from event_bus_kafka.relaying.timing import CONFIRMED_WITHIN
 from event_bus_kafka.relaying.topics import Topics
 from event_bus_kafka.telemetry import emit
@@ -68,6 +69,7 @@ class Relay:
         self._clients = clients
         self._registry = registry
         self._frames = Frames(claims, registry)
+        self._left_over = LeftOver(claims)
         self._poll_interval = poll_interval
         self._topics = topics
         self._parked_holds_key = parked_holds_key
@@ -79,9 +81,15 @@ class Relay:
         self._remover = BackgroundThread("removals")
 
     def step(self) -> None:
-        """Send one batch, or wait where there is nothing to send. Takes a little longer than ``BATCH_TIME`` at most."""
+        """
+        Send one batch, or wait where there is nothing to send. Takes a little longer than ``BATCH_TIME`` at most.
+
+        Raises :class:`WorkerFailed` if the settings are wrong: that does not pass.
+        """
         try:
             self._on_step(self._step())
+        except ConfigurationError as error:
+            raise WorkerFailed(str(error), exit_code=1) from error
         except (Error, EventBusError) as error:
             self._begin_anew(error, 0)
             with suppress(Error):
@@ -89,6 +97,8 @@ class Relay:
 
     def stop(self, *, timeout: float) -> int:
         """Leave nothing behind: between two steps nothing is in flight."""
+        with suppress(Error):
+            self._left_over.settle()
         self._reader.stop()
         self._remover.stop()
         self._claims.close()
@@ -97,6 +107,7 @@ class Relay:
         return 0
 
     def _step(self) -> StepResult:
+        self._left_over.settle()
         self._topics.begin_batch()
         self._clients.reach(self._topics.names, alone=any(self._topics.limits.values()))
         began = perf_counter()
@@ -108,9 +119,13 @@ class Relay:
         if self._is_full and len(shards) > _SHARE:
             shards = sample(shards, _SHARE)
         batch = Batch(self._clients, self._frames, self._topics, parked_holds_key=self._parked_holds_key)
-        with self._claims.claim(shards) as claimed:
-            if claimed:
-                self._send(batch, claimed)
+        try:
+            with self._claims.claim(shards) as claimed:
+                if claimed:
+                    self._send(batch, claimed)
+        except Error:
+            self._left_over.keep(batch.ledger)
+            raise
         if not claimed:
             self._pause(uniform(0.2, 1.0) * self._poll_interval)
             return StepResult()

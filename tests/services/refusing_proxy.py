@@ -88,7 +88,8 @@ class _Produce:
 
     def __init__(self, frame: bytes) -> None:
         _, self._version, self._correlation, length = struct.unpack_from(">hhih", frame)
-        self._frame, self._at = frame, 10 + max(length, 0)
+        self._frame = frame
+        self._at: int = 10 + max(length, 0)
         self._is_flexible = self._version >= _FLEXIBLE
         if self._is_flexible:
             self._at += 1  # tags of the header

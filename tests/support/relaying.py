@@ -10,6 +10,7 @@ import attrs
 
 from event_bus_kafka.assembly.relaying import ALONE, COMMON
 from event_bus_kafka.kafka.producer import Producer
+from event_bus_kafka.outbox import writer_schemas
 from event_bus_kafka.outbox.availability import Outbox
 from event_bus_kafka.relaying.claims import Claims
 from event_bus_kafka.relaying.clients import Client, Clients
@@ -63,6 +64,10 @@ class Relaying:
     def renew(self) -> None:
         """Let the next step make clients, with the options of now."""
         self.relay._clients.drop()
+
+    def forget_schemas(self) -> None:
+        """Write the schemas again that are gone from the table."""
+        writer_schemas._known.clear()
 
     def arrived(self, topic: str, count: int, *, seconds: float = 60) -> list[bytes | None]:
         return [dict(record.headers)["ce_id"] for record in self.sandbox.records(topic, count, seconds=seconds)]
