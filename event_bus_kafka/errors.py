@@ -22,6 +22,7 @@ Every error that this package raises.
       NotThere                      a topic, partition or group that these brokers do not have
       AppendFailed                  an event could not be put into the outbox
         OutboxMissing
+      ClaimLost                     a relay's claim ended while its records were in flight
       BrokerError                   what Kafka or its client refused
         DeliveryFailed
         AssignmentLost
@@ -183,6 +184,13 @@ class AppendFailed(EventBusError):
 
 class OutboxMissing(AppendFailed):
     """There is no outbox in a database."""
+
+
+class ClaimLost(EventBusError):
+    """The database has ended the connection that holds a relay's claim, while records were in flight."""
+
+    def __init__(self) -> None:
+        super().__init__("the database has closed the connection with the claim")
 
 
 class BrokerError(EventBusError):

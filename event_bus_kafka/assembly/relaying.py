@@ -13,17 +13,24 @@ from event_bus_kafka.kafka.admin import Admin
 from event_bus_kafka.kafka.producer import Producer
 from event_bus_kafka.outbox import backlog
 from event_bus_kafka.relaying.claims import Claims, make_shards
+from event_bus_kafka.relaying.clients import Client, Clients
 from event_bus_kafka.relaying.drain import Drain
 from event_bus_kafka.relaying.progress import ProgressReports
 from event_bus_kafka.relaying.relay import Relay
 from event_bus_kafka.relaying.timing import BATCH_TIME, DELIVERY_TIMEOUT
-from event_bus_kafka.relaying.topic_backoff import TopicBackoff
+from event_bus_kafka.relaying.topics import Topics
 from event_bus_kafka.worker.worker import Worker
 
 _REGISTRY_BACKOFF = 1.0
 _ADMIN_TIMEOUT = 5.0
 _LARGEST = 1_000_000
 """Bytes of a request, by librdkafka's default."""
+_LEAST_BYTES, _MOST_BYTES = 1_000, 1_000_000_000
+"""What librdkafka takes as ``message.max.bytes``. A topic may have any limit up to 2 GB."""
+COMMON: Options = {"enable.gapless.guarantee": True, "max.in.flight": 1}
+"""A client that stops at the first refusal, with nothing on its way behind it."""
+ALONE: Options = {"linger.ms": 0}
+"""A client of records that go by themselves."""
 _OWN_OPTIONS: Options = {
     "topic.metadata.propagation.max.ms": round(BATCH_TIME * 500),
     "linger.ms": 10,  # the client spins in the last millisecond of each; what ends a batch lingers not
@@ -48,15 +55,15 @@ def relay_steps(alias: str, *, once: bool = False) -> Relay | Drain:
     schemas = registry(backoff=_REGISTRY_BACKOFF)
     _require_tables(alias)
     make_shards(alias)
-    backoff = TopicBackoff()
-    progress = ProgressReports(alias, backoff, retention=lambda: settings.retention)
+    topics = Topics()
+    progress = ProgressReports(alias, topics, retention=lambda: settings.retention)
     relay = Relay(
         claims=claims,
-        connect=lambda others: Producer(options | _sizes(options, others)),
+        clients=Clients(lambda others: _common(options, others), lambda: Producer(options | _unless_given(ALONE))),
         registry=schemas,
         poll_interval=settings.relay_poll_interval,
         parked_holds_key=settings.parked_holds_key,
-        backoff=backoff,
+        topics=topics,
         on_step=progress,
     )
     return Drain(alias, relay, progress) if once else relay
@@ -66,20 +73,29 @@ def relay_options() -> Options:
     """Return librdkafka's options of a relay's producer. Raises :class:`ConfigurationError`."""
     options = producer_options(DELIVERY_TIMEOUT) | _unless_given(_OWN_OPTIONS)
     options.pop("delivery.timeout.ms", None)  # its other name
+    options.pop("max.in.flight.requests.per.connection", None)  # likewise
     options["message.timeout.ms"] = round(DELIVERY_TIMEOUT * 1000)  # whatever was given: the fence depends on it
     return options
 
 
-def _sizes(options: Options, others: set[str]) -> Options:
+def _common(options: Options, others: set[str]) -> Client:
     """
-    Make no request larger than any topic takes, but of a single record: Kafka refuses requests as a whole. The client
-    refuses what no topic takes; one that does not tell is taken for an ordinary one.
+    Return the client of topics that take records. It makes no request larger than any of them takes, but of a single
+    record: Kafka refuses requests as a whole. A topic that does not tell is taken for an ordinary one.
     """
     topics = {full_topic(route.topic) for route in routes()} | others
     told = Admin(options).largest_requests(topics, timeout=_ADMIN_TIMEOUT)
     limits = [told.get(topic, _LARGEST) for topic in topics]
-    sizes = {"batch.size": min(_LARGEST, *limits), "message.max.bytes": max(limits)} if told else {}
-    return _unless_given(sizes)
+    sizes: Options = {}
+    if told:
+        sizes["batch.size"] = max(min(_LARGEST, *limits), 1)
+        sizes["message.max.bytes"] = min(max(_LEAST_BYTES, *limits), _MOST_BYTES)
+    return Client(Producer(options | _unless_given(sizes) | COMMON), {} if _compresses(options) else told)
+
+
+def _compresses(options: Options) -> bool:
+    """Whether a record may be smaller on its way than it is."""
+    return any(options.get(name, "none") != "none" for name in ("compression.type", "compression.codec"))
 
 
 def _unless_given(options: Options) -> Options:

@@ -21,6 +21,7 @@ DESTROY = "_DESTROY"
 FAIL = "_FAIL"
 FATAL = "_FATAL"
 GROUP_ID_NOT_FOUND = "GROUP_ID_NOT_FOUND"
+INVALID_ARG = "_INVALID_ARG"
 MSG_SIZE_TOO_LARGE = "MSG_SIZE_TOO_LARGE"
 NO_SCHEMA = "_NO_SCHEMA"
 PARTITION_EOF = "_PARTITION_EOF"
@@ -29,13 +30,15 @@ STATE = "_STATE"
 TIMED_OUT = "_TIMED_OUT"
 TOPIC_ALREADY_EXISTS = "TOPIC_ALREADY_EXISTS"
 UNKNOWN_TOPIC_OR_PART = "UNKNOWN_TOPIC_OR_PART"
+UNREADABLE_ROW = "_UNREADABLE_ROW"
 UNSUPPORTED_FEATURE = "_UNSUPPORTED_FEATURE"
 
 
 class RowOutcome(Enum):
     """What the relay does with an outbox row that Kafka did not take."""
 
-    PARK = "sets the row aside: no repetition would help"
+    PARK = "sets the row aside if it was refused alone: no repetition would help"
+    SEND_ALONE = "sends the row again by itself: another one of its request was refused"
     HOLD_TOPIC = "leaves the topic alone for a while: its rows wait, others go on"
     BEGIN_ANEW = "begins anew with a new client: the row comes again"
 
@@ -44,7 +47,8 @@ class RowOutcome(Enum):
 class Meaning:
     """
     What an error code means. A code without a row has the defaults: trouble ``other``, neither final nor fatal, so that
-    the same request may be repeated unless librdkafka marks the error as fatal; the relay begins anew.
+    the same request may be repeated unless librdkafka marks the error as fatal. After a broker's code the relay holds
+    the topic, after one of librdkafka's own it begins anew.
     """
 
     code: str
@@ -64,11 +68,17 @@ class Meaning:
     """The question about a group has to be asked again, which librdkafka does not do by itself."""
     offset_gone: bool = attrs.field(default=False, kw_only=True)
     """In place of a record: nothing is read of the partition until it is moved to another offset."""
-    row_outcome: RowOutcome = attrs.field(default=RowOutcome.BEGIN_ANEW, kw_only=True)
+    row_outcome: RowOutcome = attrs.field(kw_only=True)
+    of_the_row: bool = attrs.field(default=False, kw_only=True)
+    """A refused row is to blame for it, however many of its topic are refused: it is too large, or no record at all."""
     ours: bool = attrs.field(default=False, kw_only=True)
     """This package made the code up."""
     disagrees: str = attrs.field(default="", kw_only=True)
     """Where two places judge the code differently, or empty. Kept as it is until the two are reconciled."""
+
+    @row_outcome.default
+    def _outcome_without_a_row(self) -> RowOutcome:
+        return RowOutcome.BEGIN_ANEW if self.code.startswith("_") else RowOutcome.HOLD_TOPIC
 
 
 TABLE = (
@@ -89,28 +99,19 @@ TABLE = (
     Meaning("_SSL", Trouble.UNAUTHENTICATED),
     Meaning("SASL_AUTHENTICATION_FAILED", Trouble.UNAUTHENTICATED),
     # A right is missing.
-    Meaning("TOPIC_AUTHORIZATION_FAILED", Trouble.FORBIDDEN, row_outcome=RowOutcome.HOLD_TOPIC),
-    Meaning("CLUSTER_AUTHORIZATION_FAILED", Trouble.FORBIDDEN, row_outcome=RowOutcome.HOLD_TOPIC),
+    Meaning("TOPIC_AUTHORIZATION_FAILED", Trouble.FORBIDDEN),
+    Meaning("CLUSTER_AUTHORIZATION_FAILED", Trouble.FORBIDDEN),
     Meaning("GROUP_AUTHORIZATION_FAILED", Trouble.FORBIDDEN),
-    Meaning(
-        "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
-        Trouble.FORBIDDEN,
-        disagrees="Forbidden, and yet the relay begins anew; for other rights it holds the topic.",
-    ),
+    Meaning("TRANSACTIONAL_ID_AUTHORIZATION_FAILED", Trouble.FORBIDDEN),
     # The topic or the partition does not exist.
     Meaning(
         UNKNOWN_TOPIC_OR_PART,
         Trouble.MISSING,
-        row_outcome=RowOutcome.HOLD_TOPIC,
         disagrees="Where imports of dead letters raise it, its kind is other, and it is not retriable.",
     ),
     Meaning("_UNKNOWN_TOPIC", Trouble.MISSING, row_outcome=RowOutcome.HOLD_TOPIC),
     Meaning("_UNKNOWN_PARTITION", Trouble.MISSING, row_outcome=RowOutcome.HOLD_TOPIC),
-    Meaning(
-        "UNKNOWN_TOPIC_ID",
-        Trouble.MISSING,
-        disagrees="Missing, and yet the relay begins anew; for other missing topics it holds the topic.",
-    ),
+    Meaning("UNKNOWN_TOPIC_ID", Trouble.MISSING),
     # Another member has the same group.instance.id.
     Meaning("FENCED_INSTANCE_ID", Trouble.REPLACED, fatal=True, assignment_lost=True),
     Meaning("UNRELEASED_INSTANCE_ID", Trouble.REPLACED),
@@ -139,13 +140,17 @@ TABLE = (
         disagrees="Fatal where ProcessClients raises it, because this client takes no more; not fatal by this row.",
     ),
     # The record itself is refused.
-    Meaning(MSG_SIZE_TOO_LARGE, final=True, row_outcome=RowOutcome.PARK),  # in a report: sent alone before it is parked
+    Meaning(MSG_SIZE_TOO_LARGE, final=True, row_outcome=RowOutcome.PARK, of_the_row=True),
+    Meaning("RECORD_LIST_TOO_LARGE", final=True, row_outcome=RowOutcome.PARK, of_the_row=True),  # for a segment
     Meaning("TOPIC_EXCEPTION", final=True, row_outcome=RowOutcome.PARK),
     Meaning("INVALID_RECORD", final=True, row_outcome=RowOutcome.PARK),
     Meaning("INVALID_TIMESTAMP", final=True, row_outcome=RowOutcome.PARK),
     Meaning("POLICY_VIOLATION", final=True, row_outcome=RowOutcome.PARK),
-    Meaning(NO_SCHEMA, final=True, row_outcome=RowOutcome.PARK, ours=True),  # the writer's schema has no row
-    Meaning("_INVALID_ARG", final=True, disagrees="Final, and yet the relay begins anew with the row for ever."),
+    # The writer's schema has no row; no record can be made of the row; the client cannot send such a record.
+    Meaning(NO_SCHEMA, final=True, row_outcome=RowOutcome.PARK, of_the_row=True, ours=True),
+    Meaning(UNREADABLE_ROW, final=True, row_outcome=RowOutcome.PARK, of_the_row=True, ours=True),
+    Meaning(INVALID_ARG, final=True, row_outcome=RowOutcome.PARK, of_the_row=True),
+    Meaning("_INVALID_DIFFERENT_RECORD", row_outcome=RowOutcome.SEND_ALONE),
     # The rest.
     Meaning("_AUTO_OFFSET_RESET", offset_gone=True),
     Meaning("_LOG_TRUNCATION", offset_gone=True),

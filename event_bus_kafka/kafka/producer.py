@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException
@@ -16,6 +16,7 @@ from event_bus_kafka.kafka.factory import Options, make_client, report_error
 from event_bus_kafka.kafka.messages import emit_statistics, headers_for_client
 from event_bus_kafka.wire.records import ProducerRecord
 
+F = TypeVar("F", bound=BrokerError)
 OnDelivery = Callable[..., None]
 """Takes :class:`Delivered` or :class:`DeliveryFailed` as its last argument."""
 _PURGED_WITHIN = 0.5
@@ -57,6 +58,8 @@ class Producer:
 
     def __init__(self, options: Options) -> None:
         self._client = make_client(confluent_kafka.Producer, options, "producer", stats_cb=emit_statistics)
+        self.failure: BrokerError | None = None
+        """The fatal error after which it takes no more records. What is in flight is still reported."""
 
     def __len__(self) -> int:
         """Return the number of unconfirmed records, plus reports and client errors that wait for a poll."""
@@ -83,7 +86,9 @@ class Producer:
         except BufferError:
             raise QueueFull(error_codes.QUEUE_FULL, "the local queue is full", retriable=True) from None
         except KafkaException as error:
-            raise _failed(error) from error
+            raise self._noted(_failed(error)) from error
+        except (TypeError, ValueError) as error:  # such as a topic's name with a null character
+            raise DeliveryFailed(error_codes.INVALID_ARG, f"the client raised {type(error).__name__}") from error
 
     def poll(self, seconds: float) -> None:
         """Call back with delivery reports, waiting ``seconds`` for the first."""
@@ -116,7 +121,12 @@ class Producer:
             self._client.list_topics(timeout=seconds)
 
     def purge(self, seconds: float = _PURGED_WITHIN) -> None:
-        """Give up all unconfirmed records, and wait ``seconds`` for the delivery reports that say so."""
+        """
+        Give up all unconfirmed records, and wait ``seconds`` for the delivery reports that say so.
+
+        The producer is of no use any more: it might spin, and send records twice.
+        """
+        self.failure = self.failure or BrokerError(error_codes.DESTROY, "its records were given up")
         self._client.purge(blocking=False)  # else it waits for each broker's thread, which may wait for a name server
         self.flush(seconds)
 
@@ -124,7 +134,12 @@ class Producer:
         try:
             poll(seconds)
         except KafkaException as error:  # a fatal error is raised, once, in place of the error callback
-            report_error("producer", error.args[0])
+            self._noted(report_error("producer", error.args[0]))
+
+    def _noted(self, error: F) -> F:
+        if error.fatal:
+            self.failure = self.failure or error
+        return error
 
 
 def _failed(error: KafkaError | KafkaException) -> DeliveryFailed:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 from event_bus_kafka.relaying.batch import Batch
@@ -17,7 +19,7 @@ class PendingCalls:
     end with an old event. A failure stops the batch. ``len`` counts the calls whose result was not taken.
     """
 
-    def __init__(self, thread: ThreadPoolExecutor, batch: Batch) -> None:
+    def __init__(self, thread: BackgroundThread, batch: Batch) -> None:
         self._thread = thread
         self._batch = batch
         self._begun: deque[Future[Any]] = deque()
@@ -48,15 +50,27 @@ class PendingCalls:
 
 
 class BackgroundThread:
-    """A thread of a relay that runs calls for one batch after the other."""
+    """
+    A thread of a relay that runs calls for one batch after the other. It is a daemon, so that a process which is forced
+    to end waits for none of them: the database takes back what they have not committed.
+    """
 
     def __init__(self, name: str) -> None:
-        self._thread = ThreadPoolExecutor(1, f"event-bus-relay-{name}")
+        self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        self._thread = Thread(target=self._run, name=f"event-bus-relay-{name}", daemon=True)
+
+    def submit(self, call: Callable[[], Any]) -> Future[Any]:
+        """Let the thread make a call, after those before."""
+        if self._thread.ident is None:
+            self._thread.start()
+        future: Future[Any] = Future()
+        self._calls.put((future, call))
+        return future
 
     @contextmanager
     def serving(self, batch: Batch) -> Iterator[PendingCalls]:
         """Yield the calls of ``batch``. All have ended after the block, which raises what made one fail."""
-        calls = PendingCalls(self._thread, batch)
+        calls = PendingCalls(self, batch)
         try:
             yield calls
         finally:
@@ -66,4 +80,14 @@ class BackgroundThread:
 
     def stop(self) -> None:
         """End the thread."""
-        self._thread.shutdown()
+        if self._thread.ident is not None:
+            self._calls.put(None)
+            self._thread.join()
+
+    def _run(self) -> None:
+        while (next_one := self._calls.get()) is not None:
+            future, call = next_one
+            try:
+                future.set_result(call())
+            except BaseException as error:  # noqa: BLE001 # whoever takes the result judges it
+                future.set_exception(error)

@@ -3,104 +3,123 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from time import monotonic
 
-from event_bus_kafka.errors import BrokerError, DeliveryFailed, SchemaRegistryError
+from event_bus_kafka.errors import BrokerError, ClaimLost, DeliveryFailed, SchemaRegistryError
 from event_bus_kafka.kafka import error_codes
-from event_bus_kafka.kafka.error_codes import RowOutcome, row_outcome
+from event_bus_kafka.kafka.error_codes import RowOutcome, meaning_of, row_outcome
 from event_bus_kafka.kafka.producer import Delivered, Producer, QueueFull
 from event_bus_kafka.relaying.claims import Row
+from event_bus_kafka.relaying.clients import Clients
 from event_bus_kafka.relaying.framing import Frames
-from event_bus_kafka.relaying.in_flight import InFlight
-from event_bus_kafka.relaying.topic_backoff import TopicBackoff
+from event_bus_kafka.relaying.ledger import MOST_TWICE, Ledger
+from event_bus_kafka.relaying.timing import BATCH_TIME, CONFIRMED_WITHIN
+from event_bus_kafka.relaying.topics import Topic, Topics, TopicState
 from event_bus_kafka.telemetry import counters, emit, is_wanted
 from event_bus_kafka.telemetry.events import RecordDelivered, RowParked
+from event_bus_kafka.wire.records import ProducerRecord
 
-_LONGER = 5.0
-"""Seconds that a batch may take longer for rows that are sent again; what is not sent then stays in the outbox."""
-_ALONE = 1.0
-"""Seconds that a row may take which is sent again by itself."""
-_TRIED = 10
-"""Rows with which a topic is tried that was held."""
+_WATCHED = 0.05
+"""Seconds between two looks whether the claim still holds."""
+_AWAITED, _AWAITED_BY_TURNS = 0.1, 0.005
+"""Seconds to wait for a report: of one client, or of two."""
 
 
 class Batch:
     """
-    Rows in flight. Every row is confirmed, or ``rejected``, or stays in the outbox; ``trouble`` is what makes a new
-    client necessary.
+    Rows in flight. Every row is confirmed, or refused, or stays in the outbox; ``trouble`` is what interrupts the
+    relay. That a topic refuses its rows is no trouble: the batch ends, and the next one goes without it.
     """
 
-    def __init__(self, producer: Producer, frames: Frames, backoff: TopicBackoff) -> None:
-        self._producer = producer
+    def __init__(
+        self,
+        clients: Clients,
+        frames: Frames,
+        topics: Topics,
+        *,
+        parked_holds_key: bool = False,
+        is_claimed: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._clients = clients
         self._frames = frames
-        self._backoff = backoff
-        self._in_flight = InFlight()
-        self._tries = dict.fromkeys(backoff.topics(), _TRIED)
-        self._too_large: list[Row] = []
-        self._confirmed: list[Row] = []
-        """Rows that Kafka has and nobody took yet: with their bodies, so that there must never be many of them."""
+        self._topics = topics
+        self._parked_holds_key = parked_holds_key
+        self._is_claimed = is_claimed
+        self._watched = 0.0
+        self._unreported: dict[Producer, int] = {}
+        """The clients that were given rows, and how many of these lack a report."""
+        self._broken: DeliveryFailed | None = None
+        """What a client said that takes no more rows."""
+        self._is_refused = False
+        """Whether that is because a topic has refused a request."""
+        self._is_given_up = False
+        self.deadline = monotonic() + BATCH_TIME
+        self.ledger = Ledger()
         self._positions: list[tuple[str, int, int]] | None = [] if is_wanted(RecordDelivered) else None
-        """Of each of these, if anybody wants to know."""
+        """Of each row that is confirmed, if anybody wants to know."""
         self._delivered: list[RecordDelivered] = []
-        """Of those that were taken, likewise; and their topics and schemas."""
-        self._topics: set[str] = set()
+        """Of those whose removal began, likewise; and their schemas."""
         self._schemas: Counter[int] = Counter()
-        self._held: set[str] = set()
-        self._passed: set[str] = set()
-        """Topics of which no more rows are sent."""
         self._parked_keys: set[tuple[str, bytes]] = set()
-        self.narrow: set[str] = set()
-        """Topics that take smaller requests than the client makes."""
-        self.rejected: list[tuple[Row, BrokerError]] = []
+        self.put_back: list[int] = []
+        """Ids of rows that were parked before, and go back into the outbox."""
         self.unconfirmed = 0
         """How many rows were given up without a report."""
         self.trouble: Exception | None = None
 
     @property
-    def sent(self) -> int:
-        """How many rows Kafka has."""
-        return self._schemas.total() + len(self._confirmed)
+    def goes_on(self) -> bool:
+        """Whether more rows may be sent."""
+        return self.trouble is None and self._broken is None
+
+    def has_room_for(self, count: int) -> bool:
+        """Whether so many more rows may be sent before others are removed, lest too many come twice after a kill."""
+        lined_up = sum(len(topic.waiting) for topic in self._topics)
+        return self.ledger.unsettled + lined_up + count <= MOST_TWICE
 
     def take_confirmed(self) -> list[int]:
-        """Return ids of the rows that Kafka has, each once."""
-        rows, self._confirmed = self._confirmed, []
+        """Return ids of the rows that Kafka has, each once: their removal begins."""
+        rows = self.ledger.begin_removal()
         self._schemas.update([row.schema for row in rows])
-        self._topics.update([row.topic for row in rows])
         if self._positions is not None:
             self._delivered += map(self._delivery, rows, self._positions)
             self._positions.clear()
         return [row.id for row in rows]
 
-    def send(self, rows: Iterable[Row], deadline: float, *, parked_holds_key: bool) -> None:
-        """Hand rows to the client, in order, until the deadline or the first trouble."""
+    def send(self, rows: Sequence[Row]) -> None:
+        """Hand rows to a client, in order, until the deadline or the first trouble. There must be room for them."""
+        assert self.has_room_for(len(rows))
         for row in rows:
-            if self.trouble is not None or monotonic() > deadline:
+            if not self.goes_on or monotonic() > self.deadline:
                 return
-            if row.topic in self._passed or (parked_holds_key and (row.topic, row.key) in self._parked_keys):
-                continue
-            self._send(row, deadline)
+            topic = self._topics[row.topic]
+            if topic.takes_rows and not self._waits_for_parked(row):
+                self._send(row, topic)
 
-    def collect(self, down_to: int, deadline: float) -> None:
+    def collect(self, down_to: int) -> None:
         """
         Take delivery reports until so few are awaited, until the deadline at most. Where all are, nothing is to linger.
         """
-        take = self._producer.poll if down_to else self._producer.poll_without_linger
-        while self._in_flight.awaited > down_to and (left := deadline - monotonic()) > 0 and self.trouble is None:
-            take(min(left, 0.1))
-            if not len(self._producer) and self._in_flight.awaited:
-                self.stop(_unheard())  # a fatal error may cost reports
-            for topic in self._in_flight.newly_silent(self._backoff.patience):
-                self._hold(topic, _unheard(), silent=True)
+        while self._awaited > down_to and (left := self.deadline - monotonic()) > 0 and self.trouble is None:
+            self._poll(left, lingers=bool(down_to))
+            self._watch_claim()
+            for topic in self._topics.newly_silent():
+                topic.hold(_unheard(), silent=True)
 
-    def finish(self, deadline: float) -> None:
-        """Take all reports there are until the deadline; give up the rest, and send alone what was too large."""
-        self.collect(0, deadline)
-        if len(self._in_flight):
-            self.trouble = self.trouble or _unheard()
-            self.give_up()
-        while self._too_large and self.trouble is None and monotonic() < deadline + _LONGER:
-            self._send_alone(self._too_large.pop(0))
+    def finish(self) -> None:
+        """Take all reports there are until the deadline; give up the rest."""
+        self.collect(0)
+        failure = self._broken or self._clients.common.failure
+        if failure is not None and not self._is_refused:
+            self.stop(failure)
+        if self._unreported.get(self._clients.common):
+            self.stop(_unheard())
+        self.give_up()
+        for topic in self._topics:
+            refused, put_back = topic.end_batch()
+            self.ledger.refuse(refused)
+            self.put_back += put_back
 
     def stop(self, error: BaseException | None) -> None:
         """Send and await no more, if something else failed."""
@@ -108,10 +127,12 @@ class Batch:
             self.trouble = self.trouble or error
 
     def give_up(self) -> None:
-        """Let the client forget what is not confirmed."""
-        if waiting := len(self._in_flight):
-            self.unconfirmed += waiting
-            self._producer.purge()
+        """Let the clients forget what is not confirmed."""
+        self.unconfirmed += self.ledger.in_flight
+        self._is_given_up = True
+        for client, unreported in self._unreported.items():
+            if unreported:
+                client.purge()
 
     def tell(self) -> None:
         """Emit what became of the rows, once that is settled and all that are confirmed were taken."""
@@ -120,9 +141,7 @@ class Batch:
                 counters.add(RecordDelivered, self._frames.event_type(schema), count)
         for delivered in self._delivered:
             emit(delivered)
-        for topic in self._topics - self._held:
-            self._backoff.release(topic)
-        for row, error in self.rejected:
+        for row, error in self.ledger.refused:
             emit(
                 RowParked(
                     row=row.id,
@@ -134,6 +153,13 @@ class Batch:
                 )
             )
 
+    @property
+    def _awaited(self) -> int:
+        return sum(topic.awaited for topic in self._topics)
+
+    def _waits_for_parked(self, row: Row) -> bool:
+        return self._parked_holds_key and (row.topic, row.key) in self._parked_keys
+
     def _delivery(self, row: Row, position: tuple[str, int, int]) -> RecordDelivered:
         topic, partition, offset = position
         return RecordDelivered(
@@ -144,77 +170,123 @@ class Batch:
             event_id=row.event_id,
         )
 
-    def _send(self, row: Row, deadline: float) -> None:
+    def _send(self, row: Row, topic: Topic) -> None:
         try:
+            self._measure(row)
             record = self._frames.record(row)
         except SchemaRegistryError as error:
-            self._hold(row.topic, error)
-            return
+            topic.hold(error)
         except BrokerError as error:
             self._reject(row, error)
-            return
+        else:
+            if topic.state is TopicState.TRIED:
+                topic.line_up(row, record)
+                self._send_next(topic)
+            else:
+                self._produce(self._clients.common, row, record, topic)
+
+    def _measure(self, row: Row) -> None:
+        """A request is refused as a whole: no row that is too large for its topic may share one."""
+        limit = self._clients.limits.get(row.topic)
+        if limit is not None and row.size > limit:
+            raise DeliveryFailed(
+                error_codes.MSG_SIZE_TOO_LARGE, f"{row.size} bytes are more than the {limit} that the topic takes"
+            )
+
+    def _send_next(self, topic: Topic) -> None:
+        """Send rows that go by themselves until one is in flight."""
+        while self.trouble is None and not self._is_given_up and (alone := topic.next_alone()):
+            row, record = alone
+            if monotonic() > self.deadline - CONFIRMED_WITHIN:
+                topic.stop()
+            elif not self._waits_for_parked(row):
+                self._produce(self._clients.alone, row, record, topic)
+
+    def _produce(self, client: Producer, row: Row, record: ProducerRecord, topic: Topic) -> None:
         while True:
             try:
-                self._producer.produce(record, self._reported, row)
-                self._in_flight.begin(row.topic)
-                self._count_try(row.topic)
-                return
+                client.produce(record, self._reported, row, topic, client)
             except QueueFull as error:
-                if monotonic() > deadline:
-                    self.trouble = error
+                if monotonic() > self.deadline:
+                    self.stop(error)
                     return
-                self._producer.poll(0.05)
+                client.poll(0.05)
             except DeliveryFailed as error:
-                self._judge(row, error)
+                self._refused(row, topic, client, error)  # by the client, which tells of this row
+                return
+            else:
+                topic.sent()
+                self.ledger.begin()
+                self._unreported[client] = self._unreported.get(client, 0) + 1
                 return
 
-    def _reported(self, row: Row, report: Delivered | DeliveryFailed) -> None:
-        self._in_flight.end(row.topic)
+    def _reported(self, row: Row, topic: Topic, client: Producer, report: Delivered | DeliveryFailed) -> None:
+        topic.reported()
+        self._unreported[client] -= 1
+        alone = client is not self._clients.common
         if isinstance(report, Delivered):
-            self._confirmed.append(row)
-            if self._positions is not None:
-                self._positions.append((report.topic, report.partition, report.offset))
-        elif report.code == error_codes.MSG_SIZE_TOO_LARGE:
-            self.narrow.add(row.topic)
-            self._too_large.append(row)  # it, or what shared its request
-            self._passed.add(row.topic)  # until its rows were sent again
+            self._confirm(row, report)
+            if alone:
+                self.ledger.refuse(topic.taken())
         else:
-            self._judge(row, report)
+            self.ledger.take_back()
+            if alone:
+                self._refused(row, topic, client, report)
+            else:
+                self._request_refused(row, topic, report)
+        if alone:
+            self._send_next(topic)
 
-    def _judge(self, row: Row, error: DeliveryFailed) -> None:
-        outcome = row_outcome(error)
-        if outcome is RowOutcome.PARK:
-            self._reject(row, error)
-        elif outcome is RowOutcome.HOLD_TOPIC:
-            self._hold(row.topic, error)
-        if outcome is RowOutcome.BEGIN_ANEW or error.fatal:
-            self.trouble = self.trouble or error
+    def _confirm(self, row: Row, report: Delivered) -> None:
+        self.ledger.confirm(row)
+        if self._positions is not None:
+            self._positions.append((report.topic, report.partition, report.offset))
 
-    def _send_alone(self, row: Row) -> None:
-        deadline = monotonic() + _ALONE
-        self._send(row, deadline)
-        self.collect(0, deadline)
-        if self._too_large and self._too_large[-1] is row:
-            self._too_large.pop()
-            self._reject(
-                row, DeliveryFailed(error_codes.MSG_SIZE_TOO_LARGE, "larger than the topic or the broker takes")
-            )
-        self.give_up()
+    def _request_refused(self, row: Row, topic: Topic, error: DeliveryFailed) -> None:
+        """A request with this row was refused: the common client takes no more."""
+        match row_outcome(error):
+            case RowOutcome.PARK | RowOutcome.SEND_ALONE:
+                topic.send_alone(row)
+                self._is_refused = True
+            case RowOutcome.HOLD_TOPIC:
+                topic.hold(error)
+                self._is_refused = True
+            case RowOutcome.BEGIN_ANEW:
+                self._broken = self._broken or error
+
+    def _refused(self, row: Row, topic: Topic, client: Producer, error: DeliveryFailed) -> None:
+        """This row was refused, and not what shares a request with it."""
+        match row_outcome(error):
+            case RowOutcome.PARK if meaning_of(error.code).of_the_row:
+                self._reject(row, error)
+            case RowOutcome.PARK:
+                self._parked_keys.add((row.topic, row.key))
+                topic.refused(row, error)
+            case RowOutcome.BEGIN_ANEW if client is self._clients.common:
+                self._broken = self._broken or error
+            case RowOutcome.BEGIN_ANEW if client.failure is not None:
+                topic.stop()  # another topic's row has broken it
+            case _:
+                topic.hold(error)
 
     def _reject(self, row: Row, error: BrokerError) -> None:
-        self.rejected.append((row, error))
         self._parked_keys.add((row.topic, row.key))
+        self.ledger.refuse([(row, error)])
 
-    def _hold(self, topic: str, error: Exception, *, silent: bool = False) -> None:
-        self._held.add(topic)
-        self._passed.add(topic)
-        self._backoff.hold(topic, error, silent=silent)
+    def _poll(self, seconds: float, *, lingers: bool) -> None:
+        wait = min(seconds, _AWAITED if len(self._unreported) == 1 else _AWAITED_BY_TURNS)
+        for client in list(self._unreported):
+            take = client.poll if lingers or client is not self._clients.common else client.poll_without_linger
+            take(wait)
+            if self._unreported[client] and not len(client):
+                self.stop(client.failure or _unheard())  # a fatal error may cost reports
 
-    def _count_try(self, topic: str) -> None:
-        if topic in self._tries:
-            self._tries[topic] -= 1
-            if not self._tries[topic]:
-                self._passed.add(topic)
+    def _watch_claim(self) -> None:
+        now = monotonic()
+        if now >= self._watched + _WATCHED:
+            self._watched = now
+            if not self._is_claimed():
+                self.stop(ClaimLost())
 
 
 def _unheard() -> DeliveryFailed:

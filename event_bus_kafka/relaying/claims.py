@@ -26,7 +26,7 @@ from event_bus_kafka.wire.records import Destination
 _LONGEST_REASON = 255
 _BATCH_ROWS = 32_000
 _BATCH_BYTES = 32_000_000
-_CHUNK_ROWS = 1_000
+CHUNK_ROWS = 1_000
 _CHUNK_BYTES = 2_000_000
 
 
@@ -42,9 +42,17 @@ class Row(NamedTuple):
     schema: int
 
     @property
+    def size(self) -> int:
+        """Bytes of key and value, at least."""
+        return len(self.key) + len(self.body or b"")
+
+    @property
     def event_id(self) -> str:
-        """As the headers have it, empty without one."""
-        return (dict(unpack(self.headers)).get("ce_id") or b"").decode(errors="replace")
+        """As the headers have it, empty without one, or if they cannot be read."""
+        try:
+            return (dict(unpack(self.headers)).get("ce_id") or b"").decode(errors="replace")
+        except Exception:  # noqa: BLE001 a row may hold anything
+            return ""
 
 
 class BatchPlan(NamedTuple):
@@ -108,7 +116,7 @@ class Claims:
         )
         found = sorted(self._connection.query(statement, [*without] * len(shards), binary=True))
         taken = list(_within(_BATCH_BYTES, found))
-        chunks = in_chunks(taken, itemgetter(1), most=_CHUNK_ROWS, most_bytes=_CHUNK_BYTES)
+        chunks = in_chunks(taken, itemgetter(1), most=CHUNK_ROWS, most_bytes=_CHUNK_BYTES)
         return BatchPlan(
             [[number for number, _, _ in chunk] for chunk in chunks],
             is_full=len(taken) < len(found) or most in Counter(shard for _, _, shard in found).values(),
@@ -141,14 +149,23 @@ class Claims:
             with self._settling(at_once=at_once) as connection:
                 connection.execute(self._dialect.remove, [self._dialect.ids(ids)])
 
-    def park(self, rejected: Sequence[tuple[Row, BrokerError]]) -> None:
-        """Set aside rows that Kafka refuses."""
+    def park(self, rejected: Sequence[tuple[Row, BrokerError]], *, at_once: bool = False) -> None:
+        """Set aside rows that Kafka refuses, with the claim or at once."""
         now = int(time() * 1000)
         if rejected:
-            with self._settling() as connection:
+            with self._settling(at_once=at_once) as connection:
                 for row, error in rejected:
-                    connection.execute(self._dialect.park, [error.code, error.reason[:_LONGEST_REASON], now, row.id])
+                    reason = error.reason.replace("\0", "")[:_LONGEST_REASON]
+                    number = self._free_number(connection, row.id)
+                    connection.execute(self._dialect.park, [number, error.code, reason, now, row.id])
                 connection.execute(self._dialect.remove, [self._dialect.ids([row.id for row, _ in rejected])])
+
+    def put_back(self, ids: Sequence[int]) -> None:
+        """Let parked rows wait in the outbox again, under the ids that they had."""
+        for number in ids:
+            with self._settling() as connection:
+                connection.execute(self._dialect.put_back, [number])
+                connection.execute(self._dialect.forget_parked, [number])
 
     def wait(self, seconds: float, longest: float) -> float:
         """
@@ -171,6 +188,13 @@ class Claims:
         """Give up both connections and whatever is open on them."""
         self._second.close()
         self._connection.close()
+
+    def _free_number(self, connection: OwnConnection, number: int) -> int:
+        """Return the id under which to park a row: its own, or a new one below all if another row has that one."""
+        if not connection.query(self._dialect.is_parked, [number]):
+            return number
+        ((lowest,),) = connection.query(self._dialect.lowest_parked)
+        return min(int(lowest), 0) - 1
 
     @contextmanager
     def _settling(self, *, at_once: bool = False) -> Iterator[OwnConnection]:

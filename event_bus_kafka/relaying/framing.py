@@ -34,16 +34,21 @@ class Frames:
         """
         Return the record of a row.
 
-        Raises :class:`SchemaRegistryError` if an id is not to be had, :class:`BrokerError` if the schema is gone.
+        Raises :class:`SchemaRegistryError` if an id is not to be had, :class:`BrokerError` if the schema is gone or the
+        row cannot be read.
         """
         _, topic, key, body, headers, schema = row
         frame = self._known.get(schema) or self._find(schema)
-        return ProducerRecord(
-            topic=topic,
-            key=frame.key + key,
-            value=None if body is None else frame.value + body,
-            headers=frame.unpack(headers),
-        )
+        try:
+            return ProducerRecord(
+                topic=topic,
+                key=frame.key + key,
+                value=None if body is None else frame.value + body,
+                headers=frame.unpack(headers),
+            )
+        except Exception as error:
+            reason = f"no record can be made of it: {type(error).__name__}"
+            raise BrokerError(error_codes.UNREADABLE_ROW, reason) from error
 
     def event_type(self, schema: int) -> str:
         """Return the event type of a row's schema, empty while that is not known."""

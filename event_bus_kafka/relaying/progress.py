@@ -10,7 +10,7 @@ from django.db import connections
 from event_bus_kafka.outbox import backlog
 from event_bus_kafka.outbox.backlog import Backlog
 from event_bus_kafka.relaying.relay import StepResult
-from event_bus_kafka.relaying.topic_backoff import TopicBackoff
+from event_bus_kafka.relaying.topics import Topics
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RelayProgress
 
@@ -24,14 +24,14 @@ class ProgressReports:
     def __init__(
         self,
         alias: str,
-        backoff: TopicBackoff,
+        topics: Topics,
         *,
         retention: Callable[[], float],
         clock: Callable[[], float] = monotonic,
     ) -> None:
         """``retention``: days after which parked rows are purged, asked each time."""
         self._alias = alias
-        self._backoff = backoff
+        self._topics = topics
         self._retention = retention
         self._clock = clock
         self._told = self._sent_last = clock()
@@ -63,7 +63,7 @@ class ProgressReports:
                 depth=found.depth,
                 oldest=found.oldest,
                 parked=tuple(found.parked.items()),
-                held=self._backoff.topics(),
+                held=self._topics.held,
             )
         )
         backlog.warn_if_stalled(self._alias, found.oldest)

@@ -11,25 +11,23 @@ from time import monotonic, perf_counter, sleep
 import attrs
 from django.db import Error
 
-from event_bus_kafka.errors import ConfigurationError, EventBusError
-from event_bus_kafka.kafka.producer import Producer
+from event_bus_kafka.errors import ConfigurationError, EventBusError, WorkerFailed
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
-from event_bus_kafka.relaying.background import BackgroundThread
+from event_bus_kafka.relaying.background import BackgroundThread, PendingCalls
 from event_bus_kafka.relaying.batch import Batch
 from event_bus_kafka.relaying.claims import Claims
+from event_bus_kafka.relaying.clients import Clients
 from event_bus_kafka.relaying.framing import Frames
-from event_bus_kafka.relaying.timing import BATCH_TIME
-from event_bus_kafka.relaying.topic_backoff import TopicBackoff
+from event_bus_kafka.relaying.left_over import LeftOver
+from event_bus_kafka.relaying.timing import CONFIRMED_WITHIN
+from event_bus_kafka.relaying.topics import Topics
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RelayInterrupted
 
-_CONFIRMED_WITHIN = BATCH_TIME / 2
-"""Seconds that are left to the last chunk: where Kafka is slow, a batch takes fewer of them."""
 _READ_AHEAD = 2
 """Chunks."""
 _SHARE = 4
 """Shards that a relay takes at a time while there is more than a batch: the others are for other relays."""
-_CONNECT_WITHIN = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _PROBES = 10
 """A relay that finds nothing rests so many times as long as it looked, but no longer than after a failure."""
@@ -59,26 +57,24 @@ class Relay:
         self,
         *,
         claims: Claims,
-        connect: Callable[[set[str]], Producer],
+        clients: Clients,
         registry: SchemaRegistry,
         poll_interval: float,
-        backoff: TopicBackoff,
+        topics: Topics,
         parked_holds_key: bool = False,
         on_step: Callable[[StepResult], None] = lambda _: None,
         pause: Callable[[float], None] = sleep,
     ) -> None:
         self._claims = claims
-        self._connect = connect
+        self._clients = clients
         self._registry = registry
         self._frames = Frames(claims, registry)
+        self._left_over = LeftOver(claims)
         self._poll_interval = poll_interval
-        self._backoff = backoff
+        self._topics = topics
         self._parked_holds_key = parked_holds_key
         self._on_step = on_step
         self._pause = pause
-        self._producer: Producer | None = None
-        self._narrow: set[str] = set()
-        """Topics for which a client made too large requests: the next one is made to suit them."""
         self._interruptions = 0
         self._is_full = False
         self._reader = BackgroundThread("reads")
@@ -88,12 +84,12 @@ class Relay:
         """
         Send one batch, or wait where there is nothing to send. Takes a little longer than ``BATCH_TIME`` at most.
 
-        Raises :class:`ConfigurationError` where no client can be made of the settings: no repetition helps.
+        Raises :class:`WorkerFailed` if the settings are wrong: that does not pass.
         """
         try:
             self._on_step(self._step())
-        except ConfigurationError:
-            raise
+        except ConfigurationError as error:
+            raise WorkerFailed(str(error), exit_code=1) from error
         except (Error, EventBusError) as error:
             self._begin_anew(error, 0)
             with suppress(Error):
@@ -101,15 +97,19 @@ class Relay:
 
     def stop(self, *, timeout: float) -> int:
         """Leave nothing behind: between two steps nothing is in flight."""
+        with suppress(Error):
+            self._left_over.settle()
         self._reader.stop()
         self._remover.stop()
         self._claims.close()
         self._registry.close()
-        self._producer = None
+        self._clients.drop()
         return 0
 
     def _step(self) -> StepResult:
-        producer = self._reach() if self._producer is None else self._producer
+        self._left_over.settle()
+        self._topics.begin_batch()
+        self._clients.reach(self._topics.names, alone=any(self._topics.limits.values()))
         began = perf_counter()
         shards = self._claims.shards_with_rows()
         looked = perf_counter() - began
@@ -118,23 +118,29 @@ class Relay:
             return StepResult(left=False)
         if self._is_full and len(shards) > _SHARE:
             shards = sample(shards, _SHARE)
-        batch = Batch(producer, self._frames, self._backoff)
-        with self._claims.claim(shards) as claimed:
-            if claimed:
-                self._send(batch, claimed)
+        batch = Batch(self._clients, self._frames, self._topics, parked_holds_key=self._parked_holds_key)
+        try:
+            with self._claims.claim(shards) as claimed:
+                if claimed:
+                    self._send(batch, claimed)
+        except Error:
+            self._left_over.keep(batch.ledger)
+            raise
         if not claimed:
             self._pause(uniform(0.2, 1.0) * self._poll_interval)
             return StepResult()
         batch.tell()
-        if not batch.narrow <= self._narrow:
-            self._narrow |= batch.narrow
-            self._producer = None
-        stepped = StepResult(sent=batch.sent, parked=len(batch.rejected))
+        return self._settled(batch, looked)
+
+    def _settled(self, batch: Batch, looked: float) -> StepResult:
+        """Draw the conclusions of a batch."""
+        stepped = StepResult(sent=batch.ledger.taken, parked=len(batch.ledger.refused))
+        self._clients.drop_failed()
         if stepped.sent or stepped.parked:
             self._interruptions = 0
         if batch.trouble is not None:
             self._begin_anew(batch.trouble, batch.unconfirmed)
-        elif not (stepped.sent or stepped.parked):
+        elif batch.goes_on and not (stepped.sent or stepped.parked):
             self._rest(looked)  # all that there is has to wait
             return attrs.evolve(stepped, left=False)
         return stepped
@@ -143,41 +149,40 @@ class Relay:
         try:
             self._fill(batch, shards)
             self._claims.remove(batch.take_confirmed())
-            self._claims.park(batch.rejected)
+            self._claims.put_back(batch.put_back)
+            self._claims.park(batch.ledger.refused)
         except BaseException:
             batch.give_up()  # before the claim ends: what left later might come after what others send by then
             raise
 
     def _fill(self, batch: Batch, shards: list[int]) -> None:
-        """Send chunk after chunk, while those to come are read and what Kafka has is removed."""
-        plan = self._claims.plan(shards, self._backoff.now())
+        """Read, send and settle chunk after chunk: those to come are read meanwhile, and what Kafka has is removed."""
+        plan = self._claims.plan(shards, [name for name, most in self._topics.limits.items() if not most])
         chunks = iter(plan.chunks)
-        deadline = monotonic() + BATCH_TIME
         with self._reader.serving(batch) as reads, self._remover.serving(batch) as removals:
             for ids in islice(chunks, _READ_AHEAD):
                 reads.begin(self._claims.rows, ids)
-            while reads and batch.trouble is None and monotonic() < deadline - _CONFIRMED_WITHIN:
+            while reads and batch.goes_on and monotonic() < batch.deadline - CONFIRMED_WITHIN:
                 rows = reads.take()
                 for ids in islice(chunks, 1):
                     reads.begin(self._claims.rows, ids)
-                removals.begin(self._claims.remove, batch.take_confirmed(), at_once=True)
-                batch.send(rows, deadline, parked_holds_key=self._parked_holds_key)
-                batch.collect(len(rows) if reads else 0, deadline)
-                if len(removals) > 1:
-                    removals.take()
+                self._make_room(batch, removals, len(rows))
+                batch.send(rows)
+                batch.collect(len(rows) if reads else 0)
             self._is_full = plan.is_full or bool(reads)
-        batch.finish(deadline)
+        batch.finish()
 
-    def _reach(self) -> Producer:
-        """Make a client and connect it before any shard is claimed."""
-        producer = self._connect(self._narrow)
-        producer.connect(_CONNECT_WITHIN)
-        self._producer = producer
-        return producer
+    def _make_room(self, batch: Batch, removals: PendingCalls, count: int) -> None:
+        """Begin to remove what is confirmed, and wait for removals until so many rows may be sent."""
+        if ids := batch.take_confirmed():
+            removals.begin(self._claims.remove, ids, at_once=True)
+        while len(removals) > 1 or (removals and not batch.has_room_for(count)):
+            removals.take()
+            batch.ledger.end_removal()
 
     def _begin_anew(self, error: Exception, unconfirmed: int) -> None:
-        """After anything broken the old client is of no use: it may still hold what others send by now."""
-        self._producer = None
+        """After anything broken the old clients are of no use: they may still hold what others send by now."""
+        self._clients.drop()
         self._claims.close()  # they may be what broke, or be cut while nothing can be sent
         delay = min(_FIRST_PAUSE * 2**self._interruptions, _LONGEST_PAUSE)
         self._interruptions += 1
@@ -189,5 +194,4 @@ class Relay:
         seconds = self._claims.wait(max(self._poll_interval, after_look), max(self._poll_interval, _WATCHED))
         if seconds:
             self._pause(seconds)
-        if self._producer is not None:
-            self._producer.poll(0)
+        self._clients.poll()

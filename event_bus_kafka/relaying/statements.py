@@ -22,6 +22,7 @@ _PARKED = ParkedRecord._meta.db_table
 
 COLUMNS = ("id", "topic", "key", "body", "headers", "schema_id")
 _MOVED = tuple(field.attname for field in OutboxRecord._meta.concrete_fields)
+_COPIED = tuple(name for name in _MOVED if name != "id")
 
 
 @attrs.frozen(kw_only=True)
@@ -86,12 +87,32 @@ class Dialect:
 
     @property
     def park(self) -> str:
-        """Takes code, reason, time and id."""
-        moved = self._columns(_MOVED)
+        """Takes the id to park it under, code, reason, time and the id of the row."""
+        copied = self._columns(_COPIED)
         return (
-            f"INSERT INTO {_PARKED} ({moved}, code, reason, parked_at) "
-            f"SELECT {moved}, %s, %s, %s FROM {_OUTBOX} WHERE id = %s"
+            f"INSERT INTO {_PARKED} (id, code, reason, parked_at, {copied}) "
+            f"SELECT %s, %s, %s, %s, {copied} FROM {_OUTBOX} WHERE id = %s"
         )
+
+    @property
+    def is_parked(self) -> str:
+        """Takes an id."""
+        return f"SELECT id FROM {_PARKED} WHERE id = %s"
+
+    @property
+    def lowest_parked(self) -> str:
+        return f"SELECT MIN(id) FROM {_PARKED}"
+
+    @property
+    def put_back(self) -> str:
+        """Takes the id of a parked row."""
+        moved = self._columns(_MOVED)
+        return f"INSERT INTO {_OUTBOX} ({moved}) SELECT {moved} FROM {_PARKED} WHERE id = %s"
+
+    @property
+    def forget_parked(self) -> str:
+        """Takes the id of a parked row."""
+        return f"DELETE FROM {_PARKED} WHERE id = %s"
 
     @property
     def _unless_parked(self) -> str:

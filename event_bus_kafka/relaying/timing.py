@@ -11,6 +11,8 @@ from __future__ import annotations
 
 BATCH_TIME = 5.0
 """Seconds that a batch may be in flight."""
+CONFIRMED_WITHIN = BATCH_TIME / 2
+"""Seconds of these that are left to the last rows: where Kafka is slow, a batch takes fewer."""
 DELIVERY_TIMEOUT = 10.0
 """Seconds after which a record that Kafka has not confirmed expires in the client."""
 IDLE_TRANSACTION_TIMEOUT = 60

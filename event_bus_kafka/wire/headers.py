@@ -83,6 +83,8 @@ def _head(names: tuple[str, ...]) -> bytes:
 def _names(head: bytes) -> tuple[tuple[str, ...], int, bool]:
     """Return the names, where the values begin, and whether no name stands twice."""
     names = tuple(json.loads(head[_SIZE.size :]))
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError("names of headers are texts")
     return names, len(head) + 4 * len(names), len(set(names)) == len(names)
 
 

@@ -152,7 +152,7 @@ FAULTS = (
     Fault(
         name="a missing right parks rows",
         file="kafka/error_codes.py",
-        old='Meaning("TOPIC_AUTHORIZATION_FAILED", Trouble.FORBIDDEN, row_outcome=RowOutcome.HOLD_TOPIC)',
+        old='Meaning("TOPIC_AUTHORIZATION_FAILED", Trouble.FORBIDDEN)',
         new='Meaning("TOPIC_AUTHORIZATION_FAILED", Trouble.FORBIDDEN, row_outcome=RowOutcome.PARK)',
         harm="a mistake in Kafka's rights sets thousands of events aside",
         tests=("unit/kafka/test_error_codes.py",),

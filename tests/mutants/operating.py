@@ -155,7 +155,7 @@ FAULTS = (
         name="a client that cannot be made of the settings is tried for ever",
         file="relaying/relay.py",
         scope="Relay.step",
-        old="raise",
+        old="raise WorkerFailed(str(error), exit_code=1) from error",
         new="pass",
         harm="a relay without its certificate runs, and sends nothing",
         tests=("flows/test_wrong_options.py",),

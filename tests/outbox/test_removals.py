@@ -32,8 +32,8 @@ def test_what_was_removed_in_a_batch_stays_removed_although_the_relay_dies(
     sent = service.emit_many(5_000)
     finish = Batch.finish
 
-    def finish_and_die(batch: Batch, deadline: float) -> None:
-        finish(batch, deadline)
+    def finish_and_die(batch: Batch) -> None:
+        finish(batch)
         raise Death
 
     monkeypatch.setattr(Batch, "finish", finish_and_die)

@@ -61,11 +61,11 @@ def spilled(alias: str = "default") -> list[str]:
     return [(dict(unpack(bytes(headers)))["ce_id"] or b"").decode() for headers in rows]
 
 
-def encoded(topic: str) -> EncodedEvent:
+def encoded(topic: str, user: int = 7) -> EncodedEvent:
     """Return an event as it is handed to the spill."""
     event = Event(
         signal=CERTIFICATE_CREATED,
-        data={"certificate": certificate()},
+        data={"certificate": certificate(user)},
         metadata=EventsMetadata(event_type=CREATED),
     )
     return serde.encode(event, topic=topic, key_field=KEY_FIELD)

@@ -6,7 +6,7 @@ import logging
 
 from event_bus_kafka.errors import EventBusError
 from event_bus_kafka.telemetry import events
-from event_bus_kafka.telemetry.error_text import error_text
+from event_bus_kafka.telemetry.error_text import database_error_text, error_text
 from event_bus_kafka.telemetry.logs.lines import Lines
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
@@ -85,7 +85,7 @@ def _(event: events.RelayInterrupted, log_filter: LogFilter) -> None:
     if event.unconfirmed or log_filter.is_news("relay", error_text(event.error)):
         cause = error_text(event.error)
         if not isinstance(event.error, EventBusError):
-            cause = f"its database raised {cause}"
+            cause = f"its database raised {database_error_text(event.error)}"
         twice = f"; {event.unconfirmed} rows that may have arrived are sent again" if event.unconfirmed else ""
         logger.error("The relay was interrupted: %s. It begins anew in %.1f s%s.", cause, event.delay, twice)
 

@@ -2,102 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import count
-from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 from django.db import OperationalError
 from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED
-from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka.errors import SchemaRegistryError, WorkerFailed
-from event_bus_kafka.kafka.producer import Producer
 from event_bus_kafka.models import OutboxRecord, ParkedRecord, WriterSchema
 from event_bus_kafka.outbox.availability import Outbox
 from event_bus_kafka.relaying import claims
 from event_bus_kafka.relaying.background import BackgroundThread
 from event_bus_kafka.relaying.batch import Batch
-from event_bus_kafka.relaying.claims import Claims, make_shards
 from event_bus_kafka.relaying.drain import Drain
-from event_bus_kafka.relaying.progress import ProgressReports
-from event_bus_kafka.relaying.relay import Relay
-from event_bus_kafka.relaying.topic_backoff import TopicBackoff
-from event_bus_kafka.sandbox import Sandbox
+from event_bus_kafka.relaying.topics import Topics
 from event_bus_kafka.wire import serde
 from tests.services.bus import CREATED
-from tests.support.direct import encoded
 from tests.support.outbox_service import KEY_FIELD, until
-from tests.support.sqlite import on_sqlite
-
-
-@attrs.define
-class Relaying:
-    """A relay with an outbox and brokers of its own; it gets an id for each schema, unless ``error`` is raised."""
-
-    sandbox: Sandbox
-    error: Callable[[str], Exception | None] = lambda _subject: None
-    made: list[Producer] = attrs.field(factory=list)
-    backoff: TopicBackoff = attrs.field(init=False)
-    relay: Relay = attrs.field(init=False)
-    progress: ProgressReports = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        times = count(step=100)
-        self.backoff = TopicBackoff(clock=lambda: next(times))  # what is held is due when it is looked at again
-        self.progress = ProgressReports("default", self.backoff, retention=lambda: 90)
-        self.relay = Relay(
-            claims=Claims("default", notify=False, parked_holds_key=False),
-            connect=self._connect,
-            registry=self,  # type: ignore[arg-type]
-            poll_interval=0.01,
-            backoff=self.backoff,
-            on_step=self.progress,
-            pause=lambda _: None,
-        )
-
-    def id_of(self, subject: str, schema: str) -> int:
-        if error := self.error(subject):
-            raise error
-        return 1
-
-    def close(self) -> None: ...
-
-    def append(self, *topics: str) -> list[bytes]:
-        """Append events; return their ids."""
-        events = [encoded(topic) for topic in topics]
-        Outbox(notify=lambda: False).append_separately(events, "default")
-        return [event.event_id.encode() for event in events]
-
-    def arrived(self, topic: str, count: int, *, seconds: float = 60) -> list[bytes | None]:
-        return [dict(record.headers)["ce_id"] for record in self.sandbox.records(topic, count, seconds=seconds)]
-
-    def _connect(self, _narrow: set[str]) -> Producer:
-        options = {"bootstrap.servers": self.sandbox.bootstrap_servers, "enable.idempotence": True, "linger.ms": 300}
-        self.made.append(Producer(options))
-        return self.made[-1]
-
-
-@pytest.fixture
-def relaying(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Relaying]:
-    with Sandbox() as sandbox, django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):
-        make_shards("default")
-        relaying = Relaying(sandbox)
-        for topic in ("a", "b"):
-            sandbox.create_topic(topic, 1)
-        relaying.relay.step()  # it connects
-        yield relaying
-        relaying.relay.stop(timeout=1)
+from tests.support.relaying import Relaying
 
 
 @pytest.mark.parametrize("refusal", ["MSG_SIZE_TOO_LARGE", "TOPIC_AUTHORIZATION_FAILED"])
 def test_nothing_overtakes_rows_that_a_broker_refuses(
     relaying: Relaying, refusal: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claims, "_CHUNK_ROWS", 5)  # two chunks are one request, within the time that it lingers
+    monkeypatch.setattr(claims, "CHUNK_ROWS", 5)  # two chunks are one request, within the time that it lingers
     sent = relaying.append(*["a"] * 20)
     relaying.sandbox.fail_next("Produce", refusal)
     until(lambda: not OutboxRecord.objects.exists(), step=relaying.relay.step)
@@ -154,7 +84,7 @@ def test_a_drain_ends_with_0_only_if_nothing_is_left(relaying: Relaying, waits: 
 def test_after_a_call_that_failed_none_is_made() -> None:
     nothing: Any = None
     made: list[int] = []
-    thread, batch = BackgroundThread("tests"), Batch(nothing, nothing, TopicBackoff())
+    thread, batch = BackgroundThread("tests"), Batch(nothing, nothing, Topics())
 
     def fail() -> None:
         raise OperationalError

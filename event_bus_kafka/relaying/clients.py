@@ -1,0 +1,84 @@
+"""
+The Kafka clients of a relay.
+
+librdkafka goes on behind a request that was refused: a key would end with an old record. So the client that most rows
+go through has one request in flight per broker and fails as a whole when one is refused (``enable.gapless.guarantee``);
+then it is made anew. Topics that refused lately would cost the others a client with each try: their rows go through a
+second one, never two rows of a topic at a time, so that it may go on behind a refusal, and a request has one row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from event_bus_kafka.kafka.producer import Producer
+
+_CONNECT_WITHIN = 5.0
+
+
+@attrs.frozen
+class Client:
+    """A producer, and the bytes that topics take at most in a record, as far as that is known."""
+
+    producer: Producer
+    limits: Mapping[str, int] = attrs.field(factory=dict)
+
+
+class Clients:
+    """``connect`` makes the common client for some topics, ``connect_alone`` that for rows which go by themselves."""
+
+    def __init__(self, connect: Callable[[set[str]], Client], connect_alone: Callable[[], Producer]) -> None:
+        self._connect = connect
+        self._connect_alone = connect_alone
+        self._common: Client | None = None
+        self._alone: Producer | None = None
+
+    @property
+    def common(self) -> Producer:
+        assert self._common is not None
+        return self._common.producer
+
+    @property
+    def limits(self) -> Mapping[str, int]:
+        return self._common.limits if self._common else {}
+
+    @property
+    def alone(self) -> Producer:
+        assert self._alone is not None
+        return self._alone
+
+    def reach(self, topics: set[str], *, alone: bool) -> None:
+        """
+        Make those that are needed and connect them, before any shard is claimed; ``alone``: rows go by themselves, too.
+
+        Raises :class:`BrokerError` if Kafka does not answer, :class:`ConfigurationError` if the options are refused.
+        """
+        if self._common is None:
+            common = self._connect(topics)
+            common.producer.connect(_CONNECT_WITHIN)
+            self._common = common
+        if not alone:
+            self._alone = None
+        elif self._alone is None:
+            producer = self._connect_alone()
+            producer.connect(_CONNECT_WITHIN)
+            self._alone = producer
+
+    def drop_failed(self) -> None:
+        """Make those anew that failed."""
+        if self._common is not None and self._common.producer.failure is not None:
+            self._common = None
+        if self._alone is not None and self._alone.failure is not None:
+            self._alone = None
+
+    def drop(self) -> None:
+        """Make both anew: they may still hold what others send by now."""
+        self._common = self._alone = None
+
+    def poll(self) -> None:
+        """Let them report their errors while nothing is sent."""
+        for producer in (self._common.producer if self._common else None, self._alone):
+            if producer is not None:
+                producer.poll(0)

@@ -1,0 +1,52 @@
+"""Whether the rows that Kafka refuses are to blame, or their topic."""
+
+from __future__ import annotations
+
+from event_bus_kafka.errors import BrokerError
+from event_bus_kafka.relaying.claims import Row
+
+_ROWS, _KEYS = 10, 3
+"""Rows and keys refused in a row from which on the topic is to blame: a clock or a policy is wrong, not the rows."""
+
+
+class Refusals:
+    """
+    The rows of a topic that Kafka refused, each by itself, since it took one of that topic. While the topic is to blame
+    none is parked, and it is tried with rows of several keys.
+    """
+
+    def __init__(self) -> None:
+        self.undecided: list[tuple[Row, BrokerError]] = []
+        """Those of this batch."""
+        self._before = 0
+        self._keys: set[bytes] = set()
+        self._parked: list[int] = []
+        """The ids of those that were parked."""
+
+    @property
+    def are_of_the_topic(self) -> bool:
+        """Whether so many rows, of so many keys, were refused that the topic is to blame."""
+        return self._before + len(self.undecided) >= _ROWS and len(self._keys) >= _KEYS
+
+    def add(self, row: Row, error: BrokerError) -> None:
+        self.undecided.append((row, error))
+        if len(self._keys) < _KEYS:
+            self._keys.add(row.key)
+
+    def end(self) -> list[tuple[Row, BrokerError]]:
+        """Kafka has taken a row of the topic. Return those that it refused before in this batch: they are to blame."""
+        rows, self.undecided = self.undecided, []
+        self._before = 0
+        self._keys.clear()
+        self._parked.clear()
+        return rows
+
+    def decide(self) -> tuple[list[tuple[Row, BrokerError]], list[int]]:
+        """At the end of a batch return the rows to park, and the ids of rows to put back that were parked before."""
+        rows, self.undecided = self.undecided, []
+        self._before += len(rows)
+        if not self.are_of_the_topic:
+            self._parked += [row.id for row, _ in rows]
+            return rows, []
+        parked, self._parked = self._parked, []
+        return [], parked

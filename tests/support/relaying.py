@@ -1,0 +1,81 @@
+"""A relay on the sandbox and a file of SQLite, to be stepped by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import attrs
+
+from event_bus_kafka.assembly.relaying import ALONE, COMMON
+from event_bus_kafka.kafka.producer import Producer
+from event_bus_kafka.outbox import writer_schemas
+from event_bus_kafka.outbox.availability import Outbox
+from event_bus_kafka.relaying.claims import Claims
+from event_bus_kafka.relaying.clients import Client, Clients
+from event_bus_kafka.relaying.progress import ProgressReports
+from event_bus_kafka.relaying.relay import Relay
+from event_bus_kafka.relaying.topics import Topics
+from event_bus_kafka.sandbox import Sandbox
+from tests.support.direct import encoded
+
+
+@attrs.define
+class Relaying:
+    """A relay with an outbox and brokers of its own; it gets an id for each schema, unless ``error`` is raised."""
+
+    sandbox: Sandbox
+    error: Callable[[str], Exception | None] = lambda _subject: None
+    options: dict[str, Any] = attrs.field(factory=dict)
+    """Of the client that most rows go through."""
+    made: list[Producer] = attrs.field(factory=list)
+    topics: Topics = attrs.field(init=False)
+    relay: Relay = attrs.field(init=False)
+    progress: ProgressReports = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        times = count(step=100)
+        self.topics = Topics(clock=lambda: next(times))  # what is held is due when it is looked at again
+        self.progress = ProgressReports("default", self.topics, retention=lambda: 90)
+        self.relay = Relay(
+            claims=Claims("default", notify=False, parked_holds_key=False),
+            clients=Clients(self._connect, lambda: self._made(ALONE)),
+            registry=self,  # type: ignore[arg-type]
+            poll_interval=0.01,
+            topics=self.topics,
+            on_step=self.progress,
+            pause=lambda _: None,
+        )
+
+    def id_of(self, subject: str, schema: str) -> int:
+        if error := self.error(subject):
+            raise error
+        return 1
+
+    def close(self) -> None: ...
+
+    def append(self, *topics: str, users: int = 1) -> list[bytes]:
+        """Append events, of so many keys by turns; return their ids."""
+        events = [encoded(topic, 7 + number % users) for number, topic in enumerate(topics)]
+        Outbox(notify=lambda: False).append_separately(events, "default")
+        return [event.event_id.encode() for event in events]
+
+    def renew(self) -> None:
+        """Let the next step make clients, with the options of now."""
+        self.relay._clients.drop()
+
+    def forget_schemas(self) -> None:
+        """Write the schemas again that are gone from the table."""
+        writer_schemas._known.clear()
+
+    def arrived(self, topic: str, count: int, *, seconds: float = 60) -> list[bytes | None]:
+        return [dict(record.headers)["ce_id"] for record in self.sandbox.records(topic, count, seconds=seconds)]
+
+    def _connect(self, _topics: set[str]) -> Client:
+        return Client(self._made(COMMON | {"linger.ms": 300} | self.options))
+
+    def _made(self, options: dict[str, Any]) -> Producer:
+        servers = {"bootstrap.servers": self.sandbox.bootstrap_servers, "enable.idempotence": True}
+        self.made.append(Producer(servers | options))
+        return self.made[-1]

@@ -1,0 +1,66 @@
+"""S20: how many rows come twice after a kill is one number, in the code as in the docs, and never exceeded."""
+
+from __future__ import annotations
+
+import re
+import threading
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+import pytest
+
+from event_bus_kafka.models import OutboxRecord
+from event_bus_kafka.relaying import batch, claims
+from event_bus_kafka.relaying.background import BackgroundThread
+from event_bus_kafka.relaying.claims import Claims
+from event_bus_kafka.relaying.ledger import MOST_TWICE, Ledger
+from tests.support.outbox_service import until
+from tests.support.relaying import Relaying
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+@pytest.mark.parametrize("page", ["outbox.rst", "decisions/0012-the-outbox.rst", "decisions/0017-*.rst"])
+def test_s20_the_docs_name_the_number_of_the_code(page: str) -> None:
+    (file,) = DOCS.glob(page)
+    text = " ".join(file.read_text().split())
+    assert re.findall(r"(?:at most|``MOST_TWICE``,) ([\d,]+) (?:rows, four|rows\.|where many)", text) == [
+        f"{MOST_TWICE:,}"
+    ]
+
+
+def test_s20_no_more_rows_may_come_twice_however_slow_their_removal(
+    relaying: Relaying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove, begin = Claims.remove, Ledger.begin
+    most = 0
+
+    def remove_slowly(self: Claims, *arguments: Any, **named: Any) -> None:
+        sleep(0.05)
+        remove(self, *arguments, **named)
+
+    def begin_and_count(self: Ledger) -> None:
+        nonlocal most
+        begin(self)
+        most = max(most, self.unsettled)
+
+    monkeypatch.setattr(claims, "CHUNK_ROWS", 5)
+    monkeypatch.setattr(batch, "MOST_TWICE", 15)
+    monkeypatch.setattr(Claims, "remove", remove_slowly)
+    monkeypatch.setattr(Ledger, "begin", begin_and_count)
+    sent = relaying.append(*["a"] * 60)
+    until(lambda: not OutboxRecord.objects.exists(), step=relaying.relay.step)
+    assert relaying.arrived("a", 60) == sent
+    assert 5 < most <= 15
+
+
+def test_s20_a_process_that_ends_waits_for_no_call_of_a_relay() -> None:
+    thread, ended = BackgroundThread("tests"), threading.Event()
+    call = thread.submit(ended.wait)
+    (running,) = [one for one in threading.enumerate() if one.name == "event-bus-relay-tests"]
+    assert running.daemon
+    ended.set()
+    assert call.result(10)
+    thread.stop()
+    assert not running.is_alive()

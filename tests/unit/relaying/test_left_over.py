@@ -1,0 +1,116 @@
+"""S13 and S14: rows that cannot be removed, parked or read; on the sandbox and a file of SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection
+
+from event_bus_kafka.errors import WorkerFailed
+from event_bus_kafka.models import OutboxRecord, ParkedRecord, WriterSchema
+from event_bus_kafka.telemetry.events import RelayInterrupted
+from tests.support.outbox_service import until
+from tests.support.relaying import Relaying
+from tests.support.watching import watched
+
+OUTBOX, PARKED = OutboxRecord._meta.db_table, ParkedRecord._meta.db_table
+
+
+@contextmanager
+def refusing(change: str, table: str) -> Iterator[None]:
+    """Let the database refuse to change rows of a table."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE TRIGGER refuses BEFORE {change} ON {table} BEGIN SELECT RAISE(ABORT, 'rows are audited'); END"
+        )
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER refuses")
+
+
+def drain(relaying: Relaying) -> None:
+    until(lambda: not OutboxRecord.objects.exists(), step=relaying.relay.step)
+
+
+def test_s13_what_cannot_be_removed_is_sent_once(relaying: Relaying) -> None:
+    sent = relaying.append(*["a"] * 20)
+    with refusing("DELETE", OUTBOX), watched(RelayInterrupted) as seen:
+        for _ in range(10):
+            relaying.relay.step()
+        later = relaying.append("a")
+    assert len(seen) == 10
+    drain(relaying)
+    assert relaying.arrived("a", 22, seconds=2) == sent + later
+
+
+def test_s13_what_cannot_be_parked_sends_nothing_twice(relaying: Relaying) -> None:
+    sent = relaying.append("a", "a", "a")
+    OutboxRecord.objects.filter(pk=OutboxRecord.objects.earliest("pk").pk).update(headers=b"\x00\xff")
+    with refusing("INSERT", PARKED):
+        for _ in range(10):
+            relaying.relay.step()
+    drain(relaying)
+    assert relaying.arrived("a", 3, seconds=2) == sent[1:]
+    assert ParkedRecord.objects.count() == 1
+
+
+def test_s13_an_id_that_was_given_again_meanwhile_is_not_taken_for_a_row_that_left(relaying: Relaying) -> None:
+    """The database was restored while a removal failed."""
+    sent = relaying.append("a")
+    row = OutboxRecord.objects.get()
+    with refusing("DELETE", OUTBOX):
+        relaying.relay.step()
+    OutboxRecord.objects.all().delete()
+    later = relaying.append("a")
+    OutboxRecord.objects.update(id=row.pk)
+    drain(relaying)
+    assert relaying.arrived("a", 2) == sent + later
+
+
+def test_s13_what_could_not_be_removed_is_removed_at_a_stop(relaying: Relaying) -> None:
+    relaying.append("a")
+    with refusing("DELETE", OUTBOX):
+        relaying.relay.step()
+    relaying.relay.stop(timeout=1)
+    assert not OutboxRecord.objects.exists()
+
+
+@pytest.mark.parametrize("headers", [b"", b"\x00", b"\x00\xff", b"\x00\x015", b"\x00\x03[1]\x00\x00\x00\x00", b"text"])
+def test_s14_a_row_that_cannot_be_read_is_parked_and_ends_nobody(relaying: Relaying, headers: bytes) -> None:
+    sent = relaying.append("a", "a", "b")
+    OutboxRecord.objects.filter(pk=OutboxRecord.objects.earliest("pk").pk).update(headers=headers)
+    drain(relaying)
+    assert relaying.arrived("a", 1) + relaying.arrived("b", 1) == sent[1:]
+    (parked,) = ParkedRecord.objects.all()
+    assert parked.code in ("_UNREADABLE_ROW", "_INVALID_ARG")
+    assert "Error" in parked.reason
+
+
+def test_s14_a_row_with_a_topic_that_no_client_takes_is_parked(relaying: Relaying) -> None:
+    sent = relaying.append("a", "a")
+    OutboxRecord.objects.filter(pk=OutboxRecord.objects.earliest("pk").pk).update(topic="a\0")
+    drain(relaying)
+    assert relaying.arrived("a", 1) == sent[1:]
+    assert [row.code for row in ParkedRecord.objects.all()] == ["_INVALID_ARG"]
+
+
+def test_s14_a_row_whose_id_was_parked_before_is_parked_all_the_same(relaying: Relaying) -> None:
+    for parked in (1, 2, 3):
+        relaying.append("a")
+        OutboxRecord.objects.update(id=1)
+        WriterSchema.objects.all().delete()
+        relaying.relay.step()
+        assert (OutboxRecord.objects.count(), ParkedRecord.objects.count()) == (0, parked)
+        relaying.forget_schemas()
+    assert ParkedRecord.objects.all().release() == 3
+    assert OutboxRecord.objects.count() == 3
+
+
+def test_s14_settings_that_no_client_takes_end_the_relay(relaying: Relaying) -> None:
+    relaying.options["no.such.option"] = 1
+    relaying.renew()
+    with pytest.raises(WorkerFailed, match=r"no\.such\.option") as ended:
+        relaying.relay.step()
+    assert ended.value.exit_code == 1

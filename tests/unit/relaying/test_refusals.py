@@ -1,0 +1,120 @@
+"""What Kafka refuses breaks no order and holds up nobody else; on the sandbox and a file of SQLite."""
+
+from __future__ import annotations
+
+import pytest
+
+from event_bus_kafka.errors import SchemaRegistryError
+from event_bus_kafka.models import OutboxRecord, ParkedRecord
+from event_bus_kafka.telemetry.events import RelayInterrupted, TopicHeld, TopicResumed
+from tests.support.outbox_service import until
+from tests.support.relaying import Relaying
+from tests.support.watching import watched
+
+_ROW_BY_ROW = "INVALID_RECORD"
+_UNLISTED = "UNSUPPORTED_FOR_MESSAGE_FORMAT"
+
+
+def drain(relaying: Relaying) -> None:
+    until(lambda: not OutboxRecord.objects.exists(), step=relaying.relay.step)
+
+
+@pytest.mark.parametrize("code", ["TOPIC_AUTHORIZATION_FAILED", _ROW_BY_ROW, "MSG_SIZE_TOO_LARGE", _UNLISTED])
+def test_s8_nothing_overtakes_a_refused_request(relaying: Relaying, code: str) -> None:
+    """Requests of five records; the second one is refused."""
+    relaying.options["batch.num.messages"] = 5
+    relaying.renew()
+    first = relaying.append("a")
+    drain(relaying)
+    sent = relaying.append(*["a"] * 100)
+    relaying.sandbox.fail_next("Produce", code)
+    drain(relaying)
+    assert relaying.arrived("a", 101) == first + sent
+    assert not ParkedRecord.objects.exists()
+
+
+def test_s8_the_first_request_of_a_client_may_be_the_refused_one(relaying: Relaying) -> None:
+    """A broker takes any sequence of a producer that it does not know."""
+    relaying.options["batch.num.messages"] = 5
+    relaying.renew()
+    sent = relaying.append(*["a"] * 100)
+    relaying.sandbox.fail_next("Produce", _UNLISTED)
+    drain(relaying)
+    assert relaying.arrived("a", 100) == sent
+
+
+def test_s8_a_topic_that_is_held_within_a_batch_sends_nothing_more_in_it(relaying: Relaying) -> None:
+    """The registry fails once: the rows behind must not go before the row that it failed for."""
+    sent = relaying.append(*["a"] * 3)
+    errors = iter([SchemaRegistryError("away", retriable=True)])
+    relaying.error = lambda _: next(errors, None)
+    drain(relaying)
+    assert relaying.arrived("a", 3) == sent
+
+
+@pytest.mark.parametrize("code", [_UNLISTED, "OUT_OF_ORDER_SEQUENCE_NUMBER", "UNKNOWN_LEADER_EPOCH"])
+def test_s11_a_code_that_no_table_lists_holds_the_topic_and_interrupts_nobody(relaying: Relaying, code: str) -> None:
+    sent = relaying.append("a", "a")
+    relaying.sandbox.fail_next("Produce", code, times=3)
+    with watched(RelayInterrupted, TopicHeld, TopicResumed) as seen:
+        drain(relaying)
+    assert [type(one) for one in seen] == [TopicHeld] * 3 + [TopicResumed]
+    assert relaying.arrived("a", 2) == sent
+
+
+def test_a_refused_request_costs_no_row_of_another_topic_twice(relaying: Relaying) -> None:
+    relaying.sandbox.fail_next("Produce", "TOPIC_AUTHORIZATION_FAILED")
+    sent = [relaying.append("a"), relaying.append("b")]
+    drain(relaying)
+    assert [relaying.arrived(topic, 2, seconds=2) for topic in ("a", "b")] == sent
+
+
+def test_s12_one_bad_row_of_a_request_is_parked_alone(relaying: Relaying) -> None:
+    sent = relaying.append(*["a"] * 20)
+    relaying.sandbox.fail_next("Produce", _ROW_BY_ROW, times=2)  # the request, then its first row by itself
+    drain(relaying)
+    assert relaying.arrived("a", 19) == sent[1:]
+    assert [row.code for row in ParkedRecord.objects.all()] == [_ROW_BY_ROW]
+
+
+def test_s12_a_topic_that_refuses_rows_of_all_keys_is_held_and_nothing_of_it_parked(relaying: Relaying) -> None:
+    """Such as a broker whose clock is wrong: INVALID_TIMESTAMP for everything. Rows come in twos, some are parked."""
+    sent: list[bytes] = []
+    relaying.sandbox.fail_next("Produce", "INVALID_TIMESTAMP", times=100)
+    with watched(TopicHeld) as seen:
+        for _ in range(8):
+            sent += relaying.append("a", "a", users=4)
+            relaying.relay.step()
+            relaying.relay.step()
+        sent += relaying.append("a", "a", "a", users=4)
+        until(lambda: bool(seen), step=relaying.relay.step)
+        assert not ParkedRecord.objects.exists(), "what was parked meanwhile is put back"
+        for _ in range(3):
+            relaying.relay.step()
+        assert not ParkedRecord.objects.exists()
+    relaying.sandbox.mend()
+    drain(relaying)
+    assert sorted(map(str, relaying.arrived("a", len(sent)))) == sorted(map(str, sent))
+
+
+@pytest.mark.parametrize(("code", "users"), [("INVALID_TIMESTAMP", 2), ("MSG_SIZE_TOO_LARGE", 5)])
+def test_s12_a_few_keys_or_sizes_say_nothing_of_their_topic(relaying: Relaying, code: str, users: int) -> None:
+    relaying.append(*["a"] * 15, users=users)
+    relaying.sandbox.fail_next("Produce", code, times=16)
+    with watched(TopicHeld) as seen:
+        drain(relaying)
+    assert not seen
+    assert ParkedRecord.objects.count() == 15
+
+
+def test_s12_rows_at_the_head_of_a_topic_that_was_held_do_not_hold_it_for_ever(relaying: Relaying) -> None:
+    """They, and not the topic, are to blame if Kafka takes a row of another key meanwhile."""
+    relaying.append(*["a"] * 12, users=4)
+    relaying.sandbox.fail_next("Produce", _ROW_BY_ROW, times=11)
+    with watched(TopicHeld) as seen:
+        until(lambda: bool(seen), step=relaying.relay.step)
+    relaying.sandbox.mend()
+    relaying.sandbox.fail_next("Produce", _ROW_BY_ROW, times=2)
+    drain(relaying)
+    assert ParkedRecord.objects.count() == 2
+    assert len(relaying.arrived("a", 10)) == 10
