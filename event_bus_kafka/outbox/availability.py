@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from event_bus_kafka.errors import AppendFailed, OutboxMissing
 from event_bus_kafka.outbox.database import home, open_elsewhere, outbox_connection, takes_rows
-from event_bus_kafka.outbox.transactions import after_all
+from event_bus_kafka.outbox.transactions import after_all, after_commit
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import AppendToOutboxFailed, EventAppended
 from event_bus_kafka.wire.records import EncodedEvent
@@ -38,12 +38,13 @@ class Outbox:
         """
         Put events into the outbox; False if they have to leave in another way, whatever the reason.
 
-        Where the transaction is doomed by the attempt they have no other: they leave with it or not at all. Where
-        transactions are open in databases that cannot take them alone, they follow the commits of these, and then
-        ``otherwise`` is called with each that could not be put there, and the alias.
+        Where the transaction is doomed by the attempt they have no other: they leave with it or not at all. Where it
+        goes on without them, ``otherwise`` is called with each, and the alias, after its commit. Where transactions are
+        open in databases that cannot take them alone, they follow the commits of these, then likewise.
 
         Raises Django's :class:`SynchronousOnlyOperation` in an event loop, where nothing may wait for a database.
         """
+        connection = None
         try:
             if not apps.is_installed(_APP):
                 raise AppendFailed(f"{_APP!r} is not in INSTALLED_APPS")
@@ -60,7 +61,11 @@ class Outbox:
             doomed = isinstance(error, AppendFailed) and error.doomed
             for one in events:
                 emit(AppendToOutboxFailed(**one.names, error=error, doomed=doomed))
-            return doomed
+            if doomed or connection is None or not connection.in_atomic_block:
+                return doomed
+            for one in events:  # others that are open decide no more than they would have
+                after_commit(partial(otherwise, one), database=connection.alias)
+            return True
         for one in events:
             emit(EventAppended(**one.names))
         return True

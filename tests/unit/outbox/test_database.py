@@ -125,6 +125,29 @@ def test_nothing_is_asked_where_there_is_but_one_and_only_once_of_another() -> N
         assert sum("WHERE 1 = 0" in sql for sql in asked) == (alias == "other")
 
 
+def test_an_event_whose_row_fails_follows_the_commit_of_its_own_database_and_no_other() -> None:
+    order: list[str] = []
+
+    def guard(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        if "INTO" in sql:
+            raise RuntimeError("only SELECT")
+        return execute(sql, *arguments)
+
+    def append_in_vain(name: str) -> None:
+        with connections["default"].execute_wrapper(guard):
+            assert OUTBOX.append_if_available([encoded("t")], None, lambda _, alias: order.append(f"{name} {alias}"))
+
+    with transaction.atomic():
+        with suppress(KeyError), transaction.atomic(using="other"):
+            append_in_vain("sent")
+            raise KeyError
+        order.append("end")
+    with suppress(KeyError), transaction.atomic():
+        append_in_vain("rolled back")
+        raise KeyError
+    assert order == ["end", "sent default"]
+
+
 def test_an_unknown_alias_is_none() -> None:
     with override_settings(DATABASE_ROUTERS=[f"{__name__}.Elsewhere"]):
         assert database.home() == "default"
