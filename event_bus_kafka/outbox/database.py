@@ -53,6 +53,8 @@ def home() -> str:
     Return the alias whose outbox takes what no open transaction takes: that which the routers let write, else the
     default one, also where a router cannot say it, as outside of a request.
     """
+    if not router.routers:  # for each event: to ask Django takes as long as to encode one
+        return DEFAULT_DB_ALIAS
     with suppress(Exception):  # a router's
         if apps.is_installed(_APP) and (alias := router.db_for_write(apps.get_model(_APP, _MODEL))) in connections:
             return alias
@@ -63,7 +65,7 @@ def may_have_outbox(connection: BaseDatabaseWrapper) -> bool:
     """Whether the routers let the outbox's table be in a database. Raises what routers raise."""
     if not apps.is_installed(_APP):
         return False
-    return bool(router.allow_migrate_model(connection.alias, apps.get_model(_APP, _MODEL)))
+    return not router.routers or bool(router.allow_migrate_model(connection.alias, apps.get_model(_APP, _MODEL)))
 
 
 def takes_rows(connection: BaseDatabaseWrapper) -> bool:
@@ -81,13 +83,13 @@ def outbox_connection(
     """
     if database:
         return connection_of(database)
-    alias = home()
-    opened = {one.alias: one for one in connections.all(initialized_only=True) if is_open(one)}
-    if alias in opened and may_have_outbox(opened[alias]):
-        return opened[alias]
-    fit = {alias: one for alias, one in opened.items() if takes_rows(one)}
+    preferred = connections[home()]
+    if is_open(preferred) and may_have_outbox(preferred):
+        return preferred
+    opened = [one for one in connections.all(initialized_only=True) if is_open(one)]
+    fit = {one.alias: one for one in opened if takes_rows(one)}
     if not fit:
-        return connections[alias]
+        return preferred
     if len(fit) > 1 and DEFAULT_DB_ALIAS not in fit:
         emit(OutboxAmbiguous(databases=tuple(fit)))
     return fit.get(DEFAULT_DB_ALIAS) or next(iter(fit.values()))
