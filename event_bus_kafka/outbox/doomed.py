@@ -36,8 +36,8 @@ def doom(connection: BaseDatabaseWrapper, cause: Exception, failure: Exception) 
     Let the block of the open transaction end with ``failure`` if it cannot be committed after ``cause``. Return whether
     that is so. To be called where Django would not have rolled it back before ``cause``.
 
-    Of a broken one that is true until its savepoint has been rolled back. One that the server has rolled back is gone:
-    what the block does next would be committed without what came before, and is refused.
+    Of a broken one that is true until its savepoint has been rolled back. One that the server has rolled back, or whose
+    session has ended, is gone: what the block does next would be committed without what came before, and is refused.
     """
     if not is_open(connection) or connection.connection is None:
         return False
@@ -79,6 +79,8 @@ def _answers(raw: Any) -> bool:
 
 
 def _was_rolled_back(connection: BaseDatabaseWrapper, cause: Exception) -> bool:
+    if _has_ended(connection):
+        return True
     if connection.vendor == "sqlite":
         return connection.in_atomic_block and not getattr(connection.connection, "in_transaction", True)
     if connection.vendor != "mysql":
@@ -93,6 +95,13 @@ def _rolls_back_on_timeout(connection: BaseDatabaseWrapper) -> bool:
         cursor.execute("SELECT @@innodb_rollback_on_timeout")
         return bool(cursor.fetchone()[0])
     return True
+
+
+def _has_ended(connection: BaseDatabaseWrapper) -> bool:
+    """Whether the session is over: with it Django may end a block in silence, if the caller swallows an exception."""
+    if connection.vendor == "postgresql":
+        return bool(getattr(connection.connection, "closed", False))
+    return not connection.is_usable()
 
 
 @attrs.define(eq=False)
@@ -160,16 +169,13 @@ class _Doomed:
         if not holds:
             self._connection.commit()
             return
-        try:
-            self._connection.rollback()
-        except Error:
-            self._connection.close()
+        self._roll_back()
         raise self._failure
 
     def _rollback(self) -> None:
         silent = self._is_silent
         self._leave()
-        self._connection.rollback()
+        self._roll_back()
         if silent:
             raise self._failure
 
@@ -178,6 +184,12 @@ class _Doomed:
         type(self._connection).savepoint_rollback(self._connection, savepoint)
         if silent:
             raise self._failure
+
+    def _roll_back(self) -> None:
+        try:
+            self._connection.rollback()
+        except Error:  # the session may be over
+            self._connection.close()
 
     def _set_rollback(self, rollback: bool) -> None:
         self._is_willing = rollback

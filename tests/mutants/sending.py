@@ -270,7 +270,7 @@ if error is None:
         old="nullcontext() if alone else transaction.atomic(using=connection.alias)",
         new="nullcontext()",
         harm="events twice, once by the relay and once directly",
-        real=("outbox/test_failed_appends.py::test_a_batch_is_appended_whole_or_not_at_all[mariadb]",),
+        real=("outbox/test_failed_appends.py::test_a_batch_is_appended_whole_or_not_at_all[sqlite]",),
     ),
     Fault(
         name="a doomed event leaves directly",

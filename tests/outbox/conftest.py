@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from django.core.management import call_command
 from pytest_django import DjangoDbBlocker
 
 from tests.services.bus import RealBus
-from tests.support.databases import Database, connected
+from tests.support.databases import Database, connected, database_on
 from tests.support.outbox_service import Service
+
+_numbers = itertools.count(1)
 
 
 @pytest.fixture
@@ -36,3 +39,18 @@ def sqlite_service(bus: RealBus, topic: str, tmp_path: Path, django_db_blocker: 
         call_command("migrate", verbosity=0)
         with Service(bus=bus, topic=topic, entry=entry).configured() as service:
             yield service
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb", "mysql"])
+def service_anywhere(
+    request: pytest.FixtureRequest, bus: RealBus, topic: str, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Service]:
+    """Return a service whose default database is one of SQLite and of each server."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("sqlite_service")
+        return
+    server = request.getfixturevalue(request.param)
+    with database_on(server, f"anywhere_{next(_numbers)}", django_db_blocker) as database:
+        with database.connected("default"):
+            with Service(bus=bus, topic=topic, entry=database.entry).configured() as service:
+                yield service

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.db import Error, connection, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.transaction import TransactionManagementError
 from django.test import override_settings
 from pytest_django import DjangoDbBlocker
@@ -19,8 +22,11 @@ from event_bus_kafka.models import OutboxRecord, PausedReceiver, WriterSchema
 from event_bus_kafka.telemetry.events import AppendToOutboxFailed, EventAppended, EventRejected
 from tests.services.bus import RealBus
 from tests.services.mariadb import MariaDB
-from tests.support.databases import Database, database_on
-from tests.support.outbox_service import Service
+from tests.services.mysql import MySQL
+from tests.support.databases import Database, connected, database_on, end_session, on_mysql_too
+from tests.support.direct import spilled
+from tests.support.outbox_service import Service, until
+from tests.support.sqlite import on_sqlite
 from tests.support.watching import watched
 
 pytestmark = pytest.mark.real
@@ -56,6 +62,7 @@ def locked(database: Database, table: str) -> Iterator[None]:
         other.close()
 
 
+@on_mysql_too
 def test_a_schema_that_cannot_be_written_costs_the_caller_nothing(service: Service, database: Database) -> None:
     """S2."""
     with locked(database, WriterSchema._meta.db_table), transaction.atomic():
@@ -67,6 +74,7 @@ def test_a_schema_that_cannot_be_written_costs_the_caller_nothing(service: Servi
     assert service.bus.event_ids(service.topic, 1) == [sent]
 
 
+@on_mysql_too
 def test_a_row_that_cannot_be_written_fails_the_commit_where_the_database_gives_no_other_way(
     service: Service, database: Database
 ) -> None:
@@ -92,6 +100,7 @@ def test_a_row_that_cannot_be_written_fails_the_commit_where_the_database_gives_
     assert is_there("afterwards")
 
 
+@on_mysql_too
 def test_in_a_savepoint_that_is_rolled_back_it_costs_the_rest_nothing(service: Service, database: Database) -> None:
     """S2: the caller hears of it at the end of the inner block, and what he does then is his."""
     service.emit()
@@ -256,21 +265,16 @@ class Pooled:
         return getattr(self.pooled, name)
 
 
+@on_mysql_too
 @pytest.mark.parametrize("table", [WriterSchema, OutboxRecord])
 def test_a_session_that_ends_in_the_midst_of_an_append_fails_the_block(service: Service, table: Any) -> None:
     """S2: a savepoint of ours cannot be restored then, and Django would roll back without a word."""
 
     def end_the_session(execute: Any, sql: str, *arguments: Any) -> Any:
         if f"INTO {connection.ops.quote_name(table._meta.db_table)}" in sql:
-            other = connections["default"].copy()
-            with other.cursor() as cursor:
-                cursor.execute(ENDING[connection.vendor].format(session))
-            other.close()
+            end_session(connection)
         return execute(sql, *arguments)
 
-    with connection.cursor() as cursor:
-        cursor.execute(WHO[connection.vendor])
-        (session,) = cursor.fetchone()
     if table is OutboxRecord:
         service.emit()
     with pytest.raises((Error, AppendFailed)), transaction.atomic():
@@ -281,8 +285,24 @@ def test_a_session_that_ends_in_the_midst_of_an_append_fails_the_block(service: 
     assert service.waiting == (table is OutboxRecord)
 
 
-ENDING = {"postgresql": "SELECT pg_terminate_backend({}, 5000)", "mysql": "KILL {}"}
-WHO = {"postgresql": "SELECT pg_backend_pid()", "mysql": "SELECT CONNECTION_ID()"}
+@on_mysql_too
+def test_so_does_one_that_ends_in_a_savepoint_of_the_caller_who_swallows_what_he_hears(service: Service) -> None:
+    """S2: the savepoint cannot be restored, and Django would roll back all of it without a word."""
+    service.emit()
+
+    def end_the_session(execute: Any, sql: str, *arguments: Any) -> Any:
+        if "INTO" in sql:
+            end_session(connection)
+        return execute(sql, *arguments)
+
+    with pytest.raises(AppendFailed), transaction.atomic():
+        write("gone")
+        with suppress(KeyError), transaction.atomic():
+            with connection.execute_wrapper(end_the_session):
+                service.emit()
+            raise KeyError
+    assert not is_there("gone")
+    assert service.waiting == 1
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
@@ -305,6 +325,7 @@ def test_an_error_that_somebody_else_makes_of_the_databases_is_seen_through(
     assert not is_there("gone")
 
 
+@on_mysql_too
 def test_a_manual_transaction_outlives_a_row_that_cannot_be_written(service: Service, database: Database) -> None:
     """S2: no exception could tell the caller at his commit, which no hook hears."""
     service.emit()
@@ -317,11 +338,12 @@ def test_a_manual_transaction_outlives_a_row_that_cannot_be_written(service: Ser
     assert is_there("kept")
 
 
+@pytest.mark.parametrize("kind", [MariaDB, MySQL])
 def test_a_server_that_rolls_back_on_a_timeout_is_asked_whether_it_does(
-    bus: RealBus, topic: str, django_db_blocker: DjangoDbBlocker
+    bus: RealBus, topic: str, django_db_blocker: DjangoDbBlocker, kind: type[MariaDB]
 ) -> None:
     """S3."""
-    with MariaDB("--innodb-rollback-on-timeout=ON") as server, database_on(server, "t", django_db_blocker) as database:
+    with kind("--innodb-rollback-on-timeout=ON") as server, database_on(server, "t", django_db_blocker) as database:
         entry = database.settings()["DATABASES"]["default"]
         with database.connected("default"), Service(bus=bus, topic=topic, entry=entry).configured() as service:
             service.emit()
@@ -334,25 +356,126 @@ def test_a_server_that_rolls_back_on_a_timeout_is_asked_whether_it_does(
             assert service.waiting == 1
 
 
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(("rolls_back", "swallows"), [(False, False), (True, False), (True, True)])
+def test_sqlite_may_keep_a_transaction_whose_row_it_refuses_or_roll_it_back(
+    sqlite_service: Service, rolls_back: bool, swallows: bool
+) -> None:
+    """S2, S3."""
+    service = sqlite_service
+    service.emit()
+    refuse_from(1, "ROLLBACK" if rolls_back else "ABORT")
+    with pytest.raises(AppendFailed) if rolls_back else nullcontext(), transaction.atomic():
+        write("first")
+        sent = service.emit()
+        with suppress(TransactionManagementError) if swallows else nullcontext():
+            if not rolls_back or swallows:
+                write("second")
+    assert [is_there(name) for name in ("first", "second")] == [not rolls_back] * 2
+    assert service.waiting == 1
+    assert service.bus.event_ids(service.topic, 0 if rolls_back else 1) == ([] if rolls_back else [sent])
+
+
 def test_an_event_that_waits_for_two_databases_leaves_although_what_others_do_at_a_commit_fails(
-    service: Service, database: Database
+    service_anywhere: Service, tmp_path: Path
 ) -> None:
     """S1."""
+    service = service_anywhere
+    ran: list[str] = []
 
     def fail() -> None:
         raise OSError("away")
 
-    with override_settings(EVENT_BUS_PRODUCER_MODE="on-commit"), database.connected("second"):
+    with override_settings(EVENT_BUS_PRODUCER_MODE="on-commit"), on_sqlite(tmp_path, "second"):
         with pytest.raises(OSError, match="away"), transaction.atomic():
             transaction.on_commit(fail)
+            transaction.on_commit(lambda: ran.append("a later hook"))
             with transaction.atomic(using="second"):
                 sent = service.emit()
     assert service.bus.event_ids(service.topic, 1) == [sent]
+    assert ran == []
 
 
-def test_an_event_in_a_transaction_whose_connection_was_closed_is_neither_kept_nor_counted(service: Service) -> None:
+def test_whoever_stands_before_the_database_may_raise_what_he_likes(service_anywhere: Service) -> None:
+    """S4: he is not asked to be known. What was written for the row before he raised, is rolled back alone."""
+    service = service_anywhere
+
+    def guard(execute: Any, sql: str, *arguments: Any) -> Any:
+        if f"INTO {connection.ops.quote_name(OutboxRecord._meta.db_table)}" in sql:
+            raise LookupError("no queries of this table")
+        return execute(sql, *arguments)
+
+    with transaction.atomic(), connection.execute_wrapper(guard):
+        write("kept")
+        sent = service.emit()
+    assert is_there("kept")
+    assert service.waiting == 0
+    assert service.bus.event_ids(service.topic, 1) == [sent]
+
+
+def test_in_an_event_loop_a_thread_appends(service_anywhere: Service) -> None:
+    """S4."""
+    service = service_anywhere
+
+    async def emit() -> str:
+        return service.emit()
+
+    with watched(EventAppended, EventRejected) as seen:
+        sent = asyncio.run(emit())
+        until(lambda: seen)
+    assert [(type(event), event.event_id) for event in seen] == [(EventAppended, sent)]
+    assert spilled() == [sent]
+
+
+@pytest.mark.parametrize("way", ["db_for_write", "allow_migrate"])
+def test_a_router_may_raise_what_it_likes(service_anywhere: Service, way: str) -> None:
+    """S4."""
+    service = service_anywhere
+    router = type("Router", (), {way: _no_request})()
+    with override_settings(DATABASE_ROUTERS=[router]):
+        with transaction.atomic():
+            sent = service.emit()
+    found = spilled() if way == "db_for_write" else service.bus.event_ids(service.topic, 1)
+    assert found == [sent]
+
+
+def _no_request(*_: Any, model: Any = None, model_name: str = "", **__: Any) -> None:
+    if "outboxrecord" in (model_name, getattr(getattr(model, "_meta", None), "model_name", "")):
+        raise LookupError("no request")
+
+
+def test_a_session_that_may_only_read_never_decides(service_anywhere: Service, tmp_path: Path) -> None:
+    """S5: nor where it alone is open, nor beside another one."""
+    service = service_anywhere
+    with connected(service.entry, "replica") as replica:
+        _refuse_writing(replica)
+        with suppress(KeyError), transaction.atomic(using="replica"):
+            first = service.emit()
+            raise KeyError
+        with transaction.atomic(using="replica"), transaction.atomic():
+            write("kept")
+            second = service.emit()
+        with suppress(KeyError), transaction.atomic(using="replica"), transaction.atomic():
+            service.emit()
+            raise KeyError
+    assert is_there("kept")
+    assert spilled() == [first, second]
+
+
+def _refuse_writing(replica: BaseDatabaseWrapper) -> None:
+    statements = {
+        "sqlite": "PRAGMA query_only = ON",
+        "postgresql": "SET default_transaction_read_only = on",
+        "mysql": "SET SESSION TRANSACTION READ ONLY",
+    }
+    with replica.cursor() as cursor:
+        cursor.execute(statements[replica.vendor])
+
+
+def test_an_event_in_a_transaction_whose_connection_was_closed_is_neither_kept_nor_counted(
+    service_anywhere: Service,
+) -> None:
     """S6."""
+    service = service_anywhere
     with watched(EventAppended) as seen:
         with transaction.atomic():
             write("gone")
@@ -364,12 +487,11 @@ def test_an_event_in_a_transaction_whose_connection_was_closed_is_neither_kept_n
     assert service.waiting == 1
 
 
-def test_a_batch_is_appended_whole_or_not_at_all(service: Service, database: Database) -> None:
+def test_a_batch_is_appended_whole_or_not_at_all(service_anywhere: Service) -> None:
     """S7: it takes two INSERTs, and the second one fails."""
+    service = service_anywhere
     service.emit()
-    with connection.cursor() as cursor:
-        for statement in _FULL_AT_3[database.vendor]:
-            cursor.execute(statement)
+    refuse_from(3)
     with transaction.atomic():
         write("kept")
         sent = service.emit_many(4, name=large)
@@ -378,19 +500,23 @@ def test_a_batch_is_appended_whole_or_not_at_all(service: Service, database: Dat
     assert service.bus.event_ids(service.topic, 4) == sent
 
 
-_TABLE = OutboxRecord._meta.db_table
-_FULL = f"(SELECT COUNT(*) FROM {_TABLE}) >= 3"
-_FULL_AT_3 = {
-    "postgresql": [
-        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN IF {_FULL} THEN RAISE EXCEPTION 'full'; END IF; RETURN NEW; END $$",
-        f"CREATE TRIGGER refuse BEFORE INSERT ON {_TABLE} FOR EACH ROW EXECUTE FUNCTION refuse()",
-    ],
-    "mariadb": [
-        f"CREATE TRIGGER refuse BEFORE INSERT ON {_TABLE} FOR EACH ROW "
-        f"IF {_FULL} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'full'; END IF"
-    ],
-}
+def refuse_from(count: int, way: str = "ABORT") -> None:
+    """Let a trigger refuse further rows once the outbox has so many; SQLite's may roll back the transaction."""
+    table = OutboxRecord._meta.db_table
+    is_full = f"(SELECT COUNT(*) FROM {table}) >= {count}"
+    before = f"CREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW"
+    statements = {
+        "sqlite": [f"{before} WHEN {is_full} BEGIN SELECT RAISE({way}, 'full'); END"],
+        "postgresql": [
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN IF {is_full} THEN RAISE EXCEPTION 'full'; END IF; RETURN NEW; END $$",
+            f"{before} EXECUTE FUNCTION refuse()",
+        ],
+        "mysql": [f"{before} IF {is_full} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'full'; END IF"],
+    }
+    with connection.cursor() as cursor:
+        for statement in statements[connection.vendor]:
+            cursor.execute(statement)
 
 
 @contextmanager

@@ -63,6 +63,7 @@ class MySQL(MariaDB):
             "--innodb-doublewrite=OFF",
             "--innodb-fast-shutdown=2",
             "--innodb-redo-log-capacity=512M",
+            *self._options,
         ]
 
 

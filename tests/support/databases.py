@@ -70,6 +70,18 @@ def connected(entry: dict[str, Any], alias: str = "real") -> Iterator[BaseDataba
             del connections.settings[alias], connections[alias]
 
 
+def end_session(connection: BaseDatabaseWrapper) -> None:
+    """Have the server end the session of a connection, which does not know it yet."""
+    raw: Any = connection.connection
+    other = connection.copy()
+    with other.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(f"SELECT pg_terminate_backend({raw.info.backend_pid}, 5000)")
+        else:
+            cursor.execute(f"KILL {raw.thread_id()}")
+    other.close()
+
+
 @contextmanager
 def none_known() -> Iterator[None]:
     """Let no connection be known that other tests have opened in this thread, for the duration."""
