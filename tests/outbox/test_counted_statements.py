@@ -1,0 +1,106 @@
+"""What an emission costs its database: statements, counted on each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.db import connections, transaction
+
+from event_bus_kafka.models import OutboxRecord
+from tests.support.outbox_service import Service
+from tests.support.sqlite import on_sqlite
+
+pytestmark = pytest.mark.real
+
+
+@contextmanager
+def asked(alias: str = "default") -> Iterator[list[str]]:
+    """Collect the statements of a block, by their first words: those of blocks and savepoints too."""
+    found: list[str] = []
+
+    def note(execute: Any, sql: str, *arguments: Any) -> Any:
+        start = sql.removeprefix("BEGIN IMMEDIATE").removeprefix("BEGIN").split(" ")[0]
+        if start:  # only SQLite begins by a statement that Django sees
+            found.append(f"{start} 0" if "WHERE 1 = 0" in sql else start)
+        return execute(sql, *arguments)
+
+    with connections[alias].execute_wrapper(note):
+        yield found
+
+
+@pytest.fixture
+def service(service_anywhere: Service) -> Service:
+    """Return a service that has emitted before: its process knows tables and schemas."""
+    service_anywhere.emit()
+    return service_anywhere
+
+
+def test_an_event_costs_one_insert_inside_of_a_transaction_and_outside(service: Service) -> None:
+    with asked() as statements:
+        with transaction.atomic():
+            service.emit()
+            service.emit(8)
+            with transaction.atomic(savepoint=False):
+                service.emit()
+        service.emit()
+    assert statements == ["INSERT"] * 4
+
+
+def test_a_request_costs_one_more_with_an_event_than_without(service: Service) -> None:
+    counts = []
+    for emissions in (0, 1):
+        with asked() as statements, transaction.atomic():
+            ContentType.objects.create(app_label=f"row{emissions}", model="row")
+            with transaction.atomic():
+                for _ in range(emissions):
+                    service.emit()
+        counts.append(len(statements))
+    assert counts[1] == counts[0] + 1
+
+
+def test_many_at_once_cost_an_insert_for_five_hundred(service: Service) -> None:
+    with asked() as statements, transaction.atomic():
+        service.emit_many(1_001)
+    assert statements == ["INSERT"] * 3
+
+
+def test_a_batch_that_takes_several_statements_has_a_savepoint(service: Service) -> None:
+    with asked() as statements, transaction.atomic():
+        service.emit_many(4, name=lambda _: "N" * 900_000)
+    assert statements == ["SAVEPOINT", "INSERT", "INSERT", "RELEASE"]
+
+
+def test_a_first_event_finds_out_tables_and_schema_and_a_transaction_of_which_no_end_is_known_costs_no_more(
+    service_anywhere: Service,
+) -> None:
+    with transaction.atomic():
+        with asked() as statements:
+            service_anywhere.emit()
+        assert statements[-5:] == ["SAVEPOINT", "SELECT", "INSERT", "RELEASE", "INSERT"]
+        with asked() as statements:
+            service_anywhere.emit()
+    assert statements == ["INSERT"]
+
+
+def test_another_database_is_asked_once_whether_it_takes_rows(service: Service, tmp_path: Path) -> None:
+    with on_sqlite(tmp_path, "second"):
+        service.emit()  # known rows are forgotten when a database is migrated
+        with transaction.atomic(using="second"):
+            with asked("second") as statements:
+                service.emit()
+            assert statements[:3] == ["SAVEPOINT", "INSERT 0", "RELEASE"]
+        for _ in range(2):
+            with asked("second") as statements, asked() as others, transaction.atomic(using="second"):
+                service.emit()
+            assert statements == ["INSERT"]
+            assert others == []
+        with asked("second") as others, asked() as statements:
+            with transaction.atomic(using="second"), transaction.atomic():
+                service.emit()
+        assert (statements, others) == (["INSERT"], [])
+        assert OutboxRecord.objects.using("second").count() == 3
