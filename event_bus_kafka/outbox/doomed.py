@@ -122,8 +122,8 @@ class _Doomed:
     """Whether Django commits at the end of a block, and not the caller by himself."""
     _savepoints: set[str | None] = attrs.field(factory=set, init=False)
     """With whichever of these the fault is rolled back."""
-    _is_willing: bool = attrs.field(default=False, init=False)
-    """Whether the caller has asked for a rollback himself."""
+    _asked: set[str | None] = attrs.field(factory=set, init=False)
+    """The savepoints that the caller has asked to roll back himself; None: the transaction."""
 
     def begin(self) -> None:
         connection: Any = self._connection
@@ -147,11 +147,10 @@ class _Doomed:
         stands = any(entry[1] is self for entry in self._connection.run_on_commit)
         return stands and (self._is_lost or is_broken(self._connection))
 
-    @property
-    def _is_silent(self) -> bool:
+    def _is_silent(self, savepoint: str | None = None) -> bool:
         """Whether a rollback comes from the end of a block in which an error was swallowed: nobody would hear of it."""
         swallowed = sys.exc_info()[1] in (None, *_behind(self._cause))
-        return swallowed and self._is_in_block and not self._is_willing and self.holds
+        return swallowed and self._is_in_block and savepoint not in self._asked and self.holds
 
     def _refuse(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
         if not self.holds:
@@ -173,14 +172,14 @@ class _Doomed:
         raise self._failure
 
     def _rollback(self) -> None:
-        silent = self._is_silent
+        silent = self._is_silent()
         self._leave()
         self._roll_back()
         if silent:
             raise self._failure
 
     def _savepoint_rollback(self, savepoint: str) -> None:
-        silent = savepoint in self._savepoints and self._is_silent
+        silent = savepoint in self._savepoints and self._is_silent(savepoint)
         type(self._connection).savepoint_rollback(self._connection, savepoint)
         if silent:
             raise self._failure
@@ -192,7 +191,8 @@ class _Doomed:
             self._connection.close()
 
     def _set_rollback(self, rollback: bool) -> None:
-        self._is_willing = rollback
+        innermost = next(filter(None, reversed(self._connection.savepoint_ids)), None)
+        (self._asked.add if rollback else self._asked.discard)(innermost)
         type(self._connection).set_rollback(self._connection, rollback)
 
     def _leave(self) -> None:

@@ -136,18 +136,22 @@ class Outcome:
 
 
 @pytest.fixture(params=["sqlite", *DATABASES])
-def service(
-    request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path, django_db_blocker: DjangoDbBlocker
+def service(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Service]:
+    with Sandbox() as sandbox:
+        yield from _service(SandboxBus(sandbox), request, tmp_path, django_db_blocker)
+
+
+def _service(
+    bus: SandboxBus, request: pytest.FixtureRequest, folder: Path, blocker: DjangoDbBlocker
 ) -> Iterator[Service]:
-    bus = SandboxBus(sandbox)
     for mode in MODES:
         bus.create_topic(mode)
     config = {CREATED: {mode: {"event_key_field": KEY_FIELD, "enabled": True, "mode": mode} for mode in MODES}}
     here = bus.settings(EVENT_BUS_PRODUCER_CONFIG=config, **PATIENT)
     away = here | {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": AWAY} | NO_REGISTRY
     with ExitStack() as stack:
-        stack.enter_context(django_db_blocker.unblock())
-        _connect(stack, request, tmp_path, django_db_blocker)
+        stack.enter_context(blocker.unblock())
+        _connect(stack, request, folder, blocker)
         producers = []
         for settings in (here, away):
             with override_settings(**settings):

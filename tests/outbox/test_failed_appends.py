@@ -286,7 +286,8 @@ def test_a_session_that_ends_in_the_midst_of_an_append_fails_the_block(service: 
 
 
 @on_mysql_too
-def test_so_does_one_that_ends_in_a_savepoint_of_the_caller_who_swallows_what_he_hears(service: Service) -> None:
+@pytest.mark.parametrize("asks", [False, True])
+def test_so_does_one_that_ends_in_a_savepoint_whose_roll_back_the_caller_wants(service: Service, asks: bool) -> None:
     """S2: the savepoint cannot be restored, and Django would roll back all of it without a word."""
     service.emit()
 
@@ -300,7 +301,9 @@ def test_so_does_one_that_ends_in_a_savepoint_of_the_caller_who_swallows_what_he
         with suppress(KeyError), transaction.atomic():
             with connection.execute_wrapper(end_the_session):
                 service.emit()
-            raise KeyError
+            if not asks:
+                raise KeyError
+            transaction.set_rollback(True)
     assert not is_there("gone")
     assert service.waiting == 1
 
