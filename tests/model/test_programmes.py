@@ -42,7 +42,7 @@ from tests.support.sqlite import on_sqlite
 from tests.support.watching import watched
 
 WITH_OUTBOX = (DEFAULT, OTHER)
-_EXAMPLES = 40
+_EXAMPLES = 20
 _IS_LONG = settings().max_examples > _EXAMPLES
 _PHASES = [phase for phase in Phase if phase is not Phase.shrink or _IS_LONG]
 """To make a programme smaller takes minutes."""
