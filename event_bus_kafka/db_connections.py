@@ -46,6 +46,11 @@ class OpenConnections(threading.local):
         return [one for reference in self.replaced if (one := reference()) is not None] if self.replaced else []
 
 
+def identity(connection: BaseDatabaseWrapper) -> tuple[str, str]:
+    """Return alias and name of a database: an alias may come to mean another one, as in tests."""
+    return connection.alias, str(connection.settings_dict["NAME"])
+
+
 open_connections = OpenConnections()
 
 

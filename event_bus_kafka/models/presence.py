@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from event_bus_kafka.db_connections import identity
+
 
 def has_tables(connection: BaseDatabaseWrapper, *wanted: type[models.Model]) -> bool:
     """Return whether a database has the tables of these models. Raises a database error if that cannot be found out."""
@@ -18,7 +20,7 @@ _found: set[tuple[str, str, tuple[type[models.Model], ...]]] = set()
 
 def were_found(connection: BaseDatabaseWrapper, *wanted: type[models.Model]) -> bool:
     """As :func:`has_tables`, which is asked until they are there, and then no more in this process."""
-    name = connection.alias, str(connection.settings_dict["NAME"]), wanted
+    name = *identity(connection), wanted
     if name not in _found and has_tables(connection, *wanted):
         _found.add(name)
     return name in _found

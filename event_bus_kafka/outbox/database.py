@@ -13,6 +13,7 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.db import DEFAULT_DB_ALIAS, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from event_bus_kafka.db_connections import identity
 from event_bus_kafka.errors import AppendFailed
 from event_bus_kafka.outbox.doomed import doom, is_broken, is_doomed
 from event_bus_kafka.outbox.transactions import connection_of, is_manual, is_open
@@ -108,11 +109,11 @@ def open_elsewhere(chosen: BaseDatabaseWrapper) -> list[BaseDatabaseWrapper]:
 
 def forget(connection: BaseDatabaseWrapper) -> None:
     """Ask a database again: an append has failed."""
-    _known.pop(_name(connection), None)
+    _known.pop(identity(connection), None)
 
 
 def _answer(connection: BaseDatabaseWrapper) -> _Answer:
-    answer, until = _known.get(_name(connection), (_Answer.YES, 0.0))
+    answer, until = _known.get(identity(connection), (_Answer.YES, 0.0))
     if monotonic() < until:
         return answer
     if (connection.in_atomic_block and connection.needs_rollback) or is_doomed(connection) or is_broken(connection):
@@ -125,9 +126,9 @@ def _answer(connection: BaseDatabaseWrapper) -> _Answer:
         doom(connection, error, AppendFailed(f"database {connection.alias!r}: {type(error).__name__}"))
         found = _meaning(error)
         if found:
-            _known[_name(connection)] = found, monotonic() + _NO_FOR
+            _known[identity(connection)] = found, monotonic() + _NO_FOR
         return found or _Answer.YES
-    _known[_name(connection)] = _Answer.YES, float("inf")
+    _known[identity(connection)] = _Answer.YES, float("inf")
     return _Answer.YES
 
 
@@ -147,7 +148,3 @@ def _meaning(error: Exception) -> _Answer | None:
         if said in _ANSWERS:
             return _ANSWERS[said]
     return _Answer.MISSING if str(error).startswith("no such table") else None
-
-
-def _name(connection: BaseDatabaseWrapper) -> tuple[str, str]:
-    return connection.alias, str(connection.settings_dict["NAME"])

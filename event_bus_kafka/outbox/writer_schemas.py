@@ -22,6 +22,7 @@ from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_migrate
 
+from event_bus_kafka.db_connections import identity
 from event_bus_kafka.models import WriterSchema
 from event_bus_kafka.outbox.transactions import is_awaited, is_manual, is_open, on_commit
 from event_bus_kafka.wire.records import Destination, SubjectSchema
@@ -71,7 +72,7 @@ class _Commit:
 
 def reference_to(destination: Destination, connection: BaseDatabaseWrapper) -> int:
     """Return the id of a destination's row, written now if there is none. Raises a database error."""
-    name = connection.alias, str(connection.settings_dict["NAME"]), destination.digest
+    name = *identity(connection), destination.digest
     known = _known.get(name)
     if known and monotonic() < known.until:
         return known.pk
