@@ -24,3 +24,8 @@ def were_found(connection: BaseDatabaseWrapper, *wanted: type[models.Model]) -> 
     if name not in _found and has_tables(connection, *wanted):
         _found.add(name)
     return name in _found
+
+
+def look_again(connection: BaseDatabaseWrapper) -> None:
+    """Let :func:`were_found` ask a database again: a table may have gone."""
+    _found.difference_update([name for name in _found if name[:2] == identity(connection)])

@@ -19,13 +19,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from event_bus_kafka.errors import AppendFailed, OutboxMissing
 from event_bus_kafka.models import SHARDS, OutboxRecord
-from event_bus_kafka.models.presence import were_found
+from event_bus_kafka.models.presence import look_again, were_found
 from event_bus_kafka.outbox import backlog
 from event_bus_kafka.outbox.chunks import in_chunks
 from event_bus_kafka.outbox.database import forget
 from event_bus_kafka.outbox.doomed import doom
 from event_bus_kafka.outbox.transactions import is_manual, on_commit
 from event_bus_kafka.outbox.writer_schemas import reference_to
+from event_bus_kafka.telemetry.error_text import database_error_text
 from event_bus_kafka.wire.headers import pack
 from event_bus_kafka.wire.records import EncodedEvent
 
@@ -56,6 +57,7 @@ def append(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent], *, n
         raise
     except Exception as error:  # of databases, and of whoever stands before them: guards, pools, tracers
         forget(connection)
+        look_again(connection)
         raise _failed(connection, error) from error
     if backlog.is_due(connection.alias) and not is_manual(connection):
         watch = partial(backlog.watch, connection.alias)
@@ -112,6 +114,6 @@ def _require_table(connection: BaseDatabaseWrapper) -> None:
 
 
 def _failed(connection: BaseDatabaseWrapper, error: Exception) -> AppendFailed:
-    failure = AppendFailed(f"database {connection.alias!r}: {type(error).__name__}")
+    failure = AppendFailed(f"database {connection.alias!r}: {database_error_text(error)}")
     failure.doomed = doom(connection, error, failure)
     return failure

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from contextlib import suppress
 from enum import Enum
+from functools import cache
 from time import monotonic
 from typing import Any
 
@@ -19,6 +20,8 @@ from event_bus_kafka.outbox.doomed import doom, is_broken, is_doomed
 from event_bus_kafka.outbox.transactions import connection_of, is_manual, is_open
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import OutboxAmbiguous
+
+logger = logging.getLogger(__name__)
 
 _APP, _MODEL = "event_bus_kafka", "OutboxRecord"
 _NO_FOR = 60.0
@@ -54,12 +57,21 @@ def home() -> str:
     Return the alias whose outbox takes what no open transaction takes: that which the routers let write, else the
     default one, also where a router cannot say it, as outside of a request.
     """
-    if not router.routers:  # for each event: to ask Django takes as long as to encode one
+    if not router.routers or not apps.is_installed(_APP):  # to ask Django takes as long as to encode an event
         return DEFAULT_DB_ALIAS
-    with suppress(Exception):  # a router's
-        if apps.is_installed(_APP) and (alias := router.db_for_write(apps.get_model(_APP, _MODEL))) in connections:
+    try:
+        alias = router.db_for_write(apps.get_model(_APP, _MODEL))
+        if alias in connections:
             return alias
+        _tell_of_router(f"names {alias!r}, which is not in DATABASES")
+    except Exception as error:  # noqa: BLE001 a router's
+        _tell_of_router(f"raised {type(error).__name__}")
     return DEFAULT_DB_ALIAS
+
+
+@cache
+def _tell_of_router(what: str) -> None:
+    logger.warning("A database router %s when asked where %s is written: the default database is taken.", what, _MODEL)
 
 
 def may_have_outbox(connection: BaseDatabaseWrapper) -> bool:

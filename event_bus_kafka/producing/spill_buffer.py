@@ -11,7 +11,7 @@ import attrs
 
 from event_bus_kafka.errors import OutboxMissing
 from event_bus_kafka.telemetry import emit
-from event_bus_kafka.telemetry.events import EventAppended, EventSpilled, EventUndelivered
+from event_bus_kafka.telemetry.events import AppendToOutboxFailed, EventAppended, EventSpilled, EventUndelivered
 from event_bus_kafka.wire.records import EncodedEvent
 
 _OVERHEAD = 2_000
@@ -54,6 +54,7 @@ class BufferedEvent:
 
     def lost(self, obstacle: Exception) -> None:
         if self.otherwise is not None and isinstance(obstacle, OutboxMissing):
+            emit(AppendToOutboxFailed(**self.event.names, error=obstacle, doomed=False))
             self.otherwise(self.event)
             return
         emit(EventUndelivered(**self.event.names, error=self.error or obstacle, obstacle=obstacle))

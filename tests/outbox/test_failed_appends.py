@@ -429,6 +429,20 @@ def test_in_an_event_loop_a_thread_appends(service_anywhere: Service) -> None:
     assert spilled() == [sent]
 
 
+def test_in_an_event_loop_without_the_tables_the_event_leaves_directly_and_the_log_says_so(
+    sqlite_service: Service,
+) -> None:
+    async def emit() -> str:
+        return sqlite_service.emit()
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE {OutboxRecord._meta.db_table}")
+    with watched(AppendToOutboxFailed) as failed:
+        sent = asyncio.run(emit())
+        assert sqlite_service.bus.event_ids(sqlite_service.topic, 1) == [sent]
+    assert [(event.event_id, event.doomed) for event in failed] == [(sent, False)]
+
+
 @pytest.mark.parametrize("way", ["db_for_write", "allow_migrate"])
 def test_a_router_may_raise_what_it_likes(service_anywhere: Service, way: str) -> None:
     """S4."""
@@ -462,6 +476,21 @@ def test_a_session_that_may_only_read_never_decides(service_anywhere: Service, t
             raise KeyError
     assert is_there("kept")
     assert spilled() == [first, second]
+
+
+def test_a_manual_transaction_that_may_only_read_does_not_decide_either(service_anywhere: Service) -> None:
+    """S5."""
+    service = service_anywhere
+    with connected(service.entry, "replica") as replica:
+        _refuse_writing(replica)
+        transaction.set_autocommit(False, using="replica")
+        ContentType.objects.using("replica").exists()
+        sent = [service.emit()]
+        with transaction.atomic():
+            sent += [service.emit()]
+        transaction.rollback(using="replica")
+        transaction.set_autocommit(True, using="replica")
+    assert spilled() == sent
 
 
 def _refuse_writing(replica: BaseDatabaseWrapper) -> None:

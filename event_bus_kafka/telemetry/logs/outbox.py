@@ -27,7 +27,7 @@ def _(event: events.AppendToOutboxFailed, _: LogFilter) -> None:
         event.topic,
         event.event_type,
         event.event_id,
-        "its transaction fails with it" if event.doomed else "it is sent on commit",
+        "its transaction, or the savepoint around it, fails with it" if event.doomed else "it goes to Kafka without it",
     )
 
 

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.test import TestCase
 from pytest_django import DjangoDbBlocker
 
+from event_bus_kafka.errors import AppendFailed, OutboxMissing
 from event_bus_kafka.models import OutboxRecord, WriterSchema
 from event_bus_kafka.outbox import backlog
 from event_bus_kafka.outbox.availability import Outbox
@@ -96,6 +97,16 @@ def test_a_look_at_the_backlog_that_fails_costs_neither_the_event_nor_hooks_of_o
     assert hooks == ["theirs"]
     assert "How long events wait in the outbox of database default is not known" in caplog.text
     assert_each_row_has_its_schema(1)
+
+
+def test_a_table_that_has_gone_is_missed_by_name_from_the_second_event_on() -> None:
+    assert append()
+    with connection.schema_editor() as editor:
+        editor.delete_model(OutboxRecord)
+    with watched(AppendToOutboxFailed) as failed:
+        for _ in range(2):
+            assert not OUTBOX.append_if_available([encoded("t")], None, otherwise=lambda *_: None)
+    assert [type(one.error) for one in failed] == [AppendFailed, OutboxMissing]
 
 
 def test_in_a_transaction_that_must_roll_back_nothing_is_appended_and_nothing_fails() -> None:

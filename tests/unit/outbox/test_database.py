@@ -57,6 +57,13 @@ class Undecided:
         raise LookupError("no request")
 
 
+class Astray:
+    """Names a database that is not there."""
+
+    def db_for_write(self, model: Any, **_: Any) -> str:
+        return "nowhere"
+
+
 def test_the_only_one_with_a_transaction_takes_it() -> None:
     with transaction.atomic(using="other"):
         assert append()
@@ -77,10 +84,18 @@ def test_the_routers_are_asked_and_what_is_open_elsewhere_decides_all_the_same()
     assert rows() == {"default": 0, "other": 1}
 
 
-def test_where_routers_cannot_say_it_is_the_default_one() -> None:
-    with override_settings(DATABASE_ROUTERS=[f"{__name__}.Undecided"]):
+@pytest.mark.parametrize(
+    ("router", "said"), [("Undecided", "raised"), ("Astray", "names 'nowhere', which is not in DATABASES")]
+)
+def test_where_routers_cannot_say_it_is_the_default_one_and_the_log_says_so(
+    router: str, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    database._tell_of_router.cache_clear()
+    with override_settings(DATABASE_ROUTERS=[f"{__name__}.{router}"]):
         assert append()
-    assert rows() == {"default": 1, "other": 0}
+        assert append()
+    assert rows() == {"default": 2, "other": 0}
+    assert caplog.text.count(f"A database router {said}") == 1
 
 
 def refusing(error: Exception) -> Callable[..., Any]:
