@@ -14,6 +14,7 @@ from django.db import connections, models, transaction
 
 SHARDS = 16
 """Events of one key have one shard. A number that never changes: rows bear it."""
+TOPICS_INDEX = "event_bus_kafka_outbox_topics"
 _BATCH = 100
 """Parked rows that are put back in one transaction."""
 
@@ -69,8 +70,11 @@ class OutboxRecord(_Row):
     id = models.BigAutoField(primary_key=True)
 
     class Meta:
-        # relays plan a batch by it alone, unless topics are held: InnoDB would read large bodies to tell their sizes
-        indexes: ClassVar = [models.Index(fields=["shard", "id", "size"], name="event_bus_kafka_outbox_sizes")]
+        # relays plan a batch by one of them alone: InnoDB would read large bodies to tell their sizes
+        indexes: ClassVar = [
+            models.Index(fields=["shard", "id", "size"], name="event_bus_kafka_outbox_sizes"),
+            models.Index(fields=["shard", "topic", "id", "size"], name=TOPICS_INDEX),  # while topics are held
+        ]
 
     def __str__(self) -> str:
         return f"outbox row {self.pk} for {self.topic}"

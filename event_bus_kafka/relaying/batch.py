@@ -55,6 +55,8 @@ class Batch:
         """Whether that is because a topic has refused a request."""
         self._is_given_up = False
         self.deadline = monotonic() + BATCH_TIME
+        self.looked = 0.0
+        """How many seconds it took to see what waits."""
         self.ledger = Ledger()
         self._positions: list[tuple[str, int, int]] | None = [] if is_wanted(RecordDelivered) else None
         """Of each row that is confirmed, if anybody wants to know."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
 from time import time
@@ -14,11 +14,13 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from event_bus_kafka.errors import BrokerError, ConfigurationError
-from event_bus_kafka.models import SHARDS, OutboxShard, WriterSchema
+from event_bus_kafka.models import SHARDS, OutboxRecord, OutboxShard, WriterSchema
+from event_bus_kafka.models.outbox import TOPICS_INDEX
 from event_bus_kafka.outbox.append import CHANNEL
 from event_bus_kafka.outbox.chunks import in_chunks
 from event_bus_kafka.outbox.writer_schemas import destination_of
 from event_bus_kafka.relaying.connection import OwnConnection
+from event_bus_kafka.relaying.shares import Shares
 from event_bus_kafka.relaying.statements import DIALECTS
 from event_bus_kafka.wire.headers import unpack
 from event_bus_kafka.wire.records import Destination
@@ -86,6 +88,9 @@ class Claims:
         self._second = OwnConnection(shared, self._dialect)
         """For what is removed at once; closed while nothing waits."""
         self._destinations: dict[int, Destination] = {}
+        self._shares = Shares(_BATCH_ROWS)
+        self._is_indexed = False
+        """Whether the index is there with which rows are found by topic; a version before does not have it."""
         self._told = False
 
     def shards_with_rows(self) -> list[int]:
@@ -105,22 +110,46 @@ class Claims:
         with self._connection.transaction():
             yield [shard for (shard,) in self._connection.query(self._dialect.lock(shards))]
 
-    def plan(self, shards: Sequence[int], without: Sequence[str]) -> BatchPlan:
+    @property
+    def holds(self) -> bool:
+        """Whether the database has not ended the claim, as far as that shows without asking it."""
+        return not (self._dialect.locks and self._connection.is_cut)
+
+    def plan(self, shards: Sequence[int], limits: Mapping[str, int]) -> BatchPlan:
         """
-        Look once at what these shards hold, but for rows of topics, and return what a batch is to take of it. What
-        commits later waits for the next one: it may have to follow a row that commits in between.
+        Look once at what these shards hold and return what a batch is to take of it. What commits later waits for the
+        next one: it may have to follow a row that commits in between. ``limits``: how many rows of a topic at most, for
+        topics that do not take all; whatever waits of these, it is not looked at.
         """
+        if limits:
+            return self._plan_by_topic(shards, limits)
         most = _BATCH_ROWS // len(shards)
-        statement = self._dialect.plan(
-            shards, most=most, without_topics=len(without), parked_holds_key=self._parked_holds_key
+        statement = self._dialect.plan(shards, most=most, parked_holds_key=self._parked_holds_key)
+        found = sorted(self._connection.query(statement, binary=True))
+        return _plan_of(found, is_full=most in Counter(shard for _, _, shard in found).values())
+
+    def _plan_by_topic(self, shards: Sequence[int], limits: Mapping[str, int]) -> BatchPlan:
+        self._is_indexed = self._is_indexed or self._connection.has_index(OutboxRecord._meta.db_table, TOPICS_INDEX)
+        parts = self._shares.divide(self._topics_in(shards), limits)
+        if not parts:
+            return BatchPlan([], is_full=False)
+        statement = self._dialect.plan_by_topic(
+            [(part.shard, part.most) for part in parts],
+            is_indexed=self._is_indexed,
+            parked_holds_key=self._parked_holds_key,
         )
-        found = sorted(self._connection.query(statement, [*without] * len(shards), binary=True))
-        taken = list(_within(_BATCH_BYTES, found))
-        chunks = in_chunks(taken, itemgetter(1), most=CHUNK_ROWS, most_bytes=_CHUNK_BYTES)
-        return BatchPlan(
-            [[number for number, _, _ in chunk] for chunk in chunks],
-            is_full=len(taken) < len(found) or most in Counter(shard for _, _, shard in found).values(),
-        )
+        found = sorted(self._connection.query(statement, self._dialect.names([part.topic for part in parts])))
+        counts = Counter(part for _, _, part in found)
+        return _plan_of(found, is_full=self._shares.learn(parts, counts, limits))
+
+    def _topics_in(self, shards: Sequence[int]) -> list[tuple[int, str]]:
+        found, last = [], [(shard, "") for shard in shards]
+        while last:
+            statement = self._dialect.next_topics([shard for shard, _ in last], is_indexed=self._is_indexed)
+            rows = self._connection.query(statement, [topic for _, topic in last])
+            last = [(int(shard), str(topic)) for shard, topic in rows]
+            found += last
+        return found
 
     def rows(self, ids: Sequence[int]) -> list[Row]:
         """Return rows in the order of ids."""
@@ -188,6 +217,7 @@ class Claims:
         """Give up both connections and whatever is open on them."""
         self._second.close()
         self._connection.close()
+        self._is_indexed = False
 
     def _free_number(self, connection: OwnConnection, number: int) -> int:
         """Return the id under which to park a row: its own, or a new one below all if another row has that one."""
@@ -216,8 +246,14 @@ class Claims:
         self._told = True
 
 
-_Planned = tuple[int, int, int]
-"""Id, bytes and shard of a row."""
+_Planned = tuple[Any, ...]
+"""Id and bytes of a row, and where it was found."""
+
+
+def _plan_of(found: list[_Planned], *, is_full: bool) -> BatchPlan:
+    taken = list(_within(_BATCH_BYTES, found))
+    chunks = in_chunks(taken, itemgetter(1), most=CHUNK_ROWS, most_bytes=_CHUNK_BYTES)
+    return BatchPlan([[row[0] for row in chunk] for chunk in chunks], is_full=is_full or len(taken) < len(found))
 
 
 def _within(limit: int, rows: Iterable[_Planned]) -> Iterator[_Planned]:

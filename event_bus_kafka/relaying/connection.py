@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Lock
@@ -15,6 +16,7 @@ from event_bus_kafka.relaying.statements import Dialect
 
 _RESTED = 30.0
 """Seconds without use after which no transaction begins on a connection: the server may have cut it by then."""
+_CLOSED = getattr(select, "POLLRDHUP", 0)  # of Linux
 
 
 class OwnConnection:
@@ -42,6 +44,23 @@ class OwnConnection:
         """What the driver has for it."""
         return self._connect().connection
 
+    @property
+    def is_cut(self) -> bool:
+        """
+        Whether the server has closed the connection, as the socket tells. False where the driver does not show it, or
+        a network swallows everything: nobody can tell then.
+        """
+        raw = self._connection.connection if self._connection is not None else None
+        try:
+            socket = raw.fileno() if hasattr(raw, "fileno") else raw._sock.fileno()  # type: ignore[union-attr] # of PyMySQL
+        except AttributeError:
+            return False
+        except Exception:  # noqa: BLE001 drivers raise their own errors for what is closed on this side
+            return True
+        poll = select.poll()
+        poll.register(socket, _CLOSED)
+        return bool(poll.poll(0))
+
     def query(
         self, statement: str, parameters: Sequence[Any] = (), *, binary: bool = False
     ) -> Sequence[tuple[Any, ...]]:
@@ -53,6 +72,11 @@ class OwnConnection:
             cursor.execute(statement, parameters)
             rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
             return rows
+
+    def has_index(self, table: str, name: str) -> bool:
+        """Whether a table has an index. Raises a database error."""
+        with self._cursor() as cursor:
+            return name in self._connect().introspection.get_constraints(cursor, table)
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         """Let a statement do its work. Raises a database error."""

@@ -11,14 +11,14 @@ from time import monotonic, perf_counter, sleep
 import attrs
 from django.db import Error
 
-from event_bus_kafka.errors import ConfigurationError, EventBusError, WorkerFailed
+from event_bus_kafka.errors import ClaimLost, ConfigurationError, EventBusError, WorkerFailed
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.relaying.background import BackgroundThread, PendingCalls
 from event_bus_kafka.relaying.batch import Batch
 from event_bus_kafka.relaying.claims import Claims
 from event_bus_kafka.relaying.clients import Clients
 from event_bus_kafka.relaying.framing import Frames
-from event_bus_kafka.relaying.left_over import LeftOver
+from event_bus_kafka.relaying.ledger import LeftOver
 from event_bus_kafka.relaying.timing import CONFIRMED_WITHIN
 from event_bus_kafka.relaying.topics import Topics
 from event_bus_kafka.telemetry import emit
@@ -75,7 +75,7 @@ class Relay:
         self._parked_holds_key = parked_holds_key
         self._on_step = on_step
         self._pause = pause
-        self._interruptions = 0
+        self._interruptions = self._unconfirmed = 0
         self._is_full = False
         self._reader = BackgroundThread("reads")
         self._remover = BackgroundThread("removals")
@@ -91,7 +91,8 @@ class Relay:
         except ConfigurationError as error:
             raise WorkerFailed(str(error), exit_code=1) from error
         except (Error, EventBusError) as error:
-            self._begin_anew(error, 0)
+            self._begin_anew(error, self._unconfirmed)
+            self._unconfirmed = 0
             with suppress(Error):
                 self._on_step(StepResult())
 
@@ -118,13 +119,20 @@ class Relay:
             return StepResult(left=False)
         if self._is_full and len(shards) > _SHARE:
             shards = sample(shards, _SHARE)
-        batch = Batch(self._clients, self._frames, self._topics, parked_holds_key=self._parked_holds_key)
+        batch = Batch(
+            self._clients,
+            self._frames,
+            self._topics,
+            parked_holds_key=self._parked_holds_key,
+            is_claimed=lambda: self._claims.holds,
+        )
         try:
             with self._claims.claim(shards) as claimed:
                 if claimed:
                     self._send(batch, claimed)
-        except Error:
+        except (Error, ClaimLost):
             self._left_over.keep(batch.ledger)
+            self._unconfirmed = batch.unconfirmed
             raise
         if not claimed:
             self._pause(uniform(0.2, 1.0) * self._poll_interval)
@@ -141,13 +149,15 @@ class Relay:
         if batch.trouble is not None:
             self._begin_anew(batch.trouble, batch.unconfirmed)
         elif batch.goes_on and not (stepped.sent or stepped.parked):
-            self._rest(looked)  # all that there is has to wait
+            self._rest(looked + batch.looked)  # all that there is has to wait
             return attrs.evolve(stepped, left=False)
         return stepped
 
     def _send(self, batch: Batch, shards: list[int]) -> None:
         try:
             self._fill(batch, shards)
+            if isinstance(batch.trouble, ClaimLost):
+                raise batch.trouble
             self._claims.remove(batch.take_confirmed())
             self._claims.put_back(batch.put_back)
             self._claims.park(batch.ledger.refused)
@@ -157,7 +167,9 @@ class Relay:
 
     def _fill(self, batch: Batch, shards: list[int]) -> None:
         """Read, send and settle chunk after chunk: those to come are read meanwhile, and what Kafka has is removed."""
-        plan = self._claims.plan(shards, [name for name, most in self._topics.limits.items() if not most])
+        began = perf_counter()
+        plan = self._claims.plan(shards, self._topics.limits)
+        batch.looked = perf_counter() - began
         chunks = iter(plan.chunks)
         with self._reader.serving(batch) as reads, self._remover.serving(batch) as removals:
             for ids in islice(chunks, _READ_AHEAD):

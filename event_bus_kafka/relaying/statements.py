@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from event_bus_kafka.models import OutboxRecord, OutboxShard, ParkedRecord
+from event_bus_kafka.models.outbox import TOPICS_INDEX
 from event_bus_kafka.relaying.timing import IDLE_TRANSACTION_TIMEOUT
 
 _OUTBOX = OutboxRecord._meta.db_table
@@ -36,9 +37,13 @@ class Dialect:
     quote: str
     of_shard: str = "r.shard = {0}"
     """Condition for rows of a shard; ordered by shard and id, they are to be found by the index of these alone."""
+    of_topic: str = "r.topic = %s{0} ORDER BY r.id"
+    """Condition for rows of a topic, further conditions, and an order by which the index of topics gives them."""
     rows_in: str = ""
     """Rows by ids that follow in brackets, where that is quicker: a read waits for nobody, whatever it scans."""
     delete: str = "DELETE FROM"
+    forces_index: bool = False
+    """Whether a statement can name the index to use."""
     locks: bool = True
     """Whether rows can be locked."""
     session: str = ""
@@ -58,21 +63,47 @@ class Dialect:
         """LIMIT, or an order that is not the index's, would lock rows on InnoDB that are not returned."""
         return f"SELECT shard FROM {_SHARDS} WHERE shard IN ({_list(shards)}) ORDER BY shard FOR UPDATE SKIP LOCKED"
 
-    def plan(self, shards: Sequence[int], *, most: int, without_topics: int, parked_holds_key: bool) -> str:
+    def plan(self, shards: Sequence[int], *, most: int, parked_holds_key: bool) -> str:
         """
         Ids, bytes and shards of the first rows of each shard. Each by its own range of the index: one range over
-        several would be sorted whole. Takes the names of the topics to leave out, once per shard.
+        several would be sorted whole.
         """
-        conditions = (f" AND topic NOT IN ({', '.join(['%s'] * without_topics)})" if without_topics else "") + (
-            self._unless_parked if parked_holds_key else ""
-        )
+        condition = self._unless_parked if parked_holds_key else ""
         parts = [
             f"SELECT * FROM (SELECT id, COALESCE(size, 0), shard FROM {_OUTBOX} r "
-            f"WHERE {self.of_shard.format(shard)}{conditions} "
+            f"WHERE {self.of_shard.format(shard)}{condition} "
             f"ORDER BY shard, id LIMIT {most}) s{shard}"
             for shard in shards
         ]
         return " UNION ALL ".join(parts)
+
+    def next_topics(self, after: Sequence[int], *, is_indexed: bool) -> str:
+        """
+        The next topic of each of these shards, with the shard. Takes the topic before it, of each. By one look-up each:
+        DISTINCT, and on InnoDB a look-up within a recursion, may read all that waits.
+        """
+        return " UNION ALL ".join(
+            f"SELECT * FROM (SELECT r.shard, r.topic FROM {_OUTBOX} r {self._by_topic(is_indexed)} "
+            f"WHERE r.shard = {shard} AND r.topic > %s ORDER BY r.topic LIMIT 1) s{shard}"
+            for shard in after
+        )
+
+    def plan_by_topic(self, parts: Sequence[tuple[int, int]], *, is_indexed: bool, parked_holds_key: bool) -> str:
+        """
+        Ids and bytes of the first rows of topics in shards, and the number of their part; ``parts``: a shard and how
+        many rows at most. Takes :meth:`names` of their topics.
+        """
+        rows = f"FROM {_OUTBOX} r {self._by_topic(is_indexed)} WHERE"
+        condition = self._unless_parked if parked_holds_key else ""
+        return " UNION ALL ".join(
+            f"SELECT * FROM (SELECT r.id, COALESCE(r.size, 0), {number} {rows} r.shard = {shard} "
+            f"AND {self.of_topic.format(condition)} LIMIT {most}) p{number}"
+            for number, (shard, most) in enumerate(parts)
+        )
+
+    def names(self, topics: Sequence[str]) -> list[str]:
+        """The parameters of :meth:`plan_by_topic`."""
+        return [topic for topic in topics for _ in range(self.of_topic.count("%s"))]
 
     def fetch(self, ids: Sequence[int]) -> tuple[str, list[Any]]:
         """Rows by their ids, in any order: statement and parameters."""
@@ -122,6 +153,9 @@ class Dialect:
             f" WHERE p.shard = r.shard AND p.topic = r.topic AND p.{key} = r.{key} AND p.id < r.id)"
         )
 
+    def _by_topic(self, is_indexed: bool) -> str:
+        return f"FORCE INDEX ({TOPICS_INDEX})" if is_indexed and self.forces_index else ""
+
     def _columns(self, names: Sequence[str], prefix: str = "") -> str:
         return ", ".join(f"{prefix}{self.quote}{name}{self.quote}" for name in names)
 
@@ -139,6 +173,7 @@ DIALECTS = {
         ids=lambda ids: f"{{{_list(ids)}}}",  # psycopg takes ten times as long for a list
         quote='"',
         of_shard="r.shard BETWEEN {0} AND {0}",  # by equality it may prefer the primary key's order, and read all rows
+        of_topic="r.topic BETWEEN %s AND %s{0} ORDER BY r.topic, r.id",  # likewise
         begin=f"SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{_LOCK_WAIT}s'; "
         f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_TIMEOUT}s'; " + _BY_INDEX,
         options={"connect_timeout": 10, "tcp_user_timeout": 30_000},
@@ -149,6 +184,7 @@ DIALECTS = {
         delete="DELETE r FROM",
         ids=json.dumps,
         quote="`",
+        forces_index=True,
         session=f"SET SESSION innodb_lock_wait_timeout = {_LOCK_WAIT}, wait_timeout = {IDLE_TRANSACTION_TIMEOUT}",
         options={"connect_timeout": 10, "read_timeout": 30, "write_timeout": 30},
     ),

@@ -401,7 +401,7 @@ if error is None:
     ),
     Fault(
         name="an id that was given again is removed",
-        file="relaying/left_over.py",
+        file="relaying/ledger.py",
         scope="LeftOver.settle",
         old="[row.id for row in found if hash(row) == self._taken[row.id]]",
         new="[row.id for row in found]",

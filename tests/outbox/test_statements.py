@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.db.models import F
+from django.test import override_settings
 
 from event_bus_kafka.models import SHARDS, OutboxRecord
+from event_bus_kafka.models.outbox import TOPICS_INDEX
 from event_bus_kafka.relaying.claims import Claims
 from tests.support.databases import Database, on_mysql_too
 from tests.support.outbox_service import Service
@@ -32,6 +36,80 @@ def test_rows_are_looked_up_and_never_scanned(service: Service, database: Databa
     assert_look_ups(database, primary)
     analyze(database)
     assert_look_ups(database, primary)
+
+
+@on_mysql_too
+def test_s10_what_waits_of_a_held_topic_is_not_looked_at(service: Service, database: Database) -> None:
+    """A look takes a batch and some look-ups, whatever else waits, and whatever the statistics say."""
+    held = f"{service.topic}-held"
+    with override_settings(**service.settings_for(service.topic, held)):
+        service.emit_many(20_000, topic=held)
+        service.emit_many(300)
+    OutboxRecord.objects.update(shard=F("id") % SHARDS)
+    for _ in range(2):
+        for most in (0, 10):  # or it is tried with a few rows
+            examined, planned = looked(database, {held: most})
+            assert planned == 300 + most * SHARDS
+            assert examined < planned + 1_000
+        analyze(database)
+
+
+@on_mysql_too
+def test_s10_without_its_index_a_relay_works_all_the_same(service: Service, database: Database) -> None:
+    """The version before, or this one before its tables are migrated."""
+    held = f"{service.topic}-held"
+    with override_settings(**service.settings_for(service.topic, held)):
+        service.emit_many(30, topic=held)
+        service.emit_many(300)
+    call_command("migrate", "event_bus_kafka", "0007", verbosity=0)
+    claims = Claims("default", notify=False, parked_holds_key=False)
+    for _ in range(2):
+        with claims.claim(range(SHARDS)) as shards:
+            assert sum(map(len, claims.plan(shards, {held: 0}).chunks)) == 300
+            assert sum(map(len, claims.plan(shards, {}).chunks)) == 330
+        claims.close()
+        call_command("migrate", "event_bus_kafka", verbosity=0)
+
+
+def looked(database: Database, limits: dict[str, int]) -> tuple[int, int]:
+    """Plan a batch of all shards; return how many entries of tables and indexes that read, and how many rows it has."""
+    claims = Claims("default", notify=False, parked_holds_key=False)
+    with claims.claim(range(SHARDS)) as shards:
+        found = rows_examined(claims, database, lambda: sum(map(len, claims.plan(shards, limits).chunks)))
+    claims.close()
+    return found
+
+
+def rows_examined(claims: Claims, database: Database, look: Callable[[], int]) -> tuple[int, int]:
+    """Return how many entries a look has read, as the server counts them, and its result."""
+    ask = claims._connection.query
+    if database.vendor != "postgresql":
+        before = _handled(ask("SHOW SESSION STATUS LIKE 'Handler_read%%'"))
+        result = look()
+        return _handled(ask("SHOW SESSION STATUS LIKE 'Handler_read%%'")) - before, result
+    examined = 0
+
+    def explain(statement: str, parameters: Sequence[Any] = (), **_: Any) -> Sequence[tuple[Any, ...]]:
+        nonlocal examined
+        if statement.startswith(("SELECT", "WITH")) and OUTBOX in statement:
+            lines = [line for (line,) in ask(f"EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF) {statement}", parameters)]
+            examined += sum(map(_read_by, lines))
+            examined += sum(int(found[1]) for line in lines if (found := re.search(r"Removed by Filter: (\d+)", line)))
+        return ask(statement, parameters)
+
+    claims._connection.query = explain  # type: ignore[method-assign]
+    result = look()
+    claims._connection.query = ask  # type: ignore[method-assign]
+    return examined, result
+
+
+def _handled(status: Sequence[tuple[Any, ...]]) -> int:
+    return sum(int(count) for name, count in status if name != "Handler_read_rnd_next")  # of temporary tables
+
+
+def _read_by(line: str) -> int:
+    found = re.search(r"(?:Scan|Scan Backward) .*actual rows=([\d.]+) loops=(\d+)", line)
+    return round(float(found[1]) * int(found[2])) if found and OUTBOX in line else 0
 
 
 def analyze(database: Database) -> None:
@@ -58,9 +136,12 @@ def assert_look_ups(database: Database, primary: str) -> None:
 
     assert_by(SIZES, dialect.probe)
     with claims.claim(range(SHARDS)) as shards:
-        ids = claims.plan(shards, []).chunks[0]
+        ids = claims.plan(shards, {}).chunks[0]
         assert len(ids) == 1_000
-        assert_by(SIZES, dialect.plan(shards, most=1_000, without_topics=0, parked_holds_key=False))
+        assert_by(SIZES, dialect.plan(shards, most=1_000, parked_holds_key=False))
+        assert_by(TOPICS_INDEX, dialect.next_topics(shards, is_indexed=True), ["topic"] * SHARDS)
+        by_topic = dialect.plan_by_topic([(shard, 1_000) for shard in shards], is_indexed=True, parked_holds_key=False)
+        assert_by(TOPICS_INDEX, by_topic, dialect.names(["topic"] * SHARDS))
         assert_by(primary, *dialect.fetch(ids))
         assert_by(primary, dialect.remove, [dialect.ids(ids)])
     claims.close()

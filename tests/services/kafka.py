@@ -13,6 +13,8 @@ from types import TracebackType
 import attrs
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from tests.services.downloads import KAFKA_VERSION, cache_folder, kafka_jars, locked
@@ -102,6 +104,14 @@ class KafkaCluster:
         topic = NewTopic(name, partitions, len(self._numbers), config=config or {})
         admin = self.admin()  # held until the answer: a client that is collected takes its requests along
         admin.create_topics([topic])[name].result(_SECONDS)
+
+    def configure_topic(self, name: str, config: dict[str, str]) -> None:
+        entries = [
+            ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in config.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
+        admin = self.admin()
+        admin.incremental_alter_configs([resource])[resource].result(_SECONDS)
 
     def delete_topic(self, name: str) -> None:
         admin = self.admin()

@@ -1,0 +1,77 @@
+"""S9: a relay whose claim the database ends, while its rows are on their way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import sleep
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.test import override_settings
+
+from event_bus_kafka.sandbox import Sandbox
+from event_bus_kafka.telemetry.events import RelayInterrupted
+from tests.services.bus import SandboxBus
+from tests.support.databases import Database, on_mysql_too
+from tests.support.outbox_service import Service, until
+from tests.support.watching import watched
+
+pytestmark = pytest.mark.real
+
+
+@contextmanager
+def in_sandbox(sandbox: Sandbox, database: Database) -> Iterator[Service]:
+    sandbox.create_topic("claimed", 1)
+    bus = SandboxBus(sandbox)
+    with database.connected("default"):
+        with Service(bus=bus, topic="claimed", entry=database.entry).configured() as service:  # type: ignore[arg-type]
+            yield service
+
+
+def end_claims(database: Database) -> None:
+    """End the sessions that hold a claim, as a failover or an administrator does."""
+    name = database.entry["NAME"]
+    if database.vendor == "postgresql":
+        database.server.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            f"where datname = '{name}' and state = 'idle in transaction'"
+        )
+        return
+    found = database.server.execute(
+        "select t.trx_mysql_thread_id from information_schema.innodb_trx t join information_schema.processlist p "
+        f"on p.id = t.trx_mysql_thread_id where p.db = '{name}'"
+    )
+    for session in found.split():
+        database.server.execute(f"kill {session}")
+
+
+def step_and_close(relay: Any) -> None:
+    relay.step()
+    connections.close_all()
+
+
+@on_mysql_too
+def test_s9_nothing_leaves_after_the_claim_was_ended(database: Database) -> None:
+    """Kafka is slow: a request is on its way, and the rest of the rows has not left the client yet."""
+    requests = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"batch.num.messages": 5}}
+    with Sandbox() as sandbox, in_sandbox(sandbox, database) as service, override_settings(**requests):
+        sent = [service.emit(1) for _ in range(15)]
+        with service.relay() as first, service.relay() as second, watched(RelayInterrupted) as seen:
+            for relay in (first, second):
+                relay._clients.reach({"claimed"}, alone=False)
+            with sandbox.slow_brokers(2):
+                step = threading.Thread(target=step_and_close, args=(first,))
+                step.start()
+                sleep(1)
+                end_claims(database)
+                until(lambda: bool(seen))
+            sent += [service.emit(1) for _ in range(2)]
+            until(lambda: not service.waiting, step=second.step)
+            step.join(60)
+            sleep(2)  # what was on its way then would arrive
+        arrived = [dict(record.headers)["ce_id"] for record in sandbox.records("claimed", 23, seconds=3)]
+    assert arrived == [event.encode() for event in sent[:5] + sent], "what had left cannot be called back"
+    assert seen[0].unconfirmed == 15

@@ -1,0 +1,181 @@
+"""What Kafka refuses, by a proxy before a real broker: order holds, nobody is held up, nothing is lost (S8 to S14)."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from django.db import connections
+from django.test import override_settings
+
+from event_bus_kafka.models import ParkedRecord
+from event_bus_kafka.telemetry.events import RelayInterrupted, TopicHeld
+from tests.services.refusing_proxy import RefusingProxy
+from tests.support.databases import on_mysql_too
+from tests.support.outbox_service import Service, until
+from tests.support.scale import scaled
+from tests.support.watching import watched
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
+
+_UNLISTED = "UNSUPPORTED_FOR_MESSAGE_FORMAT"
+SMALL_REQUESTS = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"batch.num.messages": 50}}
+
+
+@contextmanager
+def through_proxy(service: Service, *topics: str) -> Iterator[RefusingProxy]:
+    """Let the relays of a service reach Kafka through a proxy that refuses what it is told to."""
+    port = int(service.bus.bootstrap_servers.rpartition(":")[2])
+    for topic in topics:
+        service.bus.create_topic(topic)
+    with RefusingProxy(port) as proxy:
+        servers = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": proxy.address}
+        with override_settings(**service.settings_for(service.topic, *topics) | servers | SMALL_REQUESTS):
+            yield proxy
+
+
+def once(code: str, *, after: int) -> object:
+    """Refuse one request, after some that pass."""
+    passing = iter([None] * after + [code])
+    return lambda _topic: next(passing, None)
+
+
+@pytest.mark.parametrize("after", [0, 1, 7])
+@pytest.mark.parametrize("code", ["UNKNOWN", "TOPIC_AUTHORIZATION_FAILED", "INVALID_RECORD", _UNLISTED])
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_s8_a_refused_request_turns_no_order_round(service: Service, code: str, after: int) -> None:
+    sent = service.emit_many(1_970)
+    with through_proxy(service) as proxy, service.relay() as relay:
+        proxy.refuse = once(code, after=after)  # type: ignore[assignment]
+        until(lambda: not service.waiting, step=relay.step)
+    assert service.all_ids() == sent
+    assert not ParkedRecord.objects.exists()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_s11_a_topic_with_a_code_of_no_table_holds_up_nobody(service: Service) -> None:
+    odd = f"{service.topic}-odd"
+    with through_proxy(service, odd) as proxy, watched(RelayInterrupted, TopicHeld) as seen, service.relay() as relay:
+        proxy.refuse = lambda topic: _UNLISTED if topic == odd else None
+        waiting, sent = service.emit_many(100, topic=odd), service.emit_many(500)
+        until(lambda: service.waiting == 100, step=relay.step)
+        assert {type(one) for one in seen} == {TopicHeld}
+        proxy.refuse = lambda _: None
+        until(lambda: not service.waiting, step=relay.step)
+    assert service.all_ids() == sent
+    assert service.all_ids(odd) == waiting
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_s12_a_topic_that_takes_no_timestamp_is_held_and_nothing_of_it_is_parked(service: Service) -> None:
+    """The topic takes no record older than a millisecond: to it all clocks are slow."""
+    late = f"{service.topic}-late"
+    service.bus._cluster.create_topic(late, config={"message.timestamp.before.max.ms": "0"})
+    with override_settings(**service.settings_for(late)), watched(TopicHeld) as seen, service.relay() as relay:
+        sent = [service.emit(user, topic=late) for user in range(20)]
+        until(lambda: bool(seen), step=relay.step)
+        assert (service.waiting, ParkedRecord.objects.count()) == (20, 0)
+        service.bus._cluster.configure_topic(late, {"message.timestamp.before.max.ms": str(2**63 - 1)})
+        until(lambda: not service.waiting, step=relay.step)
+    assert sorted(service.all_ids(late)) == sorted(sent)
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_s14_a_topic_may_take_anything(service: Service) -> None:
+    """``max.message.bytes`` may be more than a client takes for its own limit."""
+    vast = f"{service.topic}-vast"
+    service.bus._cluster.create_topic(vast, config={"max.message.bytes": str(2**31 - 1)})
+    with override_settings(**service.settings_for(vast)):
+        sent = [service.emit(1, topic=vast)]
+        service.drain()
+    assert service.all_ids(vast) == sent
+
+
+CODES = (
+    "UNKNOWN",
+    "TOPIC_AUTHORIZATION_FAILED",
+    "INVALID_RECORD",
+    "MSG_SIZE_TOO_LARGE",
+    "NOT_LEADER_FOR_PARTITION",
+    "NOT_ENOUGH_REPLICAS",
+    "KAFKA_STORAGE_ERROR",
+    "OUT_OF_ORDER_SEQUENCE_NUMBER",
+    "INVALID_PRODUCER_EPOCH",
+    _UNLISTED,
+)
+
+
+class AtRandom:
+    """Refuses requests of some topics at random moments, with any code, until there were so many refusals."""
+
+    def __init__(self, count: int, topics: list[str]) -> None:
+        self.left = count
+        self._topics = topics
+        self._random = random.Random(23)
+        self._lock = threading.Lock()
+
+    def __call__(self, topic: str) -> str | None:
+        with self._lock:
+            if topic not in self._topics or not self.left or self._random.random() > 0.3:
+                return None
+            self.left -= 1
+            return self._random.choice(CODES)
+
+
+@on_mysql_too
+@pytest.mark.long
+def test_s8_refusals_at_random_lose_nothing_and_keep_the_order_of_each_key(service: Service) -> None:
+    """Two relays; what is parked meanwhile, since it was refused alone, is released at the end."""
+    topics = [f"{service.topic}-{number}" for number in range(4)]
+    sent: dict[str, list[str]] = defaultdict(list)
+    with through_proxy(service, *topics) as proxy, ExitStack() as relays:
+        refusals = AtRandom(scaled(20, long=1_000), topics)
+        proxy.refuse = refusals
+        with watched(RelayInterrupted) as seen, relaying(service), relaying(service):
+            while refusals.left:
+                for topic in topics:
+                    sent[topic] += service.emit_many(200, topic=topic)
+                until(lambda: service.waiting < 2_000)
+            proxy.refuse = lambda _: None
+            until(lambda: not service.waiting)
+        parked = dict(ParkedRecord.objects.values_list("topic", "pk"))
+        relays.close()
+    twice = 0
+    for topic, ids in sent.items():
+        arrived = service.all_ids(topic)
+        firsts = list(dict.fromkeys(arrived))
+        lost = len(ids) - len(firsts) - ParkedRecord.objects.filter(topic=topic).count()
+        assert lost == 0
+        order = {event: number for number, event in enumerate(ids)}
+        numbers = [order[event] for event in firsts]
+        assert numbers == sorted(numbers)
+        assert order[arrived[-1]] == max(numbers), "the log of a key ends with its newest event"
+        twice += len(arrived) - len(firsts)
+    unconfirmed = sum(event.unconfirmed for event in seen)
+    print(f"{len(parked)} topics with parked rows, {twice} rows twice, {unconfirmed} unconfirmed")
+    assert twice <= unconfirmed
+
+
+@contextmanager
+def relaying(service: Service) -> Iterator[None]:
+    """Run a relay in a thread."""
+    entry, stop = connections["default"], threading.Event()
+
+    def run() -> None:
+        connections["default"] = entry.copy()
+        with service.relay() as relay:
+            while not stop.is_set():
+                relay.step()
+        connections["default"].close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(60)
