@@ -144,7 +144,6 @@ TABLE = (
     Meaning("RECORD_LIST_TOO_LARGE", final=True, row_outcome=RowOutcome.PARK, of_the_row=True),  # for a segment
     Meaning("TOPIC_EXCEPTION", final=True, row_outcome=RowOutcome.PARK),
     Meaning("INVALID_RECORD", final=True, row_outcome=RowOutcome.PARK),
-    Meaning("INVALID_TIMESTAMP", final=True, row_outcome=RowOutcome.PARK),
     Meaning("POLICY_VIOLATION", final=True, row_outcome=RowOutcome.PARK),
     # The writer's schema has no row; no record can be made of the row; the client cannot send such a record.
     Meaning(NO_SCHEMA, final=True, row_outcome=RowOutcome.PARK, of_the_row=True, ours=True),
@@ -152,6 +151,7 @@ TABLE = (
     Meaning(INVALID_ARG, final=True, row_outcome=RowOutcome.PARK, of_the_row=True),
     Meaning("_INVALID_DIFFERENT_RECORD", row_outcome=RowOutcome.SEND_ALONE),
     # The rest.
+    Meaning("INVALID_TIMESTAMP"),  # a clock is wrong: records get theirs when they are sent, so that it passes
     Meaning("_AUTO_OFFSET_RESET", offset_gone=True),
     Meaning("_LOG_TRUNCATION", offset_gone=True),
     Meaning(QUEUE_FULL),  # the producer's local queue: poll, then try again

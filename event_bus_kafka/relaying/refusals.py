@@ -6,7 +6,7 @@ from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.relaying.claims import Row
 
 _ROWS, _KEYS = 10, 3
-"""Rows and keys refused in a row from which on the topic is to blame: a clock or a policy is wrong, not the rows."""
+"""Rows and keys refused in a row from which on the topic is to blame: a policy is wrong, or what validates records."""
 
 
 class Refusals:

@@ -93,7 +93,8 @@ class _Produce:
         self._is_flexible = self._version >= _FLEXIBLE
         if self._is_flexible:
             self._at += 1  # tags of the header
-            self._at += max(self._varint() - 1, 0) + 6  # transactional id, acks, time-out
+            transactional = self._varint() - 1
+            self._at += max(transactional, 0) + 6  # acks, time-out
             self._varint()
             name = self._varint() - 1
         else:
