@@ -90,7 +90,16 @@ def _common(options: Options, others: set[str]) -> Client:
     if told:
         sizes["batch.size"] = max(min(_LARGEST, *limits), 1)
         sizes["message.max.bytes"] = min(max(_LEAST_BYTES, *limits), _MOST_BYTES)
-    return Client(Producer(options | _unless_given(sizes) | COMMON), {} if _compresses(options) else told)
+    return Client(Producer(common_options(options | _unless_given(sizes))), {} if _compresses(options) else told)
+
+
+def common_options(options: Options) -> Options:
+    """
+    Return the options of a client that stops at the first refusal. Where idempotence was switched off on purpose there
+    is none: rows behind a refused request leave before it.
+    """
+    is_idempotent = str(options.get("enable.idempotence", False)).lower() == "true"
+    return options | (COMMON if is_idempotent else {"max.in.flight": 1})
 
 
 def _compresses(options: Options) -> bool:

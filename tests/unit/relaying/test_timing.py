@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from django.test import override_settings
 
-from event_bus_kafka.assembly.relaying import relay_options
+from event_bus_kafka.assembly.relaying import COMMON, common_options, relay_options
+from event_bus_kafka.kafka.producer import Producer
 from event_bus_kafka.relaying.statements import DIALECTS
 from event_bus_kafka.relaying.timing import BATCH_TIME, DELIVERY_TIMEOUT, IDLE_TRANSACTION_TIMEOUT
 
@@ -23,6 +24,20 @@ def test_records_expire_in_time_whatever_the_settings_say(name: str) -> None:
         options = relay_options()
     assert options["message.timeout.ms"] == DELIVERY_TIMEOUT * 1000
     assert "delivery.timeout.ms" not in options
+
+
+@pytest.mark.parametrize("name", ["max.in.flight", "max.in.flight.requests.per.connection"])
+def test_s8_one_request_is_in_flight_whatever_the_settings_say(name: str) -> None:
+    with override_settings(**KAFKA, EVENT_BUS_KAFKA_PRODUCER_OPTIONS={name: 5}):
+        options = common_options(relay_options())
+    assert {key: options.get(key) for key in ("max.in.flight", "enable.gapless.guarantee")} == COMMON
+    assert "max.in.flight.requests.per.connection" not in options
+
+
+def test_a_relay_without_idempotence_has_a_client_all_the_same() -> None:
+    unsafe = {"EVENT_BUS_KAFKA_ALLOW_UNSAFE_OPTIONS": ["enable.idempotence"]}
+    with override_settings(**KAFKA, **unsafe, EVENT_BUS_KAFKA_PRODUCER_OPTIONS={"enable.idempotence": False}):
+        assert Producer(common_options(relay_options())).failure is None
 
 
 def test_each_database_that_locks_rows_ends_a_transaction_in_which_nothing_happens() -> None:

@@ -1,0 +1,27 @@
+"""What topics get of a batch while one of them is held (S10)."""
+
+from __future__ import annotations
+
+from event_bus_kafka.relaying.shares import Part, Shares
+
+
+def test_a_topic_that_is_held_gets_nothing_and_one_that_is_tried_a_few_rows() -> None:
+    parts = Shares(1_000).divide([(1, "held"), (1, "tried"), (1, "a"), (2, "b")], {"held": 0, "tried": 10})
+    assert parts == [Part(1, "tried", 10), Part(1, "a", 500), Part(2, "b", 500)]
+
+
+def test_a_topic_with_a_backlog_gets_what_others_leave() -> None:
+    shares, found = Shares(1_000), [(1, "a"), (1, "b"), (2, "b")]
+    parts = shares.divide(found, {"held": 0})
+    assert [part.most for part in parts] == [333, 333, 333]
+    assert shares.learn(parts, {0: 3, 1: 333, 2: 7}, {"held": 0})
+    assert [part.most for part in shares.divide(found, {"held": 0})] == [100, 800, 100]
+    assert not shares.learn(parts, {0: 3, 1: 332}, {"held": 0})
+    assert [part.most for part in shares.divide(found, {"held": 0})] == [333, 333, 333]
+
+
+def test_of_many_topics_each_gets_its_turn() -> None:
+    shares, found = Shares(1_000), [(shard, f"topic-{number}") for shard in range(16) for number in range(20)]
+    served = {part[:2] for _ in range(100) for part in shares.divide(found, {"held": 0})}
+    assert served == set(found)
+    assert sum(part.most for part in shares.divide(found, {"held": 0})) <= 1_000
