@@ -19,7 +19,7 @@ from event_bus_kafka.relaying.claims import Claims
 from event_bus_kafka.relaying.clients import Clients
 from event_bus_kafka.relaying.framing import Frames
 from event_bus_kafka.relaying.ledger import LeftOver
-from event_bus_kafka.relaying.timing import CONFIRMED_WITHIN
+from event_bus_kafka.relaying.timing import BATCH_TIME, CONFIRMED_WITHIN
 from event_bus_kafka.relaying.topics import Topics
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RelayInterrupted
@@ -170,6 +170,7 @@ class Relay:
         began = perf_counter()
         plan = self._claims.plan(shards, self._topics.limits)
         batch.looked = perf_counter() - began
+        batch.deadline = monotonic() + BATCH_TIME  # however long the database took until now
         chunks = iter(plan.chunks)
         with self._reader.serving(batch) as reads, self._remover.serving(batch) as removals:
             for ids in islice(chunks, _READ_AHEAD):
