@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.services.bus import RealBus
 from tests.services.silence import black_hole
 from tests.support.databases import Database
 from tests.support.outbox_service import Service
+from tests.support.scale import LONG
 from tests.support.writing import everything
 
 pytestmark = pytest.mark.real
@@ -33,6 +35,21 @@ FORKING = (
     "os.fork",
 )
 """These load the application before they fork, so that it may send before, too."""
+
+
+@pytest.mark.skipif(not LONG, reason="takes ten minutes")
+@pytest.mark.long
+@pytest.mark.parametrize("way", WAYS)
+def test_all_of_a_thousand_events_of_processes_that_come_and_go_are_in_kafka(
+    way: str, bus: RealBus, topic: str, tmp_path: Path
+) -> None:
+    """S16. The table of ends in docs/operating.rst; `make test-long` runs it."""
+    processes, count = 5, 200
+    numbers = iter(range(processes * count))
+    for number in range(processes):
+        with running(WAYS[way], tmp_path / str(number), bus.settings(topic, **LINGERS)) as service:
+            service.emit(list(islice(numbers, count)))
+    assert sorted(number for number, _ in everything(bus, topic)) == list(range(processes * count))
 
 
 @pytest.mark.parametrize("way", WAYS)

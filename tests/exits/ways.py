@@ -19,6 +19,7 @@ from tests.projects.process import PATIENCE, ROOT
 from tests.services.process import ServerProcess, accepts, free_port
 
 _BIN = Path(sys.executable).parent
+_ASGI = "tests.exits.asgi:application"
 _UWSGI = (
     "--master",
     "--need-app",
@@ -59,12 +60,12 @@ class Running(ABC):
 
 
 class Web(Running):
-    """A web server, which gets its address as the last argument."""
+    """A web server; its command has ``{port}`` where that stands."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str], command: Sequence[str]) -> None:
         super().__init__(folder, environment)
         self._port = free_port()
-        command = [*command, f"127.0.0.1:{self._port}"]
+        command = [part.format(port=self._port) for part in command]
         self._server = ServerProcess(command, log=self._log, environment=self._environment, folder=ROOT)
         self._server.wait_until(lambda: accepts(self._port))
 
@@ -118,12 +119,24 @@ class Children(Running):
 Way = Callable[[Path, Mapping[str, str]], Running]
 
 
-def _gunicorn(*options: str) -> Way:
-    return partial(Web, command=[str(_BIN / "gunicorn"), "tests.exits.web", "--no-control-socket", *options, "--bind"])
+def _web(program: str, *arguments: str) -> Way:
+    return partial(Web, command=[str(_BIN / program), *arguments])
+
+
+def _gunicorn(*options: str, application: str = "tests.exits.web") -> Way:
+    return _web("gunicorn", application, "--no-control-socket", *options, "--bind=127.0.0.1:{port}")
 
 
 def _uwsgi(*options: str) -> Way:
-    return partial(Web, command=[str(_BIN / "uwsgi"), *_UWSGI, *options, "--http-socket"])
+    return _web("uwsgi", *_UWSGI, *options, "--http-socket=127.0.0.1:{port}")
+
+
+def _uvicorn(*options: str) -> Way:
+    return _web("uvicorn", _ASGI, *options, "--port={port}")
+
+
+def _hypercorn(*options: str) -> Way:
+    return _web("hypercorn", _ASGI, *options, "--bind=127.0.0.1:{port}")
 
 
 def _celery(*options: str) -> Way:
@@ -133,12 +146,21 @@ def _celery(*options: str) -> Way:
 WAYS: dict[str, Way] = {
     "gunicorn": _gunicorn(),
     "gunicorn --preload": _gunicorn("--preload"),
+    "gunicorn gthread": _gunicorn("--worker-class=gthread", "--threads=2"),
+    "gunicorn gevent": _gunicorn("--worker-class=gevent"),
+    "gunicorn uvicorn": _gunicorn("--worker-class=uvicorn_worker.UvicornWorker", application=_ASGI),
+    "uvicorn": _uvicorn(),
+    "uvicorn --workers": _uvicorn("--workers=2"),
+    "hypercorn": _hypercorn(),
+    "daphne": _web("daphne", _ASGI, "--port={port}", "--bind=127.0.0.1"),
     "uwsgi": _uwsgi(),
     "uwsgi --lazy-apps": _uwsgi("--lazy-apps"),
     "uwsgi --py-call-uwsgi-fork-hooks": _uwsgi("--py-call-uwsgi-fork-hooks"),
     "uwsgi --skip-atexit-teardown": _uwsgi("--skip-atexit-teardown"),
     "celery": _celery(),
     "celery --max-tasks-per-child": _celery("--max-tasks-per-child=1"),
+    "celery solo": _celery("--pool=solo"),
+    "celery threads": _celery("--pool=threads"),
     "multiprocessing fork": partial(Children, way="fork"),
     "multiprocessing spawn": partial(Children, way="spawn"),
     "os.fork": partial(Children, way="os.fork"),
@@ -156,9 +178,10 @@ RECYCLING: dict[str, Way] = {
 def running(way: Way, folder: Path, settings: Mapping[str, Any], **more: str) -> Iterator[Running]:
     """Run a service in one of the ways, with more in its environment."""
     folder.mkdir(exist_ok=True)
+    urls = {"ROOT_URLCONF": "tests.exits.asgi", "ALLOWED_HOSTS": ["127.0.0.1"]}
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "tests.projects.certificates.settings",
-        "SERVICE_SETTINGS": json.dumps(settings),
+        "SERVICE_SETTINGS": json.dumps(urls | dict(settings)),
         "PYTHONPATH": str(ROOT),
     }
     service = way(folder, environment | more)

@@ -98,7 +98,7 @@ def everything(bus: Bus, topic: str) -> list[tuple[int, int]]:
         _, end = consumer.get_watermark_offsets(place, timeout=30)
         consumer.assign([place])
         found: list[tuple[int, int]] = []
-        while consumer.position([place])[0].offset < end:
+        while end and consumer.position([place])[0].offset < end:
             for message in consumer.consume(1_000, 0.5):
                 assert message.error() is None
                 found.append(_pair(message.value() or b""))

@@ -1,0 +1,71 @@
+"""
+The end of an ASGI server that runs no other hook: uvicorn kills its process by the signal that told it to end.
+
+    from event_bus_kafka.asgi import lifespan
+
+    application = lifespan(get_asgi_application())
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from math import inf
+from typing import Any
+
+from event_bus_kafka.assembly.sending import shutdown
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+def lifespan(application: Application) -> Application:
+    """
+    Return ``application``, with what was sent flushed when its server ends, within the limits of a process's end.
+
+    An application that takes part in the protocol ``lifespan`` itself still does; Django's does not.
+    """
+
+    async def wrapped(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await application(scope, receive, send)
+            return
+        server = _Server(receive, send)
+        try:
+            await application(scope, server.receive, server.send)
+        except Exception:
+            if server.was_asked:
+                raise
+            await _answer(server)  # it does not know this protocol
+
+    return wrapped
+
+
+class _Server:
+    """What a server hands to an application for the protocol ``lifespan``; the end is told once all is flushed."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self.was_asked = False
+
+    async def receive(self) -> Message:
+        self.was_asked = True
+        return await self._receive()
+
+    async def send(self, message: Message) -> None:
+        self.was_asked = True
+        if message["type"].startswith("lifespan.shutdown"):
+            await asyncio.to_thread(shutdown.flush, inf)
+        await self._send(message)
+
+
+async def _answer(server: _Server) -> None:
+    """Take part for an application that does not."""
+    while True:
+        message = await server.receive()
+        await server.send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

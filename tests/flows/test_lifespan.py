@@ -1,0 +1,92 @@
+"""What an ASGI server hears of an application under ``lifespan``, and when (S16)."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from django.core.asgi import get_asgi_application
+from django.test import override_settings
+
+from event_bus_kafka.asgi import Application, Receive, Send, lifespan
+from event_bus_kafka.sandbox import Sandbox
+from event_bus_kafka.telemetry.events import RecordDelivered
+from tests.flows.test_sending import send_by
+from tests.services.bus import SandboxBus
+from tests.support.sending import own_producer
+from tests.support.watching import watched
+
+ENDING = ("lifespan.startup", "lifespan.shutdown")
+
+
+def told(application: Application, *messages: str, kind: str = "lifespan") -> list[str]:
+    """Let a server tell an application of its start and end; return what it hears."""
+    coming, heard = iter(messages), list[str]()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": next(coming)}
+
+    async def send(message: Any) -> None:
+        heard.append(message["type"])
+
+    asyncio.run(lifespan(application)({"type": kind}, receive, send))  # type: ignore[arg-type]
+    return heard
+
+
+@pytest.fixture
+def django() -> Any:
+    return get_asgi_application()
+
+
+def test_an_application_that_does_not_know_the_protocol_takes_part(django: Any) -> None:
+    assert told(django, *ENDING) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+def test_what_was_sent_is_in_kafka_before_the_server_goes_on_to_its_end(sandbox: Sandbox, django: Any) -> None:
+    lingers = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": 1_000}, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 60}
+    with override_settings(**SandboxBus(sandbox).settings("t", **lingers)), own_producer() as producer:
+        with watched(RecordDelivered) as seen:
+            send_by(producer, "t")
+            assert told(django, *ENDING)[-1] == "lifespan.shutdown.complete"
+            assert len(seen) == 1
+            send_by(producer, "t")  # as under a test client, which goes on after it
+            producer.prepare_for_shutdown()
+        assert len(seen) == 2
+
+
+def test_an_application_that_knows_the_protocol_is_left_to_it() -> None:
+    order: list[str] = []
+
+    async def own(scope: Any, receive: Receive, send: Send) -> None:
+        for _ in ENDING:
+            message = await receive()
+            order.append(message["type"])
+            await send({"type": f"{message['type']}.complete"})
+
+    assert told(own, *ENDING) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert order == list(ENDING)
+
+
+def test_one_that_fails_at_its_start_fails() -> None:
+    async def broken(scope: Any, receive: Receive, send: Send) -> None:
+        await receive()
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        told(broken, *ENDING)
+
+
+def test_what_a_request_raises_is_not_swallowed() -> None:
+    async def broken(scope: Any, receive: Receive, send: Send) -> None:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        told(broken, kind="http")
+
+
+def test_it_is_imported_before_django_is_set_up() -> None:
+    code = "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'test_settings'; import event_bus_kafka.asgi"
+    subprocess.run([sys.executable, "-c", code], check=True)
