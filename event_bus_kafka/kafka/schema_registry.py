@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
+from math import inf
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -88,14 +89,18 @@ class SchemaRegistry:
         self._failures: dict[Hashable, tuple[SchemaRegistryError, float]] = {}
         """Schema, id or ``_ALL`` → the last failure, and the time until which it holds."""
 
-    def id_of(self, subject: str, schema: str) -> int:
-        """Return the id of a schema (JSON text) under a subject. Raises :class:`SchemaRegistryError`."""
+    def id_of(self, subject: str, schema: str, seconds: float = inf) -> int:
+        """
+        Return the id of a schema (JSON text) under a subject; wait for it ``seconds`` at most.
+
+        Raises :class:`SchemaRegistryError`.
+        """
         known = self._ids.get((subject, schema))
         if known is not None:
             return known
         avro = Schema(schema, "AVRO")
         what = f"{'registering' if self._register else 'looking up'} {subject}"
-        schema_id = self._ask(what, (subject, schema), lambda: _id(self._answer(subject, avro)))
+        schema_id = self._ask(what, (subject, schema), lambda: _id(self._answer(subject, avro)), seconds)
         return self._ids.setdefault((subject, schema), schema_id)
 
     def schema_of(self, schema_id: int) -> str:
@@ -121,7 +126,7 @@ class SchemaRegistry:
                 return self._client.register_schema(subject, schema)
         return self._client.lookup_schema(subject, schema).schema_id
 
-    def _ask(self, what: str, name: Hashable, request: Callable[[], T]) -> T:
+    def _ask(self, what: str, name: Hashable, request: Callable[[], T], seconds: float = inf) -> T:
         # First: a request that is refused anyhow must not use up the one request after a backoff of all.
         self._refuse_in_backoff(name)
         self._refuse_in_backoff(_ALL)
@@ -130,7 +135,7 @@ class SchemaRegistry:
         try:
             if shared is mine:
                 _begin(request, mine)
-            answer: T = shared.result(self._timeout)
+            answer: T = shared.result(min(self._timeout, max(seconds, 0.0)))
         except Exception as error:  # noqa: BLE001 whatever a client, a proxy or a half-written answer provokes
             if self._requests.get(name) is shared:
                 self._requests.pop(name, None)  # one that hangs must not keep others from asking anew

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
+import enum
 import os
 import threading
 from collections.abc import Callable
+from enum import Enum
 from time import monotonic, sleep
 from typing import Any
 
@@ -15,19 +16,42 @@ from event_bus_kafka.errors import DeliveryFailed
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.producer import Delivered, Producer, QueueFull
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
+from event_bus_kafka.producing.inherited import keep_for_ever, keep_parents
 from event_bus_kafka.producing.spill import Spill
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RecordDelivered
 from event_bus_kafka.telemetry.guards import kept_alive
 from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire import serde
-from event_bus_kafka.wire.records import EncodedEvent, ProducerRecord
+from event_bus_kafka.wire.records import Destination, EncodedEvent, ProducerRecord
 
 _ROOM_EVERY = 0.005
 """Seconds between two looks for room in a full queue."""
 
 _known_clients: list[ProcessClients] = []
 """All that may still get reports, and those of the parents."""
+
+
+class State(Enum):
+    """
+    Whether clients take events, and who hands out their delivery reports.
+
+                 takes events          takes none
+        thread   OPEN ──── retire() ──→ RETIRING      ends by itself, once all is reported
+                  │                        │
+               leave()                  leave()
+                  ↓                        ↓
+        none     LEFT ──── retire() ──→ RETIRED       reports are handed out by who flushes
+    """
+
+    OPEN = enum.auto()
+    RETIRING = enum.auto()
+    LEFT = enum.auto()
+    RETIRED = enum.auto()
+
+
+_RETIRE = {State.OPEN: State.RETIRING, State.LEFT: State.RETIRED}
+_LEAVE = {State.OPEN: State.LEFT, State.RETIRING: State.RETIRED}
 
 
 @attrs.define(eq=False)
@@ -42,8 +66,7 @@ class ProcessClients:
     _spill: Spill
     producer: Producer = attrs.field(init=False)
     pid: int = attrs.field(factory=os.getpid)
-    is_retired: bool = False
-    """Whether it takes no more events: what it holds still gets its reports."""
+    state: State = State.OPEN
     is_away: bool = False
     """Whether Kafka was waited for in vain, and has confirmed nothing since: nobody waits for it meanwhile."""
     succeeded_at: float | None = None
@@ -51,8 +74,6 @@ class ProcessClients:
     unreported: dict[int, tuple[EncodedEvent, str | None]] = attrs.field(factory=dict)
     """Events that the client has, with the databases that are to take them if Kafka does not."""
     _thread: threading.Thread | None = None
-    _is_left: bool = False
-    """Whether nobody polls but who flushes."""
     _lock: Any = attrs.field(factory=threading.RLock)
     _wanted: threading.Event = attrs.field(factory=threading.Event)
     """Set by who needs room in the queue, which reports take until they are handed out."""
@@ -85,6 +106,19 @@ class ProcessClients:
                 raise
         return self
 
+    @property
+    def takes_no_more(self) -> bool:
+        return self.state is State.RETIRING or self.state is State.RETIRED
+
+    def learn_ids(self, destination: Destination, until: float) -> None:
+        """
+        Ask the registry for what an event of this destination needs. Raises :class:`DeliveryFailed` or
+        :class:`SchemaRegistryError` where it does not answer before ``until``.
+        """
+        if monotonic() >= until:
+            raise DeliveryFailed(error_codes.TIMED_OUT, "no time is left for the registry", retriable=True)
+        serde.frames_of(destination, _IdsUntil(self.registry, until))
+
     def produce(self, encoded: EncodedEvent, database: str | None, until: float) -> None:
         """
         Queue an event. While the queue is full, wait for room until the deadline, but not while Kafka is away; then
@@ -103,7 +137,7 @@ class ProcessClients:
 
     def _queue(self, record: ProducerRecord, encoded: EncodedEvent, database: str | None) -> None:
         with self._lock:
-            if self.is_retired:  # meanwhile: its thread may have ended, and nobody would hear of the event
+            if self.takes_no_more:  # meanwhile: its thread may have ended, and nobody would hear of the event
                 raise DeliveryFailed(error_codes.DESTROY, "this client takes no more", fatal=True)
             self.producer.produce(record, self.reported, id(encoded))
             self.unreported[id(encoded)] = encoded, database
@@ -138,9 +172,7 @@ class ProcessClients:
 
     def retire(self) -> None:
         """Take no more."""
-        with self._lock:
-            self.is_retired = True
-        self._wanted.set()
+        self._change(_RETIRE)
 
     def give_up(self) -> None:
         """Retire, and spill what lacks a report: that might be long in coming, where a name server does not answer."""
@@ -160,39 +192,50 @@ class ProcessClients:
         Wait so long for its thread to end: one that logs when the interpreter does would abort the process. From then
         on a flush alone hands out reports.
         """
-        if self._is_left:
+        if not self._change(_LEAVE):
             return
-        self._is_left = True
-        _never_destroy(self)  # without its thread nobody else holds it, and to destroy its client may take long
-        self._wanted.set()
+        keep_for_ever(self)  # without its thread nobody else holds it
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(max(seconds, 0.0))
 
     def _poll_until_retired(self) -> None:
-        while not self.is_retired or len(self.producer):
-            if self._is_left:
-                return
+        while self.state is State.OPEN or (self.state is State.RETIRING and len(self.producer)):
             self._wanted.wait(
                 self._poll_interval
             )  # a poll that waits would wake for each report, and fight with senders
             self._wanted.clear()
             with kept_alive():
                 self.producer.poll(0)
-        _known_clients.remove(self)  # its client is destroyed, unless somebody holds it still
+        if self.state is State.RETIRING:
+            _known_clients.remove(self)  # its client is destroyed, unless somebody holds it still
+
+    def _change(self, transitions: dict[State, State]) -> bool:
+        """Return whether there was anything to change."""
+        with self._lock:
+            before, self.state = self.state, transitions.get(self.state, self.state)
+        self._wanted.set()
+        return self.state is not before
 
 
-def never_drop(clients: ProcessClients | None) -> None:
-    """See to it that this child drops no client of its parent: it would wait for threads that only the parent has."""
-    for one in {*_known_clients, clients}:
-        if one is not None and one.pid != os.getpid():
-            _never_destroy(one)
+@attrs.frozen
+class _IdsUntil:
+    """Ids of schemas for which nobody waits beyond ``until``, by the monotonic clock."""
 
+    registry: SchemaRegistry
+    until: float
 
-def _never_destroy(clients: ProcessClients) -> None:
-    """See to it that its client lives as long as the process, at the end of the interpreter too."""
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(clients))
+    def id_of(self, subject: str, schema: str) -> int:
+        return self.registry.id_of(subject, schema, self.until - monotonic())
+
+    def schema_of(self, schema_id: int) -> str:
+        return self.registry.schema_of(schema_id)
 
 
 def own_clients() -> list[ProcessClients]:
     """Return what this process has made: those of its parents are useless here."""
     return [clients for clients in tuple(_known_clients) if clients.pid == os.getpid()]
+
+
+def keep_parents_clients() -> None:
+    """See to it that this child drops no client of its parent."""
+    keep_parents(*_known_clients)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
@@ -18,17 +17,17 @@ from openedx_events.tooling import OpenEdxPublicSignal
 from event_bus_kafka.errors import DeliveryFailed, ManualTransaction
 from event_bus_kafka.outbox.availability import Outbox
 from event_bus_kafka.outbox.transactions import after_commit
-from event_bus_kafka.producing.clients import ProcessClients, never_drop
+from event_bus_kafka.producing.clients import ProcessClients
+from event_bus_kafka.producing.connecting import Connecting
 from event_bus_kafka.producing.routing import Routing, SendingLimits
 from event_bus_kafka.producing.shutdown import Shutdown
 from event_bus_kafka.producing.spill import Spill
+from event_bus_kafka.producing.waiting import Waiting
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import EventRejected
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import EncodedEvent, Event
 
-_NEW_CLIENT_EVERY = 30.0
-"""Seconds: a fatal error that comes again would otherwise cost a client for each event."""
 _MANY = 500
 """Events that bulk senders hand over at a time."""
 
@@ -53,13 +52,12 @@ class KafkaEventProducer(EventBusProducer):
     ) -> None:
         self._routing = routing
         self._limits = limits
-        self._connect = connect
+        self._connecting = Connecting(connect)
+        self._waiting = Waiting(self._connecting, spill, limits)
         self._outbox = outbox
         self._spill = spill
         self._shutdown = shutdown
-        self._clients: ProcessClients | None = None
-        self._lock = threading.Lock()
-        os.register_at_fork(after_in_child=self._forget_parent)
+        shutdown.waiting.add(self._waiting)
 
     def send(
         self,
@@ -169,56 +167,39 @@ class KafkaEventProducer(EventBusProducer):
         Wait until Kafka has confirmed what was sent, within ``EVENT_BUS_KAFKA_DELIVERY_TIMEOUT``; what it has not then
         goes into the outbox, within ``EVENT_BUS_KAFKA_SHUTDOWN_SPILL``.
         """
-        clients = self._clients
+        until = monotonic() + self._limits.delivery_timeout
+        self._waiting.finish(until)
+        clients = self._connecting.clients
         if clients is not None and clients.pid == os.getpid():
-            clients.flush(self._limits.delivery_timeout)
+            clients.flush(until - monotonic())
             if clients.unreported:
                 clients.give_up()
         self._spill.finish(self._limits.shutdown_spill)
+        self._waiting.finish(0.0)
 
     def _deliver(self, encoded: EncodedEvent, database: str | None) -> None:
         deadline = monotonic()
         try:
             deadline += self._limits.send_timeout
-            try:
-                self._hand_over(encoded, database, deadline)
-            except DeliveryFailed as error:
-                if not error.fatal:
-                    raise
-                self._hand_over(encoded, database, deadline)  # with new clients
+            self._hand_over(encoded, database, deadline)
         except Exception as error:  # noqa: BLE001 nothing that goes wrong between us and Kafka may reach the request
-            self._spill.spill([encoded], error, database=database, until=deadline)
+            otherwise = partial(self._waiting.add, error=error) if self._connecting.clients is None else None
+            self._spill.spill([encoded], error, database=database, until=deadline, otherwise=otherwise)
         self._shutdown.flush_late()
 
     def _hand_over(self, encoded: EncodedEvent, database: str | None, deadline: float) -> None:
-        clients = self._current_clients()
+        clients = self._connecting.clients
+        if clients is None or clients.pid != os.getpid():  # a server written in C may fork without telling Python
+            clients = self._first_clients(encoded, deadline)
         try:
             clients.produce(encoded, database, deadline)
         except DeliveryFailed as error:
-            if error.fatal:
-                self._replace(clients)
-            raise
+            if not error.fatal:
+                raise
+            self._connecting.replace(clients, deadline).produce(encoded, database, deadline)
 
-    def _current_clients(self) -> ProcessClients:
-        clients = self._clients
-        if clients is None or clients.pid != os.getpid():  # a server written in C may fork without telling Python
-            self._shutdown.watch()  # which tells observers, who may send
-            with self._lock:
-                clients = self._clients
-                if clients is None or clients.pid != os.getpid():
-                    never_drop(clients)
-                    clients = self._clients = self._connect()
+    def _first_clients(self, encoded: EncodedEvent, deadline: float) -> ProcessClients:
+        self._shutdown.watch()  # which tells observers, who may send
+        clients = self._connecting.get(deadline)
+        clients.learn_ids(encoded.destination, deadline)
         return clients
-
-    def _replace(self, former: ProcessClients) -> None:
-        since = former.succeeded_at
-        is_due = former.is_retired or since is None or monotonic() - since >= _NEW_CLIENT_EVERY
-        with self._lock:
-            if is_due and self._clients is former:
-                self._clients = former.successor()
-                former.retire()
-
-    def _forget_parent(self) -> None:
-        self._lock = threading.Lock()
-        never_drop(self._clients)
-        self._clients = None

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from multiprocessing.util import Finalize, is_exiting
 from time import monotonic
 from typing import Any
+from weakref import WeakSet
 
 from event_bus_kafka.producing.clients import own_clients
 from event_bus_kafka.producing.routing import SendingLimits
 from event_bus_kafka.producing.spill import Spill
+from event_bus_kafka.producing.waiting import Waiting
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ThreadsDisabled
 
@@ -32,6 +34,8 @@ class Shutdown:
         self._limits = limits
         self._spill = spill
         self._end: _End | None = None
+        self.waiting: WeakSet[Waiting] = WeakSet()
+        """Where producers keep events for which there is no client yet."""
 
     def watch(self) -> None:
         """Flush when this process ends. To be called before its first send; again costs nothing."""
@@ -65,6 +69,8 @@ class Shutdown:
 
     def _flush(self, until: float, spill_until: float, *, leave: bool = True) -> None:
         """Both times are of the monotonic clock. The threads of clients that are left do nothing afterwards."""
+        for waiting in list(self.waiting):
+            waiting.finish(until)
         own = own_clients()
         for clients in own:
             clients.flush(until - monotonic())
@@ -75,6 +81,8 @@ class Shutdown:
             if clients.unreported:
                 clients.give_up()
         self._spill.finish(max(spill_until - monotonic(), 0.0))
+        for waiting in list(self.waiting):
+            waiting.finish(0.0)  # what the spill has found no outbox for
 
 
 class _End:
@@ -93,15 +101,25 @@ class _End:
     def __call__(self, *_: object, **__: object) -> None:
         if self.pid != os.getpid():
             return  # a child inherits its parent's hooks
-        now, late = monotonic(), self.has_come
+        now = monotonic()
+        is_away = any(clients.is_away for clients in own_clients() if clients.unreported)
+        deadlines = deadlines_of(self._began, now, self._limits, is_away=is_away)
         self._began = self._began or now
-        until = self._began + self._limits.shutdown_flush
-        spill_until = until + self._limits.shutdown_spill
-        if late:
-            is_away = any(clients.is_away for clients in own_clients() if clients.unreported)
-            until = until if is_away else max(until, now + _LATE)
-            spill_until = max(spill_until, now + 2 * _LATE)
-        self._flush(until, spill_until)
+        self._flush(*deadlines)
+
+
+def deadlines_of(began: float | None, now: float, limits: SendingLimits, *, is_away: bool) -> tuple[float, float]:
+    """
+    Return until when an ending process waits for Kafka, and then for the outbox.
+
+    Both limits count from the time when the end began; None: now. What is sent later still has a moment, but none for
+    Kafka while that is away.
+    """
+    until = (now if began is None else began) + limits.shutdown_flush
+    spill_until = until + limits.shutdown_spill
+    if began is None:
+        return until, spill_until
+    return until if is_away else max(until, now + _LATE), max(spill_until, now + 2 * _LATE)
 
 
 def _after(first: Callable[[], Any] | None, end: _End) -> Callable[[], None]:

@@ -59,6 +59,13 @@ class Spill:
         alias = home()
         self._writer_of(alias, alias)
 
+    def settle(self, seconds: float) -> None:
+        """Wait at most so many seconds until all that waits was tried."""
+        until = monotonic() + seconds
+        for writer in self._writers().values():
+            if writer.thread is not threading.current_thread():
+                writer.settle(until - monotonic())
+
     def finish(self, seconds: float) -> int:
         """Wait at most so many seconds until all is written, as a process ends. Return how many events were lost."""
         writers = list(self._writers().values())

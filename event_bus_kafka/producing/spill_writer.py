@@ -75,6 +75,13 @@ class SpillWriter:
         for one in refused:
             one.lost(AppendFailed(f"{_MOST_BYTES:,} bytes of events wait for their database already"))
 
+    def settle(self, seconds: float) -> None:
+        """Wait so long, while the database takes events, until all is written."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: (self._is_idle and not self._queue.waiting) or not self._takes, max(seconds, 0.0)
+            )
+
     def hurry(self) -> None:
         """Try again soon, and so until all who wait for the end have finished."""
         with self._changed:

@@ -112,7 +112,7 @@ def test_a_full_local_queue_is_waited_for_within_the_limit(bus: Bus, topic: str)
     changes = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
         "EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"queue.buffering.max.messages": 2},
-        "EVENT_BUS_KAFKA_SEND_TIMEOUT": 0.5,
+        "EVENT_BUS_KAFKA_SEND_TIMEOUT": 3,
         "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5,
     }
     with sender(bus.settings(topic, **changes), [1, 2, 3]) as process:

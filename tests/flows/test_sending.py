@@ -360,8 +360,8 @@ class TestForks:
             producer = create_producer()
             send_by(producer, topic)
             assert len(bus.event_ids(topic, 1)) == 1
-            assert producer._clients is not None
-            clients = producer._clients
+            assert producer._connecting.clients is not None
+            clients = producer._connecting.clients
             if is_retired:
                 clients.retire()
                 until(lambda: clients not in own_clients())  # its thread has ended, and holds it no more
@@ -395,7 +395,7 @@ def test_a_fatal_error_that_comes_again_costs_no_client_for_each_event(monkeypat
             producer.prepare_for_shutdown()
         assert fates(seen, sent) == [EventSpilled] * 4
         until(lambda: len([clients for clients in own_clients() if clients not in before]) == 1)
-        monkeypatch.setattr("event_bus_kafka.producing.producer._NEW_CLIENT_EVERY", 0)
+        monkeypatch.setattr("event_bus_kafka.producing.connecting._NEW_CLIENT_EVERY", 0)
         sent = [send_by(producer, "t")]
         until(lambda: fates(seen, sent) == [RecordDelivered])
 

@@ -16,9 +16,11 @@ from tests.support.sqlite import on_sqlite
 HERE = {"event-bus-producer", "event-bus-spill-{database}", "event-bus-pauses", "event-bus-retention"}
 ELSEWHERE = {
     "event-bus-companion": "unit/worker/test_companion.py",
+    "event-bus-connect": "flows/test_requests.py",
     "event-bus-lane-{number}": "unit/consuming/test_scheduler.py",
     "event-bus-registry": "contract/test_schema_registry.py",
     "event-bus-relay-{name}": "unit/relaying/test_relay.py",
+    "event-bus-waiting": "flows/test_requests.py",
     "event-bus-watchdog": "unit/worker/test_worker.py",
 }
 """These end with what they serve, which hears of what they raise."""

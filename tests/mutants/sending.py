@@ -78,7 +78,7 @@ if error is None:
         name="a retired client takes events",
         file="producing/clients.py",
         scope="ProcessClients._queue",
-        old="self.is_retired",
+        old="self.takes_no_more",
         new="False",
         harm="events of which nobody hears any more",
         tests=(
@@ -88,16 +88,9 @@ if error is None:
     Fault(
         name="a child uses the clients of its parent",
         file="producing/producer.py",
-        scope="KafkaEventProducer._current_clients",
-        old="with self._lock:\n"
-        "    clients = self._clients\n"
-        "    if clients is None or clients.pid != os.getpid():\n"
-        "        never_drop(clients)\n"
-        "        clients = self._clients = self._connect()",
-        new="with self._lock:\n"
-        "    clients = self._clients\n"
-        "    if clients is None:\n"
-        "        clients = self._clients = self._connect()",
+        scope="KafkaEventProducer._hand_over",
+        old="clients is None or clients.pid != os.getpid()",
+        new="clients is None",
         harm="all events of forked workers are lost",
         tests=("flows/test_sending.py::TestForks::test_a_child_of_a_server_that_forks_without_telling_python_sends",),
     ),
@@ -461,5 +454,41 @@ if error is None:
         new='WorkerFailed(f"{left}: {depth} are in the outbox", exit_code=0)',
         harm="a deploy goes on although events wait",
         tests=_RELAY,
+    ),
+    Fault(
+        name="each request waits for a client that does not come",
+        file="producing/connecting.py",
+        scope="_Attempt.result",
+        old="self.is_slow = True",
+        new="pass",
+        harm="a token endpoint that is away costs each request its whole limit",
+        tests=("flows/test_requests.py",),
+    ),
+    Fault(
+        name="an end does not wait for events without a client",
+        file="producing/shutdown.py",
+        scope="deadlines_of",
+        old="max(spill_until, now + 2 * _LATE)",
+        new="spill_until",
+        harm="what is sent late in a process's end is lost",
+        tests=("unit/producing/test_shutdown.py",),
+    ),
+    Fault(
+        name="what waits for a client is lost at once",
+        file="producing/waiting.py",
+        scope="Waiting._hand_over",
+        old="monotonic() < one.until",
+        new="False",
+        harm="a service without an outbox loses what it sends before its token comes",
+        tests=("flows/test_requests.py",),
+    ),
+    Fault(
+        name="an ASGI server hears of its end before events are sent",
+        file="asgi.py",
+        scope="_Server.send",
+        old="await asyncio.to_thread(shutdown.flush, inf)",
+        new="pass",
+        harm="uvicorn kills its process with what is on its way",
+        tests=("flows/test_lifespan.py",),
     ),
 )

@@ -30,7 +30,7 @@ def own_producer() -> Iterator[KafkaEventProducer]:
     producer = create_producer()
     yield producer
     producer.prepare_for_shutdown()
-    clients = producer._clients
+    clients = producer._connecting.clients
     assert clients is not None, "it has sent nothing"
     clients.retire()
     for thread in threading.enumerate():

@@ -1,25 +1,35 @@
-"""What the end of a process is told by."""
+"""Until when an ending process waits, and for whom."""
 
 from __future__ import annotations
 
-import sys
-from types import SimpleNamespace
-
+import attrs
 import pytest
 
-from event_bus_kafka.assembly.sending import shutdown
-from event_bus_kafka.telemetry.events import ThreadsDisabled
-from tests.support.watching import watched
+from event_bus_kafka.producing.shutdown import deadlines_of
 
 
-@pytest.mark.parametrize(("has_threads", "warnings"), [(0, 1), (1, 0)])
-def test_a_uwsgi_without_threads_is_warned_of_once_per_process(
-    monkeypatch: pytest.MonkeyPatch, has_threads: int, warnings: int
+@attrs.frozen
+class Limits:
+    send_timeout: float = 2.0
+    delivery_timeout: float = 30.0
+    shutdown_flush: float = 5.0
+    shutdown_spill: float = 3.0
+
+
+@pytest.mark.parametrize(
+    ("began", "is_away", "kafka", "outbox"),
+    [
+        (None, False, 105, 108),
+        (None, True, 105, 108),
+        (100, False, 105, 108),
+        (98, False, 103, 106),
+        (95, False, 100.5, 103),  # the limit for Kafka is over
+        (95, True, 100, 103),  # Kafka is waited for in vain already
+        (50, False, 100.5, 101),  # both are over
+        (50, True, 55, 101),
+    ],
+)
+def test_both_limits_begin_with_the_end_and_late_events_have_a_moment(
+    began: float | None, is_away: bool, kafka: float, outbox: float
 ) -> None:
-    """Older releases have them off by default."""
-    monkeypatch.setattr(shutdown, "_end", None)
-    monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(has_threads=has_threads))
-    with watched(ThreadsDisabled) as seen:
-        shutdown.watch()
-        shutdown.watch()
-    assert len(seen) == warnings
+    assert deadlines_of(began, 100, Limits(), is_away=is_away) == (kafka, outbox)
