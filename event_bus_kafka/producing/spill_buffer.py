@@ -62,26 +62,36 @@ class BufferedEvent:
 
 @attrs.define(eq=False)
 class SpillBuffer:
-    """What waits for one database, in the order in which it came; what was refused comes last."""
+    """What waits for one database, in the order in which it came; apart from it, what the database has refused."""
 
     waiting: deque[BufferedEvent] = attrs.field(factory=deque)
+    refused: deque[BufferedEvent] = attrs.field(factory=deque)
     bytes: int = 0
     due: float = 0.0
-    """When it may be tried, by the monotonic clock."""
+    """When it may be tried, by the monotonic clock; the same for what was refused."""
+    refused_due: float = 0.0
     written_at: float = 0.0
     """When the database last took an event."""
-    _limit: int = _BATCH
     _pause: float = FIRST_PAUSE
+
+    def __len__(self) -> int:
+        return len(self.waiting) + len(self.refused)
 
     def add(self, one: BufferedEvent) -> None:
         self.waiting.append(one)
         self.bytes += one.size
 
-    def batch(self) -> list[BufferedEvent]:
-        """Return what goes into the next INSERT; it stays among what waits until it is written."""
+    def seconds_to_next(self, now: float) -> float:
+        """Return how long nothing may be tried."""
+        dues = [self.due] * bool(self.waiting) + [max(self.due, self.refused_due)] * bool(self.refused)
+        return min(dues, default=now) - now
+
+    def batch(self, now: float) -> list[BufferedEvent]:
+        """Return what goes into the next INSERT; it stays here until it is written."""
+        queue = self.refused if self.refused and (now >= self.refused_due or not self.waiting) else self.waiting
         batch: list[BufferedEvent] = []
         room = _BATCH_BYTES
-        for one in islice(self.waiting, self._limit):
+        for one in islice(queue, _BATCH):
             room -= one.size
             if batch and room < 0:
                 break
@@ -92,17 +102,30 @@ class SpillBuffer:
         """Remove what stands first, and return it, without what a process has given up meanwhile."""
         taken = []
         for one in batch:
-            if self.waiting and self.waiting[0] is one:
-                taken.append(self.waiting.popleft())
+            queue = self.waiting if one.refused_at == inf else self.refused
+            if queue and queue[0] is one:
+                taken.append(queue.popleft())
                 self.bytes -= one.size
         return taken
 
-    def written(self, now: float) -> None:
-        self._limit = min(self._limit * 2, _BATCH)
-        self._pause, self.due, self.written_at = FIRST_PAUSE, now, now
+    def put_aside(self, one: BufferedEvent, now: float) -> None:
+        """Keep what was refused, alone, behind what was refused before."""
+        for refused in self.take([one]):
+            refused.refused_at = min(refused.refused_at, now)
+            self.refused.append(refused)
+            self.bytes += refused.size
+        self.refused_due = now + _LONGEST_PAUSE
 
-    def halve(self, batch: list[BufferedEvent]) -> None:
-        self._limit = len(batch) // 2
+    def clear(self) -> list[BufferedEvent]:
+        """Remove and return all."""
+        left = [*self.waiting, *self.refused]
+        self.waiting.clear()
+        self.refused.clear()
+        self.bytes = 0
+        return left
+
+    def written(self, now: float) -> None:
+        self._pause, self.due, self.written_at = FIRST_PAUSE, now, now
 
     def put_off(self, now: float, *, at_most: float) -> None:
         self.due = now + min(self._pause, at_most)

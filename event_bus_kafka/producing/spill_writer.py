@@ -26,6 +26,8 @@ database would take a moment later must not be lost. In memory it was before.
 """
 _FOR_ROOM = 1.0
 """Seconds; then nobody waits for room until the database takes events again."""
+_ENOUGH = 10
+"""Events that a database refuses, one after the other, until it is taken for one that refuses all."""
 _PATIENCE = 60.0
 """Seconds after which an event is given up that a database refuses, while it takes others."""
 
@@ -53,9 +55,9 @@ class SpillWriter:
         self._finishing = 0
 
     def start(self) -> bool:
-        """Have a thread: a former one may have died. Return whether there is one; in the end none can be started."""
+        """Have a thread. Return whether there is one: when the interpreter ends, none can be started."""
         with self._changed:
-            if self.thread is None or not self.thread.is_alive():
+            if self.thread is None:
                 name = f"event-bus-spill-{self._database}"
                 thread = threading.Thread(target=self._write_all, name=name, daemon=True)
                 with suppress(RuntimeError):
@@ -76,29 +78,31 @@ class SpillWriter:
             one.lost(AppendFailed(f"{_MOST_BYTES:,} bytes of events wait for their database already"))
 
     def settle(self, seconds: float) -> None:
-        """Wait so long, while the database takes events, until all is written."""
+        """Wait so long until all is written, or has gone elsewhere."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: (self._is_idle and not self._queue.waiting) or not self._takes, max(seconds, 0.0)
-            )
+            self._changed.wait_for(lambda: self._is_done, max(seconds, 0.0))
 
     def hurry(self) -> None:
         """Try again soon, and so until all who wait for the end have finished."""
         with self._changed:
             self._finishing += 1
-            self._queue.due = 0.0
+            self._queue.due = self._queue.refused_due = 0.0
             self._changed.notify_all()
 
     def finish(self, seconds: float) -> int:
         """After :meth:`hurry`, wait so long until all is written; give up the rest, and return how much that is."""
         with self._changed:
             if self.thread is not None:
-                self._changed.wait_for(lambda: self._is_idle and not self._queue.waiting, max(seconds, 0.0))
+                self._changed.wait_for(lambda: self._is_done, max(seconds, 0.0))
             self._finishing -= 1
-            left = self._taken(list(self._queue.waiting))
+            left = self._queue.clear()
         for one in left:
             one.lost(AppendFailed("the process ended before the database took it"))
         return len(left)
+
+    @property
+    def _is_done(self) -> bool:
+        return self._is_idle and not self._queue
 
     def _has_room(self, size: int, until: float | None) -> bool:
         def fits(times: int = 1) -> bool:
@@ -128,33 +132,53 @@ class SpillWriter:
                 if batch := self._next():
                     self._write(batch)
                 continue
-            self._queue.put_off(monotonic(), at_most=inf)
+            self._put_off()
 
     def _next(self) -> list[BufferedEvent]:
         """Wait for what may be written now; none if it was given up meanwhile."""
-        if not self._queue.waiting:
+        if not self._queue:
             _close()
         with self._changed:
-            self._is_idle = not self._queue.waiting
+            self._is_idle = not self._queue
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._queue.waiting)
+            self._changed.wait_for(lambda: self._queue)
             self._is_idle = False
-            while self._queue.waiting and (seconds := self._queue.due - monotonic()) > 0:
+            while self._queue and (seconds := self._queue.seconds_to_next(monotonic())) > 0:
                 self._changed.wait(seconds)
-            return self._queue.batch()
+            return self._queue.batch(monotonic())
 
     def _write(self, batch: list[BufferedEvent]) -> None:
+        """Write a batch; where the database answers and refuses it, event by event, for it may be one that it means."""
+        error = self._try(batch)
+        if error is None:
+            return
+        emit(SpillDelayed(database=self._database, error=error, waiting=len(self._queue)))
+        wrote = False
+        for refused, one in enumerate(batch):
+            if not _answers(self._database) or (refused == _ENOUGH and not wrote):
+                break
+            error = self._try([one]) if len(batch) > 1 else error
+            wrote = wrote or error is None
+            if error is not None:
+                self._refused(one, error)
+        if not wrote:
+            self._put_off()
+
+    def _try(self, batch: list[BufferedEvent]) -> Exception | None:
+        """Return what kept a batch from being written; none, too, where it goes to the fallback."""
         try:
             self._outbox.append_separately([one.event for one in batch], self._database)
         except OutboxMissing as error:
             self._missing(batch, error)
         except Exception as error:  # noqa: BLE001 whatever a database does: what waits must go on
-            self._failed(batch, error)
+            _close()  # a new connection is next
+            return error
         else:
             self._queue.written(monotonic())
             self._takes = True
             for one in self._taken(batch):
                 one.written(self._database)
+        return None
 
     def _missing(self, batch: list[BufferedEvent], error: OutboxMissing) -> None:
         if self.fallback is None:
@@ -162,29 +186,19 @@ class SpillWriter:
         else:
             self.fallback._add(self._taken(batch))
 
-    def _failed(self, batch: list[BufferedEvent], error: Exception) -> None:
-        """Try again on a new connection, and where there is one, with fewer: it may be one event that was refused."""
-        _close()
-        emit(SpillDelayed(database=self._database, error=error, waiting=len(self._queue.waiting)))
-        answers = _answers(self._database)
-        if answers and len(batch) > 1:
-            self._queue.halve(batch)
-            return
-        if answers:
-            self._refused(batch[0], error)
-        with self._changed:
-            self._takes = False
-            self._queue.put_off(monotonic(), at_most=FIRST_PAUSE if self._finishing else inf)
-
     def _refused(self, one: BufferedEvent, error: Exception) -> None:
-        """Let it wait behind the others. Give it up only where the database goes on taking those."""
+        """Put an event aside that was refused alone. Give it up only where the database goes on taking others."""
         now = monotonic()
         if now - one.refused_at > _PATIENCE and self._queue.written_at > one.refused_at:
             self._lose([one], error)
             return
-        one.refused_at = min(one.refused_at, now)
         with self._changed:
-            self._add(self._taken([one]))
+            self._queue.put_aside(one, now)
+
+    def _put_off(self) -> None:
+        with self._changed:
+            self._takes = False
+            self._queue.put_off(monotonic(), at_most=FIRST_PAUSE if self._finishing else inf)
 
     def _lose(self, batch: list[BufferedEvent], error: Exception) -> None:
         for one in self._taken(batch):

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 import pytest
 from django.test import override_settings
@@ -15,7 +15,7 @@ from pytest_django import DjangoDbBlocker
 from event_bus_kafka.assembly.sending import process_clients, spill
 from event_bus_kafka.models import OutboxRecord
 from event_bus_kafka.outbox.availability import Outbox
-from event_bus_kafka.producing import spill_writer
+from event_bus_kafka.producing import spill_buffer, spill_writer
 from event_bus_kafka.producing.clients import ProcessClients
 from event_bus_kafka.producing.spill import Spill
 from event_bus_kafka.sandbox import Sandbox
@@ -115,3 +115,47 @@ def test_what_a_database_refuses_is_kept_while_it_takes_nothing_else(
             assert own.finish(60) == 0
     assert {type(event) for event in seen[:3]} == {SpillDelayed}
     assert type(seen[-1]) is EventSpilled
+
+
+def test_an_event_that_is_refused_costs_no_other_and_is_lost_once_its_time_is_over(
+    default: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, table = Spill(Outbox(notify=lambda: False)), OutboxRecord._meta.db_table
+    monkeypatch.setattr(spill_buffer, "_LONGEST_PAUSE", 0.1)
+    events = [encoded("bad" if number in (0, 7, 19) else "t") for number in range(20)]
+    with closing(sqlite3.connect(default, isolation_level=None)) as database:
+        refusal = f"CREATE TRIGGER refuse BEFORE INSERT ON {table} WHEN NEW.topic = 'bad' "
+        database.execute(refusal + "BEGIN SELECT RAISE(ABORT, 'no'); END")
+        with watched(EventUndelivered, EventSpilled) as seen:
+            own.spill(events, RuntimeError("away"))
+            until(lambda: len(seen) == 17)
+            assert [event.event_id for event in seen] == [one.event_id for one in events if one.names["topic"] == "t"]
+            monkeypatch.setattr(spill_writer, "_PATIENCE", 0.0)
+            until(
+                lambda: sum(isinstance(event, EventUndelivered) for event in seen) == 3,
+                step=lambda: spill_one_more(own),
+            )
+            assert own.finish(60) == 0
+    lost = {event.event_id for event in seen if isinstance(event, EventUndelivered)}
+    assert lost == {one.event_id for one in events if one.names["topic"] == "bad"}
+
+
+def spill_one_more(own: Spill) -> None:
+    own.spill([encoded("t")], RuntimeError("away"))
+    sleep(0.05)
+
+
+def test_of_events_that_a_database_refuses_one_by_one_those_that_it_takes_later_are_kept(
+    default: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, table = Spill(Outbox(notify=lambda: False)), OutboxRecord._meta.db_table
+    monkeypatch.setattr(spill_writer, "_PATIENCE", 0.0)
+    events = [encoded("t") for _ in range(100)]
+    with closing(sqlite3.connect(default, isolation_level=None)) as database:
+        database.execute(f"CREATE TRIGGER refuse BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no'); END")
+        with watched(SpillDelayed) as seen:
+            own.spill(events, RuntimeError("away"))
+            until(lambda: len(seen) > 2)
+            database.execute("DROP TRIGGER refuse")
+            assert own.finish(60) == 0
+    assert OutboxRecord.objects.count() == 100
