@@ -20,7 +20,7 @@ from event_bus_kafka.producing.inherited import keep_for_ever, keep_parents
 from event_bus_kafka.producing.spill import Spill
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RecordDelivered
-from event_bus_kafka.telemetry.guards import kept_alive
+from event_bus_kafka.telemetry.guards import kept_alive, stumbled
 from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import Destination, EncodedEvent, ProducerRecord
@@ -50,6 +50,7 @@ class State(Enum):
     RETIRED = enum.auto()
 
 
+_TAKING = (State.OPEN, State.LEFT)
 _RETIRE = {State.OPEN: State.RETIRING, State.LEFT: State.RETIRED}
 _LEAVE = {State.OPEN: State.LEFT, State.RETIRING: State.RETIRED}
 
@@ -108,7 +109,7 @@ class ProcessClients:
 
     @property
     def takes_no_more(self) -> bool:
-        return self.state is State.RETIRING or self.state is State.RETIRED
+        return self.state not in _TAKING
 
     def learn_ids(self, destination: Destination, until: float) -> None:
         """
@@ -137,18 +138,20 @@ class ProcessClients:
 
     def _queue(self, record: ProducerRecord, encoded: EncodedEvent, database: str | None) -> None:
         with self._lock:
-            if self.takes_no_more:  # meanwhile: its thread may have ended, and nobody would hear of the event
+            if self.state not in _TAKING:  # meanwhile: its thread may have ended, and nobody would hear of the event
                 raise DeliveryFailed(error_codes.DESTROY, "this client takes no more", fatal=True)
             self.producer.produce(record, self.reported, id(encoded))
             self.unreported[id(encoded)] = encoded, database
 
     def reported(self, key: int, report: Delivered | DeliveryFailed) -> None:
         """Take note of what became of an event. Raises nothing: reports of others must still be handed out."""
-        with kept_alive():
+        try:
             with self._lock:
                 event = self.unreported.pop(key, None)
             if event is not None:  # not given up meanwhile
                 self._note(*event, report)
+        except BaseException as error:  # noqa: BLE001
+            stumbled(error)  # without a context manager, which costs more than all the rest
 
     def _note(self, encoded: EncodedEvent, database: str | None, report: Delivered | DeliveryFailed) -> None:
         if isinstance(report, DeliveryFailed):

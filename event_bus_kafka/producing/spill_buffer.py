@@ -46,6 +46,10 @@ class BufferedEvent:
     def size(self) -> int:
         return _OVERHEAD + len(self.event.key) + len(self.event.value or b"")
 
+    @property
+    def was_refused(self) -> bool:
+        return self.refused_at < inf
+
     def written(self, database: str) -> None:
         if self.error is None:
             emit(EventAppended(**self.event.names))
@@ -102,7 +106,7 @@ class SpillBuffer:
         """Remove what stands first, and return it, without what a process has given up meanwhile."""
         taken = []
         for one in batch:
-            queue = self.waiting if one.refused_at == inf else self.refused
+            queue = self.refused if one.was_refused else self.waiting
             if queue and queue[0] is one:
                 taken.append(queue.popleft())
                 self.bytes -= one.size
@@ -114,7 +118,6 @@ class SpillBuffer:
             refused.refused_at = min(refused.refused_at, now)
             self.refused.append(refused)
             self.bytes += refused.size
-        self.refused_due = now + _LONGEST_PAUSE
 
     def clear(self) -> list[BufferedEvent]:
         """Remove and return all."""
@@ -127,6 +130,11 @@ class SpillBuffer:
     def written(self, now: float) -> None:
         self._pause, self.due, self.written_at = FIRST_PAUSE, now, now
 
+    def rest_refused(self, now: float, *, at_most: float) -> None:
+        """Leave what was refused alone for a while; others go on."""
+        self.refused_due = now + min(_LONGEST_PAUSE, at_most)
+
     def put_off(self, now: float, *, at_most: float) -> None:
-        self.due = now + min(self._pause, at_most)
+        """Leave all alone for a while, each time for longer, until the database takes something."""
+        self.due = self.refused_due = now + min(self._pause, at_most)
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)

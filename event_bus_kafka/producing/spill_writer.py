@@ -101,6 +101,10 @@ class SpillWriter:
         return len(left)
 
     @property
+    def _longest_pause(self) -> float:
+        return FIRST_PAUSE if self._finishing else inf
+
+    @property
     def _is_done(self) -> bool:
         return self._is_idle and not self._queue
 
@@ -153,7 +157,7 @@ class SpillWriter:
         if error is None:
             return
         emit(SpillDelayed(database=self._database, error=error, waiting=len(self._queue)))
-        wrote = False
+        wrote, others_wait = False, batch[0].was_refused and bool(self._queue.waiting)
         for refused, one in enumerate(batch):
             if not _answers(self._database) or (refused == _ENOUGH and not wrote):
                 break
@@ -161,7 +165,9 @@ class SpillWriter:
             wrote = wrote or error is None
             if error is not None:
                 self._refused(one, error)
-        if not wrote:
+        if wrote or others_wait:
+            self._queue.rest_refused(monotonic(), at_most=self._longest_pause)
+        else:
             self._put_off()
 
     def _try(self, batch: list[BufferedEvent]) -> Exception | None:
@@ -198,7 +204,7 @@ class SpillWriter:
     def _put_off(self) -> None:
         with self._changed:
             self._takes = False
-            self._queue.put_off(monotonic(), at_most=FIRST_PAUSE if self._finishing else inf)
+            self._queue.put_off(monotonic(), at_most=self._longest_pause)
 
     def _lose(self, batch: list[BufferedEvent], error: Exception) -> None:
         for one in self._taken(batch):

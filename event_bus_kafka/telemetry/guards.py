@@ -44,12 +44,17 @@ def kept_alive() -> Iterator[None]:
     """
     Swallow whatever the block raises, of which a ThreadStumbled tells; in the main thread not what signals raise.
 
-    Stands around one turn of a thread of this package, and around what another turn may run in any thread.
+    Stands around one turn of a thread of this package.
     """
     try:
         yield
-    except BaseException as error:  # SystemExit would end the thread unseen
-        if threading.current_thread() is threading.main_thread() and not isinstance(error, RAISED_BY_OTHERS):
-            raise
-        with suppress(BaseException):
-            emit(ThreadStumbled(thread=threading.current_thread().name, error=error))
+    except BaseException as error:  # noqa: BLE001 SystemExit would end the thread unseen
+        stumbled(error)
+
+
+def stumbled(error: BaseException) -> None:
+    """Tell of an error that ends no thread; one that a signal has raised in the main thread is raised again."""
+    if threading.current_thread() is threading.main_thread() and not isinstance(error, RAISED_BY_OTHERS):
+        raise error
+    with suppress(BaseException):
+        emit(ThreadStumbled(thread=threading.current_thread().name, error=error))

@@ -233,10 +233,7 @@ except RAISED_BY_OTHERS as error:
 try:
     yield
 except BaseException as error:
-    if threading.current_thread() is threading.main_thread() and not isinstance(error, RAISED_BY_OTHERS):
-        raise
-    with suppress(BaseException):
-        emit(ThreadStumbled(thread=threading.current_thread().name, error=error))
+    stumbled(error)
 """,
         new="yield",
         harm="nothing is spilled any more, and nobody hears of it",
