@@ -32,7 +32,7 @@ _known_clients: list[ProcessClients] = []
 """All that may still get reports, and those of the parents."""
 
 
-class State(Enum):
+class Phase(Enum):
     """
     Whether clients take events, and who hands out their delivery reports.
 
@@ -50,9 +50,9 @@ class State(Enum):
     RETIRED = enum.auto()
 
 
-_TAKING = (State.OPEN, State.LEFT)
-_RETIRE = {State.OPEN: State.RETIRING, State.LEFT: State.RETIRED}
-_LEAVE = {State.OPEN: State.LEFT, State.RETIRING: State.RETIRED}
+_TAKING = (Phase.OPEN, Phase.LEFT)
+_RETIRE = {Phase.OPEN: Phase.RETIRING, Phase.LEFT: Phase.RETIRED}
+_LEAVE = {Phase.OPEN: Phase.LEFT, Phase.RETIRING: Phase.RETIRED}
 
 
 @attrs.define(eq=False)
@@ -67,7 +67,7 @@ class ProcessClients:
     _spill: Spill
     producer: Producer = attrs.field(init=False)
     pid: int = attrs.field(factory=os.getpid)
-    state: State = State.OPEN
+    phase: Phase = Phase.OPEN
     is_away: bool = False
     """Whether Kafka was waited for in vain, and has confirmed nothing since: nobody waits for it meanwhile."""
     succeeded_at: float | None = None
@@ -109,7 +109,7 @@ class ProcessClients:
 
     @property
     def takes_no_more(self) -> bool:
-        return self.state not in _TAKING
+        return self.phase not in _TAKING
 
     def learn_ids(self, destination: Destination, until: float) -> None:
         """
@@ -138,7 +138,7 @@ class ProcessClients:
 
     def _queue(self, record: ProducerRecord, encoded: EncodedEvent, database: str | None) -> None:
         with self._lock:
-            if self.state not in _TAKING:  # meanwhile: its thread may have ended, and nobody would hear of the event
+            if self.phase not in _TAKING:  # meanwhile: its thread may have ended, and nobody would hear of the event
                 raise DeliveryFailed(error_codes.DESTROY, "this client takes no more", fatal=True)
             self.producer.produce(record, self.reported, id(encoded))
             self.unreported[id(encoded)] = encoded, database
@@ -202,22 +202,22 @@ class ProcessClients:
             self._thread.join(max(seconds, 0.0))
 
     def _poll_until_retired(self) -> None:
-        while self.state is State.OPEN or (self.state is State.RETIRING and len(self.producer)):
+        while self.phase is Phase.OPEN or (self.phase is Phase.RETIRING and len(self.producer)):
             self._wanted.wait(
                 self._poll_interval
             )  # a poll that waits would wake for each report, and fight with senders
             self._wanted.clear()
             with kept_alive():
                 self.producer.poll(0)
-        if self.state is State.RETIRING:
+        if self.phase is Phase.RETIRING:
             _known_clients.remove(self)  # its client is destroyed, unless somebody holds it still
 
-    def _change(self, transitions: dict[State, State]) -> bool:
+    def _change(self, transitions: dict[Phase, Phase]) -> bool:
         """Return whether there was anything to change."""
         with self._lock:
-            before, self.state = self.state, transitions.get(self.state, self.state)
+            before, self.phase = self.phase, transitions.get(self.phase, self.phase)
         self._wanted.set()
-        return self.state is not before
+        return self.phase is not before
 
 
 @attrs.frozen

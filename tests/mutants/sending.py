@@ -78,7 +78,7 @@ if error is None:
         name="a retired client takes events",
         file="producing/clients.py",
         scope="ProcessClients._queue",
-        old="self.state not in _TAKING",
+        old="self.phase not in _TAKING",
         new="False",
         harm="events of which nobody hears any more",
         tests=(
