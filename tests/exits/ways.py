@@ -178,7 +178,7 @@ RECYCLING: dict[str, Way] = {
 def running(way: Way, folder: Path, settings: Mapping[str, Any], **more: str) -> Iterator[Running]:
     """Run a service in one of the ways, with more in its environment."""
     folder.mkdir(exist_ok=True)
-    urls = {"ROOT_URLCONF": "tests.exits.asgi", "ALLOWED_HOSTS": ["127.0.0.1"]}
+    urls = {"ROOT_URLCONF": "tests.exits.urls", "ALLOWED_HOSTS": ["127.0.0.1"]}
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "tests.projects.certificates.settings",
         "SERVICE_SETTINGS": json.dumps(urls | dict(settings)),
