@@ -53,7 +53,7 @@ def assert_each_row_has_its_schema(rows: int) -> None:
 def test_a_schema_that_was_written_in_a_savepoint_of_somebody_who_sets_them_by_hand_is_there_in_the_end() -> None:
     """Django keeps the hooks of such a savepoint."""
     with transaction.atomic():
-        savepoint = connection.savepoint()
+        savepoint = connection.savepoint() or ""
         assert append()
         connection.savepoint_rollback(savepoint)
         assert append()
