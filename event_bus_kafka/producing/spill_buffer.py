@@ -58,7 +58,8 @@ class BufferedEvent:
 
     def lost(self, obstacle: Exception) -> None:
         if self.otherwise is not None and isinstance(obstacle, OutboxMissing):
-            emit(AppendToOutboxFailed(**self.event.names, error=obstacle, doomed=False))
+            if self.error is None:
+                emit(AppendToOutboxFailed(**self.event.names, error=obstacle, doomed=False))
             self.otherwise(self.event)
             return
         emit(EventUndelivered(**self.event.names, error=self.error or obstacle, obstacle=obstacle))
