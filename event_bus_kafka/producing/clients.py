@@ -203,7 +203,7 @@ class ProcessClients:
 
     def _poll_until_retired(self) -> None:
         while self.phase is Phase.OPEN or (self.phase is Phase.RETIRING and len(self.producer)):
-            self._wanted.wait(self._poll_interval)  # a poll that waits would wake for each report, and fight with senders
+            self._wanted.wait(self._poll_interval)  # a poll that waits would wake for each report, beside senders
             self._wanted.clear()
             with kept_alive():
                 self.producer.poll(0)
