@@ -76,9 +76,9 @@ def _tell_of_router(what: str) -> None:
 
 def may_have_outbox(connection: BaseDatabaseWrapper) -> bool:
     """Whether the routers let the outbox's table be in a database. Raises what routers raise."""
-    if not apps.is_installed(_APP):
-        return False
-    return not router.routers or bool(router.allow_migrate_model(connection.alias, apps.get_model(_APP, _MODEL)))
+    if not router.routers:  # for each event, too
+        return True
+    return apps.is_installed(_APP) and bool(router.allow_migrate_model(connection.alias, apps.get_model(_APP, _MODEL)))
 
 
 def takes_rows(connection: BaseDatabaseWrapper) -> bool:
