@@ -27,10 +27,11 @@ _LARGEST = 1_000_000
 """Bytes of a request, by librdkafka's default."""
 _LEAST_BYTES, _MOST_BYTES = 1_000, 1_000_000_000
 """What librdkafka takes as ``message.max.bytes``. A topic may have any limit up to 2 GB."""
-COMMON: Options = {"enable.gapless.guarantee": True, "max.in.flight": 1}
-"""A client that stops at the first refusal, with nothing on its way behind it."""
-ALONE: Options = {"linger.ms": 0}
-"""A client of records that go by themselves."""
+COMMON: Options = {"enable.gapless.guarantee": True, "max.in.flight": 1, "retries": 2**31 - 1}
+"""
+A client that stops at the first refusal, with nothing on its way behind it. It does not stop at a request whose retries
+are used up: there must be enough of them.
+"""
 _OWN_OPTIONS: Options = {
     "topic.metadata.propagation.max.ms": round(BATCH_TIME * 500),
     "linger.ms": 10,  # the client spins in the last millisecond of each; what ends a batch lingers not
@@ -59,7 +60,7 @@ def relay_steps(alias: str, *, once: bool = False) -> Relay | Drain:
     progress = ProgressReports(alias, topics, retention=lambda: settings.retention)
     relay = Relay(
         claims=claims,
-        clients=Clients(lambda others: _common(options, others), lambda: Producer(options | _unless_given(ALONE))),
+        clients=Clients(lambda others: _common(options, others), lambda: Producer(alone_options(options))),
         registry=schemas,
         poll_interval=settings.relay_poll_interval,
         parked_holds_key=settings.parked_holds_key,
@@ -72,8 +73,10 @@ def relay_steps(alias: str, *, once: bool = False) -> Relay | Drain:
 def relay_options() -> Options:
     """Return librdkafka's options of a relay's producer. Raises :class:`ConfigurationError`."""
     options = producer_options(DELIVERY_TIMEOUT) | _unless_given(_OWN_OPTIONS)
-    options.pop("delivery.timeout.ms", None)  # its other name
-    options.pop("max.in.flight.requests.per.connection", None)  # likewise
+    if "queue.buffering.max.ms" in options:  # another name, as those that follow
+        options["linger.ms"] = options.pop("queue.buffering.max.ms")
+    for name in ("delivery.timeout.ms", "max.in.flight.requests.per.connection", "message.send.max.retries"):
+        options.pop(name, None)
     options["message.timeout.ms"] = round(DELIVERY_TIMEOUT * 1000)  # whatever was given: the fence depends on it
     return options
 
@@ -83,14 +86,17 @@ def _common(options: Options, others: set[str]) -> Client:
     Return the client of topics that take records. It makes no request larger than any of them takes, but of a single
     record: Kafka refuses requests as a whole. A topic that does not tell is taken for an ordinary one.
     """
-    topics = {full_topic(route.topic) for route in routes()} | others
+    topics = ({full_topic(route.topic) for route in routes()} | others) - {""}  # a row may name any
     told = Admin(options).largest_requests(topics, timeout=_ADMIN_TIMEOUT)
     limits = [told.get(topic, _LARGEST) for topic in topics]
-    sizes: Options = {}
     if told:
-        sizes["batch.size"] = max(min(_LARGEST, *limits), 1)
-        sizes["message.max.bytes"] = min(max(_LEAST_BYTES, *limits), _MOST_BYTES)
-    return Client(Producer(common_options(options | _unless_given(sizes))), {} if _compresses(options) else told)
+        options = {"message.max.bytes": min(max(_LEAST_BYTES, *limits), _MOST_BYTES)} | options
+        options["batch.size"] = max(min(*limits, _number(options.get("batch.size"), _LARGEST)), 1)
+    return Client(Producer(common_options(options)), {} if _compresses(options) else told)
+
+
+def _number(given: object, default: int) -> int:
+    return int(str(given)) if str(given).isdecimal() else default
 
 
 def common_options(options: Options) -> Options:
@@ -100,6 +106,14 @@ def common_options(options: Options) -> Options:
     """
     is_idempotent = str(options.get("enable.idempotence", False)).lower() == "true"
     return options | (COMMON if is_idempotent else {"max.in.flight": 1})
+
+
+def alone_options(options: Options) -> Options:
+    """
+    Return the options of a client of records that go by themselves. Nothing is worth lingering for, and Kafka says what
+    is too large: the common client may take more than is its default.
+    """
+    return {"message.max.bytes": _MOST_BYTES} | options | {"linger.ms": 0}
 
 
 def _compresses(options: Options) -> bool:

@@ -11,7 +11,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka import error_codes
-from event_bus_kafka.kafka.broker_errors import to_broker_error
+from event_bus_kafka.kafka.broker_errors import as_broker_errors, to_broker_error
 from event_bus_kafka.kafka.factory import Options, make_client
 
 
@@ -30,11 +30,15 @@ class Admin:
         return {name: len(topic.partitions) for name, topic in found.items()}
 
     def largest_requests(self, topics: Iterable[str], *, timeout: float) -> dict[str, int]:
-        """Return ``max.message.bytes`` of each topic that exists and may be described."""
+        """
+        Return ``max.message.bytes`` of each topic that exists and may be described. Raises :class:`BrokerError` if none
+        can be asked for.
+        """
         resources = [ConfigResource(ConfigResource.Type.TOPIC, topic) for topic in topics]
         if not resources:
             return {}
-        answers = self._client.describe_configs(resources, request_timeout=timeout)
+        with as_broker_errors():
+            answers = self._client.describe_configs(resources, request_timeout=timeout)
         found: dict[str, int] = {}
         for resource, answer in answers.items():
             with suppress(KafkaException, TimeoutError, KeyError, TypeError, ValueError):

@@ -307,7 +307,7 @@ if error is None:
     Fault(
         name="the client goes on behind a refused request",
         file="assembly/relaying.py",
-        old='{"enable.gapless.guarantee": True, "max.in.flight": 1}',
+        old='{"enable.gapless.guarantee": True, "max.in.flight": 1, "retries": 2**31 - 1}',
         new="{}",
         harm="events of a key come out of order",
         tests=_REFUSALS,
@@ -315,9 +315,17 @@ if error is None:
     Fault(
         name="requests are on their way behind a refused one",
         file="assembly/relaying.py",
-        old='{"enable.gapless.guarantee": True, "max.in.flight": 1}',
-        new='{"enable.gapless.guarantee": True}',
+        old='{"enable.gapless.guarantee": True, "max.in.flight": 1, "retries": 2**31 - 1}',
+        new='{"enable.gapless.guarantee": True, "retries": 2**31 - 1}',
         harm="a broker that does not know the producer takes what comes behind: events of a key come out of order",
+        tests=_REFUSALS,
+    ),
+    Fault(
+        name="the client goes on behind a request whose retries are used up",
+        file="assembly/relaying.py",
+        old='{"enable.gapless.guarantee": True, "max.in.flight": 1, "retries": 2**31 - 1}',
+        new='{"enable.gapless.guarantee": True, "max.in.flight": 1}',
+        harm="events of a key come out of order, where the settings name retries",
         tests=_REFUSALS,
     ),
     Fault(

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from event_bus_kafka.assembly.relaying import ALONE, COMMON
+from event_bus_kafka.assembly.relaying import alone_options, common_options
 from event_bus_kafka.kafka.producer import Producer
 from event_bus_kafka.outbox import writer_schemas
 from event_bus_kafka.outbox.availability import Outbox
@@ -40,7 +40,7 @@ class Relaying:
         self.progress = ProgressReports("default", self.topics, retention=lambda: 90)
         self.relay = Relay(
             claims=Claims("default", notify=False, parked_holds_key=False),
-            clients=Clients(self._connect, lambda: self._made(ALONE)),
+            clients=Clients(self._connect, lambda: self._made(alone_options(self._shared))),
             registry=self,  # type: ignore[arg-type]
             poll_interval=0.01,
             topics=self.topics,
@@ -73,9 +73,13 @@ class Relaying:
         return [dict(record.headers)["ce_id"] for record in self.sandbox.records(topic, count, seconds=seconds)]
 
     def _connect(self, _topics: set[str]) -> Client:
-        return Client(self._made(COMMON | {"linger.ms": 300} | self.options))
+        return Client(self._made(common_options(self._shared | self.options)))
+
+    @property
+    def _shared(self) -> dict[str, Any]:
+        servers = self.sandbox.bootstrap_servers
+        return {"bootstrap.servers": servers, "enable.idempotence": True, "linger.ms": 300}
 
     def _made(self, options: dict[str, Any]) -> Producer:
-        servers = {"bootstrap.servers": self.sandbox.bootstrap_servers, "enable.idempotence": True}
-        self.made.append(Producer(servers | options))
+        self.made.append(Producer(options))
         return self.made[-1]

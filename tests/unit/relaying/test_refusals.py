@@ -43,6 +43,28 @@ def test_s8_the_first_request_of_a_client_may_be_the_refused_one(relaying: Relay
     assert relaying.arrived("a", 100) == sent
 
 
+def test_s8_a_request_whose_retries_are_used_up_is_overtaken_by_nothing(relaying: Relaying) -> None:
+    relaying.options |= {"batch.num.messages": 5, "retries": 1, "retry.backoff.ms": 1}
+    relaying.renew()
+    first = relaying.append("a")
+    drain(relaying)
+    sent = relaying.append(*["a"] * 60)
+    relaying.sandbox.fail_next("Produce", "NOT_ENOUGH_REPLICAS", times=2)
+    drain(relaying)
+    assert relaying.arrived("a", 61) == first + sent
+
+
+def test_s8_a_large_row_that_its_topic_takes_is_taken_by_itself_too(relaying: Relaying) -> None:
+    relaying.options["message.max.bytes"] = 5_000_000  # as the topic says
+    relaying.renew()
+    sent = relaying.append("a")
+    OutboxRecord.objects.update(body=b"x" * 1_500_000, size=1_500_000)
+    relaying.sandbox.fail_next("Produce", "TOPIC_AUTHORIZATION_FAILED")
+    drain(relaying)
+    assert not ParkedRecord.objects.exists()
+    assert relaying.arrived("a", 1) == sent
+
+
 def test_s8_a_topic_that_is_held_within_a_batch_sends_nothing_more_in_it(relaying: Relaying) -> None:
     """The registry fails once: the rows behind must not go before the row that it failed for."""
     sent = relaying.append(*["a"] * 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import override_settings
 
-from event_bus_kafka.assembly.relaying import COMMON, common_options, relay_options
+from event_bus_kafka.assembly.relaying import COMMON, alone_options, common_options, relay_options
 from event_bus_kafka.kafka.producer import Producer
 from event_bus_kafka.relaying.statements import DIALECTS
 from event_bus_kafka.relaying.timing import BATCH_TIME, DELIVERY_TIMEOUT, IDLE_TRANSACTION_TIMEOUT
@@ -30,8 +30,24 @@ def test_records_expire_in_time_whatever_the_settings_say(name: str) -> None:
 def test_s8_one_request_is_in_flight_whatever_the_settings_say(name: str) -> None:
     with override_settings(**KAFKA, EVENT_BUS_KAFKA_PRODUCER_OPTIONS={name: 5}):
         options = common_options(relay_options())
-    assert {key: options.get(key) for key in ("max.in.flight", "enable.gapless.guarantee")} == COMMON
+    assert {key: options.get(key) for key in COMMON} == COMMON
     assert "max.in.flight.requests.per.connection" not in options
+
+
+@pytest.mark.parametrize("name", ["retries", "message.send.max.retries"])
+def test_s8_retries_never_end_whatever_the_settings_say(name: str) -> None:
+    with override_settings(**KAFKA, EVENT_BUS_KAFKA_PRODUCER_OPTIONS={name: 1}):
+        options = common_options(relay_options())
+    assert options["retries"] == 2**31 - 1
+    assert "message.send.max.retries" not in options
+
+
+@pytest.mark.parametrize("name", ["linger.ms", "queue.buffering.max.ms"])
+def test_rows_that_go_alone_do_not_linger_whatever_the_settings_say(name: str) -> None:
+    with override_settings(**KAFKA, EVENT_BUS_KAFKA_PRODUCER_OPTIONS={name: 100}):
+        options = relay_options()
+    assert (common_options(options)["linger.ms"], alone_options(options)["linger.ms"]) == (100, 0)
+    assert "queue.buffering.max.ms" not in options
 
 
 def test_a_relay_without_idempotence_has_a_client_all_the_same() -> None:
