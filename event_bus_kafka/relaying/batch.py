@@ -228,7 +228,7 @@ class Batch:
         alone = client is not self._clients.common
         if isinstance(report, Delivered):
             self._confirm(row, report)
-            if alone:
+            if alone or topic.refusals:
                 self.ledger.refuse(topic.taken())
         else:
             self.ledger.take_back()

@@ -23,6 +23,9 @@ class Refusals:
         self._parked: list[int] = []
         """The ids of those that were parked."""
 
+    def __bool__(self) -> bool:
+        return bool(self._before or self.undecided)
+
     @property
     def are_of_the_topic(self) -> bool:
         """Whether so many rows, of so many keys, were refused that the topic is to blame."""

@@ -77,6 +77,8 @@ class Relay:
         self._pause = pause
         self._interruptions = self._unconfirmed = 0
         self._is_full = False
+        self._saw_all = True
+        """Whether the last batch took all rows that were there, as far as their topics take them."""
         self._reader = BackgroundThread("reads")
         self._remover = BackgroundThread("removals")
 
@@ -109,14 +111,16 @@ class Relay:
 
     def _step(self) -> StepResult:
         self._left_over.settle()
-        self._topics.begin_batch()
+        self._topics.begin_batch(saw_all=self._saw_all)
         self._clients.reach(self._topics.names, alone=any(self._topics.limits.values()))
         began = perf_counter()
         shards = self._claims.shards_with_rows()
         looked = perf_counter() - began
+        self._saw_all = not shards
         if not shards:
             self._rest(looked)
             return StepResult(left=False)
+        found = len(shards)
         if self._is_full and len(shards) > _SHARE:
             shards = sample(shards, _SHARE)
         batch = Batch(
@@ -137,6 +141,7 @@ class Relay:
         if not claimed:
             self._pause(uniform(0.2, 1.0) * self._poll_interval)
             return StepResult()
+        self._saw_all = len(claimed) == found and not self._is_full
         batch.tell()
         return self._settled(batch, looked)
 

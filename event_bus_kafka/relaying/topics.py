@@ -21,7 +21,7 @@ _FIRST_OF_SILENT = 5.0
 _PATIENCE, _MORE_PATIENCE = 2.0, 0.1
 """A topic may be silent for 2 s plus a tenth of its last backoff before it is held: slow is not dead."""
 _FORGOTTEN = 100
-"""Batches after which a topic that is to be tried is open again if no row of it comes up."""
+"""Batches, of all that waited, after which a topic that is to be tried is open again if no row of it came up."""
 TRIED_ROWS = 10
 """Rows of a batch with which a topic is tried that was held."""
 ALONE_ROWS = 300
@@ -50,20 +50,21 @@ class Topic:
         self._due = 0.0
         """When a topic that backs off is tried."""
         self._batches = 0
-        """How many there were since a row of a topic that is tried came up."""
+        """How many saw all that waited since a row of a topic that is tried came up."""
         self._delay = 0.0
         """The last backoff; 0 while the topic is not held."""
         self._alone_until = 0
         """The id of the last row that has to be sent by itself."""
         self.begin_batch()
 
-    def begin_batch(self) -> None:
-        """Forget the batch before. A topic that is due is tried."""
+    def begin_batch(self, *, saw_all: bool = True) -> None:
+        """Forget the batch before, which ``saw_all`` that waited or not. A topic that is due is tried."""
         if self.state is TopicState.BACKING_OFF and self._clock() >= self._due:
             self.state, self._batches = TopicState.TRIED, 0
         elif self.state is TopicState.TRIED:
-            self._batches += 1
+            self._batches += saw_all
             if self._batches > _FORGOTTEN:
+                self.refusals.end()
                 self._open()
         self.takes_rows = self.state is not TopicState.BACKING_OFF
         """Whether more rows of it may be sent in this batch."""
@@ -118,7 +119,10 @@ class Topic:
         self.heard = self._quiet_since = self._clock()
 
     def taken(self) -> list[tuple[Row, BrokerError]]:
-        """Kafka has taken a row: return those that it refused before in this batch, which are to blame themselves."""
+        """
+        Kafka has taken a row, by itself or not: return those that it refused before in this batch, which are to blame
+        themselves.
+        """
         self._has_taken = True
         return self.refusals.end()
 
@@ -202,9 +206,9 @@ class Topics:
     def __iter__(self) -> Iterator[Topic]:
         return iter(self._topics.values())
 
-    def begin_batch(self) -> None:
+    def begin_batch(self, *, saw_all: bool = True) -> None:
         for topic in self:
-            topic.begin_batch()
+            topic.begin_batch(saw_all=saw_all)
 
     @property
     def names(self) -> set[str]:

@@ -129,6 +129,20 @@ def test_s12_a_few_keys_or_sizes_say_nothing_of_their_topic(relaying: Relaying, 
     assert ParkedRecord.objects.count() == 15
 
 
+def test_s12_rows_that_are_taken_with_others_end_a_run_of_refusals(relaying: Relaying) -> None:
+    """Now and then one row is refused, alone in its request, and many others are taken before the next."""
+    with watched(TopicHeld) as seen:
+        for number in range(12):
+            relaying.append(*["a"] * 5, users=5)
+            drain(relaying)
+            relaying.append(*["a"] * (number % 4 + 1), users=4)
+            OutboxRecord.objects.exclude(pk=OutboxRecord.objects.latest("pk").pk).delete()
+            relaying.sandbox.fail_next("Produce", _ROW_BY_ROW, times=2)
+            drain(relaying)
+    assert not seen
+    assert ParkedRecord.objects.count() == 12
+
+
 def test_s12_rows_at_the_head_of_a_topic_that_was_held_do_not_hold_it_for_ever(relaying: Relaying) -> None:
     """They, and not the topic, are to blame if Kafka takes a row of another key meanwhile."""
     relaying.append(*["a"] * 12, users=4)

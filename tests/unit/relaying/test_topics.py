@@ -1,0 +1,19 @@
+"""How long a topic is tried row by row."""
+
+from __future__ import annotations
+
+from event_bus_kafka.relaying.claims import Row
+from event_bus_kafka.relaying.topics import Topics, TopicState
+
+ROW = Row(7, "a", b"key", b"body", b"", 1)
+
+
+def test_a_topic_is_open_again_only_after_batches_that_had_no_row_of_it() -> None:
+    topics = Topics()
+    topics["a"].send_alone(ROW)
+    for _ in range(1_000):
+        topics.begin_batch(saw_all=False)  # others have a backlog
+    assert topics["a"].state is TopicState.TRIED
+    for _ in range(101):
+        topics.begin_batch()
+    assert topics["a"].state is TopicState.OPEN
