@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
+from django.db import Error
+
 from event_bus_kafka.errors import BrokerError
-from event_bus_kafka.outbox.chunks import in_chunks
-from event_bus_kafka.relaying.claims import CHUNK_ROWS, Claims, Row
+from event_bus_kafka.relaying.claims import CHUNK_ROWS, BatchPlan, Claims, Row
+from event_bus_kafka.relaying.topics import Topics
 
 MOST_TWICE = 4 * CHUNK_ROWS
 """Rows at most that a relay which is killed leaves in the outbox although Kafka may have them."""
@@ -75,35 +77,59 @@ class Ledger:
 
 class LeftOver:
     """
-    Rows that Kafka has and that could not be removed, and rows that it refused and that could not be parked: a right is
-    missing, a trigger raises, a disk is full, a row is locked. While there are any, nothing is sent: it would be sent
-    again and again.
+    What could not be removed or parked, since a right is missing, a trigger raises, a disk is full or a row is locked:
+    one row of each topic, the first. Until it has left the outbox its topic is held, lest rows be sent again and again.
+
+    The rows behind it are sent again, once: another relay may have sent some of them by now, and a key of which this
+    one removed the rest would end with an old event. How far the next removal gets is tried with one row of the next
+    batch, then with twice as many each time.
     """
 
-    def __init__(self, claims: Claims) -> None:
+    def __init__(self, claims: Claims, topics: Topics) -> None:
         self._claims = claims
-        self._taken: dict[int, int] = {}
-        """What each row was, by its id: a database that was restored may give an id again."""
-        self._refused: list[tuple[Row, BrokerError]] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._taken or self._refused)
+        self._topics = topics
+        self._rows: dict[str, tuple[Row, BrokerError | None]] = {}
+        """By topic; the error of one that is to be parked."""
+        self._most = CHUNK_ROWS
+        """How many rows the next batch may have, less than a chunk."""
 
     def keep(self, ledger: Ledger) -> None:
         """Keep what may be unsettled of a batch that failed."""
-        self._taken |= {row.id: hash(row) for row in ledger.unremoved}
-        self._refused += ledger.refused
+        unsettled: list[tuple[Row, BrokerError | None]] = [*((row, None) for row in ledger.unremoved), *ledger.refused]
+        for row, error in sorted(unsettled, key=lambda found: found[0].id):
+            self._rows.setdefault(row.topic, (row, error))
+            self._most = 1
 
     def settle(self) -> None:
-        """Remove and park, at first one row alone. Raises a database error; what was settled by then is done."""
-        ids = list(self._taken)
-        for part in (ids[:1], *in_chunks(ids[1:], lambda _: 0, most=CHUNK_ROWS, most_bytes=1)):
-            found = self._claims.rows(part)
-            self._claims.remove([row.id for row in found if hash(row) == self._taken[row.id]], at_once=True)
-            for number in part:
-                del self._taken[number]
-        while self._refused:
-            row, error = self._refused[0]
-            if self._claims.rows([row.id]) == [row]:
-                self._claims.park([(row, error)], at_once=True)
-            del self._refused[0]
+        """
+        Remove or park the row of each topic that is due, or hold the topic. Raises a database error if the database
+        does not answer.
+        """
+        for name, (row, error) in list(self._rows.items()):
+            if self._topics[name].takes_rows:
+                try:
+                    self._let_go(row, error)
+                except Error as failure:
+                    self._claims.rows([row.id])
+                    self._topics[name].hold(failure)
+                else:
+                    del self._rows[name]
+
+    def first_of(self, plan: BatchPlan) -> BatchPlan:
+        """Return what may be sent of a plan."""
+        if self._most >= CHUNK_ROWS or not plan.chunks:
+            return plan
+        return BatchPlan([plan.chunks[0][: self._most]], is_full=True)
+
+    def settled(self) -> None:
+        """All rows of a batch have left the outbox that were to leave it."""
+        self._most = min(2 * self._most, CHUNK_ROWS)
+
+    def _let_go(self, row: Row, error: BrokerError | None) -> None:
+        """Not what has the same id since a database was restored."""
+        if self._claims.rows([row.id]) != [row]:
+            return
+        if error is None:
+            self._claims.remove([row.id], at_once=True)
+        else:
+            self._claims.park([(row, error)], at_once=True)

@@ -69,7 +69,7 @@ class Relay:
         self._clients = clients
         self._registry = registry
         self._frames = Frames(claims, registry)
-        self._left_over = LeftOver(claims)
+        self._left_over = LeftOver(claims, topics)
         self._poll_interval = poll_interval
         self._topics = topics
         self._parked_holds_key = parked_holds_key
@@ -100,8 +100,6 @@ class Relay:
 
     def stop(self, *, timeout: float) -> int:
         """Leave nothing behind: between two steps nothing is in flight."""
-        with suppress(Error):
-            self._left_over.settle()
         self._reader.stop()
         self._remover.stop()
         self._claims.close()
@@ -110,8 +108,8 @@ class Relay:
         return 0
 
     def _step(self) -> StepResult:
-        self._left_over.settle()
         self._topics.begin_batch(saw_all=self._saw_all)
+        self._left_over.settle()
         self._clients.reach(self._topics.names, alone=any(self._topics.limits.values()))
         began = perf_counter()
         shards = self._claims.shards_with_rows()
@@ -134,14 +132,16 @@ class Relay:
             with self._claims.claim(shards) as claimed:
                 if claimed:
                     self._send(batch, claimed)
-        except (Error, ClaimLost):
-            self._left_over.keep(batch.ledger)
+        except (Error, ClaimLost) as error:
+            if isinstance(error, Error):  # without the claim another relay may have sent all of them by now
+                self._left_over.keep(batch.ledger)
             self._unconfirmed = batch.unconfirmed
             raise
         if not claimed:
             self._pause(uniform(0.2, 1.0) * self._poll_interval)
             return StepResult()
         self._saw_all = len(claimed) == found and not self._is_full
+        self._left_over.settled()
         batch.tell()
         return self._settled(batch, looked)
 
@@ -173,7 +173,7 @@ class Relay:
     def _fill(self, batch: Batch, shards: list[int]) -> None:
         """Read, send and settle chunk after chunk: those to come are read meanwhile, and what Kafka has is removed."""
         began = perf_counter()
-        plan = self._claims.plan(shards, self._topics.limits)
+        plan = self._left_over.first_of(self._claims.plan(shards, self._topics.limits))
         batch.looked = perf_counter() - began
         batch.deadline = monotonic() + BATCH_TIME  # however long the database took until now
         chunks = iter(plan.chunks)

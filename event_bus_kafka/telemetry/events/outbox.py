@@ -59,7 +59,10 @@ class RowParked(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class TopicHeld(LifecycleEvent):
-    """A topic takes no records at present: its rows wait, and are sent again after ``delay`` seconds."""
+    """
+    A topic takes no records at present, or has a row that the database keeps: its rows wait, and are sent again after
+    ``delay`` seconds.
+    """
 
     topic: str
     error: Exception

@@ -68,9 +68,11 @@ def _(event: events.RowParked, _: LogFilter) -> None:
 def _(event: events.TopicHeld, log_filter: LogFilter) -> None:
     if log_filter.is_news("held", f"{event.topic} {error_text(event.error)}"):
         logger.error(
-            "Topic %s takes no records: %s; its rows wait in the outbox, others go on. Tried again in %.0f s.",
+            "Topic %s %s; its rows wait in the outbox, others go on. Tried again in %.0f s.",
             event.topic,
-            error_text(event.error),
+            f"takes no records: {error_text(event.error)}"
+            if isinstance(event.error, EventBusError)
+            else f"has a row that cannot be removed or parked: its database raised {database_error_text(event.error)}",
             event.delay,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,7 +11,8 @@ from django.db import connection
 
 from event_bus_kafka.errors import WorkerFailed
 from event_bus_kafka.models import OutboxRecord, ParkedRecord, WriterSchema
-from event_bus_kafka.telemetry.events import RelayInterrupted
+from event_bus_kafka.relaying import claims
+from event_bus_kafka.telemetry.events import RelayInterrupted, TopicHeld
 from tests.support.outbox_service import until
 from tests.support.relaying import Relaying
 from tests.support.watching import watched
@@ -19,11 +21,12 @@ OUTBOX, PARKED = OutboxRecord._meta.db_table, ParkedRecord._meta.db_table
 
 
 @contextmanager
-def refusing(change: str, table: str) -> Iterator[None]:
+def refusing(change: str, table: str, which: str = "1") -> Iterator[None]:
     """Let the database refuse to change rows of a table."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"CREATE TRIGGER refuses BEFORE {change} ON {table} BEGIN SELECT RAISE(ABORT, 'rows are audited'); END"
+            f"CREATE TRIGGER refuses BEFORE {change} ON {table} WHEN {which} "
+            "BEGIN SELECT RAISE(ABORT, 'rows are audited'); END"
         )
     yield
     with connection.cursor() as cursor:
@@ -36,13 +39,53 @@ def drain(relaying: Relaying) -> None:
 
 def test_s13_what_cannot_be_removed_is_sent_once(relaying: Relaying) -> None:
     sent = relaying.append(*["a"] * 20)
-    with refusing("DELETE", OUTBOX), watched(RelayInterrupted) as seen:
+    with refusing("DELETE", OUTBOX), watched(RelayInterrupted, TopicHeld) as seen:
         for _ in range(10):
             relaying.relay.step()
         later = relaying.append("a")
-    assert len(seen) == 10
+        assert relaying.arrived("a", 21, seconds=1) == sent
+    assert [type(one) for one in seen] == [RelayInterrupted] + [TopicHeld] * 9
     drain(relaying)
-    assert relaying.arrived("a", 22, seconds=2) == sent + later
+    assert relaying.arrived("a", 40) == sent + sent[1:] + later
+
+
+def test_s13_a_key_does_not_end_with_an_old_event_after_two_relays_could_not_remove_it(
+    relaying: Relaying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one sends less of it."""
+    sent = relaying.append(*["a"] * 20)
+    other = Relaying(relaying.sandbox)
+    with refusing("DELETE", OUTBOX):
+        relaying.relay.step()
+        monkeypatch.setattr(claims, "_BATCH_ROWS", 10)
+        other.relay.step()
+        monkeypatch.undo()
+    drain(relaying)
+    other.relay.stop(timeout=1)
+    assert relaying.arrived("a", 49, seconds=2) == sent + sent[:10] + sent[1:]
+
+
+@pytest.mark.parametrize(("change", "table"), [("DELETE", OUTBOX), ("INSERT", PARKED)])
+def test_s13_a_row_that_never_goes_keeps_its_own_topic_waiting_and_no_other(
+    relaying: Relaying, change: str, table: str
+) -> None:
+    first, others = relaying.append(*["a"] * 30), relaying.append(*["b"] * 30)
+    row = OutboxRecord.objects.all()[20]
+    if table == PARKED:
+        OutboxRecord.objects.filter(pk=row.pk).update(headers=b"\x00\xff")
+    with refusing(change, table, f"{'NEW' if table == PARKED else 'OLD'}.id = {row.pk}"):
+        until(lambda: not OutboxRecord.objects.filter(topic="b").exists(), step=relaying.relay.step)
+        others += relaying.append("b")
+        until(lambda: not OutboxRecord.objects.filter(topic="b").exists(), step=relaying.relay.step)
+        for _ in range(20):
+            relaying.relay.step()
+        assert OutboxRecord.objects.earliest("pk").pk == row.pk
+    drain(relaying)
+    for topic, sent in (("a", first if table == OUTBOX else first[:20] + first[21:]), ("b", others)):
+        arrived = relaying.arrived(topic, 3 * len(sent), seconds=1)
+        assert list(dict.fromkeys(arrived)) == sent
+        assert arrived[-1] == sent[-1]
+        assert max(Counter(arrived).values()) <= 6, "batches grow anew, twice as large each time"
 
 
 def test_s13_what_cannot_be_parked_sends_nothing_twice(relaying: Relaying) -> None:
@@ -67,14 +110,6 @@ def test_s13_an_id_that_was_given_again_meanwhile_is_not_taken_for_a_row_that_le
     OutboxRecord.objects.update(id=row.pk)
     drain(relaying)
     assert relaying.arrived("a", 2) == sent + later
-
-
-def test_s13_what_could_not_be_removed_is_removed_at_a_stop(relaying: Relaying) -> None:
-    relaying.append("a")
-    with refusing("DELETE", OUTBOX):
-        relaying.relay.step()
-    relaying.relay.stop(timeout=1)
-    assert not OutboxRecord.objects.exists()
 
 
 @pytest.mark.parametrize("headers", [b"", b"\x00", b"\x00\xff", b"\x00\x015", b"\x00\x03[1]\x00\x00\x00\x00", b"text"])
