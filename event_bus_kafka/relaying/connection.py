@@ -35,6 +35,8 @@ class OwnConnection:
         self._dialect = dialect
         self._prepare = prepare
         self._connection: BaseDatabaseWrapper | None = None
+        self._socket: int | None = None
+        """Kept, since mysqlclient does not tell while another thread waits for an answer."""
         self._used = monotonic()
         self._lock = Lock()
         """One thread reads rows while another asks for the schema of those before."""
@@ -50,15 +52,10 @@ class OwnConnection:
         Whether the server has closed the connection, as the socket tells. False where the driver does not show it, or
         a network swallows everything: nobody can tell then.
         """
-        raw = self._connection.connection if self._connection is not None else None
-        try:
-            socket = raw.fileno() if hasattr(raw, "fileno") else raw._sock.fileno()  # type: ignore[union-attr] # of PyMySQL
-        except AttributeError:
+        if self._connection is None or self._socket is None:
             return False
-        except Exception:  # noqa: BLE001 drivers raise their own errors for what is closed on this side
-            return True
         poll = select.poll()
-        poll.register(socket, _CLOSED)
+        poll.register(self._socket, _CLOSED)
         return bool(poll.poll(0))
 
     def query(
@@ -135,9 +132,15 @@ class OwnConnection:
             except BaseException:
                 connection.close()
                 raise
-            self._connection = connection
+            self._connection, self._socket = connection, _socket_of(connection.connection)
             self._used = monotonic()
         return self._connection
+
+
+def _socket_of(raw: Any) -> int | None:
+    """Return the socket of a driver's connection; None if it has none, or does not show it."""
+    own = raw if hasattr(raw, "fileno") else getattr(raw, "_sock", None)  # of PyMySQL
+    return int(own.fileno()) if own is not None else None
 
 
 @contextmanager

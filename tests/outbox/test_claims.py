@@ -12,6 +12,8 @@ import pytest
 from django.db import connections
 from django.test import override_settings
 
+from event_bus_kafka.relaying.connection import OwnConnection
+from event_bus_kafka.relaying.statements import DIALECTS
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.telemetry.events import RelayInterrupted
 from tests.services.bus import SandboxBus
@@ -51,6 +53,22 @@ def end_claims(database: Database) -> None:
 def step_and_close(relay: Any) -> None:
     relay.step()
     connections.close_all()
+
+
+@on_mysql_too
+def test_s9_a_claim_is_not_taken_for_lost_while_a_query_takes_long(database: Database) -> None:
+    with database.connected("default"):
+        shared = connections["default"]
+        own = OwnConnection(shared, DIALECTS[shared.vendor])
+        own.query("SELECT 1")
+        statement = "SELECT pg_sleep(1)" if shared.vendor == "postgresql" else "SELECT SLEEP(1)"
+        query = threading.Thread(target=own.query, args=(statement,))
+        query.start()
+        sleep(0.3)
+        assert query.is_alive()
+        assert not own.is_cut
+        query.join()
+        own.close()
 
 
 @on_mysql_too
