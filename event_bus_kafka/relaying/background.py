@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
-from event_bus_kafka.relaying.batch import Batch
+from event_bus_kafka.relaying.batch import WATCHED, Batch
 
 
 class PendingCalls:
@@ -42,11 +42,18 @@ class PendingCalls:
 
     def take(self) -> Any:
         """Wait for the oldest call; return its result, or raise what it raised."""
+        self._await(self._begun[0])
         return self._begun.popleft().result()
 
     def wait(self) -> None:
         """Wait for all calls, however they end."""
-        wait(self._begun)
+        for call in self._begun:
+            self._await(call)
+
+    def _await(self, call: Future[Any]) -> None:
+        """However long a database takes, the claim is watched."""
+        while wait([call], WATCHED).not_done:
+            self._batch.watch_claim()
 
 
 class BackgroundThread:

@@ -20,7 +20,7 @@ from event_bus_kafka.telemetry import counters, emit, is_wanted
 from event_bus_kafka.telemetry.events import RecordDelivered, RowParked
 from event_bus_kafka.wire.records import ProducerRecord
 
-_WATCHED = 0.05
+WATCHED = 0.05
 """Seconds between two looks whether the claim still holds."""
 _AWAITED, _AWAITED_BY_TURNS = 0.1, 0.005
 """Seconds to wait for a report: of one client, or of two."""
@@ -100,12 +100,10 @@ class Batch:
                 self._send(row, topic)
 
     def collect(self, down_to: int) -> None:
-        """
-        Take delivery reports until so few are awaited, until the deadline at most. Where all are, nothing is to linger.
-        """
+        """Take reports until so few are awaited, until the deadline at most. Where all are, nothing is to linger."""
         while self._awaited > down_to and (left := self.deadline - monotonic()) > 0 and self.trouble is None:
             self._poll(left, lingers=bool(down_to))
-            self._watch_claim()
+            self.watch_claim()
             for topic in self._topics.newly_silent():
                 topic.hold(_unheard(), silent=True)
 
@@ -129,12 +127,23 @@ class Batch:
             self.trouble = self.trouble or error
 
     def give_up(self) -> None:
-        """Let the clients forget what is not confirmed."""
+        """Let the clients forget what is not confirmed, at once."""
+        if self._is_given_up:
+            return
         self.unconfirmed += self.ledger.in_flight
         self._is_given_up = True
         for client, unreported in self._unreported.items():
             if unreported:
                 client.purge()
+
+    def watch_claim(self) -> None:
+        """Give up at once if the claim has ended: others send the rows by now."""
+        now = monotonic()
+        if now >= self._watched + WATCHED:
+            self._watched = now
+            if not self._is_claimed():
+                self.stop(ClaimLost())
+                self.give_up()
 
     def tell(self) -> None:
         """Emit what became of the rows, once that is settled and all that are confirmed were taken."""
@@ -205,14 +214,15 @@ class Batch:
                 self._produce(self._clients.alone, row, record, topic)
 
     def _produce(self, client: Producer, row: Row, record: ProducerRecord, topic: Topic) -> None:
-        while True:
+        while not self._is_given_up:
             try:
                 client.produce(record, self._reported, row, topic, client)
             except QueueFull as error:
                 if monotonic() > self.deadline:
                     self.stop(error)
                     return
-                client.poll(0.05)
+                client.poll(WATCHED)
+                self.watch_claim()
             except DeliveryFailed as error:
                 self._refused(row, topic, client, error)  # by the client, which tells of this row
                 return
@@ -282,13 +292,6 @@ class Batch:
             take(wait)
             if self._unreported[client] and not len(client):
                 self.stop(client.failure or _unheard())  # a fatal error may cost reports
-
-    def _watch_claim(self) -> None:
-        now = monotonic()
-        if now >= self._watched + _WATCHED:
-            self._watched = now
-            if not self._is_claimed():
-                self.stop(ClaimLost())
 
 
 def _unheard() -> DeliveryFailed:

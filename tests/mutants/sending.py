@@ -394,11 +394,11 @@ if error is None:
     Fault(
         name="the claim is not watched",
         file="relaying/batch.py",
-        scope="Batch._watch_claim",
+        scope="Batch.watch_claim",
         old="self._is_claimed()",
         new="True",
         harm="rows leave after another relay has sent newer ones of their keys",
-        real=("outbox/test_claims.py",),
+        tests=_RELAY,
     ),
     Fault(
         name="a look reads all that waits of a held topic",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from time import sleep
 from typing import Any
 
 import pytest
@@ -9,18 +11,21 @@ from django.db import OperationalError
 from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
-from event_bus_kafka.errors import SchemaRegistryError, WorkerFailed
+from event_bus_kafka.errors import ClaimLost, SchemaRegistryError, WorkerFailed
 from event_bus_kafka.models import OutboxRecord, ParkedRecord, WriterSchema
 from event_bus_kafka.outbox.availability import Outbox
 from event_bus_kafka.relaying import claims
 from event_bus_kafka.relaying.background import BackgroundThread
 from event_bus_kafka.relaying.batch import Batch
+from event_bus_kafka.relaying.claims import Claims, Row
 from event_bus_kafka.relaying.drain import Drain
 from event_bus_kafka.relaying.topics import Topics
+from event_bus_kafka.telemetry.events import RelayInterrupted
 from event_bus_kafka.wire import serde
 from tests.services.bus import CREATED
 from tests.support.outbox_service import KEY_FIELD, until
 from tests.support.relaying import Relaying
+from tests.support.watching import watched
 
 
 @pytest.mark.parametrize("refusal", ["MSG_SIZE_TOO_LARGE", "TOPIC_AUTHORIZATION_FAILED"])
@@ -42,6 +47,32 @@ def test_what_is_in_flight_when_anything_breaks_never_leaves(relaying: Relaying)
     (client,) = relaying.made
     assert client.flush(60) == 0
     assert relaying.arrived("a", 1, seconds=1) == []
+
+
+def test_s9_nothing_leaves_after_the_claim_was_lost_while_the_database_does_not_answer(
+    relaying: Relaying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests of five rows are on their way, one after the other."""
+    read = Claims.rows
+
+    def read_slowly(self: Claims, ids: Sequence[int]) -> list[Row]:
+        rows = read(self, ids)
+        if len(rows) == 15 and rows[0].id > 15:
+            monkeypatch.setattr(Claims, "holds", False)
+            sleep(4)
+        return rows
+
+    relaying.options["batch.num.messages"] = 5
+    relaying.renew()
+    relaying.append("a")
+    relaying.relay.step()
+    relaying.append(*["a"] * 30)
+    monkeypatch.setattr(claims, "CHUNK_ROWS", 15)
+    monkeypatch.setattr(Claims, "rows", read_slowly)
+    with watched(RelayInterrupted) as seen, relaying.sandbox.slow_brokers(1):
+        relaying.relay.step()
+    assert [(type(one.error), one.unconfirmed) for one in seen] == [(ClaimLost, 15)]
+    assert len(relaying.arrived("a", 16, seconds=1)) <= 1 + 5
 
 
 def test_after_an_interruption_a_relay_begins_anew_with_another_client(relaying: Relaying) -> None:
