@@ -13,7 +13,7 @@ from event_bus_kafka.kafka.producer import Delivered, Producer, QueueFull
 from event_bus_kafka.relaying.claims import Row
 from event_bus_kafka.relaying.clients import Clients
 from event_bus_kafka.relaying.framing import Frames
-from event_bus_kafka.relaying.ledger import MOST_TWICE, Ledger
+from event_bus_kafka.relaying.ledger import MOST_PARKED, MOST_TWICE, Ledger
 from event_bus_kafka.relaying.timing import BATCH_TIME, CONFIRMED_WITHIN
 from event_bus_kafka.relaying.topics import Topic, Topics, TopicState
 from event_bus_kafka.telemetry import counters, emit, is_wanted
@@ -73,7 +73,7 @@ class Batch:
     @property
     def goes_on(self) -> bool:
         """Whether more rows may be sent."""
-        return self.trouble is None and self._broken is None
+        return self.trouble is None and self._broken is None and len(self.ledger.refused) < MOST_PARKED
 
     def has_room_for(self, count: int) -> bool:
         """Whether so many more rows may be sent before others are removed, lest too many come twice after a kill."""

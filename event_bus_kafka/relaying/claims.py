@@ -6,6 +6,7 @@ import select
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
 from operator import itemgetter
 from time import time
 from typing import Any, NamedTuple
@@ -178,16 +179,18 @@ class Claims:
             with self._settling(at_once=at_once) as connection:
                 connection.execute(self._dialect.remove, [self._dialect.ids(ids)])
 
-    def park(self, rejected: Sequence[tuple[Row, BrokerError]], *, at_once: bool = False) -> None:
-        """Set aside rows that Kafka refuses, with the claim or at once."""
-        now = int(time() * 1000)
-        if rejected:
-            with self._settling(at_once=at_once) as connection:
-                for row, error in rejected:
-                    reason = error.reason.replace("\0", "")[:_LONGEST_REASON]
-                    number = self._free_number(connection, row.id)
-                    connection.execute(self._dialect.park, [number, error.code, reason, now, row.id])
-                connection.execute(self._dialect.remove, [self._dialect.ids([row.id for row, _ in rejected])])
+    def park(self, rejected: Sequence[tuple[Row, BrokerError]], *, at_once: bool = False) -> list[int]:
+        """Set aside rows that Kafka refuses, with the claim or at once; return the ids under which they are parked."""
+        if not rejected:
+            return []
+        now, ids = int(time() * 1000), [row.id for row, _ in rejected]
+        with self._settling(at_once=at_once) as connection:
+            numbers = self._free_numbers(connection, ids)
+            for (row, error), number in zip(rejected, numbers, strict=True):
+                reason = error.reason.replace("\0", "")[:_LONGEST_REASON]
+                connection.execute(self._dialect.park, [number, error.code, reason, now, row.id])
+            connection.execute(self._dialect.remove, [self._dialect.ids(ids)])
+        return numbers
 
     def put_back(self, ids: Sequence[int]) -> None:
         """Let parked rows wait in the outbox again, under the ids that they had."""
@@ -219,12 +222,14 @@ class Claims:
         self._connection.close()
         self._is_indexed = False
 
-    def _free_number(self, connection: OwnConnection, number: int) -> int:
-        """Return the id under which to park a row: its own, or a new one below all if another row has that one."""
-        if not connection.query(self._dialect.is_parked, [number]):
-            return number
+    def _free_numbers(self, connection: OwnConnection, ids: Sequence[int]) -> list[int]:
+        """Return the ids under which to park rows: their own, or new ones below all if other rows have those."""
+        taken = {number for (number,) in connection.query(self._dialect.parked_of(ids))}
+        if not taken:
+            return list(ids)
         ((lowest,),) = connection.query(self._dialect.lowest_parked)
-        return min(int(lowest), 0) - 1
+        below = count(min(int(lowest), 0) - 1, -1)
+        return [next(below) if number in taken else number for number in ids]
 
     @contextmanager
     def _settling(self, *, at_once: bool = False) -> Iterator[OwnConnection]:

@@ -13,6 +13,8 @@ from event_bus_kafka.relaying.topics import Topics
 
 MOST_TWICE = 4 * CHUNK_ROWS
 """Rows at most that a relay which is killed leaves in the outbox although Kafka may have them."""
+MOST_PARKED = 1_000
+"""Refused rows with which a batch ends: to park one takes a statement, and all that time the claim lasts."""
 
 
 class Ledger:

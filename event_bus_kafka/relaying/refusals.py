@@ -44,6 +44,10 @@ class Refusals:
         self._parked.clear()
         return rows
 
+    def renumber(self, row: Row, number: int) -> None:
+        """A row was parked under another id than its own."""
+        self._parked = [number if parked == row.id else parked for parked in self._parked]
+
     def decide(self) -> tuple[list[tuple[Row, BrokerError]], list[int]]:
         """At the end of a batch return the rows to park, and the ids of rows to put back that were parked before."""
         rows, self.undecided = self.undecided, []

@@ -11,11 +11,11 @@ from time import monotonic, perf_counter, sleep
 import attrs
 from django.db import Error
 
-from event_bus_kafka.errors import ClaimLost, ConfigurationError, EventBusError, WorkerFailed
+from event_bus_kafka.errors import BrokerError, ClaimLost, ConfigurationError, EventBusError, WorkerFailed
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.relaying.background import BackgroundThread, PendingCalls
 from event_bus_kafka.relaying.batch import Batch
-from event_bus_kafka.relaying.claims import Claims
+from event_bus_kafka.relaying.claims import Claims, Row
 from event_bus_kafka.relaying.clients import Clients
 from event_bus_kafka.relaying.framing import Frames
 from event_bus_kafka.relaying.ledger import LeftOver
@@ -165,10 +165,15 @@ class Relay:
                 raise batch.trouble
             self._claims.remove(batch.take_confirmed())
             self._claims.put_back(batch.put_back)
-            self._claims.park(batch.ledger.refused)
+            self._park(batch.ledger.refused)
         except BaseException:
             batch.give_up()  # before the claim ends: what left later might come after what others send by then
             raise
+
+    def _park(self, refused: list[tuple[Row, BrokerError]]) -> None:
+        for (row, _), number in zip(refused, self._claims.park(refused), strict=True):
+            if number != row.id:
+                self._topics[row.topic].refusals.renumber(row, number)
 
     def _fill(self, batch: Batch, shards: list[int]) -> None:
         """Read, send and settle chunk after chunk: those to come are read meanwhile, and what Kafka has is removed."""

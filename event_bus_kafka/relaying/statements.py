@@ -125,10 +125,9 @@ class Dialect:
             f"SELECT %s, %s, %s, %s, {copied} FROM {_OUTBOX} WHERE id = %s"
         )
 
-    @property
-    def is_parked(self) -> str:
-        """Takes an id."""
-        return f"SELECT id FROM {_PARKED} WHERE id = %s"
+    def parked_of(self, ids: Sequence[int]) -> str:
+        """Those of the ids that parked rows have."""
+        return f"SELECT id FROM {_PARKED} WHERE id IN ({_list(ids)})"
 
     @property
     def lowest_parked(self) -> str:

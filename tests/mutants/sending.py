@@ -386,7 +386,7 @@ if error is None:
         name="a row that is refused is removed and not parked",
         file="relaying/relay.py",
         scope="Relay._send",
-        old="self._claims.park(batch.ledger.refused)",
+        old="self._park(batch.ledger.refused)",
         new="self._claims.remove([row.id for row, _ in batch.ledger.refused])",
         harm="events that Kafka refuses are lost",
         tests=_RELAY,

@@ -6,6 +6,7 @@ import pytest
 
 from event_bus_kafka.errors import SchemaRegistryError
 from event_bus_kafka.models import OutboxRecord, ParkedRecord
+from event_bus_kafka.relaying import batch
 from event_bus_kafka.telemetry.events import RelayInterrupted, TopicHeld, TopicResumed
 from tests.support.outbox_service import until
 from tests.support.relaying import Relaying
@@ -117,6 +118,37 @@ def test_s12_a_topic_that_refuses_rows_of_all_keys_is_held_and_nothing_of_it_par
     relaying.sandbox.mend()
     drain(relaying)
     assert sorted(map(str, relaying.arrived("a", len(sent)))) == sorted(map(str, sent))
+
+
+def test_s12_what_is_put_back_is_what_was_parked_also_under_another_id(relaying: Relaying) -> None:
+    """The id of a row that is refused is that of a parked one, since the database was restored."""
+    relaying.append("a")
+    OutboxRecord.objects.update(headers=b"text")
+    drain(relaying)
+    (parked,) = ParkedRecord.objects.all()
+    relaying.sandbox.fail_next("Produce", "POLICY_VIOLATION", times=100)
+    with watched(TopicHeld) as seen:
+        relaying.append("a", "a", users=4)
+        OutboxRecord.objects.filter(pk=OutboxRecord.objects.earliest("pk").pk).update(id=parked.pk)
+        drain(relaying)
+        assert ParkedRecord.objects.count() == 3
+        relaying.append(*["a"] * 10, users=4)
+        until(lambda: bool(seen), step=relaying.relay.step)
+    assert ParkedRecord.objects.get() == parked
+    assert OutboxRecord.objects.count() == 12
+
+
+def test_s14_many_rows_that_cannot_be_sent_are_parked_by_batches(
+    relaying: Relaying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "MOST_PARKED", 5)
+    relaying.append(*["a"] * 12)
+    OutboxRecord.objects.update(headers=b"text")
+    counts = []
+    for _ in range(3):
+        relaying.relay.step()
+        counts.append(ParkedRecord.objects.count())
+    assert counts == [5, 10, 12]
 
 
 @pytest.mark.parametrize(("code", "users"), [("POLICY_VIOLATION", 2), ("MSG_SIZE_TOO_LARGE", 5)])
