@@ -22,6 +22,8 @@ from event_bus_kafka.wire.records import ProducerRecord
 
 WATCHED = 0.05
 """Seconds between two looks whether the claim still holds."""
+_ALONE_AT_LAST = 0.5
+"""Seconds for rows that go one by one once all rows are handed over: those of the next batch wait."""
 _AWAITED, _AWAITED_BY_TURNS = 0.1, 0.005
 """Seconds to wait for a report: of one client, or of two."""
 
@@ -55,6 +57,8 @@ class Batch:
         """Whether that is because a topic has refused a request."""
         self._is_given_up = False
         self.deadline = monotonic() + BATCH_TIME
+        self._alone_until = float("inf")
+        """When no more rows are sent one by one."""
         self.looked = 0.0
         """How many seconds it took to see what waits."""
         self.ledger = Ledger()
@@ -101,6 +105,8 @@ class Batch:
 
     def collect(self, down_to: int) -> None:
         """Take reports until so few are awaited, until the deadline at most. Where all are, nothing is to linger."""
+        if not down_to:
+            self._alone_until = min(self._alone_until, monotonic() + _ALONE_AT_LAST)
         while self._awaited > down_to and (left := self.deadline - monotonic()) > 0 and self.trouble is None:
             self._poll(left, lingers=bool(down_to))
             self.watch_claim()
@@ -183,7 +189,7 @@ class Batch:
 
     def _send(self, row: Row, topic: Topic) -> None:
         try:
-            self._measure(row)
+            self._clients.measure(row.topic, row.size)
             record = self._frames.record(row)
         except SchemaRegistryError as error:
             topic.hold(error)
@@ -196,19 +202,11 @@ class Batch:
             else:
                 self._produce(self._clients.common, row, record, topic)
 
-    def _measure(self, row: Row) -> None:
-        """A request is refused as a whole: no row that is too large for its topic may share one."""
-        limit = self._clients.limits.get(row.topic)
-        if limit is not None and row.size > limit:
-            raise DeliveryFailed(
-                error_codes.MSG_SIZE_TOO_LARGE, f"{row.size} bytes are more than the {limit} that the topic takes"
-            )
-
     def _send_next(self, topic: Topic) -> None:
         """Send rows that go by themselves until one is in flight."""
         while self.trouble is None and not self._is_given_up and (alone := topic.next_alone()):
             row, record = alone
-            if monotonic() > self.deadline - CONFIRMED_WITHIN:
+            if monotonic() > min(self.deadline - CONFIRMED_WITHIN, self._alone_until):
                 topic.stop()
             elif not self._waits_for_parked(row):
                 self._produce(self._clients.alone, row, record, topic)

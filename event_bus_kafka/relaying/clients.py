@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
+from event_bus_kafka.errors import DeliveryFailed
+from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.producer import Producer
 
 _CONNECT_WITHIN = 5.0
@@ -41,10 +43,6 @@ class Clients:
         return self._common.producer
 
     @property
-    def limits(self) -> Mapping[str, int]:
-        return self._common.limits if self._common else {}
-
-    @property
     def alone(self) -> Producer:
         assert self._alone is not None
         return self._alone
@@ -65,6 +63,16 @@ class Clients:
             producer = self._connect_alone()
             producer.connect(_CONNECT_WITHIN)
             self._alone = producer
+
+    def measure(self, topic: str, size: int) -> None:
+        """
+        Raise :class:`DeliveryFailed` if a row is too large for its topic: a request is refused as a whole, and no such
+        row may share one.
+        """
+        limit = self._common.limits.get(topic) if self._common else None
+        if limit is not None and size > limit:
+            reason = f"{size} bytes are more than the {limit} that the topic takes"
+            raise DeliveryFailed(error_codes.MSG_SIZE_TOO_LARGE, reason)
 
     def drop_failed(self) -> None:
         """Make those anew that failed."""

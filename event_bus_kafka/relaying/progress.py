@@ -40,10 +40,9 @@ class ProgressReports:
         self._retention = retention
         self._clock = clock
         self._told = self._sent_last = clock()
+        self._due = self._told + _TELL_EVERY
         self._purged: float | None = None
         self._sent = 0
-        self._took = 0.0
-        """Seconds that the last report took."""
         self.is_drained = False
 
     @property
@@ -56,9 +55,12 @@ class ProgressReports:
         self.is_drained = not stepped.left
         if stepped.sent or stepped.parked:
             self._sent_last = now
-        if now - self._told >= max(_TELL_EVERY, _AT_MOST * self._took):
-            self._tell(now)
-            self._took = self._clock() - now
+        if now >= self._due:
+            try:
+                self._tell(now)
+            finally:  # a count that the database breaks off is not begun again at once
+                self._due = now + max(_TELL_EVERY, _AT_MOST * (self._clock() - now))
+            self._purge(now)
 
     def _tell(self, now: float) -> None:
         connections[self._alias].close_if_unusable_or_obsolete()
@@ -76,6 +78,8 @@ class ProgressReports:
         )
         backlog.warn_if_stalled(self._alias, found.oldest)
         self._told, self._sent = now, 0
+
+    def _purge(self, now: float) -> None:
         if self._purged is None or now - self._purged >= _PURGE_EVERY:
             self._purged = now
             backlog.purge(self._alias, self._retention())

@@ -93,6 +93,13 @@ class Topic:
         """Rows that are worth waiting for."""
         return 0 if self.is_silent else self.unreported + len(self.waiting)
 
+    @property
+    def limit(self) -> int:
+        """How many rows of it a batch is to look at. Where several keys are tried, their first rows may lie apart."""
+        if self.state is TopicState.BACKING_OFF:
+            return 0
+        return ALONE_ROWS if self.refusals.are_of_the_topic else self.tries
+
     def line_up(self, row: Row, record: ProducerRecord) -> None:
         """Take a row that is to be sent by itself, if it may be sent in this batch."""
         self._batches, self._reached = 0, row.id
@@ -222,11 +229,7 @@ class Topics:
     @property
     def limits(self) -> dict[str, int]:
         """How many rows of a topic a batch may take at most, where that is less than all: 0 of one that backs off."""
-        return {
-            topic.name: 0 if topic.state is TopicState.BACKING_OFF else topic.tries
-            for topic in self
-            if topic.state is not TopicState.OPEN
-        }
+        return {topic.name: topic.limit for topic in self if topic.state is not TopicState.OPEN}
 
     def newly_silent(self) -> list[Topic]:
         """Return topics that lack reports for long while others have some, each once."""

@@ -120,6 +120,29 @@ def test_s12_a_topic_that_refuses_rows_of_all_keys_is_held_and_nothing_of_it_par
     assert sorted(map(str, relaying.arrived("a", len(sent)))) == sorted(map(str, sent))
 
 
+def test_s12_a_topic_that_was_held_is_tried_with_rows_of_several_keys_however_far_apart(relaying: Relaying) -> None:
+    relaying.append(*["a"] * 30)
+    relaying.append(*["a"] * 4, users=4)
+    OutboxRecord.objects.update(shard=0)
+    relaying.sandbox.fail_next("Produce", _ROW_BY_ROW, times=34)
+    with watched(TopicHeld) as seen:
+        until(lambda: bool(seen), step=relaying.relay.step)
+        relaying.sandbox.mend()
+        relaying.sandbox.fail_next("Produce", _ROW_BY_ROW)
+        drain(relaying)
+    assert len(seen) == 1
+    assert ParkedRecord.objects.count() == 1
+
+
+def test_rows_that_go_one_by_one_keep_a_batch_for_half_a_second_only(relaying: Relaying) -> None:
+    relaying.append(*["a"] * 30)
+    relaying.sandbox.fail_next("Produce", _ROW_BY_ROW)
+    relaying.relay.step()
+    with relaying.sandbox.slow_brokers(0.1):
+        relaying.relay.step()
+    assert 1 <= 30 - OutboxRecord.objects.count() <= 11
+
+
 def test_s12_what_is_put_back_is_what_was_parked_also_under_another_id(relaying: Relaying) -> None:
     """The id of a row that is refused is that of a parked one, since the database was restored."""
     relaying.append("a")

@@ -1,0 +1,54 @@
+"""How often a relay counts what waits."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from django.db import OperationalError
+
+from event_bus_kafka.outbox import backlog
+from event_bus_kafka.outbox.backlog import Backlog
+from event_bus_kafka.relaying.progress import ProgressReports
+from event_bus_kafka.relaying.relay import StepResult
+from event_bus_kafka.relaying.topics import Topics
+
+NOTHING = Backlog(depth=0, oldest=0.0, parked={})
+
+
+def counts(monkeypatch: pytest.MonkeyPatch, *, error: Exception | None, purge_takes: float = 0.0) -> list[float]:
+    """Return when the backlog is counted within 200 seconds, one step per second. A count takes a second."""
+    now, times = 0.0, []
+
+    def count(_: type[Backlog], alias: str) -> Backlog:
+        nonlocal now
+        times.append(now)
+        now += 1
+        if error is not None:
+            raise error
+        return NOTHING
+
+    def purge(_alias: str, _days: float) -> int:
+        nonlocal now
+        now += purge_takes
+        return 0
+
+    monkeypatch.setattr(Backlog, "of", classmethod(count))
+    monkeypatch.setattr(backlog, "purge", purge)
+    reports = ProgressReports("default", Topics(), retention=lambda: 90, clock=lambda: now)
+    while now < 200:
+        with suppress(OperationalError):
+            reports(StepResult())
+        now += 1
+    return times
+
+
+@pytest.mark.parametrize("error", [None, OperationalError()])
+def test_counting_takes_a_fiftieth_of_the_time_also_where_the_database_breaks_it_off(
+    monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    assert counts(monkeypatch, error=error) == [10, 60, 110, 160]
+
+
+def test_the_daily_purge_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert counts(monkeypatch, error=None, purge_takes=30) == [10, 60, 110, 160]
