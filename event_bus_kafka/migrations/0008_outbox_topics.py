@@ -5,8 +5,9 @@ from django.db import migrations, models
 
 class AddIndexWithoutBlocking(migrations.AddIndex):
     """
-    Writers go on while a large outbox is indexed: on PostgreSQL with CONCURRENTLY, on MySQL and MariaDB by themselves.
-    One that was interrupted may be repeated.
+    Writers go on while a large outbox is indexed: on PostgreSQL with CONCURRENTLY, on MySQL and MariaDB by themselves,
+    but for a moment at the begin and the end: there it waits for transactions that use the table, and writers wait for
+    it. On PostgreSQL one that was interrupted may be repeated; on the others too, unless the index is there: drop it.
     """
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:

@@ -7,7 +7,7 @@ from random import sample
 from typing import NamedTuple
 
 _MOST_PARTS = 128
-"""Topics in shards that a look asks for. Of more a random part, so that none is left out for long."""
+"""Topics in shards that a look asks for. Of more a random part, so that each has its turn."""
 _OF_SHALLOW = 100
 """Rows that are asked for of a topic in a shard that had no more the last time."""
 
