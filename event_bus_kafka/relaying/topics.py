@@ -158,8 +158,9 @@ class Topic:
             self.state, self._batches = TopicState.TRIED, 0
 
     def stop(self) -> None:
-        """Send no more rows of it in this batch."""
+        """Send no more rows of it in this batch: some that were to go by themselves may be left."""
         self.takes_rows = False
+        self._reached = 0
         self.waiting.clear()
 
     def end_batch(self) -> tuple[list[tuple[Row, BrokerError]], list[int]]:
