@@ -13,6 +13,7 @@ from event_bus_kafka.relaying.progress import ProgressReports
 from event_bus_kafka.relaying.relay import StepResult
 from event_bus_kafka.relaying.topics import Topics
 
+pytestmark = pytest.mark.django_db
 NOTHING = Backlog(depth=0, oldest=0.0, parked={})
 
 
