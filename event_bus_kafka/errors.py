@@ -34,7 +34,7 @@ No message carries event data: they name coordinates, types and fields.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -42,6 +42,8 @@ from event_bus_kafka.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+E = TypeVar("E", bound=BaseException)
 
 
 class EventBusError(Exception):
@@ -241,3 +243,9 @@ class WorkerFailed(EventBusError):
         super().__init__(reason)
         self.reason = reason
         self.exit_code = exit_code
+
+
+def without_traceback(error: E) -> E:
+    """Return an error that may be kept: its frames, and those of what led to it, would hold requests and event data."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)

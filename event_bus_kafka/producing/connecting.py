@@ -17,7 +17,7 @@ from time import monotonic
 
 import attrs
 
-from event_bus_kafka.errors import BrokerError, ConfigurationError, DeliveryFailed
+from event_bus_kafka.errors import BrokerError, ConfigurationError, DeliveryFailed, without_traceback
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.producing.clients import ProcessClients, keep_parents_clients
 from event_bus_kafka.producing.inherited import keep_parents
@@ -46,7 +46,7 @@ class _Attempt:
             install(self, clients)
         except BaseException as error:  # noqa: BLE001 whoever waits must hear of it
             self.again_at = monotonic() + (0 if isinstance(error, ConfigurationError) else _REST)
-            self.made.set_exception(_plain(error))
+            self.made.set_exception(without_traceback(error))
         else:
             self.made.set_result(clients)
 
@@ -132,9 +132,3 @@ class Connecting:
 
 def _failed(code: str, reason: str) -> DeliveryFailed:
     return DeliveryFailed(code, reason, retriable=True, kind=Trouble.UNREACHABLE)
-
-
-def _plain(error: BaseException) -> BaseException:
-    """Without its traceback, which would hold what the constructor was given."""
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)

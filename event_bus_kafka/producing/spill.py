@@ -16,6 +16,7 @@ from time import monotonic
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from event_bus_kafka.errors import without_traceback
 from event_bus_kafka.outbox.availability import Outbox
 from event_bus_kafka.outbox.database import home, may_have_outbox
 from event_bus_kafka.producing.spill_buffer import BufferedEvent
@@ -51,7 +52,8 @@ class Spill:
         it where there is no outbox at all.
         """
         last = home()
-        buffered = [BufferedEvent(one, error, otherwise) for one in events]
+        kept = None if error is None else without_traceback(error)
+        buffered = [BufferedEvent(one, kept, otherwise) for one in events]
         self._writer_of(_first(database, last), last).put(buffered, until)
 
     def start_writer(self) -> None:

@@ -22,20 +22,12 @@ _BATCH_BYTES = 2_000_000
 FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
 
-def _plain(error: Exception | None) -> Exception | None:
-    """Without its traceback, whose frames would hold requests and event data as long as the event waits."""
-    if error is None:
-        return None
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
-
-
 @attrs.define(eq=False)
 class BufferedEvent:
     """An event on its way into the outbox."""
 
     event: EncodedEvent
-    error: Exception | None = attrs.field(converter=_plain)
+    error: Exception | None
     """What kept it from Kafka; None where it was to be in the outbox from the first."""
     otherwise: Callable[[EncodedEvent], None] | None = None
     """What becomes of it where there is no outbox; None: it is lost."""
