@@ -1,0 +1,117 @@
+"""What ten healthy topics lose beside one that Kafka refuses. Counts are asserted, times are only told."""
+
+from __future__ import annotations
+
+from statistics import median
+from time import perf_counter, sleep
+from typing import Any
+
+import attrs
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+from django.db import connection
+from django.test import override_settings
+from openedx_events.data import EventsMetadata
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+
+from event_bus_kafka import create_producer
+from event_bus_kafka.models import OutboxRecord
+from tests.services.bus import CREATED
+from tests.support.databases import Database
+from tests.support.examples_of import certificate
+from tests.support.outbox_service import KEY_FIELD, Service, until
+from tests.support.scale import LONG, scaled
+
+pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(3600)]
+
+OUTBOX = OutboxRecord._meta.db_table
+KEPT = f"{OUTBOX}_kept"
+
+
+@pytest.mark.parametrize("waiting", [300, pytest.param(400_000, marks=pytest.mark.skipif(not LONG, reason="long"))])
+def test_s10_topics_beside_one_that_kafka_refuses_keep_their_rate(
+    service: Service, database: Database, waiting: int
+) -> None:
+    """The topic takes no record older than a millisecond: to it all clocks are slow."""
+    refused = f"{service.topic}-refused"
+    healthy = [f"{service.topic}-{number}" for number in range(10)]
+    service.bus._cluster.create_topic(refused, config={"message.timestamp.before.max.ms": "0"})
+    for topic in healthy:
+        service.bus.create_topic(topic)
+    neighbours = Neighbours(service, healthy, refused, count=scaled(50, long=8_000))
+    with override_settings(**service.settings_for(refused, *healthy)):
+        neighbours.fill(waiting)
+    neighbours.rate(beside=False)  # a broker that has just started compiles its code
+    rates: dict[bool, list[float]] = {False: [], True: []}
+    for _ in range(scaled(1, long=5)):
+        for beside in rates:
+            rates[beside].append(neighbours.rate(beside=beside))
+    without, among = median(rates[False]), median(rates[True])
+    print(
+        f"{database.vendor}, {waiting:,} rows refused: {among:,.0f}/s, without {without:,.0f}/s:"
+        f" {among / without:.2f} ×"
+    )
+
+
+@attrs.frozen
+class Neighbours:
+    """Rows of topics, kept in a table beside the outbox, from which they are put there again and again."""
+
+    service: Service
+    healthy: list[str]
+    refused: str
+    count: int = attrs.field(kw_only=True)
+    """Rows of each healthy topic."""
+
+    def fill(self, waiting: int) -> None:
+        for topic, count in [*((topic, self.count) for topic in self.healthy), (self.refused, min(waiting, 10_000))]:
+            create_producer().send_many(
+                signal=CERTIFICATE_CREATED,
+                topic=topic,
+                event_key_field=KEY_FIELD,
+                events=list(map(_event, range(count))),
+            )
+        columns = ", ".join(_quoted(one.attname) for one in OutboxRecord._meta.concrete_fields if one.attname != "id")
+        more = f"INSERT INTO {OUTBOX} ({columns}) SELECT {columns} FROM {KEPT} WHERE topic = %s"
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE TABLE {KEPT} AS SELECT * FROM {OUTBOX}")
+            for _ in range(waiting // 10_000 - 1):
+                cursor.execute(more, [self.refused])
+            cursor.execute(f"DROP TABLE {KEPT}")
+            cursor.execute(f"CREATE TABLE {KEPT} AS SELECT * FROM {OUTBOX}")
+        assert self.service.waiting == len(self.healthy) * self.count + waiting
+
+    def rate(self, *, beside: bool) -> float:
+        """Return how many healthy events per second a relay brings, with the rows of the refused topic or without."""
+        with connection.cursor() as cursor:
+            cursor.execute(f"TRUNCATE TABLE {OUTBOX}")
+            cursor.execute(
+                f"INSERT INTO {OUTBOX} SELECT * FROM {KEPT} WHERE topic <> %s", ["" if beside else self.refused]
+            )
+        consumer = Consumer({"bootstrap.servers": self.service.bus.bootstrap_servers, "group.id": "neighbours"})
+        first = self._arrived(consumer)
+        waiting = self.service.waiting
+        with self.service.relay_process(EVENT_BUS_KAFKA_AUDIT_LOGGING_ENABLED=False) as relay:
+            relay.wait_for_log("Running relay")
+            until(lambda: self._arrived(consumer) > first, step=lambda: sleep(0.001))
+            began, before = perf_counter(), self._arrived(consumer)
+            all_there = first + len(self.healthy) * self.count
+            until(lambda: self._arrived(consumer) >= all_there, step=lambda: sleep(0.02))
+            seconds = perf_counter() - began
+            left = waiting - len(self.healthy) * self.count
+            until(lambda: self.service.waiting == left)
+            assert relay.stop() == 0
+        consumer.close()
+        return (all_there - before) / seconds
+
+    def _arrived(self, consumer: Consumer) -> int:
+        ends = (consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=60)[1] for topic in self.healthy)
+        return sum(ends)
+
+
+def _event(number: int) -> tuple[dict[str, Any], EventsMetadata]:
+    return {"certificate": certificate(number % 1_000)}, EventsMetadata(event_type=CREATED)
+
+
+def _quoted(name: str) -> str:
+    return connection.ops.quote_name(name)
