@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from time import perf_counter, sleep
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ from django.test import override_settings
 
 from event_bus_kafka.models import OutboxRecord, PausedReceiver
 from tests.support.databases import Database, on_mysql_too
+from tests.support.scale import scaled
 
 pytestmark = pytest.mark.real
 
@@ -30,6 +34,52 @@ def test_rows_that_wait_are_measured(database: Database) -> None:
             cursor.execute(f"INSERT INTO event_bus_kafka_outboxrecord ({columns}) VALUES (1, 't', '12', '345', 1, 0)")
         call_command("migrate", "event_bus_kafka", database="upgraded", verbosity=0)
         assert [row.size for row in OutboxRecord.objects.using("upgraded")] == [5]
+
+
+@on_mysql_too
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_s10_writers_go_on_while_a_large_outbox_is_indexed(database: Database) -> None:
+    count = scaled(2_000, long=1_000_000)
+    with database.connected("upgraded") as connection:
+        call_command("migrate", "event_bus_kafka", "0007", database="upgraded", verbosity=0)
+        columns = ", ".join(
+            map(connection.ops.quote_name, ("shard", "topic", "key", "headers", "schema_id", "created", "size"))
+        )
+        into = f"INSERT INTO event_bus_kafka_outboxrecord ({columns})"
+        one = f"{into} VALUES (1, 'topic', '12', '345', 1, 0, 5)"
+        with connection.cursor() as cursor:
+            cursor.execute(one)
+            rows = 1
+            while rows < count:
+                more = min(rows, count - rows)
+                cursor.execute(f"{into} SELECT {columns} FROM event_bus_kafka_outboxrecord LIMIT {more}")
+                rows += more
+        with ThreadPoolExecutor() as threads:
+            done = threading.Event()
+            writers = [threads.submit(write, connection, one, done) for _ in range(4)]
+            began = perf_counter()
+            call_command("migrate", "event_bus_kafka", "0008", database="upgraded", verbosity=0)
+            seconds = perf_counter() - began
+            done.set()
+        written = [seconds for writer in writers for seconds in writer.result()]
+        print(f"{database.vendor}: {seconds:.1f} s, {len(written)} rows written, each within {max(written):.2f} s")
+        assert OutboxRecord.objects.using("upgraded").count() == count + len(written)
+
+
+def write(connection: BaseDatabaseWrapper, statement: str, done: threading.Event) -> list[float]:
+    """Write rows until all is done, each in a transaction; return the seconds that each took."""
+    own, took = connection.copy(), []
+    try:
+        while not done.is_set():
+            began = perf_counter()
+            with own.cursor() as cursor:
+                cursor.execute(statement)
+            took.append(perf_counter() - began)
+            sleep(0.005)
+        return took
+    finally:
+        own.close()
 
 
 @on_mysql_too
