@@ -172,7 +172,7 @@ class Consumer:
         if delivery is None:
             return
         if partition.metadata and record.offset in partition.metadata.taken:
-            delivery.done = True
+            delivery.finish()
             skipped(record, "taken aside")
         else:
             self._scheduler.submit(delivery)

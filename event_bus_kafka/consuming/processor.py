@@ -12,7 +12,8 @@ from event_bus_kafka.consuming import reporting
 from event_bus_kafka.consuming.dead_letter_limit import DeadLetterLimit
 from event_bus_kafka.consuming.error_limit import ErrorLimit
 from event_bus_kafka.consuming.outages import STORE, outage_of
-from event_bus_kafka.consuming.progress import Delivery
+from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
+from event_bus_kafka.consuming.work import Work
 from event_bus_kafka.dead_letters.letter import Letter, Store
 from event_bus_kafka.dispatching import cleanup, dispatch
 from event_bus_kafka.dispatching.dispatch import Failures, Receiver
@@ -52,7 +53,7 @@ class Processor:
     """Who gets the events of a signal."""
     context: Callable[[], Context] = Context
     """Returns what one attempt runs in."""
-    stored: Callable[[Delivery, Letter, Exception], None] = reporting.stored
+    stored: Callable[[Work, Letter, Exception], None] = reporting.stored
     """Tells that a dead letter is stored."""
     gate: ReceiverGate = attrs.field(factory=ReceiverGate)
     flood: DeadLetterLimit = attrs.field(factory=DeadLetterLimit)
@@ -63,34 +64,35 @@ class Processor:
         """Make one attempt. What is no Exception passes through and leaves the record unfinished."""
         if self.error_limit.failure:
             return Hold(self.error_limit.failure, _STANDSTILL)
+        assert delivery.record is not None
+        work, partition = delivery.work or Work(delivery.record), delivery.partition
+        delivery.work = work
         with trace("consumer.consume"):
             cleanup.prepare(self.connection_max_age)
             try:
-                outcome = delivery.verdict or self.context().run(self._attempt, delivery)
+                outcome = work.verdict or self.context().run(self._attempt, work, partition)
                 if isinstance(outcome, GiveUp):
-                    outcome = self._bury(delivery, outcome)
+                    outcome = self._bury(work, outcome, partition)
             finally:
                 cleanup.clean()
-        if outcome is DONE:
-            delivery.forget_event()
         return outcome
 
-    def _attempt(self, delivery: Delivery) -> Outcome:
+    def _attempt(self, work: Work, partition: PartitionProgress) -> Outcome:
         try:
-            if delivery.receivers is None:
-                reason = self._prepare(delivery)
+            if work.receivers is None:
+                reason = self._prepare(work)
                 if reason:
-                    reporting.skipped(delivery.record, reason)
+                    reporting.skipped(work.record, reason)
                     return DONE
-            return self._dispatch(delivery)
+            return self._dispatch(work, partition)
         except Exception as error:  # noqa: BLE001 a record may fail in any way; the policy alone decides what that means
-            return self._failed(delivery, error)
+            return self._failed(work, error)
 
-    def _prepare(self, delivery: Delivery) -> str | None:
+    def _prepare(self, work: Work) -> str | None:
         """Find event and receivers; return the reason to skip the record, from its headers alone where possible."""
-        record = delivery.record
+        record = work.record
         if record.value is None:
-            return self._prepare_deletion(delivery)
+            return self._prepare_deletion(work)
         event_type = serde.event_type(record)
         signal = dispatch.registered_signal(event_type)
         if signal is None:
@@ -102,155 +104,153 @@ class Processor:
             return "other receivers" if dispatch.receivers_of(signal) else "no receiver"
         if not dispatch.is_enabled(signal):
             return "signal disabled"
-        delivery.event = serde.deserialize(record, signal, self.registry)
-        delivery.receivers = receivers
-        reporting.received(record, delivery.event)
+        work.event = serde.deserialize(record, signal, self.registry)
+        work.receivers = receivers
+        reporting.received(record, work.event)
         return None
 
-    def _prepare_deletion(self, delivery: Delivery) -> str | None:
-        record = delivery.record
+    def _prepare_deletion(self, work: Work) -> str | None:
+        record = work.record
         receivers = self.receivers_of(record_deleted)
         if not receivers or record.key is None:
             return "tombstone"
-        delivery.event = serde.deserialize_tombstone(record, self.short_topic(record.topic), self.registry)
-        delivery.receivers = receivers
-        reporting.received(record, delivery.event)
+        work.event = serde.deserialize_tombstone(record, self.short_topic(record.topic), self.registry)
+        work.receivers = receivers
+        reporting.received(record, work.event)
         return None
 
-    def _dispatch(self, delivery: Delivery) -> Outcome:
-        event, receivers = delivery.event, delivery.receivers
+    def _dispatch(self, work: Work, partition: PartitionProgress) -> Outcome:
+        event, receivers = work.event, work.receivers
         assert event is not None
         assert receivers is not None
         admission = self.gate.admit(receivers)
         try:
             with trace("emit_signals_from_message"):
                 failed = dispatch.dispatch(
-                    event, admission.admitted, before_each=delivery.begin, after_each=cleanup.roll_back_leftovers
+                    event, admission.admitted, before_each=work.begin, after_each=cleanup.roll_back_leftovers
                 )
         except BaseException:
             self.gate.ended(admission, _names(admission.admitted), conclusive=False)
             raise
-        delivery.given_up += tuple((receiver, ReceiverPaused()) for receiver in admission.paused)
-        judged = self._judged(delivery, admission, failed) if failed else []
+        work.given_up += tuple((receiver, ReceiverPaused()) for receiver in admission.paused)
+        judged = self._judged(work, admission, failed) if failed else []
         if not failed:
             self.gate.ended(admission, ())
-            self._note_outage(delivery, "")
-            self._note_success(delivery, admission)
-        if judged or admission.held or delivery.given_up:
-            return self._outcome(delivery, admission.held, judged)
-        reporting.done(delivery.record, event)
+            self._note_outage(work, "")
+            self._note_success(work, admission, partition)
+        if judged or admission.held or work.given_up:
+            return self._outcome(work, admission.held, judged)
+        reporting.done(work.record, event)
         return DONE
 
-    def _note_success(self, delivery: Delivery, admission: Admission) -> None:
+    def _note_success(self, work: Work, admission: Admission, partition: PartitionProgress) -> None:
         """All receivers that ran have succeeded; others may be held or paused."""
         if admission.admitted:
             self.error_limit.succeeded()
-            if not delivery.given_up or _is_paused_only(delivery):
-                self.flood.passed(delivery.partition)
+            if not work.given_up or _is_paused_only(work):
+                self.flood.passed(partition)
 
-    def _judged(self, delivery: Delivery, admission: Admission, failed: Failures) -> Judged:
+    def _judged(self, work: Work, admission: Admission, failed: Failures) -> Judged:
         """Decide what follows for each receiver that failed."""
         away = outage_of(dispatch.failure_of(failed))
         is_open = self.gate.ended(
-            admission, _names(receiver for receiver, _ in failed), key=_identity(delivery), conclusive=not away
+            admission, _names(receiver for receiver, _ in failed), key=_identity(work), conclusive=not away
         )
-        policy, spent = self._policy(delivery), dict(delivery.failures)
+        policy, spent = self._policy(work), dict(work.failures)
         judged: Judged = []
         for receiver, error in failed:
             name, attempt = receiver.name, spent.get(receiver.name, 0) + 1
             outcome = policy.decide(
-                error, attempt=attempt, holds=delivery.holds, is_outage=bool(away), is_open=name in is_open
+                error, attempt=attempt, holds=work.holds, is_outage=bool(away), is_open=name in is_open
             )
             if not isinstance(outcome, Hold):
-                delivery.failures[name] = attempt
+                work.failures[name] = attempt
             judged.append((receiver, outcome))
-        self._note_outage(delivery, away)
-        self._count(delivery, *(outcome for _, outcome in judged))
+        self._note_outage(work, away)
+        self._count(work, *(outcome for _, outcome in judged))
         return judged
 
-    def _outcome(self, delivery: Delivery, held: list[Receiver], judged: Judged) -> Outcome:
+    def _outcome(self, work: Work, held: list[Receiver], judged: Judged) -> Outcome:
         """Combine what follows for each receiver: the event waits as long as one has still to succeed."""
-        assert delivery.receivers is not None
+        assert work.receivers is not None
         final = [(receiver, outcome.error) for receiver, outcome in judged if isinstance(outcome, GiveUp)]
         delays = [outcome.delay for _, outcome in judged if not isinstance(outcome, GiveUp)]
         retries = [outcome.delay for _, outcome in judged if isinstance(outcome, Retry)]
         waiting = [*held, *(receiver for receiver, outcome in judged if not isinstance(outcome, GiveUp))]
-        delivery.given_up += tuple(final)
-        delivery.receivers = [one for one in delivery.receivers if any(one is other for other in waiting)]
+        work.given_up += tuple(final)
+        work.receivers = [one for one in work.receivers if any(one is other for other in waiting)]
         if not waiting:
-            return self._ended(delivery, GiveUp(dispatch.failure_of(list(delivery.given_up))))
+            return self._ended(work, GiveUp(dispatch.failure_of(list(work.given_up))))
         error = dispatch.failure_of([(receiver, outcome.error) for receiver, outcome in judged]) if judged else None
         if error and retries:
-            return self._ended(delivery, Retry(error, max(retries)))
-        delay = max(delays) if delivery.held_by else self.gate.delay(waiting)
-        return self._ended(delivery, Hold(error or CircuitOpen(_names(waiting)), delay))
+            return self._ended(work, Retry(error, max(retries)))
+        delay = max(delays) if work.held_by else self.gate.delay(waiting)
+        return self._ended(work, Hold(error or CircuitOpen(_names(waiting)), delay))
 
-    def _failed(self, delivery: Delivery, error: Exception) -> Outcome:
+    def _failed(self, work: Work, error: Exception) -> Outcome:
         """Judge what concerns the record as a whole."""
         away = outage_of(error)
-        outcome = self._policy(delivery).decide(
-            error, attempt=delivery.attempts + 1, holds=delivery.holds, is_outage=bool(away)
-        )
-        self._note_outage(delivery, away)
-        self._count(delivery, outcome)
-        return self._ended(delivery, outcome)
+        outcome = self._policy(work).decide(error, attempt=work.attempts + 1, holds=work.holds, is_outage=bool(away))
+        self._note_outage(work, away)
+        self._count(work, outcome)
+        return self._ended(work, outcome)
 
-    def _ended(self, delivery: Delivery, outcome: Failed) -> Failed:
+    def _ended(self, work: Work, outcome: Failed) -> Failed:
         if isinstance(outcome, GiveUp):
-            delivery.verdict = outcome
+            work.verdict = outcome
         elif not isinstance(outcome.error, CircuitOpen):  # of which there would be a line per event and probe
-            reporting.failed(delivery, outcome)
+            reporting.failed(work, outcome)
         return outcome
 
-    def _count(self, delivery: Delivery, *outcomes: Failed) -> None:
+    def _count(self, work: Work, *outcomes: Failed) -> None:
         if not all(isinstance(outcome, Hold) for outcome in outcomes):
-            delivery.attempts += 1
-            delivery.holds = 0
+            work.attempts += 1
+            work.holds = 0
             self.error_limit.failed()
 
-    def _note_outage(self, delivery: Delivery, away: str) -> None:
+    def _note_outage(self, work: Work, away: str) -> None:
         """Tell which server keeps a record waiting, or that the one that did is back."""
         if away:
-            delivery.holds += 1
+            work.holds += 1
             self.health.begin(Obstacle.OUTAGE, away)
-        if delivery.held_by and delivery.held_by != away:
-            self.health.end(Obstacle.OUTAGE, delivery.held_by)
-        delivery.held_by = away
+        if work.held_by and work.held_by != away:
+            self.health.end(Obstacle.OUTAGE, work.held_by)
+        work.held_by = away
 
-    def _bury(self, delivery: Delivery, verdict: GiveUp) -> Outcome:
+    def _bury(self, work: Work, verdict: GiveUp, partition: PartitionProgress) -> Outcome:
         """Store a dead letter; as long as that fails the record waits, and no receiver runs again."""
-        counts = not _is_paused_only(delivery)
-        if self.error_limit.failure or (counts and not self.flood.admits(delivery.partition)):
+        counts = not _is_paused_only(work)
+        if self.error_limit.failure or (counts and not self.flood.admits(partition)):
             return Hold(verdict.error, _STANDSTILL)
-        letter = Letter.of(delivery.record, group=self.group, error=verdict.error, attempts=delivery.attempts)
+        letter = Letter.of(work.record, group=self.group, error=verdict.error, attempts=work.attempts)
         try:
             self.dead_letters.store(letter)
         except Exception as error:  # noqa: BLE001 a store may be anybody's code; whatever it raises, the offset must not move
             if counts:
-                self.flood.take_back(delivery.partition)
-            hold = Hold(error, self._policy(delivery).hold(delivery.holds))
-            self._note_outage(delivery, STORE)
-            reporting.failed(delivery, hold)
+                self.flood.take_back(partition)
+            hold = Hold(error, self._policy(work).hold(work.holds))
+            self._note_outage(work, STORE)
+            reporting.failed(work, hold)
             return hold
-        self._note_outage(delivery, "")
-        self.stored(delivery, letter, verdict.error)
+        self._note_outage(work, "")
+        self.stored(work, letter, verdict.error)
         return DONE
 
-    def _policy(self, delivery: Delivery) -> RetryPolicy:
-        event_type = delivery.event.signal.event_type if delivery.event else ""
-        return self.policies.policy(event_type, delivery.record.topic)
+    def _policy(self, work: Work) -> RetryPolicy:
+        event_type = work.event.signal.event_type if work.event else ""
+        return self.policies.policy(event_type, work.record.topic)
 
 
 def _names(receivers: Iterable[Receiver]) -> list[str]:
     return [receiver.name for receiver in receivers]
 
 
-def _identity(delivery: Delivery) -> tuple[str, Hashable]:
+def _identity(work: Work) -> tuple[str, Hashable]:
     """What failures of one event have in common with others of its key; records without a key: nothing."""
-    record = delivery.record
+    record = work.record
     return record.topic, record.offset if record.key is None else record.key
 
 
-def _is_paused_only(delivery: Delivery) -> bool:
+def _is_paused_only(work: Work) -> bool:
     """A dead letter by the operator's will is none of a flood."""
-    return bool(delivery.given_up) and all(isinstance(error, ReceiverPaused) for _, error in delivery.given_up)
+    return bool(work.given_up) and all(isinstance(error, ReceiverPaused) for _, error in work.given_up)

@@ -9,49 +9,47 @@ from math import inf
 import attrs
 
 from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
-from event_bus_kafka.dispatching.dispatch import Receiver
-from event_bus_kafka.dispatching.outcomes import GiveUp
+from event_bus_kafka.consuming.work import Work
 from event_bus_kafka.kafka.offsets import Partition
-from event_bus_kafka.wire.records import ConsumerRecord, Event
+from event_bus_kafka.wire.records import ConsumerRecord
 
 
 @attrs.define(eq=False)
 class Delivery:
     """One record within one assignment, until it is settled. Lanes write it; ``done`` is the last thing they write."""
 
-    record: ConsumerRecord
+    record: ConsumerRecord | None
+    """None once it is done."""
     partition: PartitionProgress
-    size: int = 0
+    offset: int
+    size: int
     """Bytes of the record."""
     done: bool = False
     dropped: bool = False
     """Left unfinished for whoever gets the partition next."""
-    attempts: int = 0
-    """Attempts that failed and count."""
-    failures: dict[str, int] = attrs.field(factory=dict)
-    """By name of a receiver: its attempts that failed and count."""
-    holds: int = 0
-    """Attempts in a row that failed and do not count."""
-    held_by: str = ""
-    """The server that was away at the last attempt."""
-    event: Event | None = None
-    receivers: list[Receiver] | None = None
-    """Who has still to succeed; None before the first attempt."""
-    given_up: tuple[tuple[Receiver, Exception], ...] = ()
-    """Receivers that do not get the event any more, with the reasons."""
-    running: Receiver | None = None
-    """The receiver that had its turn last."""
-    verdict: GiveUp | None = None
-    """Given up, and not stored yet: no receiver runs again."""
+    work: Work | None = None
+    """What the processor keeps of it: None before the first attempt, and once it is done."""
 
-    def begin(self, receiver: Receiver) -> None:
-        """Note whose turn it is."""
-        self.running = receiver
+    @classmethod
+    def of(cls, record: ConsumerRecord, partition: PartitionProgress) -> Delivery:
+        """Return the delivery of a record that nobody has been at."""
+        return cls(record, partition, record.offset, record.size)
 
-    def forget_event(self) -> None:
-        """Let its memory serve the next one: kept until the commit, thousands of objects cost a fourth of all time."""
-        self.event = self.receivers = self.verdict = self.running = None
-        self.given_up = ()  # exceptions hold the frames of their receivers
+    @property
+    def coordinates(self) -> str:
+        """``topic:partition:offset``."""
+        return f"{self.partition.topic}:{self.partition.number}:{self.offset}"
+
+    @property
+    def running(self) -> str:
+        """The name of the receiver that had its turn last, empty before the first."""
+        work = self.work  # a lane may let it go meanwhile
+        return work.running.name if work and work.running else ""
+
+    def finish(self) -> None:
+        """Let go of the record and the work: kept until the commit, thousands of them cost a fourth of all time."""
+        self.record = self.work = None
+        self.done = True
 
 
 @attrs.define(eq=False)
@@ -102,13 +100,13 @@ class PartitionProgress:
     def highest_done(self) -> int:
         """The highest offset in the window that is done, -1 without one."""
         window = islice(self._window, self._vanished, None)
-        return max((delivery.record.offset for delivery in window if delivery.done), default=-1)
+        return max((delivery.offset for delivery in window if delivery.done), default=-1)
 
     def take(self, record: ConsumerRecord) -> Delivery | None:
         """Add a record; None for one that was taken before, which the client hands out again after a revoke."""
         if record.offset <= self._last:
             return None
-        delivery = Delivery(record, self, size=record.size)
+        delivery = Delivery.of(record, self)
         self._window.append(delivery)
         self._last = record.offset
         self.size += delivery.size
@@ -146,7 +144,7 @@ class PartitionProgress:
                 self._vanished -= 1
             else:
                 self.passed += 1
-                self.position = delivery.record.offset + 1
+                self.position = delivery.offset + 1
             self.size -= delivery.size
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from event_bus_kafka.consuming.progress import Delivery
+from event_bus_kafka.consuming.work import Work
 from event_bus_kafka.dead_letters.letter import Letter
 from event_bus_kafka.dispatching.outcomes import Hold, Retry
 from event_bus_kafka.telemetry import emit
@@ -59,29 +59,29 @@ def skipped(record: ConsumerRecord, reason: str) -> None:
     )
 
 
-def failed(delivery: Delivery, outcome: Retry | Hold) -> None:
+def failed(work: Work, outcome: Retry | Hold) -> None:
     """Tell that an attempt failed, and when the next one comes."""
-    record = delivery.record
+    record = work.record
     emit(
         AttemptFailed(
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
-            event_type=delivery.event.signal.event_type if delivery.event else "",
+            event_type=work.event.signal.event_type if work.event else "",
             error=outcome.error,
-            attempt=delivery.attempts,
+            attempt=work.attempts,
             outcome="retry" if isinstance(outcome, Retry) else "hold",
             delay=outcome.delay,
         )
     )
 
 
-def stored(delivery: Delivery, letter: Letter, error: Exception) -> None:
+def stored(work: Work, letter: Letter, error: Exception) -> None:
     """Tell that a dead letter is stored."""
-    emit(DeadLetterStored(**_names(letter), error=error, attempts=delivery.attempts))
+    emit(DeadLetterStored(**_names(letter), error=error, attempts=work.attempts))
 
 
-def replay_failed(_delivery: Delivery, letter: Letter, error: Exception) -> None:
+def replay_failed(_work: Work, letter: Letter, error: Exception) -> None:
     """Tell that a record which was replayed came to nothing."""
     emit(ReplayFailed(**_names(letter), error=error))
 

@@ -97,6 +97,7 @@ class Scheduler:
 
     def submit(self, delivery: Delivery) -> None:
         """Queue a delivery behind those of its key."""
+        assert delivery.record is not None
         key = _key(delivery.record)
         actor = self._actors.get(key)
         if actor is None:
@@ -141,7 +142,7 @@ class Scheduler:
         self._release_waiting()
         self._wait_while(lambda: bool(self._running_in(leaving)), deadline)
         return [
-            Unfinished(delivery.record.coordinates, delivery.running.name if delivery.running else "", lane.stack())
+            Unfinished(delivery.coordinates, delivery.running, lane.stack())
             for lane, delivery in self._running_in(leaving)
         ]
 
@@ -176,7 +177,7 @@ class Scheduler:
         except BaseException as error:  # noqa: BLE001 SystemExit would end this thread unseen: the polling thread must know
             delivery = actor.deliveries[0]
             delivery.dropped = True
-            self.failure, self.failed_at = error, delivery.record.coordinates
+            self.failure, self.failed_at = error, delivery.coordinates
             lane.running = None
             return False
         return True
@@ -193,7 +194,7 @@ class Scheduler:
                 lane.running = None
                 self._to_wait.put((0.0, actor))
                 return
-            if delivery.record.offset > limit:
+            if delivery.offset > limit:
                 delivery.dropped = True
             else:
                 outcome = self._process(delivery)
@@ -203,7 +204,7 @@ class Scheduler:
                     lane.running = None
                     self._to_wait.put((self._clock() + outcome.delay, actor))  # still busy: the key waits
                     return
-                delivery.done = True
+                delivery.finish()
             deliveries.popleft()
             lane.running = None
         actor.busy.release()
@@ -214,14 +215,15 @@ class Scheduler:
         if partition.limit < inf:
             return  # it was let go of before: what has been dropped must not begin after all
         partition.limit = _UNDECIDED  # nothing begins meanwhile, and nothing is dropped: what follows it would begin
-        running = [delivery.record.offset for _, delivery in self._running_in([partition])]
+        running = [delivery.offset for _, delivery in self._running_in([partition])]
         partition.limit = max(partition.highest_done, *running, _NOTHING)
 
     def _has_hole_to_fill(self, partition: PartitionProgress) -> bool:
         first = partition.advance()
-        if first is None or first.dropped or first.record.offset > partition.limit:
+        if first is None or first.dropped or first.offset > partition.limit:
             return False
-        return not self._actors[_key(first.record)].waiting
+        record = first.record
+        return record is None or not self._actors[_key(record)].waiting  # None: a lane has just finished it
 
     def _release_waiting(self) -> None:
         """Let lanes drop what waits for its retry in vain: records of a new assignment may stand behind it."""
@@ -261,4 +263,4 @@ def _key(record: ConsumerRecord) -> Key:
 
 
 def _may_run(delivery: Delivery) -> bool:
-    return delivery.record.offset <= delivery.partition.limit
+    return delivery.offset <= delivery.partition.limit

@@ -42,7 +42,7 @@ class OneAttempt:
         try:
             outcome = processor.process(delivery)
         except (SystemExit, GeneratorExit) as error:
-            receiver = delivery.running.name if delivery.running else "a receiver"
+            receiver = delivery.running or "a receiver"
             raise WorkerFailed(f"{receiver} raised {type(error).__name__}", exit_code=_FAILED_EXIT_CODE) from error
         return outcome if isinstance(outcome, Hold) else self._caught.letter
 

@@ -110,7 +110,7 @@ class RecordReplay:
             del self._progress.left[name]
 
     def _replay(self, record: ConsumerRecord) -> Failures:
-        delivery = Delivery(record, PartitionProgress(record.topic, record.partition))
+        delivery = Delivery.of(record, PartitionProgress(record.topic, record.partition))
         outcome = self._attempt.make(delivery, lambda signal: receivers_of(signal, self._receiver))
         if isinstance(outcome, Hold):
             raise server_away(outcome)

@@ -28,7 +28,7 @@ FAULTS = (
         name="offsets are taken for contiguous",
         file=_PROGRESS,
         scope="PartitionProgress.advance",
-        old="self.position = delivery.record.offset + 1",
+        old="self.position = delivery.offset + 1",
         new="self.position = (self.position or 0) + 1",
         harm=_AGAIN,
     ),

@@ -12,6 +12,7 @@ from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.consuming.processor import Processor
 from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
+from event_bus_kafka.consuming.work import Work
 from event_bus_kafka.dead_letters.letter import Letter, Store
 from event_bus_kafka.dispatching import dispatch
 from event_bus_kafka.dispatching.dispatch import Receiver
@@ -88,8 +89,8 @@ class LetterReplay:
         letter = planned.letter
         if not _claim(letter):
             return Replayed(letter=letter, is_taken=True)
-        delivery = Delivery(letter.record, PartitionProgress(letter.topic, letter.partition))
-        delivery.attempts = letter.attempts - 1
+        delivery = Delivery.of(letter.record, PartitionProgress(letter.topic, letter.partition))
+        delivery.work = Work(letter.record, attempts=letter.attempts - 1)
         outcome = self._attempt.make(delivery, lambda signal: _planned_receivers(planned, signal))
         if isinstance(outcome, Hold):
             raise _outage(planned, delivery, outcome)
@@ -167,7 +168,8 @@ def _pending(planned: ReplayPlan) -> dict[str, dict[str, str]]:
 
 def _outage(planned: ReplayPlan, delivery: Delivery, outcome: Hold) -> WorkerFailed:
     """Keep what has succeeded before a server went away, and take the attempt back; the database may be that server."""
-    remaining = planned.run if delivery.receivers is None else _names(delivery.receivers)
+    receivers = delivery.work.receivers if delivery.work else None
+    remaining = planned.run if receivers is None else _names(receivers)
     done = [name for name in planned.run if name not in remaining]
     left = _not_run(planned, done, succeeded=False) if done else planned.letter.failures
     with suppress(Error):

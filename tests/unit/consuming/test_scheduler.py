@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+import weakref
 
 from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
 from event_bus_kafka.consuming.scheduler import Scheduler
-from event_bus_kafka.dispatching.outcomes import DONE, Outcome, Retry
+from event_bus_kafka.dispatching.outcomes import DONE, Hold, Outcome, Retry
 from tests.unit.consuming.scheduling import record, scheduling, submit, until
 
 
@@ -14,7 +15,7 @@ def test_records_of_a_key_run_in_order() -> None:
     seen: list[int] = []
 
     def process(delivery: Delivery) -> Outcome:
-        seen.append(delivery.record.offset)
+        seen.append(delivery.offset)
         return DONE
 
     with scheduling(process, lanes=4) as scheduler:
@@ -28,7 +29,8 @@ def test_a_key_that_waits_for_its_retry_holds_up_no_other() -> None:
     release = threading.Event()
 
     def process(delivery: Delivery) -> Outcome:
-        attempts.append((delivery.record.key, delivery.record.offset))
+        assert delivery.record is not None
+        attempts.append((delivery.record.key, delivery.offset))
         failing = delivery.record.key == b"bad" and not release.is_set()
         return Retry(ValueError(), 0.01) if failing else DONE
 
@@ -126,6 +128,21 @@ def test_what_is_no_exception_stops_the_scheduler_and_leaves_the_record_unfinish
         until(lambda: scheduler.failure is not None)
         assert isinstance(scheduler.failure, SystemExit)
         assert not delivery.done
+
+
+def test_what_is_done_holds_no_record_while_one_before_it_waits() -> None:
+    """C5."""
+    with scheduling(lambda delivery: Hold(ValueError(), 60) if delivery.offset == 0 else DONE) as scheduler:
+        partition = PartitionProgress("t", 0)
+        (held,) = submit(scheduler, partition, record(0, b"held"))
+        later = record(1, b"another")
+        (done,) = submit(scheduler, partition, later)
+        until(lambda: done.done)
+        known = weakref.ref(later)
+        del later
+        assert (partition.advance(), partition.unsettled) == (held, 2)
+        assert held.record is not None
+        until(lambda: known() is None)
 
 
 def test_idle_actors_are_removed() -> None:

@@ -57,7 +57,7 @@ def processed(record: ConsumerRecord, *, letters: Letters | None = None, **retry
     processor = Processor(
         group="g", registry=KEYS, policies=policies, dead_letters=letters or Letters(), short_topic=short_topic
     )
-    delivery = Delivery(record, PartitionProgress(record.topic, 0))
+    delivery = Delivery.of(record, PartitionProgress(record.topic, 0))
     return processor.process(delivery), delivery
 
 
@@ -200,7 +200,8 @@ def test_a_receiver_that_fails_is_tried_again_alone(heard: Heard) -> None:
     with hearing(fail):
         outcome, delivery = processed(tombstone())
         assert isinstance(outcome, Retry)
-        assert [receiver.call for receiver in delivery.receivers or []] == [fail]
+        assert delivery.work is not None
+        assert [receiver.call for receiver in delivery.work.receivers or []] == [fail]
         letters = Letters()
         assert processed(tombstone(), letters=letters, attempts=1)[0] is DONE
     (letter,) = letters.kept
