@@ -34,6 +34,7 @@ No message carries event data: they name coordinates, types and fields.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
@@ -226,7 +227,9 @@ class SchemaRegistryError(EventBusError):
     """
     The schema registry refused a request or did not answer.
 
-    ``status`` is the HTTP status, None without an answer; ``retriable``: the same request may succeed later.
+    ``status`` is the HTTP status, None without an answer; ``retriable``: the answer says nothing about the schema, the
+    same request may succeed later; ``final``: it never will. An unknown schema (404) is neither: another of the
+    registry's nodes may know it already.
     """
 
     def __init__(self, reason: str, *, status: int | None = None, retriable: bool) -> None:
@@ -234,6 +237,7 @@ class SchemaRegistryError(EventBusError):
         self.reason = reason
         self.status = status
         self.retriable = retriable
+        self.final = not retriable and status != HTTPStatus.NOT_FOUND
 
 
 class WorkerFailed(EventBusError):

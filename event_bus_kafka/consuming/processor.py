@@ -23,6 +23,7 @@ from event_bus_kafka.errors import CircuitOpen, ReceiverPaused, UnknownEventType
 from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.telemetry.monitoring import trace
 from event_bus_kafka.wire import serde
+from event_bus_kafka.wire.decoded_size import DECODED_BYTES
 from event_bus_kafka.wire.deletion import record_deleted
 
 Judged = list[tuple[Receiver, Failed]]
@@ -46,6 +47,8 @@ class Processor:
     short_topic: Callable[[str], str]
     """Returns a topic's name without the prefix."""
     skip_unknown_types: bool = True
+    decoded_bytes: int = DECODED_BYTES
+    """The most memory that one record may become."""
     connection_max_age: float = 60.0
     """Seconds."""
     receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]] = dispatch.receivers_of
@@ -102,7 +105,7 @@ class Processor:
             return "other receivers" if dispatch.receivers_of(signal) else "no receiver"
         if not dispatch.is_enabled(signal):
             return "signal disabled"
-        delivery.event = serde.deserialize(record, signal, self.registry)
+        delivery.event = serde.deserialize(record, signal, self.registry, self.decoded_bytes)
         delivery.receivers = receivers
         reporting.received(record, delivery.event)
         return None
@@ -112,7 +115,9 @@ class Processor:
         receivers = self.receivers_of(record_deleted)
         if not receivers or record.key is None:
             return "tombstone"
-        delivery.event = serde.deserialize_tombstone(record, self.short_topic(record.topic), self.registry)
+        delivery.event = serde.deserialize_tombstone(
+            record, self.short_topic(record.topic), self.registry, self.decoded_bytes
+        )
         delivery.receivers = receivers
         reporting.received(record, delivery.event)
         return None
