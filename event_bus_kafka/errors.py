@@ -16,6 +16,7 @@ Every error that this package raises.
       TransactionLeftOpen           a receiver returned inside a transaction of its own
       CircuitOpen                   why an event is held that no receiver has failed at
       ReceiverPaused                why an event becomes a dead letter without an attempt
+      PausesUnknown                 why an event is held before it is known who is paused
       DeadLetterStoreFailed         a dead letter could not be stored
       CannotTake                    a record cannot be taken aside by hand
       CannotReset                   offsets of a group cannot be reset by hand
@@ -159,6 +160,13 @@ class ReceiverPaused(EventBusError):
 
     def __init__(self) -> None:
         super().__init__("paused by event_bus_pause, not run")
+
+
+class PausesUnknown(EventBusError):
+    """The paused receivers could not be read since the start: none may run before it is known which ones are."""
+
+    def __init__(self) -> None:
+        super().__init__("the paused receivers are not known yet: their database does not answer")
 
 
 class DeadLetterStoreFailed(EventBusError):

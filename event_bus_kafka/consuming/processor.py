@@ -70,6 +70,8 @@ class Processor:
             cleanup.prepare(self.connection_max_age)
             try:
                 outcome = delivery.verdict or self.context().run(self._attempt, delivery)
+                if outcome is not DONE:
+                    cleanup.close_after_errors()
                 if isinstance(outcome, GiveUp):
                     outcome = self._bury(delivery, outcome)
             finally:
@@ -231,6 +233,7 @@ class Processor:
         try:
             self.dead_letters.store(letter)
         except Exception as error:  # noqa: BLE001 a store may be anybody's code; whatever it raises, the offset must not move
+            cleanup.close_after_errors()
             if counts:
                 self.flood.take_back(delivery.partition)
             hold = Hold(error, self._policy(delivery).hold(delivery.holds))
