@@ -72,16 +72,17 @@ class KafkaEventConsumer(EventBusConsumer):
             raise SystemExit(exit_code)
 
     def _run(self) -> int:
-        with ExitStack() as at_end:
-            try:
+        try:
+            with ExitStack() as at_end:
                 if not settings.consumers_enabled:
                     logger.error("Kafka consumers not enabled, exiting.")
                     return 0
-                worker = consumer_worker(self._arguments(), at_end)
-            except EventBusError as error:
-                logger.error("Cannot consume events: %s", error)
-                return CONFIGURATION_EXIT_CODE
-            return worker.run()
+                return consumer_worker(self._arguments(), at_end).run()
+        except EventBusError as error:
+            logger.error("Cannot consume events: %s", error)
+        except (Exception, SystemExit):  # settings, routers, stores and drivers of the service
+            logger.exception("Cannot consume events")
+        return CONFIGURATION_EXIT_CODE
 
     def _arguments(self) -> ConsumerArguments:
         return ConsumerArguments(

@@ -16,6 +16,7 @@ Every error that this package raises.
       TransactionLeftOpen           a receiver returned inside a transaction of its own
       CircuitOpen                   why an event is held that no receiver has failed at
       ReceiverPaused                why an event becomes a dead letter without an attempt
+      PausesUnknown                 why an event is held before it is known who is paused
       DeadLetterStoreFailed         a dead letter could not be stored
       CannotTake                    a record cannot be taken aside by hand
       CannotReset                   offsets of a group cannot be reset by hand
@@ -34,6 +35,7 @@ No message carries event data: they name coordinates, types and fields.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
@@ -160,6 +162,13 @@ class ReceiverPaused(EventBusError):
         super().__init__("paused by event_bus_pause, not run")
 
 
+class PausesUnknown(EventBusError):
+    """The paused receivers could not be read since the start: none may run before it is known which ones are."""
+
+    def __init__(self) -> None:
+        super().__init__("the paused receivers are not known yet: their database does not answer")
+
+
 class DeadLetterStoreFailed(EventBusError):
     """A dead letter could not be stored; its record waits."""
 
@@ -226,7 +235,9 @@ class SchemaRegistryError(EventBusError):
     """
     The schema registry refused a request or did not answer.
 
-    ``status`` is the HTTP status, None without an answer; ``retriable``: the same request may succeed later.
+    ``status`` is the HTTP status, None without an answer; ``retriable``: the answer says nothing about the schema, the
+    same request may succeed later; ``final``: it never will. An unknown schema (404) is neither: another of the
+    registry's nodes may know it already.
     """
 
     def __init__(self, reason: str, *, status: int | None = None, retriable: bool) -> None:
@@ -234,6 +245,7 @@ class SchemaRegistryError(EventBusError):
         self.reason = reason
         self.status = status
         self.retriable = retriable
+        self.final = not retriable and status != HTTPStatus.NOT_FOUND
 
 
 class WorkerFailed(EventBusError):

@@ -106,6 +106,7 @@ def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Proce
         dead_letters=dead_letters,
         short_topic=short_topic,
         skip_unknown_types=settings.unknown_event_types == "skip",
+        decoded_bytes=settings.decoded_bytes,
         connection_max_age=settings.connection_max_age,
     )
 

@@ -196,6 +196,12 @@ class SettingsTable:
         64_000_000,
         "Bytes per worker that it may have read and not yet committed.",
     )
+    decoded_bytes = Setting(
+        "EVENT_BUS_KAFKA_DECODED_BYTES",
+        count(least=1_000_000, most=1 << 40),
+        64_000_000,
+        "Bytes of memory that one record may become; what would take more is stored as a dead letter.",
+    )
     commit_interval = Setting(
         "EVENT_BUS_KAFKA_COMMIT_INTERVAL", _SECONDS, 1.0, "Seconds between commits while events are being finished."
     )

@@ -10,12 +10,19 @@ from django.db import Error as DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from event_bus_kafka.dispatching import cleanup
-from event_bus_kafka.errors import BrokerError, DeadLetterStoreFailed, ReceiversFailed, SchemaRegistryError
+from event_bus_kafka.errors import (
+    BrokerError,
+    DeadLetterStoreFailed,
+    PausesUnknown,
+    ReceiversFailed,
+    SchemaRegistryError,
+)
 
 _CONNECT = inspect.unwrap(BaseDatabaseWrapper.connect).__code__
 
 
 STORE = "dead-letter store"
+DATABASE = "database"
 
 
 def outage_of(error: Exception) -> str:
@@ -27,12 +34,14 @@ def outage_of(error: Exception) -> str:
     """
     if isinstance(error, DeadLetterStoreFailed):
         return STORE
+    if isinstance(error, PausesUnknown):
+        return DATABASE
     if isinstance(error, (SchemaRegistryError, BrokerError)):
         server = "schema registry" if isinstance(error, SchemaRegistryError) else "Kafka"
         return server if error.retriable else ""
     errors = [cause for cause in _causes(error) if isinstance(cause, DatabaseError)]
     away = any(map(_came_from_connecting, errors)) or (errors and cleanup.unreachable_database())
-    return "database" if away else ""
+    return DATABASE if away else ""
 
 
 def _came_from_connecting(error: DatabaseError) -> bool:

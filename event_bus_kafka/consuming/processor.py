@@ -24,6 +24,7 @@ from event_bus_kafka.errors import CircuitOpen, ReceiverPaused, UnknownEventType
 from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.telemetry.monitoring import trace
 from event_bus_kafka.wire import serde
+from event_bus_kafka.wire.decoded_size import DECODED_BYTES
 from event_bus_kafka.wire.deletion import record_deleted
 
 Judged = list[tuple[Receiver, Failed]]
@@ -47,6 +48,8 @@ class Processor:
     short_topic: Callable[[str], str]
     """Returns a topic's name without the prefix."""
     skip_unknown_types: bool = True
+    decoded_bytes: int = DECODED_BYTES
+    """The most memory that one record may become."""
     connection_max_age: float = 60.0
     """Seconds."""
     receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]] = dispatch.receivers_of
@@ -71,6 +74,8 @@ class Processor:
             cleanup.prepare(self.connection_max_age)
             try:
                 outcome = work.verdict or self.context().run(self._attempt, work, partition)
+                if outcome is not DONE:
+                    cleanup.close_after_errors()
                 if isinstance(outcome, GiveUp):
                     outcome = self._bury(work, outcome, partition)
             finally:
@@ -104,7 +109,7 @@ class Processor:
             return "other receivers" if dispatch.receivers_of(signal) else "no receiver"
         if not dispatch.is_enabled(signal):
             return "signal disabled"
-        work.event = serde.deserialize(record, signal, self.registry)
+        work.event = serde.deserialize(record, signal, self.registry, self.decoded_bytes)
         work.receivers = receivers
         reporting.received(record, work.event)
         return None
@@ -114,7 +119,9 @@ class Processor:
         receivers = self.receivers_of(record_deleted)
         if not receivers or record.key is None:
             return "tombstone"
-        work.event = serde.deserialize_tombstone(record, self.short_topic(record.topic), self.registry)
+        work.event = serde.deserialize_tombstone(
+            record, self.short_topic(record.topic), self.registry, self.decoded_bytes
+        )
         work.receivers = receivers
         reporting.received(record, work.event)
         return None
@@ -226,6 +233,7 @@ class Processor:
         try:
             self.dead_letters.store(letter)
         except Exception as error:  # noqa: BLE001 a store may be anybody's code; whatever it raises, the offset must not move
+            cleanup.close_after_errors()
             if counts:
                 self.flood.take_back(partition)
             hold = Hold(error, self._policy(work).hold(work.holds))

@@ -31,8 +31,27 @@ def prepare(max_age: float) -> None:
 
 
 def clean() -> None:
-    """Empty the request caches."""
+    """Empty the request caches, and give connections of a pool back to it: other threads may wait for one."""
     RequestCache.clear_all_namespaces()
+    for connection in open_connections.by_alias.values():
+        if connection.connection is not None and is_pooled(connection):
+            _close(connection)
+
+
+def is_pooled(connection: BaseDatabaseWrapper) -> bool:
+    """Whether Django has a pool of connections to this database, which all threads share."""
+    return bool(connection.settings_dict["OPTIONS"].get("pool"))
+
+
+def close_after_errors() -> None:
+    """
+    Close connections on which there was an error, after an attempt that failed: the next one shall have new ones.
+
+    After a failover an open connection may lead to a server that has become read-only, and look well.
+    """
+    for connection in open_connections.by_alias.values():
+        if connection.connection is not None and connection.errors_occurred:
+            _close(connection)
 
 
 def roll_back_leftovers() -> TransactionLeftOpen | None:
@@ -50,6 +69,8 @@ def unreachable_database() -> str | None:
     An error on an old connection proves nothing: a deadlock or a statement that is too large looks the same.
     """
     for alias, connection in open_connections.by_alias.items():
+        if is_pooled(connection) and not connection.in_atomic_block:
+            _close(connection)  # else the pool might be empty because of it
         fresh = connection.copy()
         try:
             with fresh.wrap_database_errors:  # connect() alone would raise the errors of the driver

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 
-from django.db import connections, router
+from django.db import Error, connections, router
 
+from event_bus_kafka.errors import PausesUnknown
 from event_bus_kafka.models import PausedReceiver
 from event_bus_kafka.models.presence import has_tables
 from event_bus_kafka.telemetry import emit
@@ -28,36 +29,53 @@ def is_migrated() -> bool:
 
 
 class Pauses:
-    """Called, it returns the names of the paused receivers as they were read last."""
+    """Called, it returns the names of the paused receivers as they were read last; PausesUnknown: they never were."""
 
     def __init__(self) -> None:
-        self._names: frozenset[str] = frozenset()
+        self._names: frozenset[str] | None = None
         self._failing = False
-        self.has_table = False
+        self._has_table = False
 
     def __call__(self) -> frozenset[str]:
+        if self._names is None:
+            raise PausesUnknown
         return self._names
 
     def read(self) -> None:
-        """Read the table, where it is there. While its database is away, what was read before holds."""
+        """
+        Read the table, where it is there. While its database is away, what was read before holds.
+
+        Raises what no database raises, such as a router, if nothing was read before.
+        """
         try:
-            self.has_table = self.has_table or is_migrated()
+            self._has_table = self._has_table or is_migrated()
             names = (
-                PausedReceiver.objects.using(router.db_for_write(PausedReceiver)).names() if self.has_table else _NONE
+                PausedReceiver.objects.using(router.db_for_write(PausedReceiver)).names() if self._has_table else _NONE
             )
-        except Exception as error:  # noqa: BLE001 drivers and routers may raise anything, and the thread must go on
+        except Exception as error:
+            if self._names is None and not isinstance(error, Error):
+                raise
             if not self._failing:
                 logger.warning("Paused receivers cannot be read, which is tried again: %s", type(error).__name__)
             self._failing = True
             return
         self._failing = False
-        if names != self._names:
-            self._names = names
+        if names != (self._names or _NONE):
             emit(PausesChanged(receivers=tuple(sorted(names))))
+        self._names = names
+
+    @property
+    def read_every(self) -> float:
+        """Seconds until they should be read again."""
+        return _LOOK_FOR_TABLE_EVERY if self._names is not None and not self._has_table else READ_EVERY
 
 
 def watched() -> Pauses:
-    """Return the pauses, read now, and by a thread every few seconds as long as the process lives."""
+    """
+    Return the pauses, read now, and by a thread every few seconds as long as the process lives.
+
+    Raises what no database raises, such as a router.
+    """
     pauses = Pauses()
     pauses.read()
     threading.Thread(target=_read_for_ever, args=(pauses,), name="event-bus-pauses", daemon=True).start()
@@ -66,7 +84,7 @@ def watched() -> Pauses:
 
 def _read_for_ever(pauses: Pauses) -> None:
     ever = threading.Event()
-    while not ever.wait(READ_EVERY if pauses.has_table else _LOOK_FOR_TABLE_EVERY):
+    while not ever.wait(pauses.read_every):
         with kept_alive():
             pauses.read()
         with kept_alive():

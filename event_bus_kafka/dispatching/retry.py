@@ -71,11 +71,10 @@ class RetryPolicy:
         return min(self.delay(holds + 1, chance), _LONGEST_HOLD)
 
     def is_final(self, error: Exception) -> bool:
-        """
-        Return whether no further attempt would help: with the record, or with the receiver that raised it. A registry
-        that is away was judged as an outage before, so a registry's error that comes here is a refusal.
-        """
-        return isinstance(error, (DeserializationError, SchemaRegistryError, *self.final))
+        """Return whether no further attempt would help: with the record, or with the receiver that raised it."""
+        if isinstance(error, SchemaRegistryError):
+            return error.final
+        return isinstance(error, (DeserializationError, *self.final))
 
 
 @attrs.frozen(kw_only=True)

@@ -19,14 +19,16 @@ from event_bus_kafka.telemetry.events import RegistryFailed
 
 T = TypeVar("T")
 
-_RETRIABLE_STATUS = frozenset({401, 403, 408, 425, 429})
-"""Credentials are rotated and quotas end: nothing is lost by asking again. From 500 on all are retriable."""
 _HIGHEST_ID = 2**32 - 1
 _NOT_FOUND = 404
 _CONFLICT = 409
 _UNKNOWN = frozenset({40401, 40403})
 """Confluent's error codes for an unknown subject or schema. Any other 404 comes from a wrong URL or a proxy, and says
 nothing about the schema: what waits for it must not become a dead letter."""
+_LONGEST_KEPT = 50_000
+"""Characters of a schema. Longer ones are none of an event's, and asked for each time."""
+_MOST_KEPT = 4096
+"""Schemas, and failures that are remembered: strangers may write any number of ids."""
 _ADVICE = {
     401: "check EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY and _API_SECRET",
     403: "the user of EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY has no right to this",
@@ -35,8 +37,9 @@ _ADVICE = {
     "set the subject's level to NONE in the registry until the new version is registered",
     422: "the registry refuses the schema",
 }
-_REASONED = frozenset({_CONFLICT, 422})
-"""With these the registry's text is about the schema. Other texts are those of proxies and login pages."""
+_ABOUT_THE_SCHEMA = frozenset({_CONFLICT, 422})
+"""With these, and an error code that belongs to the status, a registry says that the schema is wrong for ever. The rest
+comes from proxies, login pages, quotas, credentials that are rotated: it passes."""
 _ALL = ""
 """Stands for all requests."""
 _LONGEST_REASON = 300
@@ -56,7 +59,7 @@ for _name in ("httpx", "httpx2"):  # log each request with its URL, at level INF
 
 class SchemaRegistry:
     """
-    Schema ⇄ id, cached for the life of the process in both directions: ids are never reused.
+    Schema ⇄ id, cached in both directions as long as there is room: ids are never reused.
 
     ``timeout``: seconds that one request may take, whatever the network does. ``register``: unknown schemas are
     registered. ``backoff``: after a failure, requests fail at once for so many seconds; after a refusal, those for the
@@ -109,8 +112,14 @@ class SchemaRegistry:
         if known is not None:
             return known
         what = f"schema {schema_id}"
-        text = self._ask(what, schema_id, lambda: _text(self._client.get_schema(schema_id).schema_str))
-        return self._schemas.setdefault(schema_id, text)
+        text = self._ask(what, schema_id, lambda: _text(what, self._client.get_schema(schema_id)))
+        if len(text) <= _LONGEST_KEPT:
+            if len(self._schemas) >= _MOST_KEPT:
+                self._schemas.clear()
+            self._schemas[schema_id] = text
+        self._requests.pop(schema_id, None)
+        self._client.clear_caches()  # type: ignore[no-untyped-call]  # it would keep whatever it was told
+        return text
 
     def close(self) -> None:
         """Close the connections; the object is of no use afterwards."""
@@ -155,6 +164,8 @@ class SchemaRegistry:
 
     def _failed(self, what: str, name: Hashable, error: Exception) -> EventBusError:
         failure = _to_error(what, error, self._timeout)
+        if len(self._failures) >= _MOST_KEPT:
+            self._failures.clear()
         self._failures[_ALL if failure.retriable else name] = failure, self._clock() + self._backoff
         if not failure.retriable:
             self._failures.pop(_ALL, None)  # it has answered
@@ -182,12 +193,15 @@ def _begin(request: Callable[[], T], answer: Future[T]) -> None:
 
 
 def _to_error(what: str, error: Exception, timeout: float) -> SchemaRegistryError:
+    if isinstance(error, SchemaRegistryError):
+        return error
     if isinstance(error, ClientError):
-        status = error.http_status_code
-        wrong_address = status == _NOT_FOUND and error.error_code not in _UNKNOWN
-        retriable = wrong_address or status in _RETRIABLE_STATUS or status >= 500
+        status, code = error.http_status_code, error.error_code
+        refused = status in _ABOUT_THE_SCHEMA and str(code).startswith(str(status))
+        unknown = status == _NOT_FOUND and code in _UNKNOWN
         advice = f"; {_ADVICE[status]}" if status in _ADVICE else ""
-        reason = f" ({str(error.error_message)[:_LONGEST_REASON]})" if status in _REASONED else ""
+        reason = f" ({str(error.error_message)[:_LONGEST_REASON]})" if refused else ""
+        retriable = not (refused or unknown)
         return SchemaRegistryError(f"{what}: HTTP {status}{reason}{advice}", status=status, retriable=retriable)
     if isinstance(error, TimeoutError):
         return SchemaRegistryError(f"{what}: no answer within {timeout:g} s", retriable=True)
@@ -200,7 +214,9 @@ def _id(answer: Any) -> int:
     return answer
 
 
-def _text(answer: Any) -> str:
-    if not isinstance(answer, str):
+def _text(what: str, answer: Schema) -> str:
+    if not isinstance(answer.schema_str, str):
         raise TypeError("the registry sent no schema")
-    return answer
+    if answer.schema_type != "AVRO":  # a registry checks a JSON schema by other rules than Avro's
+        raise SchemaRegistryError(f"{what} is of another kind than AVRO", retriable=False)
+    return answer.schema_str

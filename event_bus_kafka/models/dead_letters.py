@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 
+from event_bus_kafka.models.moments import MomentField
 from event_bus_kafka.wire.records import ConsumerRecord, Headers
 
 _BATCH = 500
@@ -109,8 +110,8 @@ class DeadLetter(models.Model):
     failures = models.JSONField()
     """A list of objects with receiver, error and place."""
     attempts = models.IntegerField()
-    first_failed_at = models.DateTimeField()
-    last_failed_at = models.DateTimeField(db_index=True)
+    first_failed_at = MomentField()
+    last_failed_at = MomentField(db_index=True)
 
     objects = DeadLetterQuerySet.as_manager()
 

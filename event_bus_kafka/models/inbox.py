@@ -8,6 +8,8 @@ from uuid import UUID, uuid5
 
 from django.db import models, transaction
 
+from event_bus_kafka.models.moments import MomentField
+
 
 class InboxMarkQuerySet(models.QuerySet["InboxMark"]):
     """Marks, in the words of those who set and remove them."""
@@ -42,7 +44,7 @@ class InboxMark(models.Model):
     receiver = models.CharField(max_length=500)
     """As dead letters name it, but for its ``dispatch_uid``."""
     event_id = models.UUIDField()
-    marked_at = models.DateTimeField(db_index=True)
+    marked_at = MomentField(db_index=True)
 
     objects = InboxMarkQuerySet.as_manager()
 

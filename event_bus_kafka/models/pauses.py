@@ -7,6 +7,8 @@ from typing import ClassVar
 
 from django.db import models
 
+from event_bus_kafka.models.moments import MomentField
+
 
 class PausedReceiverQuerySet(models.QuerySet["PausedReceiver"]):
     """Pauses, in the words of those who operate workers."""
@@ -29,7 +31,7 @@ class PausedReceiver(models.Model):
 
     receiver = models.CharField(max_length=500)
     """As dead letters name it."""
-    paused_at = models.DateTimeField()
+    paused_at = MomentField()
 
     objects = PausedReceiverQuerySet.as_manager()
 

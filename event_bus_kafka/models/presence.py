@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.dummy.base import DatabaseWrapper as NoDatabase
 
 from event_bus_kafka.db_connections import identity
 
 
 def has_tables(connection: BaseDatabaseWrapper, *wanted: type[models.Model]) -> bool:
-    """Return whether a database has the tables of these models. Raises a database error if that cannot be found out."""
+    """
+    Return whether a database has the tables of these models. Where ``DATABASES`` is empty there are none.
+
+    Raises a database error if that cannot be found out.
+    """
+    if isinstance(connection, NoDatabase):
+        return False
     with connection.cursor() as cursor:
         names = connection.introspection.table_names(cursor)
     return all(model._meta.db_table in names for model in wanted)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import lru_cache
 from operator import attrgetter, itemgetter
 from typing import Any, get_args, get_origin
 from uuid import UUID
@@ -19,6 +18,7 @@ import attrs
 from openedx_events.event_bus.avro.custom_serializers import DEFAULT_CUSTOM_SERIALIZERS
 from openedx_events.event_bus.avro.types import SIMPLE_PYTHON_TYPE_TO_AVRO_MAPPING
 
+from event_bus_kafka.kept import Kept
 from event_bus_kafka.wire import binary
 from event_bus_kafka.wire.record_encoder import EVENT_DATA, encoder
 from event_bus_kafka.wire.types import Array, AvroType, Field, Map, Misfit, Optional, Record, Scalar
@@ -119,7 +119,7 @@ def _field(attribute: attrs.Attribute[Any], path: tuple[str, ...], seen: dict[st
 def _text(cls: type[Any], write: Callable[[Any], str], read: Callable[[str], Any]) -> Scalar:
     """The type of objects that travel as text, written and read as openedx-events does."""
     if cls not in (datetime, UUID):
-        read = lru_cache(_CACHED_TEXTS)(read)
+        read = Kept(read, _CACHED_TEXTS).__getitem__
 
     def encode(value: Any) -> bytes:
         if isinstance(value, cls):

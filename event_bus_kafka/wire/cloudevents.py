@@ -18,6 +18,7 @@ import attrs
 from openedx_events.data import EventsMetadata
 
 from event_bus_kafka.errors import InvalidHeaders
+from event_bus_kafka.kept import Kept
 from event_bus_kafka.wire.records import Headers
 
 _FIXED: Headers = (
@@ -70,7 +71,7 @@ class Attribute:
             except (ValueError, OverflowError):
                 raise InvalidHeaders(f"header {self.header} is malformed") from None
 
-        return read if self.varies else lru_cache(_KEPT)(read)
+        return read if self.varies else Kept(read, _KEPT).__getitem__
 
 
 ATTRIBUTES = (

@@ -22,6 +22,7 @@ from event_bus_kafka.errors import (
 )
 from event_bus_kafka.wire import writer_schema
 from event_bus_kafka.wire.avro import event_type_of
+from event_bus_kafka.wire.decoded_size import DECODED_BYTES, SizeLimit
 from event_bus_kafka.wire.resolution import Bind, binder
 from event_bus_kafka.wire.types import AvroType, Misfit, Record, Scalar
 from event_bus_kafka.wire.writer_schema import Schema
@@ -112,9 +113,9 @@ class EventCodec:
             self._keys[path] = _key_codec(self.event_type, self.avro_type, path)
         return self._keys[path]
 
-    def decoder(self, schema: str) -> Decode:
+    def decoder(self, schema: str, most: int = DECODED_BYTES) -> Decode:
         """
-        Return what decodes Avro bytes that this schema (JSON text) wrote.
+        Return what decodes Avro bytes that this schema (JSON text) wrote, into no more than ``most`` bytes of memory.
 
         Raises :class:`IncompatibleSchema`; the decoder itself raises :class:`UnreadableValue` or
         :class:`IncompatibleSchema`.
@@ -124,17 +125,18 @@ class EventCodec:
             raise IncompatibleSchema("the writer's schema is a union, not a record")
         bind = binder(self.avro_type, writer, names)
         assert bind is not None  # records are always built
-        read = _reader(writer)
+        read = _reader(writer, SizeLimit(writer, names, self.avro_type, most))
         return lambda body: bind(read(body))
 
 
-def plain_decoder(schema: str) -> Callable[[bytes], Any]:
+def plain_decoder(schema: str, most: int = DECODED_BYTES) -> Callable[[bytes], Any]:
     """
     Return what decodes Avro bytes into the plain values that this schema (JSON text) describes.
 
-    Raises :class:`IncompatibleSchema`; the decoder itself raises :class:`UnreadableValue`.
+    ``most``: bytes of memory. Raises :class:`IncompatibleSchema`; the decoder itself raises :class:`UnreadableValue`.
     """
-    return _reader(writer_schema.parse(schema)[0])
+    writer, names = writer_schema.parse(schema)
+    return _reader(writer, SizeLimit(writer, names, None, most))
 
 
 @cache
@@ -185,10 +187,13 @@ def _key_codec(event_type: str, avro_type: Record, path: str) -> KeyCodec:
     )
 
 
-def _reader(writer: Schema) -> Callable[[bytes], Any]:
+def _reader(writer: Schema, limit: SizeLimit) -> Callable[[bytes], Any]:
     read = fastavro.schemaless_reader
+    harmless = limit.harmless
 
     def decode(body: bytes) -> Any:
+        if len(body) > harmless:
+            limit.check(body)
         stream = BytesIO(body)
         try:
             values = read(stream, writer, None)

@@ -13,6 +13,7 @@ from openedx_events.tooling import OpenEdxPublicSignal
 from event_bus_kafka.errors import IncompatibleSchema, SerializationError, UnreadableValue
 from event_bus_kafka.wire import cloudevents
 from event_bus_kafka.wire.codec import Decode, EventCodec, KeyCodec, codec_for, plain_decoder
+from event_bus_kafka.wire.decoded_size import DECODED_BYTES
 from event_bus_kafka.wire.deletion import record_deleted
 from event_bus_kafka.wire.records import (
     ConsumerRecord,
@@ -25,6 +26,10 @@ from event_bus_kafka.wire.records import (
 
 _FRAME = struct.Struct(">bI")
 """Magic byte 0 and the schema id (the Confluent wire format)."""
+_KEPT = 256
+"""Decoders. Each event type has one or two."""
+_LONGEST_KEPT = 50_000
+"""Characters of a schema: strangers may have registered any number of long ones."""
 
 
 class SchemaIds(Protocol):
@@ -106,27 +111,33 @@ def event_type(record: ConsumerRecord) -> str:
     return cloudevents.event_type(record.headers)
 
 
-def deserialize(record: ConsumerRecord, signal: OpenEdxPublicSignal, registry: SchemaIds) -> Event:
+def deserialize(
+    record: ConsumerRecord, signal: OpenEdxPublicSignal, registry: SchemaIds, most: int = DECODED_BYTES
+) -> Event:
     """
-    Return the event of a record that is not a tombstone.
+    Return the event of a record that is not a tombstone. It takes ``most`` bytes of memory at most.
 
     Raises :class:`DeserializationError`: final; :class:`SchemaRegistryError`: the schema is not to be had now.
     """
     metadata = cloudevents.to_metadata(record.headers, record.timestamp)
     value = record.value or b""
-    decode = _decoder(signal, registry.schema_of(_schema_id(value)))
+    schema = registry.schema_of(_schema_id(value))
+    decoder = _decoder if len(schema) <= _LONGEST_KEPT else _decoder.__wrapped__
+    decode = decoder(signal, schema, most)
     return Event(signal=signal, data=decode(value[_FRAME.size :]), metadata=metadata)
 
 
-def deserialize_tombstone(record: ConsumerRecord, topic: str, registry: SchemaIds) -> Event:
+def deserialize_tombstone(record: ConsumerRecord, topic: str, registry: SchemaIds, most: int = DECODED_BYTES) -> Event:
     """
-    Return the event that a tombstone with a key is; ``topic``: without prefix.
+    Return the event that a tombstone with a key is; ``topic``: without prefix; ``most``: bytes of memory.
 
     Raises as :func:`deserialize` does.
     """
     metadata = metadata_of_tombstone(record)
     return Event(
-        signal=record_deleted, data={"topic": topic, "key": as_written(record.key or b"", registry)}, metadata=metadata
+        signal=record_deleted,
+        data={"topic": topic, "key": as_written(record.key or b"", registry, most)},
+        metadata=metadata,
     )
 
 
@@ -143,13 +154,15 @@ def metadata_of_tombstone(record: ConsumerRecord) -> EventsMetadata:
     return cloudevents.to_metadata(headers, record.timestamp)
 
 
-def as_written(framed: bytes, registry: SchemaIds) -> Any:
+def as_written(framed: bytes, registry: SchemaIds, most: int = DECODED_BYTES) -> Any:
     """
     Return a key or value as its writer's schema has it: texts, numbers, lists and dicts, whatever this service knows.
 
     Raises :class:`DeserializationError` or :class:`SchemaRegistryError`.
     """
-    return _plain_decoder(schema_of(framed, registry))(without_frame(framed))
+    schema = schema_of(framed, registry)
+    decoder = _plain_decoder if len(schema) <= _LONGEST_KEPT else plain_decoder
+    return decoder(schema, most)(without_frame(framed))
 
 
 def schema_of(framed: bytes, registry: SchemaIds) -> str:
@@ -175,13 +188,13 @@ def _framed(body: bytes, writer: SubjectSchema, registry: SchemaIds) -> bytes:
     return _FRAME.pack(0, registry.id_of(writer.subject, writer.schema)) + body
 
 
-_plain_decoder = lru_cache(maxsize=1024)(plain_decoder)
+_plain_decoder = lru_cache(_KEPT)(plain_decoder)
 
 
-@lru_cache(maxsize=1024)
-def _decoder(signal: OpenEdxPublicSignal, writer_schema: str) -> Decode:
+@lru_cache(_KEPT)
+def _decoder(signal: OpenEdxPublicSignal, writer_schema: str, most: int) -> Decode:
     try:
         codec = codec_for(signal)
     except SerializationError as error:
         raise IncompatibleSchema(f"this service's class cannot be read: {error.reason}", field=error.field) from None
-    return codec.decoder(writer_schema)
+    return codec.decoder(writer_schema, most)

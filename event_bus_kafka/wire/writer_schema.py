@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import fastavro
+from fastavro.const import AVRO_TYPES
 
 from event_bus_kafka.errors import IncompatibleSchema
 
@@ -23,6 +24,10 @@ DEEPEST = 64
 _DEEPEST_JSON = 4 * DEEPEST
 _MOST_TYPES = 10_000
 """Types of one event, each counted wherever it is used. Events have a hundred."""
+_LONGEST = 1_000_000
+"""Characters of JSON. Schemas of events have some thousand, and registries take a million by default."""
+
+_LARGEST_FIXED = 1 << 31
 
 
 def parse(text: str) -> tuple[Schema, dict[str, Schema]]:
@@ -33,10 +38,13 @@ def parse(text: str) -> tuple[Schema, dict[str, Schema]]:
     Raises :class:`IncompatibleSchema`.
     """
     names: dict[str, Schema] = {}
+    if len(text) > _LONGEST:
+        raise IncompatibleSchema(f"the writer's schema has more than {_LONGEST} characters")
     try:
         plain = json.loads(text, object_hook=_plain)
         _refuse_deep_json(plain)
         writer = fastavro.parse_schema(plain, named_schemas=names)
+        _refuse_reserved(names)
         _refuse_bombs(writer, names)
     except (IncompatibleSchema, MemoryError):
         raise
@@ -74,6 +82,13 @@ def _children(node: Any) -> Any:
     return node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
 
 
+def _refuse_reserved(names: dict[str, Schema]) -> None:
+    """A type that is called ``null`` would be read in the place of null: with other bytes, or with none."""
+    for name in names:
+        if name.rpartition(".")[2] in AVRO_TYPES:
+            raise IncompatibleSchema("the writer's schema gives a type of its own the name of one of Avro's")
+
+
 def _refuse_bombs(writer: Schema, names: dict[str, Schema]) -> None:
     open_types = [(writer, 0, False)]
     seen = 0
@@ -83,10 +98,19 @@ def _refuse_bombs(writer: Schema, names: dict[str, Schema]) -> None:
         if depth > DEEPEST or seen > _MOST_TYPES:
             raise IncompatibleSchema("the writer's schema contains itself, or is nested too deeply")
         type_ = definition(schema, names)
+        _refuse_malformed(type_)
         if repeated and _takes_no_bytes(type_):
             raise IncompatibleSchema("the writer's schema has containers of items without content")
         repeats = repeated or (not isinstance(type_, list) and kind(type_) in ("array", "map"))
         open_types += [(inner, depth + 1, repeats) for inner in _inner_types(type_)]
+
+
+def _refuse_malformed(type_: Schema) -> None:
+    """Refuse what fastavro lets pass and stumbles over later."""
+    if kind(type_) == "fixed" and not (type(type_["size"]) is int and 0 <= type_["size"] < _LARGEST_FIXED):
+        raise IncompatibleSchema("the writer's schema has a fixed whose size is none")
+    if kind(type_) in _RECORDS and not all(isinstance(field["name"], str) for field in type_["fields"]):
+        raise IncompatibleSchema("the writer's schema has a field whose name is no text")
 
 
 def _takes_no_bytes(type_: Schema) -> bool:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.mutants import consuming, foundations, operating, sending
+from tests.mutants import consuming, foundations, hostile, operating, sending
 
-FAULTS = (*sending.FAULTS, *consuming.FAULTS, *operating.FAULTS, *foundations.FAULTS)
+FAULTS = (*sending.FAULTS, *consuming.FAULTS, *operating.FAULTS, *foundations.FAULTS, *hostile.FAULTS)

@@ -6,15 +6,18 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from heapq import heappop, heappush
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import attrs
 import pytest
+from django.db import connections
 from django.db.utils import ConnectionHandler
 from openedx_events.learning.data import CertificateData
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 from openedx_events.tooling import OpenEdxPublicSignal
+from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka.conf.policies import CIRCUIT_DEFAULTS, RETRY_DEFAULTS
 from event_bus_kafka.consuming.dead_letter_limit import DeadLetterLimit
@@ -31,8 +34,10 @@ from event_bus_kafka.errors import DeadLetterStoreFailed, SchemaRegistryError
 from event_bus_kafka.telemetry import events
 from event_bus_kafka.telemetry.health import Health
 from event_bus_kafka.wire.records import ConsumerRecord
+from tests.support.databases import none_known
 from tests.support.examples_of import certificate
 from tests.support.received import CODEC, FRAME, HEADERS
+from tests.support.sqlite import on_sqlite
 from tests.support.watching import watched
 
 CIRCUIT = CircuitPolicy(failures=4, keys=3, probe_every=10)
@@ -385,3 +390,20 @@ def test_held_attempts_are_none_of_the_errors_in_a_row(service: Service) -> None
         processor.process(held[0])
     assert service.seen["first", 0] == 9
     assert processor.error_limit.failure is None
+
+
+def test_after_a_database_error_the_next_attempt_has_a_new_connection(
+    service: Service, tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """C12: the open connection had become read-only, as after a failover; five attempts were spent on it."""
+
+    def write(**_: Any) -> None:
+        connections["lane"].cursor().execute("INSERT INTO effects VALUES (1)")
+
+    with none_known(), django_db_blocker.unblock(), on_sqlite(tmp_path, "lane", migrated=False):
+        connections["lane"].cursor().execute("CREATE TABLE effects (id integer)")
+        connections["lane"].close_at = None  # as with CONN_MAX_AGE = None
+        connections["lane"].connection.execute("PRAGMA query_only = 1")
+        processor, one = service.processor(receivers_of=lambda _: [Receiver(write)]), delivery(1)
+        assert isinstance(processor.process(one), Retry)
+        assert processor.process(one) is DONE

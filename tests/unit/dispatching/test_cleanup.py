@@ -9,7 +9,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from django.db import connections, transaction
+from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from edx_django_utils.cache import RequestCache
@@ -156,3 +156,40 @@ def test_a_connection_that_another_stood_in_for_is_taken_over_again(
     transaction.atomic(using=ALIAS).__enter__()
     assert isinstance(cleanup.roll_back_leftovers(), TransactionLeftOpen)
     assert not connection.in_atomic_block
+
+
+def test_after_a_failed_attempt_connections_with_an_error_are_closed_however_well_they_look(
+    connection: BaseDatabaseWrapper,
+) -> None:
+    """C12: after a failover an open connection led to a server that had become read-only."""
+    connection.close_at = None  # as with CONN_MAX_AGE = None
+    connection.connection.execute("PRAGMA query_only = 1")
+    with pytest.raises(OperationalError):
+        insert(connection)
+    cleanup.prepare(60)
+    assert connection.connection is not None, "an error that the receiver has dealt with costs no connection"
+    connection.errors_occurred = True
+    cleanup.close_after_errors()
+    assert connection.connection is None
+    insert(connection)
+    cleanup.close_after_errors()
+    assert connection.connection is not None
+
+
+def test_connections_of_a_pool_are_given_back_after_each_event(connection: BaseDatabaseWrapper) -> None:
+    """C14: four lanes kept a pool of four empty, for ever."""
+    cleanup.clean()
+    assert connection.connection is not None
+    connection.settings_dict["OPTIONS"]["pool"] = True
+    cleanup.clean()
+    assert connection.connection is None
+
+
+def test_a_pool_is_not_asked_for_a_second_connection_to_see_whether_its_database_is_away(
+    connection: BaseDatabaseWrapper,
+) -> None:
+    connection.settings_dict["OPTIONS"]["pool"] = True
+    connection.ensure_connection()
+    with pytest.raises(TypeError, match="pool"):  # which SQLite does not know
+        cleanup.unreachable_database()
+    assert connection.connection is None

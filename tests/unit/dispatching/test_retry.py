@@ -82,8 +82,15 @@ def test_servers_of_ours_that_are_away_are_an_outage(error: Exception, expected:
         assert outage_of(error) == expected
 
 
-def test_a_schema_that_the_registry_does_not_know_is_final() -> None:
-    assert isinstance(POLICY.decide(SchemaRegistryError("404", status=404, retriable=False), attempt=1), GiveUp)
+def test_a_schema_that_the_registry_does_not_know_has_the_retries_of_the_policy() -> None:
+    """C13: another of its nodes may have it already."""
+    unknown = SchemaRegistryError("404", status=404, retriable=False)
+    assert isinstance(POLICY.decide(unknown, attempt=1), Retry)
+    assert isinstance(POLICY.decide(unknown, attempt=POLICY.attempts), GiveUp)
+
+
+def test_a_schema_that_the_registry_refuses_is_final() -> None:
+    assert isinstance(POLICY.decide(SchemaRegistryError("422", status=422, retriable=False), attempt=1), GiveUp)
 
 
 def test_errors_marked_as_final_are_not_tried_again() -> None:

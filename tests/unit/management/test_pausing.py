@@ -5,14 +5,18 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
+from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
-from event_bus_kafka.dispatching.pauses import Pauses
+from event_bus_kafka.consuming.outages import DATABASE, outage_of
+from event_bus_kafka.dispatching.pauses import READ_EVERY, Pauses, watched
+from event_bus_kafka.errors import PausesUnknown
 from event_bus_kafka.models import PausedReceiver
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -97,3 +101,49 @@ def test_a_missing_table_is_said_once_and_pauses_nothing(caplog: pytest.LogCaptu
     finally:
         with connection.schema_editor() as editor:
             editor.create_model(PausedReceiver)
+
+
+class AwayRouter:
+    """A router to a database whose server does not answer, until it does."""
+
+    error: Exception | None = OperationalError("away")
+
+    def db_for_write(self, model: Any, **_: Any) -> str:
+        if AwayRouter.error and model is PausedReceiver:
+            raise AwayRouter.error
+        return "default"
+
+
+@pytest.fixture
+def away() -> Iterator[type[AwayRouter]]:
+    with override_settings(DATABASE_ROUTERS=[f"{__name__}.AwayRouter"]):
+        AwayRouter.error = OperationalError("away")
+        yield AwayRouter
+
+
+def test_nobody_is_taken_for_unpaused_before_it_is_known(away: type[AwayRouter]) -> None:
+    """C15: a worker that starts while the database is away ran paused receivers for up to a minute."""
+    PausedReceiver.objects.using("default").create(receiver=NAME, paused_at=datetime.now(UTC))
+    pauses = Pauses()
+    pauses.read()
+    with pytest.raises(PausesUnknown):
+        pauses()
+    assert pauses.read_every == READ_EVERY
+    away.error = None
+    pauses.read()
+    assert pauses() == {NAME}
+    away.error = OperationalError("away again")
+    pauses.read()
+    assert pauses() == {NAME}
+    assert pauses.read_every == READ_EVERY
+
+
+def test_a_router_that_raises_is_told_at_the_start(away: type[AwayRouter]) -> None:
+    """C16."""
+    away.error = LookupError("no tenant")
+    with pytest.raises(LookupError):
+        watched()
+
+
+def test_an_event_is_held_while_the_pauses_are_not_known() -> None:
+    assert outage_of(PausesUnknown()) == DATABASE

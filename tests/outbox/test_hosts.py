@@ -1,0 +1,18 @@
+"""Odd hosts, where the database is what matters."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.test import override_settings
+
+from event_bus_kafka.models import PausedReceiver
+from tests.support.databases import Database
+
+
+def test_a_moment_comes_back_from_servers_too(database: Database) -> None:
+    """PostgreSQL knows zones, MariaDB and MySQL do not."""
+    moment = datetime(2026, 7, 1, 12, 30, 15, 123456, tzinfo=UTC)
+    with override_settings(USE_TZ=False, TIME_ZONE="America/New_York"), database.connected("real"):
+        PausedReceiver.objects.using("real").create(receiver="a.b", paused_at=moment)
+        assert PausedReceiver.objects.using("real").get(paused_at=moment).paused_at == moment

@@ -1,0 +1,86 @@
+"""A worker that never ran ends with exit code 1 and says why, by either command (C16)."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import override_settings
+from openedx_events.management.commands.consume_events import Command as TheirCommand
+
+import event_bus_kafka
+from event_bus_kafka.management.commands.consume_events import Command as OurCommand
+
+SETTINGS: dict[str, Any] = {
+    "EVENT_BUS_CONSUMER": "event_bus_kafka.KafkaEventConsumer",
+    "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+    "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://127.0.0.1:9",
+}
+
+
+class RaisingStore:
+    def __init__(self) -> None:
+        raise RuntimeError("no bucket")
+
+
+class LeavingStore:
+    def __init__(self) -> None:
+        raise SystemExit(0)
+
+
+class NoTenant:
+    def db_for_write(self, model: Any, **_: Any) -> str:
+        raise LookupError("no tenant")
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "no brokers": ({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": None}, "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS"),
+    "a store that raises": ({"EVENT_BUS_KAFKA_DEAD_LETTERS": f"{__name__}.RaisingStore"}, "no bucket"),
+    "a store that exits": ({"EVENT_BUS_KAFKA_DEAD_LETTERS": f"{__name__}.LeavingStore"}, "SystemExit"),
+    "a store that is not there": ({"EVENT_BUS_KAFKA_DEAD_LETTERS": "no.such.Store"}, "no.such.Store"),
+    "a router that raises": ({"DATABASE_ROUTERS": [f"{__name__}.NoTenant"]}, "no tenant"),
+    "a wrong setting": ({"EVENT_BUS_KAFKA_REVOKE_TIMEOUT": "long"}, "REVOKE_TIMEOUT"),
+}
+
+
+@pytest.mark.parametrize("command", [OurCommand, TheirCommand])
+@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.django_db(transaction=True)
+def test_whatever_is_raised_before_the_loop_ends_with_1_and_the_reason(
+    command: type[OurCommand], name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    changes, reason = WRONG[name]
+    with override_settings(**SETTINGS | changes), pytest.raises(SystemExit) as ended:
+        call_command(command(), "-t", "certs", "-g", "g", skip_checks=True)
+    assert ended.value.code == 1
+    assert reason in caplog.text
+
+
+@pytest.mark.parametrize("command", [OurCommand, TheirCommand])
+def test_a_package_that_cannot_be_imported_is_no_worker_that_does_nothing(
+    command: type[OurCommand], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "event_bus_kafka.entry_points", None)
+    with override_settings(**SETTINGS), pytest.raises(SystemExit) as ended:
+        call_command(command(), "-t", "certs", "-g", "g", skip_checks=True)
+    assert ended.value.code == 1
+    assert "event_bus_kafka.entry_points" in caplog.text
+    with pytest.raises(ImportError):
+        event_bus_kafka.create_producer  # noqa: B018
+
+
+def test_a_worker_that_does_not_even_begin_ends_with_1(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As without a file descriptor that is free: openedx-events would turn the error into exit code 0."""
+
+    def no_descriptor() -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("os.pipe", no_descriptor)
+    with override_settings(**SETTINGS, INSTALLED_APPS=["openedx_events"]), pytest.raises(SystemExit) as ended:
+        call_command(TheirCommand(), "-t", "certs", "-g", "g", skip_checks=True)
+    assert ended.value.code == 1
+    assert "Too many open files" in caplog.text

@@ -1,0 +1,36 @@
+"""What is made of strangers' texts is kept, as long as they are short and few."""
+
+from __future__ import annotations
+
+import pytest
+
+from event_bus_kafka.kept import Kept
+
+
+def test_a_value_is_made_once() -> None:
+    made: list[str] = []
+
+    def make(key: str) -> int:
+        made.append(key)
+        return len(key)
+
+    kept: Kept[int] = Kept(make)
+    assert [kept["abc"], kept.__getitem__("abc")] == [3, 3]
+    assert made == ["abc"]
+
+
+def test_long_keys_are_not_kept_nor_more_than_there_is_room_for() -> None:
+    """C17: ten thousand types of a megabyte each."""
+    kept: Kept[int] = Kept(len, 10)
+    for number in range(100):
+        kept[b"%d" % number]
+    assert len(kept) <= 10
+    assert kept[b"x" * 1_000_000] == 1_000_000
+    assert b"x" * 1_000_000 not in kept
+
+
+def test_what_cannot_be_made_is_not_kept() -> None:
+    kept: Kept[int] = Kept(int)
+    with pytest.raises(ValueError, match="invalid"):
+        kept["x"]
+    assert not kept

@@ -1,0 +1,142 @@
+"""A record becomes no more memory than is allowed, whatever its schema and its bytes claim."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from typing import Any
+
+import pytest
+from opaque_keys.edx.keys import CourseKey
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.errors import DeserializationError, IncompatibleSchema, UnreadableValue
+from event_bus_kafka.wire.binary import long, string
+from event_bus_kafka.wire.codec import codec_for, plain_decoder
+from tests.unit.wire.odd_schemas import READER
+
+MILLION = 1_000_000
+MANY = 200_000
+COURSES = OpenEdxPublicSignal(event_type="test.courses.v1", data={"courses": list[CourseKey]})
+
+
+def event_schema(kind: Any) -> str:
+    """The schema of a writer that knows a field more than READER."""
+    inner = {"type": "record", "name": "R", "fields": [{"name": "text", "type": "string"}]}
+    fields = [{"name": "reader", "type": inner}, {"name": "more", "type": kind}]
+    return json.dumps({"type": "record", "name": "W", "fields": fields})
+
+
+def chain(levels: int, kind: Any) -> Any:
+    """A type of records inside each other."""
+    for level in range(levels):
+        kind = {"type": "record", "name": f"C{level}", "fields": [{"name": "f", "type": kind}]}
+    return kind
+
+
+BOMBS: dict[str, tuple[Any, bytes]] = {
+    "empty lists": ({"type": "array", "items": {"type": "array", "items": "int"}}, b"\0" * MANY),
+    "empty maps": ({"type": "array", "items": {"type": "map", "values": "int"}}, b"\0" * MANY),
+    "booleans in records": ({"type": "array", "items": chain(40, "boolean")}, b"\1" * MANY),
+    "nulls of a union": ({"type": "array", "items": ["null", chain(40, "int")]}, b"\0" * 3 * MANY),
+    "numbers": ({"type": "array", "items": "double"}, bytes(8 * 2 * MANY)),
+    "empty texts": ({"type": "array", "items": "string"}, b"\0" * MANY),
+    "entries of a map": ({"type": "map", "values": "int"}, b"".join(string(f"{n:x}") + b"\2" for n in range(MANY))),
+    "enums": (
+        {"type": "array", "items": {"type": "record", "name": "E", "fields": [
+            {"name": "e", "type": {"type": "enum", "name": "S", "symbols": ["A"]}}]}},
+        b"\0" * MANY,
+    ),
+}  # fmt: skip
+
+
+def peak(schema: str, body: bytes, most: int) -> tuple[int, Exception | None]:
+    """Return the memory that decoding took, and the error it ended with."""
+    decode = codec_for(READER).decoder(schema, most)
+    error = None
+    tracemalloc.start()
+    try:
+        decode(body)
+    except DeserializationError as caught:
+        error = caught
+    finally:
+        taken = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    return taken, error
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_record_that_would_fill_the_memory_is_refused_before_it_is_decoded(name: str) -> None:
+    kind, items = BOMBS[name]
+    count = MANY if "map" in name and "empty" not in name else len(items) // (8 if name == "numbers" else 1)
+    taken, error = peak(event_schema(kind), string("") + long(count) + items + b"\0", 4 * MILLION)
+    assert isinstance(error, UnreadableValue)
+    assert "EVENT_BUS_KAFKA_DECODED_BYTES" in str(error)
+    assert taken < 4 * MILLION
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_what_a_record_takes_is_never_more_than_what_was_counted(name: str) -> None:
+    kind, _ = BOMBS[name]
+    items = {"numbers": bytes(8 * 1000), "entries of a map": b"".join(string(f"{n:x}") + b"\2" for n in range(1000))}
+    body = string("") + long(1000) + items.get(name, (b"\1" if "bool" in name else b"\0") * 1000) + b"\0"
+    least, most = 0, 64 * MILLION
+    while most - least > 1000:  # the least limit under which it passes
+        middle = (least + most) // 2
+        try:
+            codec_for(READER).decoder(event_schema(kind), middle)(body)
+        except UnreadableValue:
+            least = middle
+        else:
+            most = middle
+    taken, error = peak(event_schema(kind), body, most)
+    assert error is None
+    assert taken <= most
+
+
+def test_objects_of_this_service_count_too() -> None:
+    """The writer wrote a few bytes for each, and each becomes a key of many parts."""
+    codec = codec_for(COURSES)
+    body = codec.encode({"courses": [CourseKey.from_string(f"course-v1:a+b+{number}") for number in range(3000)]})
+    tracemalloc.start()
+    try:
+        event = codec.decoder(codec.schema)(body)
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert len(event["courses"]) == 3000
+    with pytest.raises(UnreadableValue, match="EVENT_BUS_KAFKA_DECODED_BYTES"):
+        codec.decoder(codec.schema, taken)(body)
+
+
+def test_a_large_record_that_stays_within_the_limit_is_read() -> None:
+    text = "a" * 20 * MILLION
+    assert plain_decoder('"string"')(string(text)) == text
+
+
+@pytest.mark.parametrize("body", [b"\x80" * MILLION, long(-5), long(2**62), b"", long(5) + b"\x03" * 4])
+def test_a_long_body_that_is_not_what_its_schema_says_is_refused_while_it_is_counted(body: bytes) -> None:
+    with pytest.raises(UnreadableValue):
+        plain_decoder('{"type": "array", "items": ["null", "string"]}', 100)(body)
+
+
+@pytest.mark.parametrize("name", ["null", "int", "record", "array", "test.null"])
+@pytest.mark.parametrize("kind", ["fixed", "enum", "record"])
+def test_a_type_with_a_name_of_avros_own_is_refused(name: str, kind: str) -> None:
+    """116 bytes became 1.6 GB: a type named null was looked up by its name, and the list's items took no bytes."""
+    own = {"type": kind, "name": name, "namespace": "", "size": 1, "symbols": ["A"], "fields": []}
+    inner = {"type": "record", "name": "W", "fields": [
+        {"name": "own", "type": own}, {"name": "nulls", "type": {"type": "array", "items": "null"}}]}  # fmt: skip
+    with pytest.raises(IncompatibleSchema, match="name of one of Avro's"):
+        plain_decoder(json.dumps(inner))
+
+
+@pytest.mark.parametrize("size", [-1, 1.5, "1", None, True, 10**30])
+def test_a_fixed_has_a_size(size: Any) -> None:
+    with pytest.raises(IncompatibleSchema):
+        plain_decoder(json.dumps({"type": "fixed", "name": "F", "size": size}))
+
+
+def test_a_schema_beyond_what_registries_take_is_not_parsed() -> None:
+    with pytest.raises(IncompatibleSchema, match="characters"):
+        plain_decoder(json.dumps({"type": "string", "doc": "x" * MILLION}))

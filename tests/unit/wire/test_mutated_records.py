@@ -1,0 +1,53 @@
+"""
+Thousands of schemas and bodies, mutated with their structure in mind: each is read or refused, within bounded memory.
+
+The seeds are the files of ``corpus/``. What is trouble is kept there, see test_corpus.
+"""
+
+from __future__ import annotations
+
+import tracemalloc
+from random import Random
+
+import pytest
+
+from event_bus_kafka.errors import DeserializationError
+from event_bus_kafka.wire.codec import codec_for, plain_decoder
+from tests.support.scale import scaled
+from tests.unit.wire.mutated_records import kept_bodies, mutated_record, seeds
+from tests.unit.wire.odd_schemas import READER
+
+RECORDS = scaled(500, long=10_000)
+LONGEST = scaled(100_000, long=1_000_000)
+"""Bytes of a body."""
+MOST = scaled(6_000_000, long=64_000_000)
+"""Bytes of memory."""
+
+
+@pytest.mark.long
+def test_no_mutated_record_ends_a_worker_or_fills_its_memory() -> None:
+    schemas, bodies = seeds(), kept_bodies()
+    ends: dict[str, int] = {}
+    for number in range(RECORDS):
+        schema, body = mutated_record(Random(number), schemas, bodies, LONGEST)
+        tracemalloc.start()
+        try:
+            end = ends_as(schema, body)
+            taken = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert taken < MOST, f"record {number} took {taken} bytes"
+        ends[end] = ends.get(end, 0) + 1
+    print(RECORDS, "records:", ends)
+    assert ends["read"] > RECORDS / 20, "too few are near enough to what is read"
+
+
+def ends_as(schema: str, body: bytes) -> str:
+    """Return how decoding ends, as plain values and as an event. Raises what is none of our errors."""
+    ends = "read"
+    for decoder in (plain_decoder, codec_for(READER).decoder):
+        try:
+            decoder(schema, MOST)(body)
+        except DeserializationError as error:
+            ends = type(error).__name__ if decoder is plain_decoder else ends
+    return ends
