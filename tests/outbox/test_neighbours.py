@@ -99,7 +99,7 @@ class Neighbours:
             until(lambda: self._arrived(consumer) >= all_there, step=lambda: sleep(0.02))
             seconds = perf_counter() - began
             left = waiting - len(self.healthy) * self.count
-            until(lambda: self.service.waiting == left)
+            until(lambda: self.service.waiting <= left)  # a record that arrives within its millisecond is taken
             assert relay.stop() == 0
         consumer.close()
         return (all_there - before) / seconds
