@@ -24,6 +24,7 @@ Every error that this package raises.
       AppendFailed                  an event could not be put into the outbox
         OutboxMissing
       ClaimLost                     a relay's claim ended while its records were in flight
+      RowsStay                      a database ignored a relay's statement; also Django's DatabaseError
       BrokerError                   what Kafka or its client refused
         DeliveryFailed
         AssignmentLost
@@ -39,6 +40,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db.utils import DatabaseError
 
 from event_bus_kafka.trouble import Trouble
 
@@ -202,6 +204,15 @@ class ClaimLost(EventBusError):
 
     def __init__(self) -> None:
         super().__init__("the database has closed the connection with the claim")
+
+
+class RowsStay(EventBusError, DatabaseError):
+    """Rows are in the outbox still although its database reported no error when a relay removed or parked them."""
+
+    def __init__(self, count: int, done: str) -> None:
+        super().__init__(
+            f"{count} rows are not {done}, without an error of the database: look for triggers and row security"
+        )
 
 
 class BrokerError(EventBusError):

@@ -131,5 +131,6 @@ def _require_tables(alias: str) -> None:
         if backlog.is_migrated(connections[alias]):
             return
     except Error as error:
-        raise ConfigurationError(f"Database {alias!r} cannot be used: {type(error).__name__}.") from error
+        text = " ".join(str(error).split())  # of a connection, or of Django's look at the tables: it quotes no event
+        raise ConfigurationError(f"Database {alias!r} cannot be used: {type(error).__name__}: {text}") from error
     raise ConfigurationError(f"The outbox is missing in database {alias!r}: run manage.py migrate.")

@@ -15,7 +15,7 @@ from event_bus_kafka.dispatching import dispatch
 from event_bus_kafka.dispatching.pauses import READ_EVERY, is_migrated
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply
 from event_bus_kafka.models import PausedReceiver
-from event_bus_kafka.telemetry.error_text import error_text
+from event_bus_kafka.telemetry.error_text import database_error_text
 
 
 class PausingCommand(BaseCommand):
@@ -41,7 +41,7 @@ class PausingCommand(BaseCommand):
                 raise CommandError("The table of paused receivers is missing: run manage.py migrate.")
             self._handle(options["receiver"], apply=options["apply"], as_json=options["json"])
         except Error as error:
-            raise CommandError(f"The database cannot be used: {error_text(error)}.") from error
+            raise CommandError(f"The database cannot be used: {database_error_text(error)}.") from error
 
     @abstractmethod
     def plan(self, receiver: str) -> str:

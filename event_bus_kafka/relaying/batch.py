@@ -84,14 +84,14 @@ class Batch:
         lined_up = sum(len(topic.waiting) for topic in self._topics)
         return self.ledger.unsettled + lined_up + count <= MOST_TWICE
 
-    def take_confirmed(self) -> list[int]:
-        """Return ids of the rows that Kafka has, each once: their removal begins."""
+    def take_confirmed(self) -> list[Row]:
+        """Return the rows that Kafka has, each once: their removal begins."""
         rows = self.ledger.begin_removal()
         self._schemas.update([row.schema for row in rows])
         if self._positions is not None:
             self._delivered += map(self._delivery, rows, self._positions)
             self._positions.clear()
-        return [row.id for row in rows]
+        return rows
 
     def send(self, rows: Sequence[Row]) -> None:
         """Hand rows to a client, in order, until the deadline or the first trouble. There must be room for them."""
@@ -158,7 +158,7 @@ class Batch:
                 counters.add(RecordDelivered, self._frames.event_type(schema), count)
         for delivered in self._delivered:
             emit(delivered)
-        for row, error in self.ledger.refused:
+        for row, error in self.ledger.parked:
             emit(
                 RowParked(
                     row=row.id,
@@ -189,8 +189,8 @@ class Batch:
 
     def _send(self, row: Row, topic: Topic) -> None:
         try:
+            record = self._frames.record(row)  # first, so that its type is known if it is parked
             self._clients.measure(row.topic, row.size)
-            record = self._frames.record(row)
         except SchemaRegistryError as error:
             topic.hold(error)
         except BrokerError as error:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from event_bus_kafka.errors import BrokerError, ConfigurationError
+from event_bus_kafka.errors import BrokerError, ConfigurationError, RowsStay
 from event_bus_kafka.models import SHARDS, OutboxRecord, OutboxShard, WriterSchema
 from event_bus_kafka.models.outbox import TOPICS_INDEX
 from event_bus_kafka.outbox.append import CHANNEL
@@ -173,11 +173,12 @@ class Claims:
     def remove(self, ids: Sequence[int], *, at_once: bool = False) -> None:
         """
         Remove rows that Kafka has confirmed: with the claim, or at once, while others are read. Nobody needs them any
-        more, whatever becomes of the claim; but it must not end before, or another relay would send them again.
+        more, whatever becomes of the claim; but it must not end before, or another relay would send them again. Raises
+        a database error, also where the database ignores the statement.
         """
         if ids:
             with self._settling(at_once=at_once) as connection:
-                connection.execute(self._dialect.remove, [self._dialect.ids(ids)])
+                self._remove(connection, ids)
 
     def park(self, rejected: Sequence[tuple[Row, BrokerError]], *, at_once: bool = False) -> list[int]:
         """Set aside rows that Kafka refuses, with the claim or at once; return the ids under which they are parked."""
@@ -188,16 +189,17 @@ class Claims:
             numbers = self._free_numbers(connection, ids)
             for (row, error), number in zip(rejected, numbers, strict=True):
                 reason = error.reason.replace("\0", "")[:_LONGEST_REASON]
-                connection.execute(self._dialect.park, [number, error.code, reason, now, row.id])
-            connection.execute(self._dialect.remove, [self._dialect.ids(ids)])
+                if not connection.execute(self._dialect.park, [number, error.code, reason, now, row.id]):
+                    self._require_none(connection, [row.id], "parked")
+            self._remove(connection, ids)
         return numbers
 
     def put_back(self, ids: Sequence[int]) -> None:
         """Let parked rows wait in the outbox again, under the ids that they had."""
         for number in ids:
             with self._settling() as connection:
-                connection.execute(self._dialect.put_back, [number])
-                connection.execute(self._dialect.forget_parked, [number])
+                if connection.execute(self._dialect.put_back, [number]):  # nobody has released it
+                    connection.execute(self._dialect.forget_parked, [number])
 
     def wait(self, seconds: float, longest: float) -> float:
         """
@@ -221,6 +223,16 @@ class Claims:
         self._second.close()
         self._connection.close()
         self._is_indexed = False
+
+    def _remove(self, connection: OwnConnection, ids: Sequence[int]) -> None:
+        if connection.execute(self._dialect.remove, [self._dialect.ids(ids)]) < len(ids):
+            self._require_none(connection, ids, "removed")
+
+    def _require_none(self, connection: OwnConnection, ids: Sequence[int], done: str) -> None:
+        """Raise :class:`RowsStay` unless these rows have gone, whoever has removed them."""
+        ((left,),) = connection.query(self._dialect.count, [self._dialect.ids(ids)])
+        if left:
+            raise RowsStay(int(left), done)
 
     def _free_numbers(self, connection: OwnConnection, ids: Sequence[int]) -> list[int]:
         """Return the ids under which to park rows: their own, or new ones below all if other rows have those."""

@@ -75,10 +75,11 @@ class OwnConnection:
         with self._cursor() as cursor:
             return name in self._connect().introspection.get_constraints(cursor, table)
 
-    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
-        """Let a statement do its work. Raises a database error."""
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> int:
+        """Let a statement do its work; return how many rows it has changed. Raises a database error."""
         with self._cursor() as cursor:
             cursor.execute(statement, parameters or None)
+            return int(cursor.rowcount)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

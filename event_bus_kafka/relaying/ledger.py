@@ -1,15 +1,12 @@
-"""Where each row of a batch is, how many would come twice if the relay died now, and what could not be settled."""
+"""Where each row of a batch is, and how many would come twice if the relay died now."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
 
-from django.db import Error
-
 from event_bus_kafka.errors import BrokerError
-from event_bus_kafka.relaying.claims import CHUNK_ROWS, BatchPlan, Claims, Row
-from event_bus_kafka.relaying.topics import Topics
+from event_bus_kafka.relaying.claims import CHUNK_ROWS, Row
 
 MOST_TWICE = 4 * CHUNK_ROWS
 """Rows at most that a relay which is killed leaves in the outbox although Kafka may have them."""
@@ -32,6 +29,9 @@ class Ledger:
         """With their bodies, so that there must never be many of them."""
         self.removing: deque[list[Row]] = deque()
         self.refused: list[tuple[Row, BrokerError]] = []
+        """To be parked."""
+        self.parked: list[tuple[Row, BrokerError]] = []
+        """With the ids under which they are."""
 
     @property
     def unsettled(self) -> int:
@@ -75,63 +75,3 @@ class Ledger:
     def end_removal(self) -> None:
         """The rows of the oldest removal have left the outbox."""
         self.gone += len(self.removing.popleft())
-
-
-class LeftOver:
-    """
-    What could not be removed or parked, since a right is missing, a trigger raises, a disk is full or a row is locked:
-    one row of each topic, the first. Until it has left the outbox its topic is held, lest rows be sent again and again.
-
-    The rows behind it are sent again, once: another relay may have sent some of them by now, and a key of which this
-    one removed the rest would end with an old event. How far the next removal gets is tried with one row of the next
-    batch, then with twice as many each time.
-    """
-
-    def __init__(self, claims: Claims, topics: Topics) -> None:
-        self._claims = claims
-        self._topics = topics
-        self._rows: dict[str, tuple[Row, BrokerError | None]] = {}
-        """By topic; the error of one that is to be parked."""
-        self._most = CHUNK_ROWS
-        """How many rows the next batch may have, less than a chunk."""
-
-    def keep(self, ledger: Ledger) -> None:
-        """Keep what may be unsettled of a batch that failed."""
-        unsettled: list[tuple[Row, BrokerError | None]] = [*((row, None) for row in ledger.unremoved), *ledger.refused]
-        for row, error in sorted(unsettled, key=lambda found: found[0].id):
-            self._rows.setdefault(row.topic, (row, error))
-            self._most = 1
-
-    def settle(self) -> None:
-        """
-        Remove or park the row of each topic that is due, or hold the topic. Raises a database error if the database
-        does not answer.
-        """
-        for name, (row, error) in list(self._rows.items()):
-            if self._topics[name].takes_rows:
-                try:
-                    self._let_go(row, error)
-                except Error as failure:
-                    self._claims.rows([row.id])
-                    self._topics[name].hold(failure)
-                else:
-                    del self._rows[name]
-
-    def first_of(self, plan: BatchPlan) -> BatchPlan:
-        """Return what may be sent of a plan."""
-        if self._most >= CHUNK_ROWS or not plan.chunks:
-            return plan
-        return BatchPlan([plan.chunks[0][: self._most]], is_full=True)
-
-    def settled(self) -> None:
-        """All rows of a batch have left the outbox that were to leave it."""
-        self._most = min(2 * self._most, CHUNK_ROWS)
-
-    def _let_go(self, row: Row, error: BrokerError | None) -> None:
-        """Not what has the same id since a database was restored."""
-        if self._claims.rows([row.id]) != [row]:
-            return
-        if error is None:
-            self._claims.remove([row.id], at_once=True)
-        else:
-            self._claims.park([(row, error)], at_once=True)

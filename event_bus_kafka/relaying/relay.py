@@ -11,14 +11,14 @@ from time import monotonic, perf_counter, sleep
 import attrs
 from django.db import Error
 
-from event_bus_kafka.errors import BrokerError, ClaimLost, ConfigurationError, EventBusError, WorkerFailed
+from event_bus_kafka.errors import ClaimLost, ConfigurationError, EventBusError, WorkerFailed
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.relaying.background import BackgroundThread, PendingCalls
 from event_bus_kafka.relaying.batch import Batch
-from event_bus_kafka.relaying.claims import Claims, Row
+from event_bus_kafka.relaying.claims import Claims
 from event_bus_kafka.relaying.clients import Clients
 from event_bus_kafka.relaying.framing import Frames
-from event_bus_kafka.relaying.ledger import LeftOver
+from event_bus_kafka.relaying.settlement import Settlement
 from event_bus_kafka.relaying.timing import BATCH_TIME, CONFIRMED_WITHIN
 from event_bus_kafka.relaying.topics import Topics
 from event_bus_kafka.telemetry import emit
@@ -69,7 +69,7 @@ class Relay:
         self._clients = clients
         self._registry = registry
         self._frames = Frames(claims, registry)
-        self._left_over = LeftOver(claims, topics)
+        self._settlement = Settlement(claims, topics)
         self._poll_interval = poll_interval
         self._topics = topics
         self._parked_holds_key = parked_holds_key
@@ -109,7 +109,7 @@ class Relay:
 
     def _step(self) -> StepResult:
         self._topics.begin_batch(saw_all=self._saw_all)
-        self._left_over.settle()
+        self._settlement.retry()
         self._clients.reach(self._topics.names, alone=any(self._topics.limits.values()))
         began = perf_counter()
         shards = self._claims.shards_with_rows()
@@ -134,20 +134,19 @@ class Relay:
                     self._send(batch, claimed)
         except (Error, ClaimLost) as error:
             if isinstance(error, Error):  # without the claim another relay may have sent all of them by now
-                self._left_over.keep(batch.ledger)
-            self._unconfirmed = batch.unconfirmed
+                self._settlement.keep(batch.ledger)
+            self._unconfirmed = batch.unconfirmed + len(batch.ledger.unremoved)
             raise
         if not claimed:
             self._pause(uniform(0.2, 1.0) * self._poll_interval)
             return StepResult()
         self._saw_all = len(claimed) == found and not self._is_full
-        self._left_over.settled()
         batch.tell()
         return self._settled(batch, looked)
 
     def _settled(self, batch: Batch, looked: float) -> StepResult:
         """Draw the conclusions of a batch."""
-        stepped = StepResult(sent=batch.ledger.taken, parked=len(batch.ledger.refused))
+        stepped = StepResult(sent=batch.ledger.taken, parked=len(batch.ledger.parked))
         self._clients.drop_failed()
         if stepped.sent or stepped.parked:
             self._interruptions = 0
@@ -163,22 +162,15 @@ class Relay:
             self._fill(batch, shards)
             if isinstance(batch.trouble, ClaimLost):
                 raise batch.trouble
-            self._claims.remove(batch.take_confirmed())
-            self._claims.put_back(batch.put_back)
-            self._park(batch.ledger.refused)
+            self._settlement.settle(batch.take_confirmed(), batch.ledger, batch.put_back)
         except BaseException:
             batch.give_up()  # before the claim ends: what left later might come after what others send by then
             raise
 
-    def _park(self, refused: list[tuple[Row, BrokerError]]) -> None:
-        for (row, _), number in zip(refused, self._claims.park(refused), strict=True):
-            if number != row.id:
-                self._topics[row.topic].refusals.renumber(row, number)
-
     def _fill(self, batch: Batch, shards: list[int]) -> None:
         """Read, send and settle chunk after chunk: those to come are read meanwhile, and what Kafka has is removed."""
         began = perf_counter()
-        plan = self._left_over.first_of(self._claims.plan(shards, self._topics.limits))
+        plan = self._settlement.first_of(self._claims.plan(shards, self._topics.limits))
         batch.looked = perf_counter() - began
         batch.deadline = monotonic() + BATCH_TIME  # however long the database took until now
         chunks = iter(plan.chunks)
@@ -197,8 +189,8 @@ class Relay:
 
     def _make_room(self, batch: Batch, removals: PendingCalls, count: int) -> None:
         """Begin to remove what is confirmed, and wait for removals until so many rows may be sent."""
-        if ids := batch.take_confirmed():
-            removals.begin(self._claims.remove, ids, at_once=True)
+        if rows := batch.take_confirmed():
+            removals.begin(self._claims.remove, [row.id for row in rows], at_once=True)
         while len(removals) > 1 or (removals and not batch.has_room_for(count)):
             removals.take()
             batch.ledger.end_removal()

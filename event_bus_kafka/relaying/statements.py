@@ -117,6 +117,10 @@ class Dialect:
         return f"{self.delete} {self.rows_by_id}"
 
     @property
+    def count(self) -> str:
+        return f"SELECT COUNT(*) FROM {self.rows_by_id}"
+
+    @property
     def park(self) -> str:
         """Takes the id to park it under, code, reason, time and the id of the row."""
         copied = self._columns(_COPIED)

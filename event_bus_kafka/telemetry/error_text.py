@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from traceback import format_tb
 
-from event_bus_kafka.errors import ReceiversFailed
+from event_bus_kafka.errors import EventBusError, ReceiversFailed
 
 
 def error_text(error: Exception) -> str:
@@ -28,6 +28,8 @@ def database_error_text(error: Exception) -> str:
     Return type, number and text of a database's error; the type alone where a server has given no number. What the
     server quotes is left out, but for our own names: it may be a value.
     """
+    if isinstance(error, EventBusError):
+        return error_text(error)
     cause = error.__cause__ or error
     numbers = [getattr(cause, name, None) for name in ("sqlstate", "pgcode", "sqlite_errorname")]
     number = str(next(filter(None, numbers), None) or next((one for one in cause.args if isinstance(one, int)), ""))

@@ -12,8 +12,8 @@ from event_bus_kafka.relaying import connection
 from event_bus_kafka.relaying.batch import Batch
 from event_bus_kafka.relaying.connection import OwnConnection
 from event_bus_kafka.relaying.statements import DIALECTS
-from event_bus_kafka.telemetry.events import RelayInterrupted
-from tests.support.databases import on_mysql_too
+from event_bus_kafka.telemetry.events import RelayInterrupted, TopicHeld
+from tests.support.databases import connected, on_mysql_too
 from tests.support.outbox_service import Service, until
 from tests.support.watching import watched
 
@@ -58,6 +58,32 @@ def test_a_removal_that_fails_loses_nothing_and_the_relay_goes_on(service: Servi
             assert isinstance(interrupted.error, Error)
             assert service.waiting == 5_000
         until(lambda: not service.waiting, step=relay.step)
+    assert list(dict.fromkeys(service.all_ids())) == sent
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_s13_rows_that_row_security_keeps_in_silence_are_not_sent_again_and_again(service: Service) -> None:
+    """No policy lets the relay's user delete: PostgreSQL removes nothing, and has nothing to say."""
+    sent = service.emit_many(600)
+    table = OutboxRecord._meta.db_table
+    with connections["default"].cursor() as cursor:
+        cursor.execute("CREATE ROLE relay LOGIN")
+        cursor.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO relay")
+        cursor.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+        for command in ("SELECT", "INSERT", "UPDATE"):
+            clause = "WITH CHECK" if command == "INSERT" else "USING"
+            cursor.execute(f"CREATE POLICY may_{command} ON {table} FOR {command} {clause} (true)")
+    with connected(service.entry | {"USER": "relay"}, "default"):
+        with watched(TopicHeld) as seen, service.relay() as relay:
+            for _ in range(10):
+                relay.step()
+            assert isinstance(seen[-1].error, Error)
+            with transaction.atomic():
+                assert service.waiting == 600
+        assert service.all_ids() == sent
+    with connections["default"].cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+    service.drain()
     assert list(dict.fromkeys(service.all_ids())) == sent
 
 

@@ -25,7 +25,7 @@ from event_bus_kafka.management.dead_letter_arguments import add_subcommands, se
 from event_bus_kafka.models import DeadLetter
 from event_bus_kafka.operations.dead_letters import imports, quarantine, report
 from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay, Replayed, ReplayPlan, plan
-from event_bus_kafka.telemetry.error_text import error_text
+from event_bus_kafka.telemetry.error_text import database_error_text, error_text
 
 _SHOWN = 50
 """Dead letters of which a plan speaks one by one."""
@@ -56,7 +56,7 @@ class Command(BaseCommand):
         except EventBusError as error:
             raise CommandError(error_text(error)) from error
         except Error as error:
-            raise CommandError(f"The database cannot be used: {error_text(error)}.") from error
+            raise CommandError(f"The database cannot be used: {database_error_text(error)}.") from error
 
     def _list(self, options: dict[str, Any]) -> None:
         selected = selection(options)

@@ -18,7 +18,7 @@ from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_subcom
 from event_bus_kafka.models import ParkedRecord, WriterSchema
 from event_bus_kafka.outbox import backlog
 from event_bus_kafka.outbox.backlog import Backlog
-from event_bus_kafka.telemetry.error_text import error_text
+from event_bus_kafka.telemetry.error_text import database_error_text
 
 _SHOWN = 50
 """Rows of which a plan speaks one by one."""
@@ -57,7 +57,7 @@ class Command(BaseCommand):
                 raise CommandError(f"The outbox is missing in database {alias!r}: run manage.py migrate.")
             getattr(self, f"_{options['action']}")(alias, options)
         except Error as error:
-            raise CommandError(f"The database cannot be used: {error_text(error)}.") from error
+            raise CommandError(f"The database cannot be used: {database_error_text(error)}.") from error
 
     def _status(self, alias: str, options: dict[str, Any]) -> None:
         found = Backlog.of(alias)

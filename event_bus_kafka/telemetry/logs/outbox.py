@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from event_bus_kafka.errors import EventBusError
+from django.db import Error
+
 from event_bus_kafka.telemetry import events
 from event_bus_kafka.telemetry.error_text import database_error_text, error_text
 from event_bus_kafka.telemetry.logs.lines import Lines
@@ -70,9 +71,9 @@ def _(event: events.TopicHeld, log_filter: LogFilter) -> None:
         logger.error(
             "Topic %s %s; its rows wait in the outbox, others go on. Tried again in %.0f s.",
             event.topic,
-            f"takes no records: {error_text(event.error)}"
-            if isinstance(event.error, EventBusError)
-            else f"has a row that cannot be removed or parked: its database raised {database_error_text(event.error)}",
+            f"has a row that cannot be removed or parked: its database raised {database_error_text(event.error)}"
+            if isinstance(event.error, Error)
+            else f"takes no records: {error_text(event.error)}",
             event.delay,
         )
 
@@ -86,7 +87,7 @@ def _(event: events.TopicResumed, _: LogFilter) -> None:
 def _(event: events.RelayInterrupted, log_filter: LogFilter) -> None:
     if event.unconfirmed or log_filter.is_news("relay", error_text(event.error)):
         cause = error_text(event.error)
-        if not isinstance(event.error, EventBusError):
+        if isinstance(event.error, Error):
             cause = f"its database raised {database_error_text(event.error)}"
         twice = f"; {event.unconfirmed} rows that may have arrived are sent again" if event.unconfirmed else ""
         logger.error("The relay was interrupted: %s. It begins anew in %.1f s%s.", cause, event.delay, twice)
