@@ -23,10 +23,8 @@ class Admin:
 
     def topics(self, *, timeout: float) -> dict[str, int]:
         """Return the number of partitions of each topic. Raises :class:`BrokerError`."""
-        try:
+        with as_broker_errors(self._client):
             found = self._client.list_topics(timeout=timeout).topics
-        except KafkaException as error:
-            raise to_broker_error(error) from error
         return {name: len(topic.partitions) for name, topic in found.items()}
 
     def largest_requests(self, topics: Iterable[str], *, timeout: float) -> dict[str, int]:
@@ -37,7 +35,7 @@ class Admin:
         resources = [ConfigResource(ConfigResource.Type.TOPIC, topic) for topic in topics]
         if not resources:
             return {}
-        with as_broker_errors():
+        with as_broker_errors(self._client):
             answers = self._client.describe_configs(resources, request_timeout=timeout)
         found: dict[str, int] = {}
         for resource, answer in answers.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -39,11 +40,16 @@ def to_commit_error(error: KafkaError | KafkaException) -> BrokerError:
 
 
 @contextmanager
-def as_broker_errors() -> Iterator[None]:
-    """Raise the client's errors as :class:`BrokerError`."""
+def as_broker_errors(client: Any = None) -> Iterator[None]:
+    """
+    Raise the client's errors as :class:`BrokerError`; ``client``: polled after one, so that its error callback tells
+    why. The error of a request that waited for a connection in vain says no more than that.
+    """
     try:
         yield
     except KafkaException as error:
+        if client is not None:
+            client.poll(0)
         raise to_broker_error(error) from error
 
 

@@ -117,7 +117,7 @@ class Producer:
         Connect now, rather than at the first record. Raises :class:`BrokerError` if no broker answers within
         ``seconds``.
         """
-        with as_broker_errors():
+        with as_broker_errors(self._client):
             self._client.list_topics(timeout=seconds)
 
     def purge(self, seconds: float = _PURGED_WITHIN) -> None:

@@ -8,7 +8,7 @@ from zlib import crc32
 
 import pytest
 
-from event_bus_kafka.errors import ConfigurationError, DeliveryFailed
+from event_bus_kafka.errors import BrokerError, ConfigurationError, DeliveryFailed
 from event_bus_kafka.kafka.admin import Admin
 from event_bus_kafka.kafka.consumer import AssignmentListener, ConsumerClient
 from event_bus_kafka.kafka.producer import Delivered, Producer, QueueFull
@@ -137,6 +137,16 @@ def test_a_broker_that_is_away_is_reported() -> None:
         producer.purge()
     assert {(error.client, error.fatal) for error in errors} == {("producer", False)}
     assert "_ALL_BROKERS_DOWN" in [error.code for error in errors]
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda options: Producer(options).connect(0.5), lambda options: Admin(options).topics(timeout=0.5)]
+)
+def test_a_connection_that_cannot_be_made_says_why(ask: Callable[[dict[str, Any]], object]) -> None:
+    """The error that is raised says "Failed to get metadata" alone, whether a server, a name or a login is wrong."""
+    with client_errors() as errors, pytest.raises(BrokerError):
+        ask({"bootstrap.servers": "127.0.0.1:9"})
+    assert any("127.0.0.1:9" in str(error.error) for error in errors)
 
 
 LISTENER = AssignmentListener(assigned=lambda _: None, revoked=lambda _: None, lost=lambda _: None)
