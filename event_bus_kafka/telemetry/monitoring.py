@@ -12,12 +12,16 @@ from typing import TypeVar, get_args
 
 from edx_django_utils.monitoring import NewRelicBackend, function_trace, record_exception, set_custom_attribute
 from edx_django_utils.monitoring.internal.backends import configured_backends
-from edx_django_utils.monitoring.internal.utils import background_task
 
 from event_bus_kafka.errors import BrokerError, EventBusError
 from event_bus_kafka.telemetry import events
 from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.telemetry.events import LifecycleEvent
+
+try:
+    from newrelic.agent import background_task
+except ImportError:  # then there is no NewRelicBackend either
+    background_task = None
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -49,8 +53,8 @@ def trace(name: str) -> AbstractContextManager[None]:
 
 def transaction(name: str, function: Callable[[A], R], argument: A) -> R:
     """
-    Call a function in a span called ``name`` that no other is around, if a monitoring backend is configured. New Relic
-    has spans inside of transactions only: it gets one for each call.
+    Call a function in a span called ``name``, if a monitoring backend is configured. New Relic knows spans inside of
+    transactions only: each call is one.
     """
     backends = configured_backends()
     if not backends:

@@ -31,7 +31,7 @@ def test_where_nobody_failed_the_record_is_done_and_no_server_is_away_any_more()
 
 
 def test_each_that_failed_is_judged_by_its_own_attempts() -> None:
-    past = Past(attempts=2, failures={A.name: 2})
+    past = Past(attempts=2, failures={A.name: 2}, holds=4, away="database")
     error = ValueError()
     judged = judge(attempt(failed=[(B, error), (A, error)]), past, POLICY)
     assert isinstance(judged.outcome, Retry)
