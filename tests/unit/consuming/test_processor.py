@@ -519,9 +519,11 @@ def test_the_span_of_each_attempt_says_which_record_it_is(service: Service, trac
     """C6."""
     service.failing = {"first": ValueError}
     processor, one, unreadable = service.processor(), delivery(7), delivery(8, value=b"")
-    processor.process(one)
-    service.failing = {}
-    assert processor.process(one) == DONE
+    with watched(events.RecordReceived, events.RecordRetried) as told:
+        processor.process(one)
+        service.failing = {}
+        assert processor.process(one) == DONE
+    assert [type(event) for event in told] == [events.RecordReceived, events.RecordRetried]
     assert processor.process(unreadable) == DONE
     wholes = [one for one in traced if one.parent is None]
     assert [(one.attributes["kafka_offset"], one.errors) for one in wholes] == [(7, 1), (7, 0), (8, 1)]
