@@ -12,6 +12,8 @@ Every error that this package raises.
         UnknownEventType
       ReceiversFailed               an ExceptionGroup: one exception per failed receiver
       ReceiverMismatch              a receiver that cannot be called with an event; also a TypeError
+      ReceiverNotRun                a receiver returned what has still to run, and nobody does
+      ReceiverInterrupted           a receiver raised what is no Exception
       EmittedEventRejected          an event that a receiver emitted could not be sent
       TransactionLeftOpen           a receiver returned inside a transaction of its own
       CircuitOpen                   why an event is held that no receiver has failed at
@@ -132,6 +134,26 @@ class ReceiverMismatch(EventBusError, TypeError):
             f"{reason}; the event comes with {', '.join(data)}, and with signal, sender, metadata, from_event_bus: "
             "name the receiver's arguments so, and end them with **kwargs"
         )
+
+
+class ReceiverNotRun(EventBusError):
+    """A receiver returned a generator, or under ``once()`` a coroutine: nothing of it has run."""
+
+    def __init__(self, result: str) -> None:
+        super().__init__(f"it returned a {result}, which nobody runs: has its function a yield, or async, too many?")
+
+
+class ReceiverInterrupted(EventBusError):
+    """A receiver raised what is no Exception, as ``asyncio.CancelledError``; that is the cause."""
+
+    @classmethod
+    def by(cls, error: BaseException) -> ReceiverInterrupted:
+        """Return the failure of the receiver that raised ``error``, with where it did."""
+        interrupted = cls(f"it raised {type(error).__name__}, which is no Exception").with_traceback(
+            error.__traceback__
+        )
+        interrupted.__cause__ = error
+        return interrupted
 
 
 class EmittedEventRejected(EventBusError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from contextvars import Context
 
 import attrs
@@ -16,18 +16,19 @@ from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
 from event_bus_kafka.consuming.work import Work
 from event_bus_kafka.dead_letters.letter import Letter, Store
 from event_bus_kafka.dispatching import cleanup, dispatch
-from event_bus_kafka.dispatching.dispatch import Failures, Receiver
-from event_bus_kafka.dispatching.outcomes import DONE, Failed, GiveUp, Hold, Outcome, Retry
+from event_bus_kafka.dispatching.attempts import NOTHING_YET, Attempt, Judgement, Past, judge
+from event_bus_kafka.dispatching.dispatch import Failures, Receiver, failure_of, names_of
+from event_bus_kafka.dispatching.event_context import event_context, keep_caches
+from event_bus_kafka.dispatching.outcomes import DONE, GiveUp, Hold, Outcome, Retry
 from event_bus_kafka.dispatching.receiver_gate import Admission, ReceiverGate
 from event_bus_kafka.dispatching.retry import RetryPolicies, RetryPolicy
-from event_bus_kafka.errors import CircuitOpen, ReceiverPaused, UnknownEventType
+from event_bus_kafka.errors import CircuitOpen, UnknownEventType
 from event_bus_kafka.telemetry.health import Health, Obstacle
-from event_bus_kafka.telemetry.monitoring import trace
+from event_bus_kafka.telemetry.monitoring import trace, transaction
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.decoded_size import DECODED_BYTES
 from event_bus_kafka.wire.deletion import record_deleted
-
-Judged = list[tuple[Receiver, Failed]]
+from event_bus_kafka.wire.records import ConsumerRecord, Event
 
 _STANDSTILL = 5.0
 """Seconds until a dead letter that is held for a flood, or a record of a worker that is about to end, is looked at."""
@@ -54,9 +55,9 @@ class Processor:
     """Seconds."""
     receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]] = dispatch.receivers_of
     """Who gets the events of a signal."""
-    context: Callable[[], Context] = Context
+    context: Callable[[], Context] = event_context
     """Returns what one attempt runs in."""
-    stored: Callable[[Work, Letter, Exception], None] = reporting.stored
+    stored: Callable[[Letter, Exception], None] = reporting.stored
     """Tells that a dead letter is stored."""
     gate: ReceiverGate = attrs.field(factory=ReceiverGate)
     flood: DeadLetterLimit = attrs.field(factory=DeadLetterLimit)
@@ -64,72 +65,63 @@ class Processor:
     health: Health = attrs.field(factory=Health)
 
     def process(self, delivery: Delivery) -> Outcome:
-        """Make one attempt. What is no Exception passes through and leaves the record unfinished."""
+        """Make one attempt. SystemExit, KeyboardInterrupt and GeneratorExit pass and leave the record unfinished."""
         if self.error_limit.failure:
             return Hold(self.error_limit.failure, _STANDSTILL)
+        cleanup.prepare(self.connection_max_age)
+        context = self.context()
+        try:
+            return context.run(transaction, "consumer.consume", self._process, delivery)
+        finally:
+            keep_caches(context)
+            cleanup.clean()
+
+    def _process(self, delivery: Delivery) -> Outcome:
         assert delivery.record is not None
         work, partition = delivery.work or Work(delivery.record), delivery.partition
         delivery.work = work
-        with trace("consumer.consume"):
-            cleanup.prepare(self.connection_max_age)
-            try:
-                outcome = work.verdict or self.context().run(self._attempt, work, partition)
-                if outcome is not DONE:
-                    cleanup.close_after_errors()
-                if isinstance(outcome, GiveUp):
-                    outcome = self._bury(work, outcome, partition)
-            finally:
-                cleanup.clean()
-        return outcome
+        outcome: Outcome | None = work.past.verdict
+        if outcome is None:
+            attempt = self._attempt(work)
+            judged = judge(attempt, work.past, self._policy(work))
+            self._act(attempt, judged, work, partition)
+            outcome = judged.outcome
+        return self._bury(outcome, work, partition) if isinstance(outcome, GiveUp) else outcome
 
-    def _attempt(self, work: Work, partition: PartitionProgress) -> Outcome:
+    def _attempt(self, work: Work) -> Attempt:
         try:
-            if work.receivers is None:
-                reason = self._prepare(work)
-                if reason:
-                    reporting.skipped(work.record, reason)
-                    return DONE
-            return self._dispatch(work, partition)
+            signal = self._signal(work.record)
+            if signal is None:
+                return Attempt(skipped="unregistered type")
+            work.event_type = signal.event_type
+            receivers = work.past.waiting
+            if receivers is None:
+                receivers = self.receivers_of(signal)
+                if reason := _reason_to_skip(work.record, signal, receivers):
+                    return Attempt(skipped=reason)
+            event = self._event(work.record, signal)
+            reporting.received(work.record, event, is_first=work.past is NOTHING_YET)
+            return self._dispatch(event, receivers, work)
         except Exception as error:  # noqa: BLE001 a record may fail in any way; the policy alone decides what that means
-            return self._failed(work, error)
+            return Attempt(error=error, away=outage_of(error))
 
-    def _prepare(self, work: Work) -> str | None:
-        """Find event and receivers; return the reason to skip the record, from its headers alone where possible."""
-        record = work.record
+    def _signal(self, record: ConsumerRecord) -> OpenEdxPublicSignal | None:
         if record.value is None:
-            return self._prepare_deletion(work)
+            return record_deleted
         event_type = serde.event_type(record)
         signal = dispatch.registered_signal(event_type)
-        if signal is None:
-            if self.skip_unknown_types:
-                return "unregistered type"
+        if signal is None and not self.skip_unknown_types:
             raise UnknownEventType(event_type)
-        receivers = self.receivers_of(signal)
-        if not receivers:
-            return "other receivers" if dispatch.receivers_of(signal) else "no receiver"
-        if not dispatch.is_enabled(signal):
-            return "signal disabled"
-        work.event = serde.deserialize(record, signal, self.registry, self.decoded_bytes)
-        work.receivers = receivers
-        reporting.received(record, work.event)
-        return None
+        return signal
 
-    def _prepare_deletion(self, work: Work) -> str | None:
-        record = work.record
-        receivers = self.receivers_of(record_deleted)
-        if not receivers or record.key is None:
-            return "tombstone"
-        work.event = serde.deserialize_tombstone(
-            record, self.short_topic(record.topic), self.registry, self.decoded_bytes
-        )
-        work.receivers = receivers
-        reporting.received(record, work.event)
-        return None
+    def _event(self, record: ConsumerRecord, signal: OpenEdxPublicSignal) -> Event:
+        """Read the event, anew at each attempt: receivers may have changed what they were given."""
+        if signal is record_deleted:
+            topic = self.short_topic(record.topic)
+            return serde.deserialize_tombstone(record, topic, self.registry, self.decoded_bytes)
+        return serde.deserialize(record, signal, self.registry, self.decoded_bytes)
 
-    def _dispatch(self, work: Work, partition: PartitionProgress) -> Outcome:
-        event, receivers = work.event, work.receivers
-        assert event is not None
-        assert receivers is not None
+    def _dispatch(self, event: Event, receivers: list[Receiver], work: Work) -> Attempt:
         admission = self.gate.admit(receivers)
         try:
             with trace("emit_signals_from_message"):
@@ -137,128 +129,89 @@ class Processor:
                     event, admission.admitted, before_each=work.begin, after_each=cleanup.roll_back_leftovers
                 )
         except BaseException:
-            self.gate.ended(admission, _names(admission.admitted), conclusive=False)
+            self.gate.ended(admission, names_of(admission.admitted), conclusive=False)
             raise
-        work.given_up += tuple((receiver, ReceiverPaused()) for receiver in admission.paused)
-        judged = self._judged(work, admission, failed) if failed else []
-        if not failed:
-            self.gate.ended(admission, ())
-            self._note_outage(work, "")
-            self._note_success(work, admission, partition)
-        if judged or admission.held or work.given_up:
-            return self._outcome(work, admission.held, judged)
-        reporting.done(work.record, event)
-        return DONE
+        if failed or admission.held or admission.paused:
+            return self._troubled(admission, failed, receivers, work)
+        self.gate.ended(admission, ())
+        return Attempt(receivers=receivers, ran=receivers)
 
-    def _note_success(self, work: Work, admission: Admission, partition: PartitionProgress) -> None:
-        """All receivers that ran have succeeded; others may be held or paused."""
-        if admission.admitted:
-            self.error_limit.succeeded()
-            if not work.given_up or _is_paused_only(work):
-                self.flood.passed(partition)
-
-    def _judged(self, work: Work, admission: Admission, failed: Failures) -> Judged:
-        """Decide what follows for each receiver that failed."""
-        away = outage_of(dispatch.failure_of(failed))
-        is_open = self.gate.ended(
-            admission, _names(receiver for receiver, _ in failed), key=_identity(work), conclusive=not away
+    def _troubled(self, admission: Admission, failed: Failures, receivers: list[Receiver], work: Work) -> Attempt:
+        away = outage_of(failure_of(failed)) if failed else ""
+        names = [receiver.name for receiver, _ in failed]
+        opened = self.gate.ended(admission, names, key=_identity(work.record), conclusive=not away)
+        shut_out = [*admission.held, *(receiver for receiver, _ in failed if receiver.name in opened)]
+        return Attempt(
+            receivers=receivers,
+            ran=admission.admitted,
+            failed=failed,
+            held=admission.held,
+            paused=admission.paused,
+            opened=opened,
+            probe_in=self.gate.delay(shut_out) if shut_out else 0.0,
+            away=away,
         )
-        policy, spent = self._policy(work), dict(work.failures)
-        judged: Judged = []
-        for receiver, error in failed:
-            name, attempt = receiver.name, spent.get(receiver.name, 0) + 1
-            outcome = policy.decide(
-                error, attempt=attempt, holds=work.holds, is_outage=bool(away), is_open=name in is_open
-            )
-            if not isinstance(outcome, Hold):
-                work.failures[name] = attempt
-            judged.append((receiver, outcome))
-        self._note_outage(work, away)
-        self._count(work, *(outcome for _, outcome in judged))
-        return judged
 
-    def _outcome(self, work: Work, held: list[Receiver], judged: Judged) -> Outcome:
-        """Combine what follows for each receiver: the event waits as long as one has still to succeed."""
-        assert work.receivers is not None
-        final = [(receiver, outcome.error) for receiver, outcome in judged if isinstance(outcome, GiveUp)]
-        delays = [outcome.delay for _, outcome in judged if not isinstance(outcome, GiveUp)]
-        retries = [outcome.delay for _, outcome in judged if isinstance(outcome, Retry)]
-        waiting = [*held, *(receiver for receiver, outcome in judged if not isinstance(outcome, GiveUp))]
-        work.given_up += tuple(final)
-        work.receivers = [one for one in work.receivers if any(one is other for other in waiting)]
-        if not waiting:
-            return self._ended(work, GiveUp(dispatch.failure_of(list(work.given_up))))
-        error = dispatch.failure_of([(receiver, outcome.error) for receiver, outcome in judged]) if judged else None
-        if error and retries:
-            return self._ended(work, Retry(error, max(retries)))
-        delay = max(delays) if work.held_by else self.gate.delay(waiting)
-        return self._ended(work, Hold(error or CircuitOpen(_names(waiting)), delay))
-
-    def _failed(self, work: Work, error: Exception) -> Outcome:
-        """Judge what concerns the record as a whole."""
-        away = outage_of(error)
-        outcome = self._policy(work).decide(error, attempt=work.attempts + 1, holds=work.holds, is_outage=bool(away))
-        self._note_outage(work, away)
-        self._count(work, outcome)
-        return self._ended(work, outcome)
-
-    def _ended(self, work: Work, outcome: Failed) -> Failed:
-        if isinstance(outcome, GiveUp):
-            work.verdict = outcome
-        elif not isinstance(outcome.error, CircuitOpen):  # of which there would be a line per event and probe
-            reporting.failed(work, outcome)
-        return outcome
-
-    def _count(self, work: Work, *outcomes: Failed) -> None:
-        if not all(isinstance(outcome, Hold) for outcome in outcomes):
-            work.attempts += 1
-            work.holds = 0
+    def _act(self, attempt: Attempt, judged: Judgement, work: Work, partition: PartitionProgress) -> None:
+        """Note what an attempt came to, and tell of it."""
+        is_failure, outcome = judged.past.attempts > work.past.attempts, judged.outcome
+        self._note(judged.past, work)
+        if outcome is not DONE:
+            cleanup.close_after_errors()
+        if is_failure:
             self.error_limit.failed()
+        elif attempt.ran and not attempt.failed:
+            self.error_limit.succeeded()
+            if judged.past.is_paused_only:
+                self.flood.passed(partition)
+        if attempt.skipped:
+            reporting.skipped(work.record, attempt.skipped)
+        elif outcome is DONE:
+            reporting.done(work)
+        elif isinstance(outcome, (Retry, Hold)) and not isinstance(outcome.error, CircuitOpen):
+            reporting.failed(work, outcome)  # of an open circuit there would be a line per event and probe
 
-    def _note_outage(self, work: Work, away: str) -> None:
-        """Tell which server keeps a record waiting, or that the one that did is back."""
-        if away:
-            work.holds += 1
-            self.health.begin(Obstacle.OUTAGE, away)
-        if work.held_by and work.held_by != away:
-            self.health.end(Obstacle.OUTAGE, work.held_by)
-        work.held_by = away
+    def _note(self, past: Past, work: Work) -> None:
+        """Keep what the attempts came to; tell which server the record waits for, or that one is back."""
+        before, work.past = work.past.away, past
+        if past.away:
+            self.health.begin(Obstacle.OUTAGE, past.away)
+        if before and before != past.away:
+            self.health.end(Obstacle.OUTAGE, before)
 
-    def _bury(self, work: Work, verdict: GiveUp, partition: PartitionProgress) -> Outcome:
+    def _bury(self, verdict: GiveUp, work: Work, partition: PartitionProgress) -> Outcome:
         """Store a dead letter; as long as that fails the record waits, and no receiver runs again."""
-        counts = not _is_paused_only(work)
+        counts = not (work.past.given_up and work.past.is_paused_only)
         if self.error_limit.failure or (counts and not self.flood.admits(partition)):
             return Hold(verdict.error, _STANDSTILL)
-        letter = Letter.of(work.record, group=self.group, error=verdict.error, attempts=work.attempts)
+        letter = Letter.of(work.record, group=self.group, error=verdict.error, attempts=work.past.attempts)
         try:
             self.dead_letters.store(letter)
         except Exception as error:  # noqa: BLE001 a store may be anybody's code; whatever it raises, the offset must not move
             cleanup.close_after_errors()
             if counts:
                 self.flood.take_back(partition)
-            hold = Hold(error, self._policy(work).hold(work.holds))
-            self._note_outage(work, STORE)
+            hold = Hold(error, self._policy(work).hold(work.past.holds))
+            self._note(work.past.held_by(STORE), work)
             reporting.failed(work, hold)
             return hold
-        self._note_outage(work, "")
-        self.stored(work, letter, verdict.error)
+        self._note(attrs.evolve(work.past, away=""), work)
+        self.stored(letter, verdict.error)
         return DONE
 
     def _policy(self, work: Work) -> RetryPolicy:
-        event_type = work.event.signal.event_type if work.event else ""
-        return self.policies.policy(event_type, work.record.topic)
+        return self.policies.policy(work.event_type, work.record.topic)
 
 
-def _names(receivers: Iterable[Receiver]) -> list[str]:
-    return [receiver.name for receiver in receivers]
+def _reason_to_skip(record: ConsumerRecord, signal: OpenEdxPublicSignal, receivers: list[Receiver]) -> str:
+    """Return why nobody is to have the event, from its headers alone; empty: somebody is."""
+    if signal is record_deleted:
+        return "" if receivers and record.key is not None else "tombstone"
+    if not receivers:
+        return "other receivers" if dispatch.receivers_of(signal) else "no receiver"
+    return "" if dispatch.is_enabled(signal) else "signal disabled"
 
 
-def _identity(work: Work) -> tuple[str, Hashable]:
+def _identity(record: ConsumerRecord) -> tuple[str, Hashable]:
     """What failures of one event have in common with others of its key; records without a key: nothing."""
-    record = work.record
     return record.topic, record.offset if record.key is None else record.key
-
-
-def _is_paused_only(work: Work) -> bool:
-    """A dead letter by the operator's will is none of a flood."""
-    return bool(work.given_up) and all(isinstance(error, ReceiverPaused) for _, error in work.given_up)

@@ -13,6 +13,7 @@ from event_bus_kafka.telemetry.events import (
     DeadLetterStored,
     RecordDone,
     RecordReceived,
+    RecordRetried,
     RecordSkipped,
     ReplayFailed,
 )
@@ -23,10 +24,11 @@ _OF_TYPES = frozenset({"unregistered type", "no receiver", "other receivers", "s
 """Reasons to skip a record that concern its event type."""
 
 
-def received(record: ConsumerRecord, event: Event) -> None:
-    """Tell that a record is about to be dispatched."""
+def received(record: ConsumerRecord, event: Event, *, is_first: bool) -> None:
+    """Tell that a record is about to be dispatched, for the first time or again."""
+    kind = RecordReceived if is_first else RecordRetried
     emit(
-        RecordReceived(
+        kind(
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
@@ -36,13 +38,10 @@ def received(record: ConsumerRecord, event: Event) -> None:
     )
 
 
-def done(record: ConsumerRecord, event: Event) -> None:
+def done(work: Work) -> None:
     """Tell that every receiver has succeeded."""
-    emit(
-        RecordDone(
-            topic=record.topic, partition=record.partition, offset=record.offset, event_type=event.signal.event_type
-        )
-    )
+    record = work.record
+    emit(RecordDone(topic=record.topic, partition=record.partition, offset=record.offset, event_type=work.event_type))
 
 
 def skipped(record: ConsumerRecord, reason: str) -> None:
@@ -67,21 +66,21 @@ def failed(work: Work, outcome: Retry | Hold) -> None:
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
-            event_type=work.event.signal.event_type if work.event else "",
+            event_type=work.event_type,
             error=outcome.error,
-            attempt=work.attempts,
+            attempt=work.past.attempts,
             outcome="retry" if isinstance(outcome, Retry) else "hold",
             delay=outcome.delay,
         )
     )
 
 
-def stored(work: Work, letter: Letter, error: Exception) -> None:
+def stored(letter: Letter, error: Exception) -> None:
     """Tell that a dead letter is stored."""
-    emit(DeadLetterStored(**_names(letter), error=error, attempts=work.attempts))
+    emit(DeadLetterStored(**_names(letter), error=error, attempts=letter.attempts))
 
 
-def replay_failed(_work: Work, letter: Letter, error: Exception) -> None:
+def replay_failed(letter: Letter, error: Exception) -> None:
     """Tell that a record which was replayed came to nothing."""
     emit(ReplayFailed(**_names(letter), error=error))
 

@@ -1,5 +1,5 @@
 """
-What a lane's thread keeps from one event to the next: database connections, and nothing else.
+What a lane's thread keeps from one event to the next: database connections, and caches (``event_context.py``).
 
 Language, time zone and context variables need no cleaning: each event runs in a context of its own.
 """
@@ -19,8 +19,13 @@ from event_bus_kafka.errors import AppendFailed, TransactionLeftOpen
 
 
 def prepare(max_age: float) -> None:
-    """Close connections that are unusable or older than so many seconds; what needs them opens new ones."""
+    """
+    Close connections that are unusable or older than so many seconds; what needs them opens new ones. Forget their
+    queries, which Django notes under ``DEBUG`` and forgets when a request begins.
+    """
     for alias, connection in open_connections.by_alias.items():
+        if not connection.force_debug_cursor:  # else a test counts them
+            connection.queries_log.clear()
         if connection.connection is None:
             continue
         if _is_closed(connection.connection) or monotonic() - open_connections.since[alias] > max_age:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from inspect import signature, unwrap
+from collections.abc import Awaitable, Callable, Iterable
+from inspect import isasyncgen, isawaitable, iscoroutine, isgenerator, signature, unwrap
 from typing import Any
 from weakref import ReferenceType
 
@@ -13,8 +13,8 @@ from django.dispatch.dispatcher import NONE_ID
 from openedx_events.apps import general_signal_handler
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.dispatching.rejections import rejections
-from event_bus_kafka.errors import ReceiverMismatch, ReceiversFailed
+from event_bus_kafka.dispatching.rejections import Rejections
+from event_bus_kafka.errors import ReceiverInterrupted, ReceiverMismatch, ReceiverNotRun, ReceiversFailed
 from event_bus_kafka.wire.deletion import record_deleted
 from event_bus_kafka.wire.records import Event
 
@@ -88,13 +88,13 @@ def dispatch(
     Call receivers with what openedx-events would give them; return those that raised, with their exceptions.
 
     Names and types of the data are right by construction: the codec has bound them to the signal's arguments. What
-    ``after_each`` returns is the receiver's failure too, as is an event that it emits and that is rejected. What is no
-    Exception (SystemExit, KeyboardInterrupt, GeneratorExit) passes through.
+    ``after_each`` returns is the receiver's failure too, as is an event that it emits and that is rejected. SystemExit,
+    KeyboardInterrupt and GeneratorExit pass through, and nothing else.
     """
     failed: Failures = []
     for receiver in receivers:
         before_each(receiver)
-        with rejections() as rejected:
+        with Rejections() as rejected:
             error = _call(receiver, event)
         left = after_each()
         if failure := error or left or next(iter(rejected), None):
@@ -102,21 +102,51 @@ def dispatch(
     return failed
 
 
-def failure_of(failed: Failures) -> ReceiversFailed:
+def failure_of(failed: Iterable[tuple[Receiver, Exception]]) -> ReceiversFailed:
     """Return one error for all that failed."""
-    return ReceiversFailed([receiver.name for receiver, _ in failed], [error for _, error in failed])
+    receivers, errors = zip(*failed, strict=True)
+    return ReceiversFailed(names_of(receivers), errors)
+
+
+def names_of(receivers: Iterable[Receiver]) -> list[str]:
+    """Return how records know them."""
+    return [receiver.name for receiver in receivers]
 
 
 def _call(receiver: Receiver, event: Event) -> Exception | None:
-    call = async_to_sync(receiver.call) if _is_async(receiver) else receiver.call
     about = {"signal": event.signal, "sender": None, "metadata": event.metadata, "from_event_bus": True}
     try:
-        call(**about, **event.data)
+        result = receiver.call(**about, **event.data)
+        if result is not None:
+            _finish(result)
+    except (SystemExit, KeyboardInterrupt, GeneratorExit):
+        raise
     except TypeError as error:
         return _mismatch(receiver.call, error, about, event.data) or error
-    except Exception as error:  # noqa: BLE001 one that fails must not keep the others from running
-        return error
+    except BaseException as error:  # noqa: BLE001 one that fails must not keep the others from running, nor end the worker
+        return error if isinstance(error, Exception) else ReceiverInterrupted.by(error)
     return None
+
+
+def is_unfinished(result: object) -> bool:
+    """Whether a function that returned this has still to run: nobody looks at what receivers return."""
+    return isawaitable(result) or isgenerator(result) or isasyncgen(result)
+
+
+def _finish(result: object) -> None:
+    """Await what is to be awaited: with a plain decorator over it, ``async def`` looks like any function."""
+    if isawaitable(result):
+        try:
+            async_to_sync(_awaited)(result)
+        finally:
+            if iscoroutine(result):
+                result.close()  # which warns if it could not be awaited, as in a running event loop
+    elif is_unfinished(result):
+        raise ReceiverNotRun(type(result).__name__)
+
+
+async def _awaited(result: Awaitable[object]) -> None:
+    await result
 
 
 def _mismatch(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial, wraps
 from importlib import import_module
+from inspect import iscoroutine
 from typing import Any, ParamSpec, TypeVar, overload
 from uuid import UUID
 
@@ -13,9 +14,9 @@ from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
 from openedx_events.data import EventsMetadata
 
-from event_bus_kafka.dispatching.dispatch import Receiver, receivers_of, signals
-from event_bus_kafka.dispatching.rejections import rejections
-from event_bus_kafka.errors import ConfigurationError
+from event_bus_kafka.dispatching.dispatch import Receiver, is_unfinished, receivers_of, signals
+from event_bus_kafka.dispatching.rejections import Rejections
+from event_bus_kafka.errors import ConfigurationError, ReceiverNotRun
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import DuplicateSkipped
 
@@ -87,8 +88,11 @@ def _wrapped(receiver: Callable[P, R], *, using: str) -> Callable[P, R | None]:
         try:
             with transaction.atomic(using=using):
                 _mark(name, metadata.id, using)
-                with rejections() as rejected:
+                with Rejections() as rejected:
                     result = receiver(*args, **arguments)
+                if is_unfinished(result):  # it would run after the mark commits, and outside of the transaction
+                    result.close() if iscoroutine(result) else None
+                    raise ReceiverNotRun(type(result).__name__)
                 if rejected:  # before the mark commits: the event would never be emitted
                     raise rejected[0]
                 return result

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 from event_bus_kafka.errors import EmittedEventRejected
@@ -13,15 +11,18 @@ from event_bus_kafka.telemetry.events import EventRejected, LifecycleEvent
 _rejected: ContextVar[list[Exception] | None] = ContextVar("event_bus_kafka_rejected", default=None)
 
 
-@contextmanager
-def rejections() -> Iterator[list[Exception]]:
-    """Collect an error for each event that is emitted in this block, in coroutines too, and rejected."""
-    found: list[Exception] = []
-    token = _rejected.set(found)
-    try:
-        yield found
-    finally:
-        _rejected.reset(token)
+class Rejections:
+    """Collects an error for each event that is emitted in its block, in coroutines too, and rejected."""
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> list[Exception]:
+        found: list[Exception] = []
+        self._token = _rejected.set(found)
+        return found
+
+    def __exit__(self, *_: object) -> None:
+        _rejected.reset(self._token)
 
 
 def note_rejection(event: LifecycleEvent) -> None:

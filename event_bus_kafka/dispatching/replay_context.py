@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextvars import Context, ContextVar
 
+from event_bus_kafka.dispatching.event_context import event_context
+
 _replaying = ContextVar("event_bus_kafka_replaying", default=False)
 
 
@@ -18,6 +20,6 @@ def is_replay() -> bool:
 
 def replay_context() -> Context:
     """Return a context for one event of a replay."""
-    context = Context()
+    context = event_context()
     context.run(_replaying.set, True)
     return context

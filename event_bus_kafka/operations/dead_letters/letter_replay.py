@@ -15,6 +15,7 @@ from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
 from event_bus_kafka.consuming.work import Work
 from event_bus_kafka.dead_letters.letter import Letter, Store
 from event_bus_kafka.dispatching import dispatch
+from event_bus_kafka.dispatching.attempts import Past
 from event_bus_kafka.dispatching.dispatch import Receiver
 from event_bus_kafka.dispatching.outcomes import Hold
 from event_bus_kafka.errors import WorkerFailed
@@ -90,7 +91,7 @@ class LetterReplay:
         if not _claim(letter):
             return Replayed(letter=letter, is_taken=True)
         delivery = Delivery.of(letter.record, PartitionProgress(letter.topic, letter.partition))
-        delivery.work = Work(letter.record, attempts=letter.attempts - 1)
+        delivery.work = Work(letter.record, Past(attempts=letter.attempts - 1))
         outcome = self._attempt.make(delivery, lambda signal: _planned_receivers(planned, signal))
         if isinstance(outcome, Hold):
             raise _outage(planned, delivery, outcome)
@@ -123,7 +124,7 @@ def _no_part(receiver: str, listening: list[str]) -> str:
     return f"{receiver} {'has not failed for it' if receiver in listening else 'does not listen here'}"
 
 
-def _names(receivers: list[Receiver]) -> list[str]:
+def _names(receivers: Sequence[Receiver]) -> list[str]:
     return list(dict.fromkeys(receiver.name for receiver in receivers))
 
 
@@ -168,8 +169,8 @@ def _pending(planned: ReplayPlan) -> dict[str, dict[str, str]]:
 
 def _outage(planned: ReplayPlan, delivery: Delivery, outcome: Hold) -> WorkerFailed:
     """Keep what has succeeded before a server went away, and take the attempt back; the database may be that server."""
-    receivers = delivery.work.receivers if delivery.work else None
-    remaining = planned.run if receivers is None else _names(receivers)
+    waiting = delivery.work.past.waiting if delivery.work else None
+    remaining = planned.run if waiting is None else _names(waiting)
     done = [name for name in planned.run if name not in remaining]
     left = _not_run(planned, done, succeeded=False) if done else planned.letter.failures
     with suppress(Error):

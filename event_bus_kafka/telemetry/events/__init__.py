@@ -22,6 +22,7 @@ from event_bus_kafka.telemetry.events.consuming import (
     PartitionsRevoked,
     RecordDone,
     RecordReceived,
+    RecordRetried,
     RecordSkipped,
 )
 from event_bus_kafka.telemetry.events.dead_letters import (
@@ -103,6 +104,7 @@ __all__ = [
     "RecordDelivered",
     "RecordDone",
     "RecordReceived",
+    "RecordRetried",
     "RecordSkipped",
     "RegistryFailed",
     "RelayInterrupted",

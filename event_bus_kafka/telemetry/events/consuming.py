@@ -19,6 +19,17 @@ class RecordReceived(LifecycleEvent):
     event_id: str
 
 
+@attrs.frozen(kw_only=True)
+class RecordRetried(LifecycleEvent):
+    """A record is about to be dispatched again, to those who have still to succeed."""
+
+    topic: str
+    partition: int
+    offset: int
+    event_type: str
+    event_id: str
+
+
 @cheap_frozen
 class RecordDone(LifecycleEvent):
     """All receivers of an event have succeeded."""

@@ -26,6 +26,11 @@ def _(event: events.RecordReceived, log_filter: LogFilter) -> None:
         )
 
 
+@lines.of(events.RecordRetried)
+def _(event: events.RecordRetried, _: LogFilter) -> None:
+    logger.debug("Retry of %s:%s:%s, event_type=%s", event.topic, event.partition, event.offset, event.event_type)
+
+
 @lines.of(events.RecordDone)
 def _(event: events.RecordDone, log_filter: LogFilter) -> None:
     if log_filter.audit():

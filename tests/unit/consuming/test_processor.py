@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
+from asyncio import CancelledError
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 from pathlib import Path
 from random import Random
@@ -12,8 +15,10 @@ from typing import Any
 
 import attrs
 import pytest
+from django.core.cache import caches
 from django.db import connections
 from django.db.utils import ConnectionHandler
+from django.test import override_settings
 from openedx_events.learning.data import CertificateData
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 from openedx_events.tooling import OpenEdxPublicSignal
@@ -24,6 +29,7 @@ from event_bus_kafka.consuming.dead_letter_limit import DeadLetterLimit
 from event_bus_kafka.consuming.error_limit import ErrorLimit
 from event_bus_kafka.consuming.processor import Processor
 from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
+from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.dead_letters.letter import Letter
 from event_bus_kafka.dispatching.circuit import CircuitPolicy
 from event_bus_kafka.dispatching.dispatch import Receiver
@@ -31,13 +37,17 @@ from event_bus_kafka.dispatching.outcomes import DONE, Hold, Retry
 from event_bus_kafka.dispatching.receiver_gate import ReceiverGate
 from event_bus_kafka.dispatching.retry import RetryPolicies
 from event_bus_kafka.errors import DeadLetterStoreFailed, SchemaRegistryError
-from event_bus_kafka.telemetry import events
+from event_bus_kafka.telemetry import events, observe, unobserve
 from event_bus_kafka.telemetry.health import Health
+from event_bus_kafka.telemetry.monitoring import MONITORED, monitor
+from event_bus_kafka.wire.codec import codec_for
 from event_bus_kafka.wire.records import ConsumerRecord
 from tests.support.databases import none_known
 from tests.support.examples_of import certificate
-from tests.support.received import CODEC, FRAME, HEADERS
+from tests.support.received import CODEC, FRAME, HEADERS, Registry
+from tests.support.signals import grade, graded
 from tests.support.sqlite import on_sqlite
+from tests.support.tracing import Span, span, spans
 from tests.support.watching import watched
 
 CIRCUIT = CircuitPolicy(failures=4, keys=3, probe_every=10)
@@ -124,7 +134,7 @@ def delivery(user: int, partition: PartitionProgress | None = None, *, value: by
 
 def attempts_at(one: Delivery) -> int:
     assert one.work is not None
-    return one.work.attempts
+    return one.work.past.attempts
 
 
 def opened(service: Service, processor: Processor) -> list[Delivery]:
@@ -407,3 +417,146 @@ def test_after_a_database_error_the_next_attempt_has_a_new_connection(
         processor, one = service.processor(receivers_of=lambda _: [Receiver(write)]), delivery(1)
         assert isinstance(processor.process(one), Retry)
         assert processor.process(one) is DONE
+
+
+def test_a_retry_gets_the_event_as_it_came_whatever_receivers_did_to_it(service: Service) -> None:
+    """C6. Receivers of one attempt share one object, as Django's do."""
+    seen: list[list[str]] = []
+
+    def change(grade: Any, **_: Any) -> None:
+        seen.append(list(grade.names))
+        grade.names.pop()
+
+    def fail(grade: Any, **arguments: Any) -> None:
+        change(grade, **arguments)
+        raise ValueError
+
+    with graded(names=list[str]) as signal:
+        codec = codec_for(signal)
+        value = FRAME + codec.encode({"grade": grade(signal, names=["a", "b"])})
+        headers = (("ce_type", signal.event_type.encode()), HEADERS[1])
+        record = ConsumerRecord(
+            topic="t", partition=0, offset=0, timestamp=None, key=b"k", value=value, headers=headers
+        )
+        receivers, one = [Receiver(change), Receiver(fail)], Delivery.of(record, PartitionProgress(*PARTITION))
+        processor = service.processor(receivers_of=lambda _: receivers, registry=Registry(codec.schema))
+        assert [type(processor.process(one)) for _ in range(3)] == [Retry, Retry, type(DONE)]
+    assert seen == [["a", "b"], ["a"], ["a", "b"], ["a", "b"]]
+
+
+def test_a_record_that_cannot_be_read_at_a_retry_is_a_dead_letter_of_those_who_wait(service: Service) -> None:
+    """C6: each attempt reads the record anew, and a registry may refuse its schema by then."""
+    service.failing = {"second": ValueError}
+    processor, one = service.processor(), delivery(1)
+    assert isinstance(processor.process(one), Retry)
+    refusing = attrs.evolve(processor, registry=Registry("no schema"))
+    assert refusing.process(one) == DONE
+    (letter,) = service.letters
+    assert [failure.receiver for failure in letter.failures] == service.names("second")
+
+
+def test_what_is_done_is_let_go_as_a_whole(service: Service) -> None:
+    """C5: the failures of attempts hold the frames of receivers, and so event data."""
+    service.failing = {"first": ValueError}
+    processor, one = service.processor(), delivery(1)
+    scheduler = Scheduler(processor.process, lanes=1)
+    assert isinstance(processor.process(one), Retry)
+    known = weakref.ref(one.work)
+    service.failing = {}
+    scheduler.submit(one)
+    scheduler.stop()
+    next(iter(scheduler._lanes)).run()
+    gc.collect()
+    assert (one.done, one.record, one.work, known()) == (True, None, None, None)
+
+
+@pytest.fixture
+def traced() -> Iterator[list[Span]]:
+    with override_settings(OPENEDX_TELEMETRY=["tests.support.tracing.Spans"]):
+        observe(monitor, *MONITORED)
+        spans.clear()
+        yield spans
+        unobserve(monitor)
+
+
+def test_the_span_of_an_event_has_its_attributes_its_failure_and_the_spans_of_receivers(
+    service: Service, traced: list[Span]
+) -> None:
+    """C6: a span that is opened outside of the event's context is none for what runs in it."""
+
+    def query(_name: str) -> None:
+        with span("SELECT"):
+            pass
+
+    service.begin = query
+    service.failing = {"second": KeyError}
+    processor = service.processor()
+    with span("around all events"):
+        assert processor.process(delivery(1)) == DONE
+        service.failing = {}
+        assert processor.process(delivery(2)) == DONE
+    _, *of_events = traced
+    whole, sending, inner = (
+        "consumer.consume",
+        "consumer.consume > emit_signals_from_message",
+        "consumer.consume > emit_signals_from_message > SELECT",
+    )
+    assert [one.path for one in of_events] == [whole, sending, inner, inner] * 2
+    first, second = (one for one in of_events if one.path == whole)
+    assert first.attributes == {
+        "kafka_received_message": True,
+        "kafka_topic": "t",
+        "kafka_partition": 0,
+        "kafka_offset": 1,
+        "kafka_event_type": CODEC.event_type,
+        "kafka_message_id": "12345678-1234-5678-1234-567812345678",
+    }
+    assert (first.errors, second.errors, second.attributes["kafka_offset"]) == (1, 0, 2)
+    assert not any(one.attributes or one.errors for one in traced if one.path != whole)
+
+
+def test_the_span_of_each_attempt_says_which_record_it_is(service: Service, traced: list[Span]) -> None:
+    """C6."""
+    service.failing = {"first": ValueError}
+    processor, one, unreadable = service.processor(), delivery(7), delivery(8, value=b"")
+    with watched(events.RecordReceived, events.RecordRetried) as told:
+        processor.process(one)
+        service.failing = {}
+        assert processor.process(one) == DONE
+    assert [type(event) for event in told] == [events.RecordReceived, events.RecordRetried]
+    assert processor.process(unreadable) == DONE
+    wholes = [one for one in traced if one.parent is None]
+    assert [(one.attributes["kafka_offset"], one.errors) for one in wholes] == [(7, 1), (7, 0), (8, 1)]
+
+
+def test_a_cache_is_made_once_for_all_events_of_a_lane(service: Service) -> None:
+    """C6."""
+    used: list[Any] = []
+    service.begin = lambda _: used.append(caches["default"])
+    processor = service.processor()
+    for user in range(9):
+        processor.process(delivery(user))
+    assert len({id(cache) for cache in used}) == 1
+
+
+@pytest.mark.parametrize("kind", [CancelledError, type("Odd", (BaseException,), {})])
+def test_what_is_no_exception_has_its_attempts_and_becomes_a_dead_letter(
+    service: Service, kind: type[BaseException]
+) -> None:
+    """C11: a lane would end with it, and the worker, and the record would come again, for ever."""
+    service.failing = {"first": kind}
+    processor, one = service.processor(), delivery(1)
+    assert [type(processor.process(one)) for _ in range(3)] == [Retry, Retry, type(DONE)]
+    (letter,) = service.letters
+    assert [failure.receiver for failure in letter.failures] == service.names("first")
+    assert letter.failures[0].error.startswith("ReceiverInterrupted: ")
+    assert service.seen["second", 1] == 1
+
+
+def test_an_outage_is_over_although_its_record_is_skipped_then(service: Service) -> None:
+    processor, one = service.processor(), delivery(1)
+    service.registry_fails = True
+    assert isinstance(processor.process(one), Hold)
+    assert service.health.reasons == ("outage: schema registry",)
+    assert attrs.evolve(processor, receivers_of=lambda _: []).process(one) == DONE
+    assert service.health.is_ready

@@ -12,6 +12,8 @@ import pytest
 from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
+from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 from edx_django_utils.cache import RequestCache
 from pytest_django import DjangoDbBlocker
 
@@ -69,6 +71,21 @@ def test_connections_of_other_threads_are_left_alone(connection: BaseDatabaseWra
     thread.start()
     thread.join()
     assert connection.connection is not None
+
+
+def test_queries_that_django_notes_under_debug_are_forgotten_but_not_those_that_a_test_counts(
+    connection: BaseDatabaseWrapper,
+) -> None:
+    with override_settings(DEBUG=True):
+        for _ in range(3):
+            cleanup.prepare(60)
+            insert(connection)
+        assert len(connection.queries_log) == 1
+        with CaptureQueriesContext(connection) as queries:
+            for _ in range(3):
+                cleanup.prepare(60)
+                insert(connection)
+    assert len(queries) == 3
 
 
 def test_nothing_left_open_is_no_failure(connection: BaseDatabaseWrapper) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from functools import wraps
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial, wraps
 from typing import Any
 
 import pytest
@@ -10,10 +13,12 @@ from asgiref.sync import markcoroutinefunction
 from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
+from event_bus_kafka.dead_letters.letter import Failure
 from event_bus_kafka.dispatching.dispatch import Receiver, dispatch
 from event_bus_kafka.dispatching.rejections import note_rejection
 from event_bus_kafka.errors import ReceiverMismatch
 from event_bus_kafka.telemetry import emit, observe, unobserve
+from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.telemetry.events import EventRejected
 from event_bus_kafka.wire.records import Event
 from tests.support.examples_of import certificate
@@ -122,3 +127,133 @@ def test_an_event_that_a_receiver_emits_and_that_is_rejected_is_its_failure_in_a
         unobserve(note_rejection)
     assert [receiver for receiver, _ in failed] == [receivers[0], receivers[2]]
     assert {str(error) for _, error in failed} == {"it emitted an event of type a.type that was rejected: ValueError"}
+
+
+class Log:
+    """What has run, by the names of receivers; each of them is one of the ways to write one in a coroutine."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+
+    async def method(self, **_: Any) -> None:
+        await asyncio.sleep(0)
+        self.ran.append("method")
+
+    async def __call__(self, **_: Any) -> None:
+        await self.method()
+
+    def decorated(self) -> Callable[..., Any]:
+        return wraps(self.method)(lambda **arguments: self.method(**arguments))
+
+    def undecorated(self, **arguments: Any) -> Awaitable[None]:
+        return self.method(**arguments)
+
+    def future(self, **arguments: Any) -> Awaitable[None]:
+        class Later:
+            def __await__(_) -> Any:  # noqa: N805
+                return self.method(**arguments).__await__()
+
+        return Later()
+
+
+WAYS = {
+    "an async method": lambda log: log.method,
+    "an object that is called in a coroutine": lambda log: log,
+    "a plain decorator over it": lambda log: log.decorated(),
+    "a function that returns a coroutine": lambda log: log.undecorated,
+    "a function that returns an awaitable object": lambda log: log.future,
+    "a partial of an async method": lambda log: partial(log.method),
+    "a partial of an object": lambda log: partial(log),
+    "a partial of a decorated one": lambda log: partial(log.decorated(), extra=1),
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_what_a_receiver_returns_to_be_awaited_is_awaited(way: Callable[[Log], Any]) -> None:
+    """C10: else it has not run, and the offset is committed."""
+    log = Log()
+    assert dispatch(event(), [Receiver(way(log))]) == []
+    assert log.ran == ["method"]
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_what_cannot_be_awaited_is_a_failure(way: Callable[[Log], Any]) -> None:
+    """C10: in a running event loop nothing else can be."""
+    log, receiver = Log(), Receiver(lambda **_: None)
+
+    async def dispatched() -> Any:
+        return dispatch(event(), [Receiver(way(log)), receiver])
+
+    ((failed, error),) = asyncio.run(dispatched())
+    assert (type(error), log.ran, failed is receiver) == (RuntimeError, [], False)
+    gc.collect()  # a coroutine that was never awaited would warn now
+
+
+def test_what_belongs_to_another_event_loop_is_a_failure() -> None:
+    """C10."""
+    loop = asyncio.new_event_loop()
+    future = loop.create_future()
+    try:
+        ((_, error),) = dispatch(event(), [Receiver(lambda **_: future)])
+    finally:
+        loop.close()
+    assert type(error) is RuntimeError
+
+
+def test_a_receiver_of_which_nothing_has_run_has_failed() -> None:
+    """C10: it has a yield."""
+
+    def generator(**_: Any) -> Iterator[None]:
+        yield
+
+    async def asynchronous(**_: Any) -> AsyncIterator[None]:
+        yield
+
+    failed = dispatch(event(), [Receiver(generator), Receiver(asynchronous)])
+    assert [error_text(error).split(",")[0] for _, error in failed] == [
+        "ReceiverNotRun: it returned a generator",
+        "ReceiverNotRun: it returned a async_generator",
+    ]
+
+
+def test_what_a_coroutine_raises_is_its_failure() -> None:
+    async def fail(**_: Any) -> None:
+        raise KeyError
+
+    ((_, error),) = dispatch(event(), [Receiver(partial(lambda **arguments: fail(**arguments)))])
+    assert type(error) is KeyError
+
+
+async def cancelled(**_: Any) -> None:
+    task = asyncio.ensure_future(asyncio.sleep(60))
+    task.cancel()
+    await task
+
+
+def odd(**_: Any) -> None:
+    raise type("Odd", (BaseException,), {})("learner@example.com")
+
+
+@pytest.mark.parametrize(("call", "name", "place"), [(cancelled, "CancelledError", "sleep"), (odd, "Odd", "odd")])
+def test_what_is_no_exception_is_the_failure_of_its_receiver(call: Callable[..., Any], name: str, place: str) -> None:
+    """C11: it would end the worker, and come again, for ever."""
+    ran: list[int] = []
+    ((receiver, error),) = dispatch(event(), [Receiver(call), Receiver(lambda **_: ran.append(1))])
+    assert (receiver.call, ran) == (call, [1])
+    assert error_text(error) == f"ReceiverInterrupted: it raised {name}, which is no Exception"
+    assert Failure.of(error, "a.receiver").place.endswith(f"in {place}")
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_what_ends_a_worker_passes_through(kind: type[BaseException], is_async: bool) -> None:
+    """C11."""
+
+    def end(**_: Any) -> None:
+        raise kind
+
+    async def end_later(**_: Any) -> None:
+        raise kind
+
+    with pytest.raises(kind):
+        dispatch(event(), [Receiver(end_later if is_async else end)])

@@ -163,6 +163,24 @@ def test_what_cannot_be_known_tomorrow_is_refused(wrong: Callable[..., Any], rea
         once(wrong)
 
 
+@once
+def returns_a_coroutine(**arguments: Any) -> Any:
+    """As a plain decorator over an async function does."""
+    return later(**arguments)
+
+
+def test_what_would_run_outside_of_the_transaction_fails_and_leaves_no_mark() -> None:
+    """C10."""
+    CERTIFICATE_CREATED.connect(returns_a_coroutine)
+    try:
+        with pytest.raises(ReceiversFailed) as caught:
+            deliver(CERTIFICATE_CREATED, certificate=certificate(7))
+    finally:
+        CERTIFICATE_CREATED.disconnect(returns_a_coroutine)
+    assert "ReceiverNotRun: it returned a coroutine" in error_text(caught.value)
+    assert InboxMark.objects.get().receiver == f"{__name__}.award"
+
+
 def test_the_wrong_order_of_decorators_is_refused() -> None:
     def bare(**_: Any) -> None: ...
 

@@ -201,7 +201,7 @@ def test_a_receiver_that_fails_is_tried_again_alone(heard: Heard) -> None:
         outcome, delivery = processed(tombstone())
         assert isinstance(outcome, Retry)
         assert delivery.work is not None
-        assert [receiver.call for receiver in delivery.work.receivers or []] == [fail]
+        assert [receiver.call for receiver in delivery.work.past.waiting or []] == [fail]
         letters = Letters()
         assert processed(tombstone(), letters=letters, attempts=1)[0] is DONE
     (letter,) = letters.kept

@@ -1,0 +1,146 @@
+"""An attempt at a record is a value. One function judges it, and adds it to the attempts before."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import attrs
+
+from event_bus_kafka.dispatching.dispatch import Failures, Receiver, failure_of, names_of
+from event_bus_kafka.dispatching.outcomes import DONE, Failed, GiveUp, Hold, Outcome, Retry
+from event_bus_kafka.dispatching.retry import RetryPolicy
+from event_bus_kafka.errors import CircuitOpen, ReceiverPaused
+from event_bus_kafka.frozen import cheap_frozen
+
+_NOBODY: list[Receiver] = []
+_NONE: Failures = []
+
+
+@cheap_frozen
+class Attempt:
+    """What came of one attempt: at receivers, of which those that ran and did not fail succeeded, or at the record."""
+
+    receivers: list[Receiver] = _NOBODY
+    """Whom the event is for, in their order; each has run, is held or is paused."""
+    ran: Sequence[Receiver] = _NOBODY
+    failed: Failures = _NONE
+    held: Sequence[Receiver] = _NOBODY
+    """Their circuits were open."""
+    paused: Sequence[Receiver] = _NOBODY
+    opened: Collection[str] = frozenset()
+    """Names of those that failed and whose circuit is open now."""
+    probe_in: float = 0.0
+    """Seconds until an open circuit may be tried."""
+    away: str = ""
+    """The server that cannot be reached."""
+    error: Exception | None = None
+    """Why the record could not be read: no receiver had its turn."""
+    skipped: str = ""
+    """Why nobody is to have the event."""
+
+
+@attrs.frozen(kw_only=True)
+class Past:
+    """What the attempts at a record have come to so far."""
+
+    attempts: int = 0
+    """Attempts that failed and count."""
+    failures: Mapping[str, int] = attrs.field(factory=dict)
+    """By name of a receiver: its attempts that failed and count."""
+    holds: int = 0
+    """Attempts in a row that failed and do not count."""
+    away: str = ""
+    """The server that could not be reached at the last attempt."""
+    waiting: list[Receiver] | None = None
+    """Who has still to succeed; None: all, as no receiver has had its turn."""
+    given_up: tuple[tuple[Receiver, Exception], ...] = ()
+    """Receivers that do not get the event any more, with the reasons."""
+    verdict: GiveUp | None = None
+    """Given up, and not stored yet: no receiver runs again."""
+
+    @property
+    def is_paused_only(self) -> bool:
+        """Whether all that were given up were paused: a dead letter by the operator's will is none of a flood."""
+        return not self.given_up or all(isinstance(error, ReceiverPaused) for _, error in self.given_up)
+
+    def held_by(self, server: str) -> Past:
+        """Return the past after one more attempt that does not count."""
+        return attrs.evolve(self, holds=self.holds + 1, away=server)
+
+
+NOTHING_YET = Past()
+
+
+@cheap_frozen
+class Judgement:
+    """What follows an attempt."""
+
+    outcome: Outcome
+    past: Past
+    """Of the next attempt."""
+
+
+_DONE = Judgement(outcome=DONE, past=NOTHING_YET)
+
+
+def judge(attempt: Attempt, past: Past, policy: RetryPolicy) -> Judgement:
+    """Decide what follows an attempt, by what came of it and of those before."""
+    if attempt.error is not None:
+        return _judge_record(attempt.error, attempt.away, past, policy)
+    if not (attempt.failed or attempt.held or attempt.paused or past.given_up):
+        return _DONE if past is NOTHING_YET else Judgement(outcome=DONE, past=attrs.evolve(past, away=""))
+    decided = [(receiver, _decide(receiver, error, attempt, past, policy)) for receiver, error in attempt.failed]
+    counted = {receiver.name for receiver, outcome in decided if not isinstance(outcome, Hold)}
+    left = [*attempt.held, *(receiver for receiver, outcome in decided if not isinstance(outcome, GiveUp))]
+    now = Past(
+        attempts=past.attempts + bool(counted),
+        failures={**past.failures, **{name: past.failures.get(name, 0) + 1 for name in counted}},
+        holds=0 if counted else past.holds + bool(attempt.away),
+        away=attempt.away,
+        waiting=[receiver for receiver in attempt.receivers if any(receiver is one for one in left)],
+        given_up=(
+            *past.given_up,
+            *((receiver, ReceiverPaused()) for receiver in attempt.paused),
+            *((receiver, outcome.error) for receiver, outcome in decided if isinstance(outcome, GiveUp)),
+        ),
+    )
+    return _judgement(_combined(decided, attempt, now), now)
+
+
+def _judge_record(error: Exception, away: str, past: Past, policy: RetryPolicy) -> Judgement:
+    """Judge what concerns the record as a whole: all who wait for it fail with it."""
+    outcome = policy.decide(error, attempt=past.attempts + 1, holds=past.holds, is_outage=bool(away))
+    if isinstance(outcome, Hold):
+        return Judgement(outcome=outcome, past=past.held_by(away))
+    given_up = (*past.given_up, *((receiver, error) for receiver in past.waiting or ()))
+    if isinstance(outcome, GiveUp) and given_up:
+        outcome = GiveUp(failure_of(given_up))
+    return _judgement(outcome, attrs.evolve(past, attempts=past.attempts + 1, holds=0, away=""))
+
+
+def _decide(receiver: Receiver, error: Exception, attempt: Attempt, past: Past, policy: RetryPolicy) -> Failed:
+    name = receiver.name
+    return policy.decide(
+        error,
+        attempt=past.failures.get(name, 0) + 1,
+        holds=past.holds,
+        is_outage=bool(attempt.away),
+        is_open=name in attempt.opened,
+    )
+
+
+def _combined(decided: Sequence[tuple[Receiver, Failed]], attempt: Attempt, now: Past) -> Outcome:
+    """Combine what follows for each receiver: the event waits as long as one has still to succeed."""
+    if not now.waiting:
+        return GiveUp(failure_of(now.given_up)) if now.given_up else DONE
+    error = failure_of([(receiver, outcome.error) for receiver, outcome in decided]) if decided else None
+    retries = [outcome.delay for _, outcome in decided if isinstance(outcome, Retry)]
+    if error and retries:
+        return Retry(error, max(retries))
+    holds = [outcome.delay for _, outcome in decided if isinstance(outcome, Hold)]
+    return Hold(error or CircuitOpen(names_of(now.waiting)), max(holds) if attempt.away else attempt.probe_in)
+
+
+def _judgement(outcome: Outcome, past: Past) -> Judgement:
+    past = attrs.evolve(past, verdict=outcome) if isinstance(outcome, GiveUp) else past
+    return Judgement(outcome=outcome, past=past)

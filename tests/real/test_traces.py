@@ -1,0 +1,58 @@
+"""What monitoring services are told of events, by their own packages (C6)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.services.monitoring import monitoring_packages
+
+pytestmark = pytest.mark.real
+
+_SILENT = {"DD_TRACE_STARTUP_LOGS": "false", "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "false"}
+_KEPT = ("kafka_topic", "kafka_offset", "kafka_event_type", "kafka_message_id")
+
+
+def spans_of(package: str) -> list[dict[str, Any]]:
+    path = os.pathsep.join((os.getcwd(), str(monitoring_packages())))
+    done = subprocess.run(
+        [sys.executable, "-B", "-m", "tests.support.traces", package],
+        env=os.environ | _SILENT | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "learner@example.com" not in done.stdout
+    spans: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
+    return spans
+
+
+@pytest.mark.parametrize("package", ["opentelemetry", "ddtrace", "newrelic"])
+def test_each_event_is_a_trace_with_its_attributes_its_failure_and_the_spans_of_its_receivers(package: str) -> None:
+    """C6."""
+    spans = spans_of(package)
+    by_id = {span["id"]: span for span in spans}
+
+    def path(span: dict[str, Any]) -> list[dict[str, Any]]:
+        return [*(path(by_id[span["parent"]]) if span["parent"] else []), span]
+
+    paths = [path(span) for span in spans if span["name"] == "SELECT"]
+    for offset, spans_of_event in enumerate(paths, 1):
+        names = dict.fromkeys(span["name"] for span in spans_of_event)  # New Relic's transaction is a span, too
+        assert list(names) == ["consumer.consume", "emit_signals_from_message", "SELECT"]
+        attributes = spans_of_event[0]["attributes"]
+        assert [attributes[name] for name in _KEPT] == [
+            "t",
+            offset,
+            "org.openedx.learning.certificate.created.v1",
+            "12345678-1234-5678-1234-567812345678",
+        ]
+        assert sum(span["errors"] for span in spans_of_event) == (offset == 2)
+    assert [len(paths), len({one[0]["id"] for one in paths}), sum(not span["parent"] for span in spans)] == [2] * 3

@@ -1,0 +1,26 @@
+"""The packages of monitoring services, in a folder of their own: as installed ones they would join every test run."""
+
+from __future__ import annotations
+
+import functools
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.services.downloads import fetched
+
+PACKAGES = ("ddtrace==4.16.0", "newrelic==14.1.0", "opentelemetry-sdk==1.45.2")
+
+
+@functools.cache
+def monitoring_packages() -> Path:
+    """Return a folder to import them from."""
+    names = "-".join(name.replace("==", "-") for name in PACKAGES)
+    minor = "".join(platform.python_version_tuple()[:2])
+    return fetched(f"{names}-py{minor}", _install)
+
+
+def _install(folder: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-compile"]
+    subprocess.run([*pip, "--target", folder, *PACKAGES], check=True, stdin=subprocess.DEVNULL)

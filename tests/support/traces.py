@@ -1,0 +1,115 @@
+"""
+``python -m tests.support.traces PACKAGE``: what a monitoring package is told of two events, as JSON.
+
+Each package is one for a whole process.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from threading import Thread
+from typing import Any
+
+import django
+from django.conf import settings
+
+import test_settings
+
+Spans = list[dict[str, Any]]
+"""``id`` and ``parent``, ``name``, ``attributes``, and how many ``errors`` it had."""
+Package = tuple[str, Callable[[str], AbstractContextManager[Any]], Callable[[], Spans]]
+"""The backend of edx-django-utils, what opens a span, and what returns those that have ended."""
+
+
+def opentelemetry() -> Package:
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
+
+    def ended() -> Spans:
+        return [
+            _span(one.context.span_id, one.parent and one.parent.span_id, one.name, one.attributes, len(one.events))
+            for one in exporter.get_finished_spans()
+        ]
+
+    return "OpenTelemetryBackend", trace.get_tracer(__name__).start_as_current_span, ended
+
+
+def ddtrace() -> Package:
+    from ddtrace.trace import TraceFilter, tracer
+
+    found: list[Any] = []
+
+    class Keep(TraceFilter):  # type: ignore[misc]
+        def process_trace(self, trace: list[Any]) -> None:
+            found.extend(trace)
+
+    tracer.configure(trace_processors=[Keep()])
+
+    def ended() -> Spans:
+        return [
+            _span(
+                one.span_id,
+                one.parent_id,
+                one.name,
+                one.get_tags() | one.get_metrics(),
+                int("error.type" in one.get_tags()),
+            )
+            for one in found
+        ]
+
+    return "DatadogBackend", tracer.trace, ended
+
+
+def newrelic() -> Package:
+    from newrelic import agent
+
+    known = agent.global_settings()
+    known.developer_mode, known.license_key, known.app_name = True, "none", "tests"  # connects to nobody
+    agent.initialize()
+    application = agent.register_application(timeout=30)
+
+    def ended() -> Spans:
+        spans = application._agent.application("tests")._stats_engine.span_events.samples
+        return [
+            _span(
+                own["guid"],
+                own.get("parentId"),
+                own["name"].removeprefix("Function/"),
+                users,
+                int("error.class" in more),
+            )
+            for own, users, more in spans
+        ]
+
+    return "NewRelicBackend", agent.FunctionTrace, ended
+
+
+def _span(number: Any, parent: Any, name: str, attributes: Any, errors: int) -> dict[str, Any]:
+    return {"id": number, "parent": parent, "name": name, "attributes": dict(attributes), "errors": errors}
+
+
+def main(package: str) -> None:
+    """Give a processor two events, on a thread as lanes are; a receiver succeeds at one and fails at the other."""
+    backend, span, ended = {"opentelemetry": opentelemetry, "ddtrace": ddtrace, "newrelic": newrelic}[package]()
+    known = {name: getattr(test_settings, name) for name in dir(test_settings) if name.isupper()}
+    settings.configure(**known | {"OPENEDX_TELEMETRY": [f"edx_django_utils.monitoring.{backend}"]})
+    django.setup()
+    from tests.support.traced import attempts  # needs Django
+
+    thread = Thread(target=attempts, args=(span,))
+    thread.start()
+    thread.join()
+    print(json.dumps(ended()))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
