@@ -32,6 +32,9 @@ class Spill:
         self._by_pid: dict[int, dict[str, SpillWriter]] = {}
         """By process and database: a child has nothing to do with what its parent has to write."""
 
+    def __len__(self) -> int:
+        return sum(len(writer.buffer) for writer in tuple(self._writers().values()))
+
     def spill(
         self,
         events: Iterable[EncodedEvent],
@@ -49,7 +52,7 @@ class Spill:
         They go into the outbox of ``database``, by default of that which the routers name, which also takes what
         belongs to a database without tables, or that takes no rows. Each event becomes an EventSpilled once it is
         written, or without ``error`` an EventAppended; an EventUndelivered if it is lost. ``otherwise`` is called with
-        it where there is no outbox at all.
+        it where there is no outbox at all, again and again while it raises.
         """
         last = home()
         kept = None if error is None else without_traceback(error)
@@ -61,23 +64,21 @@ class Spill:
         alias = home()
         self._writer_of(alias, alias)
 
-    def settle(self, seconds: float) -> None:
-        """Wait at most so many seconds until all that waits was tried."""
-        until = monotonic() + seconds
-        for writer in self._writers().values():
-            if writer.thread is not threading.current_thread():
-                writer.settle(until - monotonic())
-
     def finish(self, seconds: float) -> int:
-        """Wait at most so many seconds until all is written, as a process ends. Return how many events were lost."""
-        writers = list(self._writers().values())
-        if threading.current_thread() in [writer.thread for writer in writers]:
-            return 0  # an observer sends: what waits is written after that
-        writers.sort(key=lambda writer: -writer.rank)  # each may leave something to its fallback
+        """Wait as :meth:`settle` does, as a process ends. Return how many events were lost."""
+        return sum(writer.give_up() for writer in self.settle(seconds))
+
+    def settle(self, seconds: float) -> list[SpillWriter]:
+        """Wait at most so many seconds until nothing waits any more. Return the writers that were waited for."""
         until = monotonic() + seconds
+        writers = list(self._writers().values())[::-1]  # each before the fallback, to which it may leave something
+        if threading.current_thread() in [writer.thread for writer in writers]:
+            return []  # an observer sends: what waits is written after that
         for writer in writers:
-            writer.hurry()
-        return sum(writer.finish(until - monotonic()) for writer in writers)
+            writer.buffer.hurry(until)
+        for writer in writers:
+            writer.settle(until)
+        return writers
 
     def _writers(self) -> dict[str, SpillWriter]:
         return self._by_pid.setdefault(os.getpid(), {})

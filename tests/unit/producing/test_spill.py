@@ -83,7 +83,7 @@ def test_what_is_given_up_and_spilled_does_not_leave_when_the_broker_is_back(
     with own_sandbox.broker_down():
         clients.produce(encoded("t"), None, monotonic() + 60)
         clients.give_up()
-    clients.flush(60)
+    clients.producer.flush(60)
     assert len(clients.producer) == 0
     assert spill.finish(60) == 0
     end(clients)
