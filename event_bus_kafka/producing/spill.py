@@ -11,15 +11,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from time import monotonic
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS
 
-from event_bus_kafka.errors import without_traceback
+from event_bus_kafka.errors import AppendFailed, without_traceback
 from event_bus_kafka.outbox.availability import Outbox
-from event_bus_kafka.outbox.database import home, may_have_outbox
-from event_bus_kafka.producing.spill_buffer import BufferedEvent
+from event_bus_kafka.outbox.database import home
+from event_bus_kafka.producing.spill_buffer import MOST_BYTES, BufferedEvent
 from event_bus_kafka.producing.spill_writer import SpillWriter
 from event_bus_kafka.wire.records import EncodedEvent
 
@@ -46,18 +45,19 @@ class Spill:
     ) -> None:
         """
         Keep events that Kafka did not confirm because of ``error``; None: that were to be in the outbox, whose
-        database could not be waited for. Never raises. Blocks only while too many events
-        wait, at most until ``until`` (monotonic); None, for delivery reports: never blocks.
+        database could not be waited for. Never raises. Blocks only while memory is full, at most until ``until``
+        (monotonic); None, for delivery reports: never blocks.
 
         They go into the outbox of ``database``, by default of that which the routers name, which also takes what
         belongs to a database without tables, or that takes no rows. Each event becomes an EventSpilled once it is
-        written, or without ``error`` an EventAppended; an EventUndelivered if it is lost. ``otherwise`` is called with
-        it where there is no outbox at all, again and again while it raises.
+        written, or without ``error`` an EventAppended; an EventUndelivered if it is lost. Where there is no outbox at
+        all, ``otherwise`` is called with it, again and again while it raises.
         """
         last = home()
         kept = None if error is None else without_traceback(error)
         buffered = [BufferedEvent(one, kept, otherwise) for one in events]
-        self._writer_of(_first(database, last), last).put(buffered, until)
+        for one in self._writer_of(database or last, last).buffer.put(buffered, until):
+            one.lost(AppendFailed(f"{MOST_BYTES:,} bytes of events wait for their database already"))
 
     def start_writer(self) -> None:
         """Have the thread of the database that takes what no other takes: when Python ends none can be started."""
@@ -92,11 +92,3 @@ class Spill:
         writer = writers.get(database) or writers.setdefault(database, SpillWriter(database, fallback, self._outbox))
         has_thread = writer.start()
         return writer if has_thread or fallback is None else fallback
-
-
-def _first(database: str | None, home: str) -> str:
-    """Return which database is tried first: none where the routers let no outbox be."""
-    with suppress(Exception):  # of routers, and of an alias that is not there
-        if database and not may_have_outbox(connections[database]):
-            return home
-    return database or home

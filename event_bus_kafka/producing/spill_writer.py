@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
 from contextlib import suppress
 from time import monotonic
 
@@ -11,7 +10,6 @@ from django.db import connections
 
 from event_bus_kafka.errors import AppendFailed, OutboxMissing
 from event_bus_kafka.outbox.availability import Outbox
-from event_bus_kafka.producing import spill_buffer
 from event_bus_kafka.producing.spill_buffer import BufferedEvent, SpillBuffer
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import AppendToOutboxFailed, SpillDelayed
@@ -50,11 +48,6 @@ class SpillWriter:
                     self.thread = thread
             return self.thread is not None
 
-    def put(self, events: Iterable[BufferedEvent], until: float | None) -> None:
-        """Let events wait, as far as there is room or comes to be by then; the others are lost."""
-        for one in self.buffer.put(events, until):
-            one.lost(AppendFailed(f"{spill_buffer.MOST_BYTES:,} bytes of events wait for their database already"))
-
     def settle(self, until: float) -> None:
         """Wait until all is written, or has gone elsewhere, at most until ``until`` (monotonic)."""
         with self.buffer.changed:
@@ -72,7 +65,8 @@ class SpillWriter:
     def _write_all(self) -> None:
         while True:
             with kept_alive():
-                self._write(self._next())
+                if batch := self._next():
+                    self._write(batch)
                 continue
             self.buffer.put_off()
 
