@@ -27,7 +27,7 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 from event_bus_kafka import create_producer
 from event_bus_kafka.assembly.sending import process_clients, shutdown, spill
 from event_bus_kafka.errors import DeliveryFailed
-from event_bus_kafka.kafka.producer import Delivered
+from event_bus_kafka.kafka.producer import Delivered, Producer
 from event_bus_kafka.models import OutboxRecord
 from event_bus_kafka.producing.clients import ProcessClients
 from event_bus_kafka.producing.inherited import own_clients
@@ -45,6 +45,7 @@ from event_bus_kafka.telemetry.events import (
 from tests.services.bus import CREATED, Bus, SandboxBus
 from tests.support.direct import encoded
 from tests.support.examples_of import certificate
+from tests.support.members import record
 from tests.support.refusals import refuse
 from tests.support.sending import own_producer
 from tests.support.watching import watched
@@ -503,6 +504,34 @@ def test_a_client_is_not_destroyed_at_the_end_of_its_process(sandbox: Sandbox) -
         del client
         gc.collect()
     assert alive() is not None
+
+
+def test_a_client_that_has_failed_for_good_is_destroyed_with_its_last_reference() -> None:
+    """Else children inherit it as garbage, and crash over it."""
+    with Sandbox() as sandbox:
+        refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)
+        servers = SandboxBus(sandbox).settings("t")["EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS"]
+        gc.disable()
+        try:
+            assert failed_for_good({"bootstrap.servers": servers, "enable.idempotence": True})() is None
+        finally:
+            gc.enable()
+
+
+def failed_for_good(options: dict[str, Any]) -> weakref.ref[Producer]:
+    producer = Producer(options)
+
+    def is_refused() -> bool:
+        try:
+            producer.produce(record("t"), lambda report: None)
+        except DeliveryFailed as error:
+            return error.fatal
+        return False
+
+    until(is_refused)
+    assert producer.failure is not None
+    producer.purge()
+    return weakref.ref(producer)
 
 
 def test_a_report_of_which_no_note_can_be_taken_ends_nothing(

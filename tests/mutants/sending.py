@@ -563,13 +563,22 @@ if error is None:
         tests=("flows/test_sending.py::test_a_fatal_error_that_comes_again_costs_no_client_for_each_event",),
     ),
     Fault(
-        name="a child keeps the clients alone that are in use",
+        name="a child destroys copies of its parent's clients",
         file="producing/inherited.py",
         scope="keep_parents_clients",
         old="keep_for_ever(clients)",
         new="pass",
         harm="a child crashes, or hangs, when it collects a client of its parent",
         tests=("flows/test_sending.py::TestForks",),
+    ),
+    Fault(
+        name="a client's fatal error holds the client",
+        file="kafka/producer.py",
+        scope="Producer.produce",
+        old="self._note(_failed(error))\nraise _failed(error) from error",
+        new="failure = _failed(error)\nself._note(failure)\nraise failure from error",
+        harm="each fatal error leaves a client and its threads until a collection, and children inherit it",
+        tests=("flows/test_sending.py::test_a_client_that_has_failed_for_good_is_destroyed_with_its_last_reference",),
     ),
     Fault(
         name="an ASGI application that does not know the protocol is not spoken for",
