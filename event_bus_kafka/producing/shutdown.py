@@ -70,7 +70,7 @@ class Shutdown:
         if self._began is not None:
             self._end(self._pid)
 
-    def _end(self, pid: int | None, *_: object, **__: object) -> None:
+    def _end(self, pid: int | None, /, *_: object, **__: object) -> None:  # celery's signal has a pid, too
         if pid != os.getpid():
             return  # a child inherits its parent's hooks
         now = monotonic()
