@@ -149,16 +149,27 @@ def test_without_an_outbox_events_wait_in_memory_for_the_client(sandbox: Sandbox
     assert [(type(event), event.event_id) for event in seen] == [(RecordDelivered, one) for one in sent]
 
 
-def test_a_process_that_ends_waits_for_the_client_on_its_way(sandbox: Sandbox, tmp_path: Path) -> None:
-    settings = SandboxBus(sandbox).settings("t") | {
+KILLED_AFTER_FLUSH = """
+import math, os
+from event_bus_kafka.assembly.sending import shutdown
+shutdown.flush(math.inf)
+os._exit(0)
+"""
+"""As uvicorn ends, with ``event_bus_kafka.asgi.lifespan``."""
+
+
+@pytest.mark.parametrize("end", ["", KILLED_AFTER_FLUSH], ids=["by itself", "killed after a flush"])
+def test_a_process_that_ends_waits_for_the_client_on_its_way(sandbox: Sandbox, tmp_path: Path, end: str) -> None:
+    topic = f"waited-for-{len(end)}"
+    settings = SandboxBus(sandbox).settings(topic) | {
         "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "not migrated")}},
         "EVENT_BUS_PRODUCER": "tests.projects.certificates.requesting.slow_producer",
         "EVENT_BUS_KAFKA_SEND_TIMEOUT": 0.1,
         "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 60,
     }
-    with ServiceProcess(code=SEND.format(users=[1]), settings=settings) as process:
+    with ServiceProcess(code=SEND.format(users=[1]) + end, settings=settings) as process:
         assert process.end() == 0, process.log
-    assert len(sandbox.records("t", 1)) == 1, process.log
+    assert len(sandbox.records(topic, 1)) == 1, process.log
 
 
 def test_after_a_failure_nobody_tries_to_make_a_client_for_a_while(sandbox: Sandbox, file: Path) -> None:

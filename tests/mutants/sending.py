@@ -536,6 +536,15 @@ if error is None:
         tests=("flows/test_requests.py",),
     ),
     Fault(
+        name="a child of celery ends without a flush",
+        file="producing/shutdown.py",
+        scope="Shutdown.watch",
+        old="celery.worker_process_shutdown.connect(end, weak=False)",
+        new="pass",
+        harm="the last events of each child of a prefork pool are lost",
+        real=("exits/test_exits.py::test_what_was_sent_before_the_end_is_in_kafka_wherever_a_fork_was[celery]",),
+    ),
+    Fault(
         name="clients are made in the request",
         file="producing/connecting.py",
         scope="Connecting.get",
