@@ -598,4 +598,22 @@ if error is None:
         harm="uvicorn kills a Django process with what is on its way",
         tests=("flows/test_lifespan.py",),
     ),
+    Fault(
+        name="an ASGI server hears of its end before events are sent",
+        file="asgi.py",
+        scope="_Server.send",
+        old="await asyncio.to_thread(shutdown.flush, inf)",
+        new="pass",
+        harm="uvicorn kills its process with what is on its way",
+        tests=("flows/test_lifespan.py",),
+    ),
+    Fault(
+        name="a refused event stands before all others",
+        file="producing/spill_writer.py",
+        scope="SpillWriter._write",
+        old="self._refused(one, error)",
+        new="break",
+        harm="one event that a database refuses keeps all later ones in memory",
+        tests=("unit/producing/test_spill.py",),
+    ),
 )
