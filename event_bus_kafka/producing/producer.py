@@ -165,7 +165,7 @@ class KafkaEventProducer(EventBusProducer):
         goes into the outbox, within ``EVENT_BUS_KAFKA_SHUTDOWN_SPILL``.
         """
         until = monotonic() + self._limits.delivery_timeout
-        if len(self._spill) and self._connecting.clients is None:
+        if self._spill.waits_for_clients():
             self._spill.settle(until - monotonic())
         clients = self._connecting.clients
         if clients is not None and clients.pid == os.getpid():

@@ -81,8 +81,8 @@ class Shutdown:
 
     def _flush(self, until: float, spill_until: float, *, leave: bool = True) -> None:
         """Both times are of the monotonic clock. The threads of clients that are left do nothing afterwards."""
-        if len(self._spill) and all(clients.takes_no_more for clients in own_clients()):  # events may wait for a client
-            self._spill.settle(until - monotonic())
+        if self._spill.waits_for_clients():
+            self._spill.settle(until - monotonic())  # meanwhile the clients' threads go on
         own = own_clients()
         for clients in own:
             clients.producer.flush(until - monotonic())

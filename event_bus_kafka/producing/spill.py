@@ -31,8 +31,9 @@ class Spill:
         self._by_pid: dict[int, dict[str, SpillWriter]] = {}
         """By process and database: a child has nothing to do with what its parent has to write."""
 
-    def __len__(self) -> int:
-        return sum(len(writer.buffer) for writer in tuple(self._writers().values()))
+    def waits_for_clients(self) -> bool:
+        """Whether an event waits that is sent where there is no outbox."""
+        return any(writer.buffer.waits_for_clients() for writer in tuple(self._writers().values()))
 
     def spill(
         self,

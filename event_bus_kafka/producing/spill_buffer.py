@@ -80,6 +80,10 @@ class SpillBuffer:
     def __len__(self) -> int:
         return len(self.waiting) + len(self._refused)
 
+    def waits_for_clients(self) -> bool:
+        with self.changed:
+            return any(one.otherwise for one in self.waiting)
+
     def put(self, events: Iterable[BufferedEvent], until: float | None) -> list[BufferedEvent]:
         """Let events wait, as far as there is room or comes to be by ``until``. Return the others."""
         others = []
