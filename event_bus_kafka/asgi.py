@@ -38,7 +38,9 @@ def lifespan(application: Application) -> Application:
         except Exception:
             if server.was_asked:
                 raise
-            await _answer(server)  # it does not know this protocol
+            for event in ("startup", "shutdown"):  # in place of one that does not know this protocol
+                await receive()
+                await server.send({"type": f"lifespan.{event}.complete"})
 
     return wrapped
 
@@ -60,12 +62,3 @@ class _Server:
         if message["type"].startswith("lifespan.shutdown"):
             await asyncio.to_thread(shutdown.flush, inf)
         await self._send(message)
-
-
-async def _answer(server: _Server) -> None:
-    """Take part for an application that does not."""
-    while True:
-        message = await server.receive()
-        await server.send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return

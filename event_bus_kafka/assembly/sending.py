@@ -30,12 +30,16 @@ def producer() -> KafkaEventProducer:
     )
 
 
-def process_clients() -> ProcessClients:
-    """Return clients of this process, at work. Raises :class:`ConfigurationError`."""
+def process_clients(former: ProcessClients | None = None) -> ProcessClients:
+    """
+    Return clients of this process, at work. Raises :class:`ConfigurationError`; without a token :class:`BrokerError`.
+
+    ``former``: those in whose place they come, whose client of the registry knows the ids.
+    """
     timeout = min(settings.registry_timeout, settings.send_timeout / 2)  # a first event needs two ids
     clients = ProcessClients(
-        registry=registry(timeout=timeout, backoff=_REGISTRY_BACKOFF),
-        connect=lambda: Producer(producer_options()),
+        registry=former.registry if former else registry(timeout=timeout, backoff=_REGISTRY_BACKOFF),
+        producer=Producer(producer_options()),
         poll_interval=settings.poll_interval,
         spill=spill,
     )

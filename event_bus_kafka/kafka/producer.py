@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException
@@ -16,7 +16,6 @@ from event_bus_kafka.kafka.factory import Options, make_client, report_error
 from event_bus_kafka.kafka.messages import emit_statistics, headers_for_client
 from event_bus_kafka.wire.records import ProducerRecord
 
-F = TypeVar("F", bound=BrokerError)
 OnDelivery = Callable[..., None]
 """Takes :class:`Delivered` or :class:`DeliveryFailed` as its last argument."""
 _PURGED_WITHIN = 0.5
@@ -86,7 +85,8 @@ class Producer:
         except BufferError:
             raise QueueFull(error_codes.QUEUE_FULL, "the local queue is full", retriable=True) from None
         except KafkaException as error:
-            raise self._noted(_failed(error)) from error
+            self._note(_failed(error))
+            raise _failed(error) from error  # another one, since the frames of one that is raised hold this producer
         except (TypeError, ValueError) as error:  # such as a topic's name with a null character
             raise DeliveryFailed(error_codes.INVALID_ARG, f"the client raised {type(error).__name__}") from error
 
@@ -134,12 +134,11 @@ class Producer:
         try:
             poll(seconds)
         except KafkaException as error:  # a fatal error is raised, once, in place of the error callback
-            self._noted(report_error("producer", error.args[0]))
+            self._note(report_error("producer", error.args[0]))
 
-    def _noted(self, error: F) -> F:
+    def _note(self, error: BrokerError) -> None:
         if error.fatal:
             self.failure = self.failure or error
-        return error
 
 
 def _failed(error: KafkaError | KafkaException) -> DeliveryFailed:

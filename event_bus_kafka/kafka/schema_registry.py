@@ -16,6 +16,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError as ClientE
 from event_bus_kafka.errors import ConfigurationError, EventBusError, SchemaRegistryError
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RegistryFailed
+from event_bus_kafka.telemetry.guards import answer
 
 T = TypeVar("T")
 
@@ -143,15 +144,16 @@ class SchemaRegistry:
         shared = self._requests.setdefault(name, mine)
         try:
             if shared is mine:
-                _begin(request, mine)
-            answer: T = shared.result(min(self._timeout, max(seconds, 0.0)))
+                # HTTP time-outs hold per read, and name resolution has none: a registry may drip for ever
+                answer(mine, request, _THREAD)
+            found: T = shared.result(min(self._timeout, max(seconds, 0.0)))
         except Exception as error:  # noqa: BLE001 whatever a client, a proxy or a half-written answer provokes
             if self._requests.get(name) is shared:
                 self._requests.pop(name, None)  # one that hangs must not keep others from asking anew
             raise self._failed(what, name, error) from None
         self._failures.pop(_ALL, None)
         self._failures.pop(name, None)
-        return answer
+        return found
 
     def _refuse_in_backoff(self, name: Hashable) -> None:
         failure = self._failures.get(name)
@@ -171,25 +173,6 @@ class SchemaRegistry:
             self._failures.pop(_ALL, None)  # it has answered
         emit(RegistryFailed(error=failure, retriable=failure.retriable))
         return failure
-
-
-def _begin(request: Callable[[], T], answer: Future[T]) -> None:
-    """
-    Run a request in a thread of its own, so that the caller can stop waiting for it.
-
-    HTTP time-outs hold per read, and name resolution has none: a registry that drips would hold a web request for ever.
-    """
-
-    def run() -> None:
-        try:
-            answer.set_result(request())
-        except BaseException as error:  # noqa: BLE001 whoever waits must hear of it
-            answer.set_exception(error if isinstance(error, Exception) else RuntimeError(type(error).__name__))
-
-    try:
-        threading.Thread(target=run, name=_THREAD, daemon=True).start()
-    except RuntimeError:  # the interpreter ends: no request waits any more
-        run()
 
 
 def _to_error(what: str, error: Exception, timeout: float) -> SchemaRegistryError:

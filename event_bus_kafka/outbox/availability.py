@@ -13,7 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from event_bus_kafka.errors import AppendFailed, OutboxMissing
-from event_bus_kafka.outbox.database import home, open_elsewhere, outbox_connection, takes_rows
+from event_bus_kafka.outbox.database import home, may_have_outbox, open_elsewhere, outbox_connection, takes_rows
 from event_bus_kafka.outbox.transactions import after_all, after_commit
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import AppendToOutboxFailed, EventAppended
@@ -92,10 +92,13 @@ class Outbox:
             raise OutboxMissing(f"{_APP!r} is not in INSTALLED_APPS")
         if database not in connections:
             raise OutboxMissing(f"there is no database {database!r}")
-        connections[database].set_autocommit(True)  # settings may say otherwise, and nobody would commit
-        if database not in (home(), DEFAULT_DB_ALIAS) and not takes_rows(connections[database]):
-            raise OutboxMissing(f"database {database!r} is not to have an outbox, or takes no rows")
-        self._append(connections[database], events)
+        connection, is_other = connections[database], database not in (home(), DEFAULT_DB_ALIAS)
+        if is_other and not may_have_outbox(connection):  # which costs no connection
+            raise OutboxMissing(f"database {database!r} is not to have an outbox")
+        connection.set_autocommit(True)  # settings may say otherwise, and nobody would commit
+        if is_other and not takes_rows(connection):
+            raise OutboxMissing(f"database {database!r} takes no rows")
+        self._append(connection, events)
 
     def _append(self, connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent]) -> bool:
         append = import_module("event_bus_kafka.outbox.append").append  # has models

@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 import os
 import threading
-from collections.abc import Callable
 from enum import Enum
 from time import monotonic, sleep
 from typing import Any
@@ -16,7 +15,7 @@ from event_bus_kafka.errors import DeliveryFailed
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.producer import Delivered, Producer, QueueFull
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
-from event_bus_kafka.producing.inherited import keep_for_ever, keep_parents
+from event_bus_kafka.producing.inherited import keep_for_ever, remember
 from event_bus_kafka.producing.spill import Spill
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RecordDelivered
@@ -27,9 +26,6 @@ from event_bus_kafka.wire.records import Destination, EncodedEvent, ProducerReco
 
 _ROOM_EVERY = 0.005
 """Seconds between two looks for room in a full queue."""
-
-_known_clients: list[ProcessClients] = []
-"""All that may still get reports, and those of the parents."""
 
 
 class Phase(Enum):
@@ -60,18 +56,14 @@ class ProcessClients:
     """This process's clients, and the thread that hands out delivery reports."""
 
     registry: SchemaRegistry
-    _connect: Callable[[], Producer]
-    """Makes a client of Kafka. Raises :class:`ConfigurationError`."""
+    producer: Producer
     _poll_interval: float
     """Seconds between two looks at delivery reports."""
     _spill: Spill
-    producer: Producer = attrs.field(init=False)
     pid: int = attrs.field(factory=os.getpid)
     phase: Phase = Phase.OPEN
     is_away: bool = False
     """Whether Kafka was waited for in vain, and has confirmed nothing since: nobody waits for it meanwhile."""
-    succeeded_at: float | None = None
-    """When it took the place of another one, by the monotonic clock."""
     unreported: dict[int, tuple[EncodedEvent, str | None]] = attrs.field(factory=dict)
     """Events that the client has, with the databases that are to take them if Kafka does not."""
     _thread: threading.Thread | None = None
@@ -79,32 +71,17 @@ class ProcessClients:
     _wanted: threading.Event = attrs.field(factory=threading.Event)
     """Set by who needs room in the queue, which reports take until they are handed out."""
 
-    @producer.default
-    def _connected(self) -> Producer:
-        return self._connect()
-
-    def successor(self) -> ProcessClients:
-        """Return one with a new client of Kafka; that of the registry knows the ids, so that nobody waits for them."""
-        return ProcessClients(
-            registry=self.registry,
-            connect=self._connect,
-            poll_interval=self._poll_interval,
-            spill=self._spill,
-            is_away=self.is_away,
-            succeeded_at=monotonic(),
-        ).started()
-
     def started(self) -> ProcessClients:
         """Begin to hand out reports."""
-        _known_clients.append(self)
+        remember(self)
         thread = threading.Thread(target=self._poll_until_retired, name="event-bus-producer", daemon=True)
         try:
             thread.start()
             self._thread = thread
         except RuntimeError as error:
             if "shutdown" not in str(error):  # there no thread can be started, and each send is flushed
-                _known_clients.remove(self)
                 raise
+            keep_for_ever(self)
         return self
 
     @property
@@ -116,9 +93,10 @@ class ProcessClients:
         Ask the registry for what an event of this destination needs. Raises :class:`DeliveryFailed` or
         :class:`SchemaRegistryError` where it does not answer before ``until``.
         """
-        if monotonic() >= until:
-            raise DeliveryFailed(error_codes.TIMED_OUT, "no time is left for the registry", retriable=True)
-        serde.frames_of(destination, _IdsUntil(self.registry, until))
+        for one in (destination.key, destination.value):
+            if (seconds := until - monotonic()) <= 0:
+                raise DeliveryFailed(error_codes.TIMED_OUT, "no time is left for the registry", retriable=True)
+            self.registry.id_of(one.subject, one.schema, seconds)
 
     def produce(self, encoded: EncodedEvent, database: str | None, until: float) -> None:
         """
@@ -169,16 +147,17 @@ class ProcessClients:
             )
         )
 
-    def flush(self, seconds: float) -> None:
-        """Wait so long for confirmations."""
-        self.producer.flush(seconds)
-
     def retire(self) -> None:
         """Take no more."""
         self._change(_RETIRE)
 
     def give_up(self) -> None:
-        """Retire, and spill what lacks a report: that might be long in coming, where a name server does not answer."""
+        """
+        Retire and spill what lacks a report, if anything does: that might be long in coming, where a name server does
+        not answer.
+        """
+        if not self.unreported:
+            return
         self.retire()
         self.is_away = True
         with self._lock:
@@ -207,8 +186,6 @@ class ProcessClients:
             self._wanted.clear()
             with kept_alive():
                 self.producer.poll(0)
-        if self.phase is Phase.RETIRING:
-            _known_clients.remove(self)  # its client is destroyed, unless somebody holds it still
 
     def _change(self, transitions: dict[Phase, Phase]) -> bool:
         """Return whether there was anything to change."""
@@ -216,27 +193,3 @@ class ProcessClients:
             before, self.phase = self.phase, transitions.get(self.phase, self.phase)
         self._wanted.set()
         return self.phase is not before
-
-
-@attrs.frozen
-class _IdsUntil:
-    """Ids of schemas for which nobody waits beyond ``until``, by the monotonic clock."""
-
-    registry: SchemaRegistry
-    until: float
-
-    def id_of(self, subject: str, schema: str) -> int:
-        return self.registry.id_of(subject, schema, self.until - monotonic())
-
-    def schema_of(self, schema_id: int) -> str:
-        return self.registry.schema_of(schema_id)
-
-
-def own_clients() -> list[ProcessClients]:
-    """Return what this process has made: those of its parents are useless here."""
-    return [clients for clients in tuple(_known_clients) if clients.pid == os.getpid()]
-
-
-def keep_parents_clients() -> None:
-    """See to it that this child drops no client of its parent."""
-    keep_parents(*_known_clients)

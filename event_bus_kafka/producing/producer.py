@@ -14,7 +14,7 @@ from openedx_events.data import EventsMetadata
 from openedx_events.event_bus import EventBusProducer
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from event_bus_kafka.errors import DeliveryFailed, ManualTransaction
+from event_bus_kafka.errors import AppendFailed, DeliveryFailed, ManualTransaction
 from event_bus_kafka.outbox.availability import Outbox
 from event_bus_kafka.outbox.transactions import after_commit
 from event_bus_kafka.producing.clients import ProcessClients
@@ -22,9 +22,8 @@ from event_bus_kafka.producing.connecting import Connecting
 from event_bus_kafka.producing.routing import Routing, SendingLimits
 from event_bus_kafka.producing.shutdown import Shutdown
 from event_bus_kafka.producing.spill import Spill
-from event_bus_kafka.producing.waiting import Waiting
 from event_bus_kafka.telemetry import emit
-from event_bus_kafka.telemetry.events import EventRejected
+from event_bus_kafka.telemetry.events import EventRejected, EventUndelivered
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import EncodedEvent, Event
 
@@ -45,7 +44,7 @@ class KafkaEventProducer(EventBusProducer):
         *,
         routing: Routing,
         limits: SendingLimits,
-        connect: Callable[[], ProcessClients],
+        connect: Callable[[ProcessClients | None], ProcessClients],
         outbox: Outbox,
         spill: Spill,
         shutdown: Shutdown,
@@ -53,11 +52,9 @@ class KafkaEventProducer(EventBusProducer):
         self._routing = routing
         self._limits = limits
         self._connecting = Connecting(connect)
-        self._waiting = Waiting(self._connecting, spill, limits)
         self._outbox = outbox
         self._spill = spill
         self._shutdown = shutdown
-        shutdown.waiting.add(self._waiting)
 
     def send(
         self,
@@ -168,23 +165,33 @@ class KafkaEventProducer(EventBusProducer):
         goes into the outbox, within ``EVENT_BUS_KAFKA_SHUTDOWN_SPILL``.
         """
         until = monotonic() + self._limits.delivery_timeout
-        self._waiting.finish(until)
+        if self._spill.waits_for_clients():
+            self._spill.settle(until - monotonic())
         clients = self._connecting.clients
         if clients is not None and clients.pid == os.getpid():
-            clients.flush(until - monotonic())
-            if clients.unreported:
-                clients.give_up()
+            clients.producer.flush(until - monotonic())
+            clients.give_up()
         self._spill.finish(self._limits.shutdown_spill)
-        self._waiting.finish(0.0)
 
     def _deliver(self, encoded: EncodedEvent, database: str | None) -> None:
-        deadline = monotonic()
+        deadline = sent_at = monotonic()
         try:
             deadline += self._limits.send_timeout
             self._hand_over(encoded, database, deadline)
         except Exception as error:  # noqa: BLE001 nothing that goes wrong between us and Kafka may reach the request
-            otherwise = partial(self._waiting.add, error=error) if self._connecting.clients is None else None
+            otherwise = partial(self._deliver_late, sent_at) if self._connecting.clients is None else None
             self._spill.spill([encoded], error, database=database, until=deadline, otherwise=otherwise)
+        self._shutdown.flush_late()
+
+    def _deliver_late(self, sent_at: float, encoded: EncodedEvent) -> None:
+        """Hand over what found neither a client nor an outbox. Raises while that is to be tried again."""
+        try:
+            self._hand_over(encoded, None, monotonic() + self._limits.send_timeout)
+        except Exception as error:
+            if monotonic() - sent_at < self._limits.delivery_timeout:
+                raise
+            obstacle = AppendFailed("no client within EVENT_BUS_KAFKA_DELIVERY_TIMEOUT, and no outbox")
+            emit(EventUndelivered(**encoded.names, error=error, obstacle=obstacle))
         self._shutdown.flush_late()
 
     def _hand_over(self, encoded: EncodedEvent, database: str | None, deadline: float) -> None:
@@ -196,7 +203,7 @@ class KafkaEventProducer(EventBusProducer):
         except DeliveryFailed as error:
             if not error.fatal:
                 raise
-            self._connecting.replace(clients, deadline).produce(encoded, database, deadline)
+            self._connecting.get(deadline, clients).produce(encoded, database, deadline)
 
     def _first_clients(self, encoded: EncodedEvent, deadline: float) -> ProcessClients:
         self._shutdown.watch()  # which tells observers, who may send

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from multiprocessing.util import Finalize, is_exiting
 from time import monotonic
-from typing import Any
-from weakref import WeakSet
+from typing import Any, cast
 
-from event_bus_kafka.producing.clients import own_clients
+from event_bus_kafka.producing.inherited import own_clients
 from event_bus_kafka.producing.routing import SendingLimits
 from event_bus_kafka.producing.spill import Spill
-from event_bus_kafka.producing.waiting import Waiting
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ThreadsDisabled
 
@@ -33,23 +32,27 @@ class Shutdown:
     def __init__(self, limits: SendingLimits, spill: Spill) -> None:
         self._limits = limits
         self._spill = spill
-        self._end: _End | None = None
-        self.waiting: WeakSet[Waiting] = WeakSet()
-        """Where producers keep events for which there is no client yet."""
+        self._pid: int | None = None
+        """The process whose end is watched."""
+        self._began: float | None = None
+        """When the end of that process began, whatever told of it first."""
 
     def watch(self) -> None:
         """Flush when this process ends. To be called before its first send; again costs nothing."""
-        if self._end is not None and self._end.pid == os.getpid():
+        if self._pid == os.getpid():
             return
-        self._end = end = _End(self._limits, self._flush)
+        self._pid = os.getpid()
+        self._began = monotonic() if is_exiting() else None
+        end = partial(self._end, self._pid)
         Finalize(None, end, exitpriority=_PRIORITY)
         self._spill.start_writer()
         if celery := sys.modules.get("celery.signals"):  # whose prefork pool ends its children by os._exit
             celery.worker_process_shutdown.connect(end, weak=False)
-        uwsgi: Any = sys.modules.get("uwsgi")
-        if uwsgi is not None:
-            # runs where skip-atexit-teardown leaves out atexit
-            uwsgi.atexit = _after(getattr(uwsgi, "atexit", None), end)
+        if uwsgi := cast("Any", sys.modules.get("uwsgi")):
+            ends = ExitStack()  # the service's own first, whatever it raises
+            ends.callback(end)
+            ends.callback(getattr(uwsgi, "atexit", None) or (lambda: None))
+            uwsgi.atexit = ends.close  # runs where skip-atexit-teardown leaves out atexit
             if not getattr(uwsgi, "has_threads", True):
                 emit(ThreadsDisabled())
 
@@ -64,48 +67,31 @@ class Shutdown:
 
     def flush_late(self) -> None:
         """Flush what was sent after the end had come, in what is left of its limits: nobody else would."""
-        if self._end is not None and self._end.has_come:
-            self._end()
+        if self._began is not None:
+            self._end(self._pid)
 
-    def _flush(self, until: float, spill_until: float, *, leave: bool = True) -> None:
-        """Both times are of the monotonic clock. The threads of clients that are left do nothing afterwards."""
-        for waiting in list(self.waiting):
-            waiting.finish(until)
-        own = own_clients()
-        for clients in own:
-            clients.flush(until - monotonic())
-        left_by = (monotonic() + spill_until) / 2
-        for clients in own if leave else ():
-            clients.leave(left_by - monotonic())
-        for clients in own:
-            if clients.unreported:
-                clients.give_up()
-        self._spill.finish(max(spill_until - monotonic(), 0.0))
-        for waiting in list(self.waiting):
-            waiting.finish(0.0)  # what the spill has found no outbox for
-
-
-class _End:
-    """The end of one process. Whatever tells of it, and however often, its limits begin with the first time."""
-
-    def __init__(self, limits: SendingLimits, flush: Callable[[float, float], None]) -> None:
-        self.pid = os.getpid()
-        self._limits = limits
-        self._flush = flush
-        self._began = monotonic() if is_exiting() else None
-
-    @property
-    def has_come(self) -> bool:
-        return self._began is not None
-
-    def __call__(self, *_: object, **__: object) -> None:
-        if self.pid != os.getpid():
+    def _end(self, pid: int | None, /, *_: object, **__: object) -> None:  # celery's signal has a pid, too
+        if pid != os.getpid():
             return  # a child inherits its parent's hooks
         now = monotonic()
         is_away = any(clients.is_away for clients in own_clients() if clients.unreported)
         deadlines = deadlines_of(self._began, now, self._limits, is_away=is_away)
         self._began = self._began or now
         self._flush(*deadlines)
+
+    def _flush(self, until: float, spill_until: float, *, leave: bool = True) -> None:
+        """Both times are of the monotonic clock. The threads of clients that are left do nothing afterwards."""
+        if self._spill.waits_for_clients():
+            self._spill.settle(until - monotonic())  # meanwhile the clients' threads go on
+        own = own_clients()
+        for clients in own:
+            clients.producer.flush(until - monotonic())
+        left_by = (monotonic() + spill_until) / 2
+        for clients in own if leave else ():
+            clients.leave(left_by - monotonic())
+        for clients in own:
+            clients.give_up()
+        self._spill.finish(spill_until - monotonic())
 
 
 def deadlines_of(began: float | None, now: float, limits: SendingLimits, *, is_away: bool) -> tuple[float, float]:
@@ -120,14 +106,3 @@ def deadlines_of(began: float | None, now: float, limits: SendingLimits, *, is_a
     if began is None:
         return until, spill_until
     return until if is_away else max(until, now + _LATE), max(spill_until, now + 2 * _LATE)
-
-
-def _after(first: Callable[[], Any] | None, end: _End) -> Callable[[], None]:
-    def at_exit() -> None:
-        try:
-            if first is not None:
-                first()
-        finally:
-            end()
-
-    return at_exit

@@ -11,15 +11,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from time import monotonic
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS
 
-from event_bus_kafka.errors import without_traceback
+from event_bus_kafka.errors import AppendFailed, without_traceback
 from event_bus_kafka.outbox.availability import Outbox
-from event_bus_kafka.outbox.database import home, may_have_outbox
-from event_bus_kafka.producing.spill_buffer import BufferedEvent
+from event_bus_kafka.outbox.database import home
+from event_bus_kafka.producing.spill_buffer import MOST_BYTES, BufferedEvent
 from event_bus_kafka.producing.spill_writer import SpillWriter
 from event_bus_kafka.wire.records import EncodedEvent
 
@@ -32,6 +31,10 @@ class Spill:
         self._by_pid: dict[int, dict[str, SpillWriter]] = {}
         """By process and database: a child has nothing to do with what its parent has to write."""
 
+    def waits_for_clients(self) -> bool:
+        """Whether an event waits that is sent where there is no outbox."""
+        return any(writer.buffer.waits_for_clients() for writer in tuple(self._writers().values()))
+
     def spill(
         self,
         events: Iterable[EncodedEvent],
@@ -43,41 +46,40 @@ class Spill:
     ) -> None:
         """
         Keep events that Kafka did not confirm because of ``error``; None: that were to be in the outbox, whose
-        database could not be waited for. Never raises. Blocks only while too many events
-        wait, at most until ``until`` (monotonic); None, for delivery reports: never blocks.
+        database could not be waited for. Never raises. Blocks only while memory is full, at most until ``until``
+        (monotonic); None, for delivery reports: never blocks.
 
         They go into the outbox of ``database``, by default of that which the routers name, which also takes what
         belongs to a database without tables, or that takes no rows. Each event becomes an EventSpilled once it is
-        written, or without ``error`` an EventAppended; an EventUndelivered if it is lost. ``otherwise`` is called with
-        it where there is no outbox at all.
+        written, or without ``error`` an EventAppended; an EventUndelivered if it is lost. Where there is no outbox at
+        all, ``otherwise`` is called with it, again and again while it raises.
         """
         last = home()
         kept = None if error is None else without_traceback(error)
         buffered = [BufferedEvent(one, kept, otherwise) for one in events]
-        self._writer_of(_first(database, last), last).put(buffered, until)
+        for one in self._writer_of(database or last, last).buffer.put(buffered, until):
+            one.lost(AppendFailed(f"{MOST_BYTES:,} bytes of events wait for their database already"))
 
     def start_writer(self) -> None:
         """Have the thread of the database that takes what no other takes: when Python ends none can be started."""
         alias = home()
         self._writer_of(alias, alias)
 
-    def settle(self, seconds: float) -> None:
-        """Wait at most so many seconds until all that waits was tried."""
-        until = monotonic() + seconds
-        for writer in self._writers().values():
-            if writer.thread is not threading.current_thread():
-                writer.settle(until - monotonic())
-
     def finish(self, seconds: float) -> int:
-        """Wait at most so many seconds until all is written, as a process ends. Return how many events were lost."""
-        writers = list(self._writers().values())
-        if threading.current_thread() in [writer.thread for writer in writers]:
-            return 0  # an observer sends: what waits is written after that
-        writers.sort(key=lambda writer: -writer.rank)  # each may leave something to its fallback
+        """Wait as :meth:`settle` does, as a process ends. Return how many events were lost."""
+        return sum(writer.give_up() for writer in self.settle(seconds))
+
+    def settle(self, seconds: float) -> list[SpillWriter]:
+        """Wait at most so many seconds until nothing waits any more. Return the writers that were waited for."""
         until = monotonic() + seconds
+        writers = list(self._writers().values())[::-1]  # each before the fallback, to which it may leave something
+        if threading.current_thread() in [writer.thread for writer in writers]:
+            return []  # an observer sends: what waits is written after that
         for writer in writers:
-            writer.hurry()
-        return sum(writer.finish(until - monotonic()) for writer in writers)
+            writer.buffer.hurry(until)
+        for writer in writers:
+            writer.settle(until)
+        return writers
 
     def _writers(self) -> dict[str, SpillWriter]:
         return self._by_pid.setdefault(os.getpid(), {})
@@ -91,11 +93,3 @@ class Spill:
         writer = writers.get(database) or writers.setdefault(database, SpillWriter(database, fallback, self._outbox))
         has_thread = writer.start()
         return writer if has_thread or fallback is None else fallback
-
-
-def _first(database: str | None, home: str) -> str:
-    """Return which database is tried first: none where the routers let no outbox be."""
-    with suppress(Exception):  # of routers, and of an alias that is not there
-        if database and not may_have_outbox(connections[database]):
-            return home
-    return database or home

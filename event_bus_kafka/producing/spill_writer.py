@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
 from contextlib import suppress
-from math import inf
 from time import monotonic
 
 from django.db import connections
 
 from event_bus_kafka.errors import AppendFailed, OutboxMissing
 from event_bus_kafka.outbox.availability import Outbox
-from event_bus_kafka.producing.spill_buffer import FIRST_PAUSE, BufferedEvent, SpillBuffer
+from event_bus_kafka.producing.spill_buffer import BufferedEvent, SpillBuffer
 from event_bus_kafka.telemetry import emit
-from event_bus_kafka.telemetry.events import SpillDelayed
+from event_bus_kafka.telemetry.events import AppendToOutboxFailed, SpillDelayed
 from event_bus_kafka.telemetry.guards import kept_alive
 
-_MOST_BYTES = 128_000_000
-"""Of events that wait for a database. What comes beyond waits for room; where none is made, it is lost."""
-_REPORTED = 4
-"""
-Times as much for what comes by delivery reports, while the database takes events: a report cannot wait, and what the
-database would take a moment later must not be lost. In memory it was before.
-"""
-_FOR_ROOM = 1.0
-"""Seconds; then nobody waits for room until the database takes events again."""
 _ENOUGH = 10
 """Events that a database refuses, one after the other, until it is taken for one that refuses all."""
 _PATIENCE = 60.0
@@ -40,23 +29,17 @@ class SpillWriter:
 
     def __init__(self, database: str, fallback: SpillWriter | None, outbox: Outbox) -> None:
         """``fallback``: gets what waits if the database has no outbox."""
-        self.fallback = fallback
-        self.rank: int = fallback.rank + 1 if fallback else 0
-        """How many others may get what waits here."""
         self.thread: threading.Thread | None = None
+        self.buffer = SpillBuffer()
         self._database = database
+        self._fallback = fallback
         self._outbox = outbox
-        self._changed = threading.Condition()
-        self._queue = SpillBuffer()
         self._is_idle = False
         """Whether it has told of all, and closed its connection."""
-        self._takes = True
-        """Whether the database takes events, as far as is known."""
-        self._finishing = 0
 
     def start(self) -> bool:
         """Have a thread. Return whether there is one: when the interpreter ends, none can be started."""
-        with self._changed:
+        with self.buffer.changed:
             if self.thread is None:
                 name = f"event-bus-spill-{self._database}"
                 thread = threading.Thread(target=self._write_all, name=name, daemon=True)
@@ -65,70 +48,19 @@ class SpillWriter:
                     self.thread = thread
             return self.thread is not None
 
-    def put(self, events: Iterable[BufferedEvent], until: float | None) -> None:
-        """Let events wait, as far as there is room or comes to be by then; the others are lost."""
-        refused = []
-        with self._changed:
-            for one in events:
-                if self._has_room(one.size, until):
-                    self._add([one])
-                else:
-                    refused.append(one)
-        for one in refused:
-            one.lost(AppendFailed(f"{_MOST_BYTES:,} bytes of events wait for their database already"))
-
-    def settle(self, seconds: float) -> None:
-        """Wait so long until all is written, or has gone elsewhere."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_done, max(seconds, 0.0))
-
-    def hurry(self) -> None:
-        """Try again soon, and so until all who wait for the end have finished."""
-        with self._changed:
-            self._finishing += 1
-            self._queue.due = self._queue.refused_due = 0.0
-            self._changed.notify_all()
-
-    def finish(self, seconds: float) -> int:
-        """After :meth:`hurry`, wait so long until all is written; give up the rest, and return how much that is."""
-        with self._changed:
+    def settle(self, until: float) -> None:
+        """Wait until all is written, or has gone elsewhere, at most until ``until`` (monotonic)."""
+        with self.buffer.changed:
             if self.thread is not None:
-                self._changed.wait_for(lambda: self._is_done, max(seconds, 0.0))
-            self._finishing -= 1
-            left = self._queue.clear()
+                self.buffer.changed.wait_for(lambda: self._is_idle and not self.buffer, max(until - monotonic(), 0.0))
+
+    def give_up(self) -> int:
+        """Lose what waits, and return how much that is."""
+        left = self.buffer.take_all()
+        self._is_idle = self._is_idle or bool(left)  # nobody waits for an INSERT of what is given up
         for one in left:
             one.lost(AppendFailed("the process ended before the database took it"))
         return len(left)
-
-    @property
-    def _longest_pause(self) -> float:
-        return FIRST_PAUSE if self._finishing else inf
-
-    @property
-    def _is_done(self) -> bool:
-        return self._is_idle and not self._queue
-
-    def _has_room(self, size: int, until: float | None) -> bool:
-        def fits(times: int = 1) -> bool:
-            return self._queue.bytes + size <= times * _MOST_BYTES
-
-        if until is None:
-            return fits(_REPORTED if self._takes else 1)
-        if not fits() and self._takes and (seconds := until - monotonic()) > 0:
-            self._takes = self._changed.wait_for(fits, min(seconds, _FOR_ROOM))
-        return fits()
-
-    def _add(self, events: Iterable[BufferedEvent]) -> None:
-        with self._changed:
-            for one in events:
-                self._queue.add(one)
-            self._changed.notify_all()
-
-    def _taken(self, batch: list[BufferedEvent]) -> list[BufferedEvent]:
-        with self._changed:
-            taken = self._queue.take(batch)
-            self._changed.notify_all()
-        return taken
 
     def _write_all(self) -> None:
         while True:
@@ -136,28 +68,27 @@ class SpillWriter:
                 if batch := self._next():
                     self._write(batch)
                 continue
-            self._put_off()
+            self.buffer.put_off()
 
     def _next(self) -> list[BufferedEvent]:
         """Wait for what may be written now; none if it was given up meanwhile."""
-        if not self._queue:
+        if not self.buffer:
             _close()
-        with self._changed:
-            self._is_idle = not self._queue
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self._queue)
+        with self.buffer.changed:
+            self._is_idle = not self.buffer
+            self.buffer.changed.notify_all()
+            self.buffer.changed.wait_for(lambda: self.buffer)
             self._is_idle = False
-            while self._queue and (seconds := self._queue.seconds_to_next(monotonic())) > 0:
-                self._changed.wait(seconds)
-            return self._queue.batch(monotonic())
+            return self.buffer.next_batch()
 
     def _write(self, batch: list[BufferedEvent]) -> None:
         """Write a batch; where the database answers and refuses it, event by event, for it may be one that it means."""
         error = self._try(batch)
         if error is None:
             return
-        emit(SpillDelayed(database=self._database, error=error, waiting=len(self._queue)))
-        wrote, others_wait = False, batch[0].was_refused and bool(self._queue.waiting)
+        emit(SpillDelayed(database=self._database, error=error, waiting=len(self.buffer)))
+        goes_on = batch[0].was_refused and bool(self.buffer.waiting)
+        wrote = False
         for refused, one in enumerate(batch):
             if not _answers(self._database) or (refused == _ENOUGH and not wrote):
                 break
@@ -165,50 +96,53 @@ class SpillWriter:
             wrote = wrote or error is None
             if error is not None:
                 self._refused(one, error)
-        if wrote or others_wait:
-            self._queue.rest_refused(monotonic(), at_most=self._longest_pause)
+        if wrote or goes_on:
+            self.buffer.rest_refused()
         else:
-            self._put_off()
+            self.buffer.put_off()
 
     def _try(self, batch: list[BufferedEvent]) -> Exception | None:
         """Return what kept a batch from being written; none, too, where it goes to the fallback."""
         try:
             self._outbox.append_separately([one.event for one in batch], self._database)
         except OutboxMissing as error:
-            self._missing(batch, error)
+            self._send_otherwise(batch, error)
         except Exception as error:  # noqa: BLE001 whatever a database does: what waits must go on
             _close()  # a new connection is next
             return error
         else:
-            self._queue.written(monotonic())
-            self._takes = True
-            for one in self._taken(batch):
+            self.buffer.written()
+            for one in self.buffer.take(batch):
                 one.written(self._database)
         return None
 
-    def _missing(self, batch: list[BufferedEvent], error: OutboxMissing) -> None:
-        if self.fallback is None:
-            self._lose(batch, error)
-        else:
-            self.fallback._add(self._taken(batch))
+    def _send_otherwise(self, batch: list[BufferedEvent], missing: OutboxMissing) -> None:
+        if self._fallback is not None:
+            self._fallback.buffer.add(*self.buffer.take(batch))
+            return
+        for one in batch:
+            if one.otherwise is None:
+                self._lose(one, missing)
+            elif self.buffer:  # it was not given up meanwhile
+                if one.error is None:
+                    emit(AppendToOutboxFailed(**one.event.names, error=missing, doomed=False))
+                try:
+                    one.otherwise(one.event)
+                except Exception:  # noqa: BLE001 whatever it is, it may pass
+                    self.buffer.put_off()
+                    return
+                self.buffer.take([one])
 
     def _refused(self, one: BufferedEvent, error: Exception) -> None:
         """Put an event aside that was refused alone. Give it up only where the database goes on taking others."""
-        now = monotonic()
-        if now - one.refused_at > _PATIENCE and self._queue.written_at > one.refused_at:
-            self._lose([one], error)
-            return
-        with self._changed:
-            self._queue.put_aside(one, now)
+        if monotonic() - one.refused_at > _PATIENCE and self.buffer.written_at > one.refused_at:
+            self._lose(one, error)
+        else:
+            self.buffer.put_aside(one)
 
-    def _put_off(self) -> None:
-        with self._changed:
-            self._takes = False
-            self._queue.put_off(monotonic(), at_most=self._longest_pause)
-
-    def _lose(self, batch: list[BufferedEvent], error: Exception) -> None:
-        for one in self._taken(batch):
-            one.lost(error)
+    def _lose(self, one: BufferedEvent, error: Exception) -> None:
+        for lost in self.buffer.take([one]):
+            lost.lost(error)
 
 
 def _answers(database: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -50,6 +51,21 @@ def kept_alive() -> Iterator[None]:
         yield
     except BaseException as error:  # noqa: BLE001 SystemExit would end the thread unseen
         stumbled(error)
+
+
+def answer(future: Future[T], function: Callable[[], T], name: str) -> None:
+    """Call ``function`` in a thread of its own, so that whoever waits for ``future``, its outcome, may stop waiting."""
+
+    def run() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:  # noqa: BLE001 whoever waits must hear of it
+            future.set_exception(error if isinstance(error, Exception) else RuntimeError(type(error).__name__))
+
+    try:
+        threading.Thread(target=run, name=name, daemon=True).start()
+    except RuntimeError:  # the interpreter ends: no request waits any more
+        run()
 
 
 def stumbled(error: BaseException) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from event_bus_kafka.errors import ConfigurationError, SchemaRegistryError
-from event_bus_kafka.kafka.schema_registry import SchemaRegistry, _begin
+from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.sandbox import SchemaRegistryServer
-from event_bus_kafka.telemetry import counters
+from event_bus_kafka.telemetry import counters, guards
 from event_bus_kafka.telemetry.events import RegistryFailed
 from tests.services.bus import Bus
 from tests.services.faulty_registry import Fault, faulty
@@ -397,6 +397,6 @@ def test_whatever_a_request_raises_is_heard_by_who_waits_for_it() -> None:
         raise SystemExit(0)
 
     answer: Future[int] = Future()
-    _begin(leave, answer)
+    guards.answer(answer, leave, "event-bus-registry")
     with pytest.raises(RuntimeError, match="SystemExit"):
         answer.result(60)

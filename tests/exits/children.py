@@ -49,7 +49,7 @@ def emit_in_a_fork(number: int) -> None:
 def retire() -> None:
     """Let this process have a client that it has given up, and no other."""
     clients: Any = get_producer()._connecting.clients
-    clients.flush(60)
+    clients.producer.flush(60)
     clients.retire()
     for thread in threading.enumerate():
         if thread.name == "event-bus-producer":

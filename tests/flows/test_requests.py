@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -14,32 +14,30 @@ from django.test import modify_settings, override_settings
 from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka import create_producer
-from event_bus_kafka.assembly import sending
-from event_bus_kafka.conf import settings as conf
 from event_bus_kafka.models import OutboxRecord
 from event_bus_kafka.producing.clients import ProcessClients
-from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.sandbox import Sandbox
-from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered, RecordDelivered
+from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered, RecordDelivered, SpillDelayed
 from tests.flows.test_sending import send_by, until
+from tests.projects.certificates.requesting import login, no_token, producer_of, requests, slow_producer
+from tests.projects.process import ServiceProcess
 from tests.services.bus import SandboxBus
+from tests.services.name_server import silent_name_server
 from tests.services.silence import black_hole
 from tests.support.databases import connected
+from tests.support.sending import SEND
 from tests.support.sqlite import on_sqlite
 from tests.support.watching import watched
 
 LIMIT = 1.0
+LIMITS = {
+    "EVENT_BUS_KAFKA_SEND_TIMEOUT": LIMIT,
+    "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 0.5,
+    "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 0.5,
+}
 TOLERANCE = 0.7
 """Seconds that a busy machine may add."""
-
-
-def login(token: Callable[[str], Any]) -> dict[str, Any]:
-    options = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "OAUTHBEARER", "oauth_cb": token}
-    return {"EVENT_BUS_KAFKA_CLIENT_OPTIONS": options}
-
-
-def no_token(_: str) -> None:
-    raise OSError("the token endpoint is away")
+NO_TOKEN = {"EVENT_BUS_KAFKA_CLIENT_OPTIONS": login(no_token)}
 
 
 @pytest.fixture
@@ -51,12 +49,11 @@ def file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
 @contextmanager
 def trouble(sandbox: Sandbox, *kinds: str) -> Iterator[Any]:
     """Give a producer of a service around which some servers are silent."""
-    settings = SandboxBus(sandbox).settings("t") | {"EVENT_BUS_KAFKA_SEND_TIMEOUT": LIMIT}
-    limits = {"EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 0.5, "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 0.5}
+    settings = SandboxBus(sandbox).settings("t") | LIMITS
     with black_hole() as address:
         host, port = address.split(":")
         silent: dict[str, dict[str, Any]] = {
-            "oauth_cb": login(no_token),
+            "oauth_cb": NO_TOKEN,
             "registry": {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": f"http://{address}"},
             "broker": {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": address},
             "database": {},
@@ -64,7 +61,7 @@ def trouble(sandbox: Sandbox, *kinds: str) -> Iterator[Any]:
         for kind in kinds:
             settings |= silent[kind]
         entry = {"ENGINE": "django.db.backends.postgresql", "NAME": "n", "HOST": host, "PORT": port, "USER": "u"}
-        with override_settings(**settings | limits):
+        with override_settings(**settings):
             producer = create_producer()
             if "database" in kinds:
                 with connected(entry, "default"):
@@ -87,44 +84,44 @@ def trouble(sandbox: Sandbox, *kinds: str) -> Iterator[Any]:
     ids=", ".join,
 )
 def test_no_request_waits_beyond_its_limit(sandbox: Sandbox, file: Path, kinds: tuple[str, ...]) -> None:
-    took: list[float] = []
-
-    def request(producer: Any) -> None:
-        for _ in range(10):
-            began = monotonic()
-            send_by(producer, "t")
-            took.append(monotonic() - began)
-
     with trouble(sandbox, *kinds) as producer, watched(EventSpilled, EventUndelivered) as seen:
-        threads = [threading.Thread(target=request, args=(producer,)) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        took = requests(lambda: send_by(producer, "t"))
         producer.prepare_for_shutdown()
-    took.sort()
-    assert len(took) == 40
-    assert took[-1] < LIMIT + TOLERANCE
-    assert took[20] < 0.2, "once it is known, nobody waits"
+    assert_within_limit(took)
     lost = EventUndelivered if "database" in kinds else EventSpilled
     assert [type(event) for event in seen] == [lost] * 40
 
 
-def slow_producer() -> KafkaEventProducer:
-    """Return a producer whose clients take a second to be made."""
+def assert_within_limit(took: list[float]) -> None:
+    assert len(took) == 40
+    assert took[-1] < LIMIT + TOLERANCE
+    assert took[20] < 0.2, "once it is known, nobody waits"
 
-    def connect() -> ProcessClients:
-        sleep(1)
-        return sending.process_clients()
 
-    return KafkaEventProducer(
-        routing=sending._routing,
-        limits=conf.settings,
-        connect=connect,
-        outbox=sending.outbox,
-        spill=sending.spill,
-        shutdown=sending.shutdown,
-    )
+@pytest.mark.parametrize(
+    "is_alone", [True, pytest.param(False, marks=pytest.mark.real)], ids=["alone", "with all other trouble"]
+)
+def test_no_request_waits_for_a_name_server_that_is_silent(
+    sandbox: Sandbox, file: Path, tmp_path: Path, is_alone: bool
+) -> None:
+    names = {
+        "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "kafka.example.org:9092",
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://registry.example.org:8081",
+    }
+    settings = SandboxBus(sandbox).settings("t") | LIMITS | names
+    code = f"from tests.projects.certificates import requesting; requesting.run(has_token={is_alone})"
+    with silent_name_server(tmp_path) as before, black_hole() as address:
+        if before is None:
+            pytest.skip("it takes root, and the right to mount")
+        host, port = address.split(":")
+        silent = {"ENGINE": "django.db.backends.postgresql", "NAME": "n", "HOST": host, "PORT": port, "USER": "u"}
+        here = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(file)}
+        settings |= {"DATABASES": {"default": here if is_alone else silent}}
+        with ServiceProcess(code=code, settings=settings, before=before) as process:
+            assert process.end() == 0, process.log
+    (told,) = process.heard("requests")
+    assert_within_limit(told["took"])
+    assert told["ends"] == {"EventSpilled" if is_alone else "EventUndelivered": 40}
 
 
 def test_a_client_that_is_late_is_used_once_it_is_there(sandbox: Sandbox, file: Path) -> None:
@@ -152,9 +149,48 @@ def test_without_an_outbox_events_wait_in_memory_for_the_client(sandbox: Sandbox
     assert [(type(event), event.event_id) for event in seen] == [(RecordDelivered, one) for one in sent]
 
 
+KILLED_AFTER_FLUSH = """
+import math, os
+from event_bus_kafka.assembly.sending import shutdown
+shutdown.flush(math.inf)
+os._exit(0)
+"""
+"""As uvicorn ends, with ``event_bus_kafka.asgi.lifespan``."""
+
+
+@pytest.mark.parametrize("end", ["", KILLED_AFTER_FLUSH], ids=["by itself", "killed after a flush"])
+def test_a_process_that_ends_waits_for_the_client_on_its_way(sandbox: Sandbox, tmp_path: Path, end: str) -> None:
+    topic = f"waited-for-{len(end)}"
+    settings = SandboxBus(sandbox).settings(topic) | {
+        "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "not migrated")}},
+        "EVENT_BUS_PRODUCER": "tests.projects.certificates.requesting.slow_producer",
+        "EVENT_BUS_KAFKA_SEND_TIMEOUT": 0.1,
+        "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 60,
+    }
+    with ServiceProcess(code=SEND.format(users=[1]) + end, settings=settings) as process:
+        assert process.end() == 0, process.log
+    assert len(sandbox.records(topic, 1)) == 1, process.log
+
+
+def test_after_a_failure_nobody_tries_to_make_a_client_for_a_while(sandbox: Sandbox, file: Path) -> None:
+    tries = []
+
+    def connect(former: ProcessClients | None) -> ProcessClients:
+        tries.append(former)
+        raise OSError("the token endpoint is away")
+
+    with override_settings(**SandboxBus(sandbox).settings("t")), watched(EventSpilled) as seen:
+        producer = producer_of(connect)
+        for _ in range(3):
+            send_by(producer, "t")
+        producer.prepare_for_shutdown()
+    assert len(seen) == 3
+    assert len(tries) == 1
+
+
 def test_what_has_waited_in_vain_is_lost_with_an_error(sandbox: Sandbox) -> None:
     limits = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 0.3, "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 1}
-    settings = SandboxBus(sandbox).settings("t") | limits | login(no_token)
+    settings = SandboxBus(sandbox).settings("t") | limits | NO_TOKEN
     without = modify_settings(INSTALLED_APPS={"remove": "event_bus_kafka"})
     with override_settings(**settings), without, watched(EventUndelivered) as seen:
         producer = create_producer()
@@ -164,3 +200,31 @@ def test_what_has_waited_in_vain_is_lost_with_an_error(sandbox: Sandbox) -> None
         with override_settings(EVENT_BUS_KAFKA_DELIVERY_TIMEOUT=0.1):
             producer.prepare_for_shutdown()
     assert [event.event_id for event in seen] == [*sent, last]
+
+
+def test_the_wait_for_a_client_counts_from_the_send(
+    sandbox: Sandbox, tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the database does not say that it has no outbox."""
+    passed = [0.0]
+    monkeypatch.setattr("event_bus_kafka.producing.producer.monotonic", lambda: monotonic() + passed[0])
+    monkeypatch.setattr("event_bus_kafka.producing.spill_buffer._LONGEST_PAUSE", 0.1)
+    limits = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 0.3, "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 3_600}
+    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "db"), "OPTIONS": {"timeout": 0.1}}
+
+    def connect(former: ProcessClients | None) -> ProcessClients:
+        raise OSError("the token endpoint is away")
+
+    with (
+        django_db_blocker.unblock(),
+        connected(entry, "default"),
+        closing(sqlite3.connect(tmp_path / "db", isolation_level=None)) as lock,
+        override_settings(**SandboxBus(sandbox).settings("t") | limits),
+        watched(SpillDelayed, EventUndelivered) as seen,
+    ):
+        lock.execute("BEGIN EXCLUSIVE")
+        send_by(producer_of(connect), "t")
+        until(lambda: len(seen) > 0)
+        passed[0] = 3_601
+        lock.execute("ROLLBACK")
+        until(lambda: isinstance(seen[-1], EventUndelivered))

@@ -27,9 +27,10 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 from event_bus_kafka import create_producer
 from event_bus_kafka.assembly.sending import process_clients, shutdown, spill
 from event_bus_kafka.errors import DeliveryFailed
-from event_bus_kafka.kafka.producer import Delivered
+from event_bus_kafka.kafka.producer import Delivered, Producer
 from event_bus_kafka.models import OutboxRecord
-from event_bus_kafka.producing.clients import _known_clients, own_clients
+from event_bus_kafka.producing.clients import ProcessClients
+from event_bus_kafka.producing.inherited import own_clients
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import (
@@ -44,6 +45,7 @@ from event_bus_kafka.telemetry.events import (
 from tests.services.bus import CREATED, Bus, SandboxBus
 from tests.support.direct import encoded
 from tests.support.examples_of import certificate
+from tests.support.members import record
 from tests.support.refusals import refuse
 from tests.support.sending import own_producer
 from tests.support.watching import watched
@@ -322,7 +324,7 @@ class TestTrouble:
 class TestForks:
     """A child has clients of its own (case 32)."""
 
-    def in_a_child(self, send: Send) -> None:
+    def in_a_child(self, send: Callable[[], object]) -> None:
         pid = os.fork()
         if pid == 0:
             try:
@@ -364,7 +366,7 @@ class TestForks:
             clients = producer._connecting.clients
             if is_retired:
                 clients.retire()
-                until(lambda: clients not in own_clients())  # its thread has ended, and holds it no more
+                until(lambda: clients._thread not in enumerate_threads())
             self.in_a_child(lambda: send_by(producer, topic))
             assert len(bus.event_ids(topic, 2)) == 2
             clients.retire()
@@ -373,6 +375,28 @@ class TestForks:
     def test_a_child_does_not_crash_over_a_client_that_its_parent_has_replaced(self) -> None:
         with sends_around_a_fatal_error() as (producer, _):
             self.in_a_child(lambda: send_by(producer, "t"))
+
+    def test_nor_over_one_that_is_garbage_which_its_parent_has_not_collected(self, sandbox: Sandbox) -> None:
+        def send_and_collect() -> None:
+            send_by(producer, "t")
+            gc.collect()
+
+        with override_settings(**SandboxBus(sandbox).settings("t")), own_producer() as producer:
+            gc.disable()
+            try:
+                leave_as_garbage(process_clients())
+                self.in_a_child(send_and_collect)
+            finally:
+                gc.enable()
+            send_by(producer, "t")
+
+
+def leave_as_garbage(clients: ProcessClients) -> None:
+    clients.retire()
+    until(lambda: clients._thread not in enumerate_threads())
+    clients.registry.close()
+    garbage: list[object] = [clients]
+    garbage.append(garbage)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -422,11 +446,12 @@ def test_what_is_sent_after_the_limits_of_an_end_still_has_a_moment(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = {"EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.001, "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 0.001}
-    monkeypatch.setattr(shutdown, "_end", None)
+    monkeypatch.setattr(shutdown, "_pid", None)
+    monkeypatch.setattr(shutdown, "_began", None)
     monkeypatch.setattr("event_bus_kafka.producing.shutdown._LATE", 30)
     with override_settings(**SandboxBus(sandbox).settings("t") | PATIENT | limits), watched() as seen:
         shutdown.watch()
-        shutdown._end()  # type: ignore[misc]
+        shutdown._end(os.getpid())
         sent = [send_by(create_producer(), "t")]
         assert fates(seen, sent) == [RecordDelivered]
 
@@ -475,11 +500,38 @@ def test_a_client_is_not_destroyed_at_the_end_of_its_process(sandbox: Sandbox) -
         client.registry.close()
         client.leave(60)
         assert client._thread not in enumerate_threads()
-        _known_clients.remove(client)
         alive = weakref.ref(client)
         del client
         gc.collect()
     assert alive() is not None
+
+
+def test_a_client_that_has_failed_for_good_is_destroyed_with_its_last_reference() -> None:
+    """Else children inherit it as garbage, and crash over it."""
+    with Sandbox() as sandbox:
+        refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)
+        servers = SandboxBus(sandbox).settings("t")["EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS"]
+        gc.disable()
+        try:
+            assert failed_for_good({"bootstrap.servers": servers, "enable.idempotence": True})() is None
+        finally:
+            gc.enable()
+
+
+def failed_for_good(options: dict[str, Any]) -> weakref.ref[Producer]:
+    producer = Producer(options)
+
+    def is_refused() -> bool:
+        try:
+            producer.produce(record("t"), lambda report: None)
+        except DeliveryFailed as error:
+            return error.fatal
+        return False
+
+    until(is_refused)
+    assert producer.failure is not None
+    producer.purge()
+    return weakref.ref(producer)
 
 
 def test_a_report_of_which_no_note_can_be_taken_ends_nothing(

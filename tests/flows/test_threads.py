@@ -20,7 +20,6 @@ ELSEWHERE = {
     "event-bus-lane-{number}": "unit/consuming/test_scheduler.py",
     "event-bus-registry": "contract/test_schema_registry.py",
     "event-bus-relay-{name}": "unit/relaying/test_relay.py",
-    "event-bus-waiting": "flows/test_requests.py",
     "event-bus-watchdog": "unit/worker/test_worker.py",
 }
 """These end with what they serve, which hears of what they raise."""

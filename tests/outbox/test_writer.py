@@ -10,7 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connections, transaction
 
 from event_bus_kafka.assembly.sending import shutdown, spill
-from event_bus_kafka.producing import spill_writer
+from event_bus_kafka.producing import spill_buffer, spill_writer
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered, SpillDelayed
 from tests.services.silence import black_hole
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.real
 def test_a_database_that_is_away_gets_later_what_memory_has_room_for(
     service: Service, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spill_writer, "_MOST_BYTES", 10_000)
+    monkeypatch.setattr(spill_buffer, "MOST_BYTES", 10_000)
     with sender(service, **NO_REGISTRY) as service_sender:
         with watched(SpillDelayed, EventUndelivered) as seen:
             connections["default"].close()
@@ -41,7 +41,7 @@ def test_a_database_that_is_away_gets_later_what_memory_has_room_for(
 
 def test_what_memory_has_no_room_for_waits_for_the_database(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spill, "_by_pid", {})  # not one that knows of a database that is away
-    monkeypatch.setattr(spill_writer, "_MOST_BYTES", 10_000)
+    monkeypatch.setattr(spill_buffer, "MOST_BYTES", 10_000)
     events = [encoded(service.topic) for _ in range(300)]
     for event in events:
         spill.spill([event], RuntimeError("away"), until=monotonic() + 60)
@@ -51,8 +51,8 @@ def test_what_memory_has_no_room_for_waits_for_the_database(service: Service, mo
 
 def test_a_delivery_report_waits_for_no_room(sqlite_service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spill, "_by_pid", {})  # not one that knows of a database that is away
-    monkeypatch.setattr(spill_writer, "_MOST_BYTES", 3_000)
-    monkeypatch.setattr(spill_writer, "_FOR_ROOM", 60)
+    monkeypatch.setattr(spill_buffer, "MOST_BYTES", 3_000)
+    monkeypatch.setattr(spill_buffer, "_FOR_ROOM", 60)
     events = [encoded(sqlite_service.topic) for _ in range(6)]
     with watched(EventUndelivered) as seen, transaction.atomic():
         ContentType.objects.create(app_label="holds", model="the lock")
@@ -70,7 +70,7 @@ def test_at_the_end_of_the_interpreter_the_thread_writes_that_was_there_from_the
         raise RuntimeError("can't start new thread at interpreter shutdown")
 
     monkeypatch.setattr(spill, "_by_pid", {})
-    monkeypatch.setattr(shutdown, "_end", None)
+    monkeypatch.setattr(shutdown, "_pid", None)
     shutdown.watch()
     monkeypatch.setattr(threading.Thread, "start", start)
     events = [encoded(service.topic) for _ in range(2)]
@@ -138,7 +138,7 @@ def test_a_database_that_is_silent_costs_the_events_of_no_other(
 ) -> None:
     """Not even where it has used up its memory."""
     monkeypatch.setattr(spill, "_by_pid", {})
-    monkeypatch.setattr(spill_writer, "_MOST_BYTES", 10_000)
+    monkeypatch.setattr(spill_buffer, "MOST_BYTES", 10_000)
     with black_hole() as address:
         host, port = address.split(":")
         kept = encoded(service.topic)

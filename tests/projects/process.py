@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -30,10 +30,12 @@ class ServiceProcess:
         code: str = "",
         receivers: str = "",
         environment: Mapping[str, str] | None = None,
+        before: Sequence[str] = (),
     ) -> None:
+        """``before``: words in front of its command."""
         command = ["-c", f"import django; django.setup()\n{code}"] if code else ["-m", "django", *arguments]
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "error::ResourceWarning", *command],
+            [*before, sys.executable, "-W", "error::ResourceWarning", *command],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

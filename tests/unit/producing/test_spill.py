@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Timer
 from time import monotonic, sleep
 
 import pytest
@@ -55,12 +56,19 @@ def test_the_end_waits_for_what_a_database_without_tables_leaves_to_the_default_
     default: Path, tmp_path: Path
 ) -> None:
     own = Spill(Outbox(notify=lambda: False))
-    with on_sqlite(tmp_path, "other", migrated=False), closing(sqlite3.connect(default, isolation_level=None)) as lock:
-        lock.execute("BEGIN IMMEDIATE")
+    with on_sqlite(tmp_path, "other", migrated=False) as other, locked(other) as first, locked(default) as second:
         own.spill([encoded("t")], RuntimeError("away"), database="other")
-        assert own.finish(3) == 1, "it is not in the default database, and is said to be"
-        lock.execute("ROLLBACK")
+        for seconds, lock in (0.2, first), (1.0, second):
+            Timer(seconds, lock.execute, ["ROLLBACK"]).start()
         assert own.finish(60) == 0
+    assert OutboxRecord.objects.count() == 1
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as database:
+        database.execute("BEGIN EXCLUSIVE")
+        yield database
 
 
 def test_what_a_delivery_report_says_is_not_sent_goes_into_the_outbox_that_was_named(
@@ -83,7 +91,7 @@ def test_what_is_given_up_and_spilled_does_not_leave_when_the_broker_is_back(
     with own_sandbox.broker_down():
         clients.produce(encoded("t"), None, monotonic() + 60)
         clients.give_up()
-    clients.flush(60)
+    clients.producer.flush(60)
     assert len(clients.producer) == 0
     assert spill.finish(60) == 0
     end(clients)

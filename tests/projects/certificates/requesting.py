@@ -1,0 +1,89 @@
+"""Requests that emit events, several at a time, and how long each send takes."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from time import monotonic, sleep
+
+from django.conf import settings
+from openedx_events.event_bus import get_producer
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+
+from event_bus_kafka.assembly import sending
+from event_bus_kafka.assembly.schema_registry import registry
+from event_bus_kafka.conf import settings as conf
+from event_bus_kafka.producing.clients import ProcessClients
+from event_bus_kafka.producing.producer import KafkaEventProducer
+from event_bus_kafka.telemetry import observe
+from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered, LifecycleEvent, RecordDelivered
+from tests.projects.certificates.apps import say
+from tests.support.direct import encoded
+from tests.support.examples_of import certificate
+
+THREADS, SENDS = 4, 10
+
+
+def requests(send: Callable[[], object]) -> list[float]:
+    """Return the seconds that each of 40 sends takes, in ascending order."""
+    took: list[float] = []
+
+    def request() -> None:
+        for _ in range(SENDS):
+            began = monotonic()
+            send()
+            took.append(monotonic() - began)
+
+    threads = [threading.Thread(target=request) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sorted(took)
+
+
+def producer_of(connect: Callable[[ProcessClients | None], ProcessClients]) -> KafkaEventProducer:
+    return KafkaEventProducer(
+        routing=sending._routing,
+        limits=conf.settings,
+        connect=connect,
+        outbox=sending.outbox,
+        spill=sending.spill,
+        shutdown=sending.shutdown,
+    )
+
+
+def slow_producer() -> KafkaEventProducer:
+    """Return a producer whose clients take a second to be made."""
+
+    def connect(former: ProcessClients | None) -> ProcessClients:
+        sleep(1)
+        return sending.process_clients(former)
+
+    return producer_of(connect)
+
+
+def no_token(_: str) -> None:
+    raise OSError("the token endpoint is away")
+
+
+def run(*, has_token: bool) -> None:
+    """Say how long requests took, and what became of their events."""
+    encoded("t")  # the first one of a process makes the codec, and imports the registry's client
+    registry().close()
+    if not has_token:
+        settings.EVENT_BUS_KAFKA_CLIENT_OPTIONS = login(no_token)
+    ends: list[str] = []
+
+    def note(event: LifecycleEvent) -> None:
+        ends.append(type(event).__name__)
+
+    observe(note, EventSpilled, EventUndelivered, RecordDelivered)
+    took = requests(lambda: CERTIFICATE_CREATED.send_event(certificate=certificate()))
+    get_producer().prepare_for_shutdown()
+    say("requests", took=took, ends=Counter(ends))
+
+
+def login(token: Callable[[str], object]) -> dict[str, object]:
+    return {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "OAUTHBEARER", "oauth_cb": token}
