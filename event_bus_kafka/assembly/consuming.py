@@ -133,7 +133,7 @@ def _consumer(arguments: ConsumerArguments, topics: list[str], at_end: ExitStack
     scheduler = Scheduler(receiving.process, lanes=arguments.lanes())
     consumer = Consumer(
         group=arguments.group,
-        connect=lambda listener: ConsumerClient(options, topics, listener, begin_paused=time is not None),
+        connect=lambda listener: ConsumerClient(options, topics, listener),
         scheduler=scheduler,
         error_limit=receiving.error_limit,
         limits=_limits(),

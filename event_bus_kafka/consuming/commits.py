@@ -45,7 +45,9 @@ class Commits:
         if not due:
             return None
         try:
-            client.commit({name: _committed(partition, offset) for name, (partition, offset) in due.items()})
+            client.commit(
+                {name: Committed(offset, partition.metadata.at(offset)) for name, (partition, offset) in due.items()}
+            )
         except BrokerError as error:
             self.refused = len(due)
             emit(CommitFailed(group=self.group, partitions=tuple(due), error=error, lost=_is_lost(error)))
@@ -72,7 +74,3 @@ def _is_lost(error: BrokerError) -> bool:
 
 def _with_offsets(due: dict[Partition, tuple[PartitionProgress, int]]) -> tuple[tuple[str, int, int], ...]:
     return tuple((*name, offset) for name, (_, offset) in due.items())
-
-
-def _committed(partition: PartitionProgress, offset: int) -> Committed:
-    return Committed(offset, partition.metadata.at(offset) if partition.metadata else "")

@@ -72,7 +72,7 @@ class Consumer:
         self._error_limit = error_limit
         self._limits = limits
         self._health = health
-        self._offsets = StartingOffsets(group, offset_time)
+        self._starting_offsets = StartingOffsets(group, offset_time)
         self._flush = flush
         self._backpressure = Backpressure(limits.window_records, limits.window_bytes, clock)
         self._clock = clock
@@ -80,7 +80,6 @@ class Consumer:
         self._listener = AssignmentListener(assigned=self._assigned, revoked=self._revoked, lost=self._lost)
         self._partitions: dict[Partition, PartitionProgress] = {}
         self._client = connect(self._listener)
-        self._early: list[ConsumerRecord] = []  # read before it was known where their partitions begin
         self._last_poll = self._last_commit = clock()
         self._commits = Commits(group, clock, pause)
         self._fruitless_clients = 0
@@ -144,34 +143,22 @@ class Consumer:
             return
         self._last_poll = self._clock()
         try:
-            # While it is not known where to begin, polls keep the membership: what they bring piles up.
-            most = 1 if self._early else self._backpressure.room(self._partitions.values())
-            records = self._client.poll(seconds, most)
+            records = self._client.poll(seconds, self._backpressure.room(self._partitions.values()))
         except BrokerError as error:
             self._replace_client(error)
             return
-        self._early += self._assigned_of(records)
-        moved = self._offsets.begin(self._client, self._partitions)
-        if moved is None:
-            return
-        records, self._early = self._early, []
         for record in records:
-            if (record.topic, record.partition) not in moved:
-                self._take(record)
+            self._take(record)
         if records:
             self._fruitless_clients = 0
-        self._offsets.go_on(self._client, self._partitions)
-
-    def _assigned_of(self, records: list[ConsumerRecord]) -> list[ConsumerRecord]:
-        """Leave out what a partition brought before it was revoked: after a new assignment it would pass for read."""
-        return [record for record in records if (record.topic, record.partition) in self._partitions]
+        self._starting_offsets.start(self._client, self._partitions)
 
     def _take(self, record: ConsumerRecord) -> None:
-        partition = self._partitions[record.topic, record.partition]
-        delivery = partition.take(record)
-        if delivery is None:
+        partition = self._partitions.get((record.topic, record.partition))
+        if partition is None:  # of an assignment that has ended, or before the start of a new one: it comes again
             return
-        if partition.metadata and record.offset in partition.metadata.taken:
+        delivery = partition.take(record)
+        if record.offset in partition.metadata.taken:
             delivery.finish()
             skipped(record, "taken aside")
         else:
@@ -179,7 +166,7 @@ class Consumer:
 
     def _may_wait(self) -> float | None:
         """Return how long a poll may wait; None: do not poll now, a window is full or the lanes have plenty."""
-        if self._early or self._scheduler.has_plenty or self._backpressure.are_full(self._partitions.values()):
+        if self._scheduler.has_plenty or self._backpressure.are_full(self._partitions.values()):
             return 0.0 if self._clock() - self._last_poll >= _SERVE_EVERY else None
         busy = any(partition.unsettled for partition in self._partitions.values())
         most = min(self._limits.poll_timeout, _BUSY_POLL) if busy else self._limits.poll_timeout
@@ -215,8 +202,6 @@ class Consumer:
         return self._client.cause_of(error) if error is not None and error.fatal else None
 
     def _assigned(self, names: list[Partition]) -> None:
-        for topic, number in names:
-            self._partitions[topic, number] = PartitionProgress(topic, number)
         self._health.end(Obstacle.NO_ASSIGNMENT)
         emit(PartitionsAssigned(group=self._group, partitions=tuple(names)))
 
@@ -232,7 +217,6 @@ class Consumer:
 
     def _hand_over(self, names: list[Partition], timeout: float) -> tuple[list[PartitionProgress], int]:
         leaving = [self._partitions.pop(name) for name in names if name in self._partitions]
-        self._early = self._assigned_of(self._early)
         unfinished = self._release(leaving, timeout)
         self._health.replace(Obstacle.OUTAGE, ())  # of what is dropped nobody will hear again; what waits tells it anew
         for partition in leaving:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from itertools import islice
 from math import inf
 
 import attrs
@@ -62,25 +61,23 @@ class PartitionProgress:
 
     topic: str
     number: int
+    metadata: OffsetMetadata = attrs.field(factory=OffsetMetadata)
+    next_offset: int = 0
+    """Where to read on; below 0: at the start or the end, as librdkafka counts them."""
+    committed: int | None = None
+    position: int | None = attrs.field(default=attrs.Factory(lambda self: self.committed, takes_self=True))
+    """Offset that may be committed: that of the next record to read, if none is unfinished."""
     limit: float = inf
     """Records beyond this offset are not begun and never count as done: it is lowered when the partition leaves."""
     size: int = 0
     """Bytes in the window."""
-    position: int | None = None
-    """Offset that may be committed: that of the next record to read."""
-    committed: int | None = None
     passed: int = 0
     """Records that the position passed since the last commit: who gets the partition now has them again."""
-    metadata: OffsetMetadata | None = None
-    """None until they were read: no record is begun before."""
     flooded: bool = False
     """A dead letter is held because there were so many; lanes write it, under the lock of the flood guard."""
     paused: bool = False
     full_since: float | None = None
     _window: deque[Delivery] = attrs.field(factory=deque)
-    _last: int = -1
-    _vanished: int = 0
-    """Records at the head of the window whose log is gone: they are finished, but move no position."""
 
     @property
     def name(self) -> Partition:
@@ -99,39 +96,24 @@ class PartitionProgress:
     @property
     def highest_done(self) -> int:
         """The highest offset in the window that is done, -1 without one."""
-        window = islice(self._window, self._vanished, None)
-        return max((delivery.offset for delivery in window if delivery.done), default=-1)
+        return max((delivery.offset for delivery in self._window if delivery.done), default=-1)
 
-    def take(self, record: ConsumerRecord) -> Delivery | None:
-        """Add a record; None for one that was taken before, which the client hands out again after a revoke."""
-        if record.offset <= self._last:
-            return None
+    def take(self, record: ConsumerRecord) -> Delivery:
+        """Add the next record."""
         delivery = Delivery.of(record, self)
         self._window.append(delivery)
-        self._last = record.offset
+        self.next_offset = record.offset + 1
         self.size += delivery.size
         return delivery
 
-    @property
-    def next_offset(self) -> int | None:
-        """The lowest offset that a record taken next may have; None where the group has none yet."""
-        return self._last + 1 if self._last >= 0 else None
-
-    def begin(self, metadata: OffsetMetadata, committed: int | None) -> None:
-        """Take records from what the group has committed on."""
-        self.metadata = metadata
-        self.position = self.committed = committed
-        if committed is not None:
-            self._last = committed - 1
-
     def go_on_from(self, offset: int) -> None:
         """Take records from this offset on: those that should have come next are gone."""
-        if offset <= self._last:  # another log: its offsets have begun anew
-            self._vanished = len(self._window)
-            self.metadata = attrs.evolve(self.metadata or OffsetMetadata(), taken=frozenset())
-        if len(self._window) == self._vanished:
+        if offset < self.next_offset:  # another log, whose offsets have begun anew: no position is in the old window
+            self._window, self.size, self.passed = deque(), 0, 0
+            self.metadata = attrs.evolve(self.metadata, taken=frozenset())
+        if not self._window:
             self.position = offset  # committed at once, lest the next worker begins at the old one
-        self._last = offset - 1
+        self.next_offset = offset
 
     def advance(self) -> Delivery | None:
         """Move the position past the records at the head that are done; return the first that is not."""
@@ -140,11 +122,8 @@ class PartitionProgress:
             if not window[0].done:
                 return window[0]
             delivery = window.popleft()
-            if self._vanished:
-                self._vanished -= 1
-            else:
-                self.passed += 1
-                self.position = delivery.offset + 1
+            self.passed += 1
+            self.position = delivery.offset + 1
             self.size -= delivery.size
         return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 import attrs
@@ -12,13 +12,13 @@ from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.errors import BrokerError, WorkerFailed
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.consumer import ConsumerClient
-from event_bus_kafka.kafka.offsets import Committed, Partition, Range
+from event_bus_kafka.kafka.offsets import Committed, Partition
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ClientErrorReported, OffsetsLost, OffsetsMoved
 
 _TIMEOUT = 5.0
 """Seconds for one request to Kafka."""
-Partitions = Mapping[Partition, PartitionProgress]
+Partitions = dict[Partition, PartitionProgress]
 
 
 def milliseconds(text: str) -> int:
@@ -51,75 +51,59 @@ class StartingOffsets:
     """
     Tells the client of a group where to read. ``time``, in milliseconds since the epoch: partitions begin at the first
     record at or after it, each once for each value, which the committed offset remembers.
-
-    What fails is tried again by the next call: Kafka may be away at any time.
     """
 
     group: str
     time: int | None = None
 
-    def begin(self, client: ConsumerClient, partitions: Partitions) -> set[Partition] | None:
+    def start(self, client: ConsumerClient, partitions: Partitions) -> None:
         """
-        Find out where new partitions begin. Return those that were moved: what was read of them before is not wanted.
-        None: it is not known yet, so that nothing may be taken.
+        Have the client read the partitions that wait: new ones, which are added to ``partitions``, and those of them
+        whose offset is gone. What fails is tried again by the next call: Kafka may be away at any time.
 
-        Raises :class:`WorkerFailed` where these brokers cannot tell.
+        Raises :class:`WorkerFailed` where these brokers cannot find offsets by time.
         """
-        new = [name for name, partition in partitions.items() if partition.metadata is None]
-        if not new:
-            return set()
+        if not client.positions.waiting:
+            return
         try:
-            return self._begin(client, {name: partitions[name] for name in new})
+            self._start(client, partitions)
         except BrokerError as error:
             if error.code == error_codes.UNSUPPORTED_FEATURE:
                 raise WorkerFailed(error.reason, exit_code=1) from error
-            _report(error)
-            return None
+            emit(ClientErrorReported(client="consumer", error=error, code=error.code, kind=error.kind, fatal=False))
 
-    def go_on(self, client: ConsumerClient, partitions: Partitions) -> None:
-        """Put partitions whose offset is gone where there are records again, and tell what is lost."""
-        if not client.positions.without_offset:
-            return
-        try:
-            self._go_on(client, partitions)
-        except BrokerError as error:
-            _report(error)
+    def _start(self, client: ConsumerClient, partitions: Partitions) -> None:
+        waiting = client.positions.waiting
+        gone = {name: partition for name, partition in partitions.items() if name in waiting}
+        for name, partition in gone.items():
+            if waiting[name] == partition.next_offset:  # else the error came late; one that is true comes again
+                self._go_on(client, name, partition)
+        starting = gone | self._new(client, waiting.keys() - gone.keys())
+        client.positions.start(_next(starting), reading=_next(partitions))
+        for partition in gone.values():
+            partition.paused = False
+        partitions |= starting
 
-    def _go_on(self, client: ConsumerClient, partitions: Partitions) -> None:
-        positions, lost = client.positions, {}
-        moves: dict[Partition, int | None] = dict.fromkeys(positions.without_offset)
-        for name, offset in positions.without_offset.items():
-            gone = partitions[name].next_offset if offset is None else offset
-            if gone is not None and not positions.is_repositioned(name):
-                there = client.range_of(name, timeout=_TIMEOUT)
-                moves[name] = to = there.end if positions.begins_at_end else there.start
-                lost[name] = (gone, there, to)
-        positions.move(moves)
-        for name, (gone, there, to) in lost.items():
-            partitions[name].go_on_from(to)
-            self._tell(name, gone, there, to)
-
-    def _begin(self, client: ConsumerClient, new: Partitions) -> set[Partition]:
-        committed = client.committed(new, timeout=_TIMEOUT)
-        metadata = {name: OffsetMetadata.read(committed[name].metadata if name in committed else "") for name in new}
-        told = [name for name in new if self.time is not None and metadata[name].offset_time != self.time]
-        offsets = client.offsets_at(told, self.time or 0, timeout=_TIMEOUT)
-        metadata |= {name: attrs.evolve(metadata[name], offset_time=self.time) for name in told}
-        # Never where the client stands: before a revoke it may have been further than anybody has committed.
-        missing = dict.fromkeys((name for name in new if name not in committed), client.positions.initial_offset)
-        # First moved, then committed: the mark says that nothing is to be moved any more.
-        client.positions.move(missing | offsets)
-        client.commit({name: Committed(offset, metadata[name].at(offset)) for name, offset in offsets.items()})
-        if self.time is not None:
-            client.resume(new)
-        begins = {name: one.offset for name, one in committed.items()} | offsets
-        for name, partition in new.items():
-            partition.begin(metadata[name], begins.get(name))
-        if offsets:
+    def _new(self, client: ConsumerClient, names: Collection[Partition]) -> Partitions:
+        committed = client.committed(names, timeout=_TIMEOUT) if names else {}
+        metadata = {name: OffsetMetadata.read(committed[name].metadata if name in committed else "") for name in names}
+        told = [name for name in names if self.time is not None and metadata[name].offset_time != self.time]
+        if offsets := client.offsets_at(told, self.time or 0, timeout=_TIMEOUT):
+            metadata |= {name: attrs.evolve(metadata[name], offset_time=self.time) for name in offsets}
+            moved = {name: Committed(offset, metadata[name].at(offset)) for name, offset in offsets.items()}
+            client.commit(moved)
+            committed |= moved
             emit(OffsetsMoved(group=self.group, time=shown_time(self.time or 0), offsets=_flat(offsets)))
-        return {*missing, *offsets}
+        return {
+            name: _progress(name, metadata[name], committed.get(name), client.positions.initial_offset)
+            for name in names
+        }
 
-    def _tell(self, name: Partition, offset: int, there: Range, to: int) -> None:
+    def _go_on(self, client: ConsumerClient, name: Partition, partition: PartitionProgress) -> None:
+        """Go on where there are records, and tell what is lost."""
+        offset, there = partition.next_offset, client.range_of(name, timeout=_TIMEOUT)
+        to = there.end if client.positions.begins_at_end else there.start
+        partition.go_on_from(to)
         emit(
             OffsetsLost(
                 group=self.group,
@@ -133,9 +117,17 @@ class StartingOffsets:
         )
 
 
+def _progress(
+    name: Partition, metadata: OffsetMetadata, committed: Committed | None, initial_offset: int
+) -> PartitionProgress:
+    if committed is None:
+        return PartitionProgress(*name, metadata, next_offset=initial_offset)
+    return PartitionProgress(*name, metadata, next_offset=committed.offset, committed=committed.offset)
+
+
+def _next(partitions: Partitions) -> dict[Partition, int]:
+    return {name: partition.next_offset for name, partition in partitions.items()}
+
+
 def _flat(offsets: Mapping[Partition, int]) -> tuple[tuple[str, int, int], ...]:
     return tuple((*name, offset) for name, offset in offsets.items())
-
-
-def _report(error: BrokerError) -> None:
-    emit(ClientErrorReported(client="consumer", error=error, code=error.code, kind=error.kind, fatal=False))

@@ -25,6 +25,8 @@ _BATCH = 500
 """The most records that one poll takes; more gains nothing measurable."""
 _CAUSE_WITHIN = 2.0
 """Seconds."""
+_LOOK_EVERY = 0.1
+"""Seconds for which partitions that are assigned during a poll may wait for its end."""
 
 
 @attrs.frozen(kw_only=True)
@@ -39,11 +41,8 @@ class AssignmentListener:
 class ConsumerClient(GroupOffsets, LogOffsets):
     """A member of a consumer group. One thread uses it."""
 
-    def __init__(
-        self, options: Options, topics: Iterable[str], listener: AssignmentListener, *, begin_paused: bool = False
-    ) -> None:
+    def __init__(self, options: Options, topics: Iterable[str], listener: AssignmentListener) -> None:
         connection = Connection("consumer")
-        self._begin_paused = begin_paused
         options = connection.options | options
         self._client = make_client(
             confluent_kafka.Consumer,
@@ -53,7 +52,7 @@ class ConsumerClient(GroupOffsets, LogOffsets):
             stats_cb=connection.on_statistics,
         )
         self._listener = listener
-        self.positions = AssignedPositions(self._client, options.get(RESET))
+        self.positions = AssignedPositions(self._client, options)
         try:
             self._client.subscribe(
                 list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
@@ -63,26 +62,24 @@ class ConsumerClient(GroupOffsets, LogOffsets):
 
     def poll(self, seconds: float, most: int = _BATCH) -> list[ConsumerRecord]:
         """
-        Return at most ``most`` records, waiting ``seconds`` for the first. Records of partitions that were revoked in
-        this very call may be among them. Errors that the client reports in place of a record are emitted as
-        ClientErrorReported.
+        Return at most ``most`` records, waiting ``seconds`` for the first, or until partitions are assigned. Records of
+        partitions that were revoked, and maybe assigned again, in this very call may be among them. Errors that the
+        client reports in place of a record are emitted as ClientErrorReported.
 
         Raises :class:`BrokerError` if one of them is fatal: make a new client.
         """
-        first = self._client.poll(seconds)
+        first = self._first(seconds)
         if first is None:
             return []
         # consume() alone would wait for all of them, or the full time-out
         rest = self._client.consume(min(most, _BATCH) - 1, 0)
         messages = (first, *rest)
         for message in messages:
-            if message.error() is not None and not self.positions.mark_without_offset(message):
+            if message.error() is not None and not self.positions.mark_gone(message):
                 failure = report_error("consumer", message.error())
                 if failure.fatal:
                     raise failure
-        records = [to_record(message) for message in messages if message.error() is None]
-        self.positions.mark_read((record.topic, record.partition) for record in records)
-        return records
+        return [to_record(message) for message in messages if message.error() is None]
 
     def commit(self, offsets: Mapping[Partition, Committed]) -> None:
         """
@@ -120,14 +117,17 @@ class ConsumerClient(GroupOffsets, LogOffsets):
         """Leave the group; assigned partitions are revoked first."""
         self._client.close()
 
-    def _on_assign(self, client: Any, partitions: list[TopicPartition]) -> None:
-        if self._begin_paused:
-            # Partitions that are moved first must not prefetch: those records would still be returned after the move.
-            self.positions.assign(partitions)
-            client.pause(partitions)
-        else:
-            client.resume(partitions)  # a partition that was paused when it left comes back paused
-        self.positions.assigned.update(_partitions(partitions))
+    def _first(self, seconds: float) -> Any:
+        """Return the first message; None: there is none, or partitions wait for their start."""
+        deadline, waiting = monotonic() + seconds, len(self.positions.waiting)
+        while True:
+            left = max(deadline - monotonic(), 0.0)
+            first = self._client.poll(min(left, _LOOK_EVERY))  # it waits on for a record after it has called back
+            if first is not None or left <= _LOOK_EVERY or len(self.positions.waiting) > waiting:
+                return first
+
+    def _on_assign(self, _client: Any, partitions: list[TopicPartition]) -> None:
+        self.positions.assign(_partitions(partitions))
         self._listener.assigned(_partitions(partitions))
 
     def _on_revoke(self, _client: Any, partitions: list[TopicPartition]) -> None:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from time import monotonic
-
 import pytest
 from confluent_kafka import Producer as RawProducer
 
-from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.consuming.starting_offsets import StartingOffsets
 from event_bus_kafka.errors import BrokerError
-from event_bus_kafka.kafka.offsets import Committed
+from event_bus_kafka.kafka.offsets import Committed, Partition
 from event_bus_kafka.telemetry.events import OffsetsLost
 from event_bus_kafka.wire.records import ConsumerRecord
 from tests.contract.odd_headers import produce_with_header_name
 from tests.services.bus import Bus
-from tests.support.members import SECONDS, Member, client_errors, produced, record
+from tests.support.members import Member, client_errors, produced, record
 from tests.support.watching import watched
 
 
@@ -42,66 +39,61 @@ def test_a_new_group_starts_at_the_earliest_record(bus: Bus, topic: str, group: 
         assert member.poll_records(1)[0].value == b"old"
 
 
-def test_moving_one_partition_leaves_another_where_it_was_put(bus: Bus, topic: str, group: str) -> None:
-    """Eager groups assign all at once: the other, which has brought no record, is not to go to a missing offset."""
+def test_nothing_is_read_before_its_start_and_all_of_it_after(bus: Bus, topic: str, group: str) -> None:
+    """
+    What was fetched before would pass for what comes at the start. A poll ends at the assignment, which would else wait
+    for it: this would take longer than a test may.
+    """
+    produced(bus, *[record(topic)] * 4)
+    bus.commit(group, topic, 2)
+    with Member(bus, group, [topic]) as member:
+        read = member.client.poll(1000)
+        while not member.client.positions.assigned:
+            read += member.client.poll(1000)
+        assert read + member.client.poll(2) == []
+        assert member.client.positions.waiting == {(topic, 0): None}
+        member.start({(topic, 0): 1})
+        assert [each.offset for each in member.poll_records(3)] == [1, 2, 3]
+
+
+def test_a_partition_that_is_started_anew_leaves_another_where_it_is(bus: Bus, topic: str, group: str) -> None:
+    """Eager groups assign all at once. Nothing that was fetched ahead passes for what comes at the new start."""
     wide = f"{topic}-wide"
     bus.create_topic(wide, 2)
+    produced(bus, *(record(wide, key=str(key).encode()) for key in range(400)))
     with Member(bus, group, [wide]) as member:
-        without_offset, deadline = member.client.positions.without_offset, monotonic() + SECONDS
-        while len(without_offset) < 2 and monotonic() < deadline:
-            member.client.poll(0.1)
-        assert without_offset == {(wide, 0): None, (wide, 1): None}
-        for number in range(2):
-            member.client.positions.move({(wide, number): None})
-        produced(bus, *(record(wide, key=str(key).encode()) for key in range(40)))
-        found: list[ConsumerRecord] = []
-        while len(found) < 40 and monotonic() < deadline:
-            found += member.client.poll(0.1)
-            assert all(map(member.client.positions.is_repositioned, without_offset)), (
-                "an error that came before the move, at most"
-            )
-    assert sorted({each.partition for each in found}) == [0, 1]
+        member.poll_records(1)
+        names = [(wide, number) for number in range(2)]
+        member.poll_until(lambda: {*map(_name, member.records)} == {*names})
+        count = len(member.records)
+        member.start({names[0]: 3})
+        member.poll_until(lambda: len({(_name(each), each.offset) for each in member.records}) == 400)
+        member.poll_until(lambda: names[0] in map(_name, member.records[count:]))
+    for name in names:
+        before, after = (
+            [each.offset for each in part if _name(each) == name]
+            for part in (member.records[:count], member.records[count:])
+        )
+        first = 3 if name == names[0] else len(before)
+        assert (before, after) == ([*range(len(before))], [*range(first, first + len(after))])
 
 
-@pytest.mark.parametrize("late", [None, 9])
-def test_an_error_that_a_move_has_overtaken_moves_nothing(bus: Bus, topic: str, group: str, late: int | None) -> None:
-    produced(bus, *[record(topic)] * 4)
-    with Member(bus, group, [topic]) as member:
-        deadline = monotonic() + SECONDS
-        while not member.client.positions.without_offset and monotonic() < deadline:
-            member.client.poll(0.1)
-        member.client.positions.move({(topic, 0): 2})
-        member.client.positions.without_offset[topic, 0] = late
-        progress = PartitionProgress(topic, 0)
-        progress.begin(OffsetMetadata(), 2)
-        StartingOffsets(group).go_on(member.client, {(topic, 0): progress})
-        assert [each.offset for each in member.poll_records(2)] == [2, 3]
+def _name(each: ConsumerRecord) -> Partition:
+    return each.topic, each.partition
 
 
-def test_an_error_that_comes_after_records_were_read_again_tells_no_loss(bus: Bus, topic: str, group: str) -> None:
+@pytest.mark.parametrize("late", [True, False])
+def test_an_error_that_a_start_has_overtaken_tells_no_loss(bus: Bus, topic: str, group: str, late: bool) -> None:
     produced(bus, *[record(topic)] * 4)
     with Member(bus, group, [topic]) as member, watched(OffsetsLost) as lost:
         member.poll_records(4)
-        member.client.positions.move({(topic, 0): 2})
-        member.records.clear()
-        member.poll_records(2)
-        member.client.positions.without_offset[topic, 0] = 9
-        StartingOffsets(group).go_on(member.client, {(topic, 0): PartitionProgress(topic, 0)})
+        progress = PartitionProgress(topic, 0, next_offset=4)
+        member.client.positions.waiting[topic, 0] = 9 if late else 4
+        StartingOffsets(group).start(member.client, {(topic, 0): progress})
         produced(bus, record(topic))
-        assert [each.offset for each in member.poll_records(3)] == [2, 3, 4]
-    assert lost == []
-
-
-def test_what_is_to_be_moved_first_reads_nothing_ahead(bus: Bus, topic: str, group: str) -> None:
-    """What was read ahead would be handed out after the move, and pass for what comes there."""
-    produced(bus, *[record(topic)] * 4)
-    bus.commit(group, topic, 2)
-    with Member(bus, group, [topic], True) as member:
-        member.poll_assignment()
-        assert member.records == [] == member.client.poll(2)
-        member.client.positions.move({(topic, 0): 0})
-        member.client.resume([(topic, 0)])
-        assert [each.offset for each in member.poll_records(4)] == [0, 1, 2, 3]
+        member.records.clear()
+        assert [each.offset for each in member.poll_records(1 if late else 5)] == ([4] if late else [*range(5)])
+    assert len(lost) == (0 if late else 1)
 
 
 def test_a_committed_offset_is_where_the_next_member_starts(bus: Bus, topic: str, group: str) -> None:

@@ -9,7 +9,7 @@ import attrs
 
 from event_bus_kafka.errors import AssignmentLost, BrokerError
 from event_bus_kafka.kafka.consumer import AssignmentListener
-from event_bus_kafka.kafka.offsets import Committed, Partition
+from event_bus_kafka.kafka.offsets import Committed, Partition, Range
 from event_bus_kafka.wire.records import ConsumerRecord
 
 TOPIC = "t"
@@ -21,32 +21,51 @@ class Log:
     """One partition, what the group has committed, and what the broker believes of its reader."""
 
     records: list[ConsumerRecord]
-    committed: int | None = 0
+    committed: int | None
     """None: the group has committed none."""
+    at_time: int
+    """The offset of the first record at or after the time that a worker may be told."""
     metadata: str = ""
-    position: int | None = 0
-    """None: nothing is read until it is moved."""
+    start: int = 0
+    """The offset below which records have been deleted."""
+    position: int = 0
     assigned: bool = False
+    is_begun: bool = False
+    """Whether a member has committed."""
+
+    @property
+    def end(self) -> int:
+        return self.records[-1].offset + 1
+
+    def offsets(self, begin: int, end: int) -> set[int]:
+        """Return the offsets of the records between two offsets."""
+        return {record.offset for record in self.records if begin <= record.offset < end}
 
 
-class ModelPlaces:
-    """Moves where partitions are read, or fails to."""
+class ModelPositions:
+    """Starts partitions, or fails to; a group that is eager puts the others where it is told that they are read."""
 
     begins_at_end = False
+    initial_offset = -2
 
-    def __init__(self, logs: dict[Partition, Log], fail_at_times: Callable[[], None]) -> None:
+    def __init__(self, logs: dict[Partition, Log], fail_at_times: Callable[[], None], *, is_eager: bool) -> None:
         self._logs = logs
         self._fail_at_times = fail_at_times
-        self.without_offset: dict[Partition, int | None] = {}
+        self._is_eager = is_eager
+        self.paused: set[Partition] = set()
+        self.waiting: dict[Partition, int | None] = {}
 
-    initial_offset = 0
-
-    def move(self, offsets: dict[Partition, int | None]) -> None:
-        if offsets:
-            self._fail_at_times()
-        for name, offset in offsets.items():
-            assert self._logs[name].assigned
-            self._logs[name].position = offset or 0
+    def start(self, offsets: dict[Partition, int], reading: dict[Partition, int]) -> None:
+        self._fail_at_times()
+        assigned = [name for name, log in self._logs.items() if log.assigned]
+        others = dict.fromkeys(assigned, 0) | reading if self._is_eager else {}
+        for name, offset in (others | offsets).items():
+            assert name in assigned
+            log = self._logs[name]
+            log.position = log.start if offset == self.initial_offset else offset
+        self.paused.difference_update(offsets)
+        for name in offsets:
+            self.waiting.pop(name, None)
 
 
 class ModelClient:
@@ -58,23 +77,27 @@ class ModelClient:
         logs: dict[Partition, Log],
         on_commit: Callable[[Partition, Committed], None],
         on_revoked: Callable[[Partition], None],
+        on_moved: Callable[[Partition, int, int], None],
     ) -> None:
         self._random = random
         self._logs = logs
         self._on_commit = on_commit
         self._on_revoked = on_revoked
-        self._paused: set[Partition] = set()
+        self._on_moved = on_moved
         self.listener: AssignmentListener | None = None
-        self.positions = ModelPlaces(logs, self._fail_at_times)
+        self.positions = ModelPositions(logs, self._fail_at_times, is_eager=random.random() < 0.5)
         self.calm = False
-        """No more changes of the assignment, and no failures."""
+        """No more changes of the assignment or the log, and no failures."""
 
     def poll(self, seconds: float, most: int) -> list[ConsumerRecord]:
+        """Records of partitions that leave in this very call, and maybe come again, are handed out still."""
         if self._random.random() < 0.5:
             self._change_assignment()
+        if not self.calm and self._random.random() < 0.1:
+            self._change_logs()
         batch = self._fetch(most)
-        if self._random.random() < 0.3:
-            self._change_assignment()  # records of a partition that has just left are handed out still
+        for _ in range(self._random.choice((0, 0, 1, 2))):
+            self._change_assignment()
         return batch
 
     def committed(self, partitions: list[Partition], *, timeout: float) -> dict[Partition, Committed]:
@@ -85,9 +108,12 @@ class ModelClient:
         }
 
     def offsets_at(self, partitions: list[Partition], time: int, *, timeout: float) -> dict[Partition, int]:
-        """All records are later."""
         self._fail_at_times()
-        return dict.fromkeys(partitions, 0)
+        return {name: self._logs[name].at_time for name in partitions}
+
+    def range_of(self, name: Partition, *, timeout: float) -> Range:
+        self._fail_at_times()
+        return Range(self._logs[name].start, self._logs[name].end)
 
     def commit(self, offsets: dict[Partition, Committed]) -> None:
         if offsets:
@@ -96,13 +122,14 @@ class ModelClient:
             raise AssignmentLost("UNKNOWN_MEMBER_ID", "gone")
         for name, one in offsets.items():
             self._on_commit(name, one)
-            self._logs[name].committed, self._logs[name].metadata = one.offset, one.metadata
+            log = self._logs[name]
+            log.committed, log.metadata, log.is_begun = one.offset, one.metadata, True
 
     def pause(self, partitions: list[Partition]) -> None:
-        self._paused.update(partitions)
+        self.positions.paused.update(partitions)
 
     def resume(self, partitions: list[Partition]) -> None:
-        self._paused.difference_update(partitions)
+        self.positions.paused.difference_update(partitions)
 
     def close(self) -> None:
         self._revoke([name for name, log in self._logs.items() if log.assigned])
@@ -114,13 +141,25 @@ class ModelClient:
     def _fetch(self, most: int) -> list[ConsumerRecord]:
         batch: list[ConsumerRecord] = []
         for name, log in self._logs.items():
-            if log.assigned and name not in self._paused and (position := log.position) is not None:
-                ahead = [record for record in log.records if record.offset >= position]
-                taken = ahead[: self._random.randint(0, min(4, most - len(batch)))]
+            most_of_it = self._random.randint(0, min(4, most - len(batch)))
+            if self.positions.waiting.get(name, 0) is None:  # of an assignment before
+                batch += self._random.choices(log.records, k=self._random.choice((0, most_of_it)))
+            elif log.assigned and log.position < log.start:
+                self.positions.waiting[name] = log.position
+            elif log.assigned and name not in self.positions.paused:
+                taken = [record for record in log.records if record.offset >= log.position][:most_of_it]
                 batch += taken
-                if taken:
-                    log.position = taken[-1].offset + 1
+                log.position = taken[-1].offset + 1 if taken else log.position
         return batch
+
+    def _change_logs(self) -> None:
+        """Tell a reader late of an offset where it is no more, or delete records."""
+        name, log = self._random.choice([*self._logs.items()])
+        if log.assigned and self._random.random() < 0.5:
+            self.positions.waiting.setdefault(name, log.position + 1_000)
+        else:
+            log.start = max(log.start, self._random.choice(log.records).offset)
+            self._on_moved(name, 0, log.start)
 
     def _change_assignment(self) -> None:
         assigned = [name for name, log in self._logs.items() if log.assigned]
@@ -133,22 +172,35 @@ class ModelClient:
 
     def _assign(self, names: list[Partition]) -> None:
         for name in names:
-            self._logs[name].assigned = True
-            self._logs[name].position = self._logs[name].committed
-        self._paused.difference_update(names)
+            log = self._logs[name]
+            if log.is_begun and not self.calm and self._random.random() < 0.2:
+                self._commit_of_another(name, log)
+            log.assigned = True
+            self.positions.waiting[name] = None
+        self.positions.paused.update(names)
         self._listener.assigned(names)
+
+    def _commit_of_another(self, name: Partition, log: Log) -> None:
+        """Another member has gone on with the partition, or an operator has set the offset back."""
+        assert log.committed is not None
+        before, log.committed = log.committed, self._random.choice(log.records).offset
+        self._on_moved(name, before, log.committed)
 
     def _revoke(self, names: list[Partition]) -> None:
         if names:
             self._listener.revoked(names)
         for name in names:
             self._on_revoked(name)
-            self._logs[name].assigned = False
+        self._forget(names)
 
     def _lose(self, names: list[Partition]) -> None:
+        self._forget(names)
+        self._listener.lost(names)
+
+    def _forget(self, names: list[Partition]) -> None:
         for name in names:
             self._logs[name].assigned = False
-        self._listener.lost(names)
+            self.positions.waiting.pop(name, None)
 
     @property
     def _listener(self) -> AssignmentListener:
@@ -156,16 +208,14 @@ class ModelClient:
         return self.listener
 
 
-def logs_of(random: Random, *, moved: bool) -> dict[Partition, Log]:
-    """
-    Return two partitions of some records each; offsets have gaps, keys come again. The group has committed nothing, or,
-    where it is to be ``moved`` to the first record, anything.
-    """
-    return {(TOPIC, number): _log(_records(random, number), random, moved) for number in range(2)}
+def logs_of(random: Random) -> dict[Partition, Log]:
+    """Return two partitions of some records each; offsets have gaps, keys come again."""
+    return {(TOPIC, number): _log(_records(random, number), random) for number in range(2)}
 
 
-def _log(records: list[ConsumerRecord], random: Random, moved: bool) -> Log:
-    return Log(records, random.choice([None, 0, *([record.offset for record in records] if moved else [])]))
+def _log(records: list[ConsumerRecord], random: Random) -> Log:
+    offsets = [record.offset for record in records]
+    return Log(records, random.choice([None, 0, *offsets]), at_time=random.choice([0, *offsets, offsets[-1] + 1]))
 
 
 def _records(random: Random, number: int) -> list[ConsumerRecord]:

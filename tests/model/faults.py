@@ -77,59 +77,105 @@ FAULTS = (
         file=_CONSUMER,
         scope="Consumer._lost",
         old="_, unfinished = self._hand_over(names, 0.0)",
-        new="_, unfinished = self._hand_over(names, 0.0); self._client._on_commit(names[0], Committed(10**6))",
+        new="""
+_, unfinished = self._hand_over(names, 0.0)
+self._client._on_commit(names[0], type("Committed", (), {"offset": 10**6, "metadata": ""}))
+""",
         harm=_LOST,
     ),
     Fault(
-        name="what was read before a revoke is kept",
+        name="lost partitions are kept",
         file=_CONSUMER,
         scope="Consumer._hand_over",
-        old="self._early = self._assigned_of(self._early)",
-        new="pass",
+        old="self._partitions.pop(name)",
+        new="self._partitions[name]",
+        harm=_LOST,
+    ),
+    Fault(
+        name="a record of an old assignment begins the new one",
+        file=_CONSUMER,
+        scope="Consumer._take",
+        old="partition = self._partitions.get((record.topic, record.partition))",
+        new="""
+partition = self._partitions.setdefault(
+    (record.topic, record.partition), PartitionProgress(record.topic, record.partition)
+)
+""",
+        harm=_LOST,
+    ),
+    Fault(
+        name="records are taken from the assignment on",
+        file=_CONSUMER,
+        scope="Consumer._assigned",
+        old="self._health.end(Obstacle.NO_ASSIGNMENT)",
+        new="""
+self._health.end(Obstacle.NO_ASSIGNMENT)
+self._partitions |= {name: PartitionProgress(*name) for name in names}
+""",
+        harm=_LOST,
+    ),
+    Fault(
+        name="records are taken before their partition is moved",
+        file=_STARTING,
+        scope="StartingOffsets._start",
+        old="client.positions.start(_next(starting), reading=_next(partitions))",
+        new="""
+partitions |= starting
+client.positions.start(_next(starting), reading=_next(partitions))
+""",
+        harm=_LOST,
+    ),
+    Fault(
+        name="partitions are moved where nothing is committed only",
+        file=_STARTING,
+        scope="StartingOffsets._start",
+        old="client.positions.start(_next(starting), reading=_next(partitions))",
+        new="""
+client.positions.start({n: o for n, o in _next(starting).items() if o < 0}, reading=_next(partitions))
+client.positions.waiting.clear(); client.positions.paused.clear()
+""",
         harm=_AGAIN,
     ),
     Fault(
-        name="what a revoked partition brought is kept",
-        file=_CONSUMER,
-        scope="Consumer._read",
-        old="self._assigned_of(records)",
-        new="records",
-        harm=_LOST,
-    ),
-    Fault(
-        name="what was read before a move is kept",
-        file=_CONSUMER,
-        scope="Consumer._read",
-        old="(record.topic, record.partition) not in moved",
-        new="True",
-        harm=_LOST,
-    ),
-    Fault(
-        name="records are taken before it is known where to begin",
-        file=_CONSUMER,
-        scope="Consumer._read",
-        old="if moved is None:\n    return",
-        new="moved = moved or set()",
-        harm=_LOST,
-    ),
-    Fault(
-        name="a move is remembered before it is made",
+        name="a partition begins where its last assignment ended",
         file=_STARTING,
-        scope="StartingOffsets._begin",
-        old="""
-client.positions.move(missing | offsets)
-client.commit({name: Committed(offset, metadata[name].at(offset)) for name, offset in offsets.items()})
-""",
+        scope="StartingOffsets._start",
+        old="client.positions.start(_next(starting), reading=_next(partitions))",
         new="""
-client.commit({name: Committed(0, metadata[name].at(0)) for name in offsets})
-client.positions.move(missing | offsets)
+kept = client.__dict__.setdefault("kept", {})
+kept |= _next(partitions)
+client.positions.start(_next(starting) | {n: max(o, kept.get(n, o)) for n, o in _next(starting).items()}, reading=kept)
 """,
+        harm=_LOST,
+    ),
+    Fault(
+        name="eager members forget where they read the other partitions",
+        file=_STARTING,
+        scope="StartingOffsets._start",
+        old="client.positions.start(_next(starting), reading=_next(partitions))",
+        new="client.positions.start(_next(starting), reading={})",
+        harm=_AGAIN,
+    ),
+    Fault(
+        name="an error that comes late is believed",
+        file=_STARTING,
+        scope="StartingOffsets._start",
+        old="waiting[name] == partition.next_offset",
+        new="True",
+        harm=_AGAIN,
+    ),
+    Fault(
+        name="a time is not moved to where it is below what is committed",
+        file=_STARTING,
+        scope="StartingOffsets._new",
+        old="committed |= moved",
+        new="committed = moved | committed",
         harm=_LOST,
     ),
     Fault(
         name="a move is not remembered",
         file=_STARTING,
-        scope="StartingOffsets._begin",
+        scope="StartingOffsets._new",
         old="attrs.evolve(metadata[name], offset_time=self.time)",
         new="attrs.evolve(metadata[name], offset_time=None)",
         harm=_AGAIN,
@@ -137,18 +183,10 @@ client.positions.move(missing | offsets)
     Fault(
         name="commits forget what they carried",
         file="consuming/commits.py",
-        scope="_committed",
-        old='partition.metadata.at(offset) if partition.metadata else ""',
-        new='""',
+        scope="Commits.commit",
+        old="Committed(offset, partition.metadata.at(offset))",
+        new="Committed(offset)",
         harm=_AGAIN,
-    ),
-    Fault(
-        name="groups that have committed nothing are not begun",
-        file=_STARTING,
-        scope="StartingOffsets._begin",
-        old="client.positions.move(missing | offsets)",
-        new="client.positions.move(offsets)",
-        harm=_LOST,
     ),
     Fault(
         name="holes are not filled",

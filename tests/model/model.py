@@ -13,7 +13,7 @@ from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.dispatching.outcomes import DONE, Hold, Outcome, Retry
 from event_bus_kafka.kafka.offsets import Committed, Partition
 from event_bus_kafka.telemetry.health import Health
-from tests.model.broker import ModelClient, logs_of
+from tests.model.broker import Log, ModelClient, logs_of
 from tests.model.interleaving import Interleaving, TurnQueue
 
 _LANES = 3
@@ -39,9 +39,10 @@ class Model:
         self._now = 0.0
         self._failing = random.choice((0.0, 0.1, 0.4))
         self._time = random.choice((None, None, 1))
-        self._logs = logs_of(random, moved=self._time is not None)
-        self._client = ModelClient(random, self._logs, self._check_commit, self._check_revoke)
-        self._completed: dict[Partition, list[int]] = defaultdict(list)
+        self._logs = logs_of(random)
+        self._client = ModelClient(random, self._logs, self._check_commit, self._check_revoke, self._note_move)
+        self._completed = {name: log.offsets(0, self._begin_of(log)) for name, log in self._logs.items()}
+        """What has run, or needs not to."""
         self._done_in: dict[Any, list[int]] = defaultdict(list)
         self._handed_over: list[tuple[Any, int]] = []
         self._revoke_timeout = random.choice((0.02, 1000.0))
@@ -62,6 +63,15 @@ class Model:
             clock=self._clock,
             pause=self._pause,
         )
+
+    def _begin_of(self, log: Log) -> int:
+        return (log.committed or 0) if self._time is None else log.at_time
+
+    def _note_move(self, name: Partition, before: int, to: int) -> None:
+        """Somebody else did what lies between, or it is to be done again."""
+        log, done = self._logs[name], self._completed[name]
+        done |= log.offsets(before, to)
+        done -= log.offsets(max(to, log.start), before)
 
     def run(self) -> None:
         """Raises :class:`Broken`."""
@@ -101,7 +111,7 @@ class Model:
         return not self._scheduler._waiting and self._scheduler._to_wait.empty()
 
     def _is_all_committed(self) -> bool:
-        return all(log.committed == log.records[-1].offset + 1 for log in self._logs.values())
+        return all((log.committed or 0) >= log.end for log in self._logs.values())
 
     def _step(self) -> None:
         self._now += 0.01
@@ -124,7 +134,7 @@ class Model:
         if self._random.random() < self._failing:
             kind = self._random.choice((Retry, Hold))
             return kind(ValueError(), self._random.choice((0.001, 0.05, 3.0)))
-        self._completed[name].append(record.offset)
+        self._completed[name].add(record.offset)
         self._done_in[delivery.partition].append(record.offset)
         self._check_window(name, delivery.partition)
         return DONE
@@ -138,11 +148,10 @@ class Model:
         if self._last.get(assignment, -1) > record.offset:
             raise Broken(f"{record.coordinates} begins after a later record of its key")
         self._last[assignment] = record.offset
-        earlier = [
+        earlier = {
             one.offset for one in self._logs[name].records if one.key == record.key and one.offset < record.offset
-        ]
-        missing = set(earlier) - set(self._completed[name])
-        if missing:
+        }
+        if missing := earlier - self._completed[name]:
             raise Broken(f"{record.coordinates} begins before {missing} of its key are settled")
 
     def _check_window(self, name: Partition, partition: Any) -> None:
@@ -151,13 +160,13 @@ class Model:
             raise Broken(f"{name}: {len(again)} were done and not committed, beyond a window of {self._window}")
 
     def _check_commit(self, name: Partition, committed: Committed) -> None:
-        below = {record.offset for record in self._logs[name].records if record.offset < committed.offset}
-        if missing := below - set(self._completed[name]):
+        log = self._logs[name]
+        if missing := log.offsets(0, committed.offset) - self._completed[name]:
             raise Broken(f"{name}: committed {committed.offset} beyond unsettled {sorted(missing)}")
         if OffsetMetadata.read(committed.metadata).offset_time != self._time:
             raise Broken(f"{name}: the time that it began at is forgotten")
-        if self._time is not None and self._logs[name].metadata and committed.offset == 0:
-            raise Broken(f"{name}: moved again")
+        if log.is_begun and committed.offset < (log.committed or 0):
+            raise Broken(f"{name}: moved back from {log.committed} to {committed.offset}")
 
     def _check_revoke(self, name: Partition) -> None:
         running = [key for partition, key in list(self._running) if partition == name]

@@ -111,12 +111,12 @@ FAULTS = (
     Fault(
         name="the start of a topic overrides offset_time",
         file="consuming/starting_offsets.py",
-        scope="StartingOffsets._begin",
-        old="client.positions.move(missing | offsets)",
-        new="client.positions.move(offsets | missing)",
+        scope="StartingOffsets._new",
+        old="committed |= moved",
+        new="committed = moved | committed",
         harm="a topic is read from its beginning, in vain or twice",
         tests=(
-            "unit/consuming/test_starting_offsets.py::test_a_group_that_has_committed_nothing_begins_at_its_time_or_where_all_do",
+            "unit/consuming/test_starting_offsets.py::test_a_partition_begins_at_its_time_or_where_the_group_has_committed_or_where_all_do",
         ),
     ),
     Fault(

@@ -23,9 +23,7 @@ SECONDS = 30
 class Member:
     """A member of a group, and everything it was given."""
 
-    def __init__(
-        self, bus: Bus, group: str, topics: Iterable[str], begin_paused: bool = False, /, **options: Any
-    ) -> None:
+    def __init__(self, bus: Bus, group: str, topics: Iterable[str], /, **options: Any) -> None:
         self.assigned: list[list[Partition]] = []
         self.revoked: list[list[Partition]] = []
         self.lost: list[list[Partition]] = []
@@ -41,7 +39,8 @@ class Member:
             "topic.metadata.refresh.interval.ms": 500,
         }
         listener = AssignmentListener(assigned=self.assigned.append, revoked=self._revoke, lost=self.lost.append)
-        self.client = ConsumerClient(own | options, topics, listener, begin_paused=begin_paused)
+        self.client = ConsumerClient(own | options, topics, listener)
+        self._next: dict[Partition, int] = {}
 
     def __enter__(self) -> Member:
         return self
@@ -52,10 +51,21 @@ class Member:
         self.client.close()
 
     def poll(self, seconds: float) -> list[ConsumerRecord]:
-        """Poll once, and put partitions without a committed offset where groups begin."""
+        """Poll once, and start partitions that were assigned where the group has committed, or where groups begin."""
         records = self.client.poll(seconds)
-        self.client.positions.move(dict.fromkeys(self.client.positions.without_offset))
+        self._next |= {(each.topic, each.partition): each.offset + 1 for each in records}
+        if waiting := [*self.client.positions.waiting]:
+            committed = self.client.committed(waiting, timeout=SECONDS)
+            initial = Committed(self.client.positions.initial_offset)
+            self.start({name: committed.get(name, initial).offset for name in waiting})
         return records
+
+    def start(self, offsets: dict[Partition, int]) -> None:
+        """Read some partitions from these offsets on."""
+        positions = self.client.positions
+        self._next |= offsets
+        reading = {name: offset for name, offset in self._next.items() if name in positions.assigned}
+        positions.start(offsets, reading)
 
     def poll_until(self, condition: Callable[[], object], *others: Member) -> None:
         """Poll, together with others, until something is the case."""

@@ -17,7 +17,7 @@ def record(offset: int, key: bytes | None = b"k", partition: int = 0) -> Consume
 
 
 def submit(scheduler: Scheduler, partition: PartitionProgress, *records: ConsumerRecord) -> list[Delivery]:
-    deliveries = [delivery for one in records if (delivery := partition.take(one))]
+    deliveries = [partition.take(one) for one in records]
     for delivery in deliveries:
         scheduler.submit(delivery)
     return deliveries

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,13 +14,12 @@ from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.dispatching.outcomes import DONE
 from event_bus_kafka.errors import BrokerError, WorkerFailed
 from event_bus_kafka.kafka.consumer import AssignmentListener
-from event_bus_kafka.kafka.offsets import Committed, Partition
-from event_bus_kafka.kafka.positions import AssignedPositions
 from event_bus_kafka.telemetry.events import PartitionsRevoked
 from event_bus_kafka.telemetry.health import Health
 from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire.records import ConsumerRecord
 from tests.support.watching import watched
+from tests.unit.consuming.clients import Client
 from tests.unit.consuming.scheduling import record
 
 
@@ -41,33 +40,24 @@ class Failing:
     def close(self) -> None: ...
 
 
-class Recovering(Failing):
+class Recovering(Client):
     """Each client reads one record before it fails."""
 
-    def __init__(self) -> None:
-        super().__init__(Trouble.OTHER)
-        self.positions = AssignedPositions(None, "earliest")
-        self.listener: AssignmentListener | None = None
+    made = 0
 
     def __call__(self, listener: AssignmentListener) -> Any:
-        self.listener = listener
-        return super().__call__(listener)
+        self.made += 1
+        self._records = [record(self.made)]
+        super().__call__(listener)
+        self.assign(("t", 0))
+        return self
 
     def poll(self, _seconds: float, _most: int) -> list[ConsumerRecord]:
-        listener, self.listener = self.listener, None
-        if listener is None:
-            super().poll(_seconds, _most)
-        else:
-            listener.assigned([("t", 0)])
-        return [record(self.made)]
-
-    def committed(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, Committed]:
-        return {name: Committed(0) for name in partitions}
-
-    def offsets_at(self, _partitions: list[Partition], _time: int, *, timeout: float) -> dict[Partition, int]:
-        return {}
-
-    def commit(self, _offsets: dict[Partition, Committed]) -> None: ...
+        if self.positions.waiting:
+            return []
+        if not self._records:
+            raise BrokerError("_FATAL", "reason", fatal=True, kind=Trouble.OTHER)
+        return [self._records.pop()]
 
 
 def consumer(clients: Callable[[AssignmentListener], Any]) -> Consumer:
@@ -112,6 +102,6 @@ def test_what_new_clients_do_not_cure_ends_the_worker(kind: Trouble, made: int) 
 def test_clients_that_read_are_replaced_however_often_they_fail() -> None:
     clients = Recovering()
     one = consumer(clients)
-    for _ in range(40):
+    for _ in range(60):
         one.step()
     assert clients.made == 21

@@ -2,57 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from event_bus_kafka.consuming.consumer import Consumer
 from event_bus_kafka.consuming.error_limit import ErrorLimit
 from event_bus_kafka.consuming.limits import Limits
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.dispatching.outcomes import DONE
-from event_bus_kafka.kafka.consumer import AssignmentListener
-from event_bus_kafka.kafka.offsets import Committed, Partition
-from event_bus_kafka.kafka.positions import AssignedPositions
 from event_bus_kafka.telemetry.health import Health
 from event_bus_kafka.wire.records import ConsumerRecord
+from tests.unit.consuming.clients import Client
 from tests.unit.consuming.scheduling import record, until
 
 _BATCH = 100
 
 
-class EndlessTopic:
-    """What the consumer takes for its Kafka client: there is always more, each record with a key of its own."""
+class EndlessTopic(Client):
+    """There is always more, each record with a key of its own."""
 
-    def __init__(self) -> None:
-        self.read = 0
-        self.positions = AssignedPositions(None, "earliest")  # nothing is ever moved
+    read = 0
 
     def poll(self, _seconds: float, most: int) -> list[ConsumerRecord]:
+        if self.positions.waiting:
+            return []
         first, self.read = self.read, self.read + min(_BATCH, most)
         return [record(offset, key=b"%d" % offset) for offset in range(first, self.read)]
 
-    def committed(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, Committed]:
-        return {name: Committed(0) for name in partitions}
-
-    def offsets_at(self, _partitions: list[Partition], _time: int, *, timeout: float) -> dict[Partition, int | None]:
-        return {}
-
-    def commit(self, _offsets: dict[Partition, Committed]) -> None: ...
-
-    def close(self) -> None: ...
-
 
 def test_nothing_is_read_while_the_lanes_have_plenty() -> None:
-    topic, listeners = EndlessTopic(), list[AssignmentListener]()
-
-    def connect(listener: AssignmentListener) -> Any:
-        listeners.append(listener)
-        return topic
-
+    topic = EndlessTopic()
     scheduler = Scheduler(lambda _: DONE, lanes=1)
     consumer = Consumer(
         group="g",
-        connect=connect,
+        connect=topic,
         scheduler=scheduler,
         error_limit=ErrorLimit(),
         limits=Limits(
@@ -67,7 +47,7 @@ def test_nothing_is_read_while_the_lanes_have_plenty() -> None:
         clock=lambda: 0.0,
         pause=lambda _: None,
     )
-    listeners[0].assigned([("t", 0)])
+    topic.assign(("t", 0))
     for _ in range(50):
         consumer.step()
     read_ahead = topic.read

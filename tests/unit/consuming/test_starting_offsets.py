@@ -121,29 +121,25 @@ def test_marks_are_refused_before_kafka_would() -> None:
     assert not OffsetMetadata(frozenset(range(10**6, 10**6 + 520))).fit
 
 
-def test_records_of_a_log_that_is_gone_are_finished_and_move_no_position() -> None:
-    progress = PartitionProgress("t", 0)
-    progress.begin(OffsetMetadata(frozenset({9}), 7), 5)
+def test_records_of_a_log_that_is_gone_move_no_position() -> None:
+    progress = PartitionProgress("t", 0, OffsetMetadata(frozenset({9}), 7), next_offset=5, committed=5)
     old = taken(progress, 5, 6)
     progress.go_on_from(0)
     assert (progress.position, progress.metadata) == (0, OffsetMetadata(offset_time=7))
     new = taken(progress, 0, 1)
-    assert None not in new
     old[0].done = old[1].done = True
     progress.advance()
-    assert (progress.position, progress.held) == (0, 2), "no commit would ever make room again"
+    assert (progress.position, progress.held) == (0, 2)
     new[0].done = True
     progress.advance()
     assert progress.position == 1
 
 
 def test_records_that_are_deleted_behind_unfinished_ones_do_not_move_the_position() -> None:
-    progress = PartitionProgress("t", 0)
-    progress.begin(OffsetMetadata(frozenset({9}), None), 5)
+    progress = PartitionProgress("t", 0, OffsetMetadata(frozenset({9}), None), next_offset=5, committed=5)
     (delivery,) = taken(progress, 5)
     progress.go_on_from(8)
     assert (progress.position, progress.metadata) == (5, OffsetMetadata(frozenset({9})))
-    assert taken(progress, 7) == [None]
     delivery.done = True
     progress.advance()
     assert progress.position == 6
@@ -151,35 +147,42 @@ def test_records_that_are_deleted_behind_unfinished_ones_do_not_move_the_positio
     assert progress.position == 9
 
 
-class NewGroup:
-    """A client whose group has committed nothing; the first record at the time is at 7."""
+class Group:
+    """A client whose one partition waits for its start; the first record at the time is at 7."""
 
     initial_offset = -2
 
-    def __init__(self) -> None:
+    def __init__(self, committed: int | None) -> None:
         self.positions = self
-        self.moved: dict[Partition, int] = {}
-        self.kept: dict[Partition, Committed] = {}
+        self.waiting: dict[Partition, int | None] = {("t", 0): None}
+        self.started: dict[Partition, int] = {}
+        self.kept = {} if committed is None else {("t", 0): Committed(committed)}
 
     def committed(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, Committed]:
-        return {}
+        return dict(self.kept)
 
     def offsets_at(self, partitions: Iterable[Partition], time: int, *, timeout: float) -> dict[Partition, int]:
         return dict.fromkeys(partitions, 7)
 
-    def move(self, offsets: Mapping[Partition, int]) -> None:
-        self.moved |= offsets
+    def start(self, offsets: Mapping[Partition, int], reading: Mapping[Partition, int]) -> None:
+        self.started |= offsets
 
     def commit(self, offsets: Mapping[Partition, Committed]) -> None:
         self.kept |= offsets
 
-    def resume(self, partitions: Iterable[Partition]) -> None: ...
 
-
-@pytest.mark.parametrize(("time", "begins"), [(5, 7), (None, NewGroup.initial_offset)])
-def test_a_group_that_has_committed_nothing_begins_at_its_time_or_where_all_do(time: int | None, begins: int) -> None:
-    client: Any = NewGroup()
-    partitions = {("t", 0): PartitionProgress("t", 0)}
-    assert StartingOffsets("g", time).begin(client, partitions) == {*partitions}
-    assert client.moved == {("t", 0): begins}
-    assert [one.offset for one in client.kept.values()] == ([] if time is None else [begins])
+@pytest.mark.parametrize(
+    ("committed", "time", "begins"),
+    [(None, None, Group.initial_offset), (None, 5, 7), (3, None, 3), (3, 5, 7), (9, 5, 7)],
+)
+def test_a_partition_begins_at_its_time_or_where_the_group_has_committed_or_where_all_do(
+    committed: int | None, time: int | None, begins: int
+) -> None:
+    client: Any = Group(committed)
+    partitions: dict[Partition, PartitionProgress] = {}
+    StartingOffsets("g", time).start(client, partitions)
+    assert client.started == {("t", 0): begins}
+    assert partitions["t", 0].next_offset == begins
+    kept = None if begins < 0 else begins
+    assert (partitions["t", 0].position, partitions["t", 0].uncommitted) == (kept, None)
+    assert [one.offset for one in client.kept.values()] == ([] if kept is None else [kept])

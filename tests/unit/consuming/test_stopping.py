@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -15,13 +15,11 @@ from event_bus_kafka.consuming.limits import Limits
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.dispatching.outcomes import DONE, Outcome
 from event_bus_kafka.errors import WorkerFailed
-from event_bus_kafka.kafka.consumer import AssignmentListener
-from event_bus_kafka.kafka.offsets import Committed, Partition
-from event_bus_kafka.kafka.positions import AssignedPositions
 from event_bus_kafka.telemetry import bus, emit
 from event_bus_kafka.telemetry.events import EventUndelivered
 from event_bus_kafka.telemetry.health import Health
 from event_bus_kafka.wire.records import ConsumerRecord
+from tests.unit.consuming.clients import Client
 from tests.unit.consuming.scheduling import record
 
 LOST = EventUndelivered(topic="t", event_type="e", event_id="1", error=OSError(), obstacle=OSError())
@@ -35,45 +33,30 @@ LIMITS = Limits(
 )
 
 
-class OneRecord:
-    """A client that has one record to read."""
+class OneRecord(Client):
+    """It has one record to read."""
 
     def __init__(self) -> None:
-        self.committed_offsets: dict[Partition, Committed] = {}
-        self.closed = False
-        self.listener: AssignmentListener
+        super().__init__()
         self._records = [record(0)]
-        self.positions = AssignedPositions(None, "earliest")
 
     def poll(self, _seconds: float, _most: int) -> list[ConsumerRecord]:
+        if self.positions.waiting:
+            return []
         records, self._records = self._records, []
         return records
 
-    def committed(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, Committed]:
-        return {name: Committed(0) for name in partitions}
-
-    def offsets_at(self, _partitions: list[Partition], _time: int, *, timeout: float) -> dict[Partition, int | None]:
-        return {}
-
-    def commit(self, offsets: dict[Partition, Committed]) -> None:
-        self.committed_offsets.update(offsets)
-
     def close(self) -> None:
-        self.closed = True
-        self.listener.revoked([("t", 0)])
+        super().close()
+        self.revoke(("t", 0))
 
 
 def consumer_of(client: OneRecord, process: Callable[[Any], Outcome], **options: Any) -> Consumer:
-    """Return a consumer that has the client's partition, and reads its record in its first step."""
-
-    def connect(listener: AssignmentListener) -> Any:
-        client.listener = listener
-        return client
-
+    """Return a consumer that has the client's partition, and reads its record in its next step."""
     scheduler = Scheduler(process, lanes=1)
     consumer = Consumer(
         group="g",
-        connect=connect,
+        connect=client,
         scheduler=scheduler,
         error_limit=ErrorLimit(),
         limits=LIMITS,
@@ -82,7 +65,8 @@ def consumer_of(client: OneRecord, process: Callable[[Any], Outcome], **options:
         **options,
     )
     scheduler.start()
-    client.listener.assigned([("t", 0)])
+    client.assign(("t", 0))
+    consumer.step()
     return consumer
 
 
@@ -121,7 +105,7 @@ def test_what_is_lost_at_any_moment_of_a_stop_keeps_the_worker_from_committing(l
         assert consumer.stop(timeout=60) == (0 if loses == "nothing" else 1)
     assert client.closed
     assert bus._observers == observers, "it would keep each lost event for ever"
-    assert bool(client.committed_offsets) == (loses == "nothing")
+    assert bool(client.kept) == (loses == "nothing")
 
 
 def test_a_step_ends_a_worker_whose_receiver_lost_an_event_before_it_commits() -> None:
@@ -140,7 +124,7 @@ def test_a_step_ends_a_worker_whose_receiver_lost_an_event_before_it_commits() -
         consumer.step()
     assert failed.value.exit_code == 2
     assert consumer.stop(timeout=60) == 1
-    assert not client.committed_offsets
+    assert not client.kept
 
 
 def test_a_partition_that_moves_away_is_not_committed_after_a_loss() -> None:
@@ -154,8 +138,8 @@ def test_a_partition_that_moves_away_is_not_committed_after_a_loss() -> None:
     consumer = consumer_of(client, process)
     consumer.step()
     assert lost.wait(60)
-    client.listener.revoked([("t", 0)])
+    client.revoke(("t", 0))
     with suppress(WorkerFailed):
         consumer.step()
     consumer.stop(timeout=60)
-    assert not client.committed_offsets
+    assert not client.kept
