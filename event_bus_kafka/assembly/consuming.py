@@ -93,6 +93,7 @@ def consumer_worker(arguments: ConsumerArguments, at_end: ExitStack) -> Worker:
         consumer if relay is None else WithCompanion(consumer, relay),
         name=f"consumer of topic{'s' * (len(topics) > 1)} {', '.join(topics)} in group {arguments.group}",
         stop_timeout=settings.stop_timeout,
+        hurry=consumer.hurry,
     )
 
 

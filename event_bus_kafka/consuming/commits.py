@@ -7,7 +7,7 @@ which ``ConsumerClient`` refuses partitions that are not assigned.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import attrs
 
@@ -32,45 +32,36 @@ class Commits:
     clock: Callable[[], float]
     pause: Callable[[float], None]
     refused: int = 0
-    """Partitions of the last commit, if it failed."""
+    """Partitions that the last commit was refused."""
 
-    def commit(self, client: ConsumerClient, partitions: Iterable[PartitionProgress]) -> BrokerError | None:
-        """Commit what is due; return the error. What was refused is due again."""
-        due = {
-            partition.name: (partition, offset)
-            for partition in partitions
-            if (offset := partition.uncommitted) is not None
-        }
-        self.refused = 0
-        if not due:
-            return None
-        try:
-            client.commit(
-                {name: Committed(offset, partition.metadata.at(offset)) for name, (partition, offset) in due.items()}
-            )
-        except BrokerError as error:
-            self.refused = len(due)
-            emit(CommitFailed(group=self.group, partitions=tuple(due), error=error, lost=_is_lost(error)))
-            return error
-        for partition, offset in due.values():
-            partition.confirm(offset)
-        emit(OffsetsCommitted(group=self.group, offsets=_with_offsets(due)))
-        return None
+    def commit(self, client: ConsumerClient, partitions: Iterable[PartitionProgress]) -> dict[Partition, BrokerError]:
+        """Commit what is due; return what was refused, which is due again, with the errors."""
+        due = {one.name: one for one in partitions if one.uncommitted is not None}
+        positions = {name: one.position for name, one in due.items() if one.position is not None}
+        refused = client.commit_each(
+            {name: Committed(offset, due[name].metadata.at(offset)) for name, offset in positions.items()}
+        )
+        self.refused = len(refused)
+        for error in {error.code: error for error in refused.values()}.values():
+            names = tuple(name for name, one in refused.items() if one.code == error.code)
+            lost = isinstance(error, AssignmentLost)
+            emit(CommitFailed(group=self.group, partitions=names, error=error, lost=lost))
+        confirmed = [(name, offset) for name, offset in positions.items() if name not in refused]
+        for name, offset in confirmed:
+            due[name].confirm(offset)
+        if confirmed:
+            emit(OffsetsCommitted(group=self.group, offsets=tuple((*name, offset) for name, offset in confirmed)))
+        return refused
 
-    def commit_last(self, client: ConsumerClient, partitions: list[PartitionProgress]) -> None:
-        """Commit for partitions that move away, again while the refusal is one that passes."""
+    def commit_last(self, client: ConsumerClient, partitions: Collection[PartitionProgress]) -> None:
+        """Commit for partitions that move away, again where the refusal is one that passes."""
         deadline = self.clock() + _LAST_CHANCE
-        while (
-            (error := self.commit(client, partitions))
-            and meaning_of(error.code).passes_in_commit
-            and self.clock() < deadline
-        ):
+        while refused := self.commit(client, partitions):
+            partitions = [one for one in partitions if one.name in refused and _passes(refused[one.name])]
+            if not partitions or self.clock() >= deadline:
+                break
             self.pause(_AGAIN_AFTER)
 
 
-def _is_lost(error: BrokerError) -> bool:
-    return isinstance(error, AssignmentLost)
-
-
-def _with_offsets(due: dict[Partition, tuple[PartitionProgress, int]]) -> tuple[tuple[str, int, int], ...]:
-    return tuple((*name, offset) for name, (_, offset) in due.items())
+def _passes(error: BrokerError) -> bool:
+    return meaning_of(error.code).passes_in_commit

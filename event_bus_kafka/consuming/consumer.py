@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from time import monotonic, sleep
 
 from event_bus_kafka.consuming.backpressure import Backpressure
@@ -25,6 +25,7 @@ from event_bus_kafka.telemetry.events import (
     PartitionsAssigned,
     PartitionsRevoked,
     ReceiverUnfinished,
+    WindowFull,
 )
 from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.trouble import Trouble
@@ -127,6 +128,10 @@ class Consumer:
             self._client.close()  # revokes, and commits what could not be committed before
         return unfinished + self._commits.refused + len(self._lost_events)
 
+    def hurry(self, timeout: float) -> None:
+        """A stop is to come to its end within ``timeout`` seconds from now: partitions that move wait no longer."""
+        self._scheduler.hurry(timeout)
+
     def _keep_emitted(self, seconds: float) -> None:
         """Drop all partitions unless what receivers emitted is safe: none of it is, if the flush fails."""
         partitions, self._partitions = self._partitions, {}
@@ -175,16 +180,29 @@ class Consumer:
     def _relieve(self) -> None:
         """Pause partitions whose window has been full for long, so that others are read; resume those with room."""
         partitions = self._partitions.values()
+        if full := self._backpressure.to_pause(partitions):
+            self._client.pause([partition.name for partition in full])
+        for partition in full:
+            first = partition.advance()
+            partition.paused = first.coordinates if first else "its commit"
+            emit(
+                WindowFull(
+                    group=self._group,
+                    topic=partition.topic,
+                    partition=partition.number,
+                    records=partition.held,
+                    size=partition.size,
+                    waits_for=partition.paused,
+                )
+            )
+        if emptier := self._backpressure.to_resume(partitions):
+            self._client.resume([partition.name for partition in emptier])
+        for partition in emptier:
+            partition.paused = ""
         self._health.replace(Obstacle.FLOOD, (f"{one.topic}[{one.number}]" for one in partitions if one.flooded))
-        for paused, changing in (
-            (True, self._backpressure.to_pause(partitions)),
-            (False, self._backpressure.to_resume(partitions)),
-        ):
-            if changing:
-                names = [(partition.topic, partition.number) for partition in changing]
-                (self._client.pause if paused else self._client.resume)(names)
-            for partition in changing:
-                partition.paused = paused
+        self._health.replace(
+            Obstacle.WINDOW, (f"{one.topic}[{one.number}] waits for {one.paused}" for one in partitions if one.paused)
+        )
 
     def _advance(self) -> None:
         for partition in self._partitions.values():
@@ -198,8 +216,8 @@ class Consumer:
     def _commit(self) -> BrokerError | None:
         """Return the error that ends the client; a commit may hear of it long before a poll does."""
         self._last_commit = self._clock()
-        error = self._commits.commit(self._client, self._partitions.values())
-        return self._client.cause_of(error) if error is not None and error.fatal else None
+        refused = self._commits.commit(self._client, self._partitions.values())
+        return next((self._client.cause_of(error) for error in refused.values() if error.fatal), None)
 
     def _assigned(self, names: list[Partition]) -> None:
         self._health.end(Obstacle.NO_ASSIGNMENT)
@@ -217,14 +235,19 @@ class Consumer:
 
     def _hand_over(self, names: list[Partition], timeout: float) -> tuple[list[PartitionProgress], int]:
         leaving = [self._partitions.pop(name) for name in names if name in self._partitions]
-        unfinished = self._release(leaving, timeout)
+        unfinished = self._release(leaving, timeout, self._partitions.values())
         self._health.replace(Obstacle.OUTAGE, ())  # of what is dropped nobody will hear again; what waits tells it anew
         for partition in leaving:
             partition.advance()
         return leaving, unfinished
 
-    def _release(self, partitions: Iterable[PartitionProgress], timeout: float) -> int:
-        unfinished = self._scheduler.release(partitions, timeout=timeout)
+    def _release(
+        self,
+        leaving: Collection[PartitionProgress],
+        timeout: float,
+        staying: Collection[PartitionProgress] = (),
+    ) -> int:
+        unfinished = self._scheduler.release(leaving, timeout=timeout, staying=staying)
         if timeout:
             for one in unfinished:
                 emit(ReceiverUnfinished(record=one.record, receiver=one.receiver, stack=one.stack, waited=timeout))

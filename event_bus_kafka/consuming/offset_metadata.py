@@ -10,6 +10,8 @@ import attrs
 _MOST = 4096
 """Kafka's ``offset.metadata.max.bytes``: more is refused, and the commit with it."""
 _LONGEST_TIME = 10**15
+_OURS = "event-bus-kafka "
+"""How our metadata begins: another client's may look the same otherwise."""
 
 
 @attrs.frozen
@@ -24,8 +26,11 @@ class OffsetMetadata:
     @classmethod
     def read(cls, metadata: str | None) -> OffsetMetadata:
         """Return the marks in the metadata of a committed offset."""
+        text = metadata or ""
+        if not text.startswith(_OURS):
+            return cls()
         try:
-            found = json.loads(metadata or "")
+            found = json.loads(text.removeprefix(_OURS))
             time = found.get("offset_time")
             return cls(frozenset(map(int, found.get("taken", ()))), None if time is None else int(time))
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
@@ -38,7 +43,7 @@ class OffsetMetadata:
             found["taken"] = left
         if self.offset_time is not None:
             found["offset_time"] = self.offset_time
-        return json.dumps(found, separators=(",", ":")) if found else ""
+        return _OURS + json.dumps(found, separators=(",", ":")) if found else ""
 
     @property
     def fit(self) -> bool:

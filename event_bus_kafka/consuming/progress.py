@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from math import inf
+from enum import Enum, auto
 
 import attrs
 
@@ -48,7 +48,28 @@ class Delivery:
     def finish(self) -> None:
         """Let go of the record and the work: kept until the commit, thousands of them cost a fourth of all time."""
         self.record = self.work = None
+        self.partition.freed.append(self.size)
         self.done = True
+
+
+class Phase(Enum):
+    """
+    What lanes begin of a partition, from its assignment to its end::
+
+                 assigned         revoked or stopped                                  all below done, or time is up
+                    |                    |                                                       |
+        phase       |        OPEN        | DECIDING       |             DRAINING                 |  CLOSED
+        begins      |     everything     | nothing        | what lies below the last record that |  nothing
+        is dropped  |      nothing       | nothing        | is done or runs; the rest is dropped |  the rest
+
+    Partitions that stay are DECIDING while others drain, so that all lanes are there for these; then OPEN again. One
+    that is lost, or stopped a second time, closes at once.
+    """
+
+    OPEN = auto()
+    DECIDING = auto()
+    DRAINING = auto()
+    CLOSED = auto()
 
 
 @attrs.define(eq=False)
@@ -56,7 +77,7 @@ class PartitionProgress:
     """
     The window of one assigned partition: records read and not yet committed, in the order of their offsets.
 
-    Offsets may have gaps (compaction, transactions). The polling thread alone changes it; lanes read ``limit``.
+    Offsets may have gaps (compaction, transactions). The polling thread alone changes it; lanes ask :meth:`may_begin`.
     """
 
     topic: str
@@ -67,15 +88,19 @@ class PartitionProgress:
     committed: int | None = None
     position: int | None = attrs.field(default=attrs.Factory(lambda self: self.committed, takes_self=True))
     """Offset that may be committed: that of the next record to read, if none is unfinished."""
-    limit: float = inf
-    """Records beyond this offset are not begun and never count as done: it is lowered when the partition leaves."""
+    phase: Phase = Phase.OPEN
+    drains_to: int = -1
+    """The last offset that is begun while DRAINING."""
     size: int = 0
-    """Bytes in the window."""
+    """Bytes of the records that are not done."""
+    freed: deque[int] = attrs.field(factory=deque)
+    """Bytes of records that lanes have done, and that are still to be subtracted from ``size``."""
     passed: int = 0
     """Records that the position passed since the last commit: who gets the partition now has them again."""
     flooded: bool = False
     """A dead letter is held because there were so many; lanes write it, under the lock of the flood guard."""
-    paused: bool = False
+    paused: str = ""
+    """Why nothing is read of it; empty while it is read."""
     full_since: float | None = None
     _window: deque[Delivery] = attrs.field(factory=deque)
 
@@ -98,6 +123,12 @@ class PartitionProgress:
         """The highest offset in the window that is done, -1 without one."""
         return max((delivery.offset for delivery in self._window if delivery.done), default=-1)
 
+    def may_begin(self, offset: int) -> bool | None:
+        """Return whether a lane may begin a record; False: it is to be dropped; None: ask again, it is not decided."""
+        if self.phase is Phase.OPEN:
+            return True
+        return None if self.phase is Phase.DECIDING else self.phase is Phase.DRAINING and offset <= self.drains_to
+
     def take(self, record: ConsumerRecord) -> Delivery:
         """Add the next record."""
         delivery = Delivery.of(record, self)
@@ -109,7 +140,7 @@ class PartitionProgress:
     def go_on_from(self, offset: int) -> None:
         """Take records from this offset on: those that should have come next are gone."""
         if offset < self.next_offset:  # another log, whose offsets have begun anew: no position is in the old window
-            self._window, self.size, self.passed = deque(), 0, 0
+            self._window, self.passed = deque(), 0
             self.metadata = attrs.evolve(self.metadata, taken=frozenset())
         if not self._window:
             self.position = offset  # committed at once, lest the next worker begins at the old one
@@ -117,14 +148,13 @@ class PartitionProgress:
 
     def advance(self) -> Delivery | None:
         """Move the position past the records at the head that are done; return the first that is not."""
-        window = self._window
-        while window:
+        while self.freed:
+            self.size -= self.freed.popleft()
+        while window := self._window:
             if not window[0].done:
                 return window[0]
-            delivery = window.popleft()
             self.passed += 1
-            self.position = delivery.offset + 1
-            self.size -= delivery.size
+            self.position = window.popleft().offset + 1
         return None
 
     @property

@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from itertools import count
 from math import inf
 from queue import Empty, SimpleQueue
@@ -20,7 +20,7 @@ from time import monotonic, process_time, sleep
 import attrs
 
 from event_bus_kafka.consuming.lanes import Lane, Lanes
-from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
+from event_bus_kafka.consuming.progress import Delivery, PartitionProgress, Phase
 from event_bus_kafka.dispatching.outcomes import Done, Hold, Outcome, Retry
 from event_bus_kafka.wire.records import ConsumerRecord
 
@@ -32,10 +32,6 @@ _SWEEP_ABOVE = 10_000
 """Actors beyond which idle ones are removed; a key may come only once."""
 _LOOK_AGAIN = 0.005
 """Seconds between two looks at what runs still."""
-_NOTHING = -1
-"""An offset limit that no record is within."""
-_UNDECIDED = -inf
-"""An offset limit at which a record neither begins nor is dropped."""
 
 Key = tuple[str, int, bytes | None]
 
@@ -85,6 +81,7 @@ class Scheduler:
         self._waiting: list[tuple[float, int, _Actor]] = []
         self._sequence = count()
         self._sweep_above = _SWEEP_ABOVE
+        self._hurry_until = inf
         self.failure: BaseException | None = None
         """What ended a lane, such as SystemExit of a receiver; the worker has to end."""
         self.failed_at = ""
@@ -112,7 +109,7 @@ class Scheduler:
                 due, actor = self._to_wait.get_nowait()
             except Empty:
                 break
-            if not _may_run(actor.deliveries[0]):  # its partition left while it ran
+            if _is_to_be_dropped(actor):  # its partition left while it ran
                 due = 0.0
             heapq.heappush(self._waiting, (due, next(self._sequence), actor))
         now = self._clock()
@@ -124,27 +121,33 @@ class Scheduler:
         if len(self._actors) > self._sweep_above:
             self._sweep()
 
-    def release(self, partitions: Iterable[PartitionProgress], *, timeout: float) -> list[Unfinished]:
+    def release(
+        self, leaving: Collection[PartitionProgress], *, timeout: float, staying: Collection[PartitionProgress] = ()
+    ) -> list[Unfinished]:
         """
-        Let go of partitions: wait so many seconds for what runs and for the holes that the position cannot pass, then
-        drop the rest. Return what runs still.
+        Let go of partitions: wait ``timeout`` seconds for what runs and for the holes that the position cannot pass,
+        then drop the rest. Return what runs still. Meanwhile nothing begins of those that stay.
 
         What is finished above a hole would come again; retries are not waited for. Actors outlive this, so that a quick
         re-assignment cannot run one key in two lanes.
         """
-        leaving = list(partitions)
         deadline = self._clock() + timeout
-        for partition in leaving:
-            self._begin_nothing_beyond_what_is_finished(partition)
+        self._drain_all([one for one in leaving if one.phase is Phase.OPEN], staying)
         self._wait_while(lambda: any(map(self._has_hole_to_fill, leaving)), deadline)
+        for partition in staying:
+            partition.phase = Phase.OPEN
         for partition in leaving:
-            partition.limit = _NOTHING
+            partition.phase = Phase.CLOSED
         self._release_waiting()
         self._wait_while(lambda: bool(self._running_in(leaving)), deadline)
         return [
             Unfinished(delivery.coordinates, delivery.running, lane.stack())
             for lane, delivery in self._running_in(leaving)
         ]
+
+    def hurry(self, timeout: float) -> None:
+        """Wait ``timeout`` seconds at most from now on, in all calls together. May be called by a signal's handler."""
+        self._hurry_until = self._clock() + timeout
 
     def stop(self) -> None:
         """End the lanes, each after the record it is at."""
@@ -188,13 +191,13 @@ class Scheduler:
             if not deliveries:
                 break
             delivery = deliveries[0]
-            lane.running = delivery  # before the look at `limit`: a release that comes between would not wait for it
-            limit = delivery.partition.limit
-            if limit == _UNDECIDED:
+            lane.running = delivery  # before it asks: a release that comes between would not wait for it
+            may_begin = delivery.partition.may_begin(delivery.offset)
+            if may_begin is None:
                 lane.running = None
                 self._to_wait.put((0.0, actor))
                 return
-            if delivery.offset > limit:
+            if not may_begin:
                 delivery.dropped = True
             else:
                 outcome = self._process(delivery)
@@ -211,16 +214,17 @@ class Scheduler:
         if deliveries:  # one that came before the release found the actor busy
             self._wake(actor)
 
-    def _begin_nothing_beyond_what_is_finished(self, partition: PartitionProgress) -> None:
-        if partition.limit < inf:
-            return  # it was let go of before: what has been dropped must not begin after all
-        partition.limit = _UNDECIDED  # nothing begins meanwhile, and nothing is dropped: what follows it would begin
-        running = [delivery.offset for _, delivery in self._running_in([partition])]
-        partition.limit = max(partition.highest_done, *running, _NOTHING)
+    def _drain_all(self, leaving: Collection[PartitionProgress], staying: Collection[PartitionProgress]) -> None:
+        for partition in (*leaving, *staying):
+            partition.phase = Phase.DECIDING  # what follows a record that is dropped must not begin
+        for partition in leaving:
+            running = [delivery.offset for _, delivery in self._running_in([partition])]
+            partition.drains_to = max(partition.highest_done, *running, -1)
+            partition.phase = Phase.DRAINING
 
     def _has_hole_to_fill(self, partition: PartitionProgress) -> bool:
         first = partition.advance()
-        if first is None or first.dropped or first.offset > partition.limit:
+        if first is None or first.dropped or not partition.may_begin(first.offset):
             return False
         record = first.record
         return record is None or not self._actors[_key(record)].waiting  # None: a lane has just finished it
@@ -229,12 +233,12 @@ class Scheduler:
         """Let lanes drop what waits for its retry in vain: records of a new assignment may stand behind it."""
         self.tick()
         self._waiting = [
-            (due if _may_run(actor.deliveries[0]) else 0.0, number, actor) for due, number, actor in self._waiting
+            (0.0 if _is_to_be_dropped(actor) else due, number, actor) for due, number, actor in self._waiting
         ]
         heapq.heapify(self._waiting)
         self.tick()
 
-    def _running_in(self, partitions: list[PartitionProgress]) -> list[tuple[Lane, Delivery]]:
+    def _running_in(self, partitions: Collection[PartitionProgress]) -> list[tuple[Lane, Delivery]]:
         running = [(lane, lane.running) for lane in self._lanes]
         return [
             (lane, delivery)
@@ -243,7 +247,7 @@ class Scheduler:
         ]
 
     def _wait_while(self, condition: Callable[[], bool], deadline: float) -> None:
-        while condition() and self._clock() < deadline:
+        while condition() and self._clock() < min(deadline, self._hurry_until):
             self._pause(_LOOK_AGAIN)
             self.tick()
 
@@ -262,5 +266,6 @@ def _key(record: ConsumerRecord) -> Key:
     return record.topic, record.partition, record.key
 
 
-def _may_run(delivery: Delivery) -> bool:
-    return delivery.offset <= delivery.partition.limit
+def _is_to_be_dropped(actor: _Actor) -> bool:
+    first = actor.deliveries[0]
+    return first.partition.may_begin(first.offset) is False

@@ -81,7 +81,7 @@ class StartingOffsets:
         starting = gone | self._new(client, waiting.keys() - gone.keys())
         client.positions.start(_next(starting), reading=_next(partitions))
         for partition in gone.values():
-            partition.paused = False
+            partition.paused = ""
         partitions |= starting
 
     def _new(self, client: ConsumerClient, names: Collection[Partition]) -> Partitions:

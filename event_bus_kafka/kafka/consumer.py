@@ -81,16 +81,12 @@ class ConsumerClient(GroupOffsets, LogOffsets):
                     raise failure
         return [to_record(message) for message in messages if message.error() is None]
 
-    def commit(self, offsets: Mapping[Partition, Committed]) -> None:
-        """
-        Commit the offsets of the next records to read, and wait for the answer, even if the broker is silent. An empty
-        mapping does nothing.
-
-        Raises :class:`AssignmentLost`, also for a partition that is not assigned here, or another :class:`BrokerError`.
-        """
-        if not self.positions.assigned.issuperset(offsets):  # Kafka would take it: the offset of another member
-            raise AssignmentLost(error_codes.STATE, "not all of these partitions are assigned to this member")
-        super().commit(offsets)
+    def commit_each(self, offsets: Mapping[Partition, Committed]) -> dict[Partition, BrokerError]:
+        """As of a group; a partition that is not assigned here is refused with :class:`AssignmentLost`."""
+        here = {name: one for name, one in offsets.items() if name in self.positions.assigned}
+        lost = AssignmentLost(error_codes.STATE, "these partitions are not assigned to this member")
+        # Kafka would take it: the offset of another member.
+        return dict.fromkeys(offsets.keys() - here.keys(), lost) | super().commit_each(here)
 
     def cause_of(self, failure: BrokerError) -> BrokerError:
         """

@@ -54,20 +54,25 @@ class GroupOffsets:
         """
         Commit the offsets of the next records to read, and wait for the answer. An empty mapping does nothing.
 
-        Raises :class:`AssignmentLost` or another :class:`BrokerError`.
+        Raises :class:`AssignmentLost` or another :class:`BrokerError`, where any of them is refused.
         """
+        for error in self.commit_each(offsets).values():
+            raise error
+
+    def commit_each(self, offsets: Mapping[Partition, Committed]) -> dict[Partition, BrokerError]:
+        """Commit, and wait for the answer, even if the broker is silent. Return the partitions that are refused."""
         positions = [
             TopicPartition(topic, number, one.offset, one.metadata) for (topic, number), one in offsets.items()
         ]
         if not positions:
-            return  # the client would report that it has no offset
+            return {}  # the client would report that it has no offset
         try:
             answers = self._client.commit(offsets=positions, asynchronous=False)
         except KafkaException as error:
-            raise to_commit_error(error) from error
-        for answer in answers or ():
-            if answer.error is not None:
-                raise to_commit_error(answer.error)
+            return dict.fromkeys(offsets, to_commit_error(error))
+        return {
+            (one.topic, one.partition): to_commit_error(one.error) for one in answers or () if one.error is not None
+        }
 
 
 class LogOffsets:

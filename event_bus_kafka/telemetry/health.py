@@ -19,6 +19,7 @@ class Obstacle(Enum):
     OUTAGE = "outage"
     CIRCUIT = "circuit open"
     FLOOD = "flood of dead letters"
+    WINDOW = "window full"
 
 
 class Health:

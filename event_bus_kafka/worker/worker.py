@@ -7,6 +7,8 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
+from time import monotonic
 from types import FrameType
 from typing import Protocol
 
@@ -34,14 +36,19 @@ class Steps(Protocol):
 
 class Worker:
     """
-    Calls ``step()`` until SIGTERM or SIGINT, then ``stop()`` within ``stop_timeout`` seconds. A second signal forces
-    the end, of the process too, within a second.
+    Calls ``step()`` until SIGTERM or SIGINT, then ``stop()`` within ``stop_timeout`` seconds of the signal, of which a
+    signal's handler tells ``hurry``: a step may be waiting. A second signal forces the end, of the process too, within
+    a second.
     """
 
-    def __init__(self, steps: Steps, *, name: str, stop_timeout: float) -> None:
+    def __init__(
+        self, steps: Steps, *, name: str, stop_timeout: float, hurry: Callable[[float], None] = lambda _: None
+    ) -> None:
         self._steps = steps
         self._name = name
         self._stop_timeout = stop_timeout
+        self._hurry = hurry
+        self._stop_until = inf
         self._reason = ""
         self._signalled = False
 
@@ -78,7 +85,8 @@ class Worker:
     def _finish(self) -> int:
         emit(WorkerStopping(name=self._name, reason=self._reason))
         try:
-            return FORCED if self._steps.stop(timeout=self._stop_timeout) else CLEAN
+            timeout = max(min(self._stop_timeout, self._stop_until - monotonic()), 0.0)
+            return FORCED if self._steps.stop(timeout=timeout) else CLEAN
         except WorkerFailed as failure:
             if failure.reason != self._reason:  # or the step has told it
                 logger.error("%s failed to stop cleanly: %s", self._name, failure.reason)
@@ -106,4 +114,6 @@ class Worker:
         if self._signalled:
             raise Forced
         self._signalled = True
+        self._stop_until = monotonic() + self._stop_timeout
+        self._hurry(self._stop_timeout)
         self._reason = self._reason or signal.Signals(number).name

@@ -116,14 +116,21 @@ class ModelClient:
         return Range(self._logs[name].start, self._logs[name].end)
 
     def commit(self, offsets: dict[Partition, Committed]) -> None:
-        if offsets:
-            self._fail_at_times()
-        if any(not self._logs[name].assigned for name in offsets):
-            raise AssignmentLost("UNKNOWN_MEMBER_ID", "gone")
+        for error in self.commit_each(offsets).values():
+            raise error
+
+    def commit_each(self, offsets: dict[Partition, Committed]) -> dict[Partition, BrokerError]:
+        refused: dict[Partition, BrokerError] = {}
         for name, one in offsets.items():
-            self._on_commit(name, one)
             log = self._logs[name]
-            log.committed, log.metadata, log.is_begun = one.offset, one.metadata, True
+            if not log.assigned:
+                refused[name] = AssignmentLost("UNKNOWN_MEMBER_ID", "gone")
+            elif self._fails():
+                refused[name] = BrokerError("NOT_COORDINATOR", "it has moved", retriable=True)
+            else:
+                self._on_commit(name, one)
+                log.committed, log.metadata, log.is_begun = one.offset, one.metadata, True
+        return refused
 
     def pause(self, partitions: list[Partition]) -> None:
         self.positions.paused.update(partitions)
@@ -135,8 +142,11 @@ class ModelClient:
         self._revoke([name for name, log in self._logs.items() if log.assigned])
 
     def _fail_at_times(self) -> None:
-        if not self.calm and self._random.random() < 0.1:
+        if self._fails():
             raise BrokerError("_TIMED_OUT", "the coordinator is busy", retriable=True)
+
+    def _fails(self) -> bool:
+        return not self.calm and self._random.random() < 0.1
 
     def _fetch(self, most: int) -> list[ConsumerRecord]:
         batch: list[ConsumerRecord] = []

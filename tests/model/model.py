@@ -116,6 +116,9 @@ class Model:
     def _step(self) -> None:
         self._now += 0.01
         self._consumer.step()
+        for name, partition in self._consumer._partitions.items():
+            if partition.committed != self._logs[name].committed:
+                raise Broken(f"{name}: {partition.committed} is taken for committed, not {self._logs[name].committed}")
         self._interleaving.give_way()
 
     def _run_lane(self, lane: Any) -> None:

@@ -44,7 +44,7 @@ def test_what_is_shown_of_a_group(bus: RealBus, group: str) -> None:
     bus.create_topic(topic, 2)
     send(bus, topic, *map(certificate, (1, 1, 1)))
     number = 0 if bus.records(topic, 1, seconds=1) else 1
-    commit(bus, group, topic, 9, '{"taken":[11],"offset_time":1769846400123}')
+    commit(bus, group, topic, 9, 'event-bus-kafka {"taken":[11],"offset_time":1769846400123}')
     prefix = {"EVENT_BUS_TOPIC_PREFIX": "prod"}
     shown = json.loads(offsets(bus, "show", "-g", group, "--json", **prefix))
     assert (shown["group"], shown["members"]) == (group, [])
@@ -65,7 +65,7 @@ def test_a_reset_is_planned_then_applied_and_workers_go_on_from_there(bus: RealB
     for user in (1, 2, 3):
         send(bus, topic, certificate(user))
     time = datetime.fromtimestamp(bus.records(topic, 3)[1].timestamp()[1] / 1000, UTC).isoformat()
-    commit(bus, group, topic, 3, '{"taken":[0,2],"offset_time":7}')
+    commit(bus, group, topic, 3, 'event-bus-kafka {"taken":[0,2],"offset_time":7}')
     command = ("reset", "-g", group, "-t", f"{topic}:0", "--to-time", time)
     kept = "keeps taken aside: 2; began at 1970-01-01T00:00:00.007000+00:00"
     planned = offsets(bus, *command)
@@ -73,7 +73,10 @@ def test_a_reset_is_planned_then_applied_and_workers_go_on_from_there(bus: RealB
     assert "Nothing was done" in planned
     assert bus.committed(group, topic) == 3
     assert f"Group {group} is reset" in offsets(bus, *command, "--apply")
-    assert (bus.committed(group, topic), metadata(bus, group, topic)) == (1, '{"taken":[2],"offset_time":7}')
+    assert (bus.committed(group, topic), metadata(bus, group, topic)) == (
+        1,
+        'event-bus-kafka {"taken":[2],"offset_time":7}',
+    )
     with worker(bus, topic, group, "note") as process:
         process.wait_for_users("note", [2])
         assert process.stop() == 0

@@ -90,7 +90,10 @@ def test_a_group_begins_at_a_time_once_for_each_time(bus: RealBus, topic: str, g
     with worker(bus, topic, group, offset_time=second) as process:
         process.wait_for_users("note", [2, 3])
         assert process.stop() == 0
-    assert (bus.committed(group, topic), metadata(bus, group, topic)) == (3, f'{{"offset_time":{times[1]}}}')
+    assert (bus.committed(group, topic), metadata(bus, group, topic)) == (
+        3,
+        f'event-bus-kafka {{"offset_time":{times[1]}}}',
+    )
     send(bus, topic, certificate(4))
     with worker(bus, topic, group, offset_time=second) as process:
         process.wait_for_users("note", [4])

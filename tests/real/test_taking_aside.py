@@ -47,7 +47,7 @@ def test_workers_pass_over_what_was_taken_aside(
     bus.commit(group, topic, 0)
     take(bus, table, f"{topic}:0:1", group)
     take(bus, table, f"{topic}:0:3", group)
-    assert metadata(bus, group, topic) == '{"taken":[1,3]}'
+    assert metadata(bus, group, topic) == 'event-bus-kafka {"taken":[1,3]}'
     with worker(bus, topic, group, "leave_for_odd,note", **table) as process:
         process.wait_for_users("note", [2, 4, 6])
         assert process.stop() == 0
@@ -69,7 +69,7 @@ def test_the_next_record_to_read_is_passed_over_by_committing_the_one_after(
     send(bus, topic, *map(certificate, (1, 2, 3)))
     take(bus, table, f"{topic}:0:2", group)
     take(bus, table, f"{topic}:0:0", group)
-    assert (bus.committed(group, topic), metadata(bus, group, topic)) == (1, '{"taken":[2]}')
+    assert (bus.committed(group, topic), metadata(bus, group, topic)) == (1, 'event-bus-kafka {"taken":[2]}')
 
 
 def test_a_plan_takes_nothing(bus: RealBus, topic: str, group: str, table: dict[str, Any]) -> None:

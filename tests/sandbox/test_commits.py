@@ -47,15 +47,14 @@ def test_a_refused_commit_is_due_again_and_not_told_as_done(
     """Case 10."""
     with Member(SandboxBus(own), group, ["t"]) as member:
         member.poll_assignment()
-        partition, commits = PartitionProgress("t", 0, position=1), Commits(group, monotonic, sleep)
+        partition, commits = PartitionProgress("t", 0, committed=0, position=1), Commits(group, monotonic, sleep)
         own.fail_next("OffsetCommit", code)
-        error = commits.commit(member.client, [partition])
-        assert error is not None
+        (error,) = commits.commit(member.client, [partition]).values()
         assert error.code == code
         assert (commits.refused, partition.uncommitted) == (1, 1)
         assert told == [CommitFailed(group=group, partitions=(("t", 0),), error=error, lost=lost)]
         if not lost:
-            assert commits.commit(member.client, [partition]) is None
+            assert commits.commit(member.client, [partition]) == {}
             assert (commits.refused, partition.uncommitted) == (0, None)
             assert told[1:] == [OffsetsCommitted(group=group, offsets=(("t", 0, 1),))]
 
@@ -66,7 +65,7 @@ def test_the_last_commit_of_a_partition_waits_for_what_passes_by_itself(
 ) -> None:
     with Member(SandboxBus(own), group, ["t"]) as member:
         member.poll_assignment()
-        partition, commits = PartitionProgress("t", 0, position=1), Commits(group, monotonic, sleep)
+        partition, commits = PartitionProgress("t", 0, committed=0, position=1), Commits(group, monotonic, sleep)
         own.fail_next("OffsetCommit", code, times=3)
         commits.commit_last(member.client, [partition])
         own.mend()

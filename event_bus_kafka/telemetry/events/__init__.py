@@ -24,6 +24,7 @@ from event_bus_kafka.telemetry.events.consuming import (
     RecordReceived,
     RecordRetried,
     RecordSkipped,
+    WindowFull,
 )
 from event_bus_kafka.telemetry.events.dead_letters import (
     DeadLettersPurged,
@@ -116,6 +117,7 @@ __all__ = [
     "ThreadsDisabled",
     "TopicHeld",
     "TopicResumed",
+    "WindowFull",
     "WorkerStarted",
     "WorkerStopped",
     "WorkerStopping",

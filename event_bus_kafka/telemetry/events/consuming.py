@@ -146,3 +146,18 @@ class OffsetsLost(LifecycleEvent):
     """The offset after the partition's last record."""
     to: int
     """The offset from which the group goes on."""
+
+
+@attrs.frozen(kw_only=True)
+class WindowFull(LifecycleEvent):
+    """Nothing more is read of a partition, whose window has been full for seconds; an obstacle until there is room."""
+
+    group: str
+    topic: str
+    partition: int
+    records: int
+    """Read and not committed."""
+    size: int
+    """Bytes of those that are not done."""
+    waits_for: str
+    """Coordinates of the first record that is not done; ``its commit`` if there is none."""

@@ -149,5 +149,19 @@ def _(event: events.OffsetsLost, _: LogFilter) -> None:
     )
 
 
+@lines.of(events.WindowFull)
+def _(event: events.WindowFull, _: LogFilter) -> None:
+    logger.warning(
+        "Group %s: %s[%s] is not read on: %s records were read and not committed, with %s bytes that are not done. "
+        "It waits for %s.",
+        event.group,
+        event.topic,
+        event.partition,
+        event.records,
+        event.size,
+        event.waits_for,
+    )
+
+
 def _named(partitions: tuple[tuple[str, int], ...]) -> str:
     return ", ".join(f"{topic}[{number}]" for topic, number in sorted(partitions)) or "none"

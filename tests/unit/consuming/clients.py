@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka.consumer import AssignmentListener
 from event_bus_kafka.kafka.offsets import Committed, Partition
 from event_bus_kafka.wire.records import ConsumerRecord
@@ -32,6 +33,7 @@ class Client:
     def __init__(self) -> None:
         self.positions = Positions()
         self.kept: dict[Partition, Committed] = {}
+        self.paused: set[Partition] = set()
         self.listener: AssignmentListener
         self.closed = False
 
@@ -61,9 +63,15 @@ class Client:
     def commit(self, offsets: Mapping[Partition, Committed]) -> None:
         self.kept |= offsets
 
-    def pause(self, partitions: Iterable[Partition]) -> None: ...
+    def commit_each(self, offsets: Mapping[Partition, Committed]) -> dict[Partition, BrokerError]:
+        self.commit(offsets)
+        return {}
 
-    def resume(self, partitions: Iterable[Partition]) -> None: ...
+    def pause(self, partitions: Iterable[Partition]) -> None:
+        self.paused.update(partitions)
+
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        self.paused.difference_update(partitions)
 
     def close(self) -> None:
         self.closed = True

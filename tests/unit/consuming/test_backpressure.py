@@ -1,16 +1,148 @@
-"""What a worker may have read and not committed: records per partition, bytes of all partitions together."""
+"""What a worker may have read and not done: records per partition, bytes of all together, with a share for each."""
 
 from __future__ import annotations
 
 from event_bus_kafka.consuming.backpressure import Backpressure
+from event_bus_kafka.consuming.consumer import Consumer
+from event_bus_kafka.consuming.error_limit import ErrorLimit
+from event_bus_kafka.consuming.limits import Limits
 from event_bus_kafka.consuming.progress import PartitionProgress
-from tests.unit.consuming.scheduling import record
+from event_bus_kafka.consuming.scheduler import Scheduler
+from event_bus_kafka.dispatching.outcomes import DONE, Hold, Outcome
+from event_bus_kafka.telemetry.events import WindowFull
+from event_bus_kafka.telemetry.health import Health
+from event_bus_kafka.wire.records import ConsumerRecord
+from tests.support.watching import watched
+from tests.unit.consuming.clients import Client
+from tests.unit.consuming.scheduling import record, until
+
+SIZE = record(0, key=b"k" * 60).size
 
 
-def test_bytes_are_bounded_over_all_partitions() -> None:
-    partitions = [PartitionProgress("t", number) for number in range(2)]
-    for partition in partitions:
-        partition.take(record(0, key=b"k" * 60, partition=partition.number))
-    size = partitions[0].size
-    assert Backpressure(10, 2 * size, lambda: 0.0).are_full(partitions)
-    assert not Backpressure(10, 2 * size + 1, lambda: 0.0).are_full(partitions)
+def partitions_with(*counts: int) -> list[PartitionProgress]:
+    """Return partitions with so many records of SIZE that are not done."""
+    partitions = [PartitionProgress("t", number) for number in range(len(counts))]
+    for partition, count in zip(partitions, counts, strict=True):
+        for offset in range(count):
+            partition.take(record(offset, key=b"k" * 60, partition=partition.number))
+    return partitions
+
+
+def full(bytes_of_all: int, partitions: list[PartitionProgress]) -> list[int]:
+    """Return the numbers of the partitions that are paused after six seconds."""
+    now = [0.0]
+    backpressure = Backpressure(1_000, bytes_of_all, lambda: now[0])
+    assert backpressure.to_pause(partitions) == []
+    now[0] = 6.0
+    paused = [one.number for one in backpressure.to_pause(partitions)]
+    assert backpressure.are_full(partitions) == bool(paused)
+    return paused
+
+
+def test_one_partition_may_have_all_bytes_and_several_have_no_more_together() -> None:
+    assert full(8 * SIZE, partitions_with(7)) == []
+    assert full(8 * SIZE, partitions_with(8)) == [0]
+    assert full(8 * SIZE, partitions_with(4, 4)) == [0, 1]
+    assert full(8 * SIZE, partitions_with(4, 3)) == []
+
+
+def test_no_partition_takes_the_share_of_another() -> None:
+    assert full(8 * SIZE, partitions_with(7, 1)) == [0]
+    assert full(8 * SIZE, partitions_with(6, 0)) == [0]
+    assert full(8 * SIZE, partitions_with(5, 1)) == []
+
+
+def test_what_is_done_counts_no_bytes() -> None:
+    partition = PartitionProgress("t", 0)
+    first, *others = [partition.take(record(offset, key=b"k" * 60)) for offset in range(4)]
+    for delivery in others:
+        delivery.finish()
+    partition.advance()
+    assert (partition.size, partition.held) == (SIZE, 4)
+    first.finish()
+    partition.advance()
+    assert partition.size == 0
+
+
+class TwoTopics(Client):
+    """The first record of ``a`` is held, and nine hundred stand behind it; one of ``b`` comes each minute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.offsets = {"a": 0, "b": 0}
+
+    def clock(self) -> float:
+        return self.now
+
+    def poll(self, _seconds: float, most: int) -> list[ConsumerRecord]:
+        if self.positions.waiting:
+            return []
+        return [*self.read("a", min(most, 900 - self.offsets["a"])), *self.read("b", int(self.now / 60))]
+
+    def read(self, topic: str, count: int) -> list[ConsumerRecord]:
+        first = self.offsets[topic]
+        if (topic, 0) in self.paused:
+            return []
+        count = count if topic == "a" else count - first
+        self.offsets[topic] += count
+        return [_record(topic, first + number) for number in range(count)]
+
+
+def _record(topic: str, offset: int) -> ConsumerRecord:
+    key = b"held" if topic == "a" and offset == 0 else b"secret%d" % offset
+    return ConsumerRecord(
+        topic=topic, partition=0, offset=offset, timestamp=None, key=key, value=b"v" * 1_000, headers=()
+    )
+
+
+def test_a_key_that_is_held_holds_up_no_other_topic_and_is_told() -> None:
+    """Case C5."""
+    client, health, done, is_held = TwoTopics(), Health(), list[str](), [True]
+
+    def process(delivery: object) -> Outcome:
+        coordinates: str = delivery.coordinates  # type: ignore[attr-defined]
+        if coordinates == "a:0:0" and is_held[0]:
+            return Hold(ValueError(), 1.0)
+        done.append(coordinates)
+        return DONE
+
+    scheduler = Scheduler(process, lanes=2, clock=client.clock)
+    consumer = Consumer(
+        group="g",
+        connect=client,
+        scheduler=scheduler,
+        error_limit=ErrorLimit(),
+        limits=Limits(
+            window_records=500,
+            window_bytes=10_000,
+            commit_interval=1.0,
+            poll_timeout=0.0,
+            failure_sleep=0.0,
+            revoke_timeout=60.0,
+        ),
+        health=health,
+        clock=client.clock,
+    )
+    scheduler.start()
+    client.assign(("a", 0), ("b", 0))
+
+    def until_done(*coordinates: str) -> None:
+        def is_done() -> bool:
+            client.now += 0.5
+            consumer.step()
+            return {*coordinates} <= {*done}
+
+        until(is_done)
+
+    with watched(WindowFull) as told:
+        until_done("b:0:0", "b:0:1", "b:0:2")
+        assert client.paused == {("a", 0)}
+        assert health.reasons == ("window full: a[0] waits for a:0:0",)
+        assert client.offsets["a"] >= 500, "bytes of what is done do not count"
+        is_held[0] = False
+        until_done("a:0:899")
+    assert (client.paused, health.is_ready) == (set(), True)
+    assert [(one.topic, one.partition, one.waits_for) for one in told] == [("a", 0, "a:0:0")]
+    assert "secret" not in repr(told) + repr(health.reasons)
+    consumer.stop(timeout=60)

@@ -48,10 +48,11 @@ def test_a_key_that_waits_for_its_retry_holds_up_no_other() -> None:
 def test_the_position_stops_before_the_first_record_that_is_not_done() -> None:
     partition = PartitionProgress("t", 0)
     deliveries = [partition.take(record(offset)) for offset in (3, 5, 9)]
-    deliveries[0].done = deliveries[2].done = True
+    deliveries[0].finish()
+    deliveries[2].finish()
     partition.advance()
     assert (partition.position, partition.unsettled) == (4, 2)
-    deliveries[1].done = True
+    deliveries[1].finish()
     partition.advance()
     assert (partition.position, partition.uncommitted, partition.unsettled, partition.size) == (10, 10, 0, 0)
 
@@ -73,6 +74,53 @@ def test_a_release_waits_for_what_runs_and_drops_the_rest() -> None:
         assert first.done
         until(lambda: not scheduler._actors["t", 0, b"k"].deliveries)
         assert not second.done
+
+
+def test_lanes_do_what_partitions_that_leave_need_before_they_go_on_with_others() -> None:
+    """A hole below finished records may stand behind hundreds of others: these would take all the time there is."""
+    seen: list[bytes | None] = []
+    goes_on = threading.Event()
+
+    def process(delivery: Delivery) -> Outcome:
+        assert delivery.record is not None
+        key = delivery.record.key
+        if key == b"0":
+            goes_on.wait(60)
+        seen.append(key)
+        return DONE
+
+    leaving, staying = PartitionProgress("t", 0), PartitionProgress("t", 1)
+    hole, done = leaving.take(record(0, b"hole")), leaving.take(record(1, b"done"))
+    scheduler = Scheduler(process, lanes=1, pause=lambda _: goes_on.set())
+    scheduler.submit(done)
+    others = submit(scheduler, staying, *(record(offset, b"%d" % offset, 1) for offset in range(100)))
+    scheduler.submit(hole)
+    scheduler.start()
+    until(lambda: done.done)
+    assert scheduler.release([leaving], timeout=60, staying=[staying]) == []
+    assert seen == [b"done", b"0", b"hole"]
+    until(lambda: all(one.done for one in others), scheduler)
+    scheduler.stop()
+
+
+def test_a_release_waits_no_longer_once_it_is_to_hurry() -> None:
+    started, release = threading.Event(), threading.Event()
+    scheduler: list[Scheduler] = []
+
+    def process(delivery: Delivery) -> Outcome:
+        started.set()
+        release.wait(60)
+        return DONE
+
+    scheduler.append(Scheduler(process, lanes=1, pause=lambda _: scheduler[0].hurry(0.01)))
+    partition = PartitionProgress("t", 0)
+    submit(scheduler[0], partition, record(0))
+    scheduler[0].start()
+    assert started.wait(60)
+    (unfinished,) = scheduler[0].release([partition], timeout=3600)
+    assert unfinished.record == "t:0:0"
+    release.set()
+    scheduler[0].stop()
 
 
 def test_a_release_that_waits_in_vain_says_what_runs_still_and_where() -> None:

@@ -111,9 +111,16 @@ def test_marks_come_back_as_they_were_written() -> None:
     assert OffsetMetadata().at(0) == ""
 
 
-@pytest.mark.parametrize("metadata", ["", None, "x", "[]", "7", '{"taken":7}', '{"taken":[1e999]}', "[" * 100_000])
-def test_metadata_of_others_is_no_mark(metadata: str | None) -> None:
+@pytest.mark.parametrize("text", ["", "x", "[]", "7", '{"taken":7}', '{"taken":[1e999]}', "[" * 100_000])
+def test_metadata_that_nobody_understands_is_no_mark(text: str) -> None:
+    assert OffsetMetadata.read(f"event-bus-kafka {text}") == OffsetMetadata()
+
+
+@pytest.mark.parametrize("metadata", [None, '{"taken":[5],"offset_time":7}', ' event-bus-kafka {"taken":[5]}'])
+def test_metadata_of_others_is_no_mark_whatever_it_says(metadata: str | None) -> None:
+    """Records would be passed over."""
     assert OffsetMetadata.read(metadata) == OffsetMetadata()
+    assert OffsetMetadata.read('event-bus-kafka {"taken":[5]}').taken == {5}
 
 
 def test_marks_are_refused_before_kafka_would() -> None:
@@ -127,10 +134,11 @@ def test_records_of_a_log_that_is_gone_move_no_position() -> None:
     progress.go_on_from(0)
     assert (progress.position, progress.metadata) == (0, OffsetMetadata(offset_time=7))
     new = taken(progress, 0, 1)
-    old[0].done = old[1].done = True
+    old[0].finish()
+    old[1].finish()
     progress.advance()
     assert (progress.position, progress.held) == (0, 2)
-    new[0].done = True
+    new[0].finish()
     progress.advance()
     assert progress.position == 1
 
@@ -140,7 +148,7 @@ def test_records_that_are_deleted_behind_unfinished_ones_do_not_move_the_positio
     (delivery,) = taken(progress, 5)
     progress.go_on_from(8)
     assert (progress.position, progress.metadata) == (5, OffsetMetadata(frozenset({9})))
-    delivery.done = True
+    delivery.finish()
     progress.advance()
     assert progress.position == 6
     progress.go_on_from(9)

@@ -119,8 +119,3 @@ def test_marks_travel_until_the_position_has_passed_them() -> None:
     assert OffsetMetadata.read(marks.at(5)) == marks
     assert OffsetMetadata.read(marks.at(6)) == OffsetMetadata(frozenset({9}))
     assert marks.at(10) == ""
-
-
-@pytest.mark.parametrize("metadata", [None, "", "{", "[]", "{}", '{"taken": 5}', '{"taken": ["x"]}', "another's"])
-def test_metadata_of_others_is_no_mark(metadata: str | None) -> None:
-    assert OffsetMetadata.read(metadata) == OffsetMetadata()

@@ -45,6 +45,13 @@ def test_a_refusal_does_not_mean_that_nothing_is_committed() -> None:
         group(KafkaError.TOPIC_AUTHORIZATION_FAILED).committed(names, timeout=1)
 
 
+def test_a_commit_tells_which_partitions_were_refused() -> None:
+    offsets = {("t", 0): Committed(5), ("t", 1): Committed(1)}
+    assert group().commit_each(offsets) == {}
+    (refused,) = group(KafkaError.ILLEGAL_GENERATION).commit_each(offsets).items()
+    assert (refused[0], type(refused[1])) == (("t", 1), AssignmentLost)
+
+
 def test_a_commit_holds_for_all_partitions_or_fails() -> None:
     offsets = {("t", 0): Committed(5), ("t", 1): Committed(1)}
     group().commit(offsets)
