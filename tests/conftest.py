@@ -49,6 +49,7 @@ _LONG_FILES = (
     "real/test_access.py",
     "real/test_brokers.py",
     "real/test_groups.py",
+    "real/test_rebalances.py",
 )
 _numbers = itertools.count(1)
 

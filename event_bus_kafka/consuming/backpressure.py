@@ -7,9 +7,15 @@ from collections.abc import Callable, Collection
 import attrs
 
 from event_bus_kafka.consuming.progress import PartitionProgress
+from event_bus_kafka.kafka.consumer import ConsumerClient
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import WindowFull
+from event_bus_kafka.telemetry.health import Health, Obstacle
 
 _PAUSE_AFTER = 5.0
 """Seconds for which a full window merely stops the polling: after a pause the first record comes 0.7 s late."""
+
+Partitions = Collection[PartitionProgress]
 
 
 @attrs.frozen
@@ -20,36 +26,57 @@ class Backpressure:
     Half of the bytes are common; of the others each partition has an equal share, which no other can take.
     """
 
+    group: str
     records: int
     size: int
     clock: Callable[[], float]
+    health: Health
 
-    def are_full(self, partitions: Collection[PartitionProgress]) -> bool:
+    def are_full(self, partitions: Partitions) -> bool:
         """Whether nothing may be read now: one that is full and not paused holds up all, for a short time."""
         return any(not partition.paused for partition in self._full(partitions))
 
-    def room(self, partitions: Collection[PartitionProgress]) -> int:
+    def room(self, partitions: Partitions) -> int:
         """Return how many records may be read now, of whatever partitions; at least one."""
         most = max((partition.held for partition in partitions if not partition.paused), default=0)
         return max(1, self.records - most)
 
-    def need_commit(self, partitions: Collection[PartitionProgress]) -> bool:
+    def need_commit(self, partitions: Partitions) -> bool:
         """Whether one is full because of what only waits for its commit."""
         return any(one.held >= self.records and one.passed >= self.records / 2 for one in partitions)
 
-    def to_pause(self, partitions: Collection[PartitionProgress]) -> list[PartitionProgress]:
-        """Return those that have been full for long, so that others are read. Notes since when each is full."""
+    def relieve(self, client: ConsumerClient, partitions: Partitions) -> None:
+        """Pause those that have been full for long, so that others are read; resume those that have room again."""
         now, full = self.clock(), self._full(partitions)
         for partition in partitions:
             since = now if partition.full_since is None else partition.full_since
             partition.full_since = since if partition in full else None
-        return [one for one in full if not one.paused and now - (one.full_since or 0.0) >= _PAUSE_AFTER]
+        if long := [one for one in full if not one.paused and now - (one.full_since or 0.0) >= _PAUSE_AFTER]:
+            client.pause([partition.name for partition in long])
+            self._note_why(long)
+        if roomy := [one for one in partitions if one.paused and one.full_since is None]:
+            client.resume([partition.name for partition in roomy])
+            for partition in roomy:
+                partition.paused = ""
+        reasons = (f"{one.topic}[{one.number}] waits for {one.paused}" for one in partitions if one.paused)
+        self.health.replace(Obstacle.WINDOW, reasons)
 
-    def to_resume(self, partitions: Collection[PartitionProgress]) -> list[PartitionProgress]:
-        """Return those that are paused and have room again."""
-        return [partition for partition in partitions if partition.paused and partition.full_since is None]
+    def _note_why(self, partitions: list[PartitionProgress]) -> None:
+        for partition in partitions:
+            first = partition.advance()
+            partition.paused = first.coordinates if first else "its commit"
+            emit(
+                WindowFull(
+                    group=self.group,
+                    topic=partition.topic,
+                    partition=partition.number,
+                    records=partition.held,
+                    size=partition.size,
+                    waits_for=partition.paused,
+                )
+            )
 
-    def _full(self, partitions: Collection[PartitionProgress]) -> list[PartitionProgress]:
+    def _full(self, partitions: Partitions) -> list[PartitionProgress]:
         share = self.size / 2 / max(1, len(partitions))
         is_common_used_up = sum(max(0, one.size - share) for one in partitions) >= self.size / 2
         return [one for one in partitions if one.held >= self.records or (is_common_used_up and one.size >= share)]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from time import monotonic, sleep
 
-from event_bus_kafka.consuming.backpressure import Backpressure
+from event_bus_kafka.consuming.backpressure import Backpressure, Partitions
 from event_bus_kafka.consuming.commits import Commits
 from event_bus_kafka.consuming.error_limit import ErrorLimit
 from event_bus_kafka.consuming.limits import Limits
@@ -25,7 +25,6 @@ from event_bus_kafka.telemetry.events import (
     PartitionsAssigned,
     PartitionsRevoked,
     ReceiverUnfinished,
-    WindowFull,
 )
 from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.trouble import Trouble
@@ -75,7 +74,7 @@ class Consumer:
         self._health = health
         self._starting_offsets = StartingOffsets(group, offset_time)
         self._flush = flush
-        self._backpressure = Backpressure(limits.window_records, limits.window_bytes, clock)
+        self._backpressure = Backpressure(group, limits.window_records, limits.window_bytes, clock, health)
         self._clock = clock
         self._pause = pause
         self._listener = AssignmentListener(assigned=self._assigned, revoked=self._revoked, lost=self._lost)
@@ -178,31 +177,9 @@ class Consumer:
         return self._scheduler.seconds_to_next(most)
 
     def _relieve(self) -> None:
-        """Pause partitions whose window has been full for long, so that others are read; resume those with room."""
         partitions = self._partitions.values()
-        if full := self._backpressure.to_pause(partitions):
-            self._client.pause([partition.name for partition in full])
-        for partition in full:
-            first = partition.advance()
-            partition.paused = first.coordinates if first else "its commit"
-            emit(
-                WindowFull(
-                    group=self._group,
-                    topic=partition.topic,
-                    partition=partition.number,
-                    records=partition.held,
-                    size=partition.size,
-                    waits_for=partition.paused,
-                )
-            )
-        if emptier := self._backpressure.to_resume(partitions):
-            self._client.resume([partition.name for partition in emptier])
-        for partition in emptier:
-            partition.paused = ""
+        self._backpressure.relieve(self._client, partitions)
         self._health.replace(Obstacle.FLOOD, (f"{one.topic}[{one.number}]" for one in partitions if one.flooded))
-        self._health.replace(
-            Obstacle.WINDOW, (f"{one.topic}[{one.number}] waits for {one.paused}" for one in partitions if one.paused)
-        )
 
     def _advance(self) -> None:
         for partition in self._partitions.values():
@@ -241,12 +218,7 @@ class Consumer:
             partition.advance()
         return leaving, unfinished
 
-    def _release(
-        self,
-        leaving: Collection[PartitionProgress],
-        timeout: float,
-        staying: Collection[PartitionProgress] = (),
-    ) -> int:
+    def _release(self, leaving: Partitions, timeout: float, staying: Partitions = ()) -> int:
         unfinished = self._scheduler.release(leaving, timeout=timeout, staying=staying)
         if timeout:
             for one in unfinished:

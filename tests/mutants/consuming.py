@@ -92,13 +92,9 @@ FAULTS = (
     ),
     Fault(
         name="a full window is no obstacle",
-        file="consuming/consumer.py",
-        scope="Consumer._relieve",
-        old="""
-self._health.replace(
-    Obstacle.WINDOW, (f"{one.topic}[{one.number}] waits for {one.paused}" for one in partitions if one.paused)
-)
-""",
+        file="consuming/backpressure.py",
+        scope="Backpressure.relieve",
+        old="self.health.replace(Obstacle.WINDOW, reasons)",
         new="pass",
         harm="a partition stands still, and the worker says that it is ready",
         tests=("unit/consuming/test_backpressure.py",),

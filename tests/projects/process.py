@@ -135,6 +135,11 @@ class ServiceProcess:
         self.send(signal.SIGTERM)
         return self.end()
 
+    def kill(self) -> None:
+        """Send SIGKILL and wait for the end."""
+        self.send(signal.SIGKILL)
+        self.end()
+
     def __enter__(self) -> ServiceProcess:
         return self
 

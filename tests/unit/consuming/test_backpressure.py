@@ -30,13 +30,15 @@ def partitions_with(*counts: int) -> list[PartitionProgress]:
 
 def full(bytes_of_all: int, partitions: list[PartitionProgress]) -> list[int]:
     """Return the numbers of the partitions that are paused after six seconds."""
-    now = [0.0]
-    backpressure = Backpressure(1_000, bytes_of_all, lambda: now[0])
-    assert backpressure.to_pause(partitions) == []
-    now[0] = 6.0
-    paused = [one.number for one in backpressure.to_pause(partitions)]
-    assert backpressure.are_full(partitions) == bool(paused)
-    return paused
+    now, client = [0.0], Client()
+    backpressure = Backpressure("g", 1_000, bytes_of_all, lambda: now[0], Health())
+    for now[0] in (0.0, 6.0):
+        assert client.paused == set()
+        are_full = backpressure.are_full(partitions)
+        backpressure.relieve(client, partitions)  # type: ignore[arg-type]
+    assert are_full == bool(client.paused)
+    assert not backpressure.are_full(partitions)
+    return sorted(number for _, number in client.paused)
 
 
 def test_one_partition_may_have_all_bytes_and_several_have_no_more_together() -> None:
