@@ -194,7 +194,7 @@ class SettingsTable:
         "EVENT_BUS_KAFKA_CONSUMER_WINDOW_BYTES",
         count(least=1, most=1 << 40),
         64_000_000,
-        "Bytes per worker that it may have read and not yet committed.",
+        "Bytes of records per worker that are read and not done; each partition has an equal share of one half.",
     )
     decoded_bytes = Setting(
         "EVENT_BUS_KAFKA_DECODED_BYTES",

@@ -12,7 +12,7 @@ class Limits:
     window_records: int
     """Per partition."""
     window_bytes: int
-    """Per worker."""
+    """Per worker, of records that are not done."""
     commit_interval: float
     poll_timeout: float
     failure_sleep: float

@@ -52,7 +52,7 @@ class Delivery:
         self.done = True
 
 
-class Phase(Enum):
+class PartitionPhase(Enum):
     """
     What lanes begin of a partition, from its assignment to its end::
 
@@ -88,7 +88,7 @@ class PartitionProgress:
     committed: int | None = None
     position: int | None = attrs.field(default=attrs.Factory(lambda self: self.committed, takes_self=True))
     """Offset that may be committed: that of the next record to read, if none is unfinished."""
-    phase: Phase = Phase.OPEN
+    phase: PartitionPhase = PartitionPhase.OPEN
     drains_to: int = -1
     """The last offset that is begun while DRAINING."""
     size: int = 0
@@ -125,9 +125,12 @@ class PartitionProgress:
 
     def may_begin(self, offset: int) -> bool | None:
         """Return whether a lane may begin a record; False: it is to be dropped; None: ask again, it is not decided."""
-        if self.phase is Phase.OPEN:
+        phase = self.phase  # read once: the polling thread may change it between two looks
+        if phase is PartitionPhase.OPEN:
             return True
-        return None if self.phase is Phase.DECIDING else self.phase is Phase.DRAINING and offset <= self.drains_to
+        if phase is PartitionPhase.DECIDING:
+            return None
+        return phase is PartitionPhase.DRAINING and offset <= self.drains_to
 
     def take(self, record: ConsumerRecord) -> Delivery:
         """Add the next record."""

@@ -20,7 +20,7 @@ from time import monotonic, process_time, sleep
 import attrs
 
 from event_bus_kafka.consuming.lanes import Lane, Lanes
-from event_bus_kafka.consuming.progress import Delivery, PartitionProgress, Phase
+from event_bus_kafka.consuming.progress import Delivery, PartitionPhase, PartitionProgress
 from event_bus_kafka.dispatching.outcomes import Done, Hold, Outcome, Retry
 from event_bus_kafka.wire.records import ConsumerRecord
 
@@ -132,12 +132,12 @@ class Scheduler:
         re-assignment cannot run one key in two lanes.
         """
         deadline = self._clock() + timeout
-        self._drain_all([one for one in leaving if one.phase is Phase.OPEN], staying)
+        self._drain_all([one for one in leaving if one.phase is PartitionPhase.OPEN], staying)
         self._wait_while(lambda: any(map(self._has_hole_to_fill, leaving)), deadline)
         for partition in staying:
-            partition.phase = Phase.OPEN
+            partition.phase = PartitionPhase.OPEN
         for partition in leaving:
-            partition.phase = Phase.CLOSED
+            partition.phase = PartitionPhase.CLOSED
         self._release_waiting()
         self._wait_while(lambda: bool(self._running_in(leaving)), deadline)
         return [
@@ -216,11 +216,11 @@ class Scheduler:
 
     def _drain_all(self, leaving: Collection[PartitionProgress], staying: Collection[PartitionProgress]) -> None:
         for partition in (*leaving, *staying):
-            partition.phase = Phase.DECIDING  # what follows a record that is dropped must not begin
+            partition.phase = PartitionPhase.DECIDING  # what follows a record that is dropped must not begin
         for partition in leaving:
             running = [delivery.offset for _, delivery in self._running_in([partition])]
             partition.drains_to = max(partition.highest_done, *running, -1)
-            partition.phase = Phase.DRAINING
+            partition.phase = PartitionPhase.DRAINING
 
     def _has_hole_to_fill(self, partition: PartitionProgress) -> bool:
         first = partition.advance()
