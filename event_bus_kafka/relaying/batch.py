@@ -13,7 +13,7 @@ from event_bus_kafka.kafka.producer import Delivered, Producer, QueueFull
 from event_bus_kafka.relaying.claims import Row
 from event_bus_kafka.relaying.clients import Clients
 from event_bus_kafka.relaying.framing import Frames
-from event_bus_kafka.relaying.ledger import MOST_PARKED, MOST_TWICE, Ledger
+from event_bus_kafka.relaying.settlement import MOST_PARKED, MOST_TWICE, Ledger
 from event_bus_kafka.relaying.timing import BATCH_TIME, CONFIRMED_WITHIN
 from event_bus_kafka.relaying.topics import Topic, Topics, TopicState
 from event_bus_kafka.telemetry import counters, emit, is_wanted

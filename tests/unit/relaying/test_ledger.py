@@ -14,7 +14,7 @@ from event_bus_kafka.models import OutboxRecord
 from event_bus_kafka.relaying import batch, claims
 from event_bus_kafka.relaying.background import BackgroundThread
 from event_bus_kafka.relaying.claims import Claims
-from event_bus_kafka.relaying.ledger import MOST_TWICE, Ledger
+from event_bus_kafka.relaying.settlement import MOST_TWICE, Ledger
 from tests.support.outbox_service import until
 from tests.support.relaying import Relaying
 
