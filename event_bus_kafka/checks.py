@@ -9,10 +9,12 @@ W001 an unknown setting                    W002 half of a pair of credentials
 W003 a mode for a topic that is not configured W004 tables are missing
 W005 an outbox on SQLite                   W006 NOTIFY without PostgreSQL
 W007 a topic that is given with the prefix     W008 a file of a client's options is not there
+W009 two receivers of an event have one name
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
@@ -28,7 +30,7 @@ from event_bus_kafka.conf.client_options import consumer_options, producer_optio
 from event_bus_kafka.conf.kinds import Setting, names_in_use
 from event_bus_kafka.conf.routes import full_topic, routes, short_topic
 from event_bus_kafka.conf.settings import SettingsTable, all_settings, settings
-from event_bus_kafka.dispatching import inbox
+from event_bus_kafka.dispatching import dispatch, inbox
 from event_bus_kafka.dispatching.retry import RetryPolicies
 from event_bus_kafka.errors import ConfigurationError, SerializationError
 from event_bus_kafka.kafka.factory import Options, check_options, missing_files
@@ -76,7 +78,7 @@ def check_consumer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
     if settings.dead_letters == "topic":
         clients.append(_clients("producer", producer_options))
     messages = _refused("Consumer", [*clients, _retry_policies])
-    return [*messages, *_missing_files("Consumer", _consumer_options), *_inbox_databases()]
+    return [*messages, *_missing_files("Consumer", _consumer_options), *_inbox_databases(), *_doubled_names()]
 
 
 def check_tables(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
@@ -261,6 +263,18 @@ def _inbox_databases() -> list[CheckMessage]:
     hint = f"Name one of {', '.join(connections)}."
     unknown = sorted(inbox.aliases() - set(connections))
     return [_error("E008", f"once(using={alias!r}): there is no such database.", hint) for alias in unknown]
+
+
+def _doubled_names() -> Iterator[CheckMessage]:
+    for signal in dispatch.signals():
+        names = Counter(receiver.name for receiver in dispatch.receivers_of(signal))
+        for name in (name for name, count in names.items() if count > 1):
+            yield Warning(
+                f"{names[name]} receivers of {signal.event_type} have the name {name}.",
+                hint="Dead letters, retries, circuits and pauses know them by it: if one fails, all run again in a "
+                "replay. Connect each with a dispatch_uid of its own.",
+                id=f"{_OURS}.W009",
+            )
 
 
 def _error(number: str, message: str, hint: str | None) -> CheckMessage:

@@ -20,6 +20,7 @@ Every error that this package raises.
       ReceiverPaused                why an event becomes a dead letter without an attempt
       PausesUnknown                 why an event is held before it is known who is paused
       DeadLetterStoreFailed         a dead letter could not be stored
+      CannotRestore                 what was left out of a dead letter is not in Kafka any more
       CannotTake                    a record cannot be taken aside by hand
       CannotReset                   offsets of a group cannot be reset by hand
       NotThere                      a topic, partition or group that these brokers do not have
@@ -103,10 +104,8 @@ class UnknownEventType(DeserializationError):
     """The event type has no signal in this service."""
 
     def __init__(self, event_type: str) -> None:
-        super().__init__(
-            f"event type {event_type} is not registered in this service: import its signal before openedx_events' app "
-            "is ready"
-        )
+        hint = "import its signal before openedx_events' app is ready"
+        super().__init__(f"event type {event_type} is not registered in this service: {hint}")
 
 
 class ReceiversFailed(EventBusError, ExceptionGroup[Exception]):
@@ -195,6 +194,10 @@ class PausesUnknown(EventBusError):
 
 class DeadLetterStoreFailed(EventBusError):
     """A dead letter could not be stored; its record waits."""
+
+
+class CannotRestore(EventBusError):
+    """What was left out of a dead letter, since its store refused it, is not in Kafka any more."""
 
 
 class CannotTake(EventBusError):

@@ -156,7 +156,7 @@ def _relay() -> Steps:
 
 def _store(group: str) -> Store:
     store = store_for(group)
-    keep_clean(store, settings.retention)
+    keep_clean(store, settings.retention, history=settings.history)
     return store
 
 

@@ -10,7 +10,7 @@ from django.apps import apps
 from django.db import Error
 from django.utils.module_loading import import_string
 
-from event_bus_kafka.conf.client_options import producer_options
+from event_bus_kafka.conf.client_options import Options, producer_options
 from event_bus_kafka.conf.routes import full_topic
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.dead_letters.letter import Store
@@ -23,6 +23,12 @@ logger = logging.getLogger(__name__)
 _APP = "event_bus_kafka"
 _DELIVERY_TIMEOUT = 10.0
 """Seconds after which a dead letter that Kafka has not confirmed is tried again."""
+_PRODUCER = {
+    "message.max.bytes": 1_000_000_000,  # the topic says what it takes
+    "batch.num.messages": 1,  # it refuses requests as a whole: not others for one that is too large
+    "linger.ms": 0,
+}
+"""Options that hold unless the settings give others."""
 
 
 def dead_letter_topic(group: str) -> str:
@@ -42,15 +48,24 @@ def store_for(group: str) -> Store:
     if choice == "database":
         return _table_store()
     if choice == "topic":
-        return TopicStore(dead_letter_topic(group), lambda: Producer(producer_options(_DELIVERY_TIMEOUT)))
+        return TopicStore(dead_letter_topic(group), lambda: Producer(_producer_options()))
     return _custom_store(choice)
 
 
-def keep_clean(store: Store, days: float) -> None:
-    """Have dead letters deleted after so many days, where they are in the database, and marks of the inbox."""
+def keep_clean(store: Store, days: float, *, history: float) -> None:
+    """
+    Have dead letters deleted after so many days, where they are in the database, and marks of the inbox; and after
+    ``history`` days what had become of those that are gone.
+    """
     if apps.is_installed(_APP):
         in_table = isinstance(store, _table().TableStore)
-        import_string("event_bus_kafka.dead_letters.retention.purge_daily")(days, dead_letters=in_table)
+        purge_daily = import_string("event_bus_kafka.dead_letters.retention.purge_daily")
+        purge_daily(days, history=history, dead_letters=in_table)
+
+
+def _producer_options() -> Options:
+    given = {**settings.client_options, **settings.producer_options}
+    return {name: value for name, value in _PRODUCER.items() if name not in given} | producer_options(_DELIVERY_TIMEOUT)
 
 
 def _database_or_topic(group: str) -> str:

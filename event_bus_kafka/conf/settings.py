@@ -265,6 +265,14 @@ class SettingsTable:
         "marks of the inbox.",
     )
 
+    history = Setting(
+        "EVENT_BUS_KAFKA_HISTORY",
+        number(least=0, most=36_500),
+        7.0,
+        "Days for which it is kept, without contents, what became of a dead letter that is gone; 0: until workers look "
+        "next, once a day.",
+    )
+
     # Logging
     audit_logging_enabled = Setting(
         "EVENT_BUS_KAFKA_AUDIT_LOGGING_ENABLED", FLAG, True, "Log each sent and each processed event, by coordinates."

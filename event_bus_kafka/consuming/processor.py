@@ -184,7 +184,13 @@ class Processor:
         counts = not (work.past.given_up and work.past.is_paused_only)
         if self.error_limit.failure or (counts and not self.flood.admits(partition)):
             return Hold(verdict.error, _STANDSTILL)
-        letter = Letter.of(work.record, group=self.group, error=verdict.error, attempts=work.past.attempts)
+        letter = Letter.of(
+            work.record,
+            group=self.group,
+            error=verdict.error,
+            attempts=work.past.attempts,
+            attempts_of=work.past.failures,
+        )
         try:
             self.dead_letters.store(letter)
         except Exception as error:  # noqa: BLE001 a store may be anybody's code; whatever it raises, the offset must not move

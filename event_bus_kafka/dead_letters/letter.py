@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from traceback import walk_tb
 from typing import Protocol
@@ -15,7 +15,7 @@ from event_bus_kafka.wire import cloudevents, serde
 from event_bus_kafka.wire.deletion import record_deleted
 from event_bus_kafka.wire.records import ConsumerRecord
 
-_LONGEST_TYPE = 255
+LONGEST_TYPE = 255
 
 
 @attrs.frozen(kw_only=True)
@@ -27,15 +27,31 @@ class Failure:
     error: str
     place: str = ""
     """File, line and function in which it was raised."""
+    attempts: int | None = None
+    """How often this receiver had its turn and failed; None: as often as the letter says."""
+    failed_at: str = ""
+    """ISO 8601, UTC; empty: when the letter failed last."""
+    instead_of: str = ""
+    """The receiver for which this one stands in, whose event was never its own."""
 
     @classmethod
-    def of(cls, error: Exception, receiver: str = "") -> Failure:
+    def of(cls, error: Exception, receiver: str = "", *, attempts: int | None = None) -> Failure:
         """Describe an error, without event data."""
         frames = list(walk_tb(error.__traceback__))
         code, line = (frames[-1][0].f_code, frames[-1][1]) if frames and receiver else (None, 0)
         place = f"{code.co_filename}:{line} in {code.co_qualname}" if code else ""
         text = error_text(error).replace("\0", "\N{REPLACEMENT CHARACTER}")  # PostgreSQL's JSON has no NUL
-        return cls(receiver=receiver, error=text, place=place)
+        return cls(receiver=receiver, error=text, place=place, attempts=attempts)
+
+
+@attrs.frozen(kw_only=True)
+class LeftOut:
+    """A part of a record that its store refused."""
+
+    size: int
+    """Bytes."""
+    sha256: str
+    """Hexadecimal."""
 
 
 @attrs.frozen(kw_only=True)
@@ -50,17 +66,27 @@ class Letter:
     failures: tuple[Failure, ...]
     attempts: int
     failed_at: datetime
+    left_out: Mapping[str, LeftOut] = attrs.field(factory=dict)
+    """By part: ``value``, ``headers``, ``key``, which are empty then, ``texts``."""
 
     @classmethod
-    def of(cls, record: ConsumerRecord, *, group: str, error: Exception, attempts: int) -> Letter:
-        """Return the letter of a record that failed for good."""
+    def of(
+        cls,
+        record: ConsumerRecord,
+        *,
+        group: str,
+        error: Exception,
+        attempts: int,
+        attempts_of: Mapping[str, int] | None = None,
+    ) -> Letter:
+        """Return the letter of a record that failed for good; ``attempts_of``: by receiver, those that failed."""
         event_type, event_id = identity(record)
         return cls(
             group=group,
             record=record,
             event_type=event_type,
             event_id=event_id,
-            failures=failures_of(error),
+            failures=failures_of(error, attempts_of or {}),
             attempts=attempts,
             failed_at=datetime.now(UTC),
         )
@@ -71,17 +97,18 @@ class Store(Protocol):
 
     def store(self, letter: Letter) -> None:
         """
-        Keep a dead letter, confirmed; one of the same group, coordinates and event id is replaced.
+        Keep a dead letter, confirmed; one of the same group, coordinates and event id is brought up to date.
 
         Raises :class:`DeadLetterStoreFailed` or any other exception: the record waits.
         """
 
 
-def failures_of(error: Exception) -> tuple[Failure, ...]:
-    """Return a failure per receiver, or one for the record as a whole."""
+def failures_of(error: Exception, attempts_of: Mapping[str, int]) -> tuple[Failure, ...]:
+    """Return a failure per name of a receiver, or one for the record as a whole."""
     if isinstance(error, ReceiversFailed):
-        causes = zip(error.receivers, error.exceptions, strict=True)
-        return tuple(Failure.of(cause, receiver) for receiver, cause in causes)
+        causes = dict(reversed(list(zip(error.receivers, error.exceptions, strict=True))))
+        names = dict.fromkeys(error.receivers)
+        return tuple(Failure.of(causes[name], name, attempts=attempts_of.get(name)) for name in names)
     return (Failure.of(error),)
 
 
@@ -90,7 +117,7 @@ def identity(record: ConsumerRecord) -> Sequence[str]:
     if record.value is None:
         return _identity_of_tombstone(record)
     try:
-        event_type = cloudevents.event_type(record.headers).replace("\0", "\N{REPLACEMENT CHARACTER}")[:_LONGEST_TYPE]
+        event_type = cloudevents.event_type(record.headers).replace("\0", "\N{REPLACEMENT CHARACTER}")[:LONGEST_TYPE]
     except DeserializationError:
         return "", ""
     try:

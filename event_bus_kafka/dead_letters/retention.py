@@ -1,5 +1,6 @@
 """
-Dead letters may hold personal data, and marks of the inbox grow in number: workers delete old ones once a day.
+Dead letters may hold personal data; marks of the inbox, and what became of dead letters, grow in number: workers delete
+old ones once a day.
 
 Imported only where the app is installed.
 """
@@ -10,27 +11,51 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from time import time
 
 from django.db import connections
 
+from event_bus_kafka.dead_letters import table_store
 from event_bus_kafka.dispatching import inbox
-from event_bus_kafka.models import DeadLetter, InboxMark
+from event_bus_kafka.models import DeadLetter, DeadLetterEntry, EntryState, InboxMark
 from event_bus_kafka.models.batches import delete_in_batches
 from event_bus_kafka.telemetry import emit
-from event_bus_kafka.telemetry.events import DeadLettersPurged, InboxMarksPurged
+from event_bus_kafka.telemetry.events import DeadLetterEntriesPurged, DeadLettersPurged, InboxMarksPurged
 from event_bus_kafka.telemetry.guards import kept_alive
 
 logger = logging.getLogger(__name__)
 
 _DAY = 86_400.0
+_BATCH = 100
 
 
 def purge(days: float) -> int:
     """Delete dead letters that failed last so many days ago; return how many."""
     before = datetime.now(UTC) - timedelta(days=days)
-    return delete_in_batches(
-        DeadLetter.objects.expired(before).order_by("pk"), lambda ids: DeadLetter.objects.filter(pk__in=ids).delete()[0]
-    )
+    expired = DeadLetter.objects.for_writing().expired(before).order_by("pk")
+    return delete_in_batches(expired, lambda ids: table_store.remove(expired, ids, EntryState.EXPIRED))
+
+
+def purge_entries(days: float) -> int:
+    """Delete what became, so many days ago, of dead letters that are gone; return of how many receivers."""
+    letters = DeadLetter.objects.for_writing()
+    if not letters.keeps_entries():
+        return 0
+    entries = DeadLetterEntry.objects.using(letters.db)
+    return delete_in_batches(entries.expired(round((time() - days * _DAY) * 1000)), entries.remove)
+
+
+def complete_entries() -> int:
+    """Write the entries of letters that a version without them has stored; return of how many letters."""
+    letters = DeadLetter.objects.for_writing()
+    if not letters.keeps_entries():
+        return 0
+    found, last = 0, 0
+    while lacking := list(letters.lacking_entries().filter(pk__gt=last)[:_BATCH]):
+        for letter in lacking:
+            table_store.enter(letter)
+        found, last = found + len(lacking), lacking[-1].pk
+    return found
 
 
 def purge_marks(days: float) -> int:
@@ -40,27 +65,30 @@ def purge_marks(days: float) -> int:
     return sum(delete_in_batches(one.expired(before), one.remove) for one in marks)
 
 
-def purge_daily(days: float, *, dead_letters: bool) -> None:
+def purge_daily(days: float, *, history: float, dead_letters: bool) -> None:
     """
     Start a thread that purges now and once a day, as long as the process lives; ``dead_letters``: they are in the
-    database.
+    database; ``history``: days for which it is kept what became of them.
     """
-    threading.Thread(target=_purge_for_ever, args=(days, dead_letters), name="event-bus-retention", daemon=True).start()
+    arguments = (days, history, dead_letters)
+    threading.Thread(target=_purge_for_ever, args=arguments, name="event-bus-retention", daemon=True).start()
 
 
-def _purge_for_ever(days: float, dead_letters: bool) -> None:
+def _purge_for_ever(days: float, history: float, dead_letters: bool) -> None:
     pause = threading.Event()
     while True:
         with kept_alive():
             if dead_letters:
                 _try("dead letters", lambda: emit(DeadLettersPurged(count=purge(days))))
+                _try("entries of dead letters", lambda: emit(DeadLetterEntriesPurged(count=purge_entries(history))))
+                _try("entries of dead letters", complete_entries)
             _try("marks of the inbox", lambda: emit(InboxMarksPurged(count=purge_marks(days))))
         with kept_alive():
             connections.close_all()
         pause.wait(_DAY)
 
 
-def _try(what: str, purge: Callable[[], None]) -> None:
+def _try(what: str, purge: Callable[[], object]) -> None:
     try:
         purge()
     except Exception as error:  # noqa: BLE001 drivers and routers may raise anything

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import attrs
-from django.db import Error, connections, router
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
+from django.db import Error, connections, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from event_bus_kafka.dead_letters import left_out, pending
+from event_bus_kafka.dead_letters.database_refusals import has_ended, is_refusal
 from event_bus_kafka.dead_letters.letter import Letter
+from event_bus_kafka.dead_letters.pending import Change, Pending
 from event_bus_kafka.errors import DeadLetterStoreFailed
-from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.models import DeadLetter, DeadLetterEntry, DeadLetterQuerySet, EntryState
 from event_bus_kafka.models.presence import has_tables
+from event_bus_kafka.telemetry.error_text import database_error_text
 
 
 class TableStore:
@@ -18,22 +25,135 @@ class TableStore:
         try:
             store(letter)
         except Error as error:
-            raise DeadLetterStoreFailed(f"table {DeadLetter._meta.db_table}: {type(error).__name__}") from error
+            text = database_error_text(error)
+            raise DeadLetterStoreFailed(f"table {DeadLetter._meta.db_table}: {text}") from error
 
 
 def store(letter: Letter) -> DeadLetter:
-    """Keep a dead letter. Raises a database error."""
-    return DeadLetter.objects.store(
-        letter.record,
-        group=letter.group,
-        event_id=letter.event_id,
-        event_type=letter.event_type,
-        failures=[attrs.asdict(failure) for failure in letter.failures],
-        attempts=letter.attempts,
-        failed_at=letter.failed_at,
-    )
+    """
+    Keep a dead letter, without what the table refuses.
+
+    Raises a database error, or what else a driver raises, where the table is away or takes the letter in no way.
+    """
+    connection = connections[router.db_for_write(DeadLetter)]
+    refusal = _attempt(connection, letter)
+    if isinstance(refusal, DeadLetter):
+        return refusal
+    if DeadLetter.objects.keeps_entries():  # else there is no room for a mark by which a replay knows what to read
+        for less in left_out.lighter(letter):
+            row = _attempt(connection, less)
+            if isinstance(row, DeadLetter):
+                left_out.tell(less, f"the table refuses it: {database_error_text(refusal)}")
+                return row
+    raise refusal
+
+
+def amend(letter: DeadLetter, decide: Callable[[DeadLetter], Change]) -> Change | None:
+    """
+    Change a letter as ``decide`` says of its row, locked; None if it is gone.
+
+    Raises a database error.
+    """
+    rows = DeadLetter.objects.for_writing()
+    with transaction.atomic(using=rows.db):
+        row = rows.locked(letter)
+        if row is None:
+            return None
+        change = decide(row)
+        if change.pending:
+            written = {
+                "failures": pending.to_json(change.pending),
+                "last_failed_at": change.failed_at or row.last_failed_at,
+            }
+            attempts = row.attempts if change.attempts is None else change.attempts
+            rows.filter(pk=row.pk).update(attempts=attempts, **written)
+        else:
+            rows.filter(pk=row.pk).delete()
+        _note(row, change)
+    return change
+
+
+def remove(letters: DeadLetterQuerySet, ids: Sequence[int], state: EntryState) -> int:
+    """
+    Delete those of ``letters`` that have these ids for good, and note it of those who had still to succeed; one that a
+    worker has changed meanwhile, so that it is none of them, stays. Return how many there were.
+    """
+    rows = letters.for_writing()
+    entries = DeadLetterEntry.objects.using(rows.db)
+    has_entries = rows.keeps_entries()
+    return rows.remove(ids, lambda part: entries.close(part, state) if has_entries else None)
+
+
+def enter(letter: DeadLetter) -> None:
+    """Write the entries of a letter that has none."""
+    rows = DeadLetter.objects.for_writing()
+    with transaction.atomic(using=rows.db):
+        if row := rows.locked(letter):
+            _note(row, Change(pending=pending.of_row(row)))
 
 
 def is_migrated() -> bool:
     """Whether the table exists. Raises a database error where that cannot be found out."""
     return has_tables(connections[router.db_for_write(DeadLetter)], DeadLetter)
+
+
+def _attempt(connection: BaseDatabaseWrapper, letter: Letter) -> DeadLetter | Exception:
+    """
+    Return the row, or the error that says that the letter as it is will never be taken; the latter also if the server
+    ends the connection twice, as MySQL answers to what is too large.
+
+    Raises what says anything else.
+    """
+    has_ended_before = False
+    while True:
+        connection.ensure_connection()  # a server that is away says so here
+        raw = connection.connection
+        try:
+            return _write(letter)
+        except Exception as error:
+            if is_refusal(error):
+                return error
+            if not has_ended(connection, raw):
+                raise
+            with suppress(Error):  # mysqlclient refuses to close what is closed; the wrapper lets go of it all the same
+                connection.close()
+            if has_ended_before:
+                return error
+            has_ended_before = True
+
+
+def _write(letter: Letter) -> DeadLetter:
+    rows, now = DeadLetter.objects.for_writing(), pending.of_letter(letter)
+    before: Pending = {}
+
+    def merged(row: DeadLetter | None) -> list[dict[str, object]]:
+        before.update(pending.of_row(row) if row else {})
+        return pending.to_json(pending.merged(before, now))
+
+    with transaction.atomic(using=rows.db):
+        row = rows.store(
+            letter.record,
+            group=letter.group,
+            event_id=letter.event_id,
+            event_type=letter.event_type,
+            merged=merged,
+            attempts=letter.attempts,
+            failed_at=letter.failed_at,
+            left_out=left_out.to_json(letter),
+        )
+        left = pending.merged(before, now)
+        read_now = {name: failure for name, failure in before.items() if name not in left}
+        _note(row, Change(pending=left, succeeded=read_now))
+    return row
+
+
+def _note(row: DeadLetter, change: Change) -> None:
+    """Write the entries of those who have still to succeed, and of those who have succeeded now."""
+    rows = DeadLetter.objects.for_writing()
+    if not rows.keeps_entries():
+        return
+    entries = DeadLetterEntry.objects.using(rows.db)
+    entries.note(row, EntryState.FAILED, pending.to_json(change.pending))
+    entries.note(row, EntryState.SUCCEEDED, pending.to_json(change.succeeded))
+    for by, whose in change.replaced.items():
+        entries.note(row, EntryState.REPLACED, pending.to_json(whose), by)

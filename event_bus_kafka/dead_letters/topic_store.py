@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from datetime import datetime
+from itertools import chain
 from queue import SimpleQueue
 from time import monotonic
 
-import attrs
-
-from event_bus_kafka.dead_letters.letter import Failure, Letter, identity
-from event_bus_kafka.errors import DeadLetterStoreFailed, DeserializationError, EventBusError
+from event_bus_kafka.dead_letters import left_out
+from event_bus_kafka.dead_letters.letter import LONGEST_TYPE, Failure, Letter, identity
+from event_bus_kafka.errors import BrokerError, DeadLetterStoreFailed, DeserializationError, EventBusError
+from event_bus_kafka.kafka.error_codes import meaning_of
 from event_bus_kafka.kafka.producer import Delivered, Producer
 from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.wire.records import ConsumerRecord, Headers, ProducerRecord
 
 _HEADER = "dead_letter_"
+_LAST_HEADER = f"{_HEADER}key"
+"""Behind it are those of the record, whatever their names."""
 _CONFIRMED_WITHIN = 15.0
 """Seconds to wait for Kafka's confirmation; the producer's own time-out for a record is shorter."""
 
@@ -25,26 +29,60 @@ class TopicStore:
     """
     Dead letters on a topic: key ``topic:partition:offset``, the original value, and the original headers after ours.
 
-    ``connect`` makes the producer, at the first dead letter.
+    ``connect`` makes the producer, at the first dead letter and after a fatal error. Called on several lanes at once.
     """
 
     def __init__(self, topic: str, connect: Callable[[], Producer]) -> None:
         self._topic = topic
         self._connect = connect
+        self._lock = threading.Lock()
         self._producer: Producer | None = None
 
     def store(self, letter: Letter) -> None:
-        if self._producer is None:
-            self._producer = self._connect()
+        refusal: EventBusError | None = None
+        for one in chain([letter], left_out.lighter(letter)):
+            report = self._send(one)
+            if isinstance(report, Delivered):
+                if refusal:
+                    left_out.tell(one, f"topic {self._topic} refuses it: {error_text(refusal)}")
+                return
+            refusal = refusal or report
+            if not _is_refusal(report):
+                break
+        reason = error_text(refusal) if refusal else "Kafka did not confirm it"
+        raise DeadLetterStoreFailed(f"topic {self._topic}: {reason}") from refusal
+
+    def _send(self, letter: Letter) -> Delivered | EventBusError | None:
+        """Return Kafka's answer; None: there was none in time."""
+        producer = self._usable_producer()
         reports: SimpleQueue[Delivered | EventBusError] = SimpleQueue()
         deadline = monotonic() + _CONFIRMED_WITHIN
-        self._producer.produce(to_record(letter, self._topic), reports.put)
+        try:
+            producer.produce(to_record(letter, self._topic), reports.put)
+        except BrokerError as error:
+            return error
         while reports.empty() and monotonic() < deadline:
-            self._producer.poll(0.1)
+            producer.poll(0.1)
         report = None if reports.empty() else reports.get()
-        if not isinstance(report, Delivered):
-            reason = error_text(report) if report else "Kafka did not confirm it"
-            raise DeadLetterStoreFailed(f"topic {self._topic}: {reason}") from report
+        if isinstance(report, BrokerError) and report.fatal:
+            self._give_up(producer)
+        return report
+
+    def _usable_producer(self) -> Producer:
+        """Return the producer of all lanes; a new one where that one's client has had a fatal error."""
+        with self._lock:
+            if self._producer is None or self._producer.failure:
+                self._producer = self._connect()
+            return self._producer
+
+    def _give_up(self, producer: Producer) -> None:
+        with self._lock:
+            if self._producer is producer:  # not that of another lane, which has made a new one
+                self._producer = None
+
+
+def _is_refusal(report: Delivered | EventBusError | None) -> bool:
+    return isinstance(report, BrokerError) and meaning_of(report.code).of_the_row
 
 
 def to_record(letter: Letter, topic: str) -> ProducerRecord:
@@ -56,43 +94,60 @@ def to_record(letter: Letter, topic: str) -> ProducerRecord:
         "partition": str(record.partition),
         "offset": str(record.offset),
         "timestamp": "" if record.timestamp is None else str(record.timestamp),
+        "event_type": letter.event_type,
+        "event_id": letter.event_id,
         "attempts": str(letter.attempts),
         "failed_at": letter.failed_at.isoformat(),
-        "failures": json.dumps([attrs.asdict(failure) for failure in letter.failures]),
+        "failures": json.dumps([_as_before(failure) for failure in letter.failures]),
+        "attempts_of": json.dumps({failure.receiver: failure.attempts for failure in letter.failures}),
+        "left_out": json.dumps(left_out.to_json(letter)),
     }
     headers: Headers = tuple((_HEADER + name, text.encode()) for name, text in own.items())
     return ProducerRecord(
         topic=topic,
         key=record.coordinates.encode(),
         value=record.value,
-        headers=(*headers, (f"{_HEADER}key", record.key), *record.headers),
+        headers=(*headers, (_LAST_HEADER, record.key), *record.headers),
     )
 
 
 def from_record(record: ConsumerRecord) -> Letter:
     """Return the dead letter that a record carries. Raises :class:`DeserializationError` if it carries none."""
-    own = {name.removeprefix(_HEADER): value for name, value in record.headers if name.startswith(_HEADER)}
     try:
-        key = own.pop("key")
-        texts = {name: (value or b"").decode() for name, value in own.items()}
+        end = [name for name, _ in record.headers].index(_LAST_HEADER)
+        own = {name.removeprefix(_HEADER): (value or b"").decode() for name, value in record.headers[:end]}
         original = ConsumerRecord(
-            topic=texts["topic"],
-            partition=int(texts["partition"]),
-            offset=int(texts["offset"]),
-            timestamp=int(texts["timestamp"]) if texts["timestamp"] else None,
-            key=key,
+            topic=own["topic"],
+            partition=int(own["partition"]),
+            offset=int(own["offset"]),
+            timestamp=int(own["timestamp"]) if own["timestamp"] else None,
+            key=record.headers[end][1],
             value=record.value,
-            headers=tuple((name, value) for name, value in record.headers if not name.startswith(_HEADER)),
+            headers=record.headers[end + 1 :],
         )
-        event_type, event_id = identity(original)
+        marks = left_out.from_json(json.loads(own.get("left_out", "null")))
+        event_type, event_id = _identity(own) if left_out.HEADERS in marks else identity(original)
+        attempts_of = json.loads(own.get("attempts_of", "{}"))
         return Letter(
-            group=texts["group"],
+            group=own["group"],
             record=original,
             event_type=event_type,
             event_id=event_id,
-            failures=tuple(Failure(**failure) for failure in json.loads(texts["failures"])),
-            attempts=int(texts["attempts"]),
-            failed_at=datetime.fromisoformat(texts["failed_at"]),
+            failures=tuple(
+                Failure(**one, attempts=attempts_of.get(one["receiver"])) for one in json.loads(own["failures"])
+            ),
+            attempts=int(own["attempts"]),
+            failed_at=datetime.fromisoformat(own["failed_at"]),
+            left_out=marks,
         )
-    except (KeyError, ValueError, TypeError):
+    except (AttributeError, KeyError, ValueError, TypeError):
         raise DeserializationError(f"record {record.coordinates} is no dead letter of this package") from None
+
+
+def _identity(own: dict[str, str]) -> tuple[str, str]:
+    return own["event_type"][:LONGEST_TYPE], own["event_id"]
+
+
+def _as_before(failure: Failure) -> dict[str, str]:
+    """The version before takes a dead letter with more than these for none."""
+    return {"receiver": failure.receiver, "error": failure.error, "place": failure.place}

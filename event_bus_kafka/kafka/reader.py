@@ -38,6 +38,9 @@ class Reader(GroupOffsets, LogOffsets):
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._client.close()
 
     def partitions(self, topic: str) -> list[Partition]:

@@ -47,6 +47,8 @@ def selection(options: dict[str, Any]) -> Selection:
     ids = tuple(options.get("ids", ()))
     if options["action"] == "replay":
         filters.pop("receiver", None)
+        if options["instead_of"] and not options["receiver"]:
+            raise CommandError("--instead-of says in whose place --receiver runs: name that too.")
     if "all" in options:
         ways = [bool(ids), bool(filters), options["all"]]
         if sum(ways) != 1:
@@ -61,6 +63,12 @@ def _add_list(parser: CommandParser) -> None:
     _add_filters(parser, receiver="that have still to reach this receiver")
     parser.add_argument("--limit", type=number(least=1), default=20, help="list so many at most (default: 20)")
     parser.add_argument("--oldest", action="store_true", help="list those that failed last longest ago first")
+    parser.add_argument(
+        "--settled",
+        action="store_true",
+        help="list what became of them, by receiver, for so many days as EVENT_BUS_KAFKA_HISTORY says: those that are "
+        "gone too",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -90,6 +98,11 @@ def _add_replay(parser: CommandParser) -> None:
     parser.add_argument(
         "--receiver",
         help="run this receiver alone: where it has still to succeed, or in place of one that no longer exists",
+    )
+    parser.add_argument(
+        "--instead-of",
+        metavar="RECEIVER",
+        help="in whose place --receiver runs; needed where several no longer exist",
     )
     add_apply(parser)
 

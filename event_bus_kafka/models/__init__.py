@@ -1,5 +1,6 @@
 """The tables. Imported only where the app is installed."""
 
+from event_bus_kafka.models.dead_letter_entries import DeadLetterEntry, DeadLetterEntryQuerySet, EntryState
 from event_bus_kafka.models.dead_letters import DeadLetter, DeadLetterQuerySet, from_json, to_json
 from event_bus_kafka.models.inbox import InboxMark, InboxMarkQuerySet
 from event_bus_kafka.models.outbox import SHARDS, OutboxRecord, OutboxShard, ParkedRecord, WriterSchema
@@ -8,7 +9,10 @@ from event_bus_kafka.models.pauses import PausedReceiver
 __all__ = [
     "SHARDS",
     "DeadLetter",
+    "DeadLetterEntry",
+    "DeadLetterEntryQuerySet",
     "DeadLetterQuerySet",
+    "EntryState",
     "InboxMark",
     "InboxMarkQuerySet",
     "OutboxRecord",

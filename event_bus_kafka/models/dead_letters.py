@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.db import models
+from django.apps import apps
+from django.db import connections, models, router, transaction
 
 from event_bus_kafka.models.moments import MomentField
+from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.wire.records import ConsumerRecord, Headers
 
 _BATCH = 500
@@ -20,9 +22,22 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
     """Dead letters, in the words of those who handle them."""
 
     def store(
-        self, record: ConsumerRecord, *, group: str, event_id: str, failed_at: datetime, **values: Any
+        self,
+        record: ConsumerRecord,
+        *,
+        group: str,
+        event_id: str,
+        failed_at: datetime,
+        left_out: dict[str, Any] | None,
+        merged: Callable[[DeadLetter | None], list[dict[str, Any]]],
+        **values: Any,
     ) -> DeadLetter:
-        """Keep a record that failed for good; the row of the same failure is brought up to date."""
+        """
+        Keep a record that failed for good; the row of the same record is brought up to date.
+
+        ``merged`` returns the failures to write, of the row as it is, locked, or None where there is none yet.
+        ``left_out`` needs the column: see :meth:`keeps_entries`.
+        """
         contents = {
             "timestamp": record.timestamp,
             "key": record.key,
@@ -31,23 +46,43 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
             "last_failed_at": failed_at,
             **values,
         }
-        letter, is_new = self.get_or_create(
-            group=group,
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            event_id=event_id,
-            defaults=contents | {"first_failed_at": failed_at},
-        )
-        if not is_new:
-            for name, content in contents.items():
-                setattr(letter, name, content)
-            letter.save()
-        return letter
+        if self.keeps_entries():
+            contents["left_out"] = left_out
+        place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+        identity = {"group": group, "event_id": event_id, **place}
+        new = contents | {"failures": merged(None), "first_failed_at": failed_at}
+        rows = self.for_writing()
+        letter, is_new = rows.get_or_create(**identity, defaults=new)
+        if is_new:
+            return letter
+        before = rows.select_for_update().filter(pk=letter.pk).first()
+        if before is None:  # a replay has just deleted it
+            return rows.create(**identity, **new)
+        for name, content in (contents | {"failures": merged(before)}).items():
+            setattr(before, name, content)
+        before.save()
+        return before
+
+    def for_writing(self) -> DeadLetterQuerySet:
+        """Rows of the database that is written to: decisions are made on nothing else."""
+        return self.using(self._db or router.db_for_write(self.model))  # type: ignore[attr-defined]
+
+    def keeps_entries(self) -> bool:
+        """
+        Whether the database is migrated so far that it keeps entries by receiver, and what was left out of letters.
+
+        Raises a database error where that cannot be found out.
+        """
+        connection = connections[self.for_writing().db]
+        return were_found(connection, apps.get_model(self.model._meta.app_label, "DeadLetterEntry"))
 
     def expired(self, before: datetime) -> DeadLetterQuerySet:
         """Those that failed last before a time."""
         return self.filter(last_failed_at__lt=before)
+
+    def failed_until(self, time: datetime | None) -> DeadLetterQuerySet:
+        """Those that failed last at a time or before; None: none."""
+        return self.filter(last_failed_at__lte=time) if time else self.none()
 
     def matching(self, *, group: str = "", topics: Collection[str] = (), event_type: str = "") -> DeadLetterQuerySet:
         """Those of a group, of topics (full names), of an event type; what is empty does not restrict."""
@@ -56,7 +91,11 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
 
     def without_contents(self) -> DeadLetterQuerySet:
         """Rows whose key, value and headers stay in the database until they are asked for."""
-        return self.defer("key", "value", "headers")
+        return self.with_marks().defer("key", "value", "headers")
+
+    def with_marks(self) -> DeadLetterQuerySet:
+        """Rows with :attr:`DeadLetter.left_out`, where the database has it."""
+        return self.defer(None) if self.keeps_entries() else self
 
     def in_order(self) -> DeadLetterQuerySet:
         """As their records stand in Kafka."""
@@ -71,26 +110,51 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
         return self.filter(group=group, event_id=event_id, last_failed_at__gte=time, **place).exists()
 
+    def lacking_entries(self) -> DeadLetterQuerySet:
+        """Those that a version without entries by receiver has stored, which needs the table of entries."""
+        return self.filter(entries=None).defer(None).defer("key", "value", "headers", "left_out").order_by("pk")
+
     def claim(self, letter: DeadLetter) -> bool:
-        """Count an attempt at a replay; False if somebody else has been at it since it was read."""
-        seen = self.filter(pk=letter.pk, attempts=letter.attempts)
+        """Count an attempt at a replay; False if anybody has been at it since it was read, be it a worker."""
+        seen = self.filter(pk=letter.pk, attempts=letter.attempts, last_failed_at=letter.last_failed_at)
         if not seen.update(attempts=letter.attempts + 1):
             return False
         letter.attempts += 1
         return True
 
-    def keep(self, letter: DeadLetter, failures: list[dict[str, str]], *, failed_at: datetime) -> None:
-        """Write down what a claimed one still fails at; one that is gone stays gone."""
-        self.filter(pk=letter.pk).update(failures=failures, last_failed_at=failed_at)
+    def locked(self, letter: DeadLetter) -> DeadLetter | None:
+        """Return the row as it is now, but for contents; nobody changes it before the transaction's end."""
+        rows = self.defer(None).defer("key", "value", "headers", "left_out")
+        return rows.select_for_update().filter(pk=letter.pk).first()
 
-    def give_back(self, letter: DeadLetter, failures: list[dict[str, str]]) -> None:
-        """Take back a claim, of an attempt that does not count."""
-        self.filter(pk=letter.pk, attempts=letter.attempts).update(failures=failures, attempts=letter.attempts - 1)
+    def remove(self, ids: Sequence[int], after_each: Callable[[Sequence[int]], None]) -> int:
+        """
+        Delete those of these that are still such as is asked for, some at a time: no long locks, no long transaction.
+        ``after_each`` is called with the ids of some, in the transaction in which they are deleted.
 
-    def remove(self, ids: Sequence[int]) -> int:
-        """Delete rows, some at a time: no long locks, no long transaction. Return how many there were."""
+        Return how many there were.
+        """
         parts = [ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH)]
-        return sum(self.filter(pk__in=part).delete()[0] for part in parts)
+        return sum(self._remove(part, after_each) for part in parts)
+
+    def _remove(self, ids: Sequence[int], after_each: Callable[[Sequence[int]], None]) -> int:
+        rows = self.for_writing()
+        with transaction.atomic(using=rows.db):
+            found = list(rows.select_for_update().filter(pk__in=ids).values_list("pk", flat=True))
+            DeadLetter.objects.using(rows.db).filter(pk__in=found).delete()
+            after_each(found)
+        return len(found)
+
+
+_Manager = models.Manager.from_queryset(DeadLetterQuerySet)
+
+
+class DeadLetterManager(_Manager["DeadLetter"]):
+    """Leaves out the newest column unless it is asked for: the table may not have it yet."""
+
+    def get_queryset(self) -> DeadLetterQuerySet:
+        rows: DeadLetterQuerySet = super().get_queryset()  # type: ignore[assignment]
+        return rows.defer("left_out")
 
 
 class DeadLetter(models.Model):
@@ -108,12 +172,20 @@ class DeadLetter(models.Model):
     event_type = models.CharField(max_length=255)
     event_id = models.CharField(max_length=36)
     failures = models.JSONField()
-    """A list of objects with receiver, error and place."""
+    """
+    A list of objects with receiver, error and place, and, but for the version before, attempts, failed_at, instead_of:
+    who has still to succeed.
+    """
     attempts = models.IntegerField()
     first_failed_at = MomentField()
     last_failed_at = MomentField(db_index=True)
+    left_out = models.JSONField(null=True)
+    """
+    Part of the record (value, headers, key, texts) → its size and sha256, where the table refused it: what is here of
+    it is empty, never null. None: nothing was left out.
+    """
 
-    objects = DeadLetterQuerySet.as_manager()
+    objects = DeadLetterManager()
 
     class Meta:
         constraints: ClassVar = [
@@ -139,9 +211,20 @@ class DeadLetter(models.Model):
         )
 
     @property
+    def marks(self) -> dict[str, dict[str, Any]]:
+        """What was left out, by part; empty too where it was not read, or the table lacks the column."""
+        return {} if "left_out" in self.get_deferred_fields() else self.left_out or {}
+
+    @property
     def failed_receivers(self) -> list[str]:
         """Names of the receivers that have still to succeed; empty where none had its turn."""
         return [failure["receiver"] for failure in self.failures if failure["receiver"]]
+
+    def _do_insert(self, manager: Any, using: str, fields: Any, *others: Any, **named: Any) -> Any:
+        """Without the column that a table lacks before its migration. Django asks for all columns otherwise."""
+        if not DeadLetter.objects.using(using).keeps_entries():
+            fields = [field for field in fields if field.name != "left_out"]
+        return super()._do_insert(manager, using, fields, *others, **named)  # type: ignore[misc]
 
 
 def to_json(headers: Headers) -> list[list[Any]]:

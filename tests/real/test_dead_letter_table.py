@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from time import sleep
 
 import pytest
 from django.db import connections
 from django.test import override_settings
 
-from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.dead_letters.pending import Change, of_row
+from event_bus_kafka.dead_letters.retention import purge_entries
+from event_bus_kafka.dead_letters.table_store import TableStore, amend
+from event_bus_kafka.errors import DeadLetterStoreFailed
+from event_bus_kafka.models import DeadLetter, DeadLetterEntry
 from event_bus_kafka.sandbox import Sandbox
-from tests.support.databases import Database, on_mysql_too
-from tests.support.letters import FAILED_AT, record_of, run, stored
+from tests.support.databases import Database, end_session, on_mysql_too
+from tests.support.letters import FAILED_AT, letter_of, record_of, run, states, stored
 
 pytestmark = [pytest.mark.real, on_mysql_too]
 
@@ -61,33 +67,14 @@ def test_of_many_operators_one_claims_a_row() -> None:
     letters = [DeadLetter.objects.get() for _ in range(8)]
     start = threading.Barrier(len(letters))
     claims: list[bool] = []
-    entry = connections["default"]
 
     def claim(letter: DeadLetter) -> None:
-        connections["default"] = connection = entry.copy()
         start.wait()
         claims.append(DeadLetter.objects.claim(letter))
-        connection.close()
 
-    threads = [threading.Thread(target=claim, args=(letter,)) for letter in letters]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once([lambda letter=letter: claim(letter) for letter in letters])  # type: ignore[misc]
     assert sorted(claims) == [False] * 7 + [True]
     assert DeadLetter.objects.get().attempts == 6
-
-
-def test_a_claim_that_is_given_back_can_be_made_again() -> None:
-    stored(record_of(7), RECEIVER)
-    mine, theirs = DeadLetter.objects.get(), DeadLetter.objects.get()
-    assert DeadLetter.objects.claim(mine)
-    assert not DeadLetter.objects.claim(theirs)
-    DeadLetter.objects.give_back(mine, mine.failures)
-    assert DeadLetter.objects.claim(theirs)
-    DeadLetter.objects.keep(theirs, [{"receiver": "x", "error": "E", "place": ""}], failed_at=FAILED_AT)
-    letter = DeadLetter.objects.get()
-    assert (letter.attempts, letter.failed_receivers) == (6, ["x"])
 
 
 def test_a_newer_failure_is_known_to_the_microsecond() -> None:
@@ -108,3 +95,129 @@ def test_the_commands_work() -> None:
     assert "Deleted 1 dead letters." in run("discard", letters[0].pk, "--apply")
     assert "Deleted 1 dead letters." in run("purge", "--days", 1, "--apply")
     assert "No dead letters." in run("list")
+
+
+def at_once(tasks: list[Callable[[], object]]) -> list[Exception]:
+    """Run each in a thread of its own, with connections of its own; return what they raised."""
+    entry, errors = connections["default"], []
+
+    def run_one(task: Callable[[], object]) -> None:
+        connections["default"] = connection = entry.copy()
+        try:
+            task()
+        except Exception as error:  # noqa: BLE001
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run_one, args=(task,)) for task in tasks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors
+
+
+@pytest.mark.parametrize("left", [(), ("other",)])
+def test_c3_a_worker_that_stores_while_a_replay_writes_loses_nothing(left: tuple[str, ...]) -> None:
+    letter = stored(record_of(7), RECEIVER, *left)
+    reading = threading.Event()
+
+    def replay_writes() -> None:
+        def decide(row: DeadLetter) -> Change:
+            reading.set()
+            sleep(0.3)  # in which the other comes to the row, and waits for it
+            return Change(pending={name: one for name, one in of_row(row).items() if name in left})
+
+        amend(letter, decide)
+
+    def worker_stores() -> None:
+        reading.wait()
+        stored(record_of(7), RECEIVER, failed_at=FAILED_AT + timedelta(hours=1), error="KeyError")
+
+    assert at_once([replay_writes, worker_stores]) == []
+    row = DeadLetter.objects.get()
+    assert sorted(row.failed_receivers) == sorted((RECEIVER, *left))
+    assert {one["error"] for one in row.failures if one["receiver"] == RECEIVER} == {"KeyError"}
+    assert set(states().values()) == {"failed"}
+
+
+def test_lanes_store_letters_at_once() -> None:
+    """Of different records, and of one that two workers have."""
+
+    def lane(first: int) -> None:
+        for offset in (*range(first, first + 10), 0):
+            stored(record_of(7, offset=offset), RECEIVER, "other")
+
+    assert at_once([lambda first=first: lane(first) for first in (1, 11, 21, 31)]) == []  # type: ignore[misc]
+    assert (DeadLetter.objects.count(), DeadLetterEntry.objects.count()) == (41, 82)
+
+
+def test_entries_are_purged_and_names_that_differ_in_case_are_two() -> None:
+    letter = stored(record_of(7), "lms.Award", "lms.award")
+    assert DeadLetterEntry.objects.filter(letter=letter).count() == 2
+    assert purge_entries(0) == 0
+    run("discard", letter.pk, "--apply")
+    assert "lms.Award: discarded" in run("list", "--settled")
+    sleep(0.01)
+    assert purge_entries(0) == 2
+
+
+@contextmanager
+def refusing(database: Database) -> Iterator[None]:
+    """Let the server refuse a value of two megabytes, in its own way."""
+    if database.vendor == "postgresql":
+        database.server.execute(
+            f"\\connect {database.entry['NAME']}\n"
+            "ALTER TABLE event_bus_kafka_deadletter ADD CHECK (length(value) < 1000000)"
+        )
+        yield
+        return
+    database.server.execute("SET GLOBAL max_allowed_packet = 1048576")
+    connections["default"].close()
+    try:
+        yield
+    finally:
+        database.server.execute("SET GLOBAL max_allowed_packet = 67108864")
+
+
+def test_c8_what_the_server_refuses_is_left_out_and_the_next_one_is_stored(database: Database) -> None:
+    with refusing(database):
+        TableStore().store(letter_of(record_of(7, value=b"'" * 2_000_000), RECEIVER))
+        TableStore().store(letter_of(record_of(7, offset=1), RECEIVER))
+    large, next_one = DeadLetter.objects.with_marks().in_order()
+    assert (large.record, large.marks["value"]["size"]) == (record_of(7, value=b""), 2_000_000)
+    assert (next_one.record, next_one.marks) == (record_of(7, offset=1), {})
+    assert "left out       value, 2000000 bytes, SHA-256" in run("show", large.pk)
+
+
+def test_c8_headers_that_the_server_cannot_write_are_left_out(database: Database) -> None:
+    record = record_of(7, headers=(*record_of(7).headers, ("half a character: \ud800", b"x")))
+    TableStore().store(letter_of(record, RECEIVER))
+    (row,) = DeadLetter.objects.with_marks()
+    assert row.record.value == record.value
+    if row.marks:
+        assert (row.record.headers, list(row.marks)) == ((), ["headers"])
+    else:
+        assert row.record == record, "this server takes them"
+    assert row.marks or database.vendor != "postgresql"
+
+
+def test_c8_a_server_that_is_away_leaves_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    letter, connection = letter_of(record_of(7), RECEIVER), connections["default"]
+    assert not DeadLetter.objects.exists()  # the connection is open
+    with monkeypatch.context() as away:
+        end_session(connection)
+        away.setitem(connection.settings_dict, "PORT", "9")
+        with pytest.raises(DeadLetterStoreFailed):
+            TableStore().store(letter)
+    connection.close()
+    TableStore().store(letter)
+    assert DeadLetter.objects.with_marks().get().marks == {}
+
+
+def test_c8_a_connection_that_the_server_has_ended_is_no_refusal(database: Database) -> None:
+    assert not DeadLetter.objects.exists()  # the connection is open
+    end_session(connections["default"])
+    TableStore().store(letter_of(record_of(7), RECEIVER))
+    assert DeadLetter.objects.with_marks().get().record == record_of(7)

@@ -11,7 +11,8 @@ from django.core.management import call_command
 from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka.dead_letters import topic_store as on_topic
-from event_bus_kafka.dead_letters.letter import Failure, Letter
+from event_bus_kafka.dead_letters.letter import Letter
+from event_bus_kafka.dead_letters.pending import of_row
 from event_bus_kafka.models import DeadLetter
 from event_bus_kafka.wire.records import ConsumerRecord
 from tests.services.bus import Bus
@@ -70,7 +71,7 @@ def _letter(row: DeadLetter) -> Letter:
         record=row.record,
         event_type=row.event_type,
         event_id=row.event_id,
-        failures=tuple(Failure(**failure) for failure in row.failures),
+        failures=tuple(of_row(row).values()),
         attempts=row.attempts,
         failed_at=row.last_failed_at,
     )

@@ -16,7 +16,7 @@ from event_bus_kafka.assembly.schema_registry import registry as registry_of_set
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.dead_letters.letter import Failure, Letter, identity
 from event_bus_kafka.dead_letters.table_store import store
-from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.models import DeadLetter, DeadLetterEntry
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import ConsumerRecord, Event, ProducerRecord
 from tests.services.bus import CREATED
@@ -44,19 +44,38 @@ def _framed(user: int, _registry_url: str) -> ProducerRecord:
         return serde.frame(serde.encode(event, topic=TOPIC, key_field="certificate.user.id"), registry)
 
 
-def stored(record: ConsumerRecord, *receivers: str, group: str = "mail", failed_at: datetime = FAILED_AT) -> DeadLetter:
+def stored(record: ConsumerRecord, *receivers: str, **changes: Any) -> DeadLetter:
     """Store a dead letter that these receivers have failed at; without any nobody had a turn."""
+    return store(letter_of(record, *receivers, **changes))
+
+
+def letter_of(
+    record: ConsumerRecord,
+    *receivers: str,
+    group: str = "mail",
+    failed_at: datetime = FAILED_AT,
+    error: str = "ValueError",
+) -> Letter:
+    """Return a dead letter that these receivers have failed at."""
     event_type, event_id = identity(record)
-    letter = Letter(
+    return Letter(
         group=group,
         record=record,
         event_type=event_type,
         event_id=event_id,
-        failures=tuple(Failure(receiver=name, error="ValueError") for name in receivers or [""]),
+        failures=tuple(Failure(receiver=name, error=error) for name in receivers or [""]),
         attempts=5,
         failed_at=failed_at,
     )
-    return store(letter)
+
+
+def states() -> dict[str, str]:
+    """Return the state of each receiver that has an entry, by its last name, with who has succeeded in its place."""
+    return {
+        entry.receiver.rpartition(".")[2]: entry.state
+        + (f" by {entry.stand_in.rpartition('.')[2]}" if entry.stand_in else "")
+        for entry in DeadLetterEntry.objects.all()
+    }
 
 
 def run(*arguments: Any) -> str:

@@ -11,6 +11,7 @@ import pytest
 from django.apps import apps
 from django.core.checks import run_checks
 from django.test import override_settings
+from openedx_events.learning.signals import CERTIFICATE_CREATED
 from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka import once
@@ -91,6 +92,23 @@ def test_a_database_of_once_that_is_not_there_is_found(monkeypatch: pytest.Monke
     def receive(**_: Any) -> None: ...
 
     assert messages() == [("E008", "once(using='reprots'): there is no such database. Name one of default, other.")]
+
+
+def test_c3_receivers_of_one_name_are_found() -> None:
+    def made() -> Any:
+        def receive(**_: Any) -> None: ...
+
+        return receive
+
+    both = [made(), made()]
+    for uids, found in (([None, None], 1), ([None, "second"], 0)):
+        for one, uid in zip(both, uids, strict=True):
+            CERTIFICATE_CREATED.connect(one, dispatch_uid=uid)
+        told = [text for number, text in messages() if number == "W009"]
+        for one, uid in zip(both, uids, strict=True):
+            CERTIFICATE_CREATED.disconnect(one, dispatch_uid=uid)
+        assert len(told) == found
+        assert all(f"2 receivers of {CREATED} have the name {__name__}.test_c3" in text for text in told)
 
 
 def test_all_tables_that_are_missing_are_one_warning(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,12 +18,16 @@ from event_bus_kafka.assembly.reading import reader_for
 from event_bus_kafka.assembly.schema_registry import registry as registry_of_settings
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.dead_letters import retention, table_store
+from event_bus_kafka.dead_letters.pending import Pending
 from event_bus_kafka.errors import CannotTake, EventBusError, WorkerFailed
 from event_bus_kafka.management.arguments import NOT_DONE
 from event_bus_kafka.management.dead_letter_arguments import add_subcommands, selection
-from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.models import DeadLetter, EntryState
 from event_bus_kafka.operations.dead_letters import imports, quarantine, report
-from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay, Replayed, ReplayPlan, plan
+from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay, Replayed
+from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan, plan
+from event_bus_kafka.operations.dead_letters.restoring import Originals
+from event_bus_kafka.operations.dead_letters.selection import Selection
 from event_bus_kafka.telemetry.error_text import database_error_text, error_text
 
 _SHOWN = 50
@@ -60,6 +63,9 @@ class Command(BaseCommand):
 
     def _list(self, options: dict[str, Any]) -> None:
         selected = selection(options)
+        if options["settled"]:
+            self._list_settled(selected, options)
+            return
         rows = selected.letters().latest_first()
         shown, more = selected.page(rows.reverse() if options["oldest"] else rows, options["limit"])
         if options["json"]:
@@ -67,11 +73,22 @@ class Command(BaseCommand):
             return
         self._print_table(shown, more)
 
+    def _list_settled(self, selected: Selection, options: dict[str, Any]) -> None:
+        entries = selected.settled()
+        shown = list((entries.reverse() if options["oldest"] else entries)[: options["limit"]])
+        more = entries.count() - len(shown)
+        if options["json"]:
+            self._print_json({"settled": [report.settled_json(entry) for entry in shown], "more": more})
+            return
+        self.stdout.write(report.settled_table(shown) if shown else "Nothing has become of dead letters lately.")
+        if more:
+            self.stdout.write(f"… and {more} more")
+
     def _show(self, options: dict[str, Any]) -> None:
-        letter = DeadLetter.objects.filter(pk=options["id"]).first()
+        letter = DeadLetter.objects.with_marks().filter(pk=options["id"]).first()
         if letter is None:
             raise CommandError(f"There is no dead letter {options['id']}.")
-        description = report.in_full(letter)
+        description = report.in_full(letter, Selection(ids=(letter.pk,)).settled())
         if options["unmasked"]:
             with closing(registry_of_settings()) as registry:
                 description |= report.unmasked(letter, registry)
@@ -100,9 +117,9 @@ class Command(BaseCommand):
 
     def _replay(self, options: dict[str, Any]) -> None:
         letters = selection(options).letters()
-        plans = [plan(letter, options["receiver"] or "") for letter in letters]
+        plans = [plan(letter, options["receiver"] or "", options["instead_of"] or "") for letter in letters]
         if options["receiver"] and not options["ids"]:
-            plans = [one for one in plans if one.run]
+            plans = [one for one in plans if one.run or one.is_ambiguous]
         if not plans:
             self.stdout.write(_NONE)
         if not options["apply"]:
@@ -111,8 +128,8 @@ class Command(BaseCommand):
             self._run(plans)
 
     def _run(self, plans: list[ReplayPlan]) -> None:
-        with closing(registry_of_settings()) as registry:
-            done = self._run_all(plans, LetterReplay(lambda store: processor("", store, registry)))
+        with closing(registry_of_settings()) as registry, closing(Originals(reader_for)) as originals:
+            done = self._run_all(plans, LetterReplay(lambda store: processor("", store, registry), originals))
         self.stdout.write(f"{done} of {len(plans)} dead letters have succeeded and are deleted.")
         if done < len(plans):
             raise CommandError(f"{len(plans) - done} of {len(plans)} dead letters stay.")
@@ -134,7 +151,9 @@ class Command(BaseCommand):
         if not options["apply"]:
             self._print_table(letters[:_SHOWN], max(len(letters) - _SHOWN, 0))
         if self._is_to_apply(options):
-            self._succeed(f"Deleted {DeadLetter.objects.remove([letter.pk for letter in letters])} dead letters.")
+            seen = DeadLetter.objects.failed_until(max((one.last_failed_at for one in letters), default=None))
+            count = table_store.remove(seen, [letter.pk for letter in letters], EntryState.DISCARDED)
+            self._succeed(f"Deleted {count} dead letters.")
 
     def _import(self, options: dict[str, Any]) -> None:
         group, apply = options["group"], options["apply"]
@@ -185,18 +204,26 @@ def _planned(planned: ReplayPlan) -> str:
     where = report.coordinates(planned.letter)
     if planned.problem:
         return f"{where}  does not run: {planned.problem}"
-    lacks = f"; no longer here: {', '.join(planned.missing)}" if planned.missing else ""
-    return f"{where}  would run {', '.join(planned.run)}{lacks}"
+    names = [f"{name}{_in_place_of(planned, name)}" for name in planned.run]
+    lacks = [name for name in planned.missing if name not in planned.stands_in.values()]
+    rest = f"; no longer here: {', '.join(lacks)}" if lacks else ""
+    return f"{where}  would run {', '.join(names)}{rest}"
+
+
+def _in_place_of(planned: ReplayPlan, name: str) -> str:
+    return f" in place of {planned.stands_in[name]}" if name in planned.stands_in else ""
 
 
 def _problem(replayed: Replayed) -> str:
     if replayed.is_taken:
         return "not run: somebody else has been at it since"
+    if replayed.problem:
+        return replayed.problem
     return f"stays: {_left(replayed.left)}" if replayed.left else ""
 
 
-def _left(failures: Iterable[dict[str, str]]) -> str:
-    return "; ".join(map(report.failure_text, failures))
+def _left(pending: Pending) -> str:
+    return "; ".join(map(report.failure_text, pending.values()))
 
 
 def _plain(value: Any) -> str:

@@ -34,6 +34,7 @@ from event_bus_kafka.worker.worker import FORCED
 
 _GROUP = "replay_events"
 """Kafka's client asks for a name; nothing is ever committed under it."""
+_OF_A_FAILURE = ("receiver", "error", "place")
 _PLACE = "earliest, latest, an offset, or a time in ISO 8601 with time zone; or an offset and a time, given twice"
 
 
@@ -156,12 +157,12 @@ class Command(BaseCommand):
 
     def _print_failure(self, record: ConsumerRecord, failures: Failures, *, as_json: bool) -> None:
         event_type, event_id = identity(record)
-        found = [attrs.asdict(failure) for failure in failures]
         if as_json:
+            found = [{name: getattr(failure, name) for name in _OF_A_FAILURE} for failure in failures]
             self._print_json(record=record.coordinates, event_type=event_type, event_id=event_id, failures=found)
             return
-        for failure in found:
-            where = f" in {failure['place']}" if failure["place"] else ""
+        for failure in failures:
+            where = f" in {failure.place}" if failure.place else ""
             self.stdout.write(f"{record.coordinates}  {failure_text(failure)}{printable(where)}")
 
     def _print_end(self, run: ReplayProgress, *, as_json: bool) -> None:

@@ -6,22 +6,50 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.dead_letters.letter import Failure
+from event_bus_kafka.dead_letters.pending import of_row, to_json
+from event_bus_kafka.models import DeadLetter, DeadLetterEntry
 from event_bus_kafka.operations import masking
 from event_bus_kafka.wire import serde
 
+_SETTLED = ("RECORD", "GROUP", "EVENT TYPE", "EVENT ID", "CHANGED", "RECEIVER")
 _COLUMNS = ("ID", "RECORD", "GROUP", "EVENT TYPE", "ATTEMPTS", "FIRST FAILED", "LAST FAILED")
 
 
 def table(letters: Iterable[DeadLetter]) -> str:
     """Return a line per dead letter, and one below it per receiver that has still to succeed."""
-    rows = [(_cells(letter), letter.failures) for letter in letters]
-    widths = [max(map(len, column)) for column in zip(_COLUMNS, *(cells for cells, _ in rows), strict=True)]
+    rows = [(_cells(letter), of_row(letter).values()) for letter in letters]
+    widths = _widths(_COLUMNS, [cells for cells, _ in rows])
     lines = [_line(_COLUMNS, widths)]
     for cells, failures in rows:
         lines.append(_line(cells, widths))
         lines += [" " * (widths[0] + 2) + failure_text(failure) for failure in failures]
     return "\n".join(lines)
+
+
+def settled_table(entries: Iterable[DeadLetterEntry]) -> str:
+    """Return a line per receiver that has no longer to succeed: what became of its part."""
+    rows = [_settled_cells(entry) for entry in entries]
+    widths = _widths(_SETTLED, rows)
+    return "\n".join(_line(cells, widths) for cells in (_SETTLED, *rows))
+
+
+def settled_json(entry: DeadLetterEntry) -> dict[str, Any]:
+    """Return all that is known of a receiver's part."""
+    return {
+        "receiver": entry.receiver,
+        "state": entry.state,
+        "stand_in": entry.stand_in,
+        "attempts": entry.attempts,
+        "error": entry.error,
+        "group": entry.group,
+        "topic": entry.topic,
+        "partition": entry.partition,
+        "offset": entry.offset,
+        "event_type": entry.event_type,
+        "event_id": entry.event_id,
+        "changed_at": _changed(entry).isoformat(),
+    }
 
 
 def as_json(letter: DeadLetter) -> dict[str, Any]:
@@ -35,17 +63,19 @@ def as_json(letter: DeadLetter) -> dict[str, Any]:
         "timestamp": letter.timestamp,
         "event_type": letter.event_type,
         "event_id": letter.event_id,
-        "failures": letter.failures,
+        "failures": to_json(of_row(letter)),
         "attempts": letter.attempts,
         "first_failed_at": letter.first_failed_at.isoformat(),
         "last_failed_at": letter.last_failed_at.isoformat(),
+        "left_out": letter.marks,
     }
 
 
-def in_full(letter: DeadLetter) -> dict[str, Any]:
-    """Return all but event data."""
+def in_full(letter: DeadLetter, settled: Iterable[DeadLetterEntry]) -> dict[str, Any]:
+    """Return all but event data; ``settled``: entries of receivers that have no longer to succeed."""
     record = letter.record
     return as_json(letter) | {
+        "settled": [settled_json(entry) for entry in settled],
         "headers": [[name, masking.header(name, value)] for name, value in record.headers],
         "key_bytes": None if record.key is None else len(record.key),
         "value_bytes": None if record.value is None else len(record.value),
@@ -73,7 +103,9 @@ def text(description: dict[str, Any]) -> str:
         f"  first failed   {_time(datetime.fromisoformat(description['first_failed_at']))}",
         f"  last failed    {_time(datetime.fromisoformat(description['last_failed_at']))}",
         "  failures",
-        *(f"    {failure_text(failure)}{_place(failure)}" for failure in description["failures"]),
+        *(f"    {_attempts(failure)}{_place(failure)}" for failure in description["failures"]),
+        *(f"    {printable(_outcome(entry))}" for entry in description["settled"]),
+        *(f"  left out       {_left_out(part, mark)}" for part, mark in description["left_out"].items()),
         "  headers",
         *(f"    {printable(name)}: {printable(str(value))}" for name, value in description["headers"]),
     ]
@@ -90,9 +122,11 @@ def printable(content: str) -> str:
     return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in content)
 
 
-def failure_text(failure: dict[str, str]) -> str:
-    """Return who failed and with what."""
-    return printable(f"{failure['receiver']}: {failure['error']}" if failure["receiver"] else failure["error"])
+def failure_text(failure: Failure) -> str:
+    """Return who failed, with what, and in whose place."""
+    error = failure.error or "no reason is known"
+    text = f"{failure.receiver}: {error}" if failure.receiver else error
+    return printable(f"{text}; in place of {failure.instead_of}" if failure.instead_of else text)
 
 
 def _cells(letter: DeadLetter) -> tuple[str, ...]:
@@ -105,6 +139,38 @@ def _cells(letter: DeadLetter) -> tuple[str, ...]:
         _time(letter.first_failed_at),
         _time(letter.last_failed_at),
     )
+
+
+def _settled_cells(entry: DeadLetterEntry) -> tuple[str, ...]:
+    return (
+        f"{entry.topic}:{entry.partition}:{entry.offset}",
+        printable(entry.group),
+        printable(entry.event_type) or "unknown",
+        printable(entry.event_id) or "unknown",
+        _time(_changed(entry)),
+        printable(_outcome(settled_json(entry))),
+    )
+
+
+def _outcome(entry: dict[str, Any]) -> str:
+    by = f" by {entry['stand_in']}" if entry["stand_in"] else ""
+    return f"{entry['receiver'] or 'reading'}: {entry['state']}{by}"
+
+
+def _changed(entry: DeadLetterEntry) -> datetime:
+    return datetime.fromtimestamp(entry.changed_at / 1000, UTC)
+
+
+def _attempts(failure: dict[str, Any]) -> str:
+    return f"{failure_text(Failure(**failure))} ({failure['attempts']} attempts)"
+
+
+def _left_out(part: str, mark: dict[str, Any]) -> str:
+    return f"{part}, {mark['size']} bytes, SHA-256 {mark['sha256']}: a replay reads it from Kafka"
+
+
+def _widths(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
 
 
 def _line(cells: Sequence[str], widths: list[int]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from event_bus_kafka.conf.routes import full_topic
-from event_bus_kafka.models import DeadLetter, DeadLetterQuerySet
+from event_bus_kafka.models import DeadLetter, DeadLetterEntry, DeadLetterEntryQuerySet, DeadLetterQuerySet
 
 
 @attrs.frozen(kw_only=True)
@@ -43,6 +43,19 @@ class Selection:
             picked = self.pick(letters)
             return picked[:limit], max(len(picked) - limit, 0)
         return list(letters[:limit]), max(letters.count() - limit, 0)
+
+    def settled(self) -> DeadLetterEntryQuerySet:
+        """Return what became of letters, also of those that are gone, by receiver; none before the migration."""
+        if not DeadLetter.objects.keeps_entries():
+            return DeadLetterEntry.objects.none()
+        wanted = {
+            "letter__in": self.ids,
+            "group": self.group,
+            "topic__in": {self.topic, full_topic(self.topic)} if self.topic else (),
+            "event_type": self.event_type,
+            "receiver": self.receiver,
+        }
+        return DeadLetterEntry.objects.settled().filter(**{name: value for name, value in wanted.items() if value})
 
     def unknown_ids(self) -> list[int]:
         """Return ids that no dead letter has."""

@@ -27,6 +27,8 @@ from event_bus_kafka.telemetry.events.consuming import (
     WindowFull,
 )
 from event_bus_kafka.telemetry.events.dead_letters import (
+    DeadLetterEntriesPurged,
+    DeadLetterReduced,
     DeadLettersPurged,
     DeadLetterStored,
     FloodHeld,
@@ -79,6 +81,8 @@ __all__ = [
     "ClientErrorReported",
     "CommitFailed",
     "ConnectionChanged",
+    "DeadLetterEntriesPurged",
+    "DeadLetterReduced",
     "DeadLetterStored",
     "DeadLettersPurged",
     "DuplicateSkipped",

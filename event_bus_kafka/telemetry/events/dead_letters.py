@@ -22,6 +22,21 @@ class DeadLetterStored(LifecycleEvent):
 
 
 @attrs.frozen(kw_only=True)
+class DeadLetterReduced(LifecycleEvent):
+    """A store refuses a dead letter, which is stored without parts of its record. A replay reads them from Kafka."""
+
+    topic: str
+    partition: int
+    offset: int
+    event_type: str
+    """Empty, like ``event_id``, if the headers do not have it."""
+    event_id: str
+    left_out: tuple[tuple[str, int], ...]
+    """Parts of the record, each with its bytes."""
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
 class FloodHeld(LifecycleEvent):
     """A partition had so many dead letters in a row that no more are stored: records that fail for good are held."""
 
@@ -46,5 +61,12 @@ class ReplayFailed(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class DeadLettersPurged(LifecycleEvent):
     """Dead letters older than the retention were deleted."""
+
+    count: int
+
+
+@attrs.frozen(kw_only=True)
+class DeadLetterEntriesPurged(LifecycleEvent):
+    """What had become of dead letters, by receiver, was deleted: it was older than is kept."""
 
     count: int

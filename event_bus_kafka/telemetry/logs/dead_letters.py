@@ -29,6 +29,21 @@ def _(event: events.DeadLetterStored, _: LogFilter) -> None:
     )
 
 
+@lines.of(events.DeadLetterReduced)
+def _(event: events.DeadLetterReduced, _: LogFilter) -> None:
+    logger.warning(
+        "Dead letter of %s:%s:%s (event_type=%s, message_id=%s) is stored without its %s: %s. A replay reads that from "
+        "Kafka, as long as the topic keeps it.",
+        event.topic,
+        event.partition,
+        event.offset,
+        event.event_type,
+        event.event_id,
+        ", ".join(f"{part} ({size} bytes)" for part, size in event.left_out),
+        event.reason,
+    )
+
+
 @lines.of(events.FloodHeld)
 def _(event: events.FloodHeld, _: LogFilter) -> None:
     logger.error(
@@ -60,3 +75,9 @@ def _(event: events.ReplayFailed, _: LogFilter) -> None:
 def _(event: events.DeadLettersPurged, _: LogFilter) -> None:
     if event.count:
         logger.info("Deleted %s dead letters older than EVENT_BUS_KAFKA_RETENTION", event.count)
+
+
+@lines.of(events.DeadLetterEntriesPurged)
+def _(event: events.DeadLetterEntriesPurged, _: LogFilter) -> None:
+    if event.count:
+        logger.info("Deleted %s entries of dead letters older than EVENT_BUS_KAFKA_HISTORY", event.count)

@@ -55,7 +55,7 @@ def run() -> None:
     observe(fail, *_AT)
     pauses.READ_EVERY = pauses._LOOK_FOR_TABLE_EVERY = retention._DAY = 0.05
     pauses.watched()
-    retention.purge_daily(90, dead_letters=True)
+    retention.purge_daily(90, history=7, dead_letters=True)
     for number in range(_TIMES):
         CERTIFICATE_CREATED.send_event(certificate=certificate(number))
         stumbled("RecordDelivered", number)

@@ -296,6 +296,16 @@ def test_a_probe_that_says_nothing_of_the_receiver_is_repeated(service: Service,
     assert service.health.is_ready
 
 
+def test_a_dead_letter_tells_how_often_each_receiver_has_failed(service: Service) -> None:
+    service.failing = {"first": KeyError, "second": ValueError}  # the first is final at once
+    processor, one = service.processor(gate=ReceiverGate()), delivery(1)
+    while processor.process(one) is not DONE:
+        pass
+    (letter,) = service.letters
+    first, second = service.names("first", "second")
+    assert {failure.receiver: failure.attempts for failure in letter.failures} == {first: 1, second: 3}
+
+
 def test_a_paused_receiver_runs_no_more_and_its_events_become_dead_letters(service: Service) -> None:
     processor = service.processor(flood=DeadLetterLimit(limit=1))
     partition = PartitionProgress(*PARTITION)

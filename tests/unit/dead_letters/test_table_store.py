@@ -1,15 +1,25 @@
-"""Dead letters in the table: a failure that comes again is the same row, brought up to date."""
+"""Dead letters in the table: a failure that comes again is the same row; what the table refuses is left out."""
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
 
 import attrs
 import pytest
+from django.db import OperationalError, connection
 
+from event_bus_kafka.dead_letters.letter import Failure
 from event_bus_kafka.dead_letters.retention import purge
 from event_bus_kafka.dead_letters.table_store import TableStore
-from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.errors import DeadLetterStoreFailed
+from event_bus_kafka.models import DeadLetter, DeadLetterEntry
+from event_bus_kafka.telemetry import events
+from tests.support.watching import watched
 from tests.unit.dead_letters.test_letter import letter, record
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,3 +34,87 @@ def test_one_that_fails_again_is_brought_up_to_date_and_kept_from_then_on() -> N
     assert (row.attempts, row.first_failed_at, row.last_failed_at) == (7, first.failed_at, now)
     assert purge(90) == 0
     assert purge(-1) == 1
+
+
+def stored(of: Any) -> DeadLetter:
+    TableStore().store(of)
+    return DeadLetter.objects.with_marks().get()
+
+
+@contextmanager
+def limited(size: int) -> Iterator[None]:
+    """Let SQLite refuse values, and rows, of more bytes."""
+    raw: sqlite3.Connection = connection.connection
+    before = raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, size)
+    try:
+        yield
+    finally:
+        raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, before)
+
+
+def test_c8_a_value_that_does_not_fit_is_left_out_and_told_of() -> None:
+    large = letter(record(value=b"x" * 20_000))
+    connection.ensure_connection()
+    with limited(10_000), watched(events.DeadLetterReduced) as told:
+        row = stored(large)
+    assert row.record == letter(record(value=b"")).record
+    assert row.marks == {"value": {"size": 20_000, "sha256": sha256(b"x" * 20_000).hexdigest()}}
+    assert [one.left_out for one in told] == [(("value", 20_000),)]
+
+
+def test_c8_headers_that_do_not_fit_leave_the_value_where_it_is() -> None:
+    headers = (*record().headers, ("large", b"x" * 20_000))
+    connection.ensure_connection()
+    with limited(10_000):
+        row = stored(letter(record(headers=headers)))
+    assert (row.record.value, row.record.headers, list(row.marks)) == (record().value, (), ["headers"])
+    assert (row.event_type, row.event_id) == (letter(record()).event_type, letter(record()).event_id)
+
+
+def test_c8_texts_that_cannot_be_written_leave_the_record_where_it_is() -> None:
+    failures = (Failure(receiver="lms.award", error="half a character: \ud800"),)
+    row = stored(attrs.evolve(letter(record()), failures=failures))
+    assert (row.record, list(row.marks)) == (record(), ["texts"])
+    assert row.failed_receivers == ["lms.award"]
+
+
+def test_c8_one_that_fits_later_is_whole_again() -> None:
+    large = letter(record(value=b"x" * 20_000))
+    connection.ensure_connection()
+    with limited(10_000):
+        stored(large)
+    row = stored(large)
+    assert (row.record, row.marks) == (large.record, {})
+
+
+def test_c8_what_is_not_the_letters_fault_leaves_nothing_out() -> None:
+    refused: list[str] = []
+
+    def refuse_once(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        if sql.startswith("INSERT") and not refused:
+            refused.append(sql)
+            raise OperationalError(1205, "Lock wait timeout exceeded; try restarting transaction")
+        return execute(sql, *arguments)
+
+    with watched(events.DeadLetterReduced) as told, connection.execute_wrapper(refuse_once):
+        with pytest.raises(DeadLetterStoreFailed, match="OperationalError 1205 Lock wait timeout"):
+            TableStore().store(letter(record()))
+    assert list(told) == []
+
+
+def test_each_receiver_has_an_entry_without_contents() -> None:
+    failures = (Failure(receiver="a", error="E", place="p", attempts=3), Failure(receiver="b", error="F"))
+    sent = attrs.evolve(letter(record()), failures=failures)
+    row = stored(sent)
+    found = {entry.receiver: (entry.state, entry.error, entry.place, entry.attempts) for entry in row.entries.all()}
+    assert found == {"a": ("failed", "E", "p", 3), "b": ("failed", "F", "", 5)}
+    stored(sent)
+    assert DeadLetterEntry.objects.count() == 2
+    entry = DeadLetterEntry.objects.filter(event_id=sent.event_id).first()
+    assert entry is not None
+    assert (entry.topic, entry.partition, entry.offset) == ("t", 3, 2**40)
+
+
+def test_names_that_differ_in_case_alone_are_two_receivers() -> None:
+    failures = (Failure(receiver="lms.Award", error=""), Failure(receiver="lms.award", error=""))
+    assert stored(attrs.evolve(letter(record()), failures=failures)).entries.count() == 2

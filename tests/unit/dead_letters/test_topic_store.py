@@ -1,15 +1,20 @@
-"""A dead letter on a topic is stored once Kafka has said so."""
+"""A dead letter on a topic is stored once Kafka has said so; what it refuses is left out."""
 
 from __future__ import annotations
+
+import threading
+from time import sleep
 
 import pytest
 
 from event_bus_kafka.dead_letters import topic_store
-from event_bus_kafka.dead_letters.topic_store import TopicStore
-from event_bus_kafka.errors import DeadLetterStoreFailed
+from event_bus_kafka.dead_letters.topic_store import TopicStore, from_record
+from event_bus_kafka.errors import BrokerError, DeadLetterStoreFailed
 from event_bus_kafka.kafka.producer import Producer
 from event_bus_kafka.sandbox import Sandbox
+from event_bus_kafka.telemetry import events
 from tests.support.direct import AWAY
+from tests.support.watching import watched
 from tests.unit.dead_letters.test_letter import letter, record
 
 
@@ -21,10 +26,78 @@ def test_one_that_kafka_does_not_confirm_is_not_stored(monkeypatch: pytest.Monke
 
 
 def test_one_that_kafka_refuses_is_not_stored_and_the_next_one_is(sandbox: Sandbox) -> None:
-    options = {"bootstrap.servers": sandbox.bootstrap_servers}
-    store = TopicStore("g.dead-letters", lambda: Producer(options))
+    store = on(sandbox, "g.dead-letters")
     sandbox.fail_next("Produce", "INVALID_RECORD")
     with pytest.raises(DeadLetterStoreFailed, match="INVALID_RECORD"):
         store.store(letter(record()))
     store.store(letter(record()))
     assert len(sandbox.records("g.dead-letters", 1)) == 1
+
+
+def on(sandbox: Sandbox, topic: str, **options: object) -> TopicStore:
+    options = {"bootstrap.servers": sandbox.bootstrap_servers, "enable.idempotence": True, "log_level": 0} | options
+    return TopicStore(topic, lambda: Producer(options))
+
+
+def test_c8_one_that_is_too_large_leaves_its_value_out(sandbox: Sandbox) -> None:
+    sent = letter(record(value=b"x" * 20_000))
+    with watched(events.DeadLetterReduced) as told:
+        on(sandbox, "large.dead-letters", **{"message.max.bytes": 10_000}).store(sent)
+    (carried,) = sandbox.records("large.dead-letters", 1)
+    assert carried.value == b""
+    read = from_record(carried)
+    assert (read.record, read.failures) == (letter(record(value=b"")).record, sent.failures)
+    assert [(part, mark.size) for part, mark in read.left_out.items()] == [("value", 20_000)]
+    assert "MSG_SIZE_TOO_LARGE" in told[0].reason
+
+
+def test_c8_without_its_headers_it_has_still_its_type_and_id(sandbox: Sandbox) -> None:
+    sent = letter(record(headers=(*record().headers, ("large", b"x" * 20_000))))
+    on(sandbox, "headers.dead-letters", **{"message.max.bytes": 10_000}).store(sent)
+    read = from_record(sandbox.records("headers.dead-letters", 1)[0])
+    assert (read.event_type, read.event_id) == (sent.event_type, sent.event_id)
+    assert (read.record.headers, read.record.value, list(read.left_out)) == ((), sent.record.value, ["headers"])
+
+
+def test_c8_where_even_nothing_fits_it_is_held(sandbox: Sandbox) -> None:
+    sent = letter(record(topic="t" * 2_000))
+    with pytest.raises(DeadLetterStoreFailed, match="MSG_SIZE_TOO_LARGE"):
+        on(sandbox, "none.dead-letters", **{"message.max.bytes": 1_000}).store(sent)
+
+
+@pytest.mark.parametrize("code", ["OUT_OF_ORDER_SEQUENCE_NUMBER", "CLUSTER_AUTHORIZATION_FAILED"])
+def test_c9_after_a_fatal_error_the_next_ones_are_stored(code: str) -> None:
+    with Sandbox() as sandbox:
+        store = on(sandbox, "g.dead-letters")
+        store.store(letter(record(offset=1)))
+        sandbox.fail_next("Produce", code)
+        with pytest.raises(DeadLetterStoreFailed):
+            store.store(letter(record(offset=2)))
+        sandbox.mend()
+        store.store(letter(record(offset=2)))
+        assert {from_record(one).record.offset for one in sandbox.records("g.dead-letters", 2)} == {1, 2}
+
+
+def test_c9_lanes_share_one_producer(sandbox: Sandbox) -> None:
+    made: list[Producer] = []
+
+    def connect() -> Producer:
+        made.append(Producer({"bootstrap.servers": sandbox.bootstrap_servers}))
+        sleep(0.1)
+        return made[-1]
+
+    store = TopicStore("lanes.dead-letters", connect)
+
+    def on_four_lanes(first: int) -> None:
+        lanes = [threading.Thread(target=store.store, args=(letter(record(offset=first + n)),)) for n in range(4)]
+        for lane in lanes:
+            lane.start()
+        for lane in lanes:
+            lane.join()
+
+    on_four_lanes(0)
+    assert len(made) == 1
+    made[0].failure = BrokerError("_FATAL", "fenced", fatal=True)
+    on_four_lanes(4)
+    assert len(made) == 2
+    assert len(sandbox.records("lanes.dead-letters", 8)) == 8

@@ -14,8 +14,11 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import record_deleted
 from event_bus_kafka.assembly import consuming, schema_registry
+from event_bus_kafka.assembly.reading import reader_for
 from event_bus_kafka.models import DeadLetter
-from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay, plan
+from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay
+from event_bus_kafka.operations.dead_letters.replay_plan import plan
+from event_bus_kafka.operations.dead_letters.restoring import Originals
 from event_bus_kafka.sandbox import Sandbox
 from tests.support.letters import FAILED_AT, record_of, run, stored
 
@@ -194,7 +197,7 @@ def test_two_operators_do_not_run_one_dead_letter_twice() -> None:
     mine, theirs = plan(DeadLetter.objects.get()), plan(DeadLetter.objects.get())
     trouble["first"] = fail
     with closing(schema_registry.registry()) as registry:
-        replay = LetterReplay(lambda store: consuming.processor("", store, registry))
+        replay = LetterReplay(lambda store: consuming.processor("", store, registry), Originals(reader_for))
         assert replay.run(mine).failed
         assert replay.run(theirs).is_taken
         assert seen == [("first", 7)]

@@ -1,0 +1,80 @@
+"""Who has still to succeed at a dead letter, by name: as the letter's row has it, in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import attrs
+
+from event_bus_kafka.dead_letters.letter import Failure, Letter
+
+Pending = dict[str, Failure]
+"""By receiver, in order; the empty name where none had its turn."""
+_KNOWN = frozenset(field.name for field in attrs.fields(Failure))
+
+
+@attrs.frozen(kw_only=True)
+class Change:
+    """What is to be written of a letter, as it was read."""
+
+    pending: Pending
+    """Who has still to succeed; nobody: the letter is deleted."""
+    succeeded: Pending = attrs.field(factory=dict)
+    replaced: Mapping[str, Pending] = attrs.field(factory=dict)
+    """By the receiver that has succeeded in their place."""
+    failed_at: datetime | None = None
+    """None: as before, as are attempts."""
+    attempts: int | None = None
+
+
+class LetterRow(Protocol):
+    """What is asked of a row."""
+
+    failures: Any
+    attempts: int
+    last_failed_at: datetime
+
+
+def of_row(row: LetterRow) -> Pending:
+    """Return what a row says. The version before wrote neither attempts nor times: those of the letter hold."""
+    return _by_name(row.failures, attempts=row.attempts, failed_at=row.last_failed_at)
+
+
+def of_letter(letter: Letter) -> Pending:
+    """Return what a letter says that is about to be stored."""
+    return _by_name(map(attrs.asdict, letter.failures), attempts=letter.attempts, failed_at=letter.failed_at)
+
+
+def to_json(pending: Pending) -> list[dict[str, Any]]:
+    """Return what a row holds."""
+    return [attrs.asdict(failure) for failure in pending.values()]
+
+
+def merged(before: Pending, now: Pending) -> Pending:
+    """
+    Return who has still to succeed where a record has failed once more.
+
+    Whoever had still to succeed has it still, unless it failed again: that nothing is told of it now does not mean that
+    it has run.
+    """
+    named = {name: failure for name, failure in (before | now).items() if name}
+    return named or before | now
+
+
+def time_text(time: datetime) -> str:
+    """Return a time as failures have it."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _by_name(failures: Iterable[Mapping[str, Any]], *, attempts: int, failed_at: datetime) -> Pending:
+    found = [Failure(**{name: value for name, value in one.items() if name in _KNOWN}) for one in failures]
+    return {
+        one.receiver: attrs.evolve(
+            one,
+            attempts=attempts if one.attempts is None else one.attempts,
+            failed_at=one.failed_at or time_text(failed_at),
+        )
+        for one in found or [Failure(receiver="", error="")]
+    }

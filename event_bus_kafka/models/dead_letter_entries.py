@@ -1,0 +1,129 @@
+"""What became of dead letters, by receiver: for eyes, not for decisions, which are made on the letters' own rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from time import time
+from typing import Any, ClassVar
+from uuid import UUID, uuid5
+
+from django.db import connections, models, transaction
+
+from event_bus_kafka.models.dead_letters import DeadLetter
+
+_NAMESPACE = UUID("7d0a3a2e-6c0e-4a63-9d3c-1f6f0b6c1d52")
+_IDENTITY = ("group", "topic", "partition", "offset", "event_id")
+
+
+class EntryState(models.TextChoices):
+    """What became of a dead letter for one receiver."""
+
+    FAILED = "failed"
+    """It has still to succeed."""
+    SUCCEEDED = "succeeded"
+    REPLACED = "replaced"
+    """Another receiver has succeeded in its place."""
+    DISCARDED = "discarded"
+    EXPIRED = "expired"
+    """Deleted after ``EVENT_BUS_KAFKA_RETENTION`` days."""
+
+
+class DeadLetterEntryQuerySet(models.QuerySet["DeadLetterEntry"]):
+    """Entries, in the words of those who write and remove them."""
+
+    def note(self, letter: DeadLetter, state: EntryState, failures: Iterable[Mapping[str, Any]], by: str = "") -> None:
+        """Write the state of some receivers of a letter; ``by``: who has succeeded in their place."""
+        entries = [_entry(letter, state, failure, by) for failure in failures]
+        if not entries:
+            return
+        has_target = connections[self.db].features.supports_update_conflicts_with_target
+        self.bulk_create(
+            sorted(entries, key=lambda one: one.pk.hex),  # whoever else writes some of them takes the same locks first
+            update_conflicts=True,
+            update_fields=["letter", "state", "error", "place", "attempts", "stand_in", "changed_at"],
+            unique_fields=["id"] if has_target else None,
+        )
+
+    def close(self, letters: Sequence[int], state: EntryState) -> None:
+        """Note what became of letters, by their ids, for all who had still to succeed."""
+        failed = self.filter(letter__in=letters, state=EntryState.FAILED)
+        failed.update(state=state, changed_at=_now())
+
+    def settled(self) -> DeadLetterEntryQuerySet:
+        """Those of receivers that have no longer to succeed, the latest first."""
+        return self.exclude(state=EntryState.FAILED).order_by("-changed_at", "pk")
+
+    def expired(self, before: int) -> DeadLetterEntryQuerySet:
+        """Those that were changed before a time, in milliseconds since the epoch, and whose letters are gone."""
+        alive = DeadLetter.objects.using(self.db).filter(pk=models.OuterRef("letter"))
+        return self.filter(~models.Exists(alive), changed_at__lt=before).order_by("changed_at", "pk")
+
+    def remove(self, ids: Sequence[UUID]) -> int:
+        """Delete rows one by one, since MySQL may look through the whole table at a list of ids; return how many."""
+        with transaction.atomic(using=self.db):
+            return sum(self.filter(pk=one).delete()[0] for one in ids)
+
+
+class DeadLetterEntry(models.Model):
+    """
+    A receiver's part in a dead letter. It stays, without contents, when the letter is deleted.
+
+    Coordinates and event id are those of the letter, which no constraint refers to: the version before deletes letters
+    and knows no entries. A letter that was written by that version has none until somebody changes it.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    """Made of the letter's identity and the receiver's name: too long for an index, and MySQL ignores their case."""
+    letter = models.ForeignKey(DeadLetter, on_delete=models.DO_NOTHING, related_name="entries", db_constraint=False)
+    """May be gone."""
+    group = models.CharField(max_length=255)
+    topic = models.CharField(max_length=249)
+    partition = models.IntegerField()
+    offset = models.BigIntegerField()
+    event_type = models.CharField(max_length=255)
+    event_id = models.CharField(max_length=36, db_index=True)
+    receiver = models.CharField(max_length=500)
+    """Empty where none had its turn."""
+    state = models.CharField(max_length=16, choices=EntryState.choices)
+    error = models.TextField()
+    """Of its last failure, as is the place."""
+    place = models.TextField()
+    attempts = models.IntegerField()
+    """How often it had its turn, without those that an outage ended."""
+    stand_in = models.CharField(max_length=500)
+    """Who has succeeded in its place; empty: nobody had to."""
+    changed_at = models.BigIntegerField(db_index=True)
+    """Milliseconds since the epoch."""
+
+    objects = DeadLetterEntryQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["topic", "partition", "offset"], name="event_bus_kafka_entry_record"),
+            models.Index(fields=["receiver", "state"], name="event_bus_kafka_entry_receiver"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.receiver or 'nobody'}, {self.state}: {self.topic}:{self.partition}:{self.offset}"
+
+
+def _entry(letter: DeadLetter, state: EntryState, failure: Mapping[str, Any], by: str) -> DeadLetterEntry:
+    place = {name: getattr(letter, name) for name in _IDENTITY}
+    name = "\0".join([*map(str, place.values()), failure["receiver"]])
+    return DeadLetterEntry(
+        id=uuid5(_NAMESPACE, name),
+        letter_id=letter.pk,
+        event_type=letter.event_type,
+        receiver=failure["receiver"][:500],
+        state=state,
+        error=failure["error"],
+        place=failure["place"],
+        attempts=failure["attempts"],
+        stand_in=by[:500],
+        changed_at=_now(),
+        **place,
+    )
+
+
+def _now() -> int:
+    return round(time() * 1000)

@@ -1,0 +1,98 @@
+"""Which receivers a replay of a dead letter would run, and in whose place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.dead_letters import pending as pending_of
+from event_bus_kafka.dead_letters.pending import Pending
+from event_bus_kafka.dispatching import dispatch
+from event_bus_kafka.dispatching.dispatch import Receiver
+from event_bus_kafka.models import DeadLetter
+
+
+@attrs.frozen(kw_only=True)
+class ReplayPlan:
+    """What a replay of one dead letter would do."""
+
+    letter: DeadLetter
+    pending: Pending = attrs.field(factory=dict)
+    """Who has still to succeed, as it was read; where none had its turn, that is each that listens."""
+    run: tuple[str, ...] = ()
+    """Names of the receivers that would run, in the order of connection. Receivers of one name all run."""
+    stands_in: Mapping[str, str] = attrs.field(factory=dict)
+    """Who of them runs in whose place."""
+    missing: tuple[str, ...] = ()
+    """Receivers that have still to succeed and that this service does not have any more."""
+    problem: str = ""
+    """Why none would run."""
+    is_ambiguous: bool = False
+    """Whether the problem is that several are missing, and the stand-in's part was not said."""
+
+
+def plan(letter: DeadLetter, receiver: str = "", instead_of: str = "") -> ReplayPlan:
+    """
+    Say which receivers would run: those that have still to succeed, or else the one that is named.
+
+    A named one runs where it has still to succeed, or stands in: for ``instead_of``, or without that for the only one
+    that does not exist any more.
+    """
+    signal = dispatch.signal_named(letter.event_type)
+    listening = list(dict.fromkeys(one.name for one in dispatch.receivers_of(signal))) if signal else []
+    pending = _pending(letter, listening)
+    missing = tuple(name for name in pending if name not in listening)
+    planned = ReplayPlan(letter=letter, pending=pending, missing=missing)
+    if problem := _obstacle(letter, signal, listening):
+        return attrs.evolve(planned, problem=problem)
+    if receiver:
+        return _of_one(planned, listening, receiver, instead_of)
+    run = tuple(name for name in listening if name in pending)
+    stands_in = {name: pending[name].instead_of for name in run if pending[name].instead_of}
+    problem = "" if run else f"no longer here: {', '.join(missing)}; name another with --receiver, or discard it"
+    return attrs.evolve(planned, run=run, stands_in=stands_in, problem=problem)
+
+
+def planned_receivers(planned: ReplayPlan, signal: OpenEdxPublicSignal) -> list[Receiver]:
+    """Return the receivers of a plan."""
+    return [receiver for receiver in dispatch.receivers_of(signal) if receiver.name in planned.run]
+
+
+def _of_one(planned: ReplayPlan, listening: list[str], receiver: str, instead_of: str) -> ReplayPlan:
+    pending, missing = planned.pending, planned.missing
+    if receiver not in listening:
+        return attrs.evolve(planned, problem=f"{receiver} does not listen here")
+    if instead_of:
+        if instead_of not in missing:
+            has = "is still here: it can run itself" if instead_of in listening else "has not failed for it"
+            return attrs.evolve(planned, problem=f"{instead_of} {has}")
+        return attrs.evolve(planned, run=(receiver,), stands_in={receiver: instead_of})
+    if receiver in pending:
+        own = pending[receiver].instead_of
+        return attrs.evolve(planned, run=(receiver,), stands_in={receiver: own} if own else {})
+    if len(missing) == 1:
+        return attrs.evolve(planned, run=(receiver,), stands_in={receiver: missing[0]})
+    if not missing:
+        return attrs.evolve(planned, problem=f"{receiver} has not failed for it")
+    names = ", ".join(missing)
+    problem = f"no longer here: {names}; say with --instead-of in whose place {receiver} runs"
+    return attrs.evolve(planned, problem=problem, is_ambiguous=True)
+
+
+def _pending(letter: DeadLetter, listening: list[str]) -> Pending:
+    found = pending_of.of_row(letter)
+    if named := {name: failure for name, failure in found.items() if name}:
+        return named
+    return {name: attrs.evolve(found[""], receiver=name) for name in listening}
+
+
+def _obstacle(letter: DeadLetter, signal: OpenEdxPublicSignal | None, listening: list[str]) -> str:
+    if signal is None:
+        return f"event type {letter.event_type or '(none in its headers)'} is not registered in this service"
+    if not dispatch.is_enabled(signal):
+        return f"the signal of {letter.event_type} is disabled in this service"
+    if not listening and not letter.failed_receivers:
+        return f"nobody here listens to {letter.event_type}"
+    return ""

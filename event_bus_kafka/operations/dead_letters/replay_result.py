@@ -1,0 +1,79 @@
+"""What a replay changes of a dead letter's row: what it has read there, and nothing that was written since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import attrs
+
+from event_bus_kafka.dead_letters.letter import Failure
+from event_bus_kafka.dead_letters.pending import Change, LetterRow, Pending, of_row, time_text
+from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan
+
+UNREAD = ""
+"""The receiver's name in a failure of the record as a whole."""
+
+
+@attrs.frozen(kw_only=True)
+class ReplayResult:
+    """Who of a plan has succeeded, and who has failed with what; an outage may have kept others from running."""
+
+    succeeded: frozenset[str] = frozenset()
+    failed: Mapping[str, Failure] = attrs.field(factory=dict)
+    counts: bool = True
+    """Whether it spends an attempt of the letter."""
+
+
+def change(row: LetterRow, planned: ReplayPlan, result: ReplayResult) -> Change:
+    """Return what is to be written of a row, as it is now, after a replay of what was planned."""
+    before, there = of_row(planned.letter), of_row(row)
+    failed, time = _by_receiver(planned, before, result), datetime.now(UTC)
+    succeeded: Pending = {}
+    if UNREAD in before and there == before and (result.succeeded or failed.keys() - {UNREAD}):
+        succeeded[UNREAD], there = before[UNREAD], planned.pending  # it could be read: each that listens has its part
+    known = planned.pending | before
+    unchanged = {name for name, failure in there.items() if failure == known.get(name)}
+    replaced = {by: _replaced(planned, by, unchanged) for by in planned.stands_in.keys() & result.succeeded}
+    succeeded |= {name: _once_more(known.get(name) or Failure(receiver=name, error="")) for name in result.succeeded}
+    settled = {name for name in result.succeeded if name in unchanged}.union(*replaced.values())
+    left = {name: failure for name, failure in there.items() if name not in settled}
+    again = {
+        name: _failed(failure, known.get(name), planned.stands_in.get(name, ""), time)
+        for name, failure in failed.items()
+        if name in unchanged or (name not in known and UNREAD not in left)
+    }
+    return Change(
+        pending=left | again,
+        succeeded={name: failure for name, failure in succeeded.items() if name not in left},
+        replaced=replaced,
+        failed_at=time if again else None,
+        attempts=None if result.counts or row.attempts != planned.letter.attempts else row.attempts - 1,
+    )
+
+
+def _by_receiver(planned: ReplayPlan, before: Pending, result: ReplayResult) -> Mapping[str, Failure]:
+    """Return who has failed: where the record could not be read, each that should have run, if it is known by name."""
+    if UNREAD in result.failed and UNREAD not in before:
+        return {name: attrs.evolve(result.failed[UNREAD], receiver=name) for name in planned.run}
+    return result.failed
+
+
+def _replaced(planned: ReplayPlan, by: str, unchanged: set[str]) -> Pending:
+    """Return whose part a stand-in has done: also those of others that stood in for the same, and failed."""
+    whose = planned.stands_in[by]
+    return {
+        name: failure
+        for name, failure in planned.pending.items()
+        if name in unchanged and name != by and whose in (name, failure.instead_of)
+    }
+
+
+def _failed(failure: Failure, before: Failure | None, instead_of: str, time: datetime) -> Failure:
+    """A receiver whose own part it was keeps that, also where it ran in the place of another."""
+    counted = _once_more(before or attrs.evolve(failure, attempts=0, instead_of=instead_of))
+    return attrs.evolve(failure, attempts=counted.attempts, failed_at=time_text(time), instead_of=counted.instead_of)
+
+
+def _once_more(failure: Failure) -> Failure:
+    return attrs.evolve(failure, attempts=(failure.attempts or 0) + 1)

@@ -1,0 +1,47 @@
+"""What was left out of a dead letter, since its store refused it, is read again where the record lies in Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from event_bus_kafka.dead_letters import left_out
+from event_bus_kafka.errors import BrokerError
+from event_bus_kafka.kafka.error_codes import meaning_of
+from event_bus_kafka.kafka.reader import Reader
+from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.trouble import Trouble
+from event_bus_kafka.wire.records import ConsumerRecord
+
+
+class Originals:
+    """Reads records of dead letters from Kafka; ``connect`` makes the reader for a group. Not thread-safe."""
+
+    def __init__(self, connect: Callable[[str], Reader]) -> None:
+        self._connect = connect
+        self._reader: Reader | None = None
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+
+    def record_of(self, letter: DeadLetter) -> ConsumerRecord:
+        """
+        Return the record of a letter, to the byte as it came.
+
+        Raises :class:`CannotRestore` where Kafka does not have it any more; :class:`BrokerError`.
+        """
+        stored = letter.record
+        missing = left_out.missing(stored, left_out.from_json(letter.marks))
+        return left_out.restored(stored, missing, self._read(letter, list(missing))) if missing else stored
+
+    def _read(self, letter: DeadLetter, parts: list[str]) -> ConsumerRecord | None:
+        if self._reader is None:
+            self._reader = self._connect(letter.group)
+        reader, partition = self._reader, (letter.topic, letter.partition)
+        try:
+            there = reader.range_of(partition, timeout=reader.timeout)
+            return reader.record_at(partition, letter.offset) if there.start <= letter.offset < there.end else None
+        except BrokerError as error:
+            if meaning_of(error.code).trouble is Trouble.MISSING:
+                raise left_out.cannot_restore(letter.record.coordinates, parts, "its topic is gone") from error
+            raise

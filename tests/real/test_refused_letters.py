@@ -1,0 +1,65 @@
+"""Case C8 from end to end: a topic refuses a dead letter, and a replay reads from Kafka what that lacks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from confluent_kafka import TopicPartition
+
+from tests.services.bus import RealBus
+from tests.services.kafka import KafkaCluster
+from tests.support.dead_letter_command import dead_letters, listed, table
+from tests.support.dead_letters import OnTopic
+from tests.support.examples_of import certificate
+from tests.support.sending import send
+from tests.support.workers import worker
+
+__all__ = ["table"]
+
+pytestmark = pytest.mark.real
+
+LARGE = "x" * 1_200_000
+RECEIVERS = "tests.projects.certificates.receivers"
+INSTEAD = ("--receiver", f"{RECEIVERS}.note", "--instead-of", f"{RECEIVERS}.fail_for_odd", "--apply")
+
+
+def test_c8_a_letter_that_its_topic_refuses_stops_nobody_and_is_whole_in_a_replay(
+    bus: RealBus, cluster: KafkaCluster, group: str, table: dict[str, Any]
+) -> None:
+    topic = f"large-{group}"
+    cluster.create_topic(topic, 1, {"max.message.bytes": "3000000"})
+    kept = OnTopic(bus, group).create()
+    large = [certificate(user, grade=LARGE) for user in (1, 3)]
+    send(
+        bus,
+        topic,
+        *large,
+        certificate(2),
+        through={"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"message.max.bytes": 3_000_000}},
+    )
+    with worker(bus, topic, group, "fail_for_odd", **table | kept.settings) as process:
+        process.wait_for(lambda: 2 in process.users("fail_for_odd"), "for what comes behind")
+        process.wait_for(lambda: process.log.count("stored as a dead letter") == 2)
+        assert process.stop() == 0
+    assert "is stored without its value (1200" in process.log
+    assert bus.committed(group, topic) == 3
+    for letter in kept.read(2):
+        assert letter.record.value == b""
+        assert letter.left_out["value"].size > 1_200_000
+        assert [(one.receiver, one.attempts) for one in letter.failures] == [(f"{RECEIVERS}.fail_for_odd", 2)]
+
+    dead_letters(bus, table, "import", "-g", group, "--apply")
+    first, second = sorted(listed(bus, table), key=lambda one: one["offset"])
+    assert first["left_out"]["value"]["size"] > 1_200_000
+    ran = dead_letters(bus, table, "replay", str(first["id"]), *INSTEAD, receivers="note")
+    assert [len(line["grade"]) for line in ran.heard("note")] == [len(LARGE)]
+
+    admin = cluster.admin()
+    (deleted,) = admin.delete_records([TopicPartition(topic, 0, 2)]).values()
+    deleted.result(30)
+    ran = dead_letters(bus, table, "replay", str(second["id"]), *INSTEAD, receivers="note", exit_code=1)
+    assert f"not run: {topic}:0:1: what its dead letter lacks (value) is not in Kafka any more" in ran.log
+    assert ran.users("note") == []
+    (stays,) = listed(bus, table)
+    assert (stays["id"], stays["attempts"]) == (second["id"], second["attempts"])

@@ -1,0 +1,104 @@
+"""What a store refuses is left out, marked, and known again, by case C8."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import attrs
+import pytest
+
+from event_bus_kafka.dead_letters import left_out
+from event_bus_kafka.dead_letters.left_out import lighter, missing, restored
+from event_bus_kafka.dead_letters.letter import Failure, LeftOut, Letter
+from event_bus_kafka.errors import CannotRestore
+from event_bus_kafka.wire.records import ConsumerRecord
+from tests.unit.dead_letters.test_letter import letter, record
+
+
+def changed(of: ConsumerRecord, **changes: Any) -> ConsumerRecord:
+    return ConsumerRecord(**attrs.asdict(of, recurse=False) | changes)  # type: ignore[arg-type]
+
+
+def without(part: str) -> Letter:
+    return next(one for one in lighter(letter(record())) if set(one.left_out) == {part})
+
+
+def test_c8_the_value_goes_first_then_headers_then_texts_then_more_at_once() -> None:
+    assert [tuple(one.left_out) for one in lighter(letter(record()))] == [
+        ("value",),
+        ("headers",),
+        ("texts",),
+        ("value", "headers"),
+        ("value", "headers", "key"),
+        ("value", "headers", "key", "texts"),
+    ]
+
+
+def test_c8_what_is_empty_anyway_is_not_left_out() -> None:
+    tombstone = letter(record(value=None, headers=(), key=b""))
+    (only,) = lighter(tombstone)
+    assert tuple(only.left_out) == ("texts",)
+    assert only.record == tombstone.record, "a tombstone stays one"
+
+
+def test_c8_what_is_left_out_is_empty_never_null_and_its_size_and_hash_are_kept() -> None:
+    reduced = without("value")
+    assert reduced.record == changed(record(), value=b"")
+    assert reduced.left_out == {"value": LeftOut(size=6, sha256=sha256(b"\0value").hexdigest())}
+    nothing = list(lighter(letter(record())))[-1]
+    assert (nothing.record.value, nothing.record.key, nothing.record.headers) == (b"", b"", ())
+    assert [(one.receiver, one.error, one.place) for one in nothing.failures] == [("", "", "")]
+    assert (nothing.event_id, nothing.event_type) == (letter(record()).event_id, letter(record()).event_type)
+
+
+def test_c8_texts_are_names_alone_in_ascii() -> None:
+    failures = (Failure(receiver="lms.award", error="ValueError: 🎓", place="x.py", attempts=3),)
+    told = attrs.evolve(letter(record()), failures=failures, event_type="naïve 🎓")
+    reduced = next(one for one in lighter(told) if tuple(one.left_out) == ("texts",))
+    assert reduced.failures == (Failure(receiver="lms.award", error="", attempts=3),)
+    assert reduced.event_type == "na?ve ?"
+    assert reduced.record == told.record
+
+
+def test_c8_what_was_left_out_comes_back_from_kafka_to_the_byte() -> None:
+    for reduced in lighter(letter(record())):
+        marks = left_out.from_json(left_out.to_json(reduced))
+        assert marks == dict(reduced.left_out)
+        lacking = missing(reduced.record, marks)
+        assert restored(reduced.record, lacking, record()) == record()
+
+
+@pytest.mark.parametrize("part", ["value", "headers", "key"])
+def test_c8_another_record_at_its_place_is_refused(part: str) -> None:
+    reduced = without(part) if part != "key" else list(lighter(letter(record())))[-1]
+    other = changed(record(), value=b"\0valuE", headers=record().headers[::-1], key=b"other")
+    with pytest.raises(CannotRestore, match="another record is there, the topic was made anew"):
+        restored(reduced.record, dict(missing(reduced.record, dict(reduced.left_out))), other)
+
+
+def test_c8_a_record_that_is_gone_is_refused_in_words() -> None:
+    reduced = without("value")
+    with pytest.raises(
+        CannotRestore, match=r"t:3:\d+: what its dead letter lacks \(value\) .* the record was deleted there"
+    ):
+        restored(reduced.record, dict(reduced.left_out), None)
+
+
+def test_what_is_there_again_is_not_missing() -> None:
+    """A version that knows no marks has stored it later."""
+    assert missing(record(), dict(without("value").left_out)) == {}
+
+
+def test_headers_that_differ_in_nothing_but_their_bounds_differ() -> None:
+    def mark(*headers: tuple[str, bytes | None]) -> str:
+        return next(
+            one.left_out["headers"].sha256
+            for one in lighter(letter(record(headers=headers)))
+            if "headers" in one.left_out
+        )
+
+    assert (
+        len({mark(("a", b"bc")), mark(("ab", b"c")), mark(("a", b"b"), ("c", b"")), mark(("a", None), ("bc", b""))})
+        == 4
+    )

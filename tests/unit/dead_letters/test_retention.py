@@ -1,0 +1,68 @@
+"""What became of dead letters is kept for a while, and then it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from django.db.models import F
+
+from event_bus_kafka.dead_letters.retention import complete_entries, purge, purge_entries
+from event_bus_kafka.dead_letters.table_store import remove, store
+from event_bus_kafka.models import DeadLetter, DeadLetterEntry, EntryState
+from event_bus_kafka.models.batches import delete_in_batches
+from tests.support.letters import states
+from tests.unit.dead_letters.test_letter import letter, record
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+_WEEK = 7 * 86_400_000
+"""Milliseconds."""
+
+
+def test_entries_go_after_their_time_but_not_while_their_letter_is_there() -> None:
+    alive, gone = store(letter(record(offset=1))), store(letter(record(offset=2)))
+    remove(DeadLetter.objects.all(), [gone.pk], EntryState.DISCARDED)
+    DeadLetterEntry.objects.update(changed_at=F("changed_at") - _WEEK - 60_000)
+    assert purge_entries(8) == 0
+    assert purge_entries(7) == 1
+    assert list(DeadLetterEntry.objects.values_list("letter", flat=True)) == [alive.pk]
+    alive.delete()  # as the version before does
+    assert purge_entries(0) == 1
+
+
+def test_a_letter_that_is_purged_leaves_what_became_of_it() -> None:
+    store(letter(record()))
+    assert purge(-1) == 1
+    assert states() == {"": "expired"}
+
+
+def test_letters_of_the_version_before_get_their_entries() -> None:
+    rows = [store(letter(record(offset=offset))) for offset in range(3)]
+    DeadLetterEntry.objects.all().delete()
+    DeadLetter.objects.filter(pk=rows[0].pk).update(failures=[])
+    DeadLetter.objects.filter(pk=rows[1].pk).update(failures=[{"receiver": "a", "error": "E", "place": ""}])
+    assert complete_entries() == 3
+    assert complete_entries() == 0
+    assert states() == {"": "failed", "a": "failed"}
+    assert DeadLetter.objects.count() == 3
+
+
+def test_rows_that_do_not_go_end_a_purge() -> None:
+    """Else a trigger that keeps them would keep a thread busy for ever."""
+    store(letter(record()))
+    assert delete_in_batches(DeadLetter.objects.order_by("pk"), lambda ids: 0) == 0
+
+
+def test_an_error_while_a_letter_goes_leaves_letter_and_entries_as_they_are() -> None:
+    def refuse(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        if sql.startswith("UPDATE"):
+            raise OperationalError
+        return execute(sql, *arguments)
+
+    row = store(letter(record()))
+    with connection.execute_wrapper(refuse), pytest.raises(OperationalError):
+        remove(DeadLetter.objects.all(), [row.pk], EntryState.DISCARDED)
+    assert (DeadLetter.objects.count(), states()) == (1, {"": "failed"})

@@ -1,0 +1,213 @@
+"""A worker writes a dead letter while it is replayed, by case C3: what it wrote stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core.management import CommandError
+from django.test import override_settings
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+
+from event_bus_kafka.assembly import consuming, schema_registry
+from event_bus_kafka.assembly.reading import reader_for
+from event_bus_kafka.dead_letters.table_store import remove
+from event_bus_kafka.models import DeadLetter, EntryState
+from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay, Replayed
+from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan, plan
+from event_bus_kafka.operations.dead_letters.restoring import Originals
+from event_bus_kafka.sandbox import Sandbox
+from tests.support.letters import FAILED_AT, record_of, run, states, stored
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FIRST, SECOND = f"{__name__}.first", f"{__name__}.second"
+LATER = FAILED_AT + timedelta(hours=1)
+
+seen: list[str] = []
+meanwhile: dict[str, Callable[[], Any]] = {}
+
+
+def first(**_: Any) -> None:
+    _run("first")
+
+
+def second(**_: Any) -> None:
+    _run("second")
+
+
+def _run(name: str) -> None:
+    seen.append(name)
+    meanwhile.get(name, lambda: None)()
+
+
+@pytest.fixture(autouse=True)
+def service(sandbox: Sandbox) -> Iterator[None]:
+    seen.clear()
+    meanwhile.clear()
+    CERTIFICATE_CREATED.connect(first)
+    CERTIFICATE_CREATED.connect(second)
+    with override_settings(
+        EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=sandbox.schema_registry_url, EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9"
+    ):
+        yield
+    CERTIFICATE_CREATED.disconnect(first)
+    CERTIFICATE_CREATED.disconnect(second)
+
+
+def worker_stores(*receivers: str, failed_at: datetime = LATER) -> DeadLetter:
+    return stored(record_of(7), *receivers, failed_at=failed_at, error="KeyError")
+
+
+def replayed(planned: ReplayPlan) -> Replayed:
+    with closing(schema_registry.registry()) as registry:
+        return LetterReplay(lambda store: consuming.processor("", store, registry), Originals(reader_for)).run(planned)
+
+
+def failures() -> dict[str, str]:
+    return {one["receiver"]: one["error"] for letter in DeadLetter.objects.all() for one in letter.failures}
+
+
+@pytest.mark.parametrize("also", [[], [SECOND]])
+def test_c3_what_failed_in_a_worker_meanwhile_stays(also: list[str]) -> None:
+    letter = stored(record_of(7), FIRST)
+    meanwhile["first"] = lambda: worker_stores(FIRST, *also)
+    with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
+        run("replay", letter.pk, "--apply")
+    assert failures() == dict.fromkeys([FIRST, *also], "KeyError")
+    row = DeadLetter.objects.get()
+    assert (row.last_failed_at, row.attempts) == (LATER, 5)
+    assert states() == dict.fromkeys(["first", *(["second"] if also else [])], "failed")
+
+
+def test_c3_what_succeeded_is_settled_where_a_worker_has_written_of_others_alone() -> None:
+    letter = stored(record_of(7), FIRST)
+    meanwhile["first"] = lambda: worker_stores(SECOND)
+    with pytest.raises(CommandError):
+        run("replay", letter.pk, "--apply")
+    assert failures() == {SECOND: "KeyError"}
+    assert states() == {"first": "succeeded", "second": "failed"}
+
+
+def test_c3_a_failure_of_the_replay_does_not_hide_that_of_a_worker() -> None:
+    def fail_in_both() -> None:
+        worker_stores(FIRST)
+        raise ValueError
+
+    letter = stored(record_of(7), FIRST)
+    meanwhile["first"] = fail_in_both
+    with pytest.raises(CommandError):
+        run("replay", letter.pk, "--apply")
+    assert failures() == {FIRST: "KeyError"}
+    assert DeadLetter.objects.get().last_failed_at == LATER
+
+
+def test_c3_a_letter_that_a_worker_writes_after_it_was_planned_does_not_run() -> None:
+    """The worker counts as many attempts as were read: only the time tells."""
+    planned = plan(stored(record_of(7), FIRST))
+    worker_stores(FIRST, SECOND)
+    assert replayed(planned).is_taken
+    assert seen == []
+
+
+def test_c3_the_version_before_writes_no_times_and_its_row_stays_all_the_same() -> None:
+    letter = stored(record_of(7), FIRST)
+    as_before = [{"receiver": FIRST, "error": "ValueError", "place": ""}]
+    DeadLetter.objects.update(failures=as_before)
+    meanwhile["first"] = lambda: DeadLetter.objects.update(failures=as_before, last_failed_at=LATER)
+    with pytest.raises(CommandError):
+        run("replay", letter.pk, "--apply")
+    assert failures() == {FIRST: "ValueError"}
+
+
+def test_c3_one_that_nobody_could_read_and_a_worker_could_not_again_stays_for_all() -> None:
+    planned = plan(stored(record_of(7)))
+    meanwhile["first"] = lambda: worker_stores()
+    assert list(replayed(planned).left) == [""]
+    assert seen == ["first", "second"]
+
+
+def test_one_that_is_discarded_meanwhile_stays_away() -> None:
+    letter = stored(record_of(7), FIRST)
+    meanwhile["first"] = lambda: remove(DeadLetter.objects.all(), [letter.pk], EntryState.DISCARDED)
+    run("replay", letter.pk, "--apply")
+    assert failures() == {}
+    assert states() == {"first": "discarded"}
+
+
+def test_one_that_fails_again_and_is_discarded_meanwhile_is_not_counted_as_done() -> None:
+    def discard_and_fail() -> None:
+        remove(DeadLetter.objects.all(), [letter.pk], EntryState.DISCARDED)
+        raise ValueError
+
+    letter = stored(record_of(7), FIRST)
+    meanwhile["first"] = discard_and_fail
+    with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
+        run("replay", letter.pk, "--apply")
+    assert states() == {"first": "discarded"}
+
+
+def test_c3_one_that_a_worker_writes_while_it_is_discarded_or_expires_stays() -> None:
+    letter = stored(record_of(7), FIRST)
+    worker_stores(SECOND)
+    seen_before = DeadLetter.objects.failed_until(FAILED_AT)
+    assert remove(seen_before, [letter.pk], EntryState.DISCARDED) == 0
+    assert states() == {"first": "failed", "second": "failed"}
+    assert remove(DeadLetter.objects.failed_until(LATER), [letter.pk], EntryState.DISCARDED) == 1
+
+
+def test_whoever_had_still_to_succeed_has_it_still_when_the_record_fails_again() -> None:
+    """That a worker does not tell of a receiver does not mean that it ran there."""
+    stored(record_of(7), FIRST)
+    worker_stores(SECOND)
+    assert failures() == {FIRST: "ValueError", SECOND: "KeyError"}
+    worker_stores()
+    assert failures() == {FIRST: "ValueError", SECOND: "KeyError"}, "those that can be named say all"
+
+
+def test_one_that_could_be_read_at_last_names_who_failed() -> None:
+    stored(record_of(7))
+    worker_stores(SECOND)
+    assert failures() == {SECOND: "KeyError"}
+    assert states() == {"": "succeeded", "second": "failed"}
+
+
+def test_each_receiver_has_its_own_attempts_and_error() -> None:
+    def fail() -> None:
+        raise ValueError
+
+    letter = stored(record_of(7), FIRST, SECOND)
+    meanwhile["second"] = fail
+    for _ in range(2):
+        with pytest.raises(CommandError):
+            run("replay", letter.pk, "--apply")
+    assert seen == ["first", "second", "second"]
+    entries = {entry.receiver: entry for entry in letter.entries.all()}
+    assert (entries[FIRST].state, entries[FIRST].attempts) == (EntryState.SUCCEEDED, 6)
+    assert (entries[SECOND].state, entries[SECOND].attempts, entries[SECOND].error) == ("failed", 7, "ValueError")
+    assert entries[SECOND].place.endswith("<locals>.fail")
+
+
+def test_c3_receivers_of_one_name_all_run_again() -> None:
+    ran: list[str] = []
+
+    def made(name: str) -> Callable[..., None]:
+        def receive(**_: Any) -> None:
+            ran.append(name)
+
+        return receive
+
+    both = [made("one"), made("other")]
+    for one in both:
+        CERTIFICATE_CREATED.connect(one)
+    try:
+        name = f"{__name__}.{both[0].__qualname__}"
+        run("replay", stored(record_of(7), name).pk, "--apply")
+    finally:
+        for one in both:
+            CERTIFICATE_CREATED.disconnect(one)
+    assert ran == ["one", "other"]
+    assert not DeadLetter.objects.exists()

@@ -1,0 +1,166 @@
+"""Receivers that were renamed, by case C2: who runs in whose place, and what becomes of the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.management import CommandError
+from django.test import override_settings
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+
+from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.sandbox import Sandbox
+from tests.support.letters import record_of, run, states, stored
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+OLD_GRADE, OLD_MAIL = "app.receivers.grade", "app.receivers.mail"
+GRADE, MAIL = f"{__name__}.new_grade", f"{__name__}.new_mail"
+
+seen: list[str] = []
+failing: set[str] = set()
+
+
+def new_grade(**_: Any) -> None:
+    _run("grade")
+
+
+def new_mail(**_: Any) -> None:
+    _run("mail")
+
+
+def _run(name: str) -> None:
+    seen.append(name)
+    if name in failing:
+        raise ValueError
+
+
+@pytest.fixture(autouse=True)
+def service(sandbox: Sandbox) -> Iterator[None]:
+    seen.clear()
+    failing.clear()
+    CERTIFICATE_CREATED.connect(new_grade)
+    CERTIFICATE_CREATED.connect(new_mail)
+    with override_settings(
+        EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=sandbox.schema_registry_url, EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9"
+    ):
+        yield
+    CERTIFICATE_CREATED.disconnect(new_grade)
+    CERTIFICATE_CREATED.disconnect(new_mail)
+
+
+@pytest.fixture
+def letter() -> DeadLetter:
+    """Return a dead letter at which two receivers failed that have moved since."""
+    return stored(record_of(7), OLD_GRADE, OLD_MAIL)
+
+
+def left() -> list[str]:
+    return [name for letter in DeadLetter.objects.all() for name in letter.failed_receivers]
+
+
+def replay(letter: DeadLetter, *arguments: str) -> str:
+    return run("replay", letter.pk, *arguments, "--apply")
+
+
+def test_c2_one_of_several_that_are_missing_is_replaced_and_the_others_stay(letter: DeadLetter) -> None:
+    with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
+        replay(letter, "--receiver", GRADE, "--instead-of", OLD_GRADE)
+    assert (seen, left()) == (["grade"], [OLD_MAIL])
+    assert states() == {"grade": "replaced by new_grade", "new_grade": "succeeded", "mail": "failed"}
+    replay(letter, "--receiver", MAIL)
+    assert (seen, left()) == (["grade", "mail"], [])
+    assert states() == {
+        "grade": "replaced by new_grade",
+        "new_grade": "succeeded",
+        "mail": "replaced by new_mail",
+        "new_mail": "succeeded",
+    }
+
+
+@pytest.mark.parametrize("which", [["1"], ["--all"]])
+def test_c2_where_several_are_missing_it_must_be_said_whose_place_it_is(letter: DeadLetter, which: list[str]) -> None:
+    which = [str(letter.pk)] if which == ["1"] else which
+    printed = run("replay", *which, "--receiver", GRADE)
+    assert f"no longer here: {OLD_GRADE}, {OLD_MAIL}; say with --instead-of in whose place {GRADE} runs" in printed
+    with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
+        run("replay", *which, "--receiver", GRADE, "--apply")
+    assert (seen, left()) == ([], [OLD_GRADE, OLD_MAIL])
+
+
+def test_a_plan_says_in_whose_place_who_runs_and_who_is_missing_still(letter: DeadLetter) -> None:
+    printed = run("replay", letter.pk, "--receiver", GRADE, "--instead-of", OLD_GRADE)
+    assert f"would run {GRADE} in place of {OLD_GRADE}; no longer here: {OLD_MAIL}" in printed
+
+
+def test_a_stand_in_that_fails_is_tried_again_and_then_has_done_the_part_of_both(letter: DeadLetter) -> None:
+    failing.add("grade")
+    with pytest.raises(CommandError):
+        replay(letter, "--receiver", GRADE, "--instead-of", OLD_GRADE)
+    assert left() == [OLD_GRADE, OLD_MAIL, GRADE]
+    assert f"{GRADE}: ValueError; in place of {OLD_GRADE}" in run("list")
+    failing.clear()
+    with pytest.raises(CommandError):
+        replay(letter)
+    assert (seen, left()) == (["grade", "grade"], [OLD_MAIL])
+    assert states() == {"grade": "replaced by new_grade", "new_grade": "succeeded", "mail": "failed"}
+
+
+def test_another_stand_in_ends_the_part_of_one_that_failed(letter: DeadLetter) -> None:
+    failing.add("grade")
+    with pytest.raises(CommandError):
+        replay(letter, "--receiver", GRADE, "--instead-of", OLD_GRADE)
+    with pytest.raises(CommandError):
+        replay(letter, "--receiver", MAIL, "--instead-of", OLD_GRADE)
+    assert left() == [OLD_MAIL]
+
+
+def test_a_stand_in_that_has_a_part_of_its_own_keeps_that_where_it_fails() -> None:
+    letter = stored(record_of(7), OLD_GRADE, MAIL)
+    failing.add("mail")
+    with pytest.raises(CommandError):
+        replay(letter, "--receiver", MAIL, "--instead-of", OLD_GRADE)
+    failing.clear()
+    with pytest.raises(CommandError):
+        replay(letter)
+    assert left() == [OLD_GRADE], "nobody said in a replay that succeeded that it runs in its place"
+
+
+@pytest.mark.parametrize(
+    ("receiver", "instead_of", "text"),
+    [
+        (GRADE, MAIL, f"{MAIL} is still here: it can run itself"),
+        (GRADE, "app.receivers.other", "app.receivers.other has not failed for it"),
+        ("app.nowhere", OLD_GRADE, "app.nowhere does not listen here"),
+    ],
+)
+def test_nobody_stands_in_for_who_is_here_or_has_not_failed(
+    letter: DeadLetter, receiver: str, instead_of: str, text: str
+) -> None:
+    assert text in run("replay", letter.pk, "--receiver", receiver, "--instead-of", instead_of)
+    with pytest.raises(CommandError):
+        replay(letter, "--receiver", receiver, "--instead-of", instead_of)
+    assert (seen, left()) == ([], [OLD_GRADE, OLD_MAIL])
+
+
+def test_a_place_without_who_takes_it_is_refused(letter: DeadLetter) -> None:
+    with pytest.raises(CommandError, match="name that too"):
+        replay(letter, "--instead-of", OLD_GRADE)
+
+
+def test_what_became_of_a_letter_can_be_seen_when_it_is_gone(letter: DeadLetter) -> None:
+    with pytest.raises(CommandError):
+        replay(letter, "--receiver", GRADE, "--instead-of", OLD_GRADE)
+    shown = run("show", letter.pk)
+    assert f"{OLD_GRADE}: replaced by {GRADE}" in shown
+    assert f"{OLD_MAIL}: ValueError (5 attempts)" in shown
+    run("discard", letter.pk, "--apply")
+    printed = run("list", "--settled")
+    for text in (f"{OLD_GRADE}: replaced by {GRADE}", f"{GRADE}: succeeded", f"{OLD_MAIL}: discarded"):
+        assert text in printed
+    settled = json.loads(run("list", "--settled", "--json", "--receiver", OLD_MAIL))["settled"]
+    assert [(one["state"], one["event_id"], one["attempts"]) for one in settled] == [("discarded", letter.event_id, 5)]
+    assert "learner" not in printed
