@@ -313,14 +313,6 @@ if error is None:
         tests=_REFUSALS,
     ),
     Fault(
-        name="requests are on their way behind a refused one",
-        file="assembly/relaying.py",
-        old='{"enable.gapless.guarantee": True, "max.in.flight": 1, "retries": 2**31 - 1}',
-        new='{"enable.gapless.guarantee": True, "retries": 2**31 - 1}',
-        harm="a broker that does not know the producer takes what comes behind: events of a key come out of order",
-        tests=_REFUSALS,
-    ),
-    Fault(
         name="the client goes on behind a request whose retries are used up",
         file="assembly/relaying.py",
         old='{"enable.gapless.guarantee": True, "max.in.flight": 1, "retries": 2**31 - 1}',
