@@ -6,7 +6,6 @@ Imported only where the app is installed.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,11 +15,12 @@ from django.db import connections
 from event_bus_kafka.dispatching import inbox
 from event_bus_kafka.models import DeadLetter, InboxMark
 from event_bus_kafka.models.batches import delete_in_batches
+from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import DeadLettersPurged, InboxMarksPurged
 from event_bus_kafka.telemetry.guards import kept_alive
 
-logger = logging.getLogger(__name__)
+logger = logger_named(__name__)
 
 _DAY = 86_400.0
 

@@ -52,6 +52,7 @@ from event_bus_kafka.telemetry.events.receivers import (
     DuplicateSkipped,
     InboxMarksPurged,
     PausesChanged,
+    ReceiverSlow,
     ReceiverUnfinished,
 )
 from event_bus_kafka.telemetry.events.sending import (
@@ -101,6 +102,7 @@ __all__ = [
     "PausesChanged",
     "ProducerStatistics",
     "ReadinessChanged",
+    "ReceiverSlow",
     "ReceiverUnfinished",
     "RecordDelivered",
     "RecordDone",
