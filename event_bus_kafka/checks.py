@@ -9,6 +9,7 @@ W001 an unknown setting                    W002 half of a pair of credentials
 W003 a mode for a topic that is not configured W004 tables are missing
 W005 an outbox on SQLite                   W006 NOTIFY without PostgreSQL
 W007 a topic that is given with the prefix     W008 a file of a client's options is not there
+W009 a pool is too small: pool_checks.py
 """
 
 from __future__ import annotations

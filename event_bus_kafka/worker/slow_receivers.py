@@ -68,7 +68,7 @@ class SlowReceivers:
 
     def start(self) -> None:
         """Look from now on, as long as the worker lives."""
-        threading.Thread(target=self._look_for_ever, name="event-bus-slow-receivers", daemon=True).start()
+        threading.Thread(target=self._look_for_ever, name="event-bus-slow", daemon=True).start()
 
     def stop(self) -> None:
         """Look no more."""

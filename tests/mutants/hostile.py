@@ -206,4 +206,13 @@ FAULTS = (
         harm="a worker that stands still is ready for hours",
         tests=("unit/worker/test_slow_receivers.py",),
     ),
+    Fault(
+        name="a small pool is not told",
+        file="pool_checks.py",
+        scope="check_pools",
+        old="settings.consumer_concurrency + BESIDE_LANES",
+        new="settings.consumer_concurrency",
+        harm="pauses and the outbox wait for a connection that lanes have",
+        tests=("unit/test_pool_checks.py",),
+    ),
 )
