@@ -89,7 +89,7 @@ class Scheduler:
         self._lanes = Lanes(lanes, self._turn, clock=clock, cpu=cpu)
 
     @property
-    def lanes(self) -> Iterable[Lane]:
+    def lanes(self) -> Lanes:
         """The threads that run receivers."""
         return self._lanes
 
