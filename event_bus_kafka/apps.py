@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.core.checks import Tags, register
 
-from event_bus_kafka import checks
+from event_bus_kafka import checks, pool_checks
 
 
 class EventBusKafkaConfig(AppConfig):
@@ -19,4 +19,5 @@ class EventBusKafkaConfig(AppConfig):
         register(checks.check_settings, "event_bus_kafka")
         register(checks.check_producer, "event_bus_kafka")
         register(checks.check_consumer, "event_bus_kafka")
+        register(pool_checks.check_pools, "event_bus_kafka")
         register(checks.check_tables, Tags.database)

@@ -10,6 +10,7 @@ W003 a mode for a topic that is not configured W004 tables are missing
 W005 an outbox on SQLite                   W006 NOTIFY without PostgreSQL
 W007 a topic that is given with the prefix     W008 a file of a client's options is not there
 W009 two receivers of an event have one name
+W010 a pool is too small: pool_checks.py
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ wrong is said by the system checks, by an error at each use, and by the exit cod
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -20,8 +19,9 @@ from event_bus_kafka.assembly.sending import producer
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.errors import EventBusError
 from event_bus_kafka.producing.producer import KafkaEventProducer
+from event_bus_kafka.shown import logger_named
 
-logger = logging.getLogger(__name__)
+logger = logger_named(__name__)
 
 CONFIGURATION_EXIT_CODE = 1
 

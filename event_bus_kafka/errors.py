@@ -45,6 +45,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django.core.exceptions import ImproperlyConfigured
 from django.db.utils import DatabaseError
 
+from event_bus_kafka.shown import shown
 from event_bus_kafka.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ E = TypeVar("E", bound=BaseException)
 
 
 class EventBusError(Exception):
-    """Base of all errors of this package."""
+    """Base of all errors of this package. Their texts may be shown: see :mod:`event_bus_kafka.shown`."""
+
+    def __str__(self) -> str:
+        return shown(super().__str__())
 
 
 class ConfigurationError(EventBusError, ImproperlyConfigured):

@@ -6,12 +6,13 @@ openedx-events takes a consumer that does nothing for one that it cannot load, a
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from openedx_events.event_bus import EventBusConsumer
 
-logger = logging.getLogger(__name__)
+from event_bus_kafka.shown import logger_named
+
+logger = logger_named(__name__)
 
 
 def unusable_consumer(error: Exception) -> type[EventBusConsumer]:

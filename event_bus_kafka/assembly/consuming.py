@@ -37,6 +37,7 @@ from event_bus_kafka.telemetry import observe
 from event_bus_kafka.telemetry.events import EventRejected
 from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.worker.companion import WithCompanion
+from event_bus_kafka.worker.slow_receivers import SlowReceivers
 from event_bus_kafka.worker.worker import Steps, Worker
 
 _APP = "event_bus_kafka"
@@ -143,6 +144,9 @@ def _consumer(arguments: ConsumerArguments, topics: list[str], at_end: ExitStack
         flush=shutdown.flush,
     )
     scheduler.start()
+    slow = SlowReceivers(scheduler.lanes, settings.slow_receiver, health)
+    slow.start()
+    at_end.callback(slow.stop)
     return consumer
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from importlib import import_module
 from typing import Any
 
@@ -17,8 +16,9 @@ from event_bus_kafka.dead_letters.letter import Store
 from event_bus_kafka.dead_letters.topic_store import TopicStore
 from event_bus_kafka.errors import ConfigurationError
 from event_bus_kafka.kafka.producer import Producer
+from event_bus_kafka.shown import logger_named
 
-logger = logging.getLogger(__name__)
+logger = logger_named(__name__)
 
 _APP = "event_bus_kafka"
 _DELIVERY_TIMEOUT = 10.0

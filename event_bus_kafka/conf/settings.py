@@ -214,6 +214,13 @@ class SettingsTable:
         25.0,
         "Seconds that a stopping worker waits for running receivers; keep it below the grace period of its host.",
     )
+    slow_receiver = Setting(
+        "EVENT_BUS_KAFKA_SLOW_RECEIVER",
+        _SECONDS,
+        300.0,
+        "Seconds after which a receiver that still runs is named in the log, with its stack, and keeps its worker from "
+        "being ready until it ends.",
+    )
     connection_max_age = Setting(
         "EVENT_BUS_KAFKA_CONSUMER_CONNECTION_MAX_AGE",
         _SECONDS,

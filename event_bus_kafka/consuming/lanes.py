@@ -36,6 +36,12 @@ class Lane(threading.Thread):
         frame = sys._current_frames().get(self.ident or 0)
         return "".join(traceback.format_stack(frame)[-_STACK_FRAMES:]).rstrip() if frame else ""
 
+    def places(self) -> str:
+        """Return where the thread is, in one line: the innermost place first."""
+        frame = sys._current_frames().get(self.ident or 0)
+        places = traceback.StackSummary.extract(traceback.walk_stack(frame), limit=_STACK_FRAMES, lookup_lines=False)
+        return " < ".join(f"{one.filename}:{one.lineno} in {one.name}" for one in places) if frame else ""
+
 
 @attrs.define
 class LanePace:

@@ -88,6 +88,11 @@ class Scheduler:
         """The record that the lane was at."""
         self._lanes = Lanes(lanes, self._turn, clock=clock, cpu=cpu)
 
+    @property
+    def lanes(self) -> Lanes:
+        """The threads that run receivers."""
+        return self._lanes
+
     def start(self) -> None:
         """Start the lanes."""
         self._lanes.start()

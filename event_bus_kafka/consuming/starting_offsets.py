@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import attrs
 
@@ -13,6 +13,7 @@ from event_bus_kafka.errors import BrokerError, WorkerFailed
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.consumer import ConsumerClient
 from event_bus_kafka.kafka.offsets import Committed, Partition
+from event_bus_kafka.shown import shown_time
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ClientErrorReported, OffsetsLost, OffsetsMoved
 
@@ -36,14 +37,6 @@ def milliseconds(text: str) -> int:
     if (found := round(time.timestamp() * 1000)) < 0:
         raise ValueError(f"{text!r} is before 1970, when Kafka's times begin")
     return found
-
-
-def shown_time(time: int) -> str:
-    """Return milliseconds since the epoch as people write them, in UTC; what is no date, as it is."""
-    try:
-        return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=time)).isoformat()
-    except OverflowError:  # clients set times to what they like
-        return f"{time} ms"
 
 
 @attrs.frozen

@@ -7,7 +7,6 @@ Imported only where the app is installed.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -19,11 +18,12 @@ from event_bus_kafka.dead_letters import table_store
 from event_bus_kafka.dispatching import inbox
 from event_bus_kafka.models import DeadLetter, DeadLetterEntry, EntryState, InboxMark
 from event_bus_kafka.models.batches import delete_in_batches
+from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import DeadLetterEntriesPurged, DeadLettersPurged, InboxMarksPurged
 from event_bus_kafka.telemetry.guards import kept_alive
 
-logger = logging.getLogger(__name__)
+logger = logger_named(__name__)
 
 _DAY = 86_400.0
 _BATCH = 100

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 
 from django.db import Error, connections, router
@@ -10,11 +9,12 @@ from django.db import Error, connections, router
 from event_bus_kafka.errors import PausesUnknown
 from event_bus_kafka.models import PausedReceiver
 from event_bus_kafka.models.presence import has_tables
+from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import PausesChanged
 from event_bus_kafka.telemetry.guards import kept_alive
 
-logger = logging.getLogger(__name__)
+logger = logger_named(__name__)
 
 READ_EVERY = 5.0
 """Seconds."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from event_bus_kafka.errors import BrokerError, ConfigurationError
 from event_bus_kafka.kafka.broker_errors import to_broker_error
+from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ClientErrorReported
 from event_bus_kafka.telemetry.guards import guarded, watched
@@ -46,7 +46,7 @@ class _LibrdkafkaLog:
     error callback, and are logged once.
     """
 
-    _logger = logging.getLogger("event_bus_kafka.librdkafka")
+    _logger = logger_named("event_bus_kafka.librdkafka")
 
     def log(self, _level: int, text: str, *arguments: object) -> None:
         self._logger.debug(text, *arguments)

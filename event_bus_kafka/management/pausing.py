@@ -15,6 +15,7 @@ from event_bus_kafka.dispatching import dispatch
 from event_bus_kafka.dispatching.pauses import READ_EVERY, is_migrated
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply
 from event_bus_kafka.models import PausedReceiver
+from event_bus_kafka.shown import shown
 from event_bus_kafka.telemetry.error_text import database_error_text
 
 
@@ -59,7 +60,7 @@ class PausingCommand(BaseCommand):
         elif receiver is None:
             self.stdout.write(_listed())
         else:
-            self.stdout.write(plan or f"{receiver} {self.idle}: nothing to do.")
+            self.stdout.write(plan or f"{shown(receiver)} {self.idle}: nothing to do.")
             if plan:
                 self.stdout.write(self.style.SUCCESS(done) if done else NOT_DONE)
 
@@ -95,4 +96,5 @@ def noticed() -> str:
 
 def _listed() -> str:
     rows = PausedReceiver.objects.order_by("receiver")
-    return "\n".join(f"{one.receiver}  since {one.paused_at:%Y-%m-%d %H:%M:%SZ}" for one in rows) or "None is paused."
+    lines = [f"{shown(one.receiver)}  since {one.paused_at:%Y-%m-%d %H:%M:%SZ}" for one in rows]
+    return "\n".join(lines) or "None is paused."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime, timedelta
 from time import monotonic, time
 from typing import Any
@@ -14,11 +13,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from event_bus_kafka.models import OutboxRecord, OutboxShard, ParkedRecord, WriterSchema
 from event_bus_kafka.models.batches import delete_in_batches
 from event_bus_kafka.models.presence import has_tables
+from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.telemetry.events import OutboxStalled, ParkedRowsPurged
 
-logger = logging.getLogger(__name__)
+logger = logger_named(__name__)
 
 TABLES = (OutboxRecord, OutboxShard, ParkedRecord, WriterSchema)
 STALLED_AFTER = 300.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from enum import Enum
 from functools import cache
@@ -18,10 +17,11 @@ from event_bus_kafka.db_connections import identity
 from event_bus_kafka.errors import AppendFailed
 from event_bus_kafka.outbox.doomed import doom, is_broken, is_doomed
 from event_bus_kafka.outbox.transactions import connection_of, is_manual, is_open
+from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import OutboxAmbiguous
 
-logger = logging.getLogger(__name__)
+logger = logger_named(__name__)
 
 _APP, _MODEL = "event_bus_kafka", "OutboxRecord"
 _NO_FOR = 60.0

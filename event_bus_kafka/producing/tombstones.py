@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from openedx_events.event_bus import NoEventBusProducer, get_producer
 from openedx_events.tooling import OpenEdxPublicSignal
 
-logger = logging.getLogger(__name__)
+from event_bus_kafka.shown import logger_named
+
+logger = logger_named(__name__)
 
 
 def send_tombstone(signal: OpenEdxPublicSignal, topic: str, key: Any) -> None:

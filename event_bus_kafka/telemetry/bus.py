@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from asyncio import CancelledError
 from collections.abc import Callable
 
+from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry.counters import counters
 from event_bus_kafka.telemetry.events import CallbackFailed, LifecycleEvent
 
 Observer = Callable[[LifecycleEvent], None]
 
-logger = logging.getLogger(__name__)
+logger = logger_named(__name__)
 
 RAISED_BY_OTHERS = (Exception, SystemExit, GeneratorExit, CancelledError)
 """What a function of a service may raise that is no concern of its caller; signals raise other kinds."""

@@ -6,11 +6,20 @@ import os
 from collections import Counter
 from threading import Lock
 
+from event_bus_kafka.shown import label
 from event_bus_kafka.telemetry.events import LifecycleEvent
+
+OTHER_TYPES = "other types"
+"""Stands for all event types beyond the first ones: strangers may invent any number."""
+_MOST = 1_000
 
 
 class Counters:
-    """An observer that counts lifecycle events per kind and event type; the type is empty for kinds that have none."""
+    """
+    An observer that counts lifecycle events per kind and event type; the type is empty for kinds that have none.
+
+    Beyond a thousand counts, further types count as one, :data:`OTHER_TYPES`.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -22,8 +31,11 @@ class Counters:
 
     def add(self, kind: type[LifecycleEvent], event_type: str, count: int = 1) -> None:
         """Add ``count`` occurrences without creating the events."""
+        name = kind, event_type
         with self._lock:
-            self._counts[kind, event_type] += count
+            if name not in self._counts:
+                name = kind, label(event_type) if len(self._counts) < _MOST else OTHER_TYPES
+            self._counts[name] += count
 
     def count(self, kind: type[LifecycleEvent], event_type: str | None = None) -> int:
         """Return how often events of ``kind`` occurred, for one event type or, with None, for all."""

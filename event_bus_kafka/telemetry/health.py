@@ -20,6 +20,7 @@ class Obstacle(Enum):
     CIRCUIT = "circuit open"
     FLOOD = "flood of dead letters"
     WINDOW = "window full"
+    SLOW = "slow receiver"
 
 
 class Health:

@@ -14,6 +14,7 @@ from edx_django_utils.monitoring import NewRelicBackend, function_trace, record_
 from edx_django_utils.monitoring.internal.backends import configured_backends
 
 from event_bus_kafka.errors import BrokerError, EventBusError
+from event_bus_kafka.shown import label
 from event_bus_kafka.telemetry import events
 from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.telemetry.events import LifecycleEvent
@@ -85,7 +86,7 @@ def _set_record_attributes(event: _Record) -> None:
     set_custom_attribute("kafka_topic", event.topic)
     set_custom_attribute("kafka_partition", event.partition)
     set_custom_attribute("kafka_offset", event.offset)
-    set_custom_attribute("kafka_event_type", event.event_type)
+    set_custom_attribute("kafka_event_type", label(event.event_type))
     if not isinstance(event, events.AttemptFailed):
         set_custom_attribute("kafka_message_id", event.event_id)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import select
 import signal
@@ -11,7 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
 
-logger = logging.getLogger(__name__)
+from event_bus_kafka.shown import logger_named
+
+logger = logger_named(__name__)
 
 _BEGUN, _ENDED = 0, 255
 """What tells the watchdog of a stop and of the end; any other byte is the number of a signal."""

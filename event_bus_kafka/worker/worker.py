@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -13,11 +12,12 @@ from types import FrameType
 from typing import Protocol
 
 from event_bus_kafka.errors import ConfigurationError, WorkerFailed
+from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import WorkerStarted, WorkerStopped, WorkerStopping
 from event_bus_kafka.worker.watchdog import Forced, watchdog
 
-logger = logging.getLogger(__name__)
+logger = logger_named(__name__)
 
 CLEAN, MISCONFIGURED, FORCED, FAILED = 0, 1, 2, 3
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -20,6 +20,7 @@ ELSEWHERE = {
     "event-bus-lane-{number}": "unit/consuming/test_scheduler.py",
     "event-bus-registry": "contract/test_schema_registry.py",
     "event-bus-relay-{name}": "unit/relaying/test_relay.py",
+    "event-bus-slow": "unit/worker/test_slow_receivers.py",
     "event-bus-watchdog": "unit/worker/test_worker.py",
 }
 """These end with what they serve, which hears of what they raise."""

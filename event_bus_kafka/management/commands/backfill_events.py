@@ -19,9 +19,9 @@ from event_bus_kafka.entry_points import create_producer
 from event_bus_kafka.errors import EventBusError, WorkerFailed
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply, number, rate
 from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
-from event_bus_kafka.operations.dead_letters.report import printable
 from event_bus_kafka.producing.backfill import Arguments, Backfill, Failed, Item, Source, sources
 from event_bus_kafka.producing.routing import Route
+from event_bus_kafka.shown import shown
 from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.worker.worker import FORCED
 
@@ -145,7 +145,7 @@ class Command(BaseCommand):
             bar.end()
         for one in failed:
             again = f"{_resume(before[one.token])} --limit 1".strip()
-            self.stdout.write(f"Item {printable(one.token)} cannot be sent: {_reason(one.error)} (again: {again})")
+            self.stdout.write(f"Item {shown(one.token)} cannot be sent: {_reason(one.error)} (again: {again})")
 
     def _print_plan(self, source: Source, to: list[Route], total: int, after: str | None) -> None:
         where = f" after {after}" if after is not None else ""
@@ -175,7 +175,7 @@ def _errors_of(source: Source, advice: str = "") -> Iterator[None]:
 
 def _resume(token: str | None) -> str:
     """Return the argument that begins after a token, as a shell wants it; nothing for none."""
-    return "" if token is None else f"--resume {quote(printable(token))}"
+    return "" if token is None else f"--resume {quote(shown(token))}"
 
 
 def _reason(error: Exception) -> str:

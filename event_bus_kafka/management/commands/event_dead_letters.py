@@ -28,6 +28,7 @@ from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay, 
 from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan, plan
 from event_bus_kafka.operations.dead_letters.restoring import Originals
 from event_bus_kafka.operations.dead_letters.selection import Selection
+from event_bus_kafka.shown import shown
 from event_bus_kafka.telemetry.error_text import database_error_text, error_text
 
 _SHOWN = 50
@@ -107,7 +108,7 @@ class Command(BaseCommand):
             found = quarantine.look(reader, coordinates, group)
             names = [failure.receiver for failure in found.letter.failures if failure.receiver]
             self.stdout.write(
-                f"Record {coordinates} ({report.printable(found.letter.event_type) or 'unknown event type'}) becomes a "
+                f"Record {coordinates} ({shown(found.letter.event_type) or 'unknown event type'}) becomes a "
                 f"dead letter of group {group}; receivers: {', '.join(names) or 'none here'}.\n"
                 f"The group goes on from offset {found.position.offset} and passes over the record."
             )
@@ -140,7 +141,7 @@ class Command(BaseCommand):
             problem = _problem(replay.run(planned)) if planned.run else f"not run: {planned.problem}"
             done += not problem
             if problem:
-                self.stdout.write(f"{report.coordinates(planned.letter)}  {problem}")
+                self.stdout.write(shown(f"{report.coordinates(planned.letter)}  {problem}"))
             if number % _PROGRESS_EVERY == 0:
                 self.stdout.write(f"{number} of {len(plans)}")
         return done
@@ -184,12 +185,12 @@ class Command(BaseCommand):
 
     def _print_lines(self, lines: list[str]) -> None:
         for line in lines[:_SHOWN]:
-            self.stdout.write(line)
+            self.stdout.write(shown(line))
         if len(lines) > _SHOWN:
             self.stdout.write(f"… and {len(lines) - _SHOWN} more")
 
     def _print_json(self, content: Any) -> None:
-        self.stdout.write(json.dumps(content, indent=2, ensure_ascii=False, default=_plain))
+        self.stdout.write(json.dumps(content, indent=2, default=_plain))
 
     def _succeed(self, text: str) -> None:
         self.stdout.write(self.style.SUCCESS(text))

@@ -11,13 +11,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.assembly.reading import reader_for
 from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
-from event_bus_kafka.consuming.starting_offsets import shown_time
 from event_bus_kafka.errors import CannotReset, EventBusError, NotThere
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_subcommand, moment, named, number
 from event_bus_kafka.operations import group_offsets
 from event_bus_kafka.operations.group_members import members_of
 from event_bus_kafka.operations.group_offsets import Reset, Standing, Target
+from event_bus_kafka.shown import shown, shown_time
 from event_bus_kafka.telemetry.error_text import error_text
 
 _COLUMNS = ("PARTITION", "COMMITTED", "START", "END", "LAG", "MARKS")
@@ -83,7 +83,8 @@ class Command(BaseCommand):
     def _print_table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
         for row in (columns, *rows):
-            self.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+            line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            self.stdout.write(shown(line.rstrip()))
 
 
 def _add_group(parser: CommandParser) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 import attrs
@@ -18,6 +17,7 @@ from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_subcom
 from event_bus_kafka.models import ParkedRecord, WriterSchema
 from event_bus_kafka.outbox import backlog
 from event_bus_kafka.outbox.backlog import Backlog
+from event_bus_kafka.shown import shown, shown_time
 from event_bus_kafka.telemetry.error_text import database_error_text
 
 _SHOWN = 50
@@ -66,7 +66,7 @@ class Command(BaseCommand):
         else:
             parked = ", ".join(f"{count} × {code}" for code, count in found.parked.items()) or "none"
             waiting = f"{found.depth}, the oldest for {found.oldest:.1f} s" if found.depth else "none"
-            self.stdout.write(f"waiting  {waiting}\nparked   {parked}")
+            self.stdout.write(f"waiting  {waiting}\nparked   {shown(parked)}")
         if found.is_stalled:
             raise CommandError("The oldest row waits for too long: is manage.py relay_events running, and can it send?")
 
@@ -143,11 +143,11 @@ def _description(row: ParkedRecord, schema: WriterSchema | None) -> dict[str, An
         "id": row.pk,
         "topic": row.topic,
         "event_type": schema.event_type if schema else "",
-        "parked_at": datetime.fromtimestamp(row.parked_at / 1000, UTC).isoformat(timespec="seconds"),
+        "parked_at": shown_time(row.parked_at, "seconds"),
         "code": row.code,
         "reason": row.reason,
     }
 
 
 def _line(cells: Iterable[Any]) -> str:
-    return "  ".join(map(str, cells))
+    return "  ".join(map(shown, cells))

@@ -14,7 +14,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.assembly.reading import reader_for
 from event_bus_kafka.assembly.schema_registry import registry as registry_of_settings
-from event_bus_kafka.consuming.starting_offsets import shown_time
 from event_bus_kafka.dead_letters.letter import identity
 from event_bus_kafka.errors import EventBusError, NotThere
 from event_bus_kafka.kafka.offsets import Partition
@@ -22,14 +21,17 @@ from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.management.arguments import moment, named, number
 from event_bus_kafka.operations import masking
-from event_bus_kafka.operations.dead_letters.report import printable
 from event_bus_kafka.operations.group_offsets import partitions_of
 from event_bus_kafka.operations.records import Wanted
+from event_bus_kafka.shown import shown, shown_time
 from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _GROUP = "event_tail"
 """Kafka's client asks for a name; nothing is ever committed under it."""
+
+_LONGEST = 1_000_000
+"""Characters of keys and event data: they are what was asked for."""
 
 
 class Command(BaseCommand):
@@ -126,18 +128,20 @@ def _plain_header(_name: str, value: bytes | None) -> str | None:
     return None if value is None else value.decode(errors="replace")
 
 
-def _line(shown: dict[str, Any], *, as_json: bool) -> str:
+def _line(described: dict[str, Any], *, as_json: bool) -> str:
     if as_json:
-        return _json(shown, ensure_ascii=True)
-    place = f"{shown['topic']}:{shown['partition']}:{shown['offset']}"
-    title = (place, shown["time"] or "no time", shown["event_type"] or "unknown type", shown["event_id"] or "no id")
-    headers = ", ".join(f"{name}={value}" for name, value in shown["headers"])
+        return _json(described, ensure_ascii=True)
+    place = f"{described['topic']}:{described['partition']}:{described['offset']}"
+    time, event_type, event_id = (described[name] for name in ("time", "event_type", "event_id"))
+    title = (place, time or "no time", event_type or "unknown type", event_id or "no id")
+    headers = ", ".join(f"{name}={value}" for name, value in described["headers"])
+    data = described["data"]
     return "\n".join(
         [
-            printable("  ".join(title)),
-            f"  key      {printable(_json(shown['key']))}",
-            f"  headers  {printable(headers)}",
-            f"  data     {printable(_json(shown['data'])) if shown['data'] is not None else 'none: a tombstone'}",
+            shown("  ".join(title)),
+            f"  key      {shown(_json(described['key']), _LONGEST)}",
+            f"  headers  {shown(headers, _LONGEST)}",
+            f"  data     {'none: a tombstone' if data is None else shown(_json(data), _LONGEST)}",
         ]
     )
 

@@ -15,7 +15,6 @@ from event_bus_kafka.assembly.consuming import processor
 from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.assembly.reading import reader_for
 from event_bus_kafka.assembly.schema_registry import registry as registry_of_settings
-from event_bus_kafka.consuming.starting_offsets import shown_time
 from event_bus_kafka.dead_letters.letter import identity
 from event_bus_kafka.dispatching.dispatch import signal_named
 from event_bus_kafka.errors import EventBusError, NotThere, WorkerFailed
@@ -24,10 +23,11 @@ from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply, named, place, rate
 from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
-from event_bus_kafka.operations.dead_letters.report import failure_text, printable
+from event_bus_kafka.operations.dead_letters.report import failure_text
 from event_bus_kafka.operations.group_offsets import Target, partitions_of
 from event_bus_kafka.operations.record_replay import Failures, RecordReplay, ReplayProgress, exists, listening
 from event_bus_kafka.operations.records import Wanted, ranges, read
+from event_bus_kafka.shown import shown, shown_time
 from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.wire.records import ConsumerRecord
 from event_bus_kafka.worker.worker import FORCED
@@ -110,7 +110,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{where}: {counts[name]} records")
         for event_type, one in listeners.items():
             what = f"would run {', '.join(one.receivers)}" if one.receivers else f"skipped: {one.reason}"
-            self.stdout.write(f"{printable(event_type) or 'unknown type'}: {types[event_type]} records; {what}")
+            self.stdout.write(f"{shown(event_type) or 'unknown type'}: {types[event_type]} records; {what}")
         self.stdout.write(NOT_DONE)
 
     def _replay(
@@ -163,7 +163,7 @@ class Command(BaseCommand):
             return
         for failure in failures:
             where = f" in {failure.place}" if failure.place else ""
-            self.stdout.write(f"{record.coordinates}  {failure_text(failure)}{printable(where)}")
+            self.stdout.write(f"{record.coordinates}  {failure_text(failure)}{shown(where)}")
 
     def _print_end(self, run: ReplayProgress, *, as_json: bool) -> None:
         counts = {

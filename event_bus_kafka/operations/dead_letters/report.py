@@ -10,6 +10,7 @@ from event_bus_kafka.dead_letters.letter import Failure
 from event_bus_kafka.dead_letters.pending import of_row, to_json
 from event_bus_kafka.models import DeadLetter, DeadLetterEntry
 from event_bus_kafka.operations import masking
+from event_bus_kafka.shown import shown, shown_time
 from event_bus_kafka.wire import serde
 
 _SETTLED = ("RECORD", "GROUP", "EVENT TYPE", "EVENT ID", "CHANGED", "RECEIVER")
@@ -90,51 +91,46 @@ def unmasked(letter: DeadLetter, registry: serde.SchemaIds) -> dict[str, Any]:
 
 def text(description: dict[str, Any]) -> str:
     """Return what :func:`in_full` says, but for key and data, for people."""
-    place = f"{description['topic']}:{description['partition']}:{description['offset']}"
+    place = f"{shown(description['topic'])}:{description['partition']}:{description['offset']}"
     written = description["timestamp"]
     lines = [
         f"Dead letter {description['id']}",
         f"  record         {place}, {_size(description['key_bytes'])} key, {_size(description['value_bytes'])} value",
-        f"  written        {_time(datetime.fromtimestamp(written / 1000, UTC)) if written else 'unknown'}",
-        f"  group          {printable(description['group'])}",
-        f"  event type     {printable(description['event_type']) or 'unknown'}",
-        f"  event id       {description['event_id'] or 'unknown'}",
+        f"  written        {_written(written)}",
+        f"  group          {shown(description['group'])}",
+        f"  event type     {shown(description['event_type']) or 'unknown'}",
+        f"  event id       {shown(description['event_id']) or 'unknown'}",
         f"  attempts       {description['attempts']}",
         f"  first failed   {_time(datetime.fromisoformat(description['first_failed_at']))}",
         f"  last failed    {_time(datetime.fromisoformat(description['last_failed_at']))}",
         "  failures",
         *(f"    {_attempts(failure)}{_place(failure)}" for failure in description["failures"]),
-        *(f"    {printable(_outcome(entry))}" for entry in description["settled"]),
+        *(f"    {shown(_outcome(entry))}" for entry in description["settled"]),
         *(f"  left out       {_left_out(part, mark)}" for part, mark in description["left_out"].items()),
         "  headers",
-        *(f"    {printable(name)}: {printable(str(value))}" for name, value in description["headers"]),
+        *(f"    {shown(name)}: {shown(str(value))}" for name, value in description["headers"]),
     ]
     return "\n".join(lines)
 
 
 def coordinates(letter: DeadLetter) -> str:
     """Return id and place of a dead letter."""
-    return f"{letter.pk}  {letter.topic}:{letter.partition}:{letter.offset}"
-
-
-def printable(content: str) -> str:
-    """Return a text that came from outside without what a terminal would act on."""
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in content)
+    return f"{letter.pk}  {shown(letter.topic)}:{letter.partition}:{letter.offset}"
 
 
 def failure_text(failure: Failure) -> str:
     """Return who failed, with what, and in whose place."""
     error = failure.error or "no reason is known"
     text = f"{failure.receiver}: {error}" if failure.receiver else error
-    return printable(f"{text}; in place of {failure.instead_of}" if failure.instead_of else text)
+    return shown(f"{text}; in place of {failure.instead_of}" if failure.instead_of else text)
 
 
 def _cells(letter: DeadLetter) -> tuple[str, ...]:
     return (
         str(letter.pk),
-        f"{letter.topic}:{letter.partition}:{letter.offset}",
-        printable(letter.group),
-        printable(letter.event_type) or "unknown",
+        f"{shown(letter.topic)}:{letter.partition}:{letter.offset}",
+        shown(letter.group),
+        shown(letter.event_type) or "unknown",
         str(letter.attempts),
         _time(letter.first_failed_at),
         _time(letter.last_failed_at),
@@ -144,11 +140,11 @@ def _cells(letter: DeadLetter) -> tuple[str, ...]:
 def _settled_cells(entry: DeadLetterEntry) -> tuple[str, ...]:
     return (
         f"{entry.topic}:{entry.partition}:{entry.offset}",
-        printable(entry.group),
-        printable(entry.event_type) or "unknown",
-        printable(entry.event_id) or "unknown",
+        shown(entry.group),
+        shown(entry.event_type) or "unknown",
+        shown(entry.event_id) or "unknown",
         _time(_changed(entry)),
-        printable(_outcome(settled_json(entry))),
+        shown(_outcome(settled_json(entry))),
     )
 
 
@@ -178,11 +174,17 @@ def _line(cells: Sequence[str], widths: list[int]) -> str:
 
 
 def _place(failure: dict[str, str]) -> str:
-    return f"\n      {printable(failure['place'])}" if failure.get("place") else ""
+    return f"\n      {shown(failure['place'])}" if failure.get("place") else ""
 
 
 def _time(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _written(milliseconds: int | None) -> str:
+    if not milliseconds:
+        return "unknown"
+    return shown_time(milliseconds, "seconds").replace("T", " ").replace("+00:00", "Z")
 
 
 def _size(count: int | None) -> str:

@@ -54,6 +54,7 @@ from event_bus_kafka.telemetry.events.receivers import (
     DuplicateSkipped,
     InboxMarksPurged,
     PausesChanged,
+    ReceiverSlow,
     ReceiverUnfinished,
 )
 from event_bus_kafka.telemetry.events.sending import (
@@ -105,6 +106,7 @@ __all__ = [
     "PausesChanged",
     "ProducerStatistics",
     "ReadinessChanged",
+    "ReceiverSlow",
     "ReceiverUnfinished",
     "RecordDelivered",
     "RecordDone",

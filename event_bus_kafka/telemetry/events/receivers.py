@@ -45,6 +45,18 @@ class ReceiverUnfinished(LifecycleEvent):
 
 
 @attrs.frozen(kw_only=True)
+class ReceiverSlow(LifecycleEvent):
+    """A receiver has run for ``waited`` seconds, longer than EVENT_BUS_KAFKA_SLOW_RECEIVER, and goes on."""
+
+    record: str
+    """``topic:partition:offset``"""
+    receiver: str
+    stack: str
+    """Its call stack in one line, the innermost place first: places in the code, no values."""
+    waited: float
+
+
+@attrs.frozen(kw_only=True)
 class DuplicateSkipped(LifecycleEvent):
     """A receiver under ``once`` was not called, because it has had the event before."""
 

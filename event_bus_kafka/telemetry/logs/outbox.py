@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-
 from django.db import Error
 
+from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry import events
 from event_bus_kafka.telemetry.error_text import database_error_text, error_text
 from event_bus_kafka.telemetry.logs.lines import Lines
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
-logger = logging.getLogger("event_bus_kafka")
+logger = logger_named("event_bus_kafka")
 lines = Lines()
 
 

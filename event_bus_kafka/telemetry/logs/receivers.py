@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-
+from event_bus_kafka.shown import Places, logger_named
 from event_bus_kafka.telemetry import events
 from event_bus_kafka.telemetry.logs.lines import Lines
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
-logger = logging.getLogger("event_bus_kafka")
+logger = logger_named("event_bus_kafka")
 lines = Lines()
 
 
@@ -43,7 +42,18 @@ def _(event: events.ReceiverUnfinished, _: LogFilter) -> None:
         event.receiver,
         event.waited,
         event.record,
-        event.stack,
+        Places(event.stack),
+    )
+
+
+@lines.of(events.ReceiverSlow)
+def _(event: events.ReceiverSlow, _: LogFilter) -> None:
+    logger.error(
+        "Receiver %s has been running for %.0f s, at record %s; its lane and the record's key wait. It is at %s",
+        event.receiver,
+        event.waited,
+        event.record,
+        Places(event.stack),
     )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-
+from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry import events
 from event_bus_kafka.telemetry.logs.lines import Lines
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
-logger = logging.getLogger("event_bus_kafka")
+logger = logger_named("event_bus_kafka")
 lines = Lines()
 
 

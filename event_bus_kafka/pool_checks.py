@@ -1,0 +1,48 @@
+"""
+The system check of connection pools: threads that wait for a connection hold up events, pauses and the outbox.
+
+W010 a pool is smaller than its worker
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.checks import CheckMessage, Warning
+from django.db import connections
+
+from event_bus_kafka.conf.settings import settings
+from event_bus_kafka.errors import ConfigurationError
+
+BESIDE_LANES = 3
+"""Threads of a worker, beside its lanes, that need a connection: for pauses, for spilled events, for the retention."""
+_DEFAULT = 4
+"""Connections of psycopg's pool where its options do not say."""
+
+
+def check_pools(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Warn where Django's pool (``OPTIONS = {"pool": …}``) has fewer connections than a worker's threads may need."""
+    try:
+        is_ours = (settings.consumer or "").startswith("event_bus_kafka.") and settings.consumers_enabled
+        needed = settings.consumer_concurrency + BESIDE_LANES
+    except ConfigurationError:  # which is an error of its own
+        return []
+    sizes = {alias: _most(connections.settings[alias]["OPTIONS"].get("pool")) for alias in connections}
+    return [
+        Warning(
+            f"The pool of database {alias!r} has {most} connections, and a worker may need {needed}.",
+            hint=f"One per lane (EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY) and {BESIDE_LANES} more: set 'max_size' of the "
+            "pool, or fewer lanes.",
+            id="event_bus_kafka.W010",
+        )
+        for alias, most in sizes.items()
+        if is_ours and most is not None and most < needed
+    ]
+
+
+def _most(pool: Any) -> int | None:
+    """Return the size of a pool; None without one."""
+    if not pool:
+        return None
+    options = pool if isinstance(pool, dict) else {}
+    return int(options.get("max_size") or options.get("min_size", _DEFAULT))

@@ -1,0 +1,91 @@
+"""
+Texts of strangers as they may be shown: what a terminal or the reader of a log would act on is replaced, the rest cut.
+
+Event types, headers, client ids, names in imported dead letters and answers of servers are written by others. A line
+break in one of them forges a line of the log, an escape rewrites the screen, a mark of direction turns text round.
+Every logger of this package, every error of ours and every command goes through :func:`shown`.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from traceback import format_tb
+from typing import Any
+
+LONGEST = 2_000
+"""Characters of one value."""
+_LONGEST_LABEL = 255
+_AS_THEY_ARE = (int, float, type(None))
+_DEEPEST_CAUSE = 10
+
+
+class Places(str):
+    """Lines of a stack: places in the code, in which nobody else has a say."""
+
+    __slots__ = ()
+
+
+def shown(value: object, longest: int = LONGEST) -> str:
+    """Return a text without control characters, line breaks, escapes and marks of direction, cut to ``longest``."""
+    text = str(value)
+    left = len(text) - longest
+    if left > 0:
+        text = text[:longest]
+    if not text.isprintable():
+        text = "".join([one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text])
+    return f"{text}… ({left} characters more)" if left > 0 else text
+
+
+def label(value: str) -> str:
+    """Return a text as the name of a series, or as an attribute of a span."""
+    return shown(value[:_LONGEST_LABEL]) if len(value) > _LONGEST_LABEL or not value.isprintable() else value
+
+
+def shown_time(milliseconds: int, timespec: str = "auto") -> str:
+    """Return milliseconds since the epoch as people write them, in UTC; what is no date in Python, as it is."""
+    try:
+        return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)).isoformat(timespec=timespec)
+    except OverflowError:  # clients set times to what they like
+        return f"{milliseconds} ms"
+
+
+class _Cleaning(logging.Filter):
+    """Shows the arguments of a line, and the exception that goes with it, as they may be shown."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple([_argument(one) for one in record.args])
+        elif isinstance(record.args, dict):
+            record.args = {name: _argument(one) for name, one in record.args.items()}
+        if not record.args:
+            record.msg = shown(record.msg)
+        if record.exc_info and record.exc_info[1] is not None and not record.exc_text:
+            record.exc_text = _trace(record.exc_info[1])
+        return True
+
+
+_CLEANING = _Cleaning()
+
+
+def logger_named(name: str) -> logging.Logger:
+    """Return a logger whose lines hold what may be shown, whoever handles them."""
+    logger = logging.getLogger(name)
+    logger.addFilter(_CLEANING)
+    return logger
+
+
+def _argument(value: Any) -> Any:
+    return value if isinstance(value, (*_AS_THEY_ARE, Places)) else shown(value)
+
+
+def _trace(error: BaseException) -> str:
+    """Return the stack of an error and of what led to it, the latest first: its text is no more to be trusted."""
+    parts: list[str] = []
+    current: BaseException | None = error
+    while current is not None and len(parts) < _DEEPEST_CAUSE:
+        parts.append(
+            f"{type(current).__name__}: {shown(current)}\n{''.join(format_tb(current.__traceback__))}".rstrip()
+        )
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+    return "\nafter ".join(parts)

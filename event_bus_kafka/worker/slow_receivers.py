@@ -1,0 +1,95 @@
+"""Names receivers that do not come to an end: without it a worker that stands still is silent until it is stopped."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from time import monotonic
+from weakref import WeakSet
+
+import attrs
+
+from event_bus_kafka.consuming.lanes import Lane
+from event_bus_kafka.consuming.progress import Delivery
+from event_bus_kafka.dispatching.attempts import Past
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import ReceiverSlow
+from event_bus_kafka.telemetry.guards import kept_alive
+from event_bus_kafka.telemetry.health import Health, Obstacle
+
+_LONGEST_PAUSE = 5.0
+"""Seconds between two looks at the lanes."""
+
+
+@attrs.frozen(kw_only=True)
+class _Turn:
+    """A receiver that runs for a record; ``past`` tells a retry from the attempt before."""
+
+    delivery: Delivery
+    receiver: str
+    past: Past = attrs.field(eq=id)
+
+
+class SlowReceivers:
+    """
+    Looks at the lanes now and then, from a thread of its own: lanes themselves note nothing, since most take no time.
+
+    A receiver that has run for ``after`` seconds is an obstacle as long as it goes on, and is told once per delivery.
+    """
+
+    def __init__(
+        self, lanes: Iterable[Lane], after: float, health: Health, *, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._lanes = list(lanes)
+        self._after = after
+        self._health = health
+        self._clock = clock
+        self._seen: dict[Lane, tuple[_Turn, float]] = {}
+        """What each lane was at when it was looked at last, and since when."""
+        self._told: WeakSet[Delivery] = WeakSet()
+        self._is_over = threading.Event()
+
+    def look(self) -> None:
+        """Compare what the lanes are at with what they were at."""
+        now = self._clock()
+        slow = []
+        for lane in self._lanes:
+            turn = _turn_of(lane)
+            if turn is None:
+                self._seen.pop(lane, None)
+                continue
+            before, since = self._seen.get(lane, (None, now))
+            since = since if turn == before else now
+            self._seen[lane] = turn, since
+            if now - since >= self._after:
+                slow.append(turn.receiver)
+                self._tell(lane, turn, now - since)
+        self._health.replace(Obstacle.SLOW, slow)
+
+    def start(self) -> None:
+        """Look from now on, as long as the worker lives."""
+        threading.Thread(target=self._look_for_ever, name="event-bus-slow", daemon=True).start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._is_over.set()
+
+    def _tell(self, lane: Lane, turn: _Turn, waited: float) -> None:
+        if turn.delivery in self._told:
+            return
+        self._told.add(turn.delivery)
+        record = turn.delivery.coordinates
+        emit(ReceiverSlow(record=record, receiver=turn.receiver, stack=lane.places(), waited=waited))
+
+    def _look_for_ever(self) -> None:
+        while not self._is_over.wait(min(_LONGEST_PAUSE, self._after / 10)):
+            with kept_alive():
+                self.look()
+
+
+def _turn_of(lane: Lane) -> _Turn | None:
+    delivery = lane.running
+    work = delivery.work if delivery is not None else None  # the lane may let it go meanwhile
+    if delivery is None or work is None or work.running is None:
+        return None
+    return _Turn(delivery=delivery, receiver=work.running.name, past=work.past)

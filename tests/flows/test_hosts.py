@@ -1,0 +1,60 @@
+"""The table of hosts (docs/hosts.rst): a worker consumes, sends, keeps what fails, and stops cleanly on each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from event_bus_kafka.sandbox import Sandbox
+from tests.services.bus import SandboxBus
+from tests.support.examples_of import certificate
+from tests.support.sending import send
+from tests.support.workers import worker
+
+IN_MEMORY = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+HOSTS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
+    "no database, locale C, 256 file descriptors": (
+        {"LC_ALL": "C", "LANG": "C", "HOST": "descriptors"},
+        {"DATABASES": {}},
+    ),
+    "no time zones, DEBUG, read-only file system": (
+        {"HOST": "read-only", "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": "/nowhere"},
+        {"USE_TZ": False, "TIME_ZONE": "America/New_York", "DEBUG": True, "DATABASES": IN_MEMORY},
+    ),
+}
+"""Several rows of the table share a process, which takes seconds to start."""
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_worker_consumes_sends_and_stops_cleanly(sandbox: Sandbox, group: str, host: str) -> None:
+    environment, changes = HOSTS[host]
+    bus, topic = SandboxBus(sandbox), f"of-{group}"
+    bus.create_topic(topic)
+    bus.create_topic(f"{topic}-sent")
+    users = list(range(1, 21))
+    send(bus, topic, *(certificate(user, name="Zoë 名前") for user in users))
+    routes = {"EVENT_BUS_PRODUCER_CONFIG": bus.settings(f"{topic}-sent")["EVENT_BUS_PRODUCER_CONFIG"]}
+    receivers = "hosts.arrive,receivers.revoke"
+    with worker(bus, topic, group, receivers, environment, lanes=4, **routes | changes) as process:
+        process.wait_for(lambda: len(process.heard("arrive")) >= len(users) and len(process.heard("revoke")) >= 20)
+        assert process.stop() == 0
+    assert sorted(process.users("arrive")) == users
+    assert {one["name"] for one in process.heard("arrive")} == {"Zoë 名前"}
+    assert max(one["queries"] for one in process.heard("arrive")) <= 1, "under DEBUG, Django keeps each query"
+    assert len(bus.records(f"{topic}-sent", 20)) == 20
+    assert bus.committed(group, topic) == 20
+    assert "Traceback" not in process.log
+    assert "ERROR" not in process.log
+
+
+def test_without_a_database_what_fails_is_kept_on_the_topic(sandbox: Sandbox, group: str) -> None:
+    bus, topic = SandboxBus(sandbox), f"of-{group}"
+    bus.create_topic(topic)
+    bus.create_topic(f"{group}.dead-letters")
+    send(bus, topic, certificate(1), certificate(2))
+    with worker(bus, topic, group, "fail_for_odd", DATABASES={}) as process:
+        process.wait_for_log("stored as a dead letter")
+        process.wait_for(lambda: 2 in process.users("fail_for_odd"))
+        assert process.stop() == 0
+    assert len(bus.records(f"{group}.dead-letters", 1)) == 1

@@ -1,0 +1,42 @@
+"""Hosts that leave little room: HOST names one, and importing this module makes the process run on it."""
+
+import os
+import resource
+import sys
+from typing import Any
+
+from django.db import connection
+from openedx_events.learning.data import CertificateData
+
+from tests.projects.certificates.apps import say
+
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND
+_CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "os.link", "os.truncate", "shutil.move"}
+
+
+def _refuse_writes(event: str, arguments: tuple[Any, ...]) -> None:
+    """As a file system that is mounted read-only, but for devices; root may write wherever modes alone forbid it."""
+    if event in _CHANGES:
+        raise OSError(30, "Read-only file system", str(arguments[0]))
+    if event == "open" and isinstance(arguments[0], (str, bytes)):
+        path, _, flags = arguments
+        if flags & _WRITING and not os.fsdecode(path).startswith("/dev/"):
+            raise OSError(30, "Read-only file system", os.fsdecode(path))
+
+
+if os.environ.get("HOST") == "read-only":
+    sys.addaudithook(_refuse_writes)
+elif os.environ.get("HOST") == "descriptors":
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+
+
+def arrive(certificate: CertificateData, from_event_bus: bool = False, **_: Any) -> None:
+    """Say what came from the bus; where there is a database, ask it something."""
+    if not from_event_bus:
+        return
+    queries = 0
+    if connection.vendor != "unknown":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        queries = len(connection.queries_log)
+    say("arrive", user=certificate.user.id, name=certificate.name, queries=queries)

@@ -1,0 +1,221 @@
+"""
+Untrusted text is shown cleaned and cut, wherever it comes out (C17).
+
+A sweep: the same hostile texts go through every field of every lifecycle event, every error and every table that a
+command prints.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from django.core.management import call_command
+
+import event_bus_kafka
+from event_bus_kafka import errors
+from event_bus_kafka.errors import BrokerError, EventBusError, SchemaRegistryError, UnreadableValue
+from event_bus_kafka.models import DeadLetter, ParkedRecord, PausedReceiver, WriterSchema
+from event_bus_kafka.shown import label, logger_named, shown, shown_time
+from event_bus_kafka.telemetry import Counters
+from event_bus_kafka.telemetry.counters import OTHER_TYPES
+from event_bus_kafka.telemetry.events import LifecycleEvent, RecordSkipped
+from event_bus_kafka.telemetry.logs import LoggingObserver
+from event_bus_kafka.telemetry.logs.log_filter import LogFilter
+from tests.unit.telemetry.test_events import KINDS, example
+
+evolve: Any = attrs.evolve
+FORGED = "CRITICAL root user admin logged in"
+HOSTILE = [
+    f"x\n{FORGED}",
+    f"x\r{FORGED}",
+    f"x\u2028{FORGED}",
+    f"x\x85{FORGED}",
+    "\x1b[2J\x1b]0;title\x07",
+    "\x9b31m",
+    "\u202egpj.exe\u2066",
+    "nul \0 bell \a back \b\b\b",
+    "half \ud800 a pair",
+    "x" * 2_000_000,
+]
+LONGEST_LINE = 30_000
+
+
+def is_harmless(text: str, lines: int | None = 1) -> bool:
+    """Whether nothing in it moves a cursor, turns text round, or begins a line of its own."""
+    parts = text.split("\n")
+    return (
+        all(part.isprintable() and not part.startswith(FORGED) for part in parts)
+        and (lines is None or len(parts) == lines)
+        and len(text) < LONGEST_LINE
+    )
+
+
+@pytest.fixture
+def lines() -> Iterator[list[str]]:
+    """Return what is logged, as a handler of the service formats it."""
+    found: list[str] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            found.append(self.format(record))
+
+    logger, handler = logging.getLogger("event_bus_kafka"), Handler()
+    logger.addHandler(handler)
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    yield found
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_each_field_of_each_line_of_the_log(kind: type[LifecycleEvent], lines: list[str]) -> None:
+    fields = attrs.fields(kind)  # type: ignore[arg-type]
+    for field in [one for one in fields if one.name != "stack"]:  # places in the code, which nobody else writes
+        for text in HOSTILE:
+            for value in values(str(field.type), text):
+                LoggingObserver(audit=lambda: True)(evolve(example(kind), **{field.name: value}))
+    of_one = None if "stack" in [field.name for field in fields] else 1
+    assert [line[:300] for line in lines if not is_harmless(line, of_one)] == []
+
+
+def values(kind: str, text: str) -> list[Any]:
+    """Return values of a field's type with a hostile text in them."""
+    match kind:
+        case "str":
+            return [text]
+        case "tuple[str, ...]":
+            return [(text,)]
+        case "tuple[tuple[str, int], ...]":
+            return [((text, 1),)]
+        case "tuple[tuple[str, int, int], ...]":
+            return [((text, 1, 2),)]
+        case "Exception" | "BaseException":
+            refused = SchemaRegistryError(text, status=422, retriable=False)
+            return [
+                UnreadableValue(text),
+                BrokerError(text, text),
+                refused,
+                ValueError(text),
+            ]
+    return []
+
+
+ERRORS = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, EventBusError)]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_each_error(error: type[EventBusError], text: str) -> None:
+    given: dict[str, Any] = {"retriable": True, "exit_code": 3, "data": [text], "receivers": [text], "aliases": [text]}
+    given["exceptions"] = [ValueError(text)]
+    if error.__init__ is Exception.__init__:
+        assert is_harmless(str(error(text)))
+        return
+    wanted = [one for one in signature(error.__init__).parameters.values() if one.default is one.empty][1:]
+    arguments = {one.name: given.get(one.name, text) for one in wanted}
+    positional = [arguments.pop(one.name) for one in wanted if one.kind is one.POSITIONAL_OR_KEYWORD]
+    assert is_harmless(str(error(*positional, **arguments)))
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_an_exception_that_nobody_expected(text: str, lines: list[str]) -> None:
+    logger = logger_named("event_bus_kafka.some.module")
+    try:
+        try:
+            raise ValueError(text)
+        except ValueError as cause:
+            raise RuntimeError(text) from cause
+    except RuntimeError:
+        logger.exception("It failed: %s", text)
+    assert is_harmless(lines[0], None)
+    assert "test_shown.py" in lines[0]
+    assert lines[0].count("ValueError: ") == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("text", [one[:200] for one in HOSTILE if "\ud800" not in one], ids=str)
+def test_each_column_that_a_command_prints(text: str) -> None:
+    now = datetime.now(UTC)
+    letter = DeadLetter.objects.create(
+        group=text, topic=text, partition=0, offset=0, timestamp=9 * 10**15, key=text.encode(), value=None,
+        headers=[[text, text], ["ce_type", text]], event_type=text, event_id=text[:36],
+        failures=[{"receiver": text, "error": text, "place": text}], attempts=1,
+        first_failed_at=now, last_failed_at=now,
+    )  # fmt: skip
+    schema = WriterSchema.objects.create(digest="d", topic=text, event_type=text)
+    ParkedRecord.objects.create(
+        id=1, shard=0, topic=text, key=b"", headers=b"", schema=schema, created=0, code=text[:64], reason=text,
+        parked_at=9 * 10**15,
+    )  # fmt: skip
+    PausedReceiver.objects.create(receiver=text, paused_at=now)
+    for command in (
+        ("event_dead_letters", "list"),
+        ("event_dead_letters", "show", str(letter.pk)),
+        ("event_dead_letters", "discard", str(letter.pk)),
+        ("event_dead_letters", "replay", str(letter.pk)),
+        ("event_outbox", "status"),
+        ("event_outbox", "parked"),
+        ("event_bus_pause",),
+    ):
+        assert is_harmless(printed(*command), None), command
+        if command[1:2] not in (("discard",), ("replay",)):
+            as_json = printed(*command, "--json")
+            json.loads(as_json)
+            assert is_harmless(as_json, None), command
+
+
+def printed(*command: str) -> str:
+    output = io.StringIO()
+    call_command(*command, stdout=output, no_color=True, skip_checks=True)
+    return output.getvalue()
+
+
+@pytest.mark.parametrize("time", [9 * 10**15, -9 * 10**15, 2**63 - 1, -(2**63)])
+def test_a_time_that_python_cannot_hold_is_shown_as_a_number(time: int) -> None:
+    assert shown_time(time) == f"{time} ms"
+
+
+def test_what_is_harmless_is_shown_as_it_is() -> None:
+    text = "org.openedx.learning.certificate.created.v1 – «Ünïcödé» 名前"
+    assert shown(text) == label(text) == text
+    assert shown("x" * 3000, 10) == "xxxxxxxxxx… (2990 characters more)"
+
+
+def test_no_number_of_types_fills_the_counters() -> None:
+    """10,000 types made two dictionaries grow for ever."""
+    counters = Counters()
+    for number in range(10_000):
+        counters(example(RecordSkipped, event_type=f"type {number} \x1b"))
+    assert counters.count(RecordSkipped) == 10_000
+    assert len(counters._counts) <= 1_001
+    assert counters.count(RecordSkipped, OTHER_TYPES) == 9_000
+    assert all(name.isprintable() for _, name in counters._counts)
+
+
+def test_no_number_of_types_fills_the_log() -> None:
+    log_filter = LogFilter(lambda: True)
+    told = [log_filter.is_news("type", f"{number}" + "x" * 10_000, for_ever=True) for number in range(5_000)]
+    assert sum(told) == 1_000
+    assert not log_filter.is_news("type", "0" + "x" * 10_000, for_ever=True)
+    for number in range(5_000):
+        assert log_filter.is_news("held", f"{number}")
+    assert len(log_filter._last_logged) <= 1_000
+
+
+def test_there_is_one_way_to_a_logger() -> None:
+    package = Path(event_bus_kafka.__file__).parent
+    ways = [
+        str(file.relative_to(package)) for file in package.rglob("*.py") if re.search(r"getLogger\(", file.read_text())
+    ]
+    assert sorted(ways) == ["kafka/schema_registry.py", "shown.py"], "of others, the HTTP client's are kept quiet"
