@@ -222,7 +222,11 @@ class Consumer:
         unfinished = self._scheduler.release(leaving, timeout=timeout, staying=staying)
         if timeout:
             for one in unfinished:
-                emit(ReceiverUnfinished(record=one.record, receiver=one.receiver, stack=one.stack, waited=timeout))
+                emit(
+                    ReceiverUnfinished(
+                        record=one.record, receiver=one.receiver, stack=one.stack, waited=round(timeout) or timeout
+                    )
+                )
         return len(unfinished)
 
     def _replace_client(self, error: BrokerError) -> None:

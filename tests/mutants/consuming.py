@@ -127,6 +127,18 @@ FAULTS = (
         tests=("unit/consuming/test_starting_offsets.py",),
     ),
     Fault(
+        name="a partition has a window before it is started",
+        file="consuming/consumer.py",
+        scope="Consumer._assigned",
+        old="self._health.end(Obstacle.NO_ASSIGNMENT)",
+        new="""
+self._health.end(Obstacle.NO_ASSIGNMENT)
+self._partitions |= {name: PartitionProgress(*name) for name in names}
+""",
+        harm="records are skipped, and their offsets committed, where a partition goes and comes in one poll",
+        tests=("unit/consuming/test_assignments.py",),
+    ),
+    Fault(
         name="a partition begins before it is told where",
         file="kafka/positions.py",
         scope="AssignedPositions.assign",
