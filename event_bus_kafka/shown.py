@@ -16,7 +16,6 @@ from typing import Any
 LONGEST = 2_000
 """Characters of one value."""
 _LONGEST_LABEL = 255
-_AS_THEY_ARE = (int, float, type(None))
 _DEEPEST_CAUSE = 10
 
 
@@ -24,6 +23,9 @@ class Places(str):
     """Lines of a stack: places in the code, in which nobody else has a say."""
 
     __slots__ = ()
+
+
+_AS_THEY_ARE = frozenset({int, float, bool, type(None), Places})
 
 
 def shown(value: object, longest: int = LONGEST) -> str:
@@ -54,6 +56,8 @@ class _Cleaning(logging.Filter):
     """Shows the arguments of a line, and the exception that goes with it, as they may be shown."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if _is_harmless(record):
+            return True
         if isinstance(record.args, tuple):
             record.args = tuple([_argument(one) for one in record.args])
         elif isinstance(record.args, dict):
@@ -75,8 +79,22 @@ def logger_named(name: str) -> logging.Logger:
     return logger
 
 
+def _is_harmless(record: logging.LogRecord) -> bool:
+    """Whether all values of a line may stay as they are. In one loop without calls: each event has two lines."""
+    args = record.args
+    if type(args) is not tuple or not args or record.exc_info:
+        return False
+    for one in args:
+        if type(one) is str:
+            if not one.isprintable() or len(one) > LONGEST:
+                return False
+        elif type(one) not in _AS_THEY_ARE:
+            return False
+    return True
+
+
 def _argument(value: Any) -> Any:
-    return value if isinstance(value, (*_AS_THEY_ARE, Places)) else shown(value)
+    return value if type(value) in _AS_THEY_ARE else shown(value)
 
 
 def _trace(error: BaseException) -> str:
