@@ -16,7 +16,7 @@ from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
 from event_bus_kafka.consuming.work import Work
 from event_bus_kafka.dead_letters.letter import Letter, Store
 from event_bus_kafka.dispatching import cleanup, dispatch
-from event_bus_kafka.dispatching.attempts import NOTHING_YET, Attempt, Judgement, Past, judge
+from event_bus_kafka.dispatching.attempts import Attempt, Judgement, Past, judge
 from event_bus_kafka.dispatching.dispatch import Failures, Receiver, failure_of, names_of
 from event_bus_kafka.dispatching.event_context import event_context, keep_caches
 from event_bus_kafka.dispatching.outcomes import DONE, GiveUp, Hold, Outcome, Retry
@@ -100,7 +100,6 @@ class Processor:
                 if reason := _reason_to_skip(work.record, signal, receivers):
                     return Attempt(skipped=reason)
             event = self._event(work.record, signal)
-            reporting.received(work.record, event, is_first=work.past is NOTHING_YET)
             return self._dispatch(event, receivers, work)
         except Exception as error:  # noqa: BLE001 a record may fail in any way; the policy alone decides what that means
             return Attempt(error=error, away=outage_of(error))
@@ -124,6 +123,7 @@ class Processor:
     def _dispatch(self, event: Event, receivers: list[Receiver], work: Work) -> Attempt:
         admission = self.gate.admit(receivers)
         try:
+            reporting.received(work.record, event, is_first=work.past.waiting is None)
             with trace("emit_signals_from_message"):
                 failed = dispatch.dispatch(
                     event, admission.admitted, before_each=work.begin, after_each=cleanup.roll_back_leftovers

@@ -115,6 +115,7 @@ def _judge_record(error: Exception, away: str, past: Past, policy: RetryPolicy) 
     given_up = (*past.given_up, *((receiver, error) for receiver in past.waiting or ()))
     if isinstance(outcome, GiveUp) and given_up:
         outcome = GiveUp(failure_of(given_up))
+        past = attrs.evolve(past, given_up=given_up)
     return _judgement(outcome, attrs.evolve(past, attempts=past.attempts + 1, holds=0, away=""))
 
 

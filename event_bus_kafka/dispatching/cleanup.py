@@ -36,10 +36,13 @@ def prepare(max_age: float) -> None:
 
 
 def clean() -> None:
-    """Empty the request caches, and give connections of a pool back to it: other threads may wait for one."""
+    """
+    Empty the request caches, and give connections of a pool back to it: other threads may wait for one. Transactions
+    that are open still are a test's, around the event.
+    """
     RequestCache.clear_all_namespaces()
     for connection in open_connections.by_alias.values():
-        if connection.connection is not None and is_pooled(connection):
+        if connection.connection is not None and is_pooled(connection) and not connection.in_atomic_block:
             _close(connection)
 
 
@@ -80,7 +83,7 @@ def unreachable_database() -> str | None:
         try:
             with fresh.wrap_database_errors:  # connect() alone would raise the errors of the driver
                 fresh.connect()
-        except Error:
+        except Exception:  # noqa: BLE001 backends that fetch their passwords raise anything
             return alias
         finally:
             fresh.close()

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from inspect import isasyncgen, isawaitable, iscoroutine, isgenerator, signature, unwrap
+from inspect import (
+    CORO_CREATED,
+    getcoroutinestate,
+    isasyncgen,
+    isawaitable,
+    iscoroutine,
+    isgenerator,
+    signature,
+    unwrap,
+)
 from typing import Any
 from weakref import ReferenceType
 
@@ -97,8 +106,8 @@ def dispatch(
         with Rejections() as rejected:
             error = _call(receiver, event)
         left = after_each()
-        if failure := error or left or next(iter(rejected), None):
-            failed.append((receiver, failure))
+        if failures := [one for one in (error, left, *rejected) if one is not None]:  # an exception may be false
+            failed.append((receiver, failures[0]))
     return failed
 
 
@@ -139,8 +148,8 @@ def _finish(result: object) -> None:
         try:
             async_to_sync(_awaited)(result)
         finally:
-            if iscoroutine(result):
-                result.close()  # which warns if it could not be awaited, as in a running event loop
+            if iscoroutine(result) and getcoroutinestate(result) == CORO_CREATED:  # as in a running event loop
+                result.close()  # else it warns
     elif is_unfinished(result):
         raise ReceiverNotRun(type(result).__name__)
 

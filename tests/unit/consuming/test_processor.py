@@ -34,6 +34,7 @@ from event_bus_kafka.dead_letters.letter import Letter
 from event_bus_kafka.dispatching.circuit import CircuitPolicy
 from event_bus_kafka.dispatching.dispatch import Receiver
 from event_bus_kafka.dispatching.outcomes import DONE, Hold, Retry
+from event_bus_kafka.dispatching.pauses import Pauses
 from event_bus_kafka.dispatching.receiver_gate import ReceiverGate
 from event_bus_kafka.dispatching.retry import RetryPolicies
 from event_bus_kafka.errors import DeadLetterStoreFailed, SchemaRegistryError
@@ -570,3 +571,31 @@ def test_an_outage_is_over_although_its_record_is_skipped_then(service: Service)
     assert service.health.reasons == ("outage: schema registry",)
     assert attrs.evolve(processor, receivers_of=lambda _: []).process(one) == DONE
     assert service.health.is_ready
+
+
+@pytest.mark.parametrize("away", ["schema registry", "database of the pauses"])
+def test_a_record_that_waited_before_its_first_dispatch_is_received_then_and_once(service: Service, away: str) -> None:
+    """The audit log said of it that it was processed, and never that it had come."""
+    processor, one, known = service.processor(), delivery(1), ReceiverGate()
+    gate = ReceiverGate(paused=Pauses()) if away == "database of the pauses" else known
+    service.registry_fails = away == "schema registry"
+    with watched(events.RecordReceived, events.RecordRetried) as told:
+        waiting = attrs.evolve(processor, gate=gate)
+        assert all(isinstance(waiting.process(one), Hold) for _ in range(2))
+        service.registry_fails = False
+        assert attrs.evolve(processor, gate=known).process(one) == DONE
+    assert [type(event) for event in told] == [events.RecordReceived]
+
+
+def test_what_cannot_be_read_at_a_retry_counts_for_a_flood_although_another_receiver_was_paused(
+    service: Service,
+) -> None:
+    service.failing, service.paused = {"second": ValueError}, frozenset(service.names("first"))
+    processor = service.processor(flood=DeadLetterLimit(limit=1))
+    partition = PartitionProgress(*PARTITION)
+    deliveries = [delivery(user, partition) for user in range(2)]
+    assert all(isinstance(processor.process(one), Retry) for one in deliveries)
+    refusing = attrs.evolve(processor, registry=Registry("no schema"))
+    assert refusing.process(deliveries[0]) == DONE
+    assert isinstance(refusing.process(deliveries[1]), Hold)
+    assert partition.flooded

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial, wraps
 from typing import Any
@@ -257,3 +259,34 @@ def test_what_ends_a_worker_passes_through(kind: type[BaseException], is_async: 
 
     with pytest.raises(kind):
         dispatch(event(), [Receiver(end_later if is_async else end)])
+
+
+def test_ctrl_c_while_a_coroutine_runs_passes_through() -> None:
+    """A replay went on with the next record: its coroutine could not be closed, and so its receiver had failed."""
+    over = threading.Event()
+
+    async def receive(**_: Any) -> None:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        over.wait(10)
+
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            dispatch(event(), [Receiver(receive)])
+    finally:
+        over.set()
+        signal.signal(signal.SIGINT, former)
+
+
+def test_an_exception_that_is_false_is_a_failure_too() -> None:
+    """Such as one that is a collection of errors, and has none."""
+
+    class Errors(Exception):
+        def __len__(self) -> int:
+            return 0
+
+    def fail(**_: Any) -> None:
+        raise Errors
+
+    ((_, error),) = dispatch(event(), [Receiver(fail)])
+    assert type(error) is Errors
