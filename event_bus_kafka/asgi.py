@@ -38,6 +38,7 @@ def lifespan(application: Application) -> Application:
         except Exception:
             if server.was_asked:
                 raise
+        if not server.was_asked:
             for event in ("startup", "shutdown"):  # in place of one that does not know this protocol
                 await receive()
                 await server.send({"type": f"lifespan.{event}.complete"})

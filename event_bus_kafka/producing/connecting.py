@@ -56,10 +56,12 @@ class Connecting:
             clients = self.clients
             if clients is not None and (clients is not unfit or not self._may_replace(clients)):
                 return clients
-            if self._attempt is None or (self._attempt.done() and monotonic() >= self._again_at):
+            begins = self._attempt is None or (self._attempt.done() and monotonic() >= self._again_at)
+            if self._attempt is None or begins:
                 self._attempt, self._is_slow = Future(), False
-                answer(self._attempt, partial(self._connect, clients), "event-bus-connect")
             attempt = self._attempt
+        if begins:  # without the lock: where no thread can be started, all is done here, and observers may send
+            answer(attempt, partial(self._connect, clients), "event-bus-connect")
         try:
             made = attempt.result(0 if self._is_slow else max(until - monotonic(), 0))
         except TimeoutError:
@@ -91,7 +93,7 @@ class Connecting:
     def _forget_parent(self) -> None:
         keep_parents_clients()
         self._pid = os.getpid()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may send while its thread has it
         self.clients = self._attempt = None
         self._is_slow = False
         self._again_at = self._replaced_at = -inf

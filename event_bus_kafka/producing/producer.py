@@ -147,6 +147,7 @@ class KafkaEventProducer(EventBusProducer):
         except SynchronousOnlyOperation:  # in an event loop: a thread appends
             self._shutdown.watch()
             self._spill.spill(encoded, None, database=database, otherwise=lambda one: self._deliver(one, database))
+            self._shutdown.flush_late()
             return True
 
     def _leave_directly(self, encoded: EncodedEvent, mode: str, database: str | None) -> None:

@@ -76,6 +76,8 @@ class SpillBuffer:
     _hurried_until: float = 0.0
     _takes: bool = True
     """Whether the database takes events, as far as is known."""
+    _makes_room: bool = True
+    """Whether nobody has waited for room in vain since it took some."""
 
     def __len__(self) -> int:
         return len(self.waiting) + len(self._refused)
@@ -148,7 +150,8 @@ class SpillBuffer:
             self.changed.notify_all()
 
     def written(self) -> None:
-        self._takes, self._pause, self._due, self.written_at = True, _FIRST_PAUSE, 0.0, monotonic()
+        self._takes = self._makes_room = True
+        self._pause, self._due, self.written_at = _FIRST_PAUSE, 0.0, monotonic()
 
     def rest_refused(self) -> None:
         """Leave what was refused alone for a while; others go on."""
@@ -163,8 +166,8 @@ class SpillBuffer:
 
     def _has_room(self, size: int, until: float | None) -> bool:
         most = MOST_BYTES * (_REPORTED if until is None and self._takes else 1) - size
-        if until is not None and self._takes and (seconds := until - monotonic()) > 0:
-            self._takes = self.changed.wait_for(lambda: self._bytes <= most, min(seconds, _FOR_ROOM))
+        if until is not None and self._takes and self._makes_room and (seconds := until - monotonic()) > 0:
+            self._makes_room = self.changed.wait_for(lambda: self._bytes <= most, min(seconds, _FOR_ROOM))
         return self._bytes <= most
 
     def _seconds_to_next(self) -> float:

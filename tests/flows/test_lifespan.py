@@ -45,6 +45,13 @@ def test_an_application_that_does_not_know_the_protocol_takes_part(django: Any) 
     assert told(django, *ENDING) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
+def test_an_application_that_passes_over_the_protocol_takes_part() -> None:
+    async def own(scope: Any, receive: Receive, send: Send) -> None:
+        """Do nothing, as one that answers requests alone."""
+
+    assert told(own, *ENDING) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
 def test_what_was_sent_is_in_kafka_before_the_server_goes_on_to_its_end(sandbox: Sandbox, django: Any) -> None:
     lingers = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": 1_000}, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 60}
     with override_settings(**SandboxBus(sandbox).settings("t", **lingers)), own_producer() as producer:

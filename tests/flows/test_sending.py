@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import multiprocessing.util
 import os
@@ -454,6 +455,22 @@ def test_what_is_sent_after_the_limits_of_an_end_still_has_a_moment(
         shutdown._end(os.getpid())
         sent = [send_by(create_producer(), "t")]
         assert fates(seen, sent) == [RecordDelivered]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_an_event_loop_sends_late_in_an_end_is_waited_for(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def send() -> list[str]:
+        return [send_by(create_producer(), "t")]
+
+    monkeypatch.setattr(shutdown, "_pid", os.getpid())
+    monkeypatch.setattr(shutdown, "_began", monotonic() - 100)
+    monkeypatch.setattr("event_bus_kafka.producing.shutdown._LATE", 30)
+    outbox = {"EVENT_BUS_PRODUCER_MODE": "outbox"}
+    with override_settings(**SandboxBus(sandbox).settings("t") | outbox), watched() as seen:
+        sent = asyncio.run(send())
+        assert [event.event_id for event in seen if isinstance(event, EventAppended)] == sent
 
 
 def test_a_full_queue_has_its_reports_handed_out_by_another_thread(sandbox: Sandbox) -> None:

@@ -1,0 +1,58 @@
+"""Clients are made without a lock held."""
+
+from __future__ import annotations
+
+from threading import Thread
+from time import monotonic
+
+import pytest
+
+from event_bus_kafka.errors import DeliveryFailed
+from event_bus_kafka.producing.clients import ProcessClients
+from event_bus_kafka.producing.connecting import Connecting
+from event_bus_kafka.telemetry import guards
+
+
+class Refusing:
+    """Stands for ``threading`` when the interpreter ends."""
+
+    class Thread:
+        def __init__(self, **_: object) -> None: ...
+
+        def start(self) -> None:
+            raise RuntimeError("can't create new thread at interpreter shutdown")
+
+
+def test_an_observer_of_a_failure_may_send_where_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    def make(_: ProcessClients | None) -> ProcessClients:
+        with pytest.raises(DeliveryFailed, match="not made yet"):
+            connecting.get(monotonic())  # as an observer's event does, of an oauth_cb that raises
+        raise RuntimeError("no token")
+
+    def send() -> None:
+        with pytest.raises(DeliveryFailed, match="raised RuntimeError"):
+            connecting.get(monotonic() + 60)
+        ended.append(True)
+
+    connecting, ended = Connecting(make), list[bool]()
+    monkeypatch.setattr(guards, "threading", Refusing)
+    request = Thread(target=send, daemon=True)
+    request.start()
+    request.join(20)
+    assert ended
+
+
+def test_a_signal_handler_may_send_while_its_thread_looks_for_clients() -> None:
+    def make(_: ProcessClients | None) -> ProcessClients:
+        raise RuntimeError("no token")
+
+    def interrupted() -> None:
+        with connecting._lock, pytest.raises(DeliveryFailed):
+            connecting.get(monotonic())
+        ended.append(True)
+
+    connecting, ended = Connecting(make), list[bool]()
+    request = Thread(target=interrupted, daemon=True)
+    request.start()
+    request.join(20)
+    assert ended

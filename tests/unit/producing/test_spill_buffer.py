@@ -1,0 +1,22 @@
+"""Who may let events wait in memory, and how many."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+import pytest
+
+from event_bus_kafka.producing import spill_buffer
+from event_bus_kafka.producing.spill_buffer import BufferedEvent, SpillBuffer
+from tests.support.direct import encoded
+
+
+def test_a_request_that_waits_for_room_in_vain_takes_none_from_delivery_reports(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    events = [BufferedEvent(encoded("t"), RuntimeError("away")) for _ in range(4)]
+    monkeypatch.setattr(spill_buffer, "MOST_BYTES", events[0].size)
+    buffer = SpillBuffer()
+    assert buffer.put(events[:2], None) == []
+    assert buffer.put(events[2:3], monotonic() + 0.01) == events[2:3]
+    assert buffer.put(events[3:], None) == []
