@@ -56,8 +56,20 @@ class _Cleaning(logging.Filter):
     """Shows the arguments of a line, and the exception that goes with it, as they may be shown."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if _is_harmless(record):
-            return True
+        args = record.args
+        if type(args) is tuple and args and not record.exc_info:
+            for one in args:  # without calls: each event has two lines, and nearly all are as they should be
+                if type(one) is str:
+                    if not one.isprintable() or len(one) > LONGEST:
+                        break
+                elif type(one) not in _AS_THEY_ARE:
+                    break
+            else:
+                return True
+        self._clean(record)
+        return True
+
+    def _clean(self, record: logging.LogRecord) -> None:
         if isinstance(record.args, tuple):
             record.args = tuple([_argument(one) for one in record.args])
         elif isinstance(record.args, dict):
@@ -66,7 +78,6 @@ class _Cleaning(logging.Filter):
             record.msg = shown(record.msg)
         if record.exc_info and record.exc_info[1] is not None and not record.exc_text:
             record.exc_text = _trace(record.exc_info[1])
-        return True
 
 
 _CLEANING = _Cleaning()
@@ -77,20 +88,6 @@ def logger_named(name: str) -> logging.Logger:
     logger = logging.getLogger(name)
     logger.addFilter(_CLEANING)
     return logger
-
-
-def _is_harmless(record: logging.LogRecord) -> bool:
-    """Whether all values of a line may stay as they are. In one loop without calls: each event has two lines."""
-    args = record.args
-    if type(args) is not tuple or not args or record.exc_info:
-        return False
-    for one in args:
-        if type(one) is str:
-            if not one.isprintable() or len(one) > LONGEST:
-                return False
-        elif type(one) not in _AS_THEY_ARE:
-            return False
-    return True
 
 
 def _argument(value: Any) -> Any:

@@ -106,8 +106,8 @@ def dispatch(
         with Rejections() as rejected:
             error = _call(receiver, event)
         left = after_each()
-        if failures := [one for one in (error, left, *rejected) if one is not None]:  # an exception may be false
-            failed.append((receiver, failures[0]))
+        if error is not None or left is not None or rejected:  # an exception may be false
+            failed.append((receiver, next(one for one in (error, left, *rejected) if one is not None)))
     return failed
 
 
