@@ -8,6 +8,7 @@ from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka.admin import Admin
 from tests.services.bus import Bus
 from tests.services.silence import black_hole
+from tests.support.outbox_service import until
 
 
 def admin(servers: str) -> Admin:
@@ -16,7 +17,9 @@ def admin(servers: str) -> Admin:
 
 def test_topics_and_their_partitions_are_listed(bus: Bus, topic: str) -> None:
     bus.create_topic(f"{topic}-wide", 3)
-    topics = admin(bus.bootstrap_servers).topics(timeout=10)
+    asked = admin(bus.bootstrap_servers)
+    until(lambda: f"{topic}-wide" in asked.topics(timeout=10))  # a broker hears of it after the controller
+    topics = asked.topics(timeout=10)
     assert (topics[topic], topics[f"{topic}-wide"]) == (1, 3)
 
 

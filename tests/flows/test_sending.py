@@ -64,7 +64,7 @@ PATIENT = {
 @pytest.fixture
 def send(bus: Bus, topic: str) -> Iterator[Send]:
     """Return what emits an event as a service does, and returns its id."""
-    with override_settings(**bus.settings(topic)):
+    with override_settings(**bus.settings(topic, EVENT_BUS_KAFKA_SEND_TIMEOUT=60)):
         producer = create_producer()
 
         def send() -> str:
@@ -359,7 +359,7 @@ class TestForks:
         self, bus: Bus, topic: str, monkeypatch: pytest.MonkeyPatch, is_retired: bool
     ) -> None:
         monkeypatch.setattr(os, "register_at_fork", lambda **_: None)
-        with override_settings(**bus.settings(topic)):
+        with override_settings(**bus.settings(topic, EVENT_BUS_KAFKA_SEND_TIMEOUT=60)):
             producer = create_producer()
             send_by(producer, topic)
             assert len(bus.event_ids(topic, 1)) == 1
