@@ -152,11 +152,9 @@ class ReceiverInterrupted(EventBusError):
     @classmethod
     def by(cls, error: BaseException) -> ReceiverInterrupted:
         """Return the failure of the receiver that raised ``error``, with where it did."""
-        interrupted = cls(f"it raised {type(error).__name__}, which is no Exception").with_traceback(
-            error.__traceback__
-        )
+        interrupted = cls(f"it raised {type(error).__name__}, which is no Exception")
         interrupted.__cause__ = error
-        return interrupted
+        return interrupted.with_traceback(error.__traceback__)
 
 
 class EmittedEventRejected(EventBusError):
@@ -239,9 +237,7 @@ class RowsStay(EventBusError, DatabaseError):
     """Rows are in the outbox still although its database reported no error when a relay removed or parked them."""
 
     def __init__(self, count: int, done: str) -> None:
-        super().__init__(
-            f"{count} rows are not {done}, without an error of the database: look for triggers and row security"
-        )
+        super().__init__(f"{count} rows are not {done}, though no error said so: look for triggers and row security")
 
 
 class BrokerError(EventBusError):
