@@ -45,6 +45,14 @@ class Connecting:
         self._forget_parent()
         os.register_at_fork(after_in_child=self._forget_parent)
 
+    @property
+    def has_clients(self) -> bool:
+        """Whether there are clients with which something can be sent, as far as is known."""
+        clients = self.clients
+        if clients is None or clients.pid != os.getpid():
+            return False
+        return not clients.takes_no_more and clients.producer.failure is None
+
     def get(self, until: float, unfit: ProcessClients | None = None) -> ProcessClients:
         """
         Return clients, made anew if need be: others than ``unfit``, with which nothing can be sent, but not too often.

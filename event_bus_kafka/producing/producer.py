@@ -180,7 +180,7 @@ class KafkaEventProducer(EventBusProducer):
             deadline += self._limits.send_timeout
             self._hand_over(encoded, database, deadline)
         except Exception as error:  # noqa: BLE001 nothing that goes wrong between us and Kafka may reach the request
-            otherwise = partial(self._deliver_late, sent_at) if self._connecting.clients is None else None
+            otherwise = None if self._connecting.has_clients else partial(self._deliver_late, sent_at)
             self._spill.spill([encoded], error, database=database, until=deadline, otherwise=otherwise)
         self._shutdown.flush_late()
 

@@ -14,6 +14,7 @@ from django.test import modify_settings, override_settings
 from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka import create_producer
+from event_bus_kafka.assembly.sending import process_clients
 from event_bus_kafka.models import OutboxRecord
 from event_bus_kafka.producing.clients import ProcessClients
 from event_bus_kafka.sandbox import Sandbox
@@ -200,6 +201,34 @@ def test_what_has_waited_in_vain_is_lost_with_an_error(sandbox: Sandbox) -> None
         with override_settings(EVENT_BUS_KAFKA_DELIVERY_TIMEOUT=0.1):
             producer.prepare_for_shutdown()
     assert [event.event_id for event in seen] == [*sent, last]
+
+
+def test_without_an_outbox_an_event_waits_for_the_client_that_replaces_another(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does for the first one: after a fatal error the token endpoint may be away."""
+    monkeypatch.setattr("event_bus_kafka.producing.connecting._REST", 0.1)
+    away: list[bool] = []
+
+    def connect(former: ProcessClients | None) -> ProcessClients:
+        if any(away):
+            raise OSError("the token endpoint is away")
+        return process_clients(former)
+
+    without = modify_settings(INSTALLED_APPS={"remove": "event_bus_kafka"})
+    with override_settings(**SandboxBus(sandbox).settings("t", EVENT_BUS_KAFKA_SEND_TIMEOUT=60)), without:
+        producer = producer_of(connect)
+        with watched(EventUndelivered, RecordDelivered) as seen:
+            send_by(producer, "t")
+            until(lambda: len(seen) == 1)
+            assert producer._connecting.clients is not None
+            producer._connecting.clients.retire()
+            away.append(True)
+            send_by(producer, "t")
+            away.clear()
+            until(lambda: len(seen) == 2)
+        producer.prepare_for_shutdown()
+    assert [type(event) for event in seen] == [RecordDelivered, RecordDelivered]
 
 
 def test_the_wait_for_a_client_counts_from_the_send(
