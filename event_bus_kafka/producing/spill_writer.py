@@ -111,6 +111,7 @@ class SpillWriter:
             _close()  # a new connection is next
             return error
         else:
+            connections[self._database].queries_log.clear()  # filled under DEBUG, with event data
             self.buffer.written()
             for one in self.buffer.take(batch):
                 one.written(self._database)
