@@ -26,6 +26,7 @@ _DELIVERY_TIMEOUT = 10.0
 _PRODUCER = {
     "message.max.bytes": 1_000_000_000,  # the topic says what it takes
     "batch.num.messages": 1,  # it refuses requests as a whole: not others for one that is too large
+    "queue.buffering.max.kbytes": 1_048_576,  # a letter that is larger would never have room; one is sent per lane
     "linger.ms": 0,
 }
 """Options that hold unless the settings give others."""
@@ -65,7 +66,7 @@ def keep_clean(store: Store, days: float, *, history: float) -> None:
 
 def _producer_options() -> Options:
     given = {**settings.client_options, **settings.producer_options}
-    return {name: value for name, value in _PRODUCER.items() if name not in given} | producer_options(_DELIVERY_TIMEOUT)
+    return producer_options(_DELIVERY_TIMEOUT) | {name: one for name, one in _PRODUCER.items() if name not in given}
 
 
 def _database_or_topic(group: str) -> str:

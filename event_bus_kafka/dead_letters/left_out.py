@@ -17,6 +17,7 @@ from event_bus_kafka.telemetry.events import DeadLetterReduced
 from event_bus_kafka.wire.records import ConsumerRecord, Headers
 
 VALUE, HEADERS, KEY, TEXTS = "value", "headers", "key", "texts"
+PARTS = frozenset({VALUE, HEADERS, KEY, TEXTS})
 _TRIED = (
     (VALUE,),
     (HEADERS,),

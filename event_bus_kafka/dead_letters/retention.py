@@ -41,8 +41,9 @@ def purge_entries(days: float) -> int:
     letters = DeadLetter.objects.for_writing()
     if not letters.keeps_entries():
         return 0
-    entries = DeadLetterEntry.objects.using(letters.db)
-    return delete_in_batches(entries.expired(round((time() - days * _DAY) * 1000)), entries.remove)
+    entries, before = DeadLetterEntry.objects.using(letters.db), round((time() - days * _DAY) * 1000)
+    unchanged = entries.filter(changed_at__lt=before)  # a letter of the same record may come while they are deleted
+    return delete_in_batches(entries.expired(before), unchanged.remove)
 
 
 def complete_entries() -> int:

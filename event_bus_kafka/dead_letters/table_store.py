@@ -33,8 +33,14 @@ def store(letter: Letter) -> DeadLetter:
     """
     Keep a dead letter, without what the table refuses.
 
-    Raises a database error, or what else a driver raises, where the table is away or takes the letter in no way.
+    Raises a database error, or what else a driver raises, where the table is away or takes the letter in no way;
+    :class:`DeadLetterStoreFailed` where it has no room yet for what is known of parts that are left out already.
     """
+    if letter.left_out and not DeadLetter.objects.for_writing().keeps_entries():
+        raise DeadLetterStoreFailed(
+            f"{letter.record.coordinates} came without its {', '.join(letter.left_out)}, and the table cannot say so "
+            "yet: run manage.py migrate"
+        )
     connection = connections[router.db_for_write(DeadLetter)]
     refusal = _attempt(connection, letter)
     if isinstance(refusal, DeadLetter):

@@ -126,6 +126,8 @@ def from_record(record: ConsumerRecord) -> Letter:
             headers=record.headers[end + 1 :],
         )
         marks = left_out.from_json(json.loads(own.get("left_out", "null")))
+        if not marks.keys() <= left_out.PARTS:
+            raise ValueError
         event_type, event_id = _identity(own) if left_out.HEADERS in marks else identity(original)
         attempts_of = json.loads(own.get("attempts_of", "{}"))
         return Letter(
@@ -133,15 +135,21 @@ def from_record(record: ConsumerRecord) -> Letter:
             record=original,
             event_type=event_type,
             event_id=event_id,
-            failures=tuple(
-                Failure(**one, attempts=attempts_of.get(one["receiver"])) for one in json.loads(own["failures"])
-            ),
+            failures=tuple(_failure(one, attempts_of) for one in json.loads(own["failures"])),
             attempts=int(own["attempts"]),
             failed_at=datetime.fromisoformat(own["failed_at"]),
             left_out=marks,
         )
-    except (AttributeError, KeyError, ValueError, TypeError):
+    except (AttributeError, KeyError, ValueError, TypeError, RecursionError):
         raise DeserializationError(f"record {record.coordinates} is no dead letter of this package") from None
+
+
+def _failure(found: dict[str, str], attempts_of: dict[str, int | None]) -> Failure:
+    """Raises TypeError where a text is none: anybody may have written it."""
+    attempts = attempts_of.get(found["receiver"])
+    if not all(isinstance(text, str) for text in found.values()) or not isinstance(attempts, int | None):
+        raise TypeError
+    return Failure(**found, attempts=attempts)
 
 
 def _identity(own: dict[str, str]) -> tuple[str, str]:

@@ -12,6 +12,8 @@ from django.db import connections, models, transaction
 from event_bus_kafka.models.dead_letters import DeadLetter
 
 _NAMESPACE = UUID("7d0a3a2e-6c0e-4a63-9d3c-1f6f0b6c1d52")
+_LONGEST_TEXT = 10_000
+"""Characters; MySQL's texts take 65,535 bytes. The letter has the whole."""
 _IDENTITY = ("group", "topic", "partition", "offset", "event_id")
 
 
@@ -116,8 +118,8 @@ def _entry(letter: DeadLetter, state: EntryState, failure: Mapping[str, Any], by
         event_type=letter.event_type,
         receiver=failure["receiver"][:500],
         state=state,
-        error=failure["error"],
-        place=failure["place"],
+        error=failure["error"][:_LONGEST_TEXT],
+        place=failure["place"][:_LONGEST_TEXT],
         attempts=failure["attempts"],
         stand_in=by[:500],
         changed_at=_now(),

@@ -624,4 +624,21 @@ about = {"signal": event.signal, "sender": None, "metadata": event.metadata, "fr
         harm="pages and filters do not find receivers that have still to succeed",
         tests=("unit/dead_letters/test_retention.py",),
     ),
+    Fault(
+        name="an entry that is written while old ones go is deleted",
+        file="dead_letters/retention.py",
+        scope="purge_entries",
+        old="unchanged.remove",
+        new="entries.remove",
+        harm="pages and filters do not find a receiver that has still to succeed",
+        tests=("unit/dead_letters/test_retention.py",),
+    ),
+    Fault(
+        name="a letter that comes without its value is stored where no mark can be kept",
+        file="dead_letters/table_store.py",
+        old="letter.left_out and not DeadLetter.objects.for_writing().keeps_entries()",
+        new="False",
+        harm="an import before the migration loses where its value is, and a replay cannot read it",
+        tests=_LETTERS,
+    ),
 )

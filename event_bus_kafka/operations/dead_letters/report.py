@@ -106,7 +106,7 @@ def text(description: dict[str, Any]) -> str:
         "  failures",
         *(f"    {_attempts(failure)}{_place(failure)}" for failure in description["failures"]),
         *(f"    {shown(_outcome(entry))}" for entry in description["settled"]),
-        *(f"  left out       {_left_out(part, mark)}" for part, mark in description["left_out"].items()),
+        *(f"  left out       {shown(_left_out(part, mark))}" for part, mark in description["left_out"].items()),
         "  headers",
         *(f"    {shown(name)}: {shown(str(value))}" for name, value in description["headers"]),
     ]
@@ -139,7 +139,7 @@ def _cells(letter: DeadLetter) -> tuple[str, ...]:
 
 def _settled_cells(entry: DeadLetterEntry) -> tuple[str, ...]:
     return (
-        f"{entry.topic}:{entry.partition}:{entry.offset}",
+        f"{shown(entry.topic)}:{entry.partition}:{entry.offset}",
         shown(entry.group),
         shown(entry.event_type) or "unknown",
         shown(entry.event_id) or "unknown",

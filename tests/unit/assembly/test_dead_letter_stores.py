@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from django.db import connections
-from django.test import modify_settings
+from django.test import modify_settings, override_settings
 from pytest_django import DjangoDbBlocker
 
+from event_bus_kafka.assembly import dead_letter_stores
 from event_bus_kafka.assembly.dead_letter_stores import store_for
 from event_bus_kafka.dead_letters.table_store import TableStore
 from event_bus_kafka.dead_letters.topic_store import TopicStore
@@ -39,3 +40,12 @@ def test_without_a_table_they_go_to_a_topic(tmp_path: Path, django_db_blocker: D
         with connections["default"].schema_editor() as editor:
             editor.delete_model(DeadLetter)
         assert isinstance(store_for("g"), TopicStore)
+
+
+def test_c8_a_letter_of_any_size_has_room_on_its_way_to_a_topic_unless_the_settings_say_less() -> None:
+    """Where the queue has no room for it alone, it is held for ever."""
+    with override_settings(EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS="kafka:9092"):
+        options = dead_letter_stores._producer_options()
+        assert (options["queue.buffering.max.kbytes"], options["linger.ms"]) == (1_048_576, 0)
+        with override_settings(EVENT_BUS_KAFKA_PRODUCER_OPTIONS={"linger.ms": 7}):
+            assert dead_letter_stores._producer_options()["linger.ms"] == 7

@@ -66,6 +66,26 @@ def test_what_is_no_dead_letter_is_refused(headers: Headers) -> None:
         from_record(record(headers=headers))
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"failures": '[{"receiver": 5, "error": "", "place": ""}]'},
+        {"failures": '[{"receiver": null, "error": "", "place": ""}]'},
+        {"failures": '[{"receiver": "a", "error": {}, "place": ""}]'},
+        {"failures": "[" * 200_000},
+        {"failures": '[{"receiver": "a", "error": "", "place": ""}]', "attempts_of": '{"a": "many"}'},
+        {"left_out": '{"topic": {"size": 1, "sha256": ""}}'},
+    ],
+)
+def test_a_dead_letter_of_somebody_else_s_making_is_refused(changed: dict[str, str]) -> None:
+    made = {"dead_letter_" + name: text.encode() for name, text in changed.items()}
+    sent = to_record(letter(record()), "g.dead-letters").headers
+    assert isinstance(sent, tuple)
+    headers = tuple((name, made.get(name, value)) for name, value in sent)
+    with pytest.raises(DeserializationError, match="t:3:"):
+        from_record(record(headers=headers))
+
+
 def test_headers_survive_json() -> None:
     assert from_json(json.loads(json.dumps(to_json(ODD)))) == ODD
 

@@ -33,6 +33,21 @@ def test_entries_go_after_their_time_but_not_while_their_letter_is_there() -> No
     assert purge_entries(0) == 1
 
 
+def test_an_entry_that_is_written_while_old_ones_go_stays() -> None:
+    again: list[DeadLetter] = []
+
+    def write_again(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        if sql.startswith("DELETE") and not again:
+            again.append(store(letter(record())))
+        return execute(sql, *arguments)
+
+    remove(DeadLetter.objects.all(), [store(letter(record())).pk], EntryState.DISCARDED)
+    DeadLetterEntry.objects.update(changed_at=F("changed_at") - _WEEK - 60_000)
+    with connection.execute_wrapper(write_again):
+        assert purge_entries(7) == 0
+    assert states() == {"": "failed"}
+
+
 def test_a_letter_that_is_purged_leaves_what_became_of_it() -> None:
     store(letter(record()))
     assert purge(-1) == 1

@@ -13,11 +13,12 @@ import attrs
 import pytest
 from django.db import OperationalError, connection
 
+from event_bus_kafka.dead_letters.left_out import lighter
 from event_bus_kafka.dead_letters.letter import Failure
 from event_bus_kafka.dead_letters.retention import purge
-from event_bus_kafka.dead_letters.table_store import TableStore
+from event_bus_kafka.dead_letters.table_store import TableStore, store
 from event_bus_kafka.errors import DeadLetterStoreFailed
-from event_bus_kafka.models import DeadLetter, DeadLetterEntry
+from event_bus_kafka.models import DeadLetter, DeadLetterEntry, presence
 from event_bus_kafka.telemetry import events
 from tests.support.watching import watched
 from tests.unit.dead_letters.test_letter import letter, record
@@ -113,6 +114,31 @@ def test_each_receiver_has_an_entry_without_contents() -> None:
     entry = DeadLetterEntry.objects.filter(event_id=sent.event_id).first()
     assert entry is not None
     assert (entry.topic, entry.partition, entry.offset) == ("t", 3, 2**40)
+
+
+def test_an_entry_has_the_beginning_of_long_texts_and_the_letter_all() -> None:
+    """MySQL would refuse them: a replay could not be noted, and receivers that have succeeded would run again."""
+    text = "x" * 70_000
+    row = stored(attrs.evolve(letter(record()), failures=(Failure(receiver="a", error=text, place=text),)))
+    entry = row.entries.get()
+    assert (entry.error, entry.place) == (text[:10_000], text[:10_000])
+    assert row.failures[0]["error"] == text
+
+
+def test_c8_what_is_left_out_already_waits_for_the_column_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an import: a replay would take what is empty for what came."""
+    monkeypatch.setattr(presence, "_found", set())
+    reduced = next(lighter(letter(record())))
+    with connection.schema_editor() as editor:
+        editor.delete_model(DeadLetterEntry)
+    try:
+        with pytest.raises(DeadLetterStoreFailed, match=r"came without its value, .* run manage.py migrate"):
+            store(reduced)
+        store(letter(record()))
+    finally:
+        with connection.schema_editor() as editor:
+            editor.create_model(DeadLetterEntry)
+    assert DeadLetter.objects.get().record == record()
 
 
 def test_names_that_differ_in_case_alone_are_two_receivers() -> None:

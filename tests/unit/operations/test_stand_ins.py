@@ -11,7 +11,7 @@ from django.core.management import CommandError
 from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
-from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.models import DeadLetter, DeadLetterEntry
 from event_bus_kafka.sandbox import Sandbox
 from tests.support.letters import record_of, run, states, stored
 
@@ -164,3 +164,11 @@ def test_what_became_of_a_letter_can_be_seen_when_it_is_gone(letter: DeadLetter)
     settled = json.loads(run("list", "--settled", "--json", "--receiver", OLD_MAIL))["settled"]
     assert [(one["state"], one["event_id"], one["attempts"]) for one in settled] == [("discarded", letter.event_id, 5)]
     assert "learner" not in printed
+
+
+def test_c17_what_an_imported_letter_says_of_itself_rewrites_no_screen(letter: DeadLetter) -> None:
+    DeadLetter.objects.update(left_out={"value": {"size": 1, "sha256": "\x1b[2J"}})
+    assert "\x1b" not in run("show", letter.pk)
+    run("discard", letter.pk, "--apply")
+    DeadLetterEntry.objects.update(topic="\x1b[2J")
+    assert "\x1b" not in run("list", "--settled")
