@@ -148,11 +148,15 @@ def _record(type_: Schema, names: dict[str, Schema], reader: AvroType | None) ->
 
 
 def _union(branches: list[Shape]) -> Shape:
+    most = max((branch.memory for branch in branches), default=0)
+
     def walk(body: _Body) -> None:
-        branches[_index(body.number(), len(branches))].walk(body)
+        branch = branches[_index(body.number(), len(branches))]
+        body.spend(branch.memory - most)  # what was counted before is the largest branch: most values may be null
+        branch.walk(body)
 
     return Shape(
-        memory=max((branch.memory for branch in branches), default=0),
+        memory=most,
         least=1,
         growth=max([_WIDEST_CHARACTER, *(branch.growth for branch in branches)]),
         walk=walk,
@@ -167,8 +171,8 @@ def _repeated(item: Shape, *, is_map: bool) -> Shape:
         while count := body.number():
             if count < 0:
                 body.number()  # bytes of the block
-            body.spend(memory * abs(count))
             for _ in range(abs(count)):
+                body.spend(memory)
                 if is_map:
                     _text(body)
                 item.walk(body)
