@@ -12,6 +12,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 from traceback import format_tb
 from typing import Any
+from unicodedata import category
 
 LONGEST = 2_000
 """Characters of one value."""
@@ -30,13 +31,25 @@ _AS_THEY_ARE = frozenset({int, float, bool, type(None), Places})
 
 def shown(value: object, longest: int = LONGEST) -> str:
     """Return a text without control characters, line breaks, escapes and marks of direction, cut to ``longest``."""
-    text = str(value)
+    text = _text(value)
     left = len(text) - longest
     if left > 0:
         text = text[:longest]
     if not text.isprintable():
-        text = "".join([one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text])
+        text = "".join([one if one.isprintable() else _stand_in(one) for one in text])
     return f"{text}… ({left} characters more)" if left > 0 else text
+
+
+def _stand_in(character: str) -> str:
+    """Spaces are as wide as they are in names and sentences of some languages."""
+    return " " if category(character) == "Zs" else "\N{REPLACEMENT CHARACTER}"
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception as error:  # noqa: BLE001 errors of anybody may fail to say what they are: a line of the log must not
+        return f"{type(value).__name__}, whose text raised {type(error).__name__}"
 
 
 def label(value: str) -> str:

@@ -34,7 +34,7 @@ class Counters:
         name = kind, event_type
         with self._lock:
             if name not in self._counts:
-                name = kind, label(event_type) if len(self._counts) < _MOST else OTHER_TYPES
+                name = kind, label(event_type) if len(self._counts) < _MOST or not event_type else OTHER_TYPES
             self._counts[name] += count
 
     def count(self, kind: type[LifecycleEvent], event_type: str | None = None) -> int:

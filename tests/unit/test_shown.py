@@ -28,7 +28,7 @@ from event_bus_kafka.models import DeadLetter, ParkedRecord, PausedReceiver, Wri
 from event_bus_kafka.shown import label, logger_named, shown, shown_time
 from event_bus_kafka.telemetry import Counters
 from event_bus_kafka.telemetry.counters import OTHER_TYPES
-from event_bus_kafka.telemetry.events import LifecycleEvent, RecordSkipped
+from event_bus_kafka.telemetry.events import LifecycleEvent, RecordSkipped, ThreadStumbled
 from event_bus_kafka.telemetry.logs import LoggingObserver
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 from tests.unit.telemetry.test_events import KINDS, example
@@ -128,6 +128,19 @@ def test_each_error(error: type[EventBusError], text: str) -> None:
     assert is_harmless(str(error(*positional, **arguments)))
 
 
+def test_an_exception_that_cannot_say_what_it_is_raises_nothing_at_who_logs_it(lines: list[str]) -> None:
+    """A worker that failed to log why it could not start ended with 0: openedx-events swallows what is raised."""
+
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise LookupError
+
+    logger = logger_named("event_bus_kafka.some.module")
+    logger.error("It failed: %s", Mute(), exc_info=Mute())
+    (line,) = lines
+    assert "Mute, whose text raised LookupError" in line
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_an_exception_that_nobody_expected(text: str, lines: list[str]) -> None:
     logger = logger_named("event_bus_kafka.some.module")
@@ -189,6 +202,7 @@ def test_a_time_that_python_cannot_hold_is_shown_as_a_number(time: int) -> None:
 def test_what_is_harmless_is_shown_as_it_is() -> None:
     text = "org.openedx.learning.certificate.created.v1 – «Ünïcödé» 名前"
     assert shown(text) == label(text) == text
+    assert shown("山田\u3000太郎, «\xa0non\u202f!\xa0»") == "山田 太郎, « non ! »"
     assert shown("x" * 3000, 10) == "xxxxxxxxxx… (2990 characters more)"
 
 
@@ -201,6 +215,14 @@ def test_no_number_of_types_fills_the_counters() -> None:
     assert len(counters._counts) <= 1_001
     assert counters.count(RecordSkipped, OTHER_TYPES) == 9_000
     assert all(name.isprintable() for _, name in counters._counts)
+
+
+def test_what_has_no_type_is_not_counted_under_other_types() -> None:
+    counters = Counters()
+    for number in range(1_000):
+        counters.add(RecordSkipped, f"type {number}")
+    counters.add(ThreadStumbled, "")
+    assert counters.count(ThreadStumbled, "") == 1
 
 
 def test_no_number_of_types_fills_the_log() -> None:
