@@ -113,13 +113,15 @@ class SchemaRegistry:
         if known is not None:
             return known
         what = f"schema {schema_id}"
-        text = self._ask(what, schema_id, lambda: _text(what, self._client.get_schema(schema_id)))
+        try:
+            text = self._ask(what, schema_id, lambda: _text(what, self._client.get_schema(schema_id)))
+        finally:
+            self._client.clear_caches()  # type: ignore[no-untyped-call]  # it would keep whatever it was told
         if len(text) <= _LONGEST_KEPT:
             if len(self._schemas) >= _MOST_KEPT:
                 self._schemas.clear()
             self._schemas[schema_id] = text
         self._requests.pop(schema_id, None)
-        self._client.clear_caches()  # type: ignore[no-untyped-call]  # it would keep whatever it was told
         return text
 
     def close(self) -> None:

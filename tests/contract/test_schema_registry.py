@@ -167,8 +167,9 @@ def test_a_schema_of_another_kind_is_refused_for_good(kind: Any) -> None:
     """C4."""
     content = json.dumps({"schema": '"string"', "schemaType": kind}).encode()
     with answering(200, content) as address, pytest.raises(SchemaRegistryError, match="kind than AVRO") as caught:
-        client(f"http://{address}").schema_of(1)
+        (registry := client(f"http://{address}")).schema_of(1)
     assert caught.value.final
+    assert registry._client._cache.get_schema_by_id(None, 1) is None  # a thousand of a megabyte each
 
 
 def test_schemas_of_strangers_are_not_kept_without_end(server: SchemaRegistryServer) -> None:
