@@ -41,6 +41,11 @@ def clean() -> None:
     that are open still are a test's, around the event.
     """
     RequestCache.clear_all_namespaces()
+    give_back()
+
+
+def give_back() -> None:
+    """Give connections of a pool back to it, but for those in a transaction."""
     for connection in open_connections.by_alias.values():
         if connection.connection is not None and is_pooled(connection) and not connection.in_atomic_block:
             _close(connection)
@@ -55,10 +60,13 @@ def close_after_errors() -> None:
     """
     Close connections on which there was an error, after an attempt that failed: the next one shall have new ones.
 
-    After a failover an open connection may lead to a server that has become read-only, and look well.
+    After a failover an open connection may lead to a server that has become read-only, and look well. So one of a pool
+    is ended before it is given back: the pool would hand it out again.
     """
     for connection in open_connections.by_alias.values():
         if connection.connection is not None and connection.errors_occurred:
+            if is_pooled(connection):
+                _end(connection)
             _close(connection)
 
 
@@ -74,21 +82,20 @@ def unreachable_database() -> str | None:
     """
     Return the alias of a database of this thread to which no fresh connection can be made, None without one.
 
-    An error on an old connection proves nothing: a deadlock or a statement that is too large looks the same.
+    An error on an old connection proves nothing: a deadlock or a statement that is too large looks the same. Nor does
+    one of a pool, which may have been there before the server went away, or be late because others have them all.
     """
     for alias, connection in open_connections.by_alias.items():
-        if is_pooled(connection) and not connection.in_atomic_block:
-            _close(connection)  # else the pool might be empty because of it
         fresh = connection.copy()
+        fresh.settings_dict["OPTIONS"].pop("pool", None)
         try:
             with fresh.wrap_database_errors:  # connect() alone would raise the errors of the driver
                 fresh.connect()
         except Exception:  # noqa: BLE001 backends that fetch their passwords raise anything
             return alias
         finally:
-            fresh.close()
-            if fresh.connection is not None:  # a database in memory, which Django leaves open
-                fresh.connection.close()
+            _close(fresh)
+            _end(fresh)  # if it is a database in memory, which Django leaves open
     return None
 
 
@@ -117,6 +124,13 @@ def _roll_back(connection: BaseDatabaseWrapper) -> None:
 def _close(connection: BaseDatabaseWrapper) -> None:
     with suppress(Error):  # mysqlclient refuses to close what is closed; the wrapper lets go of it all the same
         connection.close()
+
+
+def _end(connection: BaseDatabaseWrapper) -> None:
+    """Close the driver's connection, if there is one still: the wrapper may have other ideas of closing."""
+    if connection.connection is not None:
+        with suppress(Error), connection.wrap_database_errors:
+            connection.connection.close()
 
 
 def _is_closed(raw: Any) -> bool:

@@ -6,6 +6,7 @@ import threading
 
 from django.db import Error, connections, router
 
+from event_bus_kafka.dispatching.cleanup import give_back
 from event_bus_kafka.errors import PausesUnknown
 from event_bus_kafka.models import PausedReceiver
 from event_bus_kafka.models.presence import has_tables
@@ -70,14 +71,21 @@ class Pauses:
         return _LOOK_FOR_TABLE_EVERY if self._names is not None and not self._has_table else READ_EVERY
 
 
-def watched() -> Pauses:
+def read_now() -> Pauses:
     """
-    Return the pauses, read now, and by a thread every few seconds as long as the process lives.
+    Return the pauses, read now. Raises what no database raises, such as a router.
 
-    Raises what no database raises, such as a router.
+    The thread that makes a worker needs no database afterwards: it must not keep a connection of a pool for ever.
     """
     pauses = Pauses()
     pauses.read()
+    give_back()
+    return pauses
+
+
+def watched() -> Pauses:
+    """Return the pauses, read now, and by a thread every few seconds as long as the process lives. Raises as that."""
+    pauses = read_now()
     threading.Thread(target=_read_for_ever, args=(pauses,), name="event-bus-pauses", daemon=True).start()
     return pauses
 

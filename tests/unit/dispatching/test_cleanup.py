@@ -19,6 +19,7 @@ from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka.db_connections import open_connections
 from event_bus_kafka.dispatching import cleanup
+from event_bus_kafka.dispatching.pauses import read_now
 from event_bus_kafka.errors import TransactionLeftOpen
 from tests.support.databases import connected, none_known
 
@@ -226,10 +227,57 @@ def test_a_database_is_unreachable_whatever_its_backend_raises_at_connecting(
     assert cleanup.unreachable_database() == ALIAS
 
 
-def test_a_pool_is_not_asked_for_a_second_connection_to_see_whether_its_database_is_away(
-    connection: BaseDatabaseWrapper,
-) -> None:
+@pytest.fixture
+def pooled(connection: BaseDatabaseWrapper) -> BaseDatabaseWrapper:
+    """Return the connection as one of a pool, which hands it out again however its database is."""
+    raw = connection.connection
+
+    class Pooled(type(connection)):  # type: ignore[misc]
+        def get_new_connection(self, parameters: Any) -> Any:
+            return raw if "pool" in self.settings_dict["OPTIONS"] else super().get_new_connection(parameters)
+
+        def get_connection_params(self) -> Any:
+            return {name: value for name, value in super().get_connection_params().items() if name != "pool"}
+
+        def _close(self) -> None:
+            """Given back, not closed."""
+
     connection.settings_dict["OPTIONS"]["pool"] = True
-    connection.ensure_connection()
-    assert cleanup.unreachable_database() == ALIAS  # SQLite does not know the option
-    assert connection.connection is None
+    connection.__class__ = Pooled
+    return connection
+
+
+def test_a_pool_is_not_asked_whether_its_database_is_away(pooled: BaseDatabaseWrapper, tmp_path: Path) -> None:
+    """It hands out connections that were there before; and it may have none left."""
+    assert cleanup.unreachable_database() is None
+    pooled.settings_dict["NAME"] = str(tmp_path / "no such folder" / "database")
+    assert cleanup.unreachable_database() == ALIAS
+    insert(pooled)  # its own connection was left alone
+
+
+def test_after_a_failed_attempt_a_pool_gets_no_connection_back_that_could_be_used(pooled: BaseDatabaseWrapper) -> None:
+    """C12 with a pool: it would hand the read-only connection out again."""
+    raw = pooled.connection
+    pooled.errors_occurred = True
+    cleanup.close_after_errors()
+    assert pooled.connection is None
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        raw.execute("SELECT 1")
+
+
+def test_a_fresh_connection_that_cannot_be_closed_is_no_failure(connection: BaseDatabaseWrapper) -> None:
+    class Stubborn(type(connection)):  # type: ignore[misc]
+        def _close(self) -> None:
+            super()._close()
+            raise OperationalError
+
+    usual, connection.__class__ = type(connection), Stubborn
+    assert cleanup.unreachable_database() is None
+    connection.__class__ = usual
+
+
+@pytest.mark.django_db
+def test_who_makes_a_worker_keeps_no_connection_of_a_pool(pooled: BaseDatabaseWrapper) -> None:
+    """Of a pool of two, one was gone as long as the worker lived."""
+    assert read_now()() == frozenset()
+    assert pooled.connection is None
