@@ -14,7 +14,6 @@ from event_bus_kafka.errors import (
     BrokerError,
     DeadLetterStoreFailed,
     PausesUnknown,
-    ReceiversFailed,
     SchemaRegistryError,
 )
 
@@ -50,13 +49,14 @@ def _came_from_connecting(error: DatabaseError) -> bool:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, ReceiversFailed):
-        for inner in error.exceptions:
-            yield from _causes(inner)
-    else:
-        seen: set[int] = set()
-        current: BaseException | None = error
-        while current is not None and id(current) not in seen:
-            seen.add(id(current))
-            yield current
-            current = current.__cause__ or current.__context__
+    """Return an error, those in it and those behind it: a receiver may raise a group of its own, as task groups do."""
+    left: list[BaseException] = [error]
+    seen: set[int] = set()
+    while left:
+        current = left.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        left += current.exceptions if isinstance(current, BaseExceptionGroup) else ()
+        left += filter(None, (current.__cause__ or current.__context__,))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from django.db import OperationalError
+from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka.conf.policies import RETRY_DEFAULTS
 from event_bus_kafka.consuming.outages import outage_of
@@ -17,7 +20,7 @@ from event_bus_kafka.errors import (
     SchemaRegistryError,
     UnreadableValue,
 )
-from tests.support.databases import none_known
+from tests.support.databases import connected, none_known
 
 POLICY = RetryPolicy(attempts=3, first_delay=1, factor=3, max_delay=5, jitter=0, final=(KeyError,))
 FAILED = ValueError()
@@ -80,6 +83,18 @@ def test_the_policy_of_an_event_type_comes_before_that_of_its_topic() -> None:
 def test_servers_of_ours_that_are_away_are_an_outage(error: Exception, expected: str) -> None:
     with none_known():
         assert outage_of(error) == expected
+
+
+def test_a_database_that_is_away_is_an_outage_in_a_group_of_errors_too(
+    tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """``asyncio.TaskGroup`` raises one: an outage behind it made dead letters."""
+    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "no such folder" / "database")}
+    with django_db_blocker.unblock(), none_known(), connected(database, "away") as connection:
+        with pytest.raises(OperationalError) as away:
+            connection.ensure_connection()
+        group = ExceptionGroup("tasks", [ValueError(), ExceptionGroup("inner", [away.value])])
+        assert outage_of(ReceiversFailed(["a"], [group])) == "database"
 
 
 def test_a_schema_that_the_registry_does_not_know_has_the_retries_of_the_policy() -> None:
