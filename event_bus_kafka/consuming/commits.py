@@ -32,7 +32,7 @@ class Commits:
     clock: Callable[[], float]
     pause: Callable[[float], None]
     refused: int = 0
-    """Partitions that the last commit was refused."""
+    """Partitions that the last commit was refused, or the last one of partitions that move away, all attempts."""
 
     def commit(self, client: ConsumerClient, partitions: Iterable[PartitionProgress]) -> dict[Partition, BrokerError]:
         """Commit what is due; return what was refused, which is due again, with the errors."""
@@ -55,12 +55,15 @@ class Commits:
 
     def commit_last(self, client: ConsumerClient, partitions: Collection[PartitionProgress]) -> None:
         """Commit for partitions that move away, again where the refusal is one that passes."""
-        deadline = self.clock() + _LAST_CHANCE
+        deadline, given_up = self.clock() + _LAST_CHANCE, 0
         while refused := self.commit(client, partitions):
-            partitions = [one for one in partitions if one.name in refused and _passes(refused[one.name])]
-            if not partitions or self.clock() >= deadline:
+            again = [one for one in partitions if one.name in refused and _passes(refused[one.name])]
+            if not again or self.clock() >= deadline:
                 break
+            given_up += len(refused) - len(again)
+            partitions = again
             self.pause(_AGAIN_AFTER)
+        self.refused += given_up
 
 
 def _passes(error: BrokerError) -> bool:

@@ -23,6 +23,7 @@ class Lane(threading.Thread):
     def __init__(self, number: int, turn: Callable[[Lane], bool]) -> None:
         super().__init__(name=f"event-bus-lane-{number}", daemon=True)
         self.running: Delivery | None = None
+        self.has_failed = False
         self.awake = threading.Event()
         self._turn = turn
 

@@ -137,6 +137,7 @@ class Scheduler:
         re-assignment cannot run one key in two lanes.
         """
         deadline = self._clock() + timeout
+        staying = [one for one in staying if one.phase is PartitionPhase.OPEN]  # what a stop has closed stays closed
         self._drain_all([one for one in leaving if one.phase is PartitionPhase.OPEN], staying)
         self._wait_while(lambda: any(map(self._has_hole_to_fill, leaving)), deadline)
         for partition in staying:
@@ -185,8 +186,8 @@ class Scheduler:
         except BaseException as error:  # noqa: BLE001 SystemExit would end this thread unseen: the polling thread must know
             delivery = actor.deliveries[0]
             delivery.dropped = True
+            lane.running, lane.has_failed = None, True
             self.failure, self.failed_at = error, delivery.coordinates
-            lane.running = None
             return False
         return True
 
@@ -230,6 +231,8 @@ class Scheduler:
     def _has_hole_to_fill(self, partition: PartitionProgress) -> bool:
         first = partition.advance()
         if first is None or first.dropped or not partition.may_begin(first.offset):
+            return False
+        if all(lane.has_failed for lane in self._lanes):
             return False
         record = first.record
         return record is None or not self._actors[_key(record)].waiting  # None: a lane has just finished it

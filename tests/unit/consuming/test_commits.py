@@ -69,6 +69,8 @@ def test_a_partition_that_is_refused_leaves_the_others_confirmed() -> None:
 def test_a_last_commit_is_made_again_where_the_refusal_is_one_that_passes() -> None:
     client: Any = RefusingClient(3, **{"0": "COORDINATOR_LOAD_IN_PROGRESS", "1": "UNKNOWN_MEMBER_ID"})
     partitions = [done_up_to(7, number) for number in range(3)]
-    Commits("g", lambda: 0.0, lambda _: None).commit_last(client, partitions)
+    commits = Commits("g", lambda: 0.0, lambda _: None)
+    commits.commit_last(client, partitions)
     assert client.asked == [[0, 1, 2], [0], [0], [0]]
     assert client.kept == {("t", 2): Committed(8), ("t", 0): Committed(8)}
+    assert commits.refused == 1, "a worker that ends tells of it"

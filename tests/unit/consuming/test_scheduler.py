@@ -103,6 +103,37 @@ def test_lanes_do_what_partitions_that_leave_need_before_they_go_on_with_others(
     scheduler.stop()
 
 
+def test_what_a_stop_has_closed_stays_closed_while_the_client_revokes_a_part_of_it() -> None:
+    """Or lanes whose receivers come late go on with new records while the worker leaves its group."""
+    first, second = PartitionProgress("t", 0), PartitionProgress("t", 1)
+    scheduler = Scheduler(lambda _: DONE, lanes=1)
+    scheduler.release([first, second], timeout=0)
+    scheduler.release([first], timeout=0, staying=[second])
+    assert second.may_begin(0) is False
+
+
+def test_a_release_waits_for_no_hole_once_all_lanes_have_ended() -> None:
+    """A worker of one lane, whose receiver raised SystemExit, would take all its time to stop."""
+
+    def process(delivery: Delivery) -> Outcome:
+        if delivery.offset == 2:
+            raise SystemExit
+        return DONE
+
+    def pause(_: float) -> None:
+        raise AssertionError("it waits")
+
+    partition = PartitionProgress("t", 0)
+    scheduler = Scheduler(process, lanes=1, pause=pause)
+    hole = partition.take(record(0, b"hole"))
+    submit(scheduler, partition, record(1), record(2))
+    scheduler.submit(hole)
+    scheduler.start()
+    until(lambda: scheduler.failure is not None)
+    assert scheduler.release([partition], timeout=60) == []
+    assert partition.position is None
+
+
 def test_a_release_waits_no_longer_once_it_is_to_hurry() -> None:
     started, release = threading.Event(), threading.Event()
     scheduler: list[Scheduler] = []
