@@ -11,13 +11,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from time import monotonic
 
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from event_bus_kafka.errors import AppendFailed, without_traceback
 from event_bus_kafka.outbox.availability import Outbox
-from event_bus_kafka.outbox.database import home
+from event_bus_kafka.outbox.database import home, may_have_outbox
 from event_bus_kafka.producing.spill_buffer import MOST_BYTES, BufferedEvent
 from event_bus_kafka.producing.spill_writer import SpillWriter
 from event_bus_kafka.wire.records import EncodedEvent
@@ -57,7 +58,7 @@ class Spill:
         last = home()
         kept = None if error is None else without_traceback(error)
         buffered = [BufferedEvent(one, kept, otherwise) for one in events]
-        for one in self._writer_of(database or last, last).buffer.put(buffered, until):
+        for one in self._writer_of(_first(database, last), last).buffer.put(buffered, until):
             one.lost(AppendFailed(f"{MOST_BYTES:,} bytes of events wait for their database already"))
 
     def start_writer(self) -> None:
@@ -93,3 +94,11 @@ class Spill:
         writer = writers.get(database) or writers.setdefault(database, SpillWriter(database, fallback, self._outbox))
         has_thread = writer.start()
         return writer if has_thread or fallback is None else fallback
+
+
+def _first(database: str | None, home: str) -> str:
+    """Return the database that is tried first: the default one has no other behind it, and routers may bar it."""
+    with suppress(Exception):  # of routers, and of an alias that is not there
+        if database and not may_have_outbox(connections[database]):
+            return home
+    return database or home
