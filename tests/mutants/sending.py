@@ -39,6 +39,15 @@ if error is None:
         tests=("unit/producing/test_spill.py",),
     ),
     Fault(
+        name="a default database that routers bar is tried first",
+        file="producing/spill.py",
+        scope="_first",
+        old="database and not may_have_outbox(connections[database])",
+        new="False",
+        harm="events are lost where routers keep the outbox apart",
+        tests=("unit/producing/test_spill.py",),
+    ),
+    Fault(
         name="a delivery report spills into the default database",
         file="producing/clients.py",
         scope="ProcessClients._note",

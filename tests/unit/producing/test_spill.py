@@ -64,6 +64,27 @@ def test_the_end_waits_for_what_a_database_without_tables_leaves_to_the_default_
     assert OutboxRecord.objects.count() == 1
 
 
+class Apart:
+    """Keeps the outbox out of the default database."""
+
+    def db_for_write(self, *_: object, **__: object) -> str:
+        return "other"
+
+    def allow_migrate(self, db: str, *_: object, **__: object) -> bool:
+        return db == "other"
+
+
+def test_what_was_meant_for_a_default_database_that_routers_bar_goes_where_they_say(
+    tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    own = Spill(Outbox(notify=lambda: False))
+    with django_db_blocker.unblock(), on_sqlite(tmp_path, "default", migrated=False), on_sqlite(tmp_path, "other"):
+        with override_settings(DATABASE_ROUTERS=[f"{__name__}.Apart"]):
+            own.spill([encoded("t")], RuntimeError("away"), database="default")
+            assert own.finish(60) == 0
+        assert OutboxRecord.objects.using("other").count() == 1
+
+
 @contextmanager
 def locked(file: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as database:
