@@ -228,7 +228,7 @@ def test_a_database_is_unreachable_whatever_its_backend_raises_at_connecting(
 
 
 @pytest.fixture
-def pooled(connection: BaseDatabaseWrapper) -> BaseDatabaseWrapper:
+def pooled(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
     """Return the connection as one of a pool, which hands it out again however its database is."""
     raw = connection.connection
 
@@ -240,11 +240,14 @@ def pooled(connection: BaseDatabaseWrapper) -> BaseDatabaseWrapper:
             return {name: value for name, value in super().get_connection_params().items() if name != "pool"}
 
         def _close(self) -> None:
-            """Given back, not closed."""
+            """One of the pool is given back, not closed."""
+            if "pool" not in self.settings_dict["OPTIONS"]:
+                super()._close()
 
     connection.settings_dict["OPTIONS"]["pool"] = True
     connection.__class__ = Pooled
-    return connection
+    yield connection
+    raw.close()
 
 
 def test_a_pool_is_not_asked_whether_its_database_is_away(pooled: BaseDatabaseWrapper, tmp_path: Path) -> None:
