@@ -65,7 +65,7 @@ def test_the_existing_worker_commits_past_a_record_of_an_older_class_that_it_can
     fields = {one.name: (one.type, one.default) for one in attrs.fields(CertificateData) if one.name != "grade"}
     older = version(CREATED, {"certificate": record("CertificateData", **fields)})
     first = older.init_data["certificate"](**{name: getattr(certificate(1), name) for name in fields})
-    patient = {"EVENT_BUS_PRODUCER_MODE": "immediate", "EVENT_BUS_KAFKA_SEND_TIMEOUT": 60}
+    patient: dict[str, Any] = {"EVENT_BUS_PRODUCER_MODE": "immediate", "EVENT_BUS_KAFKA_SEND_TIMEOUT": 60}
     with override_settings(**bus.settings(**patient)), own_producer() as producer:
         for signal, one in ((older, first), (CERTIFICATE_CREATED, certificate(2))):
             producer.send(
