@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 from weakref import ReferenceType, ref
 
-from django.db import connections
+from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
@@ -61,3 +62,9 @@ def _remember(connection: BaseDatabaseWrapper, **_: Any) -> None:
 
 
 connection_created.connect(_remember, dispatch_uid="event_bus_kafka.db_connections")
+
+
+def close(connection: BaseDatabaseWrapper) -> None:
+    """Close a connection that its server may have ended: mysqlclient raises then, yet the wrapper lets go of it."""
+    with suppress(Error):
+        connection.close()

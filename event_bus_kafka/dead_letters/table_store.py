@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 from django.db import Error, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from event_bus_kafka.db_connections import close
 from event_bus_kafka.dead_letters import left_out, pending
 from event_bus_kafka.dead_letters.database_refusals import has_ended, is_refusal
 from event_bus_kafka.dead_letters.letter import Letter
@@ -121,8 +121,7 @@ def _attempt(connection: BaseDatabaseWrapper, letter: Letter) -> DeadLetter | Ex
                 return error
             if not has_ended(connection, raw):
                 raise
-            with suppress(Error):  # mysqlclient refuses to close what is closed; the wrapper lets go of it all the same
-                connection.close()
+            close(connection)
             if has_ended_before:
                 return error
             has_ended_before = True

@@ -14,7 +14,7 @@ from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from edx_django_utils.cache import RequestCache
 
-from event_bus_kafka.db_connections import open_connections
+from event_bus_kafka.db_connections import close, open_connections
 from event_bus_kafka.errors import AppendFailed, TransactionLeftOpen
 
 
@@ -29,7 +29,7 @@ def prepare(max_age: float) -> None:
         if connection.connection is None:
             continue
         if _is_closed(connection.connection) or monotonic() - open_connections.since[alias] > max_age:
-            _close(connection)
+            close(connection)
         elif connection.errors_occurred:
             with suppress(Error):
                 connection.close_if_unusable_or_obsolete()
@@ -48,7 +48,7 @@ def give_back() -> None:
     """Give connections of a pool back to it, but for those in a transaction."""
     for connection in open_connections.by_alias.values():
         if connection.connection is not None and is_pooled(connection) and not connection.in_atomic_block:
-            _close(connection)
+            close(connection)
 
 
 def is_pooled(connection: BaseDatabaseWrapper) -> bool:
@@ -67,7 +67,7 @@ def close_after_errors() -> None:
         if connection.connection is not None and connection.errors_occurred:
             if is_pooled(connection):
                 _end(connection)
-            _close(connection)
+            close(connection)
 
 
 def roll_back_leftovers() -> TransactionLeftOpen | None:
@@ -94,7 +94,7 @@ def unreachable_database() -> str | None:
         except Exception:  # noqa: BLE001 backends that fetch their passwords raise anything
             return alias
         finally:
-            _close(fresh)
+            close(fresh)
             _end(fresh)  # if it is a database in memory, which Django leaves open
     return None
 
@@ -115,15 +115,10 @@ def _roll_back(connection: BaseDatabaseWrapper) -> None:
             connection.rollback()
             connection.set_autocommit(True)
     except (Error, AppendFailed):  # the latter where an event that was emitted in it has doomed it
-        _close(connection)
+        close(connection)
     if _is_in_transaction(connection):
         del connections[connection.alias]
         del open_connections.by_alias[connection.alias]
-
-
-def _close(connection: BaseDatabaseWrapper) -> None:
-    with suppress(Error):  # mysqlclient refuses to close what is closed; the wrapper lets go of it all the same
-        connection.close()
 
 
 def _end(connection: BaseDatabaseWrapper) -> None:

@@ -147,7 +147,7 @@ class Settlement:
             for _, of_topic in groupby(sorted(rows, key=attrgetter("topic", "id")), attrgetter("topic")):
                 self._remove_first(list(of_topic))
         for refused in ledger.refused:
-            failure = self._failure_of(lambda one=refused: self._park(ledger, one))  # type: ignore[misc]
+            failure = self._failure_of(partial(self._park, ledger, refused))
             if failure is not None:
                 self._stays(*refused, failure)
 

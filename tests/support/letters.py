@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from django.core.management import call_command
+from django.test import override_settings
 from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
@@ -17,6 +19,7 @@ from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.dead_letters.letter import Failure, Letter, identity
 from event_bus_kafka.dead_letters.table_store import store
 from event_bus_kafka.models import DeadLetter, DeadLetterEntry
+from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import ConsumerRecord, Event, ProducerRecord
 from tests.services.bus import CREATED
@@ -24,6 +27,19 @@ from tests.support.examples_of import certificate
 
 TOPIC = "prod-certificates"
 FAILED_AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+
+
+@contextmanager
+def service_with(sandbox: Sandbox, *receivers: Callable[..., None]) -> Iterator[None]:
+    """Let a service with these receivers of certificates reach the sandbox's registry, and no broker."""
+    for receiver in receivers:
+        CERTIFICATE_CREATED.connect(receiver)
+    with override_settings(
+        EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=sandbox.schema_registry_url, EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9"
+    ):
+        yield
+    for receiver in receivers:
+        CERTIFICATE_CREATED.disconnect(receiver)
 
 
 def record_of(user: int, *, offset: int = 0, topic: str = TOPIC, **changes: Any) -> ConsumerRecord:

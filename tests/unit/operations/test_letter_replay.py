@@ -20,7 +20,7 @@ from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay
 from event_bus_kafka.operations.dead_letters.replay_plan import plan
 from event_bus_kafka.operations.dead_letters.restoring import Originals
 from event_bus_kafka.sandbox import Sandbox
-from tests.support.letters import FAILED_AT, record_of, run, stored
+from tests.support.letters import FAILED_AT, record_of, run, service_with, stored
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,14 +51,8 @@ def fail() -> None:
 def service(sandbox: Sandbox) -> Iterator[None]:
     seen.clear()
     trouble.clear()
-    CERTIFICATE_CREATED.connect(first)
-    CERTIFICATE_CREATED.connect(second)
-    with override_settings(
-        EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=sandbox.schema_registry_url, EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9"
-    ):
+    with service_with(sandbox, first, second):
         yield
-    CERTIFICATE_CREATED.disconnect(first)
-    CERTIFICATE_CREATED.disconnect(second)
 
 
 def receivers_left(letter: DeadLetter) -> list[str]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError
-from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka.assembly import consuming, schema_registry
@@ -20,7 +19,7 @@ from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay, 
 from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan, plan
 from event_bus_kafka.operations.dead_letters.restoring import Originals
 from event_bus_kafka.sandbox import Sandbox
-from tests.support.letters import FAILED_AT, record_of, run, states, stored
+from tests.support.letters import FAILED_AT, record_of, run, service_with, states, stored
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,14 +47,8 @@ def _run(name: str) -> None:
 def service(sandbox: Sandbox) -> Iterator[None]:
     seen.clear()
     meanwhile.clear()
-    CERTIFICATE_CREATED.connect(first)
-    CERTIFICATE_CREATED.connect(second)
-    with override_settings(
-        EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=sandbox.schema_registry_url, EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9"
-    ):
+    with service_with(sandbox, first, second):
         yield
-    CERTIFICATE_CREATED.disconnect(first)
-    CERTIFICATE_CREATED.disconnect(second)
 
 
 def worker_stores(*receivers: str, failed_at: datetime = LATER) -> DeadLetter:
