@@ -190,8 +190,8 @@ class ReceiverPaused(EventBusError):
 class PausesUnknown(EventBusError):
     """The paused receivers could not be read since the start: none may run before it is known which ones are."""
 
-    def __init__(self) -> None:
-        super().__init__("the paused receivers are not known yet: their database does not answer")
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(f"the paused receivers are not known yet: {reason or 'their table was not read'}")
 
 
 class DeadLetterStoreFailed(EventBusError):

@@ -20,13 +20,13 @@ _LONGEST_LABEL = 255
 _DEEPEST_CAUSE = 10
 
 
-class Places(str):
-    """Lines of a stack: places in the code, in which nobody else has a say."""
+class Shown(str):
+    """A text of which each part is as it may be shown: the lines of a stack, or many ids that were shown one by one."""
 
     __slots__ = ()
 
 
-_AS_THEY_ARE = frozenset({int, float, bool, type(None), Places})
+_AS_THEY_ARE = frozenset({int, float, bool, type(None), Shown})
 
 
 def shown(value: object, longest: int = LONGEST) -> str:

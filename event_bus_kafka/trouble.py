@@ -18,6 +18,8 @@ class Trouble(StrEnum):
     """The topic or the partition does not exist."""
     REPLACED = "replaced"
     """Another member of the group has the same ``group.instance.id``."""
+    REFUSED = "refused"
+    """A request was refused, and the client has stopped so that nothing overtakes it."""
     MOVING = "moving"
     """The group, its coordinator or a leader is moving: try again."""
     OTHER = "other"

@@ -18,6 +18,7 @@ from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.kafka.messages import to_record
+from event_bus_kafka.telemetry import flush_observers
 from event_bus_kafka.telemetry.health import Health, Obstacle
 
 Work = Callable[[int], Callable[[], object]]
@@ -70,7 +71,13 @@ def _process_ours(receiver: Receiver) -> Work:
 
     def ready(count: int) -> Callable[[], None]:
         partition = PartitionProgress(_TOPIC, 0)
-        return _each(receiving.process, [partition.take(to_record(message)) for message in _messages(count)])
+        run = _each(receiving.process, [partition.take(to_record(message)) for message in _messages(count)])
+
+        def settled() -> None:
+            run()
+            flush_observers()  # as the polling thread does between two polls
+
+        return settled
 
     return ready
 

@@ -34,7 +34,7 @@ from event_bus_kafka.errors import ConfigurationError
 from event_bus_kafka.kafka.consumer import ConsumerClient
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.telemetry import observe
-from event_bus_kafka.telemetry.events import EventRejected
+from event_bus_kafka.telemetry.events import ConnectionChanged, EventRejected
 from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.worker.companion import WithCompanion
 from event_bus_kafka.worker.slow_receivers import SlowReceivers
@@ -128,7 +128,7 @@ def guarded(receiving: Processor, health: Health) -> Processor:
 def _consumer(arguments: ConsumerArguments, topics: list[str], at_end: ExitStack) -> Consumer:
     options = consumer_options(arguments.group)
     health = Health(Obstacle.NO_ASSIGNMENT, silent_after=settings.revoke_timeout + _SILENCE)
-    observe(health)
+    observe(health, ConnectionChanged)
     time = arguments.milliseconds()
     schemas = at_end.enter_context(closing(registry()))
     receiving = guarded(processor(arguments.group, _store(arguments.group), schemas), health)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
+
 from event_bus_kafka.conf.settings import settings
-from event_bus_kafka.telemetry import observe
+from event_bus_kafka.telemetry import flush_observers, observe
 from event_bus_kafka.telemetry.logs import LoggingObserver
 from event_bus_kafka.telemetry.monitoring import MONITORED, monitor
 
-_log = LoggingObserver(audit=lambda: settings.audit_logging_enabled)
+_log = LoggingObserver(audit=lambda: settings.audit_logging_enabled, batched=lambda: settings.audit_logging_batched)
+atexit.register(flush_observers)
 
 
 def observe_events() -> None:

@@ -11,17 +11,20 @@ from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.errors import ConfigurationError
 from event_bus_kafka.kafka.admin import Admin
 from event_bus_kafka.kafka.producer import Producer
+from event_bus_kafka.models import OutboxShard
 from event_bus_kafka.outbox import backlog
 from event_bus_kafka.relaying.claims import Claims, make_shards
 from event_bus_kafka.relaying.clients import Client, Clients
 from event_bus_kafka.relaying.drain import Drain
 from event_bus_kafka.relaying.progress import ProgressReports
 from event_bus_kafka.relaying.relay import Relay
-from event_bus_kafka.relaying.timing import BATCH_TIME, DELIVERY_TIMEOUT
+from event_bus_kafka.relaying.timing import DELIVERY_TIMEOUT
 from event_bus_kafka.relaying.topics import Topics
+from event_bus_kafka.telemetry.error_text import database_error_text
 from event_bus_kafka.worker.worker import Worker
 
 _REGISTRY_BACKOFF = 1.0
+_NO_SHARD = -1
 _ADMIN_TIMEOUT = 5.0
 _LARGEST = 1_000_000
 """Bytes of a request, by librdkafka's default."""
@@ -32,8 +35,13 @@ COMMON: Options = {"enable.gapless.guarantee": True, "max.in.flight": 1, "retrie
 A client that stops at the first refusal, with nothing on its way behind it. It does not stop at a request whose retries
 are used up: there must be enough of them.
 """
+MISSING_AFTER = 0.5
+"""
+Seconds until a topic that brokers do not know is missing. librdkafka asks for it once a second: it hears so before the
+topic is taken for silent. One that was made just now waits in vain for no more than its first backoff.
+"""
 _OWN_OPTIONS: Options = {
-    "topic.metadata.propagation.max.ms": round(BATCH_TIME * 500),
+    "topic.metadata.propagation.max.ms": round(MISSING_AFTER * 1000),
     "linger.ms": 10,  # the client spins in the last millisecond of each; what ends a batch lingers not
 }
 
@@ -55,7 +63,7 @@ def relay_steps(alias: str, *, once: bool = False) -> Relay | Drain:
     options = relay_options()
     schemas = registry(backoff=_REGISTRY_BACKOFF)
     _require_tables(alias)
-    make_shards(alias)
+    _require_shards(alias, claims)
     topics = Topics()
     progress = ProgressReports(alias, topics, retention=lambda: settings.retention)
     relay = Relay(
@@ -126,6 +134,22 @@ def _unless_given(options: Options) -> Options:
     return {name: value for name, value in options.items() if name not in given}
 
 
+def _require_shards(alias: str, claims: Claims) -> None:
+    """Make the rows of shards, and claim none, which takes the rights that a claim takes."""
+    try:
+        make_shards(alias)
+        with claims.claim([_NO_SHARD]):
+            pass
+    except Error as error:
+        table, user = OutboxShard._meta.db_table, connections[alias].settings_dict["USER"] or "its user"
+        raise ConfigurationError(
+            f"A relay cannot use {table} in database {alias!r}: {database_error_text(error)}. "
+            f"If it lacks rights: GRANT SELECT, INSERT, UPDATE ON {table} TO {user}"
+        ) from error
+    finally:
+        claims.close()
+
+
 def _require_tables(alias: str) -> None:
     try:
         if backlog.is_migrated(connections[alias]):
@@ -133,4 +157,7 @@ def _require_tables(alias: str) -> None:
     except Error as error:
         text = " ".join(str(error).split())  # of a connection, or of Django's look at the tables: it quotes no event
         raise ConfigurationError(f"Database {alias!r} cannot be used: {type(error).__name__}: {text}") from error
-    raise ConfigurationError(f"The outbox is missing in database {alias!r}: run manage.py migrate.")
+    reason = f"The outbox is missing in database {alias!r}: run manage.py migrate."
+    if connections[alias].vendor == "mysql":
+        reason += " MySQL and MariaDB hide tables to which a user has no right."
+    raise ConfigurationError(reason)

@@ -284,6 +284,9 @@ class SettingsTable:
     audit_logging_enabled = Setting(
         "EVENT_BUS_KAFKA_AUDIT_LOGGING_ENABLED", FLAG, True, "Log each sent and each processed event, by coordinates."
     )
+    audit_logging_batched = Setting(
+        "EVENT_BUS_KAFKA_AUDIT_LOGGING_BATCHED", FLAG, True, "Events of one moment share a line, with all their ids."
+    )
 
 
 settings = SettingsTable()

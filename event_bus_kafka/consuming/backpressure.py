@@ -46,37 +46,50 @@ class Backpressure:
         return any(one.held >= self.records and one.passed >= self.records / 2 for one in partitions)
 
     def relieve(self, client: ConsumerClient, partitions: Partitions) -> None:
-        """Pause those that have been full for long, so that others are read; resume those that have room again."""
-        now, full = self.clock(), self._full(partitions)
+        """
+        Pause those that have been full for long, so that others are read; resume those of which half is free again.
+
+        Half, and not one record: a slow key would fill its partition anew at once, and hold up all others each time.
+        """
+        now, full, half_full = self.clock(), self._full(partitions), {*self._full(partitions, 0.5)}
         for partition in partitions:
-            since = now if partition.full_since is None else partition.full_since
-            partition.full_since = since if partition in full else None
+            if partition not in half_full:
+                partition.full_since = None
+            elif partition.full_since is None and partition in full:
+                partition.full_since = now
         if long := [one for one in full if not one.paused and now - (one.full_since or 0.0) >= _PAUSE_AFTER]:
             client.pause([partition.name for partition in long])
-            self._note_why(long)
         if roomy := [one for one in partitions if one.paused and one.full_since is None]:
             client.resume([partition.name for partition in roomy])
-            for partition in roomy:
-                partition.paused = ""
-        reasons = (f"{one.topic}[{one.number}] waits for {one.paused}" for one in partitions if one.paused)
+        for partition in (*long, *roomy):
+            partition.paused = partition in long
+        self._tell([one for one in partitions if one.paused], now)
+
+    def _tell(self, paused: list[PartitionProgress], now: float) -> None:
+        """One that is merely slow is no obstacle; one whose position does not move is, and names what it waits for."""
+        for partition in paused:
+            position, since = partition.stood_at
+            if position != partition.position:
+                partition.stood_at, partition.waits_for = (partition.position, now), ""
+            elif not partition.waits_for and now - since >= _PAUSE_AFTER:
+                first = partition.advance()
+                partition.waits_for = first.coordinates if first else "its commit"
+                emit(
+                    WindowFull(
+                        group=self.group,
+                        topic=partition.topic,
+                        partition=partition.number,
+                        records=partition.held,
+                        size=partition.size,
+                        waits_for=partition.waits_for,
+                    )
+                )
+        reasons = (f"{one.topic}[{one.number}] waits for {one.waits_for}" for one in paused if one.waits_for)
         self.health.replace(Obstacle.WINDOW, reasons)
 
-    def _note_why(self, partitions: list[PartitionProgress]) -> None:
-        for partition in partitions:
-            first = partition.advance()
-            partition.paused = first.coordinates if first else "its commit"
-            emit(
-                WindowFull(
-                    group=self.group,
-                    topic=partition.topic,
-                    partition=partition.number,
-                    records=partition.held,
-                    size=partition.size,
-                    waits_for=partition.paused,
-                )
-            )
-
-    def _full(self, partitions: Partitions) -> list[PartitionProgress]:
-        share = self.size / 2 / max(1, len(partitions))
-        is_common_used_up = sum(max(0, one.size - share) for one in partitions) >= self.size / 2
-        return [one for one in partitions if one.held >= self.records or (is_common_used_up and one.size >= share)]
+    def _full(self, partitions: Partitions, part: float = 1.0) -> list[PartitionProgress]:
+        """Return those that are full, or would be with a ``part`` of all limits."""
+        records, common = self.records * part, self.size * part / 2
+        share = common / max(1, len(partitions))
+        is_common_used_up = sum(max(0, one.size - share) for one in partitions) >= common
+        return [one for one in partitions if one.held >= records or (is_common_used_up and one.size >= share)]

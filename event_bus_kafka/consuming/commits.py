@@ -31,8 +31,8 @@ class Commits:
     group: str
     clock: Callable[[], float]
     pause: Callable[[float], None]
-    refused: int = 0
-    """Partitions that the last commit was refused, or the last one of partitions that move away, all attempts."""
+    refused: set[Partition] = attrs.field(factory=set)
+    """Those that the last commit was refused, or the last one of partitions that move away, all attempts."""
 
     def commit(self, client: ConsumerClient, partitions: Iterable[PartitionProgress]) -> dict[Partition, BrokerError]:
         """Commit what is due; return what was refused, which is due again, with the errors."""
@@ -41,7 +41,7 @@ class Commits:
         refused = client.commit_each(
             {name: Committed(offset, due[name].metadata.at(offset)) for name, offset in positions.items()}
         )
-        self.refused = len(refused)
+        self.refused = {*refused}
         for error in {error.code: error for error in refused.values()}.values():
             names = tuple(name for name, one in refused.items() if one.code == error.code)
             lost = isinstance(error, AssignmentLost)
@@ -55,15 +55,15 @@ class Commits:
 
     def commit_last(self, client: ConsumerClient, partitions: Collection[PartitionProgress]) -> None:
         """Commit for partitions that move away, again where the refusal is one that passes."""
-        deadline, given_up = self.clock() + _LAST_CHANCE, 0
+        deadline, given_up = self.clock() + _LAST_CHANCE, set[Partition]()
         while refused := self.commit(client, partitions):
             again = [one for one in partitions if one.name in refused and _passes(refused[one.name])]
             if not again or self.clock() >= deadline:
                 break
-            given_up += len(refused) - len(again)
             partitions = again
+            given_up |= refused.keys() - {one.name for one in again}
             self.pause(_AGAIN_AFTER)
-        self.refused += given_up
+        self.refused |= given_up
 
 
 def _passes(error: BrokerError) -> bool:

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable
 from time import monotonic, sleep
 
-from event_bus_kafka.consuming.backpressure import Backpressure, Partitions
+from event_bus_kafka.consuming.backpressure import Backpressure
 from event_bus_kafka.consuming.commits import Commits
 from event_bus_kafka.consuming.error_limit import ErrorLimit
 from event_bus_kafka.consuming.limits import Limits
@@ -17,14 +17,13 @@ from event_bus_kafka.consuming.starting_offsets import StartingOffsets
 from event_bus_kafka.errors import BrokerError, WorkerFailed
 from event_bus_kafka.kafka.consumer import AssignmentListener, ConsumerClient
 from event_bus_kafka.kafka.offsets import Partition
-from event_bus_kafka.telemetry import emit, observe, unobserve
+from event_bus_kafka.telemetry import emit, flush_observers, observe, unobserve
 from event_bus_kafka.telemetry.events import (
     EmittedEventsLost,
     EventUndelivered,
     LifecycleEvent,
     PartitionsAssigned,
     PartitionsRevoked,
-    ReceiverUnfinished,
 )
 from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.trouble import Trouble
@@ -72,7 +71,7 @@ class Consumer:
         self._error_limit = error_limit
         self._limits = limits
         self._health = health
-        self._starting_offsets = StartingOffsets(group, offset_time)
+        self._starting_offsets = StartingOffsets(group, offset_time, clock, limits.window_records)
         self._flush = flush
         self._backpressure = Backpressure(group, limits.window_records, limits.window_bytes, clock, health)
         self._clock = clock
@@ -99,6 +98,7 @@ class Consumer:
         self._read()
         self._scheduler.tick()
         self._advance()
+        flush_observers()  # before the offsets of what is done are committed
         self._end_if_events_are_lost()
         if self._is_commit_due() and (failure := self._commit()):
             self._replace_client(failure)
@@ -115,7 +115,7 @@ class Consumer:
         """
         try:
             deadline = self._clock() + timeout
-            unfinished = self._release(self._partitions.values(), timeout)
+            unfinished = self._scheduler.release(self._partitions.values(), timeout=timeout)
             self._stopping = True
             self._scheduler.stop()
             self._keep_emitted(max(deadline - self._clock(), _LAST_FLUSH))
@@ -123,9 +123,10 @@ class Consumer:
             if failure := self._commit():
                 self._end_if_incurable(failure)
         finally:
+            flush_observers()
             unobserve(self._note_lost)
             self._client.close()  # revokes, and commits what could not be committed before
-        return unfinished + self._commits.refused + len(self._lost_events)
+        return unfinished + len(self._commits.refused) + len(self._lost_events)
 
     def hurry(self, timeout: float) -> None:
         """A stop is to come to its end within ``timeout`` seconds from now: partitions that move wait no longer."""
@@ -156,6 +157,7 @@ class Consumer:
         if records:
             self._fruitless_clients = 0
         self._starting_offsets.start(self._client, self._partitions)
+        self._health.replace(Obstacle.START, (f"{topic}[{number}]" for topic, number in self._starting_offsets.failed))
 
     def _take(self, record: ConsumerRecord) -> None:
         partition = self._partitions.get((record.topic, record.partition))
@@ -188,7 +190,8 @@ class Consumer:
     def _is_commit_due(self) -> bool:
         if self._clock() - self._last_commit >= self._limits.commit_interval:
             return True
-        return not self._commits.refused and self._backpressure.need_commit(self._partitions.values())
+        taken = [one for name, one in self._partitions.items() if name not in self._commits.refused]
+        return self._backpressure.need_commit(taken)  # what is refused comes with the others, at its own pace
 
     def _commit(self) -> BrokerError | None:
         """Return the error that ends the client; a commit may hear of it long before a poll does."""
@@ -212,22 +215,11 @@ class Consumer:
 
     def _hand_over(self, names: list[Partition], timeout: float) -> tuple[list[PartitionProgress], int]:
         leaving = [self._partitions.pop(name) for name in names if name in self._partitions]
-        unfinished = self._release(leaving, timeout, self._partitions.values())
+        unfinished = self._scheduler.release(leaving, timeout=timeout, staying=self._partitions.values(), names=names)
         self._health.replace(Obstacle.OUTAGE, ())  # of what is dropped nobody will hear again; what waits tells it anew
         for partition in leaving:
             partition.advance()
         return leaving, unfinished
-
-    def _release(self, leaving: Partitions, timeout: float, staying: Partitions = ()) -> int:
-        unfinished = self._scheduler.release(leaving, timeout=timeout, staying=staying)
-        if timeout:
-            for one in unfinished:
-                emit(
-                    ReceiverUnfinished(
-                        record=one.record, receiver=one.receiver, stack=one.stack, waited=round(timeout) or timeout
-                    )
-                )
-        return len(unfinished)
 
     def _replace_client(self, error: BrokerError) -> None:
         """A fatal error ends a client, not the worker: what was not committed is read again by the next one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from traceback import walk_tb
 
@@ -22,6 +23,13 @@ _CONNECT = inspect.unwrap(BaseDatabaseWrapper.connect).__code__
 
 STORE = "dead-letter store"
 DATABASE = "database"
+FULL = "database, which takes no more connections"
+_FULL_NUMBERS = frozenset({1040, 1203, 1226})
+"""Of MySQL and MariaDB: too many connections, of all or of a user."""
+_FULL_TEXT = re.compile(
+    r"too many (?:clients|connections)|connection slots are reserved|couldn't get a connection after"
+)
+"""PostgreSQL gives no number to one that it does not let in; the last is psycopg's pool."""
 
 
 def outage_of(error: Exception) -> str:
@@ -29,7 +37,7 @@ def outage_of(error: Exception) -> str:
     Return which of the registry, the broker, the dead-letter store or a database cannot be reached; empty: none.
 
     An error of a database counts if it came from connecting, or if a fresh connection fails too; it may stand behind
-    the error of a receiver.
+    the error of a receiver. A server or a pool that has no connection left is away, too: the event is not to blame.
     """
     if isinstance(error, DeadLetterStoreFailed):
         return STORE
@@ -39,13 +47,19 @@ def outage_of(error: Exception) -> str:
         server = "schema registry" if isinstance(error, SchemaRegistryError) else "Kafka"
         return server if error.retriable else ""
     errors = [cause for cause in _causes(error) if isinstance(cause, DatabaseError)]
-    away = any(map(_came_from_connecting, errors)) or (errors and cleanup.unreachable_database())
-    return DATABASE if away else ""
+    away: Exception | None = next(filter(_came_from_connecting, errors), None)
+    if errors and away is None:
+        away = cleanup.failure_to_connect()
+    return "" if away is None else FULL if _is_full(away) else DATABASE
 
 
 def _came_from_connecting(error: DatabaseError) -> bool:
     """A database that comes back between the error and a look at it was away all the same."""
     return any(frame.f_code is _CONNECT for frame, _ in walk_tb(error.__traceback__))
+
+
+def _is_full(error: Exception) -> bool:
+    return next(iter(error.args), None) in _FULL_NUMBERS or bool(_FULL_TEXT.search(str(error)))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -12,8 +12,7 @@ from event_bus_kafka.consuming import reporting
 from event_bus_kafka.consuming.dead_letter_limit import DeadLetterLimit
 from event_bus_kafka.consuming.error_limit import ErrorLimit
 from event_bus_kafka.consuming.outages import STORE, outage_of
-from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
-from event_bus_kafka.consuming.work import Work
+from event_bus_kafka.consuming.progress import Delivery, PartitionProgress, Work
 from event_bus_kafka.dead_letters.letter import Letter, Store
 from event_bus_kafka.dispatching import cleanup, dispatch
 from event_bus_kafka.dispatching.attempts import Attempt, Judgement, Past, judge
@@ -78,7 +77,8 @@ class Processor:
 
     def _process(self, delivery: Delivery) -> Outcome:
         assert delivery.record is not None
-        work, partition = delivery.work or Work(delivery.record), delivery.partition
+        work = delivery.work or Work(delivery.record, is_early=delivery.is_early)
+        partition = delivery.partition
         delivery.work = work
         outcome: Outcome | None = work.past.verdict
         if outcome is None:
@@ -123,7 +123,7 @@ class Processor:
     def _dispatch(self, event: Event, receivers: list[Receiver], work: Work) -> Attempt:
         admission = self.gate.admit(receivers)
         try:
-            reporting.received(work.record, event, is_first=work.past.waiting is None)
+            reporting.received(work, event)
             with trace("emit_signals_from_message"):
                 failed = dispatch.dispatch(
                     event, admission.admitted, before_each=work.begin, after_each=cleanup.roll_back_leftovers

@@ -8,9 +8,30 @@ from enum import Enum, auto
 import attrs
 
 from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
-from event_bus_kafka.consuming.work import Work
+from event_bus_kafka.dispatching.attempts import NOTHING_YET, Past
+from event_bus_kafka.dispatching.dispatch import Receiver
 from event_bus_kafka.kafka.offsets import Partition
 from event_bus_kafka.wire.records import ConsumerRecord
+
+
+@attrs.define(eq=False)
+class Work:
+    """The attempts at one record, which the lane that is at the record writes."""
+
+    record: ConsumerRecord
+    past: Past = NOTHING_YET
+    event_type: str = ""
+    """Empty before the first attempt, and where this service has no signal for it."""
+    event_id: str = ""
+    """Empty before it is dispatched."""
+    is_early: bool = False
+    """As that of its delivery."""
+    running: Receiver | None = None
+    """The receiver that had its turn last."""
+
+    def begin(self, receiver: Receiver) -> None:
+        """Note whose turn it is."""
+        self.running = receiver
 
 
 @attrs.define(eq=False)
@@ -23,6 +44,8 @@ class Delivery:
     offset: int
     size: int
     """Bytes of the record."""
+    is_early: bool = False
+    """Whether the worker before may have died of it: it is in the log before it is begun."""
     done: bool = False
     dropped: bool = False
     """Left unfinished for whoever gets the partition next."""
@@ -84,7 +107,7 @@ class PartitionProgress:
     number: int
     metadata: OffsetMetadata = attrs.field(factory=OffsetMetadata)
     next_offset: int = 0
-    """Where to read on; below 0: at the start or the end, as librdkafka counts them."""
+    """Where to read on; below 0: at the start, as librdkafka counts."""
     committed: int | None = None
     position: int | None = attrs.field(default=attrs.Factory(lambda self: self.committed, takes_self=True))
     """Offset that may be committed: that of the next record to read, if none is unfinished."""
@@ -95,13 +118,20 @@ class PartitionProgress:
     """Bytes of the records that are not done."""
     freed: deque[int] = attrs.field(factory=deque)
     """Bytes of records that lanes have done, and that are still to be subtracted from ``size``."""
+    early: int = 0
+    """How many of the records to come another worker may have begun, as they fit into a window."""
     passed: int = 0
     """Records that the position passed since the last commit: who gets the partition now has them again."""
     flooded: bool = False
     """A dead letter is held because there were so many; lanes write it, under the lock of the flood guard."""
-    paused: str = ""
-    """Why nothing is read of it; empty while it is read."""
     full_since: float | None = None
+    """Since when it is full, and half of it has not been free."""
+    paused: bool = False
+    """Whether the client reads nothing of it, as it has been full for long."""
+    stood_at: tuple[int | None, float] = (None, 0.0)
+    """The position that it had last while it was paused, and since when."""
+    waits_for: str = ""
+    """The record that keeps the position, once it has stood for long; empty while it moves."""
     _window: deque[Delivery] = attrs.field(factory=deque)
 
     @property
@@ -135,6 +165,9 @@ class PartitionProgress:
     def take(self, record: ConsumerRecord) -> Delivery:
         """Add the next record."""
         delivery = Delivery.of(record, self)
+        if self.early:
+            self.early -= 1
+            delivery.is_early = True
         self._window.append(delivery)
         self.next_offset = record.offset + 1
         self.size += delivery.size

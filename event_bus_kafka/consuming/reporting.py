@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from event_bus_kafka.consuming.work import Work
+from event_bus_kafka.consuming.progress import Work
 from event_bus_kafka.dead_letters.letter import Letter
 from event_bus_kafka.dispatching.outcomes import Hold, Retry
 from event_bus_kafka.telemetry import emit
@@ -24,24 +24,32 @@ _OF_TYPES = frozenset({"unregistered type", "no receiver", "other receivers", "s
 """Reasons to skip a record that concern its event type."""
 
 
-def received(record: ConsumerRecord, event: Event, *, is_first: bool) -> None:
+def received(work: Work, event: Event) -> None:
     """Tell that a record is about to be dispatched, for the first time or again."""
-    kind = RecordReceived if is_first else RecordRetried
-    emit(
-        kind(
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            event_type=event.signal.event_type,
-            event_id=str(event.metadata.id),
-        )
-    )
+    record = work.record
+    work.event_id = str(event.metadata.id)
+    names: Any = {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "event_type": work.event_type,
+        "event_id": work.event_id,
+    }
+    emit(RecordReceived(**names, is_early=work.is_early) if work.past.waiting is None else RecordRetried(**names))
 
 
 def done(work: Work) -> None:
     """Tell that every receiver has succeeded."""
     record = work.record
-    emit(RecordDone(topic=record.topic, partition=record.partition, offset=record.offset, event_type=work.event_type))
+    emit(
+        RecordDone(
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            event_type=work.event_type,
+            event_id=work.event_id,
+        )
+    )
 
 
 def skipped(record: ConsumerRecord, reason: str) -> None:

@@ -11,17 +11,18 @@ from __future__ import annotations
 import heapq
 import threading
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Container
 from itertools import count
 from math import inf
 from queue import Empty, SimpleQueue
 from time import monotonic, process_time, sleep
 
-import attrs
-
 from event_bus_kafka.consuming.lanes import Lane, Lanes
 from event_bus_kafka.consuming.progress import Delivery, PartitionPhase, PartitionProgress
 from event_bus_kafka.dispatching.outcomes import Done, Hold, Outcome, Retry
+from event_bus_kafka.kafka.offsets import Partition
+from event_bus_kafka.telemetry import emit, flush_observers
+from event_bus_kafka.telemetry.events import ReceiverUnfinished
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _DRAIN = 64
@@ -45,15 +46,6 @@ class _Actor:
         self.deliveries: deque[Delivery] = deque()
         self.busy = threading.Lock()
         self.waiting = False
-
-
-@attrs.frozen
-class Unfinished:
-    """A record whose receiver did not end in time; ``stack``: where it is."""
-
-    record: str
-    receiver: str
-    stack: str
 
 
 class Scheduler:
@@ -86,16 +78,12 @@ class Scheduler:
         """What ended a lane, such as SystemExit of a receiver; the worker has to end."""
         self.failed_at = ""
         """The record that the lane was at."""
-        self._lanes = Lanes(lanes, self._turn, clock=clock, cpu=cpu)
-
-    @property
-    def lanes(self) -> Lanes:
+        self.lanes = Lanes(lanes, self._turn, clock=clock, cpu=cpu)
         """The threads that run receivers."""
-        return self._lanes
 
     def start(self) -> None:
         """Start the lanes."""
-        self._lanes.start()
+        self.lanes.start()
 
     def submit(self, delivery: Delivery) -> None:
         """Queue a delivery behind those of its key."""
@@ -122,16 +110,22 @@ class Scheduler:
             actor = heapq.heappop(self._waiting)[2]
             actor.waiting = False
             self._ready.put(actor)
-        self._lanes.adapt(backlog=not self._ready.empty())
+        self.lanes.adapt(backlog=not self._ready.empty())
         if len(self._actors) > self._sweep_above:
             self._sweep()
 
     def release(
-        self, leaving: Collection[PartitionProgress], *, timeout: float, staying: Collection[PartitionProgress] = ()
-    ) -> list[Unfinished]:
+        self,
+        leaving: Collection[PartitionProgress],
+        *,
+        timeout: float,
+        staying: Collection[PartitionProgress] = (),
+        names: Collection[Partition] = (),
+    ) -> int:
         """
-        Let go of partitions: wait ``timeout`` seconds for what runs and for the holes that the position cannot pass,
-        then drop the rest. Return what runs still. Meanwhile nothing begins of those that stay.
+        Let go of partitions: wait ``timeout`` seconds for what runs, be it of an assignment before, and for the holes
+        that the position cannot pass, then drop the rest. Return how many receivers run still; those that were waited
+        for are told. Meanwhile nothing begins of those that stay. ``names``: all that leave, started or not.
 
         What is finished above a hole would come again; retries are not waited for. Actors outlive this, so that a quick
         re-assignment cannot run one key in two lanes.
@@ -145,11 +139,13 @@ class Scheduler:
         for partition in leaving:
             partition.phase = PartitionPhase.CLOSED
         self._release_waiting()
-        self._wait_while(lambda: bool(self._running_in(leaving)), deadline)
-        return [
-            Unfinished(delivery.coordinates, delivery.running, lane.stack())
-            for lane, delivery in self._running_in(leaving)
-        ]
+        leaving_names = {one.name for one in leaving}.union(names)
+        self._wait_while(lambda: bool(self._running_in(leaving_names)), deadline)
+        running = self._running_in(leaving_names)
+        for lane, delivery in running if timeout else ():
+            record, receiver, stack = delivery.coordinates, delivery.running, lane.stack()
+            emit(ReceiverUnfinished(record=record, receiver=receiver, stack=stack, waited=round(timeout) or timeout))
+        return len(running)
 
     def hurry(self, timeout: float) -> None:
         """Wait ``timeout`` seconds at most from now on, in all calls together. May be called by a signal's handler."""
@@ -157,9 +153,9 @@ class Scheduler:
 
     def stop(self) -> None:
         """End the lanes, each after the record it is at."""
-        for _ in self._lanes:
+        for _ in self.lanes:
             self._ready.put(None)
-        self._lanes.wake_all()
+        self.lanes.wake_all()
 
     def seconds_to_next(self, most: float) -> float:
         """Return the seconds until the next delay is over, at most ``most``."""
@@ -224,7 +220,7 @@ class Scheduler:
         for partition in (*leaving, *staying):
             partition.phase = PartitionPhase.DECIDING  # what follows a record that is dropped must not begin
         for partition in leaving:
-            running = [delivery.offset for _, delivery in self._running_in([partition])]
+            running = [one.offset for _, one in self._running_in({partition.name}) if one.partition is partition]
             partition.drains_to = max(partition.highest_done, *running, -1)
             partition.phase = PartitionPhase.DRAINING
 
@@ -232,7 +228,7 @@ class Scheduler:
         first = partition.advance()
         if first is None or first.dropped or not partition.may_begin(first.offset):
             return False
-        if all(lane.has_failed for lane in self._lanes):
+        if all(lane.has_failed for lane in self.lanes):
             return False
         record = first.record
         return record is None or not self._actors[_key(record)].waiting  # None: a lane has just finished it
@@ -246,18 +242,17 @@ class Scheduler:
         heapq.heapify(self._waiting)
         self.tick()
 
-    def _running_in(self, partitions: Collection[PartitionProgress]) -> list[tuple[Lane, Delivery]]:
-        running = [(lane, lane.running) for lane in self._lanes]
+    def _running_in(self, names: Container[Partition]) -> list[tuple[Lane, Delivery]]:
+        running = [(lane, lane.running) for lane in self.lanes]
         return [
-            (lane, delivery)
-            for lane, delivery in running
-            if delivery is not None and any(delivery.partition is one for one in partitions)
+            (lane, delivery) for lane, delivery in running if delivery is not None and delivery.partition.name in names
         ]
 
     def _wait_while(self, condition: Callable[[], bool], deadline: float) -> None:
         while condition() and self._clock() < min(deadline, self._hurry_until):
             self._pause(_LOOK_AGAIN)
             self.tick()
+            flush_observers()
 
     def _sweep(self) -> None:
         for key, actor in list(self._actors.items()):

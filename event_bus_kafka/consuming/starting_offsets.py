@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 
 import attrs
@@ -12,13 +13,16 @@ from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.errors import BrokerError, WorkerFailed
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.consumer import ConsumerClient
+from event_bus_kafka.kafka.factory import emit_error
 from event_bus_kafka.kafka.offsets import Committed, Partition
 from event_bus_kafka.shown import shown_time
 from event_bus_kafka.telemetry import emit
-from event_bus_kafka.telemetry.events import ClientErrorReported, OffsetsLost, OffsetsMoved
+from event_bus_kafka.telemetry.events import OffsetsLost, OffsetsMoved
 
 _TIMEOUT = 5.0
 """Seconds for one request to Kafka."""
+_AGAIN_AFTER = 0.5
+"""Seconds."""
 Partitions = dict[Partition, PartitionProgress]
 
 
@@ -39,7 +43,7 @@ def milliseconds(text: str) -> int:
     return found
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class StartingOffsets:
     """
     Tells the client of a group where to read. ``time``, in milliseconds since the epoch: partitions begin at the first
@@ -47,38 +51,48 @@ class StartingOffsets:
     """
 
     group: str
-    time: int | None = None
+    time: int | None
+    clock: Callable[[], float]
+    window: int = 0
+    """Records that a worker may have begun and not committed, at most."""
+    failed: Collection[Partition] = ()
+    """Partitions that could not be started: Kafka may be away, or refuse one of them, at any time."""
+    _again_at: float = 0.0
 
     def start(self, client: ConsumerClient, partitions: Partitions) -> None:
         """
         Have the client read the partitions that wait: new ones, which are added to ``partitions``, and those of them
-        whose offset is gone. What fails is tried again by the next call: Kafka may be away at any time.
+        whose offset is gone. What fails keeps no other from its start, and is tried again by a later call.
 
         Raises :class:`WorkerFailed` where these brokers cannot find offsets by time.
         """
-        if not client.positions.waiting:
-            return
-        try:
-            self._start(client, partitions)
-        except BrokerError as error:
-            if error.code == error_codes.UNSUPPORTED_FEATURE:
-                raise WorkerFailed(error.reason, exit_code=1) from error
-            emit(ClientErrorReported(client="consumer", error=error, code=error.code, kind=error.kind, fatal=False))
+        waiting, rest = client.positions.waiting, self.failed if self.clock() < self._again_at else ()
+        if names := [name for name in waiting if name not in rest]:
+            self._start(client, partitions, names)
+            self._again_at = self.clock() + _AGAIN_AFTER
+        self.failed = [*waiting]
 
-    def _start(self, client: ConsumerClient, partitions: Partitions) -> None:
-        waiting = client.positions.waiting
-        gone = {name: partition for name, partition in partitions.items() if name in waiting}
-        for name, partition in gone.items():
-            if waiting[name] == partition.next_offset:  # else the error came late; one that is true comes again
-                self._go_on(client, name, partition)
-        starting = gone | self._new(client, waiting.keys() - gone.keys())
-        client.positions.start(_next(starting), reading=_next(partitions))
-        for partition in gone.values():
-            partition.paused = ""
-        partitions |= starting
+    def _start(self, client: ConsumerClient, partitions: Partitions, names: list[Partition]) -> None:
+        starting: Partitions = {}
+        for name in filter(partitions.__contains__, names):
+            with _told():
+                self._go_on(client, partitions[name])
+                starting[name] = partitions[name]
+        if new := [name for name in names if name not in partitions]:
+            with _told():
+                starting |= self._new(client, new)
+        if starting:
+            with _told():
+                client.positions.start(_next(starting), reading=_next(partitions))
+                partitions |= starting
+                for partition in starting.values():
+                    partition.paused = False
 
-    def _new(self, client: ConsumerClient, names: Collection[Partition]) -> Partitions:
-        committed = client.committed(names, timeout=_TIMEOUT) if names else {}
+    def _new(self, client: ConsumerClient, names: list[Partition]) -> Partitions:
+        committed, refused = client.committed_each(names, timeout=_TIMEOUT)
+        for error in refused.values():
+            emit_error("consumer", error)
+        names = [name for name in names if name not in refused]
         metadata = {name: OffsetMetadata.read(committed[name].metadata if name in committed else "") for name in names}
         told = [name for name in names if self.time is not None and metadata[name].offset_time != self.time]
         if offsets := client.offsets_at(told, self.time or 0, timeout=_TIMEOUT):
@@ -87,14 +101,20 @@ class StartingOffsets:
             client.commit(moved)
             committed |= moved
             emit(OffsetsMoved(group=self.group, time=shown_time(self.time or 0), offsets=_flat(offsets)))
-        return {
-            name: _progress(name, metadata[name], committed.get(name), client.positions.initial_offset)
-            for name in names
-        }
+        started = {}
+        for name in names:
+            with _told():
+                offset = committed[name].offset if name in committed else None
+                begin = client.initial_offset(name, timeout=_TIMEOUT) if offset is None else offset
+                started[name] = PartitionProgress(*name, metadata[name], begin, offset, early=self.window)
+        return started
 
-    def _go_on(self, client: ConsumerClient, name: Partition, partition: PartitionProgress) -> None:
+    def _go_on(self, client: ConsumerClient, partition: PartitionProgress) -> None:
         """Go on where there are records, and tell what is lost."""
-        offset, there = partition.next_offset, client.range_of(name, timeout=_TIMEOUT)
+        name, offset = partition.name, partition.next_offset
+        if client.positions.waiting[name] != offset:
+            return  # the error came late; one that is true comes again
+        there = client.range_of(name, timeout=_TIMEOUT)
         to = there.end if client.positions.begins_at_end else there.start
         partition.go_on_from(to)
         emit(
@@ -110,12 +130,14 @@ class StartingOffsets:
         )
 
 
-def _progress(
-    name: Partition, metadata: OffsetMetadata, committed: Committed | None, initial_offset: int
-) -> PartitionProgress:
-    if committed is None:
-        return PartitionProgress(*name, metadata, next_offset=initial_offset)
-    return PartitionProgress(*name, metadata, next_offset=committed.offset, committed=committed.offset)
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except BrokerError as error:
+        if error.code == error_codes.UNSUPPORTED_FEATURE:
+            raise WorkerFailed(error.reason, exit_code=1) from error
+        emit_error("consumer", error)
 
 
 def _next(partitions: Partitions) -> dict[Partition, int]:

@@ -13,9 +13,11 @@ from event_bus_kafka.errors import DeserializationError, ReceiversFailed
 from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.wire import cloudevents, serde
 from event_bus_kafka.wire.deletion import record_deleted
-from event_bus_kafka.wire.records import ConsumerRecord
+from event_bus_kafka.wire.records import ConsumerRecord, size_of
 
 LONGEST_TYPE = 255
+_LONGEST_IN_JSON = 12
+"""Bytes of a character that is escaped as a pair of surrogates."""
 
 
 @attrs.frozen(kw_only=True)
@@ -33,6 +35,8 @@ class Failure:
     """ISO 8601, UTC; empty: when the letter failed last."""
     instead_of: str = ""
     """The receiver for which this one stands in, whose event was never its own."""
+    claimed_until: str = attrs.field(default="", eq=False)
+    """A replay has the letter until then, ISO 8601, UTC; empty: none has it."""
 
     @classmethod
     def of(cls, error: Exception, receiver: str = "", *, attempts: int | None = None) -> Failure:
@@ -68,6 +72,13 @@ class Letter:
     failed_at: datetime
     left_out: Mapping[str, LeftOut] = attrs.field(factory=dict)
     """By part: ``value``, ``headers``, ``key``, which are empty then, ``texts``."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all that grows, as a table has it at most: what is no text takes more in JSON."""
+        texts = sum(len(failure.error) + len(failure.place) for failure in self.failures)
+        headers = size_of(self.record.headers)
+        return len(self.record.value or b"") + len(self.record.key or b"") + _LONGEST_IN_JSON * (texts + headers)
 
     @classmethod
     def of(

@@ -60,7 +60,18 @@ def merged(before: Pending, now: Pending) -> Pending:
     it has run.
     """
     named = {name: failure for name, failure in (before | now).items() if name}
-    return named or before | now
+    return claimed(named or before | now, max((failure.claimed_until for failure in before.values()), default=""))
+
+
+def is_claimed(pending: Pending) -> bool:
+    """Whether a replay has the letter now."""
+    now = time_text(datetime.now(UTC))
+    return any(failure.claimed_until > now for failure in pending.values())
+
+
+def claimed(pending: Pending, until: str) -> Pending:
+    """Return it with the claim of a replay; empty: with none."""
+    return {name: attrs.evolve(failure, claimed_until=until) for name, failure in pending.items()}
 
 
 def time_text(time: datetime) -> str:

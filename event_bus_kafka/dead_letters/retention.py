@@ -8,7 +8,7 @@ Imported only where the app is installed.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from time import time
 
@@ -33,7 +33,12 @@ def purge(days: float) -> int:
     """Delete dead letters that failed last so many days ago; return how many."""
     before = datetime.now(UTC) - timedelta(days=days)
     expired = DeadLetter.objects.for_writing().expired(before).order_by("pk")
-    return delete_in_batches(expired, lambda ids: table_store.remove(expired, ids, EntryState.EXPIRED))
+
+    def remove(ids: Sequence[int]) -> int:
+        seen = expired.filter(pk__in=ids).values_list("pk", "last_failed_at")
+        return table_store.remove(dict(seen), EntryState.EXPIRED)
+
+    return delete_in_batches(expired, remove)
 
 
 def purge_entries(days: float) -> int:

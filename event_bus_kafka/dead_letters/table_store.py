@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TypeVar
 
 from django.db import Error, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from event_bus_kafka.db_connections import close
 from event_bus_kafka.dead_letters import left_out, pending
-from event_bus_kafka.dead_letters.database_refusals import has_ended, is_refusal
+from event_bus_kafka.dead_letters.database_refusals import has_ended, is_larger_than_packets, is_refusal
 from event_bus_kafka.dead_letters.letter import Letter
 from event_bus_kafka.dead_letters.pending import Change, Pending
 from event_bus_kafka.errors import DeadLetterStoreFailed
-from event_bus_kafka.models import DeadLetter, DeadLetterEntry, DeadLetterQuerySet, EntryState
+from event_bus_kafka.models import DeadLetter, DeadLetterEntry, EntryState
 from event_bus_kafka.models.presence import has_tables
 from event_bus_kafka.telemetry.error_text import database_error_text
+
+Result = TypeVar("Result")
 
 
 class TableStore:
@@ -58,36 +62,42 @@ def amend(letter: DeadLetter, decide: Callable[[DeadLetter], Change]) -> Change 
     """
     Change a letter as ``decide`` says of its row, locked; None if it is gone.
 
+    A connection that has ended is made anew. Raises a database error.
+    """
+    connection = connections[router.db_for_write(DeadLetter)]
+    return _on_live(connection, lambda: _amend(letter, decide))
+
+
+def claim(letter: DeadLetter, until: datetime) -> bool:
+    """
+    Count an attempt at a replay that nobody else makes before ``until``, unless :func:`amend` ends it earlier. False
+    if another one has the letter, or if anybody has been at it since it was read, be it a worker.
+
     Raises a database error.
     """
     rows = DeadLetter.objects.for_writing()
     with transaction.atomic(using=rows.db):
+        rows.count_attempt(letter)  # first: SQLite locks with what writes
         row = rows.locked(letter)
-        if row is None:
-            return None
-        change = decide(row)
-        if change.pending:
-            written = {
-                "failures": pending.to_json(change.pending),
-                "last_failed_at": change.failed_at or row.last_failed_at,
-            }
-            attempts = row.attempts if change.attempts is None else change.attempts
-            rows.filter(pk=row.pk).update(attempts=attempts, **written)
-        else:
-            rows.filter(pk=row.pk).delete()
-        _note(row, change)
-    return change
+        if row is None or _has_changed(row, letter) or pending.is_claimed(pending.of_row(row)):
+            transaction.set_rollback(True, using=rows.db)
+            return False
+        mark = {"claimed_until": pending.time_text(until)}
+        claimed = [failure | mark for failure in row.failures or [{"receiver": "", "error": ""}]]
+        rows.filter(pk=row.pk).update(failures=claimed)
+    letter.attempts = row.attempts
+    return True
 
 
-def remove(letters: DeadLetterQuerySet, ids: Sequence[int], state: EntryState) -> int:
+def remove(seen: Mapping[int, datetime], state: EntryState) -> int:
     """
-    Delete those of ``letters`` that have these ids for good, and note it of those who had still to succeed; one that a
-    worker has changed meanwhile, so that it is none of them, stays. Return how many there were.
+    Delete letters for good, by id and the time at which each had failed last when it was read, and note it of those who
+    had still to succeed. One that has failed since stays. Return how many there were.
     """
-    rows = letters.for_writing()
+    rows = DeadLetter.objects.for_writing()
     entries = DeadLetterEntry.objects.using(rows.db)
     has_entries = rows.keeps_entries()
-    return rows.remove(ids, lambda part: entries.close(part, state) if has_entries else None)
+    return rows.remove(seen, lambda part: entries.close(part, state) if has_entries else None)
 
 
 def enter(letter: DeadLetter) -> None:
@@ -105,26 +115,29 @@ def is_migrated() -> bool:
 
 def _attempt(connection: BaseDatabaseWrapper, letter: Letter) -> DeadLetter | Exception:
     """
-    Return the row, or the error that says that the letter as it is will never be taken; the latter also if the server
-    ends the connection twice, as MySQL answers to what is too large.
+    Return the row, or the error that says that the letter as it is will never be taken.
 
     Raises what says anything else.
     """
-    has_ended_before = False
-    while True:
-        connection.ensure_connection()  # a server that is away says so here
-        raw = connection.connection
-        try:
-            return _write(letter)
-        except Exception as error:
-            if is_refusal(error):
-                return error
-            if not has_ended(connection, raw):
-                raise
-            close(connection)
-            if has_ended_before:
-                return error
-            has_ended_before = True
+    try:
+        return _on_live(connection, lambda: _write(letter))
+    except Exception as error:
+        if is_refusal(error) or is_larger_than_packets(error, letter.size, connection):
+            return error
+        raise
+
+
+def _on_live(connection: BaseDatabaseWrapper, write: Callable[[], Result]) -> Result:
+    """Write; where the connection had ended, once more on a new one."""
+    connection.ensure_connection()
+    raw = connection.connection
+    try:
+        return write()
+    except Exception:
+        if not has_ended(connection, raw):
+            raise
+    close(connection)
+    return write()
 
 
 def _write(letter: Letter) -> DeadLetter:
@@ -150,6 +163,31 @@ def _write(letter: Letter) -> DeadLetter:
         read_now = {name: failure for name, failure in before.items() if name not in left}
         _note(row, Change(pending=left, succeeded=read_now))
     return row
+
+
+def _amend(letter: DeadLetter, decide: Callable[[DeadLetter], Change]) -> Change | None:
+    rows = DeadLetter.objects.for_writing()
+    with transaction.atomic(using=rows.db):
+        row = rows.locked(letter)
+        if row is None:
+            return None
+        change = decide(row)
+        if change.pending:
+            written = {
+                "failures": pending.to_json(change.pending),
+                "last_failed_at": change.failed_at or row.last_failed_at,
+            }
+            attempts = row.attempts if change.attempts is None else change.attempts
+            rows.filter(pk=row.pk).update(attempts=attempts, **written)
+        else:
+            rows.filter(pk=row.pk).delete()
+        _note(row, change)
+    return change
+
+
+def _has_changed(row: DeadLetter, since: DeadLetter) -> bool:
+    """Whether anybody has written it since: the version before by its time alone."""
+    return bool(row.failures != since.failures or row.last_failed_at != since.last_failed_at)
 
 
 def _note(row: DeadLetter, change: Change) -> None:

@@ -15,7 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from edx_django_utils.cache import RequestCache
 
 from event_bus_kafka.db_connections import close, open_connections
-from event_bus_kafka.errors import AppendFailed, TransactionLeftOpen
+from event_bus_kafka.errors import AppendFailed, TransactionLeftOpen, without_traceback
 
 
 def prepare(max_age: float) -> None:
@@ -78,21 +78,21 @@ def roll_back_leftovers() -> TransactionLeftOpen | None:
     return TransactionLeftOpen([connection.alias for connection in left]) if left else None
 
 
-def unreachable_database() -> str | None:
+def failure_to_connect() -> Exception | None:
     """
-    Return the alias of a database of this thread to which no fresh connection can be made, None without one.
+    Return why no fresh connection can be made to a database of this thread, None if there is one to each.
 
     An error on an old connection proves nothing: a deadlock or a statement that is too large looks the same. Nor does
     one of a pool, which may have been there before the server went away, or be late because others have them all.
     """
-    for alias, connection in open_connections.by_alias.items():
+    for connection in open_connections.by_alias.values():
         fresh = connection.copy()
         fresh.settings_dict["OPTIONS"].pop("pool", None)
         try:
             with fresh.wrap_database_errors:  # connect() alone would raise the errors of the driver
                 fresh.connect()
-        except Exception:  # noqa: BLE001 backends that fetch their passwords raise anything
-            return alias
+        except Exception as error:  # noqa: BLE001 backends that fetch their passwords raise anything
+            return without_traceback(error)
         finally:
             close(fresh)
             _end(fresh)  # if it is a database in memory, which Django leaves open

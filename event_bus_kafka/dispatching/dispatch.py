@@ -28,9 +28,9 @@ from event_bus_kafka.wire.deletion import record_deleted
 from event_bus_kafka.wire.records import Event
 
 
-@attrs.frozen
+@attrs.define(unsafe_hash=True)
 class Receiver:
-    """A function connected to a signal."""
+    """A function connected to a signal; never changed, as :func:`~event_bus_kafka.frozen.cheap_frozen` has it."""
 
     call: Callable[..., Any]
     dispatch_uid: str | None = None
@@ -74,7 +74,8 @@ def receivers_of(signal: OpenEdxPublicSignal) -> list[Receiver]:
     with signal.lock:
         entries = list(signal.receivers)
     found = []
-    for (uid, sender), reference, *_ in entries:
+    for entry in entries:
+        (uid, sender), reference = entry[:2]
         call = reference() if isinstance(reference, ReferenceType) else reference
         if call is not None and sender == NONE_ID and call is not general_signal_handler:
             found.append(Receiver(call, uid if isinstance(uid, str) else None))

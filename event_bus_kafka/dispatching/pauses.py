@@ -12,6 +12,7 @@ from event_bus_kafka.models import PausedReceiver
 from event_bus_kafka.models.presence import has_tables
 from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.error_text import database_error_text
 from event_bus_kafka.telemetry.events import PausesChanged
 from event_bus_kafka.telemetry.guards import kept_alive
 
@@ -34,12 +35,13 @@ class Pauses:
 
     def __init__(self) -> None:
         self._names: frozenset[str] | None = None
-        self._failing = False
+        self._problem = ""
+        """Why they could not be read last."""
         self._has_table = False
 
     def __call__(self) -> frozenset[str]:
         if self._names is None:
-            raise PausesUnknown
+            raise PausesUnknown(self._problem)
         return self._names
 
     def read(self) -> None:
@@ -56,11 +58,12 @@ class Pauses:
         except Exception as error:
             if self._names is None and not isinstance(error, Error):
                 raise
-            if not self._failing:
-                logger.warning("Paused receivers cannot be read, which is tried again: %s", type(error).__name__)
-            self._failing = True
+            problem = database_error_text(error)
+            if problem != self._problem:
+                logger.warning("Paused receivers cannot be read, which is tried again: %s", problem)
+            self._problem = problem
             return
-        self._failing = False
+        self._problem = ""
         if names != (self._names or _NONE):
             emit(PausesChanged(receivers=tuple(sorted(names))))
         self._names = names

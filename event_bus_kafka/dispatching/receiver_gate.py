@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from random import random
 from time import monotonic
-
-import attrs
+from types import MappingProxyType
 
 from event_bus_kafka.dispatching.circuit import Circuit, CircuitPolicy, Permit
 from event_bus_kafka.dispatching.dispatch import Receiver
+from event_bus_kafka.frozen import cheap_frozen
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import CircuitClosed, CircuitOpened
 from event_bus_kafka.telemetry.health import Health, Obstacle
 
 _SPREAD = 0.1
 """Share of a delay by which held events come back apart: so each has its chance to be the probe, a healthy one too."""
+_NO_PERMITS: Mapping[str, Permit] = MappingProxyType({})
 
 
-@attrs.frozen(kw_only=True)
+@cheap_frozen
 class Admission:
     """Which receivers may have an event now."""
 
     admitted: list[Receiver]
-    held: list[Receiver] = attrs.field(factory=list)
+    held: Sequence[Receiver] = ()
     """Their circuits are open."""
-    paused: list[Receiver] = attrs.field(factory=list)
-    permits: dict[str, Permit] = attrs.field(factory=dict)
+    paused: Sequence[Receiver] = ()
+    permits: Mapping[str, Permit] = _NO_PERMITS
     """By name, of receivers that have failed of late."""
 
 
@@ -61,14 +62,21 @@ class ReceiverGate:
         names = self._paused()
         if not names and not self._circuits:
             return Admission(admitted=receivers)
-        paused = [receiver for receiver in receivers if receiver.name in names]
-        admission = Admission(admitted=[], paused=paused)
+        admitted, held, paused, permits = [], [], [], {}
         with self._lock:
             self._forget(names)
             for receiver in receivers:
-                if receiver.name not in names:
-                    self._admit(receiver, admission)
-        return admission
+                name = receiver.name
+                if name in names:
+                    paused.append(receiver)
+                elif (circuit := self._circuits.get(name)) is None:
+                    admitted.append(receiver)
+                elif (permit := circuit.permit(self._clock())) is None:
+                    held.append(receiver)
+                else:
+                    admitted.append(receiver)
+                    permits[name] = permit
+        return Admission(admitted=admitted, held=held, paused=paused, permits=permits)
 
     def ended(
         self, admission: Admission, failed: Collection[str], *, key: Hashable = None, conclusive: bool = True
@@ -99,16 +107,6 @@ class ReceiverGate:
             now = self._clock()
             seconds = min((one.seconds_to_probe(now) if one else 0.0 for one in circuits), default=0.0)
         return seconds * (1 + _SPREAD * self._chance())
-
-    def _admit(self, receiver: Receiver, admission: Admission) -> None:
-        circuit = self._circuits.get(receiver.name)
-        if circuit is not None:
-            permit = circuit.permit(self._clock())
-            if permit is None:
-                admission.held.append(receiver)
-                return
-            admission.permits[receiver.name] = permit
-        admission.admitted.append(receiver)
 
     def _failed(self, name: str, permit: Permit, key: Hashable) -> None:
         assert self._policy is not None

@@ -1,8 +1,8 @@
 """
-Whether a consumer is connected to Kafka: emitted when it changes, not at each retry.
+Whether clients are connected to Kafka: emitted when it changes, not at each retry.
 
-Errors alone do not show it: a consumer of a silent broker reports none, and no error says that all is well again. So
-the client's statistics decide.
+Of a consumer errors alone do not show it: one of a silent broker reports none, and no error says that all is well
+again. So its statistics decide. Of a producer reports of its records say so.
 """
 
 from __future__ import annotations
@@ -53,6 +53,27 @@ class Connection:
         if state != self._state:
             self._state = state
             emit(ConnectionChanged(client=self._client, state=str(state), reason=reason))
+
+
+class Reach:
+    """
+    Whether this process's producers reach Kafka. Emitted when they do again, whichever of them notices: in an outage a
+    relay makes new ones.
+    """
+
+    def __init__(self) -> None:
+        self.is_lost = False
+
+    def on_error(self, failure: BrokerError) -> None:
+        """Take an error that a producer reported. One of a single broker says nothing of the others."""
+        if failure.kind is Trouble.UNAUTHENTICATED or failure.code == error_codes.ALL_BROKERS_DOWN:
+            self.is_lost = True
+
+    def regain(self) -> None:
+        """A broker has answered."""
+        if self.is_lost:
+            self.is_lost = False
+            emit(ConnectionChanged(client="producer", state=CONNECTED, reason=""))
 
 
 def _coordinator_answers(statistics: dict[str, Any]) -> bool:

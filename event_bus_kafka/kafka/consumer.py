@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 import confluent_kafka
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
 
 from event_bus_kafka.errors import AssignmentLost, BrokerError, ConfigurationError
 from event_bus_kafka.kafka import error_codes
@@ -80,6 +80,14 @@ class ConsumerClient(GroupOffsets, LogOffsets):
                 if failure.fatal:
                     raise failure
         return [to_record(message) for message in messages if message.error() is None]
+
+    def initial_offset(self, partition: Partition, *, timeout: float) -> int:
+        """
+        Return where a group begins that has committed nothing. The end is asked for, as it moves on until it is read.
+
+        Raises :class:`BrokerError`.
+        """
+        return self.range_of(partition, timeout=timeout).end if self.positions.begins_at_end else OFFSET_BEGINNING
 
     def commit_each(self, offsets: Mapping[Partition, Committed]) -> dict[Partition, BrokerError]:
         """As of a group; a partition that is not assigned here is refused with :class:`AssignmentLost`."""

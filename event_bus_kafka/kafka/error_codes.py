@@ -125,6 +125,8 @@ TABLE = (
     Meaning("LEADER_NOT_AVAILABLE", Trouble.MOVING),
     Meaning("NOT_ENOUGH_REPLICAS", Trouble.MOVING),
     Meaning("NOT_ENOUGH_REPLICAS_AFTER_APPEND", Trouble.MOVING),
+    # What was refused is told of by its own code.
+    Meaning("_GAPLESS_GUARANTEE", Trouble.REFUSED),
     # The client or its membership has ended.
     Meaning(FATAL, fatal=True, assignment_lost=True),  # the cause is in its text, or in another error that follows
     Meaning("UNKNOWN_MEMBER_ID", assignment_lost=True),

@@ -41,14 +41,24 @@ class GroupOffsets:
 
     def committed(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, Committed]:
         """Return the committed offsets of those partitions that have one. Raises :class:`BrokerError`."""
+        found, refused = self.committed_each(partitions, timeout=timeout)
+        for error in refused.values():
+            raise error
+        return found
+
+    def committed_each(
+        self, partitions: Iterable[Partition], *, timeout: float
+    ) -> tuple[dict[Partition, Committed], dict[Partition, BrokerError]]:
+        """Return what is committed, and for which partitions the answer is refused. Raises :class:`BrokerError`."""
         with as_broker_errors():
             found = self._client.committed([TopicPartition(*partition) for partition in partitions], timeout=timeout)
-        for one in found:
-            if one.error is not None:  # refused is not the same as nothing committed
-                raise to_broker_error(one.error)
-        return {
-            (one.topic, one.partition): Committed(one.offset, one.metadata or "") for one in found if one.offset >= 0
+        refused = {(one.topic, one.partition): to_broker_error(one.error) for one in found if one.error is not None}
+        committed = {
+            (one.topic, one.partition): Committed(one.offset, one.metadata or "")
+            for one in found
+            if one.error is None and one.offset >= 0
         }
+        return committed, refused
 
     def commit(self, offsets: Mapping[Partition, Committed]) -> None:
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, TopicPartition
+from confluent_kafka import TopicPartition
 
 from event_bus_kafka.kafka.broker_errors import as_broker_errors
 from event_bus_kafka.kafka.error_codes import meaning_of
@@ -34,11 +34,6 @@ class AssignedPositions:
         """Those that are not read until they are started → the offset that is gone; None: they are new."""
         self.begins_at_end = options.get(RESET) in _AT_END
         """Whether a partition without an offset is to be read from its end; otherwise, from its first record."""
-
-    @property
-    def initial_offset(self) -> int:
-        """Where a group that has committed nothing begins."""
-        return OFFSET_END if self.begins_at_end else OFFSET_BEGINNING
 
     def assign(self, partitions: Iterable[Partition]) -> None:
         """Assign inside the callback, so that they can be paused: the client would do so after it, at other offsets."""

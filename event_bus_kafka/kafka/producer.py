@@ -12,14 +12,19 @@ from confluent_kafka import KafkaError, KafkaException
 from event_bus_kafka.errors import BrokerError, DeliveryFailed
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.broker_errors import as_broker_errors, to_broker_error
+from event_bus_kafka.kafka.connection import Reach
 from event_bus_kafka.kafka.factory import Options, make_client, report_error
 from event_bus_kafka.kafka.messages import emit_statistics, headers_for_client
+from event_bus_kafka.telemetry import flush_observers
 from event_bus_kafka.wire.records import ProducerRecord
 
 OnDelivery = Callable[..., None]
 """Takes :class:`Delivered` or :class:`DeliveryFailed` as its last argument."""
+Report = Callable[[KafkaError | None, Any], None]
+"""Takes the client's error, if the record was not delivered, and its message."""
 _PURGED_WITHIN = 0.5
 """Seconds to wait for the reports of purged records."""
+reach = Reach()
 
 
 class Delivered:
@@ -56,7 +61,9 @@ class Producer:
     """
 
     def __init__(self, options: Options) -> None:
-        self._client = make_client(confluent_kafka.Producer, options, "producer", stats_cb=emit_statistics)
+        self._client = make_client(
+            confluent_kafka.Producer, options, "producer", on_error=reach.on_error, stats_cb=emit_statistics
+        )
         self.failure: BrokerError | None = None
         """The fatal error after which it takes no more records. What is in flight is still reported."""
 
@@ -72,21 +79,24 @@ class Producer:
         """
 
         def report(error: KafkaError | None, message: Any) -> None:
-            on_delivery(*about, Delivered(message) if error is None else _failed(error))
+            if reach.is_lost and error is None:
+                reach.regain()
+            on_delivery(*about, Delivered(message) if error is None else delivery_failure(error))
 
+        self.enqueue(record, report)
+
+    def enqueue(self, record: ProducerRecord, report: Report) -> None:
+        """Queue a record as :meth:`produce` does, for callers to whom each call counts: they look at ``reach``."""
+        if self.failure is not None:  # librdkafka itself would take records after a purge
+            raise DeliveryFailed(error_codes.FATAL, str(self.failure), fatal=True)
+        headers = headers_for_client(record.headers)
         try:
-            self._client.produce(
-                record.topic,
-                record.value,
-                record.key,
-                headers=headers_for_client(record.headers),
-                on_delivery=report,
-            )
+            self._client.produce(record.topic, record.value, record.key, headers=headers, on_delivery=report)
         except BufferError:
             raise QueueFull(error_codes.QUEUE_FULL, "the local queue is full", retriable=True) from None
         except KafkaException as error:
-            self._note(_failed(error))
-            raise _failed(error) from error  # another one, since the frames of one that is raised hold this producer
+            self._note(delivery_failure(error))
+            raise delivery_failure(error) from error  # another: the frames of one that is raised hold this producer
         except (TypeError, ValueError) as error:  # such as a topic's name with a null character
             raise DeliveryFailed(error_codes.INVALID_ARG, f"the client raised {type(error).__name__}") from error
 
@@ -112,13 +122,20 @@ class Producer:
             self.poll(min(wait, 0.1))
         return left
 
-    def connect(self, seconds: float) -> None:
+    def connect(self, seconds: float) -> dict[str, int]:
         """
-        Connect now, rather than at the first record. Raises :class:`BrokerError` if no broker answers within
-        ``seconds``.
+        Connect now, rather than at the first record. Return the number of partitions by topic.
+
+        Raises :class:`BrokerError` if no broker answers within ``seconds``.
         """
-        with as_broker_errors(self._client):
-            self._client.list_topics(timeout=seconds)
+        try:
+            with as_broker_errors(self._client):
+                found = self._client.list_topics(timeout=seconds)
+        except BrokerError:
+            reach.is_lost = True
+            raise
+        reach.regain()
+        return {name: len(topic.partitions) for name, topic in found.topics.items() if topic.partitions}
 
     def purge(self, seconds: float = _PURGED_WITHIN) -> None:
         """
@@ -135,13 +152,20 @@ class Producer:
             poll(seconds)
         except KafkaException as error:  # a fatal error is raised, once, in place of the error callback
             self._note(report_error("producer", error.args[0]))
+        flush_observers()
 
     def _note(self, error: BrokerError) -> None:
         if error.fatal:
             self.failure = self.failure or error
 
 
-def _failed(error: KafkaError | KafkaException) -> DeliveryFailed:
+def unheard() -> DeliveryFailed:
+    """Return the error of records that Kafka says nothing of."""
+    return DeliveryFailed(error_codes.TIMED_OUT, "Kafka did not confirm all records in time", retriable=True)
+
+
+def delivery_failure(error: KafkaError | KafkaException) -> DeliveryFailed:
+    """Return a client's error as ours."""
     failure = to_broker_error(error, DeliveryFailed)
     assert isinstance(failure, DeliveryFailed)
     return failure

@@ -14,6 +14,8 @@ from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError as ClientError
 
 from event_bus_kafka.errors import ConfigurationError, EventBusError, SchemaRegistryError
+from event_bus_kafka.interruptions import let_through
+from event_bus_kafka.kept import KeptSchemas
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RegistryFailed
 from event_bus_kafka.telemetry.guards import answer
@@ -26,10 +28,8 @@ _CONFLICT = 409
 _UNKNOWN = frozenset({40401, 40403})
 """Confluent's error codes for an unknown subject or schema. Any other 404 comes from a wrong URL or a proxy, and says
 nothing about the schema: what waits for it must not become a dead letter."""
-_LONGEST_KEPT = 50_000
-"""Characters of a schema. Longer ones are none of an event's, and asked for each time."""
 _MOST_KEPT = 4096
-"""Schemas, and failures that are remembered: strangers may write any number of ids."""
+"""Failures that are remembered: strangers may write any number of ids."""
 _ADVICE = {
     401: "check EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY and _API_SECRET",
     403: "the user of EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY has no right to this",
@@ -86,16 +86,16 @@ class SchemaRegistry:
         self._backoff = backoff
         self._clock = clock
         self._ids: dict[tuple[str, str], int] = {}
-        self._schemas: dict[int, str] = {}
+        self._schemas: KeptSchemas[str] = KeptSchemas()
         self._requests: dict[Hashable, Future[Any]] = {}
         """On their way, or answered. All lanes of a worker that starts ask for the same schema: of so many requests one
         might time out, and hold up its key, while the others are answered."""
         self._failures: dict[Hashable, tuple[SchemaRegistryError, float]] = {}
         """Schema, id or ``_ALL`` → the last failure, and the time until which it holds."""
 
-    def id_of(self, subject: str, schema: str, seconds: float = inf) -> int:
+    def id_of(self, subject: str, schema: str, until: float = inf) -> int:
         """
-        Return the id of a schema (JSON text) under a subject; wait for it ``seconds`` at most.
+        Return the id of a schema (JSON text) under a subject; wait for it until ``until`` at most, by the clock.
 
         Raises :class:`SchemaRegistryError`.
         """
@@ -104,8 +104,13 @@ class SchemaRegistry:
             return known
         avro = Schema(schema, "AVRO")
         what = f"{'registering' if self._register else 'looking up'} {subject}"
-        schema_id = self._ask(what, (subject, schema), lambda: _id(self._answer(subject, avro)), seconds)
-        return self._ids.setdefault((subject, schema), schema_id)
+        if (seconds := until - self._clock()) <= 0:  # which is no fault of the registry
+            raise SchemaRegistryError(f"{what}: no time is left", retriable=True)
+
+        def learn() -> int:  # an answer that comes late is of use to whoever asks next
+            return self._ids.setdefault((subject, schema), _id(self._answer(subject, avro)))
+
+        return self._ask(what, (subject, schema), learn, seconds)
 
     def schema_of(self, schema_id: int) -> str:
         """Return the schema (JSON text) of an id. Raises :class:`SchemaRegistryError`."""
@@ -117,12 +122,8 @@ class SchemaRegistry:
             text = self._ask(what, schema_id, lambda: _text(what, self._client.get_schema(schema_id)))
         finally:
             self._client.clear_caches()  # type: ignore[no-untyped-call]  # it would keep whatever it was told
-        if len(text) <= _LONGEST_KEPT:
-            if len(self._schemas) >= _MOST_KEPT:
-                self._schemas.clear()
-            self._schemas[schema_id] = text
         self._requests.pop(schema_id, None)
-        return text
+        return self._schemas.keep(schema_id, text, text)
 
     def close(self) -> None:
         """Close the connections; the object is of no use afterwards."""
@@ -142,20 +143,26 @@ class SchemaRegistry:
         # First: a request that is refused anyhow must not use up the one request after a backoff of all.
         self._refuse_in_backoff(name)
         self._refuse_in_backoff(_ALL)
+
+        def asked() -> T:
+            found = request()
+            self._failures.pop(_ALL, None)  # however late it answers, it is there
+            self._failures.pop(name, None)
+            return found
+
         mine: Future[T] = Future()
         shared = self._requests.setdefault(name, mine)
         try:
             if shared is mine:
                 # HTTP time-outs hold per read, and name resolution has none: a registry may drip for ever
-                answer(mine, request, _THREAD)
-            found: T = shared.result(min(self._timeout, max(seconds, 0.0)))
+                answer(mine, asked, _THREAD)
+            answered: T = shared.result(min(self._timeout, seconds))
+            return answered
         except Exception as error:  # noqa: BLE001 whatever a client, a proxy or a half-written answer provokes
             if self._requests.get(name) is shared:
                 self._requests.pop(name, None)  # one that hangs must not keep others from asking anew
+            let_through(error)
             raise self._failed(what, name, error) from None
-        self._failures.pop(_ALL, None)
-        self._failures.pop(name, None)
-        return found
 
     def _refuse_in_backoff(self, name: Hashable) -> None:
         failure = self._failures.get(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -80,10 +80,6 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         """Those that failed last before a time."""
         return self.filter(last_failed_at__lt=before)
 
-    def failed_until(self, time: datetime | None) -> DeadLetterQuerySet:
-        """Those that failed last at a time or before; None: none."""
-        return self.filter(last_failed_at__lte=time) if time else self.none()
-
     def matching(self, *, group: str = "", topics: Collection[str] = (), event_type: str = "") -> DeadLetterQuerySet:
         """Those of a group, of topics (full names), of an event type; what is empty does not restrict."""
         wanted = {"group": group, "topic__in": topics, "event_type": event_type}
@@ -114,34 +110,34 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         """Those that a version without entries by receiver has stored, which needs the table of entries."""
         return self.filter(entries=None).defer(None).defer("key", "value", "headers", "left_out").order_by("pk")
 
-    def claim(self, letter: DeadLetter) -> bool:
-        """Count an attempt at a replay; False if anybody has been at it since it was read, be it a worker."""
-        seen = self.filter(pk=letter.pk, attempts=letter.attempts, last_failed_at=letter.last_failed_at)
-        if not seen.update(attempts=letter.attempts + 1):
-            return False
-        letter.attempts += 1
-        return True
+    def count_attempt(self, letter: DeadLetter) -> None:
+        """Count an attempt at a replay."""
+        self.filter(pk=letter.pk).update(attempts=models.F("attempts") + 1)
 
     def locked(self, letter: DeadLetter) -> DeadLetter | None:
         """Return the row as it is now, but for contents; nobody changes it before the transaction's end."""
         rows = self.defer(None).defer("key", "value", "headers", "left_out")
         return rows.select_for_update().filter(pk=letter.pk).first()
 
-    def remove(self, ids: Sequence[int], after_each: Callable[[Sequence[int]], None]) -> int:
+    def remove(self, seen: Mapping[int, datetime], after_each: Callable[[Sequence[int]], None]) -> int:
         """
-        Delete those of these that are still such as is asked for, some at a time: no long locks, no long transaction.
-        ``after_each`` is called with the ids of some, in the transaction in which they are deleted.
+        Delete those of these, by id, that have failed last when ``seen`` says, some at a time: no long locks, no long
+        transaction. ``after_each`` is called with the ids of some, in the transaction in which they are deleted.
 
         Return how many there were.
         """
+        ids = list(seen)
         parts = [ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH)]
-        return sum(self._remove(part, after_each) for part in parts)
+        return sum(self._remove(part, seen, after_each) for part in parts)
 
-    def _remove(self, ids: Sequence[int], after_each: Callable[[Sequence[int]], None]) -> int:
+    def _remove(
+        self, ids: Sequence[int], seen: Mapping[int, datetime], after_each: Callable[[Sequence[int]], None]
+    ) -> int:
         rows = self.for_writing()
         with transaction.atomic(using=rows.db):
-            found = list(rows.select_for_update().filter(pk__in=ids).values_list("pk", flat=True))
-            DeadLetter.objects.using(rows.db).filter(pk__in=found).delete()
+            there = rows.select_for_update().filter(pk__in=ids).values_list("pk", "last_failed_at")
+            found = [pk for pk, failed_at in there if failed_at == seen[pk]]
+            rows.filter(pk__in=found).delete()
             after_each(found)
         return len(found)
 
@@ -173,8 +169,8 @@ class DeadLetter(models.Model):
     event_id = models.CharField(max_length=36)
     failures = models.JSONField()
     """
-    A list of objects with receiver, error and place, and, but for the version before, attempts, failed_at, instead_of:
-    who has still to succeed.
+    A list of objects with receiver, error and place, and, but for the version before, attempts, failed_at, instead_of,
+    claimed_until: who has still to succeed.
     """
     attempts = models.IntegerField()
     first_failed_at = MomentField()

@@ -15,6 +15,7 @@ from event_bus_kafka.dispatching.dispatch import Receiver
 from event_bus_kafka.dispatching.outcomes import Hold
 from event_bus_kafka.dispatching.retry import RetryPolicies, RetryPolicy
 from event_bus_kafka.errors import WorkerFailed
+from event_bus_kafka.telemetry import flush_observers
 from event_bus_kafka.telemetry.error_text import error_text
 
 _POLICIES = RetryPolicies(default=RetryPolicy(attempts=1, first_delay=0, factor=1, max_delay=0, jitter=0))
@@ -38,12 +39,15 @@ class OneAttempt:
         Raises :class:`WorkerFailed` where a receiver asks to exit.
         """
         self._caught.letter = None
+        delivery.is_early = True
         processor = attrs.evolve(self._processor, receivers_of=receivers_of)
         try:
             outcome = processor.process(delivery)
         except (SystemExit, GeneratorExit) as error:
             receiver = delivery.running or "a receiver"
             raise WorkerFailed(f"{receiver} raised {type(error).__name__}", exit_code=_FAILED_EXIT_CODE) from error
+        finally:
+            flush_observers()
         return outcome if isinstance(outcome, Hold) else self._caught.letter
 
 

@@ -13,6 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from event_bus_kafka.errors import AppendFailed, OutboxMissing
+from event_bus_kafka.interruptions import let_through
 from event_bus_kafka.outbox.database import home, may_have_outbox, open_elsewhere, outbox_connection, takes_rows
 from event_bus_kafka.outbox.transactions import after_all, after_commit
 from event_bus_kafka.telemetry import emit
@@ -58,6 +59,7 @@ class Outbox:
         except SynchronousOnlyOperation:
             raise
         except Exception as error:  # noqa: BLE001 routers, pools, guards and event loops raise errors of their own
+            let_through(error)
             doomed = isinstance(error, AppendFailed) and error.doomed
             for one in events:
                 emit(AppendToOutboxFailed(**one.names, error=error, doomed=doomed))

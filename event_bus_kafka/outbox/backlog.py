@@ -10,6 +10,7 @@ import attrs
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from event_bus_kafka.interruptions import let_through
 from event_bus_kafka.models import OutboxRecord, OutboxShard, ParkedRecord, WriterSchema
 from event_bus_kafka.models.batches import delete_in_batches
 from event_bus_kafka.models.presence import has_tables
@@ -68,6 +69,7 @@ def watch(alias: str) -> None:
     try:
         warn_if_stalled(alias, oldest_age(alias))
     except Exception as error:  # noqa: BLE001 of databases, and of whoever stands before them: the event is kept
+        let_through(error)
         logger.warning("How long events wait in the outbox of database %s is not known: %s", alias, error_text(error))
 
 

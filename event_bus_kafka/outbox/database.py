@@ -15,6 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from event_bus_kafka.db_connections import identity
 from event_bus_kafka.errors import AppendFailed
+from event_bus_kafka.interruptions import let_through
 from event_bus_kafka.outbox.doomed import doom, is_broken, is_doomed
 from event_bus_kafka.outbox.transactions import connection_of, is_manual, is_open
 from event_bus_kafka.shown import logger_named
@@ -65,6 +66,7 @@ def home() -> str:
             return alias
         _tell_of_router(f"names {alias!r}, which is not in DATABASES")
     except Exception as error:  # noqa: BLE001 a router's
+        let_through(error)
         _tell_of_router(f"raised {type(error).__name__}")
     return DEFAULT_DB_ALIAS
 
@@ -136,6 +138,7 @@ def _answer(connection: BaseDatabaseWrapper) -> _Answer:
         raise
     except Exception as error:  # noqa: BLE001 of databases, and of whoever stands before them
         doom(connection, error, AppendFailed(f"database {connection.alias!r}: {type(error).__name__}"))
+        let_through(error)
         found = _meaning(error)
         if found:
             _known[identity(connection)] = found, monotonic() + _NO_FOR

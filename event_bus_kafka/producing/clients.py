@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import enum
 import os
 import threading
-from enum import Enum
+from enum import IntEnum
 from time import monotonic, sleep
 from typing import Any
 
@@ -22,33 +21,26 @@ from event_bus_kafka.telemetry.events import RecordDelivered
 from event_bus_kafka.telemetry.guards import kept_alive, stumbled
 from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire import serde
-from event_bus_kafka.wire.records import Destination, EncodedEvent, ProducerRecord
+from event_bus_kafka.wire.records import EncodedEvent, ProducerRecord
 
 _ROOM_EVERY = 0.005
 """Seconds between two looks for room in a full queue."""
 
 
-class Phase(Enum):
+class Phase(IntEnum):
     """
-    Whether clients take events, and who hands out their delivery reports.
+    Who hands out the delivery reports of clients. There is no way back.
 
-                 takes events          takes none
-        thread   OPEN ──── retire() ──→ RETIRING      ends by itself, once all is reported
-                  │                        │
-               leave()                  leave()
-                  ↓                        ↓
-        none     LEFT ──── retire() ──→ RETIRED       reports are handed out by who flushes
+        OPEN ─── retire() ──→ RETIRING ─── leave() ──→ LEFT
+          └─────────────────── leave() ─────────────────┘
+
+    OPEN: their thread. RETIRING: their thread, which ends once all is reported: the client has failed for good, or was
+    given up, and takes no more. LEFT: whoever flushes, for their process ends; what is sent now is still taken.
     """
 
-    OPEN = enum.auto()
-    RETIRING = enum.auto()
-    LEFT = enum.auto()
-    RETIRED = enum.auto()
-
-
-_TAKING = (Phase.OPEN, Phase.LEFT)
-_RETIRE = {Phase.OPEN: Phase.RETIRING, Phase.LEFT: Phase.RETIRED}
-_LEAVE = {Phase.OPEN: Phase.LEFT, Phase.RETIRING: Phase.RETIRED}
+    OPEN = 1
+    RETIRING = 2
+    LEFT = 3
 
 
 @attrs.define(eq=False)
@@ -84,26 +76,13 @@ class ProcessClients:
             keep_for_ever(self)
         return self
 
-    @property
-    def takes_no_more(self) -> bool:
-        return self.phase not in _TAKING
-
-    def learn_ids(self, destination: Destination, until: float) -> None:
-        """
-        Ask the registry for what an event of this destination needs. Raises :class:`DeliveryFailed` or
-        :class:`SchemaRegistryError` where it does not answer before ``until``.
-        """
-        for one in (destination.key, destination.value):
-            if (seconds := until - monotonic()) <= 0:
-                raise DeliveryFailed(error_codes.TIMED_OUT, "no time is left for the registry", retriable=True)
-            self.registry.id_of(one.subject, one.schema, seconds)
-
     def produce(self, encoded: EncodedEvent, database: str | None, until: float) -> None:
         """
-        Queue an event. While the queue is full, wait for room until the deadline, but not while Kafka is away; then
-        raises :class:`QueueFull`. Raises :class:`DeliveryFailed`, a fatal one if this client takes no more.
+        Queue an event. Wait until ``until`` (monotonic) for the ids of its schemas, and while the queue is full, but
+        not while Kafka is away. Raises :class:`SchemaRegistryError`, :class:`QueueFull`, or :class:`DeliveryFailed`, a
+        fatal one if the client has failed for good, or was given up.
         """
-        record = serde.frame(encoded, self.registry)
+        record = serde.frame(encoded, self.registry, until)
         while True:
             try:
                 return self._queue(record, encoded, database)
@@ -116,8 +95,6 @@ class ProcessClients:
 
     def _queue(self, record: ProducerRecord, encoded: EncodedEvent, database: str | None) -> None:
         with self._lock:
-            if self.phase not in _TAKING:  # meanwhile: its thread may have ended, and nobody would hear of the event
-                raise DeliveryFailed(error_codes.DESTROY, "this client takes no more", fatal=True)
             self.producer.produce(record, self.reported, id(encoded))
             self.unreported[id(encoded)] = encoded, database
 
@@ -126,55 +103,50 @@ class ProcessClients:
         try:
             with self._lock:
                 event = self.unreported.pop(key, None)
-            if event is not None:  # not given up meanwhile
-                self._note(*event, report)
+                if event is not None and isinstance(report, DeliveryFailed):
+                    self._failed(*event, report)  # with the lock: who gives up waits until it is spilled
+            if event is not None and isinstance(report, Delivered):
+                self._confirmed(event[0], report)
         except BaseException as error:  # noqa: BLE001
             stumbled(error)  # without a context manager, which costs more than all the rest
 
-    def _note(self, encoded: EncodedEvent, database: str | None, report: Delivered | DeliveryFailed) -> None:
-        if isinstance(report, DeliveryFailed):
-            self.is_away = self.is_away or report.kind is Trouble.UNREACHABLE
-            self._spill.spill([encoded], report, database=database)
-            return
+    def _failed(self, encoded: EncodedEvent, database: str | None, failure: DeliveryFailed) -> None:
+        self.is_away = self.is_away or failure.kind is Trouble.UNREACHABLE
+        self._spill.spill([encoded], failure, database=database)
+
+    def _confirmed(self, encoded: EncodedEvent, report: Delivered) -> None:
         self.is_away = False
-        emit(
-            RecordDelivered(
-                topic=report.topic,
-                partition=report.partition,
-                offset=report.offset,
-                event_type=encoded.destination.event_type,
-                event_id=encoded.event_id,
-            )
-        )
+        emit(RecordDelivered(**encoded.names, partition=report.partition, offset=report.offset))
 
     def retire(self) -> None:
-        """Take no more."""
-        self._change(_RETIRE)
+        """Have the thread end by itself."""
+        self._advance(Phase.RETIRING)
 
     def give_up(self) -> None:
         """
         Retire and spill what lacks a report, if anything does: that might be long in coming, where a name server does
         not answer.
         """
-        if not self.unreported:
-            return
-        self.retire()
-        self.is_away = True
+        if self.unreported:
+            self.producer.poll(0)  # what Kafka has confirmed by now need not come twice
         with self._lock:
+            if not self.unreported:
+                return
+            self.retire()
             left, self.unreported = self.unreported, {}
         self.producer.purge(0)
         failure = DeliveryFailed(
             error_codes.TIMED_OUT, "not confirmed in time", retriable=True, kind=Trouble.UNREACHABLE
         )
         for encoded, database in left.values():
-            self._spill.spill([encoded], failure, database=database)
+            self._failed(encoded, database, failure)
 
     def leave(self, seconds: float) -> None:
         """
         Wait so long for its thread to end: one that logs when the interpreter does would abort the process. From then
         on a flush alone hands out reports.
         """
-        if not self._change(_LEAVE):
+        if not self._advance(Phase.LEFT):
             return
         keep_for_ever(self)  # without its thread nobody else holds it
         if self._thread is not None and self._thread is not threading.current_thread():
@@ -187,9 +159,9 @@ class ProcessClients:
             with kept_alive():
                 self.producer.poll(0)
 
-    def _change(self, transitions: dict[Phase, Phase]) -> bool:
-        """Return whether there was anything to change."""
+    def _advance(self, phase: Phase) -> bool:
+        """Return whether that is a change."""
         with self._lock:
-            before, self.phase = self.phase, transitions.get(self.phase, self.phase)
+            before, self.phase = self.phase, max(self.phase, phase)
         self._wanted.set()
         return self.phase is not before

@@ -12,12 +12,11 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from math import inf
 from time import monotonic
 
 from event_bus_kafka.errors import BrokerError, ConfigurationError, DeliveryFailed
 from event_bus_kafka.kafka import error_codes
-from event_bus_kafka.producing.clients import ProcessClients
+from event_bus_kafka.producing.clients import Phase, ProcessClients
 from event_bus_kafka.producing.inherited import keep_parents_clients
 from event_bus_kafka.telemetry.guards import answer
 from event_bus_kafka.trouble import Trouble
@@ -33,11 +32,14 @@ _Failure = Callable[[], Exception]
 class Connecting:
     """The clients of this process, made at the first send and after a fatal error."""
 
-    clients: ProcessClients | None
+    _clients: ProcessClients | None
     """The last ones that were made."""
     _attempt: Future[ProcessClients | _Failure] | None
-    _is_slow: bool
-    """Whether somebody has waited for the attempt in vain."""
+    """One that goes on, or has failed."""
+    _waits_until: float
+    """Until when that attempt is waited for: who began it has waited in vain then."""
+    _again_at: float
+    """When the next attempt may begin."""
 
     def __init__(self, make: Callable[[ProcessClients | None], ProcessClients]) -> None:
         """``make``: takes those in whose place the new ones come."""
@@ -46,12 +48,14 @@ class Connecting:
         os.register_at_fork(after_in_child=self._forget_parent)
 
     @property
+    def clients(self) -> ProcessClients | None:
+        """Those of this process, if there are any: a server written in C may fork without telling Python."""
+        return self._clients if self._pid == os.getpid() else None
+
+    @property
     def has_clients(self) -> bool:
         """Whether there are clients with which something can be sent, as far as is known."""
-        clients = self.clients
-        if clients is None or clients.pid != os.getpid():
-            return False
-        return not clients.takes_no_more and clients.producer.failure is None
+        return self.clients is not None and self.clients.producer.failure is None
 
     def get(self, until: float, unfit: ProcessClients | None = None) -> ProcessClients:
         """
@@ -59,21 +63,21 @@ class Connecting:
         Raises :class:`ConfigurationError` or :class:`DeliveryFailed`.
         """
         with self._lock:
-            if self._pid != os.getpid():  # a server written in C may fork without telling Python
+            if self._pid != os.getpid():
                 self._forget_parent()
-            clients = self.clients
+            clients = self._clients
             if clients is not None and (clients is not unfit or not self._may_replace(clients)):
                 return clients
-            begins = self._attempt is None or (self._attempt.done() and monotonic() >= self._again_at)
-            if self._attempt is None or begins:
-                self._attempt, self._is_slow = Future(), False
             attempt = self._attempt
+            begins = attempt is None or (attempt.done() and monotonic() >= self._again_at)
+            if attempt is None or begins:
+                attempt = self._attempt = Future()
+                self._waits_until, self._again_at = until, 0.0
         if begins:  # without the lock: where no thread can be started, all is done here, and observers may send
             answer(attempt, partial(self._connect, clients), "event-bus-connect")
         try:
-            made = attempt.result(0 if self._is_slow else max(until - monotonic(), 0))
+            made = attempt.result(max(min(until, self._waits_until) - monotonic(), 0))
         except TimeoutError:
-            self._is_slow = True
             raise _failed(error_codes.TIMED_OUT, "the client is not made yet") from None
         if isinstance(made, ProcessClients):
             return made
@@ -89,22 +93,22 @@ class Connecting:
             if isinstance(error, BrokerError):
                 return partial(_failed, error.code, error.reason)
             return partial(_failed, error_codes.FAIL, f"making the client raised {type(error).__name__}")
-        self.clients = clients
+        with self._lock:
+            self._clients, self._attempt = clients, None
         if former is not None:
-            self._replaced_at = monotonic()
+            self._again_at = monotonic() + _NEW_CLIENT_EVERY
             former.retire()
         return clients
 
     def _may_replace(self, clients: ProcessClients) -> bool:
-        return clients.takes_no_more or monotonic() - self._replaced_at >= _NEW_CLIENT_EVERY
+        return clients.phase is not Phase.OPEN or monotonic() >= self._again_at
 
     def _forget_parent(self) -> None:
         keep_parents_clients()
         self._pid = os.getpid()
         self._lock = threading.RLock()  # a signal handler may send while its thread has it
-        self.clients = self._attempt = None
-        self._is_slow = False
-        self._again_at = self._replaced_at = -inf
+        self._clients = self._attempt = None
+        self._waits_until = self._again_at = 0.0
 
 
 def _failed(code: str, reason: str) -> DeliveryFailed:

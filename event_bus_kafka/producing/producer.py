@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import SynchronousOnlyOperation
 from openedx_events.data import EventsMetadata
@@ -15,6 +14,8 @@ from openedx_events.event_bus import EventBusProducer
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.errors import AppendFailed, DeliveryFailed, ManualTransaction
+from event_bus_kafka.interruptions import interruption_in, let_through
+from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.outbox.availability import Outbox
 from event_bus_kafka.outbox.transactions import after_commit
 from event_bus_kafka.producing.clients import ProcessClients
@@ -77,7 +78,7 @@ class KafkaEventProducer(EventBusProducer):
             encoded = serde.encode(event, topic=self._routing.full_topic(topic), key_field=event_key_field)
             self._leave(encoded, mode, database)
         except Exception as error:  # noqa: BLE001 a request must not fail because of its events; every error becomes visible here
-            emit(EventRejected(topic=topic, event_type=signal.event_type, event_id=str(event_metadata.id), error=error))
+            _reject(signal, topic, str(event_metadata.id), error)
 
     def send_many(
         self,
@@ -106,7 +107,7 @@ class KafkaEventProducer(EventBusProducer):
                 encoded = serde.encode_tombstone(signal, key, metadata, topic=full, key_field=route.key_field)
                 self._leave(encoded, route.mode, route.database)
         except Exception as error:  # noqa: BLE001 as in send
-            emit(EventRejected(topic=topic, event_type=signal.event_type, event_id=str(metadata.id), error=error))
+            _reject(signal, topic, str(metadata.id), error)
 
     def _send_batch(
         self,
@@ -116,26 +117,25 @@ class KafkaEventProducer(EventBusProducer):
         batch: list[tuple[dict[str, Any], EventsMetadata]],
     ) -> None:
         encoded: list[EncodedEvent] = []
-        rejected = partial(EventRejected, topic=topic, event_type=signal.event_type)
         for data, metadata in batch:
             try:
                 event = Event(signal=signal, data=data, metadata=metadata)
                 encoded.append(serde.encode(event, topic=self._routing.full_topic(topic), key_field=key_field))
             except Exception as error:  # noqa: BLE001 as in send
-                emit(rejected(event_id=str(metadata.id), error=error))
+                _reject(signal, topic, str(metadata.id), error)
         try:
             mode, database = self._routing.mode_of(signal.event_type, topic)
             if mode == "outbox" and self._append(encoded, database):
                 return
         except Exception as error:  # noqa: BLE001 as in send
             for one in encoded:
-                emit(rejected(event_id=one.event_id, error=error))
+                _reject(signal, topic, one.event_id, error)
             return
         for one in encoded:
             try:
                 self._leave_directly(one, mode, database)
             except Exception as error:  # noqa: BLE001 as in send
-                emit(rejected(event_id=one.event_id, error=error))
+                _reject(signal, topic, one.event_id, error)
 
     def _leave(self, encoded: EncodedEvent, mode: str, database: str | None) -> None:
         if mode != "outbox" or not self._append([encoded], database):
@@ -165,13 +165,7 @@ class KafkaEventProducer(EventBusProducer):
         Wait until Kafka has confirmed what was sent, within ``EVENT_BUS_KAFKA_DELIVERY_TIMEOUT``; what it has not then
         goes into the outbox, within ``EVENT_BUS_KAFKA_SHUTDOWN_SPILL``.
         """
-        until = monotonic() + self._limits.delivery_timeout
-        if self._spill.waits_for_clients():
-            self._spill.settle(until - monotonic())
-        clients = self._connecting.clients
-        if clients is not None and clients.pid == os.getpid():
-            clients.producer.flush(until - monotonic())
-            clients.give_up()
+        self._shutdown.confirm(monotonic() + self._limits.delivery_timeout)
         self._spill.finish(self._limits.shutdown_spill)
 
     def _deliver(self, encoded: EncodedEvent, database: str | None) -> None:
@@ -179,9 +173,14 @@ class KafkaEventProducer(EventBusProducer):
         try:
             deadline += self._limits.send_timeout
             self._hand_over(encoded, database, deadline)
-        except Exception as error:  # noqa: BLE001 nothing that goes wrong between us and Kafka may reach the request
+        except BaseException as error:  # noqa: BLE001 nothing that goes wrong between us and Kafka may reach the request
+            stop = interruption_in(error) if isinstance(error, Exception) else error
+            stopped = DeliveryFailed(error_codes.FAIL, f"{type(error).__name__} stopped its sender")
+            reason = cast("Exception", error) if stop is None else stopped
             otherwise = None if self._connecting.has_clients else partial(self._deliver_late, sent_at)
-            self._spill.spill([encoded], error, database=database, until=deadline, otherwise=otherwise)
+            self._spill.spill([encoded], reason, database=database, until=deadline, otherwise=otherwise)
+            if stop is not None:
+                raise stop from None
         self._shutdown.flush_late()
 
     def _deliver_late(self, sent_at: float, encoded: EncodedEvent) -> None:
@@ -197,8 +196,9 @@ class KafkaEventProducer(EventBusProducer):
 
     def _hand_over(self, encoded: EncodedEvent, database: str | None, deadline: float) -> None:
         clients = self._connecting.clients
-        if clients is None or clients.pid != os.getpid():  # a server written in C may fork without telling Python
-            clients = self._first_clients(encoded, deadline)
+        if clients is None:
+            self._shutdown.watch()  # which tells observers, who may send
+            clients = self._connecting.get(deadline)
         try:
             clients.produce(encoded, database, deadline)
         except DeliveryFailed as error:
@@ -206,8 +206,8 @@ class KafkaEventProducer(EventBusProducer):
                 raise
             self._connecting.get(deadline, clients).produce(encoded, database, deadline)
 
-    def _first_clients(self, encoded: EncodedEvent, deadline: float) -> ProcessClients:
-        self._shutdown.watch()  # which tells observers, who may send
-        clients = self._connecting.get(deadline)
-        clients.learn_ids(encoded.destination, deadline)
-        return clients
+
+def _reject(signal: OpenEdxPublicSignal, topic: str, event_id: str, error: Exception) -> None:
+    """Tell of an event that cannot be sent, unless it is the host that stops whoever sends it."""
+    let_through(error)
+    emit(EventRejected(topic=topic, event_type=signal.event_type, event_id=event_id, error=error))

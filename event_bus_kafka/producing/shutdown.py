@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import ExitStack
-from functools import partial
 from multiprocessing.util import Finalize, is_exiting
 from time import monotonic
 from typing import Any, cast
@@ -17,7 +16,7 @@ from typing import Any, cast
 from event_bus_kafka.producing.inherited import own_clients
 from event_bus_kafka.producing.routing import SendingLimits
 from event_bus_kafka.producing.spill import Spill
-from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry import emit, flush_observers
 from event_bus_kafka.telemetry.events import ThreadsDisabled
 
 _LATE = 0.5
@@ -43,14 +42,13 @@ class Shutdown:
             return
         self._pid = os.getpid()
         self._began = monotonic() if is_exiting() else None
-        end = partial(self._end, self._pid)
-        Finalize(None, end, exitpriority=_PRIORITY)
+        Finalize(None, self._end, exitpriority=_PRIORITY)
         self._spill.start_writer()
         if celery := sys.modules.get("celery.signals"):  # whose prefork pool ends its children by os._exit
-            celery.worker_process_shutdown.connect(end, weak=False)
+            celery.worker_process_shutdown.connect(self._end, weak=False)
         if uwsgi := cast("Any", sys.modules.get("uwsgi")):
             ends = ExitStack()  # the service's own first, whatever it raises
-            ends.callback(end)
+            ends.callback(self._end)
             ends.callback(getattr(uwsgi, "atexit", None) or (lambda: None))
             uwsgi.atexit = ends.close  # runs where skip-atexit-teardown leaves out atexit
             if not getattr(uwsgi, "has_threads", True):
@@ -63,35 +61,36 @@ class Shutdown:
         """
         began = monotonic()
         until = began + min(self._limits.shutdown_flush, seconds / 2)
-        self._flush(until, min(until + self._limits.shutdown_spill, began + seconds), leave=False)
+        self.confirm(until)
+        self._spill.finish(min(until + self._limits.shutdown_spill, began + seconds) - monotonic())
 
     def flush_late(self) -> None:
         """Flush what was sent after the end had come, in what is left of its limits: nobody else would."""
         if self._began is not None:
-            self._end(self._pid)
+            self._end()
 
-    def _end(self, pid: int | None, /, *_: object, **__: object) -> None:  # celery's signal has a pid, too
-        if pid != os.getpid():
+    def confirm(self, until: float) -> None:
+        """Wait until ``until`` (monotonic) for Kafka to confirm what was sent; hand the rest to the spill."""
+        if self._spill.waits_for_clients():
+            self._spill.settle(until - monotonic())  # meanwhile the clients' threads go on
+        for clients in own_clients():
+            clients.producer.flush(until - monotonic())
+            clients.give_up()
+
+    def _end(self, *_: object, **__: object) -> None:
+        """End this process's sending. The threads of its clients do nothing afterwards."""
+        if self._pid != os.getpid():
             return  # a child inherits its parent's hooks
         now = monotonic()
         is_away = any(clients.is_away for clients in own_clients() if clients.unreported)
-        deadlines = deadlines_of(self._began, now, self._limits, is_away=is_away)
+        until, spill_until = deadlines_of(self._began, now, self._limits, is_away=is_away)
         self._began = self._began or now
-        self._flush(*deadlines)
-
-    def _flush(self, until: float, spill_until: float, *, leave: bool = True) -> None:
-        """Both times are of the monotonic clock. The threads of clients that are left do nothing afterwards."""
-        if self._spill.waits_for_clients():
-            self._spill.settle(until - monotonic())  # meanwhile the clients' threads go on
-        own = own_clients()
-        for clients in own:
-            clients.producer.flush(until - monotonic())
+        self.confirm(until)
         left_by = (monotonic() + spill_until) / 2
-        for clients in own if leave else ():
+        for clients in own_clients():
             clients.leave(left_by - monotonic())
-        for clients in own:
-            clients.give_up()
         self._spill.finish(spill_until - monotonic())
+        flush_observers()
 
 
 def deadlines_of(began: float | None, now: float, limits: SendingLimits, *, is_away: bool) -> tuple[float, float]:

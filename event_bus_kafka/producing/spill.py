@@ -55,16 +55,15 @@ class Spill:
         written, or without ``error`` an EventAppended; an EventUndelivered if it is lost. Where there is no outbox at
         all, ``otherwise`` is called with it, again and again while it raises.
         """
-        last = home()
         kept = None if error is None else without_traceback(error)
-        buffered = [BufferedEvent(one, kept, otherwise) for one in events]
-        for one in self._writer_of(_first(database, last), last).buffer.put(buffered, until):
-            one.lost(AppendFailed(f"{MOST_BYTES:,} bytes of events wait for their database already"))
+        buffer = self._writer_of(database).buffer
+        for one in [BufferedEvent(event, kept, otherwise) for event in events]:
+            if not buffer.put(one, until):
+                one.lost(AppendFailed(f"{MOST_BYTES:,} bytes of events wait for their database already"))
 
     def start_writer(self) -> None:
         """Have the thread of the database that takes what no other takes: when Python ends none can be started."""
-        alias = home()
-        self._writer_of(alias, alias)
+        self._writer_of(None)
 
     def finish(self, seconds: float) -> int:
         """Wait as :meth:`settle` does, as a process ends. Return how many events were lost."""
@@ -73,8 +72,8 @@ class Spill:
     def settle(self, seconds: float) -> list[SpillWriter]:
         """Wait at most so many seconds until nothing waits any more. Return the writers that were waited for."""
         until = monotonic() + seconds
-        writers = list(self._writers().values())[::-1]  # each before the fallback, to which it may leave something
-        if threading.current_thread() in [writer.thread for writer in writers]:
+        writers = list(self._writers().values())
+        if threading.current_thread() in writers:
             return []  # an observer sends: what waits is written after that
         for writer in writers:
             writer.buffer.hurry(until)
@@ -85,20 +84,16 @@ class Spill:
     def _writers(self) -> dict[str, SpillWriter]:
         return self._by_pid.setdefault(os.getpid(), {})
 
-    def _writer_of(self, database: str, home: str) -> SpillWriter:
-        """Return a database's writer: what it cannot take goes to ``home``, the routers', then to the default one."""
-        fallback = None
-        if database != DEFAULT_DB_ALIAS:
-            fallback = self._writer_of(DEFAULT_DB_ALIAS if database == home else home, home)
+    def _writer_of(self, database: str | None) -> SpillWriter:
+        """
+        Return who writes into ``database``, else into the one that the routers name, else into the default one. One
+        that routers bar is not tried first. When Python ends, no new thread can be started, and another's takes all.
+        """
+        last = home()
+        with suppress(Exception):  # of routers, and of an alias that is not there
+            if database and not may_have_outbox(connections[database]):
+                database = last
+        databases = tuple(dict.fromkeys([database or last, last, DEFAULT_DB_ALIAS]))
         writers = self._writers()
-        writer = writers.get(database) or writers.setdefault(database, SpillWriter(database, fallback, self._outbox))
-        has_thread = writer.start()
-        return writer if has_thread or fallback is None else fallback
-
-
-def _first(database: str | None, home: str) -> str:
-    """Return the database that is tried first: the default one has no other behind it, and routers may bar it."""
-    with suppress(Exception):  # of routers, and of an alias that is not there
-        if database and not may_have_outbox(connections[database]):
-            return home
-    return database or home
+        writer = writers.get(databases[0]) or writers.setdefault(databases[0], SpillWriter(databases, self._outbox))
+        return writer if writer.runs() else writers.get(last, writer)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Sequence
 from contextlib import suppress
-from time import monotonic
+from threading import Thread
+from time import monotonic, sleep
 
 from django.db import connections
 
@@ -19,40 +20,37 @@ _ENOUGH = 10
 """Events that a database refuses, one after the other, until it is taken for one that refuses all."""
 _PATIENCE = 60.0
 """Seconds after which an event is given up that a database refuses, while it takes others."""
+_REST = 0.1
+"""Seconds after an exception that nobody expects."""
 
 
-class SpillWriter:
+class SpillWriter(Thread):
     """
-    What waits for one database, and the thread that writes it: hundreds of events with one INSERT, on a connection of
+    The thread that writes into one database what waits for it: hundreds of events with one INSERT, on a connection of
     its own, which it has only while something waits. It is there to the end of the process.
     """
 
-    def __init__(self, database: str, fallback: SpillWriter | None, outbox: Outbox) -> None:
-        """``fallback``: gets what waits if the database has no outbox."""
-        self.thread: threading.Thread | None = None
+    def __init__(self, databases: Sequence[str], outbox: Outbox) -> None:
+        """``databases``: the first one, and those that take its events if it has no outbox."""
+        super().__init__(name=f"event-bus-spill-{databases[0]}", daemon=True)
         self.buffer = SpillBuffer()
-        self._database = database
-        self._fallback = fallback
+        self._databases = databases
         self._outbox = outbox
         self._is_idle = False
         """Whether it has told of all, and closed its connection."""
 
-    def start(self) -> bool:
-        """Have a thread. Return whether there is one: when the interpreter ends, none can be started."""
-        with self.buffer.changed:
-            if self.thread is None:
-                name = f"event-bus-spill-{self._database}"
-                thread = threading.Thread(target=self._write_all, name=name, daemon=True)
-                with suppress(RuntimeError):
-                    thread.start()
-                    self.thread = thread
-            return self.thread is not None
+    def runs(self) -> bool:
+        """Whether it is started, or can be: when the interpreter ends, no thread can."""
+        with self.buffer.changed, suppress(RuntimeError):
+            if not self.is_alive():
+                self.start()
+        return self.is_alive()
 
     def settle(self, until: float) -> None:
         """Wait until all is written, or has gone elsewhere, at most until ``until`` (monotonic)."""
         with self.buffer.changed:
-            if self.thread is not None:
-                self.buffer.changed.wait_for(lambda: self._is_idle and not self.buffer, max(until - monotonic(), 0.0))
+            if self.is_alive():
+                self.buffer.changed.wait_for(lambda: self._is_idle and not self.buffer, until - monotonic())
 
     def give_up(self) -> int:
         """Lose what waits, and return how much that is."""
@@ -62,13 +60,13 @@ class SpillWriter:
             one.lost(AppendFailed("the process ended before the database took it"))
         return len(left)
 
-    def _write_all(self) -> None:
+    def run(self) -> None:
         while True:
             with kept_alive():
                 if batch := self._next():
                     self._write(batch)
                 continue
-            self.buffer.put_off()
+            sleep(_REST)
 
     def _next(self) -> list[BufferedEvent]:
         """Wait for what may be written now; none if it was given up meanwhile."""
@@ -83,44 +81,42 @@ class SpillWriter:
 
     def _write(self, batch: list[BufferedEvent]) -> None:
         """Write a batch; where the database answers and refuses it, event by event, for it may be one that it means."""
-        error = self._try(batch)
-        if error is None:
+        failure = self._try(batch)
+        if failure is None:
             return
-        emit(SpillDelayed(database=self._database, error=error, waiting=len(self.buffer)))
-        goes_on = batch[0].was_refused and bool(self.buffer.waiting)
+        database, error = failure
+        emit(SpillDelayed(database=database, error=error, waiting=len(self.buffer)))
         wrote = False
-        for refused, one in enumerate(batch):
-            if not _answers(self._database) or (refused == _ENOUGH and not wrote):
-                break
-            error = self._try([one]) if len(batch) > 1 else error
-            wrote = wrote or error is None
-            if error is not None:
-                self._refused(one, error)
-        if wrote or goes_on:
-            self.buffer.rest_refused()
-        else:
-            self.buffer.put_off()
+        for tried, one in enumerate(batch):
+            if (tried == _ENOUGH and not wrote) or not _answers(database):
+                self.buffer.put_off(one)
+                return
+            failure = self._try([one]) if len(batch) > 1 else failure
+            if failure is None:
+                wrote = True
+            else:
+                self._refused(one, failure[1])
 
-    def _try(self, batch: list[BufferedEvent]) -> Exception | None:
-        """Return what kept a batch from being written; none, too, where it goes to the fallback."""
-        try:
-            self._outbox.append_separately([one.event for one in batch], self._database)
-        except OutboxMissing as error:
-            self._send_otherwise(batch, error)
-        except Exception as error:  # noqa: BLE001 whatever a database does: what waits must go on
-            _close()  # a new connection is next
-            return error
-        else:
-            connections[self._database].queries_log.clear()  # filled under DEBUG, with event data
-            self.buffer.written()
-            for one in self.buffer.take(batch):
-                one.written(self._database)
+    def _try(self, batch: list[BufferedEvent]) -> tuple[str, Exception] | None:
+        """Write into the first database that has an outbox. Return which one did not take the batch, and why."""
+        for database in self._databases:
+            try:
+                self._outbox.append_separately([one.event for one in batch], database)
+            except OutboxMissing as error:
+                if database == self._databases[-1]:
+                    self._send_otherwise(batch, error)
+            except Exception as error:  # noqa: BLE001 whatever a database does: what waits must go on
+                _close()  # a new connection is next
+                return database, error
+            else:
+                connections[database].queries_log.clear()  # filled under DEBUG, with event data
+                self.buffer.took_at = monotonic()
+                for one in self.buffer.take(batch):
+                    one.written(database)
+                break
         return None
 
     def _send_otherwise(self, batch: list[BufferedEvent], missing: OutboxMissing) -> None:
-        if self._fallback is not None:
-            self._fallback.buffer.add(*self.buffer.take(batch))
-            return
         for one in batch:
             if one.otherwise is None:
                 self._lose(one, missing)
@@ -130,13 +126,14 @@ class SpillWriter:
                 try:
                     one.otherwise(one.event)
                 except Exception:  # noqa: BLE001 whatever it is, it may pass
-                    self.buffer.put_off()
+                    self.buffer.put_off(one)
                     return
                 self.buffer.take([one])
 
     def _refused(self, one: BufferedEvent, error: Exception) -> None:
         """Put an event aside that was refused alone. Give it up only where the database goes on taking others."""
-        if monotonic() - one.refused_at > _PATIENCE and self.buffer.written_at > one.refused_at:
+        is_late = one.was_refused and monotonic() - one.since > _PATIENCE
+        if is_late and self.buffer.took_at > one.since:
             self._lose(one, error)
         else:
             self.buffer.put_aside(one)
@@ -150,9 +147,7 @@ def _answers(database: str) -> bool:
     """Whether a database takes a connection and answers: then it was the events that it refused."""
     with suppress(Exception):
         connections[database].set_autocommit(True)
-        with connections[database].cursor() as cursor:
-            cursor.execute("SELECT 1")
-        return True
+        return connections[database].is_usable()
     return False
 
 

@@ -10,7 +10,8 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
-from event_bus_kafka.relaying.batch import WATCHED, Batch
+from event_bus_kafka.relaying.batch import Batch
+from event_bus_kafka.relaying.timing import WATCHED
 
 
 class PendingCalls:

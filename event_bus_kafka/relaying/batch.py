@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from time import monotonic
+from typing import Any
 
 from event_bus_kafka.errors import BrokerError, ClaimLost, DeliveryFailed, SchemaRegistryError
-from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.error_codes import RowOutcome, meaning_of, row_outcome
-from event_bus_kafka.kafka.producer import Delivered, Producer, QueueFull
+from event_bus_kafka.kafka.producer import Producer, QueueFull, delivery_failure, reach, unheard
 from event_bus_kafka.relaying.claims import Row
 from event_bus_kafka.relaying.clients import Clients
-from event_bus_kafka.relaying.framing import Frames
+from event_bus_kafka.relaying.framing import Deliveries, Frames
 from event_bus_kafka.relaying.settlement import MOST_PARKED, MOST_TWICE, Ledger
-from event_bus_kafka.relaying.timing import BATCH_TIME, CONFIRMED_WITHIN
+from event_bus_kafka.relaying.timing import BATCH_TIME, CONFIRMED_WITHIN, WATCHED
 from event_bus_kafka.relaying.topics import Topic, Topics, TopicState
-from event_bus_kafka.telemetry import counters, emit, is_wanted
-from event_bus_kafka.telemetry.events import RecordDelivered, RowParked
 from event_bus_kafka.wire.records import ProducerRecord
 
-WATCHED = 0.05
-"""Seconds between two looks whether the claim still holds."""
 _ALONE_AT_LAST = 0.5
 """Seconds for rows that go one by one once all rows are handed over: those of the next batch wait."""
+_FIRSTS_WITHIN = 1.0
+"""Seconds of a batch at most in which rows wait for the first one of their key."""
 _AWAITED, _AWAITED_BY_TURNS = 0.1, 0.005
 """Seconds to wait for a report: of one client, or of two."""
 
@@ -49,7 +48,7 @@ class Batch:
         self._parked_holds_key = parked_holds_key
         self._is_claimed = is_claimed
         self._watched = 0.0
-        self._unreported: dict[Producer, int] = {}
+        self._unreported: Counter[Producer] = Counter()
         """The clients that were given rows, and how many of these lack a report."""
         self._broken: DeliveryFailed | None = None
         """What a client said that takes no more rows."""
@@ -62,12 +61,12 @@ class Batch:
         self.looked = 0.0
         """How many seconds it took to see what waits."""
         self.ledger = Ledger()
-        self._positions: list[tuple[str, int, int]] | None = [] if is_wanted(RecordDelivered) else None
-        """Of each row that is confirmed, if anybody wants to know."""
-        self._delivered: list[RecordDelivered] = []
-        """Of those whose removal began, likewise; and their schemas."""
-        self._schemas: Counter[int] = Counter()
-        self._parked_keys: set[tuple[str, bytes]] = set()
+        self._deliveries = Deliveries(frames)
+        self._firsts: set[tuple[str, bytes]] = set()
+        """Keys of which a row is on its way to a partition that may not know the client, and no other may be."""
+        self._firsts_until = float("inf")
+        self._ended_keys: set[tuple[str, bytes]] = set()
+        """Keys of which no more rows are sent: one is parked, or was left since the first is on its way for long."""
         self.put_back: list[int] = []
         """Ids of rows that were parked before, and go back into the outbox."""
         self.unconfirmed = 0
@@ -81,48 +80,39 @@ class Batch:
 
     def has_room_for(self, count: int) -> bool:
         """Whether so many more rows may be sent before others are removed, lest too many come twice after a kill."""
-        lined_up = sum(len(topic.waiting) for topic in self._topics)
-        return self.ledger.unsettled + lined_up + count <= MOST_TWICE
+        return self.ledger.unsettled + self._topics.lined_up + count <= MOST_TWICE
 
     def take_confirmed(self) -> list[Row]:
         """Return the rows that Kafka has, each once: their removal begins."""
         rows = self.ledger.begin_removal()
-        self._schemas.update([row.schema for row in rows])
-        if self._positions is not None:
-            self._delivered += map(self._delivery, rows, self._positions)
-            self._positions.clear()
+        self._deliveries.take(rows)
         return rows
 
     def send(self, rows: Sequence[Row]) -> None:
         """Hand rows to a client, in order, until the deadline or the first trouble. There must be room for them."""
         assert self.has_room_for(len(rows))
-        for row in rows:
-            if not self.goes_on or monotonic() > self.deadline:
-                return
-            topic = self._topics[row.topic]
-            if topic.takes_rows and not self._waits_for_parked(row):
-                self._send(row, topic)
+        if left := self._send_all(rows):
+            self._await_firsts()
+            self._ended_keys.update((row.topic, row.key) for row in self._send_all(left))
 
     def collect(self, down_to: int) -> None:
         """Take reports until so few are awaited, until the deadline at most. Where all are, nothing is to linger."""
         if not down_to:
             self._alone_until = min(self._alone_until, monotonic() + _ALONE_AT_LAST)
-        while self._awaited > down_to and (left := self.deadline - monotonic()) > 0 and self.trouble is None:
+        while self._topics.awaited > down_to and (left := self.deadline - monotonic()) > 0 and self.trouble is None:
             self._poll(left, lingers=bool(down_to))
             self.watch_claim()
-            for topic in self._topics.newly_silent():
-                topic.hold(_unheard(), silent=True)
+            self._topics.hold_silent()
 
     def finish(self) -> None:
         """Take all reports there are until the deadline; give up the rest."""
         self.collect(0)
-        failure = self._broken or self._clients.common.failure
-        if failure is not None and not self._is_refused:
-            self.stop(failure)
+        if not self._is_refused:
+            self.stop(self._broken or self._clients.common.failure)
         if self._unreported.get(self._clients.common):
-            self.stop(_unheard())
+            self.stop(unheard())
         self.give_up()
-        for topic in self._topics:
+        for topic in self._topics.values():
             refused, put_back = topic.end_batch()
             self.ledger.refuse(refused)
             self.put_back += put_back
@@ -134,12 +124,10 @@ class Batch:
 
     def give_up(self) -> None:
         """Let the clients forget what is not confirmed, at once."""
-        if self._is_given_up:
-            return
-        self.unconfirmed += self.ledger.in_flight
-        self._is_given_up = True
-        for client, unreported in self._unreported.items():
-            if unreported:
+        if not self._is_given_up:
+            self._is_given_up = True
+            self.unconfirmed += self.ledger.in_flight
+            for client in +self._unreported:
                 client.purge()
 
     def watch_claim(self) -> None:
@@ -153,44 +141,41 @@ class Batch:
 
     def tell(self) -> None:
         """Emit what became of the rows, once that is settled and all that are confirmed were taken."""
-        if self._positions is None:
-            for schema, count in self._schemas.items():
-                counters.add(RecordDelivered, self._frames.event_type(schema), count)
-        for delivered in self._delivered:
-            emit(delivered)
-        for row, error in self.ledger.parked:
-            emit(
-                RowParked(
-                    row=row.id,
-                    topic=row.topic,
-                    event_type=self._frames.event_type(row.schema),
-                    event_id=row.event_id,
-                    error=error,
-                    code=error.code,
-                )
-            )
+        self._deliveries.tell(self.ledger.parked)
 
-    @property
-    def _awaited(self) -> int:
-        return sum(topic.awaited for topic in self._topics)
+    def _send_all(self, rows: Sequence[Row]) -> list[Row]:
+        """Return the rows that have to wait for the first one of their key."""
+        left: list[Row] = []
+        complete = self._clients.unreached.complete
+        for row in rows:
+            if not self.goes_on or monotonic() > self.deadline:
+                break
+            topic = self._topics[row.topic]
+            if not topic.takes_rows:
+                continue
+            if left or self._ended_keys or row.topic not in complete:  # else its key waits for nothing, as most do
+                key = row.topic, row.key
+                if key in self._ended_keys:
+                    continue
+                if key in self._firsts:
+                    topic.leave(row)
+                    left.append(row)
+                    continue
+            self._send(row, topic)
+        return left
 
-    def _waits_for_parked(self, row: Row) -> bool:
-        return self._parked_holds_key and (row.topic, row.key) in self._parked_keys
-
-    def _delivery(self, row: Row, position: tuple[str, int, int]) -> RecordDelivered:
-        topic, partition, offset = position
-        return RecordDelivered(
-            topic=topic,
-            partition=partition,
-            offset=offset,
-            event_type=self._frames.event_type(row.schema),
-            event_id=row.event_id,
-        )
+    def _await_firsts(self) -> None:
+        """Wait until partitions are reached, and no longer than a batch can spare: a topic may be silent."""
+        self._firsts_until = min(self._firsts_until, monotonic() + _FIRSTS_WITHIN)
+        while self.goes_on and self._unreported.get(self._clients.common) and monotonic() < self._firsts_until:
+            self._poll(self._firsts_until - monotonic(), lingers=False)
+            self.watch_claim()
+        self._firsts = {first for first in self._firsts if self._clients.unreached.may_have(*first)}
 
     def _send(self, row: Row, topic: Topic) -> None:
         try:
             record = self._frames.record(row)  # first, so that its type is known if it is parked
-            self._clients.measure(row.topic, row.size)
+            self._clients.measure(record)
         except SchemaRegistryError as error:
             topic.hold(error)
         except BrokerError as error:
@@ -208,13 +193,13 @@ class Batch:
             row, record = alone
             if monotonic() > min(self.deadline - CONFIRMED_WITHIN, self._alone_until):
                 topic.stop()
-            elif not self._waits_for_parked(row):
+            elif (row.topic, row.key) not in self._ended_keys:
                 self._produce(self._clients.alone, row, record, topic)
 
     def _produce(self, client: Producer, row: Row, record: ProducerRecord, topic: Topic) -> None:
         while not self._is_given_up:
             try:
-                client.produce(record, self._reported, row, topic, client)
+                client.enqueue(record, partial(self._reported, row, topic, client))
             except QueueFull as error:
                 if monotonic() > self.deadline:
                     self.stop(error)
@@ -227,30 +212,33 @@ class Batch:
             else:
                 topic.sent()
                 self.ledger.begin()
-                self._unreported[client] = self._unreported.get(client, 0) + 1
+                self._unreported[client] += 1
+                if client is self._clients.common and self._clients.unreached.may_have(row.topic, row.key):
+                    self._firsts.add((row.topic, row.key))
                 return
 
-    def _reported(self, row: Row, topic: Topic, client: Producer, report: Delivered | DeliveryFailed) -> None:
+    def _reported(self, row: Row, topic: Topic, client: Producer, error: Any, message: Any) -> None:
+        """Take the client's error, if there is one, and its message."""
         topic.reported()
         self._unreported[client] -= 1
         alone = client is not self._clients.common
-        if isinstance(report, Delivered):
-            self._confirm(row, report)
+        if error is None:
+            if reach.is_lost:
+                reach.regain()
+            self.ledger.confirm(row)
+            self._deliveries.confirm(message)
+            if self._firsts and not alone and (row.topic, row.key) in self._firsts:
+                self._clients.unreached.reach(row.topic, row.key, message.partition())
             if alone or topic.refusals:
                 self.ledger.refuse(topic.taken())
         else:
             self.ledger.take_back()
             if alone:
-                self._refused(row, topic, client, report)
+                self._refused(row, topic, client, delivery_failure(error))
             else:
-                self._request_refused(row, topic, report)
+                self._request_refused(row, topic, delivery_failure(error))
         if alone:
             self._send_next(topic)
-
-    def _confirm(self, row: Row, report: Delivered) -> None:
-        self.ledger.confirm(row)
-        if self._positions is not None:
-            self._positions.append((report.topic, report.partition, report.offset))
 
     def _request_refused(self, row: Row, topic: Topic, error: DeliveryFailed) -> None:
         """A request with this row was refused: the common client takes no more."""
@@ -270,7 +258,8 @@ class Batch:
             case RowOutcome.PARK if meaning_of(error.code).of_the_row:
                 self._reject(row, error)
             case RowOutcome.PARK:
-                self._parked_keys.add((row.topic, row.key))
+                if self._parked_holds_key:
+                    self._ended_keys.add((row.topic, row.key))
                 topic.refused(row, error)
             case RowOutcome.BEGIN_ANEW if client is self._clients.common:
                 self._broken = self._broken or error
@@ -280,17 +269,15 @@ class Batch:
                 topic.hold(error)
 
     def _reject(self, row: Row, error: BrokerError) -> None:
-        self._parked_keys.add((row.topic, row.key))
+        if self._parked_holds_key:
+            self._ended_keys.add((row.topic, row.key))
         self.ledger.refuse([(row, error)])
 
     def _poll(self, seconds: float, *, lingers: bool) -> None:
-        wait = min(seconds, _AWAITED if len(self._unreported) == 1 else _AWAITED_BY_TURNS)
-        for client in list(self._unreported):
+        owing = list(+self._unreported)
+        wait = min(seconds, _AWAITED if len(owing) == 1 else _AWAITED_BY_TURNS)
+        for client in owing:
             take = client.poll if lingers or client is not self._clients.common else client.poll_without_linger
             take(wait)
             if self._unreported[client] and not len(client):
-                self.stop(client.failure or _unheard())  # a fatal error may cost reports
-
-
-def _unheard() -> DeliveryFailed:
-    return DeliveryFailed(error_codes.TIMED_OUT, "Kafka did not confirm all records in time", retriable=True)
+                self.stop(client.failure or unheard())  # a fatal error may cost reports

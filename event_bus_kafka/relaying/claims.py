@@ -23,7 +23,6 @@ from event_bus_kafka.outbox.writer_schemas import destination_of
 from event_bus_kafka.relaying.connection import OwnConnection
 from event_bus_kafka.relaying.shares import Shares
 from event_bus_kafka.relaying.statements import DIALECTS
-from event_bus_kafka.wire.headers import unpack
 from event_bus_kafka.wire.records import Destination
 
 _LONGEST_REASON = 255
@@ -43,19 +42,6 @@ class Row(NamedTuple):
     headers: bytes
     """Packed as long as possible: thousands of rows are in memory, and the collector would look at each header."""
     schema: int
-
-    @property
-    def size(self) -> int:
-        """Bytes of key and value, at least."""
-        return len(self.key) + len(self.body or b"")
-
-    @property
-    def event_id(self) -> str:
-        """As the headers have it, empty without one, or if they cannot be read."""
-        try:
-            return (dict(unpack(self.headers)).get("ce_id") or b"").decode(errors="replace")
-        except Exception:  # noqa: BLE001 a row may hold anything
-            return ""
 
 
 class BatchPlan(NamedTuple):
@@ -134,14 +120,14 @@ class Claims:
         parts = self._shares.divide(self._topics_in(shards), limits)
         if not parts:
             return BatchPlan([], is_full=False)
+        sizes = [(part.shard, part.most) for part in parts]
         statement = self._dialect.plan_by_topic(
-            [(part.shard, part.most) for part in parts],
-            is_indexed=self._is_indexed,
-            parked_holds_key=self._parked_holds_key,
+            sizes, is_indexed=self._is_indexed, parked_holds_key=self._parked_holds_key
         )
-        found = sorted(self._connection.query(statement, self._dialect.names([part.topic for part in parts])))
-        counts = Counter(part for _, _, part in found)
-        return _plan_of(found, is_full=self._shares.learn(parts, counts, limits))
+        found = self._connection.query(statement, self._dialect.names([part.topic for part in parts]))
+        few = sum(part.topic in limits for part in parts)  # first: they go one by one while the others are sent
+        found = sorted(found, key=lambda row: (row[2] >= few, row[0]))
+        return _plan_of(found, is_full=self._shares.learn(parts, Counter(row[2] for row in found), limits))
 
     def _topics_in(self, shards: Sequence[int]) -> list[tuple[int, str]]:
         found, last = [], [(shard, "") for shard in shards]

@@ -16,16 +16,24 @@ import attrs
 from event_bus_kafka.errors import DeliveryFailed
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.producer import Producer
+from event_bus_kafka.kafka.unreached import UnreachedPartitions
+from event_bus_kafka.wire.records import ProducerRecord
 
 _CONNECT_WITHIN = 5.0
 
 
 @attrs.frozen
 class Client:
-    """A producer, and the bytes that topics take at most in a record, as far as that is known."""
+    """A producer, and what is known of topics."""
 
     producer: Producer
     limits: Mapping[str, int] = attrs.field(factory=dict)
+    """The bytes that they take at most in a record."""
+    unreached: UnreachedPartitions = attrs.field(factory=lambda: UnreachedPartitions({}))
+
+    def connected(self) -> Client:
+        """Connect, and count the topics' partitions. Raises :class:`BrokerError` if Kafka does not answer."""
+        return attrs.evolve(self, unreached=UnreachedPartitions(self.producer.connect(_CONNECT_WITHIN)))
 
 
 class Clients:
@@ -43,20 +51,27 @@ class Clients:
         return self._common.producer
 
     @property
+    def unreached(self) -> UnreachedPartitions:
+        """Those of the common client."""
+        assert self._common is not None
+        return self._common.unreached
+
+    @property
     def alone(self) -> Producer:
         assert self._alone is not None
         return self._alone
 
     def reach(self, topics: set[str], *, alone: bool) -> None:
         """
-        Make those that are needed and connect them, before any shard is claimed; ``alone``: rows go by themselves, too.
+        Make those that are needed and connect them, before any shard is claimed; ``alone``: rows of some topics go by
+        themselves, now or soon.
 
         Raises :class:`BrokerError` if Kafka does not answer, :class:`ConfigurationError` if the options are refused.
         """
         if self._common is None:
-            common = self._connect(topics)
-            common.producer.connect(_CONNECT_WITHIN)
-            self._common = common
+            self._common = self._connect(topics).connected()
+        elif self._common.unreached.is_stale:
+            self._common = self._common.connected()
         if not alone:
             self._alone = None
         elif self._alone is None:
@@ -64,12 +79,13 @@ class Clients:
             producer.connect(_CONNECT_WITHIN)
             self._alone = producer
 
-    def measure(self, topic: str, size: int) -> None:
+    def measure(self, record: ProducerRecord) -> None:
         """
-        Raise :class:`DeliveryFailed` if a row is too large for its topic: a request is refused as a whole, and no such
-        row may share one.
+        Raise :class:`DeliveryFailed` if a record is too large for its topic: a request is refused as a whole, and no
+        such record may share one.
         """
-        limit = self._common.limits.get(topic) if self._common else None
+        limit = self._common.limits.get(record.topic) if self._common else None
+        size = len(record.key) + len(record.value or b"")
         if limit is not None and size > limit:
             reason = f"{size} bytes are more than the {limit} that the topic takes"
             raise DeliveryFailed(error_codes.MSG_SIZE_TOO_LARGE, reason)

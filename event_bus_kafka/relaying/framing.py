@@ -1,14 +1,18 @@
-"""Rows become records: the ids of the schemas stand before key and body, found once per schema."""
+"""Rows become records: the ids of the schemas stand before key and body, found once per schema. Records are told of."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.relaying.claims import Claims, Row
+from event_bus_kafka.telemetry import counters, emit, flush_observers, is_wanted
+from event_bus_kafka.telemetry.events import RecordDelivered, RowParked
 from event_bus_kafka.wire import serde
-from event_bus_kafka.wire.headers import Unpacker
+from event_bus_kafka.wire.headers import Unpacker, text_of
 from event_bus_kafka.wire.records import ProducerRecord
 
 
@@ -40,12 +44,8 @@ class Frames:
         _, topic, key, body, headers, schema = row
         frame = self._known.get(schema) or self._find(schema)
         try:
-            return ProducerRecord(
-                topic=topic,
-                key=frame.key + key,
-                value=None if body is None else frame.value + body,
-                headers=frame.unpack(headers),
-            )
+            value = None if body is None else frame.value + body
+            return ProducerRecord(topic, frame.key + key, value, frame.unpack(headers))
         except Exception as error:
             reason = f"no record can be made of it: {type(error).__name__}"
             raise BrokerError(error_codes.UNREADABLE_ROW, reason) from error
@@ -54,6 +54,12 @@ class Frames:
         """Return the event type of a row's schema, empty while that is not known."""
         return self._known[schema].event_type if schema in self._known else ""
 
+    def event_id(self, row: Row) -> str:
+        """Return the event id of a row of which a record was made; empty if its headers have none."""
+        headers = self._known[row.schema].unpack(row.headers)
+        named = headers if isinstance(headers, dict) else dict(headers)
+        return (named.get("ce_id") or b"").decode(errors="replace")
+
     def _find(self, schema: int) -> _Frame:
         destination = self._claims.destination(schema)
         if destination is None:
@@ -61,3 +67,55 @@ class Frames:
         key, value = serde.frames_of(destination, self._registry)
         self._known[schema] = _Frame(key, value, Unpacker(), destination.event_type)
         return self._known[schema]
+
+
+class Deliveries:
+    """Tells of the rows of a batch that Kafka has: of each where it is, if anybody wants to know, else how many."""
+
+    def __init__(self, frames: Frames) -> None:
+        self._frames = frames
+        self._positions: list[tuple[str, int, int]] | None = [] if is_wanted(RecordDelivered) else None
+        """Of each row that is confirmed and not taken yet."""
+        self._delivered: list[RecordDelivered] = []
+        self._schemas: Counter[int] = Counter()
+
+    def confirm(self, message: Any) -> None:
+        """Take the client's message of a record that Kafka has."""
+        if self._positions is not None:
+            self._positions.append((message.topic(), message.partition(), message.offset()))
+
+    def take(self, rows: Sequence[Row]) -> None:
+        """These are all rows that were confirmed since the last call."""
+        self._schemas.update([row.schema for row in rows])
+        if self._positions is not None:
+            self._delivered += map(self._delivery, rows, self._positions)
+            self._positions.clear()
+
+    def tell(self, parked: Iterable[tuple[Row, BrokerError]]) -> None:
+        """Tell of those that Kafka has, and of those that are parked instead."""
+        if self._positions is None:
+            for schema, count in self._schemas.items():
+                counters.add(RecordDelivered, self._frames.event_type(schema), count)
+        for delivered in self._delivered:
+            emit(delivered)
+        flush_observers()
+        for row, error in parked:
+            told = RowParked(
+                row=row.id,
+                topic=row.topic,
+                event_type=self._frames.event_type(row.schema) or text_of(row.headers, "ce_type"),
+                event_id=text_of(row.headers, "ce_id"),
+                error=error,
+                code=error.code,
+            )
+            emit(told)
+
+    def _delivery(self, row: Row, position: tuple[str, int, int]) -> RecordDelivered:
+        topic, partition, offset = position
+        return RecordDelivered(
+            topic=topic,
+            partition=partition,
+            offset=offset,
+            event_type=self._frames.event_type(row.schema),
+            event_id=self._frames.event_id(row),
+        )

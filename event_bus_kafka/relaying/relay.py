@@ -110,7 +110,7 @@ class Relay:
     def _step(self) -> StepResult:
         self._topics.begin_batch(saw_all=self._saw_all)
         self._settlement.retry()
-        self._clients.reach(self._topics.names, alone=any(self._topics.limits.values()))
+        self._clients.reach(set(self._topics), alone=bool(self._topics.limits))
         began = perf_counter()
         shards = self._claims.shards_with_rows()
         looked = perf_counter() - began
@@ -181,19 +181,24 @@ class Relay:
                 rows = reads.take()
                 for ids in islice(chunks, 1):
                     reads.begin(self._claims.rows, ids)
-                self._make_room(batch, removals, len(rows))
+                if not self._make_room(batch, removals, len(rows)):
+                    break
                 batch.send(rows)
                 batch.collect(len(rows) if reads else 0)
             self._is_full = plan.is_full or bool(reads)
         batch.finish()
 
-    def _make_room(self, batch: Batch, removals: PendingCalls, count: int) -> None:
-        """Begin to remove what is confirmed, and wait for removals until so many rows may be sent."""
+    def _make_room(self, batch: Batch, removals: PendingCalls, count: int) -> bool:
+        """
+        Begin to remove what is confirmed, and wait for removals until so many rows may be sent. Return whether they
+        may: silent topics may have taken all the room.
+        """
         if rows := batch.take_confirmed():
             removals.begin(self._claims.remove, [row.id for row in rows], at_once=True)
         while len(removals) > 1 or (removals and not batch.has_room_for(count)):
             removals.take()
             batch.ledger.end_removal()
+        return batch.has_room_for(count)
 
     def _begin_anew(self, error: Exception, unconfirmed: int) -> None:
         """After anything broken the old clients are of no use: they may still hold what others send by now."""

@@ -21,11 +21,12 @@ class Part(NamedTuple):
 
 
 class Shares:
-    """A topic in a shard that filled its part of the last batch gets more of the next: the others leave it theirs."""
+    """A topic in a shard that is new, or filled its last part, gets more of a batch: the others leave it theirs."""
 
     def __init__(self, rows: int) -> None:
         self._rows = rows
-        self._deep: set[tuple[int, str]] = set()
+        self._shallow: set[tuple[int, str]] = set()
+        """Had fewer rows than were asked for the last time; topics and shards of a batch change from look to look."""
 
     def divide(self, found: Collection[tuple[int, str]], limits: Mapping[str, int]) -> list[Part]:
         """Return the parts of a batch; ``limits``: how many rows of some topics at most."""
@@ -33,14 +34,16 @@ class Shares:
         pairs = [pair for pair in found if pair[1] not in limits]
         if len(pairs) > _MOST_PARTS:
             pairs = sample(pairs, _MOST_PARTS)
-        deep = [pair for pair in pairs if pair in self._deep] or pairs
-        shallow = 0 if deep is pairs else _OF_SHALLOW
-        share = max((self._rows - shallow * (len(pairs) - len(deep))) // max(len(deep), 1), 1)
-        known = set(deep)
-        return limited + [Part(*pair, share if pair in known else shallow) for pair in pairs]
+        shallow = self._shallow.intersection(pairs)
+        if len(shallow) == len(pairs):
+            shallow = set()
+        share = max((self._rows - _OF_SHALLOW * len(shallow)) // max(len(pairs) - len(shallow), 1), 1)
+        return limited + [Part(*pair, _OF_SHALLOW if pair in shallow else share) for pair in pairs]
 
     def learn(self, parts: list[Part], counts: Mapping[int, int], limits: Mapping[str, int]) -> bool:
         """Remember which parts, by their number, were filled; return whether there may be more of them."""
-        full = {part[:2] for number, part in enumerate(parts) if counts.get(number) == part.most}
-        self._deep = {pair for pair in full if pair[1] not in limits}
-        return bool(self._deep)
+        asked = {number: part for number, part in enumerate(parts) if part.topic not in limits}
+        full = {part[:2] for number, part in asked.items() if counts.get(number) == part.most}
+        self._shallow |= {part[:2] for part in asked.values()}
+        self._shallow -= full
+        return bool(full)

@@ -164,10 +164,12 @@ class Dialect:
 
 
 _LOCK_WAIT = 5
-_BY_INDEX = "; ".join(f"SET LOCAL enable_{scan} = off" for scan in ("seqscan", "bitmapscan", "sort"))
+_BY_INDEX = "; ".join(
+    f"SET LOCAL {what} = off" for what in ("enable_seqscan", "enable_bitmapscan", "enable_sort", "jit")
+)
 """
 Statistics of a table that fills and empties are always out of date: PostgreSQL would scan and sort all that waits for
-every chunk.
+every chunk. What is switched off is dear to it all the same, and it would compile such a statement for seconds (jit).
 """
 
 DIALECTS = {

@@ -17,3 +17,5 @@ DELIVERY_TIMEOUT = 10.0
 """Seconds after which a record that Kafka has not confirmed expires in the client."""
 IDLE_TRANSACTION_TIMEOUT = 60
 """Seconds after which a database ends a transaction in which nothing happens."""
+WATCHED = 0.05
+"""Seconds between two looks whether a claim still holds."""

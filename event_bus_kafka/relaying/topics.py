@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import Enum
 from time import monotonic
 
 from event_bus_kafka.errors import BrokerError
+from event_bus_kafka.kafka.producer import unheard
 from event_bus_kafka.relaying.claims import Row
 from event_bus_kafka.relaying.refusals import Refusals
 from event_bus_kafka.telemetry import emit
@@ -80,7 +81,7 @@ class Topic:
         self.refusals.undecided.clear()
         self._keys: set[bytes] = set()
         """Of these rows."""
-        self._reached = 0
+        self._reached = self._left = 0
         self._has_taken = False
 
     @property
@@ -114,6 +115,10 @@ class Topic:
     def next_alone(self) -> tuple[Row, ProducerRecord] | None:
         """Return the next row that goes by itself, if the one before was reported."""
         return self.waiting.popleft() if self.waiting and not self.unreported else None
+
+    def leave(self, row: Row) -> None:
+        """A row waits for another one of its key, and is taken for one of the same request."""
+        self._left = row.id
 
     def sent(self) -> None:
         """A record was handed to the client."""
@@ -151,9 +156,9 @@ class Topic:
         emit(TopicHeld(topic=self.name, error=error, delay=self._delay))
 
     def send_alone(self, row: Row) -> None:
-        """From the next batch on, send the rows up to this one by themselves."""
+        """From the next batch on, send the rows up to this one, and those that wait for it, by themselves."""
         self.stop()
-        self._alone_until = max(self._alone_until, row.id)
+        self._alone_until = max(self._alone_until, row.id, self._left)
         if self.state is TopicState.OPEN:
             self.state, self._batches = TopicState.TRIED, 0
 
@@ -198,41 +203,44 @@ class Topic:
             emit(TopicResumed(topic=self.name))
 
 
-class Topics:
-    """All topics of which a relay had rows, by name."""
+class Topics(dict[str, Topic]):
+    """All topics of which a relay had rows, by name; one that is new is made when it is asked for."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        super().__init__()
         self._clock = clock
-        self._topics: dict[str, Topic] = {}
 
-    def __getitem__(self, name: str) -> Topic:
-        topic = self._topics.get(name)
-        if topic is None:
-            topic = self._topics[name] = Topic(name, self._clock)
+    def __missing__(self, name: str) -> Topic:
+        topic = self[name] = Topic(name, self._clock)
         return topic
 
-    def __iter__(self) -> Iterator[Topic]:
-        return iter(self._topics.values())
-
     def begin_batch(self, *, saw_all: bool = True) -> None:
-        for topic in self:
+        for topic in self.values():
             topic.begin_batch(saw_all=saw_all)
 
     @property
-    def names(self) -> set[str]:
-        return set(self._topics)
+    def awaited(self) -> int:
+        """Rows that are worth waiting for."""
+        return sum(topic.awaited for topic in self.values())
+
+    @property
+    def lined_up(self) -> int:
+        """Rows that go one by one, and wait for their turn."""
+        return sum(len(topic.waiting) for topic in self.values())
 
     @property
     def held(self) -> tuple[str, ...]:
         """The names of those that are held, due or not."""
-        return tuple(sorted(topic.name for topic in self if topic.is_held))
+        return tuple(sorted(topic.name for topic in self.values() if topic.is_held))
 
     @property
     def limits(self) -> dict[str, int]:
         """How many rows of a topic a batch may take at most, where that is less than all: 0 of one that backs off."""
-        return {topic.name: topic.limit for topic in self if topic.state is not TopicState.OPEN}
+        return {topic.name: topic.limit for topic in self.values() if topic.state is not TopicState.OPEN}
 
-    def newly_silent(self) -> list[Topic]:
-        """Return topics that lack reports for long while others have some, each once."""
-        heard = max((topic.heard for topic in self), default=0.0)
-        return [topic for topic in self if topic.is_newly_silent(heard)]
+    def hold_silent(self) -> None:
+        """Hold topics that lack reports for long while others have some."""
+        heard = max((topic.heard for topic in self.values()), default=0.0)
+        for topic in self.values():
+            if topic.is_newly_silent(heard):
+                topic.hold(unheard(), silent=True)

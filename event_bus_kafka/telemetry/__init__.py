@@ -4,7 +4,7 @@ The flows emit lifecycle events, which are values; observers log, count and trac
 ``events`` is the closed list. An observer is a callable that takes one lifecycle event; it must neither raise nor wait.
 """
 
-from event_bus_kafka.telemetry.bus import emit, is_wanted, observe, unobserve
+from event_bus_kafka.telemetry.bus import emit, flush_observers, is_wanted, observe, unobserve
 from event_bus_kafka.telemetry.counters import Counters, counters
 
-__all__ = ["Counters", "counters", "emit", "is_wanted", "observe", "unobserve"]
+__all__ = ["Counters", "counters", "emit", "flush_observers", "is_wanted", "observe", "unobserve"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from asyncio import CancelledError
 from collections.abc import Callable
 
+from event_bus_kafka.interruptions import let_through
 from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry.counters import counters
 from event_bus_kafka.telemetry.events import CallbackFailed, LifecycleEvent
@@ -14,12 +15,14 @@ Observer = Callable[[LifecycleEvent], None]
 logger = logger_named(__name__)
 
 RAISED_BY_OTHERS = (Exception, SystemExit, GeneratorExit, CancelledError)
-"""What a function of a service may raise that is no concern of its caller; signals raise other kinds."""
+"""What a function of a service may raise that is no concern of its caller, unless a signal's handler does."""
 _ALL_KINDS = (LifecycleEvent,)
 
 _observers: dict[Observer, tuple[type[LifecycleEvent], ...]] = {counters: _ALL_KINDS}
 _observers_of: dict[type[LifecycleEvent], tuple[Observer, ...]] = {}
 """The observers of each kind emitted so far; replaced by an empty one whenever the observers change."""
+_flushes: tuple[Callable[[], None], ...] = ()
+"""Of the observers that have one."""
 
 
 def observe(observer: Observer, *kinds: type[LifecycleEvent]) -> None:
@@ -38,7 +41,21 @@ def emit(event: LifecycleEvent) -> None:
         try:
             observer(event)
         except RAISED_BY_OTHERS as error:
+            let_through(error)
             _note_failure(observer, event, error)
+
+
+def flush_observers() -> None:
+    """
+    Call the method ``flush`` of observers that have one: they gather events, such as for a line of the log. A thread
+    that emits many calls it whenever it looks round.
+    """
+    for flush in _flushes:
+        try:
+            flush()
+        except RAISED_BY_OTHERS as error:
+            let_through(error)
+            emit(CallbackFailed(callback=f"flush of {type(getattr(flush, '__self__', flush)).__name__}", error=error))
 
 
 def is_wanted(kind: type[LifecycleEvent]) -> bool:
@@ -69,6 +86,7 @@ def _find(kind: type[LifecycleEvent]) -> tuple[Observer, ...]:
 
 
 def _replace(observers: dict[Observer, tuple[type[LifecycleEvent], ...]]) -> None:
-    global _observers, _observers_of
+    global _observers, _observers_of, _flushes
     _observers = observers
     _observers_of = {}
+    _flushes = tuple(flush for observer in observers if (flush := getattr(observer, "flush", None)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from threading import Lock
 
 from event_bus_kafka.shown import label
@@ -23,7 +22,7 @@ class Counters:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._counts: Counter[tuple[type[LifecycleEvent], str]] = Counter()
+        self._counts: dict[tuple[type[LifecycleEvent], str], int] = {}
         os.register_at_fork(after_in_child=self._replace_lock)
 
     def __call__(self, event: LifecycleEvent) -> None:
@@ -33,9 +32,11 @@ class Counters:
         """Add ``count`` occurrences without creating the events."""
         name = kind, event_type
         with self._lock:
-            if name not in self._counts:
+            counted = self._counts.get(name)
+            if counted is None:
                 name = kind, label(event_type) if len(self._counts) < _MOST or not event_type else OTHER_TYPES
-            self._counts[name] += count
+                counted = self._counts.get(name, 0)
+            self._counts[name] = counted + count
 
     def count(self, kind: type[LifecycleEvent], event_type: str | None = None) -> int:
         """Return how often events of ``kind`` occurred, for one event type or, with None, for all."""

@@ -6,7 +6,7 @@ import re
 from traceback import format_tb
 
 from event_bus_kafka.errors import EventBusError, ReceiversFailed
-from event_bus_kafka.shown import Places
+from event_bus_kafka.shown import Shown
 
 
 def error_text(error: Exception) -> str:
@@ -43,6 +43,6 @@ def database_error_text(error: Exception) -> str:
 def stack_text(error: Exception) -> str:
     """Return where receivers failed, as lines that begin with a line break; empty for other errors."""
     causes = error.exceptions if isinstance(error, ReceiversFailed) else ()
-    return Places(
+    return Shown(
         "".join(f"\n{type(cause).__name__} in:\n{''.join(format_tb(cause.__traceback__)).rstrip()}" for cause in causes)
     )

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
+from event_bus_kafka.interruptions import let_through
 from event_bus_kafka.telemetry.bus import RAISED_BY_OTHERS, emit
 from event_bus_kafka.telemetry.events import CallbackFailed, ThreadStumbled
 
@@ -70,6 +71,7 @@ def answer(future: Future[T], function: Callable[[], T], name: str) -> None:
 
 def stumbled(error: BaseException) -> None:
     """Tell of an error that ends no thread; one that a signal has raised in the main thread is raised again."""
+    let_through(error)
     if threading.current_thread() is threading.main_thread() and not isinstance(error, RAISED_BY_OTHERS):
         raise error
     with suppress(BaseException):

@@ -15,6 +15,7 @@ class Obstacle(Enum):
     """A kind of reason why a worker is not ready; the value is its text."""
 
     NO_ASSIGNMENT = "no assignment yet"
+    START = "not started"
     KAFKA = "Kafka"
     OUTAGE = "outage"
     CIRCUIT = "circuit open"

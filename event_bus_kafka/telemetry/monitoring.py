@@ -71,8 +71,10 @@ def transaction(name: str, function: Callable[[A], R], argument: A) -> R:
 
 
 def monitor(event: LifecycleEvent) -> None:
-    """Set the custom attributes of the current span; report failures."""
-    if isinstance(event, _RECORDS) and configured_backends():
+    """Set the custom attributes of the current span; report failures. Does nothing without a monitoring backend."""
+    if not configured_backends():
+        return
+    if isinstance(event, _RECORDS):
         _set_record_attributes(event)
     if isinstance(event, _FAILURES):
         _record_error(event.error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextvars import Context
 from io import BytesIO
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -185,7 +186,7 @@ class _Told:
 
     schema: str
 
-    def id_of(self, subject: str, schema: str) -> int:
+    def id_of(self, subject: str, schema: str, until: float = inf) -> int:
         return REGISTRY.id_of(subject, schema)
 
     def schema_of(self, schema_id: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from math import inf
 from typing import Any
 
 import fastavro
@@ -21,7 +22,7 @@ class MemoryRegistry:
         self._store = SchemaStore()
         self.id_of = cache(self._id_of)
 
-    def _id_of(self, subject: str, schema: str) -> int:
+    def _id_of(self, subject: str, schema: str, until: float = inf) -> int:
         return self._store.register(subject, schema).id
 
     def schema_of(self, schema_id: int) -> str:

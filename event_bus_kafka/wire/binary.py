@@ -18,6 +18,8 @@ Encode = Callable[[Any], bytes]
 BOOLEANS = {True: b"\x01", False: b"\x00"}
 _DOUBLE = struct.Struct("<d").pack
 _MIN_LONG, _MAX_LONG = -(1 << 63), (1 << 63) - 1
+_LONGEST_NUMBER = 10
+"""Bytes of a number of 64 bits."""
 
 
 def _variable_length(number: int) -> bytes:
@@ -45,6 +47,16 @@ def long(value: int) -> bytes:
     if not _MIN_LONG <= number <= _MAX_LONG:
         raise OverflowError("more than 64 bits")
     return _variable_length(number)
+
+
+def read_number(content: bytes, at: int) -> tuple[int, int]:
+    """Return the number that begins at ``at``, zigzag as it is written, and where it ends. Raises ValueError."""
+    number = 0
+    for place, byte in enumerate(content[at : at + _LONGEST_NUMBER]):
+        number |= (byte & 0x7F) << 7 * place
+        if byte < 0x80:
+            return number, at + place + 1
+    raise ValueError("a number without an end")
 
 
 def double(value: Any) -> bytes:

@@ -7,11 +7,11 @@ One table serves both directions. Header values are UTF-8.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from operator import attrgetter
-from typing import Any
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import attrs
@@ -19,7 +19,7 @@ from openedx_events.data import EventsMetadata
 
 from event_bus_kafka.errors import InvalidHeaders
 from event_bus_kafka.kept import Kept
-from event_bus_kafka.wire.records import Headers
+from event_bus_kafka.wire.records import Headers, size_of
 
 _FIXED: Headers = (
     ("ce_specversion", b"1.0"),
@@ -62,16 +62,12 @@ class Attribute:
         """Return the header of a value."""
         return self.header, self.write(value).encode()
 
-    def reader(self) -> Callable[[bytes | None], Any]:
-        """What it returns reads a header's value, or raises :class:`InvalidHeaders`."""
-
-        def read(value: bytes | None) -> Any:
-            try:
-                return self.read(_text(self.header, value))
-            except (ValueError, OverflowError):
-                raise InvalidHeaders(f"header {self.header} is malformed") from None
-
-        return read if self.varies else Kept(read, _KEPT).__getitem__
+    def value_of(self, header: bytes | None) -> Any:
+        """Return what a header's value stands for. Raises :class:`InvalidHeaders`."""
+        try:
+            return self.read(_text(self.header, header))
+        except (ValueError, OverflowError):
+            raise InvalidHeaders(f"header {self.header} is malformed") from None
 
 
 ATTRIBUTES = (
@@ -83,11 +79,11 @@ ATTRIBUTES = (
     Attribute("sourcehost", "sourcehost", str, str, missing="unknown"),
     Attribute("sourcelib", "sourcelib", lambda version: ".".join(map(str, version)), _read_version, missing=(0, 0, 0)),
 )
-_ID, _TIME = (attribute for attribute in ATTRIBUTES if attribute.varies)
-_LASTING = [attribute for attribute in ATTRIBUTES if not attribute.varies]
-_lasting = attrgetter(*(attribute.name for attribute in _LASTING))
-_READERS = {attribute.header: (attribute.name, attribute.reader()) for attribute in ATTRIBUTES}
-HEADERS = frozenset(_READERS) | {header for header, _ in _FIXED}
+_VARYING = {attribute.header: attribute for attribute in ATTRIBUTES if attribute.varies}
+_LASTING = {attribute.header: attribute for attribute in ATTRIBUTES if not attribute.varies}
+_ID, _TIME = _VARYING.values()
+_lasting = attrgetter(*(attribute.name for attribute in _LASTING.values()))
+HEADERS = _VARYING.keys() | _LASTING.keys() | {header for header, _ in _FIXED}
 """Names of the headers that an event has; others may stand beside them."""
 
 
@@ -98,7 +94,7 @@ def to_headers(metadata: EventsMetadata, event_id: str) -> Headers:
 
 @lru_cache(_KEPT)
 def _lasting_headers(*values: Any) -> Headers:
-    return (*_FIXED, *[attribute.written(value) for attribute, value in zip(_LASTING, values, strict=True)])
+    return (*_FIXED, *[attribute.written(value) for attribute, value in zip(_LASTING.values(), values, strict=True)])
 
 
 def event_type(headers: Headers) -> str:
@@ -116,18 +112,67 @@ def to_metadata(headers: Headers, timestamp: int | None) -> EventsMetadata:
     ``timestamp`` of the record, in milliseconds, stands in for a missing time.
     Raises :class:`InvalidHeaders` without a type or an id, and where a header is doubled or malformed.
     """
+    names, last = tuple([name for name, _ in headers]), _last
+    if names == last.names and last.lasting(headers) == last.kept:
+        event_id, time = headers[last.id][1] or b"", headers[last.time][1] or b""
+        try:
+            return _metadata(last.template, {"id": UUID(event_id.decode()), "time": _read_time(time.decode())})
+        except (ValueError, OverflowError):  # the careful way says which header is wrong
+            pass
+    return _read(headers, names, timestamp)
+
+
+def _read(headers: Headers, names: tuple[str, ...], timestamp: int | None) -> EventsMetadata:
+    global _last
+    kept = tuple([header for header in headers if header[0] in _LASTING])
+    template, found = _templates[kept], _values(headers, _VARYING, timestamp)
+    if len(kept) > 1 and all(header in names for header in _VARYING) and size_of(kept) <= _LONGEST_KEPT:
+        places = [place for place, name in enumerate(names) if name in _LASTING]
+        _last = _Layout(names, itemgetter(*places), names.index(_ID.header), names.index(_TIME.header), kept, template)
+    return _metadata(template, found)
+
+
+def _metadata(template: EventsMetadata, found: dict[str, Any]) -> EventsMetadata:
+    metadata = object.__new__(EventsMetadata)  # its constructor would check the lasting values at each event
+    object.__setattr__(metadata, "__dict__", vars(template) | found)
+    return metadata
+
+
+def _values(headers: Headers, attributes: Mapping[str, Attribute], timestamp: int | None = None) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for header, value in headers:
-        if header not in _READERS:
-            continue
-        name, read = _READERS[header]
-        if name in found:
-            raise InvalidHeaders(f"header {header} stands more than once")
-        found[name] = read(value)
-    if len(found) < len(ATTRIBUTES):
-        missing = [attribute for attribute in ATTRIBUTES if attribute.name not in found]
+        if header in attributes:
+            attribute = attributes[header]
+            if attribute.name in found:
+                raise InvalidHeaders(f"header {header} stands more than once")
+            found[attribute.name] = attribute.value_of(value)
+    if len(found) < len(attributes):
+        missing = [attribute for attribute in attributes.values() if attribute.name not in found]
         found |= {attribute.name: _missing(attribute, timestamp) for attribute in missing}
-    return EventsMetadata(**found)
+    return found
+
+
+def _template(lasting: Headers) -> EventsMetadata:
+    return EventsMetadata(id=UUID(int=0), time=_EPOCH, **_values(lasting, _LASTING))
+
+
+_LONGEST_KEPT = 1_000
+_templates: Kept[EventsMetadata] = Kept(_template, size=size_of, longest=_LONGEST_KEPT)
+"""Metadata by their lasting headers, to be given an id and a time."""
+
+
+class _Layout(NamedTuple):
+    """Where the headers of an event stand, and those of them that are like the last event's for most."""
+
+    names: tuple[str, ...] = ("",)
+    lasting: Callable[[Headers], Any] = itemgetter(0)
+    id: int = 0
+    time: int = 0
+    kept: Any = None
+    template: Any = None
+
+
+_last = _Layout()
 
 
 def _text(header: str, value: bytes | None) -> str:

@@ -20,14 +20,18 @@ from event_bus_kafka.errors import (
     SerializationError,
     UnreadableValue,
 )
+from event_bus_kafka.kept import LONGEST_SCHEMA
 from event_bus_kafka.wire import writer_schema
 from event_bus_kafka.wire.avro import event_type_of
 from event_bus_kafka.wire.decoded_size import DECODED_BYTES, SizeLimit
+from event_bus_kafka.wire.record_decoder import quick_decoder
 from event_bus_kafka.wire.resolution import Bind, binder
 from event_bus_kafka.wire.types import AvroType, Misfit, Record, Scalar
 from event_bus_kafka.wire.writer_schema import Schema
 
 Decode = Callable[[bytes], dict[str, Any]]
+_CHARACTERS_PER_LINE = 8
+"""Of a schema for each line of its quick decoder: how many decoders are kept goes by characters."""
 
 
 @attrs.frozen(kw_only=True)
@@ -125,8 +129,26 @@ class EventCodec:
             raise IncompatibleSchema("the writer's schema is a union, not a record")
         bind = binder(self.avro_type, writer, names)
         assert bind is not None  # records are always built
-        read = _reader(writer, SizeLimit(writer, names, self.avro_type, most))
-        return lambda body: bind(read(body))
+        limit = SizeLimit(writer, names, self.avro_type, most)
+        read, harmless = _reader(writer, limit), limit.harmless
+
+        def carefully(body: bytes) -> dict[str, Any]:
+            event: dict[str, Any] = bind(read(body))
+            return event
+
+        quickly = None
+        if len(schema) <= LONGEST_SCHEMA:  # else it is not kept, and would be compiled for each event
+            quickly = quick_decoder(self.avro_type, writer, names, most_lines=len(schema) // _CHARACTERS_PER_LINE)
+
+        def decode(body: bytes) -> dict[str, Any]:
+            if quickly is not None and len(body) <= harmless:
+                try:
+                    return quickly(body)
+                except Exception:  # noqa: BLE001 whatever it was, the careful way says what is wrong
+                    pass
+            return carefully(body)
+
+        return decode
 
 
 def plain_decoder(schema: str, most: int = DECODED_BYTES) -> Callable[[bytes], Any]:

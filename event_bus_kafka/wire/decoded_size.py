@@ -8,35 +8,39 @@ are nearly all, cost a comparison; longer ones are passed over once and counted 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from sys import getsizeof
 from typing import Any
 
 import attrs
 
 from event_bus_kafka.errors import UnreadableValue
-from event_bus_kafka.wire.types import Array, AvroType, Map, Optional, Record, Scalar
+from event_bus_kafka.wire.binary import read_number
+from event_bus_kafka.wire.types import Array, AvroType, Container, Map, Optional, Record, Scalar
 from event_bus_kafka.wire.writer_schema import Schema, definition
 from event_bus_kafka.wire.writer_schema import kind as kind_of
 
 DECODED_BYTES = 64_000_000
 """The most memory that one record may become, unless the caller says otherwise."""
 
-# Bytes in CPython 3.11 to 3.13, rounded up. Containers are made twice where their items are bound to classes.
+# Bytes in CPython 3.11 to 3.13, as its allocator rounds them up. None, booleans and small numbers are there anyhow.
 _NUMBER = 32
+_SMALL = range(-5, 257)
+_LARGE, _LARGER_BY = 1 << 60, 16
 _TEXT = 80
-_PARSED = 1200
-"""An object that travels as text: a usage key holds a course key, and each holds its parts."""
-_CONTAINER = 160
-_ITEM_OF_LIST = 20
-_ITEM_OF_MAP = 300
-_DICT, _ENTRY = 200, 60
-_OBJECT, _ATTRIBUTE = 200, 80
+"""A short one, or bytes; what is counted at last is what it takes."""
+_OBJECTS, _OBJECT = {"datetime": 64, "UUID": 128}, 640
+"""Those that travel as texts; others, such as keys, hold their parts, which count like the text."""
+_LIST, _FIRST_OF_LIST, _ITEM_OF_LIST = 64, 32, 10
+_MAP, _FIRST_OF_MAP, _ITEM_OF_MAP = 64, 120, 64
+"""Of a table that has just grown, and was copied."""
+_INLINE, _SHARED = 16, 30
+"""So many attributes are kept in the object itself; in a dict whose keys all objects of the class share."""
 _WIDEST_CHARACTER = 4
 """A text of ASCII and one emoji takes so many bytes per character."""
 
-_SIZES = {"null": 0, "boolean": 1, "int": 1, "long": 1, "float": 4, "double": 8, "string": 1, "bytes": 1, "enum": 1}
+_SIZES = {"int": 1, "long": 1, "float": 4, "double": 8, "enum": 1}
 """The fewest bytes that a value takes in a record."""
-_LONGEST_NUMBER = 10
-"""Bytes of a number of 64 bits."""
 
 Walk = Callable[["_Body"], None]
 
@@ -52,14 +56,14 @@ class Shape:
     growth: int = _WIDEST_CHARACTER
     """The most bytes of memory for a byte of the record, in items and texts."""
     walk: Walk
-    """Pass over a value, and count its items and texts."""
+    """Pass over a value, and count its items and texts; give back what ``memory`` counts too much."""
 
 
 class SizeLimit:
     """Refuses bodies that would take more than ``most`` bytes of memory; those up to ``harmless`` bytes never do."""
 
     def __init__(self, writer: Schema, names: dict[str, Schema], reader: AvroType | None, most: int) -> None:
-        self._shape = _shape(writer, names, reader)
+        self._shape = _Shapes(names).of(writer, reader)
         self._most = most
         self.harmless = (most - self._shape.memory) // self._shape.growth
 
@@ -92,58 +96,96 @@ class _Body:
         return self._content[start : self._at]
 
     def number(self) -> int:
-        content, at = self._content, self._at
-        result = 0
-        for index, byte in enumerate(content[at : at + _LONGEST_NUMBER]):
-            result |= (byte & 0x7F) << 7 * index
-            if byte < 0x80:
-                self._at = at + index + 1
-                return (result >> 1) ^ -(result & 1)
-        raise UnreadableValue("not what its schema says: a number without an end")
+        try:
+            number, self._at = read_number(self._content, self._at)
+        except ValueError as error:
+            raise UnreadableValue(f"not what its schema says: {error}") from None
+        return (number >> 1) ^ -(number & 1)
 
 
-def _shape(writer: Schema, names: dict[str, Schema], reader: AvroType | None) -> Shape:
-    target = reader.item if isinstance(reader, Optional) else reader
-    if isinstance(writer, list):
-        return _union([_shape(branch, names, target) for branch in writer])
-    type_ = definition(writer, names)
-    kind = kind_of(type_)
-    if kind in ("record", "error"):
-        return _record(type_, names, target)
-    if kind in ("array", "map"):
-        item = target.item if isinstance(target, (Array, Map)) else None
-        return _repeated(_shape(type_["items" if kind == "array" else "values"], names, item), is_map=kind == "map")
-    return _simple(type_, kind, target)
+class _Shapes:
+    """
+    Makes the shapes of a writer's types, read as types of this service or as None. That of a named type is made once: a
+    short schema may use a large one in a thousand places.
+    """
+
+    def __init__(self, names: dict[str, Schema]) -> None:
+        self._names = names
+        self._known: dict[tuple[str, int], Shape] = {}
+
+    def of(self, writer: Schema, reader: AvroType | None) -> Shape:
+        target = reader.item if isinstance(reader, Optional) else reader
+        if not isinstance(writer, str):
+            return self._made(writer, target)
+        name = writer, id(target)
+        if name not in self._known:
+            self._known[name] = self._made(definition(writer, self._names), target)
+        return self._known[name]
+
+    def _made(self, type_: Schema, reader: AvroType | None) -> Shape:
+        if isinstance(type_, list):
+            return _union([self.of(branch, reader) for branch in type_])
+        kind = kind_of(type_)
+        if kind in ("record", "error"):
+            return self._record(type_, reader)
+        if kind in ("array", "map"):
+            own = reader.item if isinstance(reader, (Array, Map)) else None
+            item = self.of(type_["items" if kind == "array" else "values"], own)
+            return _repeated(item, is_map=kind == "map", copies=2 if own and _is_made_anew(own) else 1)
+        return _simple(type_, kind, reader)
+
+    def _record(self, type_: Schema, reader: AvroType | None) -> Shape:
+        bound = {field.name: field.type for field in reader.fields} if isinstance(reader, Record) else {}
+        fields = [self.of(field["type"], bound.get(field["name"])) for field in type_["fields"]]
+        walks = [field.walk for field in fields]
+
+        def walk(body: _Body) -> None:
+            for each in walks:
+                each(body)
+
+        own = _dict_of(len(fields)) + (_object_of(reader) if isinstance(reader, Record) else 0)
+        return Shape(
+            memory=own + sum(field.memory for field in fields),
+            least=sum(field.least for field in fields),
+            growth=max([_WIDEST_CHARACTER, *(field.growth for field in fields)]),
+            walk=walk,
+        )
 
 
 def _simple(type_: Schema, kind: str, reader: AvroType | None) -> Shape:
+    made = _parsed(reader)
     if kind in ("string", "bytes"):
-        parsed = isinstance(reader, Scalar) and reader.parse is not None
-        return Shape(memory=_TEXT + parsed * _PARSED, least=1, walk=_text)
+        walk = (_text_and_parts if made == _OBJECT else _text) if kind == "string" else _bytes
+        return Shape(memory=_TEXT + made, least=1, walk=walk)
     if kind == "fixed":
         size = type_["size"]
-        return Shape(memory=_TEXT, least=size, walk=lambda body: body.spend(len(body.skip(size))))
-    if kind in ("float", "double", "boolean", "null"):
-        size = _SIZES[kind]
-        return Shape(memory=_NUMBER, least=size, walk=lambda body: _nothing(body.skip(size)))
-    return Shape(memory=_NUMBER, least=_SIZES[kind], walk=lambda body: _nothing(body.number()))
+        return Shape(memory=_TEXT + made, least=size, walk=lambda body: body.spend(len(body.skip(size))))
+    if kind == "null":
+        return Shape(memory=0, least=0, walk=_nothing)
+    if kind == "boolean":
+        return Shape(memory=made, least=1, walk=lambda body: _nothing(body.skip(1)))
+    least = _SIZES[kind]
+    if kind in ("float", "double"):
+        return Shape(memory=_NUMBER + made, least=least, walk=lambda body: _nothing(body.skip(least)))
+    if kind == "enum":
+        return Shape(memory=made, least=least, walk=lambda body: _nothing(body.number()))
+    as_float = _NUMBER if isinstance(reader, Scalar) and reader.schema == "double" else 0
+    return Shape(memory=_NUMBER + as_float + made, least=least, walk=_number)
 
 
-def _record(type_: Schema, names: dict[str, Schema], reader: AvroType | None) -> Shape:
-    bound = {field.name: field.type for field in reader.fields} if isinstance(reader, Record) else {}
-    fields = [_shape(field["type"], names, bound.get(field["name"])) for field in type_["fields"]]
-    walks = [field.walk for field in fields]
+def _parsed(reader: AvroType | None) -> int:
+    """Return the bytes of the object that is made of a value, 0 where that stays as it is."""
+    if not isinstance(reader, Scalar) or reader.parse is None:
+        return 0
+    return _OBJECTS.get(reader.expects, _OBJECT)
 
-    def walk(body: _Body) -> None:
-        for each in walks:
-            each(body)
 
-    own = _DICT + _ENTRY * len(fields) + _OBJECT + _ATTRIBUTE * len(bound)
-    return Shape(
-        memory=own + sum(field.memory for field in fields),
-        least=sum(field.least for field in fields),
-        growth=max([_WIDEST_CHARACTER, *(field.growth for field in fields)]),
-        walk=walk,
+def _is_made_anew(reader: AvroType) -> bool:
+    """Whether another value is made of what was read."""
+    if isinstance(reader, Container):
+        return _is_made_anew(reader.item)
+    return isinstance(reader, Record) or (
+        isinstance(reader, Scalar) and bool(reader.parse or reader.schema == "double")
     )
 
 
@@ -163,12 +205,18 @@ def _union(branches: list[Shape]) -> Shape:
     )
 
 
-def _repeated(item: Shape, *, is_map: bool) -> Shape:
-    memory = item.memory + (_ITEM_OF_MAP if is_map else _ITEM_OF_LIST)
+def _repeated(item: Shape, *, is_map: bool, copies: int) -> Shape:
+    """``copies``: 2 where items are bound to classes, from one container into another."""
+    own, first, each = (_MAP, _FIRST_OF_MAP, _ITEM_OF_MAP) if is_map else (_LIST, _FIRST_OF_LIST, _ITEM_OF_LIST)
+    memory = item.memory + copies * each + (_TEXT if is_map else 0)
     least = item.least + is_map
 
     def walk(body: _Body) -> None:
+        any_yet = 0
         while count := body.number():
+            if not any_yet:
+                body.spend(copies * first)
+                any_yet = 1
             if count < 0:
                 body.number()  # bytes of the block
             for _ in range(abs(count)):
@@ -177,12 +225,51 @@ def _repeated(item: Shape, *, is_map: bool) -> Shape:
                     _text(body)
                 item.walk(body)
 
-    return Shape(memory=_CONTAINER, least=1, growth=max(item.growth, -(-memory // max(least, 1))), walk=walk)
+    growth = max(item.growth, copies * first, -(-memory // max(least, 1)))
+    return Shape(memory=copies * own, least=1, growth=growth, walk=walk)
+
+
+@cache
+def _dict_of(count: int) -> int:
+    """Return the bytes of what a record is read into."""
+    return getsizeof({str(number): None for number in range(count)})
+
+
+def _object_of(reader: Record) -> int:
+    """Return the bytes of an object of a class; frozen ones have the dict of their attributes made."""
+    count = len(reader.fields)
+    if reader.build is dict:
+        return _dict_of(count)
+    if count <= _INLINE:
+        return 152 + 8 * count
+    return 460 if count <= _SHARED else 350 + _dict_of(max(count, 2 * _SHARED))
+
+
+def _number(body: _Body) -> None:
+    number = body.number()
+    if number in _SMALL:
+        body.spend(-_NUMBER)
+    elif abs(number) >= _LARGE:
+        body.spend(_LARGER_BY)
 
 
 def _text(body: _Body) -> None:
-    content = body.skip(body.number())
-    body.spend(len(content) if content.isascii() else len(content) * _WIDEST_CHARACTER)
+    _made(body, body.skip(body.number()).decode(errors="replace"))
+
+
+def _text_and_parts(body: _Body) -> None:
+    text = body.skip(body.number()).decode(errors="replace")
+    _made(body, text)
+    body.spend(getsizeof(text))  # its parts
+
+
+def _bytes(body: _Body) -> None:
+    _made(body, body.skip(body.number()))
+
+
+def _made(body: _Body, value: str | bytes) -> None:
+    """Count what a text takes, where ``_TEXT`` was counted before; one of a single character is there anyhow."""
+    body.spend((getsizeof(value) + 15 & -16 if len(value) > 1 else 0) - _TEXT)
 
 
 def _index(number: int, length: int) -> int:

@@ -33,6 +33,14 @@ def unpack(packed: bytes) -> Headers:
     return tuple(zip(layout.names, layout.values(packed), strict=True))
 
 
+def text_of(packed: bytes, name: str) -> str:
+    """Return the value of a header as text; empty without one, or if the headers cannot be read."""
+    try:
+        return (dict(unpack(packed)).get(name) or b"").decode(errors="replace")
+    except Exception:  # noqa: BLE001 a row may hold anything
+        return ""
+
+
 class Unpacker:
     """Unpacks headers of one kind: quick where names and lengths are those of the headers before, as for most."""
 
@@ -41,11 +49,13 @@ class Unpacker:
 
     def __call__(self, packed: bytes) -> Headers | HeadersByName:
         """Return the headers by name, where no name stands twice: one object in place of one per header."""
-        layout = self._last
-        if layout is None or not packed.startswith(layout.head):
-            layout = self._last = _layout(packed)
-        pairs = zip(layout.names, layout.values(packed), strict=True)
-        return dict(pairs) if layout.are_unique else tuple(pairs)
+        last = self._last
+        if last is None or not packed.startswith(last.head):
+            last = self._last = _layout(packed)
+        if last.is_plain:
+            return dict(zip(last.names, last.take(packed, len(last.head))))  # noqa: B905 as many as there are names
+        pairs = zip(last.names, last.values(packed), strict=True)
+        return dict(pairs) if last.are_unique else tuple(pairs)
 
 
 class _Layout(NamedTuple):
@@ -59,6 +69,8 @@ class _Layout(NamedTuple):
     take: Callable[[bytes, int], tuple[bytes, ...]]
     absent: frozenset[int]
     """Places of values that are null."""
+    is_plain: bool
+    """Whether names are unique and no value is null."""
 
     def values(self, packed: bytes) -> Sequence[bytes | None]:
         values = self.take(packed, len(self.head))
@@ -70,7 +82,10 @@ class _Layout(NamedTuple):
 def _layout(packed: bytes) -> _Layout:
     names, start, are_unique = _names(packed[: _SIZE.size + (packed[0] << 8 | packed[1])])
     head = packed[:start]
-    return _Layout(head, names, are_unique, *_values(head[start - 4 * len(names) :]))
+    if len(head) < start:
+        raise ValueError("the headers end within their lengths")
+    take, absent = _values(head[start - 4 * len(names) :])
+    return _Layout(head, names, are_unique, take, absent, is_plain=are_unique and not absent)
 
 
 @lru_cache(_KEPT)

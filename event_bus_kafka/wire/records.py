@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 from openedx_events.data import EventsMetadata
@@ -14,6 +14,11 @@ from event_bus_kafka.frozen import cheap_frozen
 Headers = tuple[tuple[str, bytes | None], ...]
 HeadersByName = dict[str, bytes | None]
 """In order, where no name stands twice."""
+
+
+def size_of(headers: Headers) -> int:
+    """Return the bytes of names and values."""
+    return sum([len(name) + len(value or b"") for name, value in headers])
 
 
 @cheap_frozen
@@ -76,8 +81,7 @@ class EncodedEvent:
         }
 
 
-@cheap_frozen
-class ProducerRecord:
+class ProducerRecord(NamedTuple):
     """What Kafka is given."""
 
     topic: str
@@ -108,5 +112,4 @@ class ConsumerRecord:
     @property
     def size(self) -> int:
         """Bytes of key, value and headers."""
-        headers = sum([len(name) + len(value or b"") for name, value in self.headers])
-        return len(self.key or b"") + len(self.value or b"") + headers
+        return len(self.key or b"") + len(self.value or b"") + size_of(self.headers)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from functools import lru_cache
+from math import inf
 from typing import Any, Protocol
 from uuid import NAMESPACE_URL, uuid5
 
@@ -11,6 +13,7 @@ from openedx_events.data import EventsMetadata
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.errors import IncompatibleSchema, SerializationError, UnreadableValue
+from event_bus_kafka.kept import KeptSchemas
 from event_bus_kafka.wire import cloudevents
 from event_bus_kafka.wire.codec import Decode, EventCodec, KeyCodec, codec_for, plain_decoder
 from event_bus_kafka.wire.decoded_size import DECODED_BYTES
@@ -26,16 +29,16 @@ from event_bus_kafka.wire.records import (
 
 _FRAME = struct.Struct(">bI")
 """Magic byte 0 and the schema id (the Confluent wire format)."""
-_KEPT = 256
-"""Decoders. Each event type has one or two."""
-_LONGEST_KEPT = 50_000
-"""Characters of a schema: strangers may have registered any number of long ones."""
+
+
+_decoders: KeptSchemas[Decode] = KeptSchemas()
+_plain_decoders: KeptSchemas[Callable[[bytes], Any]] = KeptSchemas()
 
 
 class SchemaIds(Protocol):
     """The schema registry, as far as records need it."""
 
-    def id_of(self, subject: str, schema: str) -> int: ...
+    def id_of(self, subject: str, schema: str, until: float = inf) -> int: ...
 
     def schema_of(self, schema_id: int) -> str: ...
 
@@ -90,15 +93,15 @@ def _destination(signal: OpenEdxPublicSignal, topic: str, key_field: str) -> tup
     return codec, key, destination
 
 
-def frame(encoded: EncodedEvent, registry: SchemaIds) -> ProducerRecord:
-    """Return the record to send. Raises :class:`SchemaRegistryError` if an id is neither known nor to be had."""
+def frame(encoded: EncodedEvent, registry: SchemaIds, until: float = inf) -> ProducerRecord:
+    """
+    Return the record to send. Raises :class:`SchemaRegistryError` if an id is neither known nor to be had by ``until``
+    (monotonic).
+    """
     destination, body = encoded.destination, encoded.value
-    return ProducerRecord(
-        topic=destination.topic,
-        key=_framed(encoded.key, destination.key, registry),
-        value=None if body is None else _framed(body, destination.value, registry),
-        headers=encoded.headers,
-    )
+    key = _framed(encoded.key, destination.key, registry, until)
+    value = None if body is None else _framed(body, destination.value, registry, until)
+    return ProducerRecord(destination.topic, key, value, encoded.headers)
 
 
 def frames_of(destination: Destination, registry: SchemaIds) -> tuple[bytes, bytes]:
@@ -122,8 +125,8 @@ def deserialize(
     metadata = cloudevents.to_metadata(record.headers, record.timestamp)
     value = record.value or b""
     schema = registry.schema_of(_schema_id(value))
-    decoder = _decoder if len(schema) <= _LONGEST_KEPT else _decoder.__wrapped__
-    decode = decoder(signal, schema, most)
+    key = signal, schema, most
+    decode = _decoders.get(key) or _decoders.keep(key, _decoder(signal, schema, most), schema)
     return Event(signal=signal, data=decode(value[_FRAME.size :]), metadata=metadata)
 
 
@@ -161,8 +164,9 @@ def as_written(framed: bytes, registry: SchemaIds, most: int = DECODED_BYTES) ->
     Raises :class:`DeserializationError` or :class:`SchemaRegistryError`.
     """
     schema = schema_of(framed, registry)
-    decoder = _plain_decoder if len(schema) <= _LONGEST_KEPT else plain_decoder
-    return decoder(schema, most)(without_frame(framed))
+    key = schema, most
+    decode = _plain_decoders.get(key) or _plain_decoders.keep(key, plain_decoder(schema, most), schema)
+    return decode(without_frame(framed))
 
 
 def schema_of(framed: bytes, registry: SchemaIds) -> str:
@@ -184,14 +188,10 @@ def _schema_id(framed: bytes) -> int:
     return int(schema_id)
 
 
-def _framed(body: bytes, writer: SubjectSchema, registry: SchemaIds) -> bytes:
-    return _FRAME.pack(0, registry.id_of(writer.subject, writer.schema)) + body
+def _framed(body: bytes, writer: SubjectSchema, registry: SchemaIds, until: float = inf) -> bytes:
+    return _FRAME.pack(0, registry.id_of(writer.subject, writer.schema, until)) + body
 
 
-_plain_decoder = lru_cache(_KEPT)(plain_decoder)
-
-
-@lru_cache(_KEPT)
 def _decoder(signal: OpenEdxPublicSignal, writer_schema: str, most: int) -> Decode:
     try:
         codec = codec_for(signal)

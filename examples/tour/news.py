@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from examples.tour.processes import Process
 
-_RECEIVED = re.compile(r"Message received from Kafka: topic=(\S+), .* event_type=(\S+)")
+_RECEIVED = re.compile(r"Message received from Kafka: topic=(\S+), .* message_ids?=(\S+), event_type=(\S+)")
 
 
 class News:
@@ -26,4 +26,7 @@ class News:
         new = worker.log[self._seen[service] :]
         whole = new[: new.rfind("\n") + 1]  # the rest is still being written
         self._seen[service] += len(whole)
-        return (found.groups() for found in _RECEIVED.finditer(whole))  # type: ignore[misc]
+        for found in _RECEIVED.finditer(whole):
+            topic, ids, event_type = found.groups()
+            for _ in ids.split(","):
+                yield topic, event_type

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 import pytest
 from confluent_kafka import Producer as RawProducer
 
@@ -78,6 +80,20 @@ def test_a_partition_that_is_started_anew_leaves_another_where_it_is(bus: Bus, t
         assert (before, after) == ([*range(len(before))], [*range(first, first + len(after))])
 
 
+def test_what_comes_to_a_partition_that_was_empty_is_read_although_another_is_started_anew(
+    bus: Bus, topic: str, group: str
+) -> None:
+    """A group that begins at the end, of eager members: its end would be where it was by then."""
+    wide = f"{topic}-wide"
+    bus.create_topic(wide, 2)
+    with Member(bus, group, [wide], **{"auto.offset.reset": "latest"}) as member:
+        member.poll_assignment()
+        member.poll_until(lambda: not member.client.positions.waiting)
+        bus.produce(wide, value=b"value", headers={})
+        member.start({(wide, 1): 0})
+        assert _name(*member.poll_records(1)) == (wide, 0)
+
+
 def _name(each: ConsumerRecord) -> Partition:
     return each.topic, each.partition
 
@@ -89,7 +105,7 @@ def test_an_error_that_a_start_has_overtaken_tells_no_loss(bus: Bus, topic: str,
         member.poll_records(4)
         progress = PartitionProgress(topic, 0, next_offset=4)
         member.client.positions.waiting[topic, 0] = 9 if late else 4
-        StartingOffsets(group).start(member.client, {(topic, 0): progress})
+        StartingOffsets(group, None, monotonic).start(member.client, {(topic, 0): progress})
         produced(bus, record(topic))
         member.records.clear()
         assert [each.offset for each in member.poll_records(1 if late else 5)] == ([4] if late else [*range(5)])

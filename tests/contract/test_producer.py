@@ -29,6 +29,12 @@ def test_a_delivery_report_has_the_coordinates(bus: Bus, topic: str) -> None:
     assert [(one.topic, one.partition, one.offset) for one in reports] == [(topic, 0, 0), (topic, 0, 1)]
 
 
+def test_a_connection_tells_how_many_partitions_each_topic_has(bus: Bus, topic: str) -> None:
+    bus.create_topic(f"{topic}-wide", 3)
+    counts = Producer({"bootstrap.servers": bus.bootstrap_servers}).connect(SECONDS)
+    assert (counts[topic], counts[f"{topic}-wide"]) == (1, 3)
+
+
 def test_records_come_out_as_they_went_in(bus: Bus, topic: str, group: str) -> None:
     produced(bus, record(topic, b"\x00value", key=b"\xffkey"))
     with Member(bus, group, [topic]) as member:

@@ -79,8 +79,8 @@ def test_processes_that_register_a_schema_at_the_same_time_all_get_its_id(bus: B
         one.close()
 
 
-def test_an_id_that_is_unknown_is_neither_an_outage_nor_final(registry: SchemaRegistry) -> None:
-    """C13: another of the registry's nodes may have it already."""
+def test_c13_an_id_that_is_unknown_is_neither_an_outage_nor_final(registry: SchemaRegistry) -> None:
+    """Another of the registry's nodes may have it already."""
     with pytest.raises(SchemaRegistryError) as caught:
         registry.schema_of(2_000_000_000)
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (404, False, False)
@@ -100,8 +100,8 @@ def test_a_schema_that_is_refused_is_a_final_error(registry: SchemaRegistry, top
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (422, False, True)
 
 
-def test_a_json_schema_is_none_that_events_are_read_with(registry: SchemaRegistry, bus: Bus, topic: str) -> None:
-    """C4: a registry checks it by other rules; one of 116 bytes became 1.6 GB."""
+def test_c4_a_json_schema_is_none_that_events_are_read_with(registry: SchemaRegistry, bus: Bus, topic: str) -> None:
+    """A registry checks it by other rules; one of 116 bytes became 1.6 GB."""
     asked = urllib.request.Request(
         f"{bus.schema_registry_url}/subjects/{topic}/versions",
         data=json.dumps({"schema": JSON_SCHEMA, "schemaType": "JSON"}).encode(),
@@ -144,8 +144,8 @@ PASSING = (301, 302, 303, 307, 308, 400, 402, 404, 405, 406, 407, 408, 410, 415,
 
 @pytest.mark.parametrize("status", [*PASSING, 401, 403, 409, 422])
 @pytest.mark.parametrize("content", [b'{"error_code": 1, "message": "secret"}', b"<html>secret</html>"])
-def test_what_does_not_say_that_a_schema_is_wrong_for_ever_is_an_outage(status: int, content: bytes) -> None:
-    """C13: redirects, proxies and login pages made dead letters at the first attempt."""
+def test_c13_what_does_not_say_that_a_schema_is_wrong_for_ever_is_an_outage(status: int, content: bytes) -> None:
+    """Redirects, proxies and login pages made dead letters at the first attempt."""
     with answering(status, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").id_of("s", '"string"')
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (status, True, False)
@@ -154,7 +154,7 @@ def test_what_does_not_say_that_a_schema_is_wrong_for_ever_is_an_outage(status: 
 
 
 @pytest.mark.parametrize(("status", "code"), [(409, 409), (409, 40901), (422, 422), (422, 42201)])
-def test_a_refusal_in_the_registrys_own_words_is_final(status: int, code: int) -> None:
+def test_c13_a_refusal_in_the_registrys_own_words_is_final(status: int, code: int) -> None:
     content = json.dumps({"error_code": code, "message": "why"}).encode()
     with answering(status, content) as address, pytest.raises(SchemaRegistryError, match=ADVICE[status]) as caught:
         client(f"http://{address}").id_of("s", '"string"')
@@ -163,8 +163,7 @@ def test_a_refusal_in_the_registrys_own_words_is_final(status: int, code: int) -
 
 
 @pytest.mark.parametrize("kind", ["JSON", "PROTOBUF", "", "avro", None, 5])
-def test_a_schema_of_another_kind_is_refused_for_good(kind: Any) -> None:
-    """C4."""
+def test_c4_a_schema_of_another_kind_is_refused_for_good(kind: Any) -> None:
     content = json.dumps({"schema": '"string"', "schemaType": kind}).encode()
     with answering(200, content) as address, pytest.raises(SchemaRegistryError, match="kind than AVRO") as caught:
         (registry := client(f"http://{address}")).schema_of(1)
@@ -172,8 +171,8 @@ def test_a_schema_of_another_kind_is_refused_for_good(kind: Any) -> None:
     assert registry._client._cache.get_schema_by_id(None, 1) is None  # a thousand of a megabyte each
 
 
-def test_schemas_of_strangers_are_not_kept_without_end(server: SchemaRegistryServer) -> None:
-    """C17: any number of ids, and schemas of any length."""
+def test_c17_schemas_of_strangers_are_not_kept_without_end(server: SchemaRegistryServer) -> None:
+    """Any number of ids, and schemas of any length."""
     registry = client(server.url)
     long = registry.id_of("s", json.dumps({"type": "string", "doc": "x" * 60_000}))
     registry.schema_of(long)
@@ -278,6 +277,22 @@ def test_a_request_that_hangs_is_not_shared_for_ever(server: SchemaRegistryServe
                 registry.schema_of(1)
         until(lambda: hanging.asked == 2)
         hanging.closing.set()
+        registry.close()
+
+
+def test_an_id_that_comes_too_late_is_known_from_then_on(server: SchemaRegistryServer) -> None:
+    """Whoever sends waits for a second, say, and the first answer of a registry may take longer."""
+    with faulty(server.url) as slow:
+        slow.fault = Fault.SLOW
+        options = {"url": slow.url, "timeout": 60, "max.retries": 0}
+        registry = SchemaRegistry(options, timeout=0.2, register=True, backoff=60)
+        with pytest.raises(SchemaRegistryError, match="no answer within"):
+            registry.id_of("s", '"string"')
+        slow.closing.set()
+        until(lambda: registry._ids)
+        assert registry.id_of("s", '"string"') == 1
+        assert slow.asked == 1
+        assert registry.id_of("another", '"string"') == 1  # it is there
         registry.close()
 
 

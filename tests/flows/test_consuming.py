@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -25,8 +26,23 @@ def test_events_arrive_and_the_worker_stops_cleanly(bus: Bus, topic: str, group:
         process.wait_for_users("note", [1, 2, 3])
         assert process.stop() == 0
     assert bus.committed(group, topic) == 3
+    assert process.log.count("Message received from Kafka: ") == 3, "a worker that dies of one has named it"
     assert "ERROR" not in process.log
     assert "ResourceWarning" not in process.log
+
+
+def test_the_log_names_each_event_in_few_lines(bus: Bus, topic: str, group: str) -> None:
+    send(bus, topic, *map(certificate, range(400)))
+    with worker(bus, topic, group, "note", EVENT_BUS_KAFKA_CONSUMER_WINDOW_RECORDS=100) as process:
+        process.wait_for(lambda: len(process.users("note")) == 400)
+        assert process.stop() == 0
+    ids = set(bus.event_ids(topic, 400))
+    for beginning in ("Message received from Kafka: ", "Message from Kafka processed successfully: "):
+        lines = [line for line in process.lines if beginning in line]
+        assert len(lines) < 300
+        if "received" in beginning:
+            told = [re.search(r"message_ids?=([^ ]+)", line) for line in lines]
+            assert {one for found in told if found for one in found[1].rstrip(",").split(",")} == ids
 
 
 def test_values_and_metadata_arrive_as_sent(bus: Bus, topic: str, group: str) -> None:

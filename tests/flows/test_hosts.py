@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from event_bus_kafka.sandbox import Sandbox
 from tests.services.bus import SandboxBus
 from tests.support.examples_of import certificate
+from tests.support.hosts import run_worker
 from tests.support.sending import send
 from tests.support.workers import worker
 
@@ -29,23 +32,8 @@ HOSTS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_worker_consumes_sends_and_stops_cleanly(sandbox: Sandbox, group: str, host: str) -> None:
     environment, changes = HOSTS[host]
-    bus, topic = SandboxBus(sandbox), f"of-{group}"
-    bus.create_topic(topic)
-    bus.create_topic(f"{topic}-sent")
-    users = list(range(1, 21))
-    send(bus, topic, *(certificate(user, name="Zoë 名前") for user in users))
-    routes = {"EVENT_BUS_PRODUCER_CONFIG": bus.settings(f"{topic}-sent")["EVENT_BUS_PRODUCER_CONFIG"]}
-    receivers = "hosts.arrive,receivers.revoke"
-    with worker(bus, topic, group, receivers, environment, lanes=4, **routes | changes) as process:
-        process.wait_for(lambda: len(process.heard("arrive")) >= len(users) and len(process.heard("revoke")) >= 20)
-        assert process.stop() == 0
-    assert sorted(process.users("arrive")) == users
-    assert {one["name"] for one in process.heard("arrive")} == {"Zoë 名前"}
+    process = run_worker(SandboxBus(sandbox), group, environment, changes)
     assert max(one["queries"] for one in process.heard("arrive")) <= 1, "under DEBUG, Django keeps each query"
-    assert len(bus.records(f"{topic}-sent", 20)) == 20
-    assert bus.committed(group, topic) == 20
-    assert "Traceback" not in process.log
-    assert "ERROR" not in process.log
 
 
 def test_without_a_database_what_fails_is_kept_on_the_topic(sandbox: Sandbox, group: str) -> None:
@@ -58,3 +46,15 @@ def test_without_a_database_what_fails_is_kept_on_the_topic(sandbox: Sandbox, gr
         process.wait_for(lambda: 2 in process.users("fail_for_odd"))
         assert process.stop() == 0
     assert len(bus.records(f"{group}.dead-letters", 1)) == 1
+
+
+def test_each_row_of_the_table_names_tests_that_there_are() -> None:
+    rows = (
+        Path("docs/hosts.rst").read_text().partition("Shown by")[2].partition("What strangers write")[0].split("* - ")
+    )
+    assert len(rows) == 10
+    for row in rows[1:]:
+        named = re.findall(r"``([\w/]+\.py)::(test_\w+)``", row)
+        assert named, row
+        for file, name in named:
+            assert f"def {name}(" in Path("tests", file).read_text(), name

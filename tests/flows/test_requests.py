@@ -222,7 +222,7 @@ def test_without_an_outbox_an_event_waits_for_the_client_that_replaces_another(
             send_by(producer, "t")
             until(lambda: len(seen) == 1)
             assert producer._connecting.clients is not None
-            producer._connecting.clients.retire()
+            producer._connecting.clients.producer.purge()
             away.append(True)
             send_by(producer, "t")
             away.clear()

@@ -420,7 +420,7 @@ def test_a_fatal_error_that_comes_again_costs_no_client_for_each_event(monkeypat
             producer.prepare_for_shutdown()
         assert fates(seen, sent) == [EventSpilled] * 4
         until(lambda: len([clients for clients in own_clients() if clients not in before]) == 1)
-        monkeypatch.setattr("event_bus_kafka.producing.connecting._NEW_CLIENT_EVERY", 0)
+        monkeypatch.setattr(producer._connecting, "_again_at", 0.0)
         sent = [send_by(producer, "t")]
         until(lambda: fates(seen, sent) == [RecordDelivered])
 
@@ -452,7 +452,7 @@ def test_what_is_sent_after_the_limits_of_an_end_still_has_a_moment(
     monkeypatch.setattr("event_bus_kafka.producing.shutdown._LATE", 30)
     with override_settings(**SandboxBus(sandbox).settings("t") | PATIENT | limits), watched() as seen:
         shutdown.watch()
-        shutdown._end(os.getpid())
+        shutdown._end()
         sent = [send_by(create_producer(), "t")]
         assert fates(seen, sent) == [RecordDelivered]
 

@@ -13,7 +13,7 @@ from tests.projects.process import ServiceProcess
 from tests.services.bus import SandboxBus
 from tests.support.sqlite import on_sqlite
 
-HERE = {"event-bus-producer", "event-bus-spill-{database}", "event-bus-pauses", "event-bus-retention"}
+HERE = {"event-bus-producer", "event-bus-spill-{databases[0]}", "event-bus-pauses", "event-bus-retention"}
 ELSEWHERE = {
     "event-bus-companion": "unit/worker/test_companion.py",
     "event-bus-connect": "flows/test_requests.py",

@@ -14,6 +14,7 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 TOPIC = "t"
 _KEYS = (b"a", b"b", b"c", None)
+_BEGINNING = -2
 
 
 @attrs.define
@@ -46,7 +47,6 @@ class ModelPositions:
     """Starts partitions, or fails to; a group that is eager puts the others where it is told that they are read."""
 
     begins_at_end = False
-    initial_offset = -2
 
     def __init__(self, logs: dict[Partition, Log], fail_at_times: Callable[[], None], *, is_eager: bool) -> None:
         self._logs = logs
@@ -62,7 +62,7 @@ class ModelPositions:
         for name, offset in (others | offsets).items():
             assert name in assigned
             log = self._logs[name]
-            log.position = log.start if offset == self.initial_offset else offset
+            log.position = log.start if offset == _BEGINNING else offset
         self.paused.difference_update(offsets)
         for name in offsets:
             self.waiting.pop(name, None)
@@ -100,12 +100,18 @@ class ModelClient:
             self._change_assignment()
         return batch
 
-    def committed(self, partitions: list[Partition], *, timeout: float) -> dict[Partition, Committed]:
+    def committed_each(
+        self, partitions: list[Partition], *, timeout: float
+    ) -> tuple[dict[Partition, Committed], dict[Partition, BrokerError]]:
         self._fail_at_times()
-        found = {name: self._logs[name] for name in partitions}
+        refused = {name: BrokerError("UNSTABLE_OFFSET_COMMIT", "later") for name in partitions if self._fails()}
+        found = {name: self._logs[name] for name in partitions if name not in refused}
         return {
             name: Committed(log.committed, log.metadata) for name, log in found.items() if log.committed is not None
-        }
+        }, refused
+
+    def initial_offset(self, _name: Partition, *, timeout: float) -> int:
+        return _BEGINNING
 
     def offsets_at(self, partitions: list[Partition], time: int, *, timeout: float) -> dict[Partition, int]:
         self._fail_at_times()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import attrs
+
 from tests.mutants.fault import Fault
 
 _PROGRESS = "consuming/progress.py"
@@ -15,8 +17,16 @@ _LOST, _AGAIN, _ORDER, _STUCK = (
     "a partition stands still",
 )
 
+
+@attrs.frozen(kw_only=True)
+class ModelFault(Fault):
+    """A fault, and the first seed that is tried: where few catch it, one that does, as a search takes a minute."""
+
+    seed: int = 0
+
+
 FAULTS = (
-    Fault(
+    ModelFault(
         name="position is the highest done",
         file=_PROGRESS,
         scope="PartitionProgress.advance",
@@ -24,7 +34,7 @@ FAULTS = (
         new="not any(delivery.done for delivery in window)",
         harm=_LOST,
     ),
-    Fault(
+    ModelFault(
         name="offsets are taken for contiguous",
         file=_PROGRESS,
         scope="PartitionProgress.advance",
@@ -32,7 +42,7 @@ FAULTS = (
         new="window.popleft(); self.position = (self.position or 0) + 1",
         harm=_AGAIN,
     ),
-    Fault(
+    ModelFault(
         name="what waits for its commit does not count",
         file=_PROGRESS,
         scope="PartitionProgress.advance",
@@ -40,7 +50,7 @@ FAULTS = (
         new="pass",
         harm=_AGAIN,
     ),
-    Fault(
+    ModelFault(
         name="busy is released on a retry",
         file=_SCHEDULER,
         scope="Scheduler._drain",
@@ -48,7 +58,7 @@ FAULTS = (
         new="self._to_wait.put((self._clock() + outcome.delay, actor))\nactor.busy.release()\nreturn",
         harm=_ORDER,
     ),
-    Fault(
+    ModelFault(
         name="actors are dropped on a release",
         file=_SCHEDULER,
         scope="Scheduler.release",
@@ -56,15 +66,16 @@ FAULTS = (
         new="self._actors.clear(); self._release_waiting()",
         harm=_ORDER,
     ),
-    Fault(
+    ModelFault(
         name="no second look after the release",
         file=_SCHEDULER,
         scope="Scheduler._drain",
         old="if deliveries:\n    self._wake(actor)",
         new="pass",
         harm=_STUCK,
+        seed=1_397,
     ),
-    Fault(
+    ModelFault(
         name="dropped records are marked done",
         file=_SCHEDULER,
         scope="Scheduler._drain",
@@ -72,7 +83,7 @@ FAULTS = (
         new="delivery.dropped = delivery.done = True",
         harm=_LOST,
     ),
-    Fault(
+    ModelFault(
         name="what is lost is committed",
         file=_CONSUMER,
         scope="Consumer._lost",
@@ -83,7 +94,7 @@ self._client._on_commit(names[0], type("Committed", (), {"offset": 10**6, "metad
 """,
         harm=_LOST,
     ),
-    Fault(
+    ModelFault(
         name="lost partitions are kept",
         file=_CONSUMER,
         scope="Consumer._hand_over",
@@ -91,7 +102,7 @@ self._client._on_commit(names[0], type("Committed", (), {"offset": 10**6, "metad
         new="self._partitions[name]",
         harm=_LOST,
     ),
-    Fault(
+    ModelFault(
         name="a record of an old assignment begins the new one",
         file=_CONSUMER,
         scope="Consumer._take",
@@ -103,7 +114,7 @@ partition = self._partitions.setdefault(
 """,
         harm=_LOST,
     ),
-    Fault(
+    ModelFault(
         name="records are taken from the assignment on",
         file=_CONSUMER,
         scope="Consumer._assigned",
@@ -114,7 +125,7 @@ self._partitions |= {name: PartitionProgress(*name) for name in names}
 """,
         harm=_LOST,
     ),
-    Fault(
+    ModelFault(
         name="records are taken before their partition is moved",
         file=_STARTING,
         scope="StartingOffsets._start",
@@ -125,7 +136,7 @@ client.positions.start(_next(starting), reading=_next(partitions))
 """,
         harm=_LOST,
     ),
-    Fault(
+    ModelFault(
         name="partitions are moved where nothing is committed only",
         file=_STARTING,
         scope="StartingOffsets._start",
@@ -136,7 +147,7 @@ client.positions.waiting.clear(); client.positions.paused.clear()
 """,
         harm=_AGAIN,
     ),
-    Fault(
+    ModelFault(
         name="a partition begins where its last assignment ended",
         file=_STARTING,
         scope="StartingOffsets._start",
@@ -148,7 +159,7 @@ client.positions.start(_next(starting) | {n: max(o, kept.get(n, o)) for n, o in 
 """,
         harm=_LOST,
     ),
-    Fault(
+    ModelFault(
         name="eager members forget where they read the other partitions",
         file=_STARTING,
         scope="StartingOffsets._start",
@@ -156,15 +167,15 @@ client.positions.start(_next(starting) | {n: max(o, kept.get(n, o)) for n, o in 
         new="client.positions.start(_next(starting), reading={})",
         harm=_AGAIN,
     ),
-    Fault(
+    ModelFault(
         name="an error that comes late is believed",
         file=_STARTING,
-        scope="StartingOffsets._start",
-        old="waiting[name] == partition.next_offset",
-        new="True",
+        scope="StartingOffsets._go_on",
+        old="client.positions.waiting[name] != offset",
+        new="False",
         harm=_AGAIN,
     ),
-    Fault(
+    ModelFault(
         name="a time is not moved to where it is below what is committed",
         file=_STARTING,
         scope="StartingOffsets._new",
@@ -172,7 +183,7 @@ client.positions.start(_next(starting) | {n: max(o, kept.get(n, o)) for n, o in 
         new="committed = moved | committed",
         harm=_LOST,
     ),
-    Fault(
+    ModelFault(
         name="a move is not remembered",
         file=_STARTING,
         scope="StartingOffsets._new",
@@ -180,7 +191,7 @@ client.positions.start(_next(starting) | {n: max(o, kept.get(n, o)) for n, o in 
         new="attrs.evolve(metadata[name], offset_time=None)",
         harm=_AGAIN,
     ),
-    Fault(
+    ModelFault(
         name="commits forget what they carried",
         file="consuming/commits.py",
         scope="Commits.commit",
@@ -188,23 +199,25 @@ client.positions.start(_next(starting) | {n: max(o, kept.get(n, o)) for n, o in 
         new="Committed(offset)",
         harm=_AGAIN,
     ),
-    Fault(
+    ModelFault(
         name="holes are not filled",
         file=_SCHEDULER,
         scope="Scheduler.release",
         old="self._wait_while(lambda: any(map(self._has_hole_to_fill, leaving)), deadline)",
         new="pass",
         harm=_AGAIN,
+        seed=483,
     ),
-    Fault(
+    ModelFault(
         name="records are dropped before it is decided how far a partition drains",
         file=_PROGRESS,
         scope="PartitionProgress.may_begin",
         old="if phase is PartitionPhase.DECIDING:\n    return None",
         new="pass",
         harm=_ORDER,
+        seed=546,
     ),
-    Fault(
+    ModelFault(
         name="partitions that stay are dropped with those that leave",
         file=_SCHEDULER,
         scope="Scheduler.release",
@@ -212,7 +225,7 @@ client.positions.start(_next(starting) | {n: max(o, kept.get(n, o)) for n, o in 
         new="for partition in (*leaving, *staying):\n    partition.phase = PartitionPhase.CLOSED",
         harm=_STUCK,
     ),
-    Fault(
+    ModelFault(
         name="a partition that is refused is confirmed with the others",
         file="consuming/commits.py",
         scope="Commits.commit",

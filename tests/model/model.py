@@ -75,7 +75,7 @@ class Model:
 
     def run(self) -> None:
         """Raises :class:`Broken`."""
-        lanes = [lambda lane=lane: self._run_lane(lane) for lane in self._scheduler._lanes]
+        lanes = [lambda lane=lane: self._run_lane(lane) for lane in self._scheduler.lanes]
         self._interleaving.run(self._poll, *lanes)
 
     def _poll(self) -> None:

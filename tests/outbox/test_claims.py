@@ -76,11 +76,12 @@ def test_s9_nothing_leaves_after_the_claim_was_ended(database: Database) -> None
     """Kafka is slow: a request is on its way, and the rest of the rows has not left the client yet."""
     requests = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"batch.num.messages": 5}}
     with Sandbox() as sandbox, in_sandbox(sandbox, database) as service, override_settings(**requests):
-        sent = [service.emit(1) for _ in range(15)]
+        reached = service.emit(1)
         with service.relay() as first, service.relay() as second, watched(RelayInterrupted) as seen:
-            for relay in (first, second):
-                relay._clients.reach({"claimed"}, alone=False)
-            with sandbox.slow_brokers(2):
+            until(lambda: not service.waiting, step=first.step)  # now it may have several rows of the key in flight
+            second._clients.reach({"claimed"}, alone=False)
+            sent = [service.emit(1) for _ in range(15)]
+            with sandbox.slow_brokers(3):
                 step = threading.Thread(target=step_and_close, args=(first,))
                 step.start()
                 sleep(1)
@@ -89,7 +90,7 @@ def test_s9_nothing_leaves_after_the_claim_was_ended(database: Database) -> None
             sent += [service.emit(1) for _ in range(2)]
             until(lambda: not service.waiting, step=second.step)
             step.join(60)
-            sleep(2)  # what was on its way then would arrive
-        arrived = [dict(record.headers)["ce_id"] for record in sandbox.records("claimed", 23, seconds=3)]
-    assert arrived == [event.encode() for event in sent[:5] + sent], "what had left cannot be called back"
+            sleep(3)  # what was on its way then would arrive
+        arrived = [dict(record.headers)["ce_id"] for record in sandbox.records("claimed", 24, seconds=3)]
+    assert arrived == [event.encode() for event in [reached, *sent[:5], *sent]], "what had left cannot be called back"
     assert seen[0].unconfirmed == 15

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import time
 from typing import Any
 
@@ -12,11 +15,11 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import override_settings
 
-from event_bus_kafka.models import OutboxRecord, ParkedRecord
+from event_bus_kafka.models import OutboxRecord, OutboxShard, ParkedRecord
 from event_bus_kafka.outbox import backlog
 from event_bus_kafka.telemetry.events import OutboxStalled
 from tests.projects.process import ServiceProcess
-from tests.support.databases import Database, on_mysql_too
+from tests.support.databases import Database, connected, on_mysql_too
 from tests.support.outbox_service import Service, until
 from tests.support.watching import watched
 
@@ -28,6 +31,39 @@ def run(*arguments: Any) -> str:
     output = io.StringIO()
     call_command("event_outbox", *map(str, arguments), stdout=output, no_color=True)
     return output.getvalue()
+
+
+@on_mysql_too
+@pytest.mark.parametrize("missing", ["INSERT", "UPDATE"])
+def test_a_relay_that_may_not_use_the_shards_ends_with_what_to_grant(
+    service: Service, database: Database, missing: str
+) -> None:
+    if (database.vendor, missing) == ("mariadb", "UPDATE"):
+        pytest.skip("who may read rows may lock them")
+    if missing == "INSERT":
+        OutboxShard.objects.all().delete()
+    with reader_of_shards() as user, connected(service.entry | {"USER": user}, "default"):
+        with pytest.raises(CommandError, match=f"GRANT SELECT, INSERT, UPDATE ON .*outboxshard TO {user}") as ended:
+            call_command("relay_events", "--once")
+    assert ended.value.returncode == 1
+    assert re.search("42501 permission denied|1142 .* command denied", str(ended.value))
+    service.emit()
+    service.drain()
+
+
+@contextmanager
+def reader_of_shards() -> Iterator[str]:
+    """Give the name of a user who may do anything but write the table of shards."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE USER reader")
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f"GRANT {'SELECT' if table == OutboxShard._meta.db_table else 'ALL'} ON {table} TO reader")
+        try:
+            yield "reader"
+        finally:
+            if connection.vendor == "postgresql":
+                cursor.execute("DROP OWNED BY reader")
+            cursor.execute("DROP USER reader")
 
 
 @pytest.mark.parametrize("notify", [False, True])

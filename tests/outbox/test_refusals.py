@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from time import sleep
 
 import pytest
@@ -15,6 +16,7 @@ from django.test import override_settings
 
 from event_bus_kafka.models import ParkedRecord
 from event_bus_kafka.telemetry.events import RelayInterrupted, TopicHeld
+from event_bus_kafka.trouble import Trouble
 from tests.services.refusing_proxy import RefusingProxy
 from tests.support.outbox_service import Service, until
 from tests.support.scale import scaled
@@ -38,10 +40,17 @@ def through_proxy(service: Service, *topics: str) -> Iterator[RefusingProxy]:
             yield proxy
 
 
-def once(code: str, *, after: int) -> object:
-    """Refuse one request, after some that pass."""
-    passing = iter([None] * after + [code])
-    return lambda _topic: next(passing, None)
+def once(code: str, *, after: int, delay: float = 0) -> Callable[[str], str | None]:
+    """Refuse one request, after some that pass and so many seconds."""
+    requests = count()
+
+    def refuse(_topic: str) -> str | None:
+        if next(requests) != after:
+            return None
+        sleep(delay)
+        return code
+
+    return refuse
 
 
 @pytest.mark.parametrize(("code", "after"), [("UNKNOWN", 0), ("TOPIC_AUTHORIZATION_FAILED", 1), ("INVALID_RECORD", 7)])
@@ -49,10 +58,21 @@ def once(code: str, *, after: int) -> object:
 def test_s8_a_refused_request_turns_no_order_round(service: Service, code: str, after: int) -> None:
     sent = service.emit_many(1_970)
     with through_proxy(service) as proxy, service.relay() as relay:
-        proxy.refuse = once(code, after=after)  # type: ignore[assignment]
+        proxy.refuse = once(code, after=after)
         until(lambda: not service.waiting, step=relay.step)
     assert service.all_ids() == sent
     assert not ParkedRecord.objects.exists()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_s8_nothing_overtakes_the_first_request_of_a_client_to_a_partition(service: Service) -> None:
+    """The broker does not know the client, and takes the request behind, which the client has ready meanwhile."""
+    sent = service.emit_many(20)
+    requests = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"batch.num.messages": 1}}
+    with through_proxy(service) as proxy, override_settings(**requests), service.relay() as relay:
+        proxy.refuse = once("INVALID_RECORD", after=0, delay=0.3)
+        until(lambda: not service.waiting, step=relay.step)
+    assert service.all_ids() == sent
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
@@ -67,6 +87,19 @@ def test_s11_a_topic_with_a_code_of_no_table_holds_up_nobody(service: Service) -
         until(lambda: not service.waiting, step=relay.step)
     assert service.all_ids() == sent
     assert service.all_ids(odd) == waiting
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_missing_topic_beside_others_is_told_as_such(service: Service) -> None:
+    missing = f"{service.topic}-missing"
+    topics = override_settings(**service.settings_for(service.topic, missing))
+    with topics, watched(RelayInterrupted, TopicHeld) as seen, service.relay() as relay:
+        waiting, sent = service.emit_many(20, topic=missing), service.emit_many(20)
+        until(lambda: bool(seen), step=relay.step)
+        assert [one.error.kind for one in seen] == [Trouble.MISSING]
+        service.bus.create_topic(missing)
+        until(lambda: not service.waiting, step=relay.step)
+    assert (service.all_ids(), service.all_ids(missing)) == (sent, waiting)
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)

@@ -52,7 +52,7 @@ def test_what_memory_has_no_room_for_waits_for_the_database(service: Service, mo
 def test_a_delivery_report_waits_for_no_room(sqlite_service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spill, "_by_pid", {})  # not one that knows of a database that is away
     monkeypatch.setattr(spill_buffer, "MOST_BYTES", 3_000)
-    monkeypatch.setattr(spill_buffer, "_FOR_ROOM", 60)
+    monkeypatch.setattr(spill_buffer, "_STILL_TAKES", 60)
     events = [encoded(sqlite_service.topic) for _ in range(6)]
     with watched(EventUndelivered) as seen, transaction.atomic():
         ContentType.objects.create(app_label="holds", model="the lock")

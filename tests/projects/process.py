@@ -10,12 +10,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import Any
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.projects.forking import OPTIONS, ForkedProcess
+from tests.projects.forking import ROOT as ROOT
+
 PATIENCE = 60.0
 """Seconds after which a wait is in vain. Generous: only a failing test waits so long."""
 
@@ -34,22 +35,26 @@ class ServiceProcess:
     ) -> None:
         """``before``: words in front of its command."""
         command = ["-c", f"import django; django.setup()\n{code}"] if code else ["-m", "django", *arguments]
-        self._process = subprocess.Popen(
-            [*before, sys.executable, "-W", "error::ResourceWarning", *command],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ
-            | {
-                "DJANGO_SETTINGS_MODULE": "tests.projects.certificates.settings",
-                "SERVICE_SETTINGS": json.dumps(settings),
-                "RECEIVERS": receivers,
-                "PYTHONPATH": str(ROOT),
-            }
-            | dict(environment or {}),
-        )
+        variables = os.environ | {
+            "DJANGO_SETTINGS_MODULE": "tests.projects.certificates.settings",
+            "SERVICE_SETTINGS": json.dumps(settings),
+            "RECEIVERS": receivers,
+            "PYTHONPATH": str(ROOT),
+        }
+        variables |= environment or {}
+        self._process: subprocess.Popen[str] | ForkedProcess
+        if before or variables["PYTHONPATH"] != str(ROOT):
+            self._process = subprocess.Popen(
+                [*before, sys.executable, *OPTIONS, *command],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=variables,
+            )
+        else:
+            self._process = ForkedProcess(*command, environment=variables)
         self.said: list[dict[str, Any]] = []
         self._lines: list[str] = []
         self._news: queue.SimpleQueue[None] = queue.SimpleQueue()

@@ -5,21 +5,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from time import sleep
+from typing import Any
 
 import pytest
+from django.core.management import CommandError
 from django.db import connections
 from django.test import override_settings
 
 from event_bus_kafka.dead_letters.pending import Change, of_row
 from event_bus_kafka.dead_letters.retention import purge_entries
-from event_bus_kafka.dead_letters.table_store import TableStore, amend
+from event_bus_kafka.dead_letters.table_store import TableStore, amend, claim
 from event_bus_kafka.errors import DeadLetterStoreFailed
 from event_bus_kafka.models import DeadLetter, DeadLetterEntry
 from event_bus_kafka.sandbox import Sandbox
 from tests.support.databases import Database, end_session, on_mysql_too
-from tests.support.letters import FAILED_AT, letter_of, record_of, run, states, stored
+from tests.support.letters import FAILED_AT, letter_of, record_of, run, service_with, states, stored
 
 pytestmark = [pytest.mark.real, on_mysql_too]
 
@@ -68,11 +70,11 @@ def test_of_many_operators_one_claims_a_row() -> None:
     start = threading.Barrier(len(letters))
     claims: list[bool] = []
 
-    def claim(letter: DeadLetter) -> None:
+    def claim_one(letter: DeadLetter) -> None:
         start.wait()
-        claims.append(DeadLetter.objects.claim(letter))
+        claims.append(claim(letter, datetime.now(UTC) + timedelta(hours=1)))
 
-    at_once([lambda letter=letter: claim(letter) for letter in letters])  # type: ignore[misc]
+    at_once([lambda letter=letter: claim_one(letter) for letter in letters])  # type: ignore[misc]
     assert sorted(claims) == [False] * 7 + [True]
     assert DeadLetter.objects.get().attempts == 6
 
@@ -214,6 +216,55 @@ def test_c8_a_server_that_is_away_leaves_nothing_out(monkeypatch: pytest.MonkeyP
     connection.close()
     TableStore().store(letter)
     assert DeadLetter.objects.with_marks().get().marks == {}
+
+
+def test_c8_a_server_that_ends_a_connection_twice_refuses_nothing() -> None:
+    """As a pooler that restarts, or a failover: MySQL answers alike to what is too large, but this is not."""
+    ends = ["first", "second"]
+
+    def end(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        if sql.startswith("INSERT") and ends:
+            ends.pop()
+            end_session(connections["default"])
+        return execute(sql, *arguments)
+
+    with connections["default"].execute_wrapper(end), pytest.raises(DeadLetterStoreFailed):
+        TableStore().store(letter_of(record_of(7), RECEIVER))
+    assert not DeadLetter.objects.exists()
+
+
+def test_c3_a_replay_whose_connection_the_server_ends_notes_who_has_succeeded(sandbox: Sandbox) -> None:
+    ran: list[str] = []
+
+    def succeed(**_: object) -> None:
+        assert DeadLetter.objects.exists()  # the connection is open
+        end_session(connections["default"])
+        ran.append("succeed")
+
+    with service_with(sandbox, succeed):
+        letter = stored(record_of(7), f"{__name__}.{succeed.__qualname__}", RECEIVER)
+        with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
+            run("replay", letter.pk, "--apply")
+        with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
+            run("replay", letter.pk, "--apply")
+    assert ran == ["succeed"]
+    assert DeadLetter.objects.get().failed_receivers == [RECEIVER]
+
+
+def test_c2_a_stand_in_does_one_part_and_the_other_stays(sandbox: Sandbox) -> None:
+    ran: list[str] = []
+
+    def new_grade(**_: object) -> None:
+        ran.append("grade")
+
+    name = f"{__name__}.{new_grade.__qualname__}"
+    with service_with(sandbox, new_grade):
+        letter = stored(record_of(7), "app.receivers.grade", "app.receivers.mail")
+        with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
+            run("replay", letter.pk, "--receiver", name, "--instead-of", "app.receivers.grade", "--apply")
+    assert ran == ["grade"]
+    assert DeadLetter.objects.get().failed_receivers == ["app.receivers.mail"]
+    assert sorted(states().values()) == ["failed", "replaced by new_grade", "succeeded"]
 
 
 def test_c8_a_connection_that_the_server_has_ended_is_no_refusal(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""Case C8 from end to end: a topic refuses a dead letter, and a replay reads from Kafka what that lacks."""
+"""A topic refuses a dead letter, and a replay reads from Kafka what that lacks (C8); its client fails for good (C9)."""
 
 from __future__ import annotations
 
@@ -7,18 +7,24 @@ from typing import Any
 import pytest
 from confluent_kafka import TopicPartition
 
+from event_bus_kafka.dead_letters.topic_store import TopicStore
+from event_bus_kafka.errors import DeadLetterStoreFailed
+from event_bus_kafka.kafka.producer import Producer
 from tests.services.bus import RealBus
 from tests.services.kafka import KafkaCluster
+from tests.services.refusing_proxy import RefusingProxy
 from tests.support.dead_letter_command import dead_letters, listed, table
 from tests.support.dead_letters import OnTopic
 from tests.support.examples_of import certificate
 from tests.support.sending import send
 from tests.support.workers import worker
+from tests.unit.dead_letters.test_letter import letter, record
 
 __all__ = ["table"]
 
 pytestmark = pytest.mark.real
 
+NO_LOG = {"enable.idempotence": True, "log_level": 0}
 LARGE = "x" * 1_200_000
 RECEIVERS = "tests.projects.certificates.receivers"
 INSTEAD = ("--receiver", f"{RECEIVERS}.note", "--instead-of", f"{RECEIVERS}.fail_for_odd", "--apply")
@@ -44,10 +50,10 @@ def test_c8_a_letter_that_its_topic_refuses_stops_nobody_and_is_whole_in_a_repla
         assert process.stop() == 0
     assert "is stored without its value (1200" in process.log
     assert bus.committed(group, topic) == 3
-    for letter in kept.read(2):
-        assert letter.record.value == b""
-        assert letter.left_out["value"].size > 1_200_000
-        assert [(one.receiver, one.attempts) for one in letter.failures] == [(f"{RECEIVERS}.fail_for_odd", 2)]
+    for stored in kept.read(2):
+        assert stored.record.value == b""
+        assert stored.left_out["value"].size > 1_200_000
+        assert [(one.receiver, one.attempts) for one in stored.failures] == [(f"{RECEIVERS}.fail_for_odd", 2)]
 
     dead_letters(bus, table, "import", "-g", group, "--apply")
     first, second = sorted(listed(bus, table), key=lambda one: one["offset"])
@@ -63,3 +69,30 @@ def test_c8_a_letter_that_its_topic_refuses_stops_nobody_and_is_whole_in_a_repla
     assert ran.users("note") == []
     (stays,) = listed(bus, table)
     assert (stays["id"], stays["attempts"]) == (second["id"], second["attempts"])
+
+
+def test_c9_after_a_fatal_error_of_its_client_the_next_letters_are_stored(
+    bus: RealBus, cluster: KafkaCluster, group: str
+) -> None:
+    """The broker takes all; a proxy before it refuses one request as a broker does that has lost what it knew."""
+    topic = f"{group}.dead-letters"
+    cluster.create_topic(topic)
+    refusals: list[str] = []
+    port = int(bus.bootstrap_servers.rpartition(":")[2])
+    made: list[Producer] = []
+    with RefusingProxy(port, lambda _: refusals.pop() if refusals else None) as proxy:
+
+        def connect() -> Producer:
+            made.append(Producer({"bootstrap.servers": proxy.address, **NO_LOG}))
+            return made[-1]
+
+        store = TopicStore(topic, connect)
+        store.store(letter(record(offset=1)))
+        refusals.append("OUT_OF_ORDER_SEQUENCE_NUMBER")
+        with pytest.raises(DeadLetterStoreFailed):
+            store.store(letter(record(offset=2)))
+        assert made[0].failure
+        for offset in (2, 3):
+            store.store(letter(record(offset=offset)))
+    assert len(made) == 2
+    assert [one.record.offset for one in OnTopic(bus, group).read(3)] == [1, 2, 3]

@@ -85,7 +85,8 @@ def _fetch_apicurio(folder: Path) -> None:
     _maven("dependency:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={folder}")
     (archive,) = folder.glob("*.tar.gz")
     with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # which Debian's Python 3.11.2 does not have
+        tar.extractall(folder)
     archive.unlink()
 
 

@@ -23,6 +23,8 @@ from tests.services.process import ServerProcess, free_port
 _CLUSTER_ID = "AAAAAAAAQACAAAAAAAAAAA"
 _JAVA = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 _QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
+_SPARING = {"num.io.threads": "2", "num.network.threads": "1", "log.cleaner.backoff.ms": "1000"}
+"""A broker that is left running without work takes half as much of the processor."""
 _SECONDS = 30
 _SECONDS_OF_ARCHIVING = 120
 
@@ -178,8 +180,9 @@ class KafkaCluster:
             "group.consumer.session.timeout.ms": "6000",
             "group.consumer.min.session.timeout.ms": "6000",
             "broker.session.timeout.ms": "3000",
-            "log.cleaner.backoff.ms": "200",
             "broker.heartbeat.interval.ms": "500",
+            **_SPARING,
+            "metadata.max.idle.interval.ms": "0" if replicas == "1" else "500",
         } | self._properties
         self._file(number).write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
 

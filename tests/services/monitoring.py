@@ -10,7 +10,13 @@ from pathlib import Path
 
 from tests.services.downloads import fetched
 
-PACKAGES = ("ddtrace==4.16.0", "newrelic==14.1.0", "opentelemetry-sdk==1.45.2")
+PACKAGES = (
+    "ddtrace==4.16.0",
+    "newrelic==14.1.0",
+    "opentelemetry-distro==0.66b2",
+    "opentelemetry-instrumentation-django==0.66b2",
+    "opentelemetry-sdk==1.45.2",
+)
 
 
 @functools.cache

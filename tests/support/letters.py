@@ -14,11 +14,16 @@ from django.test import override_settings
 from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
+from event_bus_kafka.assembly.consuming import processor
+from event_bus_kafka.assembly.reading import reader_for
 from event_bus_kafka.assembly.schema_registry import registry as registry_of_settings
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.dead_letters.letter import Failure, Letter, identity
-from event_bus_kafka.dead_letters.table_store import store
-from event_bus_kafka.models import DeadLetter, DeadLetterEntry
+from event_bus_kafka.dead_letters.table_store import remove, store
+from event_bus_kafka.models import DeadLetter, DeadLetterEntry, EntryState
+from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay, Replayed
+from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan
+from event_bus_kafka.operations.dead_letters.restoring import Originals
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import ConsumerRecord, Event, ProducerRecord
@@ -85,6 +90,11 @@ def letter_of(
     )
 
 
+def discard(letter: DeadLetter) -> int:
+    """Discard a dead letter as it was read."""
+    return remove({letter.pk: letter.last_failed_at}, EntryState.DISCARDED)
+
+
 def states() -> dict[str, str]:
     """Return the state of each receiver that has an entry, by its last name, with who has succeeded in its place."""
     return {
@@ -92,6 +102,12 @@ def states() -> dict[str, str]:
         + (f" by {entry.stand_in.rpartition('.')[2]}" if entry.stand_in else "")
         for entry in DeadLetterEntry.objects.all()
     }
+
+
+def replayed(planned: ReplayPlan) -> Replayed:
+    """Run what was planned, in this process."""
+    with closing(registry_of_settings()) as registry:
+        return LetterReplay(lambda store: processor("", store, registry), Originals(reader_for)).run(planned)
 
 
 def run(*arguments: Any) -> str:

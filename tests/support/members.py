@@ -56,8 +56,14 @@ class Member:
         self._next |= {(each.topic, each.partition): each.offset + 1 for each in records}
         if waiting := [*self.client.positions.waiting]:
             committed = self.client.committed(waiting, timeout=SECONDS)
-            initial = Committed(self.client.positions.initial_offset)
-            self.start({name: committed.get(name, initial).offset for name in waiting})
+            self.start(
+                {
+                    name: committed[name].offset
+                    if name in committed
+                    else self.client.initial_offset(name, timeout=SECONDS)
+                    for name in waiting
+                }
+            )
         return records
 
     def start(self, offsets: dict[Partition, int]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
+from math import inf
 from typing import Any
 
 import attrs
@@ -48,7 +49,7 @@ class Relaying:
             pause=lambda _: None,
         )
 
-    def id_of(self, subject: str, schema: str) -> int:
+    def id_of(self, subject: str, schema: str, until: float = inf) -> int:
         if error := self.error(subject):
             raise error
         return 1

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from event_bus_kafka.telemetry import observe, unobserve
+from event_bus_kafka.telemetry import bus, observe, unobserve
 from event_bus_kafka.telemetry.events import LifecycleEvent
 
 
@@ -20,3 +20,14 @@ def watched(*kinds: type[LifecycleEvent]) -> Iterator[list[Any]]:
         yield seen
     finally:
         unobserve(collect)
+
+
+@contextmanager
+def nobody_else_observing() -> Iterator[None]:
+    """Leave out who observes already: the log of the app, once a test before has had it begin."""
+    before = bus._observers
+    bus._replace({})
+    try:
+        yield
+    finally:
+        bus._replace(before)

@@ -19,12 +19,14 @@ def worker(
     receivers: str,
     environment: Mapping[str, str] | None = None,
     lanes: int = 1,
+    before: Any = (),
     **changes: Any,
 ) -> ServiceProcess:
+    """Return one that is to be entered; ``before``: words in front of its command."""
     defaults: dict[str, Any] = {
         "EVENT_BUS_KAFKA_RETRY": {"first_delay": 0.1, "factor": 1},
         "EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY": lanes,
     }
     arguments = ("consume_events", "-t", topic, "-g", group)
     settings = bus.settings(**(defaults | changes))
-    return ServiceProcess(*arguments, settings=settings, receivers=receivers, environment=environment)
+    return ServiceProcess(*arguments, settings=settings, receivers=receivers, environment=environment, before=before)

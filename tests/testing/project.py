@@ -24,6 +24,10 @@ OTHER_FILES = {
         "        COURSE_GRADED.connect(praise)\n"
     ),
 }
+_PATIENT = "EVENT_BUS_KAFKA_SEND_TIMEOUT = 30\n"
+"""Where the machine is busy a client takes its time, and its first event would go into the outbox."""
+_WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+"""The latter would import all of Hypothesis at each start."""
 
 
 class Project:
@@ -40,13 +44,14 @@ class Project:
         blocks = BLOCK.findall((ROOT / "docs/testing.rst").read_text())
         for name, text in OTHER_FILES.items() | set(blocks):
             self.write(name, text)
+        self.write("settings.py", f"{self.read('settings.py')}\n{_PATIENT}")
 
     def pytest(self, *arguments: str) -> tuple[int, str]:
         """Return exit code and output of its tests."""
         path = os.pathsep.join([str(ROOT), str(self._installed)])
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "DJANGO"))}
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+            [sys.executable, "-m", "pytest", "-q", *_WITHOUT, *arguments],
             cwd=self._folder,
             env=environment | {"PYTHONPATH": path},
             capture_output=True,
@@ -54,6 +59,9 @@ class Project:
             timeout=100,
         )
         return done.returncode, done.stdout + done.stderr
+
+    def read(self, name: str) -> str:
+        return (self._folder / name).read_text()
 
     def write(self, name: str, text: str) -> None:
         """Write a file; the text may be indented."""
@@ -63,6 +71,6 @@ class Project:
 
     def replace(self, name: str, old: str, new: str) -> None:
         """Change a file."""
-        text = (self._folder / name).read_text()
+        text = self.read(name)
         assert old in text
         (self._folder / name).write_text(text.replace(old, new))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from event_bus_kafka.kept import Kept
+from event_bus_kafka.kept import Kept, KeptSchemas
 
 
 def test_a_value_is_made_once() -> None:
@@ -34,3 +34,15 @@ def test_what_cannot_be_made_is_not_kept() -> None:
     with pytest.raises(ValueError, match="invalid"):
         kept["x"]
     assert not kept
+
+
+def test_a_long_schema_is_not_kept_and_all_go_once_they_are_too_long_together() -> None:
+    kept: KeptSchemas[int] = KeptSchemas()
+    assert kept.keep("long", 1, "x" * 50_001) == 1
+    assert not kept
+    for number in range(100):
+        assert kept.keep(number, number, "x" * 40_000) == number
+        assert sum(40_000 for _ in kept) <= 500_000
+    for number in range(10_000):
+        kept.keep(str(number), number, '"int"')
+    assert len(kept) < 3_000, "what is made of a short one is not as short"

@@ -32,7 +32,7 @@ def _kept() -> Iterator[None]:
         ({"min_size": 1, "max_size": 20}, 18, "may need 21"),
     ],
 )
-def test_a_pool_that_is_too_small_is_a_warning(pool: Any, lanes: int, told: str | None) -> None:
+def test_c14_a_pool_that_is_too_small_is_a_warning(pool: Any, lanes: int, told: str | None) -> None:
     connections.settings["default"]["OPTIONS"]["pool"] = pool
     with override_settings(**OURS, EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY=lanes):
         found = check_pools()

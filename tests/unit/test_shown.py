@@ -79,7 +79,7 @@ def lines() -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_each_field_of_each_line_of_the_log(kind: type[LifecycleEvent], lines: list[str]) -> None:
+def test_c17_each_field_of_each_line_of_the_log(kind: type[LifecycleEvent], lines: list[str]) -> None:
     fields = attrs.fields(kind)  # type: ignore[arg-type]
     for field in [one for one in fields if one.name != "stack"]:  # places in the code, which nobody else writes
         for text in HOSTILE:
@@ -116,7 +116,7 @@ ERRORS = [one for one in vars(errors).values() if isinstance(one, type) and issu
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_each_error(error: type[EventBusError], text: str) -> None:
+def test_c17_each_error(error: type[EventBusError], text: str) -> None:
     given: dict[str, Any] = {"retriable": True, "exit_code": 3, "data": [text], "receivers": [text], "aliases": [text]}
     given["exceptions"] = [ValueError(text)]
     if error.__init__ is Exception.__init__:
@@ -158,7 +158,7 @@ def test_an_exception_that_nobody_expected(text: str, lines: list[str]) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("text", [one[:200] for one in HOSTILE if "\ud800" not in one], ids=str)
-def test_each_column_that_a_command_prints(text: str) -> None:
+def test_c17_each_column_that_a_command_prints(text: str) -> None:
     now = datetime.now(UTC)
     letter = DeadLetter.objects.create(
         group=text, topic=text, partition=0, offset=0, timestamp=9 * 10**15, key=text.encode(), value=None,
@@ -195,7 +195,7 @@ def printed(*command: str) -> str:
 
 
 @pytest.mark.parametrize("time", [9 * 10**15, -9 * 10**15, 2**63 - 1, -(2**63)])
-def test_a_time_that_python_cannot_hold_is_shown_as_a_number(time: int) -> None:
+def test_c17_a_time_that_python_cannot_hold_is_shown_as_a_number(time: int) -> None:
     assert shown_time(time) == f"{time} ms"
 
 
@@ -206,7 +206,7 @@ def test_what_is_harmless_is_shown_as_it_is() -> None:
     assert shown("x" * 3000, 10) == "xxxxxxxxxx… (2990 characters more)"
 
 
-def test_no_number_of_types_fills_the_counters() -> None:
+def test_c17_no_number_of_types_fills_the_counters() -> None:
     """10,000 types made two dictionaries grow for ever."""
     counters = Counters()
     for number in range(10_000):
@@ -225,7 +225,7 @@ def test_what_has_no_type_is_not_counted_under_other_types() -> None:
     assert counters.count(ThreadStumbled, "") == 1
 
 
-def test_no_number_of_types_fills_the_log() -> None:
+def test_c17_no_number_of_types_fills_the_log() -> None:
     log_filter = LogFilter(lambda: True)
     told = [log_filter.is_news("type", f"{number}" + "x" * 10_000, for_ever=True) for number in range(5_000)]
     assert sum(told) == 1_000

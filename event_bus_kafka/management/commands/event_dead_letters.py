@@ -25,7 +25,7 @@ from event_bus_kafka.management.dead_letter_arguments import add_subcommands, se
 from event_bus_kafka.models import DeadLetter, EntryState
 from event_bus_kafka.operations.dead_letters import imports, quarantine, report
 from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay, Replayed
-from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan, plan
+from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan, plan_all
 from event_bus_kafka.operations.dead_letters.restoring import Originals
 from event_bus_kafka.operations.dead_letters.selection import Selection
 from event_bus_kafka.shown import shown
@@ -117,8 +117,7 @@ class Command(BaseCommand):
                 self._succeed(f"{coordinates} is stored as a dead letter. Start the workers again.")
 
     def _replay(self, options: dict[str, Any]) -> None:
-        letters = selection(options).letters()
-        plans = [plan(letter, options["receiver"] or "", options["instead_of"] or "") for letter in letters]
+        plans = plan_all(selection(options).letters(), options["receiver"] or "", options["instead_of"] or "")
         if options["receiver"] and not options["ids"]:
             plans = [one for one in plans if one.run or one.is_ambiguous]
         if not plans:
@@ -152,8 +151,8 @@ class Command(BaseCommand):
         if not options["apply"]:
             self._print_table(letters[:_SHOWN], max(len(letters) - _SHOWN, 0))
         if self._is_to_apply(options):
-            seen = DeadLetter.objects.failed_until(max((one.last_failed_at for one in letters), default=None))
-            count = table_store.remove(seen, [letter.pk for letter in letters], EntryState.DISCARDED)
+            seen = {letter.pk: letter.last_failed_at for letter in letters}
+            count = table_store.remove(seen, EntryState.DISCARDED)
             self._succeed(f"Deleted {count} dead letters.")
 
     def _import(self, options: dict[str, Any]) -> None:
@@ -217,7 +216,7 @@ def _in_place_of(planned: ReplayPlan, name: str) -> str:
 
 def _problem(replayed: Replayed) -> str:
     if replayed.is_taken:
-        return "not run: somebody else has been at it since"
+        return "not run: somebody else has been at it since, or replays it now"
     if replayed.problem:
         return replayed.problem
     return f"stays: {_left(replayed.left)}" if replayed.left else ""

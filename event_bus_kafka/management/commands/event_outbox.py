@@ -19,6 +19,7 @@ from event_bus_kafka.outbox import backlog
 from event_bus_kafka.outbox.backlog import Backlog
 from event_bus_kafka.shown import shown, shown_time
 from event_bus_kafka.telemetry.error_text import database_error_text
+from event_bus_kafka.wire.headers import text_of
 
 _SHOWN = 50
 """Rows of which a plan speaks one by one."""
@@ -110,7 +111,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{count} rows {plan}.\n{NOT_DONE}")
 
     def _print_rows(self, rows: Any, options: dict[str, Any]) -> None:
-        found = list(rows.defer("body", "headers"))
+        found = list(rows.defer("body"))
         schemas = WriterSchema.objects.using(rows.db).in_bulk({row.schema_id for row in found})  # one may be gone
         described_rows = [_description(row, schemas.get(row.schema_id)) for row in found]
         if options["json"]:
@@ -142,7 +143,7 @@ def _description(row: ParkedRecord, schema: WriterSchema | None) -> dict[str, An
     return {
         "id": row.pk,
         "topic": row.topic,
-        "event_type": schema.event_type if schema else "",
+        "event_type": schema.event_type if schema else text_of(bytes(row.headers), "ce_type") or "unknown",
         "parked_at": shown_time(row.parked_at, "seconds"),
         "code": row.code,
         "reason": row.reason,

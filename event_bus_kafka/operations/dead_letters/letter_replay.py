@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from time import monotonic, sleep
 
 import attrs
 from django.db import Error
 
 from event_bus_kafka.consuming.processor import Processor
-from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
-from event_bus_kafka.consuming.work import Work
+from event_bus_kafka.consuming.progress import Delivery, PartitionProgress, Work
 from event_bus_kafka.dead_letters import table_store
 from event_bus_kafka.dead_letters.letter import Failure, Letter, Store
 from event_bus_kafka.dead_letters.pending import Change, Pending
 from event_bus_kafka.dispatching.attempts import Past
 from event_bus_kafka.dispatching.outcomes import Hold
-from event_bus_kafka.errors import CannotRestore
+from event_bus_kafka.errors import CannotRestore, WorkerFailed
 from event_bus_kafka.models import DeadLetter
 from event_bus_kafka.operations.attempt import OneAttempt, server_away
 from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan, planned_receivers
 from event_bus_kafka.operations.dead_letters.replay_result import UNREAD, ReplayResult, change
 from event_bus_kafka.operations.dead_letters.restoring import Originals
+from event_bus_kafka.telemetry.error_text import database_error_text
 from event_bus_kafka.wire.records import ConsumerRecord
+
+_CLAIMED_FOR = timedelta(minutes=15)
+"""How long others keep away from a letter whose replay was killed. Receivers that take longer may run twice at once."""
+_NOTED_WITHIN, _AGAIN_AFTER = 30.0, 1.0
+"""Seconds for which a database may be away without that what has succeeded is forgotten."""
 
 
 @attrs.frozen(kw_only=True)
@@ -35,7 +42,7 @@ class Replayed:
     failed: bool = False
     """Whether a receiver that ran has failed, or the record could not be read."""
     is_taken: bool = False
-    """Whether somebody else has been at it since it was planned; nothing ran."""
+    """Whether somebody else has it, or has been at it since it was planned; nothing ran."""
     problem: str = ""
     """Why nothing ran, or why what came of it could not be kept."""
 
@@ -67,7 +74,12 @@ class LetterReplay:
             return Replayed(letter=letter, is_taken=True)
         delivery = Delivery.of(record, PartitionProgress(letter.topic, letter.partition))
         delivery.work = work = Work(record, Past(attempts=letter.attempts - 1))
-        outcome = self._attempt.make(delivery, lambda signal: planned_receivers(planned, signal))
+        try:
+            outcome = self._attempt.make(delivery, lambda signal: planned_receivers(planned, signal))
+        except BaseException:
+            with suppress(Error):
+                _write(planned, ReplayResult())  # another replay may have it now
+            raise
         if isinstance(outcome, Hold):
             with suppress(Error):  # the database may be the server that is away
                 _write(planned, _until_outage(planned, work))
@@ -85,11 +97,30 @@ class LetterReplay:
         except DeadLetter.DoesNotExist:
             return None
         record = self._originals.record_of(letter)
-        return record if DeadLetter.objects.claim(letter) else None
+        return record if table_store.claim(letter, datetime.now(UTC) + _CLAIMED_FOR) else None
 
 
 def _write(planned: ReplayPlan, result: ReplayResult) -> Change | None:
-    return table_store.amend(planned.letter, lambda row: change(row, planned, result))
+    """Raises :class:`WorkerFailed` if it cannot be noted who has succeeded; a database error if nobody has."""
+    deadline = monotonic() + _NOTED_WITHIN
+    while True:
+        try:
+            return table_store.amend(planned.letter, lambda row: change(row, planned, result))
+        except Error as error:
+            if not result.succeeded:
+                raise
+            if monotonic() > deadline:
+                raise _not_noted(planned, result, error) from error
+        sleep(_AGAIN_AFTER)
+
+
+def _not_noted(planned: ReplayPlan, result: ReplayResult, error: Error) -> WorkerFailed:
+    names, letter = ", ".join(sorted(result.succeeded)), planned.letter.pk
+    return WorkerFailed(
+        f"{names} succeeded at dead letter {letter}, which cannot be noted, and would run again: "
+        f"{database_error_text(error)}",
+        exit_code=1,
+    )
 
 
 def _result(planned: ReplayPlan, failed: Letter | None) -> ReplayResult:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 from openedx_events.tooling import OpenEdxPublicSignal
@@ -31,6 +31,19 @@ class ReplayPlan:
     """Why none would run."""
     is_ambiguous: bool = False
     """Whether the problem is that several are missing, and the stand-in's part was not said."""
+
+
+def plan_all(letters: Iterable[DeadLetter], receiver: str = "", instead_of: str = "") -> list[ReplayPlan]:
+    """
+    Say of each letter which receivers would run. One that is named and would stand in for several, each alone in its
+    letter, runs in no place until ``instead_of`` says in whose: the others' parts are not its own.
+    """
+    plans = [plan(letter, receiver, instead_of) for letter in letters]
+    guessed = {one.stands_in[receiver] for one in plans if _is_guessed(one, receiver)} if not instead_of else set()
+    if len(guessed) < 2:
+        return plans
+    problem = _ambiguity(sorted(guessed), receiver)
+    return [_ambiguous(one, problem) if _is_guessed(one, receiver) else one for one in plans]
 
 
 def plan(letter: DeadLetter, receiver: str = "", instead_of: str = "") -> ReplayPlan:
@@ -76,9 +89,20 @@ def _of_one(planned: ReplayPlan, listening: list[str], receiver: str, instead_of
         return attrs.evolve(planned, run=(receiver,), stands_in={receiver: missing[0]})
     if not missing:
         return attrs.evolve(planned, problem=f"{receiver} has not failed for it")
-    names = ", ".join(missing)
-    problem = f"no longer here: {names}; say with --instead-of in whose place {receiver} runs"
-    return attrs.evolve(planned, problem=problem, is_ambiguous=True)
+    return _ambiguous(planned, _ambiguity(missing, receiver))
+
+
+def _is_guessed(planned: ReplayPlan, receiver: str) -> bool:
+    """Whether it stands in since one alone is missing: it was not said for whom."""
+    return receiver in planned.stands_in and receiver not in planned.pending
+
+
+def _ambiguity(missing: Sequence[str], receiver: str) -> str:
+    return f"no longer here: {', '.join(missing)}; say with --instead-of in whose place {receiver} runs"
+
+
+def _ambiguous(planned: ReplayPlan, problem: str) -> ReplayPlan:
+    return attrs.evolve(planned, run=(), stands_in={}, problem=problem, is_ambiguous=True)
 
 
 def _pending(letter: DeadLetter, listening: list[str]) -> Pending:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import attrs
 
 from event_bus_kafka.dead_letters.letter import Failure
-from event_bus_kafka.dead_letters.pending import Change, LetterRow, Pending, of_row, time_text
+from event_bus_kafka.dead_letters.pending import Change, LetterRow, Pending, claimed, of_row, time_text
 from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan
 
 UNREAD = ""
@@ -44,7 +44,7 @@ def change(row: LetterRow, planned: ReplayPlan, result: ReplayResult) -> Change:
         if name in unchanged or (name not in known and UNREAD not in left)
     }
     return Change(
-        pending=left | again,
+        pending=claimed(left | again, ""),
         succeeded={name: failure for name, failure in succeeded.items() if name not in left},
         replaced=replaced,
         failed_at=time if again else None,

@@ -39,7 +39,10 @@ CONNECTED = "connected"
 
 @attrs.frozen(kw_only=True)
 class ConnectionChanged(LifecycleEvent):
-    """The state of a consumer's connection to Kafka has changed. Retries do not emit it again."""
+    """
+    The state of a consumer's connection to Kafka has changed; or a producer of this process is connected again, after
+    errors that said it was not. Retries do not emit it again.
+    """
 
     client: str
     state: str

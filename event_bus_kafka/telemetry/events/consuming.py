@@ -17,6 +17,8 @@ class RecordReceived(LifecycleEvent):
     offset: int
     event_type: str
     event_id: str
+    is_early: bool = False
+    """Whether another worker may have died of it: it is in the log before it begins."""
 
 
 @attrs.frozen(kw_only=True)
@@ -38,6 +40,7 @@ class RecordDone(LifecycleEvent):
     partition: int
     offset: int
     event_type: str
+    event_id: str
 
 
 @attrs.frozen(kw_only=True)

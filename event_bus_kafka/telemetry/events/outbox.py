@@ -52,6 +52,7 @@ class RowParked(LifecycleEvent):
     row: int
     topic: str
     event_type: str
+    """Empty if neither the schema of the row nor its headers tell, as where these cannot be read; the id likewise."""
     event_id: str
     error: Exception
     code: str

@@ -16,7 +16,16 @@ lines = Lines()
 @lines.of(events.ClientErrorReported)
 def _(event: events.ClientErrorReported, log_filter: LogFilter) -> None:
     by_topic = event.kind in (Trouble.MISSING, Trouble.FORBIDDEN)
-    if log_filter.is_news(event.client, error_text(event.error) if by_topic else f"{event.code} {event.kind}"):
+    if not log_filter.is_news(event.client, error_text(event.error) if by_topic else f"{event.code} {event.kind}"):
+        return
+    if event.kind == Trouble.REFUSED:
+        logger.info(
+            "Kafka %s: a request was refused, and its client has stopped, so that nothing overtakes what was refused; "
+            "a new client goes on. %s",
+            event.client,
+            error_text(event.error),
+        )
+    else:
         advice = "a new client is needed" if event.fatal else "the client goes on trying"
         logger.error("Kafka %s: %s; %s", event.client, error_text(event.error), advice)
 

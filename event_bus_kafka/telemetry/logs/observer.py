@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from time import monotonic
 
-from event_bus_kafka.telemetry.events import LifecycleEvent, RecordDelivered
+from event_bus_kafka.telemetry.events import LifecycleEvent, RecordDelivered, RecordReceived
 from event_bus_kafka.telemetry.logs import clients, consuming, dead_letters, faults, outbox, receivers, sending, worker
+from event_bus_kafka.telemetry.logs.audit import AUDITED, AuditLines
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
 _LINES = (
@@ -22,12 +24,46 @@ _LINES = (
 
 
 class LoggingObserver:
-    """Logs under ``event_bus_kafka``. ``audit`` tells whether each sent and each processed event gets a line."""
+    """
+    Logs under ``event_bus_kafka``.
 
-    def __init__(self, audit: Callable[[], bool], clock: Callable[[], float] = monotonic) -> None:
+    ``audit`` tells whether each sent and each processed event is logged, ``batched`` whether those between two calls of
+    :meth:`flush` share a line.
+    """
+
+    def __init__(
+        self,
+        audit: Callable[[], bool],
+        clock: Callable[[], float] = monotonic,
+        *,
+        batched: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._filter = LogFilter(audit, clock)
+        self._batched = batched
+        self._gathers: bool | None = None
+        """Whether lines are shared; None: the settings are to be asked, as at each look."""
+        self._audit_lines = AuditLines(self._log)
+        os.register_at_fork(after_in_child=self._audit_lines.forget)
 
     def __call__(self, event: LifecycleEvent) -> None:
+        """Log the event, after those that wait for their lines."""
+        gathers = self._gathers
+        if gathers is None:
+            gathers = self._gathers = self._batched() and self._filter.audit()
+        if gathers and isinstance(event, AUDITED) and not (type(event) is RecordReceived and event.is_early):
+            self._audit_lines.add(event)
+            return
+        try:
+            self.flush()
+        finally:
+            self._log(event)
+
+    def flush(self) -> None:
+        """Log what waits to share a line."""
+        self._gathers = None
+        self._audit_lines.write()
+
+    def _log(self, event: LifecycleEvent) -> None:
         """Log the event by its exact kind: a dictionary's look-up, since some come thousands of times a second."""
         line = _LINES.get(type(event))
         if line is None:

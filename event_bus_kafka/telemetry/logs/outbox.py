@@ -59,8 +59,8 @@ def _(event: events.RowParked, _: LogFilter) -> None:
         event.row,
         error_text(event.error),
         event.topic,
-        event.event_type,
-        event.event_id,
+        event.event_type or "unknown",
+        event.event_id or "unknown",
     )
 
 

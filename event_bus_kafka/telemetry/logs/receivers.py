@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from event_bus_kafka.shown import Places, logger_named
+from event_bus_kafka.shown import Shown, logger_named
 from event_bus_kafka.telemetry import events
 from event_bus_kafka.telemetry.logs.lines import Lines
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
@@ -42,7 +42,7 @@ def _(event: events.ReceiverUnfinished, _: LogFilter) -> None:
         event.receiver,
         event.waited,
         event.record,
-        Places(event.stack),
+        Shown(event.stack),
     )
 
 
@@ -53,7 +53,7 @@ def _(event: events.ReceiverSlow, _: LogFilter) -> None:
         event.receiver,
         event.waited,
         event.record,
-        Places(event.stack),
+        Shown(event.stack),
     )
 
 

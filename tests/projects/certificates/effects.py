@@ -33,4 +33,4 @@ def oversize(certificate: CertificateData, **_: object) -> None:
         if connection.vendor == "postgresql":
             cursor.execute("select repeat('x', 2000000000)")
         else:
-            cursor.execute("select %s", ["x" * 20_000_000])
+            cursor.execute("select %s", ["x" * 100_000_000])

@@ -6,8 +6,10 @@ import sys
 from typing import Any
 
 from django.db import connection
+from django.utils import timezone
 from openedx_events.learning.data import CertificateData
 
+from event_bus_kafka.models import PausedReceiver
 from tests.projects.certificates.apps import say
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND
@@ -40,3 +42,20 @@ def arrive(certificate: CertificateData, from_event_bus: bool = False, **_: Any)
             cursor.execute("SELECT 1")
         queries = len(connection.queries_log)
     say("arrive", user=certificate.user.id, name=certificate.name, queries=queries)
+
+
+def write(certificate: CertificateData, **_: Any) -> None:
+    """Write a row. The first connection leads to a server that becomes read-only, as after a failover."""
+    user, vendor = certificate.user.id, connection.vendor
+    connection.ensure_connection()
+    if not _written:
+        _written.append(user)
+        with connection.cursor() as cursor:
+            read_only = "SET default_transaction_read_only = on"
+            cursor.execute(read_only if vendor == "postgresql" else "SET SESSION TRANSACTION READ ONLY")
+    say("tried", user=user)
+    PausedReceiver.objects.create(receiver=f"nobody {user}", paused_at=timezone.now())
+    say("written", user=user)
+
+
+_written: list[int] = []

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from event_bus_kafka.consuming.consumer import Consumer
+from event_bus_kafka.consuming.error_limit import ErrorLimit
+from event_bus_kafka.consuming.limits import Limits
+from event_bus_kafka.consuming.scheduler import Scheduler
+from event_bus_kafka.dispatching.outcomes import Outcome
 from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka.consumer import AssignmentListener
 from event_bus_kafka.kafka.offsets import Committed, Partition
+from event_bus_kafka.telemetry.health import Health
 from event_bus_kafka.wire.records import ConsumerRecord
+
+LIMITS = Limits(
+    window_records=100,
+    window_bytes=10**6,
+    commit_interval=0.0,
+    poll_timeout=0.0,
+    failure_sleep=0.0,
+    revoke_timeout=60.0,
+)
 
 
 class Positions:
     """The assigned partitions of a client, all of which begin at 0."""
 
-    initial_offset = 0
     begins_at_end = False
 
     def __init__(self) -> None:
@@ -54,8 +68,13 @@ class Client:
     def poll(self, _seconds: float, _most: int) -> list[ConsumerRecord]:
         return []
 
-    def committed(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, Committed]:
-        return {name: self.kept[name] for name in partitions if name in self.kept}
+    def committed_each(
+        self, partitions: Iterable[Partition], *, timeout: float
+    ) -> tuple[dict[Partition, Committed], dict[Partition, BrokerError]]:
+        return {name: self.kept[name] for name in partitions if name in self.kept}, {}
+
+    def initial_offset(self, _partition: Partition, *, timeout: float) -> int:
+        return 0
 
     def offsets_at(self, _partitions: Iterable[Partition], _time: int, *, timeout: float) -> dict[Partition, int]:
         return {}
@@ -75,3 +94,25 @@ class Client:
 
     def close(self) -> None:
         self.closed = True
+
+
+def running(
+    client: Client,
+    process: Callable[[Any], Outcome],
+    limits: Limits = LIMITS,
+    *,
+    health: Health | None = None,
+    **options: Any,
+) -> Consumer:
+    """Return a consumer that has the client, and one lane, which runs."""
+    scheduler = Scheduler(process, lanes=1)
+    scheduler.start()
+    return Consumer(
+        group="g",
+        connect=client,
+        scheduler=scheduler,
+        error_limit=ErrorLimit(),
+        limits=limits,
+        health=health or Health(),
+        **options,
+    )

@@ -41,5 +41,5 @@ def scheduling(process: Callable[[Delivery], Outcome], lanes: int = 1) -> Iterat
         yield scheduler
     finally:
         scheduler.stop()
-        for lane in scheduler._lanes:
+        for lane in scheduler.lanes:
             lane.join(5)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from event_bus_kafka.consuming.consumer import Consumer
-from event_bus_kafka.consuming.error_limit import ErrorLimit
-from event_bus_kafka.consuming.limits import Limits
-from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.dispatching.outcomes import DONE, Hold, Outcome
-from event_bus_kafka.kafka.offsets import Committed
+from event_bus_kafka.errors import BrokerError
+from event_bus_kafka.kafka.offsets import Committed, Partition
+from event_bus_kafka.telemetry.events import ClientErrorReported
 from event_bus_kafka.telemetry.health import Health
 from event_bus_kafka.wire.records import ConsumerRecord
-from tests.unit.consuming.clients import Client
+from tests.support.watching import watched
+from tests.unit.consuming.clients import Client, running
 from tests.unit.consuming.scheduling import record, until
 
 NAME = ("t", 0)
@@ -55,23 +54,7 @@ def test_a_record_that_a_poll_took_before_its_partition_was_revoked_and_assigned
         seen.append(delivery.record.offset)
         return DONE
 
-    scheduler = Scheduler(process, lanes=1)
-    consumer = Consumer(
-        group="g",
-        connect=client,
-        scheduler=scheduler,
-        error_limit=ErrorLimit(),
-        limits=Limits(
-            window_records=100,
-            window_bytes=10**6,
-            commit_interval=0.0,
-            poll_timeout=0.0,
-            failure_sleep=0.0,
-            revoke_timeout=60.0,
-        ),
-        health=Health(),
-    )
-    scheduler.start()
+    consumer = running(client, process)
     client.assign(NAME)
 
     def until_done(*offsets: int) -> None:
@@ -86,3 +69,36 @@ def test_a_record_that_a_poll_took_before_its_partition_was_revoked_and_assigned
     until_done(*range(10))
     consumer.stop(timeout=60)
     assert client.kept[NAME].offset == 10
+
+
+class OneRefused(Client):
+    """It is not told at first what the group has committed for ``r``."""
+
+    is_refused, asked = True, 0
+
+    def committed_each(
+        self, partitions: Iterable[Partition], *, timeout: float
+    ) -> tuple[dict[Partition, Committed], dict[Partition, BrokerError]]:
+        self.asked += 1
+        found, _ = super().committed_each(partitions, timeout=timeout)
+        names = [name for name in partitions if name[0] == "r" and self.is_refused]
+        return found, {name: BrokerError("TOPIC_AUTHORIZATION_FAILED", "no") for name in names}
+
+
+def test_a_partition_that_cannot_start_keeps_no_other_from_it_and_is_told() -> None:
+    client, health, now = OneRefused(), Health(), [0.0]
+    consumer = running(client, lambda _: DONE, health=health, clock=lambda: now[0])
+    client.assign(("r", 0), NAME)
+    with watched(ClientErrorReported) as told:
+        consumer.step()
+    assert [one.code for one in told] == ["TOPIC_AUTHORIZATION_FAILED"]
+    assert client.positions.started == [{NAME: 0}]
+    assert health.reasons == ("not started: r[0]",)
+    for _ in range(5):
+        consumer.step()
+    assert client.asked == 1
+    now[0], client.is_refused = 1.0, False
+    consumer.step()
+    assert client.positions.started == [{NAME: 0}, {("r", 0): 0}]
+    assert health.is_ready
+    consumer.stop(timeout=0)

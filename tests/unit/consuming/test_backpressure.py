@@ -6,7 +6,7 @@ from event_bus_kafka.consuming.backpressure import Backpressure
 from event_bus_kafka.consuming.consumer import Consumer
 from event_bus_kafka.consuming.error_limit import ErrorLimit
 from event_bus_kafka.consuming.limits import Limits
-from event_bus_kafka.consuming.progress import PartitionProgress
+from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.dispatching.outcomes import DONE, Hold, Outcome
 from event_bus_kafka.telemetry.events import WindowFull
@@ -64,6 +64,35 @@ def test_what_is_done_counts_no_bytes() -> None:
     first.finish()
     partition.advance()
     assert partition.size == 0
+
+
+def test_a_slow_key_holds_up_the_others_for_a_moment_only() -> None:
+    """Its partition was full, had room for one record, and was full again: all others had one record each second."""
+    now, client, health = [0.0], Client(), Health()
+    backpressure = Backpressure("g", 100, 10**9, lambda: now[0], health)
+    slow, other = partitions_with(0, 0)
+    in_hand, held_up = list[Delivery](), list[bool]()
+
+    def pass_a_second() -> None:
+        now[0] += 1.0
+        while not slow.paused and slow.held < 100:
+            in_hand.append(slow.take(record(slow.next_offset, key=b"slow")))
+        held_up.append(backpressure.are_full([slow, other]))
+        backpressure.relieve(client, [slow, other])  # type: ignore[arg-type]
+        in_hand.pop(0).finish()
+        slow.advance()
+        slow.confirm(slow.position or 0)
+        backpressure.relieve(client, [slow, other])  # type: ignore[arg-type]
+
+    with watched(WindowFull) as told:
+        for _ in range(50):
+            pass_a_second()
+    assert client.paused == {("t", 0)}
+    assert sum(held_up) <= 6
+    assert (told, health.is_ready) == ([], True), "it goes on"
+    for _ in range(20):
+        pass_a_second()
+    assert slow.held > 90, "it is read again once half of it is free"
 
 
 class TwoTopics(Client):

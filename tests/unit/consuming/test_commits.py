@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
+
 from event_bus_kafka.consuming.commits import Commits
 from event_bus_kafka.consuming.progress import PartitionProgress
+from event_bus_kafka.dispatching.outcomes import DONE, Outcome
 from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka.offsets import Committed, Partition
 from event_bus_kafka.telemetry.events import CommitFailed, OffsetsCommitted
+from event_bus_kafka.wire.records import ConsumerRecord
 from tests.support.watching import watched
-from tests.unit.consuming.scheduling import record
+from tests.unit.consuming.clients import LIMITS, Client, running
+from tests.unit.consuming.scheduling import record, until
 
 
 class RefusingClient:
@@ -46,9 +51,9 @@ def test_what_was_refused_is_due_again() -> None:
     client: Any = RefusingClient(1)
     partition, commits = done_up_to(7), Commits("g", lambda: 0.0, lambda _: None)
     assert [*commits.commit(client, [partition])] == [("t", 0)]
-    assert (partition.uncommitted, commits.refused) == (8, 1)
+    assert (partition.uncommitted, commits.refused) == (8, {("t", 0)})
     assert commits.commit(client, [partition]) == {}
-    assert (partition.uncommitted, commits.refused) == (None, 0)
+    assert (partition.uncommitted, commits.refused) == (None, set())
     assert client.kept == {("t", 0): Committed(8)}
 
 
@@ -73,4 +78,51 @@ def test_a_last_commit_is_made_again_where_the_refusal_is_one_that_passes() -> N
     commits.commit_last(client, partitions)
     assert client.asked == [[0, 1, 2], [0], [0], [0]]
     assert client.kept == {("t", 2): Committed(8), ("t", 0): Committed(8)}
-    assert commits.refused == 1, "a worker that ends tells of it"
+    assert commits.refused == {("t", 1)}, "a worker that ends tells of it"
+
+
+class OneRefused(Client):
+    """There is always more of ``a``. Of ``b`` there is one record, whose offset is refused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.offsets = {"a": 0, "b": 0}
+
+    def poll(self, _seconds: float, most: int) -> list[ConsumerRecord]:
+        if self.positions.waiting or self.paused:
+            return []
+        refused = self.read("b", 1 - self.offsets["b"])
+        return [*refused, *self.read("a", most - len(refused))]
+
+    def read(self, topic: str, count: int) -> list[ConsumerRecord]:
+        first = self.offsets[topic]
+        self.offsets[topic] += count
+        return [
+            ConsumerRecord(
+                topic=topic, partition=0, offset=first + number, timestamp=None, key=b"", value=b"", headers=()
+            )
+            for number in range(count)
+        ]
+
+    def commit_each(self, offsets: Mapping[Partition, Committed]) -> dict[Partition, BrokerError]:
+        return {name: BrokerError("TOPIC_AUTHORIZATION_FAILED", "no") for name in offsets if name[0] == "b"}
+
+
+def test_a_partition_that_is_refused_for_ever_slows_no_other() -> None:
+    """Each other read a window per commit interval."""
+    client, seen = OneRefused(), list[str]()
+
+    def process(delivery: Any) -> Outcome:
+        seen.append(delivery.record.topic)
+        return DONE
+
+    consumer = running(client, process, attrs.evolve(LIMITS, window_records=10, commit_interval=3600.0))
+    client.assign(("a", 0), ("b", 0))
+
+    def has_read_on() -> bool:
+        consumer.step()
+        return seen.count("a") > 100
+
+    until(has_read_on)
+    assert seen.count("b") == 1
+    consumer.stop(timeout=60)

@@ -9,6 +9,7 @@ from asyncio import CancelledError
 from collections import Counter
 from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
+from math import inf
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -40,6 +41,7 @@ from event_bus_kafka.dispatching.retry import RetryPolicies
 from event_bus_kafka.errors import DeadLetterStoreFailed, SchemaRegistryError
 from event_bus_kafka.telemetry import events, observe, unobserve
 from event_bus_kafka.telemetry.health import Health
+from event_bus_kafka.telemetry.logs import LoggingObserver
 from event_bus_kafka.telemetry.monitoring import MONITORED, monitor
 from event_bus_kafka.wire.codec import codec_for
 from event_bus_kafka.wire.records import ConsumerRecord
@@ -49,7 +51,7 @@ from tests.support.received import CODEC, FRAME, HEADERS, Registry
 from tests.support.signals import grade, graded
 from tests.support.sqlite import on_sqlite
 from tests.support.tracing import Span, span, spans
-from tests.support.watching import watched
+from tests.support.watching import nobody_else_observing, watched
 
 CIRCUIT = CircuitPolicy(failures=4, keys=3, probe_every=10)
 
@@ -102,7 +104,7 @@ class Service:
             raise DeadLetterStoreFailed("away")
         self.letters.append(letter)
 
-    def id_of(self, subject: str, schema: str) -> int:
+    def id_of(self, subject: str, schema: str, until: float = inf) -> int:
         return 1
 
     def schema_of(self, schema_id: int) -> str:
@@ -413,10 +415,10 @@ def test_held_attempts_are_none_of_the_errors_in_a_row(service: Service) -> None
     assert processor.error_limit.failure is None
 
 
-def test_after_a_database_error_the_next_attempt_has_a_new_connection(
+def test_c12_after_a_database_error_the_next_attempt_has_a_new_connection(
     service: Service, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """C12: the open connection had become read-only, as after a failover; five attempts were spent on it."""
+    """The open connection had become read-only, as after a failover; five attempts were spent on it."""
 
     def write(**_: Any) -> None:
         connections["lane"].cursor().execute("INSERT INTO effects VALUES (1)")
@@ -476,7 +478,7 @@ def test_what_is_done_is_let_go_as_a_whole(service: Service) -> None:
     service.failing = {}
     scheduler.submit(one)
     scheduler.stop()
-    next(iter(scheduler._lanes)).run()
+    next(iter(scheduler.lanes)).run()
     gc.collect()
     assert (one.done, one.record, one.work, known()) == (True, None, None, None)
 
@@ -585,6 +587,25 @@ def test_a_record_that_waited_before_its_first_dispatch_is_received_then_and_onc
         service.registry_fails = False
         assert attrs.evolve(processor, gate=known).process(one) == DONE
     assert [type(event) for event in told] == [events.RecordReceived]
+
+
+@pytest.mark.parametrize("early", [0, 1])
+def test_a_record_that_the_worker_before_may_have_died_of_is_in_the_log_before_it_begins(
+    service: Service, caplog: pytest.LogCaptureFixture, early: int
+) -> None:
+    partition = PartitionProgress(*PARTITION, early=early)
+    record = delivery(1).record
+    assert record is not None
+    one = partition.take(record)
+    log = LoggingObserver(audit=lambda: True, batched=lambda: True)
+    before: list[str] = []
+    service.begin = lambda _: before.append(caplog.text)
+    with nobody_else_observing(), caplog.at_level("INFO"):
+        observe(log)
+        assert service.processor().process(one) == DONE
+        log.flush()
+    assert ["Message received" in text for text in before] == [bool(early)] * 2
+    assert caplog.text.count("Message received") == caplog.text.count("processed successfully") == 1
 
 
 def test_what_cannot_be_read_at_a_retry_counts_for_a_flood_although_another_receiver_was_paused(

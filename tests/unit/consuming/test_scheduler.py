@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Callable
 
 from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.dispatching.outcomes import DONE, Hold, Outcome, Retry
+from event_bus_kafka.telemetry.events import ReceiverUnfinished
+from tests.support.watching import watched
 from tests.unit.consuming.scheduling import record, scheduling, submit, until
 
 
@@ -57,7 +60,8 @@ def test_the_position_stops_before_the_first_record_that_is_not_done() -> None:
     assert (partition.position, partition.uncommitted, partition.unsettled, partition.size) == (10, 10, 0, 0)
 
 
-def test_a_release_waits_for_what_runs_and_drops_the_rest() -> None:
+def held() -> tuple[Callable[[Delivery], Outcome], threading.Event, threading.Event]:
+    """Return what runs until it is released, and the events that tell that it has begun and that release it."""
     started, release = threading.Event(), threading.Event()
 
     def process(delivery: Delivery) -> Outcome:
@@ -65,12 +69,17 @@ def test_a_release_waits_for_what_runs_and_drops_the_rest() -> None:
         release.wait(5)
         return DONE
 
+    return process, started, release
+
+
+def test_a_release_waits_for_what_runs_and_drops_the_rest() -> None:
+    process, started, release = held()
     with scheduling(process) as scheduler:
         partition = PartitionProgress("t", 0)
         first, second = submit(scheduler, partition, record(0), record(1))
         assert started.wait(5)
         threading.Timer(0.05, release.set).start()
-        assert scheduler.release([partition], timeout=5) == []
+        assert scheduler.release([partition], timeout=5) == 0
         assert first.done
         until(lambda: not scheduler._actors["t", 0, b"k"].deliveries)
         assert not second.done
@@ -97,7 +106,7 @@ def test_lanes_do_what_partitions_that_leave_need_before_they_go_on_with_others(
     scheduler.submit(hole)
     scheduler.start()
     until(lambda: done.done)
-    assert scheduler.release([leaving], timeout=60, staying=[staying]) == []
+    assert scheduler.release([leaving], timeout=60, staying=[staying]) == 0
     assert seen == [b"done", b"0", b"hole"]
     until(lambda: all(one.done for one in others), scheduler)
     scheduler.stop()
@@ -130,7 +139,7 @@ def test_a_release_waits_for_no_hole_once_all_lanes_have_ended() -> None:
     scheduler.submit(hole)
     scheduler.start()
     until(lambda: scheduler.failure is not None)
-    assert scheduler.release([partition], timeout=60) == []
+    assert scheduler.release([partition], timeout=60) == 0
     assert partition.position is None
 
 
@@ -143,13 +152,13 @@ def test_a_release_waits_no_longer_once_it_is_to_hurry() -> None:
         release.wait(60)
         return DONE
 
-    scheduler.append(Scheduler(process, lanes=1, pause=lambda _: scheduler[0].hurry(0.01)))
+    hurry = iter([lambda: scheduler[0].hurry(0.01)])  # once: from then on its time runs
+    scheduler.append(Scheduler(process, lanes=1, pause=lambda _: next(hurry, lambda: None)()))
     partition = PartitionProgress("t", 0)
     submit(scheduler[0], partition, record(0))
     scheduler[0].start()
     assert started.wait(60)
-    (unfinished,) = scheduler[0].release([partition], timeout=3600)
-    assert unfinished.record == "t:0:0"
+    assert scheduler[0].release([partition], timeout=3600) == 1
     release.set()
     scheduler[0].stop()
 
@@ -167,10 +176,28 @@ def test_a_release_that_waits_in_vain_says_what_runs_still_and_where() -> None:
         partition = PartitionProgress("t", 0)
         submit(scheduler, partition, record(0))
         assert started.wait(5)
-        (unfinished,) = scheduler.release([partition], timeout=0.01)
-        assert unfinished.record == "t:0:0"
-        assert "release.wait(5)" in unfinished.stack
+        with watched(ReceiverUnfinished) as told:
+            assert scheduler.release([partition], timeout=0.01) == 1
+        assert [one.record for one in told] == ["t:0:0"]
+        assert "release.wait(5)" in told[0].stack
         release.set()
+
+
+def test_a_release_waits_for_what_runs_of_an_assignment_before() -> None:
+    """It was lost, came back and leaves again, before anything of it has come or after: its receiver runs still."""
+    process, started, release = held()
+    with scheduling(process) as scheduler:
+        lost, again = PartitionProgress("t", 0), PartitionProgress("t", 0)
+        submit(scheduler, lost, record(0))
+        assert started.wait(5)
+        assert scheduler.release([lost], timeout=0) == 1
+        with watched(ReceiverUnfinished) as told:
+            assert scheduler.release([again], timeout=0.01) == 1
+            assert scheduler.release([], timeout=0.01, names=[("t", 0)]) == 1
+            assert scheduler.release([], timeout=0.01, names=[("t", 1)]) == 0
+        assert [one.record for one in told] == ["t:0:0"] * 2
+        threading.Timer(0.05, release.set).start()
+        assert scheduler.release([again], timeout=5) == 0
 
 
 def test_a_waiting_retry_of_a_revoked_partition_does_not_hold_up_its_key() -> None:
@@ -238,5 +265,5 @@ def test_a_sweep_that_a_lane_finds_at_its_second_look_wakes_the_key_for_it() -> 
     scheduler.tick()  # the lane looks meanwhile, and finds the key in the hands of the sweep
     scheduler.start()
     scheduler.stop()
-    until(lambda: not any(lane.is_alive() for lane in scheduler._lanes))
+    until(lambda: not any(lane.is_alive() for lane in scheduler.lanes))
     assert delivery.done

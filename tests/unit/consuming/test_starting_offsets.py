@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping
 from io import StringIO
+from time import monotonic
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
+from event_bus_kafka.assembly.consuming import ConsumerArguments
 from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.consuming.starting_offsets import StartingOffsets, milliseconds
+from event_bus_kafka.errors import BrokerError, ConfigurationError
 from event_bus_kafka.kafka.offsets import Committed, Partition
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.wire.records import ConsumerRecord
-from tests.projects.process import ROOT, ServiceProcess
+from tests.projects.process import ServiceProcess
 
 
 def taken(progress: PartitionProgress, *offsets: int) -> list[Any]:
@@ -39,15 +38,20 @@ def test_a_time_is_the_same_however_it_is_written() -> None:
 
 
 @pytest.mark.parametrize("value", ["2026-01-31T08:00:00", "2026-01-31", "yesterday", "1900-01-01T00:00Z", 5, True])
-def test_a_worker_that_is_told_no_time_does_not_start(sandbox: Sandbox, value: Any) -> None:
+def test_what_is_no_time_is_refused(value: Any) -> None:
+    with pytest.raises(ConfigurationError, match=f"^offset_time: {value!r} "):
+        ConsumerArguments(topic="t", group="g", offset_time=value).milliseconds()
+
+
+def test_a_worker_that_is_told_no_time_does_not_start(sandbox: Sandbox) -> None:
     settings = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
         "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": sandbox.schema_registry_url,
     }
-    extra = json.dumps({"offset_time": value})
+    extra = '{"offset_time": "yesterday"}'
     with ServiceProcess("consume_events", "-t", "t", "-g", "g", "--extra", extra, settings=settings) as process:
         assert process.end() == 1
-    assert f"offset_time: {value!r} " in process.log
+    assert "offset_time: 'yesterday' " in process.log
 
 
 def test_brokers_that_find_no_times_end_the_worker(sandbox: Sandbox) -> None:
@@ -97,11 +101,10 @@ def test_the_sandbox_shows_a_group_on_topics_that_are_named(sandbox: Sandbox) ->
 @pytest.mark.parametrize("command", ["event_offsets show -g g", "event_outbox status", "event_dead_letters list"])
 def test_djangos_options_may_stand_behind_a_subcommand(command: str) -> None:
     options = "--settings=test_settings --traceback -v 2 --skip-checks --no-color"
-    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-    arguments = [sys.executable, "-m", "django", *command.split(), *options.split()]
-    done = subprocess.run(arguments, capture_output=True, text=True, env=environment, cwd=ROOT)
-    assert "CommandError" in done.stderr, "it has found nothing to ask"
-    assert done.returncode == 1, "2 is for arguments that are not understood"
+    unset = {"DJANGO_SETTINGS_MODULE": ""}
+    with ServiceProcess(*command.split(), *options.split(), settings={}, environment=unset) as process:
+        assert process.end() == 1, "2 is for arguments that are not understood"
+    assert "CommandError" in process.log, "it has found nothing to ask"
 
 
 def test_marks_come_back_as_they_were_written() -> None:
@@ -158,7 +161,7 @@ def test_records_that_are_deleted_behind_unfinished_ones_do_not_move_the_positio
 class Group:
     """A client whose one partition waits for its start; the first record at the time is at 7."""
 
-    initial_offset = -2
+    beginning = -2
 
     def __init__(self, committed: int | None) -> None:
         self.positions = self
@@ -166,8 +169,13 @@ class Group:
         self.started: dict[Partition, int] = {}
         self.kept = {} if committed is None else {("t", 0): Committed(committed)}
 
-    def committed(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, Committed]:
-        return dict(self.kept)
+    def committed_each(
+        self, partitions: Iterable[Partition], *, timeout: float
+    ) -> tuple[dict[Partition, Committed], dict[Partition, BrokerError]]:
+        return dict(self.kept), {}
+
+    def initial_offset(self, _partition: Partition, *, timeout: float) -> int:
+        return self.beginning
 
     def offsets_at(self, partitions: Iterable[Partition], time: int, *, timeout: float) -> dict[Partition, int]:
         return dict.fromkeys(partitions, 7)
@@ -181,14 +189,14 @@ class Group:
 
 @pytest.mark.parametrize(
     ("committed", "time", "begins"),
-    [(None, None, Group.initial_offset), (None, 5, 7), (3, None, 3), (3, 5, 7), (9, 5, 7)],
+    [(None, None, Group.beginning), (None, 5, 7), (3, None, 3), (3, 5, 7), (9, 5, 7)],
 )
 def test_a_partition_begins_at_its_time_or_where_the_group_has_committed_or_where_all_do(
     committed: int | None, time: int | None, begins: int
 ) -> None:
     client: Any = Group(committed)
     partitions: dict[Partition, PartitionProgress] = {}
-    StartingOffsets("g", time).start(client, partitions)
+    StartingOffsets("g", time, monotonic).start(client, partitions)
     assert client.started == {("t", 0): begins}
     assert partitions["t", 0].next_offset == begins
     kept = None if begins < 0 else begins

@@ -10,16 +10,13 @@ from typing import Any
 import pytest
 
 from event_bus_kafka.consuming.consumer import Consumer
-from event_bus_kafka.consuming.error_limit import ErrorLimit
 from event_bus_kafka.consuming.limits import Limits
-from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.dispatching.outcomes import DONE, Outcome
 from event_bus_kafka.errors import WorkerFailed
 from event_bus_kafka.telemetry import bus, emit
 from event_bus_kafka.telemetry.events import EventUndelivered
-from event_bus_kafka.telemetry.health import Health
 from event_bus_kafka.wire.records import ConsumerRecord
-from tests.unit.consuming.clients import Client
+from tests.unit.consuming.clients import Client, running
 from tests.unit.consuming.scheduling import record
 
 LOST = EventUndelivered(topic="t", event_type="e", event_id="1", error=OSError(), obstacle=OSError())
@@ -53,18 +50,7 @@ class OneRecord(Client):
 
 def consumer_of(client: OneRecord, process: Callable[[Any], Outcome], **options: Any) -> Consumer:
     """Return a consumer that has the client's partition, and reads its record in its next step."""
-    scheduler = Scheduler(process, lanes=1)
-    consumer = Consumer(
-        group="g",
-        connect=client,
-        scheduler=scheduler,
-        error_limit=ErrorLimit(),
-        limits=LIMITS,
-        health=Health(),
-        pause=lambda _: None,
-        **options,
-    )
-    scheduler.start()
+    consumer = running(client, process, LIMITS, pause=lambda _: None, **options)
     client.assign(("t", 0))
     consumer.step()
     return consumer

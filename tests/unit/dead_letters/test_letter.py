@@ -139,3 +139,9 @@ def test_marks_travel_until_the_position_has_passed_them() -> None:
     assert OffsetMetadata.read(marks.at(5)) == marks
     assert OffsetMetadata.read(marks.at(6)) == OffsetMetadata(frozenset({9}))
     assert marks.at(10) == ""
+
+
+@pytest.mark.parametrize("metadata", [None, "", "{}", '{"taken": [5]}', "leader-epoch 5", "event-bus-kafka [5]"])
+def test_metadata_that_other_clients_have_committed_are_no_marks(metadata: str | None) -> None:
+    """Records would be passed over that nobody took aside."""
+    assert OffsetMetadata.read(metadata) == OffsetMetadata()

@@ -10,10 +10,10 @@ from django.db import OperationalError, connection
 from django.db.models import F
 
 from event_bus_kafka.dead_letters.retention import complete_entries, purge, purge_entries
-from event_bus_kafka.dead_letters.table_store import remove, store
-from event_bus_kafka.models import DeadLetter, DeadLetterEntry, EntryState
+from event_bus_kafka.dead_letters.table_store import store
+from event_bus_kafka.models import DeadLetter, DeadLetterEntry
 from event_bus_kafka.models.batches import delete_in_batches
-from tests.support.letters import states
+from tests.support.letters import discard, states
 from tests.unit.dead_letters.test_letter import letter, record
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,7 +24,7 @@ _WEEK = 7 * 86_400_000
 
 def test_entries_go_after_their_time_but_not_while_their_letter_is_there() -> None:
     alive, gone = store(letter(record(offset=1))), store(letter(record(offset=2)))
-    remove(DeadLetter.objects.all(), [gone.pk], EntryState.DISCARDED)
+    discard(gone)
     DeadLetterEntry.objects.update(changed_at=F("changed_at") - _WEEK - 60_000)
     assert purge_entries(8) == 0
     assert purge_entries(7) == 1
@@ -41,7 +41,7 @@ def test_an_entry_that_is_written_while_old_ones_go_stays() -> None:
             again.append(store(letter(record())))
         return execute(sql, *arguments)
 
-    remove(DeadLetter.objects.all(), [store(letter(record())).pk], EntryState.DISCARDED)
+    discard(store(letter(record())))
     DeadLetterEntry.objects.update(changed_at=F("changed_at") - _WEEK - 60_000)
     with connection.execute_wrapper(write_again):
         assert purge_entries(7) == 0
@@ -79,5 +79,5 @@ def test_an_error_while_a_letter_goes_leaves_letter_and_entries_as_they_are() ->
 
     row = store(letter(record()))
     with connection.execute_wrapper(refuse), pytest.raises(OperationalError):
-        remove(DeadLetter.objects.all(), [row.pk], EntryState.DISCARDED)
+        discard(row)
     assert (DeadLetter.objects.count(), states()) == (1, {"": "failed"})

@@ -103,6 +103,23 @@ def test_c8_what_is_not_the_letters_fault_leaves_nothing_out() -> None:
     assert list(told) == []
 
 
+def test_c8_what_others_raise_while_a_letter_is_stored_is_no_refusal() -> None:
+    """A driver raises ValueError of values; so do routers, guards of queries and hooks, of anything."""
+    refused: list[str] = []
+
+    def refuse(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        if sql.startswith("INSERT") and not refused:
+            refused.append(sql)
+            raise ValueError("no queries here")
+        return execute(sql, *arguments)
+
+    with watched(events.DeadLetterReduced) as told, connection.execute_wrapper(refuse):
+        with pytest.raises(ValueError, match="no queries here"):
+            TableStore().store(letter(record()))
+    assert list(told) == []
+    assert not DeadLetter.objects.exists()
+
+
 def test_each_receiver_has_an_entry_without_contents() -> None:
     failures = (Failure(receiver="a", error="E", place="p", attempts=3), Failure(receiver="b", error="F"))
     sent = attrs.evolve(letter(record()), failures=failures)

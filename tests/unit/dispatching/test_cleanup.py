@@ -133,9 +133,9 @@ def test_a_database_is_unreachable_only_if_a_fresh_connection_fails(
     connection: BaseDatabaseWrapper, tmp_path: Path
 ) -> None:
     connection.errors_occurred = True
-    assert cleanup.unreachable_database() is None
+    assert cleanup.failure_to_connect() is None
     connection.settings_dict["NAME"] = str(tmp_path / "no such folder" / "database")
-    assert cleanup.unreachable_database() == ALIAS
+    assert cleanup.failure_to_connect() is not None
 
 
 @pytest.mark.django_db
@@ -150,7 +150,7 @@ def test_the_fresh_connection_to_a_database_in_memory_is_closed() -> None:
     try:
         with none_known():
             open_connections.remember(connections["default"])
-            assert cleanup.unreachable_database() is None
+            assert cleanup.failure_to_connect() is None
     finally:
         connection_created.disconnect(note)
     (raw,) = opened
@@ -176,10 +176,10 @@ def test_a_connection_that_another_stood_in_for_is_taken_over_again(
     assert not connection.in_atomic_block
 
 
-def test_after_a_failed_attempt_connections_with_an_error_are_closed_however_well_they_look(
+def test_c12_after_a_failed_attempt_connections_with_an_error_are_closed_however_well_they_look(
     connection: BaseDatabaseWrapper,
 ) -> None:
-    """C12: after a failover an open connection led to a server that had become read-only."""
+    """After a failover an open connection led to a server that had become read-only."""
     connection.close_at = None  # as with CONN_MAX_AGE = None
     connection.connection.execute("PRAGMA query_only = 1")
     with pytest.raises(OperationalError):
@@ -194,8 +194,8 @@ def test_after_a_failed_attempt_connections_with_an_error_are_closed_however_wel
     assert connection.connection is not None
 
 
-def test_connections_of_a_pool_are_given_back_after_each_event(connection: BaseDatabaseWrapper) -> None:
-    """C14: four lanes kept a pool of four empty, for ever."""
+def test_c14_connections_of_a_pool_are_given_back_after_each_event(connection: BaseDatabaseWrapper) -> None:
+    """Four lanes kept a pool of four empty, for ever."""
     cleanup.clean()
     assert connection.connection is not None
     connection.settings_dict["OPTIONS"]["pool"] = True
@@ -224,7 +224,7 @@ def test_a_database_is_unreachable_whatever_its_backend_raises_at_connecting(
             raise LookupError
 
     connection.__class__ = Fetching
-    assert cleanup.unreachable_database() == ALIAS
+    assert cleanup.failure_to_connect() is not None
 
 
 @pytest.fixture
@@ -252,14 +252,16 @@ def pooled(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
 
 def test_a_pool_is_not_asked_whether_its_database_is_away(pooled: BaseDatabaseWrapper, tmp_path: Path) -> None:
     """It hands out connections that were there before; and it may have none left."""
-    assert cleanup.unreachable_database() is None
+    assert cleanup.failure_to_connect() is None
     pooled.settings_dict["NAME"] = str(tmp_path / "no such folder" / "database")
-    assert cleanup.unreachable_database() == ALIAS
+    assert cleanup.failure_to_connect() is not None
     insert(pooled)  # its own connection was left alone
 
 
-def test_after_a_failed_attempt_a_pool_gets_no_connection_back_that_could_be_used(pooled: BaseDatabaseWrapper) -> None:
-    """C12 with a pool: it would hand the read-only connection out again."""
+def test_c12_after_a_failed_attempt_a_pool_gets_no_connection_back_that_could_be_used(
+    pooled: BaseDatabaseWrapper,
+) -> None:
+    """With a pool: it would hand the read-only connection out again."""
     raw = pooled.connection
     pooled.errors_occurred = True
     cleanup.close_after_errors()
@@ -275,7 +277,7 @@ def test_a_fresh_connection_that_cannot_be_closed_is_no_failure(connection: Base
             raise OperationalError
 
     usual, connection.__class__ = type(connection), Stubborn
-    assert cleanup.unreachable_database() is None
+    assert cleanup.failure_to_connect() is None
     connection.__class__ = usual
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import OperationalError
@@ -97,8 +98,43 @@ def test_a_database_that_is_away_is_an_outage_in_a_group_of_errors_too(
         assert outage_of(ReceiversFailed(["a"], [group])) == "database"
 
 
-def test_a_schema_that_the_registry_does_not_know_has_the_retries_of_the_policy() -> None:
-    """C13: another of its nodes may have it already."""
+@pytest.mark.parametrize(
+    "told",
+    [
+        (1040, "Too many connections"),
+        (1203, "User narrow already has more than 'max_user_connections' active connections"),
+        ("connection failed: FATAL:  sorry, too many clients already",),
+        ("FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute",),
+        ('FATAL:  too many connections for role "narrow"',),
+        ("couldn't get a connection after 30.00 sec",),
+    ],
+)
+@pytest.mark.parametrize("comes_from", ["a look at it", "connecting"])
+def test_a_server_without_a_connection_left_is_away_and_that_is_said(
+    told: tuple[Any, ...],
+    comes_from: str,
+    tmp_path: Path,
+    django_db_blocker: DjangoDbBlocker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OperationalError(*told)
+
+    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
+    with django_db_blocker.unblock(), none_known(), connected(entry, "full") as connection:
+        connection.ensure_connection()
+        error = OperationalError("the server closed the connection unexpectedly")
+        monkeypatch.setattr(type(connection), "get_new_connection", refuse)
+        if comes_from == "connecting":
+            with pytest.raises(OperationalError) as away:
+                connection.copy().ensure_connection()
+            error = away.value
+        assert outage_of(ReceiversFailed(["a"], [error])) == "database, which takes no more connections"
+        monkeypatch.undo()
+
+
+def test_c13_a_schema_that_the_registry_does_not_know_has_the_retries_of_the_policy() -> None:
+    """Another of its nodes may have it already."""
     unknown = SchemaRegistryError("404", status=404, retriable=False)
     assert isinstance(POLICY.decide(unknown, attempt=1), Retry)
     assert isinstance(POLICY.decide(unknown, attempt=POLICY.attempts), GiveUp)

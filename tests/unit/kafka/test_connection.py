@@ -1,4 +1,4 @@
-"""A consumer's connection: told when it changes, not at each retry."""
+"""The connections of clients: told when they change, not at each retry."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ import json
 import pytest
 from confluent_kafka import KafkaError
 
+from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka.broker_errors import to_broker_error
 from event_bus_kafka.kafka.connection import Connection
-from event_bus_kafka.telemetry.events import ConnectionChanged
+from event_bus_kafka.kafka.producer import Producer
+from event_bus_kafka.sandbox import Sandbox
+from event_bus_kafka.telemetry.events import ClientErrorReported, ConnectionChanged
 from event_bus_kafka.trouble import Trouble
+from event_bus_kafka.wire.records import ProducerRecord
+from tests.support.outbox_service import until
 from tests.support.watching import watched
 
 
@@ -45,6 +50,37 @@ def test_each_change_is_told_once(what: list[int | bool], expected: list[str]) -
     with watched(ConnectionChanged) as changes:
         report(Connection("consumer"), *what)
     assert [change.state for change in changes] == expected
+
+
+@pytest.mark.parametrize("renewed", [False, True], ids=["the same", "a new one"])
+def test_that_producers_are_connected_again_is_told_once_whichever_finds_out(renewed: bool) -> None:
+    record = ProducerRecord(topic="t", key=b"key", value=b"value", headers=())
+    with Sandbox() as sandbox:
+        servers = {"bootstrap.servers": sandbox.bootstrap_servers, "reconnect.backoff.max.ms": 100}
+        producer = Producer(servers)
+        producer.connect(10)  # whatever tests before have left behind
+        with watched(ConnectionChanged) as changes:
+            with watched(ClientErrorReported) as errors, sandbox.broker_down():
+                producer.produce(record, lambda _: None)
+                until(lambda: "_ALL_BROKERS_DOWN" in [error.code for error in errors], step=lambda: producer.poll(0.1))
+                assert not changes
+            if renewed:
+                Producer(servers).connect(10)
+                assert len(changes) == 1
+            for _ in range(2):
+                assert producer.flush(30) == 0
+                producer.produce(record, lambda _: None)
+        assert [(change.client, change.state) for change in changes] == [("producer", "connected")]
+
+
+def test_a_producer_that_waits_in_vain_for_a_first_connection_counts_too() -> None:
+    with Sandbox() as sandbox, watched(ConnectionChanged) as changes:
+        Producer({"bootstrap.servers": sandbox.bootstrap_servers}).connect(10)
+        changes.clear()
+        with pytest.raises(BrokerError):
+            Producer({"bootstrap.servers": "127.0.0.1:9"}).connect(0.01)
+        Producer({"bootstrap.servers": sandbox.bootstrap_servers}).connect(10)
+        assert [change.client for change in changes] == ["producer"]
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ TROUBLES = {
     },
     Trouble.MISSING: {"UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION", "UNKNOWN_TOPIC_ID"},
     Trouble.REPLACED: {"FENCED_INSTANCE_ID", "UNRELEASED_INSTANCE_ID"},
+    Trouble.REFUSED: {"_GAPLESS_GUARANTEE"},
     Trouble.MOVING: {
         "REBALANCE_IN_PROGRESS",
         "STALE_MEMBER_EPOCH",
@@ -95,8 +96,8 @@ def test_the_codes_of_a_flag(flag: str) -> None:
     assert {code for code in {*NUMBERS, *OURS} if getattr(meaning_of(code), flag)} == FLAGS[flag]
 
 
-def test_what_the_relay_does_with_a_row() -> None:
-    """S11: without a row, a broker's code says something of the topic, one of librdkafka's own of the client."""
+def test_s11_what_the_relay_does_with_a_row() -> None:
+    """Without a row, a broker's code says something of the topic, one of librdkafka's own of the client."""
     for code in {*NUMBERS, *OURS, "ERR_4711?"}:
         unlisted = RowOutcome.BEGIN_ANEW if code.startswith("_") else RowOutcome.HOLD_TOPIC
         assert row_outcome(BrokerError(code, "")) is OUTCOMES.get(code, unlisted), code

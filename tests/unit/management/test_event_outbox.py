@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from event_bus_kafka.models import OutboxRecord, ParkedRecord
+from event_bus_kafka.wire.headers import pack
 
 pytestmark = pytest.mark.django_db
 
@@ -32,6 +33,14 @@ def test_an_outbox_that_nobody_empties_is_an_error_in_each_form(form: list[str])
         call_command("event_outbox", "status", *form, stdout=output)
     assert stalled.value.returncode == 1
     assert "400" in output.getvalue()
+
+
+@pytest.mark.parametrize(("headers", "shown"), [(pack((("ce_type", b"a.type"),)), "a.type"), (b"text", "unknown")])
+def test_a_parked_row_without_its_schema_is_listed_by_its_headers(headers: bytes, shown: str) -> None:
+    row = ROW | {"headers": headers}
+    ParkedRecord.objects.create(**row, pk=7, created=1, code="_NO_SCHEMA", reason="missing", parked_at=1)
+    (parked,) = json.loads(run("parked", "--json"))
+    assert parked["event_type"] == shown
 
 
 @pytest.mark.parametrize(("action", "waiting"), [("release", 1), ("discard", 0)])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection
+from django.db import OperationalError, ProgrammingError, connection
 from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
@@ -121,8 +122,8 @@ def away() -> Iterator[type[AwayRouter]]:
         yield AwayRouter
 
 
-def test_nobody_is_taken_for_unpaused_before_it_is_known(away: type[AwayRouter]) -> None:
-    """C15: a worker that starts while the database is away ran paused receivers for up to a minute."""
+def test_c15_nobody_is_taken_for_unpaused_before_it_is_known(away: type[AwayRouter]) -> None:
+    """A worker that starts while the database is away ran paused receivers for up to a minute."""
     PausedReceiver.objects.using("default").create(receiver=NAME, paused_at=datetime.now(UTC))
     pauses = Pauses()
     pauses.read()
@@ -138,12 +139,29 @@ def test_nobody_is_taken_for_unpaused_before_it_is_known(away: type[AwayRouter])
     assert pauses.read_every == READ_EVERY
 
 
-def test_a_router_that_raises_is_told_at_the_start(away: type[AwayRouter]) -> None:
-    """C16."""
+def test_c15_why_pauses_are_not_known_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    """All events wait, for want of a right; the name of a class said nothing."""
+
+    def refuse(*_: Any) -> None:
+        raise ProgrammingError(
+            1142, "SELECT command denied to user 'lms'@'%' for table 'event_bus_kafka_pausedreceiver'"
+        )
+
+    pauses = Pauses()
+    with connection.execute_wrapper(refuse):
+        pauses.read()
+        pauses.read()
+    told = "ProgrammingError 1142 SELECT command denied to user '…'@'…' for table 'event_bus_kafka_pausedreceiver'"
+    with pytest.raises(PausesUnknown, match=re.escape(told)):
+        pauses()
+    assert caplog.text.count(told) == 1
+
+
+def test_c16_a_router_that_raises_is_told_at_the_start(away: type[AwayRouter]) -> None:
     away.error = LookupError("no tenant")
     with pytest.raises(LookupError):
         watched()
 
 
-def test_an_event_is_held_while_the_pauses_are_not_known() -> None:
+def test_c15_an_event_is_held_while_the_pauses_are_not_known() -> None:
     assert outage_of(PausesUnknown()) == DATABASE

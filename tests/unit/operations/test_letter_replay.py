@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -13,14 +12,10 @@ from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka import record_deleted
-from event_bus_kafka.assembly import consuming, schema_registry
-from event_bus_kafka.assembly.reading import reader_for
 from event_bus_kafka.models import DeadLetter
-from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay
 from event_bus_kafka.operations.dead_letters.replay_plan import plan
-from event_bus_kafka.operations.dead_letters.restoring import Originals
 from event_bus_kafka.sandbox import Sandbox
-from tests.support.letters import FAILED_AT, record_of, run, service_with, stored
+from tests.support.letters import FAILED_AT, record_of, replayed, run, service_with, stored
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -190,13 +185,11 @@ def test_two_operators_do_not_run_one_dead_letter_twice() -> None:
     letter = stored(record_of(7), FIRST)
     mine, theirs = plan(DeadLetter.objects.get()), plan(DeadLetter.objects.get())
     trouble["first"] = fail
-    with closing(schema_registry.registry()) as registry:
-        replay = LetterReplay(lambda store: consuming.processor("", store, registry), Originals(reader_for))
-        assert replay.run(mine).failed
-        assert replay.run(theirs).is_taken
-        assert seen == [("first", 7)]
-        letter.delete()
-        assert replay.run(theirs).is_taken
+    assert replayed(mine).failed
+    assert replayed(theirs).is_taken
+    assert seen == [("first", 7)]
+    letter.delete()
+    assert replayed(theirs).is_taken
 
 
 def test_a_registry_that_is_away_ends_the_replay_and_spends_no_attempt() -> None:

@@ -91,6 +91,17 @@ def test_c2_where_several_are_missing_it_must_be_said_whose_place_it_is(letter: 
     assert (seen, left()) == ([], [OLD_GRADE, OLD_MAIL])
 
 
+def test_c2_who_would_stand_in_for_several_each_in_a_letter_of_its_own_is_asked_for_whom() -> None:
+    """The letter of the one would have gone, and nobody would have done its part."""
+    of_grade, of_mail = stored(record_of(7), OLD_GRADE), stored(record_of(7, offset=1), OLD_MAIL)
+    with pytest.raises(CommandError, match="2 of 2 dead letters stay"):
+        run("replay", "--all", "--receiver", GRADE, "--apply")
+    assert (seen, left()) == ([], [OLD_GRADE, OLD_MAIL])
+    run("replay", "--all", "--receiver", GRADE, "--instead-of", OLD_GRADE, "--apply")
+    assert (seen, left()) == (["grade"], [OLD_MAIL])
+    assert DeadLetter.objects.get() == of_mail != of_grade
+
+
 def test_a_plan_says_in_whose_place_who_runs_and_who_is_missing_still(letter: DeadLetter) -> None:
     printed = run("replay", letter.pk, "--receiver", GRADE, "--instead-of", OLD_GRADE)
     assert f"would run {GRADE} in place of {OLD_GRADE}; no longer here: {OLD_MAIL}" in printed

@@ -77,8 +77,9 @@ class Apart:
 def test_what_was_meant_for_a_default_database_that_routers_bar_goes_where_they_say(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
+    """Also where the tables are there, from the time before the routers."""
     own = Spill(Outbox(notify=lambda: False))
-    with django_db_blocker.unblock(), on_sqlite(tmp_path, "default", migrated=False), on_sqlite(tmp_path, "other"):
+    with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"), on_sqlite(tmp_path, "other"):
         with override_settings(DATABASE_ROUTERS=[f"{__name__}.Apart"]):
             own.spill([encoded("t")], RuntimeError("away"), database="default")
             assert own.finish(60) == 0

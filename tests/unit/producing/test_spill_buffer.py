@@ -17,6 +17,20 @@ def test_a_request_that_waits_for_room_in_vain_takes_none_from_delivery_reports(
     events = [BufferedEvent(encoded("t"), RuntimeError("away")) for _ in range(4)]
     monkeypatch.setattr(spill_buffer, "MOST_BYTES", events[0].size)
     buffer = SpillBuffer()
-    assert buffer.put(events[:2], None) == []
-    assert buffer.put(events[2:3], monotonic() + 0.01) == events[2:3]
-    assert buffer.put(events[3:], None) == []
+    assert buffer.put(events[0], None)
+    assert buffer.put(events[1], None)
+    assert not buffer.put(events[2], monotonic() + 0.01)
+    assert buffer.put(events[3], None)
+
+
+def test_nobody_waits_for_room_while_the_database_has_taken_nothing_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    events = [BufferedEvent(encoded("t"), RuntimeError("away")) for _ in range(2)]
+    monkeypatch.setattr(spill_buffer, "MOST_BYTES", events[0].size)
+    buffer = SpillBuffer()
+    assert buffer.put(events[0], None)
+    buffer.took_at -= 60
+    began = monotonic()
+    assert not buffer.put(events[1], began + 30)
+    assert monotonic() - began < 20

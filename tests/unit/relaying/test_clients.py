@@ -20,6 +20,18 @@ def servers() -> Iterator[dict[str, Any]]:
         yield {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers}
 
 
+def noted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Return the options of producers that are made from now on."""
+    made = []
+
+    def make(options: dict[str, Any]) -> Producer:
+        made.append(options)
+        return Producer(options)
+
+    monkeypatch.setattr(relaying, "Producer", make)
+    return made
+
+
 def test_a_row_with_an_empty_topic_keeps_no_relay_from_its_client(servers: dict[str, Any]) -> None:
     with override_settings(**servers):
         assert relaying._common(relaying.relay_options(), {""}).producer.failure is None
@@ -29,15 +41,20 @@ def test_a_row_with_an_empty_topic_keeps_no_relay_from_its_client(servers: dict[
 def test_s8_no_request_is_larger_than_a_topic_takes_whatever_the_settings_say(
     servers: dict[str, Any], monkeypatch: pytest.MonkeyPatch, given: object, used: int
 ) -> None:
-    made = []
-
-    def make(options: dict[str, Any]) -> Producer:
-        made.append(options)
-        return Producer(options)
-
-    monkeypatch.setattr(relaying, "Producer", make)
+    made = noted(monkeypatch)
     monkeypatch.setattr(Admin, "largest_requests", lambda *_, **__: {"small": 50_000, "large": 5_000_000})
     options = {} if given is None else {"batch.size": given}
     with override_settings(**servers, EVENT_BUS_KAFKA_PRODUCER_OPTIONS=options):
         relaying._common(relaying.relay_options(), {"small", "large"})
     assert [(one["batch.size"], one["message.max.bytes"]) for one in made] == [(used, 5_000_000)]
+
+
+@pytest.mark.parametrize(("limit", "used"), [(2**31 - 1, 1_000_000_000), (0, 1_000)])
+def test_s14_a_topic_may_take_more_or_less_than_any_client(
+    servers: dict[str, Any], monkeypatch: pytest.MonkeyPatch, limit: int, used: int
+) -> None:
+    made = noted(monkeypatch)
+    monkeypatch.setattr(Admin, "largest_requests", lambda *_, **__: {"odd": limit})
+    with override_settings(**servers):
+        relaying._common(relaying.relay_options(), {"odd"})
+    assert [one["message.max.bytes"] for one in made] == [used]

@@ -15,6 +15,7 @@ from event_bus_kafka.relaying import batch, claims
 from event_bus_kafka.relaying.background import BackgroundThread
 from event_bus_kafka.relaying.claims import Claims
 from event_bus_kafka.relaying.settlement import MOST_TWICE, Ledger
+from event_bus_kafka.relaying.topics import Topics
 from tests.support.outbox_service import until
 from tests.support.relaying import Relaying
 
@@ -55,12 +56,30 @@ def test_s20_no_more_rows_may_come_twice_however_slow_their_removal(
     assert 5 < most <= 15
 
 
+def test_s20_topics_that_fall_silent_with_all_the_room_end_the_batch(
+    relaying: Relaying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hold_all(self: Topics) -> None:
+        for topic in self.values():
+            topic.is_silent = topic.unreported > 0
+
+    monkeypatch.setattr(claims, "CHUNK_ROWS", 5)
+    monkeypatch.setattr(batch, "MOST_TWICE", 15)
+    sent = relaying.append(*["a"] * 20)
+    with monkeypatch.context() as patch, relaying.sandbox.slow_brokers(0.5):
+        patch.setattr(Topics, "hold_silent", hold_all)
+        relaying.relay.step()
+    assert OutboxRecord.objects.count() > 10
+    until(lambda: not OutboxRecord.objects.exists(), step=relaying.relay.step)
+    assert set(relaying.arrived("a", 20)) == set(sent)
+
+
 def test_s20_a_process_that_ends_waits_for_no_call_of_a_relay() -> None:
     thread, ended = BackgroundThread("tests"), threading.Event()
     call = thread.submit(ended.wait)
     (running,) = [one for one in threading.enumerate() if one.name == "event-bus-relay-tests"]
-    assert running.daemon
-    ended.set()
+    ended.set()  # first: one that is no daemon would keep this process
     assert call.result(10)
     thread.stop()
     assert not running.is_alive()
+    assert running.daemon

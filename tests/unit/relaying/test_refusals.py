@@ -7,10 +7,12 @@ import pytest
 from event_bus_kafka.errors import SchemaRegistryError
 from event_bus_kafka.models import OutboxRecord, ParkedRecord
 from event_bus_kafka.relaying import batch
+from event_bus_kafka.telemetry import observe
 from event_bus_kafka.telemetry.events import RelayInterrupted, TopicHeld, TopicResumed
+from event_bus_kafka.telemetry.logs import LoggingObserver
 from tests.support.outbox_service import until
 from tests.support.relaying import Relaying
-from tests.support.watching import watched
+from tests.support.watching import nobody_else_observing, watched
 
 _ROW_BY_ROW = "INVALID_RECORD"
 _UNLISTED = "UNSUPPORTED_FOR_MESSAGE_FORMAT"
@@ -42,6 +44,19 @@ def test_s8_the_first_request_of_a_client_may_be_the_refused_one(relaying: Relay
     relaying.sandbox.fail_next("Produce", _UNLISTED)
     drain(relaying)
     assert relaying.arrived("a", 100) == sent
+
+
+def test_s8_one_request_at_most_leaves_behind_a_refused_one(relaying: Relaying) -> None:
+    """Which a broker refuses that knows the producer, and the sandbox takes. Requests have one row each."""
+    relaying.options["batch.num.messages"] = 1
+    relaying.renew()
+    relaying.append("a")
+    drain(relaying)
+    relaying.append(*["a"] * 20)
+    relaying.sandbox.fail_next("Produce", _ROW_BY_ROW)
+    with relaying.sandbox.slow_brokers(0.3):
+        relaying.relay.step()
+    assert len(relaying.arrived("a", 3, seconds=1)) <= 1 + 1
 
 
 def test_s8_a_request_whose_retries_are_used_up_is_overtaken_by_nothing(relaying: Relaying) -> None:
@@ -83,6 +98,20 @@ def test_s11_a_code_that_no_table_lists_holds_the_topic_and_interrupts_nobody(re
         drain(relaying)
     assert [type(one) for one in seen] == [TopicHeld] * 3 + [TopicResumed]
     assert relaying.arrived("a", 2) == sent
+
+
+def test_a_refusal_that_nobody_need_mend_is_no_error_of_the_log(
+    relaying: Relaying, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent = relaying.append(*["a"] * 3)
+    relaying.sandbox.fail_next("Produce", _ROW_BY_ROW)
+    with nobody_else_observing(), caplog.at_level("INFO", "event_bus_kafka"):
+        observe(LoggingObserver(audit=lambda: False))
+        drain(relaying)
+    assert relaying.arrived("a", 3) == sent
+    told = [line for line in caplog.records if "validate record" in line.getMessage()]  # others' clients may tell more
+    assert ["a new client goes on" in line.getMessage() for line in told] == [True]
+    assert all(line.levelname == "INFO" for line in told)
 
 
 def test_a_refused_request_costs_no_row_of_another_topic_twice(relaying: Relaying) -> None:

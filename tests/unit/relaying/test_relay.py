@@ -20,7 +20,7 @@ from event_bus_kafka.relaying.batch import Batch
 from event_bus_kafka.relaying.claims import Claims, Row
 from event_bus_kafka.relaying.drain import Drain
 from event_bus_kafka.relaying.topics import Topics
-from event_bus_kafka.telemetry.events import RelayInterrupted
+from event_bus_kafka.telemetry.events import ClientErrorReported, ConnectionChanged, RelayInterrupted, RowParked
 from event_bus_kafka.wire import serde
 from tests.services.bus import CREATED
 from tests.support.outbox_service import KEY_FIELD, until
@@ -85,11 +85,14 @@ def test_after_an_interruption_a_relay_begins_anew_with_another_client(relaying:
 
 
 def test_a_row_without_its_schema_is_parked_and_not_lost(relaying: Relaying) -> None:
-    relaying.append("a")
+    """Its headers tell what it is."""
+    (sent,) = relaying.append("a")
     WriterSchema.objects.all().delete()
-    relaying.relay.step()
+    with watched(RowParked) as seen:
+        relaying.relay.step()
     assert not OutboxRecord.objects.exists()
     assert [row.code for row in ParkedRecord.objects.all()] == ["_NO_SCHEMA"]
+    assert [(one.event_type, one.event_id) for one in seen] == [(CREATED, sent.decode())]
 
 
 def test_a_tombstone_leaves_without_a_value(relaying: Relaying) -> None:
@@ -126,3 +129,12 @@ def test_after_a_call_that_failed_none_is_made() -> None:
     thread.stop()
     assert made == []
     assert isinstance(batch.trouble, OperationalError)
+
+
+def test_a_relay_that_outlives_an_outage_with_its_client_tells_that_it_is_over(relaying: Relaying) -> None:
+    with watched(ConnectionChanged) as changes:
+        with watched(ClientErrorReported) as errors, relaying.sandbox.broker_down():
+            until(lambda: "_ALL_BROKERS_DOWN" in [error.code for error in errors], step=relaying.relay.step)
+        relaying.append("a")
+        until(lambda: not OutboxRecord.objects.exists(), step=relaying.relay.step)
+    assert [change.state for change in changes] == ["connected"]

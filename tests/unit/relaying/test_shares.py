@@ -1,11 +1,11 @@
-"""What topics get of a batch while one of them is held (S10)."""
+"""What topics get of a batch while one of them is held."""
 
 from __future__ import annotations
 
 from event_bus_kafka.relaying.shares import Part, Shares
 
 
-def test_a_topic_that_is_held_gets_nothing_and_one_that_is_tried_a_few_rows() -> None:
+def test_s10_a_topic_that_is_held_gets_nothing_and_one_that_is_tried_a_few_rows() -> None:
     parts = Shares(1_000).divide([(1, "held"), (1, "tried"), (1, "a"), (2, "b")], {"held": 0, "tried": 10})
     assert parts == [Part(1, "tried", 10), Part(1, "a", 500), Part(2, "b", 500)]
 
@@ -18,6 +18,15 @@ def test_a_topic_with_a_backlog_gets_what_others_leave() -> None:
     assert [part.most for part in shares.divide(found, {"held": 0})] == [100, 800, 100]
     assert not shares.learn(parts, {0: 3, 1: 332}, {"held": 0})
     assert [part.most for part in shares.divide(found, {"held": 0})] == [333, 333, 333]
+
+
+def test_a_topic_keeps_its_share_whatever_else_a_look_had() -> None:
+    """A relay takes other shards of a backlog each time: their topics are not taken for shallow, unseen."""
+    shares, limits = Shares(1_000), {"held": 0}
+    shares.learn(shares.divide([(1, "a"), (1, "b")], limits), {0: 500, 1: 3}, limits)
+    shares.learn(shares.divide([(2, "a"), (2, "b")], limits), {0: 500, 1: 3}, limits)
+    parts = shares.divide([(shard, topic) for shard in (1, 2, 3) for topic in "ab"], limits)
+    assert [part.most for part in parts] == [200, 100, 200, 100, 200, 200]
 
 
 def test_of_many_topics_each_gets_its_turn() -> None:

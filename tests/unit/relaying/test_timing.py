@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from django.test import override_settings
 
-from event_bus_kafka.assembly.relaying import COMMON, alone_options, common_options, relay_options
+from event_bus_kafka.assembly.relaying import COMMON, MISSING_AFTER, alone_options, common_options, relay_options
 from event_bus_kafka.kafka.producer import Producer
+from event_bus_kafka.relaying import topics
 from event_bus_kafka.relaying.statements import DIALECTS
 from event_bus_kafka.relaying.timing import BATCH_TIME, DELIVERY_TIMEOUT, IDLE_TRANSACTION_TIMEOUT
 
@@ -24,6 +25,13 @@ def test_records_expire_in_time_whatever_the_settings_say(name: str) -> None:
         options = relay_options()
     assert options["message.timeout.ms"] == DELIVERY_TIMEOUT * 1000
     assert "delivery.timeout.ms" not in options
+
+
+def test_a_missing_topic_says_so_before_it_is_taken_for_silent() -> None:
+    """librdkafka asks once a second for topics that it does not know."""
+    with override_settings(**KAFKA):
+        assert relay_options()["topic.metadata.propagation.max.ms"] == MISSING_AFTER * 1000
+    assert MISSING_AFTER + 1 < topics._PATIENCE
 
 
 @pytest.mark.parametrize("name", ["max.in.flight", "max.in.flight.requests.per.connection"])

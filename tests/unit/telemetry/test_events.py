@@ -14,12 +14,14 @@ from typing import Any
 import attrs
 import pytest
 from django.db import OperationalError
+from django.test import override_settings
 
 from event_bus_kafka.errors import BrokerError, ReceiversFailed, UnreadableValue
 from event_bus_kafka.telemetry import Counters, bus, counters, emit, events, is_wanted, observe, unobserve
 from event_bus_kafka.telemetry.events import LifecycleEvent
 from event_bus_kafka.telemetry.logs import LoggingObserver
 from event_bus_kafka.telemetry.monitoring import monitor
+from tests.support.watching import nobody_else_observing
 
 VALUES: dict[str, Any] = {
     "str": "text",
@@ -218,19 +220,18 @@ def test_an_observer_of_some_kinds_hears_of_these_only_also_of_a_kind_that_was_e
     assert seen == [received]
 
 
-def test_what_only_the_counters_and_a_silent_log_would_hear_need_not_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bus, "_observers", {})
-    monkeypatch.setattr(bus, "_observers_of", {})
+def test_what_only_the_counters_and_a_silent_log_would_hear_need_not_be_made() -> None:
     audit = [False]
-    observe(counters)
-    observe(LoggingObserver(audit=lambda: audit[0]))
-    assert not is_wanted(events.RecordDelivered)
-    assert is_wanted(events.RowParked)
-    audit[0] = True
-    assert is_wanted(events.RecordDelivered)
-    audit[0] = False
-    observe(print, events.RecordDelivered)
-    assert is_wanted(events.RecordDelivered)
+    with nobody_else_observing():
+        observe(counters)
+        observe(LoggingObserver(audit=lambda: audit[0]))
+        assert not is_wanted(events.RecordDelivered)
+        assert is_wanted(events.RowParked)
+        audit[0] = True
+        assert is_wanted(events.RecordDelivered)
+        audit[0] = False
+        observe(print, events.RecordDelivered)
+        assert is_wanted(events.RecordDelivered)
 
 
 def test_what_monitoring_backends_can_print_has_no_text_of_a_receivers_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +241,8 @@ def test_what_monitoring_backends_can_print_has_no_text_of_a_receivers_error(mon
         raise ValueError("learner@example.com")
     except ValueError as cause:
         error = ReceiversFailed(["app.receiver"], [cause])
-        monitor(example(events.AttemptFailed, error=error))
+        with override_settings(OPENEDX_TELEMETRY=["tests.support.tracing.Spans"]):
+            monitor(example(events.AttemptFailed, error=error))
     assert "app.receiver" in printed[0]
     assert "learner@example.com" not in printed[0]
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import UTC, datetime
 from uuid import UUID
 
+import attrs
 import pytest
 from openedx_events.data import EventsMetadata
 
 from event_bus_kafka.errors import InvalidHeaders
-from event_bus_kafka.wire.cloudevents import event_type, to_headers, to_metadata
-from event_bus_kafka.wire.records import Headers
+from event_bus_kafka.wire.cloudevents import _templates, event_type, to_headers, to_metadata
+from event_bus_kafka.wire.records import Headers, size_of
 
 METADATA = EventsMetadata(
     event_type="org.openedx.learning.certificate.created.v1",
@@ -49,6 +51,37 @@ def test_metadata_becomes_headers() -> None:
 
 def test_headers_become_equal_metadata() -> None:
     assert to_metadata(HEADERS, None) == METADATA
+
+
+def test_events_of_one_type_differ_in_id_and_time() -> None:
+    other = attrs.evolve(METADATA, id=UUID(int=7), time=datetime(2026, 1, 3, tzinfo=UTC))
+    both = to_metadata(HEADERS, None), to_metadata(to_headers(other, str(other.id)), None)
+    assert both == (METADATA, other)
+
+
+def test_headers_of_the_same_names_differ_in_what_is_mostly_the_same() -> None:
+    for source in ("openedx/lms/web", "openedx/cms/web", "openedx/lms/web"):
+        assert to_metadata(changed(ce_source=source.encode()), None) == attrs.evolve(METADATA, source=source)
+
+
+def test_headers_may_stand_in_any_order_and_among_others() -> None:
+    for headers in (HEADERS, HEADERS[::-1], (("traceparent", b"1"), *HEADERS), (*HEADERS, ("traceparent", b"2"))):
+        for _ in range(2):
+            assert to_metadata(headers, None) == METADATA
+
+
+@pytest.mark.parametrize("text", ["12345678-1234-5678-1234-567812345678", "{12345678123456781234567812345678}"])
+def test_an_id_is_what_uuid_says(text: str) -> None:
+    read = to_metadata(changed(ce_id=text.encode()), None).id
+    assert (read, str(read), hash(read)) == (UUID(text), str(UUID(text)), hash(UUID(text)))
+    assert pickle.loads(pickle.dumps(read)) == read
+
+
+def test_long_headers_are_not_kept() -> None:
+    """C17: a thousand sources of a megabyte each."""
+    headers = changed(ce_source=b"x" * 1_000_000)
+    assert len(to_metadata(headers, None).source) == 1_000_000
+    assert all(size_of(kept) <= 1_000 for kept in _templates)
 
 
 def test_unknown_headers_are_ignored() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +19,15 @@ HEADERS = st.lists(st.tuples(NAMES, VALUES), max_size=6).map(tuple)
 @given(HEADERS)
 def test_headers_are_the_same_again(headers: Headers) -> None:
     assert unpack(pack(headers)) == headers
+
+
+@pytest.mark.parametrize("kept", range(3))
+def test_headers_that_end_within_their_lengths_spoil_none_that_follow(kept: int) -> None:
+    packed = pack(headers := (("ce_type", b"a"), ("ce_id", b"b")))
+    unpacker, start = Unpacker(), len(packed) - 2 - 2 * 4
+    with pytest.raises((ValueError, struct.error)):
+        unpacker(packed[: start + 4 * kept])
+    assert unpacker(packed) == dict(headers)
 
 
 @given(st.lists(HEADERS, max_size=6))

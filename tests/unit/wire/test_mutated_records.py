@@ -25,7 +25,7 @@ MOST = scaled(6_000_000, long=64_000_000)
 
 
 @pytest.mark.long
-def test_no_mutated_record_ends_a_worker_or_fills_its_memory() -> None:
+def test_c4_no_mutated_record_ends_a_worker_or_fills_its_memory() -> None:
     schemas, bodies = seeds(), kept_bodies()
     ends: dict[str, int] = {}
     for number in range(RECORDS):

@@ -10,8 +10,7 @@ import attrs
 import pytest
 
 from event_bus_kafka.consuming.lanes import Lane
-from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
-from event_bus_kafka.consuming.work import Work
+from event_bus_kafka.consuming.progress import Delivery, PartitionProgress, Work
 from event_bus_kafka.dispatching.dispatch import Receiver
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import LifecycleEvent, ReceiverSlow
@@ -75,7 +74,7 @@ def worker() -> Iterator[Worker]:
     unobserve(worker.told.append)
 
 
-def test_it_is_told_once_with_name_record_and_stack_in_one_line(
+def test_c18_it_is_told_once_with_name_record_and_stack_in_one_line(
     worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:
     observe(log := LoggingObserver(audit=lambda: True), ReceiverSlow)
@@ -91,7 +90,7 @@ def test_it_is_told_once_with_name_record_and_stack_in_one_line(
     assert "\n" not in line
 
 
-def test_it_is_an_obstacle_while_it_lasts(worker: Worker) -> None:
+def test_c18_it_is_an_obstacle_while_it_lasts(worker: Worker) -> None:
     worker.look(0)
     assert worker.health.is_ready
     worker.look(300)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import logging
 import os
 import signal
@@ -104,8 +106,7 @@ sys.exit(Worker(Busy(), name="busy", stop_timeout=60).run())
 """
 
 
-def test_a_second_signal_ends_the_process_at_once_whatever_its_threads_do() -> None:
-    """S20."""
+def test_s20_a_second_signal_ends_the_process_at_once_whatever_its_threads_do() -> None:
     began = monotonic()
     assert subprocess.run([sys.executable, "-c", BUSY], timeout=60).returncode == 2
     assert monotonic() - began < 20
@@ -212,3 +213,55 @@ def test_a_child_of_a_receiver_that_lives_on_does_not_hold_up_the_end() -> None:
 
     steps = Steps(leave_a_child, fail(4))
     assert in_a_process(lambda: Worker(steps, name="test", stop_timeout=-1).run()) == 4
+
+
+def seen_by_a_worker(before: str = "") -> list[tuple[bool, list[int]]]:
+    """Return whether objects are frozen, and the thresholds, before, while and after a worker runs in a new process."""
+    code = f"""if True:
+        import gc, json, os, signal
+        from event_bus_kafka.worker.worker import Worker
+        class Steps:
+            def step(self):
+                look()
+                os.kill(os.getpid(), signal.SIGTERM)
+            def stop(self, *, timeout):
+                return 0
+        def look():
+            seen.append((gc.get_freeze_count() > 5_000, gc.get_threshold()))
+        seen = []
+        gc.unfreeze()
+        {before}
+        look()
+        Worker(Steps(), name="test", stop_timeout=5).run()
+        look()
+        print(json.dumps(seen))
+    """
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, timeout=60)
+    found: list[tuple[bool, list[int]]] = json.loads(done.stdout)
+    return found
+
+
+def test_the_garbage_collector_leaves_what_was_there_alone_while_a_worker_runs() -> None:
+    before, meanwhile, after = seen_by_a_worker()
+    assert meanwhile[0]
+    assert meanwhile[1] == [10_000, *before[1][1:]]
+    assert before == after
+    assert not before[0]
+
+
+@pytest.mark.parametrize("change", ["gc.disable()", "gc.freeze()", "gc.set_threshold(0)", "gc.set_threshold(50_000)"])
+def test_a_service_that_has_seen_to_the_garbage_collector_is_left_alone(change: str) -> None:
+    before, meanwhile, after = seen_by_a_worker(change)
+    assert before == after
+    assert meanwhile[1] == before[1]
+    assert meanwhile[0] == (before[0] or "50_000" in change), "a high threshold alone does not spare old objects"
+
+
+def test_a_worker_in_a_thread_leaves_the_garbage_collector_to_the_process() -> None:
+    seen: list[object] = []
+    before = gc.get_threshold()
+    steps = Steps(lambda: seen.append(gc.get_threshold()), fail(3))
+    thread = threading.Thread(target=run, args=(steps,))
+    thread.start()
+    thread.join()
+    assert seen == [before]

@@ -1,0 +1,211 @@
+"""
+The quick decoder of an event: compiled for a writer's schema and the classes of this service, both together.
+
+It makes objects straight from the bytes, without a dict per record and a call per field. Whatever it does not expect it
+leaves to the careful way, fastavro and then ``resolution.py``, which says what is wrong.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from keyword import iskeyword
+from typing import Any
+
+from event_bus_kafka.wire.binary import read_number
+from event_bus_kafka.wire.types import Array, AvroType, Field, Map, Optional, Record, Scalar
+from event_bus_kafka.wire.writer_schema import Schema, definition
+from event_bus_kafka.wire.writer_schema import kind as kind_of
+
+
+class Unexpected(Exception):
+    """These bytes, or this schema, are left to the careful way."""
+
+
+def quick_decoder(
+    reader: Record, writer: Schema, names: dict[str, Schema], *, most_lines: int
+) -> Callable[[bytes], dict[str, Any]] | None:
+    """
+    Return what decodes an event; None where it has types that are seldom, or would take more than ``most_lines``.
+
+    The decoder raises any exception where it is not certain of what the bytes mean; its frame, and its error, which may
+    quote the event, are to be left before the careful way begins. What it returns is what that would return, which has
+    found that the schemas fit.
+
+    It looks like this, for an event of one class with a text and a truth value::
+
+        def decode(body):
+            at = 0
+            size = body[at]; at += 1
+            if size & 129: size, at = length(body, at)
+            end = at + (size >> 1)
+            value_1 = body[at:end].decode(); at = end
+            value_2 = booleans[body[at]]; at += 1
+            value_3 = build_6(value_1, value_2)
+            if at != len(body): raise Unexpected
+            return {'enrollment': value_3}
+    """
+    code = _Code(names, most_lines)
+    try:
+        result = code.read(writer, reader)
+        end = ["    if at != len(body): raise Unexpected", f"    return {result}"]
+        exec("\n".join(["def decode(body):", "    at = 0", *code.lines, *end]), code.globals)
+    except Exception:  # noqa: BLE001 such as SyntaxError, where lists are nested deeper than Python nests loops
+        return None
+    decode: Callable[[bytes], dict[str, Any]] = code.globals["decode"]
+    return decode
+
+
+class _Code:
+    """The lines that read one value after the other; none of them quotes a writer's schema."""
+
+    def __init__(self, names: dict[str, Schema], most_lines: int) -> None:
+        self._names = names
+        self._most_lines = most_lines
+        self.globals: dict[str, Any] = {
+            "Unexpected": Unexpected,
+            "booleans": (False, True),
+            "length": _length,
+            "number": _number,
+            "double": struct.Struct("<d").unpack_from,
+            "float32": struct.Struct("<f").unpack_from,
+        }
+        self.lines: list[str] = []
+        self._indent = "    "
+        self._variables = 0
+
+    def read(self, writer: Schema, reader: AvroType | None) -> str:
+        """Add lines that read a value; return the expression for it, as ``reader`` has it, or as it was written."""
+        if len(self.lines) > self._most_lines:
+            raise Unexpected
+        type_ = definition(writer, self._names)
+        if isinstance(type_, list):
+            return self._union(type_, reader)
+        target = reader.item if isinstance(reader, Optional) else reader
+        kind = kind_of(type_)
+        if kind == "record" and type_["fields"]:
+            return self._record(type_, target if isinstance(target, Record) else None)
+        if kind in ("array", "map"):
+            return self._container(type_, kind, target.item if isinstance(target, (Array, Map)) else None)
+        if kind not in _PRIMITIVES:
+            raise Unexpected
+        return self._primitive(kind, target if isinstance(target, Scalar) else None)
+
+    def _primitive(self, kind: str, reader: Scalar | None) -> str:
+        value = self._variable()
+        self._add(*[line.format(value=value) for line in _PRIMITIVES[kind]])
+        if reader is not None and reader.schema == "double" and kind in ("int", "long"):
+            self._add(f"{value} = float({value})")
+        elif reader is not None and reader.parse is not None:
+            self._add(f"{value} = {self._global('parse', reader.parse)}({value})")
+        return value
+
+    def _union(self, branches: list[Schema], reader: AvroType | None) -> str:
+        others = [index for index, branch in enumerate(branches) if branch != "null"]
+        if len(branches) != 2 or len(others) != 1:
+            raise Unexpected
+        value, other = self._variable(), others[0]
+        self._add("branch = body[at]; at += 1", f"if branch == {2 * other}:")
+        with self._nested():
+            self._add(f"{value} = {self.read(branches[other], reader)}")
+        if reader is None or isinstance(reader, Optional):
+            self._add(f"elif branch == {2 * (1 - other)}: {value} = None")
+        self._add("else: raise Unexpected")
+        return value
+
+    def _container(self, type_: Schema, kind: str, item: AvroType | None) -> str:
+        value, is_map = self._variable(), kind == "map"
+        self._add(f"{value} = {'{}' if is_map else '[]'}", "while True:")
+        with self._nested():
+            self._add(
+                "count = body[at]; at += 1",
+                "if count & 129: count, at = length(body, at)",
+                "if not count: break",
+                "for _ in range(count >> 1):",
+            )
+            with self._nested():
+                key = self._primitive("string", None) if is_map else ""
+                read = self.read(type_["values" if is_map else "items"], item)
+                self._add(f"{value}[{key}] = {read}" if is_map else f"{value}.append({read})")
+        return value
+
+    def _record(self, type_: Schema, reader: Record | None) -> str:
+        known = {field.name: field for field in reader.fields} if reader else {}
+        values = {}
+        for field in type_["fields"]:
+            name = field["name"]
+            values[name] = self.read(field["type"], known[name].type if name in known else None)
+        if reader is None:
+            return "None"
+        built = [field for field in reader.fields if field.name in values]
+        if reader.build is dict:
+            return "{" + ", ".join(f"{field.argument!r}: {values[field.name]}" for field in built) + "}"
+        value, build = self._variable(), self._global("build", reader.build)
+        self._add(f"{value} = {build}({', '.join(_arguments(reader, built, values))})")
+        return value
+
+    @contextmanager
+    def _nested(self) -> Iterator[None]:
+        outer, self._indent = self._indent, self._indent + "    "
+        yield
+        self._indent = outer
+
+    def _add(self, *lines: str) -> None:
+        self.lines += [self._indent + line for line in lines]
+
+    def _variable(self) -> str:
+        self._variables += 1
+        return f"value_{self._variables}"
+
+    def _global(self, kind: str, value: Any) -> str:
+        name = f"{kind}_{len(self.globals)}"
+        self.globals[name] = value
+        return name
+
+
+def _arguments(reader: Record, built: list[Field], values: dict[str, str]) -> list[str]:
+    """By position where none is left out, since that is quicker, as the careful way does."""
+    if len(built) == len(reader.fields) > 1 and not any(field.keyword_only for field in built):
+        return [values[field.name] for field in built]
+    if not all(field.argument.isidentifier() and not iskeyword(field.argument) for field in built):
+        raise Unexpected
+    return [f"{field.argument}={values[field.name]}" for field in built]
+
+
+_SLICE = (
+    "size = body[at]; at += 1",
+    "if size & 129: size, at = length(body, at)",
+    "end = at + (size >> 1)",
+)
+_LONG = (
+    "{value} = body[at]; at += 1",
+    "if {value} > 127: {value}, at = number(body, at)",
+    "{value} = ({value} >> 1) ^ -({value} & 1)",
+)
+_PRIMITIVES = {
+    "string": (*_SLICE, "{value} = body[at:end].decode(); at = end"),
+    "bytes": (*_SLICE, "{value} = body[at:end]; at = end"),
+    "boolean": ("{value} = booleans[body[at]]; at += 1",),
+    "int": _LONG,
+    "long": _LONG,
+    "double": ("{value} = double(body, at)[0]; at += 8",),
+    "float": ("{value} = float32(body, at)[0]; at += 4",),
+}
+"""What reads each, from ``body`` at ``at``: a slice beyond the end is found out at the end."""
+
+
+def _number(body: bytes, at: int) -> tuple[int, int]:
+    """Return a number that begins one byte before ``at``, as it is written, and where it ends."""
+    number, at = read_number(body, at - 1)
+    if number >= 1 << 64:
+        raise Unexpected
+    return number, at
+
+
+def _length(body: bytes, at: int) -> tuple[int, int]:
+    """Return a number, which is not to be negative, likewise."""
+    number, at = _number(body, at)
+    if number & 1:
+        raise Unexpected
+    return number, at

@@ -1,0 +1,76 @@
+"""Rows of the table of hosts (docs/hosts.rst) that need packages or servers of their own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import pytest
+
+from event_bus_kafka.sandbox import Sandbox
+from tests.projects.process import ROOT
+from tests.services.bus import SandboxBus
+from tests.services.monitoring import monitoring_packages
+from tests.support.databases import Database
+from tests.support.dead_letters import InTable
+from tests.support.hosts import USERS, run_worker
+
+pytestmark = pytest.mark.real
+
+SQLITE = {"DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}}
+MONITORED: dict[str, tuple[str, str, dict[str, str], str]] = {
+    "opentelemetry": (
+        "from opentelemetry.instrumentation.auto_instrumentation import run; run()",
+        "OpenTelemetryBackend",
+        {"OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"},
+        "emit_signals_from_message",
+    ),
+    "ddtrace": (
+        "from ddtrace.commands.ddtrace_run import main; main()",
+        "DatadogBackend",
+        {"DD_TRACE_STARTUP_LOGS": "true", "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "false"},
+        "DATADOG TRACER",
+    ),
+}
+"""How each starts a command, its backend of edx-django-utils, its settings, and what it says where it is at work."""
+
+
+@pytest.mark.parametrize("package", MONITORED)
+def test_a_worker_that_a_monitoring_package_has_patched_does_all_the_same(
+    sandbox: Sandbox, group: str, package: str
+) -> None:
+    """Both patch Django, and ddtrace the client of Kafka, before the worker is imported."""
+    start, backend, environment, sign = MONITORED[package]
+    path = os.pathsep.join((str(ROOT), str(monitoring_packages())))
+    process = run_worker(
+        SandboxBus(sandbox),
+        group,
+        environment | {"PYTHONPATH": path},
+        SQLITE | {"OPENEDX_TELEMETRY": [f"edx_django_utils.monitoring.{backend}"]},
+        before=(sys.executable, "-c", start),
+    )
+    assert sign in process.log
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_c14_four_lanes_get_on_with_a_pool_of_two(sandbox: Sandbox, group: str, database: Database) -> None:
+    """All receivers write, one fails and has its letters stored, and pauses are read."""
+    pool = {"min_size": 0, "max_size": 2, "timeout": 30}
+    entry: dict[str, Any] = database.entry | {"OPTIONS": {"pool": pool}}
+    process = run_worker(
+        SandboxBus(sandbox),
+        group,
+        {},
+        {
+            "DATABASES": {"default": entry},
+            "EVENT_BUS_KAFKA_DEAD_LETTERS": "database",
+            "EVENT_BUS_KAFKA_RETRY": {"attempts": 2, "first_delay": 0.05, "factor": 1},
+            "EVENT_BUS_KAFKA_CIRCUIT": {"failures": 100},
+        },
+        receivers="hosts.arrive,receivers.revoke,receivers.fail_for_odd",
+        is_well=False,
+    )
+    assert "outage" not in process.log
+    letters = InTable(database.entry, database.blocker).read(10)
+    assert sorted(letter.record.offset for letter in letters) == [user - 1 for user in USERS if user % 2]

@@ -1,0 +1,36 @@
+"""A relay that could not work does not begin: its command ends with what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import override_settings
+from pytest_django import DjangoDbBlocker
+
+from event_bus_kafka.models import OutboxShard
+from tests.support.sqlite import on_sqlite
+
+SHARDS = OutboxShard._meta.db_table
+NOBODY = {
+    "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+    "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://127.0.0.1:9",
+}
+
+
+def test_a_user_who_may_not_write_the_shards_is_told_the_rights(
+    tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """SQLite knows no rights: a trigger refuses what they would."""
+    with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):
+        OutboxShard.objects.all().delete()
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE TRIGGER refuses BEFORE INSERT ON {SHARDS} BEGIN SELECT RAISE(ABORT, 'denied'); END")
+        with (
+            override_settings(**NOBODY),
+            pytest.raises(CommandError, match=f"GRANT SELECT, INSERT, UPDATE ON {SHARDS} TO") as ended,
+        ):
+            call_command("relay_events", "--once")
+    assert ended.value.returncode == 1

@@ -1,0 +1,48 @@
+"""Of which keys a producer may have several records on their way."""
+
+from __future__ import annotations
+
+import pytest
+
+from event_bus_kafka.kafka import unreached
+from event_bus_kafka.kafka.unreached import UnreachedPartitions
+
+
+def test_a_key_may_be_of_an_unreached_partition_until_a_record_of_it_is_confirmed() -> None:
+    partitions = UnreachedPartitions({"a": 2, "b": 2})
+    assert partitions.may_have("a", b"k")
+    partitions.reach("a", b"k", 1)
+    assert not partitions.may_have("a", b"k")
+    assert partitions.may_have("a", b"other")
+    assert partitions.may_have("b", b"k")
+
+
+def test_once_all_partitions_of_a_topic_are_reached_no_key_is_of_another() -> None:
+    partitions = UnreachedPartitions({"a": 2, "b": 2})
+    for key, partition in ((b"k", 1), (b"l", 1), (b"m", 0)):
+        assert partitions.may_have("a", b"other")
+        partitions.reach("a", key, partition)
+    assert not partitions.may_have("a", b"other")
+    assert partitions.may_have("b", b"other")
+
+
+def test_a_topic_that_was_made_later_has_its_partitions_counted_anew() -> None:
+    partitions = UnreachedPartitions({})
+    assert not partitions.is_stale
+    partitions.reach("a", b"k", 0)
+    assert partitions.is_stale
+    assert partitions.may_have("a", b"other")
+
+
+def test_brokers_forget_producers_and_so_does_this() -> None:
+    times = iter([0.0, 3600.0, 3601.0])
+    partitions = UnreachedPartitions({}, lambda: next(times))
+    assert [partitions.is_stale for _ in range(2)] == [False, True]
+
+
+def test_keys_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unreached, "_MOST_KEYS", 2)
+    partitions = UnreachedPartitions({"a": 9})
+    for key in (b"k", b"l", b"m"):
+        partitions.reach("a", key, 0)
+    assert [partitions.may_have("a", key) for key in (b"k", b"l", b"m")] == [True, True, False]

@@ -1,0 +1,137 @@
+"""Of two replays of a letter one runs its receivers, and that they have succeeded is noted, by case C3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core.management import CommandError
+from django.db import OperationalError, connection
+
+from event_bus_kafka.dead_letters.table_store import claim
+from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.operations.dead_letters import letter_replay
+from event_bus_kafka.operations.dead_letters.letter_replay import Replayed
+from event_bus_kafka.operations.dead_letters.replay_plan import plan
+from tests.support.letters import FAILED_AT, record_of, replayed, run, states, stored
+from tests.support.meanwhile import FIRST, SECOND, meanwhile, seen
+from tests.support.meanwhile import service as service
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def another_replay() -> Replayed:
+    """Plan and run another one now."""
+    meanwhile.clear()
+    return replayed(plan(DeadLetter.objects.without_contents().get()))
+
+
+def in_an_hour() -> datetime:
+    return datetime.now(UTC) + timedelta(hours=1)
+
+
+def test_c3_a_replay_that_begins_while_another_one_runs_leaves_the_letter_to_that() -> None:
+    letter, others = stored(record_of(7), FIRST), []
+    meanwhile["first"] = lambda: others.append(another_replay())
+    assert "1 of 1 dead letters have succeeded" in run("replay", letter.pk, "--apply")
+    assert ([one.is_taken for one in others], seen) == ([True], ["first"])
+
+
+def test_c3_so_does_one_after_a_worker_has_written_in_between() -> None:
+    others = []
+
+    def store_and_replay() -> None:
+        stored(record_of(7), FIRST, SECOND, failed_at=FAILED_AT + timedelta(hours=1))
+        others.append(another_replay())
+
+    meanwhile["first"] = store_and_replay
+    with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
+        run("replay", stored(record_of(7), FIRST).pk, "--apply")
+    assert ([one.is_taken for one in others], seen) == ([True], ["first"])
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, ValueError])
+def test_a_replay_that_ends_lets_go_of_its_letter(error: type[BaseException]) -> None:
+    def leave() -> None:
+        raise error
+
+    letter, meanwhile["second"] = stored(record_of(7), FIRST, SECOND), leave
+    with suppress(KeyboardInterrupt), pytest.raises(CommandError):
+        run("replay", letter.pk, "--apply")
+    meanwhile.clear()
+    run("replay", letter.pk, "--apply")
+    assert not DeadLetter.objects.exists()
+
+
+def test_a_replay_that_was_killed_lets_go_of_its_letter_after_a_while() -> None:
+    letter = stored(record_of(7), FIRST)
+    assert claim(letter, datetime.now(UTC) - timedelta(seconds=1))
+    letter = DeadLetter.objects.get()
+    assert claim(letter, in_an_hour())
+    with pytest.raises(CommandError):
+        run("replay", letter.pk, "--apply")
+    assert seen == []
+
+
+def test_what_a_replay_wrote_that_gave_its_attempt_back_is_seen_by_the_next_one() -> None:
+    """A server was away for one of two receivers: attempts and times are as they were."""
+    letter = stored(record_of(7), FIRST, SECOND)
+    planned = plan(DeadLetter.objects.get())
+    DeadLetter.objects.update(failures=[failure for failure in letter.failures if failure["receiver"] == SECOND])
+    assert replayed(planned).is_taken
+    assert seen == []
+
+
+def test_a_letter_of_the_version_before_is_replayed_as_one_of_now() -> None:
+    letter = stored(record_of(7), FIRST)
+    DeadLetter.objects.update(failures=[{"receiver": FIRST, "error": "ValueError", "place": ""}])
+    run("replay", letter.pk, "--apply")
+    assert (seen, states()) == (["first"], {"first": "succeeded"})
+
+
+class Away:
+    """The database refuses the first statements of a transaction that locks a letter, from when it is told to."""
+
+    def __init__(self, times: int) -> None:
+        self._times = times
+        self._is_away = False
+
+    def begin(self) -> None:
+        self._is_away = True
+
+    def __call__(self, execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        if self._is_away and self._times:
+            self._times -= 1
+            raise OperationalError(2006, "Server has gone away")
+        return execute(sql, *arguments)
+
+
+@pytest.fixture
+def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(letter_replay, "_AGAIN_AFTER", 0.01)
+
+
+@pytest.mark.usefixtures("no_rest")
+def test_what_has_succeeded_is_noted_once_the_database_is_back() -> None:
+    letter, away = stored(record_of(7), FIRST), Away(3)
+    meanwhile["first"] = away.begin
+    with connection.execute_wrapper(away):
+        run("replay", letter.pk, "--apply")
+    assert (seen, states()) == (["first"], {"first": "succeeded"})
+    assert not DeadLetter.objects.exists()
+
+
+@pytest.mark.usefixtures("no_rest")
+def test_if_it_does_not_come_back_it_is_said_who_would_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(letter_replay, "_NOTED_WITHIN", 0.05)
+    letter, away = stored(record_of(7), FIRST), Away(1_000_000)
+    meanwhile["first"] = away.begin
+    with connection.execute_wrapper(away), pytest.raises(CommandError) as stopped:
+        run("replay", letter.pk, "--apply")
+    assert f"{FIRST} succeeded at dead letter {letter.pk}, which cannot be noted, and would run again: " in str(
+        stopped.value
+    )
+    assert "OperationalError 2006" in str(stopped.value)

@@ -1,0 +1,104 @@
+"""The first rows of keys to partitions that a client has not reached; on the sandbox and a file of SQLite."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+import pytest
+
+from event_bus_kafka.models import OutboxRecord
+from event_bus_kafka.relaying import batch, claims, topics
+from tests.support.outbox_service import until
+from tests.support.relaying import Relaying
+
+
+def drain(relaying: Relaying) -> None:
+    until(lambda: not OutboxRecord.objects.exists(), step=relaying.relay.step)
+
+
+def test_s8_nothing_of_a_key_leaves_behind_the_first_request_to_a_partition(relaying: Relaying) -> None:
+    """The sandbox takes any sequence, as a broker that does not know the producer. Requests have one row each."""
+    relaying.options["batch.num.messages"] = 1
+    relaying.renew()
+    sent = relaying.append(*["a"] * 20)
+    relaying.sandbox.fail_next("Produce", "INVALID_RECORD")
+    with relaying.sandbox.slow_brokers(0.3):
+        relaying.relay.step()
+    assert relaying.arrived("a", 1, seconds=1) == []
+    drain(relaying)
+    assert relaying.arrived("a", 20) == sent
+
+
+def test_rows_behind_the_first_one_to_a_partition_leave_in_the_same_batch(relaying: Relaying) -> None:
+    sent = relaying.append(*["a"] * 20, *["b"] * 20)
+    relaying.relay.step()
+    assert not OutboxRecord.objects.exists()
+    assert relaying.arrived("a", 20) + relaying.arrived("b", 20) == sent
+
+
+def test_rows_that_wait_in_vain_for_the_first_one_of_their_key_keep_no_others(
+    relaying: Relaying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relaying.topics, "_clock", monotonic)
+    monkeypatch.setattr(topics, "_PATIENCE", 60)
+    monkeypatch.setattr(batch, "_FIRSTS_WITHIN", 0.0)
+    relaying.append("a", "a", "b")
+    with relaying.sandbox.slow_brokers(0.3):
+        relaying.relay.step()
+    assert list(OutboxRecord.objects.values_list("topic", flat=True)) == ["a"]
+
+
+def test_a_row_that_was_left_is_overtaken_by_none_of_its_key_once_the_partition_is_reached(
+    relaying: Relaying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chunks of five rows. The partition is reached while the second one is sent; the third one ends with the key."""
+    monkeypatch.setattr(batch, "_FIRSTS_WITHIN", 0.0)
+    monkeypatch.setattr(claims, "CHUNK_ROWS", 5)
+    of_key = relaying.append("a", "a") + relaying.append(*["a"] * 12, users=12)[:1] + relaying.append("a")
+    OutboxRecord.objects.update(shard=0)
+    relaying.relay.step()
+    assert OutboxRecord.objects.count() == 3
+    drain(relaying)
+    assert [event for event in relaying.arrived("a", 15) if event in of_key] == of_key
+
+
+def test_a_row_that_was_left_is_overtaken_by_none_of_its_key_within_its_chunk(relaying: Relaying) -> None:
+    """The partition is reached while a row waits for room in the client, which has two places."""
+    relaying.options["queue.buffering.max.messages"] = 2
+    relaying.renew()
+    one = relaying.append("a")
+    left = relaying.append("a")
+    _, *others = relaying.append("a", "a", "a", users=3)
+    last = relaying.append("a")
+    OutboxRecord.objects.update(shard=0)
+    drain(relaying)
+    assert [event for event in relaying.arrived("a", 6) if event in one + left + last] == one + left + last
+    assert set(others) < set(relaying.arrived("a", 6))
+
+
+def test_a_row_that_a_full_client_does_not_take_at_once_is_overtaken_by_none_of_its_key(relaying: Relaying) -> None:
+    """The client has two places, and there is room again when a row of a topic that is not reached waits for it."""
+    relaying.options["queue.buffering.max.messages"] = 2
+    relaying.renew()
+    sent = relaying.append("a")
+    drain(relaying)
+    sent += relaying.append("a", "a", "a")
+    relaying.append("b")
+    sent += relaying.append("a")
+    OutboxRecord.objects.update(shard=0)
+    drain(relaying)
+    assert relaying.arrived("a", 5) == sent
+
+
+def test_the_partitions_of_a_topic_that_was_made_later_are_counted(
+    relaying: Relaying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the first batch of it. Once all of them are reached no rows of new keys wait."""
+    monkeypatch.setattr(batch, "_FIRSTS_WITHIN", 0.0)
+    relaying.sandbox.create_topic("later", 1)
+    for _ in range(2):
+        relaying.append("later")
+        drain(relaying)
+    relaying.append(*["later"] * 10, users=5)
+    relaying.relay.step()
+    assert not OutboxRecord.objects.exists()

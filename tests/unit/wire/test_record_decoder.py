@@ -1,0 +1,137 @@
+"""The quick decoder reads the events there are, and where it reads, as the careful way does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.errors import DeserializationError
+from event_bus_kafka.wire import writer_schema
+from event_bus_kafka.wire.binary import string
+from event_bus_kafka.wire.codec import codec_for, plain_decoder
+from event_bus_kafka.wire.record_decoder import quick_decoder
+from event_bus_kafka.wire.resolution import binder
+from tests.support.memory import kept_of
+from tests.support.openedx_avro import ENCODABLE
+from tests.support.scale import scaled
+from tests.unit.wire.mutated_records import kept_bodies, mutated_record, seeds
+from tests.unit.wire.odd_schemas import READER
+from tests.unit.wire.strategies import NEWER, data_of, events, same
+
+RECORDS = scaled(4_000, long=100_000)
+Decode = Callable[[bytes], Any]
+
+
+def ways(signal: OpenEdxPublicSignal, schema: str) -> tuple[Decode | None, Decode]:
+    """Return the quick decoder, and the careful way."""
+    codec = codec_for(signal)
+    writer, names = writer_schema.parse(schema)
+    bind = binder(codec.avro_type, writer, names)
+    assert bind is not None
+    read = plain_decoder(schema)
+    return quick_decoder(codec.avro_type, writer, names, most_lines=len(schema) // 8), lambda body: bind(read(body))
+
+
+@given(st.data())
+@pytest.mark.parametrize("signal", ENCODABLE, ids=lambda signal: signal.event_type)
+def test_every_signal_of_openedx_events_is_read_quickly(signal: OpenEdxPublicSignal, data: st.DataObject) -> None:
+    event_data = data.draw(data_of(signal))
+    codec = codec_for(signal)
+    quick, careful = ways(signal, codec.schema)
+    assert quick is not None
+    assert same(quick(codec.encode(event_data)), event_data)
+    assert same(careful(codec.encode(event_data)), event_data)
+
+
+@given(events(NEWER))
+def test_what_is_read_quickly_is_what_the_careful_way_reads(
+    event: tuple[OpenEdxPublicSignal, dict[str, Any]],
+) -> None:
+    signal, data = event
+    codec = codec_for(signal)
+    quick, careful = ways(signal, codec.schema)
+    body = codec.encode(data)
+    if quick is not None and (found := ended(quick, body)) is not None:
+        assert same(found, careful(body))
+
+
+def ended(decode: Decode, body: bytes) -> Any:
+    try:
+        return decode(body)
+    except Exception:  # noqa: BLE001 whatever it is, the careful way says what is wrong
+        return None
+
+
+def test_what_strangers_wrote_is_read_quickly_as_the_careful_way_reads_it_or_not_at_all() -> None:
+    schemas, bodies = seeds(), kept_bodies()
+    read = 0
+    for number in range(RECORDS):
+        schema, body = mutated_record(Random(number), schemas, bodies, 2_000)
+        try:
+            quick, careful = ways(READER, schema)
+        except (DeserializationError, RecursionError, AttributeError, TypeError):
+            continue  # no record, or none of ours
+        if quick is not None and (found := ended(quick, body)) is not None:
+            assert repr(found) == repr(careful(body)), f"record {number}"
+            read += 1
+    assert read > RECORDS / 200, "few are near enough to what is read"
+
+
+FLAGGED = OpenEdxPublicSignal(event_type="test.flagged.v1", data={"is_set": bool})
+
+
+@pytest.mark.parametrize("body", [b"\2", b"", b"\1\1"], ids=["another number", "too short", "too long"])
+def test_bytes_that_are_no_event_are_left_to_the_careful_way(body: bytes) -> None:
+    quick, _ = ways(FLAGGED, codec_for(FLAGGED).schema)
+    assert quick is not None
+    assert quick(b"\1") == {"is_set": True}
+    assert ended(quick, body) is None
+
+
+def nested(levels: int) -> Any:
+    """A list of lists, that this service does not know."""
+    return "int" if not levels else {"type": "array", "items": nested(levels - 1)}
+
+
+@pytest.mark.parametrize("levels", [9, 11, 60])
+def test_lists_in_lists_are_read_however_many(levels: int) -> None:
+    """Python nests twenty loops."""
+    schema = json.loads(codec_for(FLAGGED).schema)
+    schema["fields"].append({"name": "deep", "type": nested(levels)})
+    decode = codec_for(FLAGGED).decoder(json.dumps(schema))
+    assert decode(b"\1" + b"\2" * (levels + 1) + b"\0" * levels) == {"is_set": True}
+
+
+def test_a_short_schema_gets_no_long_code() -> None:
+    """It may use one type a thousand times; how many decoders are kept goes by characters."""
+    fields = [{"name": f"f{number}", "type": ["null", "int"]} for number in range(20)]
+    schema = json.loads(codec_for(FLAGGED).schema)
+    schema["fields"].append({"name": "first", "type": {"type": "record", "name": "L", "fields": fields}})
+    schema["fields"] += [{"name": f"g{number}", "type": "L"} for number in range(50)]
+    text = json.dumps(schema)
+    assert ways(FLAGGED, text)[0] is None
+    assert codec_for(FLAGGED).decoder(text)(b"\1" + b"\0" * 51 * 20) == {"is_set": True}
+
+
+@pytest.mark.parametrize("signal", ENCODABLE, ids=lambda signal: signal.event_type)
+def test_a_decoder_takes_little_memory_for_each_character_of_its_schema(signal: OpenEdxPublicSignal) -> None:
+    schema = codec_for(signal).schema
+    assert kept_of(lambda: codec_for(signal).decoder(schema)) < 40 * (len(schema) + 200)
+
+
+def test_an_error_of_the_quick_way_goes_with_no_error_of_the_other() -> None:
+    """It may quote the event."""
+    signal = OpenEdxPublicSignal(event_type="test.ids.v1", data={"id": UUID})
+    codec = codec_for(signal)
+    with pytest.raises(DeserializationError) as caught:
+        codec.decoder(codec.schema)(string("learner@example.com"))
+    assert caught.value.__context__ is None or "learner" not in str(caught.value.__context__.__context__)
+    assert caught.value.__suppress_context__
