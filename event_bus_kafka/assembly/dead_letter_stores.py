@@ -37,6 +37,11 @@ def dead_letter_topic(group: str) -> str:
     return full_topic(f"{group}.dead-letters")
 
 
+def goes_to_topic() -> bool:
+    """Return whether dead letters go to a topic of their group, by the settings and by what is migrated."""
+    return settings.dead_letters == "topic" or (settings.dead_letters == "auto" and bool(_why_no_table()))
+
+
 def store_for(group: str) -> Store:
     """
     Return the store that ``EVENT_BUS_KAFKA_DEAD_LETTERS`` names.
@@ -70,10 +75,14 @@ def _producer_options() -> Options:
 
 
 def _database_or_topic(group: str) -> str:
-    missing = "the app event_bus_kafka is not in INSTALLED_APPS" if not apps.is_installed(_APP) else _missing_table()
+    missing = _why_no_table()
     if missing:
         logger.warning("Dead letters go to the topic %s: %s.", dead_letter_topic(group), missing)
     return "topic" if missing else "database"
+
+
+def _why_no_table() -> str:
+    return "the app event_bus_kafka is not in INSTALLED_APPS" if not apps.is_installed(_APP) else _missing_table()
 
 
 def _table_store() -> Store:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from event_bus_kafka.conf.kinds import MAPPING, Kind, count, number
+from event_bus_kafka.conf.kinds import MAPPING, Kind, count, mapping_of, number
 
 
 def _read_errors(value: Any) -> tuple[type[Exception] | str, ...]:
@@ -68,4 +68,26 @@ CIRCUIT = _completed(
         }
     ),
     CIRCUIT_DEFAULTS,
+)
+
+
+def _read_option(value: Any) -> str:
+    """Return an option of a topic as Kafka writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+        return ",".join(value)
+    if not isinstance(value, (str, int, float)):
+        raise ValueError
+    return str(value)
+
+
+_OPTION = Kind("a str, a number, True or False, or a list of str", _read_option)
+TOPIC_OPTIONS = mapping_of(_OPTION, "topic option → value")
+TOPIC = _some_of(
+    {
+        "partitions": count(least=1, most=10_000),
+        "replication": count(least=1, most=100),
+        "options": TOPIC_OPTIONS,
+    }
 )

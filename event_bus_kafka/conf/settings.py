@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from event_bus_kafka.conf.deploying import DeploySettings
 from event_bus_kafka.conf.kinds import (
     ANY_TEXT,
     FLAG,
@@ -26,7 +27,7 @@ LANES = count(least=1, most=1_000)
 _SECONDS = number(least=0.001, most=86_400)
 
 
-class SettingsTable:
+class SettingsTable(DeploySettings):
     """The settings of the event bus, as attributes."""
 
     # What openedx-events loads
@@ -293,5 +294,6 @@ settings = SettingsTable()
 
 
 def all_settings() -> list[Setting[Any]]:
-    """Return the settings in the order of the table."""
-    return [value for value in vars(SettingsTable).values() if isinstance(value, Setting)]
+    """Return the settings in the order of the table, then those of the tables that it includes."""
+    tables = SettingsTable.__mro__
+    return [value for table in tables for value in vars(table).values() if isinstance(value, Setting)]

@@ -1,56 +1,166 @@
-"""Describes and creates topics."""
+"""Describes, creates and alters topics."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
+from typing import Any, TypeVar
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined] # of its public names
-from confluent_kafka.cimpl import NewTopic
+import attrs
+from confluent_kafka import KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # of its public names
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    OffsetSpec,
+)
+from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka import error_codes
-from event_bus_kafka.kafka.broker_errors import as_broker_errors, to_broker_error
+from event_bus_kafka.kafka.broker_errors import as_broker_errors, no_answer, to_broker_error
 from event_bus_kafka.kafka.factory import Options, make_client
+from event_bus_kafka.trouble import Trouble
+
+T = TypeVar("T")
+
+_BROKERS_DEFAULT = -1
+"""Lets the brokers choose the number of partitions, or of replicas."""
+
+
+@attrs.frozen(kw_only=True)
+class TopicLayout:
+    """How a topic is laid out on the brokers; ``replication``: copies of the partition that has the fewest."""
+
+    partitions: int
+    replication: int
 
 
 class Admin:
-    """The topics of a cluster."""
+    """The topics of a cluster. ``timeout`` is in seconds everywhere."""
 
     def __init__(self, options: Options) -> None:
         self._client = make_client(AdminClient, options, "admin")
 
-    def topics(self, *, timeout: float) -> dict[str, int]:
-        """Return the number of partitions of each topic. Raises :class:`BrokerError`."""
+    def topics(self, *, timeout: float) -> dict[str, TopicLayout]:
+        """Return the topics that this user may see. Raises :class:`BrokerError`."""
         with as_broker_errors(self._client):
             found = self._client.list_topics(timeout=timeout).topics
-        return {name: len(topic.partitions) for name, topic in found.items()}
+        return {name: _layout(topic) for name, topic in found.items() if topic.error is None}
+
+    def require_controller(self, *, timeout: float) -> None:
+        """Raise :class:`BrokerError` where no broker creates or alters topics, as on the sandbox."""
+        with as_broker_errors(self._client):
+            cluster = self._client.list_topics(timeout=timeout)
+        if cluster.controller_id in cluster.brokers:
+            return
+        reason = "these brokers create and alter no topics, as the sandbox's, where topics appear on first use"
+        raise BrokerError(error_codes.UNSUPPORTED_FEATURE, reason)
+
+    def hidden(self, topics: Iterable[str], *, timeout: float) -> set[str]:
+        """Return those of the topics that this user may not see, there or not. Raises :class:`BrokerError`."""
+        names = list(topics)
+        answers = self._client.describe_topics(TopicCollection(names), request_timeout=timeout) if names else {}
+        failures = {name: _failure(answer, timeout) for name, answer in answers.items()}
+        return {name for name, failure in failures.items() if failure and failure.kind is Trouble.FORBIDDEN}
+
+    def topic_options(self, topics: Iterable[str], *, timeout: float) -> dict[str, dict[str, str] | BrokerError]:
+        """Return the options of each topic, defaults included, or why they cannot be read."""
+        found: dict[str, dict[str, str] | BrokerError] = {}
+        for resource, answer in self._describe_configs(topics, timeout).items():
+            try:
+                entries = _result(answer, timeout)
+            except BrokerError as error:
+                found[resource.name] = error
+            else:
+                found[resource.name] = {name: entry.value or "" for name, entry in entries.items()}
+        return found
+
+    def is_unwritten(self, topic: str, *, partitions: int, timeout: float) -> bool:
+        """Return whether no record was ever written to a topic. Raises :class:`BrokerError`."""
+        end = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        ends = {TopicPartition(topic, number): end for number in range(partitions)}
+        answers = self._client.list_offsets(ends, request_timeout=timeout)
+        return all(_result(answer, timeout).offset == 0 for answer in answers.values())
 
     def largest_requests(self, topics: Iterable[str], *, timeout: float) -> dict[str, int]:
         """
         Return ``max.message.bytes`` of each topic that exists and may be described. Raises :class:`BrokerError` if none
         can be asked for.
         """
-        resources = [ConfigResource(ConfigResource.Type.TOPIC, topic) for topic in topics]
-        if not resources:
-            return {}
-        with as_broker_errors(self._client):
-            answers = self._client.describe_configs(resources, request_timeout=timeout)
         found: dict[str, int] = {}
-        for resource, answer in answers.items():
+        for resource, answer in self._describe_configs(topics, timeout).items():
             with suppress(KafkaException, TimeoutError, KeyError, TypeError, ValueError):
                 found[resource.name] = int(answer.result(timeout)["max.message.bytes"].value)
         return found
 
-    def create_topic(self, name: str, *, partitions: int, replication: int, timeout: float) -> None:
-        """Create a topic; one that exists is left as it is. Raises :class:`BrokerError`."""
-        topic = NewTopic(name, num_partitions=partitions, replication_factor=replication)
+    def create_topic(
+        self,
+        name: str,
+        *,
+        partitions: int | None,
+        replication: int | None,
+        options: Mapping[str, str] | None = None,
+        timeout: float,
+    ) -> None:
+        """
+        Create a topic; None: as the brokers choose. One that exists is left as it is. Raises :class:`BrokerError`.
+        """
+        topic = NewTopic(
+            name,
+            num_partitions=partitions or _BROKERS_DEFAULT,
+            replication_factor=replication or _BROKERS_DEFAULT,
+            config=dict(options or {}),
+        )
         try:
-            self._client.create_topics([topic], operation_timeout=timeout)[name].result(timeout)
-        except TimeoutError:
-            raise BrokerError(error_codes.TIMED_OUT, f"no answer within {timeout:g} s", retriable=True) from None
-        except KafkaException as error:
-            failure = to_broker_error(error)
-            if failure.code != error_codes.TOPIC_ALREADY_EXISTS:
-                raise failure from error
+            _result(self._client.create_topics([topic], operation_timeout=timeout)[name], timeout)
+        except BrokerError as error:
+            if error.code != error_codes.TOPIC_ALREADY_EXISTS:
+                raise
+
+    def grow_topic(self, name: str, *, partitions: int, timeout: float) -> None:
+        """Give a topic more partitions: so many in all. Raises :class:`BrokerError`."""
+        wanted = NewPartitions(name, partitions)
+        _result(self._client.create_partitions([wanted], operation_timeout=timeout)[name], timeout)
+
+    def alter_topic(self, name: str, *, options: Mapping[str, str], timeout: float) -> None:
+        """Set options of a topic; the others stay. Raises :class:`BrokerError`."""
+        entries = [
+            ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in options.items()
+        ]
+        resource = ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=entries)
+        _result(self._client.incremental_alter_configs([resource], request_timeout=timeout)[resource], timeout)
+
+    def _describe_configs(self, topics: Iterable[str], timeout: float) -> dict[ConfigResource, Future[Any]]:
+        resources = [ConfigResource(ConfigResource.Type.TOPIC, topic) for topic in topics]
+        if not resources:
+            return {}
+        with as_broker_errors(self._client):
+            answers: dict[ConfigResource, Future[Any]] = self._client.describe_configs(
+                resources, request_timeout=timeout
+            )
+        return answers
+
+
+def _layout(topic: Any) -> TopicLayout:
+    replicas = [len(partition.replicas) for partition in topic.partitions.values()]
+    return TopicLayout(partitions=len(replicas), replication=min(replicas, default=0))
+
+
+def _failure(answer: Future[Any], timeout: float) -> BrokerError | None:
+    try:
+        _result(answer, timeout)
+    except BrokerError as error:
+        return error
+    return None
+
+
+def _result(answer: Future[T], timeout: float) -> T:
+    try:
+        return answer.result(timeout)
+    except TimeoutError:
+        raise no_answer(timeout) from None
+    except KafkaException as error:
+        raise to_broker_error(error) from error

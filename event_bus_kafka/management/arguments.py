@@ -91,3 +91,8 @@ def add_subcommand(subcommands: Any, name: str, text: str) -> CommandParser:
 def add_apply(parser: CommandParser) -> None:
     """Add ``--apply``."""
     parser.add_argument("--apply", action="store_true", help="do it; without this the plan is printed and no more")
+
+
+def add_json(parser: CommandParser, text: str = "print JSON") -> None:
+    """Add ``--json``."""
+    parser.add_argument("--json", action="store_true", help=text)

@@ -50,6 +50,10 @@ EVENT_BUS_PRODUCER_CONFIG = {
 # the web process both write; what they send leaves in the order of their transactions.
 EVENT_BUS_PRODUCER_MODE = "outbox"
 
+# How `event_topics apply` makes them: as many partitions as workers could ever share, and the last word on each key.
+_COMPACTED = {"partitions": 4, "options": {"cleanup.policy": "compact"}}
+EVENT_BUS_KAFKA_TOPICS = {"catalog-course-run-lifecycle": _COMPACTED, "catalog-program-lifecycle": _COMPACTED}
+
 EVENT_BUS_KAFKA_SUBSCRIPTIONS = {"discovery": ["course-catalog-info-changed"]}
 # A course that takes long keeps its own events waiting, not those of other courses.
 EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY = 4

@@ -66,6 +66,12 @@ EVENT_BUS_PRODUCER_CONFIG = {
 # worker sends them (`consume_events --with-relay`).
 EVENT_BUS_PRODUCER_MODE = "outbox"
 
+# How `event_topics apply` makes topics. Services that come later read enrollments from the beginning: none expires.
+EVENT_BUS_KAFKA_TOPICS = {
+    "course-enrollment-lifecycle": {"partitions": 4, "options": {"retention.ms": -1}},
+    "analytics": {"partitions": 8},
+}
+
 # What `consume_events` reads, and in which group.
 EVENT_BUS_KAFKA_SUBSCRIPTIONS = {
     "lms": [

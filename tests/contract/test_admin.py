@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from event_bus_kafka.errors import BrokerError
-from event_bus_kafka.kafka.admin import Admin
+from event_bus_kafka.kafka.admin import Admin, TopicLayout
+from event_bus_kafka.sandbox import Sandbox
 from tests.services.bus import Bus
 from tests.services.silence import black_hole
 from tests.support.outbox_service import until
@@ -20,7 +21,8 @@ def test_topics_and_their_partitions_are_listed(bus: Bus, topic: str) -> None:
     asked = admin(bus.bootstrap_servers)
     until(lambda: f"{topic}-wide" in asked.topics(timeout=10))  # a broker hears of it after the controller
     topics = asked.topics(timeout=10)
-    assert (topics[topic], topics[f"{topic}-wide"]) == (1, 3)
+    assert topics[topic] == TopicLayout(partitions=1, replication=1)
+    assert topics[f"{topic}-wide"] == TopicLayout(partitions=3, replication=1)
 
 
 def test_a_cluster_that_does_not_answer_is_an_error() -> None:
@@ -41,7 +43,7 @@ def test_a_topic_is_created_once(real_bus: Bus) -> None:
     client = admin(real_bus.bootstrap_servers)
     client.create_topic("once", partitions=2, replication=1, timeout=10)
     client.create_topic("once", partitions=3, replication=1, timeout=10)
-    assert client.topics(timeout=10)["once"] == 2
+    assert client.topics(timeout=10)["once"].partitions == 2
 
 
 @pytest.mark.real
@@ -50,3 +52,9 @@ def test_a_topic_that_kafka_refuses_is_an_error(real_bus: Bus) -> None:
     with pytest.raises(BrokerError) as caught:
         admin(real_bus.bootstrap_servers).create_topic("no topic", partitions=1, replication=1, timeout=10)
     assert (caught.value.code, caught.value.retriable) == ("TOPIC_EXCEPTION", False)
+
+
+def test_the_sandbox_administers_no_topics(sandbox: Sandbox) -> None:
+    with pytest.raises(BrokerError, match="as the sandbox's, where topics appear on first use") as caught:
+        admin(sandbox.bootstrap_servers).require_controller(timeout=10)
+    assert caught.value.code == "_UNSUPPORTED_FEATURE"

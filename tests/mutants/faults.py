@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from tests.mutants import consuming, foundations, hostile, operating, sending
+from tests.mutants import consuming, deploying, foundations, hostile, operating, sending
 
-FAULTS = (*sending.FAULTS, *consuming.FAULTS, *operating.FAULTS, *foundations.FAULTS, *hostile.FAULTS)
+FAULTS = (
+    *sending.FAULTS,
+    *consuming.FAULTS,
+    *operating.FAULTS,
+    *deploying.FAULTS,
+    *foundations.FAULTS,
+    *hostile.FAULTS,
+)

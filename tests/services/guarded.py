@@ -88,6 +88,10 @@ class GuardedKafka:
         for operation in (AclOperation.READ, AclOperation.WRITE):
             self._bind(_binding(ResourceType.TOPIC, topic, user, operation))
 
+    def allow_topic(self, user: str, topic: str, operation: AclOperation) -> None:
+        """Let a user do one kind of thing to a topic."""
+        self._bind(_binding(ResourceType.TOPIC, topic, user, operation))
+
     def allow_group(self, user: str, group: str) -> None:
         self._bind(_binding(ResourceType.GROUP, group, user, AclOperation.READ))
 

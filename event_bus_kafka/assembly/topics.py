@@ -1,0 +1,87 @@
+"""The topics that the settings imply, and the client that administers them. For commands alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from event_bus_kafka.assembly.dead_letter_stores import dead_letter_topic, goes_to_topic
+from event_bus_kafka.conf.client_options import producer_options
+from event_bus_kafka.conf.deploying import ALL_TOPICS, SettingsOfTopic, settings_of_topic
+from event_bus_kafka.conf.routes import full_topic, routes, short_topic
+from event_bus_kafka.conf.settings import SettingsTable, settings
+from event_bus_kafka.kafka.admin import Admin
+from event_bus_kafka.operations.topic_steps import WantedTopic
+
+PROBE_TOPIC = "event-bus-probe"
+"""Without prefix."""
+_DAY = 86_400_000
+"""Milliseconds."""
+_OF_PROBE: SettingsOfTopic = {
+    "partitions": 1,
+    "options": {"message.timestamp.type": "LogAppendTime", "retention.ms": str(_DAY)},
+}
+"""It compares the brokers' clock with ours; and nobody reads a probe's events later."""
+
+
+def admin() -> Admin:
+    """Return a client that administers topics. Raises :class:`ConfigurationError`."""
+    return Admin(producer_options())
+
+
+def wanted_topics() -> list[WantedTopic]:
+    """
+    Return the topics that this service sends to, reads, or names in ``EVENT_BUS_KAFKA_TOPICS``, those of its dead
+    letters and that of the probe. Raises :class:`ConfigurationError`.
+    """
+    uses: defaultdict[str, list[str]] = defaultdict(list)
+    for topic, use in _uses():
+        uses[topic].append(use)
+    return [_wanted(topic, tuple(dict.fromkeys(reasons))) for topic, reasons in uses.items()]
+
+
+def _uses() -> Iterator[tuple[str, str]]:
+    """Yield topic (without prefix) and why it is wanted."""
+    for topic in settings.topics:
+        if topic != ALL_TOPICS:
+            yield topic, f"named in {SettingsTable.topics.name}"
+    for route in routes():
+        if route.enabled:
+            yield route.topic, f"{route.event_type} is sent there"
+    groups = settings.subscriptions
+    for group, topics in groups.items():
+        for topic in topics:
+            yield topic, f"group {group} reads it"
+    if groups and goes_to_topic():
+        for group in groups:
+            yield _dead_letters(group), f"dead letters of group {group}"
+    yield PROBE_TOPIC, "probe_event_bus"
+
+
+def _wanted(topic: str, uses: tuple[str, ...]) -> WantedTopic:
+    given = settings_of_topic(settings.topics, topic, _own_defaults(topic))
+    return WantedTopic(
+        name=full_topic(topic),
+        uses=uses,
+        partitions=given.get("partitions"),
+        replication=given.get("replication"),
+        options=given["options"],
+        keyed=topic != PROBE_TOPIC and not _is_of_dead_letters(topic),
+    )
+
+
+def _own_defaults(topic: str) -> SettingsOfTopic:
+    """Return what this package wants of topics of its own, unless the settings name them."""
+    if topic == PROBE_TOPIC:
+        return _OF_PROBE
+    if _is_of_dead_letters(topic):
+        return {"options": {"retention.ms": str(round(settings.retention * _DAY))}}
+    return {}
+
+
+def _is_of_dead_letters(topic: str) -> bool:
+    return topic in map(_dead_letters, settings.subscriptions)
+
+
+def _dead_letters(group: str) -> str:
+    return short_topic(dead_letter_topic(group))

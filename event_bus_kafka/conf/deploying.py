@@ -1,0 +1,42 @@
+"""Settings that concern a deploy: the topics as they should be."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict, cast
+
+from event_bus_kafka.conf.kinds import Setting, mapping_of
+from event_bus_kafka.conf.policies import TOPIC, TOPIC_OPTIONS
+
+ALL_TOPICS = "*"
+"""Stands for all topics, in place of a name."""
+
+
+class SettingsOfTopic(TypedDict, total=False):
+    """What may be said of a topic; ``options`` are Kafka's, by name."""
+
+    partitions: int
+    replication: int
+    options: dict[str, str]
+
+
+class DeploySettings:
+    """These settings, as attributes."""
+
+    topics = Setting(
+        "EVENT_BUS_KAFKA_TOPICS",
+        mapping_of(TOPIC, "topic → partitions, replication, options"),
+        {},
+        "Topic (without prefix) → partitions, replication and options (Kafka's, by name) that event_topics gives it; "
+        "'*': those of all topics, as far as a topic says nothing else. Where nothing is said, the brokers choose.",
+    )
+
+
+def settings_of_topic(given: dict[str, dict[str, Any]], topic: str, own: SettingsOfTopic) -> SettingsOfTopic:
+    """
+    Return what ``EVENT_BUS_KAFKA_TOPICS`` says of a topic: under its name, else what is this package's ``own``, else
+    under ``*``.
+    """
+    layers = [given.get(ALL_TOPICS, {}), own, given.get(topic, {})]
+    merged: dict[str, Any] = {name: value for layer in layers for name, value in layer.items()}
+    options = {name: value for layer in layers for name, value in TOPIC_OPTIONS.read(layer.get("options", {})).items()}
+    return cast(SettingsOfTopic, merged | {"options": options})

@@ -1,0 +1,108 @@
+"""What a plan of topics is made of: the topics that are wanted, and the steps that lead to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from event_bus_kafka.kafka.admin import Admin
+
+REQUEST_TIMEOUT = 30.0
+"""Seconds for one request: brokers answer one that creates or grows a topic when all of them know of it."""
+
+
+@attrs.frozen(kw_only=True)
+class WantedTopic:
+    """A topic as settings want it; None: as the brokers choose, or as it is."""
+
+    name: str
+    """With prefix."""
+    uses: tuple[str, ...]
+    """Why it is wanted, in words."""
+    partitions: int | None = None
+    replication: int | None = None
+    options: Mapping[str, str] = attrs.field(factory=dict)
+    keyed: bool = True
+    """Whether the order of a key's records matters."""
+
+
+@attrs.frozen(kw_only=True)
+class Create:
+    """Make a topic that is missing."""
+
+    topic: WantedTopic
+
+    right = "CREATE on the topic or the cluster"
+    moves_keys = False
+
+    @property
+    def text(self) -> str:
+        wanted = self.topic
+        partitions = "as many partitions as the brokers choose"
+        if wanted.partitions is not None:
+            partitions = f"{wanted.partitions} partition{'s' * (wanted.partitions > 1)}"
+        replication = "the brokers' replication" if wanted.replication is None else f"replication {wanted.replication}"
+        options = [f"{name} = {value}" for name, value in sorted(wanted.options.items())]
+        return f"create with {', '.join([partitions, replication, *options])}"
+
+    def do(self, admin: Admin) -> None:
+        """Raises :class:`BrokerError`."""
+        wanted = self.topic
+        admin.create_topic(
+            wanted.name,
+            partitions=wanted.partitions,
+            replication=wanted.replication,
+            options=wanted.options,
+            timeout=REQUEST_TIMEOUT,
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Grow:
+    """Give a topic more partitions."""
+
+    topic: WantedTopic
+    before: int
+    partitions: int
+    moves_keys: bool
+    """Whether records of one key, old and new, will be in different partitions."""
+
+    right = "ALTER on the topic"
+
+    @property
+    def text(self) -> str:
+        moved = (
+            ": keys move to other partitions, where their new events may overtake those that are still to be read"
+            if self.moves_keys
+            else ""
+        )
+        return f"grow from {self.before} to {self.partitions} partitions{moved}"
+
+    def do(self, admin: Admin) -> None:
+        """Raises :class:`BrokerError`."""
+        admin.grow_topic(self.topic.name, partitions=self.partitions, timeout=REQUEST_TIMEOUT)
+
+
+@attrs.frozen(kw_only=True)
+class Alter:
+    """Set options of a topic."""
+
+    topic: WantedTopic
+    before: Mapping[str, str]
+    options: Mapping[str, str]
+
+    right = "ALTER_CONFIGS on the topic"
+    moves_keys = False
+
+    @property
+    def text(self) -> str:
+        changes = [f"{name} from {self.before[name]} to {value}" for name, value in sorted(self.options.items())]
+        return f"set {', '.join(changes)}"
+
+    def do(self, admin: Admin) -> None:
+        """Raises :class:`BrokerError`."""
+        admin.alter_topic(self.topic.name, options=self.options, timeout=REQUEST_TIMEOUT)
+
+
+Step = Create | Grow | Alter
