@@ -27,6 +27,11 @@ setup(
         "fastavro>=1.9,<2",
         "openedx-events>=9.15,<12",
     ],
+    extras_require={
+        "schemas": [  # to judge them without a registry: event_schemas check --against, and the sandbox's registry
+            "avro>=1.12,<2",
+        ],
+    },
     entry_points={
         "lms.djangoapp": PLUGIN,
         "cms.djangoapp": PLUGIN,

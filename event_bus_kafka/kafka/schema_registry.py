@@ -174,7 +174,7 @@ class SchemaRegistry:
         self._failures[name] = last, self._clock() + self._backoff
 
     def _failed(self, what: str, name: Hashable, error: Exception) -> EventBusError:
-        failure = _to_error(what, error, self._timeout)
+        failure = to_registry_error(what, error, self._timeout)
         if len(self._failures) >= _MOST_KEPT:
             self._failures.clear()
         self._failures[_ALL if failure.retriable else name] = failure, self._clock() + self._backoff
@@ -184,7 +184,8 @@ class SchemaRegistry:
         return failure
 
 
-def _to_error(what: str, error: Exception, timeout: float) -> SchemaRegistryError:
+def to_registry_error(what: str, error: Exception, timeout: float) -> SchemaRegistryError:
+    """Return the error of a request, from whatever the client raised; ``what`` was asked."""
     if isinstance(error, SchemaRegistryError):
         return error
     if isinstance(error, ClientError):

@@ -1,7 +1,8 @@
 """
-A schema registry in memory: the part of Confluent's REST API that registers, looks up and fetches Avro schemas.
+A schema registry in memory: the part of Confluent's REST API that registers, looks up and fetches Avro schemas, and
+judges whether they are compatible.
 
-Status and error codes are Confluent's. Compatibility is not checked.
+Status and error codes are Confluent's. The level of all subjects is NONE until another one is set.
 """
 
 from __future__ import annotations
@@ -113,6 +114,14 @@ class _Routes:
                 return {"id": self._store.register(subject, _schema_in(body)).id}
             case "POST", ["subjects", subject]:
                 return attrs.asdict(self._store.look_up(subject, _schema_in(body)))
+            case "POST", ["compatibility", "subjects", subject, "versions"]:
+                return {"is_compatible": self._store.accepts(subject, _schema_in(body))}
+            case "POST", ["compatibility", "subjects", subject, "versions", number]:
+                return {"is_compatible": self._store.accepts(subject, _schema_in(body), number)}
+            case "GET", ["config", *subject]:
+                return {"compatibilityLevel": self._store.level(*subject[:1])}
+            case "PUT", ["config", *subject]:
+                return {"compatibility": self._store.set_level(_level_in(body), *subject[:1])}
             case (("GET" | "POST"), _):
                 raise Refused(404, "HTTP 404 Not Found")
         raise Refused(405, "HTTP 405 Method Not Allowed")
@@ -161,3 +170,7 @@ def _schema_in(body: Any) -> str:
     if body.get("schemaType", "AVRO") != "AVRO":
         raise Refused(42201, f"Schemas of type {body['schemaType']} are not supported")
     return str(body["schema"])
+
+
+def _level_in(body: Any) -> str:
+    return str(body.get("compatibility")) if isinstance(body, dict) else ""

@@ -9,6 +9,12 @@ from typing import Any
 import attrs
 import fastavro
 
+from event_bus_kafka.errors import ConfigurationError
+from event_bus_kafka.schemas import verdict
+
+_ALL = ""
+"""Stands for all subjects without a level of their own."""
+
 
 class Refused(Exception):
     """A request that gets an error; ``code`` is Confluent's, its first three digits the HTTP status."""
@@ -41,6 +47,7 @@ class SchemaStore:
         self._ids: dict[str, int] = {}
         self._texts: dict[int, str] = {}
         self._subjects: dict[str, list[Version]] = {}
+        self._levels: dict[str, str] = {}
 
     def register(self, subject: str, text: str) -> Version:
         """Return the version of a schema under a subject, new or known. Raises :class:`Refused`."""
@@ -52,8 +59,27 @@ class SchemaStore:
             for known in versions:
                 if known.id == schema_id:
                     return known
+            self._require_compatible(subject, text, versions)
             versions.append(Version(subject=subject, version=len(versions) + 1, id=schema_id, schema=text))
             return versions[-1]
+
+    def level(self, subject: str | None = None) -> str:
+        """Return the level of a subject, None: of all that have none. Raises :class:`Refused`."""
+        if subject is not None and subject not in self._levels:
+            raise Refused(40408, f"Subject '{subject}' does not have subject-level compatibility configured")
+        return self._levels.get(subject or _ALL, "NONE")
+
+    def set_level(self, level: str, subject: str | None = None) -> str:
+        """Set the level of a subject, None: of all that have none. Raises :class:`Refused`."""
+        if level not in verdict.LEVELS:
+            raise Refused(42203, "Invalid compatibility level")
+        self._levels[subject or _ALL] = level
+        return level
+
+    def accepts(self, subject: str, text: str, number: str | None = None) -> bool:
+        """Return whether a schema may follow a version; None: those that the level names. Raises :class:`Refused`."""
+        versions = self.versions(subject) if number is None else [self.version(subject, number)]
+        return not self._refusals(subject, _valid(text), versions)
 
     def look_up(self, subject: str, text: str) -> Version:
         """Return the version of a schema under a subject. Raises :class:`Refused`."""
@@ -86,9 +112,28 @@ class SchemaStore:
             raise Refused(40403, f"Schema {schema_id} not found")
         return self._texts[int(schema_id)]
 
+    def _require_compatible(self, subject: str, text: str, versions: list[Version]) -> None:
+        refusals = self._refusals(subject, text, versions)
+        if refusals:
+            earlier = f'incompatible with an earlier schema for subject "{subject}"'
+            raise Refused(409, f"Schema being registered is {earlier}, details: {'; '.join(refusals)}")
+
+    def _refusals(self, subject: str, text: str, versions: list[Version]) -> list[str]:
+        level = self._levels.get(subject) or self.level()
+        try:
+            return verdict.refusals(level, text, [(f"version {one.version}", one.schema) for one in versions])
+        except ConfigurationError as error:
+            raise Refused(50001, f"The sandbox cannot check compatibility. {error}") from None
+
     def subjects(self) -> list[str]:
         """Return the names of all subjects."""
         return sorted(self._subjects)
+
+
+def _valid(text: str) -> str:
+    """Return a schema as it is. Raises :class:`Refused` if it is none."""
+    _canonical(text)
+    return text
 
 
 def _canonical(text: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import fastavro
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.errors import IncompatibleSchema
+from event_bus_kafka.schemas.changes import field_changes
 from event_bus_kafka.testing.reasons import signal_of
 from event_bus_kafka.wire import types
 from event_bus_kafka.wire.codec import EventCodec, codec_for
@@ -52,12 +52,7 @@ class _Comparison:
     @property
     def changes(self) -> list[str]:
         """What is different, field by field."""
-        before, now = (dict(_types(json.loads(text))) for text in (self.text, self.codec.schema))
-        return [
-            f"{path}: was {before.get(path, 'absent')}, is {now.get(path, 'absent')}"
-            for path in before | now
-            if before.get(path) != now.get(path)
-        ]
+        return field_changes(self.text, self.codec.schema)
 
     @property
     def obstacles(self) -> list[str]:
@@ -97,21 +92,6 @@ def _compared(signal: OpenEdxPublicSignal, file: Path) -> _Comparison:
     if not file.exists():
         raise AssertionError(f"There is no {file}. Write it with pytest --update-event-schemas, and keep it.")
     return _Comparison(codec, file, file.read_text())
-
-
-def _types(schema: Any, path: str = "", names: dict[str, Any] | None = None) -> Iterator[tuple[str, str]]:
-    """Yield the dotted path and the type of every field."""
-    names = {} if names is None else names
-    schema, nullable = _unwrapped(schema, names)
-    kind = schema if isinstance(schema, str) else schema["type"]
-    if path:
-        name = f" {schema['name']}" if kind == "record" else ""
-        yield path, f"{kind}{name}{' or null' if nullable else ''}"
-    if kind == "record":
-        for field in schema["fields"]:
-            yield from _types(field["type"], f"{path}.{field['name']}".lstrip("."), names)
-    elif kind in ("array", "map"):
-        yield from _types(schema["items" if kind == "array" else "values"], f"{path}[]", names)
 
 
 def _reader_of(schema: Any, names: dict[str, Any]) -> types.AvroType:

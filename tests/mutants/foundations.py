@@ -197,7 +197,7 @@ FAULTS = (
     Fault(
         name="a 404 of a proxy is final",
         file="kafka/schema_registry.py",
-        scope="_to_error",
+        scope="to_registry_error",
         old="status == _NOT_FOUND and code in _UNKNOWN",
         new="status == _NOT_FOUND",
         harm="a wrong address makes dead letters of all events",

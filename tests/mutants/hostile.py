@@ -56,7 +56,7 @@ FAULTS = (
     Fault(
         name="a refusal of a proxy is one of the registry",
         file="kafka/schema_registry.py",
-        scope="_to_error",
+        scope="to_registry_error",
         old="status in _ABOUT_THE_SCHEMA and str(code).startswith(str(status))",
         new="status in _ABOUT_THE_SCHEMA",
         harm="a firewall that answers 422 for a minute makes dead letters",

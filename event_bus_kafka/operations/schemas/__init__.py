@@ -1,0 +1,1 @@
+"""Schemas as part of a deploy."""

@@ -1,0 +1,64 @@
+"""The schemas that this code would send with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import attrs
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.conf.routes import full_topic, routes
+from event_bus_kafka.errors import ConfigurationError
+from event_bus_kafka.wire.codec import EventCodec, codec_for
+
+
+@attrs.frozen(kw_only=True)
+class OwnSchema:
+    """A schema (JSON text) of this code, and the subject of the registry that it belongs to."""
+
+    event_type: str
+    subject: str
+    schema: str
+
+
+def by_subject(event_types: Sequence[str] = ()) -> list[OwnSchema]:
+    """
+    Return the schemas of keys and values of all events that are sent, or of these types alone: each subject once.
+
+    Raises :class:`ConfigurationError`, also where a type is sent nowhere; :class:`SerializationError`.
+    """
+    found: dict[str, OwnSchema] = {}
+    for route in routes():
+        if not route.enabled or (event_types and route.event_type not in event_types):
+            continue
+        codec, topic = _codec(route.event_type), full_topic(route.topic)
+        key = codec.key(route.key_field)
+        for name, schema in ((key.avro_name, key.schema), (codec.record_name, codec.schema)):
+            subject = f"{topic}-{name}"
+            found.setdefault(subject, OwnSchema(event_type=route.event_type, subject=subject, schema=schema))
+    _require_sent(event_types, {one.event_type for one in found.values()})
+    return list(found.values())
+
+
+def by_event_type(event_types: Sequence[str] = ()) -> dict[str, str]:
+    """
+    Return event type → schema (JSON text) of all events that are sent, or of these types, sent or not.
+
+    Raises as :func:`by_subject` does.
+    """
+    names = event_types or [route.event_type for route in routes() if route.enabled]
+    return {name: _codec(name).schema for name in dict.fromkeys(names)}
+
+
+def _codec(event_type: str) -> EventCodec:
+    try:
+        return codec_for(OpenEdxPublicSignal.get_signal_by_type(event_type))
+    except KeyError:
+        raise ConfigurationError(
+            f"No signal of type {event_type} is registered in this service: is the module of its signal imported?"
+        ) from None
+
+
+def _require_sent(asked: Iterable[str], sent: set[str]) -> None:
+    if missing := [one for one in asked if one not in sent]:
+        raise ConfigurationError(f"EVENT_BUS_PRODUCER_CONFIG enables no topic for {', '.join(missing)}.")

@@ -1,0 +1,97 @@
+"""This code's schemas against those that are known: in a registry, or in a directory."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+
+import attrs
+
+from event_bus_kafka.kafka.schema_subjects import SchemaSubjects
+from event_bus_kafka.operations.schemas.own_schemas import OwnSchema
+from event_bus_kafka.operations.schemas.schema_directory import SchemaDirectory
+from event_bus_kafka.schemas import verdict
+from event_bus_kafka.schemas.changes import changes_between
+
+_SILENT = "the registry refuses it and does not say why"
+
+
+class SchemaStanding(StrEnum):
+    """How a schema stands to those that are known."""
+
+    UNKNOWN = "unknown"
+    """There is none that it could be compared with."""
+    KNOWN = "known"
+    """It is among them."""
+    COMPATIBLE = "compatible"
+    """It is another one, and may follow."""
+    INCOMPATIBLE = "incompatible"
+    """It may not follow them, whether it is among them or not."""
+
+
+@attrs.frozen(kw_only=True)
+class SchemaFinding:
+    """What is found of one schema."""
+
+    event_type: str
+    name: str
+    """Its subject, or its file."""
+    standing: SchemaStanding
+    level: str
+    changes: tuple[str, ...] = ()
+    """What is different from the last known one, field by field."""
+    refusals: tuple[str, ...] = ()
+    """Why it may not follow."""
+
+
+def in_registry(subjects: SchemaSubjects, own: OwnSchema) -> SchemaFinding:
+    """Return what the registry says of a schema. Raises :class:`SchemaRegistryError`."""
+    level = subjects.level(own.subject)
+    history = [(f"version {number}", text) for number, text in subjects.versions(own.subject)]
+    standing, refused = _standing_in_registry(subjects, own, level, known=bool(history))
+    return SchemaFinding(
+        event_type=own.event_type,
+        name=own.subject,
+        standing=standing,
+        level=level,
+        changes=tuple(changes_between(history[-1][1], own.schema)) if history else (),
+        refusals=tuple(verdict.explanations(level, own.schema, history) or [_SILENT]) if refused else (),
+    )
+
+
+def in_directory(directory: SchemaDirectory, event_type: str, schema: str, level: str) -> SchemaFinding:
+    """
+    Return how a schema stands to those of a directory. Also one that is there already is compared with those before:
+    to write it down makes it no better. Raises :class:`ConfigurationError`.
+    """
+    history = directory.history(event_type)
+    others = [(name, text) for name, text in history if not _is_same(text, schema)]
+    refusals = verdict.refusals(level, schema, others)
+    standing = SchemaStanding.COMPATIBLE if others else SchemaStanding.UNKNOWN
+    if history and _is_same(history[-1][1], schema):
+        standing = SchemaStanding.KNOWN
+    return SchemaFinding(
+        event_type=event_type,
+        name=directory.file_of(event_type).name,
+        standing=SchemaStanding.INCOMPATIBLE if refusals else standing,
+        level=level,
+        changes=tuple(changes_between(others[-1][1], schema)) if others else (),
+        refusals=tuple(refusals),
+    )
+
+
+def _standing_in_registry(
+    subjects: SchemaSubjects, own: OwnSchema, level: str, *, known: bool
+) -> tuple[SchemaStanding, bool]:
+    """Return the standing, and whether the registry refuses the schema."""
+    if not known:
+        return SchemaStanding.UNKNOWN, False
+    if subjects.id_of(own.subject, own.schema) is not None:
+        return SchemaStanding.KNOWN, False
+    if subjects.accepts(own.subject, own.schema, transitive=verdict.is_transitive(level)):
+        return SchemaStanding.COMPATIBLE, False
+    return SchemaStanding.INCOMPATIBLE, True
+
+
+def _is_same(one: str, other: str) -> bool:
+    return bool(json.loads(one) == json.loads(other))

@@ -1,0 +1,68 @@
+"""
+A directory of .avsc files, to be kept beside the code.
+
+``<event type>.avsc`` has the schema of an event type as it was exported last; ``<event type>@1.avsc``, ``@2`` and so on
+those before, the oldest first.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import attrs
+
+from event_bus_kafka.errors import ConfigurationError
+
+
+@attrs.frozen
+class SchemaDirectory:
+    """The files of a directory."""
+
+    path: Path
+
+    def file_of(self, event_type: str) -> Path:
+        """Return the file of an event type's last schema, there or not."""
+        return self.path / f"{event_type}.avsc"
+
+    def history(self, event_type: str) -> list[tuple[str, str]]:
+        """Return name and schema (JSON text) of each version, the oldest first. Raises :class:`ConfigurationError`."""
+        files = [*self._former(event_type), self.file_of(event_type)]
+        return [(file.name, _read(file)) for file in files if file.exists()]
+
+    def export(self, event_type: str, schema: str, *, replace: bool) -> bool:
+        """
+        Write a schema, and keep the one before under its number, unless it is replaced. Return whether it is another
+        one. Raises :class:`ConfigurationError`.
+        """
+        file = self.file_of(event_type)
+        text = json.dumps(json.loads(schema), indent=2, sort_keys=True) + "\n"
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if file.exists():
+                if json.loads(_read(file)) == json.loads(schema):
+                    return False
+                if not replace:
+                    file.rename(self._numbered(event_type, len(self._former(event_type)) + 1))
+            file.write_text(text)
+        except OSError as error:
+            raise ConfigurationError(f"{file} cannot be written: {error.strerror}.") from error
+        return True
+
+    def _former(self, event_type: str) -> list[Path]:
+        files: list[Path] = []
+        while (file := self._numbered(event_type, len(files) + 1)).exists():
+            files.append(file)
+        return files
+
+    def _numbered(self, event_type: str, number: int) -> Path:
+        return self.path / f"{event_type}@{number}.avsc"
+
+
+def _read(file: Path) -> str:
+    try:
+        text = file.read_text()
+        json.loads(text)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{file} cannot be read as JSON: {error}.") from error
+    return text

@@ -1,0 +1,61 @@
+"""Avro schemas as plain JSON, in which a type that has a name stands once and is named afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+JsonSchema = Any
+"""A name, a list (union) or a dict."""
+
+_NAMED = ("record", "error", "enum", "fixed")
+
+
+def names_in(schema: JsonSchema) -> dict[str, JsonSchema]:
+    """Return the named types of a schema by simple name."""
+    found: dict[str, JsonSchema] = {}
+    open_types = [schema]
+    while open_types:
+        one = open_types.pop()
+        if isinstance(one, list):
+            open_types += one
+        elif isinstance(one, dict):
+            if one["type"] in _NAMED:
+                found.setdefault(simple_name(one), one)
+            open_types += [field["type"] for field in one.get("fields", ())]
+            open_types += [one[inner] for inner in ("items", "values") if inner in one]
+            if isinstance(one["type"], (dict, list)):
+                open_types.append(one["type"])
+    return found
+
+
+def resolved(schema: JsonSchema, names: dict[str, JsonSchema]) -> JsonSchema:
+    """Return what a name stands for, and a type without needless brackets around it."""
+    while isinstance(schema, dict) and isinstance(schema["type"], (dict, list)):
+        schema = schema["type"]
+    if isinstance(schema, str):
+        return names.get(schema.rpartition(".")[2], schema)
+    return schema
+
+
+def kind_of(schema: JsonSchema) -> str:
+    """Return the name of a type that is no union: ``record``, ``string``, …"""
+    return str(schema["type"] if isinstance(schema, dict) else schema)
+
+
+def simple_name(schema: JsonSchema) -> str:
+    """Return the name of a named type without its namespace."""
+    return str(schema["name"]).rpartition(".")[2]
+
+
+def described(schema: JsonSchema, names: dict[str, JsonSchema]) -> str:
+    """Return a type for people: ``long``, ``record Course``, ``string or null``."""
+    schema = resolved(schema, names)
+    if isinstance(schema, list):
+        branches = [described(branch, names) for branch in schema]
+        return " or ".join(sorted(branches, key=lambda branch: branch == "null"))
+    kind = kind_of(schema)
+    if kind == "enum":
+        return f"enum {simple_name(schema)} ({', '.join(schema['symbols'])})"
+    if kind == "fixed":
+        return f"fixed {simple_name(schema)} ({schema['size']} bytes)"
+    return f"{kind} {simple_name(schema)}" if kind in _NAMED else kind

@@ -1,0 +1,95 @@
+"""
+Whether a schema may follow others under a registry's compatibility level, without a registry.
+
+The ``avro`` package judges, which comes with the extra ``schemas``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from event_bus_kafka.errors import ConfigurationError
+from event_bus_kafka.schemas.reasons import reasons
+
+try:
+    from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
+    from avro.errors import AvroException
+    from avro.schema import parse
+except ImportError:  # the extra is not installed
+    _CAN_JUDGE = False
+else:
+    _CAN_JUDGE = True
+
+LEVELS = (
+    "NONE",
+    "BACKWARD",
+    "BACKWARD_TRANSITIVE",
+    "FORWARD",
+    "FORWARD_TRANSITIVE",
+    "FULL",
+    "FULL_TRANSITIVE",
+)
+Version = tuple[str, str]
+"""What a version is called, and its schema as JSON text."""
+
+
+def is_transitive(level: str) -> bool:
+    """Return whether all versions count, and not the last one alone."""
+    return level.endswith("_TRANSITIVE")
+
+
+def require_avro() -> None:
+    """Raise :class:`ConfigurationError` where the package that judges is not installed."""
+    if not _CAN_JUDGE:
+        raise ConfigurationError(
+            "Without a registry the package avro judges schemas, and it is not installed: "
+            "pip install 'openedx-event-bus-kafka[schemas]'."
+        )
+
+
+def refusals(level: str, schema: str, history: Sequence[Version]) -> list[str]:
+    """
+    Return a sentence per obstacle to a schema after those of its history, the oldest first; none: it may follow.
+
+    Raises :class:`ConfigurationError` without the package that judges.
+    """
+    if level == "NONE" or not history:
+        return []
+    require_avro()
+    return [
+        sentence
+        for reader, writer, who in _pairs(level, schema, history)
+        if (refused := _refused(reader, writer))
+        for sentence in _sentences(reader, writer, who, refused)
+    ]
+
+
+def explanations(level: str, schema: str, history: Sequence[Version]) -> list[str]:
+    """Return, in words, why a registry of this level may have refused a schema after those of its history."""
+    pairs = _pairs(level, schema, history)
+    return [f"{who}: {reason}" for reader, writer, who in pairs for reason in reasons(reader, writer)]
+
+
+def _pairs(level: str, schema: str, history: Sequence[Version]) -> Iterator[tuple[str, str, str]]:
+    """Yield who has to read what whom wrote: two schemas, and a sentence for where that fails."""
+    for name, older in history if is_transitive(level) else history[-1:]:
+        if level.startswith(("BACKWARD", "FULL")):
+            yield schema, older, f"what was sent with {name} cannot be read with this schema"
+        if level.startswith(("FORWARD", "FULL")):
+            yield older, schema, f"what is sent with this schema cannot be read with {name}"
+
+
+def _sentences(reader: str, writer: str, who: str, refused: str) -> list[str]:
+    return [f"{who}: {reason}" for reason in reasons(reader, writer) or [refused]]
+
+
+def _refused(reader: str, writer: str) -> str:
+    """Return why the package refuses a pair, in its own words; empty if it does not."""
+    try:
+        read, written = parse(reader), parse(writer)
+    except AvroException as error:
+        return f"not valid Avro: {error}"
+    result = ReaderWriterCompatibilityChecker().get_compatibility(read, written)  # type: ignore[no-untyped-call]
+    if result.compatibility is SchemaCompatibilityType.compatible:
+        return ""
+    return "; ".join(sorted(result.messages)) or "incompatible"

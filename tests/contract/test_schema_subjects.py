@@ -1,0 +1,78 @@
+"""What the package relies on of a registry that judges, on the sandbox and on a real one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry.error import SchemaRegistryError as ClientError
+
+from event_bus_kafka.errors import SchemaRegistryError
+from event_bus_kafka.kafka.schema_subjects import SchemaSubjects
+from tests.interop.schema_changes import CHANGES, NEUTRAL
+from tests.services.bus import Bus
+from tests.services.silence import answering
+
+OLD, NEW = CHANGES["a required field is added"]
+"""In FORWARD it passes, in BACKWARD it does not."""
+
+
+@pytest.fixture
+def subjects(bus: Bus) -> Iterator[SchemaSubjects]:
+    with closing(SchemaSubjects({"url": bus.schema_registry_url}, timeout=30)) as subjects:
+        yield subjects
+
+
+@pytest.fixture
+def client(bus: Bus) -> Iterator[SchemaRegistryClient]:
+    with closing(SchemaRegistryClient({"url": bus.schema_registry_url, "max.retries": 0})) as client:
+        yield client
+
+
+def test_what_is_known_of_a_subject(subjects: SchemaSubjects, client: SchemaRegistryClient, topic: str) -> None:
+    assert subjects.versions(topic) == []
+    assert subjects.id_of(topic, OLD) is None
+    schema_id = client.register_schema(topic, Schema(OLD, "AVRO"))
+    client.register_schema(topic, Schema(NEW, "AVRO"))
+    assert subjects.versions(topic) == [(1, OLD), (2, NEW)]
+    assert subjects.id_of(topic, OLD) == schema_id
+    assert subjects.id_of(topic, NEUTRAL.replace("level", "other")) is None
+
+
+@pytest.mark.parametrize(("level", "accepted"), [("NONE", True), ("BACKWARD", False), ("FORWARD", True)])
+def test_a_level_decides_what_is_accepted(
+    subjects: SchemaSubjects, client: SchemaRegistryClient, topic: str, level: str, accepted: bool
+) -> None:
+    subject = f"{topic}-{level}"
+    client.register_schema(subject, Schema(OLD, "AVRO"))
+    assert subjects.level(subject) == "NONE", "that of the whole registry"
+    client.set_compatibility(subject, level)
+    assert subjects.level(subject) == level
+    assert subjects.accepts(subject, NEW, transitive=False) == accepted
+    if accepted:
+        client.register_schema(subject, Schema(NEW, "AVRO"))
+        return
+    with pytest.raises(ClientError) as caught:
+        client.register_schema(subject, Schema(NEW, "AVRO"))
+    assert caught.value.http_status_code == 409
+    assert subjects.versions(subject) == [(1, OLD)]
+
+
+def test_all_versions_count_in_a_transitive_level(
+    subjects: SchemaSubjects, client: SchemaRegistryClient, topic: str
+) -> None:
+    old, new = CHANGES["long becomes string"]
+    for schema in (old, NEUTRAL):
+        client.register_schema(topic, Schema(schema, "AVRO"))
+    for level, accepted in (("FORWARD", True), ("FORWARD_TRANSITIVE", False)):
+        client.set_compatibility(topic, level)
+        assert subjects.accepts(topic, new, transitive=level != "FORWARD") == accepted
+
+
+def test_a_wrong_url_is_not_taken_for_an_unknown_subject() -> None:
+    with answering(404, b"none") as address, closing(SchemaSubjects({"url": f"http://{address}"}, timeout=10)) as wrong:
+        for ask in (lambda: wrong.versions("any"), lambda: wrong.id_of("any", OLD), lambda: wrong.level("any")):
+            with pytest.raises(SchemaRegistryError, match="EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"):
+                ask()
