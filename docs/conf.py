@@ -15,7 +15,7 @@ import django  # noqa: E402 needs the settings
 
 django.setup()
 
-from docs import evolution_tables  # noqa: E402 needs Django
+from docs import check_table, evolution_tables  # noqa: E402 needs Django
 from event_bus_kafka.conf.settings import all_settings  # noqa: E402 needs Django
 
 project = "openedx-event-bus-kafka"
@@ -43,6 +43,12 @@ def write_evolution() -> None:
     (GENERATED / "evolution_readings.rst").write_text(evolution_tables.readings())
 
 
+def write_checks() -> None:
+    """Write each id of the system checks, with configurations that provoke it and what is said of them."""
+    (GENERATED / "checks.rst").write_text(check_table.checks())
+
+
 GENERATED.mkdir(exist_ok=True)
 write_settings()
 write_evolution()
+write_checks()

@@ -5,7 +5,16 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.core.checks import Tags, register
 
-from event_bus_kafka import checks, pool_checks
+from event_bus_kafka.checks import configuration, names, pools, tables, times
+
+CHECKS = (
+    configuration.check_settings,
+    configuration.check_producer,
+    configuration.check_consumer,
+    names.check_names,
+    times.check_times,
+    pools.check_pools,
+)
 
 
 class EventBusKafkaConfig(AppConfig):
@@ -16,8 +25,6 @@ class EventBusKafkaConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        register(checks.check_settings, "event_bus_kafka")
-        register(checks.check_producer, "event_bus_kafka")
-        register(checks.check_consumer, "event_bus_kafka")
-        register(pool_checks.check_pools, "event_bus_kafka")
-        register(checks.check_tables, Tags.database)
+        for check in CHECKS:
+            register(check, "event_bus_kafka")
+        register(tables.check_tables, Tags.database)

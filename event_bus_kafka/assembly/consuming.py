@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 
 from event_bus_kafka.assembly.dead_letter_stores import keep_clean, store_for
 from event_bus_kafka.assembly.schema_registry import registry
-from event_bus_kafka.assembly.sending import shutdown
+from event_bus_kafka.assembly.sending import shutdown, tell_if_forgotten
 from event_bus_kafka.conf.client_options import consumer_options
 from event_bus_kafka.conf.routes import full_topic, retry_by_name, short_topic
 from event_bus_kafka.conf.settings import LANES, settings
@@ -87,6 +87,7 @@ def consumer_worker(arguments: ConsumerArguments, at_end: ExitStack) -> Worker:
 
     Raises :class:`ConfigurationError` where it could not work.
     """
+    tell_if_forgotten()
     relay = _relay() if arguments.with_relay else None
     topics = arguments.topics()
     consumer = _consumer(arguments, topics, at_end)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import Error, connections
 
 from event_bus_kafka.assembly.schema_registry import registry
+from event_bus_kafka.assembly.sending import tell_if_forgotten
 from event_bus_kafka.conf.client_options import Options, producer_options
 from event_bus_kafka.conf.routes import full_topic, routes
 from event_bus_kafka.conf.settings import settings
@@ -48,6 +49,7 @@ _OWN_OPTIONS: Options = {
 
 def relay_worker(alias: str, *, once: bool = False) -> Worker:
     """Return a worker that relays a database's outbox. Raises as :func:`relay_steps` does."""
+    tell_if_forgotten()
     return Worker(relay_steps(alias, once=once), name=f"relay of database {alias}", stop_timeout=settings.stop_timeout)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.conf.client_options import producer_options
-from event_bus_kafka.conf.routes import full_topic, mode_of, route_of
+from event_bus_kafka.conf.routes import forgotten_topics, full_topic, mode_of, route_of
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.kafka.producer import Producer
 from event_bus_kafka.outbox.availability import Outbox
@@ -13,6 +13,9 @@ from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.producing.routing import Routing
 from event_bus_kafka.producing.shutdown import Shutdown
 from event_bus_kafka.producing.spill import Spill
+from event_bus_kafka.shown import logger_named
+
+logger = logger_named(__name__)
 
 _REGISTRY_BACKOFF = 30.0
 """Seconds for which a registry that failed is left alone, so that requests do not wait for it one after the other."""
@@ -44,3 +47,12 @@ def process_clients(former: ProcessClients | None = None) -> ProcessClients:
         spill=spill,
     )
     return clients.started()
+
+
+def tell_if_forgotten() -> None:
+    """Log, once per worker, that topics are enabled and nothing sends: openedx-events says nothing of it."""
+    if topics := forgotten_topics():
+        logger.warning(
+            "EVENT_BUS_PRODUCER_CONFIG enables %s, but EVENT_BUS_PRODUCER is not set: its events go nowhere",
+            ", ".join(topics),
+        )

@@ -44,6 +44,14 @@ def routes() -> list[Route]:
     ]
 
 
+def forgotten_topics() -> list[str]:
+    """Return the topics that are enabled although there is no producer at all: their events go nowhere."""
+    if settings.producer is not None:
+        return []
+    entries = [item for topics in settings.producer_config.values() for item in topics.items()]
+    return sorted({topic for topic, entry in entries if entry.get("enabled") is True})
+
+
 def route_of(event_type: str, topic: str) -> Route:
     """
     Return the route of an event type to a topic (without prefix).

@@ -23,6 +23,7 @@ from event_bus_kafka.conf.policies import CIRCUIT, CIRCUIT_DEFAULTS, RETRY, RETR
 
 MODES = ("on-commit", "outbox", "immediate")
 MODE = one_of(*MODES)
+DEAD_LETTER_STORES = ("database", "topic", "auto")
 LANES = count(least=1, most=1_000)
 _SECONDS = number(least=0.001, most=86_400)
 

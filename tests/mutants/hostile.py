@@ -271,7 +271,7 @@ FAULTS = (
     ),
     Fault(
         name="a small pool is not told",
-        file="pool_checks.py",
+        file="checks/pools.py",
         scope="check_pools",
         old="settings.consumer_concurrency + BESIDE_LANES",
         new="settings.consumer_concurrency",

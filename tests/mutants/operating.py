@@ -90,7 +90,7 @@ FAULTS = (
     ),
     Fault(
         name="receivers of one name pass the checks",
-        file="checks.py",
+        file="checks/configuration.py",
         scope="_doubled_names",
         old="count > 1",
         new="count > 2",

@@ -15,7 +15,7 @@ from openedx_events.data import EventsMetadata
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka.assembly.sending import spill
-from event_bus_kafka.checks import check_tables
+from event_bus_kafka.checks.tables import check_tables
 from event_bus_kafka.models import OutboxRecord, ParkedRecord
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.telemetry.events import (

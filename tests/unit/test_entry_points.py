@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.test import override_settings
 from openedx_events.management.commands.consume_events import Command as TheirCommand
 
@@ -84,3 +84,30 @@ def test_c16_a_worker_that_does_not_even_begin_ends_with_1(
         call_command(TheirCommand(), "-t", "certs", "-g", "g", skip_checks=True)
     assert ended.value.code == 1
     assert "Too many open files" in caplog.text
+
+
+FORGOTTEN: dict[str, Any] = {
+    "EVENT_BUS_PRODUCER": None,
+    "EVENT_BUS_PRODUCER_CONFIG": {
+        "org.openedx.learning.certificate.created.v1": {
+            "certificates": {"event_key_field": "certificate.user.id", "enabled": True},
+            "switched-off": {"event_key_field": "certificate.user.id", "enabled": False},
+        }
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "command", [["consume_events", "-t", "certs", "-g", "g"], ["relay_events", "--database", "none"]]
+)
+def test_each_worker_tells_that_the_producer_was_forgotten(
+    command: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither of them begins here, but for another reason."""
+    said = "EVENT_BUS_PRODUCER_CONFIG enables certificates, but EVENT_BUS_PRODUCER is not set: its events go nowhere"
+    wrong = SETTINGS | {"EVENT_BUS_KAFKA_DEAD_LETTERS": "no.such.Store"}
+    for changes, times in ((FORGOTTEN, 1), (FORGOTTEN | {"EVENT_BUS_PRODUCER": "another.producer"}, 0)):
+        caplog.clear()
+        with override_settings(**wrong | changes), pytest.raises((SystemExit, CommandError)):
+            call_command(*command, skip_checks=True)
+        assert caplog.messages.count(said) == times

@@ -9,7 +9,7 @@ import pytest
 from django.db import connections
 from django.test import override_settings
 
-from event_bus_kafka.pool_checks import check_pools
+from event_bus_kafka.checks.pools import check_pools
 
 OURS = {"EVENT_BUS_CONSUMER": "event_bus_kafka.KafkaEventConsumer"}
 

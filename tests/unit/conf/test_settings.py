@@ -44,6 +44,7 @@ def test_an_override_holds_at_once() -> None:
         ("EVENT_BUS_KAFKA_SEND_TIMEOUT", -1, "a number"),
         ("EVENT_BUS_KAFKA_CONSUMER_WINDOW_RECORDS", 0, "a whole number from 1"),
         ("EVENT_BUS_KAFKA_CONSUMER_WINDOW_RECORDS", 1.5, "a whole number"),
+        ("EVENT_BUS_KAFKA_CONSUMER_WINDOW_RECORDS", float("inf"), "a whole number"),
         ("EVENT_BUS_KAFKA_CONSUMERS_ENABLED", "False", "True or False"),
         ("EVENT_BUS_PRODUCER_MODE", "outbocks", "'on-commit'"),
         ("EVENT_BUS_KAFKA_CLIENT_OPTIONS", [], "a dict"),

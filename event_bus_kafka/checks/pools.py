@@ -1,16 +1,13 @@
-"""
-The system check of connection pools: threads that wait for a connection hold up events, pauses and the outbox.
-
-W010 a pool is smaller than its worker
-"""
+"""The check of connection pools: threads that wait for a connection hold up events, pauses and the outbox."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.core.checks import CheckMessage, Warning
+from django.core.checks import CheckMessage
 from django.db import connections
 
+from event_bus_kafka.checks.catalogue import warning_message
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.errors import ConfigurationError
 
@@ -29,11 +26,11 @@ def check_pools(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         return []
     sizes = {alias: _most(connections.settings[alias]["OPTIONS"].get("pool")) for alias in connections}
     return [
-        Warning(
+        warning_message(
+            "W010",
             f"The pool of database {alias!r} has {most} connections, and a worker may need {needed}.",
             hint=f"One per lane (EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY) and {BESIDE_LANES} more: set 'max_size' of the "
             "pool, or fewer lanes.",
-            id="event_bus_kafka.W010",
         )
         for alias, most in sizes.items()
         if is_ours and most is not None and most < needed

@@ -1,36 +1,24 @@
-"""
-System checks: what is configured wrongly is said before it can hurt. None of them contacts Kafka or the registry.
-
-E001 a setting has a wrong value           E002 settings from which no client or worker can be made
-E003 a dotted path cannot be loaded        E004 a signal cannot be encoded
-E005 a key field cannot be a key           E006 a route of an event type to a topic is wrong
-E007 openedx_events is not installed       E008 a database of once() is not there
-W001 an unknown setting                    W002 half of a pair of credentials
-W003 a mode for a topic that is not configured W004 tables are missing
-W005 an outbox on SQLite                   W006 NOTIFY without PostgreSQL
-W007 a topic that is given with the prefix     W008 a file of a client's options is not there
-W009 two receivers of an event have one name
-W010 a pool is too small: pool_checks.py
-"""
+"""Checks of settings, of what is sent and of what a worker needs."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
 from django.apps import apps
-from django.core.checks import CheckMessage, Error, Warning
-from django.db import connections, router
+from django.core.checks import CheckMessage
+from django.db import connections
 from django.utils.module_loading import import_string
 from openedx_events.tooling import OpenEdxPublicSignal
 
+from event_bus_kafka.checks.catalogue import error_message, warning_message
 from event_bus_kafka.conf.client_options import consumer_options, producer_options, schema_registry_options
 from event_bus_kafka.conf.kinds import Setting, names_in_use
-from event_bus_kafka.conf.routes import full_topic, routes, short_topic
-from event_bus_kafka.conf.settings import SettingsTable, all_settings, settings
+from event_bus_kafka.conf.routes import routes
+from event_bus_kafka.conf.settings import DEAD_LETTER_STORES, SettingsTable, all_settings, settings
 from event_bus_kafka.dispatching import dispatch, inbox
 from event_bus_kafka.dispatching.retry import RetryPolicies
 from event_bus_kafka.errors import ConfigurationError, SerializationError
@@ -58,16 +46,16 @@ def check_producer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
     try:
         configured = routes()
     except ConfigurationError as error:
-        return [_error("E006", str(error), None)]
+        return [error_message("E006", str(error), None)]
     enabled = [route for route in configured if route.enabled]
     if enabled and not apps.is_installed("openedx_events"):
         hint = "Add 'openedx_events' to INSTALLED_APPS."
-        return [_error("E007", "The app openedx_events is not installed: no event is sent.", hint)]
+        return [error_message("E007", "The app openedx_events is not installed: no event is sent.", hint)]
     messages = [message for route in enabled for message in _check_route(route)]
     if enabled:
         messages += _refused("Producer", [_clients("producer", *_producers()), schema_registry_options])
         messages += _missing_files("Producer", producer_options)
-    messages += [*_modes_without_topic(configured), *_prefixed_topics(enabled), *_outbox_databases(enabled)]
+    messages += [*_modes_without_topic(configured), *_outbox_databases(enabled)]
     return messages
 
 
@@ -79,29 +67,8 @@ def check_consumer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
     if settings.dead_letters == "topic":
         clients.append(_clients("producer", producer_options))
     messages = _refused("Consumer", [*clients, _retry_policies])
-    return [*messages, *_missing_files("Consumer", _consumer_options), *_inbox_databases(), *_doubled_names()]
-
-
-def check_tables(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """The tables are there; asked only by ``check --database`` and ``migrate``, as all that contacts a database."""
-    return [
-        Warning(
-            f"Tables are missing in database {alias!r}: {', '.join(missing)}.",
-            hint="Run manage.py migrate: until then what Kafka does not confirm is lost, no relay runs, dead letters "
-            "go to a topic of Kafka, no receiver can be paused, receivers under once() fail.",
-            id=f"{_OURS}.W004",
-        )
-        for alias in databases or ()
-        if (missing := _missing_tables(alias))
-    ]
-
-
-def _missing_tables(alias: str) -> list[str]:
-    with connections[alias].cursor() as cursor:
-        there = connections[alias].introspection.table_names(cursor)
-    is_home = alias == home()  # whether or not the routers let the tables be there: rows will be written to it
-    ours = (one for one in apps.get_app_config(_OURS).get_models() if is_home or router.allow_migrate_model(alias, one))
-    return [model._meta.db_table for model in ours if model._meta.db_table not in there]
+    messages += [*_missing_files("Consumer", _consumer_options), *_dead_letter_store()]
+    return [*messages, *_inbox_databases(), *_doubled_names()]
 
 
 def _clients(name: str, *options: Callable[[], Options]) -> Callable[[], Any]:
@@ -127,11 +94,11 @@ def _missing_files(who: str, options: Callable[[], Options]) -> Iterator[CheckMe
     """Warn only: images are built, and checked, before certificates come."""
     with suppress(ConfigurationError):  # which is an error of its own
         for name, path in missing_files(options()).items():
-            yield Warning(
+            yield warning_message(
+                "W008",
                 f"{who}: the file of option {name!r} is not there: {path}.",
                 hint="Until it is, no client can be made: events wait in the outbox, workers and relays end with exit "
                 "code 1.",
-                id=f"{_OURS}.W008",
             )
 
 
@@ -146,7 +113,7 @@ def _wrong_values() -> Iterator[CheckMessage]:
         try:
             setting.value()
         except ConfigurationError as error:
-            yield _error("E001", str(error), f"{setting.sentence} Default: {setting.default!r}.")
+            yield error_message("E001", str(error), f"{setting.sentence} Default: {setting.default!r}.")
 
 
 def _unknown_names() -> Iterator[CheckMessage]:
@@ -154,7 +121,7 @@ def _unknown_names() -> Iterator[CheckMessage]:
     for name in sorted(set(names_in_use("EVENT_BUS_KAFKA_")) - set(known)):
         nearest = get_close_matches(name, known, n=1)
         hint = f"Did you mean {nearest[0]}?" if nearest else "Remove it, or see the reference of settings."
-        yield Warning(f"The setting {name} is unknown and has no effect.", hint=hint, id=f"{_OURS}.W001")
+        yield warning_message("W001", f"The setting {name} is unknown and has no effect.", hint=hint)
 
 
 def _broken_paths() -> Iterator[CheckMessage]:
@@ -164,19 +131,31 @@ def _broken_paths() -> Iterator[CheckMessage]:
             continue
         wanted = _ENTRY_POINTS[setting]
         if reason := _why_unusable(path, wanted):
-            yield _error("E003", f"{setting.name} = {path!r} cannot be used: {reason}.", f"This package's: {wanted!r}.")
+            yield error_message(
+                "E003", f"{setting.name} = {path!r} cannot be used: {reason}.", f"This package's: {wanted!r}."
+            )
 
 
-def _why_unusable(path: str, wanted: str) -> str | None:
+def _why_unusable(path: str, wanted: str = "") -> str | None:
     try:
         found = import_string(path)
     except Exception as error:  # noqa: BLE001 a module may raise anything while it is imported
         return str(error) or type(error).__name__
     if not callable(found):
         return "it is not callable"
-    if path.startswith(f"{_OURS}.") and found is not import_string(wanted):
+    if wanted and path.startswith(f"{_OURS}.") and found is not import_string(wanted):
         return "it is something else"
     return None
+
+
+def _dead_letter_store() -> Iterator[CheckMessage]:
+    setting = SettingsTable.dead_letters
+    path = setting.value()
+    if path in DEAD_LETTER_STORES:
+        return
+    if reason := _why_unusable(path):
+        hint = f"Take one of {', '.join(DEAD_LETTER_STORES)}, or the path of a class with a method store(letter)."
+        yield error_message("E003", f"{setting.name} = {path!r} cannot be used: {reason}.", hint)
 
 
 def _half_credentials() -> Iterator[CheckMessage]:
@@ -184,9 +163,7 @@ def _half_credentials() -> Iterator[CheckMessage]:
         pair = [f"{name}API_KEY", f"{name}API_SECRET"]
         values = [setting.value() for setting in all_settings() if setting.name in pair and _is_right(setting)]
         if len(values) == 2 and bool(values[0]) != bool(values[1]):
-            yield Warning(
-                f"Only one of {pair[0]} and {pair[1]} is set.", hint="Set both or neither.", id=f"{_OURS}.W002"
-            )
+            yield warning_message("W002", f"Only one of {pair[0]} and {pair[1]} is set.", hint="Set both or neither.")
 
 
 def _check_route(route: Route) -> list[CheckMessage]:
@@ -194,14 +171,14 @@ def _check_route(route: Route) -> list[CheckMessage]:
     messages: list[CheckMessage] = []
     if route.database is not None and route.database not in connections:
         hint = f"Name one of {', '.join(connections)}, or leave it out."
-        messages.append(_error("E006", f"{where}: there is no database {route.database!r}.", hint))
+        messages.append(error_message("E006", f"{where}: there is no database {route.database!r}.", hint))
     try:
         codec_for(OpenEdxPublicSignal.get_signal_by_type(route.event_type)).key(route.key_field)
     except SerializationError as error:
         hint = "Events of this type cannot be sent: disable the topic, or correct the class of the field."
-        messages.append(_error("E004", f"{where}: {error}.", hint))
+        messages.append(error_message("E004", f"{where}: {error}.", hint))
     except ConfigurationError as error:
-        messages.append(_error("E005", str(error), f"Correct event_key_field in {where}."))
+        messages.append(error_message("E005", str(error), f"Correct event_key_field in {where}."))
     return messages
 
 
@@ -211,7 +188,7 @@ def _refused(who: str, build: list[Callable[[], Any]]) -> list[CheckMessage]:
         try:
             options()
         except ConfigurationError as error:
-            messages.append(_error("E002", f"{who}: {error}", None))
+            messages.append(error_message("E002", f"{who}: {error}", None))
     return messages
 
 
@@ -230,19 +207,10 @@ def _is_right(setting: Setting[Any]) -> bool:
 def _modes_without_topic(configured: list[Route]) -> Iterator[CheckMessage]:
     topics = {route.topic for route in configured}
     for topic in sorted(set(settings.topic_modes) - topics):
-        yield Warning(
+        yield warning_message(
+            "W003",
             f"EVENT_BUS_KAFKA_TOPIC_MODES names the topic {topic!r}, which EVENT_BUS_PRODUCER_CONFIG does not.",
             hint="Topics are named without prefix.",
-            id=f"{_OURS}.W003",
-        )
-
-
-def _prefixed_topics(enabled: list[Route]) -> Iterator[CheckMessage]:
-    for topic in sorted({route.topic for route in enabled if short_topic(route.topic) != route.topic}):
-        yield Warning(
-            f"EVENT_BUS_PRODUCER_CONFIG names the topic {topic!r} with the prefix: events go to {full_topic(topic)!r}.",
-            hint=f"EVENT_BUS_TOPIC_PREFIX is put before every topic: write {short_topic(topic)!r}.",
-            id=f"{_OURS}.W007",
         )
 
 
@@ -254,29 +222,25 @@ def _outbox_databases(enabled: list[Route]) -> Iterator[CheckMessage]:
             "It locks no rows: run one relay at a time, for two send everything twice. Use PostgreSQL, MySQL or "
             "MariaDB for anything that matters."
         )
-        yield Warning("The outbox is on SQLite.", hint=hint, id=f"{_OURS}.W005")
+        yield warning_message("W005", "The outbox is on SQLite.", hint=hint)
     if settings.relay_notify and aliases and "postgresql" not in vendors:
         hint = "Only PostgreSQL tells relays of new rows: remove the setting, or lower the poll interval."
-        yield Warning("EVENT_BUS_KAFKA_RELAY_NOTIFY has no effect.", hint=hint, id=f"{_OURS}.W006")
+        yield warning_message("W006", "EVENT_BUS_KAFKA_RELAY_NOTIFY has no effect.", hint=hint)
 
 
 def _inbox_databases() -> list[CheckMessage]:
     hint = f"Name one of {', '.join(connections)}."
     unknown = sorted(inbox.aliases() - set(connections))
-    return [_error("E008", f"once(using={alias!r}): there is no such database.", hint) for alias in unknown]
+    return [error_message("E008", f"once(using={alias!r}): there is no such database.", hint) for alias in unknown]
 
 
 def _doubled_names() -> Iterator[CheckMessage]:
     for signal in dispatch.signals():
         names = Counter(receiver.name for receiver in dispatch.receivers_of(signal))
         for name in (name for name, count in names.items() if count > 1):
-            yield Warning(
+            yield warning_message(
+                "W009",
                 f"{names[name]} receivers of {signal.event_type} have the name {name}.",
                 hint="Dead letters, retries, circuits and pauses know them by it: if one fails, all run again in a "
                 "replay. Connect each with a dispatch_uid of its own.",
-                id=f"{_OURS}.W009",
             )
-
-
-def _error(number: str, message: str, hint: str | None) -> CheckMessage:
-    return Error(message, hint=hint, id=f"{_OURS}.{number}")

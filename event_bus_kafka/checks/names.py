@@ -1,0 +1,128 @@
+"""Checks of names: event types, topics, brokers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from django.core.checks import CheckMessage
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.checks.catalogue import error_message, warning_message
+from event_bus_kafka.conf.deploying import ALL_TOPICS
+from event_bus_kafka.conf.routes import forgotten_topics, full_topic, routes, short_topic
+from event_bus_kafka.conf.settings import SettingsTable, settings
+from event_bus_kafka.errors import ConfigurationError
+
+_OURS = "event_bus_kafka."
+_AVRO_NAMESPACE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+_VERSION = re.compile(r"\.v\d+$")
+_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+_BROKER = re.compile(r"([A-Z_]+://)?(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]@]+)(:(?P<port>\d{1,5}))?")
+_HIGHEST_PORT = 65_535
+_Named = tuple[str, str]
+"""A setting, and a topic without prefix that it names."""
+
+
+def check_names(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Names are of a form that Kafka and registries take, and mean what is meant; other event buses are left alone."""
+    try:
+        return [*_checked()]
+    except ConfigurationError:  # which is an error of its own
+        return []
+
+
+def _checked() -> Iterator[CheckMessage]:
+    sends = (settings.producer or "").startswith(_OURS)
+    reads = (settings.consumer or "").startswith(_OURS) and settings.consumers_enabled
+    if sends:
+        yield from _event_types()
+    if sends or reads:
+        topics = dict.fromkeys([*(_sent() if sends else ()), *(_read() if reads else ()), *_named()])
+        yield from _impossible_topics(topics)
+        yield from _prefixed_topics(topics)
+        yield from _brokers()
+        yield from _retried_types()
+    if reads or settings.bootstrap_servers:
+        yield from _forgotten_producer()
+
+
+def _sent() -> Iterator[_Named]:
+    yield from ((SettingsTable.producer_config.name, route.topic) for route in routes() if route.enabled)
+
+
+def _read() -> Iterator[_Named]:
+    yield from (
+        (SettingsTable.subscriptions.name, topic) for topics in settings.subscriptions.values() for topic in topics
+    )
+
+
+def _named() -> Iterator[_Named]:
+    yield from ((SettingsTable.topics.name, topic) for topic in settings.topics if topic != ALL_TOPICS)
+
+
+def _event_types() -> Iterator[CheckMessage]:
+    for event_type in sorted({route.event_type for route in routes() if route.enabled}):
+        if not _AVRO_NAMESPACE.fullmatch(event_type):
+            yield warning_message(
+                "W011",
+                f"The event type {event_type!r} is no namespace of Avro, which its schema would have.",
+                hint="Apicurio refuses such a schema, other registries may take it: try it on yours, or name the type "
+                "with letters, digits and _ between dots.",
+            )
+        if not _VERSION.search(event_type):
+            yield warning_message(
+                "W012",
+                f"The event type {event_type!r} ends without a version.",
+                hint="End it with .v1: a change that not all services can read needs a new type beside this one.",
+            )
+
+
+def _impossible_topics(topics: dict[_Named, None]) -> Iterator[CheckMessage]:
+    for setting, topic in topics:
+        name = full_topic(topic)
+        if not _TOPIC.fullmatch(name) or name in (".", ".."):
+            hint = "Take letters, digits, '.', '_' and '-', 249 at most, the prefix included."
+            yield error_message("E009", f"{setting} names the topic {topic!r}: Kafka takes no topic {name!r}.", hint)
+
+
+def _prefixed_topics(topics: dict[_Named, None]) -> Iterator[CheckMessage]:
+    for setting, topic in topics:
+        if short_topic(topic) != topic:
+            yield warning_message(
+                "W007",
+                f"{setting} names the topic {topic!r} with the prefix: it stands for {full_topic(topic)!r}.",
+                hint=f"EVENT_BUS_TOPIC_PREFIX is put before every topic: write {short_topic(topic)!r}.",
+            )
+
+
+def _brokers() -> Iterator[CheckMessage]:
+    for address in (settings.bootstrap_servers or "").split(","):
+        found = _BROKER.fullmatch(address.strip())
+        if settings.bootstrap_servers and (not found or int(found["port"] or 0) > _HIGHEST_PORT):
+            yield warning_message(
+                "W015",
+                f"{SettingsTable.bootstrap_servers.name} has {address.strip()!r}, which is no host:port.",
+                hint="Name brokers as kafka:9092, separated by commas: no URL, no path, no user.",
+            )
+
+
+def _retried_types() -> Iterator[CheckMessage]:
+    known = [signal.event_type for signal in OpenEdxPublicSignal.all_events()]
+    for name in settings.retry_by:
+        if _VERSION.search(name) and name not in known:
+            nearest = get_close_matches(name, known, n=1)
+            hint = f"Did you mean {nearest[0]}?" if nearest else "Is the module of its signal imported?"
+            yield warning_message("W016", f"{SettingsTable.retry_by.name} names {name!r}, which no signal has.", hint)
+
+
+def _forgotten_producer() -> Iterator[CheckMessage]:
+    if topics := forgotten_topics():
+        yield warning_message(
+            "W014",
+            f"{SettingsTable.producer_config.name} enables {', '.join(topics)}, but {SettingsTable.producer.name} is "
+            "not set: openedx-events sends nothing, and says nothing.",
+            hint="Set EVENT_BUS_PRODUCER = 'event_bus_kafka.create_producer', or disable the topics.",
+        )

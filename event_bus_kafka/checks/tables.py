@@ -1,0 +1,46 @@
+"""The check of tables: the only one that contacts a database, asked by ``check --database`` and ``migrate`` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import apps
+from django.core.checks import CheckMessage
+from django.core.exceptions import ImproperlyConfigured
+from django.db import Error, connections, router
+
+from event_bus_kafka.checks.catalogue import error_message, warning_message
+from event_bus_kafka.outbox.database import home
+
+_APP = "event_bus_kafka"
+
+
+def check_tables(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Return a warning per database that lacks tables, an error for one that cannot be asked."""
+    return [message for alias in databases or () if (message := _check(alias))]
+
+
+def _check(alias: str) -> CheckMessage | None:
+    try:
+        missing = _missing_tables(alias)
+    except (Error, ImproperlyConfigured) as failure:
+        reason = " ".join(str(failure).split())  # of a connection, or of Django's look at the tables: no rows
+        hint = "See that it runs, and that this service may connect: whether tables are missing is not known."
+        return error_message("E010", f"Database {alias!r} cannot be asked for its tables: {reason}.", hint)
+    if not missing:
+        return None
+    return warning_message(
+        "W004",
+        f"Tables are missing in database {alias!r}: {', '.join(missing)}.",
+        hint="Run manage.py migrate: until then what Kafka does not confirm is lost, no relay runs, dead letters "
+        "go to a topic of Kafka, no receiver can be paused, receivers under once() fail.",
+    )
+
+
+def _missing_tables(alias: str) -> list[str]:
+    with connections[alias].cursor() as cursor:
+        there = connections[alias].introspection.table_names(cursor)
+    is_home = alias == home()  # whether or not the routers let the tables be there: rows will be written to it
+    ours = (one for one in apps.get_app_config(_APP).get_models() if is_home or router.allow_migrate_model(alias, one))
+    return [model._meta.db_table for model in ours if model._meta.db_table not in there]
