@@ -11,10 +11,9 @@ from event_bus_kafka.conf.deploying import ALL_TOPICS, SettingsOfTopic, settings
 from event_bus_kafka.conf.routes import full_topic, routes, short_topic
 from event_bus_kafka.conf.settings import SettingsTable, settings
 from event_bus_kafka.kafka.admin import Admin
+from event_bus_kafka.operations.probing.probe_event import PROBE_TOPIC
 from event_bus_kafka.operations.topic_steps import WantedTopic
 
-PROBE_TOPIC = "event-bus-probe"
-"""Without prefix."""
 _DAY = 86_400_000
 """Milliseconds."""
 _OF_PROBE: SettingsOfTopic = {

@@ -50,14 +50,19 @@ class Admin:
             found = self._client.list_topics(timeout=timeout).topics
         return {name: _layout(topic) for name, topic in found.items() if topic.error is None}
 
-    def require_controller(self, *, timeout: float) -> None:
-        """Raise :class:`BrokerError` where no broker creates or alters topics, as on the sandbox."""
+    def has_controller(self, *, timeout: float) -> bool:
+        """
+        Return whether a broker creates and alters topics; the sandbox has none. Raises :class:`BrokerError`.
+        """
         with as_broker_errors(self._client):
             cluster = self._client.list_topics(timeout=timeout)
-        if cluster.controller_id in cluster.brokers:
-            return
-        reason = "these brokers create and alter no topics, as the sandbox's, where topics appear on first use"
-        raise BrokerError(error_codes.UNSUPPORTED_FEATURE, reason)
+        return cluster.controller_id in cluster.brokers
+
+    def require_controller(self, *, timeout: float) -> None:
+        """Raise :class:`BrokerError` where no broker creates or alters topics."""
+        if not self.has_controller(timeout=timeout):
+            reason = "these brokers create and alter no topics, as the sandbox's, where topics appear on first use"
+            raise BrokerError(error_codes.UNSUPPORTED_FEATURE, reason)
 
     def hidden(self, topics: Iterable[str], *, timeout: float) -> set[str]:
         """Return those of the topics that this user may not see, there or not. Raises :class:`BrokerError`."""

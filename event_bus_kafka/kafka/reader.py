@@ -55,16 +55,24 @@ class Reader(GroupOffsets, LogOffsets):
 
     def read(self, partition: Partition, offsets: Range) -> Iterator[ConsumerRecord]:
         """Return the records of a range. Raises :class:`BrokerError`, also when none comes within the time-out."""
+        return (record for record, _ in self.read_stamped(partition, offsets))
+
+    def read_stamped(self, partition: Partition, offsets: Range) -> Iterator[tuple[ConsumerRecord, int | None]]:
+        """
+        Return the records of a range, each with the time at which a broker wrote it, in milliseconds since the epoch;
+        None where the topic keeps the senders' times. Raises as :meth:`read` does.
+        """
         with as_broker_errors():
             self._client.assign([TopicPartition(*partition, offsets.start)])
-            while messages := self._next_messages():
+            most = min(_BATCH, max(1, offsets.end - offsets.start))  # else the client waits a little for more
+            while messages := self._next_messages(most):
                 for message in messages:
                     error = message.error()
                     if error is not None and error.name() != error_codes.PARTITION_EOF:
                         raise KafkaException(error)
                     if error is not None or message.offset() >= offsets.end:
                         return
-                    yield to_record(message)
+                    yield to_record(message), _written_at(message)
 
     def members(self, group: str) -> list[str]:
         """Return the live members of a group, as client id and host. Raises :class:`BrokerError`."""
@@ -117,11 +125,16 @@ class Reader(GroupOffsets, LogOffsets):
                     raise
             sleep(0.1)
 
-    def _next_messages(self) -> list[Any]:
+    def _next_messages(self, most: int) -> list[Any]:
         deadline = monotonic() + self.timeout
         while monotonic() < deadline:
             # What has no topic is an error of the client as a whole, such as no right on a group, which is not needed.
-            messages = [one for one in self._client.consume(_BATCH, 0.1) if one.topic() is not None]
+            messages = [one for one in self._client.consume(most, 0.1) if one.topic() is not None]
             if messages:
                 return messages
         raise no_answer(self.timeout)
+
+
+def _written_at(message: Any) -> int | None:
+    kind, timestamp = message.timestamp()
+    return int(timestamp) if kind == confluent_kafka.TIMESTAMP_LOG_APPEND_TIME else None

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from confluent_kafka.admin._acl import AclOperation
 
+from event_bus_kafka.operations.probing.probe_event import PROBE_TOPIC
 from tests.projects.process import ServiceProcess
 from tests.services.bus import RealBus
 from tests.services.guarded import CLIENT_NAME, GuardedKafka
 from tests.services.schema_registry import SchemaRegistry
 from tests.support.examples_of import certificate
+from tests.support.probe_command import probed
 from tests.support.sending import send
 from tests.support.workers import worker
 
@@ -66,6 +69,23 @@ def test_a_replay_needs_rights_on_the_topic_alone(guarded: GuardedKafka, bus: Re
     with replay(secret) as process:
         assert process.end() == 1
     assert f"There is no topic {secret}, or this service has no right to see it." in process.log
+
+
+@pytest.mark.parametrize(
+    ("operations", "failed"), [(["WRITE", "READ"], None), (["WRITE"], "receive"), (["READ"], "send"), ([], "topic")]
+)
+def test_a_probe_says_which_leg_lacks_a_right(
+    guarded: GuardedKafka, bus: RealBus, group: str, operations: list[str], failed: str | None
+) -> None:
+    user, topic = f"user-{group}", f"{group}-{PROBE_TOPIC}"
+    bus.create_topic(topic)
+    guarded.add_user(user)
+    for operation in operations:
+        guarded.allow_topic(user, topic, AclOperation[operation])
+    settings = bus.settings(**connection(guarded.options("SCRAM", user), EVENT_BUS_TOPIC_PREFIX=group))
+    found = probed(settings, "--timeout", "20")
+    assert found["failed"] == failed
+    assert failed is None or "uthoriz" in found["legs"][failed] or "may not see it" in found["legs"][failed]
 
 
 @pytest.mark.parametrize("options", [CLASSIC, {"group.protocol": "consumer"}], ids=["classic", "consumer"])

@@ -48,6 +48,7 @@ from event_bus_kafka.telemetry.events.outbox import (
     TopicHeld,
     TopicResumed,
 )
+from event_bus_kafka.telemetry.events.probing import ProbeEnded
 from event_bus_kafka.telemetry.events.receivers import (
     CircuitClosed,
     CircuitOpened,
@@ -104,6 +105,7 @@ __all__ = [
     "PartitionsAssigned",
     "PartitionsRevoked",
     "PausesChanged",
+    "ProbeEnded",
     "ProducerStatistics",
     "ReadinessChanged",
     "ReceiverSlow",

@@ -7,7 +7,17 @@ from collections.abc import Callable
 from time import monotonic
 
 from event_bus_kafka.telemetry.events import LifecycleEvent, RecordDelivered, RecordReceived
-from event_bus_kafka.telemetry.logs import clients, consuming, dead_letters, faults, outbox, receivers, sending, worker
+from event_bus_kafka.telemetry.logs import (
+    clients,
+    consuming,
+    dead_letters,
+    faults,
+    outbox,
+    probing,
+    receivers,
+    sending,
+    worker,
+)
 from event_bus_kafka.telemetry.logs.audit import AUDITED, AuditLines
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
@@ -20,6 +30,7 @@ _LINES = (
     | worker.lines
     | clients.lines
     | faults.lines
+    | probing.lines
 )
 
 

@@ -32,6 +32,7 @@ VALUES: dict[str, Any] = {
     "BaseException": SystemExit(),
     "tuple[str, ...]": ("text",),
     "tuple[tuple[str, int], ...]": (("topic", 0),),
+    "tuple[tuple[str, float], ...]": (("leg", 0.5),),
     "tuple[tuple[str, int, int], ...]": (("topic", 0, 5),),
 }
 

@@ -1,0 +1,45 @@
+"""Probes, made as the settings say."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from time import monotonic
+
+from event_bus_kafka.assembly.schema_registry import registering, subjects
+from event_bus_kafka.assembly.sending import producer, shutdown, spill
+from event_bus_kafka.assembly.topics import admin
+from event_bus_kafka.conf.client_options import consumer_options
+from event_bus_kafka.conf.routes import full_topic
+from event_bus_kafka.kafka.reader import Reader
+from event_bus_kafka.operations.probing.probe import Probe
+from event_bus_kafka.operations.probing.probe_event import PROBE_TOPIC
+
+_GROUP = "probe_event_bus"
+"""Kafka's client asks for a name; no group is joined, and nothing is ever committed under it."""
+_SPILL = 2.0
+"""Seconds for the outbox to take what Kafka did not confirm."""
+
+
+def probe(at_end: ExitStack, *, timeout: float, slow: float) -> Probe:
+    """
+    Return a probe; what it needs is closed with ``at_end``. Raises :class:`ConfigurationError`.
+
+    ``timeout``, ``slow``: seconds that a leg may take before it is given up, and before it has failed.
+    """
+    options = consumer_options(_GROUP)
+    return Probe(
+        topic=full_topic(PROBE_TOPIC),
+        connect=lambda: Reader(options, timeout=timeout),
+        subjects=at_end.enter_context(closing(subjects())),
+        registry=at_end.enter_context(closing(registering())),
+        producer=producer(),
+        topics_appear=lambda: not admin().has_controller(timeout=timeout),
+        confirm=_confirm,
+        timeout=timeout,
+        slow=slow,
+    )
+
+
+def _confirm(seconds: float) -> None:
+    shutdown.confirm(monotonic() + seconds)
+    spill.finish(_SPILL)  # only a probe waits in such a process: one that the outbox does not take need not wait on

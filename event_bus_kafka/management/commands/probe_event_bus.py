@@ -1,0 +1,102 @@
+"""``manage.py probe_event_bus``: whether an event comes through, how long each leg takes, and which one fails."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentTypeError
+from contextlib import ExitStack
+from math import inf
+from time import sleep
+from typing import Any
+
+import attrs
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from event_bus_kafka.assembly.observing import observe_events
+from event_bus_kafka.assembly.probing import probe
+from event_bus_kafka.errors import EventBusError
+from event_bus_kafka.management.arguments import add_json, number
+from event_bus_kafka.operations.probing.legs import ProbeResult
+from event_bus_kafka.shown import shown
+
+
+class Command(BaseCommand):
+    help = (
+        "Send a synthetic event through everything that events of this service go through: the registry, the outbox "
+        "and a relay where events are sent so, and Kafka; read it again without any consumer group. It goes to the "
+        "topic event-bus-probe, and no receiver sees it. Says how long each leg took. Exit code 1 if one fails or is "
+        "slow."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--timeout", type=_seconds, default=30.0, help="seconds after which a leg is given up (default: 30)"
+        )
+        parser.add_argument(
+            "--slow", type=_seconds, default=2.0, help="seconds after which a leg has failed (default: 2)"
+        )
+        parser.add_argument("--every", type=_seconds, help="repeat it after so many seconds, until Ctrl-C")
+        parser.add_argument("--count", type=number(least=1), help="with --every: end after so many probes")
+        add_json(parser, "print a line of JSON per probe")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        observe_events()
+        if options["count"] and not options["every"]:
+            raise CommandError("--count goes with --every.")
+        try:
+            with ExitStack() as at_end:
+                self._run(options, at_end)
+        except KeyboardInterrupt:
+            return
+        except EventBusError as error:
+            raise CommandError(str(error)) from error
+
+    def _run(self, options: dict[str, Any], at_end: ExitStack) -> None:
+        one = probe(at_end, timeout=options["timeout"], slow=options["slow"])
+        left = (options["count"] or inf) if options["every"] else 1
+        failures: list[str] = []
+        while True:
+            result = one.run()
+            self.stdout.write(_json(result) if options["json"] else _text(result))
+            self.stdout.flush()
+            if result.failed:
+                failures.append(result.failed.name)
+            left -= 1
+            if left <= 0:
+                break
+            sleep(options["every"])
+        if failures:
+            raise CommandError(f"The event bus is not well: look at {', '.join(dict.fromkeys(failures))}.")
+
+
+def _seconds(text: str) -> float:
+    """Argument type: seconds above 0."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < inf:
+        raise ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return found
+
+
+def _text(result: ProbeResult) -> str:
+    lines = [f"{leg.name:<9}{leg.seconds:8.3f} s  {leg.failure and f'FAILED: {leg.failure}'}" for leg in result.legs]
+    if result.clock:
+        lines.append(f"The broker's clock {result.clock.text}.")
+    if not result.failed:
+        lines.append(f"The event came through, in {result.seconds:.3f} s.")
+    return "\n".join(shown(line.rstrip()) for line in lines)
+
+
+def _json(result: ProbeResult) -> str:
+    failed = result.failed
+    return json.dumps(
+        {
+            "ok": failed is None,
+            "failed": failed and failed.name,
+            "seconds": result.seconds,
+            "legs": [attrs.asdict(leg) for leg in result.legs],
+            "clock_ahead": result.clock and [result.clock.least, result.clock.most],
+        }
+    )

@@ -1,0 +1,1 @@
+"""A synthetic event through the whole of the bus."""

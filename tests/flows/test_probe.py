@@ -1,0 +1,124 @@
+"""A probe goes through the bus, and says which leg of its way is broken or slow."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import attrs
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.assembly.probing import probe
+from event_bus_kafka.kafka.offsets import Range
+from event_bus_kafka.operations.probing.legs import ClockDifference, LegFailed
+from event_bus_kafka.operations.probing.probe_event import PROBE_TOPIC, probe_signal
+from event_bus_kafka.sandbox import Sandbox
+from event_bus_kafka.telemetry import observe, unobserve
+from event_bus_kafka.telemetry.events import ProbeEnded
+from tests.services.bus import RealBus
+from tests.services.kafka import KafkaCluster
+from tests.support.probe_command import probed
+from tests.support.topic_command import topics
+
+LEGS = ["topic", "registry", "send", "receive"]
+
+
+@pytest.fixture
+def own_sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+def test_each_leg_has_its_time_and_no_receiver_sees_the_event(sandbox: Sandbox) -> None:
+    assert probe_signal.event_type not in {signal.event_type for signal in OpenEdxPublicSignal.all_events()}
+    ended: list[Any] = []
+    observe(ended.append, ProbeEnded)
+    try:
+        found = probed(sandbox.settings)
+    finally:
+        unobserve(ended.append)
+    assert found["legs"] == dict.fromkeys(LEGS, "")
+    (event,) = ended
+    assert [name for name, _ in event.legs] == LEGS
+    assert (event.failed, found["clock_ahead"]) == ("", None), "the sandbox keeps the sender's times"
+
+
+def test_it_is_repeated_for_as_long_as_it_is_asked(sandbox: Sandbox) -> None:
+    output = io.StringIO()
+    with override_settings(**sandbox.settings):
+        call_command("probe_event_bus", "--every", "0.01", "--count", "3", "--json", "--slow", "60", stdout=output)
+    assert [json.loads(line)["ok"] for line in output.getvalue().splitlines()] == [True] * 3
+
+
+def test_a_registry_that_is_away_is_the_leg_that_fails(own_sandbox: Sandbox) -> None:
+    settings = own_sandbox.settings
+    with own_sandbox.registry_down():
+        found = probed(settings, "--timeout", "10")
+    assert (found["failed"], list(found["legs"])) == ("registry", ["topic", "registry"])
+
+
+def test_a_topic_that_takes_nothing_is_the_leg_that_fails(own_sandbox: Sandbox) -> None:
+    own_sandbox.create_topic(PROBE_TOPIC, 1)
+    own_sandbox.fail_next("Produce", "POLICY_VIOLATION", times=50)
+    found = probed(own_sandbox.settings, "--timeout", "10")
+    assert found["failed"] == "send"
+    assert "POLICY_VIOLATION" in found["legs"]["send"]
+
+
+def test_a_leg_that_is_slow_has_failed_and_the_probe_goes_on(own_sandbox: Sandbox) -> None:
+    own_sandbox.create_topic(PROBE_TOPIC, 1)
+    output = io.StringIO()
+    with own_sandbox.slow_brokers(0.2), override_settings(**own_sandbox.settings):
+        with pytest.raises(CommandError, match="The event bus is not well: look at topic"):
+            call_command("probe_event_bus", "--slow", "0.15", stdout=output, no_color=True)
+    assert "FAILED: slow: more than 0.15 s" in output.getvalue().splitlines()[0]
+    assert output.getvalue().splitlines()[-1].startswith("receive"), "it says how long the others took"
+
+
+def test_an_event_of_another_probe_is_not_taken_for_its_own(own_sandbox: Sandbox) -> None:
+    own_sandbox.create_topic(PROBE_TOPIC, 1)
+    with override_settings(**own_sandbox.settings), ExitStack() as at_end:
+        one = probe(at_end, timeout=60, slow=60)
+        assert one.run().failed is None
+        reader = at_end.enter_context(one.connect())
+        everything = {(PROBE_TOPIC, 0): Range(0, 1)}
+        with pytest.raises(LegFailed, match="the event is not among what was written"):
+            attrs.evolve(one, timeout=0.1)._receive(reader, everything, "the id of another one")
+
+
+@pytest.mark.real
+@pytest.mark.django_db(transaction=True)
+def test_on_a_topic_that_a_deploy_made_the_brokers_clock_is_compared_and_no_group_is_left(
+    real_bus: RealBus, cluster: KafkaCluster
+) -> None:
+    """The broker runs on this machine: one clock."""
+    settings = real_bus.settings()
+    prefix = {"EVENT_BUS_TOPIC_PREFIX": "probed"}
+    found = probed(settings | prefix)
+    assert found["failed"] == "topic"
+    assert "there is no topic probed-event-bus-probe" in found["legs"]["topic"]
+    assert topics(settings | prefix, "apply")[0] == 0
+    found = probed(settings | prefix)
+    assert found["legs"] == dict.fromkeys(LEGS, "")
+    least, most = found["clock_ahead"]
+    assert least <= 0 <= most
+    groups = cluster.admin().list_consumer_groups().result(30).valid
+    assert "probe_event_bus" not in {one.group_id for one in groups}
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "said"),
+    [
+        (-0.02, 0.01, "agrees with this host's, as far as can be told within 0.03 s"),
+        (1.5, 1.75, "is ahead by 1.50 to 1.75 s"),
+        (-1.75, -1.5, "is behind by 1.50 to 1.75 s"),
+    ],
+)
+def test_what_is_said_of_the_clock(least: float, most: float, said: str) -> None:
+    assert ClockDifference(least=least, most=most).text == said
