@@ -15,7 +15,7 @@ import django  # noqa: E402 needs the settings
 
 django.setup()
 
-from docs import check_table, evolution_tables  # noqa: E402 needs Django
+from docs import check_table, command_table, evolution_tables  # noqa: E402 needs Django
 from event_bus_kafka.conf.settings import all_settings  # noqa: E402 needs Django
 
 project = "openedx-event-bus-kafka"
@@ -48,7 +48,14 @@ def write_checks() -> None:
     (GENERATED / "checks.rst").write_text(check_table.checks())
 
 
+def write_commands() -> None:
+    """Write the table of all commands, and an example of each."""
+    (GENERATED / "commands.rst").write_text(command_table.table())
+    (GENERATED / "command_examples.rst").write_text(command_table.examples())
+
+
 GENERATED.mkdir(exist_ok=True)
 write_settings()
 write_evolution()
 write_checks()
+write_commands()

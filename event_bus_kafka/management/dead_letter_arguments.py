@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from event_bus_kafka.conf.settings import SettingsTable
-from event_bus_kafka.management.arguments import add_apply, add_subcommand, days, number
+from event_bus_kafka.management.arguments import add_apply, add_json, add_subcommand, days, number
 from event_bus_kafka.operations.dead_letters.quarantine import Coordinates
 from event_bus_kafka.operations.dead_letters.selection import Selection
 
@@ -69,12 +69,12 @@ def _add_list(parser: CommandParser) -> None:
         help="list what became of them, by receiver, for so many days as EVENT_BUS_KAFKA_HISTORY says: those that are "
         "gone too",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json(parser)
 
 
 def _add_show(parser: CommandParser) -> None:
     parser.add_argument("id", type=number(least=1), help="as list prints it")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json(parser)
     parser.add_argument(
         "--unmasked",
         action="store_true",
@@ -91,6 +91,7 @@ def _add_take(parser: CommandParser) -> None:
     )
     _add_group(parser)
     add_apply(parser)
+    add_json(parser)
 
 
 def _add_replay(parser: CommandParser) -> None:
@@ -105,22 +106,26 @@ def _add_replay(parser: CommandParser) -> None:
         help="in whose place --receiver runs; needed where several no longer exist",
     )
     add_apply(parser)
+    add_json(parser)
 
 
 def _add_discard(parser: CommandParser) -> None:
     _add_selection(parser, receiver="that have still to reach this receiver")
     add_apply(parser)
+    add_json(parser)
 
 
 def _add_import(parser: CommandParser) -> None:
     _add_group(parser)
     add_apply(parser)
+    add_json(parser)
 
 
 def _add_purge(parser: CommandParser) -> None:
     setting = SettingsTable.retention
     parser.add_argument("--days", type=days, help=f"delete what failed last so many days ago (default: {setting.name})")
     add_apply(parser)
+    add_json(parser)
 
 
 def _add_selection(parser: CommandParser, *, receiver: str = "") -> None:

@@ -7,19 +7,20 @@ from abc import abstractmethod
 from difflib import get_close_matches
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import Error
 from openedx_events.tooling import load_all_signals
 
 from event_bus_kafka.dispatching import dispatch
 from event_bus_kafka.dispatching.pauses import READ_EVERY, is_migrated
-from event_bus_kafka.management.arguments import NOT_DONE, add_apply
+from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_json
+from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.models import PausedReceiver
 from event_bus_kafka.shown import shown
 from event_bus_kafka.telemetry.error_text import database_error_text
 
 
-class PausingCommand(BaseCommand):
+class PausingCommand(OperatorCommand):
     """Changes one pause, or lists all."""
 
     idle: str
@@ -33,7 +34,7 @@ class PausingCommand(BaseCommand):
             "the paused receivers are listed",
         )
         add_apply(parser)
-        parser.add_argument("--json", action="store_true", help="print JSON")
+        add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         load_all_signals()

@@ -140,4 +140,13 @@ FAULTS = (
         harm="two probes at once tell each other's times",
         tests=("flows/test_probe.py",),
     ),
+    Fault(
+        name="dead letters are discarded where JSON is printed, without --apply",
+        file="management/commands/event_dead_letters.py",
+        scope="Command._is_to_apply",
+        old="return bool(options['apply'])",
+        new="return bool(options['apply'] or options['json'])",
+        harm="a script that looks deletes",
+        tests=("unit/management/test_event_dead_letters.py",),
+    ),
 )

@@ -72,6 +72,10 @@ def test_a_reset_is_planned_then_applied_and_workers_go_on_from_there(bus: RealB
     assert f"{topic}:0  3 → 1: 2 come again; {kept}" in planned
     assert "Nothing was done" in planned
     assert bus.committed(group, topic) == 3
+    told = json.loads(offsets(bus, *command, "--json"))
+    (part,) = told["partitions"]
+    assert (told["applied"], part["committed"], part["to"]) == (False, 3, 1)
+    assert bus.committed(group, topic) == 3
     assert f"Group {group} is reset" in offsets(bus, *command, "--apply")
     assert (bus.committed(group, topic), metadata(bus, group, topic)) == (
         1,

@@ -9,7 +9,7 @@ from shlex import quote
 from typing import Any
 
 import attrs
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.conf.routes import full_topic, routes
@@ -18,6 +18,7 @@ from event_bus_kafka.dispatching import cleanup
 from event_bus_kafka.entry_points import create_producer
 from event_bus_kafka.errors import EventBusError, WorkerFailed
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply, number, rate
+from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
 from event_bus_kafka.producing.backfill import Arguments, Backfill, Failed, Item, Source, sources
 from event_bus_kafka.producing.routing import Route
@@ -55,7 +56,8 @@ class _Run:
         self.failed += len({one.token for one in failed})
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
+    example = "backfill_events course_runs --rate 100 --apply"
     help = (
         "Send events of what this service has already, such as all its course runs, to the topics that "
         "EVENT_BUS_PRODUCER_CONFIG gives their type, in the mode configured there; receivers in this service get none. "

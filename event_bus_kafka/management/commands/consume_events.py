@@ -6,7 +6,7 @@ import json
 from argparse import ArgumentTypeError
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.module_loading import import_string
 from openedx_events.event_bus import EventBusConsumer
 from openedx_events.tooling import load_all_signals
@@ -14,6 +14,7 @@ from openedx_events.tooling import load_all_signals
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.conf.subscriptions import subscription
 from event_bus_kafka.errors import ConfigurationError
+from event_bus_kafka.management.examples import OperatorCommand
 
 _OWN = {"topic": "-t", "group_id": "-g", "concurrency": "--concurrency", "with_relay": "--with-relay"}
 """Options of the consumer that have an argument of their own."""
@@ -30,7 +31,8 @@ def json_object(text: str) -> dict[str, Any]:
     return value
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
+    example = "consume_events -t certificates -g credentials"
     help = (
         "Read topics as a member of a consumer group and send each event to this service's receivers. Runs until "
         "SIGTERM or SIGINT. Exit codes: 0 clean stop, or consumers disabled by setting; 1 wrong configuration; 2 "

@@ -9,6 +9,7 @@ from event_bus_kafka.models import PausedReceiver
 
 
 class Command(PausingCommand):
+    example = "event_bus_pause --receiver credentials.receivers.award --apply"
     help = (
         "Pause a receiver of this service: it runs no more, and each of its events becomes a dead letter, to be "
         "replayed after event_bus_resume. Other receivers go on. Without --receiver: list those that are paused. "

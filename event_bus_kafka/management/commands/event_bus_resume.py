@@ -7,6 +7,7 @@ from event_bus_kafka.models import PausedReceiver
 
 
 class Command(PausingCommand):
+    example = "event_bus_resume --receiver credentials.receivers.award --apply"
     help = (
         "End the pause of a receiver: it gets its events again, from the next one on. Without --receiver: list those "
         "that are paused. Prints its plan, and does it with --apply."

@@ -7,7 +7,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import Error
 from openedx_events.tooling import load_all_signals
 
@@ -22,6 +22,7 @@ from event_bus_kafka.dead_letters.pending import Pending
 from event_bus_kafka.errors import CannotTake, EventBusError, WorkerFailed
 from event_bus_kafka.management.arguments import NOT_DONE
 from event_bus_kafka.management.dead_letter_arguments import add_subcommands, selection
+from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.models import DeadLetter, EntryState
 from event_bus_kafka.operations.dead_letters import imports, quarantine, report
 from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay, Replayed
@@ -37,7 +38,8 @@ _PROGRESS_EVERY = 100
 _NONE = "No dead letters."
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
+    example = "event_dead_letters replay --receiver credentials.receivers.award --apply"
     help = (
         "Dead letters: records that this service's receivers could not take, stored exactly as they came. What changes "
         "something prints its plan, and does it with --apply. No event data is printed but by show --unmasked."
@@ -107,92 +109,115 @@ class Command(BaseCommand):
         with reader_for(group) as reader:
             found = quarantine.look(reader, coordinates, group)
             names = [failure.receiver for failure in found.letter.failures if failure.receiver]
-            self.stdout.write(
+            self._say(
+                options,
                 f"Record {coordinates} ({shown(found.letter.event_type) or 'unknown event type'}) becomes a "
                 f"dead letter of group {group}; receivers: {', '.join(names) or 'none here'}.\n"
-                f"The group goes on from offset {found.position.offset} and passes over the record."
+                f"The group goes on from offset {found.position.offset} and passes over the record.",
             )
             if self._is_to_apply(options):
                 quarantine.take(reader, store_for(group), found)
-                self._succeed(f"{coordinates} is stored as a dead letter. Start the workers again.")
+                self._succeed(options, f"{coordinates} is stored as a dead letter. Start the workers again.")
+        self._tell(options, record=str(coordinates), group=group, receivers=names, goes_on_from=found.position.offset)
 
     def _replay(self, options: dict[str, Any]) -> None:
         plans = plan_all(selection(options).letters(), options["receiver"] or "", options["instead_of"] or "")
         if options["receiver"] and not options["ids"]:
             plans = [one for one in plans if one.run or one.is_ambiguous]
         if not plans:
-            self.stdout.write(_NONE)
+            self._say(options, _NONE)
         if not options["apply"]:
-            self._print_lines([_planned(one) for one in plans])
+            self._print_lines(options, [_planned(one) for one in plans])
+        failed: dict[int, str] = {}
         if self._is_to_apply(options) and plans:
-            self._run(plans)
+            failed = self._run(plans, options)
+        planned = [
+            {"id": one.letter.pk, "run": list(one.run), "problem": failed.get(one.letter.pk, one.problem)}
+            for one in plans
+        ]
+        self._tell(options, dead_letters=planned)
+        if failed:
+            raise CommandError(f"{len(failed)} of {len(plans)} dead letters stay.")
 
-    def _run(self, plans: list[ReplayPlan]) -> None:
+    def _run(self, plans: list[ReplayPlan], options: dict[str, Any]) -> dict[int, str]:
+        """Return id → problem of those that stay."""
         with closing(registry_of_settings()) as registry, closing(Originals(reader_for)) as originals:
-            done = self._run_all(plans, LetterReplay(lambda store: processor("", store, registry), originals))
-        self.stdout.write(f"{done} of {len(plans)} dead letters have succeeded and are deleted.")
-        if done < len(plans):
-            raise CommandError(f"{len(plans) - done} of {len(plans)} dead letters stay.")
+            replay = LetterReplay(lambda store: processor("", store, registry), originals)
+            failed = self._run_all(plans, replay, options)
+        self._say(options, f"{len(plans) - len(failed)} of {len(plans)} dead letters have succeeded and are deleted.")
+        return failed
 
-    def _run_all(self, plans: list[ReplayPlan], replay: LetterReplay) -> int:
-        done = 0
+    def _run_all(self, plans: list[ReplayPlan], replay: LetterReplay, options: dict[str, Any]) -> dict[int, str]:
+        failed: dict[int, str] = {}
         for number, planned in enumerate(plans, start=1):
             problem = _problem(replay.run(planned)) if planned.run else f"not run: {planned.problem}"
-            done += not problem
             if problem:
-                self.stdout.write(shown(f"{report.coordinates(planned.letter)}  {problem}"))
+                failed[planned.letter.pk] = problem
+                self._say(options, shown(f"{report.coordinates(planned.letter)}  {problem}"))
             if number % _PROGRESS_EVERY == 0:
-                self.stdout.write(f"{number} of {len(plans)}")
-        return done
+                self._say(options, f"{number} of {len(plans)}")
+        return failed
 
     def _discard(self, options: dict[str, Any]) -> None:
         selected = selection(options)
         letters = selected.pick(selected.letters())
-        if not options["apply"]:
+        if not options["apply"] and not options["json"]:
             self._print_table(letters[:_SHOWN], max(len(letters) - _SHOWN, 0))
         if self._is_to_apply(options):
             seen = {letter.pk: letter.last_failed_at for letter in letters}
             count = table_store.remove(seen, EntryState.DISCARDED)
-            self._succeed(f"Deleted {count} dead letters.")
+            self._succeed(options, f"Deleted {count} dead letters.")
+        self._tell(options, dead_letters=[letter.pk for letter in letters])
 
     def _import(self, options: dict[str, Any]) -> None:
         group, apply = options["group"], options["apply"]
         topic = dead_letter_topic(group)
         with reader_for(imports.import_group(group)) as reader:
-            imported = imports.import_all(reader, topic, apply=apply)
-        self._print_lines([f"Record {name} is no dead letter: skipped" for name in imported.foreign])
-        self.stdout.write(f"Topic {topic}: {imported.stored} dead letters to store, {imported.known} known already.")
+            found = imports.import_all(reader, topic, apply=apply)
+        self._print_lines(options, [f"Record {name} is no dead letter: skipped" for name in found.foreign])
+        self._say(options, f"Topic {topic}: {found.stored} dead letters to store, {found.known} known already.")
         if self._is_to_apply(options):
-            self._succeed("They are in the table.")
+            self._succeed(options, "They are in the table.")
+        self._tell(options, topic=topic, stored=found.stored, known=found.known, foreign=list(found.foreign))
 
     def _purge(self, options: dict[str, Any]) -> None:
         days = options["days"] or settings.retention
         count = DeadLetter.objects.expired(datetime.now(UTC) - timedelta(days=days)).count()
-        self.stdout.write(f"{count} dead letters failed last more than {days:g} days ago.")
+        self._say(options, f"{count} dead letters failed last more than {days:g} days ago.")
         if self._is_to_apply(options):
-            self._succeed(f"Deleted {retention.purge(days)} dead letters.")
+            self._succeed(options, f"Deleted {retention.purge(days)} dead letters.")
+        self._tell(options, dead_letters=count, days=days)
 
     def _is_to_apply(self, options: dict[str, Any]) -> bool:
         if not options["apply"]:
-            self.stdout.write(NOT_DONE)
+            self._say(options, NOT_DONE)
         return bool(options["apply"])
+
+    def _say(self, options: dict[str, Any], text: str) -> None:
+        if not options["json"]:
+            self.stdout.write(text)
+
+    def _tell(self, options: dict[str, Any], **found: Any) -> None:
+        """Print JSON, where that is asked for: what was found, and whether it was done."""
+        if options["json"]:
+            self._print_json(found | {"applied": options["apply"]})
 
     def _print_table(self, letters: list[DeadLetter], more: int) -> None:
         self.stdout.write(report.table(letters) if letters else _NONE)
         if more:
             self.stdout.write(f"… and {more} more")
 
-    def _print_lines(self, lines: list[str]) -> None:
+    def _print_lines(self, options: dict[str, Any], lines: list[str]) -> None:
         for line in lines[:_SHOWN]:
-            self.stdout.write(shown(line))
+            self._say(options, shown(line))
         if len(lines) > _SHOWN:
-            self.stdout.write(f"… and {len(lines) - _SHOWN} more")
+            self._say(options, f"… and {len(lines) - _SHOWN} more")
 
     def _print_json(self, content: Any) -> None:
         self.stdout.write(json.dumps(content, indent=2, default=_plain))
 
-    def _succeed(self, text: str) -> None:
-        self.stdout.write(self.style.SUCCESS(text))
+    def _succeed(self, options: dict[str, Any], text: str) -> None:
+        self._say(options, self.style.SUCCESS(text))
 
 
 def _require_table() -> None:

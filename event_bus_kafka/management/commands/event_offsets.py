@@ -6,14 +6,15 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.assembly.reading import reader_for
 from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.errors import CannotReset, EventBusError, NotThere
 from event_bus_kafka.kafka.reader import Reader
-from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_subcommand, moment, named, number
+from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_json, add_subcommand, moment, named, number
+from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.operations import group_offsets
 from event_bus_kafka.operations.group_members import members_of
 from event_bus_kafka.operations.group_offsets import Reset, Standing, Target
@@ -23,7 +24,8 @@ from event_bus_kafka.telemetry.error_text import error_text
 _COLUMNS = ("PARTITION", "COMMITTED", "START", "END", "LAG", "MARKS")
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
+    example = "event_offsets reset -g credentials -t certificates --to-earliest --apply"
     help = (
         "Committed offsets of a consumer group: show how far it is; reset it, while none of its workers runs, to read "
         "records again or to skip them. A reset prints its plan, and does it with --apply."
@@ -35,13 +37,14 @@ class Command(BaseCommand):
         show = add_subcommand(subcommands, "show", about_show)
         _add_group(show)
         _add_topics(show, "only this topic or partition (default: all that the group has committed for)")
-        show.add_argument("--json", action="store_true", help="print JSON")
+        add_json(show)
         about_reset = "Let a group go on elsewhere. Stop its workers first."
         reset = add_subcommand(subcommands, "reset", about_reset)
         _add_group(reset)
         _add_topics(reset, "topic or partition to reset", required=True)
         _add_targets(reset)
         add_apply(reset)
+        add_json(reset)
 
     def handle(self, *args: Any, **options: Any) -> None:
         observe_events()
@@ -72,13 +75,19 @@ class Command(BaseCommand):
         group = options["group"]
         partitions = group_offsets.partitions_of(reader, options["topic"])
         resets = group_offsets.plan(reader, group, partitions, _target(options))
-        for one in resets:
-            self.stdout.write(_planned(one))
-        if not options["apply"]:
+        if not options["json"]:
+            for one in resets:
+                self.stdout.write(_planned(one))
+        if options["apply"]:
+            group_offsets.apply(reader, group, resets)
+        if options["json"]:
+            planned = [_as_json(one.standing) | {"to": one.to} for one in resets]
+            content = {"group": group, "partitions": planned, "applied": options["apply"]}
+            self.stdout.write(json.dumps(content, indent=2))
+        elif options["apply"]:
+            self.stdout.write(self.style.SUCCESS(f"Group {group} is reset. Start its workers again."))
+        else:
             self.stdout.write(NOT_DONE)
-            return
-        group_offsets.apply(reader, group, resets)
-        self.stdout.write(self.style.SUCCESS(f"Group {group} is reset. Start its workers again."))
 
     def _print_table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]

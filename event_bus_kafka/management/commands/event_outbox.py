@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import attrs
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.conf.routes import full_topic
 from event_bus_kafka.conf.settings import SettingsTable, settings
-from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_subcommand, days
+from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_json, add_subcommand, days
+from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.models import ParkedRecord, WriterSchema
 from event_bus_kafka.outbox import backlog
 from event_bus_kafka.outbox.backlog import Backlog
@@ -25,7 +26,8 @@ _SHOWN = 50
 """Rows of which a plan speaks one by one."""
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
+    example = "event_outbox release --code MSG_SIZE_TOO_LARGE --apply"
     help = (
         "The outbox: events that wait for a relay, and those that Kafka refuses, which are parked. What changes "
         "something prints its plan, and does it with --apply. No event data is printed."
@@ -36,7 +38,7 @@ class Command(BaseCommand):
         for name, text in _DESCRIPTIONS.items():
             added = add_subcommand(subcommands, name, text)
             added.add_argument("--database", default=DEFAULT_DB_ALIAS, help="alias of the database (default: default)")
-            added.add_argument("--json", action="store_true", help="print JSON")
+            add_json(added)
             if name in ("parked", "release", "discard"):
                 added.add_argument("ids", metavar="ID", nargs="*", type=int, help="as parked lists them")
                 added.add_argument("-t", "--topic", default="", help="only those of this topic, with or without prefix")

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from openedx_events.tooling import load_all_signals
 
 from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.assembly.schema_registry import registering, subjects
 from event_bus_kafka.errors import EventBusError
 from event_bus_kafka.management.arguments import add_json, add_subcommand
+from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.operations.schemas import own_schemas, registration, schema_check
 from event_bus_kafka.operations.schemas.registration import Registration
 from event_bus_kafka.operations.schemas.schema_check import SchemaFinding, SchemaStanding
@@ -32,7 +33,8 @@ _DESCRIPTIONS = {
 }
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
+    example = "event_schemas check --against schemas --level FULL_TRANSITIVE"
     help = (
         "The Avro schemas of the events that this service sends (topics enabled in EVENT_BUS_PRODUCER_CONFIG): print "
         "them, compare them with the registry or with files, register them. No event data is involved."

@@ -9,7 +9,7 @@ from contextlib import closing
 from itertools import islice
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.assembly.reading import reader_for
@@ -19,7 +19,8 @@ from event_bus_kafka.errors import EventBusError, NotThere
 from event_bus_kafka.kafka.offsets import Partition
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
-from event_bus_kafka.management.arguments import moment, named, number
+from event_bus_kafka.management.arguments import add_json, moment, named, number
+from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.operations import masking
 from event_bus_kafka.operations.group_offsets import partitions_of
 from event_bus_kafka.operations.records import Wanted
@@ -34,7 +35,8 @@ _LONGEST = 1_000_000
 """Characters of keys and event data: they are what was asked for."""
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
+    example = "event_tail -t certificates --from -10 --until-end"
     help = (
         "Print the records of a topic, decoded, as they come, until Ctrl-C. No consumer group is joined or moved. Data "
         "is masked: names of fields and kinds of values are shown, and equal keys as equal; --unmasked shows all."
@@ -57,7 +59,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--count", type=number(least=1), help="end after so many records")
         parser.add_argument("--until-end", action="store_true", help="end where the topic ended when this began")
-        parser.add_argument("--json", action="store_true", help="print a line of JSON per record")
+        add_json(parser, "print a line of JSON per record")
         parser.add_argument("--unmasked", action="store_true", help="show all, which may be personal data")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import attrs
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.assembly.topics import admin, wanted_topics
@@ -14,6 +14,7 @@ from event_bus_kafka.errors import BrokerError, ConfigurationError
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.admin import Admin
 from event_bus_kafka.management.arguments import add_json, add_subcommand
+from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.operations import topic_plan
 from event_bus_kafka.operations.topic_plan import Plan, Result, TopicPlan
 from event_bus_kafka.shown import shown
@@ -28,7 +29,8 @@ _DESCRIPTIONS = {
 }
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
+    example = "event_topics apply"
     help = (
         "The topics that this service sends to, reads, or names in EVENT_BUS_KAFKA_TOPICS, those of its dead letters "
         "and of probe_event_bus: create them, and keep them as the settings say. Topics of others are named and left "

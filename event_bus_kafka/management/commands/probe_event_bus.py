@@ -10,17 +10,19 @@ from time import sleep
 from typing import Any
 
 import attrs
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.assembly.probing import probe
 from event_bus_kafka.errors import EventBusError
 from event_bus_kafka.management.arguments import add_json, number
+from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.operations.probing.legs import ProbeResult
 from event_bus_kafka.shown import shown
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
+    example = "probe_event_bus --every 60 --json"
     help = (
         "Send a synthetic event through everything that events of this service go through: the registry, the outbox "
         "and a relay where events are sent so, and Kafka; read it again without any consumer group. It goes to the "

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.module_loading import import_string
 from openedx_events.data import EventsMetadata
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.entry_points import create_producer
+from event_bus_kafka.management.arguments import add_json
 from event_bus_kafka.management.commands.consume_events import json_object
+from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.telemetry.events import (
@@ -22,7 +25,8 @@ from event_bus_kafka.telemetry.events import (
 )
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
+    example = "produce_event --signal certificates.signals.AWARDED --topic certificates --key-field user.id --data {}"
     help = "Send one event and wait for Kafka's confirmation. Exit code 1 if it does not come."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -36,6 +40,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--data", required=True, type=json_object, help="JSON object with one entry per argument of the signal"
         )
+
+        add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         signal = _signal(options["signal"])
@@ -54,10 +60,13 @@ class Command(BaseCommand):
             producer.prepare_for_shutdown()
         finally:
             unobserve(collect)
-        self._tell(ends)
+        self._tell(ends, as_json=options["json"])
 
-    def _tell(self, ends: list[LifecycleEvent]) -> None:
+    def _tell(self, ends: list[LifecycleEvent], *, as_json: bool) -> None:
         for end in ends:
+            if isinstance(end, RecordDelivered) and as_json:
+                self.stdout.write(json.dumps(_as_json(end), indent=2))
+                return
             if isinstance(end, RecordDelivered):
                 place = f"{end.topic}, partition {end.partition}, offset {end.offset}"
                 self.stdout.write(self.style.SUCCESS(f"Event {end.event_id} is in Kafka: {place}"))
@@ -69,6 +78,10 @@ class Command(BaseCommand):
             if isinstance(end, EventRejected | EventUndelivered):
                 raise CommandError(f"The event was not sent. {error_text(end.error)}")
         raise CommandError("The event was not confirmed within EVENT_BUS_KAFKA_DELIVERY_TIMEOUT.")
+
+
+def _as_json(end: RecordDelivered) -> dict[str, Any]:
+    return {"event_id": end.event_id, "topic": end.topic, "partition": end.partition, "offset": end.offset}
 
 
 def _signal(path: str) -> OpenEdxPublicSignal:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import gc
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS
 
 from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.assembly.relaying import relay_worker
 from event_bus_kafka.errors import EventBusError
+from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import RelayProgress
 
@@ -18,7 +19,8 @@ _ALLOCATIONS = 50_000
 """Between two looks for garbage, in place of some hundreds: what a row needs goes with it."""
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
+    example = "relay_events --once"
     help = (
         "Send the rows of the outbox to Kafka, until SIGTERM or SIGINT. Any number of relays share the work; on SQLite "
         "run one. Exit codes: 0 clean stop, or nothing waits any more (--once; what is parked does not); 1 wrong "

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 import attrs
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from openedx_events.tooling import load_all_signals
 
 from event_bus_kafka.assembly.consuming import processor
@@ -21,7 +21,8 @@ from event_bus_kafka.errors import EventBusError, NotThere, WorkerFailed
 from event_bus_kafka.kafka.offsets import Partition, Range
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
-from event_bus_kafka.management.arguments import NOT_DONE, add_apply, named, place, rate
+from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_json, named, place, rate
+from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
 from event_bus_kafka.operations.dead_letters.report import failure_text
 from event_bus_kafka.operations.group_offsets import Target, partitions_of
@@ -38,7 +39,8 @@ _OF_A_FAILURE = ("receiver", "error", "place")
 _PLACE = "earliest, latest, an offset, or a time in ISO 8601 with time zone; or an offset and a time, given twice"
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
+    example = "replay_events -t certificates --from 2026-01-31T08:00Z --apply"
     help = (
         "Give records of a topic, as they lie in Kafka, to the receivers of this service again, each once, those of a "
         "partition in order. No consumer group is joined or moved, and nothing is sent. Receivers can tell by "
@@ -60,7 +62,7 @@ class Command(BaseCommand):
         parser.add_argument("--receiver", metavar="NAME", help="only this receiver, named as in the plan")
         parser.add_argument("--rate", metavar="N", type=rate, help="replay N records per second at most")
         parser.add_argument("--stop-on-error", action="store_true", help="end at the first record that fails")
-        parser.add_argument("--json", action="store_true", help="print JSON: the plan; a line per failure, and the end")
+        add_json(parser, "print JSON: the plan; a line per failure, and the end")
         add_apply(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:

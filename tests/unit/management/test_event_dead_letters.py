@@ -189,3 +189,21 @@ def test_a_missing_table_is_said() -> None:
     finally:
         with connection.schema_editor() as editor:
             editor.create_model(DeadLetter)
+
+
+def test_changes_tell_as_json_what_was_found_and_whether_it_was_done() -> None:
+    letter = stored(record_of(7, offset=41), AWARD)
+    old = stored(record_of(7, offset=42), MAIL, failed_at=datetime.now(UTC) - timedelta(days=99))
+
+    def told(*arguments: Any) -> Any:
+        return json.loads(run(*arguments, "--json"))
+
+    assert told("discard", letter.pk) == {"dead_letters": [letter.pk], "applied": False}
+    (planned,) = told("replay", letter.pk)["dead_letters"]
+    assert (planned["id"], planned["run"]) == (letter.pk, []), "its receiver is not in this service"
+    assert planned["problem"]
+    assert told("purge", "--days", 30) == {"dead_letters": 2, "days": 30.0, "applied": False}
+    assert DeadLetter.objects.count() == 2
+    assert told("discard", letter.pk, "--apply") == {"dead_letters": [letter.pk], "applied": True}
+    assert told("purge", "--days", 30, "--apply")["applied"]
+    assert not DeadLetter.objects.filter(pk__in=[letter.pk, old.pk]).exists()

@@ -1,0 +1,47 @@
+"""All commands are alike: an example, a plan before a change, JSON, exit code 1 for what was not done."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+from django.core.management.base import CommandError
+
+from docs.command_table import all_commands, forms_of, options_of, parser_of, table
+from event_bus_kafka.management.examples import OperatorCommand
+
+COMMANDS = list(all_commands())
+FORMS = [form for command in COMMANDS for form in forms_of(command)]
+AT_ONCE = {"consume_events", "relay_events", "produce_event", "probe_event_bus", "event_tail"}
+"""They change nothing that an operator would want to see before, or are there to do it."""
+READING = {
+    *("event_dead_letters list", "event_dead_letters show", "event_offsets show"),
+    *("event_outbox status", "event_outbox parked"),
+}
+WITH_SUBCOMMANDS_FOR_IT = {"event_topics", "event_schemas"}
+WITHOUT_JSON = {"consume_events", "relay_events", "backfill_events"}
+"""Long runs, whose progress is for people; monitoring has their metrics and their exit codes."""
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.example.split()[0])
+def test_each_help_ends_with_an_example_that_its_parser_takes(command: OperatorCommand) -> None:
+    name, *arguments = shlex.split(command.example)
+    assert command.__module__.endswith(f".{name}")
+    parser = parser_of(command)
+    parser.called_from_command_line = False  # to raise, and not to exit
+    try:
+        parser.parse_args(arguments)
+    except CommandError as error:
+        pytest.fail(f"manage.py {command.example}: {error}")
+    shown, wanted = ("".join(text.split()) for text in (parser.format_help(), f"Example: manage.py {command.example}"))
+    assert shown.endswith(wanted), "but for the line breaks of argparse"
+
+
+@pytest.mark.parametrize(("name", "text", "parser"), FORMS, ids=[name for name, *_ in FORMS])
+def test_each_prints_its_plan_first_and_json_where_it_is_asked_for(name: str, text: str, parser: object) -> None:
+    options = options_of(parser)  # type: ignore[arg-type] # of the parametrization
+    plans = name not in AT_ONCE | READING and name.split()[0] not in WITH_SUBCOMMANDS_FOR_IT
+    assert ("--apply" in options) == plans
+    assert ("--json" in options) == (name not in WITHOUT_JSON)
+    assert text.endswith(".")
+    assert f"``{name}``" in table()
