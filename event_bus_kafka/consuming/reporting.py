@@ -27,15 +27,20 @@ _OF_TYPES = frozenset({"unregistered type", "no receiver", "other receivers", "s
 def received(work: Work, event: Event) -> None:
     """Tell that a record is about to be dispatched, for the first time or again."""
     record = work.record
-    work.event_id = str(event.metadata.id)
-    names: Any = {
-        "topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "event_type": work.event_type,
-        "event_id": work.event_id,
-    }
-    emit(RecordReceived(**names, is_early=work.is_early) if work.past.waiting is None else RecordRetried(**names))
+    work.event_id = event.event_id
+    if work.past.waiting is not None:
+        emit(RecordRetried(**_names(record, work.event_type, work.event_id)))
+        return
+    emit(
+        RecordReceived(
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            event_type=work.event_type,
+            event_id=work.event_id,
+            is_early=work.is_early,
+        )
+    )
 
 
 def done(work: Work) -> None:
@@ -85,20 +90,20 @@ def failed(work: Work, outcome: Retry | Hold) -> None:
 
 def stored(letter: Letter, error: Exception) -> None:
     """Tell that a dead letter is stored."""
-    emit(DeadLetterStored(**_names(letter), error=error, attempts=letter.attempts))
+    names = _names(letter.record, letter.event_type, letter.event_id)
+    emit(DeadLetterStored(**names, error=error, attempts=letter.attempts))
 
 
 def replay_failed(letter: Letter, error: Exception) -> None:
     """Tell that a record which was replayed came to nothing."""
-    emit(ReplayFailed(**_names(letter), error=error))
+    emit(ReplayFailed(**_names(letter.record, letter.event_type, letter.event_id), error=error))
 
 
-def _names(letter: Letter) -> dict[str, Any]:
-    record = letter.record
+def _names(record: ConsumerRecord, event_type: str, event_id: str) -> dict[str, Any]:
     return {
         "topic": record.topic,
         "partition": record.partition,
         "offset": record.offset,
-        "event_type": letter.event_type,
-        "event_id": letter.event_id,
+        "event_type": event_type,
+        "event_id": event_id,
     }
