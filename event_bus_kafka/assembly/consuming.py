@@ -25,7 +25,6 @@ from event_bus_kafka.consuming.limits import Limits
 from event_bus_kafka.consuming.processor import Processor
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.consuming.starting_offsets import milliseconds
-from event_bus_kafka.consuming.states import ConsumerStates
 from event_bus_kafka.dead_letters.letter import Store
 from event_bus_kafka.dispatching.circuit import CircuitPolicy
 from event_bus_kafka.dispatching.receiver_gate import ReceiverGate
@@ -40,6 +39,7 @@ from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.telemetry.state import running
 from event_bus_kafka.worker.companion import WithCompanion
 from event_bus_kafka.worker.slow_receivers import SlowReceivers
+from event_bus_kafka.worker.states import ConsumerStates
 from event_bus_kafka.worker.worker import Steps, Worker
 
 _APP = "event_bus_kafka"
