@@ -17,9 +17,10 @@ from event_bus_kafka.kafka.producer import Producer, QueueFull, delivery_failure
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.producing.inherited import keep_for_ever, remember
 from event_bus_kafka.producing.spill import Spill
-from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry import emit, tallies
 from event_bus_kafka.telemetry.events import RecordDelivered
 from event_bus_kafka.telemetry.guards import kept_alive, stumbled
+from event_bus_kafka.telemetry.metrics import EVENTS_DELIVERED
 from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import EncodedEvent, ProducerRecord
@@ -125,6 +126,7 @@ class ProcessClients:
             return
         self.is_away = False
         encoded = event[0]
+        tallies.add(EVENTS_DELIVERED, (encoded.destination.event_type,))
         emit(
             RecordDelivered(
                 topic=encoded.destination.topic,
