@@ -11,14 +11,41 @@ from openedx_events.event_bus import EventBusProducer
 
 import event_bus_kafka
 from benchmarks.encoding import BareEncoder
-from benchmarks.events import KEY_FIELD, SIGNAL, Sample
-from benchmarks.measurements import BARE, OURS, PUBLISHED
+from benchmarks.events import KEY_FIELD, SIGNAL, Sample, certificate, samples
+from benchmarks.measurements import BARE, OURS, PUBLISHED, Figures
+from benchmarks.works.quiet import quiet_meter
 from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.conf.client_options import producer_options
 from event_bus_kafka.wire.cloudevents import to_headers
 
 Send = Callable[[str, list[Sample]], Callable[[], None]]
 """Makes ready for a topic and events; what it returns sends them and waits until Kafka has confirmed all."""
+
+
+def send(*, variant: str, topic: str, events: int, warm_up: int) -> Figures:
+    """Return what sending so many events took."""
+    ready = SENDERS[variant]()
+    ready(topic, samples(warm_up))()
+    run = ready(topic, samples(events))
+    meter = quiet_meter()
+    with meter.running():
+        run()
+    return meter.figures(events)
+
+
+def fill(*, topic: str, events: int, learners: int) -> Figures:
+    """Send so many events, which are made one by one: there may be more than memory is for."""
+    producer = event_bus_kafka.create_producer()
+    for number in range(events):
+        producer.send(
+            signal=SIGNAL,
+            topic=topic,
+            event_key_field=KEY_FIELD,
+            event_data=certificate(number % learners),
+            event_metadata=SIGNAL.generate_signal_metadata(),
+        )
+    producer.prepare_for_shutdown()
+    return {"events": events}
 
 
 def ours() -> Send:
