@@ -110,7 +110,9 @@ class Suite:
     about: str
     """A sentence: what the cases are."""
     columns: Mapping[str, str]
-    """Figure → head of its column; the plot shows the first one."""
+    """Figure → head of its column."""
+    plots: Sequence[str]
+    """Figures that are drawn."""
     cases: Sequence[Case]
     comparisons: Sequence[Comparison] = ()
     topics: Mapping[str, Filled] = attrs.field(factory=dict)

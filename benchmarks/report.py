@@ -110,6 +110,7 @@ def _data(results: Results) -> dict[str, Any]:
         "suite": suite.name,
         "about": suite.about,
         "columns": dict(suite.columns),
+        "plots": list(suite.plots),
         "cases": {
             name: {"medians": _medians(results, name), "runs": list(runs)} for name, runs in results.runs.items()
         },

@@ -21,6 +21,7 @@ def cost(plan: Plan) -> Suite:
         name="cost",
         about="CPU time of sending and consuming, beside the published package and a bare loop",
         columns={"cpu": "CPU µs/event", "rate": "events/s"},
+        plots=["cpu"],
         cases=[_case(plan, operation, logging, variant) for operation, logging in kinds for variant in VARIANTS],
         comparisons=[one for operation, logging in kinds for one in _comparisons(operation, logging)],
         topics={_FILLED: Filled(events=plan.events), _WARM_UP: Filled(events=plan.warm_up), _SENT: Filled(events=0)},

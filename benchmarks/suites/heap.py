@@ -16,6 +16,7 @@ def heap(plan: Plan) -> Suite:
         name="heap",
         about=f"consuming in a process with {plan.heap:,} objects made before, and without",
         columns={"cpu": "CPU µs/event", "rate": "events/s"},
+        plots=["cpu"],
         cases=[_case(plan, variant, objects) for variant in variants for objects in (0, plan.heap)],
         comparisons=[
             Comparison(

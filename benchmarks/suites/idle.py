@@ -26,6 +26,7 @@ def idle(plan: Plan) -> Suite:
             "ready": "start to django.setup(), s",
             "first_event": "start to first event, s",
         },
+        plots=["cpu", "wakes"],
         cases=[
             Case(name="worker", work="idle.worker", arguments=time, reads=(_ONE,)),
             Case(name="worker, sandbox", work="idle.worker", arguments=time, reads=(_ONE,), sandbox=True),

@@ -22,6 +22,7 @@ def lanes(plan: Plan) -> Suite:
         name="lanes",
         about="1, 4, 16 and 64 lanes, with receivers that do nothing, sleep 10 ms, or write a row",
         columns={"rate": "events/s", "cpu": "CPU µs/event", "ideal": "% of ideal"},
+        plots=["rate", "ideal"],
         cases=[_case(plan, number, receiver, count) for (number, receiver), count in events.items()],
         comparisons=[
             *(

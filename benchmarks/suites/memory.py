@@ -26,9 +26,10 @@ def memory(plan: Plan) -> Suite:
         columns={
             "growth": "growth, MB/100,000 events",
             "first": "MB at first",
-            "last": "at last",
-            "most": "most",
+            "last": "MB at last",
+            "most": "MB at most",
         },
+        plots=["last", "growth"],
         cases=[
             Case(name=_SENDS, work="memory.send", arguments={"topic": "memory-sent", "events": flow}),
             _case(_CONSUMES, ["memory-flow"], flow),

@@ -29,6 +29,7 @@ def relay(plan: Plan) -> Suite:
         name="relay",
         about="events per second of a relay, beside a bare producer of the same records",
         columns={"rate": "events/s", "cpu": "CPU µs/event"},
+        plots=["rate"],
         cases=[*relays, bare],
         comparisons=[
             Comparison(text=f"{name} ÷ {_BARE}", of=name, to=_BARE, figure="rate", least=_GOALS[vendor])

@@ -14,6 +14,7 @@ def start(_: Plan) -> Suite:
         name="start",
         about="import, and django.setup() with and without the app and EVENT_BUS_PRODUCER",
         columns={"wall": "ms", "cpu": "CPU ms", "modules": "modules", "resident": "MB of the process"},
+        plots=["wall"],
         cases=[
             Case(name="import event_bus_kafka", work="starting.import_package"),
             *(
