@@ -50,22 +50,25 @@ def measure(suite: Suite, plan: Plan, services: Services, tell: Callable[[str], 
 
 def _fill(suite: Suite, services: Services, tell: Callable[[str], None]) -> None:
     """Make the topics, on each bus that has cases which use them."""
-    used = {
-        (services.bus_of(case), topic) for case in suite.cases for topic in (*case.reads, case.arguments.get("topic"))
-    }
-    for bus, topic in used:
-        if topic is not None:
-            bus.create_topic(topic)
-            tell(f"{suite.name}: {suite.topics[topic].events:,} events for {topic}")
-            _fill_topic(bus, topic, suite.topics[topic])
+    used: dict[Bus, set[str]] = {}
+    for case in suite.cases:
+        written = filter(None, [case.arguments.get("topic")])
+        used.setdefault(services.bus_of(case), set()).update(case.reads, written)
+    for bus, names in used.items():
+        topics = {name: suite.topics[name] for name in sorted(names)}
+        tell(f"{suite.name}: {sum(one.events for one in topics.values()):,} events for {len(topics)} topics")
+        _fill_topics(bus, topics)
 
 
-def _fill_topic(bus: Bus, topic: str, filled: Filled) -> None:
-    if filled.events:
-        arguments = {"topic": topic, "events": filled.events, "learners": filled.learners}
-        _run(Case(name=topic, work="sending.fill"), arguments, bus)
-        if bus.end_of(topic) != filled.events:
-            raise RuntimeError(f"Topic {topic} has not got {filled.events:,} events.")
+def _fill_topics(bus: Bus, topics: Mapping[str, Filled]) -> None:
+    for name in topics:
+        bus.create_topic(name)
+    filled = {name: (one.events, one.learners) for name, one in topics.items() if one.events}
+    if filled:
+        _run(Case(name="fill", work="sending.fill"), {"topics": filled}, bus)
+    for name, (events, _) in filled.items():
+        if bus.end_of(name) != events:
+            raise RuntimeError(f"Topic {name} has not got {events:,} events.")
 
 
 def _run_round(case: Case, number: int, services: Services) -> Figures:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import edx_event_bus_kafka
@@ -33,19 +33,23 @@ def send(*, variant: str, topic: str, events: int, warm_up: int) -> Figures:
     return meter.figures(events)
 
 
-def fill(*, topic: str, events: int, learners: int) -> Figures:
-    """Send so many events, which are made one by one: there may be more than memory is for."""
+def fill(*, topics: Mapping[str, tuple[int, int]]) -> Figures:
+    """
+    Send events to topics, so many of so many learners to each; they are made one by one, since there may be more than
+    memory is for.
+    """
     producer = event_bus_kafka.create_producer()
-    for number in range(events):
-        producer.send(
-            signal=SIGNAL,
-            topic=topic,
-            event_key_field=KEY_FIELD,
-            event_data=certificate(number % learners),
-            event_metadata=SIGNAL.generate_signal_metadata(),
-        )
+    for topic, (events, learners) in topics.items():
+        for number in range(events):
+            producer.send(
+                signal=SIGNAL,
+                topic=topic,
+                event_key_field=KEY_FIELD,
+                event_data=certificate(number % learners),
+                event_metadata=SIGNAL.generate_signal_metadata(),
+            )
     producer.prepare_for_shutdown()
-    return {"events": events}
+    return {"topics": len(topics)}
 
 
 def ours() -> Send:
