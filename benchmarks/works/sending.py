@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import edx_event_bus_kafka
@@ -18,6 +19,8 @@ from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.conf.client_options import producer_options
 from event_bus_kafka.wire.cloudevents import to_headers
 
+_KEPT = 1_000
+"""Learners whose certificates are made once."""
 Send = Callable[[str, list[Sample]], Callable[[], None]]
 """Makes ready for a topic and events; what it returns sends them and waits until Kafka has confirmed all."""
 
@@ -38,14 +41,14 @@ def fill(*, topics: Mapping[str, tuple[int, int]]) -> Figures:
     Send events to topics, so many of so many learners to each; they are made one by one, since there may be more than
     memory is for.
     """
-    producer = event_bus_kafka.create_producer()
+    producer, made = event_bus_kafka.create_producer(), lru_cache(_KEPT)(certificate)
     for topic, (events, learners) in topics.items():
         for number in range(events):
             producer.send(
                 signal=SIGNAL,
                 topic=topic,
                 event_key_field=KEY_FIELD,
-                event_data=certificate(number % learners),
+                event_data=made(number % learners),
                 event_metadata=SIGNAL.generate_signal_metadata(),
             )
     producer.prepare_for_shutdown()
