@@ -88,9 +88,10 @@ def shown(figure: float | None) -> str:
 def counts(results: Sequence[Results], plan: Plan) -> str:
     """Return a sentence: how often and how much."""
     rounds = sorted({len(runs) for one in results for runs in one.runs.values()})
+    often = f"{' or '.join(map(str, rounds))} run{'s' * (rounds[-1] > 1)}"
     return (
-        f"Medians of {' or '.join(map(str, rounds))} runs; of {plan.events:,} events each where a case says nothing "
-        f"else, after {plan.warm_up:,} to warm up, and of {plan.backlog:,} relayed."
+        f"Medians of {often}; of {plan.events:,} events each where a case says nothing else, after {plan.warm_up:,} to "
+        f"warm up, and of {plan.backlog:,} relayed."
     )
 
 

@@ -39,12 +39,13 @@ class _Receiver:
             stop()
 
 
-def consume(*, reads: Sequence[str], group: str, events: int, hold: float = 0.0) -> Figures:
-    """Return the megabytes of a worker that consumes so many events."""
+def consume(*, reads: Sequence[str], group: str, events: int, flows: bool, hold: float) -> Figures:
+    """Return the megabytes of a worker that consumes so many events; ``flows``: enough to tell whether they grow."""
     receiver = _Receiver(events, hold)
     SIGNAL.connect(receiver)
     event_bus_kafka.KafkaEventConsumer(reads, group).consume_indefinitely()
-    return _figures(receiver.seen, events)
+    figures = _figures(receiver.seen, events)
+    return {**figures, "growth": _growth(receiver.seen, events)} if flows else figures
 
 
 def send(*, topic: str, events: int) -> Figures:
@@ -57,7 +58,7 @@ def send(*, topic: str, events: int) -> Figures:
         if number % (events // _SHARES) == 0:
             seen.append(resident())
     producer.prepare_for_shutdown()
-    return _figures(seen, events)
+    return {**_figures(seen, events), "growth": _growth(seen, events)}
 
 
 def resident(field: str = "VmRSS") -> float:
@@ -68,7 +69,9 @@ def resident(field: str = "VmRSS") -> float:
 
 
 def _figures(seen: Sequence[float], events: int) -> Figures:
-    """The second half tells whether memory grows: until then caches and pools have filled."""
-    middle = seen[len(seen) // 2]
-    growth = (seen[-1] - middle) / (events / 2) * 100_000
-    return {"events": events, "first": seen[0], "last": seen[-1], "most": resident("VmHWM"), "growth": growth}
+    return {"events": events, "first": seen[0], "last": seen[-1], "most": resident("VmHWM")}
+
+
+def _growth(seen: Sequence[float], events: int) -> float:
+    """Return megabytes per 100,000 events over the second half: until then caches and pools have filled."""
+    return (seen[-1] - seen[len(seen) // 2]) / (events / 2) * 100_000
