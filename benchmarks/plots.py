@@ -19,7 +19,7 @@ import attrs
 from benchmarks.measurements import NAMES, OURS
 from benchmarks.report import aligned, shown
 
-_WIDTH, _LABELS, _BARS, _LINE, _HEAD = 760, 290, 360, 22, 34
+_WIDTH, _LABELS, _BARS, _LINE, _HEAD = 760, 330, 340, 22, 34
 _STYLE = """
 svg { background: #ffffff; }
 text { font: 13px system-ui, sans-serif; fill: #1f2328; }
