@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from openedx_events.event_bus import EventBusConsumer
 
-from event_bus_kafka.assembly.consuming import ConsumerArguments, consumer_worker
 from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.assembly.sending import producer
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.errors import EventBusError
 from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.shown import logger_named
+
+if TYPE_CHECKING:
+    from event_bus_kafka.worker.worker import Worker
 
 logger = logger_named(__name__)
 
@@ -80,15 +82,18 @@ class KafkaEventConsumer(EventBusConsumer):
                 if not settings.consumers_enabled:
                     logger.error("Kafka consumers not enabled, exiting.")
                     return 0
-                return consumer_worker(self._arguments(), at_end).run()
+                return self._worker(at_end).run()
         except EventBusError as error:
             logger.error("Cannot consume events: %s", error)
         except (Exception, SystemExit):  # settings, routers, stores and drivers of the service
             logger.exception("Cannot consume events")
         return CONFIGURATION_EXIT_CODE
 
-    def _arguments(self) -> ConsumerArguments:
-        return ConsumerArguments(
+    def _worker(self, at_end: ExitStack) -> Worker:
+        # Imported here: a service that only sends need not load what consumes, a fifth of what it loads.
+        from event_bus_kafka.assembly.consuming import ConsumerArguments, consumer_worker
+
+        arguments = ConsumerArguments(
             topic=self.topic,
             group=self.group_id,
             offset_time=self._offset_time,
@@ -96,3 +101,4 @@ class KafkaEventConsumer(EventBusConsumer):
             with_relay=self._with_relay,
             health_port=self._health_port,
         )
+        return consumer_worker(arguments, at_end)

@@ -339,4 +339,20 @@ except BaseException as error:
         harm="nothing is spilled any more, and nobody hears of it",
         tests=("flows/test_threads.py",),
     ),
+    Fault(
+        name="web servers load what checks look at",
+        file="apps.py",
+        old="_Check = Callable[..., list[CheckMessage]]",
+        new="from event_bus_kafka import checks\n_Check = Callable[..., list[CheckMessage]]",
+        harm="each start of a process takes a tenth of a second more, and ten megabytes, whether it checks or not",
+        tests=("unit/test_start.py",),
+    ),
+    Fault(
+        name="services that send load what consumes",
+        file="entry_points.py",
+        old="from event_bus_kafka.conf.settings import settings",
+        new="from event_bus_kafka.assembly import consuming\nfrom event_bus_kafka.conf.settings import settings",
+        harm="the first event of each web process takes a fifth longer to be sent",
+        tests=("unit/test_start.py",),
+    ),
 )
