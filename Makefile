@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(notdir $(PINS))
 REAL := $(VENV)/.real-$(notdir $(PINS))
 
-.PHONY: help demo test test-fast test-long mutants services benchmark instructions quality format docs matrix upgrade clean
+.PHONY: help demo test test-fast test-long mutants services benchmark figures instructions quality format docs matrix upgrade clean
 
 help: ## Print this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -40,8 +40,12 @@ mutants: $(REAL) ## Show which tests catch each of the faults in tests/mutants (
 services: $(INSTALLED) ## Start a real Kafka and a real registry (ARGS=--databases: databases as well), until Ctrl-C
 	@$(BIN)/python -m tests.services $(ARGS)
 
-benchmark: $(REAL) ## Measure sending and consuming beside the published package, and relays (ARGS=--quick: only whether it runs)
+benchmark: $(REAL) ## Measure sending and consuming beside the published package, and relays (ARGS: --quick, --suite all, --json FILE)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+figures: $(REAL) ## Measure all suites, three rounds (an hour), and draw what docs/benchmarks.rst shows
+	@$(BIN)/python -m benchmarks --suite all --rounds 3 --json docs/figures/figures.json $(ARGS)
+	@$(BIN)/python -m benchmarks.plots docs/figures/figures.json docs/figures
 
 instructions: $(INSTALLED) ## Count the instructions of one event, and fail if they grew (ARGS=--record: keep the new value)
 	@$(BIN)/python -m tests.services.debian gcc valgrind

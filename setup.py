@@ -28,9 +28,9 @@ setup(
         "openedx-events>=9.15,<12",
     ],
     extras_require={
-        "schemas": [  # to judge them without a registry: event_schemas check --against, and the sandbox's registry
-            "avro>=1.12,<2",
-        ],
+        "prometheus": ["prometheus-client>=0.20"],
+        # to judge schemas without a registry: event_schemas check --against, and the sandbox's registry
+        "schemas": ["avro>=1.12,<2"],
     },
     entry_points={
         "lms.djangoapp": PLUGIN,

@@ -24,7 +24,7 @@ Sample = tuple[dict[str, Any], EventsMetadata]
 
 def samples(count: int) -> list[Sample]:
     """Return event data and metadata, made in advance: what makes them is the service, not the bus."""
-    certificates = [_certificate(number) for number in range(_LEARNERS)]
+    certificates = [certificate(number) for number in range(_LEARNERS)]
     return [(data, SIGNAL.generate_signal_metadata()) for data in islice(cycle(certificates), count)]
 
 
@@ -36,7 +36,8 @@ def fixed_samples(count: int) -> list[Sample]:
     ]
 
 
-def _certificate(number: int) -> dict[str, Any]:
+def certificate(number: int) -> dict[str, Any]:
+    """Return the event data of a learner's certificate."""
     course = CourseKey.from_string(f"course-v1:UniversityX+CS{number % _COURSES}+2026_T1")
     name = f"Learner {number}"
     pii = UserPersonalData(username=f"learner_{number}", email=f"learner_{number}@example.com", name=name)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,35 +12,64 @@ from typing import Any
 import attrs
 import confluent_kafka
 
-from benchmarks.measurements import BARE, BARE_PRODUCER, OURS, PUBLISHED, Relayed, Summary
-from benchmarks.runs import Plan
+from benchmarks.measurements import Results
+from benchmarks.plan import Plan
 from tests.services.downloads import APICURIO_VERSION, KAFKA_VERSION
 
-NAMES = {
-    OURS: "this package",
-    PUBLISHED: "edx-event-bus-kafka",
-    BARE: "bare loop",
-    BARE_PRODUCER: "bare producer",
-    "postgresql": "PostgreSQL",
-    "mariadb": "MariaDB",
-}
 _PACKAGES = ("edx-event-bus-kafka", "openedx-events", "Django", "confluent-kafka", "fastavro")
-_HEAD = ("", "", "CPU µs/event", "(least–most)", "events/s", "CPU ÷ ours", "goal")
-_RELAY_HEAD = (*_HEAD[:-2], "rate ÷ bare", "goal")
+_THREAD = "cpu: "
+"""What begins the name of a figure that a thread of a process has."""
 
 
-def as_table(summaries: Sequence[Summary], relayed: Sequence[Relayed], plan: Plan) -> str:
-    """Return two tables, with what was counted and on what below."""
-    counts = (
-        f"Medians of {plan.rounds} runs of {plan.events:,} events each, and of {plan.backlog:,} relayed, after "
-        f"{plan.warm_up:,} to warm up; {'with' if plan.audit_log else 'without'} audit log."
-    )
-    about = [f"{name}: {value}" for name, value in _surroundings().items()]
-    return "\n".join([*_table(_HEAD, summaries), "", *_table(_RELAY_HEAD, relayed), "", counts, *about])
+def as_text(results: Sequence[Results], plan: Plan) -> str:
+    """Return the tables of all suites, with what was counted and on what below."""
+    about = [f"{name}: {value}" for name, value in surroundings().items()]
+    return "\n".join([line for one in results for line in [*_suite(one), ""]] + [counts(results, plan), *about])
 
 
-def _table(head: tuple[str, ...], summaries: Sequence[Summary | Relayed]) -> list[str]:
-    return aligned([head, *map(_row, summaries)])
+def _suite(results: Results) -> list[str]:
+    threads = thread_rows(results)
+    return [
+        f"{results.suite.name}: {results.suite.about}",
+        *aligned(figure_rows(results)),
+        *([""] * bool(results.suite.comparisons)),
+        *aligned(comparison_rows(results)),
+        *([""] * bool(threads)),
+        *aligned(threads),
+    ]
+
+
+def figure_rows(results: Results) -> list[tuple[str, ...]]:
+    """Return a head, and a row per case: the medians, with the least and the most of the first column's."""
+    columns = results.suite.columns
+    heads = list(columns.values())
+    rows = [("", heads[0], "(least–most)", *heads[1:])]
+    for case in results.runs:
+        figures = [results.figure(case, column) for column in columns]
+        spread = "" if figures[0] is None else "({}–{})".format(*map(shown, results.spread(case, next(iter(columns)))))
+        rows.append((case, shown(figures[0]), spread, *map(shown, figures[1:])))
+    return rows
+
+
+def comparison_rows(results: Results) -> list[tuple[str, ...]]:
+    """Return a row per comparison: its value, its goal, and whether that is met."""
+    rows: list[tuple[str, ...]] = []
+    for one in results.suite.comparisons:
+        value = results.value(one)
+        verdict = f"{one.goal}: {'met' if one.is_met_by(value) else 'NOT MET'}" if one.goal else ""
+        rows.append((one.text, f"{value:.1f}" if value >= 20 else f"{value:.2f}", verdict))
+    return rows
+
+
+def thread_rows(results: Results) -> list[tuple[str, ...]]:
+    """Return a head, and a row per case and thread, where the figures of threads are known."""
+    rows = [
+        (case, name, f"{results.figure(case, figure):.2f}", f"{results.figure(case, f'wakes: {name}'):.1f}")
+        for case, runs in results.runs.items()
+        for figure in runs[0]
+        if figure.startswith(_THREAD) and (name := figure.removeprefix(_THREAD))
+    ]
+    return [("", "thread", "CPU ms/s", "wakes/s"), *rows] if rows else []
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
@@ -50,47 +78,69 @@ def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
-def as_json(summaries: Sequence[Summary], relayed: Sequence[Relayed], plan: Plan) -> str:
-    """Return the same, with every single run."""
-    results = [*map(_result, summaries), *map(_result, relayed)]
-    return json.dumps({"plan": attrs.asdict(plan), "surroundings": _surroundings(), "results": results}, indent=2)
+def shown(figure: float | None) -> str:
+    """Return a figure with as many digits as mean something; empty if there is none."""
+    if figure is None:
+        return ""
+    return f"{figure:,.0f}" if abs(figure) >= 1_000 else f"{figure:.1f}" if abs(figure) >= 10 else f"{figure:.2f}"
 
 
-def _row(summary: Summary | Relayed) -> tuple[str, ...]:
-    least, most = summary.spread
-    goal = "" if summary.goal is None else f"≥ {summary.goal:g}: {'met' if summary.is_met else 'NOT MET'}"
+def counts(results: Sequence[Results], plan: Plan) -> str:
+    """Return a sentence: how often and how much."""
+    rounds = sorted({len(runs) for one in results for runs in one.runs.values()})
+    often = f"{' or '.join(map(str, rounds))} run{'s' * (rounds[-1] > 1)}"
     return (
-        summary.operation,
-        NAMES[summary.variant],
-        f"{summary.cpu_per_event:.1f}",
-        f"({least:.1f}–{most:.1f})",
-        f"{summary.events_per_second:,.0f}",
-        f"{summary.ratio:.2f}",
-        goal,
+        f"Medians of {often}; of {plan.events:,} events each where a case says nothing else, after {plan.warm_up:,} to "
+        f"warm up, and of {plan.backlog:,} relayed."
     )
 
 
-def _result(summary: Summary | Relayed) -> dict[str, Any]:
+def as_data(results: Sequence[Results], plan: Plan) -> dict[str, Any]:
+    """Return the same for JSON, with every single run."""
     return {
-        "operation": summary.operation,
-        "variant": summary.variant,
-        "cpu_us_per_event": summary.cpu_per_event,
-        "events_per_second": summary.events_per_second,
-        "ratio": summary.ratio,
-        "goal": summary.goal,
-        "met": summary.is_met,
-        "runs": [attrs.asdict(run) for run in summary.runs],
+        "plan": attrs.asdict(plan),
+        "counts": counts(results, plan),
+        "surroundings": surroundings(),
+        "suites": [_data(one) for one in results],
     }
 
 
-def _surroundings() -> dict[str, str]:
+def _data(results: Results) -> dict[str, Any]:
+    suite = results.suite
+    return {
+        "suite": suite.name,
+        "about": suite.about,
+        "columns": dict(suite.columns),
+        "plots": list(suite.plots),
+        "cases": {
+            name: {"medians": _medians(results, name), "runs": list(runs)} for name, runs in results.runs.items()
+        },
+        "comparisons": [
+            {"text": one.text, "value": value, "goal": one.goal, "met": one.is_met_by(value) if one.goal else None}
+            for one in suite.comparisons
+            for value in [results.value(one)]
+        ],
+        "tables": {
+            "figures": figure_rows(results),
+            "comparisons": comparison_rows(results),
+            "threads": thread_rows(results),
+        },
+    }
+
+
+def _medians(results: Results, case: str) -> Mapping[str, float | None]:
+    return {name: results.figure(case, name) for name in results.runs[case][0]}
+
+
+def surroundings() -> dict[str, str]:
+    """Return on what it was measured."""
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     return {
         "machine": f"{_processor()}, {os.cpu_count()} cores, load {load} at the end",
         "python": f"{platform.python_version()} on {platform.system()} {platform.release()}",
         "packages": ", ".join(f"{name} {version(name)}" for name in _PACKAGES),
         "librdkafka": confluent_kafka.libversion()[0],
-        "services": f"Apache Kafka {KAFKA_VERSION}, Apicurio {APICURIO_VERSION}, one broker, one partition",
+        "services": f"Apache Kafka {KAFKA_VERSION}, Apicurio {APICURIO_VERSION}, one broker, one partition per topic",
     }
 
 

@@ -1,4 +1,4 @@
-"""All variants one after the other, again and again, each in a process of its own, on a real Kafka."""
+"""All cases of a suite one after the other, again and again, each in a process of its own, on real servers."""
 
 from __future__ import annotations
 
@@ -12,115 +12,96 @@ from typing import Any
 
 import attrs
 
-from benchmarks.measurements import (
-    BARE_PRODUCER,
-    OPERATIONS,
-    OURS,
-    RELAYED,
-    VARIANTS,
-    Measurement,
-    Relayed,
-    Summary,
-)
-from tests.services.bus import RealBus
+from benchmarks.measurements import Case, Figures, Filled, Results, Suite
+from benchmarks.plan import Plan
+from tests.services.bus import Bus
 
 _ROOT = Path(__file__).parent.parent
-_PATIENCE = 300.0
+_PATIENCE = 900.0
 """Seconds for one process."""
-_SENT, _CONSUMED, _RELAYED = "sent", "consumed", "relayed"
-_WARM_UP = "consumed-warm-up"
 
 
 @attrs.frozen(kw_only=True)
-class Plan:
-    """How much is measured."""
+class Services:
+    """The servers that run."""
 
-    events: int
-    """Per run."""
-    warm_up: int
-    """Events of each run that go before and are not measured."""
-    backlog: int
-    """Events that a relay finds."""
-    rounds: int
-    audit_log: bool = True
-    """Whether both packages log each event, as they do by default."""
+    kafka: Bus
+    sandbox: Bus | None = None
+    """None where no case wants it."""
+    databases: Mapping[str, dict[str, Any]] = attrs.field(factory=dict)
+    """Vendor → entry of DATABASES."""
 
-
-THOROUGH = Plan(events=20_000, warm_up=2_000, backlog=50_000, rounds=7)
-QUICK = Plan(events=500, warm_up=100, backlog=500, rounds=1)
+    def bus_of(self, case: Case) -> Bus:
+        """Return where a case sends to and reads from."""
+        return self.sandbox if case.sandbox and self.sandbox is not None else self.kafka
 
 
-def measure(bus: RealBus, plan: Plan, tell: Callable[[str], None]) -> list[Summary]:
-    """Return a summary per operation and variant; ``tell`` hears of the progress."""
-    for topic in (_SENT, _CONSUMED, _WARM_UP):
-        bus.create_topic(topic)
-    for topic, count in ((_CONSUMED, plan.events), (_WARM_UP, plan.warm_up)):
-        _run(bus, plan, "send", OURS, topic=topic, events=count, warm_up=0)
-    runs: dict[tuple[str, str], list[Measurement]] = {}
-    for number in range(plan.rounds):
-        for operation in OPERATIONS:
-            for variant in VARIANTS:
-                tell(f"round {number + 1} of {plan.rounds}: {operation}, {variant}")
-                one = (_send if operation == "send" else _consume)(bus, plan, variant, number)
-                runs.setdefault((operation, variant), []).append(one)
-    return [
-        Summary(operation=operation, variant=variant, runs=found, ours=runs[operation, OURS])
-        for (operation, variant), found in runs.items()
-    ]
+def measure(suite: Suite, plan: Plan, services: Services, tell: Callable[[str], None]) -> Results:
+    """Return the figures of all cases; ``tell`` hears of the progress."""
+    _fill(suite, services, tell)
+    rounds = plan.rounds or suite.rounds
+    runs: dict[str, list[Figures]] = {case.name: [] for case in suite.cases}
+    for number in range(1, rounds + 1):
+        for case in suite.cases:
+            tell(f"{suite.name}, round {number} of {rounds}: {case.name}")
+            runs[case.name].append(_run_round(case, number, services))
+    return Results(suite=suite, runs=runs)
 
 
-def measure_relay(
-    bus: RealBus, databases: Mapping[str, dict[str, Any]], plan: Plan, tell: Callable[[str], None]
-) -> list[Relayed]:
-    """Return the same of a relay, by the databases' vendors, and of a bare producer."""
-    bus.create_topic(_RELAYED)
-    runs: dict[str, list[Measurement]] = {}
-    for number in range(plan.rounds):
-        for variant in RELAYED:
-            tell(f"round {number + 1} of {plan.rounds}: relay, {variant}")
-            options: dict[str, int | str] = {"topic": _RELAYED, "events": plan.backlog, "warm_up": plan.warm_up}
-            one = _run(bus, plan, "relay", variant, databases.get(variant), **options)
-            runs.setdefault(variant, []).append(one)
-    return [
-        Relayed(operation="relay", variant=variant, runs=found, bare=runs[BARE_PRODUCER])
-        for variant, found in runs.items()
-    ]
+def _fill(suite: Suite, services: Services, tell: Callable[[str], None]) -> None:
+    """Make the topics, on each bus that has cases which use them."""
+    used: dict[Bus, set[str]] = {}
+    for case in suite.cases:
+        written = filter(None, [case.arguments.get("topic")])
+        used.setdefault(services.bus_of(case), set()).update(case.reads, written)
+    for bus, names in used.items():
+        topics = {name: suite.topics[name] for name in sorted(names)}
+        tell(f"{suite.name}: {sum(one.events for one in topics.values()):,} events for {len(topics)} topics")
+        _fill_topics(bus, topics)
 
 
-def _send(bus: RealBus, plan: Plan, variant: str, _number: int) -> Measurement:
-    return _run(bus, plan, "send", variant, topic=_SENT, events=plan.events, warm_up=plan.warm_up)
+def _fill_topics(bus: Bus, topics: Mapping[str, Filled]) -> None:
+    for name in topics:
+        bus.create_topic(name)
+    filled = {name: (one.events, one.learners) for name, one in topics.items() if one.events}
+    if filled:
+        _run(Case(name="fill", work="sending.fill"), {"topics": filled}, bus)
+    for name, (events, _) in filled.items():
+        if bus.end_of(name) != events:
+            raise RuntimeError(f"Topic {name} has not got {events:,} events.")
 
 
-def _consume(bus: RealBus, plan: Plan, variant: str, number: int) -> Measurement:
-    group = f"{variant}-{number}"
-    for topic in (_CONSUMED, _WARM_UP):
-        bus.commit(group, topic, 0)  # where all begin: left alone, the published package begins at the end
-    return _run(bus, plan, "consume", variant, topic=_CONSUMED, events=plan.events, warm_up=plan.warm_up, group=group)
+def _run_round(case: Case, number: int, services: Services) -> Figures:
+    bus, arguments = services.bus_of(case), dict(case.arguments)
+    group = "-".join("".join(one if one.isalnum() else " " for one in f"{case.name} {number}").split())
+    reads = list(case.reads)
+    if case.topic:
+        arguments["topic"] = f"{case.topic}-{number}"
+        bus.create_topic(arguments["topic"])
+        arguments["group"] = group
+    if reads:
+        arguments |= {"reads": reads, "group": group}
+        for topic in reads:
+            bus.commit(group, topic, 0)  # where all begin: left alone, the published package begins at the end
+    return _run(case, arguments, bus, services.databases.get(case.database))
 
 
-def _run(
-    bus: RealBus,
-    plan: Plan,
-    operation: str,
-    variant: str,
-    database: dict[str, Any] | None = None,
-    **options: int | str,
-) -> Measurement:
-    arguments = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+def _run(case: Case, arguments: Mapping[str, Any], bus: Bus, database: dict[str, Any] | None = None) -> Figures:
+    given = {
+        "servers": bus.bootstrap_servers,
+        "registry": bus.schema_registry_url,
+        "database": database,
+        "topics": [arguments["topic"]] if "topic" in arguments else [],
+        "settings": dict(case.settings),
+    }
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.process", operation, variant, *arguments],
+        [sys.executable, "-m", "benchmarks.process", case.work, json.dumps(arguments)],
         cwd=_ROOT,
-        env=os.environ
-        | {
-            "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
-            "BENCHMARK_SERVERS": bus.bootstrap_servers,
-            "BENCHMARK_REGISTRY": bus.schema_registry_url,
-            "BENCHMARK_AUDIT_LOG": str(plan.audit_log),
-            "BENCHMARK_DATABASE": json.dumps(database),
-        },
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "benchmarks.settings", "BENCHMARK": json.dumps(given)},
         stdout=subprocess.PIPE,
         text=True,
         timeout=_PATIENCE,
         check=True,
     )
-    return Measurement(**json.loads(done.stdout))
+    figures: Figures = json.loads(done.stdout)
+    return figures

@@ -23,7 +23,7 @@ copyright = "Open edX contributors, AGPL-3.0"
 release = re.findall(r'^__version__ = "(.+)"$', (ROOT / "event_bus_kafka/__init__.py").read_text(), re.MULTILINE)[0]
 
 nitpicky = True
-exclude_patterns = ["_build", "_generated"]
+exclude_patterns = ["_build", "_generated", "figures"]
 html_theme = "alabaster"
 html_theme_options = {"description": "The Kafka event bus of Open edX"}
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
 from django.apps import AppConfig
-from django.core.checks import Tags, register
+from django.core.checks import CheckMessage, Tags, register
+from django.utils.module_loading import import_string
 
-from event_bus_kafka.checks import configuration, names, pools, tables, times
-
-CHECKS = (
-    configuration.check_settings,
-    configuration.check_producer,
-    configuration.check_consumer,
-    names.check_names,
-    times.check_times,
-    pools.check_pools,
+_Check = Callable[..., list[CheckMessage]]
+_CHECKS = (
+    "configuration.check_settings",
+    "configuration.check_producer",
+    "configuration.check_consumer",
+    "names.check_names",
+    "times.check_times",
+    "pools.check_pools",
 )
 
 
@@ -25,6 +29,17 @@ class EventBusKafkaConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        for check in CHECKS:
-            register(check, "event_bus_kafka")
-        register(tables.check_tables, Tags.database)
+        for path in _CHECKS:
+            register(_imported_when_run(path), "event_bus_kafka")
+        register(_imported_when_run("tables.check_tables"), Tags.database)
+
+
+@cache  # Django takes a function that it has already for the same check, when apps are made ready again
+def _imported_when_run(path: str) -> _Check:
+    """Return a check that is imported when it runs: the Kafka client comes with it, and web servers run no checks."""
+
+    def check(**options: Any) -> list[CheckMessage]:
+        found: _Check = import_string(f"event_bus_kafka.checks.{path}")
+        return found(**options)
+
+    return check

@@ -41,10 +41,13 @@ class OpenConnections(threading.local):
 
     def any_is(self, condition: Callable[[BaseDatabaseWrapper], bool]) -> bool:
         """Whether a condition holds for one of all that may be open."""
-        return any(map(condition, self.by_alias.values())) or any(map(condition, self._replaced()))
+        for connection in self.by_alias.values():
+            if condition(connection):
+                return True
+        return bool(self.replaced) and any(map(condition, self._replaced()))
 
     def _replaced(self) -> list[BaseDatabaseWrapper]:
-        return [one for reference in self.replaced if (one := reference()) is not None] if self.replaced else []
+        return [one for reference in self.replaced if (one := reference()) is not None]
 
 
 def identity(connection: BaseDatabaseWrapper) -> tuple[str, str]:

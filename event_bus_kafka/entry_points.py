@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from openedx_events.event_bus import EventBusConsumer
 
-from event_bus_kafka.assembly.consuming import ConsumerArguments, consumer_worker
 from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.assembly.sending import producer
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.errors import EventBusError
 from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.shown import logger_named
+
+if TYPE_CHECKING:
+    from event_bus_kafka.worker.worker import Worker
 
 logger = logger_named(__name__)
 
@@ -38,7 +40,8 @@ class KafkaEventConsumer(EventBusConsumer):
 
     ``offset_time``: a time in ISO 8601; each partition begins at its first record from then on, once for each value.
     ``concurrency``: receivers that run at once, by default ``EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY``. ``with_relay``:
-    send what the outbox of the default database holds too. ``unknown`` keyword arguments are accepted with a warning:
+    send what the outbox of the default database holds too. ``health_port``: by default
+    ``EVENT_BUS_KAFKA_HEALTH_PORT``; 0: none. ``unknown`` keyword arguments are accepted with a warning:
     deployments pass options of other event buses. Never raises; what is wrong shows in :meth:`consume_indefinitely`.
     """
 
@@ -49,6 +52,7 @@ class KafkaEventConsumer(EventBusConsumer):
         offset_time: Any = None,
         concurrency: Any = None,
         with_relay: bool = False,
+        health_port: Any = None,
         **unknown: Any,
     ) -> None:
         observe_events()
@@ -57,6 +61,7 @@ class KafkaEventConsumer(EventBusConsumer):
         self._offset_time = offset_time
         self._concurrency = concurrency
         self._with_relay = with_relay
+        self._health_port = health_port
         if unknown:
             logger.warning("KafkaEventConsumer ignores the options %s", ", ".join(sorted(unknown)))
 
@@ -77,18 +82,23 @@ class KafkaEventConsumer(EventBusConsumer):
                 if not settings.consumers_enabled:
                     logger.error("Kafka consumers not enabled, exiting.")
                     return 0
-                return consumer_worker(self._arguments(), at_end).run()
+                return self._worker(at_end).run()
         except EventBusError as error:
             logger.error("Cannot consume events: %s", error)
         except (Exception, SystemExit):  # settings, routers, stores and drivers of the service
             logger.exception("Cannot consume events")
         return CONFIGURATION_EXIT_CODE
 
-    def _arguments(self) -> ConsumerArguments:
-        return ConsumerArguments(
+    def _worker(self, at_end: ExitStack) -> Worker:
+        # Imported here: a service that only sends need not load what consumes, a fifth of what it loads.
+        from event_bus_kafka.assembly.consuming import ConsumerArguments, consumer_worker
+
+        arguments = ConsumerArguments(
             topic=self.topic,
             group=self.group_id,
             offset_time=self._offset_time,
             concurrency=self._concurrency,
             with_relay=self._with_relay,
+            health_port=self._health_port,
         )
+        return consumer_worker(arguments, at_end)

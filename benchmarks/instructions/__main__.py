@@ -7,8 +7,8 @@ import sys
 
 from benchmarks.instructions.callgrind import Counts, count
 from benchmarks.instructions.records import RECORDED, Record, complaints, minor, read, record_of, write
-from benchmarks.measurements import BARE, COUNTED, OURS, PUBLISHED, VARIANTS
-from benchmarks.report import NAMES, aligned
+from benchmarks.measurements import BARE, COUNTED, NAMES, OURS, PUBLISHED, VARIANTS
+from benchmarks.report import aligned
 
 
 def main() -> int:

@@ -8,10 +8,10 @@ from typing import Any
 import edx_event_bus_kafka
 from confluent_kafka import Message
 
-from benchmarks.consuming import bare_dispatch
 from benchmarks.encoding import BareEncoder, published_record, record_of
 from benchmarks.events import SIGNAL, fixed_samples
 from benchmarks.measurements import BARE, ENCODE, OURS, PROCESS, PUBLISHED
+from benchmarks.works.consuming import bare_dispatch
 from event_bus_kafka.assembly.consuming import guarded, processor
 from event_bus_kafka.assembly.dead_letter_stores import store_for
 from event_bus_kafka.assembly.observing import observe_events

@@ -13,6 +13,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.utils.module_loading import import_string
 
 from event_bus_kafka.assembly.dead_letter_stores import keep_clean, store_for
+from event_bus_kafka.assembly.health_port import open_health_port, port_of
 from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.assembly.sending import shutdown, tell_if_forgotten
 from event_bus_kafka.conf.client_options import consumer_options
@@ -36,8 +37,10 @@ from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.telemetry import observe
 from event_bus_kafka.telemetry.events import ConnectionChanged, EventRejected
 from event_bus_kafka.telemetry.health import Health, Obstacle
+from event_bus_kafka.telemetry.state import running
 from event_bus_kafka.worker.companion import WithCompanion
 from event_bus_kafka.worker.slow_receivers import SlowReceivers
+from event_bus_kafka.worker.states import ConsumerStates
 from event_bus_kafka.worker.worker import Steps, Worker
 
 _APP = "event_bus_kafka"
@@ -57,6 +60,8 @@ class ConsumerArguments:
     concurrency: Any = None
     """Receivers that run at once; None: as the settings say."""
     with_relay: bool = False
+    health_port: Any = None
+    """None: as the settings say; 0: none."""
 
     def topics(self) -> list[str]:
         """Return the full names. Raises :class:`ConfigurationError` without topic or group."""
@@ -88,9 +93,11 @@ def consumer_worker(arguments: ConsumerArguments, at_end: ExitStack) -> Worker:
     Raises :class:`ConfigurationError` where it could not work.
     """
     tell_if_forgotten()
-    relay = _relay() if arguments.with_relay else None
+    port = port_of(arguments.health_port)
+    relay = _relay(at_end) if arguments.with_relay else None
     topics = arguments.topics()
     consumer = _consumer(arguments, topics, at_end)
+    open_health_port(port, at_end)
     return Worker(
         consumer if relay is None else WithCompanion(consumer, relay),
         name=f"consumer of topic{'s' * (len(topics) > 1)} {', '.join(topics)} in group {arguments.group}",
@@ -148,14 +155,25 @@ def _consumer(arguments: ConsumerArguments, topics: list[str], at_end: ExitStack
     slow = SlowReceivers(scheduler.lanes, settings.slow_receiver, health)
     slow.start()
     at_end.callback(slow.stop)
+    states = ConsumerStates(
+        group=arguments.group,
+        topics=tuple(topics),
+        window_records=settings.window_records,
+        consumer=consumer,
+        scheduler=scheduler,
+        gate=receiving.gate,
+        health=health,
+        slow=lambda: slow.slow,
+    )
+    at_end.enter_context(running.consumer(states))
     return consumer
 
 
-def _relay() -> Steps:
+def _relay(at_end: ExitStack) -> Steps:
     if not apps.is_installed(_APP):
         raise ConfigurationError("A relay needs 'event_bus_kafka' in INSTALLED_APPS.")
     relaying = import_module("event_bus_kafka.assembly.relaying")  # has models: only where the app is installed
-    relay: Steps = relaying.relay_steps(DEFAULT_DB_ALIAS)
+    relay: Steps = relaying.relay_steps(DEFAULT_DB_ALIAS, at_end)
     return relay
 
 

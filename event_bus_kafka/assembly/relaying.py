@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from typing import Any
+
 from django.db import Error, connections
 
+from event_bus_kafka.assembly.health_port import open_health_port, port_of
 from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.assembly.sending import tell_if_forgotten
 from event_bus_kafka.conf.client_options import Options, producer_options
@@ -17,11 +21,12 @@ from event_bus_kafka.outbox import backlog
 from event_bus_kafka.relaying.claims import Claims, make_shards
 from event_bus_kafka.relaying.clients import Client, Clients
 from event_bus_kafka.relaying.drain import Drain
-from event_bus_kafka.relaying.progress import ProgressReports
+from event_bus_kafka.relaying.progress import ProgressReports, RelayStates
 from event_bus_kafka.relaying.relay import Relay
 from event_bus_kafka.relaying.timing import DELIVERY_TIMEOUT
 from event_bus_kafka.relaying.topics import Topics
 from event_bus_kafka.telemetry.error_text import database_error_text
+from event_bus_kafka.telemetry.state import running
 from event_bus_kafka.worker.worker import Worker
 
 _REGISTRY_BACKOFF = 1.0
@@ -47,15 +52,22 @@ _OWN_OPTIONS: Options = {
 }
 
 
-def relay_worker(alias: str, *, once: bool = False) -> Worker:
-    """Return a worker that relays a database's outbox. Raises as :func:`relay_steps` does."""
-    tell_if_forgotten()
-    return Worker(relay_steps(alias, once=once), name=f"relay of database {alias}", stop_timeout=settings.stop_timeout)
-
-
-def relay_steps(alias: str, *, once: bool = False) -> Relay | Drain:
+def relay_worker(alias: str, at_end: ExitStack, *, once: bool = False, health_port: Any = None) -> Worker:
     """
-    Return the steps of a relay of a database's outbox; ``once``: until nothing is left.
+    Return a worker that relays a database's outbox; ``health_port``: as that of a consumer's worker. Raises as
+    :func:`relay_steps` does.
+    """
+    tell_if_forgotten()
+    port = port_of(health_port)
+    steps = relay_steps(alias, at_end, once=once)
+    open_health_port(port, at_end)
+    return Worker(steps, name=f"relay of database {alias}", stop_timeout=settings.stop_timeout)
+
+
+def relay_steps(alias: str, at_end: ExitStack, *, once: bool = False) -> Relay | Drain:
+    """
+    Return the steps of a relay of a database's outbox, which is among those that run here until ``at_end``; ``once``:
+    until nothing is left.
 
     Raises :class:`ConfigurationError` where it could not work: the settings are wrong or the tables are missing.
     """
@@ -67,7 +79,8 @@ def relay_steps(alias: str, *, once: bool = False) -> Relay | Drain:
     _require_tables(alias)
     _require_shards(alias, claims)
     topics = Topics()
-    progress = ProgressReports(alias, topics, retention=lambda: settings.retention)
+    states = RelayStates(alias, topics)
+    progress = ProgressReports(alias, topics, states, retention=lambda: settings.retention)
     relay = Relay(
         claims=claims,
         clients=Clients(lambda others: _common(options, others), lambda: Producer(alone_options(options))),
@@ -77,6 +90,7 @@ def relay_steps(alias: str, *, once: bool = False) -> Relay | Drain:
         topics=topics,
         on_step=progress,
     )
+    at_end.enter_context(running.relay(states))
     return Drain(alias, relay, progress) if once else relay
 
 

@@ -14,6 +14,7 @@ from event_bus_kafka.producing.routing import Routing
 from event_bus_kafka.producing.shutdown import Shutdown
 from event_bus_kafka.producing.spill import Spill
 from event_bus_kafka.shown import logger_named
+from event_bus_kafka.telemetry.state import running
 
 logger = logger_named(__name__)
 
@@ -23,6 +24,7 @@ _REGISTRY_BACKOFF = 30.0
 outbox = Outbox(notify=lambda: settings.relay_notify)
 spill = Spill(outbox)
 shutdown = Shutdown(settings, spill)
+running.spill = spill.waiting
 _routing = Routing(full_topic=full_topic, mode_of=mode_of, route_of=route_of)
 
 

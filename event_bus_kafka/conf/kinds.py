@@ -43,7 +43,13 @@ class Setting(Generic[T]):
     def __get__(self, table: object, owner: type) -> T: ...
 
     def __get__(self, table: object | None, owner: type) -> Setting[T] | T:
-        return self if table is None else self.value()
+        if table is None:
+            return self
+        try:
+            value: T = _known[self.name]
+        except KeyError:
+            value = self.value()
+        return value  # most often without a call: a send asks for five
 
     def value(self) -> T:
         """Return the value, the same object each time. Raises :class:`ConfigurationError` if it is not of the kind."""

@@ -82,7 +82,9 @@ def _entry(event_type: str, topic: str) -> dict[str, Any]:
 
 
 def _mode_of(event_type: str, topic: str, entry: dict[str, Any]) -> tuple[str, str | None]:
-    mode = entry.get("mode") or settings.topic_modes.get(topic) or settings.producer_mode
+    mode = entry.get("mode")
+    if not mode:
+        return settings.topic_modes.get(topic) or settings.producer_mode, entry.get("database")
     try:
         return MODE.read(mode), entry.get("database")
     except ValueError:

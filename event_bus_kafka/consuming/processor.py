@@ -15,7 +15,7 @@ from event_bus_kafka.consuming.outages import STORE, outage_of
 from event_bus_kafka.consuming.progress import Delivery, PartitionProgress, Work
 from event_bus_kafka.dead_letters.letter import Letter, Store
 from event_bus_kafka.dispatching import cleanup, dispatch
-from event_bus_kafka.dispatching.attempts import Attempt, Judgement, Past, judge
+from event_bus_kafka.dispatching.attempts import ALL_SUCCEEDED, NOTHING_YET, Attempt, Judgement, Past, judge
 from event_bus_kafka.dispatching.dispatch import Failures, Receiver, failure_of, names_of
 from event_bus_kafka.dispatching.event_context import event_context, keep_caches
 from event_bus_kafka.dispatching.outcomes import DONE, GiveUp, Hold, Outcome, Retry
@@ -83,6 +83,8 @@ class Processor:
         outcome: Outcome | None = work.past.verdict
         if outcome is None:
             attempt = self._attempt(work)
+            if attempt is ALL_SUCCEEDED and work.past is NOTHING_YET:
+                return self._succeeded(work, partition)
             judged = judge(attempt, work.past, self._policy(work))
             self._act(attempt, judged, work, partition)
             outcome = judged.outcome
@@ -131,10 +133,11 @@ class Processor:
         except BaseException:
             self.gate.ended(admission, names_of(admission.admitted), conclusive=False)
             raise
+        reporting.ran(work, admission.admitted, failed)
         if failed or admission.held or admission.paused:
             return self._troubled(admission, failed, receivers, work)
         self.gate.ended(admission, ())
-        return Attempt(receivers=receivers, ran=receivers)
+        return ALL_SUCCEEDED
 
     def _troubled(self, admission: Admission, failed: Failures, receivers: list[Receiver], work: Work) -> Attempt:
         away = outage_of(failure_of(failed)) if failed else ""
@@ -143,7 +146,7 @@ class Processor:
         shut_out = [*admission.held, *(receiver for receiver, _ in failed if receiver.name in opened)]
         return Attempt(
             receivers=receivers,
-            ran=admission.admitted,
+            ran=bool(admission.admitted),
             failed=failed,
             held=admission.held,
             paused=admission.paused,
@@ -170,6 +173,13 @@ class Processor:
             reporting.done(work)
         elif isinstance(outcome, (Retry, Hold)) and not isinstance(outcome.error, CircuitOpen):
             reporting.failed(work, outcome)  # of an open circuit there would be a line per event and probe
+
+    def _succeeded(self, work: Work, partition: PartitionProgress) -> Outcome:
+        """Note that all receivers succeeded at once, as nearly always: judging it would take as long as calling one."""
+        self.error_limit.succeeded()
+        self.flood.passed(partition)
+        reporting.done(work)
+        return DONE
 
     def _note(self, past: Past, work: Work) -> None:
         """Keep what the attempts came to; tell which server the record waits for, or that one is back."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from datetime import datetime
 from enum import Enum, auto
+from time import perf_counter
 
 import attrs
 
@@ -11,6 +13,7 @@ from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.dispatching.attempts import NOTHING_YET, Past
 from event_bus_kafka.dispatching.dispatch import Receiver
 from event_bus_kafka.kafka.offsets import Partition
+from event_bus_kafka.telemetry.record_tallies import RecordTallies
 from event_bus_kafka.wire.records import ConsumerRecord
 
 
@@ -28,10 +31,17 @@ class Work:
     """As that of its delivery."""
     running: Receiver | None = None
     """The receiver that had its turn last."""
+    turns: list[float] = attrs.field(factory=list)
+    """When each receiver of the attempt that goes on had its turn, by the performance counter."""
+    sent_at: datetime | None = None
+    """The time of its event; None, as ``tallies``, before it is dispatched."""
+    tallies: RecordTallies | None = None
+    """Those of the lane that is at it."""
 
     def begin(self, receiver: Receiver) -> None:
         """Note whose turn it is."""
         self.running = receiver
+        self.turns.append(perf_counter())
 
 
 @attrs.define(eq=False)
@@ -132,6 +142,8 @@ class PartitionProgress:
     """The position that it had last while it was paused, and since when."""
     waits_for: str = ""
     """The record that keeps the position, once it has stood for long; empty while it moves."""
+    end: int | None = None
+    """The offset after the last record in Kafka, as far as the client knows."""
     _window: deque[Delivery] = attrs.field(factory=deque)
 
     @property
@@ -152,6 +164,11 @@ class PartitionProgress:
     def highest_done(self) -> int:
         """The highest offset in the window that is done, -1 without one."""
         return max((delivery.offset for delivery in self._window if delivery.done), default=-1)
+
+    @property
+    def oldest(self) -> Delivery | None:
+        """The first record that is not done. Any thread may ask."""
+        return next((delivery for delivery in tuple(self._window) if not delivery.done), None)
 
     def may_begin(self, offset: int) -> bool | None:
         """Return whether a lane may begin a record; False: it is to be dropped; None: ask again, it is not decided."""

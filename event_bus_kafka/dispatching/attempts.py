@@ -22,7 +22,8 @@ class Attempt:
 
     receivers: list[Receiver] = _NOBODY
     """Whom the event is for, in their order; each has run, is held or is paused."""
-    ran: Sequence[Receiver] = _NOBODY
+    ran: bool = False
+    """Whether a receiver had its turn."""
     failed: Failures = _NONE
     held: Sequence[Receiver] = _NOBODY
     """Their circuits were open."""
@@ -37,6 +38,10 @@ class Attempt:
     """Why the record could not be read: no receiver had its turn."""
     skipped: str = ""
     """Why nobody is to have the event."""
+
+
+ALL_SUCCEEDED = Attempt(ran=True)
+"""Each receiver that waited for the event has succeeded."""
 
 
 @attrs.frozen(kw_only=True)

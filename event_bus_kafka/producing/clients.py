@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from enum import IntEnum
+from functools import partial
 from time import monotonic, sleep
 from typing import Any
 
@@ -12,13 +13,14 @@ import attrs
 
 from event_bus_kafka.errors import DeliveryFailed
 from event_bus_kafka.kafka import error_codes
-from event_bus_kafka.kafka.producer import Delivered, Producer, QueueFull
+from event_bus_kafka.kafka.producer import Producer, QueueFull, delivery_failure, reach
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.producing.inherited import keep_for_ever, remember
 from event_bus_kafka.producing.spill import Spill
-from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry import emit, tallies
 from event_bus_kafka.telemetry.events import RecordDelivered
 from event_bus_kafka.telemetry.guards import kept_alive, stumbled
+from event_bus_kafka.telemetry.metrics import EVENTS_DELIVERED
 from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import EncodedEvent, ProducerRecord
@@ -60,6 +62,9 @@ class ProcessClients:
     """Events that the client has, with the databases that are to take them if Kafka does not."""
     _thread: threading.Thread | None = None
     _lock: Any = attrs.field(factory=threading.RLock)
+    _framer: serde.Framer = attrs.field(
+        default=attrs.Factory(lambda self: serde.Framer(self.registry), takes_self=True)
+    )
     _wanted: threading.Event = attrs.field(factory=threading.Event)
     """Set by who needs room in the queue, which reports take until they are handed out."""
 
@@ -82,7 +87,7 @@ class ProcessClients:
         not while Kafka is away. Raises :class:`SchemaRegistryError`, :class:`QueueFull`, or :class:`DeliveryFailed`, a
         fatal one if the client has failed for good, or was given up.
         """
-        record = serde.frame(encoded, self.registry, until)
+        record = self._framer.record_of(encoded, until)
         while True:
             try:
                 return self._queue(record, encoded, database)
@@ -95,18 +100,18 @@ class ProcessClients:
 
     def _queue(self, record: ProducerRecord, encoded: EncodedEvent, database: str | None) -> None:
         with self._lock:
-            self.producer.produce(record, self.reported, id(encoded))
+            self.producer.enqueue(record, partial(self.reported, id(encoded)))
             self.unreported[id(encoded)] = encoded, database
 
-    def reported(self, key: int, report: Delivered | DeliveryFailed) -> None:
-        """Take note of what became of an event. Raises nothing: reports of others must still be handed out."""
+    def reported(self, key: int, error: Any, message: Any) -> None:
+        """Take the client's error, if there is one, and its message. Raises nothing: other reports are to follow."""
         try:
             with self._lock:
                 event = self.unreported.pop(key, None)
-                if event is not None and isinstance(report, DeliveryFailed):
-                    self._failed(*event, report)  # with the lock: who gives up waits until it is spilled
-            if event is not None and isinstance(report, Delivered):
-                self._confirmed(event[0], report)
+                if event is not None and error is not None:
+                    self._failed(*event, delivery_failure(error))  # with the lock: who gives up waits for the spill
+            if error is None:
+                self._confirmed(event, message)
         except BaseException as error:  # noqa: BLE001
             stumbled(error)  # without a context manager, which costs more than all the rest
 
@@ -114,9 +119,23 @@ class ProcessClients:
         self.is_away = self.is_away or failure.kind is Trouble.UNREACHABLE
         self._spill.spill([encoded], failure, database=database)
 
-    def _confirmed(self, encoded: EncodedEvent, report: Delivered) -> None:
+    def _confirmed(self, event: tuple[EncodedEvent, str | None] | None, message: Any) -> None:
+        if reach.is_lost:
+            reach.regain()
+        if event is None:
+            return
         self.is_away = False
-        emit(RecordDelivered(**encoded.names, partition=report.partition, offset=report.offset))
+        encoded = event[0]
+        tallies.add(EVENTS_DELIVERED, (encoded.destination.event_type,))
+        emit(
+            RecordDelivered(
+                topic=encoded.destination.topic,
+                event_type=encoded.destination.event_type,
+                event_id=encoded.event_id,
+                partition=message.partition(),
+                offset=message.offset(),
+            )
+        )
 
     def retire(self) -> None:
         """Have the thread end by itself."""

@@ -27,11 +27,14 @@ _FIXED: Headers = (
     ("ce_datacontenttype", b"application/avro"),
 )
 _KEPT = 1024
+_is_usual_id = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def _read_time(text: str) -> datetime:
     time = datetime.fromisoformat(text)
+    if time.tzinfo is UTC:
+        return time
     if time.tzinfo is None:
         raise ValueError("no offset from UTC")
     return time.astimezone(UTC)
@@ -89,7 +92,8 @@ HEADERS = _VARYING.keys() | _LASTING.keys() | {header for header, _ in _FIXED}
 
 def to_headers(metadata: EventsMetadata, event_id: str) -> Headers:
     """Return the headers of an event; ``event_id`` is the text of its id."""
-    return (*_lasting_headers(*_lasting(metadata)), (_ID.header, event_id.encode()), _TIME.written(metadata.time))
+    lasting = _lasting_headers(*_lasting(metadata))
+    return (*lasting, (_ID.header, event_id.encode()), (_TIME.header, metadata.time.isoformat().encode()))
 
 
 @lru_cache(_KEPT)
@@ -112,14 +116,22 @@ def to_metadata(headers: Headers, timestamp: int | None) -> EventsMetadata:
     ``timestamp`` of the record, in milliseconds, stands in for a missing time.
     Raises :class:`InvalidHeaders` without a type or an id, and where a header is doubled or malformed.
     """
+    return to_metadata_and_id(headers, timestamp)[0]
+
+
+def to_metadata_and_id(headers: Headers, timestamp: int | None) -> tuple[EventsMetadata, str]:
+    """Return the metadata of a record, and the text of its id. Raises as :func:`to_metadata` does."""
     names, last = tuple([name for name, _ in headers]), _last
     if names == last.names and last.lasting(headers) == last.kept:
         event_id, time = headers[last.id][1] or b"", headers[last.time][1] or b""
         try:
-            return _metadata(last.template, {"id": UUID(event_id.decode()), "time": _read_time(time.decode())})
+            text = event_id.decode()
+            metadata = _metadata(last.template, {"id": UUID(text), "time": _read_time(time.decode())})
+            return metadata, text if _is_usual_id(text) else str(metadata.id)
         except (ValueError, OverflowError):  # the careful way says which header is wrong
             pass
-    return _read(headers, names, timestamp)
+    metadata = _read(headers, names, timestamp)
+    return metadata, str(metadata.id)
 
 
 def _read(headers: Headers, names: tuple[str, ...], timestamp: int | None) -> EventsMetadata:

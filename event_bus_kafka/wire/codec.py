@@ -93,9 +93,10 @@ class EventCodec:
 
         Ping commands and replay scripts send dicts. Raises :class:`SerializationError`.
         """
-        if not any(isinstance(value, dict) for value in data.values()):
-            return data
-        return {name: self._object(name, value) for name, value in data.items()}
+        for value in data.values():
+            if isinstance(value, dict):
+                return {name: self._object(name, value) for name, value in data.items()}
+        return data
 
     def _object(self, name: str, value: Any) -> Any:
         if not isinstance(value, dict) or name not in self._from_json:

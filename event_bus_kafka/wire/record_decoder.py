@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from keyword import iskeyword
 from typing import Any
 
-from event_bus_kafka.wire.binary import read_number
 from event_bus_kafka.wire.types import Array, AvroType, Field, Map, Optional, Record, Scalar
 from event_bus_kafka.wire.writer_schema import Schema, definition
 from event_bus_kafka.wire.writer_schema import kind as kind_of
@@ -197,15 +196,20 @@ _PRIMITIVES = {
 
 def _number(body: bytes, at: int) -> tuple[int, int]:
     """Return a number that begins one byte before ``at``, as it is written, and where it ends."""
-    number, at = read_number(body, at - 1)
+    number, shift = body[at - 1] & 0x7F, 7
+    while (byte := body[at]) > 0x7F and shift < 63:
+        number |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+    number |= byte << shift
     if number >= 1 << 64:
         raise Unexpected
-    return number, at
+    return number, at + 1
 
 
 def _length(body: bytes, at: int) -> tuple[int, int]:
     """Return a number, which is not to be negative, likewise."""
-    number, at = _number(body, at)
+    byte = body[at]
+    number, at = (body[at - 1] & 0x7F | byte << 7, at + 1) if byte < 0x80 else _number(body, at)
     if number & 1:
         raise Unexpected
     return number, at

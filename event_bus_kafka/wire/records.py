@@ -30,6 +30,13 @@ class Event:
     data: dict[str, Any]
     """One value per argument of the signal."""
     metadata: EventsMetadata
+    id_as_read: str = ""
+    """The text of the id, of an event that was received."""
+
+    @property
+    def event_id(self) -> str:
+        """The text of the id."""
+        return self.id_as_read or str(self.metadata.id)
 
 
 @attrs.frozen

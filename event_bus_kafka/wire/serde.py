@@ -104,6 +104,27 @@ def frame(encoded: EncodedEvent, registry: SchemaIds, until: float = inf) -> Pro
     return ProducerRecord(destination.topic, key, value, encoded.headers)
 
 
+class Framer:
+    """Frames events for one registry; what stands before keys and values is kept once the ids are known."""
+
+    def __init__(self, registry: SchemaIds) -> None:
+        self._registry = registry
+        self._known: dict[str, tuple[bytes, bytes]] = {}
+        """By digest of a destination: of events of this service, which are few."""
+
+    def record_of(self, encoded: EncodedEvent, until: float = inf) -> ProducerRecord:
+        """Return the record to send. Raises as :func:`frame` does."""
+        destination, body = encoded.destination, encoded.value
+        known = self._known.get(destination.digest)
+        if known is not None:
+            value = None if body is None else known[1] + body
+            return ProducerRecord(destination.topic, known[0] + encoded.key, value, encoded.headers)
+        record = frame(encoded, self._registry, until)
+        if record.value is not None:  # the id of a tombstone's value is not asked for
+            self._known[destination.digest] = record.key[: _FRAME.size], record.value[: _FRAME.size]
+        return record
+
+
 def frames_of(destination: Destination, registry: SchemaIds) -> tuple[bytes, bytes]:
     """Return what stands before each key and each value of a destination. Raises :class:`SchemaRegistryError`."""
     return _framed(b"", destination.key, registry), _framed(b"", destination.value, registry)
@@ -122,12 +143,12 @@ def deserialize(
 
     Raises :class:`DeserializationError`: final; :class:`SchemaRegistryError`: the schema is not to be had now.
     """
-    metadata = cloudevents.to_metadata(record.headers, record.timestamp)
+    metadata, event_id = cloudevents.to_metadata_and_id(record.headers, record.timestamp)
     value = record.value or b""
     schema = registry.schema_of(_schema_id(value))
     key = signal, schema, most
     decode = _decoders.get(key) or _decoders.keep(key, _decoder(signal, schema, most), schema)
-    return Event(signal=signal, data=decode(value[_FRAME.size :]), metadata=metadata)
+    return Event(signal=signal, data=decode(value[_FRAME.size :]), metadata=metadata, id_as_read=event_id)
 
 
 def deserialize_tombstone(record: ConsumerRecord, topic: str, registry: SchemaIds, most: int = DECODED_BYTES) -> Event:

@@ -28,7 +28,7 @@ from openedx_events.learning.signals import CERTIFICATE_CREATED
 from event_bus_kafka import create_producer
 from event_bus_kafka.assembly.sending import process_clients, shutdown, spill
 from event_bus_kafka.errors import DeliveryFailed
-from event_bus_kafka.kafka.producer import Delivered, Producer
+from event_bus_kafka.kafka.producer import Producer
 from event_bus_kafka.models import OutboxRecord
 from event_bus_kafka.producing.clients import ProcessClients
 from event_bus_kafka.producing.inherited import own_clients
@@ -558,7 +558,7 @@ def test_a_report_of_which_no_note_can_be_taken_ends_nothing(
         clients = process_clients()
         nothing: Any = None
         clients.unreported[7] = nothing, None
-        clients.reported(7, Delivered(nothing))
+        clients.reported(7, None, nothing)
         clients.retire()
     assert "goes on after AttributeError" in caplog.text
 

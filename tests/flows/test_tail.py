@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import signal
 from typing import Any
 
@@ -39,8 +40,7 @@ def test_data_is_masked_and_equal_keys_are_equal(bus: Bus, topic: str) -> None:
     assert ["ce_id", first["event_id"]] in first["headers"]
     text = printed(bus, "-t", topic, "--from", "earliest")
     assert f"{topic}:0:2  " in text
-    for secret in ("learner", "honor", "Learner", "edX", '"7"', "0.9"):
-        assert secret not in text + json.dumps([first, second, third])
+    assert not re.search('learner|honor|Learner|edX|"7"|"0.9"', text + json.dumps([first, second, third]))
 
 
 def test_unmasked_shows_all(bus: Bus, topic: str) -> None:

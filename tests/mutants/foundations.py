@@ -74,6 +74,15 @@ FAULTS = (
         tests=_WIRE,
     ),
     Fault(
+        name="the text of an id is taken as it stands in the header",
+        file="wire/cloudevents.py",
+        scope="to_metadata_and_id",
+        old="text if _is_usual_id(text) else str(metadata.id)",
+        new="text",
+        harm="an event has one id in the log and another in the inbox",
+        tests=("unit/wire/test_cloudevents.py",),
+    ),
+    Fault(
         name="a null is taken for a field that cannot be None",
         file="wire/record_decoder.py",
         scope="_Code._union",
@@ -112,7 +121,7 @@ FAULTS = (
     Fault(
         name="metadata of the event before are taken for other headers of the same names",
         file="wire/cloudevents.py",
-        scope="to_metadata",
+        scope="to_metadata_and_id",
         old="names == last.names and last.lasting(headers) == last.kept",
         new="names == last.names",
         harm="a receiver sees another event's source",
@@ -126,6 +135,15 @@ FAULTS = (
         new="0 if value is None else len(value)",
         harm="an event from the outbox is not the same to the byte",
         tests=("unit/wire/test_headers.py",),
+    ),
+    Fault(
+        name="a tombstone gets what stands before a value",
+        file="wire/serde.py",
+        scope="Framer.record_of",
+        old="None if body is None else known[1] + body",
+        new='known[1] + (body or b"")',
+        harm="what was deleted stays in compacted topics",
+        tests=("unit/producing/test_tombstones.py",),
     ),
     Fault(
         name="a tombstone is sent with a value",
@@ -320,5 +338,21 @@ except BaseException as error:
         new="yield",
         harm="nothing is spilled any more, and nobody hears of it",
         tests=("flows/test_threads.py",),
+    ),
+    Fault(
+        name="web servers load what checks look at",
+        file="apps.py",
+        old="_Check = Callable[..., list[CheckMessage]]",
+        new="from event_bus_kafka import checks\n_Check = Callable[..., list[CheckMessage]]",
+        harm="each start of a process takes a tenth of a second more, and ten megabytes, whether it checks or not",
+        tests=("unit/test_start.py",),
+    ),
+    Fault(
+        name="services that send load what consumes",
+        file="entry_points.py",
+        old="from event_bus_kafka.conf.settings import settings",
+        new="from event_bus_kafka.assembly import consuming\nfrom event_bus_kafka.conf.settings import settings",
+        harm="the first event of each web process takes a fifth longer to be sent",
+        tests=("unit/test_start.py",),
     ),
 )

@@ -85,6 +85,15 @@ if error is None:
         tests=("unit/producing/test_spill.py",),
     ),
     Fault(
+        name="the end of an outage is not told by who sends events",
+        file="producing/clients.py",
+        scope="ProcessClients._confirmed",
+        old="reach.is_lost",
+        new="False",
+        harm="nobody knows that an outage is over",
+        tests=("unit/producing/test_spill.py",),
+    ),
+    Fault(
         name="a client that was given up takes events",
         file="kafka/producer.py",
         scope="Producer.enqueue",
@@ -849,14 +858,14 @@ if error is None:
         old="""
 with self._lock:
     event = self.unreported.pop(key, None)
-    if event is not None and isinstance(report, DeliveryFailed):
-        self._failed(*event, report)
+    if event is not None and error is not None:
+        self._failed(*event, delivery_failure(error))
 """,
         new="""
 with self._lock:
     event = self.unreported.pop(key, None)
-if event is not None and isinstance(report, DeliveryFailed):
-    self._failed(*event, report)
+if event is not None and error is not None:
+    self._failed(*event, delivery_failure(error))
 """,
         harm="an event that Kafka has refused is lost without a word",
         tests=("unit/producing/test_clients.py",),

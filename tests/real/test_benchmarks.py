@@ -1,34 +1,47 @@
-"""The benchmark runs; its figures are for people to judge, on a quiet machine."""
+"""Each work of the benchmark runs; its figures are for people to judge, on a quiet machine."""
 
 from __future__ import annotations
 
-import json
-
+import attrs
 import pytest
 
-from benchmarks.measurements import OPERATIONS, RELAYED, VARIANTS
-from benchmarks.report import as_json, as_table
-from benchmarks.runs import QUICK, measure, measure_relay
-from tests.services.bus import RealBus
-from tests.services.kafka import KafkaCluster
-from tests.services.mariadb import MariaDB
+from benchmarks.plan import QUICK
+from benchmarks.runs import Services, measure
+from benchmarks.suites import SUITES
+from event_bus_kafka.sandbox import Sandbox
+from tests.services.bus import RealBus, SandboxBus
 from tests.services.postgresql import PostgreSQL
-from tests.services.schema_registry import SchemaRegistry
+
+CASES = {
+    "cost": [case.name for case in SUITES["cost"](QUICK).cases],
+    "relay": ["PostgreSQL", "bare producer"],
+    "lanes": ["sleep 10 ms, 4 lanes", "write a row (PostgreSQL), 4 lanes"],
+    "latency": ["20 events/s, edx-event-bus-kafka", "500 events/s, this package"],
+    "memory": ["send", "consume, 10 topics"],
+    "heap": ["this package, 1,000 objects before"],
+    "start": ["import event_bus_kafka", "create_producer() after it"],
+    "idle": ["worker, sandbox", "relay, PostgreSQL", "sender"],
+}
+"""A case for each function that runs in a process, and for each variant: a process takes a second or two."""
 
 
-@pytest.mark.timeout(900)  # twelve processes, one after the other
-def test_every_variant_sends_consumes_and_relays_all_events(
-    cluster: KafkaCluster, schema_registry: SchemaRegistry, postgresql: PostgreSQL, mariadb: MariaDB
+def test_there_are_cases_of_each_suite() -> None:
+    assert list(CASES) == list(SUITES)
+
+
+@pytest.mark.timeout(900)  # six processes, one after the other
+@pytest.mark.parametrize("name", CASES)
+def test_every_work_gives_the_figures_that_are_shown(
+    name: str, real_bus: RealBus, postgresql: PostgreSQL, sandbox: Sandbox
 ) -> None:
-    bus, databases = RealBus(cluster, schema_registry), {one.vendor: one.settings() for one in (postgresql, mariadb)}
-    summaries = measure(bus, QUICK, tell=lambda _: None)
-    relayed = measure_relay(bus, databases, QUICK, tell=lambda _: None)
-    results = json.loads(as_json(summaries, relayed, QUICK))["results"]
-    measured = [(result["operation"], result["variant"]) for result in results]
-    assert measured == [
-        *((operation, variant) for operation in OPERATIONS for variant in VARIANTS),
-        *(("relay", variant) for variant in RELAYED),
-    ]
-    assert all([run["events"] for run in result["runs"]] == [QUICK.events] for result in results)
-    assert bus.end_of("relayed") == len(RELAYED) * (QUICK.warm_up + QUICK.backlog), "each relay has sent all"
-    assert as_table(summaries, relayed, QUICK).count("≥") == 4, "the goals stand beside what was measured"
+    databases = {postgresql.vendor: postgresql.settings("benchmarks")}
+    services = Services(kafka=real_bus, sandbox=SandboxBus(sandbox), databases=databases)
+    suite = SUITES[name](QUICK)
+    chosen = attrs.evolve(suite, cases=[case for case in suite.cases if case.name in CASES[name]], comparisons=())
+    results = measure(chosen, QUICK, services, tell=lambda _: None)
+    assert list(results.runs) == CASES[name]
+    shown = {name for runs in results.runs.values() for figures in runs for name in figures}
+    assert set(chosen.columns) <= shown
+    for case in chosen.cases:
+        wanted = case.arguments.get("events")
+        assert [run.get("events") for run in results.runs[case.name]] == [wanted] * (QUICK.rounds or 0), case.name

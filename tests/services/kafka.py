@@ -106,6 +106,8 @@ class KafkaCluster:
         topic = NewTopic(name, partitions, len(self._numbers), config=config or {})
         admin = self.admin()  # held until the answer: a client that is collected takes its requests along
         admin.create_topics([topic])[name].result(_SECONDS)
+        for number, process in self._processes.items():
+            process.wait_until(functools.partial(self._knows, number, name, partitions))
 
     def configure_topic(self, name: str, config: dict[str, str]) -> None:
         entries = [
@@ -140,6 +142,12 @@ class KafkaCluster:
                 return False
 
         self._processes[number].wait_until(serves)
+
+    def _knows(self, number: int, topic: str, partitions: int) -> bool:
+        """Return whether a broker has heard of a new topic: the controller answers its maker before all have."""
+        admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{self._ports[number]}", "log_level": 0})
+        known = admin.list_topics(timeout=_SECONDS).topics.get(topic)
+        return known is not None and len(known.partitions) == partitions
 
     def _format(self, number: int) -> None:
         command = self._command("kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(self._file(number)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from contextlib import ExitStack
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -11,6 +12,7 @@ from django.db import DEFAULT_DB_ALIAS
 from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.assembly.relaying import relay_worker
 from event_bus_kafka.errors import EventBusError
+from event_bus_kafka.management.arguments import add_health_port
 from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import RelayProgress
@@ -31,20 +33,22 @@ class Command(OperatorCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="alias of the database (default: default)")
         parser.add_argument("--once", action="store_true", help="end when nothing is left that can be sent")
+        add_health_port(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         observe_events()
-        try:
-            worker = relay_worker(options["database"], once=options["once"])
-        except EventBusError as error:
-            raise CommandError(f"Cannot relay events: {error}") from error
-        gc.freeze()  # the service's own objects would be swept again and again while thousands of rows come and go
-        gc.set_threshold(_ALLOCATIONS)
-        observe(self._tell, RelayProgress)
-        try:
+        with ExitStack() as at_end:
+            try:
+                worker = relay_worker(
+                    options["database"], at_end, once=options["once"], health_port=options["health_port"]
+                )
+            except EventBusError as error:
+                raise CommandError(f"Cannot relay events: {error}") from error
+            gc.freeze()  # the service's own objects would be swept again and again while thousands of rows come and go
+            gc.set_threshold(_ALLOCATIONS)
+            observe(self._tell, RelayProgress)
+            at_end.callback(unobserve, self._tell)
             exit_code = worker.run()
-        finally:
-            unobserve(self._tell)
         if exit_code:
             raise SystemExit(exit_code)
 

@@ -57,12 +57,15 @@ class LoggingObserver:
         os.register_at_fork(after_in_child=self._audit_lines.forget)
 
     def __call__(self, event: LifecycleEvent) -> None:
-        """Log the event, after those that wait for their lines."""
+        """Log the event, after those that wait for their lines where its own might contradict theirs."""
         gathers = self._gathers
         if gathers is None:
             gathers = self._gathers = self._batched() and self._filter.audit()
-        if gathers and isinstance(event, AUDITED) and not (type(event) is RecordReceived and event.is_early):
-            self._audit_lines.add(event)
+        if gathers and isinstance(event, AUDITED):
+            if type(event) is RecordReceived and event.is_early:
+                self._log(event)  # what waits is of records that were received before
+            else:
+                self._audit_lines.add(event)
             return
         try:
             self.flush()

@@ -21,7 +21,7 @@ FINAL = UnreadableValue("too short")
 
 
 def attempt(**values: Any) -> Attempt:
-    return Attempt(**{"receivers": RECEIVERS, "ran": RECEIVERS} | values)
+    return Attempt(**{"receivers": RECEIVERS, "ran": True, **values})
 
 
 def test_where_nobody_failed_the_record_is_done_and_no_server_is_away_any_more() -> None:
@@ -41,7 +41,7 @@ def test_each_that_failed_is_judged_by_its_own_attempts() -> None:
 
 def test_the_longest_delay_counts_and_who_is_held_waits_in_the_order_of_all() -> None:
     past = Past(failures={C.name: 1})
-    judged = judge(attempt(failed=[(B, ValueError()), (C, ValueError())], held=[A], ran=[B, C, D]), past, POLICY)
+    judged = judge(attempt(failed=[(B, ValueError()), (C, ValueError())], held=[A], ran=True), past, POLICY)
     assert isinstance(judged.outcome, Retry)
     assert judged.outcome.delay == 2
     assert judged.past.waiting == [A, B, C]
@@ -59,7 +59,7 @@ def test_an_outage_costs_no_attempt_and_holds_longer_each_time() -> None:
 
 
 def test_an_open_circuit_holds_until_it_may_be_tried() -> None:
-    judged = judge(attempt(held=[A], ran=[B, C, D], probe_in=7), NOTHING_YET, POLICY)
+    judged = judge(attempt(held=[A], ran=True, probe_in=7), NOTHING_YET, POLICY)
     assert isinstance(judged.outcome, Hold)
     assert isinstance(judged.outcome.error, CircuitOpen)
     assert judged.outcome.error.receivers == (A.name,)
@@ -67,10 +67,10 @@ def test_an_open_circuit_holds_until_it_may_be_tried() -> None:
 
 
 def test_who_is_paused_is_given_up_at_once_and_stored_when_nobody_waits() -> None:
-    judged = judge(attempt(paused=[A], failed=[(B, ValueError())], ran=[B, C, D]), NOTHING_YET, POLICY)
+    judged = judge(attempt(paused=[A], failed=[(B, ValueError())], ran=True), NOTHING_YET, POLICY)
     assert isinstance(judged.outcome, Retry)
     assert judged.past.is_paused_only
-    judged = judge(attempt(receivers=[B], ran=[B]), judged.past, POLICY)
+    judged = judge(attempt(receivers=[B], ran=True), judged.past, POLICY)
     assert isinstance(judged.outcome, GiveUp)
     assert judged.past.verdict is judged.outcome
     assert isinstance(judged.outcome.error, ReceiversFailed)
@@ -116,7 +116,7 @@ def test_each_receiver_succeeds_waits_or_is_given_up_and_only_one_of_these(data:
         judged = judge(
             Attempt(
                 receivers=waiting,
-                ran=[*those.get("succeeds", []), *failing],
+                ran=bool(those.get("succeeds", []) or failing),
                 failed=failed,
                 held=those.get("held", []),
                 paused=those.get("paused", []),

@@ -8,12 +8,13 @@ from threading import Event, Thread, current_thread
 from time import monotonic, sleep
 
 import pytest
+from confluent_kafka import KafkaError
 from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka import create_producer
 from event_bus_kafka.assembly.sending import process_clients, spill
-from event_bus_kafka.errors import BrokerError, DeliveryFailed
+from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.models import OutboxRecord
 from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered, RecordDelivered
@@ -63,8 +64,8 @@ def test_whoever_gives_up_waits_for_an_event_that_is_on_its_way_to_the_spill(san
     with override_settings(**settings), watched(EventSpilled, EventUndelivered) as seen:
         clients = process_clients()
         clients.unreported[7] = encoded("t"), None
-        refused = DeliveryFailed("MSG_SIZE_TOO_LARGE", "too large")
-        report = Thread(target=clients.reported, args=(7, refused), name="report", daemon=True)
+        refused = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
+        report = Thread(target=clients.reported, args=(7, refused, None), name="report", daemon=True)
         end = Thread(target=clients.give_up, daemon=True)
         report.start()
         assert Slow.was_asked.wait(60)

@@ -14,13 +14,20 @@ from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka.assembly.sending import process_clients, spill
+from event_bus_kafka.kafka.producer import reach
 from event_bus_kafka.models import OutboxRecord
 from event_bus_kafka.outbox.availability import Outbox
 from event_bus_kafka.producing import spill_buffer, spill_writer
 from event_bus_kafka.producing.clients import ProcessClients
 from event_bus_kafka.producing.spill import Spill
 from event_bus_kafka.sandbox import Sandbox
-from event_bus_kafka.telemetry.events import EventSpilled, EventUndelivered, RecordDelivered, SpillDelayed
+from event_bus_kafka.telemetry.events import (
+    ConnectionChanged,
+    EventSpilled,
+    EventUndelivered,
+    RecordDelivered,
+    SpillDelayed,
+)
 from tests.services.bus import SandboxBus
 from tests.support.direct import AWAY, encoded
 from tests.support.outbox_service import until
@@ -123,12 +130,13 @@ def test_what_is_given_up_and_spilled_does_not_leave_when_the_broker_is_back(
 
 def test_a_confirmation_ends_that_kafka_is_away(sandbox: Sandbox) -> None:
     clients = clients_of(sandbox)
-    clients.is_away = True
-    with watched(RecordDelivered) as seen:
+    clients.is_away = reach.is_lost = True
+    with watched(RecordDelivered, ConnectionChanged) as seen:
         clients.produce(encoded("t"), None, monotonic() + 60)
-        until(lambda: seen)
+        until(lambda: len(seen) == 2)
     end(clients)
     assert not clients.is_away
+    assert [type(event) for event in seen] == [ConnectionChanged, RecordDelivered]
 
 
 def test_what_a_database_refuses_is_kept_while_it_takes_nothing_else(

@@ -100,6 +100,9 @@ def test_its_key_is_that_of_the_event_to_the_byte(path: str, values: list[Any]) 
         assert deleted.destination == sent.destination
         framed, sent_record = serde.frame(deleted, KEYS), serde.frame(sent, KEYS)
         assert (framed.key, framed.value) == (sent_record.key, None)
+        framer = serde.Framer(KEYS)
+        for _ in range(2):
+            assert (framer.record_of(deleted), framer.record_of(sent)) == (framed, sent_record)
 
 
 def test_a_uuid_is_a_key_as_an_object_and_as_its_text() -> None:

@@ -11,7 +11,7 @@ import pytest
 from openedx_events.data import EventsMetadata
 
 from event_bus_kafka.errors import InvalidHeaders
-from event_bus_kafka.wire.cloudevents import _templates, event_type, to_headers, to_metadata
+from event_bus_kafka.wire.cloudevents import _templates, event_type, to_headers, to_metadata, to_metadata_and_id
 from event_bus_kafka.wire.records import Headers, size_of
 
 METADATA = EventsMetadata(
@@ -70,11 +70,21 @@ def test_headers_may_stand_in_any_order_and_among_others() -> None:
             assert to_metadata(headers, None) == METADATA
 
 
-@pytest.mark.parametrize("text", ["12345678-1234-5678-1234-567812345678", "{12345678123456781234567812345678}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "12345678-1234-5678-1234-56781234567a",
+        "12345678-1234-5678-1234-56781234567A",
+        "1234567812345678123456781234567a",
+        "{1234567812345678123456781234567a}",
+        "0x345678-1234-5678-1234-56781234567a",
+    ],
+)
 def test_an_id_is_what_uuid_says(text: str) -> None:
-    read = to_metadata(changed(ce_id=text.encode()), None).id
-    assert (read, str(read), hash(read)) == (UUID(text), str(UUID(text)), hash(UUID(text)))
-    assert pickle.loads(pickle.dumps(read)) == read
+    for _ in range(2):
+        metadata, event_id = to_metadata_and_id(changed(ce_id=text.encode()), None)
+        assert (metadata.id, event_id, hash(metadata.id)) == (UUID(text), str(UUID(text)), hash(UUID(text)))
+        assert pickle.loads(pickle.dumps(metadata.id)) == metadata.id
 
 
 def test_long_headers_are_not_kept() -> None:

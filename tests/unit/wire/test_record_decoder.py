@@ -15,7 +15,7 @@ from openedx_events.tooling import OpenEdxPublicSignal
 
 from event_bus_kafka.errors import DeserializationError
 from event_bus_kafka.wire import writer_schema
-from event_bus_kafka.wire.binary import string
+from event_bus_kafka.wire.binary import long, string
 from event_bus_kafka.wire.codec import codec_for, plain_decoder
 from event_bus_kafka.wire.record_decoder import quick_decoder
 from event_bus_kafka.wire.resolution import binder
@@ -93,6 +93,25 @@ def test_bytes_that_are_no_event_are_left_to_the_careful_way(body: bytes) -> Non
     quick, _ = ways(FLAGGED, codec_for(FLAGGED).schema)
     assert quick is not None
     assert quick(b"\1") == {"is_set": True}
+    assert ended(quick, body) is None
+
+
+NOTED = OpenEdxPublicSignal(event_type="test.noted.v1", data={"note": str, "size": int})
+NEGATIVE = long(-100)
+"""Two bytes: 199, which a careless reader takes for a length of 99."""
+ENDLESS = b"\xff" * 11
+
+
+@pytest.mark.parametrize(
+    "body",
+    [NEGATIVE + b"x" * 99 + b"\2", b"\2a" + ENDLESS + b"\1"],
+    ids=["a negative length", "a number without an end"],
+)
+def test_numbers_that_nobody_writes_are_left_to_the_careful_way(body: bytes) -> None:
+    quick, _ = ways(NOTED, codec_for(NOTED).schema)
+    assert quick is not None
+    for size in (0, 63, 64, -64, -65, 8_191, 8_192, 1 << 40, -(1 << 63), (1 << 63) - 1):
+        assert quick(string("a" * 99) + long(size)) == {"note": "a" * 99, "size": size}
     assert ended(quick, body) is None
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import edx_event_bus_kafka
@@ -11,14 +12,47 @@ from openedx_events.event_bus import EventBusProducer
 
 import event_bus_kafka
 from benchmarks.encoding import BareEncoder
-from benchmarks.events import KEY_FIELD, SIGNAL, Sample
-from benchmarks.measurements import BARE, OURS, PUBLISHED
+from benchmarks.events import KEY_FIELD, SIGNAL, Sample, certificate, samples
+from benchmarks.measurements import BARE, OURS, PUBLISHED, Figures
+from benchmarks.works.quiet import quiet_meter
 from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.conf.client_options import producer_options
 from event_bus_kafka.wire.cloudevents import to_headers
 
+_KEPT = 1_000
+"""Learners whose certificates are made once."""
 Send = Callable[[str, list[Sample]], Callable[[], None]]
 """Makes ready for a topic and events; what it returns sends them and waits until Kafka has confirmed all."""
+
+
+def send(*, variant: str, topic: str, events: int, warm_up: int) -> Figures:
+    """Return what sending so many events took."""
+    ready = SENDERS[variant]()
+    ready(topic, samples(warm_up))()
+    run = ready(topic, samples(events))
+    meter = quiet_meter()
+    with meter.running():
+        run()
+    return meter.figures(events)
+
+
+def fill(*, topics: Mapping[str, tuple[int, int]]) -> Figures:
+    """
+    Send events to topics, so many of so many learners to each; they are made one by one, since there may be more than
+    memory is for.
+    """
+    producer, made = event_bus_kafka.create_producer(), lru_cache(_KEPT)(certificate)
+    for topic, (events, learners) in topics.items():
+        for number in range(events):
+            producer.send(
+                signal=SIGNAL,
+                topic=topic,
+                event_key_field=KEY_FIELD,
+                event_data=made(number % learners),
+                event_metadata=SIGNAL.generate_signal_metadata(),
+            )
+    producer.prepare_for_shutdown()
+    return {"topics": len(topics)}
 
 
 def ours() -> Send:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import confluent_kafka
 from django.core.management import call_command
@@ -10,7 +11,8 @@ from django.db import DEFAULT_DB_ALIAS
 
 from benchmarks.encoding import record_of
 from benchmarks.events import KEY_FIELD, SIGNAL, samples
-from benchmarks.measurements import BARE_PRODUCER, Meter
+from benchmarks.measurements import Figures, Meter
+from benchmarks.works.quiet import quiet_meter
 from event_bus_kafka import create_producer
 from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.conf.client_options import producer_options
@@ -20,13 +22,22 @@ Relay = Callable[[str, int, Meter], None]
 """Sends so many events to a topic, measured by the meter from the moment at which all of them wait."""
 
 
+def drain(*, bare: bool, topic: str, events: int, warm_up: int) -> Figures:
+    """Return what emptying an outbox of so many events took; ``bare``: what sending as many ready records took."""
+    run = bare_producer() if bare else relay()
+    run(topic, warm_up, Meter())
+    meter = quiet_meter()
+    run(topic, events, meter)
+    return meter.figures(events)
+
+
 def relay() -> Relay:
     """A relay of the default database, alone."""
     call_command("migrate", verbosity=0)
     from event_bus_kafka.assembly.relaying import relay_steps
     from event_bus_kafka.models import OutboxRecord
 
-    steps = relay_steps(DEFAULT_DB_ALIAS)
+    steps = relay_steps(DEFAULT_DB_ALIAS, ExitStack())
 
     def drain(topic: str, count: int, meter: Meter) -> None:
         create_producer().send_many(signal=SIGNAL, topic=topic, event_key_field=KEY_FIELD, events=samples(count))
@@ -61,8 +72,3 @@ def _produce(producer: confluent_kafka.Producer, record: ProducerRecord) -> None
             return producer.produce(record.topic, key=record.key, value=record.value, headers=dict(record.headers))
         except BufferError:
             producer.poll(0.05)
-
-
-def relay_of(variant: str) -> Relay:
-    """Return what sends in a variant: a database's vendor, or the bare producer."""
-    return bare_producer() if variant == BARE_PRODUCER else relay()

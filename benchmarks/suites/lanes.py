@@ -1,0 +1,80 @@
+"""What lanes bring to receivers that wait, and cost those that compute."""
+
+from __future__ import annotations
+
+from benchmarks.measurements import Case, Comparison, Filled, Suite
+from benchmarks.plan import Plan
+
+LANES = (1, 4, 16, 64)
+_RECEIVERS = {"nothing": "do nothing", "sleep": "sleep 10 ms", "row": "write a row (PostgreSQL)"}
+_IDEAL_GOALS = {16: 93.0, 64: 88.0}
+"""Percent."""
+_COMPUTING_GOAL = 1.15
+_ROWS = 4
+"""A receiver that writes a row gets a fourth of the events of one that does nothing."""
+_WARM_UP = "lanes-warm-up"
+
+
+def lanes(plan: Plan) -> Suite:
+    """Return the suite: each number of lanes with each kind of receiver."""
+    events = {(number, receiver): _events(plan, number, receiver) for receiver in _RECEIVERS for number in LANES}
+    return Suite(
+        name="lanes",
+        about="1, 4, 16 and 64 lanes, with receivers that do nothing, sleep 10 ms, or write a row",
+        columns={"rate": "events/s", "cpu": "CPU µs/event", "ideal": "% of ideal"},
+        plots=["rate", "ideal"],
+        cases=[_case(plan, number, receiver, count) for (number, receiver), count in events.items()],
+        comparisons=[
+            *(
+                Comparison(
+                    text=f"CPU per event, receivers that do nothing: {number} lanes ÷ 1 lane",
+                    of=_name(number, "nothing"),
+                    to=_name(1, "nothing"),
+                    figure="cpu",
+                    most=_COMPUTING_GOAL if number == 16 else None,
+                )
+                for number in LANES[1:]
+            ),
+            *(
+                Comparison(
+                    text=f"receivers that sleep 10 ms, {number} lanes: % of lanes ÷ 10 ms",
+                    of=_name(number, "sleep"),
+                    figure="ideal",
+                    least=goal,
+                )
+                for number, goal in _IDEAL_GOALS.items()
+            ),
+        ],
+        topics={_topic(count): Filled(events=count) for count in events.values()}
+        | {_WARM_UP: Filled(events=plan.warm_up)},
+    )
+
+
+def _events(plan: Plan, number: int, receiver: str) -> int:
+    if receiver == "sleep":
+        return plan.per_lane * number
+    return plan.events // (_ROWS if receiver == "row" else 1)
+
+
+def _case(plan: Plan, number: int, receiver: str, events: int) -> Case:
+    return Case(
+        name=_name(number, receiver),
+        work="consuming.consume_on_lanes",
+        arguments={
+            "lanes": number,
+            "receiver": receiver,
+            "events": events,
+            "warm_up": min(plan.warm_up, plan.per_lane * number),
+        },
+        settings={"EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY": number},
+        reads=(_WARM_UP, _topic(events)),
+        database="postgresql" if receiver == "row" else "",
+    )
+
+
+def _name(number: int, receiver: str) -> str:
+    return f"{_RECEIVERS[receiver]}, {number} lane{'s' * (number > 1)}"
+
+
+def _topic(events: int) -> str:
+    return f"lanes-{events}"

@@ -1,0 +1,113 @@
+"""Consuming, by each variant: a worker's whole life, from its first connection until it has left the group."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from typing import Any
+
+import edx_event_bus_kafka
+import fastavro
+from confluent_kafka import Consumer
+from django.dispatch import Signal
+from openedx_events.event_bus.avro.deserializer import AvroSignalDeserializer
+
+import event_bus_kafka
+from benchmarks.encoding import FRAME
+from benchmarks.events import SIGNAL
+from benchmarks.measurements import BARE, OURS, PUBLISHED, Figures, Meter
+from benchmarks.works.receivers import SLEEP, Receiver, Work, ready, stop
+from event_bus_kafka.conf.client_options import consumer_options
+
+
+def consume(
+    *,
+    variant: str,
+    reads: Sequence[str],
+    group: str,
+    events: int,
+    warm_up: int,
+    receiver: str = "nothing",
+    objects: int = 0,
+) -> Figures:
+    """
+    Return what a worker took for the events of the second topic, after another one's life on the first.
+
+    ``objects``: of so many objects the process is full before. The garbage collector is the worker's to deal with.
+    """
+    heap = [_Loaded(number) for number in range(objects)]
+    life, work = CONSUMERS[variant], ready(receiver)
+    life(reads[0], group, warm_up, Meter(), work)
+    gc.collect()
+    meter = Meter()
+    with meter.running():
+        received = life(reads[1], group, events, meter, work)
+    return {**meter.figures(received), "objects": len(heap)}
+
+
+def consume_on_lanes(*, lanes: int, receiver: str, **arguments: Any) -> Figures:
+    """Return the same, and what part of the ideal that is, in percent, where receivers sleep."""
+    figures = consume(variant=OURS, receiver=receiver, **arguments)
+    return {**figures, "ideal": figures["rate"] / (lanes / SLEEP) * 100} if receiver == "sleep" else figures
+
+
+class _Loaded:
+    """An object as a service has many from its modules: with attributes of its own that refer to others."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.others = [self]
+
+
+def ours(topic: str | Sequence[str], group: str, count: int, meter: Meter, work: Work | None) -> int:
+    """The worker, ended as its host ends it; return how many events its receiver got."""
+    worker = event_bus_kafka.KafkaEventConsumer(topic, group)
+    return _received(SIGNAL, worker, Receiver(count, meter, stop, work))
+
+
+def published(topic: str, group: str, count: int, meter: Meter, work: Work | None) -> int:
+    """The worker of edx-event-bus-kafka."""
+    worker = edx_event_bus_kafka.KafkaEventConsumer(topic, group)
+    return _received(SIGNAL, worker, Receiver(count, meter, worker._shut_down, work))
+
+
+def bare(topic: str, group: str, count: int, meter: Meter, work: Work | None) -> int:
+    """What Kafka and Avro alone cost: dicts from fastavro, to a receiver of a plain Django signal."""
+    receiver = Receiver(count, meter, lambda: None, work)
+    take = bare_dispatch(receiver)
+    consumer = Consumer(consumer_options(group))
+    consumer.subscribe([topic])
+    while not receiver.count:
+        for message in consumer.consume(500, 0.1):
+            take(message.value() or b"")
+        consumer.commit(asynchronous=True)
+    consumer.close()
+    return receiver.count
+
+
+def bare_dispatch(receiver: Callable[..., None]) -> Callable[[bytes], None]:
+    """Return what decodes a record's value to dicts and sends these to the receiver, by a plain Django signal."""
+    schema = fastavro.parse_schema(AvroSignalDeserializer(SIGNAL).schema)
+    plain = Signal()
+    plain.connect(receiver, weak=False)
+
+    def take(value: bytes) -> None:
+        arguments: Any = fastavro.schemaless_reader(BytesIO(value[FRAME.size :]), schema, None)
+        plain.send(sender=None, **arguments)
+
+    return take
+
+
+def _received(signal: Any, worker: Any, receiver: Receiver) -> int:
+    signal.connect(receiver)
+    worker.consume_indefinitely()
+    signal.disconnect(receiver)
+    return receiver.count
+
+
+CONSUMERS: dict[str, Callable[[str, str, int, Meter, Work | None], int]] = {
+    OURS: ours,
+    PUBLISHED: published,
+    BARE: bare,
+}

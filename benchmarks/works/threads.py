@@ -1,0 +1,56 @@
+"""How much of the processor each thread of this process takes, and how often it wakes."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from time import perf_counter, sleep
+from typing import NamedTuple
+
+from benchmarks.measurements import Figures
+
+_TASKS = Path("/proc/self/task")
+_WAITED = re.compile(r"^voluntary_ctxt_switches:\s+(\d+)$", re.MULTILINE)
+
+
+class _Use(NamedTuple):
+    """What a thread has taken in its life."""
+
+    seconds: float
+    wakes: int
+
+
+def watch(seconds: float) -> Figures:
+    """
+    Return milliseconds of CPU time and wakes, per second: ``cpu`` and ``wakes`` of all threads but the one that calls,
+    and ``cpu: NAME`` and ``wakes: NAME`` of each that took any.
+    """
+    before, began = _uses(), perf_counter()
+    sleep(seconds)
+    took, after = perf_counter() - began, _uses()
+    figures: dict[str, float] = {"cpu": 0.0, "wakes": 0.0, "threads": len(after)}
+    for name, use in after.items():
+        former = before.get(name, _Use(0.0, 0))
+        cpu, wakes = (use.seconds - former.seconds) / took * 1e3, (use.wakes - former.wakes) / took
+        if wakes:
+            figures |= {f"cpu: {name}": cpu, f"wakes: {name}": wakes}
+            figures["cpu"] += cpu
+            figures["wakes"] += wakes
+    return figures
+
+
+def _uses() -> Mapping[str, _Use]:
+    """Return what each thread took, by name: Python's own, or that of librdkafka with the thread's number."""
+    names = {thread.native_id: thread.name for thread in threading.enumerate()}
+    uses = {}
+    for task in _TASKS.iterdir():
+        number = int(task.name)
+        if number != threading.get_native_id():
+            name = names.get(number) or f"{(task / 'comm').read_text().strip()}"
+            name = name if name not in uses else f"{name} {number}"
+            nanoseconds = int((task / "schedstat").read_text().split()[0])
+            found = _WAITED.search((task / "status").read_text())
+            uses[name] = _Use(nanoseconds / 1e9, int(found[1]) if found else 0)
+    return uses
