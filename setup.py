@@ -27,6 +27,9 @@ setup(
         "fastavro>=1.9,<2",
         "openedx-events>=9.15,<12",
     ],
+    extras_require={
+        "opentelemetry": ["opentelemetry-api>=1.25,<2"],
+    },
     entry_points={
         "lms.djangoapp": PLUGIN,
         "cms.djangoapp": PLUGIN,

@@ -110,6 +110,7 @@ def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Proce
         skip_unknown_types=settings.unknown_event_types == "skip",
         decoded_bytes=settings.decoded_bytes,
         connection_max_age=settings.connection_max_age,
+        is_child_of_sender=settings.trace_context == "parent",
     )
 
 
