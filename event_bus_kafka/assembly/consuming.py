@@ -36,6 +36,7 @@ from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.telemetry import observe
 from event_bus_kafka.telemetry.events import ConnectionChanged, EventRejected
 from event_bus_kafka.telemetry.health import Health, Obstacle
+from event_bus_kafka.telemetry.logs.fields import name_group
 from event_bus_kafka.worker.companion import WithCompanion
 from event_bus_kafka.worker.slow_receivers import SlowReceivers
 from event_bus_kafka.worker.worker import Steps, Worker
@@ -89,6 +90,7 @@ def consumer_worker(arguments: ConsumerArguments, at_end: ExitStack) -> Worker:
     """
     relay = _relay() if arguments.with_relay else None
     topics = arguments.topics()
+    name_group(arguments.group)
     consumer = _consumer(arguments, topics, at_end)
     return Worker(
         consumer if relay is None else WithCompanion(consumer, relay),
