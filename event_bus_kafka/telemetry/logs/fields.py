@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import Any
 
 import attrs
 
@@ -59,5 +60,5 @@ def _add(found: Fields, name: str, value: object) -> None:
 
 
 @cache
-def _names(kind: type[LifecycleEvent]) -> tuple[str, ...]:
-    return tuple(name for name in attrs.fields_dict(kind) if name in FIELDS)  # type: ignore[arg-type]
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(name for name in attrs.fields_dict(kind) if name in FIELDS)
