@@ -69,6 +69,15 @@ def ddtrace() -> Package:
     return "DatadogBackend", tracer.trace, ended
 
 
+def ddtrace_as_provider() -> Package:
+    """Of OpenTelemetry's API, as ``DD_TRACE_OTEL_ENABLED`` makes it."""
+    from ddtrace.opentelemetry import TracerProvider
+    from opentelemetry import trace
+
+    trace.set_tracer_provider(TracerProvider())
+    return ddtrace()
+
+
 def newrelic() -> Package:
     from newrelic import agent
 
@@ -99,7 +108,13 @@ def _span(number: Any, parent: Any, name: str, attributes: Any, errors: int) -> 
 
 def main(package: str) -> None:
     """Give a processor two events, on a thread as lanes are; a receiver succeeds at one and fails at the other."""
-    backend, span, ended = {"opentelemetry": opentelemetry, "ddtrace": ddtrace, "newrelic": newrelic}[package]()
+    packages = {
+        "opentelemetry": opentelemetry,
+        "ddtrace": ddtrace,
+        "ddtrace-as-provider": ddtrace_as_provider,
+        "newrelic": newrelic,
+    }
+    backend, span, ended = packages[package]()
     known = {name: getattr(test_settings, name) for name in dir(test_settings) if name.isupper()}
     settings.configure(**known | {"OPENEDX_TELEMETRY": [f"edx_django_utils.monitoring.{backend}"]})
     django.setup()

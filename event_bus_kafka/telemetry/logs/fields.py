@@ -42,7 +42,8 @@ def fields(event: LifecycleEvent, *left_out: str) -> Fields:
     prefix. Texts are shown as in the line, and cut.
     """
     found = dict(of_process)
-    for name in _names(type(event)):
+    kind: Any = type(event)
+    for name in _names(kind):
         if name not in left_out:
             _add(found, name, getattr(event, name))
     if isinstance(error := getattr(event, "error", None), ReceiversFailed):
