@@ -7,6 +7,7 @@ Each package is one for a whole process.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -59,7 +60,7 @@ def ddtrace() -> Package:
             _span(
                 one.span_id,
                 one.parent_id,
-                one.name,
+                one.resource,
                 one.get_tags() | one.get_metrics(),
                 int("error.type" in one.get_tags()),
             )
@@ -70,7 +71,8 @@ def ddtrace() -> Package:
 
 
 def ddtrace_as_provider() -> Package:
-    """Of OpenTelemetry's API, as ``DD_TRACE_OTEL_ENABLED`` makes it."""
+    """Of OpenTelemetry's API."""
+    os.environ |= {"DD_TRACE_OTEL_ENABLED": "true", "OTEL_PYTHON_CONTEXT": "ddcontextvars_context"}  # as Datadog has it
     from ddtrace.opentelemetry import TracerProvider
     from opentelemetry import trace
 
