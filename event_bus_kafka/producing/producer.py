@@ -128,11 +128,10 @@ class KafkaEventProducer(EventBusProducer):
             mode, database = self._routing.mode_of(signal.event_type, topic)
             full = self._routing.full_topic(topic)
         except Exception as error:  # noqa: BLE001 as in send
-            for _, metadata in batch:
-                _reject(signal, topic, str(metadata.id), error)
+            _reject_all(signal, topic, [str(metadata.id) for _, metadata in batch], error)
             return
+        encoded: list[EncodedEvent] = []
         with send_span(full, signal.event_type, count=len(batch)) as span:
-            encoded: list[EncodedEvent] = []
             for data, metadata in batch:
                 try:
                     event = Event(signal=signal, data=data, metadata=metadata)
@@ -148,8 +147,7 @@ class KafkaEventProducer(EventBusProducer):
             if mode == "outbox" and self._append(encoded, database):
                 return
         except Exception as error:  # noqa: BLE001 as in send
-            for one in encoded:
-                _reject(signal, topic, one.event_id, error)
+            _reject_all(signal, topic, [one.event_id for one in encoded], error)
             return
         for one in encoded:
             try:
@@ -225,6 +223,11 @@ class KafkaEventProducer(EventBusProducer):
             if not error.fatal:
                 raise
             self._connecting.get(deadline, clients).produce(encoded, database, deadline)
+
+
+def _reject_all(signal: OpenEdxPublicSignal, topic: str, event_ids: Iterable[str], error: Exception) -> None:
+    for event_id in event_ids:
+        _reject(signal, topic, event_id, error)
 
 
 def _reject(signal: OpenEdxPublicSignal, topic: str, event_id: str, error: Exception) -> None:
