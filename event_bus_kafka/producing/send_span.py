@@ -18,11 +18,14 @@ from event_bus_kafka.wire.records import EncodedEvent
 
 def in_trace(encoded: EncodedEvent, span: NoSpan) -> EncodedEvent:
     """Return an event whose headers carry the context of a span."""
+    headers = span.headers
+    if not headers:
+        return encoded
     return EncodedEvent(
         destination=encoded.destination,
         key=encoded.key,
         value=encoded.value,
-        headers=encoded.headers + span.headers,
+        headers=encoded.headers + headers,
         event_id=encoded.event_id,
     )
 

@@ -115,10 +115,10 @@ def open_span(
     Return a span that begins now, in the current one. It links to the span whose context ``carried_by`` has; with
     ``is_child`` that is its parent, too.
     """
-    tracer = current_tracer()
-    if tracer is None:
-        return NO_SPAN
     try:
+        tracer = current_tracer()
+        if tracer is None:
+            return NO_SPAN
         sender = context_in(carried_by)
         parent = trace.set_span_in_context(trace.NonRecordingSpan(sender)) if sender and is_child else None
         links = [trace.Link(sender)] if sender else []
