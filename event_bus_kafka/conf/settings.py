@@ -287,7 +287,7 @@ class SettingsTable:
         "EVENT_BUS_KAFKA_AUDIT_LOGGING_BATCHED", FLAG, True, "Events of one moment share a line, with all their ids."
     )
     trace_context = Setting(
-        "EVENT_BUS_KAFKA_TRACE_CONTEXT", one_of("link", "parent"), "link", "How a worker's spans hang on the sender's."
+        "EVENT_BUS_KAFKA_TRACE_CONTEXT", one_of("link", "parent"), "link", "How a worker's spans tie to the sender's."
     )
 
 

@@ -24,9 +24,6 @@ def export_traces(exporter: SpanExporter) -> None:
     trace.set_tracer_provider(provider)
 
 
-# end of the example in docs/tracing.rst
-
-
 def _as_said(span: ReadableSpan) -> str:
     return json.dumps({"what": "span"} | json.loads(span.to_json())) + "\n"
 
