@@ -27,7 +27,10 @@ setup(
         "fastavro>=1.9,<2",
         "openedx-events>=9.15,<12",
     ],
-    extras_require={"prometheus": ["prometheus-client>=0.20"]},
+    extras_require={
+        "opentelemetry": ["opentelemetry-api>=1.25,<2"],
+        "prometheus": ["prometheus-client>=0.20"],
+    },
     entry_points={
         "lms.djangoapp": PLUGIN,
         "cms.djangoapp": PLUGIN,

@@ -17,6 +17,7 @@ django.setup()
 
 from docs import evolution_tables  # noqa: E402 needs Django
 from event_bus_kafka.conf.settings import all_settings  # noqa: E402 needs Django
+from event_bus_kafka.telemetry.logs.fields import FIELDS, PREFIX  # noqa: E402 needs Django
 
 project = "openedx-event-bus-kafka"
 copyright = "Open edX contributors, AGPL-3.0"
@@ -37,6 +38,12 @@ def write_settings() -> None:
     (GENERATED / "settings.rst").write_text("\n".join(entries))
 
 
+def write_log_fields() -> None:
+    """Write a definition per field of log lines."""
+    entries = [f"``{PREFIX}{name}``\n   {sentence}\n" for name, sentence in FIELDS.items()]
+    (GENERATED / "log_fields.rst").write_text("\n".join(entries))
+
+
 def write_evolution() -> None:
     """Write what becomes of events while their classes change."""
     (GENERATED / "evolution_orders.rst").write_text(evolution_tables.orders())
@@ -45,4 +52,5 @@ def write_evolution() -> None:
 
 GENERATED.mkdir(exist_ok=True)
 write_settings()
+write_log_fields()
 write_evolution()

@@ -41,7 +41,8 @@ def relay(*, seconds: float, settle: float, topic: str) -> Figures:
     from event_bus_kafka.assembly.relaying import relay_worker
 
     found = _watched(lambda: None, settle, seconds, stop)
-    relay_worker(DEFAULT_DB_ALIAS).run()
+    with ExitStack() as at_end:
+        relay_worker(DEFAULT_DB_ALIAS, at_end).run()
     return found()
 
 

@@ -37,6 +37,7 @@ from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.telemetry import observe
 from event_bus_kafka.telemetry.events import ConnectionChanged, EventRejected
 from event_bus_kafka.telemetry.health import Health, Obstacle
+from event_bus_kafka.telemetry.logs.fields import name_group
 from event_bus_kafka.telemetry.state import running
 from event_bus_kafka.worker.companion import WithCompanion
 from event_bus_kafka.worker.slow_receivers import SlowReceivers
@@ -95,6 +96,7 @@ def consumer_worker(arguments: ConsumerArguments, at_end: ExitStack) -> Worker:
     port = port_of(arguments.health_port)
     relay = _relay(at_end) if arguments.with_relay else None
     topics = arguments.topics()
+    name_group(arguments.group)
     consumer = _consumer(arguments, topics, at_end)
     open_health_port(port, at_end)
     return Worker(
@@ -117,6 +119,7 @@ def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Proce
         skip_unknown_types=settings.unknown_event_types == "skip",
         decoded_bytes=settings.decoded_bytes,
         connection_max_age=settings.connection_max_age,
+        is_child_of_sender=settings.trace_context == "parent",
     )
 
 

@@ -213,7 +213,6 @@ class SettingsTable(ServerSettings):
         "Days after which workers and relays delete dead letters and parked rows, which may hold personal data, and "
         "marks of the inbox.",
     )
-
     history = Setting(
         "EVENT_BUS_KAFKA_HISTORY",
         number(least=0, most=36_500),
@@ -233,12 +232,15 @@ class SettingsTable(ServerSettings):
         "EVENT_BUS_KAFKA_HEALTH_HOST", ANY_TEXT, "", "Address on which that port is opened; empty: all of the host's."
     )
 
-    # Logging
+    # Logging and traces
     audit_logging_enabled = Setting(
         "EVENT_BUS_KAFKA_AUDIT_LOGGING_ENABLED", FLAG, True, "Log each sent and each processed event, by coordinates."
     )
     audit_logging_batched = Setting(
         "EVENT_BUS_KAFKA_AUDIT_LOGGING_BATCHED", FLAG, True, "Events of one moment share a line, with all their ids."
+    )
+    trace_context = Setting(
+        "EVENT_BUS_KAFKA_TRACE_CONTEXT", one_of("link", "parent"), "link", "How a worker's spans tie to the sender's."
     )
 
 
