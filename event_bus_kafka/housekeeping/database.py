@@ -1,0 +1,20 @@
+"""The database in which a housekeeper writes. Imported only where the app is installed."""
+
+from __future__ import annotations
+
+from django.db import Error, connections, models, router
+
+from event_bus_kafka.models.presence import look_again, were_found
+
+
+def alias_of(model: type[models.Model]) -> str | None:
+    """
+    Return the alias that the routers let write a model, its connection in autocommit; None where the table is missing.
+
+    Raises a database error, and whatever routers raise.
+    """
+    connection = connections[router.db_for_write(model)]
+    if not were_found(connection, model):
+        return None
+    connection.set_autocommit(True)  # settings may say otherwise, and nobody would commit
+    return connection.alias
