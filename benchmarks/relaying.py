@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import confluent_kafka
 from django.core.management import call_command
@@ -26,7 +27,7 @@ def relay() -> Relay:
     from event_bus_kafka.assembly.relaying import relay_steps
     from event_bus_kafka.models import OutboxRecord
 
-    steps = relay_steps(DEFAULT_DB_ALIAS)
+    steps = relay_steps(DEFAULT_DB_ALIAS, ExitStack())
 
     def drain(topic: str, count: int, meter: Meter) -> None:
         create_producer().send_many(signal=SIGNAL, topic=topic, event_key_field=KEY_FIELD, events=samples(count))

@@ -36,8 +36,10 @@ from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.telemetry import observe
 from event_bus_kafka.telemetry.events import ConnectionChanged, EventRejected
 from event_bus_kafka.telemetry.health import Health, Obstacle
+from event_bus_kafka.telemetry.state import running
 from event_bus_kafka.worker.companion import WithCompanion
 from event_bus_kafka.worker.slow_receivers import SlowReceivers
+from event_bus_kafka.worker.states import ConsumerStates
 from event_bus_kafka.worker.worker import Steps, Worker
 
 _APP = "event_bus_kafka"
@@ -87,7 +89,7 @@ def consumer_worker(arguments: ConsumerArguments, at_end: ExitStack) -> Worker:
 
     Raises :class:`ConfigurationError` where it could not work.
     """
-    relay = _relay() if arguments.with_relay else None
+    relay = _relay(at_end) if arguments.with_relay else None
     topics = arguments.topics()
     consumer = _consumer(arguments, topics, at_end)
     return Worker(
@@ -147,14 +149,25 @@ def _consumer(arguments: ConsumerArguments, topics: list[str], at_end: ExitStack
     slow = SlowReceivers(scheduler.lanes, settings.slow_receiver, health)
     slow.start()
     at_end.callback(slow.stop)
+    states = ConsumerStates(
+        group=arguments.group,
+        topics=tuple(topics),
+        window_records=settings.window_records,
+        consumer=consumer,
+        scheduler=scheduler,
+        gate=receiving.gate,
+        health=health,
+        slow=lambda: slow.slow,
+    )
+    at_end.enter_context(running.consumer(states))
     return consumer
 
 
-def _relay() -> Steps:
+def _relay(at_end: ExitStack) -> Steps:
     if not apps.is_installed(_APP):
         raise ConfigurationError("A relay needs 'event_bus_kafka' in INSTALLED_APPS.")
     relaying = import_module("event_bus_kafka.assembly.relaying")  # has models: only where the app is installed
-    relay: Steps = relaying.relay_steps(DEFAULT_DB_ALIAS)
+    relay: Steps = relaying.relay_steps(DEFAULT_DB_ALIAS, at_end)
     return relay
 
 

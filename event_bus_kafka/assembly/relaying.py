@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from django.db import Error, connections
 
 from event_bus_kafka.assembly.schema_registry import registry
@@ -18,9 +20,11 @@ from event_bus_kafka.relaying.clients import Client, Clients
 from event_bus_kafka.relaying.drain import Drain
 from event_bus_kafka.relaying.progress import ProgressReports
 from event_bus_kafka.relaying.relay import Relay
+from event_bus_kafka.relaying.states import RelayStates
 from event_bus_kafka.relaying.timing import DELIVERY_TIMEOUT
 from event_bus_kafka.relaying.topics import Topics
 from event_bus_kafka.telemetry.error_text import database_error_text
+from event_bus_kafka.telemetry.state import running
 from event_bus_kafka.worker.worker import Worker
 
 _REGISTRY_BACKOFF = 1.0
@@ -46,14 +50,16 @@ _OWN_OPTIONS: Options = {
 }
 
 
-def relay_worker(alias: str, *, once: bool = False) -> Worker:
+def relay_worker(alias: str, at_end: ExitStack, *, once: bool = False) -> Worker:
     """Return a worker that relays a database's outbox. Raises as :func:`relay_steps` does."""
-    return Worker(relay_steps(alias, once=once), name=f"relay of database {alias}", stop_timeout=settings.stop_timeout)
+    steps = relay_steps(alias, at_end, once=once)
+    return Worker(steps, name=f"relay of database {alias}", stop_timeout=settings.stop_timeout)
 
 
-def relay_steps(alias: str, *, once: bool = False) -> Relay | Drain:
+def relay_steps(alias: str, at_end: ExitStack, *, once: bool = False) -> Relay | Drain:
     """
-    Return the steps of a relay of a database's outbox; ``once``: until nothing is left.
+    Return the steps of a relay of a database's outbox, which is among those that run here until ``at_end``; ``once``:
+    until nothing is left.
 
     Raises :class:`ConfigurationError` where it could not work: the settings are wrong or the tables are missing.
     """
@@ -65,7 +71,8 @@ def relay_steps(alias: str, *, once: bool = False) -> Relay | Drain:
     _require_tables(alias)
     _require_shards(alias, claims)
     topics = Topics()
-    progress = ProgressReports(alias, topics, retention=lambda: settings.retention)
+    states = RelayStates(alias, topics)
+    progress = ProgressReports(alias, topics, states, retention=lambda: settings.retention)
     relay = Relay(
         claims=claims,
         clients=Clients(lambda others: _common(options, others), lambda: Producer(alone_options(options))),
@@ -75,6 +82,7 @@ def relay_steps(alias: str, *, once: bool = False) -> Relay | Drain:
         topics=topics,
         on_step=progress,
     )
+    at_end.enter_context(running.relay(states))
     return Drain(alias, relay, progress) if once else relay
 
 

@@ -33,6 +33,8 @@ _SERVE_EVERY = 1.0
 """Seconds between the polls that keep the membership while nothing may be read."""
 _BUSY_POLL = 0.05
 """The longest poll, in seconds, while receivers run: what they finish is settled by the polling thread."""
+_LOOK_AT_ENDS_EVERY = 1.0
+"""Seconds."""
 _NEW_CLIENTS = 3
 """New clients in a row, none of which read a record, before a fatal error is taken for incurable."""
 _LAST_FLUSH = 1.0
@@ -79,7 +81,7 @@ class Consumer:
         self._listener = AssignmentListener(assigned=self._assigned, revoked=self._revoked, lost=self._lost)
         self._partitions: dict[Partition, PartitionProgress] = {}
         self._client = connect(self._listener)
-        self._last_poll = self._last_commit = clock()
+        self._last_poll = self._last_commit = self._last_look = clock()
         self._commits = Commits(group, clock, pause)
         self._fruitless_clients = 0
         self._stopping = False
@@ -103,6 +105,7 @@ class Consumer:
         if self._is_commit_due() and (failure := self._commit()):
             self._replace_client(failure)
         self._relieve()
+        self._look_at_ends()
         self._end_if_hopeless()
 
     def stop(self, *, timeout: float) -> int:
@@ -127,6 +130,11 @@ class Consumer:
             unobserve(self._note_lost)
             self._client.close()  # revokes, and commits what could not be committed before
         return unfinished + len(self._commits.refused) + len(self._lost_events)
+
+    @property
+    def partitions(self) -> tuple[PartitionProgress, ...]:
+        """Those that are read. Any thread may ask."""
+        return tuple(self._partitions.values())
 
     def hurry(self, timeout: float) -> None:
         """A stop is to come to its end within ``timeout`` seconds from now: partitions that move wait no longer."""
@@ -182,6 +190,14 @@ class Consumer:
         partitions = self._partitions.values()
         self._backpressure.relieve(self._client, partitions)
         self._health.replace(Obstacle.FLOOD, (f"{one.topic}[{one.number}]" for one in partitions if one.flooded))
+
+    def _look_at_ends(self) -> None:
+        """Note what is known of the ends of partitions, for those who ask how far behind this worker is."""
+        if self._clock() - self._last_look < _LOOK_AT_ENDS_EVERY:
+            return
+        self._last_look = self._clock()
+        for name, end in self._client.known_ends(self._partitions).items():
+            self._partitions[name].end = end
 
     def _advance(self) -> None:
         for partition in self._partitions.values():

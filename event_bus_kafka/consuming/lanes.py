@@ -82,6 +82,14 @@ class Lanes:
     def __iter__(self) -> Iterator[Lane]:
         return iter(self._lanes)
 
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    @property
+    def awake(self) -> int:
+        """How many of them work."""
+        return min(self._pace.awake, len(self._lanes))
+
     def start(self) -> None:
         """Start the threads."""
         for lane in self._lanes:

@@ -132,6 +132,8 @@ class PartitionProgress:
     """The position that it had last while it was paused, and since when."""
     waits_for: str = ""
     """The record that keeps the position, once it has stood for long; empty while it moves."""
+    end: int | None = None
+    """The offset after the last record in Kafka, as far as the client knows."""
     _window: deque[Delivery] = attrs.field(factory=deque)
 
     @property
@@ -152,6 +154,11 @@ class PartitionProgress:
     def highest_done(self) -> int:
         """The highest offset in the window that is done, -1 without one."""
         return max((delivery.offset for delivery in self._window if delivery.done), default=-1)
+
+    @property
+    def oldest(self) -> Delivery | None:
+        """The first record that is not done. Any thread may ask."""
+        return next((delivery for delivery in tuple(self._window) if not delivery.done), None)
 
     def may_begin(self, offset: int) -> bool | None:
         """Return whether a lane may begin a record; False: it is to be dropped; None: ask again, it is not decided."""

@@ -40,12 +40,14 @@ Key = tuple[str, int, bytes | None]
 class _Actor:
     """The records of one key; busy while they are in a lane's hands or wait for a retry."""
 
-    __slots__ = ("busy", "deliveries", "waiting")
+    __slots__ = ("busy", "deliveries", "held", "waiting")
 
     def __init__(self) -> None:
         self.deliveries: deque[Delivery] = deque()
         self.busy = threading.Lock()
         self.waiting = False
+        self.held = False
+        """Whether it waits because of a Hold."""
 
 
 class Scheduler:
@@ -163,6 +165,11 @@ class Scheduler:
             return most
         return max(0.0, min(most, self._waiting[0][0] - self._clock()))
 
+    def waiting_keys(self) -> tuple[int, int]:
+        """Return how many keys wait for an attempt, and how many of them are held. Any thread may ask."""
+        waiting = list(self._waiting)
+        return len(waiting) + self._to_wait.qsize(), sum(actor.held for _, _, actor in waiting)
+
     @property
     def has_plenty(self) -> bool:
         """Whether more keys are ready than lanes can get through before the polling thread looks again."""
@@ -205,7 +212,7 @@ class Scheduler:
                 outcome = self._process(delivery)
                 if not isinstance(outcome, Done):
                     assert isinstance(outcome, (Retry, Hold))
-                    actor.waiting = True
+                    actor.waiting, actor.held = True, isinstance(outcome, Hold)
                     lane.running = None
                     self._to_wait.put((self._clock() + outcome.delay, actor))  # still busy: the key waits
                     return

@@ -108,6 +108,15 @@ class ReceiverGate:
             seconds = min((one.seconds_to_probe(now) if one else 0.0 for one in circuits), default=0.0)
         return seconds * (1 + _SPREAD * self._chance())
 
+    def open_circuits(self) -> tuple[str, ...]:
+        """Return the names of receivers whose events are held."""
+        with self._lock:
+            return tuple(sorted(name for name, circuit in self._circuits.items() if circuit.is_open))
+
+    def paused_receivers(self) -> tuple[str, ...]:
+        """Return the names of those that are paused. Raises :class:`PausesUnknown`."""
+        return tuple(sorted(self._paused()))
+
     def _failed(self, name: str, permit: Permit, key: Hashable) -> None:
         assert self._policy is not None
         circuit = self._circuits.setdefault(name, Circuit(self._policy))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -88,6 +89,19 @@ class ConsumerClient(GroupOffsets, LogOffsets):
         Raises :class:`BrokerError`.
         """
         return self.range_of(partition, timeout=timeout).end if self.positions.begins_at_end else OFFSET_BEGINNING
+
+    def known_ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """
+        Return the offsets after the last records, as far as the client has heard of them, without asking Kafka. For the
+        thread that polls: another might use the client while it is being destroyed.
+        """
+        ends = {}
+        for partition in partitions:
+            with suppress(KafkaException):  # of one of which the client knows nothing yet
+                _, end = self._client.get_watermark_offsets(TopicPartition(*partition), cached=True)
+                if end >= 0:
+                    ends[partition] = end
+        return ends
 
     def commit_each(self, offsets: Mapping[Partition, Committed]) -> dict[Partition, BrokerError]:
         """As of a group; a partition that is not assigned here is refused with :class:`AssignmentLost`."""

@@ -10,6 +10,7 @@ from django.db import connections
 from event_bus_kafka.outbox import backlog
 from event_bus_kafka.outbox.backlog import Backlog
 from event_bus_kafka.relaying.relay import StepResult
+from event_bus_kafka.relaying.states import RelayStates
 from event_bus_kafka.relaying.topics import Topics
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import RelayProgress
@@ -30,13 +31,15 @@ class ProgressReports:
         self,
         alias: str,
         topics: Topics,
+        states: RelayStates,
         *,
         retention: Callable[[], float],
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """``retention``: days after which parked rows are purged, asked each time."""
+        """``states`` are told; ``retention``: days after which parked rows are purged, asked each time."""
         self._alias = alias
         self._topics = topics
+        self._states = states
         self._retention = retention
         self._clock = clock
         self._told = self._sent_last = clock()
@@ -51,10 +54,13 @@ class ProgressReports:
 
     def __call__(self, stepped: StepResult) -> None:
         now = self._clock()
+        self._states.stepped(stepped)
         self._sent += stepped.sent
         self.is_drained = not stepped.left
         if stepped.sent or stepped.parked:
             self._sent_last = now
+        if self._states.last is None:
+            self._states.read(connections[self._alias])
         if now >= self._due:
             try:
                 self._tell(now)
@@ -64,6 +70,7 @@ class ProgressReports:
 
     def _tell(self, now: float) -> None:
         connections[self._alias].close_if_unusable_or_obsolete()
+        self._states.read(connections[self._alias])
         found = Backlog.of(self._alias)
         emit(
             RelayProgress(

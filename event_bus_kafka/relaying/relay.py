@@ -22,6 +22,7 @@ from event_bus_kafka.relaying.settlement import Settlement
 from event_bus_kafka.relaying.timing import BATCH_TIME, CONFIRMED_WITHIN
 from event_bus_kafka.relaying.topics import Topics
 from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.error_text import database_error_text
 from event_bus_kafka.telemetry.events import RelayInterrupted
 
 _READ_AHEAD = 2
@@ -43,6 +44,8 @@ class StepResult:
     parked: int = 0
     left: bool = True
     """Whether there may be rows that could be sent now."""
+    trouble: str = ""
+    """What interrupted the relay, without data of events; empty: nothing did."""
 
 
 class Relay:
@@ -96,7 +99,7 @@ class Relay:
             self._begin_anew(error, self._unconfirmed)
             self._unconfirmed = 0
             with suppress(Error):
-                self._on_step(StepResult())
+                self._on_step(StepResult(trouble=database_error_text(error)))
 
     def stop(self, *, timeout: float) -> int:
         """Leave nothing behind: between two steps nothing is in flight."""
@@ -152,7 +155,8 @@ class Relay:
             self._interruptions = 0
         if batch.trouble is not None:
             self._begin_anew(batch.trouble, batch.unconfirmed)
-        elif batch.goes_on and not (stepped.sent or stepped.parked):
+            return attrs.evolve(stepped, trouble=database_error_text(batch.trouble))
+        if batch.goes_on and not (stepped.sent or stepped.parked):
             self._rest(looked + batch.looked)  # all that there is has to wait
             return attrs.evolve(stepped, left=False)
         return stepped

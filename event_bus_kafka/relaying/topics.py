@@ -12,6 +12,7 @@ from event_bus_kafka.kafka.producer import unheard
 from event_bus_kafka.relaying.claims import Row
 from event_bus_kafka.relaying.refusals import Refusals
 from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.error_text import database_error_text
 from event_bus_kafka.telemetry.events import TopicHeld, TopicResumed
 from event_bus_kafka.wire.records import ProducerRecord
 
@@ -54,6 +55,10 @@ class Topic:
         """How many saw all that waited since a row of a topic that is tried came up."""
         self._delay = 0.0
         """The last backoff; 0 while the topic is not held."""
+        self.held_since = 0.0
+        """When it was held, by the clock, and did not take a row since."""
+        self.held_because = ""
+        """Why it was held last."""
         self._alone_until = 0
         """The id of the last row that has to be sent by itself."""
         self.begin_batch()
@@ -150,6 +155,9 @@ class Topic:
         self._alone_until = 0
         if self.state is TopicState.BACKING_OFF:
             return  # another row of it has said so
+        if not self.is_held:
+            self.held_since = self._clock()
+        self.held_because = database_error_text(error)
         first = _FIRST_OF_SILENT if silent else _FIRST
         self._delay = min(self._delay * _FACTOR, _LONGEST) if self._delay else first
         self.state, self._due = TopicState.BACKING_OFF, self._clock() + self._delay

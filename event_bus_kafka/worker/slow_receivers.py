@@ -16,6 +16,7 @@ from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ReceiverSlow
 from event_bus_kafka.telemetry.guards import kept_alive
 from event_bus_kafka.telemetry.health import Health, Obstacle
+from event_bus_kafka.telemetry.state import SlowReceiver
 
 _LONGEST_PAUSE = 5.0
 """Seconds between two looks at the lanes."""
@@ -47,12 +48,14 @@ class SlowReceivers:
         self._seen: dict[Lane, tuple[_Turn, float]] = {}
         """What each lane was at when it was looked at last, and since when."""
         self._told: WeakSet[Delivery] = WeakSet()
+        self.slow: tuple[SlowReceiver, ...] = ()
+        """Those that were too slow at the last look."""
         self._is_over = threading.Event()
 
     def look(self) -> None:
         """Compare what the lanes are at with what they were at."""
         now = self._clock()
-        slow = []
+        slow: list[SlowReceiver] = []
         for lane in self._lanes:
             turn = _turn_of(lane)
             if turn is None:
@@ -62,9 +65,10 @@ class SlowReceivers:
             since = since if turn == before else now
             self._seen[lane] = turn, since
             if now - since >= self._after:
-                slow.append(turn.receiver)
-                self._tell(lane, turn, now - since)
-        self._health.replace(Obstacle.SLOW, slow)
+                slow.append(_state(lane, turn, now - since))
+                self._tell(turn, slow[-1])
+        self.slow = tuple(slow)
+        self._health.replace(Obstacle.SLOW, (one.receiver for one in slow))
 
     def start(self) -> None:
         """Look from now on, as long as the worker lives."""
@@ -74,17 +78,28 @@ class SlowReceivers:
         """Look no more."""
         self._is_over.set()
 
-    def _tell(self, lane: Lane, turn: _Turn, waited: float) -> None:
+    def _tell(self, turn: _Turn, slow: SlowReceiver) -> None:
         if turn.delivery in self._told:
             return
         self._told.add(turn.delivery)
         record = turn.delivery.coordinates
-        emit(ReceiverSlow(record=record, receiver=turn.receiver, stack=lane.places(), waited=waited))
+        emit(ReceiverSlow(record=record, receiver=turn.receiver, stack=slow.stack, waited=slow.seconds))
 
     def _look_for_ever(self) -> None:
         while not self._is_over.wait(min(_LONGEST_PAUSE, self._after / 10)):
             with kept_alive():
                 self.look()
+
+
+def _state(lane: Lane, turn: _Turn, seconds: float) -> SlowReceiver:
+    return SlowReceiver(
+        receiver=turn.receiver,
+        seconds=seconds,
+        topic=turn.delivery.partition.topic,
+        partition=turn.delivery.partition.number,
+        offset=turn.delivery.offset,
+        stack=lane.places(),
+    )
 
 
 def _turn_of(lane: Lane) -> _Turn | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from random import Random
 
 import attrs
@@ -116,6 +116,9 @@ class ModelClient:
     def offsets_at(self, partitions: list[Partition], time: int, *, timeout: float) -> dict[Partition, int]:
         self._fail_at_times()
         return {name: self._logs[name].at_time for name in partitions}
+
+    def known_ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        return {name: self._logs[name].end for name in partitions}
 
     def range_of(self, name: Partition, *, timeout: float) -> Range:
         self._fail_at_times()

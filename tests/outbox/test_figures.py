@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import cycle, islice
 from statistics import median, quantiles
 from time import perf_counter, sleep, time
@@ -177,7 +177,7 @@ def test_how_long_an_event_waits_at_idle(service: Service, database: Database, n
 @contextmanager
 def relay_in_a_thread() -> Iterator[None]:
     entry, stop = connections["default"], threading.Event()
-    relay = relay_steps("default")
+    relay = relay_steps("default", ExitStack())
 
     def run() -> None:
         connections["default"] = entry.copy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from time import monotonic, sleep
 from typing import Any
 
@@ -89,11 +89,12 @@ class Service:
     @contextmanager
     def relay(self) -> Iterator[Any]:
         """Give a relay in this process, to be stepped by hand."""
-        relay = relay_steps("default")
-        try:
-            yield relay
-        finally:
-            relay.stop(timeout=1)
+        with ExitStack() as at_end:
+            relay = relay_steps("default", at_end)
+            try:
+                yield relay
+            finally:
+                relay.stop(timeout=1)
 
     def drain(self) -> None:
         """Relay until nothing waits."""

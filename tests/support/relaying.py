@@ -17,6 +17,7 @@ from event_bus_kafka.relaying.claims import Claims
 from event_bus_kafka.relaying.clients import Client, Clients
 from event_bus_kafka.relaying.progress import ProgressReports
 from event_bus_kafka.relaying.relay import Relay
+from event_bus_kafka.relaying.states import RelayStates
 from event_bus_kafka.relaying.topics import Topics
 from event_bus_kafka.sandbox import Sandbox
 from tests.support.direct import encoded
@@ -38,7 +39,8 @@ class Relaying:
     def __attrs_post_init__(self) -> None:
         times = count(step=100)
         self.topics = Topics(clock=lambda: next(times))  # what is held is due when it is looked at again
-        self.progress = ProgressReports("default", self.topics, retention=lambda: 90)
+        states = RelayStates("default", self.topics)
+        self.progress = ProgressReports("default", self.topics, states, retention=lambda: 90)
         self.relay = Relay(
             claims=Claims("default", notify=False, parked_holds_key=False),
             clients=Clients(self._connect, lambda: self._made(alone_options(self._shared))),

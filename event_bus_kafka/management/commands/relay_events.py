@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from contextlib import ExitStack
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -32,17 +33,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         observe_events()
-        try:
-            worker = relay_worker(options["database"], once=options["once"])
-        except EventBusError as error:
-            raise CommandError(f"Cannot relay events: {error}") from error
-        gc.freeze()  # the service's own objects would be swept again and again while thousands of rows come and go
-        gc.set_threshold(_ALLOCATIONS)
-        observe(self._tell, RelayProgress)
-        try:
+        with ExitStack() as at_end:
+            try:
+                worker = relay_worker(options["database"], at_end, once=options["once"])
+            except EventBusError as error:
+                raise CommandError(f"Cannot relay events: {error}") from error
+            gc.freeze()  # the service's own objects would be swept again and again while thousands of rows come and go
+            gc.set_threshold(_ALLOCATIONS)
+            observe(self._tell, RelayProgress)
+            at_end.callback(unobserve, self._tell)
             exit_code = worker.run()
-        finally:
-            unobserve(self._tell)
         if exit_code:
             raise SystemExit(exit_code)
 

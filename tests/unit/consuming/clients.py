@@ -79,6 +79,9 @@ class Client:
     def offsets_at(self, _partitions: Iterable[Partition], _time: int, *, timeout: float) -> dict[Partition, int]:
         return {}
 
+    def known_ends(self, _partitions: Iterable[Partition]) -> dict[Partition, int]:
+        return {}
+
     def commit(self, offsets: Mapping[Partition, Committed]) -> None:
         self.kept |= offsets
 

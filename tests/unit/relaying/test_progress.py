@@ -11,6 +11,7 @@ from event_bus_kafka.outbox import backlog
 from event_bus_kafka.outbox.backlog import Backlog
 from event_bus_kafka.relaying.progress import ProgressReports
 from event_bus_kafka.relaying.relay import StepResult
+from event_bus_kafka.relaying.states import RelayStates
 from event_bus_kafka.relaying.topics import Topics
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +37,9 @@ def counts(monkeypatch: pytest.MonkeyPatch, *, error: Exception | None, purge_ta
 
     monkeypatch.setattr(Backlog, "of", classmethod(count))
     monkeypatch.setattr(backlog, "purge", purge)
-    reports = ProgressReports("default", Topics(), retention=lambda: 90, clock=lambda: now)
+    topics = Topics()
+    states = RelayStates("default", topics)
+    reports = ProgressReports("default", topics, states, retention=lambda: 90, clock=lambda: now)
     while now < 200:
         with suppress(OperationalError):
             reports(StepResult())

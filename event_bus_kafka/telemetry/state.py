@@ -1,0 +1,157 @@
+"""
+The state of what runs in this process, as values: for scrapes, heartbeats and whoever else looks from another thread.
+
+Asking for one never waits for a server, nor for the polling thread. What changes meanwhile may be half in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class PartitionState:
+    """An assigned partition that is being read."""
+
+    topic: str
+    """Full name."""
+    partition: int
+    committed: int | None
+    """The offset that the group has committed; None: none yet."""
+    position: int | None
+    """The offset of the first record that is not done; None: none was read or committed yet."""
+    end: int | None
+    """The offset after the last record, as far as librdkafka had heard a second ago; None: it had heard nothing."""
+    lag: int | None
+    """``end`` less ``position``, in offsets; None where one of them is not known."""
+    lag_age: float | None
+    """Seconds since the timestamp of the first record that is read and not done; None: there is none."""
+    window_fill: float
+    """Share of the records that may be read and not committed, 0 to 1."""
+    full_because: str
+    """The record for which a full window waits; empty while it moves, or is not full."""
+
+
+@attrs.frozen(kw_only=True)
+class SlowReceiver:
+    """A receiver that has run for longer than EVENT_BUS_KAFKA_SLOW_RECEIVER, and goes on."""
+
+    receiver: str
+    seconds: float
+    topic: str
+    partition: int
+    offset: int
+    stack: str
+    """Its call stack in one line, the innermost place first: places in the code, no values."""
+
+
+@attrs.frozen(kw_only=True)
+class ConsumerState:
+    """A worker that consumes."""
+
+    group: str
+    topics: tuple[str, ...]
+    """Full names of those it subscribes to."""
+    partitions: tuple[PartitionState, ...]
+    in_flight: int
+    """Records that are read and not done, or wait for one before them."""
+    retries_waiting: int
+    """Keys whose first record waits for its next attempt, held ones included."""
+    held_keys: int
+    """Those of them whose last attempt cost none: a server is away, a circuit open, a flood held."""
+    lanes: int
+    lanes_awake: int
+    open_circuits: tuple[str, ...]
+    """Names of receivers."""
+    paused_receivers: tuple[str, ...]
+    """Empty also while they could never be read."""
+    flooded: tuple[tuple[str, int], ...]
+    """Topic and partition of those on which a dead letter is held because there were so many."""
+    slow_receivers: tuple[SlowReceiver, ...]
+    obstacles: tuple[str, ...]
+    """Why the worker is not ready, as :class:`~event_bus_kafka.telemetry.health.Health` has it; empty: it is."""
+    is_alive: bool
+    """Whether the polling thread turns."""
+
+
+@attrs.frozen(kw_only=True)
+class HeldTopic:
+    """A topic that takes no records at present."""
+
+    topic: str
+    seconds: float
+    """Since it was held first, without taking a record since."""
+    reason: str
+    """The text of an error of ours, the type alone of others."""
+
+
+@attrs.frozen(kw_only=True)
+class RelayState:
+    """A relay, and the outbox that it works off."""
+
+    database: str
+    """The alias."""
+    depth: Mapping[str, int]
+    """Rows that wait, by the full name of their topic, of the first 100,000 that the database finds."""
+    oldest_age: float | None
+    """Seconds since the oldest row was written; None: none waits."""
+    parked: int
+    held_topics: tuple[HeldTopic, ...]
+    obstacles: tuple[str, ...]
+    """Why the last step sent nothing although it should have; empty: it did not fail."""
+    is_alive: bool
+    """Whether the relay's thread turns."""
+
+
+class RelaySource(Protocol):
+    """Tells the state of a relay."""
+
+    @property
+    def database(self) -> str:
+        """The alias."""
+
+    def read(self, connection: Any) -> RelayState:
+        """
+        Look, by statements on a Django ``connection`` of the calling thread, in autocommit, to the relay's database.
+        Raises a database error.
+        """
+
+    @property
+    def last(self) -> RelayState | None:
+        """What was read last, with how topics are held now: for those who cannot wait for a database. None: nothing."""
+
+
+ConsumerSource = Callable[[], ConsumerState]
+
+
+class Running:
+    """The workers and relays that run in this process, for whoever tells of them. Any thread may ask."""
+
+    def __init__(self) -> None:
+        self.consumers: tuple[ConsumerSource, ...] = ()
+        self.relays: tuple[RelaySource, ...] = ()
+
+    @contextmanager
+    def consumer(self, source: ConsumerSource) -> Iterator[None]:
+        """Have ``source`` among :attr:`consumers` for the time of the block."""
+        self.consumers = (*self.consumers, source)
+        try:
+            yield
+        finally:
+            self.consumers = tuple(one for one in self.consumers if one is not source)
+
+    @contextmanager
+    def relay(self, source: RelaySource) -> Iterator[None]:
+        """Have ``source`` among :attr:`relays` for the time of the block."""
+        self.relays = (*self.relays, source)
+        try:
+            yield
+        finally:
+            self.relays = tuple(one for one in self.relays if one is not source)
+
+
+running = Running()

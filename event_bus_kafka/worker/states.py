@@ -1,0 +1,77 @@
+"""The state of a worker as a value, for threads that look on: scrapes, heartbeats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import time
+
+import attrs
+
+from event_bus_kafka.consuming.consumer import Consumer
+from event_bus_kafka.consuming.progress import PartitionProgress
+from event_bus_kafka.consuming.scheduler import Scheduler
+from event_bus_kafka.dispatching.receiver_gate import ReceiverGate
+from event_bus_kafka.errors import PausesUnknown
+from event_bus_kafka.telemetry.health import Health
+from event_bus_kafka.telemetry.state import ConsumerState, PartitionState, SlowReceiver
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class ConsumerStates:
+    """Called, it returns the state of a worker now. Waits for nobody; any thread may call it."""
+
+    group: str
+    topics: tuple[str, ...]
+    window_records: int
+    consumer: Consumer
+    scheduler: Scheduler
+    gate: ReceiverGate
+    health: Health
+    slow: Callable[[], tuple[SlowReceiver, ...]]
+    clock: Callable[[], float] = time
+    """Seconds since the epoch, as records have it."""
+
+    def __call__(self) -> ConsumerState:
+        partitions = self.consumer.partitions
+        waiting, held = self.scheduler.waiting_keys()
+        lanes = self.scheduler.lanes
+        return ConsumerState(
+            group=self.group,
+            topics=self.topics,
+            partitions=tuple(self._partition(one) for one in partitions),
+            in_flight=sum(one.unsettled for one in partitions),
+            retries_waiting=waiting,
+            held_keys=held,
+            lanes=len(lanes),
+            lanes_awake=lanes.awake,
+            open_circuits=self.gate.open_circuits(),
+            paused_receivers=self._paused(),
+            flooded=tuple(one.name for one in partitions if one.flooded),
+            slow_receivers=self.slow(),
+            obstacles=self.health.reasons,
+            is_alive=self.health.is_alive,
+        )
+
+    def _partition(self, one: PartitionProgress) -> PartitionState:
+        position, end, oldest = one.position, one.end, one.oldest
+        if position is None and one.next_offset >= 0:
+            position = one.next_offset
+        record = oldest.record if oldest else None  # a lane may let it go meanwhile
+        timestamp = record.timestamp if record else None
+        return PartitionState(
+            topic=one.topic,
+            partition=one.number,
+            committed=one.committed,
+            position=position,
+            end=end,
+            lag=None if position is None or end is None else max(end - position, 0),  # the end may be a second old
+            lag_age=None if timestamp is None else max(self.clock() - timestamp / 1000, 0.0),
+            window_fill=min(one.held / self.window_records, 1.0),
+            full_because=one.waits_for,
+        )
+
+    def _paused(self) -> tuple[str, ...]:
+        try:
+            return self.gate.paused_receivers()
+        except PausesUnknown:
+            return ()
