@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from math import inf
 from typing import Any
 
+from event_bus_kafka.assembly.housekeeping import LAST_TURNS, housekeeper
 from event_bus_kafka.assembly.sending import shutdown
 
 Message = MutableMapping[str, Any]
@@ -61,5 +62,10 @@ class _Server:
     async def send(self, message: Message) -> None:
         self.was_asked = True
         if message["type"].startswith("lifespan.shutdown"):
-            await asyncio.to_thread(shutdown.flush, inf)
+            await asyncio.to_thread(_flush)
         await self._send(message)
+
+
+def _flush() -> None:
+    shutdown.flush(inf)
+    housekeeper.finish(LAST_TURNS)

@@ -6,7 +6,9 @@ from contextlib import ExitStack
 
 from django.db import Error, connections
 
+from event_bus_kafka.assembly.housekeeping import keep_house_of_workers
 from event_bus_kafka.assembly.schema_registry import registry
+from event_bus_kafka.assembly.sending import shutdown
 from event_bus_kafka.conf.client_options import Options, producer_options
 from event_bus_kafka.conf.routes import full_topic, routes
 from event_bus_kafka.conf.settings import settings
@@ -52,6 +54,8 @@ _OWN_OPTIONS: Options = {
 
 def relay_worker(alias: str, at_end: ExitStack, *, once: bool = False) -> Worker:
     """Return a worker that relays a database's outbox. Raises as :func:`relay_steps` does."""
+    shutdown.begin()
+    keep_house_of_workers(at_end)
     steps = relay_steps(alias, at_end, once=once)
     return Worker(steps, name=f"relay of database {alias}", stop_timeout=settings.stop_timeout)
 

@@ -101,9 +101,7 @@ def _purge_marks(days: float) -> Iterator[int]:
         yield from delete_in_batches(marks.expired(days_ago(alias, days)), marks.remove)
 
 
-def _told(
-    what: str, slices: Iterator[int], purged: Callable[..., LifecycleEvent] | None = None
-) -> Iterator[object]:
+def _told(what: str, slices: Iterator[int], purged: Callable[..., LifecycleEvent] | None = None) -> Iterator[object]:
     count = 0
     try:
         for deleted in slices:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from django.db import Error, connections, models, router
+from django.db import connections, models, router
 
-from event_bus_kafka.models.presence import look_again, were_found
+from event_bus_kafka.models.presence import were_found
 
 
 def alias_of(model: type[models.Model]) -> str | None:

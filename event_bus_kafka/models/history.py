@@ -132,9 +132,7 @@ class HistoryRow(models.Model):
     @property
     def line(self) -> Line:
         """What it counts."""
-        return Line(
-            service=self.service, event_type=self.event_type, receiver=self.receiver, outcome=self.outcome
-        )
+        return Line(service=self.service, event_type=self.event_type, receiver=self.receiver, outcome=self.outcome)
 
 
 def row_id(line: Line, span: int, begins: int) -> UUID:

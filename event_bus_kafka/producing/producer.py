@@ -73,6 +73,7 @@ class KafkaEventProducer(EventBusProducer):
         argument of the signal: an object of its attrs class, or a dict of JSON values in its place.
         """
         try:
+            self._shutdown.begin()
             mode, database = self._routing.mode_of(signal.event_type, topic)
             event = Event(signal=signal, data=event_data, metadata=event_metadata)
             encoded = serde.encode(event, topic=self._routing.full_topic(topic), key_field=event_key_field)
@@ -93,6 +94,7 @@ class KafkaEventProducer(EventBusProducer):
 
         Never raises, as :meth:`send`.
         """
+        self._shutdown.begin()
         remaining = iter(events)
         while batch := list(islice(remaining, _MANY)):
             self._send_batch(signal, topic, event_key_field, batch)
@@ -103,6 +105,7 @@ class KafkaEventProducer(EventBusProducer):
         try:
             route = self._routing.route_of(signal.event_type, topic)
             if route.enabled:
+                self._shutdown.begin()
                 full = self._routing.full_topic(topic)
                 encoded = serde.encode_tombstone(signal, key, metadata, topic=full, key_field=route.key_field)
                 self._leave(encoded, route.mode, route.database)

@@ -1,0 +1,107 @@
+"""Says in the database that the workers and relays of this process live, and how they are. Has models."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator, Set
+from time import monotonic
+from typing import Any
+from uuid import UUID, uuid4
+
+import attrs
+
+from event_bus_kafka import __version__
+from event_bus_kafka.housekeeping.database import alias_of
+from event_bus_kafka.models import Heartbeat
+from event_bus_kafka.models.batches import delete_in_batches
+from event_bus_kafka.models.database_time import database_now
+from event_bus_kafka.telemetry.state import ConsumerSource, ConsumerState, RelaySource, RelayState, Running
+
+_LOOK_FOR_TABLE_EVERY, _LOOK_FOR_RUNS_EVERY = 60.0, 1.0
+"""Seconds; services may be migrated while their workers run, and workers begin when all they need is there."""
+_KEPT = 86_400_000
+"""Milliseconds for which the row of a run stays that has ended, or died."""
+_LONGEST = 255
+
+Source = ConsumerSource | RelaySource
+
+
+@attrs.define(eq=False)
+class _Run:
+    """A worker or relay of this process."""
+
+    began: float
+    row: UUID = attrs.field(factory=uuid4)
+    state: ConsumerState | RelayState | None = None
+    is_over: bool = False
+    """Whether its last beat was written."""
+
+
+class Heartbeats:
+    """Writes a row for each worker and relay that runs in this process, by one statement per beat."""
+
+    def __init__(self, running: Running, *, period: float, service: str) -> None:
+        """``period``: seconds between two beats."""
+        self._running = running
+        self._period = period
+        self._common = {
+            "host": socket.gethostname()[:_LONGEST],
+            "pid": os.getpid(),
+            "service": service[:_LONGEST],
+            "version": __version__,
+            "period": period,
+        }
+        self._runs: dict[Source, _Run] = {}
+        self._has_table = False
+
+    @property
+    def beat_every(self) -> float:
+        """Seconds until the next beat."""
+        if not self._runs:
+            return _LOOK_FOR_RUNS_EVERY
+        return self._period if self._has_table else _LOOK_FOR_TABLE_EVERY
+
+    def beat(self) -> None:
+        """Write that those which run live, and which have ended since. Raises a database error."""
+        present = self._look()
+        self._write(ending=self._runs.keys() - present)
+
+    def stop(self) -> None:
+        """Write that all have ended. Raises a database error."""
+        self._look()
+        self._write(ending=self._runs.keys())
+
+    def _look(self) -> set[Source]:
+        present = {*self._running.consumers, *self._running.relays}
+        for source in present:
+            run = self._runs.setdefault(source, _Run(monotonic()))
+            run.state = source() if callable(source) else source.last
+        self._runs = {source: run for source, run in self._runs.items() if source in present or not run.is_over}
+        return present
+
+    def _write(self, ending: Set[Source]) -> None:
+        left = {source: run for source, run in self._runs.items() if not run.is_over}
+        alias = alias_of(Heartbeat) if left else None
+        self._has_table = alias is not None
+        if alias is None:
+            return
+        rows = Heartbeat.objects.using(alias)
+        for source, run in left.items():
+            age, is_last = monotonic() - run.began, source in ending
+            rows.beat(run.row, age=age, is_last=is_last, **self._common, **_told(run.state))
+            run.is_over = is_last
+
+
+def purge() -> Iterator[int]:
+    """Delete, in slices, rows of those that have ended or died a day ago."""
+    if alias := alias_of(Heartbeat):
+        rows = Heartbeat.objects.using(alias)
+        yield from delete_in_batches(rows.expired(database_now(alias) - _KEPT), rows.remove)
+
+
+def _told(state: ConsumerState | RelayState | None) -> dict[str, Any]:
+    told = {"kind": "relay", "group": "", "topics": [], "state": attrs.asdict(state) if state else {}}
+    if isinstance(state, ConsumerState):
+        told |= {"kind": "consumer", "group": state.group[:_LONGEST], "topics": list(state.topics)}
+    return told
