@@ -20,9 +20,8 @@ from event_bus_kafka.outbox import backlog
 from event_bus_kafka.relaying.claims import Claims, make_shards
 from event_bus_kafka.relaying.clients import Client, Clients
 from event_bus_kafka.relaying.drain import Drain
-from event_bus_kafka.relaying.progress import ProgressReports
+from event_bus_kafka.relaying.progress import ProgressReports, RelayStates
 from event_bus_kafka.relaying.relay import Relay
-from event_bus_kafka.relaying.states import RelayStates
 from event_bus_kafka.relaying.timing import DELIVERY_TIMEOUT
 from event_bus_kafka.relaying.topics import Topics
 from event_bus_kafka.telemetry.error_text import database_error_text

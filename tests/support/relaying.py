@@ -15,9 +15,8 @@ from event_bus_kafka.outbox import writer_schemas
 from event_bus_kafka.outbox.availability import Outbox
 from event_bus_kafka.relaying.claims import Claims
 from event_bus_kafka.relaying.clients import Client, Clients
-from event_bus_kafka.relaying.progress import ProgressReports
+from event_bus_kafka.relaying.progress import ProgressReports, RelayStates
 from event_bus_kafka.relaying.relay import Relay
-from event_bus_kafka.relaying.states import RelayStates
 from event_bus_kafka.relaying.topics import Topics
 from event_bus_kafka.sandbox import Sandbox
 from tests.support.direct import encoded

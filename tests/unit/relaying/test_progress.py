@@ -9,9 +9,8 @@ from django.db import OperationalError
 
 from event_bus_kafka.outbox import backlog
 from event_bus_kafka.outbox.backlog import Backlog
-from event_bus_kafka.relaying.progress import ProgressReports
+from event_bus_kafka.relaying.progress import ProgressReports, RelayStates
 from event_bus_kafka.relaying.relay import StepResult
-from event_bus_kafka.relaying.states import RelayStates
 from event_bus_kafka.relaying.topics import Topics
 
 pytestmark = pytest.mark.django_db
