@@ -42,12 +42,14 @@ def periodically(
 
 
 def keep_house_of_workers(at_end: ExitStack) -> None:
-    """Tell of the workers and relays of this process in the database, and tidy up what others have told, until the end."""
+    """Tell of this process's workers and relays in the database until ``at_end``, and tidy up what was told before."""
     if not apps.is_installed(_APP):
         return
     heartbeats, history = _with_models("heartbeats"), _with_models("history")
     if settings.heartbeat:
-        beats = heartbeats.Heartbeats(running, period=settings.heartbeat, service=service_name() or "")
+        version = import_module(_APP).__version__
+        common = {"service": service_name() or "", "version": version}
+        beats = heartbeats.Heartbeats(running, period=settings.heartbeat, **common)
         periodically(at_end, lambda: beats.beat_every, "A heartbeat was not written", beats.beat, last=beats.stop)
     soon = uniform(0, _SOON)  # not all at once after a deploy
     periodically(at_end, _TIDY_EVERY, "Old heartbeats were not deleted", heartbeats.purge, first_in=soon)
@@ -57,7 +59,7 @@ def keep_house_of_workers(at_end: ExitStack) -> None:
 
 def _begin_history() -> None:
     if settings.history and apps.is_installed(_APP):
-        write = _with_models("history").HistoryWriter(history_of_tallies(service_name() or "")).write
+        write = _with_models("history").HistoryWriter(lambda: {}).write
         housekeeper.every(_HISTORY_EVERY, "History was not written", write, last=write, first_in=_HISTORY_EVERY)
 
 

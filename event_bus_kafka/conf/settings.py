@@ -275,14 +275,11 @@ class SettingsTable:
         "EVENT_BUS_KAFKA_HISTORY",
         number(least=0, most=36_500),
         7.0,
-        "Days for which is kept how many events were sent and had, by minute and hour, and, without contents, what became "
-        "of a dead letter that is gone; 0: nothing is counted, and the latter goes when workers look next, once a day.",
+        "Days for which it is kept how many events were sent and received, and, without contents, what became of a dead "
+        "letter that is gone; 0: the former is not counted, the latter kept until workers look next, once a day.",
     )
     heartbeat = Setting(
-        "EVENT_BUS_KAFKA_HEARTBEAT",
-        number(least=0, most=3_600),
-        10.0,
-        "Seconds between two heartbeats of a worker; 0: none.",
+        "EVENT_BUS_KAFKA_HEARTBEAT", number(least=0, most=3_600), 10.0, "Seconds between two heartbeats; 0: none."
     )
 
     # Logging

@@ -106,7 +106,7 @@ def _told(what: str, slices: Iterator[int], purged: Callable[..., LifecycleEvent
     try:
         for deleted in slices:
             count += deleted
-            yield
+            yield None
         if purged is not None:
             emit(purged(count=count))
     except Exception as error:  # noqa: BLE001 drivers and routers may raise anything

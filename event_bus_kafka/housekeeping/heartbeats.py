@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 
 import attrs
 
-from event_bus_kafka import __version__
 from event_bus_kafka.housekeeping.database import alias_of
 from event_bus_kafka.models import Heartbeat
 from event_bus_kafka.models.batches import delete_in_batches
@@ -41,15 +40,15 @@ class _Run:
 class Heartbeats:
     """Writes a row for each worker and relay that runs in this process, by one statement per beat."""
 
-    def __init__(self, running: Running, *, period: float, service: str) -> None:
-        """``period``: seconds between two beats."""
+    def __init__(self, running: Running, *, period: float, service: str, version: str) -> None:
+        """``period``: seconds between two beats; ``version``: of this package."""
         self._running = running
         self._period = period
         self._common = {
             "host": socket.gethostname()[:_LONGEST],
             "pid": os.getpid(),
             "service": service[:_LONGEST],
-            "version": __version__,
+            "version": version,
             "period": period,
         }
         self._runs: dict[Source, _Run] = {}
@@ -73,7 +72,7 @@ class Heartbeats:
         self._write(ending=self._runs.keys())
 
     def _look(self) -> set[Source]:
-        present = {*self._running.consumers, *self._running.relays}
+        present: set[Source] = {*self._running.consumers, *self._running.relays}
         for source in present:
             run = self._runs.setdefault(source, _Run(monotonic()))
             run.state = source() if callable(source) else source.last

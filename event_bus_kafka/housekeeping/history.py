@@ -24,9 +24,11 @@ class HistoryWriter:
     """
 
     def __init__(self, read: Callable[[], Mapping[Line, Sums]]) -> None:
-        """``read``: returns the sums of this process, which only grow."""
+        """``read``: returns the sums of this process, which only grow, and the longest since it was called before."""
         self._read = read
         self._written = dict(read())
+        self._longest: dict[Line, float] = {}
+        """Of what is not written yet."""
 
     def write(self) -> None:
         """Raises a database error."""
@@ -36,7 +38,7 @@ class HistoryWriter:
             return
         alias = alias_of(HistoryRow)
         if alias is None:
-            self._written = dict(sums)
+            self._written, self._longest = dict(sums), {}
             return
         now = database_now(alias)
         begins = now - now % _MINUTE
@@ -44,10 +46,12 @@ class HistoryWriter:
         for line in sorted(changed, key=lambda line: row_id(line, MINUTE, begins).hex):
             rows.add(line, changed[line], span=MINUTE, begins=begins)
             self._written[line] = sums[line]
+            del self._longest[line]
 
     def _more(self, line: Line, sums: Sums) -> Sums:
         before = self._written.get(line, _NOTHING)
-        return Sums(count=sums.count - before.count, seconds=sums.seconds - before.seconds, longest=sums.longest)
+        longest = self._longest[line] = max(self._longest.get(line, 0.0), sums.longest)
+        return Sums(count=sums.count - before.count, seconds=sums.seconds - before.seconds, longest=longest)
 
 
 _NOTHING = Sums(count=0, seconds=0.0, longest=0.0)

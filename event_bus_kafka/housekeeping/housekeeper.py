@@ -1,4 +1,4 @@
-"""The thread in which a process does all that comes again and again: few seconds, minutes or hours lie between two turns."""
+"""The thread in which a process does all that comes again and again, after seconds, minutes or hours."""
 
 from __future__ import annotations
 
@@ -50,6 +50,12 @@ class Housekeeper:
     have theirs. The thread's database connections are closed, or given back to their pool, whenever nothing is due. A
     child process has no task of its parent's.
     """
+
+    _changed: threading.Condition
+    _tasks: list[Task]
+    _thread: threading.Thread | None
+    _is_idle: bool
+    """Whether the thread has closed its connections."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
@@ -167,7 +173,4 @@ class Housekeeper:
     def _forget_parent(self) -> None:
         self._pid = os.getpid()
         self._changed = threading.Condition()
-        self._tasks: list[Task] = []
-        self._thread: threading.Thread | None = None
-        self._is_idle = True
-        """Whether the thread has closed its connections."""
+        self._tasks, self._thread, self._is_idle = [], None, True

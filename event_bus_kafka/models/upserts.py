@@ -26,7 +26,7 @@ def upsert(model: type[models.Model], alias: str, *, insert: Mapping[str, Any], 
     connection = connections[alias]
     table = connection.ops.quote_name(model._meta.db_table)
     inserted, changed = (list(_columns(model, connection, values)) for values in (insert, change))
-    key = connection.ops.quote_name(model._meta.pk.column)
+    key = connection.ops.quote_name(str(model._meta.pk.column))
     conflict = "ON DUPLICATE KEY UPDATE" if connection.vendor == "mysql" else f"ON CONFLICT ({key}) DO UPDATE SET"
     with connection.cursor() as cursor:
         cursor.execute(

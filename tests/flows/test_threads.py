@@ -13,7 +13,7 @@ from tests.projects.process import ServiceProcess
 from tests.services.bus import SandboxBus
 from tests.support.sqlite import on_sqlite
 
-HERE = {"event-bus-producer", "event-bus-spill-{databases[0]}", "event-bus-pauses", "event-bus-retention"}
+HERE = {"event-bus-producer", "event-bus-spill-{databases[0]}", "event-bus-housekeeping"}
 ELSEWHERE = {
     "event-bus-companion": "unit/worker/test_companion.py",
     "event-bus-connect": "flows/test_requests.py",
@@ -44,7 +44,7 @@ def test_threads_that_live_as_long_as_the_process_go_on(
         with ServiceProcess(code=code, settings=settings) as process:
             assert process.end() == 0, process.log
     (told,) = process.heard("threads")
-    names = ["event-bus-pauses", "event-bus-producer", "event-bus-retention", "event-bus-spill-default"]
+    names = ["event-bus-housekeeping", "event-bus-producer", "event-bus-spill-default"]
     assert told["alive"] == names
     callbacks, threads = told["counted"]
     assert callbacks >= 4

@@ -68,7 +68,7 @@ def test_letters_of_the_version_before_get_their_entries() -> None:
 def test_rows_that_do_not_go_end_a_purge() -> None:
     """Else a trigger that keeps them would keep a thread busy for ever."""
     store(letter(record()))
-    assert delete_in_batches(DeadLetter.objects.order_by("pk"), lambda ids: 0) == 0
+    assert list(delete_in_batches(DeadLetter.objects.order_by("pk"), lambda ids: 0)) == [0]
 
 
 def test_an_error_while_a_letter_goes_leaves_letter_and_entries_as_they_are() -> None:
