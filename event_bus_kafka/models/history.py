@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 from uuid import UUID, uuid5
 
@@ -36,6 +36,12 @@ class Sums:
     count: int
     seconds: float
     longest: float
+
+    @classmethod
+    def total(cls, several: Iterable[Sums]) -> Sums:
+        """Return them, of which there is one at least, as one."""
+        counts, seconds, longest = zip(*map(attrs.astuple, several), strict=True)
+        return cls(count=sum(counts), seconds=sum(seconds), longest=max(longest))
 
 
 class HistoryQuerySet(models.QuerySet["HistoryRow"]):
@@ -76,12 +82,7 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
             if not all(self._take(row) for row in sorted(rows, key=lambda row: row.pk.hex)):
                 transaction.set_rollback(True, using=self.db)
                 return False
-            sums = Sums(
-                count=sum(row.count for row in rows),
-                seconds=sum(row.seconds for row in rows),
-                longest=max(row.longest for row in rows),
-            )
-            self.add(line, sums, span=HOUR, begins=hour)
+            self.add(line, Sums.total(row.sums for row in rows), span=HOUR, begins=hour)
         return True
 
     def _take(self, row: HistoryRow) -> bool:
@@ -133,6 +134,11 @@ class HistoryRow(models.Model):
     def line(self) -> Line:
         """What it counts."""
         return Line(service=self.service, event_type=self.event_type, receiver=self.receiver, outcome=self.outcome)
+
+    @property
+    def sums(self) -> Sums:
+        """How much."""
+        return Sums(count=self.count, seconds=self.seconds, longest=self.longest)
 
 
 def row_id(line: Line, span: int, begins: int) -> UUID:
