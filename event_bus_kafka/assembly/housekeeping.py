@@ -59,7 +59,7 @@ def keep_house_of_workers(at_end: ExitStack) -> None:
 
 def _begin_history() -> None:
     if settings.history and apps.is_installed(_APP):
-        write = _with_models("history").HistoryWriter(lambda: {}).write
+        write = _with_models("history").HistoryWriter(dict).write
         housekeeper.every(_HISTORY_EVERY, "History was not written", write, last=write, first_in=_HISTORY_EVERY)
 
 

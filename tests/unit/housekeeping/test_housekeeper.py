@@ -1,4 +1,4 @@
-"""One thread does what comes again and again: nothing delays the rest, nothing ends it, and it ends with its process."""
+"""One thread does what comes again and again: nothing delays the rest or ends it, but the end of its process."""
 
 from __future__ import annotations
 
