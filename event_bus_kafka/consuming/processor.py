@@ -131,6 +131,7 @@ class Processor:
         except BaseException:
             self.gate.ended(admission, names_of(admission.admitted), conclusive=False)
             raise
+        reporting.ran(work, admission.admitted, failed)
         if failed or admission.held or admission.paused:
             return self._troubled(admission, failed, receivers, work)
         self.gate.ended(admission, ())

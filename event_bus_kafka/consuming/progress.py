@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from datetime import datetime
 from enum import Enum, auto
+from time import perf_counter
 
 import attrs
 
@@ -11,6 +13,7 @@ from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.dispatching.attempts import NOTHING_YET, Past
 from event_bus_kafka.dispatching.dispatch import Receiver
 from event_bus_kafka.kafka.offsets import Partition
+from event_bus_kafka.telemetry.record_tallies import RecordTallies
 from event_bus_kafka.wire.records import ConsumerRecord
 
 
@@ -28,10 +31,17 @@ class Work:
     """As that of its delivery."""
     running: Receiver | None = None
     """The receiver that had its turn last."""
+    turns: list[float] = attrs.field(factory=list)
+    """When each receiver of the attempt that goes on had its turn, by the performance counter."""
+    sent_at: datetime | None = None
+    """The time of its event; None, as ``tallies``, before it is dispatched."""
+    tallies: RecordTallies | None = None
+    """Those of the lane that is at it."""
 
     def begin(self, receiver: Receiver) -> None:
         """Note whose turn it is."""
         self.running = receiver
+        self.turns.append(perf_counter())
 
 
 @attrs.define(eq=False)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from time import perf_counter, time
 from typing import Any
 
 from event_bus_kafka.consuming.progress import Work
 from event_bus_kafka.dead_letters.letter import Letter
+from event_bus_kafka.dispatching.dispatch import Failures, Receiver
 from event_bus_kafka.dispatching.outcomes import Hold, Retry
-from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry import emit, tallies
 from event_bus_kafka.telemetry.events import (
     AttemptFailed,
     DeadLetterStored,
@@ -17,6 +19,8 @@ from event_bus_kafka.telemetry.events import (
     RecordSkipped,
     ReplayFailed,
 )
+from event_bus_kafka.telemetry.metrics import RECORDS_RETRIED
+from event_bus_kafka.telemetry.record_tallies import RecordTallies
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import ConsumerRecord, Event
 
@@ -27,7 +31,7 @@ _OF_TYPES = frozenset({"unregistered type", "no receiver", "other receivers", "s
 def received(work: Work, event: Event) -> None:
     """Tell that a record is about to be dispatched, for the first time or again."""
     record = work.record
-    work.event_id = str(event.metadata.id)
+    work.event_id, work.sent_at = str(event.metadata.id), event.metadata.time
     names: Any = {
         "topic": record.topic,
         "partition": record.partition,
@@ -35,12 +39,32 @@ def received(work: Work, event: Event) -> None:
         "event_type": work.event_type,
         "event_id": work.event_id,
     }
-    emit(RecordReceived(**names, is_early=work.is_early) if work.past.waiting is None else RecordRetried(**names))
+    if work.past.waiting is None:
+        sums = work.tallies = tallies.kept(RecordTallies, work.event_type)
+        sums.received.count += 1
+        emit(RecordReceived(**names, is_early=work.is_early))
+    else:
+        work.tallies = tallies.kept(RecordTallies, work.event_type)
+        tallies.add(RECORDS_RETRIED, (work.event_type,))
+        emit(RecordRetried(**names))
+
+
+def ran(work: Work, receivers: list[Receiver], failed: Failures) -> None:
+    """Count the calls of an attempt, all of which have come to an end, and add up their times."""
+    assert work.tallies is not None
+    end = perf_counter()
+    for receiver in reversed(receivers):
+        began = work.turns.pop()
+        has_failed = bool(failed) and any(one is receiver for one, _ in failed)
+        work.tallies.of_calls(receiver.call, receiver, has_failed).take(end - began)
+        end = began
 
 
 def done(work: Work) -> None:
     """Tell that every receiver has succeeded."""
     record = work.record
+    if work.tallies is not None and work.sent_at is not None:
+        work.tallies.latency.take(time() - work.sent_at.timestamp())
     emit(
         RecordDone(
             topic=record.topic,

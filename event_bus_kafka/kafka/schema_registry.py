@@ -16,9 +16,10 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError as ClientE
 from event_bus_kafka.errors import ConfigurationError, EventBusError, SchemaRegistryError
 from event_bus_kafka.interruptions import let_through
 from event_bus_kafka.kept import KeptSchemas
-from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry import emit, tallies
 from event_bus_kafka.telemetry.events import RegistryFailed
 from event_bus_kafka.telemetry.guards import answer
+from event_bus_kafka.telemetry.metrics import REGISTRY_REQUESTS
 
 T = TypeVar("T")
 
@@ -151,18 +152,21 @@ class SchemaRegistry:
             return found
 
         mine: Future[T] = Future()
+        began = self._clock()
         shared = self._requests.setdefault(name, mine)
         try:
             if shared is mine:
                 # HTTP time-outs hold per read, and name resolution has none: a registry may drip for ever
                 answer(mine, asked, _THREAD)
             answered: T = shared.result(min(self._timeout, seconds))
-            return answered
         except Exception as error:  # noqa: BLE001 whatever a client, a proxy or a half-written answer provokes
             if self._requests.get(name) is shared:
                 self._requests.pop(name, None)  # one that hangs must not keep others from asking anew
             let_through(error)
+            tallies.took(REGISTRY_REQUESTS, ("failed",), self._clock() - began)
             raise self._failed(what, name, error) from None
+        tallies.took(REGISTRY_REQUESTS, ("done",), self._clock() - began)
+        return answered
 
     def _refuse_in_backoff(self, name: Hashable) -> None:
         failure = self._failures.get(name)

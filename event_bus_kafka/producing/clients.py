@@ -16,9 +16,10 @@ from event_bus_kafka.kafka.producer import Delivered, Producer, QueueFull
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.producing.inherited import keep_for_ever, remember
 from event_bus_kafka.producing.spill import Spill
-from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry import emit, tallies
 from event_bus_kafka.telemetry.events import RecordDelivered
 from event_bus_kafka.telemetry.guards import kept_alive, stumbled
+from event_bus_kafka.telemetry.metrics import EVENTS_DELIVERED
 from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import EncodedEvent, ProducerRecord
@@ -116,6 +117,7 @@ class ProcessClients:
 
     def _confirmed(self, encoded: EncodedEvent, report: Delivered) -> None:
         self.is_away = False
+        tallies.add(EVENTS_DELIVERED, (encoded.destination.event_type,))
         emit(RecordDelivered(**encoded.names, partition=report.partition, offset=report.offset))
 
     def retire(self) -> None:

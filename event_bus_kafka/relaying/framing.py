@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.relaying.claims import Claims, Row
-from event_bus_kafka.telemetry import counters, emit, flush_observers, is_wanted
+from event_bus_kafka.telemetry import emit, flush_observers, is_wanted, tallies
+from event_bus_kafka.telemetry.counting import type_label
 from event_bus_kafka.telemetry.events import RecordDelivered, RowParked
+from event_bus_kafka.telemetry.metrics import ROWS_SENT
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.headers import Unpacker, text_of
 from event_bus_kafka.wire.records import ProducerRecord
@@ -93,9 +95,8 @@ class Deliveries:
 
     def tell(self, parked: Iterable[tuple[Row, BrokerError]]) -> None:
         """Tell of those that Kafka has, and of those that are parked instead."""
-        if self._positions is None:
-            for schema, count in self._schemas.items():
-                counters.add(RecordDelivered, self._frames.event_type(schema), count)
+        for schema, count in self._schemas.items():
+            tallies.add(ROWS_SENT, (type_label(self._frames.event_type(schema)),), count)
         for delivered in self._delivered:
             emit(delivered)
         flush_observers()

@@ -5,6 +5,6 @@ The flows emit lifecycle events, which are values; observers log, count and trac
 """
 
 from event_bus_kafka.telemetry.bus import emit, flush_observers, is_wanted, observe, unobserve
-from event_bus_kafka.telemetry.counters import Counters, counters
+from event_bus_kafka.telemetry.tallies import Tallies, tallies
 
-__all__ = ["Counters", "counters", "emit", "flush_observers", "is_wanted", "observe", "unobserve"]
+__all__ = ["Tallies", "emit", "flush_observers", "is_wanted", "observe", "tallies", "unobserve"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from event_bus_kafka.interruptions import let_through
 from event_bus_kafka.shown import logger_named
-from event_bus_kafka.telemetry.counters import counters
+from event_bus_kafka.telemetry.counting import COUNTED, count
 from event_bus_kafka.telemetry.events import CallbackFailed, LifecycleEvent
 
 Observer = Callable[[LifecycleEvent], None]
@@ -18,7 +18,7 @@ RAISED_BY_OTHERS = (Exception, SystemExit, GeneratorExit, CancelledError)
 """What a function of a service may raise that is no concern of its caller, unless a signal's handler does."""
 _ALL_KINDS = (LifecycleEvent,)
 
-_observers: dict[Observer, tuple[type[LifecycleEvent], ...]] = {counters: _ALL_KINDS}
+_observers: dict[Observer, tuple[type[LifecycleEvent], ...]] = {count: COUNTED}
 _observers_of: dict[type[LifecycleEvent], tuple[Observer, ...]] = {}
 """The observers of each kind emitted so far; replaced by an empty one whenever the observers change."""
 _flushes: tuple[Callable[[], None], ...] = ()
@@ -60,11 +60,10 @@ def flush_observers() -> None:
 
 def is_wanted(kind: type[LifecycleEvent]) -> bool:
     """
-    Return whether an observer other than the counters takes events of ``kind``. One that has a method ``wants(kind)``
-    is asked. Where thousands occur at once, a flow may add to the counters instead of creating them for nobody.
+    Return whether an observer takes events of ``kind``. One that has a method ``wants(kind)`` is asked. Where thousands
+    occur at once, a flow need not create them for nobody.
     """
-    others = (observer for observer in _observers_of.get(kind) or _find(kind) if observer is not counters)
-    return any(getattr(observer, "wants", _always)(kind) for observer in others)
+    return any(getattr(observer, "wants", _always)(kind) for observer in _observers_of.get(kind) or _find(kind))
 
 
 def _note_failure(observer: Observer, event: LifecycleEvent, error: BaseException) -> None:

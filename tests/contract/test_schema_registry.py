@@ -15,8 +15,8 @@ import pytest
 from event_bus_kafka.errors import ConfigurationError, SchemaRegistryError
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.sandbox import SchemaRegistryServer
-from event_bus_kafka.telemetry import counters, guards
-from event_bus_kafka.telemetry.events import RegistryFailed
+from event_bus_kafka.telemetry import guards, tallies
+from event_bus_kafka.telemetry.metrics import REGISTRY_REQUESTS
 from tests.services.bus import Bus
 from tests.services.faulty_registry import Fault, faulty
 from tests.services.silence import answering, black_hole, dripping
@@ -205,21 +205,21 @@ def test_an_odd_answer_instead_of_an_id_is_a_passing_error(content: bytes, regis
 
 @pytest.mark.parametrize("content", ODD_ANSWERS + ODD_SCHEMAS)
 def test_an_odd_answer_instead_of_a_schema_is_a_passing_error(content: bytes) -> None:
-    before = counters.count(RegistryFailed)
+    before = tallies.total(REGISTRY_REQUESTS, outcome="failed")
     with answering(200, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").schema_of(1)
     assert caught.value.retriable
-    assert counters.count(RegistryFailed) == before + 1
+    assert tallies.total(REGISTRY_REQUESTS, outcome="failed") == before + 1
 
 
 def test_a_conflict_of_one_schema_does_not_keep_others_from_asking() -> None:
-    before = counters.count(RegistryFailed)
+    before = tallies.total(REGISTRY_REQUESTS, outcome="failed")
     with answering(409, b'{"error_code": 409, "message": ""}') as address:
         registry = client(f"http://{address}", backoff=30)
         for subject in ("a", "b"):
             with pytest.raises(SchemaRegistryError, match=f"registering {subject}"):
                 registry.id_of(subject, '"string"')
-    assert counters.count(RegistryFailed) == before + 2
+    assert tallies.total(REGISTRY_REQUESTS, outcome="failed") == before + 2
 
 
 def test_an_error_that_is_repeated_does_not_gather_frames() -> None:
@@ -327,12 +327,12 @@ def test_a_registry_that_drips_is_not_waited_for() -> None:
 def test_after_a_failure_the_registry_is_left_alone_for_a_while(server: SchemaRegistryServer) -> None:
     now = [100.0]
     registry = client(server.url, backoff=30, clock=lambda: now[0])
-    before = counters.count(RegistryFailed)
+    before = tallies.total(REGISTRY_REQUESTS, outcome="failed")
     server.stop()
     for _ in range(3):
         with pytest.raises(SchemaRegistryError):
             registry.schema_of(1)
-    assert counters.count(RegistryFailed) == before + 1
+    assert tallies.total(REGISTRY_REQUESTS, outcome="failed") == before + 1
     server.start()
     server.store.register("s", '"string"')
     with pytest.raises(SchemaRegistryError):
@@ -344,11 +344,11 @@ def test_after_a_failure_the_registry_is_left_alone_for_a_while(server: SchemaRe
 
 def test_a_final_error_does_not_keep_others_from_asking(server: SchemaRegistryServer) -> None:
     registry = client(server.url, backoff=30)
-    before = counters.count(RegistryFailed)
+    before = tallies.total(REGISTRY_REQUESTS, outcome="failed")
     for _ in range(3):
         with pytest.raises(SchemaRegistryError):
             registry.id_of("s", "no json")
-    assert counters.count(RegistryFailed) == before + 1  # nor is it asked for the same again
+    assert tallies.total(REGISTRY_REQUESTS, outcome="failed") == before + 1  # nor is it asked for the same again
     assert registry.id_of("s", '"string"') == 1
     registry.close()
 
@@ -395,11 +395,11 @@ def test_after_the_rest_one_asks_and_the_others_do_not_wait_with_it() -> None:
         with pytest.raises(SchemaRegistryError):
             registry.schema_of(0)
         now[0] += 31
-        before = counters.count(RegistryFailed)
+        before = tallies.total(REGISTRY_REQUESTS, outcome="failed")
         with ThreadPoolExecutor(10) as pool:
             answers = [pool.submit(registry.schema_of, number) for number in range(10)]
             assert [type(one.exception()) for one in answers] == [SchemaRegistryError] * 10
-    assert counters.count(RegistryFailed) == before + 1
+    assert tallies.total(REGISTRY_REQUESTS, outcome="failed") == before + 1
 
 
 @pytest.mark.parametrize("options", [{}, {"url": ""}, {"url": "http://r", "no.such.option": 1}, {"url": 5}])

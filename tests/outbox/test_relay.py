@@ -16,8 +16,9 @@ from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.models import OutboxRecord, OutboxShard, ParkedRecord, WriterSchema
 from event_bus_kafka.outbox import writer_schemas
 from event_bus_kafka.relaying.claims import Claims
-from event_bus_kafka.telemetry import counters
-from event_bus_kafka.telemetry.events import RecordDelivered, RowParked
+from event_bus_kafka.telemetry import tallies
+from event_bus_kafka.telemetry.events import RowParked
+from event_bus_kafka.telemetry.metrics import ROWS_SENT
 from tests.services.bus import CREATED, header
 from tests.support.databases import Database, on_mysql_too
 from tests.support.outbox_service import Service, until
@@ -32,11 +33,11 @@ OUTBOX = OutboxRecord._meta.db_table
 def test_one_row_that_is_too_large_is_parked_and_a_thousand_others_arrive(service: Service) -> None:
     """Cases 31 (for the client) and 39."""
     sent = [service.emit(number % 7, name="x" * 2_000_000 * (number == 500)) for number in range(1_000)]
-    before = counters.count(RecordDelivered)
+    before = tallies.total(ROWS_SENT)
     with watched(RowParked) as seen, override_settings(EVENT_BUS_KAFKA_AUDIT_LOGGING_ENABLED=False):
         service.drain()
     (parked,) = seen
-    assert counters.count(RecordDelivered) == before + 999, "although nobody is told of each"
+    assert tallies.total(ROWS_SENT) == before + 999, "although nobody is told of each"
     assert (parked.code, parked.event_id) == ("MSG_SIZE_TOO_LARGE", sent[500])
     assert sorted(service.ids(999)) == sorted(sent[:500] + sent[501:])
     (row,) = ParkedRecord.objects.all()

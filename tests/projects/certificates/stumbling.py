@@ -17,9 +17,10 @@ from event_bus_kafka.assembly.sending import spill
 from event_bus_kafka.dead_letters import retention
 from event_bus_kafka.dispatching import pauses
 from event_bus_kafka.models import PausedReceiver
-from event_bus_kafka.telemetry import counters, observe
 from event_bus_kafka.telemetry import events as kinds
+from event_bus_kafka.telemetry import observe, tallies
 from event_bus_kafka.telemetry.events import LifecycleEvent
+from event_bus_kafka.telemetry.metrics import FAULTS
 from tests.projects.certificates.apps import say
 from tests.support.direct import encoded
 from tests.support.examples_of import certificate
@@ -69,7 +70,7 @@ def run() -> None:
     say(
         "threads",
         alive=threads,
-        counted=[counters.count(kind) for kind in (kinds.CallbackFailed, kinds.ThreadStumbled)],
+        counted=[tallies.total(FAULTS, place=place) for place in ("callback", "thread")],
     )
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
 from asyncio import CancelledError
 from importlib import import_module
 from pkgutil import iter_modules
@@ -17,7 +15,7 @@ from django.db import OperationalError
 from django.test import override_settings
 
 from event_bus_kafka.errors import BrokerError, ReceiversFailed, UnreadableValue
-from event_bus_kafka.telemetry import Counters, bus, counters, emit, events, is_wanted, observe, unobserve
+from event_bus_kafka.telemetry import bus, emit, events, is_wanted, observe, unobserve
 from event_bus_kafka.telemetry.events import LifecycleEvent
 from event_bus_kafka.telemetry.logs import LoggingObserver
 from event_bus_kafka.telemetry.monitoring import monitor
@@ -59,25 +57,13 @@ def test_the_list_is_closed_and_each_area_logs_its_own(area: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_every_lifecycle_event_is_known_to_the_log_and_counted(kind: type[LifecycleEvent]) -> None:
+def test_every_lifecycle_event_is_known_to_the_log(kind: type[LifecycleEvent]) -> None:
     LoggingObserver(audit=lambda: True)(example(kind))
-    counters = Counters()
-    counters(example(kind))
-    assert counters.count(kind) == 1
 
 
 def test_the_log_refuses_what_is_not_on_the_list() -> None:
     with pytest.raises(TypeError):
         LoggingObserver(audit=lambda: True)(LifecycleEvent())
-
-
-def test_counts_are_kept_by_event_type() -> None:
-    counters = Counters()
-    for event_type in ("a", "a", "b"):
-        counters(example(events.RecordDone, event_type=event_type))
-    assert (counters.count(events.RecordDone), counters.count(events.RecordDone, "a")) == (3, 2)
-    counters.reset()
-    assert counters.count(events.RecordDone) == 0
 
 
 def test_the_lines_that_dashboards_read_keep_their_names(caplog: pytest.LogCaptureFixture) -> None:
@@ -220,10 +206,9 @@ def test_an_observer_of_some_kinds_hears_of_these_only_also_of_a_kind_that_was_e
     assert seen == [received]
 
 
-def test_what_only_the_counters_and_a_silent_log_would_hear_need_not_be_made() -> None:
+def test_what_only_a_silent_log_would_hear_need_not_be_made() -> None:
     audit = [False]
     with nobody_else_observing():
-        observe(counters)
         observe(LoggingObserver(audit=lambda: audit[0]))
         assert not is_wanted(events.RecordDelivered)
         assert is_wanted(events.RowParked)
@@ -245,14 +230,3 @@ def test_what_monitoring_backends_can_print_has_no_text_of_a_receivers_error(mon
             monitor(example(events.AttemptFailed, error=error))
     assert "app.receiver" in printed[0]
     assert "learner@example.com" not in printed[0]
-
-
-def test_a_child_can_count_although_another_thread_was_counting_at_the_fork() -> None:
-    counted = Counters()
-    with counted._lock:
-        pid = os.fork()
-        if pid == 0:
-            signal.alarm(10)  # a lock that nobody releases would keep the child for ever
-            counted(example(events.WorkerStarted))
-            os._exit(0)
-    assert os.waitpid(pid, 0)[1] == 0

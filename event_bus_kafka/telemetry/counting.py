@@ -1,0 +1,68 @@
+"""Counts lifecycle events as the catalogue has them. Those of each record are counted where they occur."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from event_bus_kafka.telemetry import events, metrics
+from event_bus_kafka.telemetry.events import LifecycleEvent
+from event_bus_kafka.telemetry.metrics import Metric
+from event_bus_kafka.telemetry.tallies import OTHER, Labels, tallies
+
+_OF_TOMBSTONES = "record_deleted"
+_Labels = Callable[[Any], Labels]
+
+
+def type_label(event_type: str) -> str:
+    """Return the label of an event type that anybody may have written: ``other`` unless this service has its signal."""
+    if event_type == _OF_TOMBSTONES:
+        return event_type
+    try:
+        OpenEdxPublicSignal.get_signal_by_type(event_type)
+    except KeyError:
+        return OTHER
+    return event_type
+
+
+def _own_type(event: Any) -> Labels:
+    """Of events that this service sends: it has their signals."""
+    return (event.event_type,)
+
+
+def _any_type(event: Any) -> Labels:
+    return (type_label(event.event_type),)
+
+
+def _no_labels(_: LifecycleEvent) -> Labels:
+    return ()
+
+
+_COUNTED: dict[type[LifecycleEvent], tuple[Metric, _Labels]] = {
+    events.EventAppended: (metrics.EVENTS_APPENDED, _own_type),
+    events.EventSpilled: (metrics.EVENTS_SPILLED, _own_type),
+    events.EventUndelivered: (metrics.EVENTS_LOST, _own_type),
+    events.EventRejected: (metrics.EVENTS_REJECTED, _own_type),
+    events.AppendToOutboxFailed: (metrics.APPENDS_FAILED, _own_type),
+    events.RowParked: (metrics.ROWS_PARKED, _any_type),
+    events.RelayInterrupted: (metrics.RELAY_INTERRUPTIONS, _no_labels),
+    events.DeadLetterStored: (metrics.RECORDS_DEAD_LETTERED, _any_type),
+    events.RecordSkipped: (metrics.RECORDS_SKIPPED, lambda event: (type_label(event.event_type), event.reason)),
+    events.AttemptFailed: (metrics.ATTEMPTS_FAILED, lambda event: (type_label(event.event_type), event.outcome)),
+    events.DuplicateSkipped: (metrics.DUPLICATES_SKIPPED, lambda event: (event.event_type, event.receiver)),
+    events.OffsetsCommitted: (metrics.COMMITS, _no_labels),
+    events.CommitFailed: (metrics.COMMITS_FAILED, _no_labels),
+    events.ClientErrorReported: (metrics.CLIENT_ERRORS, lambda event: (event.client, str(event.kind))),
+    events.CallbackFailed: (metrics.FAULTS, lambda _: ("callback",)),
+    events.ThreadStumbled: (metrics.FAULTS, lambda _: ("thread",)),
+}
+COUNTED = tuple(_COUNTED)
+"""The kinds of lifecycle events that :func:`count` handles."""
+
+
+def count(event: LifecycleEvent) -> None:
+    """Take a lifecycle event of one of these kinds, as an observer."""
+    metric, labels = _COUNTED[type(event)]
+    tallies.add(metric, labels(event))
