@@ -16,6 +16,7 @@ from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.housekeeping.housekeeper import Housekeeper, Turn
 from event_bus_kafka.telemetry.guards import guarded
 from event_bus_kafka.telemetry.state import running
+from event_bus_kafka.telemetry.tallies import tallies
 
 _APP = "event_bus_kafka"
 _HISTORY_EVERY, _TIDY_EVERY = 60.0, 3_600.0
@@ -47,9 +48,9 @@ def keep_house_of_workers(at_end: ExitStack) -> None:
         return
     heartbeats, history = _with_models("heartbeats"), _with_models("history")
     if settings.heartbeat:
-        version = import_module(_APP).__version__
-        common = {"service": service_name() or "", "version": version}
-        beats = heartbeats.Heartbeats(running, period=settings.heartbeat, **common)
+        totals = partial(_with_models("counted").totals, tallies)
+        about = {"service": service_name() or "", "version": import_module(_APP).__version__}
+        beats = heartbeats.Heartbeats(running, totals, period=settings.heartbeat, **about)
         periodically(at_end, lambda: beats.beat_every, "A heartbeat was not written", beats.beat, last=beats.stop)
     soon = uniform(0, _SOON)  # not all at once after a deploy
     periodically(at_end, _TIDY_EVERY, "Old heartbeats were not deleted", heartbeats.purge, first_in=soon)
@@ -59,7 +60,8 @@ def keep_house_of_workers(at_end: ExitStack) -> None:
 
 def _begin_history() -> None:
     if settings.history and apps.is_installed(_APP):
-        write = _with_models("history").HistoryWriter(dict).write
+        read = partial(_with_models("counted").counted, tallies, service_name() or "")
+        write = _with_models("history").HistoryWriter(read).write
         housekeeper.every(_HISTORY_EVERY, "History was not written", write, last=write, first_in=_HISTORY_EVERY)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,6 +22,8 @@ _LOOK_FOR_TABLE_EVERY, _LOOK_FOR_RUNS_EVERY = 60.0, 1.0
 _KEPT = 86_400_000
 """Milliseconds for which the row of a run stays that has ended, or died."""
 _LONGEST = 255
+_RATES = {"consumer": ("received", "retried", "done", "dead-lettered", "skipped"), "relay": ("relayed", "parked")}
+"""Outcomes of which a heartbeat says how often they occurred a second, in the whole process, since the one before."""
 
 Source = ConsumerSource | RelaySource
 
@@ -40,9 +42,15 @@ class _Run:
 class Heartbeats:
     """Writes a row for each worker and relay that runs in this process, by one statement per beat."""
 
-    def __init__(self, running: Running, *, period: float, service: str, version: str) -> None:
-        """``period``: seconds between two beats; ``version``: of this package."""
+    def __init__(
+        self, running: Running, totals: Callable[[], Mapping[str, int]], *, period: float, service: str, version: str
+    ) -> None:
+        """
+        ``totals``: returns how often each outcome occurred in this process; ``period``: seconds between two beats;
+        ``version``: of this package.
+        """
         self._running = running
+        self._rates = Rates(totals)
         self._period = period
         self._common = {
             "host": socket.gethostname()[:_LONGEST],
@@ -85,10 +93,10 @@ class Heartbeats:
         self._has_table = alias is not None
         if alias is None:
             return
-        rows = Heartbeat.objects.using(alias)
+        rows, rates = Heartbeat.objects.using(alias), self._rates.since_last()
         for source, run in left.items():
             age, is_last = monotonic() - run.began, source in ending
-            rows.beat(run.row, age=age, is_last=is_last, **self._common, **_told(run.state))
+            rows.beat(run.row, age=age, is_last=is_last, **self._common, **_told(run.state, rates))
             run.is_over = is_last
 
 
@@ -99,8 +107,25 @@ def purge() -> Iterator[int]:
         yield from delete_in_batches(rows.expired(database_now(alias) - _KEPT), rows.remove)
 
 
-def _told(state: ConsumerState | RelayState | None) -> dict[str, Any]:
-    told = {"kind": "relay", "group": "", "topics": [], "state": attrs.asdict(state) if state else {}}
+class Rates:
+    """Occurrences a second."""
+
+    def __init__(self, totals: Callable[[], Mapping[str, int]]) -> None:
+        self._totals = totals
+        self._before, self._at = totals(), monotonic()
+
+    def since_last(self) -> Mapping[str, float]:
+        """Return those since the last call, by outcome."""
+        totals, now = self._totals(), monotonic()
+        before, seconds = self._before, max(now - self._at, 0.001)
+        self._before, self._at = totals, now
+        return {name: round((count - before.get(name, 0)) / seconds, 3) for name, count in totals.items()}
+
+
+def _told(state: ConsumerState | RelayState | None, rates: Mapping[str, float]) -> dict[str, Any]:
+    told: dict[str, Any] = {"kind": "relay", "group": "", "topics": []}
     if isinstance(state, ConsumerState):
-        told |= {"kind": "consumer", "group": state.group[:_LONGEST], "topics": list(state.topics)}
+        told = {"kind": "consumer", "group": state.group[:_LONGEST], "topics": list(state.topics)}
+    told["state"] = attrs.asdict(state) if state else {}
+    told["state"]["rates"] = {name: rates.get(name, 0.0) for name in _RATES[told["kind"]]}
     return told
