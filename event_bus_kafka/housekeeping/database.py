@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import connections, models, router
 
+from event_bus_kafka.models.database_time import VENDORS
 from event_bus_kafka.models.presence import were_found
 
 
@@ -14,7 +15,7 @@ def alias_of(model: type[models.Model]) -> str | None:
     Raises a database error, and whatever routers raise.
     """
     connection = connections[router.db_for_write(model)]
-    if not were_found(connection, model):
+    if connection.vendor not in VENDORS:  # such as where DATABASES is empty
         return None
     connection.set_autocommit(True)  # settings may say otherwise, and nobody would commit
-    return connection.alias
+    return connection.alias if were_found(connection, model) else None

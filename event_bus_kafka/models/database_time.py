@@ -12,6 +12,8 @@ _MILLISECONDS = {
     "mysql": "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000",
     "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
 }
+VENDORS = _MILLISECONDS.keys()
+"""Of databases whose clock can be asked."""
 
 
 def now_sql(connection: BaseDatabaseWrapper) -> str:
