@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import OperationalError, connections
-from django.db.models import F
+from django.db import connections
 
-from event_bus_kafka.housekeeping.history import HistoryWriter, tidy
-from event_bus_kafka.models import HistoryRow
+from event_bus_kafka.housekeeping.history import tidy
 from event_bus_kafka.models.database_time import database_now
 from event_bus_kafka.models.history import HOUR, MINUTE, Line, Sums
-from event_bus_kafka.operations.history import history
+from tests.support.counting import TYPE, Process, rows, totals
 from tests.support.databases import Database, on_mysql_too
 from tests.support.scale import scaled
 from tests.support.statements import asked
 
 pytestmark = [pytest.mark.real, on_mysql_too]
 
-TYPE = "org.openedx.learning.certificate.created.v1"
 _HOUR, _DAY = HOUR * 1000, 86_400_000
 
 
@@ -31,42 +27,6 @@ _HOUR, _DAY = HOUR * 1000, 86_400_000
 def connected(database: Database) -> Iterator[None]:
     with database.connected("default"):
         yield
-
-
-class Process:
-    """Counts, and writes what it has counted."""
-
-    def __init__(self, service: str = "lms") -> None:
-        self._service = service
-        self._sums: dict[Line, Sums] = {}
-        self.writer = HistoryWriter(self._read)
-
-    def count(self, outcome: str, *, count: int = 1, seconds: float = 0.0, receiver: str = "", of: str = TYPE) -> None:
-        line = Line(service=self._service, event_type=of, receiver=receiver, outcome=outcome)
-        before = self._sums.get(line, Sums(count=0, seconds=0.0, longest=0.0))
-        more = Sums(count=count, seconds=count * seconds, longest=seconds)
-        self._sums[line] = Sums.total([before, more])
-
-    def _read(self) -> dict[Line, Sums]:
-        found = dict(self._sums)
-        self._sums = {line: Sums(count=one.count, seconds=one.seconds, longest=0.0) for line, one in found.items()}
-        return found
-
-
-def rows() -> Any:
-    return HistoryRow.objects.using("default")
-
-
-def totals(by: tuple[str, ...] = ("receiver", "outcome")) -> dict[tuple[str, ...], Sums]:
-    """What there is, of all periods."""
-    found: dict[tuple[str, ...], list[Sums]] = {}
-    for (_, name), sums in history(datetime.fromtimestamp(0, UTC), by).items():
-        found.setdefault(name, []).append(sums)
-    return {name: Sums.total(sums) for name, sums in found.items()}
-
-
-def older(milliseconds: int) -> None:
-    rows().update(begins=F("begins") - milliseconds)
 
 
 def in_threads(*functions: Callable[[], object]) -> list[BaseException]:
@@ -78,7 +38,7 @@ def in_threads(*functions: Callable[[], object]) -> list[BaseException]:
         try:
             begin.wait()
             function()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 the test says which
             raised.append(error)
         finally:
             connections.close_all()
@@ -110,46 +70,6 @@ def test_what_processes_count_is_added_up() -> None:
     assert totals(("service",)).keys() == {("lms",)}
     now = database_now("default")
     assert all(0 <= now - row.begins < 180_000 and row.begins % 60_000 == 0 for row in rows())
-
-
-def test_a_process_writes_one_statement_for_each_line_that_has_changed() -> None:
-    process = Process()
-    for outcome in ("delivered", "appended", "rejected"):
-        process.count(outcome)
-    process.writer.write()
-    process.count("delivered")
-    process.count("spilled")
-    with asked() as statements:
-        process.writer.write()
-    assert statements == ["SELECT", "INSERT", "INSERT"]  # it asks for the time first
-    with asked() as statements:
-        process.writer.write()
-    assert statements == []
-
-
-def test_what_is_not_written_is_written_the_next_time_and_nothing_twice() -> None:
-    process = Process()
-    for outcome in ("delivered", "appended", "rejected"):
-        process.count(outcome, count=2, seconds=3.0)
-    inserted: list[str] = []
-
-    def refuse(execute: Any, sql: str, *arguments: Any) -> Any:
-        inserted.extend([sql] if sql.startswith("INSERT") else [])
-        if len(inserted) == 2:
-            raise OperationalError("gone away")
-        return execute(sql, *arguments)
-
-    with connections["default"].execute_wrapper(refuse), pytest.raises(OperationalError):
-        process.writer.write()
-    assert rows().count() == 1
-    process.count("appended", seconds=1.0)
-    process.writer.write()
-    process.writer.write()
-    assert totals() == {
-        ("", "appended"): Sums(count=3, seconds=7.0, longest=3.0),
-        ("", "delivered"): Sums(count=2, seconds=6.0, longest=3.0),
-        ("", "rejected"): Sums(count=2, seconds=6.0, longest=3.0),
-    }
 
 
 def test_many_write_and_fold_at_once_without_a_deadlock_and_every_event_counts() -> None:
@@ -224,17 +144,6 @@ def test_a_row_that_grows_while_it_is_folded_is_left_until_the_next_time() -> No
     assert [(row.span, row.count) for row in rows()] == [(HOUR, 3)]
 
 
-def test_what_is_older_than_is_kept_goes() -> None:
-    process = Process()
-    process.count("done")
-    process.writer.write()
-    older(_DAY // 2)
-    list(tidy(1))
-    assert rows().count() == 1
-    list(tidy(0.4))
-    assert rows().count() == 0
-
-
 def test_long_names_are_told_apart() -> None:
     process = Process()
     for name in ("R" * 499 + "a", "R" * 499 + "A", "ä" * 500, "Ä" * 500):
@@ -253,16 +162,3 @@ def test_tables_that_are_not_migrated_get_nothing_and_no_heap_afterwards() -> No
     process.count("done")
     process.writer.write()
     assert totals(("outcome",)) == {("done",): Sums(count=1, seconds=0.0, longest=0.0)}
-
-
-def test_history_is_read_from_a_time_on_by_what_is_asked_for() -> None:
-    one, other = Process("lms"), Process("cms")
-    for process in (one, other):
-        process.count("delivered", count=2)
-        process.writer.write()
-    now = datetime.fromtimestamp(database_now("default") / 1000, UTC)
-    found = history(now - timedelta(minutes=5), ("outcome",))
-    assert {name for _, name in found} == {("delivered",)}
-    assert sum(sums.count for sums in found.values()) == 4
-    assert all(period.seconds == 60 and now - period.begins < timedelta(minutes=3) for period, _ in found)
-    assert history(now + timedelta(minutes=1)) == {}

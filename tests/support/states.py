@@ -6,11 +6,13 @@ from typing import Any
 
 import attrs
 
+from event_bus_kafka.housekeeping.heartbeats import Heartbeats
 from event_bus_kafka.telemetry.state import (
     ConsumerState,
     HeldTopic,
     PartitionState,
     RelayState,
+    Running,
     SlowReceiver,
 )
 
@@ -73,3 +75,9 @@ class RelayOf:
 
     def read(self, connection: Any) -> RelayState:
         return _RELAY
+
+
+def beats_of(running: Running, totals: dict[str, int] | None = None, period: float = 10.0) -> Heartbeats:
+    """Return who writes heartbeats; ``totals``: what was counted, which may change."""
+    counted = {} if totals is None else totals
+    return Heartbeats(running, lambda: dict(counted), period=period, service="credentials", version="0.1.0")
