@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from tests.mutants import consuming, foundations, hostile, operating, sending
+from tests.mutants import consuming, foundations, hostile, operating, sending, telling
 
-FAULTS = (*sending.FAULTS, *consuming.FAULTS, *operating.FAULTS, *foundations.FAULTS, *hostile.FAULTS)
+FAULTS = (
+    *sending.FAULTS,
+    *consuming.FAULTS,
+    *operating.FAULTS,
+    *foundations.FAULTS,
+    *hostile.FAULTS,
+    *telling.FAULTS,
+)
