@@ -28,7 +28,7 @@ FAULTS = (
         file="housekeeping/housekeeper.py",
         scope="Housekeeper._finish",
         old="self._changed.wait_for(lambda: not any(task.is_ending for task in ending), within)",
-        new="self._changed.wait_for(lambda: not any(task.is_ending for task in ending), 20)",
+        new="self._changed.wait_for(lambda: not any(task.is_ending for task in ending))",
         harm="a process whose database is away is killed by its host",
         tests=("unit/housekeeping/test_housekeeper.py",),
     ),

@@ -132,7 +132,7 @@ def test_a_last_turn_is_waited_for_no_longer_than_is_said(keeper: Housekeeper) -
 
     def hang() -> None:
         hangs.set()
-        go_on.wait(60)
+        go_on.wait(20)
 
     keeper.every(3_600, "Hangs", hang)
     assert hangs.wait(30)
