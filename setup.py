@@ -27,6 +27,7 @@ setup(
         "fastavro>=1.9,<2",
         "openedx-events>=9.15,<12",
     ],
+    extras_require={"prometheus": ["prometheus-client>=0.20"]},
     entry_points={
         "lms.djangoapp": PLUGIN,
         "cms.djangoapp": PLUGIN,

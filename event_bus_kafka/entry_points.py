@@ -38,7 +38,8 @@ class KafkaEventConsumer(EventBusConsumer):
 
     ``offset_time``: a time in ISO 8601; each partition begins at its first record from then on, once for each value.
     ``concurrency``: receivers that run at once, by default ``EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY``. ``with_relay``:
-    send what the outbox of the default database holds too. ``unknown`` keyword arguments are accepted with a warning:
+    send what the outbox of the default database holds too. ``health_port``: by default
+    ``EVENT_BUS_KAFKA_HEALTH_PORT``; 0: none. ``unknown`` keyword arguments are accepted with a warning:
     deployments pass options of other event buses. Never raises; what is wrong shows in :meth:`consume_indefinitely`.
     """
 
@@ -49,6 +50,7 @@ class KafkaEventConsumer(EventBusConsumer):
         offset_time: Any = None,
         concurrency: Any = None,
         with_relay: bool = False,
+        health_port: Any = None,
         **unknown: Any,
     ) -> None:
         observe_events()
@@ -57,6 +59,7 @@ class KafkaEventConsumer(EventBusConsumer):
         self._offset_time = offset_time
         self._concurrency = concurrency
         self._with_relay = with_relay
+        self._health_port = health_port
         if unknown:
             logger.warning("KafkaEventConsumer ignores the options %s", ", ".join(sorted(unknown)))
 
@@ -91,4 +94,5 @@ class KafkaEventConsumer(EventBusConsumer):
             offset_time=self._offset_time,
             concurrency=self._concurrency,
             with_relay=self._with_relay,
+            health_port=self._health_port,
         )

@@ -13,6 +13,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.utils.module_loading import import_string
 
 from event_bus_kafka.assembly.dead_letter_stores import keep_clean, store_for
+from event_bus_kafka.assembly.health_port import open_health_port, port_of
 from event_bus_kafka.assembly.housekeeping import keep_house_of_workers, periodically
 from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.assembly.sending import shutdown
@@ -60,6 +61,8 @@ class ConsumerArguments:
     concurrency: Any = None
     """Receivers that run at once; None: as the settings say."""
     with_relay: bool = False
+    health_port: Any = None
+    """None: as the settings say; 0: none."""
 
     def topics(self) -> list[str]:
         """Return the full names. Raises :class:`ConfigurationError` without topic or group."""
@@ -90,11 +93,13 @@ def consumer_worker(arguments: ConsumerArguments, at_end: ExitStack) -> Worker:
 
     Raises :class:`ConfigurationError` where it could not work.
     """
+    port = port_of(arguments.health_port)
     shutdown.begin()
     keep_house_of_workers(at_end)
     relay = _relay(at_end) if arguments.with_relay else None
     topics = arguments.topics()
     consumer = _consumer(arguments, topics, at_end)
+    open_health_port(port, at_end)
     return Worker(
         consumer if relay is None else WithCompanion(consumer, relay),
         name=f"consumer of topic{'s' * (len(topics) > 1)} {', '.join(topics)} in group {arguments.group}",

@@ -13,6 +13,7 @@ from django.apps import apps
 
 from event_bus_kafka.conf.client_options import service_name
 from event_bus_kafka.conf.settings import settings
+from event_bus_kafka.dispatching.cleanup import close_after_errors
 from event_bus_kafka.housekeeping.housekeeper import Housekeeper, Turn
 from event_bus_kafka.telemetry.guards import guarded
 from event_bus_kafka.telemetry.state import running
@@ -25,7 +26,7 @@ _SOON = 300.0
 LAST_TURNS = 1.0
 """Seconds for which the end of a process, or of a worker, waits for what is written last."""
 
-housekeeper = Housekeeper()
+housekeeper = Housekeeper(close_after_errors)
 
 
 def periodically(

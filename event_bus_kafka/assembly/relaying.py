@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from typing import Any
 
 from django.db import Error, connections
 
+from event_bus_kafka.assembly.health_port import open_health_port, port_of
 from event_bus_kafka.assembly.housekeeping import keep_house_of_workers
 from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.assembly.sending import shutdown
@@ -51,11 +53,16 @@ _OWN_OPTIONS: Options = {
 }
 
 
-def relay_worker(alias: str, at_end: ExitStack, *, once: bool = False) -> Worker:
-    """Return a worker that relays a database's outbox. Raises as :func:`relay_steps` does."""
+def relay_worker(alias: str, at_end: ExitStack, *, once: bool = False, health_port: Any = None) -> Worker:
+    """
+    Return a worker that relays a database's outbox; ``health_port``: as that of a consumer's worker. Raises as
+    :func:`relay_steps` does.
+    """
+    port = port_of(health_port)
     shutdown.begin()
     keep_house_of_workers(at_end)
     steps = relay_steps(alias, at_end, once=once)
+    open_health_port(port, at_end)
     return Worker(steps, name=f"relay of database {alias}", stop_timeout=settings.stop_timeout)
 
 

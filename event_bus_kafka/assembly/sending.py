@@ -14,6 +14,7 @@ from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.producing.routing import Routing
 from event_bus_kafka.producing.shutdown import Shutdown
 from event_bus_kafka.producing.spill import Spill
+from event_bus_kafka.telemetry.state import running
 
 _REGISTRY_BACKOFF = 30.0
 """Seconds for which a registry that failed is left alone, so that requests do not wait for it one after the other."""
@@ -21,6 +22,7 @@ _REGISTRY_BACKOFF = 30.0
 outbox = Outbox(notify=lambda: settings.relay_notify)
 spill = Spill(outbox)
 shutdown = Shutdown(settings, spill, begin=begin, finish=housekeeper.finish)
+running.spill = spill.waiting
 _routing = Routing(full_topic=full_topic, mode_of=mode_of, route_of=route_of)
 
 

@@ -1,4 +1,4 @@
-"""Every setting. The reference page is generated from this table, the system check walks it."""
+"""Every setting, with those of servers. The reference page is generated from this table, the system check walks it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from event_bus_kafka.conf.kinds import (
     MAPPING,
     SOME_TEXTS,
     TEXT,
-    TEXTS,
     Setting,
     count,
     mapping_of,
@@ -19,73 +18,16 @@ from event_bus_kafka.conf.kinds import (
     optional,
 )
 from event_bus_kafka.conf.policies import CIRCUIT, CIRCUIT_DEFAULTS, RETRY, RETRY_DEFAULTS, SOME_OF_RETRY
+from event_bus_kafka.conf.server_settings import SECONDS, ServerSettings
 
 MODES = ("on-commit", "outbox", "immediate")
 MODE = one_of(*MODES)
 LANES = count(least=1, most=1_000)
-_SECONDS = number(least=0.001, most=86_400)
+PORT = count(least=0, most=65_535)
 
 
-class SettingsTable:
+class SettingsTable(ServerSettings):
     """The settings of the event bus, as attributes."""
-
-    # What openedx-events loads
-    producer = Setting(
-        "EVENT_BUS_PRODUCER", optional(TEXT), None, "Dotted path to the producer: event_bus_kafka.create_producer."
-    )
-    consumer = Setting(
-        "EVENT_BUS_CONSUMER", optional(TEXT), None, "Dotted path to the consumer: event_bus_kafka.KafkaEventConsumer."
-    )
-
-    # Where Kafka and the registry are
-    bootstrap_servers = Setting(
-        "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS", optional(TEXT), None, "Kafka brokers, as host:port, separated by commas."
-    )
-    api_key = Setting("EVENT_BUS_KAFKA_API_KEY", optional(ANY_TEXT), None, "User name for SASL/PLAIN over TLS.")
-    api_secret = Setting("EVENT_BUS_KAFKA_API_SECRET", optional(ANY_TEXT), None, "Password for SASL/PLAIN over TLS.")
-    schema_registry_url = Setting(
-        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL",
-        optional(TEXT),
-        None,
-        "URL of a registry with Confluent's API; a user and a password in it, percent-encoded, are logged nowhere.",
-    )
-    schema_registry_api_key = Setting(
-        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY", optional(ANY_TEXT), "", "User name at the registry."
-    )
-    schema_registry_api_secret = Setting(
-        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_SECRET", optional(ANY_TEXT), "", "Password at the registry."
-    )
-    topic_prefix = Setting(
-        "EVENT_BUS_TOPIC_PREFIX", optional(ANY_TEXT), None, "Stands before every topic's name, joined by a hyphen."
-    )
-    service_name = Setting(
-        "EVENTS_SERVICE_NAME", optional(ANY_TEXT), None, "Name of this service: part of each event's source, client id."
-    )
-    service_variant = Setting(
-        "SERVICE_VARIANT", optional(ANY_TEXT), None, "Name of this service where EVENTS_SERVICE_NAME is not set."
-    )
-
-    # Options in the clients' own names
-    client_options = Setting(
-        "EVENT_BUS_KAFKA_CLIENT_OPTIONS", MAPPING, {}, "librdkafka options of producers and consumers."
-    )
-    producer_options = Setting("EVENT_BUS_KAFKA_PRODUCER_OPTIONS", MAPPING, {}, "librdkafka options of producers.")
-    consumer_options = Setting("EVENT_BUS_KAFKA_CONSUMER_OPTIONS", MAPPING, {}, "librdkafka options of consumers.")
-    allow_unsafe_options = Setting(
-        "EVENT_BUS_KAFKA_ALLOW_UNSAFE_OPTIONS", TEXTS, (), "Names of options that may lose events and are wanted so."
-    )
-    schema_registry_options = Setting(
-        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_OPTIONS", MAPPING, {}, "Options of confluent-kafka's SchemaRegistryClient."
-    )
-    auto_register_schemas = Setting(
-        "EVENT_BUS_KAFKA_AUTO_REGISTER_SCHEMAS", FLAG, True, "False: a schema that the registry lacks is an error."
-    )
-    registry_timeout = Setting(
-        "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT",
-        _SECONDS,
-        1.0,
-        "Seconds for one request to the registry; after a failed one in a request it is left alone for 30 seconds.",
-    )
 
     # Sending
     producer_config = Setting(
@@ -108,28 +50,28 @@ class SettingsTable:
     )
     poll_interval = Setting(
         "EVENT_BUS_KAFKA_POLL_INTERVAL_SEC",
-        _SECONDS,
+        SECONDS,
         1.0,
         "Seconds between two looks of the producer's thread at delivery reports.",
     )
     send_timeout = Setting(
         "EVENT_BUS_KAFKA_SEND_TIMEOUT",
-        _SECONDS,
+        SECONDS,
         2.0,
         "The longest, in seconds, that a send may hold a request: registry and full local queue together.",
     )
     delivery_timeout = Setting(
         "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT",
-        _SECONDS,
+        SECONDS,
         30.0,
         "Seconds after which an unconfirmed event goes into the outbox, where that is migrated.",
     )
     shutdown_flush = Setting(
-        "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH", _SECONDS, 5.0, "Seconds that an ending process waits for confirmations."
+        "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH", SECONDS, 5.0, "Seconds that an ending process waits for confirmations."
     )
     shutdown_spill = Setting(
         "EVENT_BUS_KAFKA_SHUTDOWN_SPILL",
-        _SECONDS,
+        SECONDS,
         5.0,
         "Seconds for which an ending process then puts into the outbox what was not confirmed.",
     )
@@ -164,7 +106,7 @@ class SettingsTable:
         "which.",
     )
     consumer_poll_timeout = Setting(
-        "EVENT_BUS_KAFKA_CONSUMER_POLL_TIMEOUT", _SECONDS, 1.0, "Seconds that a worker waits for records at a time."
+        "EVENT_BUS_KAFKA_CONSUMER_POLL_TIMEOUT", SECONDS, 1.0, "Seconds that a worker waits for records at a time."
     )
     consumer_poll_failure_sleep = Setting(
         "EVENT_BUS_KAFKA_CONSUMER_POLL_FAILURE_SLEEP",
@@ -203,27 +145,27 @@ class SettingsTable:
         "Bytes of memory that one record may become; what would take more is stored as a dead letter.",
     )
     commit_interval = Setting(
-        "EVENT_BUS_KAFKA_COMMIT_INTERVAL", _SECONDS, 1.0, "Seconds between commits while events are being finished."
+        "EVENT_BUS_KAFKA_COMMIT_INTERVAL", SECONDS, 1.0, "Seconds between commits while events are being finished."
     )
     revoke_timeout = Setting(
-        "EVENT_BUS_KAFKA_REVOKE_TIMEOUT", _SECONDS, 30.0, "Seconds to wait for receivers when partitions move away."
+        "EVENT_BUS_KAFKA_REVOKE_TIMEOUT", SECONDS, 30.0, "Seconds to wait for receivers when partitions move away."
     )
     stop_timeout = Setting(
         "EVENT_BUS_KAFKA_STOP_TIMEOUT",
-        _SECONDS,
+        SECONDS,
         25.0,
         "Seconds that a stopping worker waits for running receivers; keep it below the grace period of its host.",
     )
     slow_receiver = Setting(
         "EVENT_BUS_KAFKA_SLOW_RECEIVER",
-        _SECONDS,
+        SECONDS,
         300.0,
         "Seconds after which a receiver that still runs is named in the log, with its stack, and keeps its worker from "
         "being ready until it ends.",
     )
     connection_max_age = Setting(
         "EVENT_BUS_KAFKA_CONSUMER_CONNECTION_MAX_AGE",
-        _SECONDS,
+        SECONDS,
         60.0,
         "Seconds after which a worker opens new database connections; those that are unusable are replaced at once.",
     )
@@ -282,6 +224,17 @@ class SettingsTable:
         "EVENT_BUS_KAFKA_HEARTBEAT", number(least=0, most=3_600), 10.0, "Seconds between two heartbeats; 0: none."
     )
 
+    # The health port
+    health_port = Setting(
+        "EVENT_BUS_KAFKA_HEALTH_PORT",
+        optional(PORT),
+        None,
+        "Port on which workers and relays answer to /live, /ready and /metrics; None or 0: none.",
+    )
+    health_host = Setting(
+        "EVENT_BUS_KAFKA_HEALTH_HOST", ANY_TEXT, "", "Address on which that port is opened; empty: all of the host's."
+    )
+
     # Logging
     audit_logging_enabled = Setting(
         "EVENT_BUS_KAFKA_AUDIT_LOGGING_ENABLED", FLAG, True, "Log each sent and each processed event, by coordinates."
@@ -296,4 +249,5 @@ settings = SettingsTable()
 
 def all_settings() -> list[Setting[Any]]:
     """Return the settings in the order of the table."""
-    return [value for value in vars(SettingsTable).values() if isinstance(value, Setting)]
+    tables = reversed(SettingsTable.__mro__)
+    return [value for table in tables for value in vars(table).values() if isinstance(value, Setting)]

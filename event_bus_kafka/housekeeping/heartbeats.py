@@ -15,7 +15,7 @@ from event_bus_kafka.housekeeping.database import alias_of
 from event_bus_kafka.models import Heartbeat
 from event_bus_kafka.models.batches import delete_in_batches
 from event_bus_kafka.models.database_time import database_now
-from event_bus_kafka.telemetry.state import ConsumerSource, ConsumerState, RelaySource, RelayState, Running
+from event_bus_kafka.telemetry.state import ConsumerSource, RelaySource, Running
 
 _LOOK_FOR_TABLE_EVERY, _LOOK_FOR_RUNS_EVERY = 60.0, 1.0
 """Seconds; services may be migrated while their workers run, and workers begin when all they need is there."""
@@ -34,7 +34,8 @@ class _Run:
 
     began: float
     row: UUID = attrs.field(factory=uuid4)
-    state: ConsumerState | RelayState | None = None
+    about: dict[str, Any] = attrs.field(factory=dict)
+    """Fields of its row, as it was when it was looked at last."""
     is_over: bool = False
     """Whether its last beat was written."""
 
@@ -83,7 +84,7 @@ class Heartbeats:
         present: set[Source] = {*self._running.consumers, *self._running.relays}
         for source in present:
             run = self._runs.setdefault(source, _Run(monotonic()))
-            run.state = source() if callable(source) else source.last
+            run.about = _about(source)
         self._runs = {source: run for source, run in self._runs.items() if source in present or not run.is_over}
         return present
 
@@ -96,7 +97,8 @@ class Heartbeats:
         rows, rates = Heartbeat.objects.using(alias), self._rates.since_last()
         for source, run in left.items():
             age, is_last = monotonic() - run.began, source in ending
-            rows.beat(run.row, age=age, is_last=is_last, **self._common, **_told(run.state, rates))
+            run.about["state"]["rates"] = {name: rates.get(name, 0.0) for name in _RATES[run.about["kind"]]}
+            rows.beat(run.row, age=age, is_last=is_last, **self._common, **run.about)
             run.is_over = is_last
 
 
@@ -122,10 +124,10 @@ class Rates:
         return {name: round((count - before.get(name, 0)) / seconds, 3) for name, count in totals.items()}
 
 
-def _told(state: ConsumerState | RelayState | None, rates: Mapping[str, float]) -> dict[str, Any]:
-    told: dict[str, Any] = {"kind": "relay", "group": "", "topics": []}
-    if isinstance(state, ConsumerState):
-        told = {"kind": "consumer", "group": state.group[:_LONGEST], "topics": list(state.topics)}
-    told["state"] = attrs.asdict(state) if state else {}
-    told["state"]["rates"] = {name: rates.get(name, 0.0) for name in _RATES[told["kind"]]}
-    return told
+def _about(source: Source) -> dict[str, Any]:
+    if callable(source):
+        state = source()
+        about = {"kind": "consumer", "group": state.group[:_LONGEST], "topics": list(state.topics)}
+        return about | {"state": attrs.asdict(state)}
+    known = {"database": source.database, "obstacles": source.obstacles, "is_alive": source.is_alive}
+    return {"kind": "relay", "group": "", "topics": [], "state": attrs.asdict(source.last) if source.last else known}

@@ -57,7 +57,11 @@ class Housekeeper:
     _is_idle: bool
     """Whether the thread has closed its connections."""
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, after_error: Callable[[], None] = lambda: None, *, clock: Callable[[], float] = monotonic
+    ) -> None:
+        """``after_error``: called in the thread when a database refused something, before its connection is closed."""
+        self._after_error = after_error
         self._clock = clock
         self._forget_parent()
         os.register_at_fork(after_in_child=self._forget_parent)
@@ -148,6 +152,7 @@ class Housekeeper:
             task.problem = task.problem if not is_over else ""
         except Error as error:
             self._tell(task, error)
+            self._after_error()
         except BaseException as error:  # noqa: BLE001 routers, drivers and observers may raise anything
             stumbled(error)
         finally:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from event_bus_kafka.conf.settings import SettingsTable
+from event_bus_kafka.conf.settings import PORT, SettingsTable
 from event_bus_kafka.consuming.starting_offsets import milliseconds
 from event_bus_kafka.operations.group_offsets import Named, Target
 
@@ -76,6 +76,14 @@ def rate(text: str) -> float:
     return found
 
 
+def port(text: str) -> int:
+    """Argument type: a port of this host; 0 is none."""
+    try:
+        return PORT.read(int(text))
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not {PORT.expects}") from None
+
+
 def add_subcommand(subcommands: Any, name: str, text: str) -> CommandParser:
     """Add a subcommand behind which, too, Django's own options may stand; its help leaves them to the command's."""
     parser: CommandParser = subcommands.add_parser(name, help=text, description=text)
@@ -86,6 +94,12 @@ def add_subcommand(subcommands: Any, name: str, text: str) -> CommandParser:
     for option in ("--traceback", "--no-color", "--force-color", "--skip-checks"):
         parser.add_argument(option, action="store_true", **hidden)
     return parser
+
+
+def add_health_port(parser: CommandParser) -> None:
+    """Add ``--health-port``."""
+    text = "port that answers to /live, /ready and /metrics; 0: none (default: EVENT_BUS_KAFKA_HEALTH_PORT)"
+    parser.add_argument("--health-port", type=port, metavar="PORT", help=text)
 
 
 def add_apply(parser: CommandParser) -> None:

@@ -31,7 +31,10 @@ class WorkerRun:
     topics: Sequence[str]
     started: datetime
     state: dict[str, Any]
-    """The fields of ``ConsumerState`` or ``RelayState``; empty until a relay has looked at its outbox."""
+    """
+    The fields of ``ConsumerState``, or of ``RelayState``, some of them until a relay has looked at its outbox; and
+    ``rates`` a second.
+    """
 
 
 def workers() -> list[WorkerRun]:

@@ -23,8 +23,9 @@ from event_bus_kafka.producing.connecting import Connecting
 from event_bus_kafka.producing.routing import Routing, SendingLimits
 from event_bus_kafka.producing.shutdown import Shutdown
 from event_bus_kafka.producing.spill import Spill
-from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry import emit, tallies
 from event_bus_kafka.telemetry.events import EventRejected, EventUndelivered
+from event_bus_kafka.telemetry.metrics import EVENTS_SENT
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import EncodedEvent, Event
 
@@ -128,6 +129,7 @@ class KafkaEventProducer(EventBusProducer):
                 _reject(signal, topic, str(metadata.id), error)
         try:
             mode, database = self._routing.mode_of(signal.event_type, topic)
+            tallies.add(EVENTS_SENT, (signal.event_type, mode), len(encoded))
             if mode == "outbox" and self._append(encoded, database):
                 return
         except Exception as error:  # noqa: BLE001 as in send
@@ -141,6 +143,7 @@ class KafkaEventProducer(EventBusProducer):
                 _reject(signal, topic, one.event_id, error)
 
     def _leave(self, encoded: EncodedEvent, mode: str, database: str | None) -> None:
+        tallies.add(EVENTS_SENT, (encoded.destination.event_type, mode))
         if mode != "outbox" or not self._append([encoded], database):
             self._leave_directly(encoded, mode, database)
 

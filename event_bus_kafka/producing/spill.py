@@ -36,6 +36,11 @@ class Spill:
         """Whether an event waits that is sent where there is no outbox."""
         return any(writer.buffer.waits_for_clients() for writer in tuple(self._writers().values()))
 
+    def waiting(self) -> tuple[int, int]:
+        """Return how many events wait in memory, and how many bytes of it they take. Any thread may ask."""
+        buffers = [writer.buffer for writer in tuple(self._writers().values())]
+        return sum(map(len, buffers)), sum(buffer.bytes for buffer in buffers)
+
     def spill(
         self,
         events: Iterable[EncodedEvent],

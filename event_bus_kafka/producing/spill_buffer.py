@@ -73,6 +73,11 @@ class SpillBuffer:
     def __len__(self) -> int:
         return len(self._waiting) + len(self._refused)
 
+    @property
+    def bytes(self) -> int:
+        """The memory that its events take."""
+        return self._bytes
+
     def waits_for_clients(self) -> bool:
         with self.changed:
             return any(one.otherwise for one in self._waiting)

@@ -121,6 +121,14 @@ class RelaySource(Protocol):
         """
 
     @property
+    def obstacles(self) -> tuple[str, ...]:
+        """As those of its state."""
+
+    @property
+    def is_alive(self) -> bool:
+        """As that of its state."""
+
+    @property
     def last(self) -> RelayState | None:
         """What was read last, with how topics are held now: for those who cannot wait for a database. None: nothing."""
 
@@ -134,6 +142,8 @@ class Running:
     def __init__(self) -> None:
         self.consumers: tuple[ConsumerSource, ...] = ()
         self.relays: tuple[RelaySource, ...] = ()
+        self.spill: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        """Returns how many events wait in memory for an outbox, and how many bytes they take."""
 
     @contextmanager
     def consumer(self, source: ConsumerSource) -> Iterator[None]:

@@ -71,6 +71,8 @@ class RelayOf:
     """A relay that was looked at."""
 
     database = "default"
+    obstacles: tuple[str, ...] = ()
+    is_alive = True
     last: RelayState | None = _RELAY
 
     def read(self, connection: Any) -> RelayState:

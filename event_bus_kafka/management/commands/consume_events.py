@@ -14,8 +14,15 @@ from openedx_events.tooling import load_all_signals
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.conf.subscriptions import subscription
 from event_bus_kafka.errors import ConfigurationError
+from event_bus_kafka.management.arguments import add_health_port
 
-_OWN = {"topic": "-t", "group_id": "-g", "concurrency": "--concurrency", "with_relay": "--with-relay"}
+_OWN = {
+    "topic": "-t",
+    "group_id": "-g",
+    "concurrency": "--concurrency",
+    "with_relay": "--with-relay",
+    "health_port": "--health-port",
+}
 """Options of the consumer that have an argument of their own."""
 
 
@@ -56,6 +63,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--with-relay", action="store_true", help="send what the outbox holds too, beside consuming (relay_events)"
         )
+        add_health_port(parser)
         parser.add_argument(
             "--extra", type=json_object, default={}, help="JSON object with further options of the consumer"
         )
@@ -69,7 +77,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         # one topic goes as text: that is what the consumers of other event buses take
         topic = what.topics[0] if len(what.topics) == 1 else what.topics
-        own = {"topic": topic, "group_id": what.group, "concurrency": options["concurrency"]}
+        own: dict[str, Any] = {"topic": topic, "group_id": what.group}
+        own |= {name: options[name] for name in ("concurrency", "health_port")}
         given_options = {name: value for name, value in own.items() if value is not None}
         if options["with_relay"]:
             given_options["with_relay"] = True

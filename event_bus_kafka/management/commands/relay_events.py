@@ -12,6 +12,7 @@ from django.db import DEFAULT_DB_ALIAS
 from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.assembly.relaying import relay_worker
 from event_bus_kafka.errors import EventBusError
+from event_bus_kafka.management.arguments import add_health_port
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import RelayProgress
 
@@ -30,12 +31,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="alias of the database (default: default)")
         parser.add_argument("--once", action="store_true", help="end when nothing is left that can be sent")
+        add_health_port(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         observe_events()
         with ExitStack() as at_end:
             try:
-                worker = relay_worker(options["database"], at_end, once=options["once"])
+                worker = relay_worker(
+                    options["database"], at_end, once=options["once"], health_port=options["health_port"]
+                )
             except EventBusError as error:
                 raise CommandError(f"Cannot relay events: {error}") from error
             gc.freeze()  # the service's own objects would be swept again and again while thousands of rows come and go

@@ -102,4 +102,6 @@ def test_a_relay_that_has_not_looked_yet_lives_too(running: Running) -> None:
     with running.relay(relay):
         beats_of(running).beat()
     (run,) = workers()
-    assert (run.kind, run.state) == ("relay", {"rates": {"relayed": 0.0, "parked": 0.0}})
+    rates = {"relayed": 0.0, "parked": 0.0}
+    assert (run.kind, run.group) == ("relay", "")
+    assert run.state == {"database": "default", "obstacles": [], "is_alive": True, "rates": rates}

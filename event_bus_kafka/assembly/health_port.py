@@ -1,0 +1,48 @@
+"""The health port of a worker or relay, as the settings and its arguments say."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from contextlib import ExitStack
+from importlib import import_module
+from typing import Any
+
+from event_bus_kafka.conf.routes import full_topic, routes
+from event_bus_kafka.conf.settings import PORT, settings
+from event_bus_kafka.errors import ConfigurationError
+from event_bus_kafka.kafka.factory import CLIENT_VERSIONS
+from event_bus_kafka.telemetry.metrics import BUILD_INFO
+from event_bus_kafka.telemetry.prometheus import MetricsPage
+from event_bus_kafka.telemetry.samples import Sample, counted, gauged
+from event_bus_kafka.telemetry.state import running
+from event_bus_kafka.telemetry.tallies import tallies
+from event_bus_kafka.worker.health_port import Pages, health_port
+
+
+def port_of(given: Any) -> int | None:
+    """Return the port that a process was given, else that of the settings. Raises :class:`ConfigurationError`."""
+    if given is None:
+        return settings.health_port
+    try:
+        return PORT.read(int(given))
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"health_port must be {PORT.expects}, not {given!r}.") from None
+
+
+def open_health_port(port: int | None, at_end: ExitStack) -> None:
+    """Answer on a port until ``at_end``; None or 0: on none."""
+    if port:
+        at_end.enter_context(health_port(settings.health_host, port, Pages(running, MetricsPage(samples))))
+
+
+def samples() -> Iterator[Sample]:
+    """Give all numbers of this process."""
+    version = str(import_module("event_bus_kafka").__version__)  # which imports the entry points, and they this
+    yield Sample(BUILD_INFO, (version, platform.python_version(), *CLIENT_VERSIONS), 1)
+    yield from counted(tallies.read())
+    yield from gauged(running, _known_topics)
+
+
+def _known_topics() -> set[str]:
+    return {full_topic(route.topic) for route in routes()}

@@ -1,0 +1,143 @@
+"""
+The catalogue in the format of Prometheus: as a page, and as counters of prometheus_client's default registry.
+
+The package prometheus_client, the extra ``prometheus``, may be missing. It is imported when it is needed: that takes a
+while, and it looks at its environment then.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import attrs
+
+from event_bus_kafka.telemetry.metrics import CATALOGUE, SPILL_BYTES, SPILL_EVENTS, Metric, MetricKind
+from event_bus_kafka.telemetry.samples import Sample, counted
+from event_bus_kafka.telemetry.state import running
+from event_bus_kafka.telemetry.tallies import Labels, Tally, tallies
+
+MISSING = "Metrics need the package prometheus-client: install openedx-event-bus-kafka[prometheus]."
+
+
+@cache
+def client() -> ModuleType | None:
+    """Return the module ``prometheus_client``; None where it is not installed."""
+    try:
+        return import_module("prometheus_client")
+    except ImportError:
+        return None
+
+
+@attrs.frozen
+class _Collector:
+    """What a registry asks at each scrape."""
+
+    samples: Callable[[], Iterable[Sample]]
+
+    def collect(self) -> Iterator[Any]:
+        values: dict[Metric, dict[Labels, float | Tally]] = {}
+        for sample in self.samples():
+            values.setdefault(sample.metric, {})[sample.labels] = sample.value
+        for metric in CATALOGUE:
+            if metric in values:
+                yield _family(metric, values[metric])
+
+
+@attrs.frozen
+class MetricsPage:
+    """What ``/metrics`` shows, from a registry of its own: nothing that the service exports is in it."""
+
+    samples: Callable[[], Iterable[Sample]]
+    """All numbers of this process."""
+
+    def __call__(self) -> tuple[str, bytes] | None:
+        """Return the content type and the page; None where prometheus_client is not installed."""
+        package = client()
+        if package is None:
+            return None
+        registry = package.CollectorRegistry()
+        registry.register(_Collector(self.samples))
+        return package.CONTENT_TYPE_LATEST, package.generate_latest(registry)
+
+
+class _DefaultRegistry:
+    """
+    The counters of this process in prometheus_client's default registry, which a web process exports.
+
+    They are real counters, increased now and then by what was added since: those of a collector would be missing where
+    several processes share a directory (multiprocess mode).
+    """
+
+    def __init__(self) -> None:
+        self._own: dict[Metric, Any] = {}
+        """Made once: a name can be registered once."""
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)
+
+    def publish(self) -> None:
+        package = client()
+        if package is None:
+            return
+        with self._lock:
+            for sample in counted(tallies.read()):
+                if isinstance(sample.value, Tally):  # a histogram takes one observation after the other
+                    continue
+                key = sample.metric, sample.labels
+                if more := sample.value - self._published.get(key, 0):
+                    self._of(sample.metric, package.Counter).labels(*sample.labels).inc(more)
+                    self._published[key] = sample.value
+            for metric, value in zip((SPILL_EVENTS, SPILL_BYTES), running.spill(), strict=True):
+                self._of(metric, package.Gauge, multiprocess_mode="livesum").set(value)
+
+    def _of(self, metric: Metric, make: Callable[..., Any], **options: Any) -> Any:
+        if metric not in self._own:
+            self._own[metric] = make(metric.name, metric.sentence, metric.labels, **options)
+        return self._own[metric]
+
+    def _begin(self) -> None:
+        """Also in a child: it has counted nothing yet, and another thread of the parent may have had the lock."""
+        self._lock = threading.Lock()
+        self._published: dict[tuple[Metric, Labels], float] = {}
+
+
+_default_registry = _DefaultRegistry()
+
+
+def publish() -> None:
+    """
+    Add to the counters in prometheus_client's default registry what this process has counted since the last call.
+
+    Does nothing where prometheus_client is not installed. To be called every few seconds, and when a process ends.
+    """
+    _default_registry.publish()
+
+
+def _family(metric: Metric, values: dict[Labels, float | Tally]) -> Any:
+    core = import_module("prometheus_client.core")
+    make = {
+        MetricKind.COUNTER: core.CounterMetricFamily,
+        MetricKind.GAUGE: core.GaugeMetricFamily,
+        MetricKind.HISTOGRAM: core.HistogramMetricFamily,
+    }[metric.kind]
+    family = make(metric.name, metric.sentence, labels=metric.labels)
+    for labels, value in values.items():
+        if isinstance(value, Tally):
+            family.add_metric(labels, buckets=_cumulated(value), sum_value=value.seconds)
+        else:
+            family.add_metric(labels, float(value))
+    return family
+
+
+def _cumulated(tally: Tally) -> list[tuple[str, float]]:
+    """Return the buckets of a histogram as Prometheus has them, each with those below it."""
+    found, total = [], 0
+    for bound, number in zip((*map(str, tally.bounds), "+Inf"), tally.buckets, strict=True):
+        total += number
+        found.append((bound, float(total)))
+    return found

@@ -1,0 +1,193 @@
+"""
+A port that tells whether a worker or relay is alive and ready, and its metrics: for Kubernetes, Prometheus, and others.
+
+It answers from what is known in the process, and waits for no server.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from socketserver import TCPServer, ThreadingMixIn
+from typing import Any
+
+import attrs
+
+from event_bus_kafka.shown import logger_named, shown
+from event_bus_kafka.telemetry.guards import kept_alive
+from event_bus_kafka.telemetry.prometheus import MISSING, MetricsPage
+from event_bus_kafka.telemetry.state import Running
+
+logger = logger_named(__name__)
+
+_SILENT_CLIENT = 5.0
+"""Seconds for which a client may say nothing, or read nothing."""
+_MOST_CLIENTS = 8
+"""At once: when another one comes, the oldest is cut off, lest slow ones pile up or keep a probe waiting."""
+_TEXT = "text/plain; charset=utf-8"
+
+
+@attrs.frozen
+class Answer:
+    """What a client gets."""
+
+    status: HTTPStatus
+    body: bytes
+    content_type: str = _TEXT
+
+    @classmethod
+    def of(cls, status: HTTPStatus, *lines: str) -> Answer:
+        """Return an answer of lines, which may name receivers, topics and servers."""
+        return cls(status, "".join(f"{shown(line)}\n" for line in lines).encode())
+
+
+@attrs.frozen
+class Pages:
+    """What there is at each path."""
+
+    running: Running
+    metrics: MetricsPage
+
+    def __call__(self, path: str) -> Answer:
+        page = {"/live": self._live, "/ready": self._ready, "/metrics": self._metrics}.get(path.partition("?")[0])
+        return page() if page else Answer.of(HTTPStatus.NOT_FOUND, "There is /live, /ready and /metrics.")
+
+    def _live(self) -> Answer:
+        dead = [f"the worker of group {one.group}" for one in self._consumers() if not one.is_alive]
+        dead += [f"the relay of database {one.database}" for one in self.running.relays if not one.is_alive]
+        lines = [f"{one} does not come to the end of a step" for one in dead]
+        return Answer.of(HTTPStatus.SERVICE_UNAVAILABLE, *lines) if lines else Answer.of(HTTPStatus.OK, "alive")
+
+    def _ready(self) -> Answer:
+        obstacles = [line for one in (*self._consumers(), *self.running.relays) for line in one.obstacles]
+        if not (self.running.consumers or self.running.relays):
+            obstacles = ["nothing runs"]
+        if obstacles:
+            return Answer.of(HTTPStatus.SERVICE_UNAVAILABLE, *obstacles)
+        alive = self._live()
+        return Answer.of(HTTPStatus.OK, "ready") if alive.status is HTTPStatus.OK else alive
+
+    def _metrics(self) -> Answer:
+        page = self.metrics()
+        return Answer(HTTPStatus.OK, page[1], page[0]) if page else Answer.of(HTTPStatus.NOT_FOUND, MISSING)
+
+    def _consumers(self) -> list[Any]:
+        return [source() for source in self.running.consumers]
+
+
+@contextmanager
+def health_port(host: str, port: int, pages: Callable[[str], Answer]) -> Iterator[None]:
+    """Answer on a port for the time of the block. One that cannot be had is logged, and the block goes on without."""
+    try:
+        server = _Server(_listen(host, port), pages)
+    except OSError as error:
+        logger.error(
+            "The health port %s of %s cannot be opened: %s. The worker goes on without it; give it another one by "
+            "EVENT_BUS_KAFKA_HEALTH_PORT or --health-port.",
+            port,
+            host or "all addresses",
+            error.strerror or type(error).__name__,
+        )
+        yield
+        return
+    thread = threading.Thread(target=server.serve_forever, name="event-bus-health", daemon=True)
+    thread.start()
+    logger.info("Health port: %s", port)
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Server(ThreadingMixIn, TCPServer):
+    """Serves each client in a thread, a few at a time."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, listening: socket.socket, pages: Callable[[str], Answer]) -> None:
+        super().__init__(listening.getsockname()[:2], _Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listening
+        self.pages = pages
+        self._clients: deque[socket.socket] = deque()
+        _listening.append(listening)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._clients.append(request)
+        while len(self._clients) > _MOST_CLIENTS:
+            _cut_off(self._clients.popleft())
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with suppress(ValueError):  # it was cut off
+            self._clients.remove(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that go away."""
+
+    def server_close(self) -> None:
+        super().server_close()
+        with suppress(ValueError):
+            _listening.remove(self.socket)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One request of one client."""
+
+    timeout = _SILENT_CLIENT
+    server_version, sys_version = "event_bus_kafka", ""
+    server: _Server
+
+    def do_GET(self) -> None:
+        with kept_alive():
+            self._answer(self.server.pages(self.path))
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def log_message(self, *_: Any) -> None:
+        """A probe each second is no news, and its path may be anybody's."""
+
+    def _answer(self, answer: Answer) -> None:
+        with suppress(OSError):  # the client is gone, or was cut off
+            self.send_response(answer.status)
+            self.send_header("Content-Type", answer.content_type)
+            self.send_header("Content-Length", str(len(answer.body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(answer.body)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket; without a host, for IPv6 too where the machine has it. Raises OSError."""
+    if not host and socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    family = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM)[0][0]
+    return socket.create_server((host, port), family=family)
+
+
+def _cut_off(client: socket.socket) -> None:
+    with suppress(OSError):  # it is gone
+        client.shutdown(socket.SHUT_RDWR)
+
+
+_listening: list[socket.socket] = []
+
+
+def _let_parent_be() -> None:
+    """A child of a receiver would keep the port from the next worker."""
+    for one in _listening:
+        one.close()
+    _listening.clear()
+
+
+os.register_at_fork(after_in_child=_let_parent_be)
