@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(7200), on_
 _DAY, _MINUTE = 86_400_000, MINUTE * 1000
 _WEB, _WORKERS = scaled(5, long=200), scaled(2, long=20)
 _MINUTES = scaled(120, long=1_440)
-_BYTES = 700
+_BYTES = 600
 """Of a row with its two indexes, at most, on any of the servers; docs/operating.rst."""
 
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 from django.db.models import F
+from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka.housekeeping.heartbeats import purge
 from event_bus_kafka.models import Heartbeat
 from event_bus_kafka.operations.workers import workers
 from event_bus_kafka.telemetry.state import Running
+from tests.support.sqlite import on_sqlite
 from tests.support.states import RelayOf, beats_of, consumer_state
 
-pytestmark = pytest.mark.django_db(transaction=True)
+
+@pytest.fixture(autouse=True)
+def on_file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):
+        yield
 
 
 @pytest.fixture

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import OperationalError, connections
+from pytest_django import DjangoDbBlocker
 
+from event_bus_kafka.housekeeping.database import alias_of
 from event_bus_kafka.housekeeping.history import tidy
+from event_bus_kafka.models import HistoryRow
 from event_bus_kafka.models.database_time import database_now
 from event_bus_kafka.models.history import Sums
 from event_bus_kafka.operations.history import history
 from tests.support.counting import Process, older, rows, totals
+from tests.support.databases import connected
+from tests.support.sqlite import on_sqlite
 from tests.support.statements import asked
 
-pytestmark = pytest.mark.django_db(transaction=True)
+
+@pytest.fixture(autouse=True)
+def on_file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):
+        yield
+
 
 _DAY = 86_400_000
 
@@ -82,3 +95,16 @@ def test_a_process_writes_one_statement_for_each_line_that_has_changed() -> None
     with asked() as statements:
         process.writer.write()
     assert statements == []
+
+
+def test_a_database_in_memory_is_left_alone() -> None:
+    process = Process()
+    process.count("done")
+    assert alias_of(HistoryRow) == "default"
+    with connected({"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}, "default"):
+        call_command("migrate", verbosity=0)
+        assert alias_of(HistoryRow) is None
+        process.writer.write()
+        assert rows().count() == 0
+    with connected({"ENGINE": "django.db.backends.dummy"}, "default"):
+        assert alias_of(HistoryRow) is None
