@@ -15,6 +15,15 @@ FAULTS = (
         tests=("unit/housekeeping/test_housekeeper.py",),
     ),
     Fault(
+        name="old rows are deleted in batches of one size",
+        file="models/batches.py",
+        scope="delete_in_batches",
+        old="max(size // 4, _LEAST)",
+        new="size",
+        harm="heartbeats come late on a slow database, and a worker is taken for dead",
+        tests=("unit/dead_letters/test_retention.py",),
+    ),
+    Fault(
         name="a connection stays open between two turns",
         file="housekeeping/housekeeper.py",
         scope="Housekeeper._go_on",
