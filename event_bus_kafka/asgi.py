@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from math import inf
 from typing import Any
 
-from event_bus_kafka.assembly.housekeeping import LAST_TURNS, housekeeper
 from event_bus_kafka.assembly.sending import shutdown
 
 Message = MutableMapping[str, Any]
@@ -68,4 +67,4 @@ class _Server:
 
 def _flush() -> None:
     shutdown.flush(inf)
-    housekeeper.finish(LAST_TURNS)
+    shutdown.finish_periodic_work()

@@ -23,8 +23,8 @@ _APP = "event_bus_kafka"
 _HISTORY_EVERY, _TIDY_EVERY = 60.0, 3_600.0
 _SOON = 300.0
 """Seconds within which a worker tidies up first."""
-LAST_TURNS = 1.0
-"""Seconds for which the end of a process, or of a worker, waits for what is written last."""
+_LAST_TURN = 1.0
+"""Seconds for which the end of a worker waits for its last heartbeat."""
 
 housekeeper = Housekeeper(close_after_errors)
 
@@ -40,7 +40,7 @@ def periodically(
 ) -> None:
     """Have ``turn`` done until ``at_end``, as :meth:`Housekeeper.every` says."""
     task = housekeeper.every(period, name, turn, last=last, first_in=first_in)
-    at_end.callback(housekeeper.end, [task], LAST_TURNS)
+    at_end.callback(housekeeper.end, [task], _LAST_TURN)
 
 
 def keep_house_of_workers(at_end: ExitStack) -> None:

@@ -173,6 +173,7 @@ class KafkaEventProducer(EventBusProducer):
         """
         self._shutdown.confirm(monotonic() + self._limits.delivery_timeout)
         self._spill.finish(self._limits.shutdown_spill)
+        self._shutdown.finish_periodic_work()
 
     def _deliver(self, encoded: EncodedEvent, database: str | None) -> None:
         deadline = sent_at = monotonic()

@@ -42,7 +42,7 @@ class Shutdown:
         self._spill = spill
         self._begin_periodic_work = begin
         self._finish_periodic_work = finish
-        self._begun: int | None = None
+        self._begun_in: int | None = None
         """The process that does what comes periodically, whose end is watched."""
         self._pid: int | None = None
         """The process whose sending is watched."""
@@ -54,9 +54,9 @@ class Shutdown:
         Begin what a process does periodically that has to do with events, and end it with the process. To be called
         before each of them; again costs nothing.
         """
-        if self._begun == os.getpid():
+        if self._begun_in == os.getpid():
             return
-        self._begun = os.getpid()
+        self._begun_in = os.getpid()
         self._watch_end()
         self._begin_periodic_work()
 
@@ -91,6 +91,10 @@ class Shutdown:
         self.confirm(until)
         self._spill.finish(min(until + self._limits.shutdown_spill, began + seconds) - monotonic())
 
+    def finish_periodic_work(self) -> None:
+        """Do for the last time what comes periodically; wait a second at most for that."""
+        self._finish_periodic_work(_LAST_TURNS)
+
     def flush_late(self) -> None:
         """Flush what was sent after the end had come, in what is left of its limits: nobody else would."""
         if self._began is not None:
@@ -106,12 +110,12 @@ class Shutdown:
 
     def _end(self, *_: object, **__: object) -> None:
         """End this process's sending, and what it does periodically. Threads of clients do nothing afterwards."""
-        if self._begun != os.getpid():
+        if self._begun_in != os.getpid():
             return  # a child inherits its parent's hooks
         if self._pid == os.getpid():
             self._end_sending()
         flush_observers()
-        self._finish_periodic_work(_LAST_TURNS)
+        self.finish_periodic_work()
 
     def _end_sending(self) -> None:
         now = monotonic()
