@@ -1,4 +1,4 @@
-"""What this process does now and then, as the settings say."""
+"""Periodic work of this process, as the settings say."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a process does now and then, in one thread with one database connection."""
+"""Periodic work of a process, in one thread with one database connection: heartbeats and history."""

@@ -1,4 +1,4 @@
-"""What this process has counted, as lines of history. Has models."""
+"""Makes lines of history of the sums that this process has counted. Has models."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OUTCOMES: dict[Metric, str] = {
     metrics.LATENCY: "done",
     metrics.DUPLICATES_SKIPPED: "duplicate",
 }
-"""Of each metric that has its line; calls of receivers have a label for theirs."""
+"""The outcome that each metric counts; calls of receivers have a label for theirs."""
 _LONGEST_TYPE, _LONGEST_RECEIVER = 255, 500
 
 

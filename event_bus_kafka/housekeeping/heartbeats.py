@@ -23,7 +23,7 @@ _KEPT = 86_400_000
 """Milliseconds for which the row of a run stays that has ended, or died."""
 _LONGEST = 255
 _RATES = {"consumer": ("received", "retried", "done", "dead-lettered", "skipped"), "relay": ("relayed", "parked")}
-"""Outcomes of which a heartbeat says how often they occurred a second, in the whole process, since the one before."""
+"""Outcomes for which a heartbeat has a rate: occurrences a second in the whole process, since the beat before."""
 
 Source = ConsumerSource | RelaySource
 

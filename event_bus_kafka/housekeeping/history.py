@@ -1,4 +1,4 @@
-"""Adds up in the database what this process counted. Has models."""
+"""Adds the sums that this process has counted to those of others, in the database. Has models."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class HistoryWriter:
         self._read = read
         self._written = dict(read())
         self._longest: dict[Line, float] = {}
-        """Of what is not written yet."""
+        """The longest time of each line that is not written yet."""
 
     def write(self) -> None:
         """Raises a database error."""

@@ -1,4 +1,4 @@
-"""Which workers and relays run, and how they are."""
+"""Rows that say which workers and relays run, and how they are."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from django.db import connections, models
 from event_bus_kafka.models.database_time import now_sql
 from event_bus_kafka.models.upserts import Sql, upsert
 
-_LEAST_SILENCE = 60_000
-_BEATS = 6
+_BEATS, _LEAST_SILENCE = 6, 60_000
+"""Beats that are missed by who is dead, and milliseconds of silence that there are at least."""
 
 
 class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
@@ -43,7 +43,7 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
 
 
 class Heartbeat(models.Model):
-    """A run of a worker or relay: what it wrote last of itself. Times are those of the database's clock."""
+    """A run of a worker or relay, as it described itself last. Times are those of the database's clock."""
 
     id = models.UUIDField(primary_key=True)
     """Random, of this run."""

@@ -20,7 +20,7 @@ _NAMESPACE = UUID("0c8f5d0a-3a0e-4f0c-9b43-6f7c1b1f7f2e")
 
 @attrs.frozen(kw_only=True, order=True)
 class Line:
-    """What is counted apart."""
+    """Names of what is counted by itself."""
 
     service: str
     event_type: str
@@ -31,7 +31,7 @@ class Line:
 
 @attrs.frozen(kw_only=True)
 class Sums:
-    """What is added to a line."""
+    """Numbers that are added to a line."""
 
     count: int
     seconds: float
@@ -100,9 +100,9 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
 
 class HistoryRow(models.Model):
     """
-    What a service's processes counted in a minute, or, once that is a day ago, in an hour, by the database's clock.
+    Sums of all processes of a service for a minute or, once that is a day ago, an hour, by the database's clock.
 
-    Processes add to it at any time: it is known after two minutes.
+    Each process adds to it within a minute of what it counts, unless the database is away.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -132,12 +132,12 @@ class HistoryRow(models.Model):
 
     @property
     def line(self) -> Line:
-        """What it counts."""
+        """The names."""
         return Line(service=self.service, event_type=self.event_type, receiver=self.receiver, outcome=self.outcome)
 
     @property
     def sums(self) -> Sums:
-        """How much."""
+        """The numbers."""
         return Sums(count=self.count, seconds=self.seconds, longest=self.longest)
 
 
