@@ -61,14 +61,14 @@ class Heartbeats:
             "period": period,
         }
         self._runs: dict[Source, _Run] = {}
-        self._has_table = False
+        self._lacks_table = False
 
     @property
     def beat_every(self) -> float:
         """Seconds until the next beat."""
         if not self._runs:
             return _LOOK_FOR_RUNS_EVERY
-        return self._period if self._has_table else _LOOK_FOR_TABLE_EVERY
+        return _LOOK_FOR_TABLE_EVERY if self._lacks_table else self._period
 
     def beat(self) -> None:
         """Write that those which run live, and which have ended since. Raises a database error."""
@@ -90,8 +90,10 @@ class Heartbeats:
 
     def _write(self, ending: Set[Source]) -> None:
         left = {source: run for source, run in self._runs.items() if not run.is_over}
-        alias = alias_of(Heartbeat) if left else None
-        self._has_table = alias is not None
+        if not left:
+            return
+        alias = alias_of(Heartbeat)
+        self._lacks_table = alias is None
         if alias is None:
             return
         rows, rates = Heartbeat.objects.using(alias), self._rates.since_last()

@@ -6,12 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from django.db import connections
 
+from event_bus_kafka.dispatching.cleanup import close_after_errors
+from event_bus_kafka.housekeeping.housekeeper import Housekeeper
+from event_bus_kafka.models import Heartbeat
 from event_bus_kafka.operations.workers import WorkerRun, workers
+from event_bus_kafka.telemetry.state import Running
 from tests.projects.process import ServiceProcess
 from tests.services.bus import CREATED
-from tests.support.counting import totals
+from tests.support.counting import Process, totals
+from tests.support.databases import Database
 from tests.support.outbox_service import Service, until
+from tests.support.states import beats_of, consumer_state
 
 pytestmark = [pytest.mark.real, pytest.mark.parametrize("database", ["postgresql"], indirect=True)]
 
@@ -106,3 +113,28 @@ def test_who_is_killed_is_not_taken_for_one_that_was_stopped(service: Service) -
         relay.kill()
     (run,) = workers()
     assert run.liveness == "alive", "until it is silent for a minute"
+
+
+def test_what_is_told_goes_on_when_the_database_is_back(
+    service: Service, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    running, process, keeper = Running(), Process(), Housekeeper(close_after_errors)
+    beats = beats_of(running, period=0.05)
+    with running.consumer(consumer_state):
+        tasks = [
+            keeper.every(lambda: beats.beat_every, "A heartbeat was not written", beats.beat, last=beats.stop),
+            keeper.every(0.05, "History was not written", process.writer.write),
+        ]
+        process.count("done", count=2)
+        until(lambda: workers() and totals())
+        connections["default"].close()
+        database.server.stop()
+        process.count("done", count=3)
+        until(lambda: all(f"{what} was not written, and" in caplog.text for what in ("A heartbeat", "History")))
+        database.server.start()
+        until(lambda: _counts() == {("", "done"): 5})
+        before = Heartbeat.objects.get().beat_at
+        until(lambda: Heartbeat.objects.get().beat_at > before)
+        keeper.end(tasks, 30)
+    assert [run.liveness for run in workers()] == ["stopped"]
+    assert caplog.text.count("A heartbeat was not written, and is tried again") < 5
