@@ -17,6 +17,7 @@ HERE = {"event-bus-producer", "event-bus-spill-{databases[0]}", "event-bus-house
 ELSEWHERE = {
     "event-bus-companion": "unit/worker/test_companion.py",
     "event-bus-connect": "flows/test_requests.py",
+    "event-bus-health": "unit/worker/test_health_port.py",
     "event-bus-lane-{number}": "unit/consuming/test_scheduler.py",
     "event-bus-registry": "contract/test_schema_registry.py",
     "event-bus-relay-{name}": "unit/relaying/test_relay.py",
