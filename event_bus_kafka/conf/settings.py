@@ -217,8 +217,11 @@ class SettingsTable(ServerSettings):
         "EVENT_BUS_KAFKA_HISTORY",
         number(least=0, most=36_500),
         7.0,
-        "Days for which it is kept, without contents, what became of a dead letter that is gone; 0: until workers look "
-        "next, once a day.",
+        "Days for which it is kept how many events were sent and received, and, without contents, what became of dead "
+        "letters that are gone; 0: the former is not counted, the latter kept until workers look next, once a day.",
+    )
+    heartbeat = Setting(
+        "EVENT_BUS_KAFKA_HEARTBEAT", number(least=0, most=3_600), 10.0, "Seconds between two heartbeats; 0: none."
     )
 
     # The health port

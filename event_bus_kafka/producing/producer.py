@@ -76,6 +76,7 @@ class KafkaEventProducer(EventBusProducer):
         argument of the signal: an object of its attrs class, or a dict of JSON values in its place.
         """
         try:
+            self._shutdown.begin()
             mode, database = self._routing.mode_of(signal.event_type, topic)
             full = self._routing.full_topic(topic)
             event = Event(signal=signal, data=event_data, metadata=event_metadata)
@@ -101,6 +102,7 @@ class KafkaEventProducer(EventBusProducer):
 
         Never raises, as :meth:`send`.
         """
+        self._shutdown.begin()
         remaining = iter(events)
         while batch := list(islice(remaining, _MANY)):
             self._send_batch(signal, topic, event_key_field, batch)
@@ -111,6 +113,7 @@ class KafkaEventProducer(EventBusProducer):
         try:
             route = self._routing.route_of(signal.event_type, topic)
             if route.enabled:
+                self._shutdown.begin()
                 full = self._routing.full_topic(topic)
                 with send_span(full, signal.event_type, event_id=metadata.id, is_tombstone=True) as span:
                     encoded = serde.encode_tombstone(signal, key, metadata, topic=full, key_field=route.key_field)
@@ -188,6 +191,7 @@ class KafkaEventProducer(EventBusProducer):
         """
         self._shutdown.confirm(monotonic() + self._limits.delivery_timeout)
         self._spill.finish(self._limits.shutdown_spill)
+        self._shutdown.finish_periodic_work()
 
     def _deliver(self, encoded: EncodedEvent, database: str | None) -> None:
         deadline = sent_at = monotonic()

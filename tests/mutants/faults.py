@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants import consuming, foundations, hostile, operating, sending, tracing
+from tests.mutants import consuming, foundations, hostile, operating, sending, telling, tracing
 
 FAULTS = (
     *sending.FAULTS,
@@ -11,4 +11,5 @@ FAULTS = (
     *foundations.FAULTS,
     *hostile.FAULTS,
     *tracing.FAULTS,
+    *telling.FAULTS,
 )
