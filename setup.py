@@ -28,6 +28,7 @@ setup(
         "openedx-events>=9.15,<12",
     ],
     extras_require={
+        "opentelemetry": ["opentelemetry-api>=1.25,<2"],
         "prometheus": ["prometheus-client>=0.20"],
         # to judge schemas without a registry: event_schemas check --against, and the sandbox's registry
         "schemas": ["avro>=1.12,<2"],

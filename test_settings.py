@@ -12,3 +12,5 @@ OPENEDX_TELEMETRY: list[str] = []
 EVENTS_SERVICE_NAME = "test"
 EVENT_BUS_PRODUCER = "event_bus_kafka.create_producer"
 EVENT_BUS_CONSUMER = "event_bus_kafka.KafkaEventConsumer"
+# Nothing is written beside a test: other connections to a database in memory are in its way.
+EVENT_BUS_KAFKA_HEARTBEAT = EVENT_BUS_KAFKA_HISTORY = 0

@@ -17,6 +17,7 @@ django.setup()
 
 from docs import check_table, command_table, evolution_tables  # noqa: E402 needs Django
 from event_bus_kafka.conf.settings import all_settings  # noqa: E402 needs Django
+from event_bus_kafka.telemetry.logs.fields import FIELDS, PREFIX  # noqa: E402 needs Django
 
 project = "openedx-event-bus-kafka"
 copyright = "Open edX contributors, AGPL-3.0"
@@ -35,6 +36,12 @@ def write_settings() -> None:
         for one in all_settings()
     ]
     (GENERATED / "settings.rst").write_text("\n".join(entries))
+
+
+def write_log_fields() -> None:
+    """Write a definition per field of log lines."""
+    entries = [f"``{PREFIX}{name}``\n   {sentence}\n" for name, sentence in FIELDS.items()]
+    (GENERATED / "log_fields.rst").write_text("\n".join(entries))
 
 
 def write_evolution() -> None:
@@ -56,6 +63,7 @@ def write_commands() -> None:
 
 GENERATED.mkdir(exist_ok=True)
 write_settings()
+write_log_fields()
 write_evolution()
 write_checks()
 write_commands()

@@ -61,5 +61,10 @@ class _Server:
     async def send(self, message: Message) -> None:
         self.was_asked = True
         if message["type"].startswith("lifespan.shutdown"):
-            await asyncio.to_thread(shutdown.flush, inf)
+            await asyncio.to_thread(_flush)
         await self._send(message)
+
+
+def _flush() -> None:
+    shutdown.flush(inf)
+    shutdown.finish_periodic_work()

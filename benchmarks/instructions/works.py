@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from typing import Any
 
 import edx_event_bus_kafka
@@ -67,7 +68,7 @@ def _process_ours(receiver: Receiver) -> Work:
     observe_events()
     SIGNAL.connect(receiver, weak=False)
     receiving = processor(_GROUP, store_for(_GROUP), registry())
-    receiving = guarded(receiving, Health(Obstacle.NO_ASSIGNMENT, silent_after=60.0))
+    receiving = guarded(receiving, Health(Obstacle.NO_ASSIGNMENT, silent_after=60.0), ExitStack())
 
     def ready(count: int) -> Callable[[], None]:
         partition = PartitionProgress(_TOPIC, 0)

@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 
 from event_bus_kafka.assembly.dead_letter_stores import keep_clean, store_for
 from event_bus_kafka.assembly.health_port import open_health_port, port_of
+from event_bus_kafka.assembly.housekeeping import keep_house_of_workers, periodically
 from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.assembly.sending import shutdown, tell_if_forgotten
 from event_bus_kafka.conf.client_options import consumer_options
@@ -37,6 +38,7 @@ from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.telemetry import observe
 from event_bus_kafka.telemetry.events import ConnectionChanged, EventRejected
 from event_bus_kafka.telemetry.health import Health, Obstacle
+from event_bus_kafka.telemetry.logs.fields import name_group
 from event_bus_kafka.telemetry.state import running
 from event_bus_kafka.worker.companion import WithCompanion
 from event_bus_kafka.worker.slow_receivers import SlowReceivers
@@ -94,8 +96,11 @@ def consumer_worker(arguments: ConsumerArguments, at_end: ExitStack) -> Worker:
     """
     tell_if_forgotten()
     port = port_of(arguments.health_port)
+    shutdown.begin()
+    keep_house_of_workers(at_end)
     relay = _relay(at_end) if arguments.with_relay else None
     topics = arguments.topics()
+    name_group(arguments.group)
     consumer = _consumer(arguments, topics, at_end)
     open_health_port(port, at_end)
     return Worker(
@@ -118,15 +123,16 @@ def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Proce
         skip_unknown_types=settings.unknown_event_types == "skip",
         decoded_bytes=settings.decoded_bytes,
         connection_max_age=settings.connection_max_age,
+        is_child_of_sender=settings.trace_context == "parent",
     )
 
 
-def guarded(receiving: Processor, health: Health) -> Processor:
+def guarded(receiving: Processor, health: Health, at_end: ExitStack) -> Processor:
     """Add what protects a worker from itself: circuits, pauses, limits of dead letters and of errors in a row."""
     circuits = CircuitPolicy(**settings.circuit)
     return attrs.evolve(
         receiving,
-        gate=ReceiverGate(circuits, health=health, paused=_paused_receivers()),
+        gate=ReceiverGate(circuits, health=health, paused=_paused_receivers(at_end)),
         flood=DeadLetterLimit(settings.dead_letter_flood),
         error_limit=ErrorLimit(settings.consecutive_errors_limit),
         health=health,
@@ -139,7 +145,7 @@ def _consumer(arguments: ConsumerArguments, topics: list[str], at_end: ExitStack
     observe(health, ConnectionChanged)
     time = arguments.milliseconds()
     schemas = at_end.enter_context(closing(registry()))
-    receiving = guarded(processor(arguments.group, _store(arguments.group), schemas), health)
+    receiving = guarded(processor(arguments.group, _store(arguments.group, at_end), schemas), health, at_end)
     scheduler = Scheduler(receiving.process, lanes=arguments.lanes())
     consumer = Consumer(
         group=arguments.group,
@@ -177,17 +183,20 @@ def _relay(at_end: ExitStack) -> Steps:
     return relay
 
 
-def _store(group: str) -> Store:
+def _store(group: str, at_end: ExitStack) -> Store:
     store = store_for(group)
-    keep_clean(store, settings.retention, history=settings.history)
+    keep_clean(store, at_end)
     return store
 
 
-def _paused_receivers() -> Callable[[], frozenset[str]]:
+def _paused_receivers(at_end: ExitStack) -> Callable[[], frozenset[str]]:
     if not apps.is_installed(_APP):
         return frozenset
-    watched: Callable[[], frozenset[str]] = import_string("event_bus_kafka.dispatching.pauses.watched")()
-    return watched
+    pauses = import_string("event_bus_kafka.dispatching.pauses.read_now")()
+    first = pauses.read_every
+    periodically(at_end, lambda: pauses.read_every, "Paused receivers were not read", pauses.read, first_in=first)
+    names: Callable[[], frozenset[str]] = pauses
+    return names
 
 
 def _limits() -> Limits:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -9,6 +11,7 @@ from django.apps import apps
 from django.db import Error
 from django.utils.module_loading import import_string
 
+from event_bus_kafka.assembly.housekeeping import periodically
 from event_bus_kafka.conf.client_options import Options, producer_options
 from event_bus_kafka.conf.routes import full_topic
 from event_bus_kafka.conf.settings import settings
@@ -58,15 +61,19 @@ def store_for(group: str) -> Store:
     return _custom_store(choice)
 
 
-def keep_clean(store: Store, days: float, *, history: float) -> None:
+def keep_clean(store: Store, at_end: ExitStack) -> None:
     """
-    Have dead letters deleted after so many days, where they are in the database, and marks of the inbox; and after
-    ``history`` days what had become of those that are gone.
+    Have old dead letters deleted until ``at_end``, where they are in the database, what had become of those that are
+    gone, and marks of the inbox.
     """
-    if apps.is_installed(_APP):
-        in_table = isinstance(store, _table().TableStore)
-        purge_daily = import_string("event_bus_kafka.dead_letters.retention.purge_daily")
-        purge_daily(days, history=history, dead_letters=in_table)
+    if not apps.is_installed(_APP):
+        return
+    retention, in_table = (
+        import_module("event_bus_kafka.dead_letters.retention"),
+        isinstance(store, _table().TableStore),
+    )
+    purge = partial(retention.purge_all, settings.retention, history=settings.history, dead_letters=in_table)
+    periodically(at_end, retention.DAILY, "Old dead letters were not deleted", purge)
 
 
 def _producer_options() -> Options:

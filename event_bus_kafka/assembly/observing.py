@@ -8,6 +8,7 @@ from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.telemetry import flush_observers, observe
 from event_bus_kafka.telemetry.logs import LoggingObserver
 from event_bus_kafka.telemetry.monitoring import MONITORED, monitor
+from event_bus_kafka.telemetry.tracing import FAILURES, note_failure
 
 _log = LoggingObserver(audit=lambda: settings.audit_logging_enabled, batched=lambda: settings.audit_logging_batched)
 atexit.register(flush_observers)
@@ -17,3 +18,4 @@ def observe_events() -> None:
     """Log and trace what happens in this process. To repeat it changes nothing."""
     observe(_log)
     observe(monitor, *MONITORED)
+    observe(note_failure, *FAILURES)

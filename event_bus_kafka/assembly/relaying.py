@@ -8,8 +8,9 @@ from typing import Any
 from django.db import Error, connections
 
 from event_bus_kafka.assembly.health_port import open_health_port, port_of
+from event_bus_kafka.assembly.housekeeping import keep_house_of_workers
 from event_bus_kafka.assembly.schema_registry import registry
-from event_bus_kafka.assembly.sending import tell_if_forgotten
+from event_bus_kafka.assembly.sending import shutdown, tell_if_forgotten
 from event_bus_kafka.conf.client_options import Options, producer_options
 from event_bus_kafka.conf.routes import full_topic, routes
 from event_bus_kafka.conf.settings import settings
@@ -59,6 +60,8 @@ def relay_worker(alias: str, at_end: ExitStack, *, once: bool = False, health_po
     """
     tell_if_forgotten()
     port = port_of(health_port)
+    shutdown.begin()
+    keep_house_of_workers(at_end)
     steps = relay_steps(alias, at_end, once=once)
     open_health_port(port, at_end)
     return Worker(steps, name=f"relay of database {alias}", stop_timeout=settings.stop_timeout)

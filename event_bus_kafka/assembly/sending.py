@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from event_bus_kafka.assembly.housekeeping import begin, housekeeper
 from event_bus_kafka.assembly.schema_registry import registry
 from event_bus_kafka.conf.client_options import producer_options
 from event_bus_kafka.conf.routes import forgotten_topics, full_topic, mode_of, route_of
@@ -23,7 +24,7 @@ _REGISTRY_BACKOFF = 30.0
 
 outbox = Outbox(notify=lambda: settings.relay_notify)
 spill = Spill(outbox)
-shutdown = Shutdown(settings, spill)
+shutdown = Shutdown(settings, spill, begin=begin, finish=housekeeper.finish)
 running.spill = spill.waiting
 _routing = Routing(full_topic=full_topic, mode_of=mode_of, route_of=route_of)
 

@@ -11,8 +11,8 @@ from event_bus_kafka.checks.catalogue import warning_message
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.errors import ConfigurationError
 
-BESIDE_LANES = 3
-"""Threads of a worker, beside its lanes, that need a connection: for pauses, for spilled events, for the retention."""
+BESIDE_LANES = 2
+"""Threads of a worker, beside its lanes, that need a connection: housekeeping, and that for spilled events."""
 _DEFAULT = 4
 """Connections of psycopg's pool where its options do not say."""
 

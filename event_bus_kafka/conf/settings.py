@@ -215,13 +215,15 @@ class SettingsTable(DeploySettings, ServerSettings):
         "Days after which workers and relays delete dead letters and parked rows, which may hold personal data, and "
         "marks of the inbox.",
     )
-
     history = Setting(
         "EVENT_BUS_KAFKA_HISTORY",
         number(least=0, most=36_500),
         7.0,
-        "Days for which it is kept, without contents, what became of a dead letter that is gone; 0: until workers look "
-        "next, once a day.",
+        "Days for which it is kept how many events were sent and received, and, without contents, what became of dead "
+        "letters that are gone; 0: the former is not counted, the latter kept until workers look next, once a day.",
+    )
+    heartbeat = Setting(
+        "EVENT_BUS_KAFKA_HEARTBEAT", number(least=0, most=3_600), 10.0, "Seconds between two heartbeats; 0: none."
     )
 
     # The health port
@@ -235,12 +237,15 @@ class SettingsTable(DeploySettings, ServerSettings):
         "EVENT_BUS_KAFKA_HEALTH_HOST", ANY_TEXT, "", "Address on which that port is opened; empty: all of the host's."
     )
 
-    # Logging
+    # Logging and traces
     audit_logging_enabled = Setting(
         "EVENT_BUS_KAFKA_AUDIT_LOGGING_ENABLED", FLAG, True, "Log each sent and each processed event, by coordinates."
     )
     audit_logging_batched = Setting(
         "EVENT_BUS_KAFKA_AUDIT_LOGGING_BATCHED", FLAG, True, "Events of one moment share a line, with all their ids."
+    )
+    trace_context = Setting(
+        "EVENT_BUS_KAFKA_TRACE_CONTEXT", one_of("link", "parent"), "link", "How a worker's spans tie to the sender's."
     )
 
 

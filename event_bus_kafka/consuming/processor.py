@@ -12,6 +12,7 @@ from event_bus_kafka.consuming import reporting
 from event_bus_kafka.consuming.dead_letter_limit import DeadLetterLimit
 from event_bus_kafka.consuming.error_limit import ErrorLimit
 from event_bus_kafka.consuming.outages import STORE, outage_of
+from event_bus_kafka.consuming.process_span import process_span
 from event_bus_kafka.consuming.progress import Delivery, PartitionProgress, Work
 from event_bus_kafka.dead_letters.letter import Letter, Store
 from event_bus_kafka.dispatching import cleanup, dispatch
@@ -20,10 +21,12 @@ from event_bus_kafka.dispatching.dispatch import Failures, Receiver, failure_of,
 from event_bus_kafka.dispatching.event_context import event_context, keep_caches
 from event_bus_kafka.dispatching.outcomes import DONE, GiveUp, Hold, Outcome, Retry
 from event_bus_kafka.dispatching.receiver_gate import Admission, ReceiverGate
+from event_bus_kafka.dispatching.receiver_spans import dispatch_in_spans
 from event_bus_kafka.dispatching.retry import RetryPolicies, RetryPolicy
-from event_bus_kafka.errors import CircuitOpen, UnknownEventType
+from event_bus_kafka.errors import CircuitOpen, EventBusError, UnknownEventType
 from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.telemetry.monitoring import trace, transaction
+from event_bus_kafka.telemetry.tracing import NO_SPAN, is_tracing
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.decoded_size import DECODED_BYTES
 from event_bus_kafka.wire.deletion import record_deleted
@@ -52,6 +55,8 @@ class Processor:
     """The most memory that one record may become."""
     connection_max_age: float = 60.0
     """Seconds."""
+    is_child_of_sender: bool = False
+    """Whether the span of an attempt has that of the sender as its parent, besides a link to it."""
     receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]] = dispatch.receivers_of
     """Who gets the events of a signal."""
     context: Callable[[], Context] = event_context
@@ -70,10 +75,27 @@ class Processor:
         cleanup.prepare(self.connection_max_age)
         context = self.context()
         try:
+            if is_tracing():
+                return context.run(self._in_span, delivery)
             return context.run(transaction, "consumer.consume", self._process, delivery)
         finally:
             keep_caches(context)
             cleanup.clean()
+
+    def _in_span(self, delivery: Delivery) -> Outcome:
+        record = delivery.record
+        assert record is not None
+        is_received = self._is_received(record)
+        with process_span(record, self.group, is_child=self.is_child_of_sender) if is_received else NO_SPAN:
+            return transaction("consumer.consume", self._process, delivery)
+
+    def _is_received(self, record: ConsumerRecord) -> bool:
+        """Whether somebody here is to have it, or it cannot be read: of the thousands that are skipped nobody asks."""
+        try:
+            signal = self._signal(record)
+            return signal is not None and not _reason_to_skip(record, signal, self.receivers_of(signal))
+        except EventBusError:
+            return True
 
     def _process(self, delivery: Delivery) -> Outcome:
         assert delivery.record is not None
@@ -127,7 +149,8 @@ class Processor:
         try:
             reporting.received(work, event)
             with trace("emit_signals_from_message"):
-                failed = dispatch.dispatch(
+                to_all = dispatch_in_spans if is_tracing() else dispatch.dispatch
+                failed = to_all(
                     event, admission.admitted, before_each=work.begin, after_each=cleanup.roll_back_leftovers
                 )
         except BaseException:

@@ -100,6 +100,7 @@ def failed(work: Work, outcome: Retry | Hold) -> None:
             partition=record.partition,
             offset=record.offset,
             event_type=work.event_type,
+            event_id=work.event_id,
             error=outcome.error,
             attempt=work.past.attempts,
             outcome="retry" if isinstance(outcome, Retry) else "hold",

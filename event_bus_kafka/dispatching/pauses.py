@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 from django.db import Error, connections, router
 
 from event_bus_kafka.dispatching.cleanup import give_back
@@ -14,7 +12,6 @@ from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.error_text import database_error_text
 from event_bus_kafka.telemetry.events import PausesChanged
-from event_bus_kafka.telemetry.guards import kept_alive
 
 logger = logger_named(__name__)
 
@@ -84,19 +81,3 @@ def read_now() -> Pauses:
     pauses.read()
     give_back()
     return pauses
-
-
-def watched() -> Pauses:
-    """Return the pauses, read now, and by a thread every few seconds as long as the process lives. Raises as that."""
-    pauses = read_now()
-    threading.Thread(target=_read_for_ever, args=(pauses,), name="event-bus-pauses", daemon=True).start()
-    return pauses
-
-
-def _read_for_ever(pauses: Pauses) -> None:
-    ever = threading.Event()
-    while not ever.wait(pauses.read_every):
-        with kept_alive():
-            pauses.read()
-        with kept_alive():
-            connections.close_all()

@@ -2,6 +2,8 @@
 
 from event_bus_kafka.models.dead_letter_entries import DeadLetterEntry, DeadLetterEntryQuerySet, EntryState
 from event_bus_kafka.models.dead_letters import DeadLetter, DeadLetterQuerySet, from_json, to_json
+from event_bus_kafka.models.heartbeats import Heartbeat
+from event_bus_kafka.models.history import HistoryRow
 from event_bus_kafka.models.inbox import InboxMark, InboxMarkQuerySet
 from event_bus_kafka.models.outbox import SHARDS, OutboxRecord, OutboxShard, ParkedRecord, WriterSchema
 from event_bus_kafka.models.pauses import PausedReceiver
@@ -13,6 +15,8 @@ __all__ = [
     "DeadLetterEntryQuerySet",
     "DeadLetterQuerySet",
     "EntryState",
+    "Heartbeat",
+    "HistoryRow",
     "InboxMark",
     "InboxMarkQuerySet",
     "OutboxRecord",

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from time import monotonic
 from typing import Any
 
 from django.db import models
 
-_BATCH = 1_000
+_LEAST, _MOST = 10, 1_000
+"""Rows of a batch."""
+_LONG, _SHORT = 0.4, 0.1
+"""Seconds that a batch may take, and should take."""
 
 
-def delete_in_batches(rows: models.QuerySet[Any], delete: Callable[[list[Any]], int]) -> int:
+def delete_in_batches(rows: models.QuerySet[Any], delete: Callable[[list[Any]], int]) -> Iterator[int]:
     """
-    Delete rows, in their order, some at a time: no long locks, no long transaction. Return how many. Rows that are
-    there still when they were deleted end it.
+    Delete rows, in their order, some at a time: no long locks, no long transaction. Yield how many after each batch,
+    which takes less than a second unless the database is slow by the row. Rows that are there still when they were
+    deleted end it.
     """
-    count, before = 0, None
-    while (ids := list(rows.values_list("pk", flat=True)[:_BATCH])) and ids != before:
-        count += delete(ids)
-        before = ids
-    return count
+    size, before = 10 * _LEAST, None
+    while True:
+        began = monotonic()
+        ids = list(rows.values_list("pk", flat=True)[:size])
+        if not ids or ids == before:
+            return
+        yield delete(ids)
+        before, took = ids, monotonic() - began
+        if took > _LONG:
+            size = max(size // 4, _LEAST)
+        elif took < _SHORT:
+            size = min(size * 2, _MOST)

@@ -118,9 +118,8 @@ def is_migrated(connection: BaseDatabaseWrapper) -> bool:
 def purge(alias: str, days: float) -> int:
     """Delete what was parked longer ago than so many days; return how many rows."""
     parked: Any = ParkedRecord.objects.using(alias)
-    count = delete_in_batches(
-        parked.expired(_before(days)).order_by("pk"), lambda ids: parked.matching(ids=ids).discard()
-    )
+    expired = parked.expired(_before(days)).order_by("pk")
+    count = sum(delete_in_batches(expired, lambda ids: parked.matching(ids=ids).discard()))
     emit(ParkedRowsPurged(count=count))
     return count
 

@@ -21,11 +21,13 @@ from event_bus_kafka.outbox.transactions import after_commit
 from event_bus_kafka.producing.clients import ProcessClients
 from event_bus_kafka.producing.connecting import Connecting
 from event_bus_kafka.producing.routing import Routing, SendingLimits
+from event_bus_kafka.producing.send_span import in_trace, send_span
 from event_bus_kafka.producing.shutdown import Shutdown
 from event_bus_kafka.producing.spill import Spill
 from event_bus_kafka.telemetry import emit, tallies
 from event_bus_kafka.telemetry.events import EventRejected, EventUndelivered
 from event_bus_kafka.telemetry.metrics import EVENTS_SENT
+from event_bus_kafka.telemetry.tracing import is_tracing
 from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import EncodedEvent, Event
 
@@ -74,10 +76,16 @@ class KafkaEventProducer(EventBusProducer):
         argument of the signal: an object of its attrs class, or a dict of JSON values in its place.
         """
         try:
+            self._shutdown.begin()
             mode, database = self._routing.mode_of(signal.event_type, topic)
+            full = self._routing.full_topic(topic)
             event = Event(signal=signal, data=event_data, metadata=event_metadata)
-            encoded = serde.encode(event, topic=self._routing.full_topic(topic), key_field=event_key_field)
-            self._leave(encoded, mode, database)
+            if is_tracing():
+                with send_span(full, signal.event_type, event_id=event_metadata.id) as span:
+                    encoded = serde.encode(event, topic=full, key_field=event_key_field)
+                    self._leave(in_trace(encoded, span), mode, database)
+            else:
+                self._leave(serde.encode(event, topic=full, key_field=event_key_field), mode, database)
         except Exception as error:  # noqa: BLE001 a request must not fail because of its events; every error becomes visible here
             _reject(signal, topic, str(event_metadata.id), error)
 
@@ -94,6 +102,7 @@ class KafkaEventProducer(EventBusProducer):
 
         Never raises, as :meth:`send`.
         """
+        self._shutdown.begin()
         remaining = iter(events)
         while batch := list(islice(remaining, _MANY)):
             self._send_batch(signal, topic, event_key_field, batch)
@@ -104,9 +113,11 @@ class KafkaEventProducer(EventBusProducer):
         try:
             route = self._routing.route_of(signal.event_type, topic)
             if route.enabled:
+                self._shutdown.begin()
                 full = self._routing.full_topic(topic)
-                encoded = serde.encode_tombstone(signal, key, metadata, topic=full, key_field=route.key_field)
-                self._leave(encoded, route.mode, route.database)
+                with send_span(full, signal.event_type, event_id=metadata.id, is_tombstone=True) as span:
+                    encoded = serde.encode_tombstone(signal, key, metadata, topic=full, key_field=route.key_field)
+                    self._leave(in_trace(encoded, span), route.mode, route.database)
         except Exception as error:  # noqa: BLE001 as in send
             _reject(signal, topic, str(metadata.id), error)
 
@@ -117,21 +128,31 @@ class KafkaEventProducer(EventBusProducer):
         key_field: str,
         batch: list[tuple[dict[str, Any], EventsMetadata]],
     ) -> None:
-        encoded: list[EncodedEvent] = []
-        for data, metadata in batch:
-            try:
-                event = Event(signal=signal, data=data, metadata=metadata)
-                encoded.append(serde.encode(event, topic=self._routing.full_topic(topic), key_field=key_field))
-            except Exception as error:  # noqa: BLE001 as in send
-                _reject(signal, topic, str(metadata.id), error)
         try:
             mode, database = self._routing.mode_of(signal.event_type, topic)
+            full = self._routing.full_topic(topic)
+        except Exception as error:  # noqa: BLE001 as in send
+            _reject_all(signal, topic, [str(metadata.id) for _, metadata in batch], error)
+            return
+        encoded: list[EncodedEvent] = []
+        with send_span(full, signal.event_type, count=len(batch)) as span:
+            for data, metadata in batch:
+                try:
+                    event = Event(signal=signal, data=data, metadata=metadata)
+                    encoded.append(in_trace(serde.encode(event, topic=full, key_field=key_field), span))
+                except Exception as error:  # noqa: BLE001 as in send
+                    _reject(signal, topic, str(metadata.id), error)
             tallies.add(EVENTS_SENT, (signal.event_type, mode), len(encoded))
+            self._leave_together(encoded, signal, topic, mode, database)
+
+    def _leave_together(
+        self, encoded: list[EncodedEvent], signal: OpenEdxPublicSignal, topic: str, mode: str, database: str | None
+    ) -> None:
+        try:
             if mode == "outbox" and self._append(encoded, database):
                 return
         except Exception as error:  # noqa: BLE001 as in send
-            for one in encoded:
-                _reject(signal, topic, one.event_id, error)
+            _reject_all(signal, topic, [one.event_id for one in encoded], error)
             return
         for one in encoded:
             try:
@@ -170,6 +191,7 @@ class KafkaEventProducer(EventBusProducer):
         """
         self._shutdown.confirm(monotonic() + self._limits.delivery_timeout)
         self._spill.finish(self._limits.shutdown_spill)
+        self._shutdown.finish_periodic_work()
 
     def _deliver(self, encoded: EncodedEvent, database: str | None) -> None:
         deadline = sent_at = monotonic()
@@ -208,6 +230,11 @@ class KafkaEventProducer(EventBusProducer):
             if not error.fatal:
                 raise
             self._connecting.get(deadline, clients).produce(encoded, database, deadline)
+
+
+def _reject_all(signal: OpenEdxPublicSignal, topic: str, event_ids: Iterable[str], error: Exception) -> None:
+    for event_id in event_ids:
+        _reject(signal, topic, event_id, error)
 
 
 def _reject(signal: OpenEdxPublicSignal, topic: str, event_id: str, error: Exception) -> None:

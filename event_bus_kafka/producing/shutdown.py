@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from multiprocessing.util import Finalize, is_exiting
 from time import monotonic
@@ -21,6 +22,8 @@ from event_bus_kafka.telemetry.events import ThreadsDisabled
 
 _LATE = 0.5
 """Seconds for Kafka, and for the outbox, in which what is sent after the limits of an end may still arrive."""
+_LAST_TURNS = 1.0
+"""Seconds for what comes periodically to be done for the last time."""
 _PRIORITY = 100
 """Of multiprocessing's finalizers, which billiard has in common with it: any number has them run in children."""
 
@@ -28,13 +31,34 @@ _PRIORITY = 100
 class Shutdown:
     """Flushes what was sent, when a process or a worker ends. One for a process and its children."""
 
-    def __init__(self, limits: SendingLimits, spill: Spill) -> None:
+    def __init__(
+        self, limits: SendingLimits, spill: Spill, *, begin: Callable[[], None], finish: Callable[[float], None]
+    ) -> None:
+        """
+        ``begin``: begins what a process does periodically; called once in each, and never raises. ``finish``: does it
+        for the last time, and waits for that at most so many seconds.
+        """
         self._limits = limits
         self._spill = spill
+        self._begin_periodic_work = begin
+        self._finish_periodic_work = finish
+        self._begun_in: int | None = None
+        """The process that does what comes periodically, whose end is watched."""
         self._pid: int | None = None
-        """The process whose end is watched."""
+        """The process whose sending is watched."""
         self._began: float | None = None
         """When the end of that process began, whatever told of it first."""
+
+    def begin(self) -> None:
+        """
+        Begin what a process does periodically that has to do with events, and end it with the process. To be called
+        before each of them; again costs nothing.
+        """
+        if self._begun_in == os.getpid():
+            return
+        self._begun_in = os.getpid()
+        self._watch_end()
+        self._begin_periodic_work()
 
     def watch(self) -> None:
         """Flush when this process ends. To be called before its first send; again costs nothing."""
@@ -42,8 +66,13 @@ class Shutdown:
             return
         self._pid = os.getpid()
         self._began = monotonic() if is_exiting() else None
-        Finalize(None, self._end, exitpriority=_PRIORITY)
+        self.begin()
         self._spill.start_writer()
+        if (uwsgi := cast("Any", sys.modules.get("uwsgi"))) and not getattr(uwsgi, "has_threads", True):
+            emit(ThreadsDisabled())
+
+    def _watch_end(self) -> None:
+        Finalize(None, self._end, exitpriority=_PRIORITY)
         if celery := sys.modules.get("celery.signals"):  # whose prefork pool ends its children by os._exit
             celery.worker_process_shutdown.connect(self._end, weak=False)
         if uwsgi := cast("Any", sys.modules.get("uwsgi")):
@@ -51,8 +80,6 @@ class Shutdown:
             ends.callback(self._end)
             ends.callback(getattr(uwsgi, "atexit", None) or (lambda: None))
             uwsgi.atexit = ends.close  # runs where skip-atexit-teardown leaves out atexit
-            if not getattr(uwsgi, "has_threads", True):
-                emit(ThreadsDisabled())
 
     def flush(self, seconds: float) -> None:
         """
@@ -63,6 +90,10 @@ class Shutdown:
         until = began + min(self._limits.shutdown_flush, seconds / 2)
         self.confirm(until)
         self._spill.finish(min(until + self._limits.shutdown_spill, began + seconds) - monotonic())
+
+    def finish_periodic_work(self) -> None:
+        """Do for the last time what comes periodically; wait a second at most for that."""
+        self._finish_periodic_work(_LAST_TURNS)
 
     def flush_late(self) -> None:
         """Flush what was sent after the end had come, in what is left of its limits: nobody else would."""
@@ -78,9 +109,15 @@ class Shutdown:
             clients.give_up()
 
     def _end(self, *_: object, **__: object) -> None:
-        """End this process's sending. The threads of its clients do nothing afterwards."""
-        if self._pid != os.getpid():
+        """End this process's sending, and what it does periodically. Threads of clients do nothing afterwards."""
+        if self._begun_in != os.getpid():
             return  # a child inherits its parent's hooks
+        if self._pid == os.getpid():
+            self._end_sending()
+        flush_observers()
+        self.finish_periodic_work()
+
+    def _end_sending(self) -> None:
         now = monotonic()
         is_away = any(clients.is_away for clients in own_clients() if clients.unreported)
         until, spill_until = deadlines_of(self._began, now, self._limits, is_away=is_away)
@@ -90,7 +127,6 @@ class Shutdown:
         for clients in own_clients():
             clients.leave(left_by - monotonic())
         self._spill.finish(spill_until - monotonic())
-        flush_observers()
 
 
 def deadlines_of(began: float | None, now: float, limits: SendingLimits, *, is_away: bool) -> tuple[float, float]:

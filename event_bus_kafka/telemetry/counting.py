@@ -55,6 +55,7 @@ _COUNTED: dict[type[LifecycleEvent], tuple[Metric, _Labels]] = {
     events.OffsetsCommitted: (metrics.COMMITS, _no_labels),
     events.CommitFailed: (metrics.COMMITS_FAILED, _no_labels),
     events.ClientErrorReported: (metrics.CLIENT_ERRORS, lambda event: (event.client, str(event.kind))),
+    events.ProbeEnded: (metrics.PROBES, lambda event: (event.failed or "none",)),
     events.CallbackFailed: (metrics.FAULTS, lambda _: ("callback",)),
     events.ThreadStumbled: (metrics.FAULTS, lambda _: ("thread",)),
 }

@@ -9,7 +9,7 @@ from event_bus_kafka.errors import EventBusError, ReceiversFailed
 from event_bus_kafka.shown import Shown
 
 
-def error_text(error: Exception) -> str:
+def error_text(error: BaseException) -> str:
     """Return type and text of an error of this package, the type alone of others: their texts may quote event data."""
     if isinstance(error, ReceiversFailed):
         causes = zip(error.receivers, error.exceptions, strict=True)

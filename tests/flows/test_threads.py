@@ -13,10 +13,11 @@ from tests.projects.process import ServiceProcess
 from tests.services.bus import SandboxBus
 from tests.support.sqlite import on_sqlite
 
-HERE = {"event-bus-producer", "event-bus-spill-{databases[0]}", "event-bus-pauses", "event-bus-retention"}
+HERE = {"event-bus-producer", "event-bus-spill-{databases[0]}", "event-bus-housekeeping"}
 ELSEWHERE = {
     "event-bus-companion": "unit/worker/test_companion.py",
     "event-bus-connect": "flows/test_requests.py",
+    "event-bus-health": "unit/worker/test_health_port.py",
     "event-bus-lane-{number}": "unit/consuming/test_scheduler.py",
     "event-bus-registry": "contract/test_schema_registry.py",
     "event-bus-relay-{name}": "unit/relaying/test_relay.py",
@@ -44,7 +45,7 @@ def test_threads_that_live_as_long_as_the_process_go_on(
         with ServiceProcess(code=code, settings=settings) as process:
             assert process.end() == 0, process.log
     (told,) = process.heard("threads")
-    names = ["event-bus-pauses", "event-bus-producer", "event-bus-retention", "event-bus-spill-default"]
+    names = ["event-bus-housekeeping", "event-bus-producer", "event-bus-spill-default"]
     assert told["alive"] == names
     callbacks, threads = told["counted"]
     assert callbacks >= 4

@@ -30,6 +30,7 @@ from tests.interop.existing import existing_producer, existing_reader
 from tests.services.bus import RealBus
 from tests.support.examples_of import VARIANTS, data_of
 from tests.support.openedx_avro import ENCODABLE
+from tests.support.recording import recorded
 from tests.support.sending import own_producer
 
 pytestmark = pytest.mark.real
@@ -116,7 +117,7 @@ def exchange(request: pytest.FixtureRequest) -> Iterator[Exchange]:
         with existing_producer() as theirs:
             send_all(sent, theirs)
         subjects_after_theirs = registered(bus.schema_registry_url)
-        with own_producer() as ours:
+        with recorded(), own_producer() as ours:  # the records carry the context of a trace
             send_all(sent, ours)
         records = read_all(bus.bootstrap_servers, 2 * len(sent))
         yield Exchange(
@@ -192,9 +193,11 @@ def test_keys_and_partitions_are_equal(exchange: Exchange) -> None:
     assert len({record.partition() for record in exchange.ours.values()}) > 1
 
 
-def test_our_headers_are_a_superset(exchange: Exchange) -> None:
+def test_our_headers_are_theirs_and_the_context_of_a_trace(exchange: Exchange) -> None:
     for event_id, record in exchange.theirs.items():
-        assert dict(record.headers() or []).items() <= dict(exchange.ours[event_id].headers() or []).items()
+        theirs, ours = dict(record.headers() or []), dict(exchange.ours[event_id].headers() or [])
+        assert ours.pop("traceparent", None), event_id
+        assert ours == theirs
 
 
 def test_we_register_no_new_subject_or_id(exchange: Exchange) -> None:

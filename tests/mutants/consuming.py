@@ -762,7 +762,7 @@ about = {"signal": event.signal, "sender": None, "metadata": event.metadata, "fr
     Fault(
         name="an entry that is written while old ones go is deleted",
         file="dead_letters/retention.py",
-        scope="purge_entries",
+        scope="_purge_entries",
         old="unchanged.remove",
         new="entries.remove",
         harm="pages and filters do not find a receiver that has still to succeed",

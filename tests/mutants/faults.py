@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants import consuming, deploying, foundations, hostile, operating, sending
+from tests.mutants import consuming, deploying, foundations, hostile, operating, sending, telling, tracing
 
 FAULTS = (
     *sending.FAULTS,
@@ -11,4 +11,6 @@ FAULTS = (
     *deploying.FAULTS,
     *foundations.FAULTS,
     *hostile.FAULTS,
+    *tracing.FAULTS,
+    *telling.FAULTS,
 )

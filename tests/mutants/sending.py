@@ -629,7 +629,7 @@ if error is None:
     Fault(
         name="a child of celery ends without a flush",
         file="producing/shutdown.py",
-        scope="Shutdown.watch",
+        scope="Shutdown._watch_end",
         old="celery.worker_process_shutdown.connect(self._end, weak=False)",
         new="pass",
         harm="the last events of each child of a prefork pool are lost",
@@ -714,7 +714,7 @@ if error is None:
         name="an ASGI server hears of its end before events are sent",
         file="asgi.py",
         scope="_Server.send",
-        old="await asyncio.to_thread(shutdown.flush, inf)",
+        old="await asyncio.to_thread(_flush)",
         new="pass",
         harm="uvicorn kills its process with what is on its way",
         tests=("flows/test_lifespan.py",),

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
-from django.db import connections, transaction
+from django.db import transaction
 
 from event_bus_kafka.models import OutboxRecord
 from tests.support.outbox_service import Service
 from tests.support.sqlite import on_sqlite
+from tests.support.statements import asked
 
 pytestmark = pytest.mark.real
-
-
-@contextmanager
-def asked(alias: str = "default") -> Iterator[list[str]]:
-    """Collect the statements of a block, by their first words: those of blocks and savepoints too."""
-    found: list[str] = []
-
-    def note(execute: Any, sql: str, *arguments: Any) -> Any:
-        start = sql.removeprefix("BEGIN IMMEDIATE").removeprefix("BEGIN").split(" ")[0]
-        if start:  # only SQLite begins by a statement that Django sees
-            found.append(f"{start} 0" if "WHERE 1 = 0" in sql else start)
-        return execute(sql, *arguments)
-
-    with connections[alias].execute_wrapper(note):
-        yield found
 
 
 @pytest.fixture

@@ -263,7 +263,7 @@ BROKEN = (
     Broken(
         "a pool that is too small",
         "W010",
-        "has 2 connections, and a worker may need 4",
+        "has 2 connections, and a worker may need",
         around=_small_pool,
         shown='DATABASES["default"]["OPTIONS"] = {"pool": {"max_size": 2}}',
     ),

@@ -15,6 +15,7 @@ from event_bus_kafka.dispatching.outcomes import DONE, Retry
 from event_bus_kafka.dispatching.retry import RetryPolicies
 from event_bus_kafka.telemetry import observe
 from event_bus_kafka.telemetry.monitoring import MONITORED, monitor
+from event_bus_kafka.telemetry.tracing import FAILURES, note_failure
 from event_bus_kafka.wire.records import ConsumerRecord
 from tests.support.examples_of import certificate
 from tests.support.received import CODEC, FRAME, HEADERS, Registry
@@ -34,6 +35,7 @@ def attempts(span: Callable[[str], AbstractContextManager[Any]]) -> None:
             raise ValueError("learner@example.com")
 
     observe(monitor, *MONITORED)
+    observe(note_failure, *FAILURES)
     processor = Processor(
         group="g",
         registry=Registry(CODEC.schema),

@@ -7,6 +7,7 @@ Each package is one for a whole process.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -59,7 +60,7 @@ def ddtrace() -> Package:
             _span(
                 one.span_id,
                 one.parent_id,
-                one.name,
+                one.resource,
                 one.get_tags() | one.get_metrics(),
                 int("error.type" in one.get_tags()),
             )
@@ -67,6 +68,16 @@ def ddtrace() -> Package:
         ]
 
     return "DatadogBackend", tracer.trace, ended
+
+
+def ddtrace_as_provider() -> Package:
+    """Of OpenTelemetry's API."""
+    os.environ |= {"DD_TRACE_OTEL_ENABLED": "true", "OTEL_PYTHON_CONTEXT": "ddcontextvars_context"}  # as Datadog has it
+    from ddtrace.opentelemetry import TracerProvider
+    from opentelemetry import trace
+
+    trace.set_tracer_provider(TracerProvider())
+    return ddtrace()
 
 
 def newrelic() -> Package:
@@ -99,7 +110,13 @@ def _span(number: Any, parent: Any, name: str, attributes: Any, errors: int) -> 
 
 def main(package: str) -> None:
     """Give a processor two events, on a thread as lanes are; a receiver succeeds at one and fails at the other."""
-    backend, span, ended = {"opentelemetry": opentelemetry, "ddtrace": ddtrace, "newrelic": newrelic}[package]()
+    packages = {
+        "opentelemetry": opentelemetry,
+        "ddtrace": ddtrace,
+        "ddtrace-as-provider": ddtrace_as_provider,
+        "newrelic": newrelic,
+    }
+    backend, span, ended = packages[package]()
     known = {name: getattr(test_settings, name) for name in dir(test_settings) if name.isupper()}
     settings.configure(**known | {"OPENEDX_TELEMETRY": [f"edx_django_utils.monitoring.{backend}"]})
     django.setup()

@@ -24,12 +24,12 @@ def _kept() -> Iterator[None]:
     ("pool", "lanes", "told"),
     [
         (None, 50, None),
-        (True, 1, None),
-        (True, 2, "has 4 connections, and a worker may need 5"),
-        ({"min_size": 2, "max_size": 2}, 1, "has 2 connections, and a worker may need 4"),
-        ({"min_size": 8}, 5, None),
-        ({"min_size": 1, "max_size": 20}, 17, None),
-        ({"min_size": 1, "max_size": 20}, 18, "may need 21"),
+        (True, 2, None),
+        (True, 3, "has 4 connections, and a worker may need 5"),
+        ({"min_size": 2, "max_size": 2}, 1, "has 2 connections, and a worker may need 3"),
+        ({"min_size": 8}, 6, None),
+        ({"min_size": 1, "max_size": 20}, 18, None),
+        ({"min_size": 1, "max_size": 20}, 19, "may need 21"),
     ],
 )
 def test_c14_a_pool_that_is_too_small_is_a_warning(pool: Any, lanes: int, told: str | None) -> None:

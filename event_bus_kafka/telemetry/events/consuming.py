@@ -67,6 +67,8 @@ class AttemptFailed(LifecycleEvent):
     partition: int
     offset: int
     event_type: str
+    event_id: str
+    """Empty if it is not known, as where the record cannot be read."""
     error: Exception
     attempt: int
     """Number of attempts, this one included; an attempt that ended in ``hold`` does not count."""

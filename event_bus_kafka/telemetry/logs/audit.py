@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from event_bus_kafka.shown import Shown, logger_named, shown
 from event_bus_kafka.telemetry.events import RecordDelivered, RecordDone, RecordReceived
+from event_bus_kafka.telemetry.logs.fields import fields
 
 logger = logger_named("event_bus_kafka")
 
@@ -81,10 +82,11 @@ class AuditLines:
         if len(ids) > _LONGEST_IDS or not ids.isprintable():
             ids = Shown(",".join([shown(event.event_id) for event in run]))
         line, place = _BEGINNINGS[type(first)] + _PLACE, (first.topic, first.partition, min(offsets), max(offsets), ids)
+        shared = fields(first, "offset", "event_id")
         if isinstance(first, RecordReceived):
-            logger.info(line + ", event_type=%s", *place, first.event_type)
+            logger.info(line + ", event_type=%s", *place, first.event_type, extra=shared)
         else:
-            logger.info(line, *place)
+            logger.info(line, *place, extra=shared)
 
 
 def _lines(taken: Sequence[Audited]) -> Iterator[list[Audited]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry import events
 from event_bus_kafka.telemetry.error_text import error_text
+from event_bus_kafka.telemetry.logs.fields import fields
 from event_bus_kafka.telemetry.logs.lines import Lines
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 from event_bus_kafka.trouble import Trouble
@@ -24,33 +27,36 @@ def _(event: events.ClientErrorReported, log_filter: LogFilter) -> None:
             "a new client goes on. %s",
             event.client,
             error_text(event.error),
+            extra=fields(event),
         )
     else:
         advice = "a new client is needed" if event.fatal else "the client goes on trying"
-        logger.error("Kafka %s: %s; %s", event.client, error_text(event.error), advice)
+        logger.error("Kafka %s: %s; %s", event.client, error_text(event.error), advice, extra=fields(event))
 
 
 @lines.of(events.ProducerStatistics)
 def _(event: events.ProducerStatistics, _: LogFilter) -> None:
-    logger.debug(
-        "Kafka producer: %s records (%s bytes) wait, %s sent, %s of %s brokers up",
-        event.queued,
-        event.queued_bytes,
-        event.sent,
-        event.brokers_up,
-        event.brokers,
-    )
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug(
+            "Kafka producer: %s records (%s bytes) wait, %s sent, %s of %s brokers up",
+            event.queued,
+            event.queued_bytes,
+            event.sent,
+            event.brokers_up,
+            event.brokers,
+            extra=fields(event),
+        )
 
 
 @lines.of(events.ConnectionChanged)
 def _(event: events.ConnectionChanged, _: LogFilter) -> None:
     if event.state == "connected":
-        logger.info("Kafka %s: connected", event.client)
+        logger.info("Kafka %s: connected", event.client, extra=fields(event))
     else:
-        logger.error("Kafka %s: %s, trying on: %s", event.client, event.state, event.reason)
+        logger.error("Kafka %s: %s, trying on: %s", event.client, event.state, event.reason, extra=fields(event))
 
 
 @lines.of(events.RegistryFailed)
 def _(event: events.RegistryFailed, log_filter: LogFilter) -> None:
     if log_filter.is_news("registry", error_text(event.error)):
-        logger.error("Schema registry: %s", error_text(event.error))
+        logger.error("Schema registry: %s", error_text(event.error), extra=fields(event))

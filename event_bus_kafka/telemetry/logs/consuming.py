@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry import events
 from event_bus_kafka.telemetry.error_text import error_text, stack_text
+from event_bus_kafka.telemetry.logs.fields import fields
 from event_bus_kafka.telemetry.logs.lines import Lines
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
@@ -14,7 +17,7 @@ lines = Lines()
 
 @lines.of(events.RecordReceived)
 def _(event: events.RecordReceived, log_filter: LogFilter) -> None:
-    if log_filter.audit():
+    if log_filter.audit() and logger.isEnabledFor(logging.INFO):
         logger.info(
             "Message received from Kafka: topic=%s, partition=%s, offset=%s, message_id=%s, event_type=%s",
             event.topic,
@@ -22,22 +25,32 @@ def _(event: events.RecordReceived, log_filter: LogFilter) -> None:
             event.offset,
             event.event_id,
             event.event_type,
+            extra=fields(event),
         )
 
 
 @lines.of(events.RecordRetried)
 def _(event: events.RecordRetried, _: LogFilter) -> None:
-    logger.debug("Retry of %s:%s:%s, event_type=%s", event.topic, event.partition, event.offset, event.event_type)
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug(
+            "Retry of %s:%s:%s, event_type=%s",
+            event.topic,
+            event.partition,
+            event.offset,
+            event.event_type,
+            extra=fields(event),
+        )
 
 
 @lines.of(events.RecordDone)
 def _(event: events.RecordDone, log_filter: LogFilter) -> None:
-    if log_filter.audit():
+    if log_filter.audit() and logger.isEnabledFor(logging.INFO):
         logger.info(
             "Message from Kafka processed successfully: topic=%s, partition=%s, offset=%s",
             event.topic,
             event.partition,
             event.offset,
+            extra=fields(event),
         )
 
 
@@ -50,6 +63,7 @@ def _(event: events.RecordSkipped, log_filter: LogFilter) -> None:
             "earlier in INSTALLED_APPS.",
             event.event_type,
             event.topic,
+            extra=fields(event),
         )
     elif event.reason == "no receiver" and log_filter.is_news("no receiver", event.event_type, for_ever=True):
         logger.info(
@@ -57,6 +71,7 @@ def _(event: events.RecordSkipped, log_filter: LogFilter) -> None:
             "one, import the receiver's module in ready() of its app.",
             event.event_type,
             event.topic,
+            extra=fields(event),
         )
 
 
@@ -76,12 +91,13 @@ def _(event: events.AttemptFailed, log_filter: LogFilter) -> None:
         event.outcome,
         event.delay,
         stack_text(event.error),
+        extra=fields(event),
     )
 
 
 @lines.of(events.PartitionsAssigned)
 def _(event: events.PartitionsAssigned, _: LogFilter) -> None:
-    logger.info("Group %s: partitions assigned: %s", event.group, _named(event.partitions))
+    logger.info("Group %s: partitions assigned: %s", event.group, _named(event.partitions), extra=fields(event))
 
 
 @lines.of(events.PartitionsRevoked)
@@ -93,12 +109,14 @@ def _(event: events.PartitionsRevoked, _: LogFilter) -> None:
         "lost" if event.lost else "revoked",
         _named(event.partitions),
         f"; {event.unfinished} receivers were still running, their events will come twice" * bool(event.unfinished),
+        extra=fields(event),
     )
 
 
 @lines.of(events.OffsetsCommitted)
 def _(event: events.OffsetsCommitted, _: LogFilter) -> None:
-    logger.debug("Group %s: committed %s", event.group, event.offsets)
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("Group %s: committed %s", event.group, event.offsets, extra=fields(event))
 
 
 @lines.of(events.CommitFailed)
@@ -111,6 +129,7 @@ def _(event: events.CommitFailed, log_filter: LogFilter) -> None:
         error_text(event.error),
         "given up, the events come again" if event.lost else "tried again while the partitions are here",
         _named(event.partitions),
+        extra=fields(event),
     )
 
 
@@ -122,13 +141,14 @@ def _(event: events.EmittedEventsLost, _: LogFilter) -> None:
         event.group,
         event.count,
         _named(event.partitions),
+        extra=fields(event),
     )
 
 
 @lines.of(events.OffsetsMoved)
 def _(event: events.OffsetsMoved, _: LogFilter) -> None:
     where = ", ".join(f"{topic}[{number}] at {offset}" for topic, number, offset in sorted(event.offsets))
-    logger.info("Group %s begins at the offsets of %s: %s", event.group, event.time, where)
+    logger.info("Group %s begins at the offsets of %s: %s", event.group, event.time, where, extra=fields(event))
 
 
 @lines.of(events.OffsetsLost)
@@ -145,6 +165,7 @@ def _(event: events.OffsetsLost, _: LogFilter) -> None:
         event.start,
         event.end,
         event.to,
+        extra=fields(event),
     )
 
 
@@ -159,6 +180,7 @@ def _(event: events.WindowFull, _: LogFilter) -> None:
         event.records,
         event.size,
         event.waits_for,
+        extra=fields(event),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry import events
 from event_bus_kafka.telemetry.error_text import error_text, stack_text
+from event_bus_kafka.telemetry.logs.fields import fields
 from event_bus_kafka.telemetry.logs.lines import Lines
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
@@ -25,6 +26,7 @@ def _(event: events.DeadLetterStored, _: LogFilter) -> None:
         event.event_id,
         event.attempts,
         stack_text(event.error),
+        extra=fields(event),
     )
 
 
@@ -40,6 +42,7 @@ def _(event: events.DeadLetterReduced, _: LogFilter) -> None:
         event.event_id,
         ", ".join(f"{part} ({size} bytes)" for part, size in event.left_out),
         event.reason,
+        extra=fields(event),
     )
 
 
@@ -53,6 +56,7 @@ def _(event: events.FloodHeld, _: LogFilter) -> None:
         event.topic,
         event.partition,
         event.dead_letters,
+        extra=fields(event),
     )
 
 
@@ -67,16 +71,19 @@ def _(event: events.ReplayFailed, _: LogFilter) -> None:
         event.event_type,
         event.event_id,
         stack_text(event.error),
+        extra=fields(event),
     )
 
 
 @lines.of(events.DeadLettersPurged)
 def _(event: events.DeadLettersPurged, _: LogFilter) -> None:
     if event.count:
-        logger.info("Deleted %s dead letters older than EVENT_BUS_KAFKA_RETENTION", event.count)
+        logger.info("Deleted %s dead letters older than EVENT_BUS_KAFKA_RETENTION", event.count, extra=fields(event))
 
 
 @lines.of(events.DeadLetterEntriesPurged)
 def _(event: events.DeadLetterEntriesPurged, _: LogFilter) -> None:
     if event.count:
-        logger.info("Deleted %s entries of dead letters older than EVENT_BUS_KAFKA_HISTORY", event.count)
+        logger.info(
+            "Deleted %s entries of dead letters older than EVENT_BUS_KAFKA_HISTORY", event.count, extra=fields(event)
+        )

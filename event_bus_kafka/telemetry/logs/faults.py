@@ -6,6 +6,7 @@ from traceback import extract_tb
 
 from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry import events
+from event_bus_kafka.telemetry.logs.fields import fields
 from event_bus_kafka.telemetry.logs.lines import Lines
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
@@ -16,13 +17,20 @@ lines = Lines()
 @lines.of(events.CallbackFailed)
 def _(event: events.CallbackFailed, log_filter: LogFilter) -> None:
     if log_filter.is_news("callback", f"{event.callback} {type(event.error).__name__}"):
-        logger.error("%s raised %s, and is called again next time; %s", event.callback, *_type_and_place(event.error))
+        logger.error(
+            "%s raised %s, and is called again next time; %s",
+            event.callback,
+            *_type_and_place(event.error),
+            extra=fields(event),
+        )
 
 
 @lines.of(events.ThreadStumbled)
 def _(event: events.ThreadStumbled, log_filter: LogFilter) -> None:
     if log_filter.is_news("thread", f"{event.thread} {type(event.error).__name__}"):
-        logger.error("The thread %s goes on after %s; %s", event.thread, *_type_and_place(event.error))
+        logger.error(
+            "The thread %s goes on after %s; %s", event.thread, *_type_and_place(event.error), extra=fields(event)
+        )
 
 
 def _type_and_place(error: BaseException) -> tuple[str, str]:

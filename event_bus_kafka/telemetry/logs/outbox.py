@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 from django.db import Error
 
 from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry import events
 from event_bus_kafka.telemetry.error_text import database_error_text, error_text
+from event_bus_kafka.telemetry.logs.fields import fields
 from event_bus_kafka.telemetry.logs.lines import Lines
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
@@ -16,7 +19,8 @@ lines = Lines()
 
 @lines.of(events.EventAppended)
 def _(event: events.EventAppended, _: LogFilter) -> None:
-    logger.debug("Event %s waits in the outbox for topic %s", event.event_id, event.topic)
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("Event %s waits in the outbox for topic %s", event.event_id, event.topic, extra=fields(event))
 
 
 @lines.of(events.AppendToOutboxFailed)
@@ -28,6 +32,7 @@ def _(event: events.AppendToOutboxFailed, _: LogFilter) -> None:
         event.event_type,
         event.event_id,
         "its transaction, or the savepoint around it, fails with it" if event.doomed else "it goes to Kafka without it",
+        extra=fields(event),
     )
 
 
@@ -38,6 +43,7 @@ def _(event: events.OutboxAmbiguous, log_filter: LogFilter) -> None:
             "Transactions are open on %s, which could all take an event: the first one did. Name the one that decides "
             "with the key 'database' of the topic in EVENT_BUS_PRODUCER_CONFIG, or let a router's db_for_write say so.",
             ", ".join(event.databases),
+            extra=fields(event),
         )
 
 
@@ -49,6 +55,7 @@ def _(event: events.OutboxStalled, log_filter: LogFilter) -> None:
             "send? See manage.py event_outbox status.",
             event.database,
             event.oldest,
+            extra=fields(event),
         )
 
 
@@ -61,6 +68,7 @@ def _(event: events.RowParked, _: LogFilter) -> None:
         event.topic,
         event.event_type or "unknown",
         event.event_id or "unknown",
+        extra=fields(event),
     )
 
 
@@ -74,12 +82,13 @@ def _(event: events.TopicHeld, log_filter: LogFilter) -> None:
             if isinstance(event.error, Error)
             else f"takes no records: {error_text(event.error)}",
             event.delay,
+            extra=fields(event),
         )
 
 
 @lines.of(events.TopicResumed)
 def _(event: events.TopicResumed, _: LogFilter) -> None:
-    logger.info("Topic %s takes records again", event.topic)
+    logger.info("Topic %s takes records again", event.topic, extra=fields(event))
 
 
 @lines.of(events.RelayInterrupted)
@@ -89,7 +98,9 @@ def _(event: events.RelayInterrupted, log_filter: LogFilter) -> None:
         if isinstance(event.error, Error):
             cause = f"its database raised {database_error_text(event.error)}"
         twice = f"; {event.unconfirmed} rows that may have arrived are sent again" if event.unconfirmed else ""
-        logger.error("The relay was interrupted: %s. It begins anew in %.1f s%s.", cause, event.delay, twice)
+        logger.error(
+            "The relay was interrupted: %s. It begins anew in %.1f s%s.", cause, event.delay, twice, extra=fields(event)
+        )
 
 
 @lines.of(events.RelayProgress)
@@ -104,10 +115,11 @@ def _(event: events.RelayProgress, _: LogFilter) -> None:
         event.oldest,
         parked,
         ", ".join(event.held) or "none",
+        extra=fields(event),
     )
 
 
 @lines.of(events.ParkedRowsPurged)
 def _(event: events.ParkedRowsPurged, _: LogFilter) -> None:
     if event.count:
-        logger.info("Deleted %s parked rows older than EVENT_BUS_KAFKA_RETENTION", event.count)
+        logger.info("Deleted %s parked rows older than EVENT_BUS_KAFKA_RETENTION", event.count, extra=fields(event))

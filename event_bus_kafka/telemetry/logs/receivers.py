@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+
 from event_bus_kafka.shown import Shown, logger_named
 from event_bus_kafka.telemetry import events
+from event_bus_kafka.telemetry.logs.fields import fields
 from event_bus_kafka.telemetry.logs.lines import Lines
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
@@ -21,18 +24,24 @@ def _(event: events.CircuitOpened, _: LogFilter) -> None:
         event.failures,
         event.probe_every,
         event.receiver,
+        extra=fields(event),
     )
 
 
 @lines.of(events.CircuitClosed)
 def _(event: events.CircuitClosed, _: LogFilter) -> None:
-    logger.warning("Circuit of receiver %s is closed: its events go on", event.receiver)
+    logger.warning("Circuit of receiver %s is closed: its events go on", event.receiver, extra=fields(event))
 
 
 @lines.of(events.PausesChanged)
 def _(event: events.PausesChanged, _: LogFilter) -> None:
     paused = ", ".join(event.receivers)
-    logger.warning("Paused receivers: %s%s", paused or "none", "; their events become dead letters" if paused else "")
+    logger.warning(
+        "Paused receivers: %s%s",
+        paused or "none",
+        "; their events become dead letters" if paused else "",
+        extra=fields(event),
+    )
 
 
 @lines.of(events.ReceiverUnfinished)
@@ -43,6 +52,7 @@ def _(event: events.ReceiverUnfinished, _: LogFilter) -> None:
         event.waited,
         event.record,
         Shown(event.stack),
+        extra=fields(event),
     )
 
 
@@ -54,15 +64,21 @@ def _(event: events.ReceiverSlow, _: LogFilter) -> None:
         event.waited,
         event.record,
         Shown(event.stack),
+        extra=fields(event),
     )
 
 
 @lines.of(events.DuplicateSkipped)
 def _(event: events.DuplicateSkipped, _: LogFilter) -> None:
-    logger.debug("Receiver %s has had event %s before: not run", event.receiver, event.event_id)
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug(
+            "Receiver %s has had event %s before: not run", event.receiver, event.event_id, extra=fields(event)
+        )
 
 
 @lines.of(events.InboxMarksPurged)
 def _(event: events.InboxMarksPurged, _: LogFilter) -> None:
     if event.count:
-        logger.info("Deleted %s marks of the inbox older than EVENT_BUS_KAFKA_RETENTION", event.count)
+        logger.info(
+            "Deleted %s marks of the inbox older than EVENT_BUS_KAFKA_RETENTION", event.count, extra=fields(event)
+        )

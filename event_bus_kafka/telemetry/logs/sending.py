@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry import events
 from event_bus_kafka.telemetry.error_text import error_text
+from event_bus_kafka.telemetry.logs.fields import fields
 from event_bus_kafka.telemetry.logs.lines import Lines
 from event_bus_kafka.telemetry.logs.log_filter import LogFilter
 
@@ -21,6 +24,7 @@ def _(event: events.EventRejected, _: LogFilter) -> None:
         event.topic,
         event.event_type,
         event.event_id,
+        extra=fields(event),
     )
 
 
@@ -34,6 +38,7 @@ def _(event: events.EventSpilled, _: LogFilter) -> None:
         event.topic,
         event.event_type,
         event.event_id,
+        extra=fields(event),
     )
 
 
@@ -46,6 +51,7 @@ def _(event: events.EventUndelivered, _: LogFilter) -> None:
         event.event_type,
         event.event_id,
         error_text(event.obstacle),
+        extra=fields(event),
     )
 
 
@@ -56,6 +62,7 @@ def _(event: events.SpillDelayed, log_filter: LogFilter) -> None:
             "%s events that Kafka did not confirm wait in memory: the outbox does not take them: %s",
             event.waiting,
             error_text(event.error),
+            extra=fields(event),
         )
 
 
@@ -63,17 +70,19 @@ def _(event: events.SpillDelayed, log_filter: LogFilter) -> None:
 def _(event: events.ThreadsDisabled, _: LogFilter) -> None:
     logger.warning(
         "uWSGI runs without threads: what Kafka does not confirm is noticed, and put into the outbox, only while "
-        "requests run. Start it with enable-threads."
+        "requests run. Start it with enable-threads.",
+        extra=fields(event),
     )
 
 
 @lines.of(events.RecordDelivered)
 def _(event: events.RecordDelivered, log_filter: LogFilter) -> None:
-    if log_filter.audit():
+    if log_filter.audit() and logger.isEnabledFor(logging.INFO):
         logger.info(
             "Message delivered to Kafka event bus: topic=%s, partition=%s, offset=%s, message_id=%s",
             event.topic,
             event.partition,
             event.offset,
             event.event_id,
+            extra=fields(event),
         )

@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
+from event_bus_kafka.assembly.housekeeping import housekeeper
 from event_bus_kafka.assembly.sending import spill
 from event_bus_kafka.dead_letters import retention
 from event_bus_kafka.dispatching import pauses
@@ -54,9 +55,8 @@ def stumbled(name: str, before: int) -> None:
 def run() -> None:
     settings.EVENT_BUS_KAFKA_PRODUCER_OPTIONS = {"stats_cb": odd("stats_cb"), "statistics.interval.ms": 50}
     observe(fail, *_AT)
-    pauses.READ_EVERY = pauses._LOOK_FOR_TABLE_EVERY = retention._DAY = 0.05
-    pauses.watched()
-    retention.purge_daily(90, history=7, dead_letters=True)
+    housekeeper.every(0.05, "Pauses were not read", pauses.read_now().read)
+    housekeeper.every(0.05, "Marks were not deleted", lambda: retention.purge_all(90, history=7, dead_letters=True))
     for number in range(_TIMES):
         CERTIFICATE_CREATED.send_event(certificate=certificate(number))
         stumbled("RecordDelivered", number)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from time import sleep
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import OperationalError, connection
@@ -11,7 +14,7 @@ from django.db.models import F
 
 from event_bus_kafka.dead_letters.retention import complete_entries, purge, purge_entries
 from event_bus_kafka.dead_letters.table_store import store
-from event_bus_kafka.models import DeadLetter, DeadLetterEntry
+from event_bus_kafka.models import DeadLetter, DeadLetterEntry, InboxMark
 from event_bus_kafka.models.batches import delete_in_batches
 from tests.support.letters import discard, states
 from tests.unit.dead_letters.test_letter import letter, record
@@ -68,7 +71,7 @@ def test_letters_of_the_version_before_get_their_entries() -> None:
 def test_rows_that_do_not_go_end_a_purge() -> None:
     """Else a trigger that keeps them would keep a thread busy for ever."""
     store(letter(record()))
-    assert delete_in_batches(DeadLetter.objects.order_by("pk"), lambda ids: 0) == 0
+    assert list(delete_in_batches(DeadLetter.objects.order_by("pk"), lambda ids: 0)) == [0]
 
 
 def test_an_error_while_a_letter_goes_leaves_letter_and_entries_as_they_are() -> None:
@@ -81,3 +84,22 @@ def test_an_error_while_a_letter_goes_leaves_letter_and_entries_as_they_are() ->
     with connection.execute_wrapper(refuse), pytest.raises(OperationalError):
         discard(row)
     assert (DeadLetter.objects.count(), states()) == (1, {"": "failed"})
+
+
+def test_batches_get_smaller_where_they_take_long() -> None:
+    """Heartbeats and the look at pauses wait for the end of one."""
+    sizes: list[int] = []
+
+    def remove(ids: list[Any]) -> int:
+        sizes.append(len(ids))
+        sleep(0.41)
+        return InboxMark.objects.filter(pk__in=ids).delete()[0]
+
+    now = datetime.now(UTC)
+    InboxMark.objects.bulk_create(
+        InboxMark(id=uuid4(), receiver="app.grade", event_id=uuid4(), marked_at=now) for _ in range(130)
+    )
+    batches = delete_in_batches(InboxMark.objects.order_by("pk"), remove)
+    assert [next(batches) for _ in range(3)] == [100, 25, 5]
+    assert list(batches) == []
+    assert sizes == [100, 25, 5]

@@ -16,7 +16,7 @@ from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka.consuming.outages import DATABASE, outage_of
-from event_bus_kafka.dispatching.pauses import READ_EVERY, Pauses, watched
+from event_bus_kafka.dispatching.pauses import READ_EVERY, Pauses, read_now
 from event_bus_kafka.errors import PausesUnknown
 from event_bus_kafka.models import PausedReceiver
 
@@ -160,7 +160,7 @@ def test_c15_why_pauses_are_not_known_is_said(caplog: pytest.LogCaptureFixture) 
 def test_c16_a_router_that_raises_is_told_at_the_start(away: type[AwayRouter]) -> None:
     away.error = LookupError("no tenant")
     with pytest.raises(LookupError):
-        watched()
+        read_now()
 
 
 def test_c15_an_event_is_held_while_the_pauses_are_not_known() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from event_bus_kafka.producing.shutdown import deadlines_of
+from event_bus_kafka.outbox.availability import Outbox
+from event_bus_kafka.producing.shutdown import Shutdown, deadlines_of
+from event_bus_kafka.producing.spill import Spill
 
 
 @attrs.frozen
@@ -33,3 +35,22 @@ def test_both_limits_begin_with_the_end_and_late_events_have_a_moment(
     began: float | None, is_away: bool, kafka: float, outbox: float
 ) -> None:
     assert deadlines_of(began, 100, Limits(), is_away=is_away) == (kafka, outbox)
+
+
+def test_what_comes_periodically_begins_once_in_each_process_and_has_its_last_turn_there() -> None:
+    """In mode outbox too, where nothing else has to be ended."""
+    begun: list[None] = []
+    finished: list[float] = []
+    spill = Spill(Outbox(notify=lambda: False))
+    shutdown = Shutdown(Limits(), spill, begin=lambda: begun.append(None), finish=finished.append)
+    shutdown._end()
+    assert (len(begun), finished) == (0, [])
+    shutdown.begin()
+    shutdown.begin()
+    shutdown._end()
+    assert (len(begun), finished) == (1, [1.0])
+    shutdown._begun_in = -1  # as in a child
+    shutdown._end()
+    assert finished == [1.0]
+    shutdown.begin()
+    assert len(begun) == 2

@@ -1,0 +1,74 @@
+"""Periodic work of this process, as the settings say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from importlib import import_module
+from random import uniform
+from typing import Any
+
+from django.apps import apps
+
+from event_bus_kafka.conf.client_options import service_name
+from event_bus_kafka.conf.settings import settings
+from event_bus_kafka.dispatching.cleanup import close_after_errors
+from event_bus_kafka.housekeeping.housekeeper import Housekeeper, Turn
+from event_bus_kafka.telemetry.guards import guarded
+from event_bus_kafka.telemetry.state import running
+from event_bus_kafka.telemetry.tallies import tallies
+
+_APP = "event_bus_kafka"
+_HISTORY_EVERY, _TIDY_EVERY = 60.0, 3_600.0
+_SOON = 300.0
+"""Seconds within which a worker tidies up first."""
+_LAST_TURN = 1.0
+"""Seconds for which the end of a worker waits for its last heartbeat."""
+
+housekeeper = Housekeeper(close_after_errors)
+
+
+def periodically(
+    at_end: ExitStack,
+    period: float | Callable[[], float],
+    name: str,
+    turn: Turn,
+    *,
+    last: Callable[[], object] | None = None,
+    first_in: float = 0.0,
+) -> None:
+    """Have ``turn`` done until ``at_end``, as :meth:`Housekeeper.every` says."""
+    task = housekeeper.every(period, name, turn, last=last, first_in=first_in)
+    at_end.callback(housekeeper.end, [task], _LAST_TURN)
+
+
+def keep_house_of_workers(at_end: ExitStack) -> None:
+    """Tell of this process's workers and relays in the database until ``at_end``, and tidy up what was told before."""
+    if not apps.is_installed(_APP):
+        return
+    heartbeats, history = _with_models("heartbeats"), _with_models("history")
+    if settings.heartbeat:
+        totals = partial(_with_models("counted").totals, tallies)
+        about = {"service": service_name() or "", "version": import_module(_APP).__version__}
+        beats = heartbeats.Heartbeats(running, totals, period=settings.heartbeat, **about)
+        periodically(at_end, lambda: beats.beat_every, "A heartbeat was not written", beats.beat, last=beats.stop)
+    soon = uniform(0, _SOON)  # not all at once after a deploy
+    periodically(at_end, _TIDY_EVERY, "Old heartbeats were not deleted", heartbeats.purge, first_in=soon)
+    tidy = partial(history.tidy, settings.history)
+    periodically(at_end, _TIDY_EVERY, "Old history was not tidied up", tidy, first_in=soon)
+
+
+def _begin_history() -> None:
+    if settings.history and apps.is_installed(_APP):
+        read = partial(_with_models("counted").counted, tallies, service_name() or "")
+        write = _with_models("history").HistoryWriter(read).write
+        housekeeper.every(_HISTORY_EVERY, "History was not written", write, last=write, first_in=_HISTORY_EVERY)
+
+
+begin = guarded("the beginning of housekeeping", _begin_history)
+"""Begin what each process does periodically that sends or consumes. Never raises."""
+
+
+def _with_models(name: str) -> Any:
+    return import_module(f"event_bus_kafka.housekeeping.{name}")

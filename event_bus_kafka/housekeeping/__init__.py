@@ -1,0 +1,1 @@
+"""Periodic work of a process, in one thread with one database connection: heartbeats and history."""

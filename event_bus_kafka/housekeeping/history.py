@@ -1,0 +1,68 @@
+"""Adds the sums that this process has counted to those of others, in the database. Has models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from event_bus_kafka.housekeeping.database import alias_of
+from event_bus_kafka.models import HistoryRow
+from event_bus_kafka.models.batches import delete_in_batches
+from event_bus_kafka.models.database_time import database_now
+from event_bus_kafka.models.history import HOUR, MINUTE, Line, Sums, row_id
+
+_DAY = 86_400_000
+"""Milliseconds."""
+_MINUTE = MINUTE * 1000
+
+
+class HistoryWriter:
+    """
+    Writes what was counted since it wrote last, one statement for each line that has changed.
+
+    A line that cannot be written is added to what is written next. While the table is missing, what is counted is
+    forgotten.
+    """
+
+    def __init__(self, read: Callable[[], Mapping[Line, Sums]]) -> None:
+        """``read``: returns the sums of this process, which only grow, and the longest since it was called before."""
+        self._read = read
+        self._written = dict(read())
+        self._longest: dict[Line, float] = {}
+        """The longest time of each line that is not written yet."""
+
+    def write(self) -> None:
+        """Raises a database error."""
+        sums = self._read()
+        changed = {line: more for line in sums if (more := self._more(line, sums[line])).count}
+        if not changed:
+            return
+        alias = alias_of(HistoryRow)
+        if alias is None:
+            self._written, self._longest = dict(sums), {}
+            return
+        now = database_now(alias)
+        begins = now - now % _MINUTE
+        rows = HistoryRow.objects.using(alias)
+        for line in sorted(changed, key=lambda line: row_id(line, MINUTE, begins).hex):
+            rows.add(line, changed[line], span=MINUTE, begins=begins)
+            self._written[line] = sums[line]
+            del self._longest[line]
+
+    def _more(self, line: Line, sums: Sums) -> Sums:
+        before = self._written.get(line, _NOTHING)
+        longest = self._longest[line] = max(self._longest.get(line, 0.0), sums.longest)
+        return Sums(count=sums.count - before.count, seconds=sums.seconds - before.seconds, longest=longest)
+
+
+_NOTHING = Sums(count=0, seconds=0.0, longest=0.0)
+
+
+def tidy(days: float) -> Iterator[object]:
+    """Fold minutes that are over for a day into hours, and delete what is older than so many days; in slices."""
+    alias = alias_of(HistoryRow)
+    if alias is None:
+        return
+    rows, now = HistoryRow.objects.using(alias), database_now(alias)
+    for span in (MINUTE, HOUR):
+        yield from delete_in_batches(rows.expired(now - round(days * _DAY), span), rows.remove)
+    yield from rows.fold(now - _DAY)

@@ -1,0 +1,181 @@
+"""The thread in which a process does all that comes again and again, after seconds, minutes or hours."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from time import monotonic
+
+import attrs
+from django.db import Error, connections
+
+from event_bus_kafka.shown import logger_named
+from event_bus_kafka.telemetry.error_text import database_error_text
+from event_bus_kafka.telemetry.guards import kept_alive, stumbled
+
+logger = logger_named(__name__)
+
+Turn = Callable[[], Iterable[object] | None]
+"""Does its work at once, or in slices: it returns an iterator each of whose steps takes less than a second."""
+_NO_SLICE = object()
+
+
+@attrs.define(eq=False, kw_only=True)
+class Task:
+    """Something that a housekeeper does periodically."""
+
+    name: str
+    """The subject of a log line that tells of its failure."""
+    turn: Turn
+    period: Callable[[], float]
+    """Seconds between the beginnings of two turns, asked after each."""
+    last: Callable[[], object] | None
+    due: float
+    """Time of the next turn (monotonic)."""
+    slices: Iterator[object] | None = None
+    """The rest of a turn that has begun."""
+    is_ending: bool = False
+    """Whether its last turn is to come."""
+    problem: str = ""
+    """The failure that was told last; empty after a turn without one."""
+
+
+class Housekeeper:
+    """
+    Runs the tasks of a process in one thread, which exists once there is a task.
+
+    A turn that raises is told and comes again after its period. Between two slices of a turn all others that are due
+    have theirs. The thread's database connections are closed, or given back to their pool, whenever nothing is due. A
+    child process has no task of its parent's.
+    """
+
+    _changed: threading.Condition
+    _tasks: list[Task]
+    _thread: threading.Thread | None
+    _is_idle: bool
+    """Whether the thread has closed its connections."""
+
+    def __init__(
+        self, after_error: Callable[[], None] = lambda: None, *, clock: Callable[[], float] = monotonic
+    ) -> None:
+        """``after_error``: called in the thread when a database refused something, before its connection is closed."""
+        self._after_error = after_error
+        self._clock = clock
+        self._forget_parent()
+        os.register_at_fork(after_in_child=self._forget_parent)
+
+    def every(
+        self,
+        period: float | Callable[[], float],
+        name: str,
+        turn: Turn,
+        *,
+        last: Callable[[], object] | None = None,
+        first_in: float = 0.0,
+    ) -> Task:
+        """
+        Have ``turn`` done every ``period`` seconds, for the first time in ``first_in`` seconds.
+
+        ``last``: done in its place when the process, or the task, ends.
+        """
+        seconds = period if callable(period) else lambda: period
+        task = Task(name=name, turn=turn, period=seconds, last=last, due=self._clock() + first_in)
+        if self._pid != os.getpid():  # a server written in C may fork without telling Python
+            self._forget_parent()
+        with self._changed:
+            self._tasks.append(task)
+            self._changed.notify_all()
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="event-bus-housekeeping", daemon=True)
+                with suppress(RuntimeError):  # the interpreter ends: nothing comes again
+                    self._thread.start()
+        return task
+
+    def finish(self, within: float) -> None:
+        """Do the last turns of all tasks, as the process ends; wait for them at most ``within`` seconds."""
+        self._finish(list(self._tasks), within)
+
+    def end(self, tasks: Iterable[Task], within: float) -> None:
+        """Do the last turns of some tasks, wait for them at most ``within`` seconds, and let the tasks go."""
+        ending = set(tasks)
+        self._finish(list(ending), within)
+        with self._changed:
+            self._tasks = [task for task in self._tasks if task not in ending]
+
+    def _finish(self, tasks: list[Task], within: float) -> None:
+        if self._pid != os.getpid():
+            return
+        with self._changed:
+            if self._thread is None or not self._thread.is_alive() or self._thread is threading.current_thread():
+                return
+            ending = [task for task in tasks if task.last is not None and task in self._tasks]
+            for task in ending:
+                task.is_ending, task.due = True, self._clock()
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not any(task.is_ending for task in ending), within)
+
+    def _run(self) -> None:
+        while True:
+            with kept_alive():
+                self._go_on()
+
+    def _go_on(self) -> None:
+        task = self._next()
+        if task is not None:
+            self._work(task)
+            return
+        self._is_idle = True
+        connections.close_all()
+
+    def _next(self) -> Task | None:
+        """Wait for a task that is due; return None once if connections are to be closed before that."""
+        with self._changed:
+            while True:
+                now = self._clock()
+                if due := [task for task in self._tasks if task.due <= now]:
+                    self._is_idle = False
+                    return min(due, key=lambda task: (not task.is_ending, task.slices is not None, task.due))
+                if not self._is_idle:
+                    return None
+                dues = [task.due for task in self._tasks]
+                self._changed.wait(min(dues) - now if dues else None)
+
+    def _work(self, task: Task) -> None:
+        is_ending, is_over = task.is_ending, True
+        try:
+            if is_ending and task.last is not None:
+                task.last()
+            else:
+                is_over = self._slice(task)
+            task.problem = task.problem if not is_over else ""
+        except Error as error:
+            self._tell(task, error)
+            self._after_error()
+        except BaseException as error:  # noqa: BLE001 routers, drivers and observers may raise anything
+            stumbled(error)
+        finally:
+            with self._changed:
+                if is_over:
+                    task.slices = None
+                    task.due = self._clock() + task.period()
+                task.is_ending = task.is_ending and not is_ending
+                self._changed.notify_all()
+
+    def _slice(self, task: Task) -> bool:
+        """Return whether the turn is over."""
+        if task.slices is None:
+            task.slices = iter(task.turn() or ())
+        return next(task.slices, _NO_SLICE) is _NO_SLICE
+
+    def _tell(self, task: Task, error: Error) -> None:
+        problem = database_error_text(error)
+        if problem != task.problem:
+            logger.warning("%s, and is tried again: %s", task.name, problem)
+        task.problem = problem
+
+    def _forget_parent(self) -> None:
+        self._pid = os.getpid()
+        self._changed = threading.Condition()
+        self._tasks, self._thread, self._is_idle = [], None, True

@@ -1,0 +1,146 @@
+"""How many events a service sent and had, minute by minute."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
+from uuid import UUID, uuid5
+
+import attrs
+from django.db import models, transaction
+
+from event_bus_kafka.models.upserts import Sql, upsert
+
+MINUTE, HOUR = 60, 3_600
+"""Seconds that a row is about."""
+_HOUR = HOUR * 1000
+_NAMESPACE = UUID("0c8f5d0a-3a0e-4f0c-9b43-6f7c1b1f7f2e")
+
+
+@attrs.frozen(kw_only=True, order=True)
+class Line:
+    """Names of what is counted by itself."""
+
+    service: str
+    event_type: str
+    receiver: str
+    """Empty: the event as a whole."""
+    outcome: str
+
+
+@attrs.frozen(kw_only=True)
+class Sums:
+    """Numbers that are added to a line."""
+
+    count: int
+    seconds: float
+    longest: float
+
+    @classmethod
+    def total(cls, several: Iterable[Sums]) -> Sums:
+        """Return them, of which there is one at least, as one."""
+        counts, seconds, longest = zip(*map(attrs.astuple, several), strict=True)
+        return cls(count=sum(counts), seconds=sum(seconds), longest=max(longest))
+
+
+class HistoryQuerySet(models.QuerySet["HistoryRow"]):
+    """The history, in the words of those who write, fold and read it."""
+
+    def add(self, line: Line, sums: Sums, *, span: int, begins: int) -> None:
+        """Add to the row of a line and a time, by one statement."""
+        row = row_id(line, span, begins)
+        upsert(
+            self.model,
+            self.db,
+            insert={"id": row, "span": span, "begins": begins, **attrs.asdict(line), **attrs.asdict(sums)},
+            change={
+                "count": Sql("{column} + %s", (sums.count,)),
+                "seconds": Sql("{column} + %s", (sums.seconds,)),
+                "longest": Sql("CASE WHEN {column} < %s THEN %s ELSE {column} END", (sums.longest, sums.longest)),
+            },
+        )
+
+    def fold(self, before: int) -> Iterator[int]:
+        """
+        Put minutes that are over before a time, in milliseconds since the epoch, into the rows of their hours. Yield
+        how many after each line of an hour. Ends where another process is at it.
+        """
+        minutes = self.filter(span=MINUTE, begins__lt=before - before % _HOUR).order_by("begins")
+        while (first := minutes.first()) is not None:
+            hour = first.begins - first.begins % _HOUR
+            by_line: defaultdict[Line, list[HistoryRow]] = defaultdict(list)  # not by a server that ignores case
+            for row in minutes.filter(begins__gte=hour, begins__lt=hour + _HOUR):
+                by_line[row.line].append(row)
+            for line, rows in sorted(by_line.items()):
+                if not self._fold_line(line, rows, hour):
+                    return
+                yield len(rows)
+
+    def _fold_line(self, line: Line, rows: list[HistoryRow], hour: int) -> bool:
+        with transaction.atomic(using=self.db):
+            if not all(self._take(row) for row in sorted(rows, key=lambda row: row.pk.hex)):
+                transaction.set_rollback(True, using=self.db)
+                return False
+            self.add(line, Sums.total(row.sums for row in rows), span=HOUR, begins=hour)
+        return True
+
+    def _take(self, row: HistoryRow) -> bool:
+        """Delete a row as it was read; return whether it was there."""
+        return self.filter(pk=row.pk, count=row.count).delete()[0] == 1
+
+    def expired(self, before: int, span: int) -> HistoryQuerySet:
+        """Rows of ``span`` seconds that began before a time, in milliseconds since the epoch."""
+        return self.filter(span=span, begins__lt=before).order_by("begins", "pk")
+
+    def remove(self, ids: list[UUID]) -> int:
+        """Delete rows one by one, since MySQL may look through the whole table at a list of ids; return how many."""
+        return sum(self.filter(pk=one).delete()[0] for one in ids)
+
+
+class HistoryRow(models.Model):
+    """
+    Sums of all processes of a service for a minute or, once that is a day ago, an hour, by the database's clock.
+
+    Each process adds to it within a minute of what it counts, unless the database is away.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    """Made of the line and the time: too long for an index, and MySQL ignores their case."""
+    span = models.IntegerField()
+    """Seconds that it is about: those of a minute or an hour."""
+    begins = models.BigIntegerField()
+    """Milliseconds since the epoch."""
+    service = models.CharField(max_length=255)
+    event_type = models.CharField(max_length=255)
+    receiver = models.CharField(max_length=500)
+    """As dead letters name it; empty: the event as a whole."""
+    outcome = models.CharField(max_length=32)
+    count = models.BigIntegerField()
+    seconds = models.FloatField()
+    """Sum of what each took; 0 where that is not measured."""
+    longest = models.FloatField()
+    """The longest of them."""
+
+    objects: Any = HistoryQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["span", "begins"], name="event_bus_kafka_history")]
+
+    def __str__(self) -> str:
+        return f"{self.count} × {self.event_type} {self.receiver} {self.outcome}"
+
+    @property
+    def line(self) -> Line:
+        """The names."""
+        return Line(service=self.service, event_type=self.event_type, receiver=self.receiver, outcome=self.outcome)
+
+    @property
+    def sums(self) -> Sums:
+        """The numbers."""
+        return Sums(count=self.count, seconds=self.seconds, longest=self.longest)
+
+
+def row_id(line: Line, span: int, begins: int) -> UUID:
+    """Return the primary key of a row."""
+    return uuid5(_NAMESPACE, "\0".join([*attrs.astuple(line), str(span), str(begins)]))

@@ -1,0 +1,50 @@
+"""Writing a row by one statement, whether it is there or not: Django's own cannot add to what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+from django.db import connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+@attrs.frozen
+class Sql:
+    """SQL in place of a value; ``{column}`` in it stands for the column as it is in the row that is there."""
+
+    text: str
+    parameters: tuple[Any, ...] = ()
+
+
+def upsert(model: type[models.Model], alias: str, *, insert: Mapping[str, Any], change: Mapping[str, Any]) -> None:
+    """
+    Insert a row with the values ``insert``, or ``change`` that which has its primary key. Both are by field name, and a
+    value may be :class:`Sql`. The table must have no other unique key, at which servers do different things.
+    """
+    connection = connections[alias]
+    table = connection.ops.quote_name(model._meta.db_table)
+    inserted, changed = (list(_columns(model, connection, values)) for values in (insert, change))
+    key = connection.ops.quote_name(str(model._meta.pk.column))
+    conflict = "ON DUPLICATE KEY UPDATE" if connection.vendor == "mysql" else f"ON CONFLICT ({key}) DO UPDATE SET"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} ({', '.join(column for column, _ in inserted)}) "
+            f"VALUES ({', '.join(value.text for _, value in inserted)}) "
+            f"{conflict} {', '.join(f'{column} = {value.text}' for column, value in changed)}",
+            [parameter for _, value in inserted + changed for parameter in value.parameters],
+        )
+
+
+def _columns(
+    model: type[models.Model], connection: BaseDatabaseWrapper, values: Mapping[str, Any]
+) -> Iterator[tuple[str, Sql]]:
+    table = connection.ops.quote_name(model._meta.db_table)
+    for name, value in values.items():
+        field: Any = model._meta.get_field(name)
+        column = connection.ops.quote_name(field.column)
+        if not isinstance(value, Sql):
+            yield column, Sql("%s", (field.get_db_prep_save(value, connection),))
+        else:
+            yield column, Sql(value.text.replace("{column}", f"{table}.{column}"), value.parameters)

@@ -1,0 +1,38 @@
+"""How many events a service sent and received, as its processes have counted them in the database."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import attrs
+from django.db import router
+
+from event_bus_kafka.models import HistoryRow
+from event_bus_kafka.models.history import Sums
+
+BY = ("service", "event_type", "receiver", "outcome")
+
+
+@attrs.frozen(kw_only=True, order=True)
+class Period:
+    """A minute or, once that is a day ago, an hour."""
+
+    begins: datetime
+    seconds: int
+
+
+def history(since: datetime, by: Sequence[str] = BY) -> Mapping[tuple[Period, tuple[str, ...]], Sums]:
+    """
+    Return what was counted in each period that began at ``since`` or later, in the order of time, apart for each value
+    of the fields ``by``, some of :data:`BY`. Raises a database error, also where the table is missing.
+
+    Events as a whole have no receiver: what these did is counted besides, and the two should not be added up.
+    """
+    rows = HistoryRow.objects.using(router.db_for_write(HistoryRow)).filter(begins__gte=since.timestamp() * 1000)
+    found: defaultdict[tuple[Period, tuple[str, ...]], list[Sums]] = defaultdict(list)
+    for row in rows.order_by("begins", "span", "pk"):
+        period = Period(begins=datetime.fromtimestamp(row.begins / 1000, UTC), seconds=row.span)
+        found[period, tuple(getattr(row, name) for name in by)].append(row.sums)
+    return {name: Sums.total(sums) for name, sums in found.items()}

@@ -1,0 +1,57 @@
+"""Who runs, and how they are: as workers and relays have told it in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+from django.db import router
+
+from event_bus_kafka.models import Heartbeat
+from event_bus_kafka.models.database_time import database_now
+
+
+@attrs.frozen(kw_only=True)
+class WorkerRun:
+    """A worker or relay as it was when it told of itself last."""
+
+    kind: str
+    """``consumer`` or ``relay``."""
+    liveness: str
+    """``alive``, ``stopped`` or ``dead``: it has not told of itself for six beats, and a minute at least."""
+    silence: float
+    """Seconds since it did, by the database's clock."""
+    host: str
+    pid: int
+    service: str
+    version: str
+    group: str
+    topics: Sequence[str]
+    started: datetime
+    state: dict[str, Any]
+    """
+    The fields of ``ConsumerState``, or of ``RelayState``, some of them until a relay has looked at its outbox; and
+    ``rates`` a second.
+    """
+
+
+def workers() -> list[WorkerRun]:
+    """
+    Return all that have told of themselves within a day, the latest start first. Raises a database error, also where
+    the table is missing.
+    """
+    alias = router.db_for_write(Heartbeat)
+    now = database_now(alias)
+    return [_run(row, now) for row in Heartbeat.objects.using(alias).order_by("-started_at", "pk")]
+
+
+def _run(row: Heartbeat, now: int) -> WorkerRun:
+    names = ("kind", "host", "pid", "service", "version", "group", "topics", "state")
+    return WorkerRun(
+        liveness=row.liveness(now),
+        silence=max(now - row.beat_at, 0) / 1000,
+        started=datetime.fromtimestamp(row.started_at / 1000, UTC),
+        **{name: getattr(row, name) for name in names},
+    )

@@ -1,0 +1,11 @@
+"""
+Spans for OpenTelemetry, where its API is installed and the service has set a provider; nothing at all elsewhere.
+
+This is the only room that imports ``opentelemetry``.
+"""
+
+from event_bus_kafka.telemetry.tracing.failures import FAILURES, note_failure
+from event_bus_kafka.telemetry.tracing.spans import NO_SPAN, NoSpan, open_span
+from event_bus_kafka.telemetry.tracing.tracer import is_recording, is_tracing
+
+__all__ = ["FAILURES", "NO_SPAN", "NoSpan", "is_recording", "is_tracing", "note_failure", "open_span"]

@@ -1,0 +1,134 @@
+"""Spans: how one begins and ends, and what a failure looks like on it. Tracing never makes an event fail."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar, Token
+from time import time_ns
+from types import TracebackType
+from typing import Any
+
+from event_bus_kafka.shown import label, shown
+from event_bus_kafka.telemetry.bus import RAISED_BY_OTHERS, emit
+from event_bus_kafka.telemetry.error_text import error_text
+from event_bus_kafka.telemetry.events import CallbackFailed
+from event_bus_kafka.telemetry.guards import guarded
+from event_bus_kafka.telemetry.tracing.conventions import (
+    ERROR_TYPE,
+    EXCEPTION,
+    EXCEPTION_MESSAGE,
+    EXCEPTION_TYPE,
+    Attributes,
+    Kind,
+)
+from event_bus_kafka.telemetry.tracing.trace_context import Headers, context_in, headers_of
+from event_bus_kafka.telemetry.tracing.tracer import context, current_tracer, trace
+
+_CALLBACK = "OpenTelemetry's provider"
+_end = guarded(_CALLBACK, lambda span, time: span.end(time))
+
+
+class NoSpan:
+    """Stands where no span is wanted, and does nothing."""
+
+    __slots__ = ()
+
+    @property
+    def headers(self) -> Headers:
+        """Carry the span's context to whoever gets the record."""
+        return ()
+
+    def __enter__(self) -> NoSpan:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        pass
+
+    def fail(self, error: BaseException) -> None:
+        """Record a failure, by its type and by text of ours: other texts may quote event data."""
+
+    def leave(self) -> None:
+        """Let the span before it be the current one again. Its time is over, but its failure may still be told."""
+
+    def end(self) -> None:
+        """Hand the span to its provider, as of the time at which it was left."""
+
+
+NO_SPAN = NoSpan()
+innermost: ContextVar[NoSpan] = ContextVar("event_bus_kafka_span", default=NO_SPAN)
+"""The span of ours that others of ours are in, whichever spans of others are in between."""
+
+
+class OpenSpan(NoSpan):
+    """A span that is the current one until its block ends. An exception that leaves the block is its failure."""
+
+    __slots__ = ("_left_at", "_span", "_tokens")
+
+    def __init__(self, span: trace.Span) -> None:
+        self._span = span
+        self._left_at: int | None = None
+
+    @property
+    def headers(self) -> Headers:
+        return headers_of(self._span.get_span_context())
+
+    def __enter__(self) -> NoSpan:
+        self._tokens: tuple[Token[Any], Token[NoSpan]] = (
+            context.attach(trace.set_span_in_context(self._span)),
+            innermost.set(self),
+        )
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if self._left_at is None:
+            self.leave()
+            if error is not None:
+                self.fail(error)
+        self.end()
+
+    def fail(self, error: BaseException) -> None:
+        if not self._span.is_recording():
+            return
+        name, text = _name_of(type(error)), shown(error_text(error))
+        self._span.add_event(EXCEPTION, {EXCEPTION_TYPE: name, EXCEPTION_MESSAGE: text}, self._left_at)
+        self._span.set_attribute(ERROR_TYPE, name)
+        self._span.set_status(trace.StatusCode.ERROR, text)
+
+    def leave(self) -> None:
+        attached, set_before = self._tokens
+        innermost.reset(set_before)
+        context.detach(attached)
+        self._left_at = time_ns()
+
+    def end(self) -> None:
+        _end(self._span, self._left_at)
+
+
+def open_span(
+    name: str,
+    kind: Kind = "INTERNAL",
+    attributes: Attributes | None = None,
+    *,
+    carried_by: Headers = (),
+    is_child: bool = False,
+) -> NoSpan:
+    """
+    Return a span that begins now, in the current one. It links to the span whose context ``carried_by`` has; with
+    ``is_child`` that is its parent, too.
+    """
+    try:
+        tracer = current_tracer()
+        if tracer is None:
+            return NO_SPAN
+        sender = context_in(carried_by)
+        parent = trace.set_span_in_context(trace.NonRecordingSpan(sender)) if sender and is_child else None
+        links = [trace.Link(sender)] if sender else []
+        return OpenSpan(
+            tracer.start_span(label(name), parent, trace.SpanKind[kind], attributes, links)  # samplers see all of it
+        )
+    except RAISED_BY_OTHERS as error:
+        emit(CallbackFailed(callback=_CALLBACK, error=error))
+        return NO_SPAN
+
+
+def _name_of(kind: type[BaseException]) -> str:
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

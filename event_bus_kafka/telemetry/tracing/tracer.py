@@ -1,0 +1,59 @@
+"""OpenTelemetry's API, where it is installed, and the tracer of the provider that the service has set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from importlib import import_module
+
+from event_bus_kafka.telemetry.tracing.conventions import SCHEMA_URL
+
+try:
+    from opentelemetry import context, trace
+    from opentelemetry.environment_variables import OTEL_PYTHON_TRACER_PROVIDER
+except ImportError:
+    context = trace = None  # type: ignore[assignment]
+    _has_api = _is_named = False
+else:
+    _has_api = True
+    _is_named = OTEL_PYTHON_TRACER_PROVIDER in os.environ  # then the API makes it when it is first asked
+
+__all__ = ["context", "current_tracer", "is_recording", "is_tracing", "trace"]
+
+
+def current_tracer() -> trace.Tracer | None:
+    """
+    Return this package's tracer; None without the API, and while there is no provider.
+
+    A service sets its provider when it likes.
+    """
+    return _tracer_of(trace.get_tracer_provider()) if is_tracing() else None
+
+
+def is_recording() -> bool:
+    """Return whether the current span is recorded: others inside of it are of use to nobody else."""
+    return is_tracing() and trace.get_current_span().is_recording()
+
+
+def _has_provider() -> bool:
+    return trace._TRACER_PROVIDER is not None
+
+
+def _may_have_provider() -> bool:
+    return True
+
+
+is_tracing: Callable[[], bool] = bool
+"""
+Returns whether spans may be wanted. It is asked twice for each event, so that it looks at a private name: the API's
+public way looks into the environment. Without the API it is the fastest function that returns False.
+"""
+if _has_api:
+    is_tracing = _has_provider if hasattr(trace, "_TRACER_PROVIDER") and not _is_named else _may_have_provider
+
+
+@lru_cache(maxsize=1)
+def _tracer_of(provider: trace.TracerProvider) -> trace.Tracer:
+    package = import_module("event_bus_kafka")  # an import of its name would look like one of all of it
+    return provider.get_tracer(package.__name__, package.__version__, SCHEMA_URL)

@@ -1,0 +1,48 @@
+"""A service that exports its traces: importing this module begins it, in each of its processes."""
+
+import json
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from openedx_events.learning.data import CertificateData
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
+
+from tests.projects.certificates.apps import say
+from tests.support.examples_of import certificate
+
+
+def export_traces(exporter: SpanExporter) -> None:
+    """Hand the spans of this process to ``exporter``; called once, such as in ``ready()`` of an app."""
+    provider = TracerProvider(resource=Resource.create({"service.name": "certificates"}))
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
+
+
+def _as_said(span: ReadableSpan) -> str:
+    return json.dumps({"what": "span"} | json.loads(span.to_json())) + "\n"
+
+
+export_traces(ConsoleSpanExporter(formatter=_as_said))
+
+
+def award(request: HttpRequest) -> HttpResponse:
+    """A view, in the span that an instrumentation of Django would open."""
+    with trace.get_tracer("web").start_as_current_span("GET /award"), transaction.atomic():
+        CERTIFICATE_CREATED.send_event(certificate=certificate(7))
+    return HttpResponse()
+
+
+urlpatterns = [path("award", award)]
+
+
+def arrive(certificate: CertificateData, from_event_bus: bool = False, **_: Any) -> None:
+    """Say that an event came, and in which span."""
+    if from_event_bus:
+        context = trace.get_current_span().get_span_context()
+        say("arrive", user=certificate.user.id, span=f"0x{context.span_id:016x}")

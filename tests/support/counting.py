@@ -1,0 +1,51 @@
+"""Processes that count events, and what comes of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import F
+
+from event_bus_kafka.housekeeping.history import HistoryWriter
+from event_bus_kafka.models import HistoryRow
+from event_bus_kafka.models.history import Line, Sums
+from event_bus_kafka.operations.history import history
+
+TYPE = "org.openedx.learning.certificate.created.v1"
+
+
+class Process:
+    """Counts, and writes what it has counted."""
+
+    def __init__(self, service: str = "lms") -> None:
+        self._service = service
+        self._sums: dict[Line, Sums] = {}
+        self.writer = HistoryWriter(self._read)
+
+    def count(self, outcome: str, *, count: int = 1, seconds: float = 0.0, receiver: str = "", of: str = TYPE) -> None:
+        line = Line(service=self._service, event_type=of, receiver=receiver, outcome=outcome)
+        before = self._sums.get(line, Sums(count=0, seconds=0.0, longest=0.0))
+        more = Sums(count=count, seconds=count * seconds, longest=seconds)
+        self._sums[line] = Sums.total([before, more])
+
+    def _read(self) -> dict[Line, Sums]:
+        found = dict(self._sums)
+        self._sums = {line: Sums(count=one.count, seconds=one.seconds, longest=0.0) for line, one in found.items()}
+        return found
+
+
+def rows() -> Any:
+    return HistoryRow.objects.using("default")
+
+
+def totals(by: tuple[str, ...] = ("receiver", "outcome")) -> dict[tuple[str, ...], Sums]:
+    """What there is, of all periods."""
+    found: dict[tuple[str, ...], list[Sums]] = {}
+    for (_, name), sums in history(datetime.fromtimestamp(0, UTC), by).items():
+        found.setdefault(name, []).append(sums)
+    return {name: Sums.total(sums) for name, sums in found.items()}
+
+
+def older(milliseconds: int) -> None:
+    rows().update(begins=F("begins") - milliseconds)

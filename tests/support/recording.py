@@ -1,0 +1,56 @@
+"""OpenTelemetry's SDK in this process: what its provider records meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.util._once import Once
+
+Ended = Callable[[], dict[str, ReadableSpan]]
+"""Returns the spans that have ended, by name; two of one name are a mistake of the test."""
+
+
+@contextmanager
+def recorded(**options: Any) -> Iterator[Ended]:
+    """Give the service a provider, as it may do once in its life, and take it away at the end."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider(**options)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    with provided(provider):
+        yield lambda: by_name(exporter.get_finished_spans())
+    provider.shutdown()
+
+
+@contextmanager
+def provided(provider: trace.TracerProvider) -> Iterator[None]:
+    """Set a provider for the time of the block."""
+    trace._TRACER_PROVIDER_SET_ONCE = Once()
+    trace.set_tracer_provider(provider)
+    try:
+        yield
+    finally:
+        trace._TRACER_PROVIDER = None
+
+
+def by_name(spans: tuple[ReadableSpan, ...]) -> dict[str, ReadableSpan]:
+    found = {span.name: span for span in spans}
+    assert len(found) == len(spans), [span.name for span in spans]
+    return found
+
+
+def context_of(span: ReadableSpan) -> trace.SpanContext:
+    context = span.get_span_context()
+    assert context is not None
+    return context
+
+
+def traceparent_of(span: ReadableSpan) -> bytes:
+    """Return the header that carries the context of a span."""
+    context = context_of(span)
+    ids = f"{trace.format_trace_id(context.trace_id)}-{trace.format_span_id(context.span_id)}"
+    return f"00-{ids}-{context.trace_flags:02x}".encode()

@@ -1,0 +1,110 @@
+"""What is counted is written once, whatever fails meanwhile, and read by time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import OperationalError, connections
+from pytest_django import DjangoDbBlocker
+
+from event_bus_kafka.housekeeping.database import alias_of
+from event_bus_kafka.housekeeping.history import tidy
+from event_bus_kafka.models import HistoryRow
+from event_bus_kafka.models.database_time import database_now
+from event_bus_kafka.models.history import Sums
+from event_bus_kafka.operations.history import history
+from tests.support.counting import Process, older, rows, totals
+from tests.support.databases import connected
+from tests.support.sqlite import on_sqlite
+from tests.support.statements import asked
+
+
+@pytest.fixture(autouse=True)
+def on_file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):
+        yield
+
+
+_DAY = 86_400_000
+
+
+def test_what_is_not_written_is_written_the_next_time_and_nothing_twice() -> None:
+    process = Process()
+    for outcome in ("delivered", "appended", "rejected"):
+        process.count(outcome, count=2, seconds=3.0)
+    inserted: list[str] = []
+
+    def refuse(execute: Any, sql: str, *arguments: Any) -> Any:
+        inserted.extend([sql] if sql.startswith("INSERT") else [])
+        if len(inserted) == 2:
+            raise OperationalError("gone away")
+        return execute(sql, *arguments)
+
+    with connections["default"].execute_wrapper(refuse), pytest.raises(OperationalError):
+        process.writer.write()
+    assert rows().count() == 1
+    process.count("appended", seconds=1.0)
+    process.writer.write()
+    process.writer.write()
+    assert totals() == {
+        ("", "appended"): Sums(count=3, seconds=7.0, longest=3.0),
+        ("", "delivered"): Sums(count=2, seconds=6.0, longest=3.0),
+        ("", "rejected"): Sums(count=2, seconds=6.0, longest=3.0),
+    }
+
+
+def test_what_is_older_than_is_kept_goes() -> None:
+    process = Process()
+    process.count("done")
+    process.writer.write()
+    older(_DAY // 2)
+    list(tidy(1))
+    assert rows().count() == 1
+    list(tidy(0.4))
+    assert rows().count() == 0
+
+
+def test_history_is_read_from_a_time_on_by_what_is_asked_for() -> None:
+    one, other = Process("lms"), Process("cms")
+    for process in (one, other):
+        process.count("delivered", count=2)
+        process.writer.write()
+    now = datetime.fromtimestamp(database_now("default") / 1000, UTC)
+    found = history(now - timedelta(minutes=5), ("outcome",))
+    assert {name for _, name in found} == {("delivered",)}
+    assert sum(sums.count for sums in found.values()) == 4
+    assert all(period.seconds == 60 and now - period.begins < timedelta(minutes=3) for period, _ in found)
+    assert history(now + timedelta(minutes=1)) == {}
+
+
+def test_a_process_writes_one_statement_for_each_line_that_has_changed() -> None:
+    process = Process()
+    for outcome in ("delivered", "appended", "rejected"):
+        process.count(outcome)
+    process.writer.write()
+    process.count("delivered")
+    process.count("spilled")
+    with asked() as statements:
+        process.writer.write()
+    assert statements == ["SELECT", "INSERT", "INSERT"]  # it asks for the time first
+    with asked() as statements:
+        process.writer.write()
+    assert statements == []
+
+
+def test_a_database_in_memory_is_left_alone() -> None:
+    process = Process()
+    process.count("done")
+    assert alias_of(HistoryRow) == "default"
+    with connected({"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}, "default"):
+        call_command("migrate", verbosity=0)
+        assert alias_of(HistoryRow) is None
+        process.writer.write()
+        assert rows().count() == 0
+    with connected({"ENGINE": "django.db.backends.dummy"}, "default"):
+        assert alias_of(HistoryRow) is None

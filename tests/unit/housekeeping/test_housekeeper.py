@@ -1,0 +1,217 @@
+"""One thread does what comes again and again: nothing delays the rest or ends it, but the end of its process."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from threading import Event
+from time import sleep
+
+import pytest
+from django.db import OperationalError, connections
+from pytest_django import DjangoDbBlocker
+
+from event_bus_kafka.housekeeping.housekeeper import Housekeeper
+from event_bus_kafka.telemetry.events import ThreadStumbled
+from tests.support.outbox_service import until
+from tests.support.sqlite import on_sqlite
+from tests.support.watching import watched
+
+
+class Turns:
+    """A task that counts its turns, and may raise."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.count = 0
+        self.error = error
+
+    def __call__(self) -> None:
+        self.count += 1
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.fixture
+def keeper() -> Iterator[Housekeeper]:
+    keeper = Housekeeper()
+    yield keeper
+    keeper.end(list(keeper._tasks), 0)
+
+
+def test_there_is_no_thread_before_there_is_a_task(keeper: Housekeeper) -> None:
+    keeper.finish(10)
+    assert keeper._thread is None
+    keeper.every(60, "First", Turns())
+    first = keeper._thread
+    keeper.every(60, "Second", Turns())
+    assert first is not None
+    assert keeper._thread is first
+
+
+def test_each_task_has_its_period_which_may_change(keeper: Housekeeper) -> None:
+    periods = [0.001, 3_600.0]
+    often, seldom = Turns(), Turns()
+    keeper.every(lambda: periods[often.count >= 3], "Often", often)
+    keeper.every(3_600, "Seldom", seldom)
+    later = Turns()
+    keeper.every(0.001, "Later", later, first_in=3_600)
+    until(lambda: (often.count, seldom.count) == (3, 1))
+    assert later.count == 0
+
+
+def test_what_raises_comes_again_and_holds_up_nobody(keeper: Housekeeper) -> None:
+    class Odd(BaseException): ...
+
+    failing = [Turns(OperationalError("away")), Turns(LookupError()), Turns(SystemExit()), Turns(Odd())]
+    well = Turns()
+    with watched(ThreadStumbled) as seen:
+        for turns in (*failing, well):
+            keeper.every(0.001, "It was not done", turns)
+        until(lambda: all(turns.count > 3 for turns in (*failing, well)))
+    assert {type(event.error) for event in seen} == {LookupError, SystemExit, Odd}
+
+
+def test_what_a_database_says_is_told_once_until_it_says_something_else(
+    keeper: Housekeeper, caplog: pytest.LogCaptureFixture
+) -> None:
+    turns = Turns(OperationalError(2006, "Server has gone away"))
+    keeper.every(0.001, "A heartbeat was not written", turns)
+    until(lambda: turns.count > 3)
+    told = "A heartbeat was not written, and is tried again: OperationalError 2006 Server has gone away"
+    assert [record.getMessage() for record in caplog.records] == [told]
+    turns.error, before = None, turns.count
+    until(lambda: turns.count > before + 1)
+    turns.error, before = OperationalError(2006, "Server has gone away"), turns.count
+    until(lambda: turns.count > before + 1)
+    assert len(caplog.records) == 2
+
+
+def test_others_have_their_turns_between_two_slices(keeper: Housekeeper) -> None:
+    done: list[str] = []
+
+    def slices() -> Iterator[None]:
+        for _ in range(5):
+            done.append("slice")
+            sleep(0.002)
+            yield
+
+    def beat() -> None:
+        done.append("beat")
+
+    begun = Event()
+    keeper.every(3_600, "All wait for this", lambda: [begun.wait(10)])
+    keeper.every(3_600, "Slices", slices)
+    keeper.every(0.001, "Beats", beat, last=lambda: done.append("last"))
+    begun.set()
+    until(lambda: done.count("slice") == 5)
+    keeper.finish(10)
+    first = done.index("slice")
+    assert "slice slice" not in " ".join(done[first : done.index("last")])
+
+
+def test_a_last_turn_comes_before_slices_that_are_left(keeper: Housekeeper) -> None:
+    done: list[str] = []
+
+    def slices() -> Iterator[None]:
+        while "last" not in done:
+            yield
+
+    keeper.every(3_600, "Slices", slices)
+    keeper.every(3_600, "Beats", Turns(), last=lambda: done.append("last"), first_in=3_600)
+    keeper.finish(10)
+    assert done == ["last"]
+    keeper.finish(10)
+    assert done == ["last", "last"], "what is counted late in an end is written as well"
+
+
+def test_a_last_turn_is_waited_for_no_longer_than_is_said(keeper: Housekeeper) -> None:
+    hangs, go_on = Event(), Event()
+
+    def hang() -> None:
+        hangs.set()
+        go_on.wait(20)
+
+    keeper.every(3_600, "Hangs", hang)
+    assert hangs.wait(30)
+    done = Turns()
+    keeper.every(3_600, "Beats", done, last=done, first_in=3_600)
+    keeper.finish(0.01)
+    assert done.count == 0
+    go_on.set()
+    until(lambda: done.count == 1)
+
+
+def test_a_task_that_is_ended_has_its_last_turn_and_no_other(keeper: Housekeeper) -> None:
+    beats, last, others = Turns(), Turns(), Turns()
+    task = keeper.every(0.001, "Beats", beats, last=last)
+    keeper.every(0.001, "Others", others)
+    until(lambda: beats.count > 1)
+    keeper.end([task], 10)
+    count, before = beats.count, others.count
+    until(lambda: others.count > before + 3)
+    assert (beats.count, last.count) == (count, 1)
+    keeper.finish(10)
+    assert last.count == 1
+
+
+def test_connections_are_closed_when_nothing_is_due(
+    keeper: Housekeeper, tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    opened: list[object] = []
+
+    def look() -> None:
+        connections["kept"].ensure_connection()
+        opened.append(connections["kept"])
+
+    with django_db_blocker.unblock(), on_sqlite(tmp_path, "kept", migrated=False):
+        entry = connections.settings["kept"]
+        keeper.every(3_600, "Looks", look)
+        until(lambda: opened)
+        until(lambda: getattr(opened[0], "connection", None) is None)
+        assert connections.settings["kept"] is entry
+        keeper.end(list(keeper._tasks), 0)
+
+
+def test_a_child_has_none_of_its_parents_tasks_and_may_have_its_own(keeper: Housekeeper) -> None:
+    parents = Turns()
+    keeper.every(0.001, "Parent's", parents, last=parents)
+    assert _in_child(lambda: _child(keeper, parents)) == 0
+
+
+def _child(keeper: Housekeeper, parents: Turns) -> None:
+    before = parents.count
+    keeper.finish(10)  # the parent's thread is not here
+    own = Turns()
+    keeper.every(3_600, "Its own", own)
+    until(lambda: own.count == 1)
+    assert parents.count == before
+
+
+def _in_child(function: Callable[[], None]) -> int:
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        with suppress(BaseException):
+            function()
+            os.write(write, b"well")
+        os._exit(0)
+    os.close(write)
+    os.waitpid(pid, 0)
+    with os.fdopen(read, "rb") as told:
+        return 0 if told.read() == b"well" else 1
+
+
+def test_a_server_that_forks_without_telling_python_is_noticed(keeper: Housekeeper) -> None:
+    parents = Turns()
+    keeper.every(3_600, "Parent's", parents, last=parents)
+    until(lambda: parents.count == 1)
+    keeper._pid = -1
+    keeper.finish(10)
+    own = Turns()
+    keeper.every(3_600, "Its own", own)
+    until(lambda: own.count == 1)
+    assert (parents.count, len(keeper._tasks)) == (1, 1)
+    assert threading.active_count() > 1
