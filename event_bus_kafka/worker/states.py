@@ -54,8 +54,8 @@ class ConsumerStates:
 
     def _partition(self, one: PartitionProgress) -> PartitionState:
         position, end, oldest = one.position, one.end, one.oldest
-        if position is None and one.next_offset >= 0:
-            position = one.next_offset
+        if position is None:  # nothing was committed yet
+            position = oldest.offset if oldest else one.next_offset if one.next_offset >= 0 else None
         record = oldest.record if oldest else None  # a lane may let it go meanwhile
         timestamp = record.timestamp if record else None
         return PartitionState(
