@@ -18,6 +18,7 @@ django.setup()
 from docs import check_table, command_table, evolution_tables  # noqa: E402 needs Django
 from event_bus_kafka.conf.settings import all_settings  # noqa: E402 needs Django
 from event_bus_kafka.telemetry.logs.fields import FIELDS, PREFIX  # noqa: E402 needs Django
+from event_bus_kafka.telemetry.metrics import CATALOGUE  # noqa: E402 needs Django
 
 project = "openedx-event-bus-kafka"
 copyright = "Open edX contributors, AGPL-3.0"
@@ -44,6 +45,15 @@ def write_log_fields() -> None:
     (GENERATED / "log_fields.rst").write_text("\n".join(entries))
 
 
+def write_metrics() -> None:
+    """Write a definition per metric: its kind, its labels, its sentence."""
+    entries = []
+    for metric in CATALOGUE:
+        labels = ", ".join(f"``{label}``" for label in metric.labels) or "none"
+        entries.append(f"``{metric.name}``\n   {metric.sentence}\n\n   A {metric.kind.value}. Labels: {labels}.\n")
+    (GENERATED / "metrics.rst").write_text("\n".join(entries))
+
+
 def write_evolution() -> None:
     """Write what becomes of events while their classes change."""
     (GENERATED / "evolution_orders.rst").write_text(evolution_tables.orders())
@@ -64,6 +74,7 @@ def write_commands() -> None:
 GENERATED.mkdir(exist_ok=True)
 write_settings()
 write_log_fields()
+write_metrics()
 write_evolution()
 write_checks()
 write_commands()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from random import uniform
 from typing import Any
 
@@ -16,11 +17,12 @@ from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.dispatching.cleanup import close_after_errors
 from event_bus_kafka.housekeeping.housekeeper import Housekeeper, Turn
 from event_bus_kafka.telemetry.guards import guarded
+from event_bus_kafka.telemetry.prometheus import publish
 from event_bus_kafka.telemetry.state import running
 from event_bus_kafka.telemetry.tallies import tallies
 
 _APP = "event_bus_kafka"
-_HISTORY_EVERY, _TIDY_EVERY = 60.0, 3_600.0
+_HISTORY_EVERY, _TIDY_EVERY, _PUBLISH_EVERY = 60.0, 3_600.0, 10.0
 _SOON = 300.0
 """Seconds within which a worker tidies up first."""
 _LAST_TURN = 1.0
@@ -66,7 +68,18 @@ def _begin_history() -> None:
         housekeeper.every(_HISTORY_EVERY, "History was not written", write, last=write, first_in=_HISTORY_EVERY)
 
 
-begin = guarded("the beginning of housekeeping", _begin_history)
+def _begin_to_publish() -> None:
+    """Where prometheus_client is installed: it is imported in the thread, as that takes a while."""
+    if find_spec("prometheus_client"):
+        housekeeper.every(_PUBLISH_EVERY, "Metrics were not published", publish, last=publish)
+
+
+def _begin() -> None:
+    _begin_history()
+    _begin_to_publish()
+
+
+begin = guarded("the beginning of housekeeping", _begin)
 """Begin what each process does periodically that sends or consumes. Never raises."""
 
 
