@@ -76,3 +76,20 @@ def test_a_worker_that_falls_behind_shows_how_far(bus: Bus, topic: str, group: s
         scraped_until(port, dict.fromkeys(behind, 0.0))
         assert numbers(port)["records_done_total", CREATED] == 3
         assert process.stop() == 0
+
+
+def test_a_web_process_publishes_what_it_has_sent_at_its_end(bus: Bus, topic: str) -> None:
+    code = (
+        "from openedx_events.learning.signals import CERTIFICATE_CREATED as signal; "
+        "from prometheus_client import REGISTRY; "
+        "from event_bus_kafka import create_producer; from tests.projects.certificates.apps import say; "
+        "from tests.support.examples_of import certificate; producer = create_producer(); "
+        f"producer.send(signal=signal, topic={topic!r}, event_key_field='certificate.user.id', "
+        "event_data={'certificate': certificate(7)}, event_metadata=signal.generate_signal_metadata()); "
+        "producer.prepare_for_shutdown(); "
+        f"labels = dict(event_type={CREATED!r}, mode='on-commit'); "
+        "say('sent', count=REGISTRY.get_sample_value('event_bus_kafka_events_sent_total', labels))"
+    )
+    with ServiceProcess(code=code, settings=bus.settings(topic)) as process:
+        assert process.end() == 0, process.log
+    assert [one["count"] for one in process.heard("sent")] == [1]
