@@ -23,7 +23,7 @@ from event_bus_kafka.dispatching.outcomes import DONE, GiveUp, Hold, Outcome, Re
 from event_bus_kafka.dispatching.receiver_gate import Admission, ReceiverGate
 from event_bus_kafka.dispatching.receiver_spans import dispatch_in_spans
 from event_bus_kafka.dispatching.retry import RetryPolicies, RetryPolicy
-from event_bus_kafka.errors import CircuitOpen, EventBusError, UnknownEventType
+from event_bus_kafka.errors import CircuitOpen, UnknownEventType
 from event_bus_kafka.telemetry.health import Health, Obstacle
 from event_bus_kafka.telemetry.monitoring import trace, transaction
 from event_bus_kafka.telemetry.tracing import NO_SPAN, is_tracing
@@ -94,7 +94,7 @@ class Processor:
         try:
             signal = self._signal(record)
             return signal is not None and not _reason_to_skip(record, signal, self.receivers_of(signal))
-        except EventBusError:
+        except Exception:  # noqa: BLE001 the attempt will meet the same, and judge it
             return True
 
     def _process(self, delivery: Delivery) -> Outcome:

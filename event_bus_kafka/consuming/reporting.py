@@ -65,7 +65,7 @@ def done(work: Work) -> None:
     """Tell that every receiver has succeeded."""
     record = work.record
     if work.tallies is not None and work.sent_at is not None:
-        work.tallies.latency.take(time() - work.sent_at.timestamp())
+        work.tallies.latency.take(max(time() - work.sent_at.timestamp(), 0.0))  # by two hosts' clocks
     emit(
         RecordDone(
             topic=record.topic,

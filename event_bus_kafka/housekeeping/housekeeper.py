@@ -157,10 +157,12 @@ class Housekeeper:
             stumbled(error)
         finally:
             with self._changed:
+                task.is_ending = task.is_ending and not is_ending
                 if is_over:
                     task.slices = None
-                    task.due = self._clock() + task.period()
-                task.is_ending = task.is_ending and not is_ending
+                    task.due = self._clock() + (
+                        0 if task.is_ending else task.period()
+                    )  # an end may have come meanwhile
                 self._changed.notify_all()
 
     def _slice(self, task: Task) -> bool:

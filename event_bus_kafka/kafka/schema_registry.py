@@ -163,9 +163,11 @@ class SchemaRegistry:
             if self._requests.get(name) is shared:
                 self._requests.pop(name, None)  # one that hangs must not keep others from asking anew
             let_through(error)
-            tallies.took(REGISTRY_REQUESTS, ("failed",), self._clock() - began)
+            if shared is mine:
+                tallies.took(REGISTRY_REQUESTS, ("failed",), self._clock() - began)
             raise self._failed(what, name, error) from None
-        tallies.took(REGISTRY_REQUESTS, ("done",), self._clock() - began)
+        if shared is mine:
+            tallies.took(REGISTRY_REQUESTS, ("done",), self._clock() - began)
         return answered
 
     def _refuse_in_backoff(self, name: Hashable) -> None:

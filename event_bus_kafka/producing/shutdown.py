@@ -42,8 +42,8 @@ class Shutdown:
         self._spill = spill
         self._begin_periodic_work = begin
         self._finish_periodic_work = finish
-        self._begun_in: int | None = None
-        """The process that does what comes periodically, whose end is watched."""
+        self._begun: dict[int, object] = {}
+        """By process: who began there what comes periodically. Of threads that send first, one does."""
         self._pid: int | None = None
         """The process whose sending is watched."""
         self._began: float | None = None
@@ -54,9 +54,12 @@ class Shutdown:
         Begin what a process does periodically that has to do with events, and end it with the process. To be called
         before each of them; again costs nothing.
         """
-        if self._begun_in == os.getpid():
+        pid = os.getpid()
+        if pid in self._begun:
             return
-        self._begun_in = os.getpid()
+        mine = object()
+        if self._begun.setdefault(pid, mine) is not mine:
+            return
         self._watch_end()
         self._begin_periodic_work()
 
@@ -110,7 +113,7 @@ class Shutdown:
 
     def _end(self, *_: object, **__: object) -> None:
         """End this process's sending, and what it does periodically. Threads of clients do nothing afterwards."""
-        if self._begun_in != os.getpid():
+        if os.getpid() not in self._begun:
             return  # a child inherits its parent's hooks
         if self._pid == os.getpid():
             self._end_sending()

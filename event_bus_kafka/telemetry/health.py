@@ -51,10 +51,8 @@ class Health:
     @property
     def reasons(self) -> tuple[str, ...]:
         """The texts of the obstacles, sorted."""
-        with self._lock:
-            return tuple(
-                sorted(f"{kind.value}: {source}" if source else kind.value for kind, source in self._obstacles)
-            )
+        obstacles = self._obstacles  # never changed in place: a probe waits for nobody who tells of a change
+        return tuple(sorted(f"{kind.value}: {source}" if source else kind.value for kind, source in obstacles))
 
     def __call__(self, event: LifecycleEvent) -> None:
         """Follow the state of the connection to Kafka, as an observer of lifecycle events."""

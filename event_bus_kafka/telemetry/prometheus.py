@@ -89,8 +89,9 @@ class _DefaultRegistry:
                 if isinstance(sample.value, Tally):  # a histogram takes one observation after the other
                     continue
                 key = sample.metric, sample.labels
-                if more := sample.value - self._published.get(key, 0):
-                    self._of(sample.metric, package.Counter).labels(*sample.labels).inc(more)
+                if (more := sample.value - self._published.get(key, 0)) > 0:  # sums of seconds are rounded
+                    counter = self._of(sample.metric, package.Counter)
+                    (counter.labels(*sample.labels) if sample.labels else counter).inc(more)
                     self._published[key] = sample.value
             for metric, value in zip((SPILL_EVENTS, SPILL_BYTES), running.spill(), strict=True):
                 self._of(metric, package.Gauge, multiprocess_mode="livesum").set(value)

@@ -123,6 +123,7 @@ class Tallies:
         ``forget_longest``: let :attr:`Tally.longest` begin anew, for the one reader that asks for the longest of each
         period; for all others that value means nothing.
         """
+        _ = self._local.sums  # made now: it would wait for the lock, should an object that ends count something below
         with self._lock:
             self._fold()
             found: Sums = {}

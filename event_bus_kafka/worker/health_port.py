@@ -86,13 +86,13 @@ def health_port(host: str, port: int, pages: Callable[[str], Answer]) -> Iterato
     """Answer on a port for the time of the block. One that cannot be had is logged, and the block goes on without."""
     try:
         server = _Server(_listen(host, port), pages)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         logger.error(
             "The health port %s of %s cannot be opened: %s. The worker goes on without it; give it another one by "
             "EVENT_BUS_KAFKA_HEALTH_PORT or --health-port.",
             port,
             host or "all addresses",
-            error.strerror or type(error).__name__,
+            getattr(error, "strerror", None) or type(error).__name__,
         )
         yield
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Any
 
 from django.db.models import F
@@ -19,19 +20,21 @@ class Process:
     """Counts, and writes what it has counted."""
 
     def __init__(self, service: str = "lms") -> None:
-        self._service = service
+        self._service, self._lock = service, Lock()
         self._sums: dict[Line, Sums] = {}
         self.writer = HistoryWriter(self._read)
 
     def count(self, outcome: str, *, count: int = 1, seconds: float = 0.0, receiver: str = "", of: str = TYPE) -> None:
         line = Line(service=self._service, event_type=of, receiver=receiver, outcome=outcome)
-        before = self._sums.get(line, Sums(count=0, seconds=0.0, longest=0.0))
         more = Sums(count=count, seconds=count * seconds, longest=seconds)
-        self._sums[line] = Sums.total([before, more])
+        with self._lock:
+            before = self._sums.get(line, Sums(count=0, seconds=0.0, longest=0.0))
+            self._sums[line] = Sums.total([before, more])
 
     def _read(self) -> dict[Line, Sums]:
-        found = dict(self._sums)
-        self._sums = {line: Sums(count=one.count, seconds=one.seconds, longest=0.0) for line, one in found.items()}
+        with self._lock:
+            found = dict(self._sums)
+            self._sums = {line: Sums(count=one.count, seconds=one.seconds, longest=0.0) for line, one in found.items()}
         return found
 
 

@@ -7,11 +7,11 @@ from time import time_ns
 from types import TracebackType
 from typing import Any
 
+from event_bus_kafka.interruptions import let_through
 from event_bus_kafka.shown import label, shown
 from event_bus_kafka.telemetry.bus import RAISED_BY_OTHERS, emit
 from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.telemetry.events import CallbackFailed
-from event_bus_kafka.telemetry.guards import guarded
 from event_bus_kafka.telemetry.tracing.conventions import (
     ERROR_TYPE,
     EXCEPTION,
@@ -24,7 +24,6 @@ from event_bus_kafka.telemetry.tracing.trace_context import Headers, context_in,
 from event_bus_kafka.telemetry.tracing.tracer import context, current_tracer, trace
 
 _CALLBACK = "OpenTelemetry's provider"
-_end = guarded(_CALLBACK, lambda span, time: span.end(time))
 
 
 class NoSpan:
@@ -79,19 +78,24 @@ class OpenSpan(NoSpan):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if self._left_at is None:
-            self.leave()
-            if error is not None:
-                self.fail(error)
-        self.end()
+        try:
+            if self._left_at is None:
+                self.leave()
+                if error is not None:
+                    self.fail(error)
+        finally:
+            self.end()
 
     def fail(self, error: BaseException) -> None:
-        if not self._span.is_recording():
-            return
-        name, text = _name_of(type(error)), shown(error_text(error))
-        self._span.add_event(EXCEPTION, {EXCEPTION_TYPE: name, EXCEPTION_MESSAGE: text}, self._left_at)
-        self._span.set_attribute(ERROR_TYPE, name)
-        self._span.set_status(trace.StatusCode.ERROR, text)
+        try:
+            if not self._span.is_recording():
+                return
+            name, text = _name_of(type(error)), shown(error_text(error))
+            self._span.add_event(EXCEPTION, {EXCEPTION_TYPE: name, EXCEPTION_MESSAGE: text}, self._left_at)
+            self._span.set_attribute(ERROR_TYPE, name)
+            self._span.set_status(trace.StatusCode.ERROR, text)
+        except RAISED_BY_OTHERS as raised:
+            _tell(raised)
 
     def leave(self) -> None:
         attached, set_before = self._tokens
@@ -100,7 +104,10 @@ class OpenSpan(NoSpan):
         self._left_at = time_ns()
 
     def end(self) -> None:
-        _end(self._span, self._left_at)
+        try:
+            self._span.end(self._left_at)
+        except RAISED_BY_OTHERS as raised:
+            _tell(raised)
 
 
 def open_span(
@@ -126,8 +133,14 @@ def open_span(
             tracer.start_span(label(name), parent, trace.SpanKind[kind], attributes, links)  # samplers see all of it
         )
     except RAISED_BY_OTHERS as error:
-        emit(CallbackFailed(callback=_CALLBACK, error=error))
+        _tell(error)
         return NO_SPAN
+
+
+def _tell(error: BaseException) -> None:
+    """Tell what a provider raised, unless it is a signal's handler that stops the caller."""
+    let_through(error)
+    emit(CallbackFailed(callback=_CALLBACK, error=error))
 
 
 def _name_of(kind: type[BaseException]) -> str:

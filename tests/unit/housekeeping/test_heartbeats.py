@@ -65,7 +65,7 @@ def test_a_row_says_who_runs_where_and_how(running: Running) -> None:
 
 @pytest.mark.parametrize(
     ("period", "silence", "liveness"),
-    [(1, 59_000, "alive"), (1, 61_000, "dead"), (20, 110_000, "alive"), (20, 121_000, "dead")],
+    [(1, 50_000, "alive"), (1, 61_000, "dead"), (20, 100_000, "alive"), (20, 121_000, "dead")],
 )
 def test_who_is_silent_for_six_beats_and_a_minute_is_dead(
     running: Running, period: float, silence: int, liveness: str

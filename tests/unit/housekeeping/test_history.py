@@ -101,10 +101,11 @@ def test_a_database_in_memory_is_left_alone() -> None:
     process = Process()
     process.count("done")
     assert alias_of(HistoryRow) == "default"
-    with connected({"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}, "default"):
+    with connected({"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}, "default") as connection:
         call_command("migrate", verbosity=0)
         assert alias_of(HistoryRow) is None
         process.writer.write()
         assert rows().count() == 0
+        connection.connection.close()  # Django leaves it open
     with connected({"ENGINE": "django.db.backends.dummy"}, "default"):
         assert alias_of(HistoryRow) is None

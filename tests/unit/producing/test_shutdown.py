@@ -49,7 +49,7 @@ def test_what_comes_periodically_begins_once_in_each_process_and_has_its_last_tu
     shutdown.begin()
     shutdown._end()
     assert (len(begun), finished) == (1, [1.0])
-    shutdown._begun_in = -1  # as in a child
+    shutdown._begun.clear()  # as in a child
     shutdown._end()
     assert finished == [1.0]
     shutdown.begin()

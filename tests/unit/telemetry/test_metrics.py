@@ -139,6 +139,7 @@ def count():
     publish()
     tallies.add(metrics.EVENTS_SENT, ("a", "outbox"))
     tallies.took(metrics.REGISTRY_REQUESTS, ("done",), 0.5)
+    tallies.add(metrics.COMMITS)
     publish()
     publish()
 count()
@@ -164,8 +165,14 @@ def test_a_web_process_adds_to_the_counters_that_it_exports(processes: int, tmp_
     done = subprocess.run([sys.executable, "-c", _WEB], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
-    names = ("events_sent_total", "registry_requests_total", "registry_seconds_total", "spill_events")
-    assert [found[f"event_bus_kafka_{name}"] for name in names] == [3 * processes, processes, processes / 2, 0]
+    names = ("events_sent_total", "registry_requests_total", "registry_seconds_total", "commits_total", "spill_events")
+    assert [found[f"event_bus_kafka_{name}"] for name in names] == [
+        3 * processes,
+        processes,
+        processes / 2,
+        processes,
+        0,
+    ]
 
 
 def test_every_metric_is_told_by_somebody() -> None:

@@ -81,7 +81,7 @@ def test_a_child_begins_at_nothing_although_another_thread_held_the_lock_at_the_
     with tallies._lock:
         pid = os.fork()
         if pid == 0:
-            signal.alarm(10)  # a lock that nobody releases would keep the child for ever
+            signal.alarm(60)  # a lock that nobody releases would keep the child for ever
             empty = not tallies.read()
             tallies.add(RECORDS_SKIPPED, ("a", "no receiver"))
             os._exit(0 if empty and tallies.total(RECORDS_SKIPPED) == 1 and before.count == 1 else 1)

@@ -140,13 +140,15 @@ def test_clients_that_are_slow_neither_keep_a_probe_waiting_nor_pile_up(
 
 
 def test_a_child_of_a_receiver_does_not_keep_the_port_from_the_next_worker() -> None:
-    read, write = os.pipe()
+    (read, write), (begun, begins) = os.pipe(), os.pipe()
     with answering(Running()) as port:
         pid = os.fork()
         if pid == 0:
             signal.alarm(60)
+            os.write(begins, b".")
             os.read(read, 1)
             os._exit(0)
+        os.read(begun, 1)
     try:
         assert not accepts(port)
     finally:
