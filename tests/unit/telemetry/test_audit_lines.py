@@ -25,9 +25,16 @@ def batched() -> list[bool]:
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture, batched: list[bool]) -> Iterator[Lines]:
-    """Return the lines of a log that nobody else writes."""
+    """Return the lines of a log that nobody else writes, nor clients that tests before have left behind."""
+    kinds = (
+        events.RecordReceived,
+        events.RecordDelivered,
+        events.RecordDone,
+        events.AttemptFailed,
+        events.CallbackFailed,
+    )
     with nobody_else_observing(), caplog.at_level(logging.INFO):
-        observe(LoggingObserver(audit=lambda: True, batched=lambda: batched[0]))
+        observe(LoggingObserver(audit=lambda: True, batched=lambda: batched[0]), *kinds)
         yield lambda: [record.getMessage() for record in caplog.records]
 
 
