@@ -67,13 +67,12 @@ def days(text: str) -> float:
 
 def rate(text: str) -> float:
     """Argument type: how many of something a second."""
-    try:
-        found = float(text)
-    except ValueError:
-        found = 0.0
-    if not 0 < found < inf:
-        raise ArgumentTypeError(f"{text!r} is no number above 0")
-    return found
+    return _above_0(text, "number")
+
+
+def seconds(text: str) -> float:
+    """Argument type: seconds above 0."""
+    return _above_0(text, "number of seconds")
 
 
 def port(text: str) -> int:
@@ -110,3 +109,13 @@ def add_apply(parser: CommandParser) -> None:
 def add_json(parser: CommandParser, text: str = "print JSON") -> None:
     """Add ``--json``."""
     parser.add_argument("--json", action="store_true", help=text)
+
+
+def _above_0(text: str, what: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < inf:
+        raise ArgumentTypeError(f"{text!r} is no {what} above 0")
+    return found

@@ -116,18 +116,17 @@ class Framer:
         """Return the record to send. Raises as :func:`frame` does."""
         destination, body = encoded.destination, encoded.value
         known = self._known.get(destination.digest)
-        if known is not None:
-            value = None if body is None else known[1] + body
-            return ProducerRecord(destination.topic, known[0] + encoded.key, value, encoded.headers)
-        record = frame(encoded, self._registry, until)
-        if record.value is not None:  # the id of a tombstone's value is not asked for
-            self._known[destination.digest] = record.key[: _FRAME.size], record.value[: _FRAME.size]
-        return record
+        if known is None:
+            if body is None:  # the id of a tombstone's value is not asked for
+                return frame(encoded, self._registry, until)
+            known = self._known[destination.digest] = frames_of(destination, self._registry, until)
+        value = None if body is None else known[1] + body
+        return ProducerRecord(destination.topic, known[0] + encoded.key, value, encoded.headers)
 
 
-def frames_of(destination: Destination, registry: SchemaIds) -> tuple[bytes, bytes]:
-    """Return what stands before each key and each value of a destination. Raises :class:`SchemaRegistryError`."""
-    return _framed(b"", destination.key, registry), _framed(b"", destination.value, registry)
+def frames_of(destination: Destination, registry: SchemaIds, until: float = inf) -> tuple[bytes, bytes]:
+    """Return what stands before each key and each value of a destination. Raises as :func:`frame` does."""
+    return _framed(b"", destination.key, registry, until), _framed(b"", destination.value, registry, until)
 
 
 def event_type(record: ConsumerRecord) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentTypeError
 from contextlib import ExitStack
 from math import inf
 from time import sleep
@@ -15,7 +14,7 @@ from django.core.management.base import CommandError, CommandParser
 from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.assembly.probing import probe
 from event_bus_kafka.errors import EventBusError
-from event_bus_kafka.management.arguments import add_json, number
+from event_bus_kafka.management.arguments import add_json, number, seconds
 from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.operations.probing.legs import ProbeResult
 from event_bus_kafka.shown import shown
@@ -32,12 +31,12 @@ class Command(OperatorCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--timeout", type=_seconds, default=30.0, help="seconds after which a leg is given up (default: 30)"
+            "--timeout", type=seconds, default=30.0, help="seconds after which a leg is given up (default: 30)"
         )
         parser.add_argument(
-            "--slow", type=_seconds, default=2.0, help="seconds after which a leg has failed (default: 2)"
+            "--slow", type=seconds, default=2.0, help="seconds after which a leg has failed (default: 2)"
         )
-        parser.add_argument("--every", type=_seconds, help="repeat it after so many seconds, until Ctrl-C")
+        parser.add_argument("--every", type=seconds, help="repeat it after so many seconds, until Ctrl-C")
         parser.add_argument("--count", type=number(least=1), help="with --every: end after so many probes")
         add_json(parser, "print a line of JSON per probe")
 
@@ -69,17 +68,6 @@ class Command(OperatorCommand):
             sleep(options["every"])
         if failures:
             raise CommandError(f"The event bus is not well: look at {', '.join(dict.fromkeys(failures))}.")
-
-
-def _seconds(text: str) -> float:
-    """Argument type: seconds above 0."""
-    try:
-        found = float(text)
-    except ValueError:
-        found = 0.0
-    if not 0 < found < inf:
-        raise ArgumentTypeError(f"{text!r} is no number of seconds above 0")
-    return found
 
 
 def _text(result: ProbeResult) -> str:
