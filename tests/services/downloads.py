@@ -112,11 +112,12 @@ def _is_complete(folder: Path) -> bool:
 
 
 def _manifest(folder: Path) -> Path:
-    return folder.with_suffix(".sha256.json")
+    return folder.with_name(f"{folder.name}.sha256.json")
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    """Return the SHA-256 of each file but those that Python adds when it imports from the folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
     return {str(path.relative_to(folder)): _digest(path) for path in files}
 
 

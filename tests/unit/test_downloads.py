@@ -1,0 +1,32 @@
+"""A folder of the services' cache is fetched once, also where programs run from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.services.downloads import fetched
+
+
+def test_a_folder_is_fetched_once_unless_a_file_is_missing_or_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python compiles into the folder when a program imports from it: no reason to fetch it again under that program."""
+    monkeypatch.setenv("EVENT_BUS_KAFKA_SERVICES_CACHE", str(tmp_path))
+    times: list[Path] = []
+
+    def fetch(folder: Path) -> None:
+        times.append(folder)
+        (folder / "module.py").write_text("x = 1")
+
+    folder = fetched("package-1.2-py312", fetch)
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "module.cpython-312.pyc").write_bytes(b"compiled")
+    assert fetched("package-1.2-py312", fetch) == folder
+    assert fetched("package-1.2-py311", fetch) != folder
+    assert fetched("package-1.2-py312", fetch) == folder
+    assert len(times) == 2
+    (folder / "module.py").write_text("x = 2")
+    fetched("package-1.2-py312", fetch)
+    assert len(times) == 3
