@@ -91,7 +91,7 @@ class Batch:
     def send(self, rows: Sequence[Row]) -> None:
         """Hand rows to a client, in order, until the deadline or the first trouble. There must be room for them."""
         assert self.has_room_for(len(rows))
-        if left := self._send_all(rows):
+        if left := self._send_all(rows[self._send_usual(rows) :]):
             self._await_firsts()
             self._ended_keys.update((row.topic, row.key) for row in self._send_all(left))
 
@@ -143,25 +143,31 @@ class Batch:
         """Emit what became of the rows, once that is settled and all that are confirmed were taken."""
         self._deliveries.tell(self.ledger.parked)
 
+    def _send_usual(self, rows: Sequence[Row]) -> int:
+        """Send rows from the first on as long as none needs care; return how many."""
+        if not self.goes_on or self._firsts or self._ended_keys:
+            return 0
+        sent = self._clients.hand_over(rows, self._frames, self._topics, self.deadline, self._reported)
+        for name, count in sent.items():
+            self._topics[name].sent(count)
+        self.ledger.begin(sent.total())
+        self._unreported[self._clients.common] += sent.total()
+        return sent.total()
+
     def _send_all(self, rows: Sequence[Row]) -> list[Row]:
         """Return the rows that have to wait for the first one of their key."""
         left: list[Row] = []
-        complete = self._clients.unreached.complete
         for row in rows:
             if not self.goes_on or monotonic() > self.deadline:
                 break
-            topic = self._topics[row.topic]
-            if not topic.takes_rows:
+            topic, key = self._topics[row.topic], (row.topic, row.key)
+            if not topic.takes_rows or key in self._ended_keys:
                 continue
-            if left or self._ended_keys or row.topic not in complete:  # else its key waits for nothing, as most do
-                key = row.topic, row.key
-                if key in self._ended_keys:
-                    continue
-                if key in self._firsts:
-                    topic.leave(row)
-                    left.append(row)
-                    continue
-            self._send(row, topic)
+            if key in self._firsts:
+                topic.leave(row)
+                left.append(row)
+            else:
+                self._send(row, topic)
         return left
 
     def _await_firsts(self) -> None:

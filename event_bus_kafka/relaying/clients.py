@@ -9,14 +9,21 @@ second one, never two rows of a topic at a time, so that it may go on behind a r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from time import monotonic
 
 import attrs
 
-from event_bus_kafka.errors import DeliveryFailed
+from event_bus_kafka.errors import BrokerError, DeliveryFailed, SchemaRegistryError
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.producer import Producer
 from event_bus_kafka.kafka.unreached import UnreachedPartitions
+from event_bus_kafka.relaying.claims import Row
+from event_bus_kafka.relaying.framing import Frames
+from event_bus_kafka.relaying.topics import Topic, Topics
 from event_bus_kafka.wire.records import ProducerRecord
 
 _CONNECT_WITHIN = 5.0
@@ -89,6 +96,31 @@ class Clients:
         if limit is not None and size > limit:
             reason = f"{size} bytes are more than the {limit} that the topic takes"
             raise DeliveryFailed(error_codes.MSG_SIZE_TOO_LARGE, reason)
+
+    def hand_over(
+        self, rows: Sequence[Row], frames: Frames, topics: Topics, deadline: float, report: Callable[..., None]
+    ) -> Counter[str]:
+        """
+        Give the common client rows, from the first on, as long as none needs care: their topics are open, and all
+        partitions of these are reached. Return how many of each topic. ``report`` is called with row, topic and client
+        before what the client reports; none comes meanwhile, since the client reports when it is polled.
+        """
+        common, sent = self.common, 0
+        usual: dict[str, Topic] = {}
+        with suppress(SchemaRegistryError, BrokerError):  # raised once more when that row is sent with care
+            for row in rows:
+                topic = usual.get(row.topic)
+                if topic is None:
+                    topic = usual[row.topic] = topics[row.topic]
+                    if row.topic not in self.unreached.complete or not topic.is_open:
+                        break
+                if monotonic() > deadline:
+                    break
+                record = frames.record(row)
+                self.measure(record)
+                common.enqueue(record, partial(report, row, topic, common))
+                sent += 1
+        return Counter([row.topic for row in rows[:sent]])
 
     def drop_failed(self) -> None:
         """Make those anew that failed."""

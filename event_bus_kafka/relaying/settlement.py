@@ -54,9 +54,9 @@ class Ledger:
         """The rows that Kafka has and that are still in the outbox, as far as is known."""
         return [row for rows in (*self.removing, self.confirmed) for row in rows]
 
-    def begin(self) -> None:
-        """A row is handed to the client."""
-        self.in_flight += 1
+    def begin(self, count: int = 1) -> None:
+        """Rows were handed to a client."""
+        self.in_flight += count
 
     def confirm(self, row: Row) -> None:
         """Kafka has a row that was in flight."""

@@ -90,6 +90,11 @@ class Topic:
         self._has_taken = False
 
     @property
+    def is_open(self) -> bool:
+        """Whether its rows are sent as most are."""
+        return self.state is TopicState.OPEN and self.takes_rows
+
+    @property
     def is_held(self) -> bool:
         """Whether it was held and has taken nothing since."""
         return self._delay > 0
@@ -125,11 +130,11 @@ class Topic:
         """A row waits for another one of its key, and is taken for one of the same request."""
         self._left = row.id
 
-    def sent(self) -> None:
-        """A record was handed to the client."""
+    def sent(self, count: int = 1) -> None:
+        """Records were handed to a client."""
         if not self.unreported:
             self._quiet_since = self._clock()
-        self.unreported += 1
+        self.unreported += count
 
     def reported(self) -> None:
         self.unreported -= 1
