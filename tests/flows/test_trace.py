@@ -65,8 +65,7 @@ def test_events_are_found_by_key_and_none_of_their_data_is_shown(bus: Bus, topic
 
 def test_bytes_decide_about_keys_while_the_registry_is_away(bus: Bus, topic: str) -> None:
     sent(bus, topic, 7)
-    away = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://127.0.0.1:9"}
-    answer = found(bus, topic, "--key", "7", **away)
+    answer = found(bus, topic, "--key", "7", EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL="http://127.0.0.1:9")
     assert len(answer["records"]) == 1
     (unseen,) = [one for one in answer["unseen"] if one["what"] == "the schema registry"]
     assert unseen["why"].endswith("; keys were compared by their bytes alone")
@@ -127,8 +126,8 @@ def test_a_dead_letter_on_a_topic_is_found_beside_its_record(bus: Bus, topic: st
     bus.create_topic(letters)
     headers = {"dead_letter_group": group.encode(), "ce_type": CREATED.encode(), "ce_id": str(event_id).encode()}
     bus.produce(letters, value=b"x", headers=headers)
-    settings = {"EVENT_BUS_KAFKA_DEAD_LETTERS": "topic", "EVENT_BUS_KAFKA_SUBSCRIPTIONS": {group: [topic]}}
-    text = trace(bus, topic, event_id, **settings)
+    on_topic: dict[str, Any] = {"EVENT_BUS_KAFKA_DEAD_LETTERS": "topic"}
+    text = trace(bus, topic, event_id, EVENT_BUS_KAFKA_SUBSCRIPTIONS={group: [topic]}, **on_topic)
     assert f"In Kafka: {topic}:0:0, written " in text
     assert f"In Kafka: a dead letter of it, {letters}:0:0, written " in text
 

@@ -21,7 +21,7 @@ from tests.support.trace_command import found, sent, trace
 
 pytestmark = [pytest.mark.real, pytest.mark.django_db]
 
-HEADERS = [
+HEADERS: list[tuple[str, str | bytes | None]] = [
     ("ce_specversion", b"1.0"),
     ("content-type", b"application/avro"),
     ("ce_datacontenttype", b"application/avro"),
@@ -102,6 +102,7 @@ def test_brokers_that_are_away_are_told(topic: str, bus: RealBus, monkeypatch: p
     assert "_TRANSPORT" in unseen["Kafka"]
 
 
+@pytest.mark.long
 def test_a_record_is_found_among_many(bus: RealBus, group: str) -> None:
     """`make test-long` has a million of them on four partitions, to be read within the ten seconds of a search."""
     topic, count = f"many-{group}", scaled(5_000, long=1_000_000)
