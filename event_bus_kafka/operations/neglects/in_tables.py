@@ -16,10 +16,8 @@ from event_bus_kafka.models.database_time import VENDORS, database_now
 from event_bus_kafka.models.presence import has_tables
 from event_bus_kafka.operations.neglects import catalogue
 from event_bus_kafka.operations.neglects.catalogue import Neglect
+from event_bus_kafka.operations.neglects.wording import MOST_COUNTED, number, span
 from event_bus_kafka.operations.workers import WorkerRun, workers
-
-_AT_MOST = 1_000
-"""Rows that are looked at to count them, or to find the oldest where there is no index."""
 
 
 def neglects(*, outboxes: Collection[str], retention: float) -> list[Neglect]:
@@ -30,168 +28,157 @@ def neglects(*, outboxes: Collection[str], retention: float) -> list[Neglect]:
     ``outboxes``: aliases of the databases whose outbox is looked at; ``retention``: days for which dead letters and
     parked rows are kept. Raises a database error.
     """
-    runs = workers() if _alias_with(Heartbeat) else None
-    found = [
-        *(one for alias in outboxes for one in of_outbox(alias, runs or (), retention=retention)),
-        *of_dead_letters(retention),
-        *of_runs(runs or ()),
-        *of_pauses(),
-        *of_clock(),
-    ]
+    runs = runs_told()
+    outbox = [one for alias in outboxes for one in of_outbox(alias, runs, retention=retention)]
+    return in_order([*outbox, *of_service(runs, retention=retention)])
+
+
+def in_order(found: Collection[Neglect]) -> list[Neglect]:
+    """Return neglects in the order of the catalogue."""
     return sorted(found, key=lambda one: catalogue.CATALOGUE.index(one.kind))
+
+
+def runs_told() -> Sequence[WorkerRun]:
+    """Return what workers and relays have told of themselves, nothing where the table is missing."""
+    return workers() if _alias_with(Heartbeat) else []
 
 
 def of_outbox(alias: str, runs: Sequence[WorkerRun], *, retention: float) -> Iterator[Neglect]:
     """Look at one database's outbox, and at what was parked there. Raises a database error."""
     connection = connections[alias]
-    if connection.vendor not in VENDORS or not has_tables(connection, OutboxRecord, ParkedRecord):
-        return
-    now = database_now(alias)
+    if connection.vendor in VENDORS and has_tables(connection, OutboxRecord, ParkedRecord):
+        now = _now(alias)
+        yield from _waiting_rows(alias, now, runs)
+        yield from _parked_rows(alias, now, retention)
+
+
+def of_service(runs: Sequence[WorkerRun], *, retention: float) -> Iterator[Neglect]:
+    """Look at dead letters, pauses, workers, relays and the clock. Raises a database error."""
+    if alias := _alias_with(DeadLetter):
+        yield from _dead_letters(alias, retention)
+    if alias := _alias_with(PausedReceiver):
+        yield from _pauses(alias)
+    if alias := _alias_with(Heartbeat):
+        now = _now(alias)
+        yield from _held_topics(runs, now)
+        yield from _ended_groups(runs, now)
+        yield from _clock(alias)
+
+
+def _waiting_rows(alias: str, now: datetime, runs: Sequence[WorkerRun]) -> Iterator[Neglect]:
     created = OutboxRecord.objects.using(alias).order_by("pk").values_list("created", flat=True).first()
-    if created is not None and now - created > _milliseconds(catalogue.OUTBOX_AFTER):
-        why_not = _relay_of(alias, runs)
-        if why_not:
-            message = f"The oldest row has waited for {_span((now - created) / 1000)}; {why_not}."
-            yield Neglect(kind=catalogue.OUTBOX_WAITS, subject=alias, message=message, since=_moment(created))
-    end = now - _milliseconds(_limit(retention))
-    oldest = ParkedRecord.objects.using(alias).order_by("pk")[:_AT_MOST]  # without an index of times: about the oldest
-    times = sorted(one for one in oldest.values_list("parked_at", flat=True) if one < end)
-    if times:
-        message = f"{_number(len(times))} parked row{_s(times)} will be deleted, from {_day(_moment(times[0]), retention)} on."
-        yield Neglect(kind=catalogue.PARKED_ROWS_END, subject=alias, message=message, since=_moment(times[0]))
+    since = now if created is None else _moment(created)
+    if now - since > catalogue.OUTBOX_AFTER and (why := _why_unsent(alias, runs)):
+        message = f"The oldest row has waited for {_age(since, now)}; {why}."
+        yield Neglect(kind=catalogue.OUTBOX_WAITS, subject=alias, message=message, since=since)
 
 
-def of_dead_letters(retention: float) -> Iterator[Neglect]:
-    """Look at the table of dead letters. Raises a database error."""
-    alias = _alias_with(DeadLetter)
-    if alias is None:
+def _why_unsent(alias: str, runs: Sequence[WorkerRun]) -> str:
+    """Say why no relay works off a database's outbox; empty where one does."""
+    relays = [run for run in runs if run.kind == "relay" and run.state["database"] == alias and _is_alive(run)]
+    if not relays:
+        return "no relay is known to run"
+    if any(run.state["is_alive"] and not run.state["obstacles"] for run in relays):
+        return ""
+    obstacles = "; ".join(relays[0].state["obstacles"]) or "it hangs"
+    return f"the relay {relays[0].host}:{relays[0].pid} cannot send: {obstacles}"
+
+
+def _parked_rows(alias: str, now: datetime, retention: float) -> Iterator[Neglect]:
+    """About the oldest, by their ids: there is no index of times."""
+    oldest = ParkedRecord.objects.using(alias).order_by("pk").values_list("parked_at", flat=True)[:MOST_COUNTED]
+    near = sorted(since for since in map(_moment, oldest) if since < now - _nearly(retention))
+    if near:
+        message = f"{number(len(near), 'parked row')} will be deleted, from {_last_day(near[0], retention)} on."
+        yield Neglect(kind=catalogue.PARKED_ROWS_END, subject=alias, message=message, since=near[0])
+
+
+def _dead_letters(alias: str, retention: float) -> Iterator[Neglect]:
+    letters: Any = DeadLetter.objects.using(alias).order_by()
+    now, ages = _now(alias), letters.aggregate(first=Min("last_failed_at"), last=Max("last_failed_at"))
+    first, day_ago = ages["first"], now - catalogue.DEAD_LETTERS_AFTER
+    if first is None:
         return
-    letters: Any = DeadLetter.objects.using(alias)
-    now = _moment(database_now(alias))
-    ages = letters.aggregate(first=Min("last_failed_at"), last=Max("last_failed_at"))
-    if ages["first"] is None:
-        return
-    day_ago = now - catalogue.DEAD_LETTERS_AFTER
-    if ages["first"] < day_ago < ages["last"]:
-        new = letters.filter(last_failed_at__gt=day_ago).order_by().values_list("group", flat=True)[:_AT_MOST]
-        groups = Counter(new)
-        names = ", ".join(name for name, _ in groups.most_common(3))
+    if first < day_ago < ages["last"]:
+        new = Counter(letters.filter(last_failed_at__gt=day_ago).values_list("group", flat=True)[:MOST_COUNTED])
+        groups = ", ".join(name for name, _ in new.most_common(3))
         message = (
-            f"{_number(groups.total())} came within the last day (group{_s(groups)} {names}), and the oldest has waited "
-            f"for {_span((now - ages['first']).total_seconds())}."
+            f"{number(new.total(), 'dead letter')} came within the last day, of {groups}; the oldest has waited for "
+            f"{_age(first, now)}."
         )
-        yield Neglect(kind=catalogue.DEAD_LETTERS_GROW, subject=alias, message=message, since=ages["first"])
-    if ages["first"] < now - _limit(retention):
-        near = letters.filter(last_failed_at__lt=now - _limit(retention)).order_by().values_list("pk")[:_AT_MOST]
-        count = len(near)
-        message = f"{_number(count)} dead letter{'s' * (count > 1)} will be deleted, from {_day(ages['first'], retention)} on."
-        yield Neglect(kind=catalogue.DEAD_LETTERS_END, subject=alias, message=message, since=ages["first"])
+        yield Neglect(kind=catalogue.DEAD_LETTERS_GROW, subject=alias, message=message, since=first)
+    near = len(letters.filter(last_failed_at__lt=now - _nearly(retention)).values_list("pk")[:MOST_COUNTED])
+    if near:
+        message = f"{number(near, 'dead letter')} will be deleted, from {_last_day(first, retention)} on."
+        yield Neglect(kind=catalogue.DEAD_LETTERS_END, subject=alias, message=message, since=first)
 
 
-def of_runs(runs: Sequence[WorkerRun]) -> Iterator[Neglect]:
-    """Look at what workers and relays have told of themselves."""
-    for run in runs:
-        if run.kind == "relay" and run.liveness == "alive":
-            yield from _held_topics(run)
-    alive = {run.group for run in runs if run.kind == "consumer" and run.liveness == "alive"}
-    seen: set[str] = set()
-    for run in runs:  # the latest start first
-        if run.kind != "consumer" or run.group in alive | seen:
-            continue
-        seen.add(run.group)
-        lag = sum(one["lag"] or 0 for one in run.state.get("partitions", ()))
-        if lag:
-            ended = "died" if run.liveness == "dead" else "ended"
-            message = f"Its last worker {ended} {_span(run.silence)} ago and knew of {lag} records to read."
-            since = datetime.now(UTC) - timedelta(seconds=run.silence)
-            yield Neglect(kind=catalogue.GROUP_WITHOUT_WORKER, subject=run.group, message=message, since=since)
-
-
-def of_pauses() -> Iterator[Neglect]:
-    """Look at the paused receivers. Raises a database error."""
-    alias = _alias_with(PausedReceiver)
-    if alias is None:
-        return
-    now = _moment(database_now(alias))
+def _pauses(alias: str) -> Iterator[Neglect]:
+    now = _now(alias)
     paused = PausedReceiver.objects.using(alias).filter(paused_at__lt=now - catalogue.PAUSED_AFTER)
-    for one in paused.order_by("paused_at")[:_AT_MOST]:
-        message = f"It has been paused for {_span((now - one.paused_at).total_seconds())}."
+    for one in paused.order_by("paused_at")[:MOST_COUNTED]:
+        message = f"It has been paused for {_age(one.paused_at, now)}."
         yield Neglect(kind=catalogue.RECEIVER_PAUSED, subject=one.receiver, message=message, since=one.paused_at)
 
 
-def of_clock() -> Iterator[Neglect]:
-    """Compare this host's clock with that of the database which heartbeats are in. Raises a database error."""
-    alias = router.db_for_write(Heartbeat)
-    if connections[alias].vendor not in VENDORS:
-        return
-    database_now(alias)  # opens the connection, which may take long
+def _held_topics(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
+    for run in runs:
+        for held in run.state.get("held_topics", ()) if _is_alive(run) else ():
+            if held["seconds"] > catalogue.HELD_AFTER.total_seconds():
+                since = now - timedelta(seconds=run.silence + held["seconds"])
+                message = f"The relay {run.host}:{run.pid} has held it for {_age(since, now)}: {held['reason']}."
+                yield Neglect(kind=catalogue.TOPIC_HELD, subject=held["topic"], message=message, since=since)
+
+
+def _ended_groups(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
+    consumers = [run for run in runs if run.kind == "consumer"]
+    alive = {run.group for run in consumers if _is_alive(run)}
+    last = {run.group: run for run in reversed(consumers) if run.group not in alive}  # the latest start is first
+    for group, run in last.items():
+        lag = sum(one["lag"] or 0 for one in run.state["partitions"])
+        if lag:
+            how, since = "died" if run.liveness == "dead" else "ended", now - timedelta(seconds=run.silence)
+            message = f"Its last worker {how} {span(run.silence)} ago and knew of {number(lag, 'record')} to read."
+            yield Neglect(kind=catalogue.GROUP_WITHOUT_WORKER, subject=group, message=message, since=since)
+
+
+def _clock(alias: str) -> Iterator[Neglect]:
     before = time()
     there = database_now(alias) / 1000
-    after = time()
-    ahead = min(there - before, there - after, key=abs) if (there - before) * (there - after) > 0 else 0.0
+    ahead = there - min(max(there, before), time())  # the database has looked between these two
     if abs(ahead) > catalogue.CLOCK_OFF_BY.total_seconds():
-        message = (
-            f"The clock of this host is {_span(abs(ahead))} {'behind' if ahead > 0 else 'ahead of'} the database's."
-        )
+        way = "behind" if ahead > 0 else "ahead of"
+        message = f"The clock of this host is {span(abs(ahead))} {way} the database's."
         yield Neglect(kind=catalogue.CLOCK_OFF, subject=alias, message=message)
-
-
-def _relay_of(alias: str, runs: Sequence[WorkerRun]) -> str:
-    """Say why no relay works off the outbox of a database; empty where one does."""
-    relays = [run for run in runs if run.kind == "relay" and run.state.get("database") == alias]
-    alive = [run for run in relays if run.liveness == "alive"]
-    if not alive:
-        return "no relay is known to run"
-    if any(run.state.get("is_alive") and not run.state.get("obstacles") for run in alive):
-        return ""
-    return (
-        f"the relay {alive[0].host}:{alive[0].pid} cannot send: {'; '.join(alive[0].state['obstacles']) or 'it hangs'}"
-    )
-
-
-def _held_topics(run: WorkerRun) -> Iterator[Neglect]:
-    for held in run.state.get("held_topics", ()):
-        if held["seconds"] > catalogue.HELD_AFTER.total_seconds():
-            message = f"The relay {run.host}:{run.pid} has held it for {_span(held['seconds'])}: {held['reason']}."
-            since = datetime.now(UTC) - timedelta(seconds=run.silence + held["seconds"])
-            yield Neglect(kind=catalogue.TOPIC_HELD, subject=held["topic"], message=message, since=since)
 
 
 def _alias_with(model: type[models.Model]) -> str | None:
     """Return the alias that a model is written to, if the table is there. Raises a database error."""
     connection = connections[router.db_for_write(model)]
-    return connection.alias if connection.vendor in VENDORS and has_tables(connection, model) else None
+    return str(connection.alias) if connection.vendor in VENDORS and has_tables(connection, model) else None
 
 
-def _limit(retention: float) -> timedelta:
+def _is_alive(run: WorkerRun) -> bool:
+    return run.liveness == "alive"
+
+
+def _nearly(retention: float) -> timedelta:
     """Return the age from which on a row is near its end."""
     kept = timedelta(days=retention)
     return kept - min(catalogue.NEAR_THE_END, kept * catalogue.NEAR_THE_END_SHARE)
 
 
-def _day(since: datetime, retention: float) -> str:
+def _last_day(since: datetime, retention: float) -> str:
     return f"{since + timedelta(days=retention):%Y-%m-%d}"
 
 
-def _number(count: int) -> str:
-    return f"{count} or more" if count >= _AT_MOST else str(count)
+def _age(since: datetime, now: datetime) -> str:
+    return span((now - since).total_seconds())
 
 
-def _s(several: Collection[object]) -> str:
-    return "s" * (len(several) > 1)
+def _now(alias: str) -> datetime:
+    return _moment(database_now(alias))
 
 
 def _moment(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def _milliseconds(span: timedelta) -> int:
-    return round(span.total_seconds() * 1000)
-
-
-def _span(seconds: float) -> str:
-    """Return a time in the largest unit of which there are two."""
-    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}s"
-    return f"{seconds:.0f} second{'s' * (round(seconds) != 1)}"
