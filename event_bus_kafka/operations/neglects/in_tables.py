@@ -138,7 +138,7 @@ def _ended_groups(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]
         lag = sum(one["lag"] or 0 for one in run.state["partitions"])
         if lag:
             how, since = "died" if run.liveness == "dead" else "ended", now - timedelta(seconds=run.silence)
-            message = f"Its last worker {how} {span(run.silence)} ago and knew of {number(lag, 'record')} to read."
+            message = f"Its last worker {how} {span(run.silence)} ago and knew of {lag} records to read."
             yield Neglect(kind=catalogue.GROUP_WITHOUT_WORKER, subject=group, message=message, since=since)
 
 
