@@ -8,7 +8,7 @@ from importlib import import_module
 from event_bus_kafka.assembly.schema_registry import subjects
 from event_bus_kafka.assembly.topics import wanted_topics
 from event_bus_kafka.conf.client_options import producer_options
-from event_bus_kafka.conf.routes import full_topic, routes
+from event_bus_kafka.conf.routes import full_topic, outbox_databases, routes
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.kafka.cluster.overview import ClusterOverview
 from event_bus_kafka.operations.probing.probe_event import PROBE_TOPIC
@@ -18,7 +18,6 @@ from event_bus_kafka.operations.status.in_kafka import TIMEOUT
 from event_bus_kafka.operations.status.look import Servers
 from event_bus_kafka.operations.status.values import OwnBus, Status
 from event_bus_kafka.operations.topic_steps import WantedTopic
-from event_bus_kafka.outbox.database import home
 
 
 def own_bus() -> OwnBus:
@@ -26,16 +25,10 @@ def own_bus() -> OwnBus:
     return OwnBus(
         sent=frozenset(full_topic(route.topic) for route in routes() if route.enabled),
         groups={group: frozenset(map(full_topic, topics)) for group, topics in settings.subscriptions.items()},
-        outboxes=outboxes(),
+        outboxes=outbox_databases(),
         retention=settings.retention,
         version=import_module("event_bus_kafka").__version__,
     )
-
-
-def outboxes() -> tuple[str, ...]:
-    """Return the aliases of the databases to which events are written. Raises :class:`ConfigurationError`."""
-    named = [route.database for route in routes() if route.enabled and route.database]
-    return tuple(dict.fromkeys([home(), *named]))
 
 
 def bus_status(*, check: bool) -> Status:

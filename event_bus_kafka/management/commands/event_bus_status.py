@@ -54,13 +54,16 @@ class Command(OperatorCommand):
         load_all_signals()
         with Interruption() as interruption:
             status = self._look(options)
-            while options["watch"] and not interruption.came:
-                due = monotonic() + options["watch"]
-                while not interruption.came and (left := due - monotonic()) > 0:
-                    sleep(min(left, 0.1))
-                if not interruption.came:
-                    status = self._look(options)
+            while options["watch"] and self._waited(options["watch"], interruption):
+                status = self._look(options)
         _judge(status)
+
+    def _waited(self, seconds: float, interruption: Interruption) -> bool:
+        """Wait; return False as soon as an interruption comes."""
+        due = monotonic() + seconds
+        while not interruption.came and (left := due - monotonic()) > 0:
+            sleep(min(left, 0.1))
+        return not interruption.came
 
     def _look(self, options: dict[str, Any]) -> Status:
         try:
