@@ -150,18 +150,25 @@ def _group(
     ending: Mapping[Partition, int],
 ) -> GroupStatus:
     known = described if isinstance(described, GroupDescription) else None
-    is_unknown = isinstance(described, BrokerError) and described.code == error_codes.GROUP_ID_NOT_FOUND
+    is_unknown = _is_unknown(described)
     members = known.members if known else 0 if is_unknown else None
     refusal = str(told) if isinstance(told, BrokerError) and not is_unknown else ""
     positions = {} if isinstance(told, BrokerError) else told
     return GroupStatus(
         group=name,
-        state=known.state if known else "none" if is_unknown else "",
+        state="none" if is_unknown else known.state if known else "",
         members=members,
         topics=len({topic for topic, _ in positions}),
         unread=tuple(_unread(positions, log, ending)),
         refusal=refusal,
     )
+
+
+def _is_unknown(described: GroupDescription | BrokerError | None) -> bool:
+    """Whether there is no such group, which older brokers call dead."""
+    if isinstance(described, BrokerError):
+        return described.code == error_codes.GROUP_ID_NOT_FOUND
+    return described is not None and described.state == "dead"
 
 
 def _unread(positions: Positions, log: _Log, ending: Mapping[Partition, int]) -> list[Unread]:
