@@ -62,7 +62,8 @@ def fill(cluster: KafkaCluster, groups: dict[str, list[str]]) -> None:
         asked = [ConsumerGroupTopicPartitions(group, positions)]
 
         def is_done() -> bool:  # the coordinator of a new cluster may still begin
-            found = admin.alter_consumer_group_offsets(asked)[group].result(120).topic_partitions
+            answer = admin.alter_consumer_group_offsets(asked, request_timeout=120)[group]
+            found = answer.result(120).topic_partitions
             return all(one.error is None for one in found)
 
         until(is_done)

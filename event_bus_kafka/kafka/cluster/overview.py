@@ -90,27 +90,33 @@ class ClusterOverview(Admin):
     def committed(
         self, groups: Mapping[str, Collection[Partition] | None], *, timeout: float
     ) -> dict[str, dict[Partition, int] | BrokerError]:
-        """Return the committed offsets of each group, on these partitions or, None, wherever it has some."""
+        """
+        Return the committed offsets of each group, on these partitions or, None, wherever it has some.
+
+        Ask only for groups that :meth:`groups` has just described: an answer that their coordinator has moved, or is
+        not ready, makes librdkafka look for the group of a consumer, which an admin client has not, and end the process
+        by a segmentation fault (2.16).
+        """
         found: dict[str, dict[Partition, int] | BrokerError] = {}
-        left, deadline = sorted(groups), monotonic() + timeout
-        while left:
-            for part in _parts(left, _GROUPS_AT_ONCE):
-                answers = {name: self._ask_committed(name, groups[name], timeout) for name in part}
-                found |= {name: _offsets_or_error(answer, timeout) for name, answer in answers.items()}
-            left = [name for name in left if _is_moving(found[name]) and monotonic() < deadline]
-            sleep(_BETWEEN if left else 0)
+        for part in _parts(sorted(groups), _GROUPS_AT_ONCE):
+            answers = {name: self._ask_committed(name, groups[name], timeout) for name in part}
+            found |= {name: _offsets_or_error(answer, timeout) for name, answer in answers.items()}
         return found
 
     def groups(self, names: Collection[str], *, timeout: float) -> dict[str, GroupDescription | BrokerError]:
         """Return what the coordinator of each group knows of it. Raises :class:`BrokerError`."""
-        if not names:
-            return {}
-        with as_broker_errors(self._client):
-            answers = self._client.describe_consumer_groups(
-                sorted(names), include_authorized_operations=True, request_timeout=timeout
-            )
-        told = {name: _result_or_error(answer, timeout) for name, answer in answers.items()}
-        return {name: one if isinstance(one, BrokerError) else _group(one) for name, one in told.items()}
+        found: dict[str, GroupDescription | BrokerError] = {}
+        left, deadline = sorted(names), monotonic() + timeout
+        while left:
+            with as_broker_errors(self._client):
+                answers = self._client.describe_consumer_groups(
+                    left, include_authorized_operations=True, request_timeout=timeout
+                )
+            told = {name: _result_or_error(answer, timeout) for name, answer in answers.items()}
+            found |= {name: one if isinstance(one, BrokerError) else _group(one) for name, one in told.items()}
+            left = [name for name in left if _is_moving(found[name]) and monotonic() < deadline]
+            sleep(_BETWEEN if left else 0)
+        return found
 
     def many_topic_options(self, topics: Collection[str], *, timeout: float) -> dict[str, dict[str, str] | BrokerError]:
         """Return the options of each topic, as :meth:`topic_options` does."""
