@@ -179,6 +179,9 @@ FAULTS = _counter(
     "faults", "What raised although it must not: in a callback of the service, or in a thread of this package.", "place"
 )
 PROBES = _counter("probes", "Probes of the bus, by the first leg that failed; none: all is well.", "failed")
+PROBE_SECONDS = _histogram(
+    "probe_leg", "How long each leg of a probe took, also one that failed.", "leg", bounds=_OF_A_CALL
+)
 BUILD_INFO = _gauge("build_info", "1; the versions that run.", "version", "python", "confluent_kafka", "librdkafka")
 
 CATALOGUE: tuple[Metric, ...] = tuple(value for value in dict(globals()).values() if isinstance(value, Metric))
