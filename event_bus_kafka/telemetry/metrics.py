@@ -105,8 +105,8 @@ TOPIC_HELD = _gauge(
 RELAY_READY = _gauge("relay_ready", "1: the relay's thread turns, and its last step did not fail; else 0.", "database")
 
 # Workers
-RECORDS_RECEIVED = _counter("records_received", "Records that went to receivers for the first time.", "event_type")
-RECORDS_RETRIED = _counter("records_retried", "Further attempts at records.", "event_type")
+RECORDS_RECEIVED = _counter("records_received", "Records that came for receivers of this service.", "event_type")
+RECORDS_RETRIED = _counter("records_retried", "Further attempts at records, in which a receiver ran.", "event_type")
 RECORDS_DEAD_LETTERED = _counter("records_dead_lettered", "Records stored as dead letters.", "event_type")
 RECORDS_SKIPPED = _counter(
     "records_skipped", "Records that no receiver of this service is to get.", "event_type", "reason"
