@@ -7,8 +7,11 @@ Imported only where the app is installed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from django.db import connections
+
+from event_bus_kafka.db_connections import commit_at_once
 from event_bus_kafka.dead_letters import table_store
 from event_bus_kafka.dispatching import inbox
 from event_bus_kafka.models import DeadLetter, DeadLetterEntry, EntryState, InboxMark
@@ -57,10 +60,21 @@ def purge_all(days: float, *, history: float, dead_letters: bool) -> Iterator[ob
     ``dead_letters``: they are in the database; ``history``: days for which it is kept what became of them.
     """
     if dead_letters:
-        yield from _told("dead letters", _purge_letters(days), DeadLettersPurged)
-        yield from _told("entries of dead letters", _purge_entries(history), DeadLetterEntriesPurged)
-        yield from _told("entries of dead letters", _complete_entries())
-    yield from _told("marks of the inbox", _purge_marks(days), InboxMarksPurged)
+        yield from _told("dead letters", _of_letters(_purge_letters(days)), DeadLettersPurged)
+        yield from _told("entries of dead letters", _of_letters(_purge_entries(history)), DeadLetterEntriesPurged)
+        yield from _told("entries of dead letters", _of_letters(_complete_entries()))
+    yield from _told("marks of the inbox", _committed(inbox.aliases, _purge_marks(days)), InboxMarksPurged)
+
+
+def _of_letters(slices: Iterator[int]) -> Iterator[int]:
+    return _committed(lambda: [DeadLetter.objects.for_writing().db], slices)
+
+
+def _committed(aliases: Callable[[], Iterable[str]], slices: Iterator[int]) -> Iterator[int]:
+    """Give the slices, on connections that commit each of them."""
+    for alias in aliases():
+        commit_at_once(connections[alias])
+    yield from slices
 
 
 def _purge_letters(days: float) -> Iterator[int]:
@@ -111,3 +125,4 @@ def _told(what: str, slices: Iterator[int], purged: Callable[..., LifecycleEvent
             emit(purged(count=count))
     except Exception as error:  # noqa: BLE001 drivers and routers may raise anything
         logger.warning("Old %s were not deleted, tomorrow again: %s", what, type(error).__name__)
+        yield None  # its connection is closed before the next kind

@@ -44,6 +44,8 @@ class Shutdown:
         self._finish_periodic_work = finish
         self._begun: dict[int, object] = {}
         """By process: who began there what comes periodically. Of threads that send first, one does."""
+        self._last_turns: dict[int, float] = {}
+        """By process: seconds that its hooks have left to wait for last turns, all together."""
         self._pid: int | None = None
         """The process whose sending is watched."""
         self._began: float | None = None
@@ -118,7 +120,9 @@ class Shutdown:
         if self._pid == os.getpid():
             self._end_sending()
         flush_observers()
-        self.finish_periodic_work()
+        left, began = self._last_turns.get(os.getpid(), _LAST_TURNS), monotonic()
+        self._finish_periodic_work(left)
+        self._last_turns[os.getpid()] = max(left - (monotonic() - began), 0.0)
 
     def _end_sending(self) -> None:
         now = monotonic()

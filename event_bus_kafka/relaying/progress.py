@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 from django.db import connections
 
+from event_bus_kafka.db_connections import commit_at_once
 from event_bus_kafka.outbox import backlog
 from event_bus_kafka.outbox.backlog import Backlog, BriefBacklog
 from event_bus_kafka.relaying.relay import StepResult
@@ -117,7 +118,7 @@ class ProgressReports:
         if stepped.sent or stepped.parked:
             self._sent_last = now
         if self._states.last is None:
-            self._states.read(connections[self._alias])
+            self._read()
         if now >= self._due:
             try:
                 self._tell(now)
@@ -127,7 +128,7 @@ class ProgressReports:
 
     def _tell(self, now: float) -> None:
         connections[self._alias].close_if_unusable_or_obsolete()
-        self._states.read(connections[self._alias])
+        self._read()
         found = Backlog.of(self._alias)
         emit(
             RelayProgress(
@@ -142,6 +143,10 @@ class ProgressReports:
         )
         backlog.warn_if_stalled(self._alias, found.oldest)
         self._told, self._sent = now, 0
+
+    def _read(self) -> None:
+        commit_at_once(connections[self._alias])  # or the look would keep a transaction open until the next one
+        self._states.read(connections[self._alias])
 
     def _purge(self, now: float) -> None:
         if self._purged is None or now - self._purged >= _PURGE_EVERY:
