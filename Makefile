@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-export DATABASE KAFKA KEEP ROWS
+export DATABASE KAFKA KEEP ROWS RUNBOOK
 
 PYENV_ROOT ?= $(HOME)/.pyenv
 PYENV := $(foreach minor,12 11 13,$(lastword $(sort $(wildcard $(PYENV_ROOT)/versions/3.$(minor).*/bin/python))))
@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(notdir $(PINS))
 REAL := $(VENV)/.real-$(notdir $(PINS))
 
-.PHONY: help demo test test-fast test-long mutants services benchmark figures instructions quality format docs matrix upgrade clean
+.PHONY: help demo test test-fast test-long mutants services benchmark figures instructions dashboards quality format docs matrix upgrade clean
 
 help: ## Print this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -50,6 +50,9 @@ figures: $(REAL) ## Measure all suites, three rounds (an hour), and draw what do
 instructions: $(INSTALLED) ## Count the instructions of one event, and fail if they grew (ARGS=--record: keep the new value)
 	@$(BIN)/python -m tests.services.debian gcc valgrind
 	@$(BIN)/python -m benchmarks.instructions $(ARGS)
+
+dashboards: $(INSTALLED) ## Make dashboard and alert rules in docs/operating/ anew (RUNBOOK=address of your copy of the runbook)
+	@$(BIN)/python -m monitoring
 
 quality: $(INSTALLED) ## Check style, types and the direction of imports
 	$(BIN)/ruff check

@@ -45,7 +45,7 @@ FORKING = (
 def test_all_of_a_thousand_events_of_processes_that_come_and_go_are_in_kafka(
     way: str, bus: RealBus, topic: str, tmp_path: Path
 ) -> None:
-    """S16. The table of ends in docs/operating.rst; `make test-long` runs it."""
+    """S16. The table of ends in docs/operating/senders.rst; `make test-long` runs it."""
     processes, count = 5, 200
     numbers = iter(range(processes * count))
     for number in range(processes):

@@ -1,4 +1,4 @@
-"""What history takes of a database: rows, bytes and statements, as docs/operating.rst computes them."""
+"""What history takes of a database: rows, bytes and statements, as docs/operating/history.rst computes them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DAY, _MINUTE = 86_400_000, MINUTE * 1000
 _WEB, _WORKERS = scaled(5, long=200), scaled(2, long=20)
 _MINUTES = scaled(120, long=1_440)
 _BYTES = 600
-"""Of a row with its two indexes, at most, on any of the servers; docs/operating.rst."""
+"""Of a row with its two indexes, at most, on any of the servers; docs/operating/history.rst."""
 
 
 @pytest.fixture(autouse=True)

@@ -118,6 +118,11 @@ def lint_of_rules(*files: Path) -> str:
     return _promtool("check", "rules", *map(str, files))
 
 
+def failures_of_rules(file: Path) -> str:
+    """Return what `promtool test rules` finds wrong with a file of tests; nothing, if all of them pass."""
+    return _promtool("test", "rules", str(file))
+
+
 def _promtool(*arguments: str, page: str = "") -> str:
     _install()
     done = subprocess.run(["promtool", *arguments], input=page, capture_output=True, text=True)

@@ -1,0 +1,10 @@
+"""Writes the dashboard and the alert rules: `make dashboards`."""
+
+from __future__ import annotations
+
+from monitoring.files import FOLDER, texts
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in texts().items():
+        (FOLDER / name).write_text(text)

@@ -1,0 +1,1 @@
+"""Alert rules, a file per area."""

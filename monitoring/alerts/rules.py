@@ -1,0 +1,47 @@
+"""All alerts, as Prometheus reads them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from docutils.nodes import make_id
+
+from monitoring.alerts import consuming, receiving, relaying, sending, servers
+from monitoring.alerts.alert import Alert
+
+RUNBOOK = os.environ.get("RUNBOOK") or "https://openedx-event-bus-kafka.readthedocs.io/en/latest/operating.html"
+"""The page that `docs/operating.rst` becomes; `make dashboards RUNBOOK=…` for a copy of its own."""
+
+ALERTS: dict[str, tuple[Alert, ...]] = {
+    "event-bus-sending": sending.ALERTS,
+    "event-bus-relays": relaying.ALERTS,
+    "event-bus-workers": consuming.ALERTS,
+    "event-bus-receivers": receiving.ALERTS,
+    "event-bus-servers": servers.ALERTS,
+}
+"""By the name of their group."""
+
+
+def rules() -> dict[str, Any]:
+    """Return the content of the file of rules."""
+    return {"groups": [{"name": name, "rules": [_rule(one) for one in alerts]} for name, alerts in ALERTS.items()]}
+
+
+def runbook_url(alert: Alert) -> str:
+    """Return the address of the section that says what to do."""
+    return f"{RUNBOOK}#{make_id(alert.section)}"
+
+
+def _rule(alert: Alert) -> dict[str, Any]:
+    return {
+        "alert": alert.name,
+        "expr": alert.expression,
+        "for": alert.lasting,
+        "labels": {"severity": alert.severity.value},
+        "annotations": {
+            "summary": alert.summary,
+            "description": alert.description,
+            "runbook_url": runbook_url(alert),
+        },
+    }

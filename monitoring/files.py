@@ -1,0 +1,22 @@
+"""The files that are made, as texts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+
+from monitoring.alerts.rules import rules
+from monitoring.dashboard.layout import dashboard
+
+FOLDER = Path(__file__).parent.parent / "docs" / "operating"
+
+
+def texts() -> dict[str, str]:
+    """Return the text of each file in `docs/operating/`, by its name."""
+    return {
+        "dashboard.json": json.dumps(dashboard(), cls=JSONEncoder, indent=1, sort_keys=True) + "\n",
+        "alerts.yml": f"# Made by `make dashboards`.\n{yaml.safe_dump(rules(), sort_keys=False, width=120)}",
+    }

@@ -1,0 +1,173 @@
+"""Somebody who follows the runbook: types a section's commands where its trouble is, and compares what comes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
+
+from tests.projects.process import ServiceProcess
+from tests.runbook.page import Typed, blocks
+from tests.services.bus import Bus
+from tests.services.process import free_port
+from tests.support.examples_of import certificate
+from tests.support.outbox_service import until
+from tests.support.scraping import page
+from tests.support.sending import send
+
+RECEIVER = "tests.projects.certificates.receivers.wait_for_file"
+_OF_THE_PAGE = {"receiver": "mail.receivers.congratulate", "group": "mail", "prefix": "prod"}
+_QUIET = {"version": 1, "disable_existing_loggers": False, "loggers": {"event_bus_kafka": {"level": "CRITICAL"}}}
+_TIME = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)"
+_VARYING = (
+    (_TIME, _TIME),
+    (r"key-[0-9a-f]{10}", r"key-[0-9a-f]{10}"),
+    (r"[0-9a-f]{8}-[0-9a-f-]{27}", r"[0-9a-f]{8}-[0-9a-f-]{27}"),
+    (r"\b\d+\.\d+ s\b", r"\d+\.\d+ s"),
+    (r"\b\d+\.\d+\.\d+\.\d+\b", r"[\w.:]+"),
+    (r"\d+ bytes of value", r"\d+ bytes of value"),
+    (r"\(\d+ silenced\)", r"\(\d+ silenced\)"),
+    ("…", r"(?:.|\n)*?"),
+)
+"""Texts of the page that are different each time, and what else may stand there."""
+
+
+class Terminal:
+    """A service `prod` with the group `mail`, by names of its own, and a terminal that has them."""
+
+    def __init__(self, bus: Bus, section: str, group: str, database: Path) -> None:
+        self.bus = bus
+        self.group = group
+        self.prefix = f"prefix-{group}"
+        self.topic = f"{self.prefix}-certificates"
+        self.port = free_port()
+        self.gate = database.with_name("gate")
+        """A file without which the receiver fails."""
+        self.settings: dict[str, Any] = bus.settings(
+            "certificates",
+            EVENTS_SERVICE_NAME="mail",
+            EVENT_BUS_TOPIC_PREFIX=self.prefix,
+            EVENT_BUS_KAFKA_SUBSCRIPTIONS={group: ["certificates"]},
+            EVENT_BUS_KAFKA_TOPICS={"*": {"replication": 1}},
+            EVENT_BUS_KAFKA_RETRY={"attempts": 2, "first_delay": 0.05, "factor": 1},
+            EVENT_BUS_PRODUCER_MODE="outbox",
+            EVENT_BUS_PRODUCER="event_bus_kafka.create_producer",
+            SILENCED_SYSTEM_CHECKS=["event_bus_kafka.W005"],  # it is on SQLite
+            DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(database)}},
+        )
+        self._section = section
+        self._left = blocks(section)
+
+    def follow(self) -> None:
+        """Run the commands of the next block."""
+        for typed in self._left.pop(0):
+            self._run(typed)
+
+    def end(self) -> None:
+        """Fail if a block was not run."""
+        assert not self._left, f"{self._section}: {self._left}"
+
+    def manage(self, command: str, **changes: Any) -> tuple[str, int]:
+        """Run a command of the service; return what it prints, and its exit code."""
+        settings = self.settings | {"LOGGING": _QUIET} | changes
+        environment = {"GATE": str(self.gate), "NO_COLOR": "1"}
+        arguments = shlex.split(command)
+        with ServiceProcess(
+            *arguments, settings=settings, receivers="wait_for_file", environment=environment
+        ) as process:
+            code = process.end()
+        return "\n".join(sorted(process.lines, key=lambda line: line.startswith("CommandError"))), code
+
+    def send(self, *users: int) -> None:
+        """Send certificates to Kafka, past the outbox."""
+        send(self.bus, "certificates", *map(certificate, users), through={"EVENT_BUS_TOPIC_PREFIX": self.prefix})
+
+    def emit(self, *users: int, name: str = "") -> None:
+        """Emit certificates into the outbox."""
+        code = (
+            "from openedx_events.learning.signals import CERTIFICATE_CREATED\n"
+            "from tests.support.examples_of import certificate\n"
+            f"for user in {users}: CERTIFICATE_CREATED.send_event(certificate=certificate(user, name={name!r}))"
+        )
+        with ServiceProcess(code=code, settings=self.settings) as process:
+            assert process.end() == 0, process.log
+
+    def commit(self, offset: int, partitions: int = 1) -> None:
+        """Let the group have read so far."""
+        consumer = Consumer({"bootstrap.servers": self.bus.bootstrap_servers, "group.id": self.group})
+        places = [TopicPartition(self.topic, partition, offset) for partition in range(partitions)]
+        try:
+            consumer.commit(offsets=places, asynchronous=False)
+        finally:
+            consumer.close()
+
+    @contextmanager
+    def worker(self, **changes: Any) -> Iterator[ServiceProcess]:
+        """Run a worker of the group, with its health port."""
+        arguments = ("consume_events", "-t", "certificates", "-g", self.group, "--health-port", str(self.port))
+        environment = {"GATE": str(self.gate)}
+        settings = self.settings | changes | {"INSTALLED_APPS": _OURS_FIRST}
+        with ServiceProcess(
+            *arguments, settings=settings, receivers="wait_for_file", environment=environment
+        ) as process:
+            yield process
+
+    def until_printed(self, command: str, text: str) -> None:
+        """Repeat a command until it prints a text."""
+        until(lambda: text in self._shown(self.manage(command)[0]))
+
+    def until_ready_says(self, text: str) -> None:
+        """Ask the worker until it says this."""
+        until(lambda: text in self._shown(self._page("/ready")))
+
+    def _page(self, path: str) -> str:
+        try:
+            return page(self.port, path)[1]
+        except OSError:  # it is not open yet
+            return ""
+
+    def _run(self, typed: Typed) -> None:
+        program, _, rest = typed.command.partition(" ")
+        if program == "curl":
+            output = self._page(rest.rpartition("localhost:8080")[2])
+        else:
+            assert program == "manage.py", typed.command
+            output = self.manage(self._meant(rest))[0]
+        found = self._shown(output)
+        assert re.fullmatch(_pattern(typed.output), found), f"{typed.command}\nprints\n{found}"
+
+    def _meant(self, command: str) -> str:
+        """Return a command of the page with our names."""
+        command = command.replace(_OF_THE_PAGE["receiver"], RECEIVER).replace("prod-", f"{self.prefix}-")
+        return re.sub(r"(-g |--group )mail\b", rf"\1{self.group}", command)
+
+    def _shown(self, output: str) -> str:
+        """Return an output with the names of the page, and single spaces."""
+        output = re.sub(r"\S+/receivers\.py:\d+ in wait_for_file", "/srv/mail/receivers.py:39 in congratulate", output)
+        for ours, theirs in ((RECEIVER, "receiver"), (self.prefix, "prefix"), (self.group, "group")):
+            output = output.replace(ours, _OF_THE_PAGE[theirs])
+        return _spaced(output)
+
+
+_OURS_FIRST = ["tests.projects.certificates", "event_bus_kafka", "openedx_events"]
+
+
+def _spaced(text: str) -> str:
+    return "\n".join(" ".join(line.split()) for line in text.splitlines()).strip()
+
+
+def _pattern(output: str) -> str:
+    """Return what a terminal may show where the page has this."""
+    pieces, at = [], 0
+    text = _spaced(output)
+    varying = re.compile("|".join(f"({of_page})" for of_page, _ in _VARYING))
+    for found in varying.finditer(text):
+        number = next(index for index, group in enumerate(found.groups()) if group is not None)
+        pieces += [re.escape(text[at : found.start()]), _VARYING[number][1]]
+        at = found.end()
+    return "".join([*pieces, re.escape(text[at:])])

@@ -1,0 +1,33 @@
+"""What the runbook says without a terminal: commands in its text, and names of alerts."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+from django.core.management import load_command_class
+from django.core.management.base import CommandError
+
+from monitoring.alerts.rules import ALERTS
+from tests.runbook.page import TEXT, inline_commands, sections
+
+
+@pytest.mark.parametrize("command", inline_commands())
+def test_a_command_in_the_text_takes_its_arguments(command: str) -> None:
+    name, *arguments = shlex.split(command.replace("ID", "1"))
+    parser = load_command_class("event_bus_kafka", name).create_parser("manage.py", name)
+    try:
+        parser.parse_args(arguments)
+    except CommandError as error:
+        pytest.fail(f"{command}: {error}")
+
+
+def test_the_section_of_an_alert_names_it() -> None:
+    for alert in (one for alerts in ALERTS.values() for one in alerts):
+        assert f"``{alert.name}``" in sections()[alert.section], alert.name
+
+
+def test_alerts_in_the_text_exist() -> None:
+    names = {one.name for alerts in ALERTS.values() for one in alerts}
+    assert set(re.findall(r"``(EventBus\w+)``", TEXT)) == names
