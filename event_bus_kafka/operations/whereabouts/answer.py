@@ -7,8 +7,10 @@ from uuid import UUID
 
 import attrs
 
+MOST = 50
+"""Rows of an outbox, dead letters and records that an answer has of one key: the latest."""
 _UUID_EPOCH = 0x01B21DD213814000
-"""What the time of a UUID1 is at the start of 1970, in 100 ns."""
+"""The time of a UUID1 at the start of 1970, in 100 ns."""
 
 
 @attrs.frozen(kw_only=True)
@@ -182,12 +184,14 @@ class Loss(Enum):
 
 @attrs.frozen(kw_only=True)
 class MaybeGone:
-    """The event may have been on a partition, and be gone."""
+    """The event may have been on a partition, and be there no more."""
 
     topic: str
     partition: int | None
     """None: all of the topic."""
     loss: Loss
+    offset: int | None = None
+    """Where it was, as a dead letter tells: it is gone for sure. None: that is not known."""
     start: int | None = None
     """The first offset that is there, as is the time of its record."""
     start_time: int | None = None
