@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from django.apps import apps
 from django.db import connections, models, router, transaction
 from django.db.models import functions
+from django.utils.translation import gettext_lazy as _
 
 from event_bus_kafka.models.moments import MomentField
 from event_bus_kafka.models.presence import were_found
@@ -214,6 +215,8 @@ class DeadLetter(models.Model):
                 fields=["group", "topic", "partition", "offset", "event_id"], name="event_bus_kafka_dead_letter"
             )
         ]
+        verbose_name = _("dead letter")
+        verbose_name_plural = _("dead letters")
 
     def __str__(self) -> str:
         return f"dead letter {self.pk}: {self.topic}:{self.partition}:{self.offset}"
