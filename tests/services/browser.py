@@ -26,8 +26,8 @@ class Browser:
     """
     A browser that asks nobody but the server of a test.
 
-    While it is open, its event loop counts as running in the thread that opened it: Django's database functions are told
-    not to mind.
+    While it is open, its event loop counts as running in the thread that opened it: Django's database functions are
+    told not to mind.
     """
 
     def __enter__(self) -> Browser:
@@ -38,7 +38,11 @@ class Browser:
         self._driver: Playwright = sync_playwright().start()
         self._browser: PlaywrightBrowser = self._driver.chromium.launch(
             executable_path=shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"],
+            args=[
+                "--no-sandbox",
+                "--disable-dev-shm-usage",
+                "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+            ],
         )
         return self
 

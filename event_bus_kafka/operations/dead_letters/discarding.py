@@ -8,11 +8,13 @@ from datetime import datetime
 from time import monotonic
 
 import attrs
+from django.db import Error
 
 from event_bus_kafka.dead_letters import table_store
 from event_bus_kafka.models import EntryState
 from event_bus_kafka.operations.dead_letters.paging import COUNTED, Count, Page, Position, count, page_of
 from event_bus_kafka.operations.dead_letters.selection import Selection
+from event_bus_kafka.telemetry.error_text import database_error_text
 
 _BATCH = 500
 
@@ -37,6 +39,8 @@ class Discarded:
     number: int
     left: Count
     receivers: dict[str, int]
+    problem: str = ""
+    """Why it ended early: what was deleted before stays deleted."""
 
 
 def plan(selection: Selection) -> DiscardPlan:
@@ -61,20 +65,23 @@ def discard(selection: Selection, *, seconds: float) -> Discarded:
     """
     Delete the letters that are meant, in batches, until about so many seconds are over; then say how many are left.
 
-    One that fails meanwhile stays. Raises a database error; what was deleted before stays deleted.
+    One that fails meanwhile stays. Raises a database error where nothing was deleted.
     """
     end = monotonic() + seconds
     number, receivers = 0, Counter[str]()
-    last: Position | None = None
-    for page in _pages(selection):
-        number += table_store.remove({one.pk: one.last_failed_at for one in page.letters}, EntryState.DISCARDED)
-        for letter in page.letters:
-            receivers.update(letter.failed_receivers or [""])
-        last = page.following
-        if monotonic() > end:
-            break
-    left = count(selection, after=last) if last else Count(number=0, is_more=False)
-    return Discarded(number=number, left=left, receivers=dict(receivers.most_common()))
+    try:
+        for page in _pages(selection):
+            number += table_store.remove({one.pk: one.last_failed_at for one in page.letters}, EntryState.DISCARDED)
+            for letter in page.letters:
+                receivers.update(letter.failed_receivers or [""])
+            if monotonic() > end and page.following:
+                return Discarded(number=number, left=count(selection, after=page.following), receivers=dict(receivers))
+    except Error as error:
+        if not number:
+            raise
+        problem, left = database_error_text(error), Count(number=0, is_more=True)
+        return Discarded(number=number, left=left, receivers=dict(receivers), problem=problem)
+    return Discarded(number=number, left=Count(number=0, is_more=False), receivers=dict(receivers))
 
 
 def _pages(selection: Selection) -> Iterator[Page]:

@@ -85,18 +85,25 @@ class Selection:
         return list(letters[:limit]), max(letters.count() - limit, 0)
 
     def settled(self) -> DeadLetterEntryQuerySet:
-        """Return what became of letters, also of those that are gone, by receiver; none before the migration."""
-        if not DeadLetter.objects.keeps_entries():
+        """
+        Return what became of letters, also of those that are gone, by receiver; none before the migration, and none by
+        key, which entries do not have.
+        """
+        if self.key or not DeadLetter.objects.keeps_entries():
             return DeadLetterEntry.objects.none()
         wanted = {
             "letter__in": self.ids,
             "group": self.group,
-            "topic__in": _names(self.topic),
+            "topic__in": _names(self.place.topic if self.place else self.topic),
             "event_type": self.event_type,
+            "event_id": self.event_id,
             "receiver": self.receiver,
             "error__icontains": self.error,
+            "changed_at__gte": self.failed_since and _milliseconds(self.failed_since),
+            "changed_at__lte": self.failed_until and _milliseconds(self.failed_until),
         }
-        return DeadLetterEntry.objects.settled().filter(**{name: value for name, value in wanted.items() if value})
+        entries = DeadLetterEntry.objects.settled().filter(**{name: one for name, one in wanted.items() if one})
+        return entries.filter(partition=self.place.partition, offset=self.place.offset) if self.place else entries
 
     def unknown_ids(self) -> list[int]:
         """Return ids that no dead letter has."""
@@ -120,3 +127,7 @@ class Selection:
 
 def _names(topic: str) -> set[str]:
     return {topic, full_topic(topic)} if topic else set()
+
+
+def _milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
