@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from event_bus_kafka.admin.dead_letters import DeadLettersPage
+from event_bus_kafka.admin.dead_letters.letters_page import DeadLettersPage
 from event_bus_kafka.admin.events import EventsPage
 from event_bus_kafka.admin.outbox import OutboxPage
 from event_bus_kafka.admin.overview import OverviewPage
