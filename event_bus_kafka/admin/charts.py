@@ -14,6 +14,8 @@ from event_bus_kafka.admin.shapes import Cell, Table
 
 WIDTH, HEIGHT = 600, 120
 """Of the drawing, in units of SVG."""
+_WHOLE = 10
+"""Numbers from which on tenths are left out."""
 
 
 @attrs.frozen(kw_only=True)
@@ -113,7 +115,9 @@ class Chart:
 
 def count(value: float) -> str:
     """Return how many, or how many of something in a time."""
-    return number_format(round(value, 1 if value < 10 else 0), use_l10n=True, force_grouping=True)
+    rounded = round(value, 1)
+    whole = value >= _WHOLE or rounded == int(rounded)
+    return number_format(round(value) if whole else rounded, use_l10n=True, force_grouping=True)
 
 
 def duration(seconds: float) -> str:

@@ -60,7 +60,7 @@ class EventsPage(Page):
             ),
             "subscriptions": _subscriptions(),
         }
-        return self.draw(request, "events", gettext("Event bus: events"), context)
+        return self.draw(request, "events", self.title, context)
 
     def event_type(self, request: HttpRequest, event_type: str) -> HttpResponse:
         """Show what there is to say of an event type."""

@@ -54,7 +54,7 @@ class OutboxPage(Page):
             "release_url": self.url("release") if may_release else "",
             "discard_url": self.url("discard") if may_discard else "",
         }
-        return self.draw(request, "outbox", gettext("Event bus: outbox"), context)
+        return self.draw(request, "outbox", self.title, context)
 
     def release(self, request: HttpRequest) -> HttpResponse:
         """Put the selected rows back where they stood."""

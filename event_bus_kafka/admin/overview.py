@@ -80,10 +80,10 @@ class OverviewPage(Page):
             "charts": list(charts_of(TIMES[chosen])) if settings.history else [],
             "done": self._done(),
         }
-        return self.draw(request, "overview", gettext("Event bus: overview"), context)
+        return self.draw(request, "overview", self.title, context)
 
     def _shown(self, neglect: Neglect) -> tuple[Neglect, str, Linked | None]:
-        since = gettext("Since %(time)s.") % {"time": moment(neglect.since)} if neglect.since else ""
+        since = gettext("(since %(time)s)") % {"time": moment(neglect.since)} if neglect.since else ""
         page = self.admin_site.get_model_admin(_PAGES[neglect.kind]) if neglect.kind in _PAGES else None
         link = Linked(text=page.title, url=page.url()) if isinstance(page, Page) else None
         return neglect, since, link

@@ -40,7 +40,7 @@ class WorkersPage(Page):
             "receivers": self._receivers(receivers(runs, paused_receivers()), may_operate),
             "slow": _slow(runs),
         }
-        return self.draw(request, "workers", gettext("Event bus: workers and relays"), context)
+        return self.draw(request, "workers", self.title, context)
 
     def group(self, request: HttpRequest, group: str) -> HttpResponse:
         """Show the partitions of a group, and its offsets."""
