@@ -147,6 +147,8 @@ class Running:
 
         self.neglects: Callable[[], Mapping[str, int]] = dict
         """Returns how many neglects of each kind were found last; empty: nobody has looked."""
+        self.remarks: Callable[[], tuple[str, ...]] = tuple
+        """Returns what ``/ready`` says besides, and what keeps nothing that runs here from being ready."""
 
     @contextmanager
     def consumer(self, source: ConsumerSource) -> Iterator[None]:

@@ -13,7 +13,7 @@ from django.db.models import Max, Min
 
 from event_bus_kafka.models import DeadLetter, Heartbeat, OutboxRecord, ParkedRecord, PausedReceiver
 from event_bus_kafka.models.database_time import VENDORS, database_now
-from event_bus_kafka.models.presence import has_tables
+from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.operations.neglects import catalogue
 from event_bus_kafka.operations.neglects.catalogue import Neglect
 from event_bus_kafka.operations.neglects.wording import MOST_COUNTED, number, span
@@ -46,7 +46,7 @@ def runs_told() -> Sequence[WorkerRun]:
 def of_outbox(alias: str, runs: Sequence[WorkerRun], *, retention: float) -> Iterator[Neglect]:
     """Look at one database's outbox, and at what was parked there. Raises a database error."""
     connection = connections[alias]
-    if connection.vendor in VENDORS and has_tables(connection, OutboxRecord, ParkedRecord):
+    if connection.vendor in VENDORS and were_found(connection, OutboxRecord, ParkedRecord):
         now = _now(alias)
         yield from _waiting_rows(alias, now, runs)
         yield from _parked_rows(alias, now, retention)
@@ -138,7 +138,7 @@ def _ended_groups(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]
         lag = sum(one["lag"] or 0 for one in run.state["partitions"])
         if lag:
             how, since = "died" if run.liveness == "dead" else "ended", now - timedelta(seconds=run.silence)
-            message = f"Its last worker {how} {span(run.silence)} ago and knew of {number(lag, 'record')} to read."
+            message = f"Its last worker {how} {span(run.silence)} ago and knew of {lag} records to read."
             yield Neglect(kind=catalogue.GROUP_WITHOUT_WORKER, subject=group, message=message, since=since)
 
 
@@ -155,7 +155,7 @@ def _clock(alias: str) -> Iterator[Neglect]:
 def _alias_with(model: type[models.Model]) -> str | None:
     """Return the alias that a model is written to, if the table is there. Raises a database error."""
     connection = connections[router.db_for_write(model)]
-    return str(connection.alias) if connection.vendor in VENDORS and has_tables(connection, model) else None
+    return str(connection.alias) if connection.vendor in VENDORS and were_found(connection, model) else None
 
 
 def _is_alive(run: WorkerRun) -> bool:
