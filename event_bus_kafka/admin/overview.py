@@ -23,7 +23,7 @@ from event_bus_kafka.models.history import Sums
 from event_bus_kafka.operations.history import summed
 from event_bus_kafka.operations.neglects import catalogue
 from event_bus_kafka.operations.neglects.catalogue import Neglect
-from event_bus_kafka.operations.neglects.in_tables import in_order, of_outbox, of_service
+from event_bus_kafka.operations.neglects.in_tables import neglects
 from event_bus_kafka.operations.outboxes import outboxes
 from event_bus_kafka.operations.workers import WorkerRun, workers
 
@@ -73,8 +73,9 @@ class OverviewPage(Page):
         name = request.GET.get("period", "")
         chosen = name if name in TIMES else "hour"
         runs = workers()
+        found = neglects(outboxes=outboxes(runs), retention=settings.retention, runs=runs)
         context = {
-            "neglects": [self._shown(one) for one in _neglects(runs)],
+            "neglects": [self._shown(one) for one in found],
             "facts": _facts(runs),
             "periods": [(name, one.label, name == chosen) for name, one in TIMES.items()],
             "charts": list(charts_of(TIMES[chosen])) if settings.history else [],
@@ -161,12 +162,6 @@ def _of(sums: Mapping[tuple[object, ...], Sums], slot: int, outcome: str) -> Sum
 
 
 _NOTHING = Sums(count=0, seconds=0.0, longest=0.0)
-
-
-def _neglects(runs: list[WorkerRun]) -> list[Neglect]:
-    retention = settings.retention
-    outbox = [one for alias in outboxes(runs) for one in of_outbox(alias, runs, retention=retention)]
-    return in_order([*outbox, *of_service(runs, retention=retention)])
 
 
 def _facts(runs: list[WorkerRun]) -> Facts:

@@ -9,12 +9,11 @@ from typing import Any
 import attrs
 from django.db import connections
 
-from event_bus_kafka.conf.routes import routes
+from event_bus_kafka.conf.routes import outbox_databases
 from event_bus_kafka.models import ParkedRecord
 from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.operations.workers import WorkerRun
 from event_bus_kafka.outbox.backlog import TABLES, oldest_age
-from event_bus_kafka.outbox.database import home
 
 MOST_PARKED = 10_000
 """Parked rows that are looked at, the oldest first."""
@@ -66,7 +65,7 @@ def outboxes(runs: Sequence[WorkerRun]) -> list[str]:
     events go otherwise. Raises a database error, and :class:`ConfigurationError` for wrong routes.
     """
     told = [str(run.state["database"]) for run in runs if run.kind == "relay"]
-    named = dict.fromkeys([home(), *(route.database for route in routes() if route.database), *told])
+    named = dict.fromkeys([*outbox_databases(), *told])
     return [alias for alias in named if alias in connections and were_found(connections[alias], *TABLES)]
 
 
