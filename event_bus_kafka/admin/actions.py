@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 from django.contrib import messages
@@ -32,6 +32,10 @@ class ActionPlan:
     """Asks for a reason, posted as ``reason``, where this is not empty."""
     is_final: bool = False
     """It cannot be taken back."""
+    is_empty: bool = False
+    """There is nothing to do: no confirmation is asked for, and none is taken."""
+    fields: Mapping[str, str] = attrs.field(factory=dict)
+    """Posted with the confirmation, besides what was posted before: what makes it mean what was shown."""
 
 
 def confirm_and_apply(page: Page, request: HttpRequest, plan: ActionPlan, apply: Callable[[], str]) -> HttpResponse:
@@ -42,8 +46,10 @@ def confirm_and_apply(page: Page, request: HttpRequest, plan: ActionPlan, apply:
     ``apply`` returns what was done and with how many, and nothing of an event. Everything that was posted is posted
     again with the confirmation.
     """
-    if CONFIRMED not in request.POST:
-        fields = [(name, text) for name, texts in request.POST.lists() if name not in _NOT_REPEATED for text in texts]
+    if CONFIRMED not in request.POST or plan.is_empty:
+        repeated = request.POST.keys() - _NOT_REPEATED - plan.fields.keys()
+        fields = [(name, text) for name in sorted(repeated) for text in request.POST.getlist(name)]
+        fields += plan.fields.items()
         return page.draw(request, "confirm", plan.title, {"plan": plan, "fields": fields, "confirmed": CONFIRMED})
     done = apply()
     write_history(request, page, done)

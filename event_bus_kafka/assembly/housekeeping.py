@@ -13,6 +13,7 @@ from typing import Any
 from django.apps import apps
 
 from event_bus_kafka.conf.client_options import service_name
+from event_bus_kafka.conf.routes import outbox_databases
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.dispatching.cleanup import close_after_errors
 from event_bus_kafka.housekeeping.housekeeper import Housekeeper, Turn
@@ -23,6 +24,7 @@ from event_bus_kafka.telemetry.tallies import tallies
 
 _APP = "event_bus_kafka"
 _HISTORY_EVERY, _TIDY_EVERY, _PUBLISH_EVERY = 60.0, 3_600.0, 10.0
+_NEGLECTS_EVERY, _FIRST_NEGLECTS = 60.0, 15.0
 _SOON = 300.0
 """Seconds within which a worker tidies up first."""
 _LAST_TURN = 1.0
@@ -55,10 +57,20 @@ def keep_house_of_workers(at_end: ExitStack) -> None:
         about = {"service": service_name() or "", "version": import_module(_APP).__version__}
         beats = heartbeats.Heartbeats(running, totals, period=settings.heartbeat, **about)
         periodically(at_end, lambda: beats.beat_every, "A heartbeat was not written", beats.beat, last=beats.stop)
+    _watch_neglects(at_end)
     soon = uniform(0, _SOON)  # not all at once after a deploy
     periodically(at_end, _TIDY_EVERY, "Old heartbeats were not deleted", heartbeats.purge, first_in=soon)
     tidy = partial(history.tidy, settings.history)
     periodically(at_end, _TIDY_EVERY, "Old history was not tidied up", tidy, first_in=soon)
+
+
+def _watch_neglects(at_end: ExitStack) -> None:
+    """Not at once: what runs beside this process, and itself, is to have told of itself before."""
+    watching = import_module("event_bus_kafka.operations.neglects.watch")
+    watch = watching.NeglectWatch(running, outbox_databases, retention=settings.retention)
+    name = "Neglects were not looked for"
+    periodically(at_end, _NEGLECTS_EVERY, name, watch.look, first_in=_FIRST_NEGLECTS)
+    at_end.enter_context(watch)
 
 
 def _begin_history() -> None:

@@ -34,9 +34,12 @@ def registering() -> SchemaRegistry:
     return SchemaRegistry(schema_registry_options(), timeout=_command_timeout(), register=True)
 
 
-def subjects() -> SchemaSubjects:
-    """Return the subjects of the registry. Raises :class:`ConfigurationError`."""
-    return SchemaSubjects(schema_registry_options(), timeout=_command_timeout())
+def subjects(*, timeout: float | None = None) -> SchemaSubjects:
+    """
+    Return the subjects of the registry; ``timeout``: seconds for one request, by default those of a command. Raises
+    :class:`ConfigurationError`.
+    """
+    return SchemaSubjects(schema_registry_options(), timeout=timeout or _command_timeout())
 
 
 def _command_timeout() -> float:

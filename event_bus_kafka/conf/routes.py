@@ -6,6 +6,7 @@ from typing import Any
 
 from event_bus_kafka.conf.settings import MODE, settings
 from event_bus_kafka.errors import ConfigurationError
+from event_bus_kafka.outbox.database import home
 from event_bus_kafka.producing.routing import Route
 
 
@@ -42,6 +43,15 @@ def routes() -> list[Route]:
         for event_type, topics in settings.producer_config.items()
         for topic, entry in topics.items()
     ]
+
+
+def outbox_databases() -> tuple[str, ...]:
+    """
+    Return the aliases of the databases in whose outbox events are put, that of events without a ``database`` first.
+    Raises :class:`ConfigurationError`.
+    """
+    named = [route.database for route in routes() if route.enabled and route.database]
+    return tuple(dict.fromkeys([home(), *named]))
 
 
 def forgotten_topics() -> list[str]:

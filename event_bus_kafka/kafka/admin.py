@@ -76,7 +76,7 @@ class Admin:
         found: dict[str, dict[str, str] | BrokerError] = {}
         for resource, answer in self._describe_configs(topics, timeout).items():
             try:
-                entries = _result(answer, timeout)
+                entries = result_of(answer, timeout)
             except BrokerError as error:
                 found[resource.name] = error
             else:
@@ -88,7 +88,7 @@ class Admin:
         end = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         ends = {TopicPartition(topic, number): end for number in range(partitions)}
         answers = self._client.list_offsets(ends, request_timeout=timeout)
-        return all(_result(answer, timeout).offset == 0 for answer in answers.values())
+        return all(result_of(answer, timeout).offset == 0 for answer in answers.values())
 
     def largest_requests(self, topics: Iterable[str], *, timeout: float) -> dict[str, int]:
         """
@@ -120,7 +120,7 @@ class Admin:
             config=dict(options or {}),
         )
         try:
-            _result(self._client.create_topics([topic], operation_timeout=timeout)[name], timeout)
+            result_of(self._client.create_topics([topic], operation_timeout=timeout)[name], timeout)
         except BrokerError as error:
             if error.code != error_codes.TOPIC_ALREADY_EXISTS:
                 raise
@@ -128,7 +128,7 @@ class Admin:
     def grow_topic(self, name: str, *, partitions: int, timeout: float) -> None:
         """Give a topic more partitions: so many in all. Raises :class:`BrokerError`."""
         wanted = NewPartitions(name, partitions)
-        _result(self._client.create_partitions([wanted], operation_timeout=timeout)[name], timeout)
+        result_of(self._client.create_partitions([wanted], operation_timeout=timeout)[name], timeout)
 
     def alter_topic(self, name: str, *, options: Mapping[str, str], timeout: float) -> None:
         """Set options of a topic; the others stay. Raises :class:`BrokerError`."""
@@ -136,7 +136,7 @@ class Admin:
             ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in options.items()
         ]
         resource = ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=entries)
-        _result(self._client.incremental_alter_configs([resource], request_timeout=timeout)[resource], timeout)
+        result_of(self._client.incremental_alter_configs([resource], request_timeout=timeout)[resource], timeout)
 
     def _describe_configs(self, topics: Iterable[str], timeout: float) -> dict[ConfigResource, Future[Any]]:
         resources = [ConfigResource(ConfigResource.Type.TOPIC, topic) for topic in topics]
@@ -156,13 +156,14 @@ def _layout(topic: Any) -> TopicLayout:
 
 def _failure(answer: Future[Any], timeout: float) -> BrokerError | None:
     try:
-        _result(answer, timeout)
+        result_of(answer, timeout)
     except BrokerError as error:
         return error
     return None
 
 
-def _result(answer: Future[T], timeout: float) -> T:
+def result_of(answer: Future[T], timeout: float) -> T:
+    """Return what was answered. Raises :class:`BrokerError`, also where nothing was within ``timeout`` seconds."""
     try:
         return answer.result(timeout)
     except TimeoutError:

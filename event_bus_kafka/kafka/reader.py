@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, Self
 
 import confluent_kafka
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
@@ -34,7 +34,7 @@ class Reader(GroupOffsets, LogOffsets):
         self._client = make_client(confluent_kafka.Consumer, options | _OWN, "consumer")
         self.timeout = timeout
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

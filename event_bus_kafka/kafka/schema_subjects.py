@@ -61,7 +61,11 @@ class SchemaSubjects:
         except SchemaRegistryError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
-        return self._ask(what, self._client.get_compatibility)
+        return self.default_level()
+
+    def default_level(self) -> str:
+        """Return the compatibility level of subjects that have none of their own."""
+        return self._ask("compatibility level of the registry", self._client.get_compatibility)
 
     def accepts(self, subject: str, schema: str, *, transitive: bool) -> bool:
         """Return whether the registry would accept a schema after the last version, or after all of them."""

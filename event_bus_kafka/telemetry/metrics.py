@@ -178,6 +178,9 @@ CLIENT_ERRORS = _counter(
 FAULTS = _counter(
     "faults", "What raised although it must not: in a callback of the service, or in a thread of this package.", "place"
 )
+NEGLECTS = _gauge(
+    "neglects", "What is neglected in this service, by its tables, as of a look each minute; 0: nothing.", "kind"
+)
 PROBES = _counter("probes", "Probes of the bus, by the first leg that failed; none: all is well.", "failed")
 BUILD_INFO = _gauge("build_info", "1; the versions that run.", "version", "python", "confluent_kafka", "librdkafka")
 

@@ -46,6 +46,8 @@ def gauged(running: Running, known_topics: Callable[[], Collection[str]]) -> Ite
     events, size = running.spill()
     yield Sample(metrics.SPILL_EVENTS, (), events)
     yield Sample(metrics.SPILL_BYTES, (), size)
+    for kind, count in running.neglects().items():
+        yield Sample(metrics.NEGLECTS, (kind,), count)
     for source in running.consumers:
         yield from _of_consumer(source())
     for relay in running.relays:

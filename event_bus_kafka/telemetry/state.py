@@ -145,6 +145,11 @@ class Running:
         self.spill: Callable[[], tuple[int, int]] = lambda: (0, 0)
         """Returns how many events wait in memory for an outbox, and how many bytes they take."""
 
+        self.neglects: Callable[[], Mapping[str, int]] = dict
+        """Returns how many neglects of each kind were found last; empty: nobody has looked."""
+        self.remarks: Callable[[], tuple[str, ...]] = tuple
+        """Returns what ``/ready`` says besides, and what keeps nothing that runs here from being ready."""
+
     @contextmanager
     def consumer(self, source: ConsumerSource) -> Iterator[None]:
         """Have ``source`` among :attr:`consumers` for the time of the block."""

@@ -68,10 +68,11 @@ class Pages:
         obstacles = [line for one in (*self._consumers(), *self.running.relays) for line in one.obstacles]
         if not (self.running.consumers or self.running.relays):
             obstacles = ["nothing runs"]
+        remarks = self.running.remarks()
         if obstacles:
-            return Answer.of(HTTPStatus.SERVICE_UNAVAILABLE, *obstacles)
+            return Answer.of(HTTPStatus.SERVICE_UNAVAILABLE, *obstacles, *remarks)
         alive = self._live()
-        return Answer.of(HTTPStatus.OK, "ready") if alive.status is HTTPStatus.OK else alive
+        return Answer.of(HTTPStatus.OK, "ready", *remarks) if alive.status is HTTPStatus.OK else alive
 
     def _metrics(self) -> Answer:
         page = self.metrics()

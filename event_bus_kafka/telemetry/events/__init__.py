@@ -67,6 +67,7 @@ from event_bus_kafka.telemetry.events.sending import (
     ThreadsDisabled,
 )
 from event_bus_kafka.telemetry.events.worker import (
+    NeglectFound,
     ReadinessChanged,
     WorkerStarted,
     WorkerStopped,
@@ -96,6 +97,7 @@ __all__ = [
     "FloodHeld",
     "InboxMarksPurged",
     "LifecycleEvent",
+    "NeglectFound",
     "OffsetsCommitted",
     "OffsetsLost",
     "OffsetsMoved",

@@ -16,6 +16,17 @@ class ReadinessChanged(LifecycleEvent):
 
 
 @attrs.frozen(kw_only=True)
+class NeglectFound(LifecycleEvent):
+    """A worker or relay that has just started finds something that nobody has attended to for a while."""
+
+    neglect: str
+    """The id of its kind."""
+    subject: str
+    message: str
+    remedy: str
+
+
+@attrs.frozen(kw_only=True)
 class WorkerStarted(LifecycleEvent):
     name: str
 

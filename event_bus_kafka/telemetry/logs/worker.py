@@ -19,6 +19,13 @@ def _(event: events.ReadinessChanged, _: LogFilter) -> None:
     )
 
 
+@lines.of(events.NeglectFound)
+def _(event: events.NeglectFound, _: LogFilter) -> None:
+    logger.warning(
+        "Neglected, %s: %s: %s %s", event.neglect, event.subject, event.message, event.remedy, extra=fields(event)
+    )
+
+
 @lines.of(events.WorkerStarted)
 def _(event: events.WorkerStarted, _: LogFilter) -> None:
     logger.info("Running %s", event.name, extra=fields(event))

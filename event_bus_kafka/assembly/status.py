@@ -1,0 +1,48 @@
+"""Looks at the whole bus as the settings have it. For commands, where the app is installed."""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib import import_module
+
+from event_bus_kafka.assembly.schema_registry import subjects
+from event_bus_kafka.assembly.topics import wanted_topics
+from event_bus_kafka.conf.client_options import producer_options
+from event_bus_kafka.conf.routes import full_topic, outbox_databases, routes
+from event_bus_kafka.conf.settings import settings
+from event_bus_kafka.kafka.cluster.overview import ClusterOverview
+from event_bus_kafka.operations.probing.probe_event import PROBE_TOPIC
+from event_bus_kafka.operations.schemas import own_schemas
+from event_bus_kafka.operations.status import look
+from event_bus_kafka.operations.status.in_kafka import TIMEOUT
+from event_bus_kafka.operations.status.look import Servers
+from event_bus_kafka.operations.status.values import OwnBus, Status
+from event_bus_kafka.operations.topic_steps import WantedTopic
+
+
+def own_bus() -> OwnBus:
+    """Return the bus as the settings have it. Raises :class:`ConfigurationError`."""
+    return OwnBus(
+        sent=frozenset(full_topic(route.topic) for route in routes() if route.enabled),
+        groups={group: frozenset(map(full_topic, topics)) for group, topics in settings.subscriptions.items()},
+        outboxes=outbox_databases(),
+        retention=settings.retention,
+        version=import_module("event_bus_kafka").__version__,
+    )
+
+
+def bus_status(*, check: bool) -> Status:
+    """Look now. Raises :class:`ConfigurationError`."""
+    servers = Servers(
+        overview=lambda: ClusterOverview(producer_options()),
+        subjects=partial(subjects, timeout=TIMEOUT),
+        wanted=_wanted,
+        schemas=own_schemas.by_subject,
+    )
+    return look.status(own_bus(), servers, check=check)
+
+
+def _wanted() -> list[WantedTopic]:
+    """Return the topics without that of the probe, on which nothing depends, unless the settings name it."""
+    probe = full_topic(PROBE_TOPIC)
+    return [one for one in wanted_topics() if one.name != probe or PROBE_TOPIC in settings.topics]

@@ -1,0 +1,53 @@
+"""Looks for an event everywhere that this service reaches, by its settings. For commands and the admin alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from contextlib import closing
+
+from event_bus_kafka.assembly.dead_letter_stores import dead_letter_topic, goes_to_topic
+from event_bus_kafka.assembly.schema_registry import registry
+from event_bus_kafka.conf.client_options import consumer_options, producer_options
+from event_bus_kafka.conf.routes import full_topic, routes
+from event_bus_kafka.conf.settings import settings
+from event_bus_kafka.kafka.admin import Admin
+from event_bus_kafka.kafka.group_positions import Groups
+from event_bus_kafka.kafka.scanner import Scanner
+from event_bus_kafka.operations.whereabouts.answer import Question, Whereabouts
+from event_bus_kafka.operations.whereabouts.neighbourhood import Neighbourhood, Servers
+from event_bus_kafka.operations.whereabouts.search import search
+
+_GROUP = "event_trace"
+"""Kafka's client asks for a name; nothing is ever committed under it."""
+_REQUEST_TIMEOUT = 10.0
+"""Seconds for one request to Kafka."""
+
+
+def where_is(question: Question) -> Whereabouts:
+    """
+    Look for an event. Databases, brokers and the registry that are away are told of in ``unseen``: never raises for
+    one. Takes ``question.seconds`` at most for reading records, and as long as servers take to answer besides.
+
+    Raises :class:`NotThere` where a topic that is named is none, :class:`ConfigurationError` for a wrong route.
+    """
+    return search(question, _neighbourhood(), _SERVERS)
+
+
+_SERVERS = Servers(
+    scanner=lambda: Scanner(consumer_options(_GROUP), timeout=_REQUEST_TIMEOUT),
+    admin=lambda: Admin(producer_options()),
+    groups=lambda: Groups(producer_options()),
+    registry=lambda: closing(registry()),
+)
+
+
+def _neighbourhood() -> Neighbourhood:
+    sent: defaultdict[str, set[str]] = defaultdict(set)
+    for route in routes():  # also those that are disabled: they may not have been
+        sent[route.event_type].add(full_topic(route.topic))
+    read = {group: frozenset(map(full_topic, topics)) for group, topics in settings.subscriptions.items()}
+    return Neighbourhood(
+        routes={event_type: frozenset(topics) for event_type, topics in sent.items()},
+        subscriptions=read,
+        dead_letters=frozenset(map(dead_letter_topic, read)) if goes_to_topic() else frozenset(),
+    )

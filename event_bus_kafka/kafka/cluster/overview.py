@@ -1,0 +1,172 @@
+"""Asks about many topics and groups at once, by few requests. For commands."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+import attrs
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicCollection, TopicPartition
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined] # of its public names
+
+from event_bus_kafka.errors import BrokerError
+from event_bus_kafka.kafka.admin import Admin, result_of
+from event_bus_kafka.kafka.broker_errors import as_broker_errors
+from event_bus_kafka.kafka.offsets import Partition
+
+T = TypeVar("T")
+
+_EARLIEST: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+_LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+_GROUPS_AT_ONCE = 20
+"""Kafka's client asks for the offsets of one group by a request."""
+_TOPICS_AT_ONCE = 500
+"""Their options take kilobytes each."""
+
+
+@attrs.frozen(kw_only=True)
+class Cluster:
+    """A cluster."""
+
+    id: str
+    brokers: tuple[str, ...]
+    """As host:port."""
+    has_controller: bool
+    """Whether brokers tell of topics' options, and of groups; those of the sandbox do not."""
+    partitions: Mapping[str, tuple[int, ...]]
+    """Of each topic that this user may see."""
+
+
+@attrs.frozen(kw_only=True)
+class FoundOffset:
+    """What a partition answers: ``offset``, -1 where there is none; ``timestamp`` of its record, -1 if not told."""
+
+    offset: int
+    timestamp: int
+
+
+@attrs.frozen(kw_only=True)
+class GroupDescription:
+    """A group as its coordinator knows it."""
+
+    state: str
+    """In lower case, such as ``stable`` or ``empty``."""
+    members: int
+    operations: frozenset[str]
+    """What this user may do with it, as Kafka names it, such as ``READ``."""
+
+
+class ClusterOverview(Admin):
+    """Answers about many topics and groups; what is refused for one of them keeps no other from its answer."""
+
+    def cluster(self, *, timeout: float) -> Cluster:
+        """Raises :class:`BrokerError`."""
+        with as_broker_errors(self._client):
+            found = self._client.list_topics(timeout=timeout)
+        return Cluster(
+            id=found.cluster_id or "",
+            brokers=tuple(f"{one.host}:{one.port}" for _, one in sorted(found.brokers.items())),
+            has_controller=found.controller_id in found.brokers,
+            partitions={name: tuple(one.partitions) for name, one in found.topics.items() if one.error is None},
+        )
+
+    def first_offsets(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, FoundOffset]:
+        """Return where each partition begins."""
+        return self._offsets(dict.fromkeys(partitions, _EARLIEST), timeout)
+
+    def end_offsets(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, FoundOffset]:
+        """Return the offset after the last record of each partition."""
+        return self._offsets(dict.fromkeys(partitions, _LATEST), timeout)
+
+    def offsets_since(self, times: Mapping[Partition, int], *, timeout: float) -> dict[Partition, FoundOffset]:
+        """Return the first record of each partition at or after a time, in milliseconds since the epoch."""
+        return self._offsets({one: OffsetSpec.for_timestamp(time) for one, time in times.items()}, timeout)
+
+    def committed(
+        self, groups: Mapping[str, Collection[Partition] | None], *, timeout: float
+    ) -> dict[str, dict[Partition, int] | BrokerError]:
+        """Return the committed offsets of each group, on these partitions or, None, wherever it has some."""
+        found: dict[str, dict[Partition, int] | BrokerError] = {}
+        for part in _parts(sorted(groups), _GROUPS_AT_ONCE):
+            answers = {name: self._ask_committed(name, groups[name], timeout) for name in part}
+            for name, answer in answers.items():
+                told = _result_or_error(answer, timeout)
+                found[name] = told if isinstance(told, BrokerError) else _offsets_of(told.topic_partitions)
+        return found
+
+    def groups(self, names: Collection[str], *, timeout: float) -> dict[str, GroupDescription | BrokerError]:
+        """Return what the coordinator of each group knows of it. Raises :class:`BrokerError`."""
+        if not names:
+            return {}
+        with as_broker_errors(self._client):
+            answers = self._client.describe_consumer_groups(
+                sorted(names), include_authorized_operations=True, request_timeout=timeout
+            )
+        told = {name: _result_or_error(answer, timeout) for name, answer in answers.items()}
+        return {name: one if isinstance(one, BrokerError) else _group(one) for name, one in told.items()}
+
+    def many_topic_options(self, topics: Collection[str], *, timeout: float) -> dict[str, dict[str, str] | BrokerError]:
+        """Return the options of each topic, as :meth:`topic_options` does."""
+        found: dict[str, dict[str, str] | BrokerError] = {}
+        for part in _parts(sorted(topics), _TOPICS_AT_ONCE):
+            found |= self.topic_options(part, timeout=timeout)
+        return found
+
+    def topic_rights(self, topics: Collection[str], *, timeout: float) -> dict[str, frozenset[str] | BrokerError]:
+        """Return what this user may do with each topic, as Kafka names it, such as ``WRITE``."""
+        found: dict[str, frozenset[str] | BrokerError] = {}
+        for part in _parts(sorted(topics), _TOPICS_AT_ONCE):
+            with as_broker_errors(self._client):
+                answers = self._client.describe_topics(
+                    TopicCollection(part), include_authorized_operations=True, request_timeout=timeout
+                )
+            for name, answer in answers.items():
+                told = _result_or_error(answer, timeout)
+                found[name] = told if isinstance(told, BrokerError) else _operations(told)
+        return found
+
+    def _offsets(self, asked: Mapping[Partition, OffsetSpec], timeout: float) -> dict[Partition, FoundOffset]:
+        if not asked:
+            return {}
+        specs = {TopicPartition(*one): spec for one, spec in asked.items()}
+        with as_broker_errors(self._client):
+            answers = self._client.list_offsets(
+                specs, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=timeout
+            )
+        told = {(one.topic, one.partition): _result_or_error(answer, timeout) for one, answer in answers.items()}
+        return {
+            name: FoundOffset(offset=one.offset, timestamp=one.timestamp)
+            for name, one in told.items()
+            if not isinstance(one, BrokerError)
+        }
+
+    def _ask_committed(self, group: str, partitions: Collection[Partition] | None, timeout: float) -> Future[Any]:
+        named = None if partitions is None else [TopicPartition(*one) for one in partitions]
+        asked = [ConsumerGroupTopicPartitions(group, named)]
+        with as_broker_errors(self._client):
+            answer: Future[Any] = self._client.list_consumer_group_offsets(asked, request_timeout=timeout)[group]
+        return answer
+
+
+def _parts(names: list[str], size: int) -> Iterator[list[str]]:
+    return (names[start : start + size] for start in range(0, len(names), size))
+
+
+def _result_or_error(answer: Future[T], timeout: float) -> T | BrokerError:
+    try:
+        return result_of(answer, timeout)
+    except BrokerError as error:
+        return error
+
+
+def _offsets_of(answers: Iterable[Any]) -> dict[Partition, int]:
+    return {(one.topic, one.partition): one.offset for one in answers if one.error is None and one.offset >= 0}
+
+
+def _group(told: Any) -> GroupDescription:
+    return GroupDescription(state=told.state.name.lower(), members=len(told.members), operations=_operations(told))
+
+
+def _operations(told: Any) -> frozenset[str]:
+    return frozenset(one.name for one in told.authorized_operations or ())

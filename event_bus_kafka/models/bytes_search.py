@@ -1,0 +1,72 @@
+"""Finds rows by bytes within a column that no index has, a slice of the table at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import reduce
+from operator import or_
+from time import monotonic
+from typing import Any
+
+from django.db.models import BinaryField, Case, Count, F, Func, IntegerField, Max, Min, Q, QuerySet, Value, When
+from django.db.models.functions import Substr
+from django.db.models.lookups import Exact, GreaterThan
+
+_SLICE = 100_000
+"""Rows that one statement looks at."""
+_BEHIND_FRAME = 6
+"""Where the Avro of a key begins, counted from 1: before it are Confluent's byte and the schema id."""
+
+
+class _Position(Func):
+    """Where bytes begin within a column, from 1; 0: they are not there."""
+
+    output_field = IntegerField()
+    template = "POSITION(%(expressions)s)"
+    arg_joiner = " IN "
+
+    def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="LOCATE(%(expressions)s)", arg_joiner=", ", **context)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        turned = self.copy()
+        turned.set_source_expressions(self.get_source_expressions()[::-1])
+        return turned.as_sql(compiler, connection, template="INSTR(%(expressions)s)", arg_joiner=", ", **context)
+
+
+def contains(column: str, sought: bytes) -> Q:
+    """Rows with these bytes anywhere within a binary column."""
+    return Q(GreaterThan(_Position(_value(sought), F(column)), 0))
+
+
+def has_key(column: str, keys: Collection[bytes]) -> Q:
+    """Rows whose column holds one of these keys, behind any schema id or without one."""
+    framed = Substr(column, _BEHIND_FRAME, output_field=BinaryField())
+    matches = [Q(Exact(place, _value(key))) for key in keys for place in (framed, F(column))]
+    return reduce(or_, matches)
+
+
+def ids_where(rows: QuerySet[Any], condition: Q, *, until: float) -> tuple[list[int], int | None]:
+    """
+    Return the ids of rows for which a condition holds, and the id after which rows were not looked at, because it was
+    ``until`` (monotonic); None: all were. The server looks, in the order of ids; no other rows are fetched.
+    """
+    found: list[int] = []
+    after, is_left = 0, True
+    in_order = rows.order_by("pk")
+    while is_left:
+        if monotonic() >= until:
+            return found, after
+        looked_at = in_order.filter(pk__gt=after).annotate(hit=Case(When(condition, then="pk"))).values("pk", "hit")
+        seen = looked_at[:_SLICE].aggregate(
+            count=Count("pk"), last=Max("pk"), first_hit=Min("hit"), last_hit=Max("hit")
+        )
+        if seen["first_hit"] is not None:
+            hits = in_order.filter(condition, pk__range=(seen["first_hit"], seen["last_hit"]))
+            found += hits.values_list("pk", flat=True)
+        is_left, after = seen["count"] == _SLICE, seen["last"]
+    return found, None
+
+
+def _value(sought: bytes) -> Value:
+    return Value(sought, output_field=BinaryField())

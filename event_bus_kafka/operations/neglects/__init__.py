@@ -1,0 +1,1 @@
+"""Neglects: trouble that nobody has attended to for a while, each with its remedy."""

@@ -1,0 +1,122 @@
+"""Every kind of neglect. The reference page is generated from it; the metric ``neglects`` has their ids as labels."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class NeglectKind:
+    """One kind of neglect."""
+
+    id: str
+    sentence: str
+    remedy: str
+    """The text in which ``{subject}`` stands for that of a neglect."""
+    subject: str
+    """A word for the kind of thing that is neglected."""
+    needs_kafka: bool = False
+    """Whether the tables of the service do not tell it."""
+
+
+@attrs.frozen(kw_only=True)
+class Neglect:
+    """Something that is neglected now. No text in it has event data."""
+
+    kind: NeglectKind
+    subject: str
+    """A database alias, consumer group, topic (full name) or receiver, as ``kind.subject`` says."""
+    message: str
+    """One sentence: how bad it is."""
+    since: datetime | None = None
+    """Aware; None: not known."""
+
+    @property
+    def id(self) -> str:
+        """The id of its kind."""
+        return self.kind.id
+
+    @property
+    def remedy(self) -> str:
+        """Say what to do, with the subject in it."""
+        return self.kind.remedy.format(subject=self.subject)
+
+
+OUTBOX_AFTER = timedelta(minutes=5)
+DEAD_LETTERS_AFTER = timedelta(days=1)
+HELD_AFTER = timedelta(hours=1)
+PAUSED_AFTER = timedelta(days=1)
+CLOCK_OFF_BY = timedelta(seconds=10)
+RETENTION_SHARE = 0.75
+"""Share of a topic's retention after which an unread record is near its end."""
+NEAR_THE_END = timedelta(days=7)
+NEAR_THE_END_SHARE = 0.25
+"""Share of ``EVENT_BUS_KAFKA_RETENTION`` that is near the end, where that is less than the time above."""
+
+OUTBOX_WAITS = NeglectKind(
+    id="outbox-waits",
+    sentence="Rows of the outbox have waited for more than 5 minutes, and no relay is known to work them off.",
+    remedy="Run a relay: manage.py relay_events --database {subject}, or consume_events --with-relay. If one runs, its "
+    "log says what keeps it.",
+    subject="database",
+)
+DEAD_LETTERS_GROW = NeglectKind(
+    id="dead-letters-grow",
+    sentence="Dead letters wait for more than a day, and others have come within the last day.",
+    remedy="Look at them with manage.py event_dead_letters list, mend the receivers, then replay or discard them.",
+    subject="database",
+)
+DEAD_LETTERS_END = NeglectKind(
+    id="dead-letters-end",
+    sentence="Dead letters are soon deleted for their age (EVENT_BUS_KAFKA_RETENTION): in 7 days, or in a quarter of "
+    "the retention if that is less.",
+    remedy="Replay them before: manage.py event_dead_letters list --oldest, then replay; or discard them.",
+    subject="database",
+)
+PARKED_ROWS_END = NeglectKind(
+    id="parked-rows-end",
+    sentence="Parked rows of the outbox are soon deleted for their age (EVENT_BUS_KAFKA_RETENTION): in 7 days, or in a "
+    "quarter of the retention if that is less.",
+    remedy="Look at them with manage.py event_outbox parked --database {subject}, then release or discard them.",
+    subject="database",
+)
+TOPIC_HELD = NeglectKind(
+    id="topic-held",
+    sentence="A relay has been unable to send rows of a topic for an hour.",
+    remedy="See why in the message: create or grow the topic (manage.py event_topics check), or give the relay's user "
+    "the right WRITE on {subject}.",
+    subject="topic",
+)
+RECEIVER_PAUSED = NeglectKind(
+    id="receiver-paused",
+    sentence="A receiver has been paused for a day: its events become dead letters.",
+    remedy="Mend it, then: manage.py event_bus_resume --receiver {subject} --apply, and event_dead_letters replay.",
+    subject="receiver",
+)
+CLOCK_OFF = NeglectKind(
+    id="clock-off",
+    sentence="The clocks of this host and of the database are more than 10 seconds apart.",
+    remedy="Let both keep the time by NTP: ages, latencies and times of events are wrong.",
+    subject="database",
+)
+GROUP_WITHOUT_WORKER = NeglectKind(
+    id="group-without-worker",
+    sentence="A consumer group has records to read, and no worker. The tables alone tell it of groups whose last "
+    "worker knew of such records when it ended, less than a day ago.",
+    remedy="Run a worker: manage.py consume_events -g {subject} with its topics.",
+    subject="group",
+)
+RETENTION_ENDS = NeglectKind(
+    id="retention-ends",
+    sentence="Records that a group has not read are near the end of their topic's retention (three quarters of it are "
+    "over), or were deleted before they were read.",
+    remedy="Let the group catch up: more workers, or mend what holds it (manage.py event_offsets show -g GROUP). Or "
+    "give the topic more time: retention.ms in EVENT_BUS_KAFKA_TOPICS, then manage.py event_topics apply.",
+    subject="group and topic",
+    needs_kafka=True,
+)
+
+CATALOGUE: tuple[NeglectKind, ...] = tuple(one for one in dict(globals()).values() if isinstance(one, NeglectKind))
+"""All kinds, in the order in which they are shown."""

@@ -1,0 +1,23 @@
+"""Neglects of consumer groups, as Kafka tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from event_bus_kafka.operations.neglects.catalogue import GROUP_WITHOUT_WORKER, RETENTION_ENDS, Neglect
+from event_bus_kafka.operations.status.values import GroupStatus
+
+
+def neglects(groups: Iterable[GroupStatus], *, alive: Collection[str]) -> Iterator[Neglect]:
+    """Yield what is neglected. ``alive``: groups whose workers tell of themselves, for brokers that tell no members."""
+    for one in groups:
+        has_worker = one.group in alive if one.members is None else one.members > 0
+        if one.lag and not has_worker:
+            message = f"It has {one.lag} records to read and no worker."
+            yield Neglect(kind=GROUP_WITHOUT_WORKER, subject=one.group, message=message)
+        for unread in one.unread:
+            if unread.lost or unread.ends_soon:
+                gone = f"{unread.lost} records were deleted before the group has read them" if unread.lost else ""
+                soon = "the oldest of its unread records will soon be deleted" if unread.ends_soon else ""
+                message = f"{'; '.join(filter(None, (gone, soon)))}.".capitalize()
+                yield Neglect(kind=RETENTION_ENDS, subject=f"{one.group} on {unread.topic}", message=message)

@@ -1,0 +1,184 @@
+"""Neglects that the service's own tables tell, by a few cheap statements. Imported only where the app is installed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from time import time
+from typing import Any
+
+from django.db import connections, models, router
+from django.db.models import Max, Min
+
+from event_bus_kafka.models import DeadLetter, Heartbeat, OutboxRecord, ParkedRecord, PausedReceiver
+from event_bus_kafka.models.database_time import VENDORS, database_now
+from event_bus_kafka.models.presence import were_found
+from event_bus_kafka.operations.neglects import catalogue
+from event_bus_kafka.operations.neglects.catalogue import Neglect
+from event_bus_kafka.operations.neglects.wording import MOST_COUNTED, number, span
+from event_bus_kafka.operations.workers import WorkerRun, workers
+
+
+def neglects(*, outboxes: Collection[str], retention: float) -> list[Neglect]:
+    """
+    Return what is neglected, in the order of the catalogue. No statement counts a whole table; ages are by the clock of
+    each database; a table that is missing tells nothing.
+
+    ``outboxes``: aliases of the databases whose outbox is looked at; ``retention``: days for which dead letters and
+    parked rows are kept. Raises a database error.
+    """
+    runs = runs_told()
+    outbox = [one for alias in outboxes for one in of_outbox(alias, runs, retention=retention)]
+    return in_order([*outbox, *of_service(runs, retention=retention)])
+
+
+def in_order(found: Collection[Neglect]) -> list[Neglect]:
+    """Return neglects in the order of the catalogue."""
+    return sorted(found, key=lambda one: catalogue.CATALOGUE.index(one.kind))
+
+
+def runs_told() -> Sequence[WorkerRun]:
+    """Return what workers and relays have told of themselves, nothing where the table is missing."""
+    return workers() if _alias_with(Heartbeat) else []
+
+
+def of_outbox(alias: str, runs: Sequence[WorkerRun], *, retention: float) -> Iterator[Neglect]:
+    """Look at one database's outbox, and at what was parked there. Raises a database error."""
+    connection = connections[alias]
+    if connection.vendor in VENDORS and were_found(connection, OutboxRecord, ParkedRecord):
+        now = _now(alias)
+        yield from _waiting_rows(alias, now, runs)
+        yield from _parked_rows(alias, now, retention)
+
+
+def of_service(runs: Sequence[WorkerRun], *, retention: float) -> Iterator[Neglect]:
+    """Look at dead letters, pauses, workers, relays and the clock. Raises a database error."""
+    if alias := _alias_with(DeadLetter):
+        yield from _dead_letters(alias, retention)
+    if alias := _alias_with(PausedReceiver):
+        yield from _pauses(alias)
+    if alias := _alias_with(Heartbeat):
+        now = _now(alias)
+        yield from _held_topics(runs, now)
+        yield from _ended_groups(runs, now)
+        yield from _clock(alias)
+
+
+def _waiting_rows(alias: str, now: datetime, runs: Sequence[WorkerRun]) -> Iterator[Neglect]:
+    created = OutboxRecord.objects.using(alias).order_by("pk").values_list("created", flat=True).first()
+    since = now if created is None else _moment(created)
+    if now - since > catalogue.OUTBOX_AFTER and (why := _why_unsent(alias, runs)):
+        message = f"The oldest row has waited for {_age(since, now)}; {why}."
+        yield Neglect(kind=catalogue.OUTBOX_WAITS, subject=alias, message=message, since=since)
+
+
+def _why_unsent(alias: str, runs: Sequence[WorkerRun]) -> str:
+    """Say why no relay works off a database's outbox; empty where one does."""
+    relays = [run for run in runs if run.kind == "relay" and run.state["database"] == alias and _is_alive(run)]
+    if not relays:
+        return "no relay is known to run"
+    if any(run.state["is_alive"] and not run.state["obstacles"] for run in relays):
+        return ""
+    obstacles = "; ".join(relays[0].state["obstacles"]) or "it hangs"
+    return f"the relay {relays[0].host}:{relays[0].pid} cannot send: {obstacles}"
+
+
+def _parked_rows(alias: str, now: datetime, retention: float) -> Iterator[Neglect]:
+    """About the oldest, by their ids: there is no index of times."""
+    oldest = ParkedRecord.objects.using(alias).order_by("pk").values_list("parked_at", flat=True)[:MOST_COUNTED]
+    near = sorted(since for since in map(_moment, oldest) if since < now - _nearly(retention))
+    if near:
+        message = f"{number(len(near), 'parked row')} will be deleted, from {_last_day(near[0], retention)} on."
+        yield Neglect(kind=catalogue.PARKED_ROWS_END, subject=alias, message=message, since=near[0])
+
+
+def _dead_letters(alias: str, retention: float) -> Iterator[Neglect]:
+    letters: Any = DeadLetter.objects.using(alias).order_by()
+    now, ages = _now(alias), letters.aggregate(first=Min("last_failed_at"), last=Max("last_failed_at"))
+    first, day_ago = ages["first"], now - catalogue.DEAD_LETTERS_AFTER
+    if first is None:
+        return
+    if first < day_ago < ages["last"]:
+        new = Counter(letters.filter(last_failed_at__gt=day_ago).values_list("group", flat=True)[:MOST_COUNTED])
+        groups = ", ".join(name for name, _ in new.most_common(3))
+        message = (
+            f"{number(new.total(), 'dead letter')} came within the last day, of {groups}; the oldest has waited for "
+            f"{_age(first, now)}."
+        )
+        yield Neglect(kind=catalogue.DEAD_LETTERS_GROW, subject=alias, message=message, since=first)
+    near = len(letters.filter(last_failed_at__lt=now - _nearly(retention)).values_list("pk")[:MOST_COUNTED])
+    if near:
+        message = f"{number(near, 'dead letter')} will be deleted, from {_last_day(first, retention)} on."
+        yield Neglect(kind=catalogue.DEAD_LETTERS_END, subject=alias, message=message, since=first)
+
+
+def _pauses(alias: str) -> Iterator[Neglect]:
+    now = _now(alias)
+    paused = PausedReceiver.objects.using(alias).filter(paused_at__lt=now - catalogue.PAUSED_AFTER)
+    for one in paused.order_by("paused_at")[:MOST_COUNTED]:
+        message = f"It has been paused for {_age(one.paused_at, now)}."
+        yield Neglect(kind=catalogue.RECEIVER_PAUSED, subject=one.receiver, message=message, since=one.paused_at)
+
+
+def _held_topics(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
+    for run in runs:
+        for held in run.state.get("held_topics", ()) if _is_alive(run) else ():
+            if held["seconds"] > catalogue.HELD_AFTER.total_seconds():
+                since = now - timedelta(seconds=run.silence + held["seconds"])
+                message = f"The relay {run.host}:{run.pid} has held it for {_age(since, now)}: {held['reason']}."
+                yield Neglect(kind=catalogue.TOPIC_HELD, subject=held["topic"], message=message, since=since)
+
+
+def _ended_groups(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
+    consumers = [run for run in runs if run.kind == "consumer"]
+    alive = {run.group for run in consumers if _is_alive(run)}
+    last = {run.group: run for run in reversed(consumers) if run.group not in alive}  # the latest start is first
+    for group, run in last.items():
+        lag = sum(one["lag"] or 0 for one in run.state["partitions"])
+        if lag:
+            how, since = "died" if run.liveness == "dead" else "ended", now - timedelta(seconds=run.silence)
+            message = f"Its last worker {how} {span(run.silence)} ago and knew of {lag} records to read."
+            yield Neglect(kind=catalogue.GROUP_WITHOUT_WORKER, subject=group, message=message, since=since)
+
+
+def _clock(alias: str) -> Iterator[Neglect]:
+    before = time()
+    there = database_now(alias) / 1000
+    ahead = there - min(max(there, before), time())  # the database has looked between these two
+    if abs(ahead) > catalogue.CLOCK_OFF_BY.total_seconds():
+        way = "behind" if ahead > 0 else "ahead of"
+        message = f"The clock of this host is {span(abs(ahead))} {way} the database's."
+        yield Neglect(kind=catalogue.CLOCK_OFF, subject=alias, message=message)
+
+
+def _alias_with(model: type[models.Model]) -> str | None:
+    """Return the alias that a model is written to, if the table is there. Raises a database error."""
+    connection = connections[router.db_for_write(model)]
+    return str(connection.alias) if connection.vendor in VENDORS and were_found(connection, model) else None
+
+
+def _is_alive(run: WorkerRun) -> bool:
+    return run.liveness == "alive"
+
+
+def _nearly(retention: float) -> timedelta:
+    """Return the age from which on a row is near its end."""
+    kept = timedelta(days=retention)
+    return kept - min(catalogue.NEAR_THE_END, kept * catalogue.NEAR_THE_END_SHARE)
+
+
+def _last_day(since: datetime, retention: float) -> str:
+    return f"{since + timedelta(days=retention):%Y-%m-%d}"
+
+
+def _age(since: datetime, now: datetime) -> str:
+    return span((now - since).total_seconds())
+
+
+def _now(alias: str) -> datetime:
+    return _moment(database_now(alias))
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

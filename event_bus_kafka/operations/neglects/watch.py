@@ -1,0 +1,73 @@
+"""Looks for neglects now and then in a worker or relay, for its metrics and ``/ready``. Has models."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+
+from event_bus_kafka.housekeeping.database import alias_of
+from event_bus_kafka.models import Heartbeat
+from event_bus_kafka.operations.neglects import catalogue
+from event_bus_kafka.operations.neglects.catalogue import Neglect
+from event_bus_kafka.operations.neglects.in_tables import neglects
+from event_bus_kafka.telemetry import emit
+from event_bus_kafka.telemetry.events import NeglectFound
+from event_bus_kafka.telemetry.state import Running
+
+_OF_OUTBOX = (catalogue.OUTBOX_WAITS, catalogue.PARKED_ROWS_END)
+_OF_WORKERS = (catalogue.DEAD_LETTERS_GROW, catalogue.DEAD_LETTERS_END, catalogue.RECEIVER_PAUSED)
+
+
+class NeglectWatch:
+    """
+    Tells of neglects within the block: their numbers and, of those that concern this process, a line for ``/ready``.
+    """
+
+    def __init__(self, running: Running, outboxes: Callable[[], Collection[str]], *, retention: float) -> None:
+        self._running = running
+        self._outboxes = outboxes
+        self._retention = retention
+        self._found: list[Neglect] | None = None
+        """None: it is not known."""
+        self._has_told = False
+
+    def __enter__(self) -> NeglectWatch:
+        self._running.neglects, self._running.remarks = self.counts, self.remarks
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._running.neglects, self._running.remarks = dict, tuple
+
+    def look(self) -> None:
+        """
+        Look at the tables, where they are; the first time, tell of each neglect. Raises a database error: then what was
+        found before is not known any more.
+        """
+        self._found = None
+        if alias_of(Heartbeat) is None:
+            return
+        self._found = neglects(outboxes=self._outboxes(), retention=self._retention)
+        if not self._has_told:
+            for one in self._found:
+                emit(NeglectFound(neglect=one.id, subject=one.subject, message=one.message, remedy=one.remedy))
+        self._has_told = True
+
+    def counts(self) -> Mapping[str, int]:
+        """Return how many of each kind there are; nothing while it is not known."""
+        found = self._found
+        if found is None:
+            return {}
+        return {kind.id: 0 for kind in catalogue.CATALOGUE if not kind.needs_kafka} | Counter(one.id for one in found)
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return a line for each neglect that concerns what runs here."""
+        return tuple(
+            f"neglected: {one.id}: {one.subject}: {one.message}" for one in self._found or () if self._concerns(one)
+        )
+
+    def _concerns(self, one: Neglect) -> bool:
+        if one.kind in _OF_OUTBOX:
+            return one.subject in {relay.database for relay in self._running.relays}
+        if one.kind is catalogue.TOPIC_HELD:
+            return bool(self._running.relays)
+        return one.kind is catalogue.CLOCK_OFF or (one.kind in _OF_WORKERS and bool(self._running.consumers))

@@ -1,0 +1,107 @@
+"""What ``--check`` looks for beyond the status: each function yields findings of its part."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pkgutil import iter_modules
+
+from django.db import connections
+from django.db.migrations.recorder import MigrationRecorder
+
+from event_bus_kafka import migrations
+from event_bus_kafka.errors import BrokerError
+from event_bus_kafka.kafka.cluster.overview import ClusterOverview, GroupDescription
+from event_bus_kafka.kafka.schema_subjects import SchemaSubjects
+from event_bus_kafka.models.database_time import VENDORS
+from event_bus_kafka.operations import topic_plan
+from event_bus_kafka.operations.schemas.own_schemas import OwnSchema
+from event_bus_kafka.operations.schemas.schema_check import SchemaStanding, in_registry
+from event_bus_kafka.operations.status import findings
+from event_bus_kafka.operations.status.in_kafka import TIMEOUT
+from event_bus_kafka.operations.status.values import Finding, OwnBus
+from event_bus_kafka.operations.topic_plan import TopicPlan
+from event_bus_kafka.operations.topic_steps import Create, Grow, WantedTopic
+from event_bus_kafka.operations.workers import WorkerRun
+from event_bus_kafka.trouble import Trouble
+
+_APP = "event_bus_kafka"
+
+
+def of_databases(aliases: Iterable[str]) -> Iterator[Finding]:
+    """Look whether all migrations of this app are applied. Raises a database error."""
+    known = {module.name for module in iter_modules(migrations.__path__)}
+    for alias in aliases:
+        if connections[alias].vendor in VENDORS:
+            applied = MigrationRecorder(connections[alias]).applied_migrations()
+            missing = sorted(known - {name for app, name in applied if app == _APP})
+            if missing:
+                message = f"Not applied: {', '.join(missing)}."
+                yield findings.TABLES_UNMIGRATED.of(f"database {alias}", message)
+
+
+def of_versions(runs: Iterable[WorkerRun], own: str) -> Iterator[Finding]:
+    """Compare the versions of those that run with that of this process."""
+    for run in runs:
+        if run.liveness == "alive" and run.version != own:
+            message = f"It runs {run.version}, this command {own}."
+            yield findings.VERSIONS_APART.of(f"{run.kind} {run.host}:{run.pid}", message)
+
+
+def of_topics(overview: ClusterOverview, wanted: Iterable[WantedTopic]) -> Iterator[Finding]:
+    """Compare topics with the settings. Raises :class:`BrokerError`."""
+    for one in topic_plan.plan(overview, wanted).topics:
+        yield from _of_topic(one)
+
+
+def _of_topic(planned: TopicPlan) -> Iterator[Finding]:
+    name = planned.wanted.name
+    for step in planned.steps:
+        kind = {Create: findings.TOPIC_MISSING, Grow: findings.TOPIC_SMALL}.get(type(step), findings.TOPIC_DIFFERS)
+        why = "; ".join(planned.wanted.uses)
+        yield kind.of(name, f"To do: {step.text}. Why it is wanted: {why}.")
+    for obstacle in planned.obstacles:
+        kind = findings.RIGHT_MISSING if "lacks the right" in obstacle else findings.TOPIC_DIFFERS
+        yield kind.of(name, f"The topic {obstacle}.")
+
+
+def of_rights(overview: ClusterOverview, own: OwnBus) -> Iterator[Finding]:
+    """Ask Kafka what this user may do. Raises :class:`BrokerError`."""
+    wanted: dict[str, set[str]] = {topic: {"WRITE"} for topic in own.sent}
+    for topics in own.groups.values():
+        for topic in topics:
+            wanted.setdefault(topic, set()).add("READ")
+    for topic, told in sorted(overview.topic_rights(wanted, timeout=TIMEOUT).items()):
+        if not isinstance(told, BrokerError):  # one that is missing or hidden is a finding already
+            yield from _lacking(f"topic {topic}", wanted[topic] - told)
+    for group, described in sorted(overview.groups(own.groups, timeout=TIMEOUT).items()):
+        if isinstance(described, GroupDescription):
+            yield from _lacking(f"group {group}", {"READ"} - described.operations)
+        elif described.kind is Trouble.FORBIDDEN:
+            yield from _lacking(f"group {group}", {"READ"})
+
+
+def _lacking(subject: str, rights: Collection[str]) -> Iterator[Finding]:
+    if rights:
+        yield findings.RIGHT_MISSING.of(subject, f"This user lacks {' and '.join(sorted(rights))} on it.")
+
+
+def of_schemas(subjects: SchemaSubjects, schemas: Iterable[OwnSchema]) -> Iterator[Finding]:
+    """Ask the registry for each schema that this code would send with. Raises :class:`SchemaRegistryError`."""
+    for own in schemas:
+        if subjects.id_of(own.subject, own.schema) is not None:
+            continue
+        found = in_registry(subjects, own)
+        if found.standing is SchemaStanding.INCOMPATIBLE:
+            message = f"It may not follow (level {found.level}): {'; '.join(found.refusals)}."
+            yield findings.SCHEMA_INCOMPATIBLE.of(own.subject, message)
+        else:
+            yield findings.SCHEMA_MISSING.of(own.subject, f"The schema of {own.event_type} is not registered.")
+
+
+def groups_with(own: OwnBus, runs: Iterable[WorkerRun]) -> Mapping[str, frozenset[str]]:
+    """Return the groups of the settings, and those whose workers have told of themselves within a day."""
+    found = dict(own.groups)
+    for run in runs:
+        if run.kind == "consumer":
+            found[run.group] = found.get(run.group, frozenset()) | frozenset(run.topics)
+    return found

@@ -1,0 +1,73 @@
+"""Every kind of finding of ``event_bus_status --check``, besides neglects. The reference page is generated from it."""
+
+from __future__ import annotations
+
+import attrs
+
+from event_bus_kafka.operations.neglects.catalogue import Neglect
+from event_bus_kafka.operations.status.values import Finding
+
+
+@attrs.frozen(kw_only=True)
+class FindingKind:
+    """One kind of finding."""
+
+    id: str
+    sentence: str
+    remedy: str
+
+    def of(self, subject: str, message: str) -> Finding:
+        """Return a finding of this kind."""
+        return Finding(id=self.id, subject=subject, message=message, remedy=self.remedy)
+
+
+TOPIC_MISSING = FindingKind(
+    id="topic-missing",
+    sentence="A topic that this service sends to, reads or names in EVENT_BUS_KAFKA_TOPICS is not there.",
+    remedy="manage.py event_topics apply",
+)
+TOPIC_SMALL = FindingKind(
+    id="topic-small",
+    sentence="A topic has fewer partitions than EVENT_BUS_KAFKA_TOPICS says.",
+    remedy="manage.py event_topics plan says what moves; then event_topics apply",
+)
+TOPIC_DIFFERS = FindingKind(
+    id="topic-differs",
+    sentence="A topic's options or replication are not those of EVENT_BUS_KAFKA_TOPICS.",
+    remedy="manage.py event_topics plan says which of them apply sets",
+)
+RIGHT_MISSING = FindingKind(
+    id="right-missing",
+    sentence="This service's user lacks a right in Kafka: WRITE on a topic that it sends to, READ on one that it reads "
+    "and on its group, DESCRIBE on any of them.",
+    remedy="Give it the right: kafka-acls --add, or as your Kafka is administered",
+)
+SCHEMA_MISSING = FindingKind(
+    id="schema-missing",
+    sentence="A schema of an event that this service sends is not registered: the first event has to do it, or fails "
+    "where EVENT_BUS_KAFKA_AUTO_REGISTER_SCHEMAS is False.",
+    remedy="manage.py event_schemas register",
+)
+SCHEMA_INCOMPATIBLE = FindingKind(
+    id="schema-incompatible",
+    sentence="The registry refuses a schema of an event that this service sends.",
+    remedy="manage.py event_schemas check says why, field by field",
+)
+VERSIONS_APART = FindingKind(
+    id="versions-apart",
+    sentence="Workers and relays that run have not all the version of this package that the command has.",
+    remedy="Deploy the same version everywhere, and restart what runs an old one",
+)
+TABLES_UNMIGRATED = FindingKind(
+    id="tables-unmigrated",
+    sentence="Migrations of this app are not applied in a database.",
+    remedy="manage.py migrate event_bus_kafka, with --database where it is not the default one",
+)
+
+CATALOGUE: tuple[FindingKind, ...] = tuple(one for one in dict(globals()).values() if isinstance(one, FindingKind))
+"""All kinds, in the order in which they are shown."""
+
+
+def of_neglect(neglect: Neglect) -> Finding:
+    """Return a neglect as a finding."""
+    return Finding(id=neglect.id, subject=neglect.subject, message=neglect.message, remedy=neglect.remedy)

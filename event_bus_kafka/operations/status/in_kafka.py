@@ -1,0 +1,193 @@
+"""What Kafka tells of this service's topics and groups, by few requests."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+
+import attrs
+
+from event_bus_kafka.errors import BrokerError
+from event_bus_kafka.kafka import error_codes
+from event_bus_kafka.kafka.cluster.overview import Cluster, ClusterOverview, FoundOffset, GroupDescription
+from event_bus_kafka.kafka.offsets import Partition
+from event_bus_kafka.operations.neglects.catalogue import RETENTION_SHARE
+from event_bus_kafka.operations.status.values import GroupStatus, KafkaStatus, TopicStatus, Unread
+
+TIMEOUT = 5.0
+"""Seconds for one request."""
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+Positions = dict[Partition, int]
+
+
+@attrs.frozen(kw_only=True)
+class _Log:
+    """What partitions hold."""
+
+    first: Mapping[Partition, FoundOffset]
+    end: Mapping[Partition, FoundOffset]
+
+    def lag(self, partition: Partition, position: int) -> int:
+        """Return the offsets that are left from a position on; 0 where the partition did not answer."""
+        if partition not in self.first or partition not in self.end:
+            return 0
+        return max(self.end[partition].offset - max(position, self.first[partition].offset), 0)
+
+    def lost(self, partition: Partition, position: int) -> int:
+        """Return the offsets between a position that a group has committed and the first that is there still."""
+        return max(self.first[partition].offset - position, 0) if partition in self.first else 0
+
+
+def look(overview: ClusterOverview, *, topics: Iterable[str], groups: Mapping[str, frozenset[str]]) -> KafkaStatus:
+    """
+    ``topics``: full names; ``groups``: consumer group → full names of the topics that it subscribes to, as far as
+    known. Raises :class:`BrokerError`.
+    """
+    cluster = overview.cluster(timeout=TIMEOUT)
+    described = overview.groups(groups, timeout=TIMEOUT) if cluster.has_controller else {}
+    committed = _committed(overview, cluster, groups)
+    names = {*topics, *(topic for told in committed.values() if not isinstance(told, BrokerError) for topic, _ in told)}
+    there = sorted(names & cluster.partitions.keys())
+    log = _log(overview, _partitions(cluster, there))
+    options = overview.many_topic_options(there, timeout=TIMEOUT) if cluster.has_controller else {}
+    found = {name: _topic(name, cluster, log, options.get(name)) for name in sorted(names)}
+    found = _with_oldest(found, overview, cluster)
+    positions = {
+        group: told if isinstance(told, BrokerError) else _positions(told, cluster, log, groups[group])
+        for group, told in committed.items()
+    }
+    ending = _ending(overview, found, log, positions.values())
+    return KafkaStatus(
+        cluster=cluster.id,
+        brokers=cluster.brokers,
+        has_controller=cluster.has_controller,
+        topics=tuple(found.values()),
+        groups=tuple(_group(name, described.get(name), told, log, ending) for name, told in positions.items()),
+    )
+
+
+def _committed(
+    overview: ClusterOverview, cluster: Cluster, groups: Mapping[str, frozenset[str]]
+) -> dict[str, Positions | BrokerError]:
+    """The brokers of the sandbox do not tell where a group has committed: they are asked for its own topics."""
+    if cluster.has_controller:
+        return overview.committed(dict.fromkeys(groups), timeout=TIMEOUT)
+    asked = {group: _partitions(cluster, topics & cluster.partitions.keys()) for group, topics in groups.items()}
+    return overview.committed({group: named for group, named in asked.items() if named}, timeout=TIMEOUT)
+
+
+def _log(overview: ClusterOverview, partitions: list[Partition]) -> _Log:
+    return _Log(
+        first=overview.first_offsets(partitions, timeout=TIMEOUT),
+        end=overview.end_offsets(partitions, timeout=TIMEOUT),
+    )
+
+
+def _topic(name: str, cluster: Cluster, log: _Log, options: dict[str, str] | BrokerError | None) -> TopicStatus:
+    partitions = _partitions(cluster, [name] if name in cluster.partitions else [])
+    known = options if isinstance(options, dict) else {}
+    retention = int(known.get("retention.ms", -1))
+    policy = known.get("cleanup.policy", "")
+    return TopicStatus(
+        topic=name,
+        partitions=len(partitions),
+        records=sum(log.lag(one, 0) for one in partitions) if partitions else None,
+        policy=policy,
+        retention_seconds=retention / 1000 if retention >= 0 and "delete" in policy else None,
+    )
+
+
+def _with_oldest(topics: dict[str, TopicStatus], overview: ClusterOverview, cluster: Cluster) -> dict[str, TopicStatus]:
+    """Kafka tells the time of a record that it looks up by time."""
+    asked = [one.topic for one in topics.values() if one.records]
+    found = overview.offsets_since(dict.fromkeys(_partitions(cluster, asked), 0), timeout=TIMEOUT)
+    oldest: defaultdict[str, list[int]] = defaultdict(list)
+    for (topic, _), one in found.items():
+        if one.timestamp >= 0:
+            oldest[topic].append(one.timestamp)
+    return {
+        name: attrs.evolve(one, oldest=_moment(min(oldest[name]))) if oldest[name] else one
+        for name, one in topics.items()
+    }
+
+
+def _positions(told: Positions, cluster: Cluster, log: _Log, subscribed: frozenset[str]) -> Positions:
+    """A group that has committed nothing on a partition of its topics begins where that begins."""
+    fresh = _partitions(cluster, subscribed & cluster.partitions.keys())
+    starts = {one: log.first[one].offset for one in fresh if one in log.first}
+    return starts | {one: offset for one, offset in told.items() if one[0] in cluster.partitions}
+
+
+def _ending(
+    overview: ClusterOverview,
+    topics: Mapping[str, TopicStatus],
+    log: _Log,
+    positions: Iterable[Positions | BrokerError],
+) -> dict[Partition, int]:
+    """
+    Return, for partitions with unread records, the offset before which records have spent most of their topic's
+    retention: it is asked for by time, so that no record is read.
+    """
+    now = datetime.now(UTC)
+    times: dict[Partition, int] = {}
+    for told in positions:
+        for (topic, number), position in () if isinstance(told, BrokerError) else told.items():
+            retention = topics[topic].retention_seconds
+            if retention is not None and log.lag((topic, number), position):
+                limit = now - timedelta(seconds=retention * RETENTION_SHARE)
+                times[topic, number] = max(round((limit - _EPOCH) / timedelta(milliseconds=1)), 0)
+    found = overview.offsets_since(times, timeout=TIMEOUT)
+    return {name: one.offset if one.offset >= 0 else log.end[name].offset for name, one in found.items()}
+
+
+def _group(
+    name: str,
+    described: GroupDescription | BrokerError | None,
+    told: Positions | BrokerError,
+    log: _Log,
+    ending: Mapping[Partition, int],
+) -> GroupStatus:
+    known = described if isinstance(described, GroupDescription) else None
+    is_unknown = isinstance(described, BrokerError) and described.code == error_codes.GROUP_ID_NOT_FOUND
+    members = known.members if known else 0 if is_unknown else None
+    refusal = str(told) if isinstance(told, BrokerError) and not is_unknown else ""
+    positions = {} if isinstance(told, BrokerError) else told
+    return GroupStatus(
+        group=name,
+        state=known.state if known else "none" if is_unknown else "",
+        members=members,
+        topics=len({topic for topic, _ in positions}),
+        unread=tuple(_unread(positions, log, ending)),
+        refusal=refusal,
+    )
+
+
+def _unread(positions: Positions, log: _Log, ending: Mapping[Partition, int]) -> list[Unread]:
+    by_topic: defaultdict[str, Positions] = defaultdict(dict)
+    for name, position in positions.items():
+        by_topic[name[0]][name] = position
+    found = [
+        Unread(
+            topic=topic,
+            lag=sum(log.lag(name, position) for name, position in own.items()),
+            lost=sum(log.lost(name, position) for name, position in own.items()),
+            ends_soon=any(
+                max(position, log.first[name].offset) < ending.get(name, 0) for name, position in own.items()
+            ),
+        )
+        for topic, own in sorted(by_topic.items())
+    ]
+    return [one for one in found if one.lag or one.lost]
+
+
+def _partitions(cluster: Cluster, topics: Iterable[str]) -> list[Partition]:
+    return [(topic, number) for topic in topics for number in cluster.partitions[topic]]
+
+
+def _moment(milliseconds: int) -> datetime | None:
+    try:
+        return _EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:  # clients set times to what they like
+        return None

@@ -1,0 +1,156 @@
+"""Looks at the whole bus within a bounded time: what does not answer is said, the rest is still there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+import attrs
+from django.core.exceptions import ImproperlyConfigured
+from django.db import Error, connections
+
+from event_bus_kafka.errors import EventBusError
+from event_bus_kafka.kafka.cluster.overview import ClusterOverview
+from event_bus_kafka.kafka.schema_subjects import SchemaSubjects
+from event_bus_kafka.operations.neglects.catalogue import GROUP_WITHOUT_WORKER, Neglect
+from event_bus_kafka.operations.neglects.in_kafka import neglects as neglects_in_kafka
+from event_bus_kafka.operations.neglects.in_tables import in_order
+from event_bus_kafka.operations.schemas.own_schemas import OwnSchema
+from event_bus_kafka.operations.status import checks, in_kafka, in_tables
+from event_bus_kafka.operations.status.findings import of_neglect
+from event_bus_kafka.operations.status.values import (
+    Finding,
+    KafkaStatus,
+    OwnBus,
+    RegistryStatus,
+    Status,
+    TableStatus,
+    Unanswered,
+)
+from event_bus_kafka.operations.topic_steps import WantedTopic
+from event_bus_kafka.operations.workers import WorkerRun
+from event_bus_kafka.telemetry.error_text import database_error_text
+
+T = TypeVar("T")
+
+_LONGEST = {"the database": 10.0, "Kafka": 30.0, "the schema registry": 30.0}
+"""Server → seconds that it may take for all its answers."""
+TABLES, KAFKA, REGISTRY = "the database", "Kafka", "the schema registry"
+
+
+@attrs.frozen(kw_only=True)
+class Servers:
+    """How to reach the servers; each callable may raise :class:`EventBusError`."""
+
+    overview: Callable[[], ClusterOverview]
+    subjects: Callable[[], SchemaSubjects]
+    wanted: Callable[[], list[WantedTopic]]
+    """Returns the topics that this service needs; a database may be asked where dead letters go."""
+    schemas: Callable[[], list[OwnSchema]]
+    """Returns the schemas that this code would send with."""
+
+
+@attrs.define
+class _Answer(Generic[T]):
+    """What a thread has found; neither ``value`` nor ``failure``: it is still waiting."""
+
+    server: str
+    thread: threading.Thread
+    value: T | None = None
+    failure: str = ""
+
+    def wait(self) -> Unanswered | None:
+        """Return why there is no answer, None if there is one."""
+        self.thread.join(_LONGEST[self.server])
+        if self.value is not None:
+            return None
+        return Unanswered(
+            server=self.server, reason=self.failure or f"it did not answer within {_LONGEST[self.server]:g} s"
+        )
+
+
+def status(own: OwnBus, servers: Servers, *, check: bool) -> Status:
+    """Look, and ``check`` beyond. Raises nothing of servers."""
+    tables, wanted = _ask(TABLES, lambda: _tables(own, check=check)), _ask(TABLES, servers.wanted)
+    registry = _ask(REGISTRY, lambda: _registry(servers, check=check))
+    unanswered = [tables.wait()]
+    wanted.wait()
+    told, found = tables.value or (None, [])
+    runs = told.workers if told else ()
+    kafka = _ask(KAFKA, lambda: _kafka(own, wanted.value, runs, servers, check=check))
+    unanswered += [kafka.wait(), registry.wait()]
+    in_cluster, more = kafka.value or (None, [])
+    in_registry, most = registry.value or (None, [])
+    neglected = _neglects(told, in_cluster)
+    findings = [*more, *most, *found, *checks.of_versions(runs, own.version), *map(of_neglect, neglected)]
+    return Status(
+        taken=datetime.now(UTC),
+        tables=told,
+        kafka=in_cluster,
+        registry=in_registry,
+        neglects=tuple(neglected),
+        unanswered=tuple(filter(None, unanswered)),
+        findings=tuple(findings) if check else None,
+    )
+
+
+def _ask(server: str, look: Callable[[], T]) -> _Answer[T]:
+    """Begin to look, in a thread that is left alone where it hangs: a database's driver may wait for minutes."""
+
+    def run() -> None:
+        try:
+            answer.value = look()
+        except (EventBusError, ImproperlyConfigured) as error:
+            answer.failure = str(error)
+        except Error as error:
+            answer.failure = _reason(error)
+        except Exception as error:  # noqa: BLE001 of routers and drivers: the rest is to be shown
+            answer.failure = type(error).__name__
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run, name="event-bus-status", daemon=True)
+    answer: _Answer[Any] = _Answer(server, thread)
+    thread.start()
+    return answer
+
+
+def _tables(own: OwnBus, *, check: bool) -> tuple[TableStatus, list[Finding]]:
+    return in_tables.look(own), list(checks.of_databases(own.outboxes)) if check else []
+
+
+def _kafka(
+    own: OwnBus, wanted: list[WantedTopic] | None, runs: Sequence[WorkerRun], servers: Servers, *, check: bool
+) -> tuple[KafkaStatus, list[Finding]]:
+    """``wanted``: None where it could not be found out."""
+    overview = servers.overview()
+    names = {*own.sent, *(one.name for one in wanted or ())}.union(*own.groups.values())
+    found = in_kafka.look(overview, topics=names, groups=checks.groups_with(own, runs))
+    if not check or not found.has_controller:  # the sandbox administers no topics
+        return found, []
+    return found, [*checks.of_topics(overview, wanted or ()), *checks.of_rights(overview, own)]
+
+
+def _registry(servers: Servers, *, check: bool) -> tuple[RegistryStatus, list[Finding]]:
+    with closing(servers.subjects()) as subjects:
+        level = subjects.default_level()
+        return RegistryStatus(level=level), list(checks.of_schemas(subjects, servers.schemas())) if check else []
+
+
+def _neglects(tables: TableStatus | None, kafka: KafkaStatus | None) -> list[Neglect]:
+    """Kafka knows better than the tables which groups are behind, where it was asked for them."""
+    found = list(tables.neglects if tables else ())
+    if kafka is None:
+        return found
+    known = {one.group for one in kafka.groups if not one.refusal}
+    alive = {run.group for run in (tables.workers if tables else ()) if run.liveness == "alive"}
+    found = [one for one in found if one.kind is not GROUP_WITHOUT_WORKER or one.subject not in known]
+    return in_order([*found, *neglects_in_kafka(kafka.groups, alive=alive)])
+
+
+def _reason(error: Error) -> str:
+    """Return the text of a connection's error, which quotes no row, else type and number."""
+    return database_error_text(error)

@@ -1,0 +1,182 @@
+"""What a look at the bus has found, as values. None of it is event data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import attrs
+
+from event_bus_kafka.operations.neglects.catalogue import Neglect
+from event_bus_kafka.operations.workers import WorkerRun
+
+
+@attrs.frozen(kw_only=True)
+class OwnBus:
+    """The bus as this service's settings have it."""
+
+    sent: frozenset[str]
+    """Full names of topics that it sends to."""
+    groups: Mapping[str, frozenset[str]]
+    """Consumer group → full names of the topics that it subscribes to."""
+    outboxes: tuple[str, ...]
+    """Aliases of the databases that may have an outbox."""
+    retention: float
+    """Days for which dead letters and parked rows are kept."""
+    version: str
+    """Of this package."""
+
+
+@attrs.frozen(kw_only=True)
+class OutboxStatus:
+    """An outbox."""
+
+    database: str
+    """The alias."""
+    rows: Mapping[str, int]
+    """Rows by topic, of the first 100,000 that the database finds."""
+    oldest_seconds: float | None
+    """Age of the oldest; None: none waits."""
+    parked: int
+    """100,000 at most."""
+
+
+@attrs.frozen(kw_only=True)
+class DeadLetterStatus:
+    """The table of dead letters."""
+
+    count: int
+    """1,000 at most."""
+    oldest: datetime | None
+    newest: datetime | None
+
+
+@attrs.frozen(kw_only=True)
+class PausedStatus:
+    """A receiver that is paused."""
+
+    receiver: str
+    since: datetime
+
+
+@attrs.frozen(kw_only=True)
+class LastHour:
+    """Events of all processes of the services that share the table, in the last hour."""
+
+    outcomes: Mapping[str, tuple[int, ...]]
+    """Outcome → number in each of sixty minutes, the oldest first; a minute is complete a minute after its end."""
+
+
+@attrs.frozen(kw_only=True)
+class TableStatus:
+    """What the service's tables tell; None, or nothing: a table is missing."""
+
+    workers: tuple[WorkerRun, ...]
+    outboxes: tuple[OutboxStatus, ...]
+    dead_letters: DeadLetterStatus | None
+    paused: tuple[PausedStatus, ...]
+    last_hour: LastHour | None
+    neglects: tuple[Neglect, ...]
+
+
+@attrs.frozen(kw_only=True)
+class TopicStatus:
+    """A topic that this service needs, or that one of its groups has read."""
+
+    topic: str
+    partitions: int
+    """0: it is not there, or hidden from this user."""
+    records: int | None = None
+    """Offsets between the beginning and the end of its partitions; compaction may have removed some of the records."""
+    oldest: datetime | None = None
+    """Time of its oldest record; None: it has none, or these brokers do not tell."""
+    policy: str = ""
+    """``cleanup.policy``; empty: not known."""
+    retention_seconds: float | None = None
+    """None: for ever, or not known."""
+
+
+@attrs.frozen(kw_only=True)
+class Unread:
+    """A topic that a group has still to read to its end."""
+
+    topic: str
+    lag: int
+    """Offsets."""
+    lost: int = 0
+    """Offsets that were deleted before the group has read them."""
+    ends_soon: bool = False
+    """Whether the oldest of its unread records are near the end of the topic's retention."""
+
+
+@attrs.frozen(kw_only=True)
+class GroupStatus:
+    """A consumer group of this service."""
+
+    group: str
+    state: str
+    """As its coordinator has it; empty: not known."""
+    members: int | None
+    """None: these brokers do not tell."""
+    topics: int
+    """How many it reads."""
+    unread: tuple[Unread, ...]
+    refusal: str = ""
+    """Why its offsets cannot be read."""
+
+    @property
+    def lag(self) -> int:
+        """Offsets that it has still to read."""
+        return sum(one.lag for one in self.unread)
+
+
+@attrs.frozen(kw_only=True)
+class KafkaStatus:
+    """What Kafka tells."""
+
+    cluster: str
+    brokers: tuple[str, ...]
+    has_controller: bool
+    topics: tuple[TopicStatus, ...]
+    groups: tuple[GroupStatus, ...]
+
+
+@attrs.frozen(kw_only=True)
+class RegistryStatus:
+    """What the schema registry tells."""
+
+    level: str
+    """Compatibility level of subjects that have none of their own."""
+
+
+@attrs.frozen(kw_only=True)
+class Finding:
+    """Something that is wrong, and its remedy."""
+
+    id: str
+    subject: str
+    message: str
+    remedy: str
+
+
+@attrs.frozen(kw_only=True)
+class Unanswered:
+    """A server that gave no answer."""
+
+    server: str
+    """``Kafka``, ``the schema registry``, or ``database`` and an alias."""
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class Status:
+    """The whole; what a server did not answer is None, and said."""
+
+    taken: datetime
+    tables: TableStatus | None
+    kafka: KafkaStatus | None
+    registry: RegistryStatus | None
+    neglects: tuple[Neglect, ...]
+    unanswered: tuple[Unanswered, ...]
+    findings: tuple[Finding, ...] | None
+    """None: nobody asked to check."""

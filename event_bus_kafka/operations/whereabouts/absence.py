@@ -1,0 +1,56 @@
+"""Why an event that was found nowhere in Kafka may have been there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from event_bus_kafka.errors import BrokerError
+from event_bus_kafka.kafka.admin import Admin
+from event_bus_kafka.kafka.offsets import Partition
+from event_bus_kafka.kafka.scanner import Scanner
+from event_bus_kafka.operations.whereabouts.answer import Loss, MaybeGone, Question, Scanned
+from event_bus_kafka.operations.whereabouts.findings import BrokerFindings
+
+
+def note_losses(
+    scanner: Scanner, admin: Admin, question: Question, places: Mapping[Partition, int], findings: BrokerFindings
+) -> None:
+    """
+    Note in ``findings`` the partitions that begin later than the event, the topics that are compacted, and those of
+    ``places``, offsets at which the event was, that hold no record. Raises :class:`BrokerError`.
+    """
+    compacted = _compacted(admin, {one.topic for one in findings.scanned}, scanner.timeout, findings)
+    for one in findings.scanned:
+        name = one.topic, one.partition
+        if name in places and one.is_complete:
+            gone = MaybeGone(topic=one.topic, partition=one.partition, loss=Loss.COMPACTION, offset=places[name])
+            findings.gone.append(gone)
+        elif name not in places:
+            _note_later_start(scanner, one, question, findings)
+    known = {topic for topic, _ in places}
+    findings.gone += [
+        MaybeGone(topic=topic, partition=None, loss=Loss.COMPACTION) for topic in sorted(compacted - known)
+    ]
+
+
+def _note_later_start(scanner: Scanner, scanned: Scanned, question: Question, findings: BrokerFindings) -> None:
+    name = scanned.topic, scanned.partition
+    start = scanner.range_of(name, timeout=scanner.timeout).start
+    if not 0 < scanned.start <= start:
+        return  # it has all records that it ever had, or some from before the event
+    time = scanner.states[name].first_time
+    if time is None or question.emitted is None or question.emitted < time:
+        gone = MaybeGone(
+            topic=scanned.topic, partition=scanned.partition, loss=Loss.RETENTION, start=start, start_time=time
+        )
+        findings.gone.append(gone)
+
+
+def _compacted(admin: Admin, topics: set[str], timeout: float, findings: BrokerFindings) -> set[str]:
+    found = set()
+    for topic, options in admin.topic_options(sorted(topics), timeout=timeout).items():
+        if isinstance(options, BrokerError):
+            findings.not_seen(f"whether topic {topic} is compacted", options)
+        elif "compact" in options.get("cleanup.policy", ""):
+            found.add(topic)
+    return found

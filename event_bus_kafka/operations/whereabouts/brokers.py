@@ -1,0 +1,116 @@
+"""An event in Kafka: its records, how far groups are, and whether it may be gone."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping
+from time import monotonic
+
+from event_bus_kafka.dead_letters.letter import identity
+from event_bus_kafka.errors import EventBusError, NotThere
+from event_bus_kafka.kafka.offsets import Partition, Range
+from event_bus_kafka.kafka.scanner import Scanner
+from event_bus_kafka.operations import masking
+from event_bus_kafka.operations.whereabouts.absence import note_losses
+from event_bus_kafka.operations.whereabouts.answer import MOST, KafkaPlace, Question, Scanned
+from event_bus_kafka.operations.whereabouts.findings import BrokerFindings
+from event_bus_kafka.operations.whereabouts.group_places import add_groups
+from event_bus_kafka.operations.whereabouts.identifying import KeyCheck, sought
+from event_bus_kafka.operations.whereabouts.neighbourhood import Neighbourhood, Servers
+from event_bus_kafka.operations.whereabouts.starting import ranges_to_scan
+from event_bus_kafka.wire.records import ConsumerRecord
+
+
+class BrokerSearch:
+    """Looks for the records of an event, once. ``places``: where it is, or was, as dead letters tell."""
+
+    def __init__(
+        self, question: Question, around: Neighbourhood, servers: Servers, places: Mapping[Partition, int]
+    ) -> None:
+        self._question = question
+        self._around = around
+        self._servers = servers
+        self._places = places
+        self._left: set[str] = set()
+        """Topics that need no further look."""
+        self._found = BrokerFindings()
+
+    def look(self, topics: Collection[str]) -> BrokerFindings:
+        """
+        Return what Kafka tells of records on topics (full names), or on those that are named. Brokers and topics that
+        are away are told in ``unseen``. Raises :class:`NotThere` where a topic that is named is none.
+        """
+        try:
+            with self._servers.scanner() as scanner:
+                to_scan = ranges_to_scan(scanner, self._question, topics, self._places, self._found)
+                self._scan(scanner, to_scan)
+                if not self._found.records:
+                    note_losses(scanner, self._servers.admin(), self._question, self._places, self._found)
+                add_groups(scanner, self._servers.groups(), self._around.subscriptions, self._found)
+        except NotThere:
+            raise
+        except EventBusError as error:
+            self._found.not_seen("Kafka", error)
+        return self._found
+
+    def _scan(self, scanner: Scanner, to_scan: Mapping[Partition, Range]) -> None:
+        latest: deque[KafkaPlace] = deque(maxlen=MOST)
+        for record in self._records(scanner, to_scan):
+            self._found.more_records += len(latest) == MOST
+            latest.append(self._place(record))
+        self._found.records = list(latest)
+        self._note_scanned(scanner)
+
+    def _records(self, scanner: Scanner, to_scan: Mapping[Partition, Range]) -> Iterator[ConsumerRecord]:
+        records = scanner.scan(to_scan, sought(self._question), until=monotonic() + self._question.seconds)
+        if self._question.event_id is None:
+            yield from self._with_key(records)
+            return
+        for record in records:
+            yield record
+            self._left |= self._superfluous(record, {topic for topic, _ in to_scan})
+            scanner.leave(self._left)
+
+    def _with_key(self, records: Iterator[ConsumerRecord]) -> Iterator[ConsumerRecord]:
+        with self._servers.registry() as registry:
+            check = KeyCheck(self._question.key or "", registry)
+            yield from filter(check.passes, records)
+        if check.failure:
+            self._found.not_seen("the schema registry", check.failure, "; keys were compared by their bytes alone")
+
+    def _superfluous(self, record: ConsumerRecord, topics: set[str]) -> set[str]:
+        """Return the topics of a search that need no further look once a record is found."""
+        event_type = identity(record)[0]
+        if self._question.topics or record.topic in self._around.dead_letters or not event_type:
+            return {record.topic}
+        return topics - self._around.left_to_search(event_type) | {record.topic}
+
+    def _place(self, record: ConsumerRecord) -> KafkaPlace:
+        event_type, event_id = identity(record)
+        return KafkaPlace(
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            time=record.timestamp,
+            event_type=event_type,
+            event_id=event_id,
+            masked_key=masking.masked_key(record.key),
+            is_tombstone=record.value is None,
+            is_dead_letter=record.topic in self._around.dead_letters,
+        )
+
+    def _note_scanned(self, scanner: Scanner) -> None:
+        self._found.read = scanner.read_count
+        for (topic, partition), state in scanner.states.items():
+            if state.error is not None:
+                self._found.not_seen(f"topic {topic}", state.error)
+            elif topic not in self._left:
+                scanned = Scanned(
+                    topic=topic,
+                    partition=partition,
+                    start=state.offsets.start,
+                    stop=state.stop,
+                    end=state.offsets.end,
+                    last_time=state.last_time,
+                )
+                self._found.scanned.append(scanned)

@@ -1,0 +1,56 @@
+"""What is gathered of an answer, part by part."""
+
+from __future__ import annotations
+
+import attrs
+
+from event_bus_kafka.errors import EventBusError
+from event_bus_kafka.operations.whereabouts.answer import (
+    KafkaPlace,
+    LetterPlace,
+    MarkPlace,
+    MaybeGone,
+    OutboxPlace,
+    Scanned,
+    Unseen,
+)
+from event_bus_kafka.telemetry.error_text import error_text
+
+
+@attrs.define
+class TableFindings:
+    """What this service's tables tell."""
+
+    outbox: list[OutboxPlace] = attrs.field(factory=list)
+    letters: list[LetterPlace] = attrs.field(factory=list)
+    marks: list[MarkPlace] = attrs.field(factory=list)
+    unseen: list[Unseen] = attrs.field(factory=list)
+
+    @property
+    def event_type(self) -> str:
+        """Empty where no table knows it."""
+        types = [one.event_type for one in self.outbox] + [one.event_type for one in self.letters]
+        return next(filter(None, types), "")
+
+
+@attrs.define
+class BrokerFindings:
+    """What Kafka tells."""
+
+    records: list[KafkaPlace] = attrs.field(factory=list)
+    more_records: int = 0
+    scanned: list[Scanned] = attrs.field(factory=list)
+    read: int = 0
+    gone: list[MaybeGone] = attrs.field(factory=list)
+    unseen: list[Unseen] = attrs.field(factory=list)
+
+    @property
+    def event_type(self) -> str:
+        """Empty where no record was found, or its headers do not tell."""
+        return next(filter(None, (one.event_type for one in self.records)), "")
+
+    def not_seen(self, what: str, error: EventBusError, more: str = "") -> None:
+        """Note that something could not be looked at, once."""
+        one = Unseen(what=what, why=f"{error_text(error)}{more}")
+        if one not in self.unseen:
+            self.unseen.append(one)

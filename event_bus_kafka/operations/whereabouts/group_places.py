@@ -1,0 +1,72 @@
+"""How consumer groups stand to the records that were found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import attrs
+
+from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
+from event_bus_kafka.errors import BrokerError
+from event_bus_kafka.kafka.group_positions import GroupPositions, Groups
+from event_bus_kafka.kafka.offsets import Committed, Partition
+from event_bus_kafka.kafka.scanner import Scanner
+from event_bus_kafka.operations.whereabouts.answer import GroupPlace, KafkaPlace, Reached
+from event_bus_kafka.operations.whereabouts.findings import BrokerFindings
+
+
+def add_groups(
+    scanner: Scanner, groups: Groups, subscriptions: Mapping[str, frozenset[str]], findings: BrokerFindings
+) -> None:
+    """
+    Add to each record of ``findings`` the groups that have committed anything for its partition, and those that are to
+    read its topic by ``subscriptions``. Groups that cannot be asked are noted. Raises :class:`BrokerError`.
+    """
+    partitions = {(one.topic, one.partition) for one in findings.records if not one.is_dead_letter}
+    if not partitions:
+        return
+    names = set(subscriptions)
+    try:
+        names.update(groups.names(timeout=scanner.timeout))
+    except BrokerError as error:
+        findings.not_seen("consumer groups that the settings of this service do not name", error)
+    positions = groups.positions(sorted(names), partitions, timeout=scanner.timeout)
+    for group, refusal in positions.refused.items():
+        findings.not_seen(f"group {group}", refusal)
+    ends = {name: scanner.range_of(name, timeout=scanner.timeout).end for name in partitions}
+    findings.records = [
+        attrs.evolve(one, groups=tuple(_places(one, positions, subscriptions, ends))) if not one.is_dead_letter else one
+        for one in findings.records
+    ]
+
+
+def _places(
+    record: KafkaPlace,
+    positions: GroupPositions,
+    subscriptions: Mapping[str, frozenset[str]],
+    ends: Mapping[Partition, int],
+) -> Iterator[GroupPlace]:
+    name = record.topic, record.partition
+    subscribed = {group for group, topics in subscriptions.items() if record.topic in topics}
+    for group in sorted((subscribed | positions.committed.keys()) - positions.refused.keys()):
+        committed = positions.committed.get(group, {}).get(name)
+        if committed is not None:
+            yield _place(group, committed, record.offset, ends[name])
+        elif group in subscribed:
+            yield GroupPlace(group=group, reached=Reached.NOTHING, committed=None, before=0, lag=ends[name])
+
+
+def _place(group: str, committed: Committed, offset: int, end: int) -> GroupPlace:
+    return GroupPlace(
+        group=group,
+        reached=_reached(committed, offset),
+        committed=committed.offset,
+        before=max(offset - committed.offset, 0),
+        lag=max(end - committed.offset, 0),
+    )
+
+
+def _reached(committed: Committed, offset: int) -> Reached:
+    if committed.offset > offset:
+        return Reached.BEYOND
+    return Reached.TAKEN if offset in OffsetMetadata.read(committed.metadata).taken else Reached.BEHIND

@@ -1,0 +1,49 @@
+"""What a service has to do with: its topics, its groups, and the servers by which they are reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+
+import attrs
+
+from event_bus_kafka.kafka.admin import Admin
+from event_bus_kafka.kafka.group_positions import Groups
+from event_bus_kafka.kafka.scanner import Scanner
+from event_bus_kafka.wire.serde import SchemaIds
+
+
+@attrs.frozen(kw_only=True)
+class Servers:
+    """How Kafka and the registry are reached. Each raises :class:`EventBusError` where the settings do not tell."""
+
+    scanner: Callable[[], AbstractContextManager[Scanner]]
+    admin: Callable[[], Admin]
+    groups: Callable[[], Groups]
+    registry: Callable[[], AbstractContextManager[SchemaIds]]
+
+
+@attrs.frozen(kw_only=True)
+class Neighbourhood:
+    """Topics are full names."""
+
+    routes: Mapping[str, frozenset[str]]
+    """By event type, the topics to which this service sends it."""
+    subscriptions: Mapping[str, frozenset[str]]
+    """By consumer group, the topics that it reads."""
+    dead_letters: frozenset[str]
+    """Where this service puts dead letters, if not into a table."""
+
+    def topics(self, event_type: str) -> frozenset[str]:
+        """Return where events of a type may be; empty: of any type."""
+        return frozenset().union(self.sent_to(event_type), *self.subscriptions.values(), self.dead_letters)
+
+    def sent_to(self, event_type: str) -> frozenset[str]:
+        """Return the topics to which this service sends events of a type; empty: of any type."""
+        if event_type:
+            return self.routes.get(event_type, frozenset())
+        return frozenset().union(*self.routes.values())
+
+    def left_to_search(self, event_type: str) -> frozenset[str]:
+        """Return the topics that may hold another record of an event of this type, of which one was found."""
+        return self.sent_to(event_type) | self.dead_letters

@@ -1,0 +1,39 @@
+"""Looks for an event everywhere that this service reaches."""
+
+from __future__ import annotations
+
+from event_bus_kafka.conf.routes import full_topic
+from event_bus_kafka.operations.group_offsets import Named
+from event_bus_kafka.operations.whereabouts.answer import Question, Whereabouts
+from event_bus_kafka.operations.whereabouts.brokers import BrokerSearch
+from event_bus_kafka.operations.whereabouts.neighbourhood import Neighbourhood, Servers
+from event_bus_kafka.operations.whereabouts.tables import Tables
+
+
+def search(question: Question, around: Neighbourhood, servers: Servers) -> Whereabouts:
+    """
+    Look into this service's tables, then into Kafka, where what tables tell shortens the search.
+
+    Raises :class:`NotThere` where a topic that is named is none: what is away is told in the answer.
+    """
+    named = [Named.parse(one).topic for one in question.topics]
+    of_key = {name for one in named for name in (one, full_topic(one))} or around.topics(question.event_type)
+    tables = Tables(question, of_key).look()
+    event_type = question.event_type or tables.event_type
+    by_id = tables.letters if question.event_id else ()
+    places = {(one.topic, one.partition): one.offset for one in by_id}
+    topics = around.left_to_search(event_type) if places and event_type else around.topics(event_type)
+    kafka = BrokerSearch(question, around, servers, places).look(topics)
+    return Whereabouts(
+        question=question,
+        event_type=event_type or kafka.event_type,
+        outbox=tuple(tables.outbox),
+        records=tuple(kafka.records),
+        more_records=kafka.more_records,
+        letters=tuple(tables.letters),
+        marks=tuple(tables.marks),
+        scanned=tuple(kafka.scanned),
+        read=kafka.read,
+        gone=tuple(kafka.gone),
+        unseen=(*tables.unseen, *kafka.unseen),
+    )

@@ -1,0 +1,75 @@
+"""No page asks the database more than a few times, however much there is."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from event_bus_kafka.admin import PAGES
+from event_bus_kafka.models import Right
+from event_bus_kafka.models.presence import look_again
+from tests.support.admin_clients import client_with
+from tests.support.admin_data import Amounts, fill
+from tests.support.databases import Database, on_mysql_too
+from tests.support.scale import LONG
+
+MOST = 15
+"""Statements of a page."""
+LONGEST = 0.3
+"""Seconds that the database takes for a page, of what a service has after a bad week."""
+AMOUNTS = (
+    Amounts(workers=50, relays=2, event_types=10, every=1, letters=100_000, outbox=1_000_000, parked=10_000)
+    if LONG
+    else Amounts()
+)
+TYPE = "org.openedx.learning.certificate.created.v1"
+
+
+def urls() -> list[str]:
+    """Return the URL of each page that is reached by GET and needs no row of its own."""
+    found = [page.url() for page in _pages()]
+    overview, letters, outbox, workers, events = _pages()
+    return [
+        *found,
+        f"{overview.url()}?period=day",
+        f"{overview.url()}?period=week",
+        workers.url("group", "mail"),
+        events.url("type", TYPE),
+    ]
+
+
+def _pages() -> list[Any]:
+    return [admin.site.get_model_admin(model) for model in PAGES]
+
+
+@on_mysql_too
+def test_each_page_takes_few_statements(database: Database) -> None:
+    with database.connected("default") as connection:
+        fill("default", AMOUNTS)
+        look_again(connection)
+        client = client_with(*Right)
+        for url in urls():
+            count, seconds = _measured(connection, client, url)
+            print(f"{database.vendor:10} {count:3} statements {seconds * 1000:6.0f} ms  {url}")
+            assert count <= MOST, url
+
+
+def _measured(connection: BaseDatabaseWrapper, client: Client, url: str) -> tuple[int, float]:
+    """Return how many statements a page takes, and the seconds that they take; the page was seen before."""
+    with CaptureQueriesContext(connection) as first:
+        began = perf_counter()
+        assert client.get(url).status_code == 200, url
+        print(f"  all in all {perf_counter() - began:.3f} s")
+    with CaptureQueriesContext(connection) as second:
+        client.get(url)
+    if LONG:
+        for one in second.captured_queries:
+            if float(one["time"]) > 0.05:
+                print("   ", one["time"], one["sql"][:200])
+    return max(len(first), len(second)), sum(float(one["time"]) for one in second.captured_queries)

@@ -1,0 +1,142 @@
+"""What is neglected: said from the moment on that it is, not a moment before, and no more once it is attended to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import attrs
+import pytest
+
+from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.operations.neglects import catalogue, in_tables
+from event_bus_kafka.operations.neglects.in_kafka import neglects as neglects_in_kafka
+from event_bus_kafka.operations.status.values import GroupStatus, Unread
+from event_bus_kafka.telemetry.state import HeldTopic
+from tests.support import neglected
+from tests.support.neglected import ago, found
+
+pytestmark = pytest.mark.django_db
+GROUP = GroupStatus(group="mail", state="empty", members=0, topics=1, unread=(Unread(topic="grades", lag=3),))
+
+
+def test_nothing_is_neglected_in_a_service_that_does_nothing() -> None:
+    assert found() == {}
+
+
+def test_rows_that_wait_without_a_relay_are_told_after_five_minutes() -> None:
+    neglected.waiting_row(ago(minutes=4))
+    assert found() == {}
+    neglected.OutboxRecord.objects.update(created=neglected.milliseconds(ago(minutes=6)))
+    one = found()["outbox-waits"]
+    assert one.subject == "default"
+    assert "6 minutes; no relay is known to run" in one.message
+    assert "relay_events --database default" in one.remedy
+    assert one.since is not None
+    assert one.since.tzinfo is not None
+
+
+def test_rows_that_a_relay_works_off_are_not_neglected() -> None:
+    neglected.waiting_row(ago(minutes=6))
+    neglected.relay(ago(seconds=5))
+    assert found() == {}
+
+
+def test_a_relay_that_cannot_send_is_told_with_its_reason() -> None:
+    neglected.waiting_row(ago(minutes=6))
+    neglected.relay(ago(seconds=5), obstacles=("Kafka is away",))
+    assert "the relay a-host:7 cannot send: Kafka is away" in found()["outbox-waits"].message
+
+
+def test_a_relay_that_died_or_has_another_database_is_none() -> None:
+    neglected.waiting_row(ago(minutes=6))
+    neglected.relay(ago(minutes=2))
+    neglected.relay(ago(seconds=5), database="archive")
+    assert "no relay is known to run" in found()["outbox-waits"].message
+
+
+def test_dead_letters_grow_if_some_are_old_and_others_new() -> None:
+    neglected.dead_letter(ago(hours=20), 1)
+    neglected.dead_letter(ago(hours=1), 2)
+    assert found() == {}, "somebody has a day to look"
+    neglected.dead_letter(ago(hours=26), 3)
+    one = found()["dead-letters-grow"]
+    assert "2 dead letters came within the last day, of mail; the oldest has waited for 26 hours" in one.message
+    DeadLetter.objects.filter(offset__in=(1, 2)).delete()
+    assert found() == {}, "old ones alone do not grow"
+
+
+@pytest.mark.parametrize(("retention", "early", "late"), [(90, 82, 84), (4, 2.9, 3.1)])
+def test_rows_near_their_end_are_told_seven_days_before_or_in_the_last_quarter(
+    retention: float, early: float, late: float
+) -> None:
+    neglected.dead_letter(ago(days=early), 1)
+    neglected.parked_row(ago(days=early))
+    assert found(retention=retention) == {}
+    neglected.dead_letter(ago(days=late), 2)
+    neglected.parked_row(ago(days=late))
+    near = found(retention=retention)
+    assert near.keys() == {"dead-letters-end", "parked-rows-end"}
+    assert near["dead-letters-end"].message.startswith("1 dead letter will be deleted, from 20")
+    assert near["parked-rows-end"].message.startswith("1 parked row will be deleted, from 20")
+
+
+def test_a_topic_that_is_held_for_an_hour_is_told_while_its_relay_lives() -> None:
+    held = HeldTopic(topic="grades", seconds=3_500, reason="no right")
+    neglected.relay(ago(seconds=1), held_topics=(held,))
+    assert found() == {}
+    row = neglected.relay(ago(seconds=1), held_topics=(attrs.evolve(held, seconds=3_700),))
+    assert found()["topic-held"].subject == "grades"
+    assert "no right" in found()["topic-held"].message
+    row.delete()
+    neglected.relay(ago(minutes=10), held_topics=(attrs.evolve(held, seconds=3_700),))
+    assert found() == {}
+
+
+def test_a_pause_is_told_after_a_day() -> None:
+    neglected.pause(ago(hours=23), "young")
+    assert found() == {}
+    neglected.pause(ago(hours=25), "old")
+    assert found()["receiver-paused"].subject == "old"
+    assert "event_bus_resume --receiver old" in found()["receiver-paused"].remedy
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(3_600, "60 minutes ahead of"), (-20, "20 seconds behind"), (5, "")])
+def test_a_clock_that_is_off_is_told(seconds: float, told: str) -> None:
+    with neglected.clock_ahead(seconds):
+        messages = [one.message for one in found().values()]
+    assert [told in one for one in messages] == [True] * bool(told)
+
+
+def test_a_group_whose_last_worker_left_records_is_told_until_another_runs() -> None:
+    neglected.consumer(ago(minutes=5))
+    assert "died 5 minutes ago and knew of 2 records" in found()["group-without-worker"].message
+    neglected.consumer(ago(seconds=5))
+    assert found() == {}
+
+
+def test_kafka_tells_of_a_group_that_nobody_reads() -> None:
+    (one,) = neglects_in_kafka([GROUP], alive=())
+    assert one.kind is catalogue.GROUP_WITHOUT_WORKER
+    assert list(neglects_in_kafka([attrs.evolve(GROUP, members=1)], alive=())) == []
+    assert list(neglects_in_kafka([attrs.evolve(GROUP, unread=())], alive=())) == []
+
+
+def test_brokers_that_tell_no_members_leave_it_to_heartbeats() -> None:
+    unknown = attrs.evolve(GROUP, members=None)
+    assert len(list(neglects_in_kafka([unknown], alive=()))) == 1
+    assert list(neglects_in_kafka([unknown], alive={"mail"})) == []
+
+
+def test_records_that_were_deleted_unread_are_told() -> None:
+    group = attrs.evolve(GROUP, members=1, unread=(Unread(topic="grades", lag=0, lost=9),))
+    (one,) = neglects_in_kafka([group], alive=())
+    assert (one.id, one.subject) == ("retention-ends", "mail on grades")
+    assert one.message.startswith("9 records were deleted")
+
+
+def test_all_kinds_are_told_in_the_order_of_the_catalogue() -> None:
+    neglected.neglect_everything()
+    several = in_tables.neglects(outboxes=["default"], retention=neglected.RETENTION)
+    kinds = [kind for kind in catalogue.CATALOGUE if not kind.needs_kafka and kind is not catalogue.CLOCK_OFF]
+    assert [one.kind for one in several] == kinds
+    assert all(one.since is None or one.since < datetime.now(UTC) for one in several)
