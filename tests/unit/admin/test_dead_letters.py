@@ -143,7 +143,7 @@ def test_what_is_ticked_is_discarded_after_a_page_that_says_so() -> None:
     letters = [stored(record_of(7, offset=offset), MAIL) for offset in range(3)]
     client = client_with(Right.VIEW, Right.DISCARD)
     asked, done = confirmed(client, scope="ticked", id=[letters[0].pk, letters[2].pk])
-    assert "2 dead letters are deleted for good" in asked
+    assert "2 dead letters will be deleted for good" in asked
     assert MAIL in asked
     assert done.headers["Location"] == LIST
     assert [letter.offset for letter in DeadLetter.objects.all()] == [1]
