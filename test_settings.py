@@ -18,6 +18,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
 ]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # that of production takes its time
 ROOT_URLCONF = "tests.support.admin_urls"
 STATIC_URL = "/static/"
 TEMPLATES = [

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
-from django.urls import reverse
+from django.urls import URLPattern, reverse
 
 from event_bus_kafka.admin import PAGES
 from event_bus_kafka.admin.pages import Page
-from event_bus_kafka.models import Right
+from event_bus_kafka.models import HistoryRow, Right
+from event_bus_kafka.models.presence import look_again
+from tests.support.admin_clients import client_with
 
 pytestmark = pytest.mark.django_db
-
-
-def client_with(*rights: Right) -> Client:
-    """Return the browser of a member of the staff who has these permissions."""
-    user = User.objects.create_user("somebody", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def pages() -> Iterator[Any]:
@@ -53,13 +49,29 @@ def test_each_page_is_reached_from_each() -> None:
             assert f'href="{other.url()}"' in shown.content.decode()
 
 
-def test_a_page_that_is_tried_directly_shows_nothing_without_the_right() -> None:
-    client = client_with(Right.OPERATE, Right.DISCARD, Right.UNMASK, Right.REPLAY)
+_EXAMPLES = {"int": 1, "path": "mail", "str": "org.openedx.learning.certificate.created.v1"}
+
+
+def urls() -> Iterator[str]:
+    """Return each URL of the pages, and of what is below them."""
     for page in pages():
-        shown = client.get(page.url())
-        assert shown.status_code == 403
-        assert page.title not in shown.content.decode()
-        assert Client().get(page.url()).headers["Location"].startswith(reverse("admin:login"))
+        for pattern in page.get_urls():
+            yield reverse(f"admin:{pattern.name}", kwargs=dict(_arguments(pattern)))
+
+
+def _arguments(pattern: URLPattern) -> Iterator[tuple[str, Any]]:
+    for name, converter in pattern.pattern.converters.items():
+        yield name, _EXAMPLES[type(converter).__name__.removesuffix("Converter").lower().replace("string", "str")]
+
+
+def test_a_url_that_is_tried_directly_shows_nothing_without_the_right() -> None:
+    client = client_with(Right.OPERATE, Right.DISCARD, Right.UNMASK, Right.REPLAY)
+    tried = list(urls())
+    assert len(tried) > 10
+    for url in tried:
+        for answer in (client.get(url), client.post(url, {"confirmed": "yes"})):
+            assert answer.status_code == 403, url
+        assert Client().get(url).headers["Location"].startswith(reverse("admin:login"))
 
 
 def test_no_model_has_forms_of_its_own() -> None:
@@ -68,3 +80,45 @@ def test_no_model_has_forms_of_its_own() -> None:
         assert not [
             pattern for pattern in page.get_urls() if pattern.name and pattern.name.endswith(("_add", "_change"))
         ]
+
+
+def test_a_page_whose_table_is_missing_says_so() -> None:
+    client = client_with(Right.VIEW)
+    look_again(connection)
+    with connection.schema_editor() as editor:
+        editor.delete_model(HistoryRow)
+    shown = client.get(reverse("admin:event_bus_kafka_historyrow_changelist"))
+    look_again(connection)
+    assert (shown.status_code, "manage.py migrate" in shown.content.decode()) == (200, True)
+
+
+def _in_a_process(code: str, *apps: str) -> str:
+    """Return what Python prints in a service with these apps besides those that the bus needs."""
+    lines = [
+        "import sys, django, test_settings as settings",
+        f"settings.INSTALLED_APPS = ['django.contrib.contenttypes', *{apps}, 'openedx_events', 'event_bus_kafka']",
+        "settings.MIDDLEWARE = []",
+        "django.setup()",
+        code,
+    ]
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "test_settings"}
+    ran = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], env=environment, capture_output=True, text=True, check=True
+    )
+    return ran.stdout.strip()
+
+
+def test_without_djangos_admin_all_else_works() -> None:
+    code = (
+        "from django.core.management import call_command\n"
+        "call_command('migrate', verbosity=0, skip_checks=True)\n"
+        "call_command('event_bus_pause')\n"
+        "print('event_bus_kafka.admin' in sys.modules)"
+    )
+    assert _in_a_process(code) == "None is paused.\nFalse"
+
+
+def test_a_web_process_with_the_admin_does_not_import_kafkas_client() -> None:
+    apps = ["auth", "sessions", "messages", "admin"]
+    code = "print('event_bus_kafka.admin' in sys.modules, 'confluent_kafka' in sys.modules)"
+    assert _in_a_process(code, *(f"django.contrib.{one}" for one in apps)) == "True False"
