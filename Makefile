@@ -17,13 +17,16 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(notdir $(PINS))
 REAL := $(VENV)/.real-$(notdir $(PINS))
 
-.PHONY: help demo test test-fast test-long mutants services benchmark figures instructions quality format docs matrix upgrade clean
+.PHONY: help demo demo-admin test test-fast test-long mutants services benchmark figures instructions quality format docs matrix upgrade clean
 
 help: ## Print this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 demo: $(if $(filter-out sqlite,$(DATABASE)),$(REAL),$(INSTALLED)) ## See events go from one service to another (KAFKA=real; DATABASE=mariadb, postgresql; ROWS="1 4"; KEEP=1)
 	@$(BIN)/python -m examples.tour
+
+demo-admin: $(REAL) ## Look at services with trouble in Django's admin, until Ctrl-C (KAFKA=sandbox; DATABASE=mariadb, postgresql)
+	@DJANGO_SUPERUSER_PASSWORD=admin $(BIN)/python -m examples.tour --admin
 
 test: $(REAL) ## Run all tests, with a real Kafka, a real registry and real databases where they need them
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
