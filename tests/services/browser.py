@@ -92,7 +92,7 @@ def shown(page: Page, *, width: int, dark: bool) -> Iterator[None]:
 
 
 def grave_faults(page: Page) -> list[str]:
-    """Return what axe finds serious or critical on a page, light on a desktop and dark on a phone; and what is cut off."""
+    """Return what axe finds serious or critical on a page, light and dark; and what is cut off."""
     shows = zip(WIDTHS, (False, True), strict=True)
     return [fault for width, dark in shows for fault in _faults(page, width=width, dark=dark)]
 
