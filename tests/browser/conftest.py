@@ -12,6 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from event_bus_kafka.models import Right
 from event_bus_kafka.sandbox import Sandbox
+from tests.browser.logging_in import log_in
 from tests.services.browser import Browser
 from tests.support.admin_clients import staff_with
 
@@ -33,7 +34,7 @@ def visit(browser: Browser, live_server: LiveServer, sandbox: Sandbox) -> Iterat
     def visit(*rights: Right, scripts: bool = False) -> Iterator[Page]:
         user = staff_with(*rights)
         with browser.page(scripts=scripts) as page:
-            log_in(page, live_server.url, user.get_username())
+            log_in(page, f"{live_server.url}/admin/", user.get_username())
             yield page
 
     with override_settings(
@@ -42,12 +43,3 @@ def visit(browser: Browser, live_server: LiveServer, sandbox: Sandbox) -> Iterat
         EVENT_BUS_TOPIC_PREFIX="prod",
     ):
         yield visit
-
-
-def log_in(page: Page, url: str, username: str) -> None:
-    """Log in as a member of the staff, on the form of Django's admin."""
-    page.goto(f"{url}/admin/")
-    page.get_by_label("Username").fill(username)
-    page.get_by_label("Password").fill("password")
-    page.get_by_role("button", name="Log in").click()
-    page.get_by_role("heading", name="Site administration").wait_for()

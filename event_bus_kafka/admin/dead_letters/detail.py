@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from datetime import datetime
+from importlib import import_module
 from typing import Any
 
 from django.contrib.admin.models import LogEntry
@@ -14,7 +15,6 @@ from django.utils.translation import gettext as _
 from event_bus_kafka.admin import ages
 from event_bus_kafka.admin.dead_letters.listing import place, seconds_since, settled_table
 from event_bus_kafka.admin.shapes import Cell, Facts, Table
-from event_bus_kafka.assembly.schema_registry import registry as registry_of_settings
 from event_bus_kafka.dead_letters.letter import Failure
 from event_bus_kafka.dead_letters.pending import of_row
 from event_bus_kafka.models import DeadLetter
@@ -29,7 +29,8 @@ _LOOKS_SHOWN = 20
 def detail(letter: DeadLetter, *, unmasked: bool) -> dict[str, Any]:
     """Return what the template of a letter draws. Asks the schema registry."""
     record = letter.record
-    with closing(registry_of_settings()) as registry:
+    servers = import_module("event_bus_kafka.assembly.schema_registry")  # it comes with Kafka's client
+    with closing(servers.registry()) as registry:
         show = masking.decoded if unmasked else masking.masked
         key: Any = show(record.key, registry) if unmasked else masking.masked_key(record.key)
         data = show(record.value, registry)
