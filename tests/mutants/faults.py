@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tests.mutants import admin, consuming, deploying, foundations, hostile, operating, sending, telling, tracing
+from tests.mutants import (
+    admin,
+    consuming,
+    deploying,
+    foundations,
+    hostile,
+    letters,
+    operating,
+    sending,
+    telling,
+    tracing,
+)
 
 FAULTS = (
     *sending.FAULTS,
@@ -14,4 +25,5 @@ FAULTS = (
     *tracing.FAULTS,
     *telling.FAULTS,
     *admin.FAULTS,
+    *letters.FAULTS,
 )

@@ -12,7 +12,7 @@ from django.db import Error
 
 from event_bus_kafka.dead_letters import table_store
 from event_bus_kafka.models import EntryState
-from event_bus_kafka.operations.dead_letters.paging import COUNTED, Count, Page, Position, count, page_of
+from event_bus_kafka.operations.dead_letters.paging import COUNTED, Count, LetterPage, Position, count, page_of
 from event_bus_kafka.operations.dead_letters.selection import Selection
 from event_bus_kafka.telemetry.error_text import database_error_text
 
@@ -84,7 +84,7 @@ def discard(selection: Selection, *, seconds: float) -> Discarded:
     return Discarded(number=number, left=Count(number=0, is_more=False), receivers=dict(receivers))
 
 
-def _pages(selection: Selection) -> Iterator[Page]:
+def _pages(selection: Selection) -> Iterator[LetterPage]:
     after: Position | None = None
     while True:
         page = page_of(selection, after=after, limit=_BATCH)

@@ -36,7 +36,7 @@ class Position:
 
 
 @attrs.frozen(kw_only=True)
-class Page:
+class LetterPage:
     """Letters without key, value and headers."""
 
     letters: list[DeadLetter]
@@ -55,7 +55,7 @@ class Count:
         return f"{self.number:,}{'+' * self.is_more}"
 
 
-def page_of(selection: Selection, *, after: Position | None, limit: int) -> Page:
+def page_of(selection: Selection, *, after: Position | None, limit: int) -> LetterPage:
     """Return at most ``limit`` letters that come after a position. Asks the database twice."""
     rows = selection.candidates()
     if after:
@@ -63,7 +63,7 @@ def page_of(selection: Selection, *, after: Position | None, limit: int) -> Page
     ids = list(rows.latest_first().values_list("last_failed_at", "pk")[: limit + 1])  # sorts no failures
     found = _with_failures([pk for _, pk in ids[:limit]])
     following = Position(failed_at=ids[limit - 1][0], id=ids[limit - 1][1]) if len(ids) > limit else None
-    return Page(letters=[letter for letter in found if selection.holds(letter)], following=following)
+    return LetterPage(letters=[letter for letter in found if selection.holds(letter)], following=following)
 
 
 def count(selection: Selection, *, after: Position | None = None) -> Count:

@@ -39,6 +39,7 @@ TEMPLATES = [
         },
     },
 ]
+ALLOWED_HOSTS = ["127.0.0.1"]
 ROOT_URLCONF = "examples.tour.desk.urls"
 STATIC_URL = "/static/"
 SESSION_COOKIE_NAME = f"session-{os.environ['EXAMPLES_SERVICE']}"  # cookies know no ports
