@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from time import monotonic, sleep
 from typing import Any, TypeVar
 
 import attrs
@@ -12,13 +13,16 @@ from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined] # of 
 
 from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka.admin import Admin, result_of
-from event_bus_kafka.kafka.broker_errors import as_broker_errors
+from event_bus_kafka.kafka.broker_errors import as_broker_errors, to_broker_error
+from event_bus_kafka.kafka.error_codes import meaning_of
 from event_bus_kafka.kafka.offsets import Partition
 
 T = TypeVar("T")
 
 _EARLIEST: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+_BETWEEN = 0.1
+"""Seconds until groups are asked again whose coordinator is moving."""
 _GROUPS_AT_ONCE = 20
 """Kafka's client asks for the offsets of one group by a request."""
 _TOPICS_AT_ONCE = 500
@@ -86,25 +90,33 @@ class ClusterOverview(Admin):
     def committed(
         self, groups: Mapping[str, Collection[Partition] | None], *, timeout: float
     ) -> dict[str, dict[Partition, int] | BrokerError]:
-        """Return the committed offsets of each group, on these partitions or, None, wherever it has some."""
+        """
+        Return the committed offsets of each group, on these partitions or, None, wherever it has some.
+
+        Ask only for groups that :meth:`groups` has just described: an answer that their coordinator has moved, or is
+        not ready, makes librdkafka look for the group of a consumer, which an admin client has not, and end the process
+        by a segmentation fault (librdkafka #5040).
+        """
         found: dict[str, dict[Partition, int] | BrokerError] = {}
         for part in _parts(sorted(groups), _GROUPS_AT_ONCE):
             answers = {name: self._ask_committed(name, groups[name], timeout) for name in part}
-            for name, answer in answers.items():
-                told = _result_or_error(answer, timeout)
-                found[name] = told if isinstance(told, BrokerError) else _offsets_of(told.topic_partitions)
+            found |= {name: _offsets_or_error(answer, timeout) for name, answer in answers.items()}
         return found
 
     def groups(self, names: Collection[str], *, timeout: float) -> dict[str, GroupDescription | BrokerError]:
         """Return what the coordinator of each group knows of it. Raises :class:`BrokerError`."""
-        if not names:
-            return {}
-        with as_broker_errors(self._client):
-            answers = self._client.describe_consumer_groups(
-                sorted(names), include_authorized_operations=True, request_timeout=timeout
-            )
-        told = {name: _result_or_error(answer, timeout) for name, answer in answers.items()}
-        return {name: one if isinstance(one, BrokerError) else _group(one) for name, one in told.items()}
+        found: dict[str, GroupDescription | BrokerError] = {}
+        left, deadline = sorted(names), monotonic() + timeout
+        while left:
+            with as_broker_errors(self._client):
+                answers = self._client.describe_consumer_groups(
+                    left, include_authorized_operations=True, request_timeout=timeout
+                )
+            told = {name: _result_or_error(answer, timeout) for name, answer in answers.items()}
+            found |= {name: one if isinstance(one, BrokerError) else _group(one) for name, one in told.items()}
+            left = [name for name in left if _is_moving(found[name]) and monotonic() < deadline]
+            sleep(_BETWEEN if left else 0)
+        return found
 
     def many_topic_options(self, topics: Collection[str], *, timeout: float) -> dict[str, dict[str, str] | BrokerError]:
         """Return the options of each topic, as :meth:`topic_options` does."""
@@ -160,8 +172,18 @@ def _result_or_error(answer: Future[T], timeout: float) -> T | BrokerError:
         return error
 
 
-def _offsets_of(answers: Iterable[Any]) -> dict[Partition, int]:
-    return {(one.topic, one.partition): one.offset for one in answers if one.error is None and one.offset >= 0}
+def _offsets_or_error(answer: Future[Any], timeout: float) -> dict[Partition, int] | BrokerError:
+    told = _result_or_error(answer, timeout)
+    if isinstance(told, BrokerError):
+        return told
+    for one in told.topic_partitions:
+        if one.error is not None:
+            return to_broker_error(one.error)
+    return {(one.topic, one.partition): one.offset for one in told.topic_partitions if one.offset >= 0}
+
+
+def _is_moving(told: object) -> bool:
+    return isinstance(told, BrokerError) and meaning_of(told.code).coordinator_moves
 
 
 def _group(told: Any) -> GroupDescription:

@@ -80,6 +80,15 @@ def test_a_relay_has_its_own_obstacles_and_what_runs_nowhere_is_not_ready() -> N
             assert ask(port, "/ready") == (200, "ready\n")
 
 
+def test_what_is_neglected_is_said_and_keeps_nothing_from_being_ready() -> None:
+    running = Running()
+    running.remarks = lambda: ("neglected: outbox-waits",)
+    with answering(running) as port, running.relay(RelayOf()):
+        assert ask(port, "/ready") == (200, "ready\nneglected: outbox-waits\n")
+        with running.relay(RelayOf(obstacles=("OperationalError 2006",))):
+            assert ask(port, "/ready") == (503, "OperationalError 2006\nneglected: outbox-waits\n")
+
+
 def test_without_the_extra_there_are_no_metrics_but_probes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     prometheus.client.cache_clear()

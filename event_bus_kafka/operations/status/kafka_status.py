@@ -47,7 +47,7 @@ def look(overview: ClusterOverview, *, topics: Iterable[str], groups: Mapping[st
     """
     cluster = overview.cluster(timeout=TIMEOUT)
     described = overview.groups(groups, timeout=TIMEOUT) if cluster.has_controller else {}
-    committed = _committed(overview, cluster, groups)
+    committed = _committed(overview, cluster, groups, described)
     names = {*topics, *(topic for told in committed.values() if not isinstance(told, BrokerError) for topic, _ in told)}
     there = sorted(names & cluster.partitions.keys())
     log = _log(overview, _partitions(cluster, there))
@@ -69,13 +69,21 @@ def look(overview: ClusterOverview, *, topics: Iterable[str], groups: Mapping[st
 
 
 def _committed(
-    overview: ClusterOverview, cluster: Cluster, groups: Mapping[str, frozenset[str]]
+    overview: ClusterOverview,
+    cluster: Cluster,
+    groups: Mapping[str, frozenset[str]],
+    described: Mapping[str, GroupDescription | BrokerError],
 ) -> dict[str, Positions | BrokerError]:
     """The brokers of the sandbox do not tell where a group has committed: they are asked for its own topics."""
-    if cluster.has_controller:
-        return overview.committed(dict.fromkeys(groups), timeout=TIMEOUT)
-    asked = {group: _partitions(cluster, topics & cluster.partitions.keys()) for group, topics in groups.items()}
-    return overview.committed({group: named for group, named in asked.items() if named}, timeout=TIMEOUT)
+    if not cluster.has_controller:
+        asked = {group: _partitions(cluster, topics & cluster.partitions.keys()) for group, topics in groups.items()}
+        told = overview.committed({group: named for group, named in asked.items() if named}, timeout=TIMEOUT)
+        return dict.fromkeys(groups, Positions()) | told
+    found: dict[str, Positions | BrokerError] = {}
+    for group, one in described.items():
+        found[group] = one if isinstance(one, BrokerError) and not _is_unknown(one) else {}
+    there = [group for group, one in described.items() if isinstance(one, GroupDescription) and not _is_unknown(one)]
+    return found | overview.committed(dict.fromkeys(there), timeout=TIMEOUT)
 
 
 def _log(overview: ClusterOverview, partitions: list[Partition]) -> _Log:
@@ -150,18 +158,25 @@ def _group(
     ending: Mapping[Partition, int],
 ) -> GroupStatus:
     known = described if isinstance(described, GroupDescription) else None
-    is_unknown = isinstance(described, BrokerError) and described.code == error_codes.GROUP_ID_NOT_FOUND
+    is_unknown = _is_unknown(described)
     members = known.members if known else 0 if is_unknown else None
-    refusal = str(told) if isinstance(told, BrokerError) and not is_unknown else ""
+    refusal = str(told) if isinstance(told, BrokerError) else ""
     positions = {} if isinstance(told, BrokerError) else told
     return GroupStatus(
         group=name,
-        state=known.state if known else "none" if is_unknown else "",
+        state="none" if is_unknown else known.state if known else "",
         members=members,
         topics=len({topic for topic, _ in positions}),
         unread=tuple(_unread(positions, log, ending)),
         refusal=refusal,
     )
+
+
+def _is_unknown(described: GroupDescription | BrokerError | None) -> bool:
+    """Whether there is no such group, which older brokers call dead."""
+    if isinstance(described, BrokerError):
+        return described.code == error_codes.GROUP_ID_NOT_FOUND
+    return described is not None and described.state == "dead"
 
 
 def _unread(positions: Positions, log: _Log, ending: Mapping[Partition, int]) -> list[Unread]:

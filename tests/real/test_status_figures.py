@@ -1,0 +1,100 @@
+"""How long a status takes of many topics and groups, and how many requests: none per topic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.cimpl import NewTopic
+from pytest_django import DjangoDbBlocker
+
+from tests.services.bus import RealBus
+from tests.services.kafka import KafkaCluster
+from tests.services.schema_registry import SchemaRegistry
+from tests.support.outbox_service import until
+from tests.support.scale import LONG, scaled
+from tests.support.sqlite import on_sqlite
+from tests.support.status_command import told
+
+pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(1800)]
+
+_TOPICS, _GROUPS, _EACH = scaled(20, long=2_000), scaled(4, long=200), 10
+_AT_ONCE = 100
+_MOST = 10.0
+"""Seconds."""
+
+
+@pytest.fixture
+def wide_cluster(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
+    """Return a broker of its own for thousands of topics, of which the tests of the whole run would suffer."""
+    if not LONG:
+        yield request.getfixturevalue("cluster")
+        return
+    with KafkaCluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(autouse=True)
+def database(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):
+        yield
+
+
+def fill(cluster: KafkaCluster, groups: dict[str, list[str]]) -> None:
+    """Create the topics of all groups, each with two records of which its groups have read one."""
+    admin = cluster.admin()
+    topics = sorted({topic for several in groups.values() for topic in several})
+    for start in range(0, len(topics), _AT_ONCE):
+        part = [NewTopic(name, 1, 1) for name in topics[start : start + _AT_ONCE]]
+        for answer in admin.create_topics(part).values():
+            answer.result(120)
+    producer = Producer({"bootstrap.servers": cluster.bootstrap_servers, "log_level": 0})
+    for topic in topics * 2:
+        producer.produce(topic, b"value")
+    assert producer.flush(300) == 0
+
+    def commit(group: str) -> None:
+        positions = [TopicPartition(topic, 0, 1) for topic in groups[group]]
+        consumer = Consumer({"bootstrap.servers": cluster.bootstrap_servers, "group.id": group, "log_level": 0})
+
+        def is_done() -> bool:
+            with suppress(KafkaException):  # the coordinator of a new cluster may still begin
+                return all(one.error is None for one in consumer.commit(offsets=positions, asynchronous=False))
+            return False
+
+        until(is_done)
+        consumer.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(commit, groups))
+
+
+def test_many_topics_and_groups(wide_cluster: KafkaCluster, schema_registry: SchemaRegistry) -> None:
+    names = [f"wide-{number:04}" for number in range(_TOPICS)]
+    groups = {f"wide-{n}": [names[(n * _EACH + one) % _TOPICS] for one in range(_EACH)] for n in range(_GROUPS)}
+    fill(wide_cluster, groups)
+    settings = RealBus(wide_cluster, schema_registry).settings(
+        EVENT_BUS_KAFKA_SUBSCRIPTIONS=groups, EVENT_BUS_KAFKA_TOPICS={name: {} for name in names}
+    )
+    began = perf_counter()
+    shown = told(settings)
+    took = perf_counter() - began
+    print(f"{_TOPICS} topics and {_GROUPS} groups: {took:.1f} s, {len(shown.text) / 1e6:.1f} MB of JSON")
+    kafka = shown.json["kafka"]
+    assert shown.refusal == ""
+    assert {one["topic"] for one in kafka["topics"] if one["records"] == 2 and one["oldest"]} >= set(names)
+    assert {one["group"]: sum(unread["lag"] for unread in one["unread"]) for one in kafka["groups"]} == dict.fromkeys(
+        groups, _EACH
+    )
+    began = perf_counter()
+    shown = told(settings, "--check")
+    checked = perf_counter() - began
+    print(f"with --check: {checked:.1f} s")
+    assert {one["id"] for one in shown.json["findings"]} == {"group-without-worker"}
+    if LONG:
+        assert max(took, checked) < _MOST

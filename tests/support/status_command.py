@@ -1,0 +1,54 @@
+"""``event_bus_status`` as a test runs it."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import attrs
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+
+
+@attrs.frozen
+class Shown:
+    """What the command has printed, and why its exit code is not 0, or an empty text."""
+
+    text: str
+    refusal: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self.text)
+        return content
+
+    @property
+    def findings(self) -> dict[tuple[str, str], str]:
+        """Id and subject of each finding → its message."""
+        return {(one["id"], one["subject"]): one["message"] for one in self.json["findings"]}
+
+
+def status(settings: dict[str, Any], *arguments: str) -> Shown:
+    """Run the command; what it prints besides its text is JSON if ``--json`` is among the arguments."""
+    output = io.StringIO()
+    with override_settings(**settings):
+        try:
+            call_command("event_bus_status", *arguments, stdout=output, no_color=True)
+        except CommandError as error:
+            assert error.returncode == 1
+            return Shown(output.getvalue(), str(error))
+    return Shown(output.getvalue(), "")
+
+
+def told(settings: dict[str, Any], *arguments: str) -> Shown:
+    """Run the command with ``--json``."""
+    return status(settings, "--json", *arguments)
+
+
+def checked(settings: dict[str, Any]) -> dict[tuple[str, str], str]:
+    """Run the command with ``--check``, and return its findings: its exit code says whether there are some."""
+    shown = told(settings, "--check")
+    assert bool(shown.refusal) == bool(shown.findings)
+    assert all(one["remedy"] for one in shown.json["findings"])
+    return shown.findings
