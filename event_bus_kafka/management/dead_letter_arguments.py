@@ -10,7 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from event_bus_kafka.conf.settings import SettingsTable
 from event_bus_kafka.management.arguments import add_apply, add_json, add_subcommand, days, number
-from event_bus_kafka.operations.dead_letters.quarantine import Coordinates
+from event_bus_kafka.operations.dead_letters.coordinates import Coordinates
 from event_bus_kafka.operations.dead_letters.selection import Selection
 
 _FILTERS = ("group", "topic", "event_type", "receiver")

@@ -7,6 +7,7 @@ from event_bus_kafka.models.history import HistoryRow
 from event_bus_kafka.models.inbox import InboxMark, InboxMarkQuerySet
 from event_bus_kafka.models.outbox import SHARDS, OutboxRecord, OutboxShard, ParkedRecord, WriterSchema
 from event_bus_kafka.models.pauses import PausedReceiver
+from event_bus_kafka.models.rights import EventBus, Right
 
 __all__ = [
     "SHARDS",
@@ -15,6 +16,7 @@ __all__ = [
     "DeadLetterEntryQuerySet",
     "DeadLetterQuerySet",
     "EntryState",
+    "EventBus",
     "Heartbeat",
     "HistoryRow",
     "InboxMark",
@@ -23,6 +25,7 @@ __all__ = [
     "OutboxShard",
     "ParkedRecord",
     "PausedReceiver",
+    "Right",
     "WriterSchema",
     "from_json",
     "to_json",
