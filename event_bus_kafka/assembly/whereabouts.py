@@ -11,7 +11,7 @@ from event_bus_kafka.conf.client_options import consumer_options, producer_optio
 from event_bus_kafka.conf.routes import full_topic, routes
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.kafka.admin import Admin
-from event_bus_kafka.kafka.group_positions import Groups
+from event_bus_kafka.kafka.offsets import Groups
 from event_bus_kafka.kafka.scanner import Scanner
 from event_bus_kafka.operations.whereabouts.answer import Question, Whereabouts
 from event_bus_kafka.operations.whereabouts.neighbourhood import Neighbourhood, Servers

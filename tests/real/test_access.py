@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from confluent_kafka.admin._acl import AclOperation
+from django.test import override_settings
 
 from event_bus_kafka.operations.probing.probe_event import PROBE_TOPIC
 from tests.projects.process import ServiceProcess
@@ -15,6 +17,7 @@ from tests.services.schema_registry import SchemaRegistry
 from tests.support.examples_of import certificate
 from tests.support.probe_command import probed
 from tests.support.sending import send
+from tests.support.trace_command import found, sent
 from tests.support.workers import worker
 
 pytestmark = pytest.mark.real
@@ -69,6 +72,28 @@ def test_a_replay_needs_rights_on_the_topic_alone(guarded: GuardedKafka, bus: Re
     with replay(secret) as process:
         assert process.end() == 1
     assert f"There is no topic {secret}, or this service has no right to see it." in process.log
+
+
+@pytest.mark.django_db
+def test_a_trace_says_what_it_has_no_right_to_see(guarded: GuardedKafka, bus: RealBus, topic: str, group: str) -> None:
+    user = f"user-{group}"
+    secret, unread = f"secret-{group}", f"unread-{group}"
+    for name in (secret, unread):
+        bus.create_topic(name)
+        bus.produce(name, value=b"x", headers={})
+    guarded.add_user(user)
+    guarded.allow_topic(user, topic, AclOperation.READ)
+    guarded.allow_topic(user, unread, AclOperation.DESCRIBE)
+    (event_id,) = sent(bus, topic, 1)
+    read = {"EVENT_BUS_KAFKA_SUBSCRIPTIONS": {group: [topic, secret, unread]}}
+    with override_settings(**bus.settings(**connection(guarded.options("SCRAM", user), **read))):
+        answer = found(event_id)
+        unseen = {one["what"]: one["why"] for one in found(uuid4(), finds=False)["unseen"]}
+    assert [one["topic"] for one in answer["records"]] == [topic]
+    assert "GROUP_AUTHORIZATION_FAILED" in {one["what"]: one["why"] for one in answer["unseen"]}[f"group {group}"]
+    assert "or this service has no right to see it" in unseen[f"topic {secret}"]
+    assert "TOPIC_AUTHORIZATION_FAILED" in unseen[f"topic {unread}"]
+    assert "TOPIC_AUTHORIZATION_FAILED" in unseen[f"whether topic {topic} is compacted"]
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ import attrs
 
 from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.errors import BrokerError
-from event_bus_kafka.kafka.group_positions import GroupPositions, Groups
-from event_bus_kafka.kafka.offsets import Committed, Partition
+from event_bus_kafka.kafka.offsets import Committed, GroupPositions, Groups, Partition
 from event_bus_kafka.kafka.scanner import Scanner
 from event_bus_kafka.operations.whereabouts.answer import GroupPlace, KafkaPlace, Reached
 from event_bus_kafka.operations.whereabouts.findings import BrokerFindings

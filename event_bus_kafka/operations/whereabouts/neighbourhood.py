@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 import attrs
 
 from event_bus_kafka.kafka.admin import Admin
-from event_bus_kafka.kafka.group_positions import Groups
+from event_bus_kafka.kafka.offsets import Groups
 from event_bus_kafka.kafka.scanner import Scanner
 from event_bus_kafka.wire.serde import SchemaIds
 

@@ -183,7 +183,7 @@ def _left(one: Scanned) -> str:
 
 
 def _unseen(one: Unseen) -> str:
-    return f"Not seen: {one.what}: {one.why}."
+    return f"Not seen: {one.what}: {one.why.rstrip('.')}."
 
 
 def _which(event_id: str) -> str:

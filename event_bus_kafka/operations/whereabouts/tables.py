@@ -84,11 +84,12 @@ class Tables:
             entries = entries.none()
         if self._event_id is not None:
             wanted = {"event_id": str(self._event_id)}
-            letters, entries = letters.filter(**wanted), entries.filter(**wanted)
+            ids = list(letters.filter(**wanted).values_list("pk", flat=True))  # of an index alone, without the contents
+            entries = entries.filter(**wanted)
         else:
             ids = self._letters_with_key(letters)
-            letters, entries = letters.filter(pk__in=ids), entries.filter(letter__in=ids)
-        self._found.letters += letter_places(letters.without_contents(), entries)
+            entries = entries.filter(letter__in=ids)
+        self._found.letters += letter_places(letters.filter(pk__in=ids).without_contents(), entries)
 
     def _letters_with_key(self, letters: DeadLetterQuerySet) -> list[int]:
         keys = encodings(self._key) | {self._key.encode()}

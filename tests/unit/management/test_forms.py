@@ -16,7 +16,7 @@ AT_ONCE = {"consume_events", "relay_events", "produce_event", "probe_event_bus",
 """They change nothing that an operator would want to see before, or are there to do it."""
 READING = {
     *("event_dead_letters list", "event_dead_letters show", "event_offsets show"),
-    *("event_outbox status", "event_outbox parked", "event_bus_status"),
+    *("event_outbox status", "event_outbox parked", "event_bus_status", "event_trace"),
 }
 WITH_SUBCOMMANDS_FOR_IT = {"event_topics", "event_schemas"}
 WITHOUT_JSON = {"consume_events", "relay_events", "backfill_events"}

@@ -1,0 +1,158 @@
+"""``event_trace``: where is an event, in Kafka and with its groups; what is said, and what is not."""
+
+from __future__ import annotations
+
+import json
+import re
+from time import time
+from typing import Any
+from uuid import UUID, uuid1, uuid4
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+
+from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
+from event_bus_kafka.operations.whereabouts.answer import Question
+from tests.services.bus import CREATED, Bus, RealBus
+from tests.support import trace_command
+from tests.support.examples_of import certificate
+from tests.support.sending import send
+from tests.support.trace_command import sent
+
+pytestmark = pytest.mark.django_db
+
+
+def trace(bus: Bus, topic: str, *arguments: Any, finds: bool = True, **settings: Any) -> str:
+    """Run the command in a service that sends certificates to a topic; return what it prints."""
+    with override_settings(**bus.settings(topic, **settings)):
+        return trace_command.trace(*arguments, finds=finds)
+
+
+def found(bus: Bus, topic: str, *arguments: Any, finds: bool = True, **settings: Any) -> dict[str, Any]:
+    with override_settings(**bus.settings(topic, **settings)):
+        return trace_command.found(*arguments, finds=finds)
+
+
+def test_an_event_in_kafka_is_found_with_the_groups_that_are_beyond_it_and_those_that_are_not(
+    bus: Bus, topic: str, group: str
+) -> None:
+    event_id = sent(bus, topic, 1, 2, 3)[1]
+    beyond, behind, new = (f"{group}-{name}" for name in ("beyond", "behind", "new"))
+    bus.commit(beyond, topic, 2)
+    bus.commit(behind, topic, 0)
+    text = trace(bus, topic, event_id, EVENT_BUS_KAFKA_SUBSCRIPTIONS={beyond: [topic], behind: [topic], new: [topic]})
+    assert f"Event {event_id} of type {CREATED}, emitted 2" in text
+    assert f"In Kafka: {topic}:0:1, written 2" in text
+    assert f"    Group {beyond} is beyond it: it has committed 2, lag 1.\n" in text
+    assert f"    Group {behind} is not beyond it: it has committed 0, 1 before it, lag 3.\n" in text
+    assert (
+        f"    Group {new} has committed nothing for this partition, although it is to read the topic; lag 3.\n" in text
+    )
+    assert "nowhere" not in text
+
+
+def test_events_are_found_by_key_and_none_of_their_data_is_shown(bus: Bus, topic: str) -> None:
+    ids = sent(bus, topic, 7, 8, 7)
+    answer = found(bus, topic, "--key", "7")
+    assert [(one["offset"], one["event_id"]) for one in answer["records"]] == [(0, str(ids[0])), (2, str(ids[2]))]
+    assert len({one["masked_key"] for one in answer["records"]}) == 1
+    text = trace(bus, topic, "--key", "7") + json.dumps(answer["records"])
+    assert not re.search("learner|honor|Learner|edX", text)
+    assert found(bus, topic, "--key", "9", finds=False)["records"] == []
+
+
+def test_bytes_decide_about_keys_while_the_registry_is_away(bus: Bus, topic: str) -> None:
+    sent(bus, topic, 7)
+    answer = found(bus, topic, "--key", "7", EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL="http://127.0.0.1:9")
+    assert len(answer["records"]) == 1
+    (unseen,) = [one for one in answer["unseen"] if one["what"] == "the schema registry"]
+    assert unseen["why"].endswith("; keys were compared by their bytes alone")
+
+
+def test_an_event_that_is_nowhere_is_said_with_how_far_it_was_looked(bus: Bus, topic: str) -> None:
+    sent(bus, topic, 1, 2)
+    text = trace(bus, topic, uuid4(), finds=False)
+    assert "whose id carries no time:\nIt is nowhere, as far as could be looked.\n" in text
+    assert f"Looked at 2 offsets of topic {topic}, to its end.\n" in text
+    assert "databases: ask there, too." in text
+
+
+def test_a_search_that_runs_out_of_time_says_how_to_go_on(bus: Bus, topic: str) -> None:
+    sent(bus, topic, 1, 2)
+    text = trace(bus, topic, uuid4(), "--seconds", "1e-9", finds=False)
+    assert f"Looked at 0 offsets of topic {topic}, not to its end.\n    Partition 0: 0 of 2.\n" in text
+    assert "1e-09 seconds were over after 0 records: go on with " in text
+
+
+def test_ids_are_found_however_other_clients_spell_them(bus: Bus, topic: str) -> None:
+    event_id = uuid4()
+    for number, spelled in enumerate([str(event_id).upper(), event_id.hex, f"{{{event_id}}}"]):
+        bus.produce(topic, value=b"x", headers={"ce_type": b"a.type", "ce_id": spelled.encode()})
+        assert found(bus, topic, event_id, "-t", topic)["records"][0]["offset"] == 0
+        assert len(found(bus, topic, event_id, "-t", topic)["records"]) == number + 1
+
+
+def test_an_id_in_another_header_or_a_value_is_not_the_event(bus: Bus, topic: str) -> None:
+    event_id = str(uuid4()).encode()
+    bus.produce(topic, value=event_id, headers={"ce_type": b"a.type", "ce_id": b"other", "ce_source": event_id})
+    assert found(bus, topic, event_id.decode(), finds=False)["records"] == []
+
+
+def test_a_record_taken_aside_will_be_passed_over(bus: RealBus, topic: str, group: str) -> None:
+    event_id = sent(bus, topic, 1, 2)[1]
+    consumer = Consumer({"bootstrap.servers": bus.bootstrap_servers, "group.id": group, "log_level": 0})
+    marks = OffsetMetadata(taken=frozenset({1})).at(0)
+    consumer.commit(offsets=[TopicPartition(topic, 0, 0, marks)], asynchronous=False)
+    consumer.close()
+    text = trace(bus, topic, event_id, EVENT_BUS_KAFKA_SUBSCRIPTIONS={group: [topic]})
+    assert f"Group {group} will pass over it, since it was taken aside: it has committed 0, lag 2." in text
+
+
+def test_topics_that_cannot_have_the_event_are_left_once_it_is_found(bus: Bus, topic: str) -> None:
+    other = f"{topic}-other"
+    bus.create_topic(other)
+    sent(bus, other, 1)
+    (event_id,) = sent(bus, topic, 1)
+    answer = found(bus, topic, event_id, EVENT_BUS_KAFKA_SUBSCRIPTIONS={"any": [other]})
+    assert [one["topic"] for one in answer["records"]] == [topic]
+    assert [one for one in answer["scanned"] if one["topic"] == topic] == []
+
+
+def test_a_dead_letter_on_a_topic_is_found_beside_its_record(bus: Bus, topic: str, group: str) -> None:
+    (event_id,) = sent(bus, topic, 1)
+    letters = f"{group}.dead-letters"
+    bus.create_topic(letters)
+    headers = {"dead_letter_group": group.encode(), "ce_type": CREATED.encode(), "ce_id": str(event_id).encode()}
+    bus.produce(letters, value=b"x", headers=headers)
+    on_topic: dict[str, Any] = {"EVENT_BUS_KAFKA_DEAD_LETTERS": "topic"}
+    text = trace(bus, topic, event_id, EVENT_BUS_KAFKA_SUBSCRIPTIONS={group: [topic]}, **on_topic)
+    assert f"In Kafka: {topic}:0:0, written " in text
+    assert f"In Kafka: a dead letter of it, {letters}:0:0, written " in text
+
+
+def test_a_topic_that_is_named_and_does_not_exist_is_an_error_others_are_told_of(bus: Bus, topic: str) -> None:
+    (event_id,) = sent(bus, topic, 1)
+    with override_settings(**bus.settings(topic)), pytest.raises(CommandError, match=r"^There is no topic missing"):
+        call_command("event_trace", str(event_id), "--topic", "missing")
+    text = trace(bus, topic, event_id, EVENT_BUS_KAFKA_SUBSCRIPTIONS={"any": [f"{topic}-missing"]})
+    assert f"Not seen: topic {topic}-missing: NotThere: There is no topic" in text
+
+
+def test_without_brokers_the_rest_is_answered(topic: str, bus: Bus) -> None:
+    text = trace(bus, topic, uuid4(), finds=False, EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS=None)
+    assert "Not seen: Kafka: ConfigurationError: EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set" in text
+
+
+def test_an_event_that_was_sent_long_after_its_id_was_made_is_found_and_it_is_said(bus: Bus, topic: str) -> None:
+    made = uuid1()
+    early = UUID(fields=(made.time_low, made.time_mid, made.time_hi_version - 1, *made.fields[3:]))
+    send(bus, topic, certificate(1), id=early, through={"EVENT_BUS_PRODUCER_MODE": "immediate"})
+    assert ", long after its id was made: it waited in an outbox," in trace(bus, topic, early)
+
+
+def test_time_of_an_id_is_that_of_its_making() -> None:
+    before, event_id, after = time() * 1000, uuid1(), time() * 1000
+    assert before - 1 <= (Question(event_id=event_id).emitted or 0) <= after + 1
+    assert Question(event_id=uuid4()).emitted is None

@@ -1,0 +1,138 @@
+"""``event_trace`` on a real Kafka: records that are gone, and many of them."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from time import monotonic
+from uuid import UUID, uuid1, uuid4
+
+import pytest
+from confluent_kafka import Producer, TopicPartition
+from django.test import override_settings
+
+from event_bus_kafka.assembly.schema_registry import registry
+from event_bus_kafka.wire import binary
+from event_bus_kafka.wire.records import ConsumerRecord
+from tests.services.bus import CREATED, RealBus
+from tests.services.kafka import KafkaCluster
+from tests.support.letters import stored
+from tests.support.scale import scaled
+from tests.support.trace_command import found, sent, trace
+
+pytestmark = [pytest.mark.real, pytest.mark.django_db]
+
+HEADERS: list[tuple[str, str | bytes | None]] = [
+    ("ce_specversion", b"1.0"),
+    ("content-type", b"application/avro"),
+    ("ce_datacontenttype", b"application/avro"),
+    ("ce_type", CREATED.encode()),
+    ("ce_source", b"openedx/lms/web"),
+    ("ce_minorversion", b"0"),
+    ("sourcehost", b"lms-7d4b9c"),
+    ("sourcelib", b"10.5.0"),
+    ("ce_time", b"2026-01-31T08:00:00.123456+00:00"),
+]
+
+
+def delete_before(cluster: KafkaCluster, topic: str, offset: int) -> None:
+    """Do at once what retention does in time."""
+    admin = cluster.admin()
+    for answer in admin.delete_records([TopicPartition(topic, 0, offset)]).values():
+        answer.result(30)
+
+
+def test_records_that_retention_deleted_may_have_been_the_event(
+    bus: RealBus, cluster: KafkaCluster, topic: str
+) -> None:
+    event_id, *_ = sent(bus, topic, 1, 2, 3)
+    with override_settings(**bus.settings(topic)):
+        delete_before(cluster, topic, 1)
+        text = trace(event_id, finds=False)
+        assert f"Maybe not there any more: {topic}:0 begins with a record of 2" in text
+        assert ", at offset 1; what was before is deleted.\n" in text
+        assert "Maybe" not in trace(uuid1(), finds=False), "it is younger than the first record"
+        assert "Maybe not there any more" in trace(uuid4(), finds=False)
+        delete_before(cluster, topic, 3)
+        assert f"{topic}:0 holds no records, at offset 3; what was before is deleted.\n" in trace(event_id, finds=False)
+
+
+def test_a_dead_letter_tells_where_the_record_is_and_that_it_is_gone(
+    bus: RealBus, cluster: KafkaCluster, topic: str, group: str
+) -> None:
+    event_id, other = sent(bus, topic, 1, 2)
+    stored(record(topic, 0, event_id), "a.receiver", group=group)
+    stored(record(topic, 7, other), "a.receiver", group=group)
+    with override_settings(**bus.settings(topic)):
+        answer = found(event_id)
+        assert [(one["offset"], one["event_id"]) for one in answer["records"]] == [(0, str(event_id))]
+        delete_before(cluster, topic, 1)
+        assert f"Not there any more: it was {topic}:0:0, and the partition begins at 1.\n" in trace(event_id)
+        assert f"Not there any more: it was {topic}:0:7, and the partition begins at 1.\n" in trace(other)
+
+
+def record(topic: str, offset: int, event_id: UUID) -> ConsumerRecord:
+    headers = (("ce_type", CREATED.encode()), ("ce_id", str(event_id).encode()))
+    return ConsumerRecord(
+        topic=topic, partition=0, offset=offset, timestamp=1, key=b"key", value=b"value", headers=headers
+    )
+
+
+def test_a_compacted_topic_may_have_lost_the_event(bus: RealBus, cluster: KafkaCluster, group: str) -> None:
+    topic = f"compacted-{group}"
+    cluster.create_topic(topic, config={"cleanup.policy": "compact"})
+    with override_settings(**bus.settings(topic)):
+        text = trace(uuid1(), finds=False)
+    assert f"Maybe not there any more: topic {topic} is compacted, and keeps the last record of a key alone.\n" in text
+
+
+def test_groups_that_the_settings_do_not_name_are_seen(bus: RealBus, topic: str, group: str) -> None:
+    (event_id,) = sent(bus, topic, 1)
+    bus.commit(group, topic, 1)
+    with override_settings(**bus.settings(topic)):
+        assert f"Group {group} is beyond it: it has committed 1, lag 0.\n" in trace(event_id)
+
+
+def test_brokers_that_are_away_are_told(topic: str, bus: RealBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("event_bus_kafka.assembly.whereabouts._REQUEST_TIMEOUT", 0.5)
+    away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_SUBSCRIPTIONS": {"g": ["a", "b"]}}
+    with override_settings(**bus.settings(topic, **away)):
+        answer = found(uuid1(), finds=False)
+    unseen = {one["what"]: one["why"] for one in answer["unseen"] if "database" not in one["what"]}
+    assert unseen.keys() == {"Kafka"}, "each further topic would take as long again"
+    assert "_TRANSPORT" in unseen["Kafka"]
+
+
+@pytest.mark.long
+def test_a_record_is_found_among_many(bus: RealBus, group: str) -> None:
+    """`make test-long` has a million of them on four partitions, to be read within the ten seconds of a search."""
+    topic, count = f"many-{group}", scaled(5_000, long=1_000_000)
+    bus.create_topic(topic, partitions=4)
+    sought = fill(bus, topic, count)
+    with override_settings(**bus.settings(topic)):
+        began = monotonic()
+        answer = found(sought, "--topic", topic)
+        print(f"{answer['read']} records of {count} in {monotonic() - began:.1f} s")
+        assert [one["event_id"] for one in answer["records"]] == [str(sought)]
+        answer = found("--key", str(count - 1), "--topic", topic)
+        assert [one["event_id"] for one in answer["records"]] == [str(sought)]
+        assert answer["read"] == count
+
+
+def fill(bus: RealBus, topic: str, count: int) -> UUID:
+    """Send so many records to partitions by turns; return the id of the last, which carries no time."""
+    producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "linger.ms": 50, "log_level": 0})
+    event_id, value = uuid4(), b"v" * 400
+    with override_settings(**bus.settings(topic)), closing(registry()) as schemas:
+        frame = schemas.id_of(f"{topic}-string", '"string"').to_bytes(5, "big")
+    for number in range(count):
+        event_id = uuid4()
+        headers = [*HEADERS, ("ce_id", str(event_id).encode())]
+        key = frame + binary.string(str(number))
+        while True:
+            try:
+                producer.produce(topic, key=key, value=value, headers=headers, partition=number % 4)
+                break
+            except BufferError:
+                producer.poll(0.1)
+    assert producer.flush(60) == 0
+    return event_id
