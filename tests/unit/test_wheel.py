@@ -31,8 +31,7 @@ for file in sorted(installed.rglob("*")):
 
 
 def _run(*command: str, **options: Any) -> str:
-    ran: subprocess.CompletedProcess[str] = subprocess.run(command, check=True, capture_output=True, text=True, **options)
-    return ran.stdout
+    return str(subprocess.run(command, check=True, capture_output=True, text=True, **options).stdout)
 
 
 def test_templates_and_styles_are_installed_with_the_wheel(tmp_path: Path) -> None:
