@@ -10,7 +10,7 @@ from event_bus_kafka.consuming.processor import Processor
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay
 from event_bus_kafka.operations.dead_letters.restoring import Originals
-from event_bus_kafka.replaying.request_run import Lanes
+from event_bus_kafka.replaying.request_run import LetterLanes
 from event_bus_kafka.replaying.request_runner import RequestRunner
 
 
@@ -22,7 +22,9 @@ def request_runner(receiving: Processor, scheduler: Scheduler, at_end: ExitStack
     """
     originals = at_end.enter_context(closing(Originals(reader_for)))
     replay = LetterReplay(lambda store: receiving, originals)
-    lanes = Lanes(submit=scheduler.submit, count=len(scheduler.lanes), connection_max_age=receiving.connection_max_age)
+    lanes = LetterLanes(
+        submit=scheduler.submit, count=len(scheduler.lanes), connection_max_age=receiving.connection_max_age
+    )
     runner = RequestRunner(receiving.group, replay, lanes)
     name = "Replay requests were not looked after"
     periodically(at_end, lambda: runner.turn_every, name, runner.turn, last=runner.hand_back)

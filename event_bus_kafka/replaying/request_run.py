@@ -37,7 +37,7 @@ _MADE_UP_FOR = 1.0
 
 
 @attrs.frozen(kw_only=True)
-class Lanes:
+class LetterLanes:
     """Where letters run."""
 
     submit: Callable[[Delivery], None]
@@ -55,7 +55,11 @@ class RequestRun:
     """
 
     def __init__(
-        self, request: ReplayRequest, letters: RequestedLetterRun, lanes: Lanes, clock: Callable[[], float] = monotonic
+        self,
+        request: ReplayRequest,
+        letters: RequestedLetterRun,
+        lanes: LetterLanes,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self.halt: Halt | None = None
         self.filled_to = -1

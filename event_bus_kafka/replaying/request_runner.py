@@ -23,7 +23,7 @@ from event_bus_kafka.models import (
 )
 from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay
 from event_bus_kafka.replaying.halts import Halt, HaltKind
-from event_bus_kafka.replaying.request_run import Lanes, RequestRun
+from event_bus_kafka.replaying.request_run import LetterLanes, RequestRun
 from event_bus_kafka.replaying.requested_letter_run import RequestedLetterRun
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ReplayRequestChanged
@@ -55,7 +55,7 @@ class RequestRunner:
     """
 
     def __init__(
-        self, group: str, replay: LetterReplay, lanes: Lanes, *, clock: Callable[[], float] = monotonic
+        self, group: str, replay: LetterReplay, lanes: LetterLanes, *, clock: Callable[[], float] = monotonic
     ) -> None:
         self._group = group
         self._replay = replay
