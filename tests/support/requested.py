@@ -57,7 +57,7 @@ def store_letters(bus: Bus, topic: str, group: str, users: Iterable[int], each: 
                         timestamp=1_767_323_045_678,
                         key=framed.key,
                         value=framed.value,
-                        headers=to_json(tuple(framed.headers)),
+                        headers=to_json(tuple(dict(framed.headers).items())),
                         event_type=CREATED,
                         event_id=str(metadata.id),
                         failures=[{"receiver": name, "error": "ValueError", "place": ""} for name in receivers],
