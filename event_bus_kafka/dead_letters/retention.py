@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from django.db import connections
+from django.db import connections, router
 
 from event_bus_kafka.db_connections import commit_at_once
 from event_bus_kafka.dead_letters import table_store
 from event_bus_kafka.dispatching import inbox
-from event_bus_kafka.models import DeadLetter, DeadLetterEntry, EntryState, InboxMark
+from event_bus_kafka.models import DeadLetter, DeadLetterEntry, EntryState, InboxMark, ReplayRequest, RequestedLetter
 from event_bus_kafka.models.batches import delete_in_batches
 from event_bus_kafka.models.database_time import days_ago
+from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import (
@@ -53,6 +54,11 @@ def purge_marks(days: float) -> int:
     return sum(_purge_marks(days))
 
 
+def purge_requests(days: float) -> int:
+    """Delete replay requests that ended so many days ago, or never ran, with their letters; return how many rows."""
+    return sum(_purge_requests(days))
+
+
 def purge_all(days: float, *, history: float, dead_letters: bool) -> Iterator[object]:
     """
     Purge in slices: what is left of one kind is deleted the next day if something raises.
@@ -63,6 +69,7 @@ def purge_all(days: float, *, history: float, dead_letters: bool) -> Iterator[ob
         yield from _told("dead letters", _of_letters(_purge_letters(days)), DeadLettersPurged)
         yield from _told("entries of dead letters", _of_letters(_purge_entries(history)), DeadLetterEntriesPurged)
         yield from _told("entries of dead letters", _of_letters(_complete_entries()))
+        yield from _told("replay requests", _of_letters(_purge_requests(days)))
     yield from _told("marks of the inbox", _committed(inbox.aliases, _purge_marks(days)), InboxMarksPurged)
 
 
@@ -107,6 +114,18 @@ def _complete_entries() -> Iterator[int]:
             table_store.enter(letter)
         last = lacking[-1].pk
         yield len(lacking)
+
+
+def _purge_requests(days: float) -> Iterator[int]:
+    connection = connections[router.db_for_write(ReplayRequest)]
+    if not were_found(connection, ReplayRequest, RequestedLetter):
+        return
+    letters = RequestedLetter.objects.using(connection.alias)
+    expired = ReplayRequest.objects.using(connection.alias).expired(
+        round(days_ago(connection.alias, days).timestamp() * 1000)
+    )
+    yield from delete_in_batches(letters.expired(expired), letters.remove)
+    yield from delete_in_batches(expired, lambda ids: expired.filter(pk__in=ids, letters=None).delete()[0])
 
 
 def _purge_marks(days: float) -> Iterator[int]:

@@ -7,6 +7,8 @@ from event_bus_kafka.models.history import HistoryRow
 from event_bus_kafka.models.inbox import InboxMark, InboxMarkQuerySet
 from event_bus_kafka.models.outbox import SHARDS, OutboxRecord, OutboxShard, ParkedRecord, WriterSchema
 from event_bus_kafka.models.pauses import PausedReceiver
+from event_bus_kafka.models.replay_requests import ReplayRequest, ReplayRequestQuerySet, RequestState
+from event_bus_kafka.models.requested_letters import LetterState, RequestedLetter, RequestedLetterQuerySet
 from event_bus_kafka.models.rights import EventBus, Right
 
 __all__ = [
@@ -21,10 +23,16 @@ __all__ = [
     "HistoryRow",
     "InboxMark",
     "InboxMarkQuerySet",
+    "LetterState",
     "OutboxRecord",
     "OutboxShard",
     "ParkedRecord",
     "PausedReceiver",
+    "ReplayRequest",
+    "ReplayRequestQuerySet",
+    "RequestState",
+    "RequestedLetter",
+    "RequestedLetterQuerySet",
     "Right",
     "WriterSchema",
     "from_json",

@@ -136,6 +136,11 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         """Those that a version without entries by receiver has stored, which needs the table of entries."""
         return self.filter(entries=None).defer(None).defer("key", "value", "headers", "left_out").order_by("pk")
 
+    def record_keys(self, ids: Sequence[int]) -> Mapping[int, bytes | None]:
+        """Return the keys of records, by the ids of those that are there."""
+        found = self.filter(pk__in=ids).values_list("pk", "key")
+        return {pk: _bytes(key) for pk, key in found}
+
     def count_attempt(self, letter: DeadLetter) -> None:
         """Count an attempt at a replay."""
         self.filter(pk=letter.pk).update(attempts=models.F("attempts") + 1)
