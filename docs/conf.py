@@ -26,8 +26,7 @@ release = re.findall(r'^__version__ = "(.+)"$', (ROOT / "event_bus_kafka/__init_
 
 nitpicky = True
 exclude_patterns = ["_build", "_generated", "figures"]
-html_theme = "alabaster"
-html_theme_options = {"description": "The Kafka event bus of Open edX"}
+html_theme = "furo"
 
 
 def write_settings() -> None:
