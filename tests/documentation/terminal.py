@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
@@ -20,7 +19,7 @@ _CTRL_C = "\x03"
 class Terminal:
     """A shell on a pseudo-terminal. Closing it hangs up, which ends what runs in it."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-c", _SHELL],
             cwd=folder,
