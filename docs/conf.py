@@ -31,6 +31,7 @@ html_theme = "furo"
 html_title = "openedx-event-bus-kafka"
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
+html_js_files = ["pages.js"]
 
 
 def write_settings() -> None:
