@@ -33,6 +33,8 @@ OF_OTHERS = {"check", "migrate", "makemigrations", "shell"}
 """Django's own commands."""
 PROGRAMS = {".", "cd", "curl", "export", "mkdir", "python3", "opentelemetry-instrument"}
 """Commands that are not this package's."""
+WITHOUT_CHOICE = {"examples", "journey", "metrics", "operating", "tutorial"}
+"""Pages that everybody may read, and those for whoever runs a worker at all."""
 
 
 def named(languages: tuple[str, ...]) -> list[Any]:
@@ -126,3 +128,11 @@ def check_settings(text: str) -> None:
         assert not name.startswith("EVENT_BUS_KAFKA_") or name in known, name
         if name in known:
             known[name].kind.read(value)
+
+
+def test_each_guide_begins_with_what_it_is_for_and_when_it_is_not() -> None:
+    guides = (ROOT / "docs/index.rst").read_text().partition(":caption: Guides\n\n")[2].partition("\n\n")[0].split()
+    for name in guides:
+        if name not in WITHOUT_CHOICE:
+            opening = " ".join((ROOT / f"docs/{name}.rst").read_text().split("\n\n")[1].split())
+            assert re.match(r"\*\*Use it\*\* if .+\. \*\*(You do not need it|Do not use it)\*\* if .+\.", opening), name
