@@ -31,9 +31,12 @@ from event_bus_kafka.wire.headers import pack
 from event_bus_kafka.wire.records import EncodedEvent
 
 CHANNEL = "event_bus_kafka_outbox"
-"""Where PostgreSQL's NOTIFY tells relays of new rows."""
+"""The channel of PostgreSQL's NOTIFY that tells relays of new rows."""
 _ROWS, _BYTES = 500, 2_000_000
-"""Of one INSERT: MariaDB takes 16 MB by default, and bytes may be two each in its text. A larger row goes alone."""
+"""
+Limits of one INSERT: MariaDB takes 16 MB by default, and a byte may need two in the statement's text. A larger row is
+inserted alone.
+"""
 _BINARY = ("key", "body", "headers")
 _COLUMNS = ("shard", "topic", *_BINARY, "schema_id", "created", "size")
 

@@ -60,12 +60,12 @@ class Backlog:
 
 @attrs.frozen(kw_only=True)
 class BriefBacklog:
-    """What there is to say of an outbox in a moment, however much waits."""
+    """A summary of an outbox that is read in milliseconds, however many rows wait."""
 
     depth: dict[str, int]
     """Rows by topic, of the first 100,000 that the database finds."""
     oldest_age: float | None
-    """Of the row with the lowest id, in seconds; None without any."""
+    """Age in seconds of the row with the lowest id; None if there is no row."""
     parked: int
     """Rows, 100,000 at most."""
 
@@ -116,7 +116,7 @@ def is_migrated(connection: BaseDatabaseWrapper) -> bool:
 
 
 def purge(alias: str, days: float) -> int:
-    """Delete what was parked longer ago than so many days; return how many rows."""
+    """Delete rows that were parked more than ``days`` days ago; return their number."""
     parked: Any = ParkedRecord.objects.using(alias)
     expired = parked.expired(_before(days)).order_by("pk")
     count = sum(delete_in_batches(expired, lambda ids: parked.matching(ids=ids).discard()))

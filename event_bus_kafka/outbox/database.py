@@ -112,8 +112,10 @@ def outbox_connection(
 
 def open_elsewhere(chosen: BaseDatabaseWrapper) -> list[BaseDatabaseWrapper]:
     """
-    Return the connections whose commits decide where the chosen one has no transaction: of others that may be written
-    to. Those that were begun by switching autocommit off tell nobody of their commits.
+    Return the other connections whose commits decide about an event if ``chosen`` has no transaction.
+
+    Only connections that may write count. A transaction begun by switching autocommit off does not: nothing tells of
+    its commit.
     """
     if is_open(chosen):
         return []

@@ -53,7 +53,7 @@ def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
 
 @attrs.frozen(eq=False)
 class _Hook:
-    """By its class ours are told from those of others."""
+    """A hook of this package, told from hooks of other apps by its class."""
 
     action: Callable[[], None]
 

@@ -47,7 +47,7 @@ _registered: dict[tuple[str, str], Source] = {}
 
 @attrs.frozen(kw_only=True)
 class Source:
-    """Where the events of a backfill come from."""
+    """The source of the events of a backfill."""
 
     signal: OpenEdxPublicSignal
     items: Items
@@ -148,9 +148,9 @@ class Backfill:
 
     def send(self, items: Iterable[Item]) -> list[Failed]:
         """
-        Send items; return those that cannot be sent. All others are confirmed by Kafka, or are in the outbox.
+        Send items; return the items that cannot be sent. All others are confirmed by Kafka, or are in the outbox.
 
-        Raises :class:`WorkerFailed` where that cannot be said: the items have to come again.
+        Raises :class:`WorkerFailed` if neither is certain: the items have to be sent again.
         """
         _refuse_open_transactions()
         built: list[_Built] = []
@@ -186,7 +186,7 @@ class Backfill:
 
 @attrs.frozen(eq=False)
 class _Ends:
-    """What became of events, by id; told by several threads."""
+    """The fate of each sent event, by id. Called by several threads."""
 
     KINDS = (RecordDelivered, EventAppended, EventSpilled, EventRejected, EventUndelivered)
     safe: set[str] = attrs.field(factory=set)
@@ -218,7 +218,7 @@ def _is_its_own(error: Exception) -> bool:
 
 
 def _refuse_open_transactions() -> None:
-    """What is sent in a transaction leaves at its end, which is beyond any token."""
+    """Raise :class:`WorkerFailed` inside a transaction: its events leave at its end, after their token was printed."""
     aliases = [connection.alias for connection in connections.all(initialized_only=True) if is_open(connection)]
     if aliases:
         raise WorkerFailed(

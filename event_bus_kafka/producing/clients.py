@@ -162,8 +162,10 @@ class ProcessClients:
 
     def leave(self, seconds: float) -> None:
         """
-        Wait so long for its thread to end: one that logs when the interpreter does would abort the process. From then
-        on a flush alone hands out reports.
+        Wait at most ``seconds`` for the polling thread to end: if it logs while the interpreter ends, the process
+        aborts.
+
+        From then on only a flush serves delivery reports.
         """
         if not self._advance(Phase.LEFT):
             return

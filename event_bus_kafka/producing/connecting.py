@@ -49,7 +49,10 @@ class Connecting:
 
     @property
     def clients(self) -> ProcessClients | None:
-        """Those of this process, if there are any: a server written in C may fork without telling Python."""
+        """
+        The clients of this process, or None. The process id is compared, since a server written in C may fork without
+        telling Python.
+        """
         return self._clients if self._pid == os.getpid() else None
 
     @property

@@ -1,4 +1,4 @@
-"""Where events go, and how long sending may take: what producers are told by the settings."""
+"""The settings that producers ask for: the route of an event, and how long sending may take."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Route:
 
 @attrs.frozen(kw_only=True)
 class Routing:
-    """Where events of a type go, for topics without prefix. Asked for each event: settings may change in tests."""
+    """The routes of event types to topics without prefix. Asked for each event: settings may change in tests."""
 
     full_topic: Callable[[str], str]
     """Returns a topic's name with the prefix."""

@@ -34,9 +34,10 @@ def send_span(
     topic: str, event_type: str, *, event_id: UUID | None = None, count: int = 0, is_tombstone: bool = False
 ) -> NoSpan:
     """
-    Return the span of one event that is sent to a topic (full name), or with ``count`` of so many.
+    Return the span of an event that is sent to a topic (full name), or of ``count`` events.
 
-    It ends when the caller goes on: by then the event waits for its commit, in the outbox, or in the client's queue.
+    The span ends when the caller continues: by then the event waits for its commit, in the outbox, or in the client's
+    queue.
     """
     attributes = messaging(SEND, topic) | {EVENT_TYPE: event_type}
     if event_id is not None:

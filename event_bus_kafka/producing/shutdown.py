@@ -25,7 +25,7 @@ _LATE = 0.5
 _LAST_TURNS = 1.0
 """Seconds for what comes periodically to be done for the last time."""
 _PRIORITY = 100
-"""Of multiprocessing's finalizers, which billiard has in common with it: any number has them run in children."""
+"""Priority of the finalizer of multiprocessing and billiard: without a priority, children do not run it."""
 
 
 class Shutdown:
@@ -35,8 +35,8 @@ class Shutdown:
         self, limits: SendingLimits, spill: Spill, *, begin: Callable[[], None], finish: Callable[[float], None]
     ) -> None:
         """
-        ``begin``: begins what a process does periodically; called once in each, and never raises. ``finish``: does it
-        for the last time, and waits for that at most so many seconds.
+        ``begin`` starts the periodic work of a process; it is called once in each process and never raises. ``finish``
+        does this work for the last time and blocks at most the given seconds.
         """
         self._limits = limits
         self._spill = spill
@@ -86,8 +86,9 @@ class Shutdown:
 
     def flush(self, seconds: float) -> None:
         """
-        Wait until what was sent is in Kafka or in the outbox: for the limits of an exit, but only so long. Each event
-        that is in neither then becomes an EventUndelivered.
+        Wait at most ``seconds`` until everything sent is in Kafka or in the outbox.
+
+        The limits of an exit apply too. Emits an EventUndelivered for each event that is in neither then.
         """
         began = monotonic()
         until = began + min(self._limits.shutdown_flush, seconds / 2)

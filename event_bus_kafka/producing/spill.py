@@ -75,7 +75,7 @@ class Spill:
         return sum(writer.give_up() for writer in self.settle(seconds))
 
     def settle(self, seconds: float) -> list[SpillWriter]:
-        """Wait at most so many seconds until nothing waits any more. Return the writers that were waited for."""
+        """Wait at most ``seconds`` until no event waits any more. Return the writers that were waited for."""
         until = monotonic() + seconds
         writers = list(self._writers().values())
         if threading.current_thread() in writers:

@@ -1,4 +1,4 @@
-"""What waits to be written into an outbox, in memory."""
+"""Buffers, in memory, events that wait to be written into an outbox."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from event_bus_kafka.telemetry.events import EventAppended, EventSpilled, EventU
 from event_bus_kafka.wire.records import EncodedEvent
 
 MOST_BYTES = 128_000_000
-"""Of events that wait for a database. What comes beyond waits for room; where none is made, it is lost."""
+"""Size limit of the events that wait for a database. Further events wait for room; if none is made, they are lost."""
 _REPORTED = 4
 """Times as much for what comes by delivery reports, which cannot wait, while the database takes events."""
 _STILL_TAKES = 5.0
@@ -24,7 +24,7 @@ _OVERHEAD = 2_000
 """Bytes of memory, nearly, that an event takes besides its contents."""
 _BATCH = 500
 _BATCH_BYTES = 2_000_000
-"""As ``append`` puts into one INSERT: one batch is written whole or not at all."""
+"""The limits of one INSERT of ``append``: a batch is written whole or not at all."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
 
@@ -34,11 +34,11 @@ class BufferedEvent:
 
     event: EncodedEvent
     error: Exception | None
-    """What kept it from Kafka; None where it was to be in the outbox from the first."""
+    """The reason why Kafka did not get it; None: it was meant for the outbox from the start."""
     otherwise: Callable[[EncodedEvent], None] | None = None
     """Sends it where there is no outbox; raises while it cannot. None: it is lost."""
     since: float = attrs.field(factory=monotonic)
-    """When it began to wait; of one that was refused, when that was first. Times are those of the monotonic clock."""
+    """Monotonic time at which it began to wait; for an event that was refused, at which it was first refused."""
     was_refused: bool = False
     """Whether a database that answers did not take it, alone."""
     due: float = 0.0
@@ -60,7 +60,7 @@ class BufferedEvent:
 
 @attrs.define(eq=False)
 class SpillBuffer:
-    """What waits for one database, in the order in which it came; apart from it, what the database has refused."""
+    """The events that wait for one database, in order of arrival; events that the database refused are kept apart."""
 
     changed: threading.Condition = attrs.field(factory=threading.Condition)
     took_at: float = 0.0

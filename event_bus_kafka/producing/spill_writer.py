@@ -31,7 +31,7 @@ class SpillWriter(Thread):
     """
 
     def __init__(self, databases: Sequence[str], outbox: Outbox) -> None:
-        """``databases``: the first one, and those that take its events if it has no outbox."""
+        """``databases``: the first one is written to; the next ones take its events if it has no outbox."""
         super().__init__(name=f"event-bus-spill-{databases[0]}", daemon=True)
         self.buffer = SpillBuffer()
         self._databases = databases

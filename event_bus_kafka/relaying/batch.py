@@ -20,7 +20,7 @@ from event_bus_kafka.relaying.topics import Topic, Topics, TopicState
 from event_bus_kafka.wire.records import ProducerRecord
 
 _ALONE_AT_LAST = 0.5
-"""Seconds for rows that go one by one once all rows are handed over: those of the next batch wait."""
+"""Seconds that rows sent one by one still have after all other rows were handed over; the next batch waits for them."""
 _FIRSTS_WITHIN = 1.0
 """Seconds of a batch at most in which rows wait for the first one of their key."""
 _AWAITED, _AWAITED_BY_TURNS = 0.1, 0.005
@@ -51,7 +51,7 @@ class Batch:
         self._unreported: Counter[Producer] = Counter()
         """The clients that were given rows, and how many of these lack a report."""
         self._broken: DeliveryFailed | None = None
-        """What a client said that takes no more rows."""
+        """The error of a client that takes no more rows."""
         self._is_refused = False
         """Whether that is because a topic has refused a request."""
         self._is_given_up = False
@@ -79,7 +79,10 @@ class Batch:
         return self.trouble is None and self._broken is None and len(self.ledger.refused) < MOST_PARKED
 
     def has_room_for(self, count: int) -> bool:
-        """Whether so many more rows may be sent before others are removed, lest too many come twice after a kill."""
+        """
+        Whether ``count`` more rows may be sent before others are removed: a kill must not repeat more than
+        ``MOST_TWICE``.
+        """
         return self.ledger.unsettled + self._topics.lined_up + count <= MOST_TWICE
 
     def take_confirmed(self) -> list[Row]:

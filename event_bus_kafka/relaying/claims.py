@@ -1,4 +1,4 @@
-"""What a relay does in the database: it finds shards with rows, has the right to send them, and removes them."""
+"""The relay's access to the database: find shards with rows, claim them, read their rows and remove them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
 
 class BatchPlan(NamedTuple):
-    """What a batch is to take."""
+    """The rows that a batch is going to send."""
 
     chunks: list[list[int]]
     """Ids in order; the rows of a chunk are in memory together."""
@@ -87,9 +87,9 @@ class Claims:
     @contextmanager
     def claim(self, shards: Sequence[int]) -> Iterator[list[int]]:
         """
-        Claim those of the shards that no other relay has, until the end of the block, which commits.
+        Claim the shards that no other relay has claimed, until the end of the block, which commits.
 
-        Raises a database error: nothing that was done inside holds but what was removed at once.
+        Raises a database error; then only rows that were removed at once stay removed.
         """
         if not self._dialect.locks:
             yield list(shards)

@@ -52,7 +52,7 @@ class Clients:
 
     @property
     def unreached(self) -> UnreachedPartitions:
-        """Those of the common client."""
+        """The unreached partitions of the common client."""
         assert self._common is not None
         return self._common.unreached
 
@@ -63,10 +63,10 @@ class Clients:
 
     def reach(self, topics: set[str], *, alone: bool) -> None:
         """
-        Make those that are needed and connect them, before any shard is claimed; ``alone``: rows of some topics go by
-        themselves, now or soon.
+        Make the clients that are needed and connect them, before any shard is claimed.
 
-        Raises :class:`BrokerError` if Kafka does not answer, :class:`ConfigurationError` if the options are refused.
+        ``alone``: rows of some topics are sent one by one, now or soon. Raises :class:`BrokerError` if Kafka does not
+        answer, :class:`ConfigurationError` if the options are refused.
         """
         if self._common is None:
             self._common = self._connect(topics).connected()

@@ -43,7 +43,7 @@ class OwnConnection:
 
     @property
     def raw(self) -> Any:
-        """What the driver has for it."""
+        """The connection object of the database driver."""
         return self._connect().connection
 
     @property

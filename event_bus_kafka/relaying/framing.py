@@ -19,17 +19,17 @@ from event_bus_kafka.wire.records import ProducerRecord
 
 
 class _Frame(NamedTuple):
-    """What all rows of a schema have in common."""
+    """The parts that all rows of a schema share."""
 
     key: bytes
-    """What stands before the key, as ``value`` before the body."""
+    """The bytes before each key; ``value``: the bytes before each body."""
     value: bytes
     unpack: Unpacker
     event_type: str
 
 
 class Frames:
-    """What rows of each schema have in common, for the life of a relay."""
+    """The shared parts of rows by schema, for the life of a relay."""
 
     def __init__(self, claims: Claims, registry: serde.SchemaIds) -> None:
         self._claims = claims
@@ -77,7 +77,7 @@ class Deliveries:
     def __init__(self, frames: Frames) -> None:
         self._frames = frames
         self._positions: list[tuple[str, int, int]] | None = [] if is_wanted(RecordDelivered) else None
-        """Of each row that is confirmed and not taken yet."""
+        """Topic, partition and offset of each row that is confirmed and not taken yet."""
         self._delivered: list[RecordDelivered] = []
         self._schemas: Counter[int] = Counter()
 
@@ -94,7 +94,7 @@ class Deliveries:
             self._positions.clear()
 
     def tell(self, parked: Iterable[tuple[Row, BrokerError]]) -> None:
-        """Tell of those that Kafka has, and of those that are parked instead."""
+        """Emit an event for each row that Kafka has, and for each parked one."""
         for schema, count in self._schemas.items():
             tallies.add(ROWS_SENT, (type_label(self._frames.event_type(schema)),), count)
         for delivered in self._delivered:

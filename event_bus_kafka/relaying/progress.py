@@ -1,4 +1,4 @@
-"""What relays tell of their work. Imported only where the app is installed."""
+"""Reports of a relay's work. Imported only where the app is installed."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _SILENT_AFTER = 2.0 * IDLE_TRANSACTION_TIMEOUT
 
 class RelayStates:
     """
-    Tells the state of a relay. Its steps are told to it; any thread may ask.
+    The state of a relay, for any thread to ask. The relay reports its steps to it.
 
-    ``read``, a database's thing, is for threads that may wait for one; ``last`` for those that may not.
+    ``read`` queries the database and may block; ``last`` does not block.
     """
 
     def __init__(self, database: str, topics: Topics, clock: Callable[[], float] = monotonic) -> None:
@@ -52,7 +52,7 @@ class RelayStates:
 
     @property
     def last(self) -> RelayState | None:
-        """What was read last, of whatever thread, with how the relay is now. None: nothing was."""
+        """The backlog that any thread read last, with the present state of the relay; None if nothing was read yet."""
         return self._state(self._backlog) if self._backlog else None
 
     @property

@@ -17,18 +17,18 @@ class Refusals:
 
     def __init__(self) -> None:
         self.undecided: list[tuple[Row, BrokerError]] = []
-        """Those of this batch."""
+        """Rows that were refused in this batch."""
         self._before = 0
         self._keys: set[bytes] = set()
         self._parked: list[int] = []
-        """The ids of those that were parked."""
+        """The ids of parked rows."""
 
     def __bool__(self) -> bool:
         return bool(self._before or self.undecided)
 
     @property
     def are_of_the_topic(self) -> bool:
-        """Whether so many rows, of so many keys, were refused that the topic is to blame."""
+        """Whether ``_ROWS`` rows of ``_KEYS`` keys were refused: then the topic is to blame, not the rows."""
         return self._before + len(self.undecided) >= _ROWS and len(self._keys) >= _KEYS
 
     def add(self, row: Row, error: BrokerError) -> None:
@@ -37,7 +37,9 @@ class Refusals:
             self._keys.add(row.key)
 
     def end(self) -> list[tuple[Row, BrokerError]]:
-        """Kafka has taken a row of the topic. Return those that it refused before in this batch: they are to blame."""
+        """
+        Reset, as Kafka has taken a row of the topic. Return the rows refused before in this batch: they are to blame.
+        """
         rows, self.undecided = self.undecided, []
         self._before = 0
         self._keys.clear()

@@ -31,21 +31,21 @@ _SHARE = 4
 """Shards that a relay takes at a time while there is more than a batch: the others are for other relays."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _PROBES = 10
-"""A relay that finds nothing rests so many times as long as it looked, but no longer than after a failure."""
+"""A relay that finds nothing rests ten times as long as it looked, but no longer than after a failure."""
 _WATCHED = 1.0
 """Seconds between two looks where the database tells of new rows."""
 
 
 @attrs.frozen(kw_only=True)
 class StepResult:
-    """What a step came to."""
+    """The result of a step."""
 
     sent: int = 0
     parked: int = 0
     left: bool = True
     """Whether there may be rows that could be sent now."""
     trouble: str = ""
-    """What interrupted the relay, without data of events; empty: nothing did."""
+    """The reason why the relay was interrupted, without event data; empty if it was not."""
 
 
 class Relay:
@@ -194,8 +194,9 @@ class Relay:
 
     def _make_room(self, batch: Batch, removals: PendingCalls, count: int) -> bool:
         """
-        Begin to remove what is confirmed, and wait for removals until so many rows may be sent. Return whether they
-        may: silent topics may have taken all the room.
+        Begin to remove confirmed rows, and wait for removals until ``count`` more rows may be sent.
+
+        Return whether they may: rows of topics that do not answer may take up all the room.
         """
         if rows := batch.take_confirmed():
             removals.begin(self._claims.remove, [row.id for row in rows], at_once=True)

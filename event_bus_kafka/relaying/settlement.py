@@ -1,4 +1,4 @@
-"""Where each row of a batch is, and how it leaves the outbox: removed, or parked if Kafka refuses it for good."""
+"""The state of each row of a batch, and its way out of the outbox: removed, or parked if Kafka refuses it for good."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ MOST_PARKED = 1_000
 
 class Ledger:
     """
-    The rows of one batch. A row is *in flight* until Kafka reports it; then it is *confirmed*, *removing* once its
-    removal has begun, and gone; or it is *refused*; or it goes back to those that wait.
+    The rows of one batch.
 
-    What is in flight, confirmed or removing comes twice if the relay is killed: never more than ``MOST_TWICE`` rows.
+    A row is *in flight* until Kafka reports it. Then it is *confirmed*, *removing* once its removal has begun, and
+    gone; or it is *refused*; or it waits again. If the relay is killed, rows that are in flight, confirmed or removing
+    are sent twice: never more than ``MOST_TWICE``.
     """
 
     def __init__(self) -> None:

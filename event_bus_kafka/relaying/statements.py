@@ -47,11 +47,11 @@ class Dialect:
     locks: bool = True
     """Whether rows can be locked."""
     session: str = ""
-    """What a relay's own connection is told first."""
+    """The first statement on a relay's own connection."""
     begin: str = ""
-    """What begins a transaction; not of the session, which behind a pooler belongs to others too."""
+    """The statement that begins a transaction. It changes no session: behind a pooler others use the session too."""
     options: dict[str, Any] = attrs.field(factory=dict)
-    """What its own connection is made with, unless the settings say otherwise."""
+    """Options of the relay's own connection, unless the settings say otherwise."""
 
     @property
     def probe(self) -> str:
@@ -130,7 +130,7 @@ class Dialect:
         )
 
     def parked_of(self, ids: Sequence[int]) -> str:
-        """Those of the ids that parked rows have."""
+        """Select, of these ids, the ids of parked rows."""
         return f"SELECT id FROM {_PARKED} WHERE id IN ({_list(ids)})"
 
     @property

@@ -85,7 +85,7 @@ class Topic:
         """How many rows of it may go by themselves in this batch."""
         self.refusals.undecided.clear()
         self._keys: set[bytes] = set()
-        """Of these rows."""
+        """The keys of these rows."""
         self._reached = self._left = 0
         self._has_taken = False
 
@@ -137,8 +137,9 @@ class Topic:
 
     def taken(self) -> list[tuple[Row, BrokerError]]:
         """
-        Kafka has taken a row, by itself or not: return those that it refused before in this batch, which are to blame
-        themselves.
+        Note that Kafka has taken a row, whether sent alone or not.
+
+        Return the rows that it refused before in this batch: they are to blame, not the topic.
         """
         self._has_taken = True
         return self.refusals.end()
@@ -164,7 +165,7 @@ class Topic:
         emit(TopicHeld(topic=self.name, error=error, delay=self._delay))
 
     def send_alone(self, row: Row) -> None:
-        """From the next batch on, send the rows up to this one, and those that wait for it, by themselves."""
+        """From the next batch on, send the rows up to ``row``, and rows that wait for it, one by one."""
         self.stop()
         self._alone_until = max(self._alone_until, row.id, self._left)
         if self.state is TopicState.OPEN:
@@ -238,7 +239,7 @@ class Topics(dict[str, Topic]):
 
     @property
     def held(self) -> tuple[str, ...]:
-        """The names of those that are held, due or not."""
+        """The names of held topics, whether due or not."""
         return tuple(sorted(topic.name for topic in self.values() if topic.is_held))
 
     @property
