@@ -1,4 +1,4 @@
-"""Whether the rows that Kafka refuses are to blame, or their topic."""
+"""Decides whether refused rows are to blame, or their topic."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.relaying.claims import Row
 
 _ROWS, _KEYS = 10, 3
-"""Rows and keys refused in a row from which on the topic is to blame: a policy is wrong, or what validates records."""
+"""Numbers of rows and of keys refused in a row from which the topic is to blame: a policy or a validator is wrong."""
 
 
 class Refusals:
     """
-    The rows of a topic that Kafka refused, each by itself, since it took one of that topic. While the topic is to blame
-    none is parked, and it is tried with rows of several keys.
+    The rows of a topic that Kafka refused, each sent alone, since it last took one of that topic.
+
+    While the topic is to blame no row is parked, and rows of several keys are tried.
     """
 
     def __init__(self) -> None:
@@ -47,11 +48,11 @@ class Refusals:
         return rows
 
     def renumber(self, row: Row, number: int) -> None:
-        """A row was parked under another id than its own."""
+        """Note that a row was parked under another id than its own."""
         self._parked = [number if parked == row.id else parked for parked in self._parked]
 
     def decide(self) -> tuple[list[tuple[Row, BrokerError]], list[int]]:
-        """At the end of a batch return the rows to park, and the ids of rows to put back that were parked before."""
+        """Return, at the end of a batch, the rows to park, and the ids of parked rows to put back."""
         rows, self.undecided = self.undecided, []
         self._before += len(rows)
         if not self.are_of_the_topic:
