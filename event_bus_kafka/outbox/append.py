@@ -45,11 +45,11 @@ _statements: dict[tuple[str, int, bool, bool], str] = {}
 
 def append(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent], *, notify: Callable[[], bool]) -> bool:
     """
-    Put all events into the outbox of a database, or none: in its transaction, if one is open. False: that is marked to
-    be rolled back, and takes nothing.
+    Put all events into the outbox of a database, or none: in its transaction, if one is open.
 
-    ``notify``: whether PostgreSQL tells relays. Raises :class:`AppendFailed`: nothing was appended, and if it is
-    ``doomed``, the transaction will not commit either.
+    Return False if the transaction is marked for a rollback and takes no row. ``notify``: whether PostgreSQL tells
+    relays. Raises :class:`AppendFailed`: nothing was appended, and if it is ``doomed``, the transaction will not commit
+    either.
     """
     if connection.in_atomic_block and connection.needs_rollback:
         return False
@@ -111,7 +111,10 @@ def _statement(connection: BaseDatabaseWrapper, rows: int, *, notify: bool, tomb
 
 
 def _require_table(connection: BaseDatabaseWrapper) -> None:
-    """To find out by an INSERT would break the transaction on PostgreSQL."""
+    """
+    Raise :class:`OutboxMissing` if the table is missing. An INSERT that fails would break the transaction on
+    PostgreSQL.
+    """
     if not were_found(connection, *backlog.TABLES):
         raise OutboxMissing(f"the outbox is missing in database {connection.alias!r}: run manage.py migrate")
 

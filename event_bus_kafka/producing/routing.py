@@ -10,7 +10,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Route:
-    """One enabled or disabled way of an event type to a topic, as ``EVENT_BUS_PRODUCER_CONFIG`` says."""
+    """The route of an event type to a topic, enabled or not, from ``EVENT_BUS_PRODUCER_CONFIG``."""
 
     event_type: str
     topic: str
@@ -19,7 +19,7 @@ class Route:
     enabled: bool
     mode: str
     database: str | None
-    """Alias whose transaction decides; None: the open one."""
+    """Alias whose transaction decides; None: the one that is open."""
 
 
 @attrs.frozen(kw_only=True)

@@ -1,4 +1,4 @@
-"""The span of sending: its context travels in the headers of the record, through the outbox too."""
+"""Opens the span of a send; its context travels in the headers of the record, through the outbox too."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from event_bus_kafka.wire.records import EncodedEvent
 
 
 def in_trace(encoded: EncodedEvent, span: NoSpan) -> EncodedEvent:
-    """Return an event whose headers carry the context of a span."""
+    """Return the event with the context of a span in its headers."""
     headers = span.headers
     if not headers:
         return encoded

@@ -107,8 +107,9 @@ class Batch:
 
     def collect(self, down_to: int) -> None:
         """
-        Take reports until at most ``down_to`` are awaited, or until the deadline. With 0 clients send at once instead of
-        waiting for more records.
+        Take reports until at most ``down_to`` are awaited, or until the deadline.
+
+        With 0, clients send at once instead of waiting for more records.
         """
         if not down_to:
             self._alone_until = min(self._alone_until, monotonic() + _ALONE_AT_LAST)
