@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from tests.mutants import consuming, deploying, foundations, hostile, operating, sending, telling, tracing
+from tests.mutants import consuming, deploying, foundations, hostile, operating, searching, sending, telling, tracing
 
 FAULTS = (
     *sending.FAULTS,
     *consuming.FAULTS,
     *operating.FAULTS,
+    *searching.FAULTS,
     *deploying.FAULTS,
     *foundations.FAULTS,
     *hostile.FAULTS,
