@@ -160,7 +160,7 @@ def test_marks_of_the_inbox_are_found() -> None:
 
 def test_large_tables_are_looked_through_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     ids = [emitted(user) for user in range(7)]
-    monkeypatch.setattr("event_bus_kafka.models.bytes_search._SLICE", 2)
+    monkeypatch.setattr("event_bus_kafka.operations.whereabouts.bytes_search._SLICE", 2)
     for event_id in ids:
         assert len(found(event_id)["outbox"]) == 1
     monkeypatch.setattr("event_bus_kafka.operations.whereabouts.outbox_rows.SECONDS", 1e-9)

@@ -6,11 +6,11 @@ from event_bus_kafka.conf.routes import full_topic
 from event_bus_kafka.operations.group_offsets import Named
 from event_bus_kafka.operations.whereabouts.answer import Question, Whereabouts
 from event_bus_kafka.operations.whereabouts.brokers import BrokerSearch
-from event_bus_kafka.operations.whereabouts.neighbourhood import Neighbourhood, Servers
+from event_bus_kafka.operations.whereabouts.neighbourhood import Neighbourhood, ServerAccess
 from event_bus_kafka.operations.whereabouts.tables import Tables
 
 
-def search(question: Question, around: Neighbourhood, servers: Servers) -> Whereabouts:
+def search(question: Question, around: Neighbourhood, servers: ServerAccess) -> Whereabouts:
     """
     Look into this service's tables, then into Kafka, where what tables tell shortens the search.
 
