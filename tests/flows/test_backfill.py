@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -120,6 +121,22 @@ def test_an_item_that_cannot_be_sent_is_named_and_the_rest_is_sent(bus: Bus, top
     )
     assert "learner@example.com" not in "".join(said)
     assert bus.end_of(topic) == 4
+
+
+def test_a_script_reads_json(bus: Bus, topic: str) -> None:
+    def found(*arguments: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in backfill(bus, topic, *arguments, "--json").splitlines() if line[0] == "{"]
+
+    OF_USER[3] = fail
+    assert found()[0]["sources"][SOURCE] == CREATED
+    to = [{"topic": topic, "key": "certificate.user.id", "mode": "on-commit"}]
+    plan = {"source": SOURCE, "event_type": CREATED, "resume": "1", "events": 6, "topics": to}
+    assert found(SOURCE, "--resume", "1") == [plan]
+    failed, batch, end = found(SOURCE, "--resume", "1", "--apply")
+    assert (failed["token"], failed["resume"]) == ("3", "2"), "the item after that one"
+    assert failed["error"].startswith("ValueError in ")
+    assert batch == {"done": 6, "resume": "7"}
+    assert end == {"sent": 5, "failed": 1, "resume": "7"}
 
 
 def test_a_source_that_fails_ends_the_run_at_what_was_sent_before(bus: Bus, topic: str) -> None:

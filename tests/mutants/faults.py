@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants import (
     admin,
     consuming,
+    counting,
     deploying,
     foundations,
     hostile,
@@ -17,15 +18,16 @@ from tests.mutants import (
 )
 
 FAULTS = (
-    *sending.FAULTS,
+    *admin.FAULTS,
     *consuming.FAULTS,
-    *operating.FAULTS,
-    *searching.FAULTS,
+    *counting.FAULTS,
     *deploying.FAULTS,
     *foundations.FAULTS,
     *hostile.FAULTS,
-    *tracing.FAULTS,
-    *telling.FAULTS,
-    *admin.FAULTS,
     *letters.FAULTS,
+    *operating.FAULTS,
+    *searching.FAULTS,
+    *sending.FAULTS,
+    *telling.FAULTS,
+    *tracing.FAULTS,
 )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connections
 
 from event_bus_kafka.dispatching.cleanup import close_after_errors
@@ -113,6 +114,28 @@ def test_who_is_killed_is_not_taken_for_one_that_was_stopped(service: Service) -
         relay.kill()
     (run,) = workers()
     assert run.liveness == "alive", "until it is silent for a minute"
+
+
+def test_services_run_on_the_tables_before_and_tell_once_they_are_migrated(service: Service) -> None:
+    """And go on if somebody takes the tables away again, for the version before."""
+    call_command("migrate", "event_bus_kafka", "0009", verbosity=0)
+    emit(service, EVEN[:2])
+    with service.relay_process(**QUICK) as relay:
+        service.arrived(2)
+        assert relay.stop() == 0
+    assert not any(word in relay.log for word in ("WARNING", "ERROR")), relay.log
+    call_command("migrate", "event_bus_kafka", verbosity=0)
+    emit(service, EVEN[2:4])
+    assert _counts() == {("", "appended"): 2}, "and not what was done before"
+    with service.relay_process(**QUICK) as relay:
+        until(lambda: runs("relay", "alive"))
+        service.arrived(4)
+        call_command("migrate", "event_bus_kafka", "0009", verbosity=0)
+        relay.wait_for_log("A heartbeat was not written, and is tried again")
+        emit(service, EVEN[4:])
+        service.arrived(6)
+        assert relay.stop() == 0, relay.log
+    assert relay.log.count("A heartbeat was not written") == 1, relay.log
 
 
 def test_what_is_told_goes_on_when_the_database_is_back(

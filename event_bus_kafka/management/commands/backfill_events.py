@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -17,7 +18,7 @@ from event_bus_kafka.dead_letters.letter import Failure
 from event_bus_kafka.dispatching import cleanup
 from event_bus_kafka.entry_points import create_producer
 from event_bus_kafka.errors import EventBusError, WorkerFailed
-from event_bus_kafka.management.arguments import NOT_DONE, add_apply, number, rate
+from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_json, number, rate
 from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
 from event_bus_kafka.producing.backfill import Arguments, Backfill, Failed, Item, Source, sources
@@ -73,13 +74,14 @@ class Command(OperatorCommand):
         parser.add_argument("--limit", metavar="N", type=number(least=1), help="send N items at most")
         parser.add_argument("--rate", metavar="N", type=rate, help="send N events per second at most")
         add_apply(parser)
+        add_json(parser, "print JSON: the plan; with --apply a line per item that failed and per batch, and the end")
 
     def handle(self, *args: Any, **options: Any) -> None:
         observe_events()
         try:
             found = sources()
             if options["source"] is None:
-                self._list(found)
+                self._list(found, as_json=options["json"])
             elif options["source"] in found:
                 self._backfill(found[options["source"]], options)
             else:
@@ -89,7 +91,10 @@ class Command(OperatorCommand):
         except EventBusError as error:
             raise CommandError(error_text(error)) from error
 
-    def _list(self, found: dict[str, Source]) -> None:
+    def _list(self, found: dict[str, Source], *, as_json: bool) -> None:
+        if as_json:
+            self._print_json(sources={name: source.signal.event_type for name, source in found.items()})
+            return
         for name, source in found.items():
             self.stdout.write(f"{name}  {source.signal.event_type}")
         if not found:
@@ -105,24 +110,27 @@ class Command(OperatorCommand):
             total = source.count(options["resume"])
         if options["limit"] is not None:
             total = min(total, options["limit"])
-        self._print_plan(source, to, total, options["resume"])
+        if not (options["apply"] and options["json"]):
+            self._print_plan(source, to, total, options)
         if not options["apply"]:
-            self.stdout.write(NOT_DONE)
             return
         backfill = Backfill(signal=source.signal, routes=to, producer=create_producer())
-        self._end(self._run(source, backfill, total, options))
+        self._end(self._run(source, backfill, total, options), as_json=options["json"])
 
     def _run(self, source: Source, backfill: Backfill, total: int, options: dict[str, Any]) -> _Run:
-        run, bar = _Run(options["resume"]), ProgressBar(self.stdout, total)
+        run, bar, as_json = _Run(options["resume"]), ProgressBar(self.stdout, total), options["json"]
         try:
             with Interruption() as interruption:
                 pace = Pace(options["rate"], interruption)
                 items = _begin(source, run.token, options["limit"])
                 while not interruption.came and (batch := _next(items, pace.batch(_BATCH), source)):
                     failed = backfill.send(batch)
-                    self._print_failed(failed, run.before(batch), bar)
+                    self._print_failed(failed, run.before(batch), bar, as_json=as_json)
                     run.note(batch, failed)
-                    bar.tell(run.done, _resume(run.token))
+                    if as_json:
+                        self._print_json(done=run.done, resume=run.token)
+                    else:
+                        bar.tell(run.done, _resume(run.token))
                     pace.keep(run.done)
                     cleanup.clean()
                 run.problem = "Interrupted." if interruption.came and _next(items, 1, source) else ""
@@ -133,27 +141,48 @@ class Command(OperatorCommand):
         bar.end()
         return run
 
-    def _end(self, run: _Run) -> None:
+    def _end(self, run: _Run, *, as_json: bool) -> None:
         """Raises CommandError unless all is sent."""
-        self.stdout.write(f"{run.done - run.failed} events are sent, {run.failed} failed.")
+        sent = run.done - run.failed
+        if as_json:
+            self._print_json(sent=sent, failed=run.failed, resume=run.token)
+        else:
+            self.stdout.write(f"{sent} events are sent, {run.failed} failed.")
         if run.problem:
             again = f"Go on with {_resume(run.token)}" if run.token is not None else "Begin anew"
             raise CommandError(f"{run.problem} {again}.", returncode=run.exit_code)
         if run.failed:
             raise CommandError(f"{run.failed} of {run.done} items failed; each is named above.")
 
-    def _print_failed(self, failed: list[Failed], before: dict[str, str | None], bar: ProgressBar) -> None:
+    def _print_failed(
+        self, failed: list[Failed], before: dict[str, str | None], bar: ProgressBar, *, as_json: bool
+    ) -> None:
         if failed:
             bar.end()
         for one in failed:
+            if as_json:
+                self._print_json(token=one.token, error=_reason(one.error), resume=before[one.token])
+                continue
             again = f"{_resume(before[one.token])} --limit 1".strip()
             self.stdout.write(f"Item {shown(one.token)} cannot be sent: {_reason(one.error)} (again: {again})")
 
-    def _print_plan(self, source: Source, to: list[Route], total: int, after: str | None) -> None:
+    def _print_plan(self, source: Source, to: list[Route], total: int, options: dict[str, Any]) -> None:
+        after = options["resume"]
+        if options["json"]:
+            topics = [{"topic": full_topic(one.topic), "key": one.key_field, "mode": str(one.mode)} for one in to]
+            self._print_json(
+                source=source.name, event_type=source.signal.event_type, resume=after, events=total, topics=topics
+            )
+            return
         where = f" after {after}" if after is not None else ""
         self.stdout.write(f"{source.name}{where}: {total} events of type {source.signal.event_type}")
         for route in to:
             self.stdout.write(f"  to topic {full_topic(route.topic)}, key {route.key_field}, mode {route.mode}")
+        if not options["apply"]:
+            self.stdout.write(NOT_DONE)
+
+    def _print_json(self, **content: Any) -> None:
+        self.stdout.write(json.dumps(content))
 
 
 def _begin(source: Source, after: str | None, limit: int | None) -> Iterator[Item]:

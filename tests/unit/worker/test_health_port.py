@@ -19,7 +19,7 @@ from event_bus_kafka.telemetry import prometheus
 from event_bus_kafka.telemetry.events import ThreadStumbled
 from event_bus_kafka.telemetry.prometheus import MetricsPage
 from event_bus_kafka.telemetry.state import Running
-from event_bus_kafka.worker.health_port import Answer, Pages, health_port
+from event_bus_kafka.worker.health_port import Answer, Pages, _Handler, health_port
 from tests.services.process import accepts, free_port
 from tests.support.running import RelayOf, consumer
 from tests.support.watching import watched
@@ -147,8 +147,9 @@ def served() -> int:
 
 @pytest.mark.parametrize("manner", [_says_nothing, _says_half])
 def test_clients_that_are_slow_neither_keep_a_probe_waiting_nor_pile_up(
-    manner: Callable[[socket.socket], None],
+    manner: Callable[[socket.socket], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(_Handler, "timeout", 600)  # or they would be gone after a while anyhow
     with ExitStack() as stack, answering(Running()) as port:
         for _ in range(50):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
