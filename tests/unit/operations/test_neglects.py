@@ -122,7 +122,7 @@ def test_kafka_tells_of_a_group_that_nobody_reads() -> None:
 
 
 def test_brokers_that_tell_no_members_leave_it_to_heartbeats() -> None:
-    unknown = attrs.evolve(GROUP, members=None)
+    unknown = attrs.evolve(GROUP, members=None, state="")
     assert len(list(neglects_in_kafka([unknown], alive=()))) == 1
     assert list(neglects_in_kafka([unknown], alive={"mail"})) == []
 
