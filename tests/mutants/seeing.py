@@ -135,13 +135,4 @@ FAULTS = (
         harm="events are lost and nobody is told",
         real=("real/test_status.py::test_records_that_were_deleted_unread_are_told",),
     ),
-    Fault(
-        name="groups whose coordinator is not ready are asked for their offsets",
-        file="operations/status/kafka_status.py",
-        scope="_committed",
-        old="described.keys() - refused.keys()",
-        new="described.keys()",
-        harm="librdkafka ends the process by a segmentation fault",
-        real=("real/test_status.py::test_rights_that_are_lacking_are_found",),
-    ),
 )
