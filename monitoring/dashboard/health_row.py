@@ -74,6 +74,12 @@ HEALTH = (
         ),
     ),
     Panel(
+        "Neglected",
+        "Trouble that nobody has attended to for a while, by its kind: manage.py event_bus_status says what to do.",
+        (Query("max by (job, kind) (event_bus_kafka_neglects) > 0", "{{job}}: {{kind}}"),),
+        alarming_from=1,
+    ),
+    Panel(
         "Versions",
         "Processes by the version that they run. Several at once outside of a deploy: one was left out.",
         (

@@ -1,4 +1,4 @@
-"""The service as an ASGI application, with the lines of docs/operating/senders.rst; with BARE in the environment, without."""
+"""The service as an ASGI application, with the lines of docs/operating/senders.rst; with BARE, without."""
 
 import os
 
