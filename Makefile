@@ -17,13 +17,17 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(notdir $(PINS))
 REAL := $(VENV)/.real-$(notdir $(PINS))
 
-.PHONY: help demo test test-fast test-long mutants services benchmark figures instructions dashboards quality format docs matrix upgrade clean
+.PHONY: help demo demo-admin test test-fast test-long mutants services screenshots benchmark figures instructions dashboards quality format docs matrix \
+  upgrade clean
 
 help: ## Print this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 demo: $(if $(filter-out sqlite,$(DATABASE)),$(REAL),$(INSTALLED)) ## See events go from one service to another (KAFKA=real; DATABASE=mariadb, postgresql; ROWS="1 4"; KEEP=1)
 	@$(BIN)/python -m examples.tour
+
+demo-admin: $(REAL) ## Look at services with trouble in Django's admin, until Ctrl-C (KAFKA=sandbox; DATABASE=mariadb, postgresql)
+	@DJANGO_SUPERUSER_PASSWORD=admin $(BIN)/python -m examples.tour --admin
 
 test: $(REAL) ## Run all tests, with a real Kafka, a real registry and real databases where they need them
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
@@ -39,6 +43,9 @@ mutants: $(REAL) ## Show which tests catch each of the faults in tests/mutants (
 
 services: $(INSTALLED) ## Start a real Kafka and a real registry (ARGS=--databases: databases as well), until Ctrl-C
 	@$(BIN)/python -m tests.services $(ARGS)
+
+screenshots: $(REAL) ## Take the pictures of docs/images/admin anew, with a real Kafka and a real browser
+	@$(BIN)/python -m tests.browser.screenshots docs/images/admin $(ARGS)
 
 benchmark: $(REAL) ## Measure sending and consuming beside the published package, and relays (ARGS: --quick, --suite all, --json FILE)
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -17,7 +17,9 @@ setup(
     long_description_content_type="text/x-rst",
     license="AGPL-3.0",
     packages=find_packages(include=["event_bus_kafka", "event_bus_kafka.*"]),
-    package_data={"event_bus_kafka": ["py.typed"]},
+    package_data={
+        "event_bus_kafka": ["py.typed", "static/event_bus_kafka/*", "templates/admin/event_bus_kafka/*"],
+    },
     python_requires=">=3.11",
     install_requires=[
         "Django>=5.2,<6.2",

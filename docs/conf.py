@@ -15,7 +15,7 @@ import django  # noqa: E402 needs the settings
 
 django.setup()
 
-from docs import check_table, command_table, evolution_tables  # noqa: E402 needs Django
+from docs import api_reference, check_table, command_table, evolution_tables  # noqa: E402 needs Django
 from event_bus_kafka.conf.settings import all_settings  # noqa: E402 needs Django
 from event_bus_kafka.telemetry.logs.fields import FIELDS, PREFIX  # noqa: E402 needs Django
 from event_bus_kafka.telemetry.metrics import CATALOGUE  # noqa: E402 needs Django
@@ -26,8 +26,12 @@ release = re.findall(r'^__version__ = "(.+)"$', (ROOT / "event_bus_kafka/__init_
 
 nitpicky = True
 exclude_patterns = ["_build", "_generated", "figures"]
-html_theme = "alabaster"
-html_theme_options = {"description": "The Kafka event bus of Open edX"}
+extensions = ["docs.diagrams"]
+html_theme = "furo"
+html_title = "openedx-event-bus-kafka"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
+html_js_files = ["pages.js"]
 
 
 def write_settings() -> None:
@@ -71,7 +75,16 @@ def write_commands() -> None:
     (GENERATED / "command_examples.rst").write_text(command_table.examples())
 
 
+def write_api() -> None:
+    """Write what may be imported, the errors and the lifecycle events."""
+    (GENERATED / "api_exports.rst").write_text(api_reference.exports())
+    (GENERATED / "api_testing.rst").write_text(api_reference.testing_kit())
+    (GENERATED / "api_errors.rst").write_text(api_reference.error_classes())
+    (GENERATED / "api_lifecycle_events.rst").write_text(api_reference.lifecycle_events())
+
+
 GENERATED.mkdir(exist_ok=True)
+write_api()
 write_settings()
 write_log_fields()
 write_metrics()

@@ -9,6 +9,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.core.checks import CheckMessage, Tags, register
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
 
 _Check = Callable[..., list[CheckMessage]]
 _CHECKS = (
@@ -25,7 +26,7 @@ class EventBusKafkaConfig(AppConfig):
     """Registers the system checks."""
 
     name = "event_bus_kafka"
-    verbose_name = "Kafka event bus"
+    verbose_name = _("Event bus")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -67,6 +67,17 @@ def _remember(connection: BaseDatabaseWrapper, **_: Any) -> None:
 connection_created.connect(_remember, dispatch_uid="event_bus_kafka.db_connections")
 
 
+def names_of_databases() -> dict[str, str]:
+    """Return the names of all databases, by alias. Those of a test run are others."""
+    return {alias: str(entry["NAME"]) for alias, entry in connections.settings.items()}
+
+
+def commit_at_once(connection: BaseDatabaseWrapper) -> None:
+    """Have each statement outside of a transaction commit: settings may say otherwise, and nobody would commit."""
+    if not connection.in_atomic_block:
+        connection.set_autocommit(True)
+
+
 def close(connection: BaseDatabaseWrapper) -> None:
     """Close a connection that its server may have ended: mysqlclient raises then, yet the wrapper lets go of it."""
     with suppress(Error):

@@ -145,8 +145,10 @@ def _consumer(arguments: ConsumerArguments, topics: list[str], at_end: ExitStack
     observe(health, ConnectionChanged)
     time = arguments.milliseconds()
     schemas = at_end.enter_context(closing(registry()))
-    receiving = guarded(processor(arguments.group, _store(arguments.group, at_end), schemas), health, at_end)
+    unguarded = processor(arguments.group, _store(arguments.group, at_end), schemas)
+    receiving = guarded(unguarded, health, at_end)
     scheduler = Scheduler(receiving.process, lanes=arguments.lanes())
+    replays = _replays(unguarded, scheduler, at_end)
     consumer = Consumer(
         group=arguments.group,
         connect=lambda listener: ConsumerClient(options, topics, listener),
@@ -155,6 +157,7 @@ def _consumer(arguments: ConsumerArguments, topics: list[str], at_end: ExitStack
         limits=_limits(),
         health=health,
         offset_time=time,
+        replays=replays,
         flush=shutdown.flush,
     )
     scheduler.start()
@@ -170,6 +173,7 @@ def _consumer(arguments: ConsumerArguments, topics: list[str], at_end: ExitStack
         gate=receiving.gate,
         health=health,
         slow=lambda: slow.slow,
+        replaying=lambda: replays.replaying if replays else None,
     )
     at_end.enter_context(running.consumer(states))
     return consumer
@@ -181,6 +185,12 @@ def _relay(at_end: ExitStack) -> Steps:
     relaying = import_module("event_bus_kafka.assembly.relaying")  # has models: only where the app is installed
     relay: Steps = relaying.relay_steps(DEFAULT_DB_ALIAS, at_end)
     return relay
+
+
+def _replays(receiving: Processor, scheduler: Scheduler, at_end: ExitStack) -> Any:
+    if not apps.is_installed(_APP):
+        return None
+    return import_module("event_bus_kafka.assembly.replaying").request_runner(receiving, scheduler, at_end)
 
 
 def _store(group: str, at_end: ExitStack) -> Store:

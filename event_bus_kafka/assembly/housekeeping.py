@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from importlib import import_module
@@ -10,11 +10,13 @@ from importlib.util import find_spec
 from random import uniform
 from typing import Any
 
+import attrs
 from django.apps import apps
 
 from event_bus_kafka.conf.client_options import service_name
 from event_bus_kafka.conf.routes import outbox_databases
 from event_bus_kafka.conf.settings import settings
+from event_bus_kafka.db_connections import names_of_databases
 from event_bus_kafka.dispatching.cleanup import close_after_errors
 from event_bus_kafka.housekeeping.housekeeper import Housekeeper, Turn
 from event_bus_kafka.telemetry.guards import guarded
@@ -74,10 +76,25 @@ def _watch_neglects(at_end: ExitStack) -> None:
 
 
 def _begin_history() -> None:
-    if settings.history and apps.is_installed(_APP):
-        read = partial(_with_models("counted").counted, tallies, service_name() or "")
-        write = _with_models("history").HistoryWriter(read).write
+    """The models are imported in the thread: an event may be sent before all apps are loaded."""
+    if settings.history and not (apps.ready and not apps.is_installed(_APP)):
+        write = _History(names_of_databases())
         housekeeper.every(_HISTORY_EVERY, "History was not written", write, last=write, first_in=_HISTORY_EVERY)
+
+
+@attrs.define
+class _History:
+    """Writes history once all apps are loaded, if this one is among them."""
+
+    names: Mapping[str, str]
+    _writer: Any = None
+
+    def __call__(self) -> None:
+        if apps.ready and apps.is_installed(_APP):
+            if self._writer is None:
+                read = partial(_with_models("counted").counted, tallies, service_name() or "")
+                self._writer = _with_models("history").HistoryWriter(read, self.names)
+            self._writer.write()
 
 
 def _begin_to_publish() -> None:

@@ -14,7 +14,7 @@ from event_bus_kafka.kafka.cluster.overview import ClusterOverview
 from event_bus_kafka.operations.probing.probe_event import PROBE_TOPIC
 from event_bus_kafka.operations.schemas import own_schemas
 from event_bus_kafka.operations.status import look
-from event_bus_kafka.operations.status.in_kafka import TIMEOUT
+from event_bus_kafka.operations.status.kafka_status import TIMEOUT
 from event_bus_kafka.operations.status.look import Servers
 from event_bus_kafka.operations.status.values import OwnBus, Status
 from event_bus_kafka.operations.topic_steps import WantedTopic

@@ -40,7 +40,7 @@ def producer_options(delivery_timeout: float | None = None) -> Options:
     """
     Return librdkafka's options of a producer: idempotent, confirmed by all in-sync replicas.
 
-    ``delivery_timeout`` in seconds, by default that of the settings. Raises :class:`ConfigurationError`.
+    ``delivery_timeout`` is in seconds, by default EVENT_BUS_KAFKA_DELIVERY_TIMEOUT. Raises :class:`ConfigurationError`.
     """
     own = (
         _SAFE_PRODUCER

@@ -12,7 +12,7 @@ ALL_TOPICS = "*"
 
 
 class SettingsOfTopic(TypedDict, total=False):
-    """What may be said of a topic; ``options`` are Kafka's, by name."""
+    """The properties of a topic that a service may set; ``options`` are Kafka's topic options by name."""
 
     partitions: int
     replication: int

@@ -1,4 +1,4 @@
-"""What a setting is: name, default, the values it takes, and a sentence for the reference page."""
+"""The description of a setting: name, default, accepted values, and a sentence for the reference page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Every setting, with those of servers. The reference page is generated from this table, the system check walks it."""
+"""
+Every setting of the package. The reference page is generated from this table, and the system check reads each entry.
+"""
 
 from __future__ import annotations
 
@@ -253,6 +255,6 @@ settings = SettingsTable()
 
 
 def all_settings() -> list[Setting[Any]]:
-    """Return the settings in the order of the table, after those of the tables that it includes."""
+    """Return the settings in the order of the table; settings of base classes come first."""
     tables = reversed(SettingsTable.__mro__)
     return [value for table in tables for value in vars(table).values() if isinstance(value, Setting)]

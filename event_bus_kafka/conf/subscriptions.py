@@ -14,7 +14,7 @@ _SETTING = "EVENT_BUS_KAFKA_SUBSCRIPTIONS"
 
 @attrs.frozen
 class Subscription:
-    """What one worker does: ``topics`` without prefix, each once."""
+    """The topics and the consumer group of one worker; ``topics`` are without prefix, each once."""
 
     group: str
     topics: tuple[str, ...]

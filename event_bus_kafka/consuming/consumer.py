@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from math import inf
 from time import monotonic, sleep
 
 from event_bus_kafka.consuming.backpressure import Backpressure
 from event_bus_kafka.consuming.commits import Commits
 from event_bus_kafka.consuming.error_limit import ErrorLimit
 from event_bus_kafka.consuming.limits import Limits
-from event_bus_kafka.consuming.progress import PartitionProgress
+from event_bus_kafka.consuming.progress import NoReplays, PartitionProgress, Replays
 from event_bus_kafka.consuming.reporting import skipped
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.consuming.starting_offsets import StartingOffsets
@@ -63,6 +64,7 @@ class Consumer:
         limits: Limits,
         health: Health,
         offset_time: int | None = None,
+        replays: Replays | None = None,
         flush: Callable[[float], None] = lambda _: None,
         clock: Callable[[], float] = monotonic,
         pause: Callable[[float], None] = sleep,
@@ -74,6 +76,8 @@ class Consumer:
         self._limits = limits
         self._health = health
         self._starting_offsets = StartingOffsets(group, offset_time, clock, limits.window_records)
+        self._replays = replays or NoReplays()
+        self._replays_in = inf
         self._flush = flush
         self._backpressure = Backpressure(group, limits.window_records, limits.window_bytes, clock, health)
         self._clock = clock
@@ -99,6 +103,7 @@ class Consumer:
         self._health.beat()
         self._read()
         self._scheduler.tick()
+        self._replays_in = self._replays.submit(is_busy=self._is_busy())
         self._advance()
         flush_observers()  # before the offsets of what is done are committed
         self._end_if_events_are_lost()
@@ -118,7 +123,8 @@ class Consumer:
         """
         try:
             deadline = self._clock() + timeout
-            unfinished = self._scheduler.release(self._partitions.values(), timeout=timeout)
+            replayed = self._replays.end()
+            unfinished = self._scheduler.release(self._partitions.values(), timeout=timeout, names=replayed)
             self._stopping = True
             self._scheduler.stop()
             self._keep_emitted(max(deadline - self._clock(), _LAST_FLUSH))
@@ -182,9 +188,11 @@ class Consumer:
         """Return how long a poll may wait; None: do not poll now, a window is full or the lanes have plenty."""
         if self._scheduler.has_plenty or self._backpressure.are_full(self._partitions.values()):
             return 0.0 if self._clock() - self._last_poll >= _SERVE_EVERY else None
-        busy = any(partition.unsettled for partition in self._partitions.values())
-        most = min(self._limits.poll_timeout, _BUSY_POLL) if busy else self._limits.poll_timeout
-        return self._scheduler.seconds_to_next(most)
+        most = min(self._limits.poll_timeout, _BUSY_POLL) if self._is_busy() else self._limits.poll_timeout
+        return self._scheduler.seconds_to_next(min(most, self._replays_in))
+
+    def _is_busy(self) -> bool:
+        return any(partition.unsettled for partition in self._partitions.values())
 
     def _relieve(self) -> None:
         partitions = self._partitions.values()

@@ -147,7 +147,7 @@ class Processor:
     def _dispatch(self, event: Event, receivers: list[Receiver], work: Work) -> Attempt:
         admission = self.gate.admit(receivers)
         try:
-            reporting.received(work, event)
+            reporting.received(work, event, admission.admitted)
             with trace("emit_signals_from_message"):
                 to_all = dispatch_in_spans if is_tracing() else dispatch.dispatch
                 failed = to_all(

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Collection
 from datetime import datetime
 from enum import Enum, auto
+from math import inf
 from time import perf_counter
+from typing import Protocol
 
 import attrs
 
 from event_bus_kafka.consuming.offset_metadata import OffsetMetadata
 from event_bus_kafka.dispatching.attempts import NOTHING_YET, Past
 from event_bus_kafka.dispatching.dispatch import Receiver
+from event_bus_kafka.dispatching.outcomes import Outcome
 from event_bus_kafka.kafka.offsets import Partition
 from event_bus_kafka.telemetry.record_tallies import RecordTallies
 from event_bus_kafka.wire.records import ConsumerRecord
@@ -83,6 +87,41 @@ class Delivery:
         self.record = self.work = None
         self.partition.freed.append(self.size)
         self.done = True
+
+
+@attrs.define(eq=False)
+class Detached(Delivery):
+    """
+    A record of no assignment, such as a dead letter's, that has its turn among those of its key. It settles no offset:
+    its partition is one of its own, of that name.
+    """
+
+    process: Callable[[Detached], Outcome] = attrs.field(kw_only=True)
+    """Makes the only attempt at it: it returns Done, whatever became of it."""
+    has_begun: bool = False
+
+
+class Replays(Protocol):
+    """What has its turn between the records of the assignment. The polling thread alone calls it."""
+
+    def submit(self, *, is_busy: bool) -> float:
+        """
+        Submit what may begin now; return the seconds until it wants to be asked again. ``is_busy``: records of the
+        assignment are there, which must not wait for long.
+        """
+
+    def end(self) -> Collection[Partition]:
+        """Let nothing more begin; return the partitions of what runs."""
+
+
+class NoReplays:
+    """There are none."""
+
+    def submit(self, *, is_busy: bool) -> float:
+        return inf
+
+    def end(self) -> Collection[Partition]:
+        return ()
 
 
 class PartitionPhase(Enum):

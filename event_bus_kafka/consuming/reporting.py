@@ -28,13 +28,17 @@ _OF_TYPES = frozenset({"unregistered type", "no receiver", "other receivers", "s
 """Reasons to skip a record that concern its event type."""
 
 
-def received(work: Work, event: Event) -> None:
-    """Tell that a record is about to be dispatched, for the first time or again."""
+def received(work: Work, event: Event, admitted: list[Receiver]) -> None:
+    """
+    Tell that a record is about to be dispatched to those who may have it now, for the first time or again. It is no
+    retry while nobody may, nor the first time that somebody does.
+    """
     record = work.record
     work.event_id, work.sent_at = event.event_id, event.metadata.time
     work.tallies = sums = tallies.kept(RecordTallies, work.event_type)
     if work.past.waiting is not None:
-        tallies.add(RECORDS_RETRIED, (work.event_type,))
+        if admitted and work.running is not None:
+            tallies.add(RECORDS_RETRIED, (work.event_type,))
         emit(RecordRetried(**_names(record, work.event_type, work.event_id)))
         return
     sums.received.count += 1

@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 from time import monotonic, process_time, sleep
 
 from event_bus_kafka.consuming.lanes import Lane, Lanes
-from event_bus_kafka.consuming.progress import Delivery, PartitionPhase, PartitionProgress
+from event_bus_kafka.consuming.progress import Delivery, Detached, PartitionPhase, PartitionProgress
 from event_bus_kafka.dispatching.outcomes import Done, Hold, Outcome, Retry
 from event_bus_kafka.kafka.offsets import Partition
 from event_bus_kafka.telemetry import emit, flush_observers
@@ -209,7 +209,7 @@ class Scheduler:
             if not may_begin:
                 delivery.dropped = True
             else:
-                outcome = self._process(delivery)
+                outcome = delivery.process(delivery) if isinstance(delivery, Detached) else self._process(delivery)
                 if not isinstance(outcome, Done):
                     assert isinstance(outcome, (Retry, Hold))
                     actor.waiting, actor.held = True, isinstance(outcome, Hold)

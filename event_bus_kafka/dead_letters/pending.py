@@ -63,10 +63,10 @@ def merged(before: Pending, now: Pending) -> Pending:
     return claimed(named or before | now, max((failure.claimed_until for failure in before.values()), default=""))
 
 
-def is_claimed(pending: Pending) -> bool:
-    """Whether a replay has the letter now."""
+def is_claimed(pending: Pending, *, own: str = "") -> bool:
+    """Whether a replay has the letter now, but for that whose claim ends at ``own``."""
     now = time_text(datetime.now(UTC))
-    return any(failure.claimed_until > now for failure in pending.values())
+    return any(failure.claimed_until > now and failure.claimed_until != own for failure in pending.values())
 
 
 def claimed(pending: Pending, until: str) -> Pending:

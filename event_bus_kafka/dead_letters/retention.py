@@ -7,13 +7,17 @@ Imported only where the app is installed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from django.db import connections, router
+
+from event_bus_kafka.db_connections import commit_at_once
 from event_bus_kafka.dead_letters import table_store
 from event_bus_kafka.dispatching import inbox
-from event_bus_kafka.models import DeadLetter, DeadLetterEntry, EntryState, InboxMark
+from event_bus_kafka.models import DeadLetter, DeadLetterEntry, EntryState, InboxMark, ReplayRequest, RequestedLetter
 from event_bus_kafka.models.batches import delete_in_batches
 from event_bus_kafka.models.database_time import days_ago
+from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import (
@@ -50,6 +54,11 @@ def purge_marks(days: float) -> int:
     return sum(_purge_marks(days))
 
 
+def purge_requests(days: float) -> int:
+    """Delete replay requests that ended so many days ago, or never ran, with their letters; return how many rows."""
+    return sum(_purge_requests(days))
+
+
 def purge_all(days: float, *, history: float, dead_letters: bool) -> Iterator[object]:
     """
     Purge in slices: what is left of one kind is deleted the next day if something raises.
@@ -57,10 +66,22 @@ def purge_all(days: float, *, history: float, dead_letters: bool) -> Iterator[ob
     ``dead_letters``: they are in the database; ``history``: days for which it is kept what became of them.
     """
     if dead_letters:
-        yield from _told("dead letters", _purge_letters(days), DeadLettersPurged)
-        yield from _told("entries of dead letters", _purge_entries(history), DeadLetterEntriesPurged)
-        yield from _told("entries of dead letters", _complete_entries())
-    yield from _told("marks of the inbox", _purge_marks(days), InboxMarksPurged)
+        yield from _told("dead letters", _of_letters(_purge_letters(days)), DeadLettersPurged)
+        yield from _told("entries of dead letters", _of_letters(_purge_entries(history)), DeadLetterEntriesPurged)
+        yield from _told("entries of dead letters", _of_letters(_complete_entries()))
+        yield from _told("replay requests", _of_letters(_purge_requests(days)))
+    yield from _told("marks of the inbox", _committed(inbox.aliases, _purge_marks(days)), InboxMarksPurged)
+
+
+def _of_letters(slices: Iterator[int]) -> Iterator[int]:
+    return _committed(lambda: [DeadLetter.objects.for_writing().db], slices)
+
+
+def _committed(aliases: Callable[[], Iterable[str]], slices: Iterator[int]) -> Iterator[int]:
+    """Give the slices, on connections that commit each of them."""
+    for alias in aliases():
+        commit_at_once(connections[alias])
+    yield from slices
 
 
 def _purge_letters(days: float) -> Iterator[int]:
@@ -95,6 +116,18 @@ def _complete_entries() -> Iterator[int]:
         yield len(lacking)
 
 
+def _purge_requests(days: float) -> Iterator[int]:
+    connection = connections[router.db_for_write(ReplayRequest)]
+    if not were_found(connection, ReplayRequest, RequestedLetter):
+        return
+    letters = RequestedLetter.objects.using(connection.alias)
+    expired = ReplayRequest.objects.using(connection.alias).expired(
+        round(days_ago(connection.alias, days).timestamp() * 1000)
+    )
+    yield from delete_in_batches(letters.expired(expired), letters.remove)
+    yield from delete_in_batches(expired, lambda ids: expired.filter(pk__in=ids, letters=None).delete()[0])
+
+
 def _purge_marks(days: float) -> Iterator[int]:
     for alias in filter(inbox.is_migrated, inbox.aliases()):
         marks = InboxMark.objects.using(alias)
@@ -111,3 +144,4 @@ def _told(what: str, slices: Iterator[int], purged: Callable[..., LifecycleEvent
             emit(purged(count=count))
     except Exception as error:  # noqa: BLE001 drivers and routers may raise anything
         logger.warning("Old %s were not deleted, tomorrow again: %s", what, type(error).__name__)
+        yield None  # its connection is closed before the next kind

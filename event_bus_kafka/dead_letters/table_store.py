@@ -68,10 +68,11 @@ def amend(letter: DeadLetter, decide: Callable[[DeadLetter], Change]) -> Change 
     return _on_live(connection, lambda: _amend(letter, decide))
 
 
-def claim(letter: DeadLetter, until: datetime) -> bool:
+def claim(letter: DeadLetter, until: datetime, *, own: str = "") -> bool:
     """
     Count an attempt at a replay that nobody else makes before ``until``, unless :func:`amend` ends it earlier. False
-    if another one has the letter, or if anybody has been at it since it was read, be it a worker.
+    if another one has the letter, or if anybody has been at it since it was read, be it a worker. ``own``: the end of a
+    claim, as failures have it, whose holder has died and that is replaced.
 
     Raises a database error.
     """
@@ -79,7 +80,7 @@ def claim(letter: DeadLetter, until: datetime) -> bool:
     with transaction.atomic(using=rows.db):
         rows.count_attempt(letter)  # first: SQLite locks with what writes
         row = rows.locked(letter)
-        if row is None or _has_changed(row, letter) or pending.is_claimed(pending.of_row(row)):
+        if row is None or _has_changed(row, letter) or pending.is_claimed(pending.of_row(row), own=own):
             transaction.set_rollback(True, using=rows.db)
             return False
         mark = {"claimed_until": pending.time_text(until)}

@@ -18,7 +18,11 @@ _NONE: Failures = []
 
 @cheap_frozen
 class Attempt:
-    """What came of one attempt: at receivers, of which those that ran and did not fail succeeded, or at the record."""
+    """
+    The result of one attempt at a record: at its receivers, or at reading it.
+
+    A receiver that ran and is not in ``failed`` succeeded.
+    """
 
     receivers: list[Receiver] = _NOBODY
     """Whom the event is for, in their order; each has run, is held or is paused."""
@@ -29,7 +33,7 @@ class Attempt:
     """Their circuits were open."""
     paused: Sequence[Receiver] = _NOBODY
     opened: Collection[str] = frozenset()
-    """Names of those that failed and whose circuit is open now."""
+    """Names of receivers that failed and whose circuit is open now."""
     probe_in: float = 0.0
     """Seconds until an open circuit may be tried."""
     away: str = ""
@@ -46,7 +50,7 @@ ALL_SUCCEEDED = Attempt(ran=True)
 
 @attrs.frozen(kw_only=True)
 class Past:
-    """What the attempts at a record have come to so far."""
+    """The sum of all attempts at a record so far."""
 
     attempts: int = 0
     """Attempts that failed and count."""
@@ -78,11 +82,11 @@ NOTHING_YET = Past()
 
 @cheap_frozen
 class Judgement:
-    """What follows an attempt."""
+    """The decision after an attempt."""
 
     outcome: Outcome
     past: Past
-    """Of the next attempt."""
+    """The past that the next attempt starts from."""
 
 
 _DONE = Judgement(outcome=DONE, past=NOTHING_YET)

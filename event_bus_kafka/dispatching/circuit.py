@@ -14,7 +14,7 @@ class CircuitPolicy:
     failures: int
     """In a row."""
     keys: int
-    """At least so many different ones, of the events that failed: one that is broken opens no circuit."""
+    """Least number of different keys among the failed events: a single broken key opens no circuit."""
     probe_every: float
     """Seconds."""
 
@@ -27,11 +27,11 @@ class Permit:
 @attrs.define
 class Circuit:
     """
-    The circuit of one receiver. Times are seconds of any clock that does not go back.
+    The circuit of one receiver. Times are seconds of a monotonic clock.
 
-    Closed, it lets all pass. So many failures in a row open it. Open, it lets one event pass at a time, the probe, and
-    ``probe_every`` seconds after a failed one the next. The first success closes it, of a probe or of an event that was
-    on its way when it opened.
+    Closed, it lets every event pass; ``policy.failures`` failures in a row open it. Open, it lets one event pass at a
+    time, the probe; after a probe fails, the next may pass ``policy.probe_every`` seconds later. The first success
+    closes it: of a probe, or of an event that was admitted before it opened.
     """
 
     policy: CircuitPolicy

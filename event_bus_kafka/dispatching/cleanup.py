@@ -1,5 +1,5 @@
 """
-What a lane's thread keeps from one event to the next: database connections, and caches (``event_context.py``).
+Cleans up what a lane's thread keeps between events: database connections, and caches (``event_context.py``).
 
 Language, time zone and context variables need no cleaning: each event runs in a context of its own.
 """
@@ -20,8 +20,9 @@ from event_bus_kafka.errors import AppendFailed, TransactionLeftOpen, without_tr
 
 def prepare(max_age: float) -> None:
     """
-    Close connections that are unusable or older than so many seconds; what needs them opens new ones. Forget their
-    queries, which Django notes under ``DEBUG`` and forgets when a request begins.
+    Close connections that are unusable or older than ``max_age`` seconds; the next query opens a new one.
+
+    Forget the queries that Django records under ``DEBUG``: it forgets them only when a request begins.
     """
     for alias, connection in open_connections.by_alias.items():
         if not connection.force_debug_cursor:  # else a test counts them

@@ -48,12 +48,12 @@ Failures = list[tuple[Receiver, Exception]]
 
 
 def signals() -> tuple[OpenEdxPublicSignal, ...]:
-    """Return all signals that a receiver may listen to here, that of tombstones too."""
+    """Return all signals that a receiver may be connected to, ``record_deleted`` included."""
     return *OpenEdxPublicSignal.all_events(), record_deleted
 
 
 def signal_named(event_type: str) -> OpenEdxPublicSignal | None:
-    """Return the signal that a dead letter's event type means, that of tombstones too; None where there is none."""
+    """Return the signal of a dead letter's event type, ``record_deleted`` included; None if this service has none."""
     return record_deleted if event_type == record_deleted.event_type else registered_signal(event_type)
 
 
@@ -95,11 +95,11 @@ def dispatch(
     after_each: Callable[[], Exception | None] = lambda: None,
 ) -> Failures:
     """
-    Call receivers with what openedx-events would give them; return those that raised, with their exceptions.
+    Call receivers with the arguments that openedx-events would give them; return the failed ones with their exceptions.
 
-    Names and types of the data are right by construction: the codec has bound them to the signal's arguments. What
-    ``after_each`` returns is the receiver's failure too, as is an event that it emits and that is rejected. SystemExit,
-    KeyboardInterrupt and GeneratorExit pass through, and nothing else.
+    Arguments need no check: the codec has bound them to the signal's parameters. A receiver also fails if
+    ``after_each`` returns an exception, or if an event that it emits is rejected. Never raises, except SystemExit,
+    KeyboardInterrupt and GeneratorExit.
     """
     failed: Failures = []
     for receiver in receivers:

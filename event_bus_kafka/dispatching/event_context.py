@@ -1,4 +1,4 @@
-"""What an event runs in: a fresh context, but for Django's caches, which a thread keeps from one event to the next."""
+"""The context that an event runs in: a fresh one, except for Django's caches, which a thread keeps between events."""
 
 from __future__ import annotations
 

@@ -82,9 +82,9 @@ class ReceiverGate:
         self, admission: Admission, failed: Collection[str], *, key: Hashable = None, conclusive: bool = True
     ) -> frozenset[str]:
         """
-        Tell which of the admitted receivers have failed; return those of them whose circuit is open now.
+        Record which admitted receivers failed; return the names of failed receivers whose circuit is open now.
 
-        ``conclusive``: the failures say something about the receivers, not about a server that is away.
+        ``conclusive`` is False if a server was away: then the failures say nothing about the receivers.
         """
         if self._policy is None or not (failed or self._circuits):
             return frozenset()
@@ -113,7 +113,7 @@ class ReceiverGate:
         return tuple(sorted(name for name, circuit in list(self._circuits.items()) if circuit.is_open))
 
     def paused_receivers(self) -> tuple[str, ...]:
-        """Return the names of those that are paused. Raises :class:`PausesUnknown`."""
+        """Return the names of paused receivers. Raises :class:`PausesUnknown`."""
         return tuple(sorted(self._paused()))
 
     def _failed(self, name: str, permit: Permit, key: Hashable) -> None:

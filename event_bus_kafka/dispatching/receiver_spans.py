@@ -1,4 +1,4 @@
-"""Each receiver has a span of its own, inside that of the attempt: it tells how long it took, and how it failed."""
+"""Opens a span for each receiver, inside the span of the attempt, with its duration and its failure."""
 
 from __future__ import annotations
 

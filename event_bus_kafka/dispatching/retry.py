@@ -48,11 +48,12 @@ class RetryPolicy:
         chance: Callable[[], float] = random,
     ) -> Failed:
         """
-        Judge an error: the ``attempt`` that failed, counted from 1, after so many ``holds`` in a row; ``is_open``: the
-        circuit of the receiver that failed.
+        Decide what follows an error.
 
-        Infrastructure before the circuit before finality before the attempts that are left: neither an outage nor a
-        receiver that fails for everything makes dead letters.
+        ``attempt`` is the number of the failed attempt, from 1; ``holds`` the number of holds in a row before it;
+        ``is_open`` whether the circuit of the failed receiver is open. An outage comes first, then the circuit, then
+        final errors, then the attempts that are left: neither an outage nor a receiver that fails for everything makes
+        dead letters.
         """
         if is_outage or is_open:
             return Hold(error, self.hold(holds, chance))
@@ -61,13 +62,13 @@ class RetryPolicy:
         return Retry(error, self.delay(attempt, chance))
 
     def delay(self, attempt: int, chance: Callable[[], float] = random) -> float:
-        """Return the delay after so many attempts in a row."""
+        """Return the seconds to wait after ``attempt`` failed attempts in a row."""
         exponent = min(attempt - 1, 64)  # beyond it every factor has long reached the limit, and floats overflow
         delay = min(self.first_delay * self.factor**exponent, self.max_delay)
         return delay * (1 + self.jitter * (2 * chance() - 1))
 
     def hold(self, holds: int, chance: Callable[[], float] = random) -> float:
-        """Return the delay of a record that was held so many times in a row."""
+        """Return the seconds to wait after ``holds`` holds in a row."""
         return min(self.delay(holds + 1, chance), _LONGEST_HOLD)
 
     def is_final(self, error: Exception) -> bool:

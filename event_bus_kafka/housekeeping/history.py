@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from event_bus_kafka.db_connections import names_of_databases
 from event_bus_kafka.housekeeping.database import alias_of
 from event_bus_kafka.models import HistoryRow
 from event_bus_kafka.models.batches import delete_in_batches
@@ -19,14 +20,19 @@ class HistoryWriter:
     """
     Writes what was counted since it wrote last, one statement for each line that has changed.
 
-    A line that cannot be written is added to what is written next. While the table is missing, what is counted is
-    forgotten.
+    A line that cannot be written is added to what is written next. What is counted is forgotten while the table is
+    missing, and while its database has another name than in ``names``: a test run counts in a database of its own, and
+    ends with the service's.
     """
 
-    def __init__(self, read: Callable[[], Mapping[Line, Sums]]) -> None:
-        """``read``: returns the sums of this process, which only grow, and the longest since it was called before."""
+    def __init__(self, read: Callable[[], Mapping[Line, Sums]], names: Mapping[str, str]) -> None:
+        """
+        ``read``: returns the sums since this process started, and the longest since it was called before; ``names``: of
+        databases, by alias, when this process began to count.
+        """
         self._read = read
-        self._written = dict(read())
+        self._names = names
+        self._written: dict[Line, Sums] = {}
         self._longest: dict[Line, float] = {}
         """The longest time of each line that is not written yet."""
 
@@ -37,7 +43,7 @@ class HistoryWriter:
         if not changed:
             return
         alias = alias_of(HistoryRow)
-        if alias is None:
+        if alias is None or names_of_databases().get(alias) != self._names.get(alias):
             self._written, self._longest = dict(sums), {}
             return
         now = database_now(alias)

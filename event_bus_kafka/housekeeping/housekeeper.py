@@ -11,6 +11,7 @@ from time import monotonic
 import attrs
 from django.db import Error, connections
 
+from event_bus_kafka.db_connections import close
 from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry.error_text import database_error_text
 from event_bus_kafka.telemetry.guards import kept_alive, stumbled
@@ -36,10 +37,17 @@ class Task:
     """Time of the next turn (monotonic)."""
     slices: Iterator[object] | None = None
     """The rest of a turn that has begun."""
-    is_ending: bool = False
-    """Whether its last turn is to come."""
+    ends: int = 0
+    """How often a last turn was asked for: each time anew, as what is counted while one runs may not be in it."""
+    ended: int = 0
+    """How many of these requests have had theirs."""
     problem: str = ""
     """The failure that was told last; empty after a turn without one."""
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether a last turn is to come."""
+        return self.ended < self.ends
 
 
 class Housekeeper:
@@ -47,8 +55,8 @@ class Housekeeper:
     Runs the tasks of a process in one thread, which exists once there is a task.
 
     A turn that raises is told and comes again after its period. Between two slices of a turn all others that are due
-    have theirs. The thread's database connections are closed, or given back to their pool, whenever nothing is due. A
-    child process has no task of its parent's.
+    have theirs. The thread's database connections are closed, or given back to their pool, whenever nothing is due;
+    those on which there was an error after each slice. A child process has no task of its parent's.
     """
 
     _changed: threading.Condition
@@ -58,10 +66,10 @@ class Housekeeper:
     """Whether the thread has closed its connections."""
 
     def __init__(
-        self, after_error: Callable[[], None] = lambda: None, *, clock: Callable[[], float] = monotonic
+        self, close_after_errors: Callable[[], None] = lambda: None, *, clock: Callable[[], float] = monotonic
     ) -> None:
-        """``after_error``: called in the thread when a database refused something, before its connection is closed."""
-        self._after_error = after_error
+        """``close_after_errors``: called in the thread after each slice, as a turn may keep an error to itself."""
+        self._close_after_errors = close_after_errors
         self._clock = clock
         self._forget_parent()
         os.register_at_fork(after_in_child=self._forget_parent)
@@ -111,10 +119,11 @@ class Housekeeper:
             if self._thread is None or not self._thread.is_alive() or self._thread is threading.current_thread():
                 return
             ending = [task for task in tasks if task.last is not None and task in self._tasks]
-            for task in ending:
-                task.is_ending, task.due = True, self._clock()
+            wanted = {task: task.ends + 1 for task in ending}
+            for task, number in wanted.items():
+                task.ends, task.due = number, self._clock()
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not any(task.is_ending for task in ending), within)
+            self._changed.wait_for(lambda: all(task.ended >= number for task, number in wanted.items()), within)
 
     def _run(self) -> None:
         while True:
@@ -125,9 +134,12 @@ class Housekeeper:
         task = self._next()
         if task is not None:
             self._work(task)
+            self._close_after_errors()
             return
         self._is_idle = True
-        connections.close_all()
+        for connection in connections.all(initialized_only=True):
+            with kept_alive():  # one that cannot be closed keeps no other open
+                close(connection)
 
     def _next(self) -> Task | None:
         """Wait for a task that is due; return None once if connections are to be closed before that."""
@@ -143,26 +155,24 @@ class Housekeeper:
                 self._changed.wait(min(dues) - now if dues else None)
 
     def _work(self, task: Task) -> None:
-        is_ending, is_over = task.is_ending, True
+        ends, is_over = task.ends, True
         try:
-            if is_ending and task.last is not None:
+            if task.is_ending and task.last is not None:
                 task.last()
             else:
                 is_over = self._slice(task)
             task.problem = task.problem if not is_over else ""
         except Error as error:
             self._tell(task, error)
-            self._after_error()
         except BaseException as error:  # noqa: BLE001 routers, drivers and observers may raise anything
             stumbled(error)
         finally:
             with self._changed:
-                task.is_ending = task.is_ending and not is_ending
+                task.ended = ends
                 if is_over:
                     task.slices = None
-                    task.due = self._clock() + (
-                        0 if task.is_ending else task.period()
-                    )  # an end may have come meanwhile
+                    wait = 0 if task.is_ending else task.period()  # an end may have come meanwhile
+                    task.due = self._clock() + wait
                 self._changed.notify_all()
 
     def _slice(self, task: Task) -> bool:

@@ -65,7 +65,7 @@ class Admin:
             raise BrokerError(error_codes.UNSUPPORTED_FEATURE, reason)
 
     def hidden(self, topics: Iterable[str], *, timeout: float) -> set[str]:
-        """Return those of the topics that this user may not see, there or not. Raises :class:`BrokerError`."""
+        """Return the topics that this user may not see, whether they exist or not. Raises :class:`BrokerError`."""
         names = list(topics)
         answers = self._client.describe_topics(TopicCollection(names), request_timeout=timeout) if names else {}
         failures = {name: _failure(answer, timeout) for name, answer in answers.items()}
@@ -126,7 +126,7 @@ class Admin:
                 raise
 
     def grow_topic(self, name: str, *, partitions: int, timeout: float) -> None:
-        """Give a topic more partitions: so many in all. Raises :class:`BrokerError`."""
+        """Grow a topic to ``partitions`` partitions in total. Raises :class:`BrokerError`."""
         wanted = NewPartitions(name, partitions)
         result_of(self._client.create_partitions([wanted], operation_timeout=timeout)[name], timeout)
 

@@ -104,7 +104,7 @@ class ConsumerClient(GroupOffsets, LogOffsets):
         return ends
 
     def commit_each(self, offsets: Mapping[Partition, Committed]) -> dict[Partition, BrokerError]:
-        """As of a group; a partition that is not assigned here is refused with :class:`AssignmentLost`."""
+        """Commit offsets; a partition that is not assigned to this member is refused with :class:`AssignmentLost`."""
         here = {name: one for name, one in offsets.items() if name in self.positions.assigned}
         lost = AssignmentLost(error_codes.STATE, "these partitions are not assigned to this member")
         # Kafka would take it: the offset of another member.

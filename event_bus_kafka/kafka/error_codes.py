@@ -1,9 +1,9 @@
 """
-The one table of Kafka's error codes: what each means to the consumer, to health and to the relay.
+The one table of Kafka's error codes, with the meaning of each for the consumer, for health and for the relay.
 
-A code is the name that ``KafkaError.name()`` returns; those of librdkafka itself begin with an underscore. Other
-modules ask :func:`meaning_of` or :func:`row_outcome`, or compare with a constant of this module. To add a code, add a
-row to ``TABLE``.
+A code is the name that ``KafkaError.name()`` returns; librdkafka's own codes begin with an underscore. Other modules
+ask :func:`meaning_of` or :func:`row_outcome`, or compare with a constant of this module. To add a code, add a row to
+``TABLE``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ UNSUPPORTED_FEATURE = "_UNSUPPORTED_FEATURE"
 
 
 class RowOutcome(Enum):
-    """What the relay does with an outbox row that Kafka did not take."""
+    """The relay's reaction to an outbox row that Kafka did not take."""
 
     PARK = "sets the row aside if it was refused alone: no repetition would help"
     SEND_ALONE = "sends the row again by itself: another one of its request was refused"
@@ -46,9 +46,11 @@ class RowOutcome(Enum):
 @attrs.frozen
 class Meaning:
     """
-    What an error code means. A code without a row has the defaults: trouble ``other``, neither final nor fatal, so that
-    the same request may be repeated unless librdkafka marks the error as fatal. After a broker's code the relay holds
-    the topic, after one of librdkafka's own it begins anew.
+    The meaning of an error code.
+
+    A code without a row has the defaults: trouble ``other``, neither final nor fatal, so that the same request may be
+    repeated unless librdkafka marks the error as fatal. After a broker's code the relay holds the topic; after one of
+    librdkafka's own codes it begins anew.
     """
 
     code: str
@@ -74,7 +76,7 @@ class Meaning:
     ours: bool = attrs.field(default=False, kw_only=True)
     """This package made the code up."""
     disagrees: str = attrs.field(default="", kw_only=True)
-    """Where two places judge the code differently, or empty. Kept as it is until the two are reconciled."""
+    """Names two places that judge the code differently, or is empty. Kept until the two are reconciled."""
 
     @row_outcome.default
     def _outcome_without_a_row(self) -> RowOutcome:

@@ -20,7 +20,7 @@ from event_bus_kafka.trouble import Trouble
 Options = dict[str, Any]
 """Options of librdkafka, by name."""
 CLIENT_VERSIONS = (str(confluent_kafka.__version__), str(confluent_kafka.libversion()[0]))
-"""Of confluent-kafka and librdkafka."""
+"""The versions of confluent-kafka and librdkafka."""
 _FILES = (
     "https.ca.location",
     "sasl.kerberos.keytab",

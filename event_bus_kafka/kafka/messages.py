@@ -55,8 +55,10 @@ def emit_statistics(text: str) -> None:
 
 _call_headers = methodcaller("headers")
 """
-Where a header's name is not UTF-8, ``Message.headers`` returns a value and sets an exception too, which a direct call,
-once Python has optimized it, does not notice: the exception would come out of some later call.
+``Message.headers``, called so that its exception is seen.
+
+For a header whose name is not UTF-8 it returns a value and sets an exception. A direct call that Python has optimized
+does not notice this; the exception would be raised by a later, unrelated call.
 """
 
 

@@ -1,4 +1,4 @@
-"""Offsets: those that a consumer group has committed, and those that a partition has."""
+"""Offsets: the committed ones of a consumer group, and the first and last one of a partition."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ class Range:
 
 @attrs.frozen
 class Committed:
-    """The committed offset of a partition: that of the next record to read, with a text of the committer's own."""
+    """
+    The committed offset of a partition, which is the next record to read, and the metadata that the committer added.
+    """
 
     offset: int
     metadata: str = ""

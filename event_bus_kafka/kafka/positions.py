@@ -31,7 +31,9 @@ class AssignedPositions:
         self._is_incremental = _is_incremental(options)
         self.assigned: set[Partition] = set()
         self.waiting: dict[Partition, int | None] = {}
-        """Those that are not read until they are started → the offset that is gone; None: they are new."""
+        """
+        Assigned partitions that are not read until they are started → the offset that is gone; None: newly assigned.
+        """
         self.begins_at_end = options.get(RESET) in _AT_END
         """Whether a partition without an offset is to be read from its end; otherwise, from its first record."""
 

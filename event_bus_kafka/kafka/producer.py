@@ -28,7 +28,7 @@ reach = Reach()
 
 
 class Delivered:
-    """Where Kafka stored a record. Read from the client's message only when asked, as most callers do not ask."""
+    """The place of a stored record. Read from the client's message only when asked, as most callers do not ask."""
 
     __slots__ = ("_message",)
 

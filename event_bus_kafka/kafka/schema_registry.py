@@ -63,10 +63,10 @@ class SchemaRegistry:
     """
     Schema ⇄ id, cached in both directions as long as there is room: ids are never reused.
 
-    ``timeout``: seconds that one request may take, whatever the network does. ``register``: unknown schemas are
-    registered. ``backoff``: after a failure, requests fail at once for so many seconds; after a refusal, those for the
-    same schema or id do. Afterwards one request is let through, and those of other threads still fail while it is on
-    its way. Threads that ask for the same schema or id at the same time share one request.
+    ``timeout``: seconds that one request may take, whatever the network does. ``register``: whether unknown schemas are
+    registered. ``backoff``: seconds in which requests fail at once after the registry failed; after it refused a schema
+    or id, requests for that one do. Afterwards one request is let through; other threads still fail at once until it is
+    answered. Threads that ask for the same schema or id at the same time share one request.
     """
 
     def __init__(
@@ -89,8 +89,10 @@ class SchemaRegistry:
         self._ids: dict[tuple[str, str], int] = {}
         self._schemas: KeptSchemas[str] = KeptSchemas()
         self._requests: dict[Hashable, Future[Any]] = {}
-        """On their way, or answered. All lanes of a worker that starts ask for the same schema: of so many requests one
-        might time out, and hold up its key, while the others are answered."""
+        """
+        Pending or answered requests. All lanes of a starting worker ask for the same schema: were each to send a
+        request, one might time out and delay its key, although others were answered.
+        """
         self._failures: dict[Hashable, tuple[SchemaRegistryError, float]] = {}
         """Schema, id or ``_ALL`` → the last failure, and the time until which it holds."""
 

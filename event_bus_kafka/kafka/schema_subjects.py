@@ -1,4 +1,4 @@
-"""What a schema registry knows of its subjects: versions, compatibility levels, verdicts. For commands."""
+"""Asks a schema registry about its subjects: versions, compatibility levels, verdicts. For commands."""
 
 from __future__ import annotations
 

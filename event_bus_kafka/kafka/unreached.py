@@ -21,7 +21,7 @@ Seconds until all partitions count as unreached again. Brokers forget a producer
 
 
 class UnreachedPartitions:
-    """Those of one producer; ``counts`` is the number of partitions by topic."""
+    """The unreached partitions of one producer; ``counts`` is the number of partitions by topic."""
 
     def __init__(self, counts: Mapping[str, int], clock: Callable[[], float] = monotonic) -> None:
         self._counts = counts

@@ -9,8 +9,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from event_bus_kafka.conf.settings import SettingsTable
-from event_bus_kafka.management.arguments import add_apply, add_json, add_subcommand, days, number
-from event_bus_kafka.operations.dead_letters.quarantine import Coordinates
+from event_bus_kafka.management.arguments import add_apply, add_json, add_subcommand, days, number, rate
+from event_bus_kafka.operations.dead_letters.coordinates import Coordinates
+from event_bus_kafka.operations.dead_letters.request_plan import STOP_AFTER
 from event_bus_kafka.operations.dead_letters.selection import Selection
 
 _FILTERS = ("group", "topic", "event_type", "receiver")
@@ -36,6 +37,13 @@ def add_subcommands(parser: CommandParser) -> None:
             "failed or could not run.",
         )
     )
+    _add_requests(add("requests", "List requests to replay dead letters; with ID, report what came of one so far."))
+    for name, does in (
+        ("pause", "Pause a replay request: none of its letters begins any more until it is resumed."),
+        ("resume", "Resume a replay request that is paused."),
+        ("cancel", "End a replay request: none of its letters begins any more."),
+    ):
+        _add_change(add(name, does))
     _add_discard(add("discard", "Delete dead letters for good."))
     _add_import(add("import", "Move dead letters from their topic into the table, from where the last import ended."))
     _add_purge(add("purge", "Delete dead letters that failed last long ago, as workers do once a day."))
@@ -49,6 +57,8 @@ def selection(options: dict[str, Any]) -> Selection:
         filters.pop("receiver", None)
         if options["instead_of"] and not options["receiver"]:
             raise CommandError("--instead-of says in whose place --receiver runs: name that too.")
+        if not options["request"] and any(options[name] for name in ("rate", "stop_after", "reason")):
+            raise CommandError("--rate, --stop-after and --reason belong to --request.")
     if "all" in options:
         ways = [bool(ids), bool(filters), options["all"]]
         if sum(ways) != 1:
@@ -105,6 +115,32 @@ def _add_replay(parser: CommandParser) -> None:
         metavar="RECEIVER",
         help="in whose place --receiver runs; needed where several no longer exist",
     )
+    parser.add_argument(
+        "--request",
+        action="store_true",
+        help="make a request for each group, which its workers do between their records, in place of running receivers",
+    )
+    parser.add_argument("--rate", type=rate, help="with --request: at most so many dead letters a second")
+    parser.add_argument(
+        "--stop-after",
+        type=number(least=1),
+        metavar="N",
+        help=f"with --request: end it after so many failures in a row (default: {STOP_AFTER})",
+    )
+    parser.add_argument("--reason", default="", help="with --request: why, for those who look at it")
+    add_apply(parser)
+    add_json(parser)
+
+
+def _add_requests(parser: CommandParser) -> None:
+    parser.add_argument("id", metavar="ID", nargs="?", type=number(least=1), help="report on this one, as listed")
+    parser.add_argument("--limit", type=number(least=1), default=20, help="list so many at most (default: 20)")
+    parser.add_argument("--open", action="store_true", help="list those alone that have not ended")
+    add_json(parser)
+
+
+def _add_change(parser: CommandParser) -> None:
+    parser.add_argument("id", metavar="ID", type=number(least=1), help="as requests lists it")
     add_apply(parser)
     add_json(parser)
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
+from collections.abc import Collection
 from difflib import get_close_matches
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.db import Error
-from openedx_events.tooling import load_all_signals
 
-from event_bus_kafka.dispatching import dispatch
-from event_bus_kafka.dispatching.pauses import READ_EVERY, is_migrated
+from event_bus_kafka.dispatching.pauses import is_migrated
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_json
 from event_bus_kafka.management.examples import OperatorCommand
-from event_bus_kafka.models import PausedReceiver
+from event_bus_kafka.operations.pauses import PausePlan, event_types_by_receiver, paused_receivers
 from event_bus_kafka.shown import shown
 from event_bus_kafka.telemetry.error_text import database_error_text
 
@@ -37,25 +36,23 @@ class PausingCommand(OperatorCommand):
         add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        load_all_signals()
         try:
             if not is_migrated():
                 raise CommandError("The table of paused receivers is missing: run manage.py migrate.")
-            self._handle(options["receiver"], apply=options["apply"], as_json=options["json"])
+            self._handle(
+                options["receiver"], options.get("reason", ""), apply=options["apply"], as_json=options["json"]
+            )
         except Error as error:
             raise CommandError(f"The database cannot be used: {database_error_text(error)}.") from error
 
     @abstractmethod
-    def plan(self, receiver: str) -> str:
-        """Return what would be done, empty where there is nothing to do. Raises CommandError."""
+    def plan(self, receiver: str) -> PausePlan | None:
+        """Return the plan, None for a name that is unknown."""
 
-    @abstractmethod
-    def apply(self, receiver: str) -> str:
-        """Do it, and return what to tell."""
-
-    def _handle(self, receiver: str | None, *, apply: bool, as_json: bool) -> None:
-        plan = self.plan(receiver) if receiver else ""
-        done = self.apply(receiver) if receiver and plan and apply else ""
+    def _handle(self, receiver: str | None, reason: str, *, apply: bool, as_json: bool) -> None:
+        found = self._planned(receiver) if receiver else None
+        plan = found.sentence if found else ""
+        done = found.apply(reason) if found and plan and apply else ""
         if as_json:
             self._print_json(receiver, plan, done)
         elif receiver is None:
@@ -65,37 +62,34 @@ class PausingCommand(OperatorCommand):
             if plan:
                 self.stdout.write(self.style.SUCCESS(done) if done else NOT_DONE)
 
+    def _planned(self, receiver: str) -> PausePlan:
+        found = self.plan(receiver)
+        if found is None:
+            paused = [one.receiver for one in paused_receivers()]
+            raise _unknown(receiver, {*event_types_by_receiver(), *paused})
+        return found
+
     def _print_json(self, receiver: str | None, plan: str, done: str) -> None:
         change = {"receiver": receiver, "plan": plan, "applied": bool(done)} if receiver else {}
         paused = [
-            {"receiver": one.receiver, "paused_at": one.paused_at.isoformat()}
-            for one in PausedReceiver.objects.order_by("receiver")
+            {"receiver": one.receiver, "paused_at": one.paused_at.isoformat(), "reason": one.said_reason}
+            for one in paused_receivers()
         ]
         self.stdout.write(json.dumps(change | {"paused": paused}, indent=2))
 
 
-def event_types_by_receiver() -> dict[str, list[str]]:
-    """Return the receivers of this service by name, with the event types that they listen to."""
-    found: dict[str, list[str]] = {}
-    for signal in dispatch.signals():
-        for receiver in dispatch.receivers_of(signal):
-            found.setdefault(receiver.name, []).append(signal.event_type)
-    return found
-
-
-def unknown(receiver: str, known: list[str], what: str) -> CommandError:
+def _unknown(receiver: str, known: Collection[str]) -> CommandError:
     """Return the error for a name that is none of those."""
     nearest = get_close_matches(receiver, known, n=1)
     hint = f" Did you mean {nearest[0]}?" if nearest else ""
     listed = "".join(f"\n  {name}" for name in sorted(known)) or " none"
-    return CommandError(f"{receiver} is no {what}.{hint} There are:{listed}")
-
-
-def noticed() -> str:
-    return f"Workers notice it within {READ_EVERY:g} seconds."
+    return CommandError(f"{receiver} is no receiver of this service.{hint} There are:{listed}")
 
 
 def _listed() -> str:
-    rows = PausedReceiver.objects.order_by("receiver")
-    lines = [f"{shown(one.receiver)}  since {one.paused_at:%Y-%m-%d %H:%M:%SZ}" for one in rows]
+    lines = [
+        f"{shown(one.receiver)}  since {one.paused_at:%Y-%m-%d %H:%M:%SZ}"
+        + (f"  {shown(one.said_reason)}" if one.said_reason else "")
+        for one in paused_receivers()
+    ]
     return "\n".join(lines) or "None is paused."

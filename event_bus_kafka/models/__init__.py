@@ -7,6 +7,9 @@ from event_bus_kafka.models.history import HistoryRow
 from event_bus_kafka.models.inbox import InboxMark, InboxMarkQuerySet
 from event_bus_kafka.models.outbox import SHARDS, OutboxRecord, OutboxShard, ParkedRecord, WriterSchema
 from event_bus_kafka.models.pauses import PausedReceiver
+from event_bus_kafka.models.replay_requests import ReplayRequest, ReplayRequestQuerySet, RequestState
+from event_bus_kafka.models.requested_letters import LetterState, RequestedLetter, RequestedLetterQuerySet
+from event_bus_kafka.models.rights import EventBus, Right
 
 __all__ = [
     "SHARDS",
@@ -15,14 +18,22 @@ __all__ = [
     "DeadLetterEntryQuerySet",
     "DeadLetterQuerySet",
     "EntryState",
+    "EventBus",
     "Heartbeat",
     "HistoryRow",
     "InboxMark",
     "InboxMarkQuerySet",
+    "LetterState",
     "OutboxRecord",
     "OutboxShard",
     "ParkedRecord",
     "PausedReceiver",
+    "ReplayRequest",
+    "ReplayRequestQuerySet",
+    "RequestState",
+    "RequestedLetter",
+    "RequestedLetterQuerySet",
+    "Right",
     "WriterSchema",
     "from_json",
     "to_json",

@@ -55,6 +55,11 @@ class DeadLetterEntryQuerySet(models.QuerySet["DeadLetterEntry"]):
         """Those of receivers that have no longer to succeed, the latest first."""
         return self.exclude(state=EntryState.FAILED).order_by("-changed_at", "pk")
 
+    def beyond(self, changed_at: int, pk: UUID) -> DeadLetterEntryQuerySet:
+        """Those that come after an entry in :meth:`settled`."""
+        same = models.Q(changed_at=changed_at, pk__gt=pk)
+        return self.filter(models.Q(changed_at__lt=changed_at) | same, changed_at__lte=changed_at)
+
     def expired(self, before: int) -> DeadLetterEntryQuerySet:
         """Those that were changed before a time, in milliseconds since the epoch, and whose letters are gone."""
         alive = DeadLetter.objects.using(self.db).filter(pk=models.OuterRef("letter"))

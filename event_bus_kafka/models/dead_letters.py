@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 from django.apps import apps
 from django.db import connections, models, router, transaction
+from django.db.models import functions
+from django.utils.translation import gettext_lazy as _
 
 from event_bus_kafka.models.moments import MomentField
 from event_bus_kafka.models.presence import were_found
@@ -80,10 +82,34 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         """Those that failed last before a time."""
         return self.filter(last_failed_at__lt=before)
 
-    def matching(self, *, group: str = "", topics: Collection[str] = (), event_type: str = "") -> DeadLetterQuerySet:
-        """Those of a group, of topics (full names), of an event type; what is empty does not restrict."""
-        wanted = {"group": group, "topic__in": topics, "event_type": event_type}
-        return self.filter(**{name: value for name, value in wanted.items() if value})
+    def matching(
+        self,
+        *,
+        group: str = "",
+        topics: Collection[str] = (),
+        event_type: str = "",
+        event_id: str = "",
+        place: tuple[int, int] | None = None,
+    ) -> DeadLetterQuerySet:
+        """Those with these values; topics: full names; place: partition and offset. What is empty does not restrict."""
+        wanted = {"group": group, "topic__in": topics, "event_type": event_type, "event_id": event_id}
+        rows = self.filter(**{name: value for name, value in wanted.items() if value})
+        return rows.filter(partition=place[0], offset=place[1]) if place else rows
+
+    def failed_between(self, since: datetime | None, until: datetime | None) -> DeadLetterQuerySet:
+        """Those whose last failure was not before and not after some moments; None does not restrict."""
+        moments = {"last_failed_at__gte": since, "last_failed_at__lte": until}
+        return self.filter(**{name: moment for name, moment in moments.items() if moment})
+
+    def with_key(self, bodies: Collection[bytes], *, behind: int) -> DeadLetterQuerySet:
+        """Those whose key is one of these, behind so many bytes. The database looks at each row."""
+        body = functions.Substr("key", behind + 1, output_field=models.BinaryField())
+        return self.annotate(key_body=body).filter(key_body__in=bodies)
+
+    def beyond(self, failed_at: datetime, pk: int) -> DeadLetterQuerySet:
+        """Those that come after a letter in :meth:`latest_first`."""
+        same = models.Q(last_failed_at=failed_at, pk__lt=pk)
+        return self.filter(models.Q(last_failed_at__lt=failed_at) | same, last_failed_at__lte=failed_at)
 
     def without_contents(self) -> DeadLetterQuerySet:
         """Rows whose key, value and headers stay in the database until they are asked for."""
@@ -109,6 +135,11 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
     def lacking_entries(self) -> DeadLetterQuerySet:
         """Those that a version without entries by receiver has stored, which needs the table of entries."""
         return self.filter(entries=None).defer(None).defer("key", "value", "headers", "left_out").order_by("pk")
+
+    def record_keys(self, ids: Sequence[int]) -> Mapping[int, bytes | None]:
+        """Return the keys of records, by the ids of those that are there."""
+        found = self.filter(pk__in=ids).values_list("pk", "key")
+        return {pk: _bytes(key) for pk, key in found}
 
     def count_attempt(self, letter: DeadLetter) -> None:
         """Count an attempt at a replay."""
@@ -189,6 +220,8 @@ class DeadLetter(models.Model):
                 fields=["group", "topic", "partition", "offset", "event_id"], name="event_bus_kafka_dead_letter"
             )
         ]
+        verbose_name = _("dead letter")
+        verbose_name_plural = _("dead letters")
 
     def __str__(self) -> str:
         return f"dead letter {self.pk}: {self.topic}:{self.partition}:{self.offset}"

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connections, models
+from django.utils.translation import gettext_lazy as _
 
 from event_bus_kafka.models.database_time import now_sql
 from event_bus_kafka.models.upserts import Sql, upsert
@@ -68,6 +69,10 @@ class Heartbeat(models.Model):
     state: Any = models.JSONField()
 
     objects = HeartbeatQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("worker or relay")
+        verbose_name_plural = _("workers and relays")
 
     def __str__(self) -> str:
         return f"{self.kind} {self.host}:{self.pid}"

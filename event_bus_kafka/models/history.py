@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 
 import attrs
 from django.db import models, transaction
+from django.utils.translation import gettext_lazy as _
 
 from event_bus_kafka.models.upserts import Sql, upsert
 
@@ -126,6 +127,8 @@ class HistoryRow(models.Model):
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["span", "begins"], name="event_bus_kafka_history")]
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
 
     def __str__(self) -> str:
         return f"{self.count} × {self.event_type} {self.receiver} {self.outcome}"

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import Any, ClassVar
 
 from django.db import connections, models, transaction
+from django.utils.translation import gettext_lazy as _
 
 SHARDS = 16
 """Events of one key have one shard. A number that never changes: rows bear it."""
@@ -153,6 +154,8 @@ class ParkedRecord(_Row):
     class Meta:
         # for relays that look whether a key waits for one of these: key itself may be too long for an index
         indexes: ClassVar = [models.Index(fields=["shard", "topic"], name="event_bus_kafka_parked")]
+        verbose_name = _("parked event")
+        verbose_name_plural = _("outbox")
 
     def __str__(self) -> str:
         return f"parked row {self.pk} for {self.topic}: {self.code}"

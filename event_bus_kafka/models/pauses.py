@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from django.db import models
+from django.db import connections, models, router
 
 from event_bus_kafka.models.moments import MomentField
+from event_bus_kafka.models.presence import has_column
+
+LONGEST_REASON = 500
+"""Characters."""
 
 
 class PausedReceiverQuerySet(models.QuerySet["PausedReceiver"]):
@@ -17,13 +21,38 @@ class PausedReceiverQuerySet(models.QuerySet["PausedReceiver"]):
         """Return who is paused."""
         return frozenset(self.values_list("receiver", flat=True))
 
-    def pause(self, receiver: str, *, at: datetime) -> None:
-        """Begin a pause; one that is there goes on."""
-        self.get_or_create(receiver=receiver, defaults={"paused_at": at})
+    def pause(self, receiver: str, *, at: datetime, reason: str = "") -> None:
+        """
+        Begin a pause; one that is there goes on. ``reason``: why, for those who look; it is not kept in a table that is
+        not migrated yet.
+        """
+        kept = {"reason": reason[:LONGEST_REASON]} if self.keeps_reasons() else {}
+        self.get_or_create(receiver=receiver, defaults={"paused_at": at, **kept})
+
+    def with_reasons(self) -> PausedReceiverQuerySet:
+        """Rows with :attr:`PausedReceiver.reason`, where the database has it, by name."""
+        rows = self.defer(None) if self.keeps_reasons() else self
+        return rows.order_by("receiver")
 
     def resume(self, receiver: str) -> None:
         """End a pause."""
         self.filter(receiver=receiver).delete()
+
+    def keeps_reasons(self) -> bool:
+        """Whether the database is migrated so far. Raises a database error where that cannot be found out."""
+        alias = self._db or router.db_for_write(self.model)  # type: ignore[attr-defined]
+        return has_column(connections[alias], self.model, "reason")
+
+
+_Manager = models.Manager.from_queryset(PausedReceiverQuerySet)
+
+
+class PausedReceiverManager(_Manager["PausedReceiver"]):
+    """Leaves out the newest column unless it is asked for: the table may not have it yet."""
+
+    def get_queryset(self) -> PausedReceiverQuerySet:
+        rows: PausedReceiverQuerySet = super().get_queryset()  # type: ignore[assignment]
+        return rows.defer("reason")
 
 
 class PausedReceiver(models.Model):
@@ -32,8 +61,10 @@ class PausedReceiver(models.Model):
     receiver = models.CharField(max_length=500)
     """As dead letters name it."""
     paused_at = MomentField()
+    reason = models.CharField(max_length=LONGEST_REASON, null=True)  # noqa: DJ001 the version before writes none
+    """Why, as who paused it has said; None or empty: that was not said."""
 
-    objects = PausedReceiverQuerySet.as_manager()
+    objects = PausedReceiverManager()
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["receiver"], name="event_bus_kafka_paused")]
@@ -41,3 +72,14 @@ class PausedReceiver(models.Model):
 
     def __str__(self) -> str:
         return f"{self.receiver}, paused"
+
+    @property
+    def said_reason(self) -> str:
+        """The reason; empty too where it was not read, or the table lacks the column."""
+        return "" if "reason" in self.get_deferred_fields() else self.reason or ""
+
+    def _do_insert(self, manager: Any, using: str, fields: Any, *others: Any, **named: Any) -> Any:
+        """Without the column that a table lacks before its migration. Django asks for all columns otherwise."""
+        if not PausedReceiver.objects.using(using).keeps_reasons():
+            fields = [field for field in fields if field.name != "reason"]
+        return super()._do_insert(manager, using, fields, *others, **named)  # type: ignore[misc]

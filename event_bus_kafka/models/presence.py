@@ -22,7 +22,19 @@ def has_tables(connection: BaseDatabaseWrapper, *wanted: type[models.Model]) -> 
     return all(model._meta.db_table in names for model in wanted)
 
 
+def has_column(connection: BaseDatabaseWrapper, model: type[models.Model], name: str) -> bool:
+    """Return whether a table, which is there, has a column of a model; once it has, this is not asked again."""
+    found = *identity(connection), model, name
+    if found not in _columns:
+        with connection.cursor() as cursor:
+            columns = connection.introspection.get_table_description(cursor, model._meta.db_table)
+        if name in (column.name for column in columns):
+            _columns.add(found)
+    return found in _columns
+
+
 _found: set[tuple[str, str, tuple[type[models.Model], ...]]] = set()
+_columns: set[tuple[str, str, type[models.Model], str]] = set()
 
 
 def were_found(connection: BaseDatabaseWrapper, *wanted: type[models.Model]) -> bool:
@@ -36,3 +48,4 @@ def were_found(connection: BaseDatabaseWrapper, *wanted: type[models.Model]) -> 
 def look_again(connection: BaseDatabaseWrapper) -> None:
     """Let :func:`were_found` ask a database again: a table may have gone."""
     _found.difference_update([name for name in _found if name[:2] == identity(connection)])
+    _columns.difference_update([name for name in _columns if name[:2] == identity(connection)])

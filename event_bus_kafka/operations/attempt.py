@@ -23,11 +23,10 @@ _OUTAGE_EXIT_CODE, _FAILED_EXIT_CODE = 1, 3
 
 
 class OneAttempt:
-    """Makes them on the calling thread. ``processor`` makes one with a store."""
+    """Makes them on the calling thread, whichever that is. ``processor`` makes one with a store."""
 
     def __init__(self, processor: Callable[[Store], Processor]) -> None:
-        self._caught = _Caught()
-        self._processor = attrs.evolve(processor(self._caught), policies=_POLICIES)
+        self._processor = attrs.evolve(processor(_Caught()), policies=_POLICIES)
         open_connections.adopt()
 
     def make(
@@ -38,9 +37,9 @@ class OneAttempt:
 
         Raises :class:`WorkerFailed` where a receiver asks to exit.
         """
-        self._caught.letter = None
+        caught = _Caught()
         delivery.is_early = True
-        processor = attrs.evolve(self._processor, receivers_of=receivers_of)
+        processor = attrs.evolve(self._processor, dead_letters=caught, receivers_of=receivers_of)
         try:
             outcome = processor.process(delivery)
         except (SystemExit, GeneratorExit) as error:
@@ -48,7 +47,7 @@ class OneAttempt:
             raise WorkerFailed(f"{receiver} raised {type(error).__name__}", exit_code=_FAILED_EXIT_CODE) from error
         finally:
             flush_observers()
-        return outcome if isinstance(outcome, Hold) else self._caught.letter
+        return outcome if isinstance(outcome, Hold) else caught.letter
 
 
 def server_away(outcome: Hold) -> WorkerFailed:

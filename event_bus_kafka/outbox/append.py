@@ -31,9 +31,12 @@ from event_bus_kafka.wire.headers import pack
 from event_bus_kafka.wire.records import EncodedEvent
 
 CHANNEL = "event_bus_kafka_outbox"
-"""Where PostgreSQL's NOTIFY tells relays of new rows."""
+"""The channel of PostgreSQL's NOTIFY that tells relays of new rows."""
 _ROWS, _BYTES = 500, 2_000_000
-"""Of one INSERT: MariaDB takes 16 MB by default, and bytes may be two each in its text. A larger row goes alone."""
+"""
+Limits of one INSERT: MariaDB takes 16 MB by default, and a byte may need two in the statement's text. A larger row is
+inserted alone.
+"""
 _BINARY = ("key", "body", "headers")
 _COLUMNS = ("shard", "topic", *_BINARY, "schema_id", "created", "size")
 
@@ -42,11 +45,11 @@ _statements: dict[tuple[str, int, bool, bool], str] = {}
 
 def append(connection: BaseDatabaseWrapper, events: Sequence[EncodedEvent], *, notify: Callable[[], bool]) -> bool:
     """
-    Put all events into the outbox of a database, or none: in its transaction, if one is open. False: that is marked to
-    be rolled back, and takes nothing.
+    Put all events into the outbox of a database, or none: in its transaction, if one is open.
 
-    ``notify``: whether PostgreSQL tells relays. Raises :class:`AppendFailed`: nothing was appended, and if it is
-    ``doomed``, the transaction will not commit either.
+    Return False if the transaction is marked for a rollback and takes no row. ``notify``: whether PostgreSQL tells
+    relays. Raises :class:`AppendFailed`: nothing was appended, and if it is ``doomed``, the transaction will not commit
+    either.
     """
     if connection.in_atomic_block and connection.needs_rollback:
         return False
@@ -108,7 +111,10 @@ def _statement(connection: BaseDatabaseWrapper, rows: int, *, notify: bool, tomb
 
 
 def _require_table(connection: BaseDatabaseWrapper) -> None:
-    """To find out by an INSERT would break the transaction on PostgreSQL."""
+    """
+    Raise :class:`OutboxMissing` if the table is missing. An INSERT that fails would break the transaction on
+    PostgreSQL.
+    """
     if not were_found(connection, *backlog.TABLES):
         raise OutboxMissing(f"the outbox is missing in database {connection.alias!r}: run manage.py migrate")
 

@@ -1,4 +1,4 @@
-"""The way into the outbox, open or not: the tables are there only where the app is installed."""
+"""Appends events to the outbox if there is one: the tables exist only where the app is installed and migrated."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _APP = "event_bus_kafka"
 @attrs.frozen
 class Outbox:
     """
-    Appends events to the outbox, where that is possible: its app may not be installed, nor its tables be there.
+    Appends events to the outbox if its app is installed and its tables exist.
 
-    ``notify``: whether relays are told of new rows, asked at each append.
+    ``notify``, asked at each append: whether relays are told of new rows.
     """
 
     _notify: Callable[[], bool]
@@ -37,11 +37,11 @@ class Outbox:
         self, events: Sequence[EncodedEvent], database: str | None, otherwise: Callable[[EncodedEvent, str], None]
     ) -> bool:
         """
-        Put events into the outbox; False if they have to leave in another way, whatever the reason.
+        Put events into the outbox; return False, for whatever reason, if they have to be sent in another way.
 
-        Where the transaction is doomed by the attempt they have no other: they leave with it or not at all. Where it
-        goes on without them, ``otherwise`` is called with each, and the alias, after its commit. Where transactions are
-        open in databases that cannot take them alone, they follow the commits of these, then likewise.
+        If the failed attempt has doomed the transaction, the events go with it and no other way is taken. If the
+        transaction goes on without them, ``otherwise`` is called with each event and the alias after its commit. If
+        transactions are open on databases that cannot take the events, these follow the commits, then likewise.
 
         Raises Django's :class:`SynchronousOnlyOperation` in an event loop, where nothing may wait for a database.
         """
@@ -79,16 +79,19 @@ class Outbox:
         otherwise: Callable[[EncodedEvent, str], None],
         _: str | None,
     ) -> None:
-        """Hooks of others may have begun a transaction there meanwhile; then the events are in that."""
+        """
+        Append after the commit. If hooks of others have begun a transaction there meanwhile, the events are in that
+        one.
+        """
         if not self.append_if_available(events, alias, otherwise):
             for one in events:
                 otherwise(one, alias)
 
     def append_separately(self, events: Sequence[EncodedEvent], database: str) -> None:
         """
-        Put events into the outbox of a database, by themselves: in a thread that has no transaction open.
+        Put events into the outbox of a database, in a thread that has no transaction open.
 
-        Raises :class:`OutboxMissing`, also where the database takes no rows, or whatever a database does.
+        Raises :class:`OutboxMissing`, also if the database takes no rows, or a database error.
         """
         if not apps.is_installed(_APP):
             raise OutboxMissing(f"{_APP!r} is not in INSTALLED_APPS")

@@ -1,4 +1,4 @@
-"""How much waits in the outbox, for how long, and what was parked. Imported only where the app is installed."""
+"""Counts the rows of the outbox, their age, and parked rows. Imported only where the app is installed."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ logger = logger_named(__name__)
 
 TABLES = (OutboxRecord, OutboxShard, ParkedRecord, WriterSchema)
 STALLED_AFTER = 300.0
-"""Age of the oldest row, in seconds, from which on something is wrong: no relay runs, or it cannot send."""
+"""Age in seconds of the oldest row from which something is wrong: no relay runs, or it cannot send."""
 _AT_MOST = 100_000
 _ROWS = OutboxRecord._meta.db_table
 _DEPTH = f"SELECT topic, COUNT(*) FROM (SELECT topic FROM {_ROWS} LIMIT {_AT_MOST}) r GROUP BY topic"
-"""Without an order: the index of topics has it all, while InnoDB would read bodies in the order of ids."""
+"""Unordered: the index of topics is enough, while by order of ids InnoDB would read the bodies."""
 _OLDEST = f"SELECT created FROM {_ROWS} ORDER BY id LIMIT 1"
 _PARKED = f"SELECT COUNT(*) FROM (SELECT id FROM {ParkedRecord._meta.db_table} LIMIT {_AT_MOST}) p"
 _LOOK_EVERY = 60.0
@@ -40,9 +40,9 @@ class Backlog:
 
     depth: int
     oldest: float
-    """Age of the oldest row in seconds, 0 without any."""
+    """Age of the oldest row in seconds; 0 if there is no row."""
     parked: dict[str, int]
-    """Rows by the code of the reason."""
+    """Number of parked rows by the code of the reason."""
 
     @property
     def is_stalled(self) -> bool:
@@ -50,7 +50,7 @@ class Backlog:
 
     @classmethod
     def of(cls, alias: str) -> Backlog:
-        """Look. Raises a database error."""
+        """Query the state of the outbox. Raises a database error."""
         return cls(
             depth=OutboxRecord.objects.using(alias).count(),
             oldest=oldest_age(alias),
@@ -60,18 +60,18 @@ class Backlog:
 
 @attrs.frozen(kw_only=True)
 class BriefBacklog:
-    """What there is to say of an outbox in a moment, however much waits."""
+    """A summary of an outbox that is read in milliseconds, however many rows wait."""
 
     depth: dict[str, int]
     """Rows by topic, of the first 100,000 that the database finds."""
     oldest_age: float | None
-    """Of the row with the lowest id, in seconds; None without any."""
+    """Age in seconds of the row with the lowest id; None if there is no row."""
     parked: int
-    """Rows, 100,000 at most."""
+    """Number of parked rows, counted up to 100,000."""
 
     @classmethod
     def read(cls, connection: BaseDatabaseWrapper) -> BriefBacklog:
-        """Look by three statements. Raises a database error."""
+        """Query the state of the outbox by three statements. Raises a database error."""
         with connection.cursor() as cursor:
             cursor.execute(_DEPTH)
             depth = dict(cursor.fetchall())
@@ -84,18 +84,18 @@ class BriefBacklog:
 
 
 def oldest_age(alias: str) -> float:
-    """Return the age in seconds of the row with the lowest id, 0 without any."""
+    """Return the age in seconds of the row with the lowest id; 0 if there is no row."""
     created = OutboxRecord.objects.using(alias).order_by("pk").values_list("created", flat=True).first()
     return max(time() - created / 1000, 0.0) if created is not None else 0.0
 
 
 def is_due(alias: str) -> bool:
-    """Whether nobody has watched the outbox for a minute."""
+    """Return whether this process has not checked the outbox for a minute."""
     return monotonic() >= _last_look.get(alias, 0.0)
 
 
 def watch(alias: str) -> None:
-    """Tell if the outbox is stalled: where events come from is known when no relay runs. Raises nothing."""
+    """Emit OutboxStalled if the outbox is stalled, so that it is noticed without a relay. Never raises."""
     _last_look[alias] = monotonic() + _LOOK_EVERY
     try:
         warn_if_stalled(alias, oldest_age(alias))
@@ -105,18 +105,18 @@ def watch(alias: str) -> None:
 
 
 def warn_if_stalled(alias: str, oldest: float) -> None:
-    """Tell of an outbox whose oldest row is too old."""
+    """Emit OutboxStalled if the oldest row is too old."""
     if oldest > STALLED_AFTER:
         emit(OutboxStalled(database=alias, oldest=oldest))
 
 
 def is_migrated(connection: BaseDatabaseWrapper) -> bool:
-    """Whether the tables are there. Raises a database error."""
+    """Return whether the tables exist. Raises a database error."""
     return has_tables(connection, *TABLES)
 
 
 def purge(alias: str, days: float) -> int:
-    """Delete what was parked longer ago than so many days; return how many rows."""
+    """Delete rows that were parked more than ``days`` days ago; return their number."""
     parked: Any = ParkedRecord.objects.using(alias)
     expired = parked.expired(_before(days)).order_by("pk")
     count = sum(delete_in_batches(expired, lambda ids: parked.matching(ids=ids).discard()))

@@ -1,4 +1,6 @@
-"""Chooses the database whose outbox takes an event: asks routers and databases, never going by what is open alone."""
+"""
+Chooses the database whose outbox takes an event: asks routers and databases, since an open transaction is not enough.
+"""
 
 from __future__ import annotations
 
@@ -48,15 +50,17 @@ _ANSWERS: dict[Any, _Answer] = {
     "42P01": _Answer.MISSING,
     1146: _Answer.MISSING,
 }
-"""By what an error says. All others pass, or say nothing about the next attempt."""
+"""Error → what it says about the database. Other errors pass, or say nothing about the next attempt."""
 _known: dict[tuple[str, str], tuple[_Answer, float]] = {}
-"""By alias and name of a database, and until when it holds (monotonic)."""
+"""Alias and name of a database → whether it takes rows, and the monotonic time until which that holds."""
 
 
 def home() -> str:
     """
-    Return the alias whose outbox takes what no open transaction takes: that which the routers let write, else the
-    default one, also where a router cannot say it, as outside of a request.
+    Return the alias whose outbox takes events outside of any suitable transaction.
+
+    It is the one that the routers choose for writing; the default one without routers, or if a router cannot choose, as
+    outside of a request.
     """
     if not router.routers or not apps.is_installed(_APP):  # to ask Django takes as long as to encode an event
         return DEFAULT_DB_ALIAS
@@ -84,7 +88,7 @@ def may_have_outbox(connection: BaseDatabaseWrapper) -> bool:
 
 
 def takes_rows(connection: BaseDatabaseWrapper) -> bool:
-    """Whether the outbox's table may be in a database, and the database takes rows of it."""
+    """Return whether the outbox's table may be in a database and the database takes rows for it."""
     return may_have_outbox(connection) and _answer(connection) is _Answer.YES
 
 
@@ -92,9 +96,11 @@ def outbox_connection(
     database: str | None, is_open: Test = is_open, takes_rows: Test = takes_rows
 ) -> BaseDatabaseWrapper:
     """
-    Return the connection whose outbox takes what is emitted now: of the alias ``database``, else the one with an open
-    transaction that takes rows, else :func:`home`. Of several it is the home, else the default one, else the first in
-    DATABASES, which is told. Raises :class:`ConfigurationError` where there is no such alias, and what routers raise.
+    Return the connection whose outbox takes an event that is emitted now.
+
+    It is the alias ``database`` if given; else the one with an open transaction that takes rows; else :func:`home`. Of
+    several open ones it is :func:`home`, else the default one, else the first in DATABASES, with OutboxAmbiguous.
+    Raises :class:`ConfigurationError` for an unknown alias, and errors of routers.
     """
     if database:
         return connection_of(database)
@@ -112,8 +118,10 @@ def outbox_connection(
 
 def open_elsewhere(chosen: BaseDatabaseWrapper) -> list[BaseDatabaseWrapper]:
     """
-    Return the connections whose commits decide where the chosen one has no transaction: of others that may be written
-    to. Those that were begun by switching autocommit off tell nobody of their commits.
+    Return the other connections whose commits decide about an event if ``chosen`` has no transaction.
+
+    Only connections that may write count. A transaction begun by switching autocommit off does not: nothing tells of
+    its commit.
     """
     if is_open(chosen):
         return []
@@ -122,7 +130,7 @@ def open_elsewhere(chosen: BaseDatabaseWrapper) -> list[BaseDatabaseWrapper]:
 
 
 def forget(connection: BaseDatabaseWrapper) -> None:
-    """Ask a database again: an append has failed."""
+    """Forget the answer of a database, because an append has failed."""
     _known.pop(identity(connection), None)
 
 
@@ -148,7 +156,7 @@ def _answer(connection: BaseDatabaseWrapper) -> _Answer:
 
 
 def _insert_nothing(connection: BaseDatabaseWrapper) -> None:
-    """Do what a row takes, without one: the table, the right, and a session that may write."""
+    """Insert no row: tests that the table exists, that inserting is permitted, and that the session may write."""
     model = apps.get_model(_APP, _MODEL)
     quote = connection.ops.quote_name
     table = quote(model._meta.db_table)

@@ -1,8 +1,8 @@
 """
-Transactions that cannot be committed any more because an append failed in them.
+Makes blocks fail whose transaction cannot commit any more because an append failed in it.
 
-Django would end their blocks as if all were well: PostgreSQL answers the COMMIT of a broken transaction with a
-rollback, InnoDB begins a new transaction after one that it has rolled back. Here the block ends with an exception.
+Django would end such a block without an exception: PostgreSQL answers the COMMIT of a broken transaction with a
+rollback, and InnoDB begins a new transaction after one that it has rolled back. Here the block ends with an exception.
 """
 
 from __future__ import annotations
@@ -20,24 +20,25 @@ from django.db.transaction import TransactionManagementError
 from event_bus_kafka.outbox.transactions import is_in_test_case, is_open
 
 _BROKEN = 3
-"""PostgreSQL's name for a transaction in which only a rollback is possible, the same in both of its drivers."""
+"""PostgreSQL's name for a transaction that can only be rolled back; the same in both of its drivers."""
 _DEADLOCK, _LOCK_TABLE_FULL, _CHANGED_SINCE_READ, _NODE_NOT_READY, _COMMIT_FAILED = 1213, 1206, 1020, 1047, 1180
 _ROLLED_BACK = {_DEADLOCK, _LOCK_TABLE_FULL, _CHANGED_SINCE_READ, _NODE_NOT_READY, _COMMIT_FAILED}
-"""MySQL's errors after which nothing is left of a transaction; the last two come from Galera."""
+"""MySQL's errors after which the whole transaction is rolled back; the last two are Galera's."""
 _LOCK_TIMEOUT = 1205
-"""The same where ``innodb_rollback_on_timeout`` is set."""
+"""MySQL's error that rolls the transaction back if ``innodb_rollback_on_timeout`` is set."""
 _TAKEN_OVER = ("commit", "rollback", "savepoint_rollback", "set_rollback")
-"""The methods of a connection with which Django and its callers end a transaction, or a part of it."""
+"""Methods of a connection by which Django and its callers end a transaction or a savepoint."""
 _OF_SAVEPOINTS = ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
 
 
 def doom(connection: BaseDatabaseWrapper, cause: Exception, failure: Exception) -> bool:
     """
-    Let the block of the open transaction end with ``failure`` if it cannot be committed after ``cause``. Return whether
-    that is so. To be called where Django would not have rolled it back before ``cause``.
+    Let the block of the open transaction end with ``failure`` if ``cause`` has made a commit impossible; return
+    whether.
 
-    Of a broken one that is true until its savepoint has been rolled back. One that the server has rolled back, or whose
-    session has ended, is gone: what the block does next would be committed without what came before, and is refused.
+    Call it only if Django would not have rolled the transaction back before ``cause``. A broken transaction can be
+    mended by rolling back its savepoint. One that the server has rolled back, or whose session has ended, is gone: the
+    rest of the block would be committed without its beginning, so it is refused.
     """
     if not is_open(connection) or connection.connection is None:
         return False
@@ -55,12 +56,14 @@ def doom(connection: BaseDatabaseWrapper, cause: Exception, failure: Exception) 
 
 
 def is_doomed(connection: BaseDatabaseWrapper) -> bool:
-    """Whether nothing can be asked or written in the open transaction."""
+    """Return whether the open transaction accepts no more statements."""
     return any(isinstance(entry[1], _Doomed) and entry[1].holds for entry in connection.run_on_commit)
 
 
 def is_broken(connection: BaseDatabaseWrapper) -> bool:
-    """Whether an error has left the open transaction so that it, or a savepoint in it, can only be rolled back."""
+    """
+    Return whether an error has left the open transaction, or a savepoint in it, so that it can only be rolled back.
+    """
     raw = connection.connection
     if connection.vendor != "postgresql" or raw is None:
         return False
@@ -69,7 +72,7 @@ def is_broken(connection: BaseDatabaseWrapper) -> bool:
 
 
 def _answers(raw: Any) -> bool:
-    """Ask a connection that a pool has wrapped, and that does not tell its state."""
+    """Return whether a connection answers a query: one that a pool has wrapped does not show its state."""
     try:
         with raw.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -98,7 +101,9 @@ def _rolls_back_on_timeout(connection: BaseDatabaseWrapper) -> bool:
 
 
 def _has_ended(connection: BaseDatabaseWrapper) -> bool:
-    """Whether the session is over: with it Django may end a block in silence, if the caller swallows an exception."""
+    """
+    Return whether the session has ended: then Django may end a block without an exception, if the caller swallows one.
+    """
     if connection.vendor == "postgresql":
         return bool(getattr(connection.connection, "closed", False))
     return not connection.is_usable()
@@ -107,11 +112,11 @@ def _has_ended(connection: BaseDatabaseWrapper) -> bool:
 @attrs.define(eq=False)
 class _Doomed:
     """
-    A transaction that cannot commit, while its block goes on. It takes the place of its connection's methods that end
-    a transaction, until it ends.
+    A transaction that cannot commit, while its block goes on.
 
-    It is a hook of the commit too, which Django drops at the end of the transaction, however that ends, or with the
-    savepoint in which a transaction is broken: so it tells whether it still stands.
+    It replaces the connection's methods that end a transaction, until the transaction ends. It is also a hook of the
+    commit: Django drops the hook with the transaction, or with the savepoint that is broken, so the hook shows whether
+    the fault is still there.
     """
 
     _connection: BaseDatabaseWrapper
@@ -119,11 +124,11 @@ class _Doomed:
     _cause: Exception
     _is_lost: bool = attrs.field(kw_only=True)
     _is_in_block: bool = attrs.field(init=False)
-    """Whether Django commits at the end of a block, and not the caller by himself."""
+    """Whether Django commits at the end of a block, rather than the caller by hand."""
     _savepoints: set[str | None] = attrs.field(factory=set, init=False)
-    """With whichever of these the fault is rolled back."""
+    """Savepoints whose rollback removes the fault."""
     _asked: set[str | None] = attrs.field(factory=set, init=False)
-    """The savepoints that the caller has asked to roll back himself; None: the transaction."""
+    """Savepoints that the caller asked to roll back by hand; None stands for the transaction."""
 
     def begin(self) -> None:
         connection: Any = self._connection
@@ -143,12 +148,12 @@ class _Doomed:
 
     @property
     def holds(self) -> bool:
-        """Whether the transaction goes on, and can only be rolled back."""
+        """Whether the transaction is still open, and can only be rolled back."""
         stands = any(entry[1] is self for entry in self._connection.run_on_commit)
         return stands and (self._is_lost or is_broken(self._connection))
 
     def _is_silent(self, savepoint: str | None = None) -> bool:
-        """Whether a rollback comes from the end of a block in which an error was swallowed: nobody would hear of it."""
+        """Whether a rollback ends a block in which an error was swallowed, so that no exception would tell."""
         swallowed = sys.exc_info()[1] in (None, *_behind(self._cause))
         return swallowed and self._is_in_block and savepoint not in self._asked and self.holds
 
@@ -203,7 +208,7 @@ class _Doomed:
 
 
 def _behind(error: BaseException) -> Iterator[BaseException]:
-    """Yield what was handled already when an error came."""
+    """Yield the exceptions that were being handled when an error was raised."""
     while error.__context__ is not None:
         error = error.__context__
         yield error

@@ -1,4 +1,4 @@
-"""Lets an event leave after the commit of the transaction in which it was emitted, and not if that rolls back."""
+"""Lets an event leave after the commit of the transaction in which it was emitted, and never if that rolls back."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ from event_bus_kafka.db_connections import open_connections
 from event_bus_kafka.errors import ConfigurationError, ManualTransaction
 
 Action = Callable[[str | None], None]
-"""Gets the alias of the database that decided; None where nothing was open and none was named."""
+"""Called with the alias of the database whose commit decided; None if no transaction was open and no alias given."""
 
 
 def after_commit(action: Action, *, database: str | None) -> None:
     """
-    Run ``action`` once everything that is open now has committed; at once where nothing is open; never if one of the
-    transactions or the savepoint around this call rolls back.
+    Run ``action`` after the commit of every open transaction; at once if none is open.
 
-    ``database`` names the alias that decides; None: all aliases with an open transaction. Raises as
-    :func:`open_transactions` does.
+    Never runs it if one of the transactions, or the savepoint around this call, rolls back. ``database`` names the
+    alias that decides; None: all aliases with an open transaction. Raises as :func:`open_transactions` does.
     """
     nothing_open = database is None and not open_connections.any_is(is_open)
     deciding = [] if nothing_open else open_transactions(database)
@@ -36,10 +35,10 @@ def after_commit(action: Action, *, database: str | None) -> None:
 
 def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
     """
-    Return the connections whose commits decide on what is emitted now: of one alias, or of all.
+    Return the connections whose commits decide about an event that is emitted now: of one alias, or of all.
 
-    Raises :class:`ManualTransaction` inside a transaction that was begun by switching autocommit off, which tells
-    nobody of its commit.
+    Raises :class:`ManualTransaction` inside a transaction that was begun by switching autocommit off: nothing tells of
+    its commit.
     """
     deciding = [connection_of(database)] if database else connections.all(initialized_only=True)
     for connection in deciding:
@@ -53,7 +52,7 @@ def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
 
 @attrs.frozen(eq=False)
 class _Hook:
-    """By its class ours are told from those of others."""
+    """A hook of this package, told from hooks of other apps by its class."""
 
     action: Callable[[], None]
 
@@ -63,10 +62,11 @@ class _Hook:
 
 def on_commit(connection: BaseDatabaseWrapper, action: Callable[[], None]) -> None:
     """
-    Run ``action`` when the open transaction has committed: before what others have asked for, as that may raise and
-    would end the series, and in the order of these calls. Dropped with the transaction, or with the savepoint.
+    Run ``action`` when the open transaction has committed, in the order of these calls.
 
-    In Django's TestCase, whose transaction never commits, it stands where ``captureOnCommitCallbacks`` looks for it.
+    It runs before the hooks of other apps, since one that raises ends the series. It is dropped with the transaction,
+    or with its savepoint. In Django's TestCase, whose transaction never commits, it is put where
+    ``captureOnCommitCallbacks`` looks.
     """
 
     hooks: list[Any] = connection.run_on_commit
@@ -75,7 +75,7 @@ def on_commit(connection: BaseDatabaseWrapper, action: Callable[[], None]) -> No
 
 
 def is_awaited(connection: BaseDatabaseWrapper, action: Callable[[], None]) -> bool:
-    """Whether ``action`` still runs at the commit."""
+    """Return whether ``action`` is still going to run at the commit."""
     return any(isinstance(one[1], _Hook) and one[1].action is action for one in connection.run_on_commit)
 
 
@@ -94,7 +94,9 @@ def after_all(deciding: list[BaseDatabaseWrapper], action: Action) -> None:
 
 
 def _behind_ours(hooks: list[Any]) -> int:
-    """Return where the next hook of ours goes. They stand first, unless somebody put one of his before them."""
+    """
+    Return the index for the next hook of this package: behind its own, which come first unless others moved theirs.
+    """
     if not hooks or _is_ours(hooks[-1]):
         return len(hooks)
     if _is_ours(hooks[0]):
@@ -113,12 +115,12 @@ def is_in_test_case(connection: BaseDatabaseWrapper) -> bool:
 
 
 def is_open(connection: BaseDatabaseWrapper) -> bool:
-    """Whether a transaction is open, begun in whatever way."""
+    """Return whether a transaction is open, however it was begun."""
     return connection.in_atomic_block or is_manual(connection)
 
 
 def is_manual(connection: BaseDatabaseWrapper) -> bool:
-    """Whether a transaction is open that was begun by switching autocommit off."""
+    """Return whether a transaction is open that was begun by switching autocommit off."""
     if connection.in_atomic_block:  # inside atomic() too: a later rollback() would drop what has been committed
         return not connection.commit_on_exit
     return connection.connection is not None and not connection.autocommit

@@ -1,12 +1,12 @@
 """
-Which row of the writer's schemas an event refers to.
+Finds or writes the row of the writer's schemas that an event refers to.
 
-A row that this process wrote in a transaction is known once that commits. Until then it is known as long as the hook of
-its commit stands, which Django drops with the transaction, or with the savepoint of a block. A savepoint that was set
-by hand takes the row away and leaves the hook: so that looks whether the row has come, and mends it.
+A row that this process wrote is known once its transaction commits. Until then it is known as long as the hook of that
+commit exists, which Django drops with the transaction or with the savepoint of a block. A savepoint that was set by
+hand removes the row and leaves the hook: so the hook checks whether the row is there, and writes it again if not.
 
-Ids are random: a database that was restored gives none away twice, so that an id stands for one schema only, whatever
-processes still know. Now and then they see to it that their rows are there still.
+Ids are random: a restored database gives none away twice, so that an id stands for one schema only, whatever processes
+remember. Processes check now and then whether their rows still exist.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from event_bus_kafka.outbox.transactions import is_awaited, is_manual, is_open, 
 from event_bus_kafka.wire.records import Destination, SubjectSchema
 
 _TRUSTED = 60.0
-"""Seconds after which a row is looked for again."""
+"""Seconds after which the process checks again whether a row exists."""
 _BITS = 62
 
 _Name = tuple[str, str, str]
@@ -45,12 +45,12 @@ class _Known:
 
 _known: dict[_Name, _Known] = {}
 _pending: WeakKeyDictionary[BaseDatabaseWrapper, dict[_Name, ReferenceType[_Commit]]] = WeakKeyDictionary()
-"""References to rows in transactions that have not committed yet; dead once the transaction or the savepoint ends."""
+"""References to rows in open transactions; dead once the transaction or the savepoint ends."""
 
 
 @attrs.define(eq=False)
 class _Commit:
-    """Waits for the commit of a row. Held by its hook alone."""
+    """The hook that waits for the commit of a row. Only Django's list of hooks refers to it."""
 
     name: _Name
     pk: int
@@ -71,7 +71,7 @@ class _Commit:
 
 
 def reference_to(destination: Destination, connection: BaseDatabaseWrapper) -> int:
-    """Return the id of a destination's row, written now if there is none. Raises a database error."""
+    """Return the id of the row of a destination; write the row if there is none. Raises a database error."""
     name = *identity(connection), destination.digest
     known = _known.get(name)
     if known and monotonic() < known.until:
@@ -85,7 +85,7 @@ def reference_to(destination: Destination, connection: BaseDatabaseWrapper) -> i
 
 
 def destination_of(row: dict[str, Any]) -> Destination:
-    """Return what a row of the table stands for."""
+    """Return the destination of a row of the table."""
     return Destination(
         topic=row["topic"],
         event_type=row["event_type"],
@@ -95,7 +95,9 @@ def destination_of(row: dict[str, Any]) -> Destination:
 
 
 def _find_or_write(destination: Destination, connection: BaseDatabaseWrapper, new: int) -> int:
-    """By themselves, outside of a transaction: SQLite lets no reader wait for a writer and then write."""
+    """
+    Find the row or write it, by two statements outside of a transaction: SQLite lets no reader turn into a writer.
+    """
     alias = connection.alias
     with transaction.atomic(using=alias) if is_open(connection) else nullcontext():  # which a failure must not break
         return _find(destination, alias) or _write(destination, alias, new)
@@ -122,7 +124,7 @@ def _write(destination: Destination, alias: str, pk: int) -> int:
 
 
 def _remember(commit: _Commit) -> None:
-    """Also of a row that was found: it may have been written in this very transaction."""
+    """Remember a row until the commit, even one that was found: this very transaction may have written it."""
     connection = commit.connection
     if connection.in_atomic_block:
         on_commit(connection, commit)

@@ -1,4 +1,4 @@
-"""Backfill: what a service has had for long is sent, as if it were emitted now."""
+"""Backfill: sends events about data that is older than the events."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ Items = Callable[[str | None], Iterable[Item]]
 Row = TypeVar("Row", bound=Model)
 
 _PAGE = 100
-"""Rows of one query. Few: what changes between the query and the sending is sent as it was."""
+"""Rows of one query. Few, since a row that changes between query and sending is sent as it was."""
 _registered: dict[tuple[str, str], Source] = {}
 
 
 @attrs.frozen(kw_only=True)
 class Source:
-    """Where the events of a backfill come from."""
+    """The source of the events of a backfill."""
 
     signal: OpenEdxPublicSignal
     items: Items
@@ -64,12 +64,12 @@ class Source:
 
 def backfill_source(signal: OpenEdxPublicSignal, *, count: Callable[[str | None], int]) -> Callable[[Items], Items]:
     """
-    Register a source of events for ``manage.py backfill_events``; its place is the module ``backfill`` of an app.
+    Register a source of events for ``manage.py backfill_events``, in the module ``backfill`` of an app.
 
-    The function that it decorates is given the token of the last item that was sent, or None to begin, and yields
-    the items after it: a token, of which ``str`` is kept, and the keyword arguments of ``signal.send_event``, or a
-    function that returns them: what it raises fails its item alone. ``count`` is given a token too, and returns how
-    many items come after it. Tokens must lead to the same place again later.
+    The decorated function is given the token of the last item that was sent, or None to begin, and yields the items
+    after it: pairs of a token, which is kept as ``str(token)``, and the keyword arguments of ``signal.send_event``, or
+    a function that returns them. If that function raises, its item alone fails. ``count`` is given a token too, and
+    returns how many items come after it. A token must lead to the same place whenever it is used.
     """
 
     def register(items: Items) -> Items:
@@ -85,8 +85,8 @@ class RowsByPk:
     """
     The rows of a query in the order of their primary keys, which are their tokens.
 
-    They are read page by page, so that each is sent as it is when its turn comes, in flat memory on any database:
-    one query for all would show hours later what was then.
+    Rows are read a hundred at a time, so that each is sent as it is at that moment, in constant memory on any database.
+    A single query would show, hours later, the rows as they were at its beginning.
     """
 
     rows: QuerySet[Any]
@@ -107,7 +107,7 @@ class RowsByPk:
 
 
 def sources() -> dict[str, Source]:
-    """Return all sources by name. Raises :class:`ConfigurationError` where two have the same."""
+    """Return all sources by name. Raises :class:`ConfigurationError` if two have the same name."""
     autodiscover_modules("backfill")
     found: dict[str, Source] = {}
     for source in _registered.values():
@@ -121,7 +121,7 @@ def sources() -> dict[str, Source]:
 
 @attrs.frozen
 class Failed:
-    """An item that cannot be sent, and why."""
+    """An item that cannot be sent, with the reason."""
 
     token: str
     error: Exception
@@ -148,9 +148,9 @@ class Backfill:
 
     def send(self, items: Iterable[Item]) -> list[Failed]:
         """
-        Send items; return those that cannot be sent. All others are confirmed by Kafka, or are in the outbox.
+        Send items; return the items that cannot be sent. All others are confirmed by Kafka, or are in the outbox.
 
-        Raises :class:`WorkerFailed` where that cannot be said: the items have to come again.
+        Raises :class:`WorkerFailed` if neither is certain: the items have to be sent again.
         """
         _refuse_open_transactions()
         built: list[_Built] = []
@@ -186,7 +186,7 @@ class Backfill:
 
 @attrs.frozen(eq=False)
 class _Ends:
-    """What became of events, by id; told by several threads."""
+    """The fate of each sent event, by id. Called by several threads."""
 
     KINDS = (RecordDelivered, EventAppended, EventSpilled, EventRejected, EventUndelivered)
     safe: set[str] = attrs.field(factory=set)
@@ -211,14 +211,14 @@ class _Ends:
 
 
 def _is_its_own(error: Exception) -> bool:
-    """Whether an error says something about one event, not about settings or servers."""
+    """Return whether an error concerns one event, not settings or servers."""
     if isinstance(error, DeliveryFailed):
         return row_outcome(error) is RowOutcome.PARK
     return not isinstance(error, (ConfigurationError, BrokerError, SchemaRegistryError))
 
 
 def _refuse_open_transactions() -> None:
-    """What is sent in a transaction leaves at its end, which is beyond any token."""
+    """Raise :class:`WorkerFailed` inside a transaction: its events leave at its end, after their token was printed."""
     aliases = [connection.alias for connection in connections.all(initialized_only=True) if is_open(connection)]
     if aliases:
         raise WorkerFailed(

@@ -47,7 +47,7 @@ class Phase(IntEnum):
 
 @attrs.define(eq=False)
 class ProcessClients:
-    """This process's clients, and the thread that hands out delivery reports."""
+    """The clients of a process for Kafka and the registry, and the thread that serves delivery reports."""
 
     registry: SchemaRegistry
     producer: Producer
@@ -57,19 +57,19 @@ class ProcessClients:
     pid: int = attrs.field(factory=os.getpid)
     phase: Phase = Phase.OPEN
     is_away: bool = False
-    """Whether Kafka was waited for in vain, and has confirmed nothing since: nobody waits for it meanwhile."""
+    """Whether Kafka did not answer in time and has confirmed nothing since; meanwhile no caller waits for it."""
     unreported: dict[int, tuple[EncodedEvent, str | None]] = attrs.field(factory=dict)
-    """Events that the client has, with the databases that are to take them if Kafka does not."""
+    """Events without a delivery report, each with the database whose outbox takes it if Kafka does not."""
     _thread: threading.Thread | None = None
     _lock: Any = attrs.field(factory=threading.RLock)
     _framer: serde.Framer = attrs.field(
         default=attrs.Factory(lambda self: serde.Framer(self.registry), takes_self=True)
     )
     _wanted: threading.Event = attrs.field(factory=threading.Event)
-    """Set by who needs room in the queue, which reports take until they are handed out."""
+    """Set by callers who need room in the client's queue; reports take up room until they are served."""
 
     def started(self) -> ProcessClients:
-        """Begin to hand out reports."""
+        """Start the thread that serves delivery reports."""
         remember(self)
         thread = threading.Thread(target=self._poll_until_retired, name="event-bus-producer", daemon=True)
         try:
@@ -83,9 +83,11 @@ class ProcessClients:
 
     def produce(self, encoded: EncodedEvent, database: str | None, until: float) -> None:
         """
-        Queue an event. Wait until ``until`` (monotonic) for the ids of its schemas, and while the queue is full, but
-        not while Kafka is away. Raises :class:`SchemaRegistryError`, :class:`QueueFull`, or :class:`DeliveryFailed`, a
-        fatal one if the client has failed for good, or was given up.
+        Queue an event.
+
+        Blocks until ``until`` (monotonic) for the ids of its schemas, and while the queue is full, but not while Kafka
+        is away. Raises :class:`SchemaRegistryError`, :class:`QueueFull`, or :class:`DeliveryFailed`, which is fatal if
+        the client has failed for good or was given up.
         """
         record = self._framer.record_of(encoded, until)
         while True:
@@ -104,7 +106,9 @@ class ProcessClients:
             self.unreported[id(encoded)] = encoded, database
 
     def reported(self, key: int, error: Any, message: Any) -> None:
-        """Take the client's error, if there is one, and its message. Raises nothing: other reports are to follow."""
+        """
+        Handle a delivery report: ``error`` is None if Kafka confirmed the record. Never raises: other reports follow.
+        """
         try:
             with self._lock:
                 event = self.unreported.pop(key, None)
@@ -138,13 +142,12 @@ class ProcessClients:
         )
 
     def retire(self) -> None:
-        """Have the thread end by itself."""
+        """Let the thread end by itself once all events are reported."""
         self._advance(Phase.RETIRING)
 
     def give_up(self) -> None:
         """
-        Retire and spill what lacks a report, if anything does: that might be long in coming, where a name server does
-        not answer.
+        Retire, and spill events without a report: reports may take long, for example if a name server does not answer.
         """
         if self.unreported:
             self.producer.poll(0)  # what Kafka has confirmed by now need not come twice
@@ -162,8 +165,10 @@ class ProcessClients:
 
     def leave(self, seconds: float) -> None:
         """
-        Wait so long for its thread to end: one that logs when the interpreter does would abort the process. From then
-        on a flush alone hands out reports.
+        Wait at most ``seconds`` for the polling thread to end: if it logs while the interpreter ends, the process
+        aborts.
+
+        From then on only a flush serves delivery reports.
         """
         if not self._advance(Phase.LEFT):
             return
@@ -179,7 +184,7 @@ class ProcessClients:
                 self.producer.poll(0)
 
     def _advance(self, phase: Phase) -> bool:
-        """Return whether that is a change."""
+        """Move to a phase; return False if this or a later phase was reached before."""
         with self._lock:
             before, self.phase = self.phase, max(self.phase, phase)
         self._wanted.set()

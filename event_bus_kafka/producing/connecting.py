@@ -1,7 +1,7 @@
 """
-Makes a process's clients in a thread: a constructor may wait, for a token 10 seconds, and no request does with it.
+Makes the clients of a process in a thread, since a constructor may block, for a token for up to 10 seconds.
 
-A request waits within its own limit; once one has waited in vain, no other does. After a failure nobody tries for a
+A request waits within its own limit. Once one has waited in vain, no other waits. After a failure nobody tries for a
 while.
 """
 
@@ -22,44 +22,48 @@ from event_bus_kafka.telemetry.guards import answer
 from event_bus_kafka.trouble import Trouble
 
 _REST = 5.0
-"""Seconds after a failure in which nobody tries again."""
+"""Seconds after a failure until the next attempt."""
 _NEW_CLIENT_EVERY = 30.0
-"""Seconds: a fatal error that comes again would otherwise cost a client for each event."""
+"""Least seconds between new clients: a fatal error that repeats would otherwise cost a client per event."""
 _Failure = Callable[[], Exception]
-"""Makes the error anew for each request: one that is raised again has the frames of all before."""
+"""Makes a new exception for each request: raising the same one again would collect the frames of all requests."""
 
 
 class Connecting:
-    """The clients of this process, made at the first send and after a fatal error."""
+    """Makes and keeps the clients of this process, at the first send and after a fatal error."""
 
     _clients: ProcessClients | None
-    """The last ones that were made."""
+    """The clients that were made last."""
     _attempt: Future[ProcessClients | _Failure] | None
-    """One that goes on, or has failed."""
+    """The attempt that is running, or has failed."""
     _waits_until: float
-    """Until when that attempt is waited for: who began it has waited in vain then."""
+    """Monotonic time until which callers wait for the attempt; then the caller who began it has waited in vain."""
     _again_at: float
-    """When the next attempt may begin."""
+    """Monotonic time from which the next attempt may begin."""
 
     def __init__(self, make: Callable[[ProcessClients | None], ProcessClients]) -> None:
-        """``make``: takes those in whose place the new ones come."""
+        """``make`` returns new clients; it is given the ones that they replace, or None."""
         self._make = make
         self._forget_parent()
         os.register_at_fork(after_in_child=self._forget_parent)
 
     @property
     def clients(self) -> ProcessClients | None:
-        """Those of this process, if there are any: a server written in C may fork without telling Python."""
+        """
+        The clients of this process, or None. The process id is compared, since a server written in C may fork without
+        telling Python.
+        """
         return self._clients if self._pid == os.getpid() else None
 
     @property
     def has_clients(self) -> bool:
-        """Whether there are clients with which something can be sent, as far as is known."""
+        """Whether there are clients that can send, as far as is known."""
         return self.clients is not None and self.clients.producer.failure is None
 
     def get(self, until: float, unfit: ProcessClients | None = None) -> ProcessClients:
         """
-        Return clients, made anew if need be: others than ``unfit``, with which nothing can be sent, but not too often.
+        Return clients other than ``unfit``, which can no longer send; make new ones if need be, but not too often.
+
         Raises :class:`ConfigurationError` or :class:`DeliveryFailed`.
         """
         with self._lock:

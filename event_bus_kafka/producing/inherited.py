@@ -1,8 +1,8 @@
 """
-All clients that a process has, and keeps: its own, and the useless copies of its parent's.
+Keeps all clients of a process alive: its own ones, and the useless copies of its parent's.
 
-To destroy a copy would wait for threads that only the parent has, or crash. To destroy one's own at the end of a
-process may take long, where a name server does not answer.
+Destroying a copy would wait for threads that only the parent has, or crash. Destroying an own client at the end of a
+process may take long if a name server does not answer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from event_bus_kafka.producing.clients import ProcessClients
 
 _all: set[ref[ProcessClients]] = set()
-"""All that are not destroyed, in use or not: a copy may be garbage that nobody has collected."""
+"""All clients that must not be destroyed, used or not: a copy may be garbage that was not collected yet."""
 
 
 def remember(clients: ProcessClients) -> None:
@@ -24,19 +24,19 @@ def remember(clients: ProcessClients) -> None:
 
 
 def own_clients() -> list[ProcessClients]:
-    """Return what this process has made."""
+    """Return the clients that this process has made."""
     return [clients for clients in _alive() if clients.pid == os.getpid()]
 
 
 def keep_parents_clients() -> None:
-    """See to it that this child destroys no client of its parent."""
+    """Keep this child process from destroying clients of its parent."""
     for clients in _alive():
         if clients.pid != os.getpid():
             keep_for_ever(clients)
 
 
 def keep_for_ever(clients: ProcessClients) -> None:
-    """See to it that it lives as long as the process, at the end of the interpreter too."""
+    """Keep an object alive as long as the process, even while the interpreter ends."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(clients))
 
 

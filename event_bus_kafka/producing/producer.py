@@ -37,10 +37,10 @@ _MANY = 500
 
 class KafkaEventProducer(EventBusProducer):
     """
-    Sends events to Kafka. ``send`` never raises and never holds a request longer than its documented limit.
+    Sends events to Kafka.
 
-    The clients are made at the first send of each process: a fork leaves the child with useless copies. After a
-    fatal error the next send makes new ones.
+    ``send`` never raises and never blocks longer than its documented limit. Each process makes its clients at the first
+    send: a fork leaves the child with useless copies. After a fatal error the next send makes new ones.
     """
 
     def __init__(
@@ -70,10 +70,10 @@ class KafkaEventProducer(EventBusProducer):
         event_metadata: EventsMetadata,
     ) -> None:
         """
-        Send an event to a topic, in the mode configured for it.
+        Send an event to a topic, in the mode configured for it. Never raises.
 
-        ``topic``: without prefix; ``event_key_field``: dotted path into ``event_data``, which has one value per
-        argument of the signal: an object of its attrs class, or a dict of JSON values in its place.
+        ``topic``: without prefix. ``event_key_field``: dotted path into ``event_data``, which has one value per
+        argument of the signal: an object of its attrs class, or a dict of JSON values.
         """
         try:
             self._shutdown.begin()
@@ -98,9 +98,9 @@ class KafkaEventProducer(EventBusProducer):
         events: Iterable[tuple[dict[str, Any], EventsMetadata]],
     ) -> None:
         """
-        Send many events of one type, given as data and metadata; in mode ``outbox`` with one INSERT for hundreds.
+        Send many events of one type, given as pairs of data and metadata. Never raises.
 
-        Never raises, as :meth:`send`.
+        In mode ``outbox`` it takes one INSERT for hundreds of events.
         """
         self._shutdown.begin()
         remaining = iter(events)
@@ -108,7 +108,7 @@ class KafkaEventProducer(EventBusProducer):
             self._send_batch(signal, topic, event_key_field, batch)
 
     def send_tombstone(self, *, signal: OpenEdxPublicSignal, topic: str, key: Any) -> None:
-        """Send what :func:`~event_bus_kafka.send_tombstone` says. Never raises, as :meth:`send`."""
+        """Send a tombstone, as :func:`~event_bus_kafka.send_tombstone` describes. Never raises."""
         metadata = signal.generate_signal_metadata()
         try:
             route = self._routing.route_of(signal.event_type, topic)
@@ -186,8 +186,9 @@ class KafkaEventProducer(EventBusProducer):
 
     def prepare_for_shutdown(self) -> None:
         """
-        Wait until Kafka has confirmed what was sent, within ``EVENT_BUS_KAFKA_DELIVERY_TIMEOUT``; what it has not then
-        goes into the outbox, within ``EVENT_BUS_KAFKA_SHUTDOWN_SPILL``.
+        Wait at most ``EVENT_BUS_KAFKA_DELIVERY_TIMEOUT`` until Kafka has confirmed all sent events.
+
+        Unconfirmed events go into the outbox, within ``EVENT_BUS_KAFKA_SHUTDOWN_SPILL``.
         """
         self._shutdown.confirm(monotonic() + self._limits.delivery_timeout)
         self._spill.finish(self._limits.shutdown_spill)
@@ -209,7 +210,7 @@ class KafkaEventProducer(EventBusProducer):
         self._shutdown.flush_late()
 
     def _deliver_late(self, sent_at: float, encoded: EncodedEvent) -> None:
-        """Hand over what found neither a client nor an outbox. Raises while that is to be tried again."""
+        """Hand over an event that found neither a client nor an outbox before. Raises if it is to be tried again."""
         try:
             self._hand_over(encoded, None, monotonic() + self._limits.send_timeout)
         except Exception as error:
@@ -238,6 +239,6 @@ def _reject_all(signal: OpenEdxPublicSignal, topic: str, event_ids: Iterable[str
 
 
 def _reject(signal: OpenEdxPublicSignal, topic: str, event_id: str, error: Exception) -> None:
-    """Tell of an event that cannot be sent, unless it is the host that stops whoever sends it."""
+    """Emit EventRejected for an event that cannot be sent; raise again if a signal's handler stops the sender."""
     let_through(error)
     emit(EventRejected(topic=topic, event_type=signal.event_type, event_id=event_id, error=error))

@@ -1,4 +1,4 @@
-"""Where events go, and how long sending may take: what producers are told by the settings."""
+"""The settings that producers ask for: the route of an event, and how long sending may take."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Route:
-    """One enabled or disabled way of an event type to a topic, as ``EVENT_BUS_PRODUCER_CONFIG`` says."""
+    """The route of an event type to a topic, enabled or not, from ``EVENT_BUS_PRODUCER_CONFIG``."""
 
     event_type: str
     topic: str
@@ -19,12 +19,12 @@ class Route:
     enabled: bool
     mode: str
     database: str | None
-    """Alias whose transaction decides; None: the open one."""
+    """Alias whose transaction decides; None: the one that is open."""
 
 
 @attrs.frozen(kw_only=True)
 class Routing:
-    """Where events of a type go, for topics without prefix. Asked for each event: settings may change in tests."""
+    """The routes of event types to topics without prefix. Asked for each event: settings may change in tests."""
 
     full_topic: Callable[[str], str]
     """Returns a topic's name with the prefix."""

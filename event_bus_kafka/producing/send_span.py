@@ -1,4 +1,4 @@
-"""The span of sending: its context travels in the headers of the record, through the outbox too."""
+"""Opens the span of a send; its context travels in the headers of the record, through the outbox too."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from event_bus_kafka.wire.records import EncodedEvent
 
 
 def in_trace(encoded: EncodedEvent, span: NoSpan) -> EncodedEvent:
-    """Return an event whose headers carry the context of a span."""
+    """Return the event with the context of a span in its headers."""
     headers = span.headers
     if not headers:
         return encoded
@@ -34,9 +34,10 @@ def send_span(
     topic: str, event_type: str, *, event_id: UUID | None = None, count: int = 0, is_tombstone: bool = False
 ) -> NoSpan:
     """
-    Return the span of one event that is sent to a topic (full name), or with ``count`` of so many.
+    Return the span of an event that is sent to a topic (full name), or of ``count`` events.
 
-    It ends when the caller goes on: by then the event waits for its commit, in the outbox, or in the client's queue.
+    The span ends when the caller continues: by then the event waits for its commit, in the outbox, or in the client's
+    queue.
     """
     attributes = messaging(SEND, topic) | {EVENT_TYPE: event_type}
     if event_id is not None:

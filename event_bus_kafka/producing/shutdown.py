@@ -1,7 +1,7 @@
 """
-The end of a process: what it has sent is flushed, and what Kafka has not confirmed by then is spilled.
+The end of a process: flushes sent events, and spills unconfirmed ones.
 
-``atexit`` alone would not do: children of multiprocessing and of celery end without it, and uWSGI's workers may.
+``atexit`` is not enough: children of multiprocessing and of celery end without it, and uWSGI's workers may.
 """
 
 from __future__ import annotations
@@ -21,38 +21,40 @@ from event_bus_kafka.telemetry import emit, flush_observers
 from event_bus_kafka.telemetry.events import ThreadsDisabled
 
 _LATE = 0.5
-"""Seconds for Kafka, and for the outbox, in which what is sent after the limits of an end may still arrive."""
+"""Seconds, for Kafka and for the outbox, that an event still has if it is sent after the limits of the end."""
 _LAST_TURNS = 1.0
-"""Seconds for what comes periodically to be done for the last time."""
+"""Seconds for the last run of periodic work."""
 _PRIORITY = 100
-"""Of multiprocessing's finalizers, which billiard has in common with it: any number has them run in children."""
+"""Priority of the finalizer of multiprocessing and billiard: without a priority, children do not run it."""
 
 
 class Shutdown:
-    """Flushes what was sent, when a process or a worker ends. One for a process and its children."""
+    """Flushes sent events when a process or a worker ends. One object serves a process and its children."""
 
     def __init__(
         self, limits: SendingLimits, spill: Spill, *, begin: Callable[[], None], finish: Callable[[float], None]
     ) -> None:
         """
-        ``begin``: begins what a process does periodically; called once in each, and never raises. ``finish``: does it
-        for the last time, and waits for that at most so many seconds.
+        ``begin`` starts the periodic work of a process; it is called once in each process and never raises. ``finish``
+        does this work for the last time and blocks at most the given seconds.
         """
         self._limits = limits
         self._spill = spill
         self._begin_periodic_work = begin
         self._finish_periodic_work = finish
         self._begun: dict[int, object] = {}
-        """By process: who began there what comes periodically. Of threads that send first, one does."""
+        """Process id → a marker of who began the periodic work there: of several sending threads one does."""
+        self._last_turns: dict[int, float] = {}
+        """Process id → seconds that its hooks have left to wait for last turns, all together."""
         self._pid: int | None = None
-        """The process whose sending is watched."""
+        """Id of the process whose end is watched."""
         self._began: float | None = None
-        """When the end of that process began, whatever told of it first."""
+        """Monotonic time at which the end of that process began."""
 
     def begin(self) -> None:
         """
-        Begin what a process does periodically that has to do with events, and end it with the process. To be called
-        before each of them; again costs nothing.
+        Begin the periodic work of a process, and end it with the process. Call it before each send; repeating it is
+        cheap.
         """
         pid = os.getpid()
         if pid in self._begun:
@@ -64,7 +66,7 @@ class Shutdown:
         self._begin_periodic_work()
 
     def watch(self) -> None:
-        """Flush when this process ends. To be called before its first send; again costs nothing."""
+        """Flush when this process ends. Call it before the first send of a process; repeating it is cheap."""
         if self._pid == os.getpid():
             return
         self._pid = os.getpid()
@@ -86,8 +88,9 @@ class Shutdown:
 
     def flush(self, seconds: float) -> None:
         """
-        Wait until what was sent is in Kafka or in the outbox: for the limits of an exit, but only so long. Each event
-        that is in neither then becomes an EventUndelivered.
+        Wait at most ``seconds`` until everything sent is in Kafka or in the outbox.
+
+        The limits of an exit apply too. Emits an EventUndelivered for each event that is in neither then.
         """
         began = monotonic()
         until = began + min(self._limits.shutdown_flush, seconds / 2)
@@ -95,16 +98,16 @@ class Shutdown:
         self._spill.finish(min(until + self._limits.shutdown_spill, began + seconds) - monotonic())
 
     def finish_periodic_work(self) -> None:
-        """Do for the last time what comes periodically; wait a second at most for that."""
+        """Do the periodic work for the last time; wait at most a second for it."""
         self._finish_periodic_work(_LAST_TURNS)
 
     def flush_late(self) -> None:
-        """Flush what was sent after the end had come, in what is left of its limits: nobody else would."""
+        """Flush events that were sent after the end had begun, within the rest of its limits: nothing else would."""
         if self._began is not None:
             self._end()
 
     def confirm(self, until: float) -> None:
-        """Wait until ``until`` (monotonic) for Kafka to confirm what was sent; hand the rest to the spill."""
+        """Wait until ``until`` (monotonic) for Kafka to confirm sent events; hand the others to the spill."""
         if self._spill.waits_for_clients():
             self._spill.settle(until - monotonic())  # meanwhile the clients' threads go on
         for clients in own_clients():
@@ -112,13 +115,15 @@ class Shutdown:
             clients.give_up()
 
     def _end(self, *_: object, **__: object) -> None:
-        """End this process's sending, and what it does periodically. Threads of clients do nothing afterwards."""
+        """End the sending and the periodic work of this process. From then on threads of clients do nothing."""
         if os.getpid() not in self._begun:
             return  # a child inherits its parent's hooks
         if self._pid == os.getpid():
             self._end_sending()
         flush_observers()
-        self.finish_periodic_work()
+        left, began = self._last_turns.get(os.getpid(), _LAST_TURNS), monotonic()
+        self._finish_periodic_work(left)
+        self._last_turns[os.getpid()] = max(left - (monotonic() - began), 0.0)
 
     def _end_sending(self) -> None:
         now = monotonic()
@@ -134,10 +139,10 @@ class Shutdown:
 
 def deadlines_of(began: float | None, now: float, limits: SendingLimits, *, is_away: bool) -> tuple[float, float]:
     """
-    Return until when an ending process waits for Kafka, and then for the outbox.
+    Return the monotonic times until which an ending process waits for Kafka, and then for the outbox.
 
-    Both limits count from the time when the end began; None: now. What is sent later still has a moment, but none for
-    Kafka while that is away.
+    Both limits count from ``began``; None: from now. Events that are sent later get a moment more, but none for Kafka
+    while it is away.
     """
     until = (now if began is None else began) + limits.shutdown_flush
     spill_until = until + limits.shutdown_spill

@@ -1,9 +1,9 @@
 """
-Spill: what Kafka did not confirm goes into the outbox, from where a relay brings it.
+Spill: puts events that Kafka did not confirm into the outbox, for a relay.
 
-Whoever finds out only notes it. A delivery report comes in the midst of a poll; and a request may be in a transaction,
-with which a row of its own would roll back, and whose lock, on SQLite, another connection would wait for. So a thread
-writes, one for each database: one that hangs must not hold up the others.
+A caller only notes the event. It may be a delivery report, in the midst of a poll, or a request in a transaction: a row
+of that transaction would roll back with it, and on SQLite another connection would wait for its lock. So a thread
+writes, one per database: a database that hangs must not delay the others.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from event_bus_kafka.wire.records import EncodedEvent
 
 
 class Spill:
-    """Keeps what Kafka did not confirm until it is in the outbox. One for a process and its children."""
+    """Keeps unconfirmed events until they are in the outbox. One object serves a process and its children."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._by_pid: dict[int, dict[str, SpillWriter]] = {}
-        """By process and database: a child has nothing to do with what its parent has to write."""
+        """Process id → database → writer. A child does not write the events of its parent."""
 
     def waits_for_clients(self) -> bool:
-        """Whether an event waits that is sent where there is no outbox."""
+        """Whether an event waits for clients, because no database has an outbox."""
         return any(writer.buffer.waits_for_clients() for writer in tuple(self._writers().values()))
 
     def waiting(self) -> tuple[int, int]:
-        """Return how many events wait in memory, and how many bytes of it they take. Any thread may ask."""
+        """Return how many events wait in memory, and their size in bytes. Any thread may call it."""
         buffers = [writer.buffer for writer in tuple(self._writers().values())]
         return sum(map(len, buffers)), sum(buffer.bytes for buffer in buffers)
 
@@ -51,14 +51,15 @@ class Spill:
         otherwise: Callable[[EncodedEvent], None] | None = None,
     ) -> None:
         """
-        Keep events that Kafka did not confirm because of ``error``; None: that were to be in the outbox, whose
-        database could not be waited for. Never raises. Blocks only while memory is full, at most until ``until``
-        (monotonic); None, for delivery reports: never blocks.
+        Keep events that Kafka did not confirm because of ``error``. Never raises.
 
-        They go into the outbox of ``database``, by default of that which the routers name, which also takes what
-        belongs to a database without tables, or that takes no rows. Each event becomes an EventSpilled once it is
-        written, or without ``error`` an EventAppended; an EventUndelivered if it is lost. Where there is no outbox at
-        all, ``otherwise`` is called with it, again and again while it raises.
+        ``error`` is None for events that were meant for the outbox but could not wait for its database. Blocks only
+        while the buffer is full, at most until ``until`` (monotonic); None, for delivery reports: never blocks.
+
+        The events go into the outbox of ``database``, by default of the one that the routers name; that one also takes
+        events of a database without tables, or that takes no rows. Each event becomes an EventSpilled once it is
+        written (EventAppended if ``error`` is None), or an EventUndelivered if it is lost. If no database has an
+        outbox, ``otherwise`` is called with the event, repeatedly while it raises.
         """
         kept = None if error is None else without_traceback(error)
         buffer = self._writer_of(database).buffer
@@ -67,15 +68,15 @@ class Spill:
                 one.lost(AppendFailed(f"{MOST_BYTES:,} bytes of events wait for their database already"))
 
     def start_writer(self) -> None:
-        """Have the thread of the database that takes what no other takes: when Python ends none can be started."""
+        """Start the writer that takes events of all other databases: while Python ends no thread can be started."""
         self._writer_of(None)
 
     def finish(self, seconds: float) -> int:
-        """Wait as :meth:`settle` does, as a process ends. Return how many events were lost."""
+        """Wait as :meth:`settle` does, when a process ends. Return the number of lost events."""
         return sum(writer.give_up() for writer in self.settle(seconds))
 
     def settle(self, seconds: float) -> list[SpillWriter]:
-        """Wait at most so many seconds until nothing waits any more. Return the writers that were waited for."""
+        """Wait at most ``seconds`` until no event waits any more. Return the writers that were waited for."""
         until = monotonic() + seconds
         writers = list(self._writers().values())
         if threading.current_thread() in writers:
@@ -91,8 +92,10 @@ class Spill:
 
     def _writer_of(self, database: str | None) -> SpillWriter:
         """
-        Return who writes into ``database``, else into the one that the routers name, else into the default one. One
-        that routers bar is not tried first. When Python ends, no new thread can be started, and another's takes all.
+        Return the writer of ``database``, else of the one that the routers name, else of the default one.
+
+        A database that routers bar is not tried first. While Python ends, no thread can be started, and a running
+        writer takes all events.
         """
         last = home()
         with suppress(Exception):  # of routers, and of an alias that is not there

@@ -1,4 +1,4 @@
-"""What waits to be written into an outbox, in memory."""
+"""Buffers, in memory, events that wait to be written into an outbox."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from event_bus_kafka.telemetry.events import EventAppended, EventSpilled, EventU
 from event_bus_kafka.wire.records import EncodedEvent
 
 MOST_BYTES = 128_000_000
-"""Of events that wait for a database. What comes beyond waits for room; where none is made, it is lost."""
+"""Size limit of the events that wait for a database. Further events wait for room; if none is made, they are lost."""
 _REPORTED = 4
-"""Times as much for what comes by delivery reports, which cannot wait, while the database takes events."""
+"""While the database accepts events, delivery reports may fill four times ``MOST_BYTES``: a callback cannot block."""
 _STILL_TAKES = 5.0
-"""Seconds after its last event in which a database is expected to take more."""
+"""Seconds after its last event for which a database is expected to accept more."""
 _OVERHEAD = 2_000
-"""Bytes of memory, nearly, that an event takes besides its contents."""
+"""Bytes of memory, approximately, that an event takes besides its key and value."""
 _BATCH = 500
 _BATCH_BYTES = 2_000_000
-"""As ``append`` puts into one INSERT: one batch is written whole or not at all."""
+"""The limits of one INSERT of ``append``: a batch is written whole or not at all."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
 
@@ -34,15 +34,15 @@ class BufferedEvent:
 
     event: EncodedEvent
     error: Exception | None
-    """What kept it from Kafka; None where it was to be in the outbox from the first."""
+    """The reason why Kafka did not get it; None: it was meant for the outbox from the start."""
     otherwise: Callable[[EncodedEvent], None] | None = None
-    """Sends it where there is no outbox; raises while it cannot. None: it is lost."""
+    """Sends the event if there is no outbox; raises while it cannot. None: the event is lost."""
     since: float = attrs.field(factory=monotonic)
-    """When it began to wait; of one that was refused, when that was first. Times are those of the monotonic clock."""
+    """Monotonic time at which it began to wait; for an event that was refused, at which it was first refused."""
     was_refused: bool = False
-    """Whether a database that answers did not take it, alone."""
+    """Whether a database that answers has refused this very event."""
     due: float = 0.0
-    """When it may be tried."""
+    """Monotonic time from which it may be tried."""
 
     @property
     def size(self) -> int:
@@ -60,11 +60,11 @@ class BufferedEvent:
 
 @attrs.define(eq=False)
 class SpillBuffer:
-    """What waits for one database, in the order in which it came; apart from it, what the database has refused."""
+    """The events that wait for one database, in order of arrival; events that the database refused are kept apart."""
 
     changed: threading.Condition = attrs.field(factory=threading.Condition)
     took_at: float = 0.0
-    """When the database last took an event, or the first one began to wait for it."""
+    """Monotonic time at which the database last took an event, or at which the first one began to wait."""
     _waiting: deque[BufferedEvent] = attrs.field(factory=deque)
     _refused: deque[BufferedEvent] = attrs.field(factory=deque)
     _bytes: int = 0
@@ -75,7 +75,7 @@ class SpillBuffer:
 
     @property
     def bytes(self) -> int:
-        """The memory that its events take."""
+        """Bytes of memory that the events take."""
         return self._bytes
 
     def waits_for_clients(self) -> bool:
@@ -84,8 +84,9 @@ class SpillBuffer:
 
     def put(self, one: BufferedEvent, until: float | None) -> bool:
         """
-        Let an event wait if there is room, or comes to be by ``until``; else return False. None: a delivery report
-        brings it, which cannot wait.
+        Let an event wait if there is room by ``until`` (monotonic); else return False.
+
+        None: the caller is a delivery report and cannot wait.
         """
         most = MOST_BYTES - one.size
         with self.changed:
@@ -102,7 +103,7 @@ class SpillBuffer:
             return has_room
 
     def next_batch(self) -> list[BufferedEvent]:
-        """Wait for what goes into the next INSERT, and return it: it stays here until it is taken."""
+        """Wait for events; return the ones of the next INSERT. They stay in the buffer until :meth:`take`."""
         with self.changed:
             while queues := [queue for queue in (self._waiting, self._refused) if queue]:
                 queue = min(queues, key=lambda one: one[0].due)
@@ -112,7 +113,7 @@ class SpillBuffer:
         return []
 
     def take(self, batch: Iterable[BufferedEvent]) -> list[BufferedEvent]:
-        """Remove what stands first, and return it, without what a process has given up meanwhile."""
+        """Remove and return the first events, except ones that were given up meanwhile."""
         taken = []
         with self.changed:
             for one in batch:
@@ -128,7 +129,7 @@ class SpillBuffer:
             return self.take([*self._waiting, *self._refused])
 
     def put_aside(self, one: BufferedEvent) -> None:
-        """Keep what was refused, alone, behind what was refused before."""
+        """Keep an event that was refused, behind others that were refused before."""
         with self.changed:
             if not self.take([one]):
                 return
@@ -139,13 +140,13 @@ class SpillBuffer:
             self._bytes += one.size
 
     def put_off(self, one: BufferedEvent) -> None:
-        """Leave an event, and those behind it, alone for as long again as it has waited; not for long in a hurry."""
+        """Delay an event, and the ones behind it, for as long as it has waited already; only briefly in a hurry."""
         now = monotonic()
         longest = _FIRST_PAUSE if now < self._hurried_until else _LONGEST_PAUSE
         one.due = now + min(max(now - one.since, _FIRST_PAUSE), longest)
 
     def hurry(self, until: float) -> None:
-        """Have all tried at once, and then often, until ``until``."""
+        """Try all events now, and then often, until ``until`` (monotonic)."""
         with self.changed:
             self._hurried_until = max(self._hurried_until, until)
             for one in (*self._waiting, *self._refused):

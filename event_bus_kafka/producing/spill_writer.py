@@ -1,4 +1,4 @@
-"""The thread that writes into the outbox of one database, by itself, what waits in memory for it."""
+"""The thread that writes waiting events into the outbox of one database."""
 
 from __future__ import annotations
 
@@ -17,43 +17,44 @@ from event_bus_kafka.telemetry.events import AppendToOutboxFailed, SpillDelayed
 from event_bus_kafka.telemetry.guards import kept_alive
 
 _ENOUGH = 10
-"""Events that a database refuses, one after the other, until it is taken for one that refuses all."""
+"""Number of events refused in a row from which a database counts as refusing all."""
 _PATIENCE = 60.0
-"""Seconds after which an event is given up that a database refuses, while it takes others."""
+"""Seconds after which an event is given up that a database refuses while it takes others."""
 _REST = 0.1
-"""Seconds after an exception that nobody expects."""
+"""Seconds to wait after an unexpected exception."""
 
 
 class SpillWriter(Thread):
     """
-    The thread that writes into one database what waits for it: hundreds of events with one INSERT, on a connection of
-    its own, which it has only while something waits. It is there to the end of the process.
+    The thread that writes waiting events into one database, hundreds per INSERT.
+
+    It has a connection of its own, only while events wait, and runs until the process ends.
     """
 
     def __init__(self, databases: Sequence[str], outbox: Outbox) -> None:
-        """``databases``: the first one, and those that take its events if it has no outbox."""
+        """``databases``: the first one is written to; the next ones take its events if it has no outbox."""
         super().__init__(name=f"event-bus-spill-{databases[0]}", daemon=True)
         self.buffer = SpillBuffer()
         self._databases = databases
         self._outbox = outbox
         self._is_idle = False
-        """Whether it has told of all, and closed its connection."""
+        """Whether it has emitted all outcomes and closed its connection."""
 
     def runs(self) -> bool:
-        """Whether it is started, or can be: when the interpreter ends, no thread can."""
+        """Whether the thread runs or can be started: while the interpreter ends, no thread can."""
         with self.buffer.changed, suppress(RuntimeError):
             if not self.is_alive():
                 self.start()
         return self.is_alive()
 
     def settle(self, until: float) -> None:
-        """Wait until all is written, or has gone elsewhere, at most until ``until`` (monotonic)."""
+        """Wait until all events are written or handed to another writer, at most until ``until`` (monotonic)."""
         with self.buffer.changed:
             if self.is_alive():
                 self.buffer.changed.wait_for(lambda: self._is_idle and not self.buffer, until - monotonic())
 
     def give_up(self) -> int:
-        """Lose what waits, and return how much that is."""
+        """Lose all waiting events; return their number."""
         left = self.buffer.take_all()
         self._is_idle = self._is_idle or bool(left)  # nobody waits for an INSERT of what is given up
         for one in left:
@@ -69,7 +70,7 @@ class SpillWriter(Thread):
             sleep(_REST)
 
     def _next(self) -> list[BufferedEvent]:
-        """Wait for what may be written now; none if it was given up meanwhile."""
+        """Wait for the next events to write; return none if they were given up meanwhile."""
         if not self.buffer:
             _close()
         with self.buffer.changed:
@@ -80,7 +81,7 @@ class SpillWriter(Thread):
             return self.buffer.next_batch()
 
     def _write(self, batch: list[BufferedEvent]) -> None:
-        """Write a batch; where the database answers and refuses it, event by event, for it may be one that it means."""
+        """Write a batch; if the database answers and refuses it, write event by event, to find the refused one."""
         failure = self._try(batch)
         if failure is None:
             return
@@ -98,7 +99,7 @@ class SpillWriter(Thread):
                 self._refused(one, failure[1])
 
     def _try(self, batch: list[BufferedEvent]) -> tuple[str, Exception] | None:
-        """Write into the first database that has an outbox. Return which one did not take the batch, and why."""
+        """Write into the first database that has an outbox. Return the one that did not take the batch, and why."""
         for database in self._databases:
             try:
                 self._outbox.append_separately([one.event for one in batch], database)
@@ -131,7 +132,7 @@ class SpillWriter(Thread):
                 self.buffer.take([one])
 
     def _refused(self, one: BufferedEvent, error: Exception) -> None:
-        """Put an event aside that was refused alone. Give it up only where the database goes on taking others."""
+        """Keep an event that was refused alone; give it up only if the database goes on taking others."""
         is_late = one.was_refused and monotonic() - one.since > _PATIENCE
         if is_late and self.buffer.took_at > one.since:
             self._lose(one, error)
@@ -144,7 +145,7 @@ class SpillWriter(Thread):
 
 
 def _answers(database: str) -> bool:
-    """Whether a database takes a connection and answers: then it was the events that it refused."""
+    """Return whether a database accepts a connection and answers: then the events were to blame."""
     with suppress(Exception):
         connections[database].set_autocommit(True)
         return connections[database].is_usable()
@@ -152,7 +153,7 @@ def _answers(database: str) -> bool:
 
 
 def _close() -> None:
-    """Close this thread's connections, and forget them: the next ones are new."""
+    """Close and forget the connections of this thread."""
     for connection in connections.all(initialized_only=True):
         with suppress(Exception):
             connection.close()

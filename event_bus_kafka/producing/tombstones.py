@@ -1,4 +1,4 @@
-"""Sending tombstones: what removes a key from a compacted topic."""
+"""Sends tombstones, which remove a key from a compacted topic."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ logger = logger_named(__name__)
 
 def send_tombstone(signal: OpenEdxPublicSignal, topic: str, key: Any) -> None:
     """
-    Tell a compacted topic that what a key stands for was deleted: Kafka removes its records there, and workers tell
-    receivers of :data:`~event_bus_kafka.record_deleted`.
+    Tell a compacted topic that the object of a key was deleted.
 
-    ``signal``: of events that the topic has for this key; ``topic``: without prefix; ``key``: the value that their key
-    field has, as an object or its text. ``EVENT_BUS_PRODUCER_CONFIG`` says, as for events, which field that is, in
-    which mode the tombstone leaves, and whether the topic is enabled: if not, nothing is sent. Never raises, as
-    ``send_event``: what cannot be sent is logged and counted.
+    Kafka removes the key's records, and workers send :data:`~event_bus_kafka.record_deleted` to receivers.
 
-    Only for topics that no worker of ``edx-event-bus-kafka`` reads: it ends at a tombstone. In mode ``outbox`` alone
-    it is sure that no earlier event of the key arrives after it.
+    ``signal``: a signal whose events the topic has for this key. ``topic``: without prefix. ``key``: the value of their
+    key field, as an object or its text. ``EVENT_BUS_PRODUCER_CONFIG`` decides, as for events, which field that is, in
+    which mode the tombstone leaves, and whether the topic is enabled; if not, nothing is sent. Never raises, as
+    ``send_event``: a tombstone that cannot be sent is logged and counted.
+
+    Send none to topics that a worker of ``edx-event-bus-kafka`` reads: it fails at tombstones. Only in mode ``outbox``
+    is it certain that no earlier event of the key arrives after the tombstone.
     """
     producer = get_producer()
     if hasattr(producer, "send_tombstone"):

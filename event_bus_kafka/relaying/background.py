@@ -16,8 +16,10 @@ from event_bus_kafka.relaying.timing import WATCHED
 
 class PendingCalls:
     """
-    The calls of one batch. They run in the order in which they were begun, and none after one that failed: a key would
-    end with an old event. A failure stops the batch. ``len`` counts the calls whose result was not taken.
+    The calls of one batch, run in the order in which they were begun.
+
+    None runs after one that failed: a key would end with an old event. A failure stops the batch. ``len`` counts the
+    calls whose result was not taken yet.
     """
 
     def __init__(self, thread: BackgroundThread, batch: Batch) -> None:
@@ -29,7 +31,7 @@ class PendingCalls:
         return len(self._begun)
 
     def begin(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> None:
-        """Call ``function`` in the thread, after the calls begun before."""
+        """Run ``function`` in the thread, after all calls that were begun before."""
         before = self._begun[-1] if self._begun else None
 
         def call() -> Any:
@@ -42,25 +44,27 @@ class PendingCalls:
         self._begun.append(begun)
 
     def take(self) -> Any:
-        """Wait for the oldest call; return its result, or raise what it raised."""
+        """Wait for the oldest call; return its result or raise its exception."""
         self._await(self._begun[0])
         return self._begun.popleft().result()
 
     def wait(self) -> None:
-        """Wait for all calls, however they end."""
+        """Wait until all calls have ended, successfully or not."""
         for call in self._begun:
             self._await(call)
 
     def _await(self, call: Future[Any]) -> None:
-        """However long a database takes, the claim is watched."""
+        """Wait, however long the database takes, and check meanwhile that the claim still holds."""
         while wait([call], WATCHED).not_done:
             self._batch.watch_claim()
 
 
 class BackgroundThread:
     """
-    A thread of a relay that runs calls for one batch after the other. It is a daemon, so that a process which is forced
-    to end waits for none of them: the database takes back what they have not committed.
+    A thread of a relay that runs calls for one batch after the other.
+
+    It is a daemon: a process that is forced to end does not wait for its calls, and the database rolls back uncommitted
+    ones.
     """
 
     def __init__(self, name: str) -> None:
@@ -68,7 +72,7 @@ class BackgroundThread:
         self._thread = Thread(target=self._run, name=f"event-bus-relay-{name}", daemon=True)
 
     def submit(self, call: Callable[[], Any]) -> Future[Any]:
-        """Let the thread make a call, after those before."""
+        """Queue a call behind the ones submitted before."""
         if self._thread.ident is None:
             self._thread.start()
         future: Future[Any] = Future()
@@ -77,7 +81,9 @@ class BackgroundThread:
 
     @contextmanager
     def serving(self, batch: Batch) -> Iterator[PendingCalls]:
-        """Yield the calls of ``batch``. All have ended after the block, which raises what made one fail."""
+        """
+        Yield the calls of ``batch``. Leaving the block waits for all of them and raises the exception of a failed one.
+        """
         calls = PendingCalls(self, batch)
         try:
             yield calls

@@ -1,4 +1,4 @@
-"""One batch of a relay: rows go to Kafka, and what became of each is known at the end."""
+"""One batch of a relay: hands rows to Kafka and learns whether each was confirmed or refused."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ from event_bus_kafka.relaying.topics import Topic, Topics, TopicState
 from event_bus_kafka.wire.records import ProducerRecord
 
 _ALONE_AT_LAST = 0.5
-"""Seconds for rows that go one by one once all rows are handed over: those of the next batch wait."""
+"""Seconds that rows sent one by one still have after all other rows were handed over; the next batch waits for them."""
 _FIRSTS_WITHIN = 1.0
-"""Seconds of a batch at most in which rows wait for the first one of their key."""
+"""Longest time in seconds that rows of a batch wait for the first row of their key."""
 _AWAITED, _AWAITED_BY_TURNS = 0.1, 0.005
-"""Seconds to wait for a report: of one client, or of two."""
+"""Seconds that one wait for a report takes: with one client, or with two in turn."""
 
 
 class Batch:
     """
-    Rows in flight. Every row is confirmed, or refused, or stays in the outbox; ``trouble`` is what interrupts the
-    relay. That a topic refuses its rows is no trouble: the batch ends, and the next one goes without it.
+    Rows in flight. In the end every row is confirmed, refused, or still in the outbox.
+
+    ``trouble`` is the error that interrupts the relay. A topic that refuses its rows is no trouble: the batch ends, and
+    the next one leaves the topic out.
     """
 
     def __init__(
@@ -49,28 +51,31 @@ class Batch:
         self._is_claimed = is_claimed
         self._watched = 0.0
         self._unreported: Counter[Producer] = Counter()
-        """The clients that were given rows, and how many of these lack a report."""
+        """Clients that were given rows, with the number of their rows that lack a report."""
         self._broken: DeliveryFailed | None = None
-        """What a client said that takes no more rows."""
+        """The error of a client that takes no more rows."""
         self._is_refused = False
-        """Whether that is because a topic has refused a request."""
+        """Whether the client takes no more rows because a topic refused a request."""
         self._is_given_up = False
         self.deadline = monotonic() + BATCH_TIME
         self._alone_until = float("inf")
-        """When no more rows are sent one by one."""
+        """Monotonic time after which no more rows are sent one by one."""
         self.looked = 0.0
-        """How many seconds it took to see what waits."""
+        """Seconds that it took to find the waiting rows."""
         self.ledger = Ledger()
         self._deliveries = Deliveries(frames)
         self._firsts: set[tuple[str, bytes]] = set()
-        """Keys of which a row is on its way to a partition that may not know the client, and no other may be."""
+        """
+        Keys with a row on its way to a partition that may not know the client yet; only one row of such a key may be in
+        flight.
+        """
         self._firsts_until = float("inf")
         self._ended_keys: set[tuple[str, bytes]] = set()
-        """Keys of which no more rows are sent: one is parked, or was left since the first is on its way for long."""
+        """Keys of which no more rows are sent: a row was parked, or the first one has been in flight for too long."""
         self.put_back: list[int] = []
-        """Ids of rows that were parked before, and go back into the outbox."""
+        """Ids of parked rows that go back into the outbox."""
         self.unconfirmed = 0
-        """How many rows were given up without a report."""
+        """Number of rows that were given up without a report."""
         self.trouble: Exception | None = None
 
     @property
@@ -79,24 +84,33 @@ class Batch:
         return self.trouble is None and self._broken is None and len(self.ledger.refused) < MOST_PARKED
 
     def has_room_for(self, count: int) -> bool:
-        """Whether so many more rows may be sent before others are removed, lest too many come twice after a kill."""
+        """
+        Whether ``count`` more rows may be sent before others are removed: a kill must not repeat more than
+        ``MOST_TWICE``.
+        """
         return self.ledger.unsettled + self._topics.lined_up + count <= MOST_TWICE
 
     def take_confirmed(self) -> list[Row]:
-        """Return the rows that Kafka has, each once: their removal begins."""
+        """Return the confirmed rows, each once: their removal begins."""
         rows = self.ledger.begin_removal()
         self._deliveries.take(rows)
         return rows
 
     def send(self, rows: Sequence[Row]) -> None:
-        """Hand rows to a client, in order, until the deadline or the first trouble. There must be room for them."""
+        """
+        Hand rows to a client, in order, until the deadline or the first trouble. Requires :meth:`has_room_for` them.
+        """
         assert self.has_room_for(len(rows))
-        if left := self._send_all(rows):
+        if left := self._send_all(rows[self._send_usual(rows) :]):
             self._await_firsts()
             self._ended_keys.update((row.topic, row.key) for row in self._send_all(left))
 
     def collect(self, down_to: int) -> None:
-        """Take reports until so few are awaited, until the deadline at most. Where all are, nothing is to linger."""
+        """
+        Take reports until at most ``down_to`` are awaited, or until the deadline.
+
+        With 0, clients send at once instead of waiting for more records.
+        """
         if not down_to:
             self._alone_until = min(self._alone_until, monotonic() + _ALONE_AT_LAST)
         while self._topics.awaited > down_to and (left := self.deadline - monotonic()) > 0 and self.trouble is None:
@@ -105,7 +119,7 @@ class Batch:
             self._topics.hold_silent()
 
     def finish(self) -> None:
-        """Take all reports there are until the deadline; give up the rest."""
+        """Take all reports that arrive until the deadline; give up the other rows."""
         self.collect(0)
         if not self._is_refused:
             self.stop(self._broken or self._clients.common.failure)
@@ -118,12 +132,12 @@ class Batch:
             self.put_back += put_back
 
     def stop(self, error: BaseException | None) -> None:
-        """Send and await no more, if something else failed."""
+        """Send no more rows and await no more reports, because something else failed."""
         if isinstance(error, Exception):
             self.trouble = self.trouble or error
 
     def give_up(self) -> None:
-        """Let the clients forget what is not confirmed, at once."""
+        """Purge unconfirmed records from the clients at once."""
         if not self._is_given_up:
             self._is_given_up = True
             self.unconfirmed += self.ledger.in_flight
@@ -131,7 +145,7 @@ class Batch:
                 client.purge()
 
     def watch_claim(self) -> None:
-        """Give up at once if the claim has ended: others send the rows by now."""
+        """Give up at once if the claim has ended: another relay may be sending the rows."""
         now = monotonic()
         if now >= self._watched + WATCHED:
             self._watched = now
@@ -140,32 +154,38 @@ class Batch:
                 self.give_up()
 
     def tell(self) -> None:
-        """Emit what became of the rows, once that is settled and all that are confirmed were taken."""
+        """Emit the outcome of the rows. Call it once the batch is settled and all confirmed rows were taken."""
         self._deliveries.tell(self.ledger.parked)
 
+    def _send_usual(self, rows: Sequence[Row]) -> int:
+        """Send rows from the first on as long as none needs care; return how many."""
+        if not self.goes_on or self._firsts or self._ended_keys:
+            return 0
+        sent = self._clients.hand_over(rows, self._frames, self._topics, self.deadline, self._reported)
+        for name, count in sent.items():
+            self._topics[name].sent(count)
+        self.ledger.begin(sent.total())
+        self._unreported[self._clients.common] += sent.total()
+        return sent.total()
+
     def _send_all(self, rows: Sequence[Row]) -> list[Row]:
-        """Return the rows that have to wait for the first one of their key."""
+        """Return the rows that have to wait for the first row of their key."""
         left: list[Row] = []
-        complete = self._clients.unreached.complete
         for row in rows:
             if not self.goes_on or monotonic() > self.deadline:
                 break
-            topic = self._topics[row.topic]
-            if not topic.takes_rows:
+            topic, key = self._topics[row.topic], (row.topic, row.key)
+            if not topic.takes_rows or key in self._ended_keys:
                 continue
-            if left or self._ended_keys or row.topic not in complete:  # else its key waits for nothing, as most do
-                key = row.topic, row.key
-                if key in self._ended_keys:
-                    continue
-                if key in self._firsts:
-                    topic.leave(row)
-                    left.append(row)
-                    continue
-            self._send(row, topic)
+            if key in self._firsts:
+                topic.leave(row)
+                left.append(row)
+            else:
+                self._send(row, topic)
         return left
 
     def _await_firsts(self) -> None:
-        """Wait until partitions are reached, and no longer than a batch can spare: a topic may be silent."""
+        """Wait until partitions have confirmed a first row, at most ``_FIRSTS_WITHIN``: a topic may be silent."""
         self._firsts_until = min(self._firsts_until, monotonic() + _FIRSTS_WITHIN)
         while self.goes_on and self._unreported.get(self._clients.common) and monotonic() < self._firsts_until:
             self._poll(self._firsts_until - monotonic(), lingers=False)
@@ -188,7 +208,7 @@ class Batch:
                 self._produce(self._clients.common, row, record, topic)
 
     def _send_next(self, topic: Topic) -> None:
-        """Send rows that go by themselves until one is in flight."""
+        """Send rows that go one by one, until one is in flight."""
         while self.trouble is None and not self._is_given_up and (alone := topic.next_alone()):
             row, record = alone
             if monotonic() > min(self.deadline - CONFIRMED_WITHIN, self._alone_until):
@@ -218,7 +238,7 @@ class Batch:
                 return
 
     def _reported(self, row: Row, topic: Topic, client: Producer, error: Any, message: Any) -> None:
-        """Take the client's error, if there is one, and its message."""
+        """Handle a delivery report: ``error`` is None if Kafka confirmed the record."""
         topic.reported()
         self._unreported[client] -= 1
         alone = client is not self._clients.common
@@ -241,7 +261,7 @@ class Batch:
             self._send_next(topic)
 
     def _request_refused(self, row: Row, topic: Topic, error: DeliveryFailed) -> None:
-        """A request with this row was refused: the common client takes no more."""
+        """Handle the refusal of a request with this row: the common client takes no more rows."""
         match row_outcome(error):
             case RowOutcome.PARK | RowOutcome.SEND_ALONE:
                 topic.send_alone(row)
@@ -253,7 +273,7 @@ class Batch:
                 self._broken = self._broken or error
 
     def _refused(self, row: Row, topic: Topic, client: Producer, error: DeliveryFailed) -> None:
-        """This row was refused, and not what shares a request with it."""
+        """Handle the refusal of this very row, not of another one in its request."""
         match row_outcome(error):
             case RowOutcome.PARK if meaning_of(error.code).of_the_row:
                 self._reject(row, error)

@@ -1,4 +1,4 @@
-"""What a relay does in the database: it finds shards with rows, has the right to send them, and removes them."""
+"""The relay's access to the database: find shards with rows, claim them, read their rows and remove them."""
 
 from __future__ import annotations
 
@@ -40,28 +40,31 @@ class Row(NamedTuple):
     key: bytes
     body: bytes | None
     headers: bytes
-    """Packed as long as possible: thousands of rows are in memory, and the collector would look at each header."""
+    """
+    Packed as long as possible: thousands of rows are in memory, and the garbage collector would visit each header.
+    """
     schema: int
 
 
 class BatchPlan(NamedTuple):
-    """What a batch is to take."""
+    """The rows that a batch is going to send."""
 
     chunks: list[list[int]]
-    """Ids in order; the rows of a chunk are in memory together."""
+    """Ids in order, by chunk; only the rows of one chunk are in memory together."""
     is_full: bool
-    """Whether there may be more."""
+    """Whether more rows may be waiting."""
 
 
 class Claims:
     """
-    Claims shards for one batch after the other. A claim locks the rows of its shards in the table of shards, not the
-    rows of events, as long as the batch is in flight: the lock is both lease and fence. A relay that dies releases it
-    at once.
+    Claims shards for one batch after the other.
 
-    The connection is its own, at READ COMMITTED: an older snapshot would show rows that are sent already. On a second
-    one rows are removed while others are read. Where rows cannot be locked (SQLite), every claim succeeds, and writers
-    wait for short removals only.
+    A claim locks the rows of its shards in the table of shards, not the rows of events, as long as the batch is in
+    flight: the lock is both lease and fence. A relay that dies releases it at once.
+
+    It has its own connection, at READ COMMITTED: an older snapshot would show rows that were already sent. A second
+    connection removes rows while the first reads. Where rows cannot be locked (SQLite), every claim succeeds, and
+    writers wait for short removals only.
     """
 
     def __init__(self, alias: str, *, notify: bool, parked_holds_key: bool) -> None:
@@ -73,23 +76,23 @@ class Claims:
         self._listens = notify and shared.vendor == "postgresql"
         self._connection = OwnConnection(shared, self._dialect, self._listen)
         self._second = OwnConnection(shared, self._dialect)
-        """For what is removed at once; closed while nothing waits."""
+        """The connection for removals at once; closed while there are none."""
         self._destinations: dict[int, Destination] = {}
         self._shares = Shares(_BATCH_ROWS)
         self._is_indexed = False
-        """Whether the index is there with which rows are found by topic; a version before does not have it."""
+        """Whether the index that finds rows by topic exists; the version before does not create it."""
         self._told = False
 
     def shards_with_rows(self) -> list[int]:
-        """Return the shards that hold rows, committed ones. Raises a database error."""
+        """Return the shards that hold committed rows. Raises a database error."""
         return [shard for (shard,) in self._connection.query(self._dialect.probe)]
 
     @contextmanager
     def claim(self, shards: Sequence[int]) -> Iterator[list[int]]:
         """
-        Claim those of the shards that no other relay has, until the end of the block, which commits.
+        Claim the shards that no other relay has claimed, until the end of the block, which commits.
 
-        Raises a database error: nothing that was done inside holds but what was removed at once.
+        Raises a database error; then only rows that were removed at once stay removed.
         """
         if not self._dialect.locks:
             yield list(shards)
@@ -99,14 +102,16 @@ class Claims:
 
     @property
     def holds(self) -> bool:
-        """Whether the database has not ended the claim, as far as that shows without asking it."""
+        """Whether the claim still holds, as far as can be known without a query."""
         return not (self._dialect.locks and self._connection.is_cut)
 
     def plan(self, shards: Sequence[int], limits: Mapping[str, int]) -> BatchPlan:
         """
-        Look once at what these shards hold and return what a batch is to take of it. What commits later waits for the
-        next one: it may have to follow a row that commits in between. ``limits``: how many rows of a topic at most, for
-        topics that do not take all; whatever waits of these, it is not looked at.
+        Look once at the rows of these shards; return the rows that a batch is to take.
+
+        Rows that commit later wait for the next batch: they may have to follow a row that commits in between.
+        ``limits``: number of rows of a topic at most, for topics that do not take all; their other rows are not even
+        read.
         """
         if limits:
             return self._plan_by_topic(shards, limits)
@@ -139,7 +144,7 @@ class Claims:
         return found
 
     def rows(self, ids: Sequence[int]) -> list[Row]:
-        """Return rows in the order of ids."""
+        """Return these rows, in the order of their ids."""
         if not ids:
             return []
         found = sorted(self._connection.query(*self._dialect.fetch(ids), binary=True), key=itemgetter(0))
@@ -148,7 +153,7 @@ class Claims:
         return list(map(Row._make, found))
 
     def destination(self, schema: int) -> Destination | None:
-        """Return what a row's schema stands for; None if its row is gone."""
+        """Return topic, event type and schemas of a row's schema id; None if that row of the table is gone."""
         if schema not in self._destinations:
             names = [field.attname for field in WriterSchema._meta.concrete_fields]
             statement = f"SELECT {', '.join(names)} FROM {WriterSchema._meta.db_table} WHERE id = %s"
@@ -158,16 +163,19 @@ class Claims:
 
     def remove(self, ids: Sequence[int], *, at_once: bool = False) -> None:
         """
-        Remove rows that Kafka has confirmed: with the claim, or at once, while others are read. Nobody needs them any
-        more, whatever becomes of the claim; but it must not end before, or another relay would send them again. Raises
-        a database error, also where the database ignores the statement.
+        Remove rows that Kafka has confirmed: in the claim's transaction, or at once, on the second connection.
+
+        The rows may go even if the claim is lost, but the claim must not end before their removal, or another relay
+        would send them again. Raises a database error, also if the database ignores the statement.
         """
         if ids:
             with self._settling(at_once=at_once) as connection:
                 self._remove(connection, ids)
 
     def park(self, rejected: Sequence[tuple[Row, BrokerError]], *, at_once: bool = False) -> list[int]:
-        """Set aside rows that Kafka refuses, with the claim or at once; return the ids under which they are parked."""
+        """
+        Park rows that Kafka refuses, in the claim's transaction or at once; return the ids under which they are parked.
+        """
         if not rejected:
             return []
         now, ids = int(time() * 1000), [row.id for row, _ in rejected]
@@ -181,7 +189,7 @@ class Claims:
         return numbers
 
     def put_back(self, ids: Sequence[int]) -> None:
-        """Let parked rows wait in the outbox again, under the ids that they had."""
+        """Move parked rows back into the outbox, under their old ids."""
         for number in ids:
             with self._settling() as connection:
                 if connection.execute(self._dialect.put_back, [number]):  # nobody has released it
@@ -205,7 +213,7 @@ class Claims:
         return 0.0
 
     def close(self) -> None:
-        """Give up both connections and whatever is open on them."""
+        """Close both connections; open transactions are rolled back."""
         self._second.close()
         self._connection.close()
         self._is_indexed = False
@@ -215,13 +223,15 @@ class Claims:
             self._require_none(connection, ids, "removed")
 
     def _require_none(self, connection: OwnConnection, ids: Sequence[int], done: str) -> None:
-        """Raise :class:`RowsStay` unless these rows have gone, whoever has removed them."""
+        """Raise :class:`RowsStay` if any of these rows is still there."""
         ((left,),) = connection.query(self._dialect.count, [self._dialect.ids(ids)])
         if left:
             raise RowsStay(int(left), done)
 
     def _free_numbers(self, connection: OwnConnection, ids: Sequence[int]) -> list[int]:
-        """Return the ids under which to park rows: their own, or new ones below all if other rows have those."""
+        """
+        Return the ids under which rows can be parked: their own, or, where these are taken, new ones below all others.
+        """
         taken = {number for (number,) in connection.query(self._dialect.parked_of(ids))}
         if not taken:
             return list(ids)
@@ -231,7 +241,7 @@ class Claims:
 
     @contextmanager
     def _settling(self, *, at_once: bool = False) -> Iterator[OwnConnection]:
-        """In the transaction of the claim; in one of its own what is to be done at once, or where a claim has none."""
+        """Run the block in the claim's transaction, or in one of its own if ``at_once`` or if nothing is claimed."""
         if at_once or not self._dialect.locks:
             with self._second.transaction():
                 yield self._second
@@ -250,7 +260,7 @@ class Claims:
 
 
 _Planned = tuple[Any, ...]
-"""Id and bytes of a row, and where it was found."""
+"""Id and size in bytes of a row, and the place where it was found."""
 
 
 def _plan_of(found: list[_Planned], *, is_full: bool) -> BatchPlan:
@@ -270,7 +280,7 @@ def _within(limit: int, rows: Iterable[_Planned]) -> Iterator[_Planned]:
 
 
 def _queued(raw: Any) -> bool:
-    """Whether psycopg2 holds notifications; takes them."""
+    """Return whether psycopg2 holds notifications, and take them."""
     held = getattr(raw, "notifies", None)
     if not isinstance(held, list) or not held:
         return False
@@ -279,7 +289,7 @@ def _queued(raw: Any) -> bool:
 
 
 def make_shards(alias: str) -> None:
-    """See to it that there is a row for each shard: a flushed database lacks them, and nobody could claim any."""
+    """Insert missing rows of shards. A flushed database has none, and nobody could claim a shard."""
     shards = OutboxShard.objects.using(alias)
     missing = set(range(SHARDS)) - set(shards.values_list("shard", flat=True))
     if missing:

@@ -1,22 +1,29 @@
 """
 The Kafka clients of a relay.
 
-librdkafka goes on behind a request that was refused: a key would end with an old record. So the client that most rows
-go through has one request in flight per broker and fails as a whole when one is refused (``enable.gapless.guarantee``);
-then it is made anew. Topics that refused lately would cost the others a client with each try: their rows go through a
-second one, never two rows of a topic at a time, so that it may go on behind a refusal, and a request has one row.
+librdkafka continues behind a refused request: a key would end with an old record. So the common client has one request
+in flight per broker and fails as a whole when one is refused (``enable.gapless.guarantee``); then it is replaced.
+Topics that refused lately would cost all others a client with each try. Their rows go through a second client, never
+two rows of a topic at a time, with one row per request: it may continue behind a refusal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from time import monotonic
 
 import attrs
 
-from event_bus_kafka.errors import DeliveryFailed
+from event_bus_kafka.errors import BrokerError, DeliveryFailed, SchemaRegistryError
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.producer import Producer
 from event_bus_kafka.kafka.unreached import UnreachedPartitions
+from event_bus_kafka.relaying.claims import Row
+from event_bus_kafka.relaying.framing import Frames
+from event_bus_kafka.relaying.topics import Topic, Topics
 from event_bus_kafka.wire.records import ProducerRecord
 
 _CONNECT_WITHIN = 5.0
@@ -24,20 +31,23 @@ _CONNECT_WITHIN = 5.0
 
 @attrs.frozen
 class Client:
-    """A producer, and what is known of topics."""
+    """A producer, and the metadata of its topics."""
 
     producer: Producer
     limits: Mapping[str, int] = attrs.field(factory=dict)
-    """The bytes that they take at most in a record."""
+    """The most bytes that each topic takes in a record."""
     unreached: UnreachedPartitions = attrs.field(factory=lambda: UnreachedPartitions({}))
 
     def connected(self) -> Client:
-        """Connect, and count the topics' partitions. Raises :class:`BrokerError` if Kafka does not answer."""
+        """Connect, and read the number of partitions. Raises :class:`BrokerError` if Kafka does not answer."""
         return attrs.evolve(self, unreached=UnreachedPartitions(self.producer.connect(_CONNECT_WITHIN)))
 
 
 class Clients:
-    """``connect`` makes the common client for some topics, ``connect_alone`` that for rows which go by themselves."""
+    """
+    ``connect`` makes the common client for the given topics, ``connect_alone`` the client for rows that are sent one by
+    one.
+    """
 
     def __init__(self, connect: Callable[[set[str]], Client], connect_alone: Callable[[], Producer]) -> None:
         self._connect = connect
@@ -52,7 +62,7 @@ class Clients:
 
     @property
     def unreached(self) -> UnreachedPartitions:
-        """Those of the common client."""
+        """The unreached partitions of the common client."""
         assert self._common is not None
         return self._common.unreached
 
@@ -63,10 +73,10 @@ class Clients:
 
     def reach(self, topics: set[str], *, alone: bool) -> None:
         """
-        Make those that are needed and connect them, before any shard is claimed; ``alone``: rows of some topics go by
-        themselves, now or soon.
+        Make the clients that are needed and connect them, before any shard is claimed.
 
-        Raises :class:`BrokerError` if Kafka does not answer, :class:`ConfigurationError` if the options are refused.
+        ``alone``: rows of some topics are sent one by one, now or soon. Raises :class:`BrokerError` if Kafka does not
+        answer, :class:`ConfigurationError` if the options are refused.
         """
         if self._common is None:
             self._common = self._connect(topics).connected()
@@ -81,8 +91,7 @@ class Clients:
 
     def measure(self, record: ProducerRecord) -> None:
         """
-        Raise :class:`DeliveryFailed` if a record is too large for its topic: a request is refused as a whole, and no
-        such record may share one.
+        Raise :class:`DeliveryFailed` if a record is too large for its topic: it would have its whole request refused.
         """
         limit = self._common.limits.get(record.topic) if self._common else None
         size = len(record.key) + len(record.value or b"")
@@ -90,19 +99,44 @@ class Clients:
             reason = f"{size} bytes are more than the {limit} that the topic takes"
             raise DeliveryFailed(error_codes.MSG_SIZE_TOO_LARGE, reason)
 
+    def hand_over(
+        self, rows: Sequence[Row], frames: Frames, topics: Topics, deadline: float, report: Callable[..., None]
+    ) -> Counter[str]:
+        """
+        Give the common client rows, from the first on, as long as none needs care: their topics are open, and all
+        partitions of these are reached. Return how many of each topic. ``report`` is called with row, topic and client
+        before what the client reports; none comes meanwhile, since the client reports when it is polled.
+        """
+        common, sent = self.common, 0
+        usual: dict[str, Topic] = {}
+        with suppress(SchemaRegistryError, BrokerError):  # raised once more when that row is sent with care
+            for row in rows:
+                topic = usual.get(row.topic)
+                if topic is None:
+                    topic = usual[row.topic] = topics[row.topic]
+                    if row.topic not in self.unreached.complete or not topic.is_open:
+                        break
+                if monotonic() > deadline:
+                    break
+                record = frames.record(row)
+                self.measure(record)
+                common.enqueue(record, partial(report, row, topic, common))
+                sent += 1
+        return Counter([row.topic for row in rows[:sent]])
+
     def drop_failed(self) -> None:
-        """Make those anew that failed."""
+        """Drop clients that failed; the next use makes new ones."""
         if self._common is not None and self._common.producer.failure is not None:
             self._common = None
         if self._alone is not None and self._alone.failure is not None:
             self._alone = None
 
     def drop(self) -> None:
-        """Make both anew: they may still hold what others send by now."""
+        """Drop both clients: they may still hold records that other relays send by now."""
         self._common = self._alone = None
 
     def poll(self) -> None:
-        """Let them report their errors while nothing is sent."""
+        """Let both clients report errors while nothing is sent."""
         for producer in (self._common.producer if self._common else None, self._alone):
             if producer is not None:
                 producer.poll(0)

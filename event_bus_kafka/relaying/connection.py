@@ -15,14 +15,15 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from event_bus_kafka.relaying.statements import Dialect
 
 _RESTED = 30.0
-"""Seconds without use after which no transaction begins on a connection: the server may have cut it by then."""
+"""Seconds without use after which a connection is replaced before a transaction: the server may have closed it."""
 _CLOSED = getattr(select, "POLLRDHUP", 0)  # of Linux
 
 
 class OwnConnection:
     """
-    A connection to where a shared one leads, at READ COMMITTED and of no thread. It is made when it is needed, and then
-    ``prepare`` tells it what else there is to tell.
+    A connection of a relay's own to the database of a shared one, at READ COMMITTED, usable from any thread.
+
+    It is opened at first use; then ``prepare`` runs further statements on it.
     """
 
     def __init__(
@@ -36,21 +37,22 @@ class OwnConnection:
         self._prepare = prepare
         self._connection: BaseDatabaseWrapper | None = None
         self._socket: int | None = None
-        """Kept, since mysqlclient does not tell while another thread waits for an answer."""
+        """Kept, since mysqlclient cannot be asked for it while another thread waits for an answer."""
         self._used = monotonic()
         self._lock = Lock()
-        """One thread reads rows while another asks for the schema of those before."""
+        """Held during a statement: one thread reads rows while another asks for the schema of earlier ones."""
 
     @property
     def raw(self) -> Any:
-        """What the driver has for it."""
+        """The connection object of the database driver."""
         return self._connect().connection
 
     @property
     def is_cut(self) -> bool:
         """
-        Whether the server has closed the connection, as the socket tells. False where the driver does not show it, or
-        a network swallows everything: nobody can tell then.
+        Whether the server has closed the connection, according to its socket.
+
+        False also if the driver does not show the socket, or if the network drops everything: then nobody can tell.
         """
         if self._connection is None or self._socket is None:
             return False
@@ -62,7 +64,7 @@ class OwnConnection:
         self, statement: str, parameters: Sequence[Any] = (), *, binary: bool = False
     ) -> Sequence[tuple[Any, ...]]:
         """
-        Return the rows of a statement; ``binary``: for many, so that PostgreSQL need not write bytes as text. Raises a
+        Return the rows of a statement. ``binary``: PostgreSQL sends bytes unescaped, for large results. Raises a
         database error.
         """
         with self._cursor(binary=binary) as cursor:
@@ -76,14 +78,14 @@ class OwnConnection:
             return name in self._connect().introspection.get_constraints(cursor, table)
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> int:
-        """Let a statement do its work; return how many rows it has changed. Raises a database error."""
+        """Run a statement; return the number of rows that it changed. Raises a database error."""
         with self._cursor() as cursor:
             cursor.execute(statement, parameters or None)
             return int(cursor.rowcount)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit at the end of the block. After an error nothing that was done inside holds, and it is given up."""
+        """Commit at the end of the block. After an error, roll back and close the connection."""
         if monotonic() - self._used > _RESTED:
             self.close()
         connection = self._connect()
@@ -99,7 +101,7 @@ class OwnConnection:
             raise
 
     def close(self) -> None:
-        """Give it up, and whatever is open on it."""
+        """Close the connection; an open transaction is rolled back."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(Error):

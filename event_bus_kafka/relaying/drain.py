@@ -14,7 +14,7 @@ _FRUITLESS = 30.0
 
 
 class Drain:
-    """Steps of a relay until nothing is left that could be sent."""
+    """Runs steps of a relay until no row is left that could be sent."""
 
     def __init__(self, alias: str, relay: Relay, progress: ProgressReports) -> None:
         self._alias = alias

@@ -1,4 +1,4 @@
-"""Rows become records: the ids of the schemas stand before key and body, found once per schema. Records are told of."""
+"""Makes records of rows: puts schema ids before key and body, and emits an event for each sent row."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from event_bus_kafka.wire.records import ProducerRecord
 
 
 class _Frame(NamedTuple):
-    """What all rows of a schema have in common."""
+    """The parts that all rows of a schema share."""
 
     key: bytes
-    """What stands before the key, as ``value`` before the body."""
+    """The bytes before each key; ``value``: the bytes before each body."""
     value: bytes
     unpack: Unpacker
     event_type: str
 
 
 class Frames:
-    """What rows of each schema have in common, for the life of a relay."""
+    """The shared parts of rows by schema, for the life of a relay."""
 
     def __init__(self, claims: Claims, registry: serde.SchemaIds) -> None:
         self._claims = claims
@@ -40,8 +40,8 @@ class Frames:
         """
         Return the record of a row.
 
-        Raises :class:`SchemaRegistryError` if an id is not to be had, :class:`BrokerError` if the schema is gone or the
-        row cannot be read.
+        Raises :class:`SchemaRegistryError` if a schema id cannot be obtained, :class:`BrokerError` if the schema is
+        gone or the row cannot be read.
         """
         _, topic, key, body, headers, schema = row
         frame = self._known.get(schema) or self._find(schema)
@@ -53,11 +53,11 @@ class Frames:
             raise BrokerError(error_codes.UNREADABLE_ROW, reason) from error
 
     def event_type(self, schema: int) -> str:
-        """Return the event type of a row's schema, empty while that is not known."""
+        """Return the event type of a row's schema; empty while the schema was not read yet."""
         return self._known[schema].event_type if schema in self._known else ""
 
     def event_id(self, row: Row) -> str:
-        """Return the event id of a row of which a record was made; empty if its headers have none."""
+        """Return the event id of a row whose record was made; empty if its headers have none."""
         headers = self._known[row.schema].unpack(row.headers)
         named = headers if isinstance(headers, dict) else dict(headers)
         return (named.get("ce_id") or b"").decode(errors="replace")
@@ -72,29 +72,29 @@ class Frames:
 
 
 class Deliveries:
-    """Tells of the rows of a batch that Kafka has: of each where it is, if anybody wants to know, else how many."""
+    """Reports the rows of a batch that Kafka has: the place of each, if an observer wants it, else their number."""
 
     def __init__(self, frames: Frames) -> None:
         self._frames = frames
         self._positions: list[tuple[str, int, int]] | None = [] if is_wanted(RecordDelivered) else None
-        """Of each row that is confirmed and not taken yet."""
+        """Topic, partition and offset of each row that is confirmed and not taken yet."""
         self._delivered: list[RecordDelivered] = []
         self._schemas: Counter[int] = Counter()
 
     def confirm(self, message: Any) -> None:
-        """Take the client's message of a record that Kafka has."""
+        """Note the delivery report of a record that Kafka has confirmed."""
         if self._positions is not None:
             self._positions.append((message.topic(), message.partition(), message.offset()))
 
     def take(self, rows: Sequence[Row]) -> None:
-        """These are all rows that were confirmed since the last call."""
+        """Take ``rows``: all that were confirmed since the last call."""
         self._schemas.update([row.schema for row in rows])
         if self._positions is not None:
             self._delivered += map(self._delivery, rows, self._positions)
             self._positions.clear()
 
     def tell(self, parked: Iterable[tuple[Row, BrokerError]]) -> None:
-        """Tell of those that Kafka has, and of those that are parked instead."""
+        """Emit an event for each row that Kafka has, and for each parked one."""
         for schema, count in self._schemas.items():
             tallies.add(ROWS_SENT, (type_label(self._frames.event_type(schema)),), count)
         for delivered in self._delivered:

@@ -1,4 +1,4 @@
-"""What relays tell of their work. Imported only where the app is installed."""
+"""Reports of a relay's work. Imported only where the app is installed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 from django.db import connections
 
+from event_bus_kafka.db_connections import commit_at_once
 from event_bus_kafka.outbox import backlog
 from event_bus_kafka.outbox.backlog import Backlog, BriefBacklog
 from event_bus_kafka.relaying.relay import StepResult
@@ -20,17 +21,17 @@ from event_bus_kafka.telemetry.state import HeldTopic, RelayState
 
 _TELL_EVERY = 10.0
 _AT_MOST = 50
-"""Rows are counted in no more than this fraction of the time: a million takes a server a second."""
+"""Largest share of the time that is spent counting rows: counting a million takes a server a second."""
 _PURGE_EVERY = 86_400.0
 _SILENT_AFTER = 2.0 * IDLE_TRANSACTION_TIMEOUT
-"""Seconds without the end of a step after which a relay is taken for dead. A database may take a while to answer."""
+"""Seconds without the end of a step after which a relay counts as dead. A database may take this long to answer."""
 
 
 class RelayStates:
     """
-    Tells the state of a relay. Its steps are told to it; any thread may ask.
+    The state of a relay, for any thread to ask. The relay reports its steps to it.
 
-    ``read``, a database's thing, is for threads that may wait for one; ``last`` for those that may not.
+    ``read`` queries the database and may block; ``last`` does not block.
     """
 
     def __init__(self, database: str, topics: Topics, clock: Callable[[], float] = monotonic) -> None:
@@ -42,17 +43,17 @@ class RelayStates:
         self._backlog: BriefBacklog | None = None
 
     def stepped(self, result: StepResult) -> None:
-        """Take what a step of the relay came to."""
+        """Note the result of a step."""
         self._stepped_at, self._trouble = self._clock(), result.trouble
 
     def read(self, connection: Any) -> RelayState:
-        """Look at the outbox on a connection of the calling thread, in autocommit. Raises a database error."""
+        """Query the backlog on a connection of the calling thread, in autocommit. Raises a database error."""
         self._backlog = BriefBacklog.read(connection)
         return self._state(self._backlog)
 
     @property
     def last(self) -> RelayState | None:
-        """What was read last, of whatever thread, with how the relay is now. None: nothing was."""
+        """The backlog that any thread read last, with the present state of the relay; None if nothing was read yet."""
         return self._state(self._backlog) if self._backlog else None
 
     @property
@@ -80,8 +81,9 @@ class RelayStates:
 
 class ProgressReports:
     """
-    Tells of rates and backlog every ten seconds, or less often where counting takes long. Warns of rows that wait too
-    long, and purges parked rows once a day.
+    Reports rates and backlog every ten seconds, less often if counting is slow.
+
+    Also warns of rows that wait too long, and deletes old parked rows once a day.
     """
 
     def __init__(
@@ -93,7 +95,10 @@ class ProgressReports:
         retention: Callable[[], float],
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """``states`` are told; ``retention``: days after which parked rows are purged, asked each time."""
+        """
+        ``states`` gets each report. ``retention`` returns the days after which parked rows are deleted; asked each
+        time.
+        """
         self._alias = alias
         self._topics = topics
         self._states = states
@@ -117,7 +122,7 @@ class ProgressReports:
         if stepped.sent or stepped.parked:
             self._sent_last = now
         if self._states.last is None:
-            self._states.read(connections[self._alias])
+            self._read()
         if now >= self._due:
             try:
                 self._tell(now)
@@ -127,7 +132,7 @@ class ProgressReports:
 
     def _tell(self, now: float) -> None:
         connections[self._alias].close_if_unusable_or_obsolete()
-        self._states.read(connections[self._alias])
+        self._read()
         found = Backlog.of(self._alias)
         emit(
             RelayProgress(
@@ -142,6 +147,10 @@ class ProgressReports:
         )
         backlog.warn_if_stalled(self._alias, found.oldest)
         self._told, self._sent = now, 0
+
+    def _read(self) -> None:
+        commit_at_once(connections[self._alias])  # or the look would keep a transaction open until the next one
+        self._states.read(connections[self._alias])
 
     def _purge(self, now: float) -> None:
         if self._purged is None or now - self._purged >= _PURGE_EVERY:

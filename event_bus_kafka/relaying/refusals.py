@@ -1,4 +1,4 @@
-"""Whether the rows that Kafka refuses are to blame, or their topic."""
+"""Decides whether refused rows are to blame, or their topic."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.relaying.claims import Row
 
 _ROWS, _KEYS = 10, 3
-"""Rows and keys refused in a row from which on the topic is to blame: a policy is wrong, or what validates records."""
+"""Numbers of rows and of keys refused in a row from which the topic is to blame: a policy or a validator is wrong."""
 
 
 class Refusals:
     """
-    The rows of a topic that Kafka refused, each by itself, since it took one of that topic. While the topic is to blame
-    none is parked, and it is tried with rows of several keys.
+    The rows of a topic that Kafka refused, each sent alone, since it last took one of that topic.
+
+    While the topic is to blame no row is parked, and rows of several keys are tried.
     """
 
     def __init__(self) -> None:
         self.undecided: list[tuple[Row, BrokerError]] = []
-        """Those of this batch."""
+        """Rows that were refused in this batch."""
         self._before = 0
         self._keys: set[bytes] = set()
         self._parked: list[int] = []
-        """The ids of those that were parked."""
+        """The ids of parked rows."""
 
     def __bool__(self) -> bool:
         return bool(self._before or self.undecided)
 
     @property
     def are_of_the_topic(self) -> bool:
-        """Whether so many rows, of so many keys, were refused that the topic is to blame."""
+        """Whether ``_ROWS`` rows of ``_KEYS`` keys were refused: then the topic is to blame, not the rows."""
         return self._before + len(self.undecided) >= _ROWS and len(self._keys) >= _KEYS
 
     def add(self, row: Row, error: BrokerError) -> None:
@@ -37,7 +38,9 @@ class Refusals:
             self._keys.add(row.key)
 
     def end(self) -> list[tuple[Row, BrokerError]]:
-        """Kafka has taken a row of the topic. Return those that it refused before in this batch: they are to blame."""
+        """
+        Reset, as Kafka has taken a row of the topic. Return the rows refused before in this batch: they are to blame.
+        """
         rows, self.undecided = self.undecided, []
         self._before = 0
         self._keys.clear()
@@ -45,11 +48,11 @@ class Refusals:
         return rows
 
     def renumber(self, row: Row, number: int) -> None:
-        """A row was parked under another id than its own."""
+        """Note that a row was parked under another id than its own."""
         self._parked = [number if parked == row.id else parked for parked in self._parked]
 
     def decide(self) -> tuple[list[tuple[Row, BrokerError]], list[int]]:
-        """At the end of a batch return the rows to park, and the ids of rows to put back that were parked before."""
+        """Return, at the end of a batch, the rows to park, and the ids of parked rows to put back."""
         rows, self.undecided = self.undecided, []
         self._before += len(rows)
         if not self.are_of_the_topic:

@@ -1,4 +1,4 @@
-"""The relay: sends what the outbox holds. Any number of them share the work."""
+"""The relay: sends the rows of the outbox. Several relays share the work."""
 
 from __future__ import annotations
 
@@ -26,34 +26,34 @@ from event_bus_kafka.telemetry.error_text import database_error_text
 from event_bus_kafka.telemetry.events import RelayInterrupted
 
 _READ_AHEAD = 2
-"""Chunks."""
+"""Chunks that are read while earlier ones are sent."""
 _SHARE = 4
-"""Shards that a relay takes at a time while there is more than a batch: the others are for other relays."""
+"""Most shards that a relay claims while more than a batch waits: the others are for other relays."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _PROBES = 10
-"""A relay that finds nothing rests so many times as long as it looked, but no longer than after a failure."""
+"""A relay that finds nothing rests ten times as long as it looked, but no longer than after a failure."""
 _WATCHED = 1.0
-"""Seconds between two looks where the database tells of new rows."""
+"""Seconds between two looks at the table if the database notifies of new rows."""
 
 
 @attrs.frozen(kw_only=True)
 class StepResult:
-    """What a step came to."""
+    """The result of a step."""
 
     sent: int = 0
     parked: int = 0
     left: bool = True
     """Whether there may be rows that could be sent now."""
     trouble: str = ""
-    """What interrupted the relay, without data of events; empty: nothing did."""
+    """The reason why the relay was interrupted, without event data; empty if it was not."""
 
 
 class Relay:
     """
-    Call :meth:`step` until told to stop, then :meth:`stop`. One thread uses it.
+    A relay, used by one thread: call :meth:`step` until it is to stop, then :meth:`stop`.
 
     A row leaves the outbox after Kafka's confirmation, while its shard is claimed. Rows of a shard leave in the order
-    of their ids, as far as they are visible: a row that commits later goes later.
+    of their ids, among the committed ones: a row that commits later is sent later.
     """
 
     def __init__(
@@ -81,15 +81,15 @@ class Relay:
         self._interruptions = self._unconfirmed = 0
         self._is_full = False
         self._saw_all = True
-        """Whether the last batch took all rows that were there, as far as their topics take them."""
+        """Whether the last batch took all waiting rows, except rows of topics that are held."""
         self._reader = BackgroundThread("reads")
         self._remover = BackgroundThread("removals")
 
     def step(self) -> None:
         """
-        Send one batch, or wait where there is nothing to send. Takes a little longer than ``BATCH_TIME`` at most.
+        Send one batch, or wait if there is nothing to send. Takes little more than ``BATCH_TIME``.
 
-        Raises :class:`WorkerFailed` if the settings are wrong: that does not pass.
+        Raises :class:`WorkerFailed` if the settings are wrong.
         """
         try:
             self._on_step(self._step())
@@ -102,7 +102,7 @@ class Relay:
                 self._on_step(StepResult(trouble=database_error_text(error)))
 
     def stop(self, *, timeout: float) -> int:
-        """Leave nothing behind: between two steps nothing is in flight."""
+        """Close clients and connections. Between two steps nothing is in flight."""
         self._reader.stop()
         self._remover.stop()
         self._claims.close()
@@ -148,7 +148,7 @@ class Relay:
         return self._settled(batch, looked)
 
     def _settled(self, batch: Batch, looked: float) -> StepResult:
-        """Draw the conclusions of a batch."""
+        """Act on the result of a batch."""
         stepped = StepResult(sent=batch.ledger.taken, parked=len(batch.ledger.parked))
         self._clients.drop_failed()
         if stepped.sent or stepped.parked:
@@ -172,7 +172,9 @@ class Relay:
             raise
 
     def _fill(self, batch: Batch, shards: list[int]) -> None:
-        """Read, send and settle chunk after chunk: those to come are read meanwhile, and what Kafka has is removed."""
+        """
+        Read, send and settle one chunk after another; the next ones are read, and confirmed ones removed, meanwhile.
+        """
         began = perf_counter()
         plan = self._settlement.first_of(self._claims.plan(shards, self._topics.limits))
         batch.looked = perf_counter() - began
@@ -194,8 +196,9 @@ class Relay:
 
     def _make_room(self, batch: Batch, removals: PendingCalls, count: int) -> bool:
         """
-        Begin to remove what is confirmed, and wait for removals until so many rows may be sent. Return whether they
-        may: silent topics may have taken all the room.
+        Begin to remove confirmed rows, and wait for removals until ``count`` more rows may be sent.
+
+        Return whether they may: rows of topics that do not answer may take up all the room.
         """
         if rows := batch.take_confirmed():
             removals.begin(self._claims.remove, [row.id for row in rows], at_once=True)
@@ -205,7 +208,7 @@ class Relay:
         return batch.has_room_for(count)
 
     def _begin_anew(self, error: Exception, unconfirmed: int) -> None:
-        """After anything broken the old clients are of no use: they may still hold what others send by now."""
+        """Drop the clients after an error: they may still hold records that other relays send by now."""
         self._clients.drop()
         self._claims.close()  # they may be what broke, or be cut while nothing can be sent
         delay = min(_FIRST_PAUSE * 2**self._interruptions, _LONGEST_PAUSE)

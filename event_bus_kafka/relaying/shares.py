@@ -7,13 +7,13 @@ from random import sample
 from typing import NamedTuple
 
 _MOST_PARTS = 128
-"""Topics in shards that a look asks for. Of more a random part, so that each has its turn."""
+"""Most topics per shard that one look asks for; of more, a random part is chosen, so that each has its turn."""
 _OF_SHALLOW = 100
 """Rows that are asked for of a topic in a shard that had no more the last time."""
 
 
 class Part(NamedTuple):
-    """How many rows of a topic in a shard a batch may take."""
+    """The most rows of a topic in a shard that a batch may take."""
 
     shard: int
     topic: str
@@ -21,15 +21,17 @@ class Part(NamedTuple):
 
 
 class Shares:
-    """A topic in a shard that is new, or filled its last part, gets more of a batch: the others leave it theirs."""
+    """
+    Gives topics their parts of a batch. A topic in a shard gets a larger part if it is new or filled its last one.
+    """
 
     def __init__(self, rows: int) -> None:
         self._rows = rows
         self._shallow: set[tuple[int, str]] = set()
-        """Had fewer rows than were asked for the last time; topics and shards of a batch change from look to look."""
+        """Topics in shards that had fewer rows than were asked for the last time."""
 
     def divide(self, found: Collection[tuple[int, str]], limits: Mapping[str, int]) -> list[Part]:
-        """Return the parts of a batch; ``limits``: how many rows of some topics at most."""
+        """Return the parts of a batch. ``limits``: most rows of some topics."""
         limited = [Part(shard, topic, limits[topic]) for shard, topic in found if limits.get(topic)]
         pairs = [pair for pair in found if pair[1] not in limits]
         if len(pairs) > _MOST_PARTS:
@@ -41,7 +43,7 @@ class Shares:
         return limited + [Part(*pair, _OF_SHALLOW if pair in shallow else share) for pair in pairs]
 
     def learn(self, parts: list[Part], counts: Mapping[int, int], limits: Mapping[str, int]) -> bool:
-        """Remember which parts, by their number, were filled; return whether there may be more of them."""
+        """Remember which parts, by their number, were filled; return whether they may hold more rows."""
         asked = {number: part for number, part in enumerate(parts) if part.topic not in limits}
         full = {part[:2] for number, part in asked.items() if counts.get(number) == part.most}
         self._shallow |= {part[:2] for part in asked.values()}

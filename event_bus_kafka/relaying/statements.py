@@ -1,5 +1,5 @@
 """
-How a relay finds, locks, reads and removes rows, by vendor.
+The SQL by which a relay finds, locks, reads and removes rows, by vendor.
 
 The servers' optimizers decide what is safe here: a DELETE that scans waits for the writers' uncommitted rows, and a
 range would delete rows that committed after they were read. So rows are removed by exact look-ups of their ids alone.
@@ -36,37 +36,40 @@ class Dialect:
     """Ids as the one parameter of ``rows_by_id``."""
     quote: str
     of_shard: str = "r.shard = {0}"
-    """Condition for rows of a shard; ordered by shard and id, they are to be found by the index of these alone."""
+    """Condition for the rows of a shard, written so that the index of shard and id alone is used."""
     of_topic: str = "r.topic = %s{0} ORDER BY r.id"
-    """Condition for rows of a topic, further conditions, and an order by which the index of topics gives them."""
+    """Condition for the rows of a topic, and an order that the index of topics already has."""
     rows_in: str = ""
-    """Rows by ids that follow in brackets, where that is quicker: a read waits for nobody, whatever it scans."""
+    """Rows by ids that follow in brackets, if that is faster: a read waits for nobody, whatever it scans."""
     delete: str = "DELETE FROM"
     forces_index: bool = False
     """Whether a statement can name the index to use."""
     locks: bool = True
     """Whether rows can be locked."""
     session: str = ""
-    """What a relay's own connection is told first."""
+    """The first statement on a relay's own connection."""
     begin: str = ""
-    """What begins a transaction; not of the session, which behind a pooler belongs to others too."""
+    """The statement that begins a transaction. It changes no session: behind a pooler others use the session too."""
     options: dict[str, Any] = attrs.field(factory=dict)
-    """What its own connection is made with, unless the settings say otherwise."""
+    """Options of the relay's own connection, unless the settings say otherwise."""
 
     @property
     def probe(self) -> str:
-        """Shards that hold rows: a look-up for each. For EXISTS or DISTINCT a server may read all that waits."""
+        """
+        Select the shards that hold rows, by one look-up each. With EXISTS or DISTINCT a server may read all waiting
+        rows.
+        """
         first = f"SELECT id FROM {_OUTBOX} r WHERE {self.of_shard.format('s.shard')} ORDER BY shard, id LIMIT 1"
         return f"SELECT shard FROM {_SHARDS} s WHERE ({first}) IS NOT NULL"
 
     def lock(self, shards: Sequence[int]) -> str:
-        """LIMIT, or an order that is not the index's, would lock rows on InnoDB that are not returned."""
+        """Lock rows of shards. LIMIT, or an order that is not the index's, would lock further rows on InnoDB."""
         return f"SELECT shard FROM {_SHARDS} WHERE shard IN ({_list(shards)}) ORDER BY shard FOR UPDATE SKIP LOCKED"
 
     def plan(self, shards: Sequence[int], *, most: int, parked_holds_key: bool) -> str:
         """
-        Ids, bytes and shards of the first rows of each shard. Each by its own range of the index: one range over
-        several would be sorted whole.
+        Select id, size and shard of the first rows of each shard, by one range of the index each: a range over several
+        shards would be sorted whole.
         """
         condition = self._unless_parked if parked_holds_key else ""
         parts = [
@@ -79,8 +82,9 @@ class Dialect:
 
     def next_topics(self, after: Sequence[int], *, is_indexed: bool) -> str:
         """
-        The next topic of each of these shards, with the shard. Takes the topic before it, of each. By one look-up each:
-        DISTINCT, and on InnoDB a look-up within a recursion, may read all that waits.
+        Select the next topic of each of these shards, with the shard; parameters: the topic before, for each.
+
+        By one look-up each: DISTINCT, and on InnoDB a look-up within a recursion, may read all waiting rows.
         """
         return " UNION ALL ".join(
             f"SELECT * FROM (SELECT r.shard, r.topic FROM {_OUTBOX} r {self._by_topic(is_indexed)} "
@@ -90,8 +94,9 @@ class Dialect:
 
     def plan_by_topic(self, parts: Sequence[tuple[int, int]], *, is_indexed: bool, parked_holds_key: bool) -> str:
         """
-        Ids and bytes of the first rows of topics in shards, and the number of their part; ``parts``: a shard and how
-        many rows at most. Takes :meth:`names` of their topics.
+        Select id and size of the first rows of topics in shards, and the number of their part.
+
+        ``parts``: a shard and the most rows, each. Parameters: :meth:`names` of their topics.
         """
         rows = f"FROM {_OUTBOX} r {self._by_topic(is_indexed)} WHERE"
         condition = self._unless_parked if parked_holds_key else ""
@@ -106,7 +111,7 @@ class Dialect:
         return [topic for topic in topics for _ in range(self.of_topic.count("%s"))]
 
     def fetch(self, ids: Sequence[int]) -> tuple[str, list[Any]]:
-        """Rows by their ids, in any order: statement and parameters."""
+        """Return a statement that selects rows by their ids, in any order, and its parameters."""
         columns = self._columns(COLUMNS, "r.")
         if self.rows_in:
             return f"SELECT {columns} FROM {self.rows_in} ({_list(ids)})", []
@@ -122,7 +127,7 @@ class Dialect:
 
     @property
     def park(self) -> str:
-        """Takes the id to park it under, code, reason, time and the id of the row."""
+        """Insert a parked row; parameters: the id to park it under, code, reason, time, and the id of the row."""
         copied = self._columns(_COPIED)
         return (
             f"INSERT INTO {_PARKED} (id, code, reason, parked_at, {copied}) "
@@ -130,7 +135,7 @@ class Dialect:
         )
 
     def parked_of(self, ids: Sequence[int]) -> str:
-        """Those of the ids that parked rows have."""
+        """Select, of these ids, the ids of parked rows."""
         return f"SELECT id FROM {_PARKED} WHERE id IN ({_list(ids)})"
 
     @property
@@ -139,13 +144,13 @@ class Dialect:
 
     @property
     def put_back(self) -> str:
-        """Takes the id of a parked row."""
+        """Copy a parked row into the outbox; parameter: its id."""
         moved = self._columns(_MOVED)
         return f"INSERT INTO {_OUTBOX} ({moved}) SELECT {moved} FROM {_PARKED} WHERE id = %s"
 
     @property
     def forget_parked(self) -> str:
-        """Takes the id of a parked row."""
+        """Delete a parked row; parameter: its id."""
         return f"DELETE FROM {_PARKED} WHERE id = %s"
 
     @property
@@ -168,8 +173,9 @@ _BY_INDEX = "; ".join(
     f"SET LOCAL {what} = off" for what in ("enable_seqscan", "enable_bitmapscan", "enable_sort", "jit")
 )
 """
-Statistics of a table that fills and empties are always out of date: PostgreSQL would scan and sort all that waits for
-every chunk. What is switched off is dear to it all the same, and it would compile such a statement for seconds (jit).
+Makes PostgreSQL use the index. The statistics of a table that fills and empties are always out of date: it would scan
+and sort all waiting rows for every chunk. The plans that are switched off cost much, which would make it compile the
+statement for seconds (jit).
 """
 
 DIALECTS = {

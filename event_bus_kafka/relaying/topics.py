@@ -1,4 +1,4 @@
-"""One object per topic: whether it takes records, since when, and what of it a batch awaits."""
+"""The state of each topic of a relay: whether it takes records, and which of its rows a batch awaits."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from event_bus_kafka.wire.records import ProducerRecord
 _FIRST, _FACTOR, _LONGEST = 1.0, 2.0, 30.0
 """Backoff of a topic: seconds until the first try, their growth with each refusal, and the longest."""
 _FIRST_OF_SILENT = 5.0
-"""Seconds until the first try of a silent topic. Longer, since each try of it keeps the other topics waiting."""
+"""Seconds until the first try of a silent topic. Longer, since each try makes the other topics wait."""
 _PATIENCE, _MORE_PATIENCE = 2.0, 0.1
 """A topic may be silent for 2 s plus a tenth of its last backoff before it is held: slow is not dead."""
 _FORGOTTEN = 100
-"""Batches, of all that waited, after which a topic that is to be tried is open again if no row of it came up."""
+"""Batches that took all waiting rows, after which a topic under trial is open again if it had no row in them."""
 TRIED_ROWS = 10
-"""Rows of a batch with which a topic is tried that was held."""
+"""Rows per batch by which a topic that was held is tried."""
 ALONE_ROWS = 300
-"""Rows of a batch that are sent one by one to find those which Kafka refuses."""
+"""Rows per batch that are sent one by one to find the refused ones."""
 
 
 class TopicState(Enum):
-    """How a topic is dealt with."""
+    """How a relay treats a topic."""
 
     OPEN = "takes records"
     TRIED = "is tried: its rows go one by one"
@@ -40,8 +40,11 @@ class TopicState(Enum):
 
 class Topic:
     """
-    A topic is open until Kafka refuses a request for it. Then it is held, longer each time, or its rows are sent one by
-    one: a request is refused as a whole, whichever of its rows is wrong. One that was held is tried likewise.
+    The state of one topic.
+
+    It is open until Kafka refuses a request for it. Then it is held, longer each time, or its rows are sent one by one,
+    since a request is refused as a whole, whichever of its rows is wrong. A topic that was held is tried one by one,
+    too.
     """
 
     def __init__(self, name: str, clock: Callable[[], float]) -> None:
@@ -50,21 +53,21 @@ class Topic:
         self.refusals = Refusals()
         self._clock = clock
         self._due = 0.0
-        """When a topic that backs off is tried."""
+        """Time at which a topic that backs off is tried."""
         self._batches = 0
-        """How many saw all that waited since a row of a topic that is tried came up."""
+        """Number of batches with all waiting rows since the topic under trial last had one."""
         self._delay = 0.0
         """The last backoff; 0 while the topic is not held."""
         self.held_since = 0.0
-        """When it was held, by the clock, and did not take a row since."""
+        """Time since which it is held and took no row."""
         self.held_because = ""
-        """Why it was held last."""
+        """The reason why it was held last."""
         self._alone_until = 0
-        """The id of the last row that has to be sent by itself."""
+        """Id of the last row that has to be sent alone."""
         self.begin_batch()
 
     def begin_batch(self, *, saw_all: bool = True) -> None:
-        """Forget the batch before, which ``saw_all`` that waited or not. A topic that is due is tried."""
+        """Forget the batch before; ``saw_all``: whether it took all waiting rows. A topic that is due is tried."""
         if self.state is TopicState.BACKING_OFF and self._clock() >= self._due:
             self.state, self._batches = TopicState.TRIED, 0
         elif self.state is TopicState.TRIED:
@@ -75,39 +78,44 @@ class Topic:
         self.takes_rows = self.state is not TopicState.BACKING_OFF
         """Whether more rows of it may be sent in this batch."""
         self.waiting: deque[tuple[Row, ProducerRecord]] = deque()
-        """Rows that go one by one."""
+        """Rows that are sent one by one."""
         self.unreported = 0
-        """Records without a report."""
+        """Number of records without a report."""
         self.is_silent = False
         self.heard = self._quiet_since = 0.0
-        """When a record was reported last, and since when none was although some are in flight."""
+        """Time of the last report, and time since which records are in flight without one."""
         self.tries = ALONE_ROWS if self._alone_until else TRIED_ROWS
-        """How many rows of it may go by themselves in this batch."""
+        """Number of its rows that may be sent one by one in this batch."""
         self.refusals.undecided.clear()
         self._keys: set[bytes] = set()
-        """Of these rows."""
+        """The keys of these rows."""
         self._reached = self._left = 0
         self._has_taken = False
 
     @property
+    def is_open(self) -> bool:
+        """Whether its rows are sent as most are."""
+        return self.state is TopicState.OPEN and self.takes_rows
+
+    @property
     def is_held(self) -> bool:
-        """Whether it was held and has taken nothing since."""
+        """Whether it was held and has taken no row since."""
         return self._delay > 0
 
     @property
     def awaited(self) -> int:
-        """Rows that are worth waiting for."""
+        """Number of rows that a batch waits for: in flight, or yet to be sent one by one."""
         return 0 if self.is_silent else self.unreported + len(self.waiting)
 
     @property
     def limit(self) -> int:
-        """How many rows of it a batch is to look at. Where several keys are tried, their first rows may lie apart."""
+        """Most rows that a batch may plan. If several keys are tried, their first rows may lie far apart."""
         if self.state is TopicState.BACKING_OFF:
             return 0
         return ALONE_ROWS if self.refusals.are_of_the_topic else self.tries
 
     def line_up(self, row: Row, record: ProducerRecord) -> None:
-        """Take a row that is to be sent by itself, if it may be sent in this batch."""
+        """Queue a row that is to be sent alone, if it may be sent in this batch."""
         self._batches, self._reached = 0, row.id
         if self._alone_until and row.id > self._alone_until:
             self.takes_rows = False
@@ -118,18 +126,18 @@ class Topic:
             self.takes_rows = self.tries > 0
 
     def next_alone(self) -> tuple[Row, ProducerRecord] | None:
-        """Return the next row that goes by itself, if the one before was reported."""
+        """Return the next row to send alone, if the one before was reported."""
         return self.waiting.popleft() if self.waiting and not self.unreported else None
 
     def leave(self, row: Row) -> None:
-        """A row waits for another one of its key, and is taken for one of the same request."""
+        """Note a row that waits for another one of its key; if a request is refused, it counts as one of it."""
         self._left = row.id
 
-    def sent(self) -> None:
-        """A record was handed to the client."""
+    def sent(self, count: int = 1) -> None:
+        """Note that records were handed to a client."""
         if not self.unreported:
             self._quiet_since = self._clock()
-        self.unreported += 1
+        self.unreported += count
 
     def reported(self) -> None:
         self.unreported -= 1
@@ -137,20 +145,21 @@ class Topic:
 
     def taken(self) -> list[tuple[Row, BrokerError]]:
         """
-        Kafka has taken a row, by itself or not: return those that it refused before in this batch, which are to blame
-        themselves.
+        Note that Kafka has taken a row, whether sent alone or not.
+
+        Return the rows that it refused before in this batch: they are to blame, not the topic.
         """
         self._has_taken = True
         return self.refusals.end()
 
     def refused(self, row: Row, error: BrokerError) -> None:
-        """Kafka has refused a row that was sent by itself."""
+        """Note that Kafka has refused a row that was sent alone."""
         self.refusals.add(row, error)
         if self._alone_until and self.refusals.are_of_the_topic:
             self.stop()
 
     def hold(self, error: Exception, *, silent: bool = False) -> None:
-        """Leave the topic alone, longer each time."""
+        """Hold the topic, longer each time."""
         self.stop()
         self._alone_until = 0
         if self.state is TopicState.BACKING_OFF:
@@ -164,22 +173,23 @@ class Topic:
         emit(TopicHeld(topic=self.name, error=error, delay=self._delay))
 
     def send_alone(self, row: Row) -> None:
-        """From the next batch on, send the rows up to this one, and those that wait for it, by themselves."""
+        """From the next batch on, send the rows up to ``row``, and rows that wait for it, one by one."""
         self.stop()
         self._alone_until = max(self._alone_until, row.id, self._left)
         if self.state is TopicState.OPEN:
             self.state, self._batches = TopicState.TRIED, 0
 
     def stop(self) -> None:
-        """Send no more rows of it in this batch: some that were to go by themselves may be left."""
+        """Send no more of its rows in this batch: rows that were to be sent alone may be left."""
         self.takes_rows = False
         self._reached = 0
         self.waiting.clear()
 
     def end_batch(self) -> tuple[list[tuple[Row, BrokerError]], list[int]]:
         """
-        Open a topic that was tried and takes its rows, or hold it. Return the rows to park, and the ids of rows to put
-        back that were parked before.
+        Open a topic that was tried and took its rows, or hold it again.
+
+        Return the rows to park, and the ids of parked rows to put back.
         """
         if self.state is TopicState.TRIED:
             self._judge()
@@ -187,7 +197,7 @@ class Topic:
 
     def is_newly_silent(self, others_heard: float) -> bool:
         """
-        Whether a record of it waits for a report for long, while others had theirs since then. Once.
+        Return, once, whether a record has lacked a report for long while other topics had reports since.
 
         Without any report at all Kafka itself is away, and no topic is to blame.
         """
@@ -212,7 +222,7 @@ class Topic:
 
 
 class Topics(dict[str, Topic]):
-    """All topics of which a relay had rows, by name; one that is new is made when it is asked for."""
+    """All topics of which a relay had rows, by name; asking for a new name adds it."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         super().__init__()
@@ -228,26 +238,26 @@ class Topics(dict[str, Topic]):
 
     @property
     def awaited(self) -> int:
-        """Rows that are worth waiting for."""
+        """Number of rows that a batch waits for: in flight, or yet to be sent one by one."""
         return sum(topic.awaited for topic in self.values())
 
     @property
     def lined_up(self) -> int:
-        """Rows that go one by one, and wait for their turn."""
+        """Number of rows that wait for their turn to be sent alone."""
         return sum(len(topic.waiting) for topic in self.values())
 
     @property
     def held(self) -> tuple[str, ...]:
-        """The names of those that are held, due or not."""
+        """The names of held topics, whether due or not."""
         return tuple(sorted(topic.name for topic in self.values() if topic.is_held))
 
     @property
     def limits(self) -> dict[str, int]:
-        """How many rows of a topic a batch may take at most, where that is less than all: 0 of one that backs off."""
+        """Most rows that a batch may take, for topics that do not take all: 0 for a topic that backs off."""
         return {topic.name: topic.limit for topic in self.values() if topic.state is not TopicState.OPEN}
 
     def hold_silent(self) -> None:
-        """Hold topics that lack reports for long while others have some."""
+        """Hold topics that have lacked reports for long while others had some."""
         heard = max((topic.heard for topic in self.values()), default=0.0)
         for topic in self.values():
             if topic.is_newly_silent(heard):

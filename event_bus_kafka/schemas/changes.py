@@ -1,4 +1,4 @@
-"""What is different between two schemas, field by field, as a reviewer reads it."""
+"""The difference between two schemas, field by field, as a reviewer reads it."""
 
 from __future__ import annotations
 

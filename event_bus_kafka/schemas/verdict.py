@@ -30,7 +30,7 @@ LEVELS = (
     "FULL_TRANSITIVE",
 )
 Version = tuple[str, str]
-"""What a version is called, and its schema as JSON text."""
+"""The name of a version, and its schema as JSON text."""
 
 
 def is_transitive(level: str) -> bool:
@@ -49,9 +49,10 @@ def require_avro() -> None:
 
 def refusals(level: str, schema: str, history: Sequence[Version]) -> list[str]:
     """
-    Return a sentence per obstacle to a schema after those of its history, the oldest first; none: it may follow.
+    Return a sentence per obstacle to a schema after its ``history``, oldest version first; an empty list: it may
+    follow.
 
-    Raises :class:`ConfigurationError` without the package that judges.
+    Raises :class:`ConfigurationError` if the package ``avro`` is not installed.
     """
     if level == "NONE" or not history:
         return []
@@ -65,7 +66,7 @@ def refusals(level: str, schema: str, history: Sequence[Version]) -> list[str]:
 
 
 def explanations(level: str, schema: str, history: Sequence[Version]) -> list[str]:
-    """Return, in words, why a registry of this level may have refused a schema after those of its history."""
+    """Return, in words, why a registry of this level may have refused a schema after its ``history``."""
     pairs = _pairs(level, schema, history)
     return [f"{who}: {reason}" for reader, writer, who in pairs for reason in reasons(reader, writer)]
 

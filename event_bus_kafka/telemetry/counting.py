@@ -67,3 +67,6 @@ def count(event: LifecycleEvent) -> None:
     """Take a lifecycle event of one of these kinds, as an observer."""
     metric, labels = _COUNTED[type(event)]
     tallies.add(metric, labels(event))
+    if isinstance(event, events.ProbeEnded):
+        for leg, seconds in event.legs:
+            tallies.took(metrics.PROBE_SECONDS, (leg,), seconds)

@@ -105,8 +105,8 @@ TOPIC_HELD = _gauge(
 RELAY_READY = _gauge("relay_ready", "1: the relay's thread turns, and its last step did not fail; else 0.", "database")
 
 # Workers
-RECORDS_RECEIVED = _counter("records_received", "Records that went to receivers for the first time.", "event_type")
-RECORDS_RETRIED = _counter("records_retried", "Further attempts at records.", "event_type")
+RECORDS_RECEIVED = _counter("records_received", "Records that came for receivers of this service.", "event_type")
+RECORDS_RETRIED = _counter("records_retried", "Further attempts at records, in which a receiver ran.", "event_type")
 RECORDS_DEAD_LETTERED = _counter("records_dead_lettered", "Records stored as dead letters.", "event_type")
 RECORDS_SKIPPED = _counter(
     "records_skipped", "Records that no receiver of this service is to get.", "event_type", "reason"
@@ -182,6 +182,9 @@ NEGLECTS = _gauge(
     "neglects", "What is neglected in this service, by its tables, as of a look each minute; 0: nothing.", "kind"
 )
 PROBES = _counter("probes", "Probes of the bus, by the first leg that failed; none: all is well.", "failed")
+PROBE_SECONDS = _histogram(
+    "probe_leg", "How long each leg of a probe took, also one that failed.", "leg", bounds=_OF_A_CALL
+)
 BUILD_INFO = _gauge("build_info", "1; the versions that run.", "version", "python", "confluent_kafka", "librdkafka")
 
 CATALOGUE: tuple[Metric, ...] = tuple(value for value in dict(globals()).values() if isinstance(value, Metric))

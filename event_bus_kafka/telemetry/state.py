@@ -50,6 +50,17 @@ class SlowReceiver:
 
 
 @attrs.frozen(kw_only=True)
+class Replaying:
+    """A replay request that a worker has."""
+
+    request: int
+    done: int
+    """Dead letters that had their turn since the worker went on with it last."""
+    running: int
+    """Dead letters whose receivers run."""
+
+
+@attrs.frozen(kw_only=True)
 class ConsumerState:
     """A worker that consumes."""
 
@@ -76,6 +87,8 @@ class ConsumerState:
     """Why the worker is not ready, as :class:`~event_bus_kafka.telemetry.health.Health` has it; empty: it is."""
     is_alive: bool
     """Whether the polling thread turns."""
+    replaying: Replaying | None = None
+    """None: it has no replay request."""
 
 
 @attrs.frozen(kw_only=True)

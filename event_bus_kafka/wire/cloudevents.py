@@ -57,7 +57,7 @@ class Attribute:
     write: Callable[[Any], str]
     read: Callable[[str], Any]
     missing: Any = None
-    """What a record without the header gets; None: the header is required, or the caller knows better (time)."""
+    """The value for a record without the header; None: it is required, or the caller supplies it (time)."""
     varies: bool = False
     """From event to event. Other values last and are few: their headers are kept, written and read."""
 
@@ -174,7 +174,7 @@ _templates: Kept[EventsMetadata] = Kept(_template, size=size_of, longest=_LONGES
 
 
 class _Layout(NamedTuple):
-    """Where the headers of an event stand, and those of them that are like the last event's for most."""
+    """The positions of an event's headers, and the headers that stay the same from event to event."""
 
     names: tuple[str, ...] = ("",)
     lasting: Callable[[Headers], Any] = itemgetter(0)

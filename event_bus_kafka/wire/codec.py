@@ -31,7 +31,7 @@ from event_bus_kafka.wire.writer_schema import Schema
 
 Decode = Callable[[bytes], dict[str, Any]]
 _CHARACTERS_PER_LINE = 8
-"""Of a schema for each line of its quick decoder: how many decoders are kept goes by characters."""
+"""Characters of a schema per line of its compiled decoder: characters decide how many decoders are kept."""
 
 
 @attrs.frozen(kw_only=True)

@@ -30,14 +30,14 @@ _LARGE, _LARGER_BY = 1 << 60, 16
 _TEXT = 80
 """A short one, or bytes; what is counted at last is what it takes."""
 _OBJECTS, _OBJECT = {"datetime": 64, "UUID": 128}, 640
-"""Those that travel as texts; others, such as keys, hold their parts, which count like the text."""
+"""Objects that travel as texts; all others, such as keys, hold parts that are counted with the text."""
 _LIST, _FIRST_OF_LIST, _ITEM_OF_LIST = 64, 32, 10
 _MAP, _FIRST_OF_MAP, _ITEM_OF_MAP = 64, 120, 64
-"""Of a table that has just grown, and was copied."""
+"""Sizes of a table that has just grown and been copied."""
 _INLINE, _SHARED = 16, 30
-"""So many attributes are kept in the object itself; in a dict whose keys all objects of the class share."""
+"""Number of attributes that are kept in the object itself; further ones are in a dict that shares its keys."""
 _WIDEST_CHARACTER = 4
-"""A text of ASCII and one emoji takes so many bytes per character."""
+"""Bytes per character of a text with a single emoji, even if all else is ASCII."""
 
 _SIZES = {"int": 1, "long": 1, "float": 4, "double": 8, "enum": 1}
 """The fewest bytes that a value takes in a record."""
@@ -47,7 +47,7 @@ Walk = Callable[["_Body"], None]
 
 @attrs.frozen(kw_only=True)
 class Shape:
-    """What a type's values take."""
+    """The memory that values of a type take."""
 
     memory: int
     """Bytes of memory of a value without the items of its lists and maps, and without the contents of its texts."""
@@ -105,8 +105,9 @@ class _Body:
 
 class _Shapes:
     """
-    Makes the shapes of a writer's types, read as types of this service or as None. That of a named type is made once: a
-    short schema may use a large one in a thousand places.
+    Makes the shapes of a writer's types, read as types of this service or as None.
+
+    The shape of a named type is made once: a short schema may use a large type in a thousand places.
     """
 
     def __init__(self, names: dict[str, Schema]) -> None:

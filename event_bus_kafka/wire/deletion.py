@@ -13,7 +13,7 @@ from django.dispatch import Signal
 
 class _RecordDeleted(Signal):
     event_type: ClassVar = "record_deleted"
-    """What retry policies, dead letters and logs call it; no type of an event of openedx-events looks like this."""
+    """The name in retry policies, dead letters and logs; no event type of openedx-events looks like this."""
     _allow_events: ClassVar = True
     """Nobody can disable it."""
     init_data: ClassVar[dict[str, Any]] = {"topic": str, "key": object}

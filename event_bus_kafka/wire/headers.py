@@ -42,7 +42,7 @@ def text_of(packed: bytes, name: str) -> str:
 
 
 class Unpacker:
-    """Unpacks headers of one kind: quick where names and lengths are those of the headers before, as for most."""
+    """Unpacks headers of one kind; fast if names and lengths equal the previous ones, as they usually do."""
 
     def __init__(self) -> None:
         self._last: _Layout | None = None
@@ -59,7 +59,7 @@ class Unpacker:
 
 
 class _Layout(NamedTuple):
-    """What headers of the same names and lengths have in common."""
+    """The common part of headers with the same names and lengths."""
 
     head: bytes
     """All that stands before the values."""

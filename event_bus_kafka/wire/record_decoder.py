@@ -191,7 +191,9 @@ _PRIMITIVES = {
     "double": ("{value} = double(body, at)[0]; at += 8",),
     "float": ("{value} = float32(body, at)[0]; at += 4",),
 }
-"""What reads each, from ``body`` at ``at``: a slice beyond the end is found out at the end."""
+"""
+The code that reads each type from ``body`` at ``at``. A slice beyond the end is detected at the end of the record.
+"""
 
 
 def _number(body: bytes, at: int) -> tuple[int, int]:

@@ -50,7 +50,7 @@ class SubjectSchema:
 
 @attrs.frozen(kw_only=True)
 class Destination:
-    """What all events of one signal on one topic have in common."""
+    """The properties that all events of one signal on one topic share."""
 
     topic: str
     """Full name, with the prefix."""
@@ -80,7 +80,7 @@ class EncodedEvent:
 
     @property
     def names(self) -> dict[str, str]:
-        """What lifecycle events call it by."""
+        """The names of the event in lifecycle events."""
         return {
             "topic": self.destination.topic,
             "event_type": self.destination.event_type,
@@ -89,7 +89,7 @@ class EncodedEvent:
 
 
 class ProducerRecord(NamedTuple):
-    """What Kafka is given."""
+    """A record as it is handed to Kafka."""
 
     topic: str
     key: bytes
@@ -99,7 +99,7 @@ class ProducerRecord(NamedTuple):
 
 @cheap_frozen
 class ConsumerRecord:
-    """What Kafka gave."""
+    """A record as Kafka handed it out."""
 
     topic: str
     partition: int

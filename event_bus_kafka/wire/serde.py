@@ -29,6 +29,7 @@ from event_bus_kafka.wire.records import (
 
 _FRAME = struct.Struct(">bI")
 """Magic byte 0 and the schema id (the Confluent wire format)."""
+FRAME_BYTES = _FRAME.size
 
 
 _decoders: KeptSchemas[Decode] = KeptSchemas()

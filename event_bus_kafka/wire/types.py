@@ -1,4 +1,4 @@
-"""What walking over the classes of a signal gives: the Avro type of each annotation, and why one has none."""
+"""Walks over the classes of a signal: gives the Avro type of each annotation, or the reason why it has none."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Misfit(Exception):
 
 @attrs.frozen(kw_only=True)
 class AvroType:
-    """What Python values of one annotation are in Avro."""
+    """The Avro form of Python values of one annotation."""
 
     schema: Schema
     expects: str

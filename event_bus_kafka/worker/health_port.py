@@ -47,6 +47,9 @@ class Answer:
         return cls(status, "".join(f"{shown(line)}\n" for line in lines).encode())
 
 
+_FAILED = Answer.of(HTTPStatus.INTERNAL_SERVER_ERROR, "This page could not be made; the log says why.")
+
+
 @attrs.frozen
 class Pages:
     """What there is at each path."""
@@ -150,8 +153,11 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
+        answer = _FAILED
         with kept_alive():
-            self._answer(self.server.pages(self.path))
+            answer = self.server.pages(self.path)
+        with kept_alive():
+            self._answer(answer)
 
     do_HEAD = do_GET  # noqa: N815
 

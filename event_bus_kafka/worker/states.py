@@ -13,7 +13,7 @@ from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.dispatching.receiver_gate import ReceiverGate
 from event_bus_kafka.errors import PausesUnknown
 from event_bus_kafka.telemetry.health import Health
-from event_bus_kafka.telemetry.state import ConsumerState, PartitionState, SlowReceiver
+from event_bus_kafka.telemetry.state import ConsumerState, PartitionState, Replaying, SlowReceiver
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -28,6 +28,7 @@ class ConsumerStates:
     gate: ReceiverGate
     health: Health
     slow: Callable[[], tuple[SlowReceiver, ...]]
+    replaying: Callable[[], Replaying | None]
     clock: Callable[[], float] = time
     """Seconds since the epoch, as records have it."""
 
@@ -50,6 +51,7 @@ class ConsumerStates:
             slow_receivers=self.slow(),
             obstacles=self.health.reasons,
             is_alive=self.health.is_alive,
+            replaying=self.replaying(),
         )
 
     def _partition(self, one: PartitionProgress) -> PartitionState:

@@ -22,14 +22,20 @@ class Stage:
     """
     All that runs. What it writes goes into one folder; leaving the stage stops it.
 
-    Each wait raises :class:`Interrupted` when ``stop`` is set, :class:`ProcessFailed` when the bus or a service ends.
+    Services have settings of their own, unless one module of ``settings`` is given, which knows by EXAMPLES_SERVICE
+    whose they are. Each wait raises :class:`Interrupted` when ``stop`` is set, :class:`ProcessFailed` when the bus or a
+    service ends.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], stop: threading.Event, *, real: bool) -> None:
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], stop: threading.Event, *, real: bool, settings: str = ""
+    ) -> None:
         self.environment = dict(environment)
         self.real = real
         self.workers: dict[str, Process] = {}
         self._fronts: dict[str, Process] = {}
+        self._sites: list[Process] = []
+        self._settings = settings
         self._folder = folder
         self._stop = stop
         self._bus: list[Process] = []
@@ -65,6 +71,13 @@ class Stage:
         worker, ready = self._start_worker(service, *options)
         self._wait_until(ready, worker, _START_SECONDS)
 
+    def start_site(self, service: str) -> str:
+        """Serve the admin of a service; return its URL."""
+        site = self._start("-m", "examples.tour.desk.site", name=f"{service}-site", service=service)
+        self._sites.append(site)
+        self._wait_until(lambda: bool(site.lines()), site, _START_SECONDS)
+        return str(site.lines()[0]["url"])
+
     def call(self, service: str, call: str) -> None:
         """Have the web process of a service call a function. Raises :class:`ProcessFailed` if it raises."""
         front = self._fronts[service]
@@ -87,7 +100,7 @@ class Stage:
     def pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):
             raise Interrupted
-        for process in [*self._bus, *self.workers.values(), *self._fronts.values()]:
+        for process in [*self._bus, *self.workers.values(), *self._fronts.values(), *self._sites]:
             if process.exit_code is not None:
                 raise process.failure(f"ended with exit code {process.exit_code}")
 
@@ -97,7 +110,7 @@ class Stage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        services = [*self._commands, *self._fronts.values(), *self.workers.values()]
+        services = [*self._commands, *self._sites, *self._fronts.values(), *self.workers.values()]
         for together in (services, self._bus):  # services send and commit to the bus as they stop
             for process in together:
                 process.stop()
@@ -130,7 +143,9 @@ class Stage:
             self.pause(every)
 
     def _manage(self, service: str, *arguments: str, name: str) -> Process:
-        return self._start("-m", "django", *arguments, f"--settings=examples.{service}.settings", name=name)
+        settings = self._settings or f"examples.{service}.settings"
+        return self._start("-m", "django", *arguments, f"--settings={settings}", name=name, service=service)
 
-    def _start(self, *arguments: str, name: str, spoken_to: bool = False) -> Process:
-        return Process(*arguments, name=name, folder=self._folder, environment=self.environment, spoken_to=spoken_to)
+    def _start(self, *arguments: str, name: str, service: str = "", spoken_to: bool = False) -> Process:
+        environment = self.environment | {"EXAMPLES_SERVICE": service}
+        return Process(*arguments, name=name, folder=self._folder, environment=environment, spoken_to=spoken_to)

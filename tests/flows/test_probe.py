@@ -22,8 +22,13 @@ from event_bus_kafka.sandbox import Sandbox
 from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import ProbeEnded
 from tests.services.bus import RealBus
+from tests.services.guarded import GuardedKafka
 from tests.services.kafka import KafkaCluster
+from tests.services.process import free_port
+from tests.services.proxy import Proxy, latency
+from tests.services.schema_registry import SchemaRegistry
 from tests.support.probe_command import probed
+from tests.support.scraping import Numbers, numbers
 from tests.support.topic_command import topics
 
 LEGS = ["topic", "registry", "send", "receive"]
@@ -54,6 +59,31 @@ def test_it_is_repeated_for_as_long_as_it_is_asked(sandbox: Sandbox) -> None:
     with override_settings(**sandbox.settings):
         call_command("probe_event_bus", "--every", "0.01", "--count", "3", "--json", "--slow", "60", stdout=output)
     assert [json.loads(line)["ok"] for line in output.getvalue().splitlines()] == [True] * 3
+
+
+class _Scraping(io.StringIO):
+    """Scrapes a port whenever a line is written."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self.found: list[Numbers] = []
+        self._port = port
+
+    def flush(self) -> None:
+        self.found.append(numbers(self._port))
+
+
+def test_a_probe_that_is_repeated_shows_its_numbers(sandbox: Sandbox) -> None:
+    output = _Scraping(free_port())
+    arguments = ("--every", "0.01", "--count", "3", "--slow", "60", "--health-port", str(output._port))
+    with override_settings(**sandbox.settings):
+        with pytest.raises(CommandError, match="--health-port goes with --every"):
+            call_command("probe_event_bus", *arguments[6:], stdout=output)
+        call_command("probe_event_bus", *arguments, stdout=output)
+    first, _, last = output.found
+    counted = [("probes_total", "none"), *(("probe_leg_seconds_count", leg) for leg in LEGS)]
+    assert [last[name] - first[name] for name in counted] == [2] * 5
+    assert last["probe_leg_seconds_sum", "send"] > first["probe_leg_seconds_sum", "send"]
 
 
 def test_a_registry_that_is_away_is_the_leg_that_fails(own_sandbox: Sandbox) -> None:
@@ -110,6 +140,22 @@ def test_on_a_topic_that_a_deploy_made_the_brokers_clock_is_compared_and_no_grou
     assert least <= 0 <= most
     groups = cluster.admin().list_consumer_groups().result(30).valid
     assert "probe_event_bus" not in {one.group_id for one in groups}
+
+
+@pytest.mark.real
+@pytest.mark.django_db(transaction=True)
+def test_brokers_that_answer_late_are_named_by_a_leg(guarded: GuardedKafka, schema_registry: SchemaRegistry) -> None:
+    """By 5 seconds in each direction: far from them, or behind a network that is full."""
+    way = guarded.through_proxy
+    bus = RealBus(guarded.cluster, schema_registry)
+    bus.create_topic(PROBE_TOPIC)
+    settings = bus.settings() | {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": way.address}
+    with Proxy(way.port, way.advertised) as proxy:
+        assert probed(settings)["failed"] is None
+        with latency(proxy, 5):
+            found = probed(settings, "--timeout", "6")
+    assert list(found["legs"]) == ["topic"]
+    assert "Failed to get metadata" in found["legs"]["topic"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tests.mutants import consuming, deploying, foundations, hostile, operating, sending, telling, tracing
+from tests.mutants import (
+    admin,
+    consuming,
+    deploying,
+    foundations,
+    hostile,
+    letters,
+    operating,
+    sending,
+    telling,
+    tracing,
+)
 
 FAULTS = (
     *sending.FAULTS,
@@ -13,4 +24,6 @@ FAULTS = (
     *hostile.FAULTS,
     *tracing.FAULTS,
     *telling.FAULTS,
+    *admin.FAULTS,
+    *letters.FAULTS,
 )

@@ -98,16 +98,16 @@ def rows_examined(claims: Claims, database: Database, look: Callable[[], int]) -
     """Return how many entries a look has read, as the server counts them, and its result."""
     ask = claims._connection.query
     if database.vendor != "postgresql":
-        before = _handled(ask("SHOW SESSION STATUS LIKE 'Handler_read%%'"))
+        before = handled(ask("SHOW SESSION STATUS LIKE 'Handler_read%%'"))
         result = look()
-        return _handled(ask("SHOW SESSION STATUS LIKE 'Handler_read%%'")) - before, result
+        return handled(ask("SHOW SESSION STATUS LIKE 'Handler_read%%'")) - before, result
     examined = 0
 
     def explain(statement: str, parameters: Sequence[Any] = (), **_: Any) -> Sequence[tuple[Any, ...]]:
         nonlocal examined
         if statement.startswith(("SELECT", "WITH")) and OUTBOX in statement:
             lines = [line for (line,) in ask(f"EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF) {statement}", parameters)]
-            examined += sum(map(_read_by, lines))
+            examined += sum(map(read_by, lines))
             examined += sum(int(found[1]) for line in lines if (found := re.search(r"Removed by Filter: (\d+)", line)))
         return ask(statement, parameters)
 
@@ -115,15 +115,6 @@ def rows_examined(claims: Claims, database: Database, look: Callable[[], int]) -
     result = look()
     claims._connection.query = ask  # type: ignore[method-assign]
     return examined, result
-
-
-def _handled(status: Sequence[tuple[Any, ...]]) -> int:
-    return sum(int(count) for name, count in status if name != "Handler_read_rnd_next")  # of temporary tables
-
-
-def _read_by(line: str) -> int:
-    found = re.search(r"(?:Scan|Scan Backward) .*actual rows=([\d.]+) loops=(\d+)", line)
-    return round(float(found[1]) * int(found[2])) if found and OUTBOX in line else 0
 
 
 def analyze(database: Database) -> None:
@@ -161,3 +152,14 @@ def assert_look_ups(database: Database, primary: str) -> None:
         assert_by(primary, *dialect.fetch(ids))
         assert_by(primary, dialect.remove, [dialect.ids(ids)])
     claims.close()
+
+
+def handled(status: Sequence[tuple[Any, ...]]) -> int:
+    """Return how many entries MySQL or MariaDB has read, as it tells of a session."""
+    return sum(int(count) for name, count in status if name != "Handler_read_rnd_next")  # of temporary tables
+
+
+def read_by(line: str) -> int:
+    """Return how many entries of the outbox a line of PostgreSQL's plan has read."""
+    found = re.search(r"(?:Scan|Scan Backward) .*actual rows=([\d.]+) loops=(\d+)", line)
+    return round(float(found[1]) * int(found[2])) if found and OUTBOX in line else 0

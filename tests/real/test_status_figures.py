@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.cimpl import NewTopic
 from pytest_django import DjangoDbBlocker
 
@@ -59,14 +60,15 @@ def fill(cluster: KafkaCluster, groups: dict[str, list[str]]) -> None:
 
     def commit(group: str) -> None:
         positions = [TopicPartition(topic, 0, 1) for topic in groups[group]]
-        asked = [ConsumerGroupTopicPartitions(group, positions)]
+        consumer = Consumer({"bootstrap.servers": cluster.bootstrap_servers, "group.id": group, "log_level": 0})
 
-        def is_done() -> bool:  # the coordinator of a new cluster may still begin
-            answer = admin.alter_consumer_group_offsets(asked, request_timeout=120)[group]
-            found = answer.result(120).topic_partitions
-            return all(one.error is None for one in found)
+        def is_done() -> bool:
+            with suppress(KafkaException):  # the coordinator of a new cluster may still begin
+                return all(one.error is None for one in consumer.commit(offsets=positions, asynchronous=False))
+            return False
 
         until(is_done)
+        consumer.close()
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(commit, groups))

@@ -99,8 +99,10 @@ class _Pair:
 @contextmanager
 def silence(proxy: Proxy) -> Iterator[None]:
     proxy.silent = True
-    yield
-    proxy.silent = False
+    try:
+        yield
+    finally:
+        proxy.silent = False
 
 
 @contextmanager
@@ -114,16 +116,20 @@ def cut(proxy: Proxy) -> Iterator[None]:
 
     thread = threading.Thread(target=cut)
     thread.start()
-    yield
-    mended.set()
-    thread.join()
+    try:
+        yield
+    finally:
+        mended.set()
+        thread.join()
 
 
 @contextmanager
-def latency(proxy: Proxy) -> Iterator[None]:
-    proxy.latency = 0.5
-    yield
-    proxy.latency = 0.0
+def latency(proxy: Proxy, seconds: float = 0.5) -> Iterator[None]:
+    proxy.latency = seconds
+    try:
+        yield
+    finally:
+        proxy.latency = 0.0
 
 
 @contextmanager

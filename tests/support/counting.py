@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import F
 
+from event_bus_kafka.db_connections import names_of_databases
 from event_bus_kafka.housekeeping.history import HistoryWriter
 from event_bus_kafka.models import HistoryRow
 from event_bus_kafka.models.history import Line, Sums
@@ -22,7 +23,7 @@ class Process:
     def __init__(self, service: str = "lms") -> None:
         self._service, self._lock = service, Lock()
         self._sums: dict[Line, Sums] = {}
-        self.writer = HistoryWriter(self._read)
+        self.writer = HistoryWriter(self._read, names_of_databases())
 
     def count(self, outcome: str, *, count: int = 1, seconds: float = 0.0, receiver: str = "", of: str = TYPE) -> None:
         line = Line(service=self._service, event_type=of, receiver=receiver, outcome=outcome)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import cache
+from itertools import islice
 from typing import Any
+from uuid import uuid4
 
 from django.core.management import call_command
 from django.test import override_settings
@@ -88,6 +90,28 @@ def letter_of(
         attempts=5,
         failed_at=failed_at,
     )
+
+
+def multiply(letter: DeadLetter, changes: Iterable[dict[str, Any]]) -> None:
+    """Store a copy of a letter, and of its entries, for each of these changes."""
+    letter = DeadLetter.objects.with_marks().get(pk=letter.pk)
+    entries = list(letter.entries.all())
+    rest = iter(changes)
+    while some := list(islice(rest, 1000)):
+        letters = [_copy(letter, id=None, **change) for change in some]
+        DeadLetter.objects.bulk_create(letters)
+        if letters[0].pk is None:  # MySQL does not tell them
+            letters = list(DeadLetter.objects.order_by("-pk")[: len(some)])
+        DeadLetterEntry.objects.bulk_create(
+            _copy(entry, id=uuid4(), letter_id=one.pk, offset=one.offset, group=one.group)
+            for one in letters
+            for entry in entries
+        )
+
+
+def _copy(row: Any, **changes: Any) -> Any:
+    values = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+    return type(row)(**values | changes)
 
 
 def discard(letter: DeadLetter) -> int:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import TypeVar
+
+Value = TypeVar("Value", int, str)
 
 LONG = bool(os.environ.get("LONG"))
 
 
-def scaled(count: int, *, long: int) -> int:
-    """Return the count for this run."""
+def scaled(count: Value, *, long: Value) -> Value:
+    """Return the count, or the text, for this run."""
     return long if LONG else count

@@ -95,7 +95,7 @@ class ClusterOverview(Admin):
 
         Ask only for groups that :meth:`groups` has just described: an answer that their coordinator has moved, or is
         not ready, makes librdkafka look for the group of a consumer, which an admin client has not, and end the process
-        by a segmentation fault (2.16).
+        by a segmentation fault (librdkafka #5040).
         """
         found: dict[str, dict[Partition, int] | BrokerError] = {}
         for part in _parts(sorted(groups), _GROUPS_AT_ONCE):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from django.core.management.base import CommandParser
 
-from event_bus_kafka.management.pausing import PausingCommand, event_types_by_receiver, noticed, unknown
-from event_bus_kafka.models import PausedReceiver
+from event_bus_kafka.management.pausing import PausingCommand
+from event_bus_kafka.operations.pauses import PausePlan, plan_pause
 
 
 class Command(PausingCommand):
-    example = "event_bus_pause --receiver credentials.receivers.award --apply"
+    example = "event_bus_pause --receiver credentials.receivers.award --reason 'Mails go out twice' --apply"
     help = (
         "Pause a receiver of this service: it runs no more, and each of its events becomes a dead letter, to be "
         "replayed after event_bus_resume. Other receivers go on. Without --receiver: list those that are paused. "
@@ -17,17 +17,9 @@ class Command(PausingCommand):
     )
     idle = "is paused already"
 
-    def plan(self, receiver: str) -> str:
-        known = event_types_by_receiver()
-        if receiver not in known:
-            raise unknown(receiver, list(known), "receiver of this service")
-        if receiver in PausedReceiver.objects.names():
-            return ""
-        return (
-            f"{receiver} runs no more. Each of its events becomes a dead letter, once the other receivers have "
-            f"had it: {', '.join(sorted(set(known[receiver])))}."
-        )
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--reason", default="", metavar="TEXT", help="why, for whoever looks at the pauses")
 
-    def apply(self, receiver: str) -> str:
-        PausedReceiver.objects.pause(receiver, at=datetime.now(UTC))
-        return f"Paused. {noticed()}"
+    def plan(self, receiver: str) -> PausePlan | None:
+        return plan_pause(receiver)

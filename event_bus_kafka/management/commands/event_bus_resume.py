@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from event_bus_kafka.management.pausing import PausingCommand, event_types_by_receiver, noticed, unknown
-from event_bus_kafka.models import PausedReceiver
+from event_bus_kafka.management.pausing import PausingCommand
+from event_bus_kafka.operations.pauses import PausePlan, plan_resume
 
 
 class Command(PausingCommand):
@@ -14,18 +14,5 @@ class Command(PausingCommand):
     )
     idle = "is not paused"
 
-    def plan(self, receiver: str) -> str:
-        paused = PausedReceiver.objects.names()
-        if receiver in paused:
-            return f"{receiver} gets its events again, from the next one on."
-        known = {*paused, *event_types_by_receiver()}
-        if receiver not in known:
-            raise unknown(receiver, list(known), "receiver of this service")
-        return ""
-
-    def apply(self, receiver: str) -> str:
-        PausedReceiver.objects.resume(receiver)
-        return (
-            f"Resumed. {noticed()} What became a dead letter meanwhile: "
-            f"manage.py event_dead_letters replay --receiver {receiver} --all"
-        )
+    def plan(self, receiver: str) -> PausePlan | None:
+        return plan_resume(receiver)

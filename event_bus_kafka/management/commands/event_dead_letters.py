@@ -22,7 +22,7 @@ from event_bus_kafka.dead_letters.pending import Pending
 from event_bus_kafka.errors import CannotTake, EventBusError, WorkerFailed
 from event_bus_kafka.management.arguments import NOT_DONE
 from event_bus_kafka.management.dead_letter_arguments import add_subcommands, selection
-from event_bus_kafka.management.examples import OperatorCommand
+from event_bus_kafka.management.replay_requests import RequestSubcommands
 from event_bus_kafka.models import DeadLetter, EntryState
 from event_bus_kafka.operations.dead_letters import imports, quarantine, report
 from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay, Replayed
@@ -38,7 +38,7 @@ _PROGRESS_EVERY = 100
 _NONE = "No dead letters."
 
 
-class Command(OperatorCommand):
+class Command(RequestSubcommands):
     example = "event_dead_letters replay --receiver credentials.receivers.award --apply"
     help = (
         "Dead letters: records that this service's receivers could not take, stored exactly as they came. What changes "
@@ -72,7 +72,7 @@ class Command(OperatorCommand):
         rows = selected.letters().latest_first()
         shown, more = selected.page(rows.reverse() if options["oldest"] else rows, options["limit"])
         if options["json"]:
-            self._print_json({"dead_letters": [report.as_json(letter) for letter in shown], "more": more})
+            self.print_json({"dead_letters": [report.as_json(letter) for letter in shown], "more": more})
             return
         self._print_table(shown, more)
 
@@ -81,7 +81,7 @@ class Command(OperatorCommand):
         shown = list((entries.reverse() if options["oldest"] else entries)[: options["limit"]])
         more = entries.count() - len(shown)
         if options["json"]:
-            self._print_json({"settled": [report.settled_json(entry) for entry in shown], "more": more})
+            self.print_json({"settled": [report.settled_json(entry) for entry in shown], "more": more})
             return
         self.stdout.write(report.settled_table(shown) if shown else "Nothing has become of dead letters lately.")
         if more:
@@ -96,13 +96,13 @@ class Command(OperatorCommand):
             with closing(registry_of_settings()) as registry:
                 description |= report.unmasked(letter, registry)
         if options["json"]:
-            self._print_json(description)
+            self.print_json(description)
             return
         self.stdout.write(report.text(description))
         for part in ("key", "data"):
             if part in description:
                 self.stdout.write(f"  {part}")
-                self._print_json(description[part])
+                self.print_json(description[part])
 
     def _take(self, options: dict[str, Any]) -> None:
         group, coordinates = options["group"], options["coordinates"]
@@ -121,6 +121,9 @@ class Command(OperatorCommand):
         self._tell(options, record=str(coordinates), group=group, receivers=names, goes_on_from=found.position.offset)
 
     def _replay(self, options: dict[str, Any]) -> None:
+        if options["request"]:
+            self.request(selection(options), options)
+            return
         plans = plan_all(selection(options).letters(), options["receiver"] or "", options["instead_of"] or "")
         if options["receiver"] and not options["ids"]:
             plans = [one for one in plans if one.run or one.is_ambiguous]
@@ -200,7 +203,7 @@ class Command(OperatorCommand):
     def _tell(self, options: dict[str, Any], **found: Any) -> None:
         """Print JSON, where that is asked for: what was found, and whether it was done."""
         if options["json"]:
-            self._print_json(found | {"applied": options["apply"]})
+            self.print_json(found | {"applied": options["apply"]})
 
     def _print_table(self, letters: list[DeadLetter], more: int) -> None:
         self.stdout.write(report.table(letters) if letters else _NONE)
@@ -213,7 +216,7 @@ class Command(OperatorCommand):
         if len(lines) > _SHOWN:
             self._say(options, f"… and {len(lines) - _SHOWN} more")
 
-    def _print_json(self, content: Any) -> None:
+    def print_json(self, content: Any) -> None:
         self.stdout.write(json.dumps(content, indent=2, default=_plain))
 
     def _succeed(self, options: dict[str, Any], text: str) -> None:

@@ -11,10 +11,11 @@ from typing import Any
 import attrs
 from django.core.management.base import CommandError, CommandParser
 
+from event_bus_kafka.assembly.health_port import open_health_port
 from event_bus_kafka.assembly.observing import observe_events
 from event_bus_kafka.assembly.probing import probe
 from event_bus_kafka.errors import EventBusError
-from event_bus_kafka.management.arguments import add_json, number, seconds
+from event_bus_kafka.management.arguments import add_json, number, port, seconds
 from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.operations.probing.legs import ProbeResult
 from event_bus_kafka.shown import shown
@@ -38,12 +39,15 @@ class Command(OperatorCommand):
         )
         parser.add_argument("--every", type=seconds, help="repeat it after so many seconds, until Ctrl-C")
         parser.add_argument("--count", type=number(least=1), help="with --every: end after so many probes")
+        text = "with --every: port that shows the numbers of its probes at /metrics (default: none)"
+        parser.add_argument("--health-port", type=port, metavar="PORT", help=text)
         add_json(parser, "print a line of JSON per probe")
 
     def handle(self, *args: Any, **options: Any) -> None:
         observe_events()
-        if options["count"] and not options["every"]:
-            raise CommandError("--count goes with --every.")
+        for name in ("count", "health_port"):
+            if options[name] and not options["every"]:
+                raise CommandError(f"--{name.replace('_', '-')} goes with --every.")
         try:
             with ExitStack() as at_end:
                 self._run(options, at_end)
@@ -53,6 +57,7 @@ class Command(OperatorCommand):
             raise CommandError(str(error)) from error
 
     def _run(self, options: dict[str, Any], at_end: ExitStack) -> None:
+        open_health_port(options["health_port"], at_end)
         one = probe(at_end, timeout=options["timeout"], slow=options["slow"])
         left = (options["count"] or inf) if options["every"] else 1
         failures: list[str] = []

@@ -32,6 +32,22 @@ _NOTED_WITHIN, _AGAIN_AFTER = 30.0, 1.0
 """Seconds for which a database may be away without that what has succeeded is forgotten."""
 
 
+def claim_end() -> datetime:
+    """Return when a claim of a letter ends that begins now."""
+    return datetime.now(UTC) + _CLAIMED_FOR
+
+
+@attrs.frozen(kw_only=True)
+class LetterClaim:
+    """How long others keep away from a letter, and whose claim is replaced."""
+
+    until: datetime = attrs.field(factory=claim_end)
+    own: str = ""
+    """As :func:`~event_bus_kafka.dead_letters.table_store.claim` has it."""
+    began: Callable[[Work], None] = lambda _: None
+    """Told the work of an attempt that is about to begin."""
+
+
 @attrs.frozen(kw_only=True)
 class Replayed:
     """What became of one dead letter."""
@@ -49,15 +65,15 @@ class Replayed:
 
 class LetterReplay:
     """
-    Runs what was planned, one dead letter after the other, on the calling thread. ``processor`` makes one
-    with a store; ``originals`` has what the letters lack.
+    Runs what was planned, on the calling thread, of which there may be several. ``processor`` makes one with a store;
+    ``originals`` has what the letters lack.
     """
 
     def __init__(self, processor: Callable[[Store], Processor], originals: Originals) -> None:
         self._attempt = OneAttempt(lambda store: attrs.evolve(processor(store), skip_unknown_types=False))
         self._originals = originals
 
-    def run(self, planned: ReplayPlan) -> Replayed:
+    def run(self, planned: ReplayPlan, claim: LetterClaim | None = None) -> Replayed:
         """
         Give one record to its planned receivers (there are some), and delete its row or bring it up to date.
 
@@ -65,15 +81,16 @@ class LetterReplay:
         exit; :class:`BrokerError` where Kafka has to be asked and does not answer; a database error where the rows
         cannot be had.
         """
-        letter = planned.letter
+        letter, claim = planned.letter, claim or LetterClaim()
         try:
-            record = self._claimed(letter)
+            record = self._claimed(letter, claim)
         except CannotRestore as error:
             return Replayed(letter=letter, problem=f"not run: {error}")
         if record is None:
             return Replayed(letter=letter, is_taken=True)
         delivery = Delivery.of(record, PartitionProgress(letter.topic, letter.partition))
         delivery.work = work = Work(record, Past(attempts=letter.attempts - 1))
+        claim.began(work)
         try:
             outcome = self._attempt.make(delivery, lambda signal: planned_receivers(planned, signal))
         except BaseException:
@@ -90,14 +107,14 @@ class LetterReplay:
         left = written.pending if written else {}
         return Replayed(letter=letter, left=left, failed=bool(result.failed), problem=gone)
 
-    def _claimed(self, letter: DeadLetter) -> ConsumerRecord | None:
+    def _claimed(self, letter: DeadLetter, claim: LetterClaim) -> ConsumerRecord | None:
         """Return the record of a letter that is now this replay's; None if somebody else has been at it."""
         try:
             letter.refresh_from_db(fields=["key", "value", "headers"])
         except DeadLetter.DoesNotExist:
             return None
         record = self._originals.record_of(letter)
-        return record if table_store.claim(letter, datetime.now(UTC) + _CLAIMED_FOR) else None
+        return record if table_store.claim(letter, claim.until, own=claim.own) else None
 
 
 def _write(planned: ReplayPlan, result: ReplayResult) -> Change | None:

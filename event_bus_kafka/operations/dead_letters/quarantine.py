@@ -12,32 +12,11 @@ from event_bus_kafka.dispatching import dispatch
 from event_bus_kafka.errors import BrokerError, CannotTake
 from event_bus_kafka.kafka.offsets import Committed, Range
 from event_bus_kafka.kafka.reader import Reader
+from event_bus_kafka.operations.dead_letters.coordinates import Coordinates
 from event_bus_kafka.operations.group_members import refuse_members
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _ERROR = "taken aside by hand"
-
-
-@attrs.frozen(kw_only=True)
-class Coordinates:
-    """Where a record lies; ``topic`` is its full name."""
-
-    topic: str
-    partition: int
-    offset: int
-
-    @classmethod
-    def parse(cls, text: str) -> Coordinates:
-        """Read ``topic:partition:offset``. Raises ValueError."""
-        topic, partition, offset = text.rsplit(":", 2)
-        if not topic or not (partition.isdecimal() and offset.isdecimal()):
-            raise ValueError(text)
-        if int(partition) >= 1 << 31 or int(offset) >= 1 << 63:
-            raise ValueError(text)
-        return cls(topic=topic, partition=int(partition), offset=int(offset))
-
-    def __str__(self) -> str:
-        return f"{self.topic}:{self.partition}:{self.offset}"
 
 
 @attrs.frozen(kw_only=True)

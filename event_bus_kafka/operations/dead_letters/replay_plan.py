@@ -39,11 +39,11 @@ def plan_all(letters: Iterable[DeadLetter], receiver: str = "", instead_of: str 
     letter, runs in no place until ``instead_of`` says in whose: the others' parts are not its own.
     """
     plans = [plan(letter, receiver, instead_of) for letter in letters]
-    guessed = {one.stands_in[receiver] for one in plans if _is_guessed(one, receiver)} if not instead_of else set()
+    guessed = {one.stands_in[receiver] for one in plans if is_guessed(one, receiver)} if not instead_of else set()
     if len(guessed) < 2:
         return plans
     problem = _ambiguity(sorted(guessed), receiver)
-    return [_ambiguous(one, problem) if _is_guessed(one, receiver) else one for one in plans]
+    return [_ambiguous(one, problem) if is_guessed(one, receiver) else one for one in plans]
 
 
 def plan(letter: DeadLetter, receiver: str = "", instead_of: str = "") -> ReplayPlan:
@@ -73,6 +73,11 @@ def planned_receivers(planned: ReplayPlan, signal: OpenEdxPublicSignal) -> list[
     return [receiver for receiver in dispatch.receivers_of(signal) if receiver.name in planned.run]
 
 
+def is_guessed(planned: ReplayPlan, receiver: str) -> bool:
+    """Whether it stands in since one alone is missing: it was not said for whom."""
+    return receiver in planned.stands_in and receiver not in planned.pending
+
+
 def _of_one(planned: ReplayPlan, listening: list[str], receiver: str, instead_of: str) -> ReplayPlan:
     pending, missing = planned.pending, planned.missing
     if receiver not in listening:
@@ -90,11 +95,6 @@ def _of_one(planned: ReplayPlan, listening: list[str], receiver: str, instead_of
     if not missing:
         return attrs.evolve(planned, problem=f"{receiver} has not failed for it")
     return _ambiguous(planned, _ambiguity(missing, receiver))
-
-
-def _is_guessed(planned: ReplayPlan, receiver: str) -> bool:
-    """Whether it stands in since one alone is missing: it was not said for whom."""
-    return receiver in planned.stands_in and receiver not in planned.pending
 
 
 def _ambiguity(missing: Sequence[str], receiver: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 from event_bus_kafka.dead_letters import left_out
@@ -14,10 +15,11 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 
 class Originals:
-    """Reads records of dead letters from Kafka; ``connect`` makes the reader for a group. Not thread-safe."""
+    """Reads records of dead letters from Kafka, one at a time; ``connect`` makes the reader for a group."""
 
     def __init__(self, connect: Callable[[str], Reader]) -> None:
         self._connect = connect
+        self._lock = threading.Lock()
         self._reader: Reader | None = None
 
     def close(self) -> None:
@@ -32,7 +34,10 @@ class Originals:
         """
         stored = letter.record
         missing = left_out.missing(stored, left_out.from_json(letter.marks))
-        return left_out.restored(stored, missing, self._read(letter, list(missing))) if missing else stored
+        if not missing:
+            return stored
+        with self._lock:
+            return left_out.restored(stored, missing, self._read(letter, list(missing)))
 
     def _read(self, letter: DeadLetter, parts: list[str]) -> ConsumerRecord | None:
         if self._reader is None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import attrs
+from django.db.models import Exists, OuterRef
 
 from event_bus_kafka.conf.routes import full_topic
-from event_bus_kafka.models import DeadLetter, DeadLetterEntry, DeadLetterEntryQuerySet, DeadLetterQuerySet
+from event_bus_kafka.dead_letters.pending import of_row
+from event_bus_kafka.models import DeadLetter, DeadLetterEntry, DeadLetterEntryQuerySet, DeadLetterQuerySet, EntryState
+from event_bus_kafka.operations.dead_letters.coordinates import Coordinates
+from event_bus_kafka.operations.dead_letters.key_search import bodies_of
+from event_bus_kafka.wire import serde
 
 
 @attrs.frozen(kw_only=True)
@@ -19,6 +26,17 @@ class Selection:
     event_type: str = ""
     receiver: str = ""
     """One that has still to succeed."""
+    error: str = ""
+    """A part of the error with which a receiver has failed: of ``receiver``, or of any."""
+    failed_since: datetime | None = None
+    """Moment of the last failure: this one, or a later one."""
+    failed_until: datetime | None = None
+    """This one, or an earlier one."""
+    event_id: str = ""
+    place: Coordinates | None = None
+    """Of the record; the topic with or without prefix."""
+    key: str = ""
+    """As text: that of a key which is a text or a whole number."""
 
     @property
     def is_everything(self) -> bool:
@@ -26,38 +44,90 @@ class Selection:
         return self == Selection()
 
     def letters(self) -> DeadLetterQuerySet:
-        """Return the rows, in the order of their records, but for the receiver's part."""
-        topics = {self.topic, full_topic(self.topic)} if self.topic else ()
-        rows = DeadLetter.objects.matching(group=self.group, topics=topics, event_type=self.event_type)
-        if self.ids:
-            rows = rows.filter(pk__in=self.ids)
-        return rows.without_contents().in_order()
+        """Return the rows, in the order of their records, but for the part of receiver and error."""
+        return self._rows().without_contents().in_order()
+
+    def candidates(self) -> DeadLetterQuerySet:
+        """
+        Return rows among which are all that are meant, in no order, narrowed by the entries of receivers.
+
+        :meth:`holds` tells which are meant: MySQL finds names that differ in case, and before the migration there are
+        no entries. A letter that a version without entries has stored is not among them until a worker has entered it.
+        """
+        rows = self._rows()
+        if (self.receiver or self.error) and DeadLetter.objects.keeps_entries():
+            wanted = {"receiver": self.receiver, "error__icontains": self.error}
+            entries = DeadLetterEntry.objects.using(rows.db).filter(letter=OuterRef("pk"), state=EntryState.FAILED)
+            rows = rows.filter(Exists(entries.filter(**{name: value for name, value in wanted.items() if value})))
+        return rows
+
+    def holds(self, letter: DeadLetter) -> bool:
+        """Whether names and error are those of a candidate, to the letter."""
+        exact = {"group": self.group, "event_type": self.event_type}
+        if any(value and getattr(letter, name) != value for name, value in exact.items()):
+            return False
+        if self.topic and letter.topic not in _names(self.topic):
+            return False
+        return not (self.receiver or self.error) or any(
+            self.receiver in ("", failure.receiver) and self.error.lower() in failure.error.lower()
+            for failure in of_row(letter).values()
+        )
 
     def pick(self, letters: DeadLetterQuerySet) -> list[DeadLetter]:
-        """Return those of the receiver: what failed is JSON, which not every database can search."""
-        return [letter for letter in letters if self.receiver in ("", *letter.failed_receivers)]
+        """Return those of receiver and error: what failed is JSON, which not every database can search."""
+        return [letter for letter in letters if self.holds(letter)]
 
     def page(self, letters: DeadLetterQuerySet, limit: int) -> tuple[list[DeadLetter], int]:
         """Return the first of them, and how many there are beyond."""
-        if self.receiver:
+        if self.receiver or self.error:
             picked = self.pick(letters)
             return picked[:limit], max(len(picked) - limit, 0)
         return list(letters[:limit]), max(letters.count() - limit, 0)
 
     def settled(self) -> DeadLetterEntryQuerySet:
-        """Return what became of letters, also of those that are gone, by receiver; none before the migration."""
-        if not DeadLetter.objects.keeps_entries():
+        """
+        Return what became of letters, also of those that are gone, by receiver; none before the migration, and none by
+        key, which entries do not have.
+        """
+        if self.key or not DeadLetter.objects.keeps_entries():
             return DeadLetterEntry.objects.none()
         wanted = {
             "letter__in": self.ids,
             "group": self.group,
-            "topic__in": {self.topic, full_topic(self.topic)} if self.topic else (),
+            "topic__in": _names(self.place.topic if self.place else self.topic),
             "event_type": self.event_type,
+            "event_id": self.event_id,
             "receiver": self.receiver,
+            "error__icontains": self.error,
+            "changed_at__gte": self.failed_since and _milliseconds(self.failed_since),
+            "changed_at__lte": self.failed_until and _milliseconds(self.failed_until),
         }
-        return DeadLetterEntry.objects.settled().filter(**{name: value for name, value in wanted.items() if value})
+        entries = DeadLetterEntry.objects.settled().filter(**{name: one for name, one in wanted.items() if one})
+        return entries.filter(partition=self.place.partition, offset=self.place.offset) if self.place else entries
 
     def unknown_ids(self) -> list[int]:
         """Return ids that no dead letter has."""
         known = set(self.letters().values_list("pk", flat=True))
         return [number for number in self.ids if number not in known]
+
+    def _rows(self) -> DeadLetterQuerySet:
+        place = self.place
+        rows = DeadLetter.objects.matching(
+            group=self.group,
+            topics=_names(place.topic if place else self.topic),
+            event_type=self.event_type,
+            event_id=self.event_id,
+            place=(place.partition, place.offset) if place else None,
+        )
+        rows = rows.failed_between(self.failed_since, self.failed_until)
+        if self.key:
+            rows = rows.with_key(bodies_of(self.key), behind=serde.FRAME_BYTES)
+        return rows.filter(pk__in=self.ids) if self.ids else rows
+
+
+def _names(topic: str) -> set[str]:
+    return {topic, full_topic(topic)} if topic else set()
+
+
+def _milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)

@@ -20,17 +20,17 @@ from event_bus_kafka.operations.neglects.wording import MOST_COUNTED, number, sp
 from event_bus_kafka.operations.workers import WorkerRun, workers
 
 
-def neglects(*, outboxes: Collection[str], retention: float) -> list[Neglect]:
+def neglects(*, outboxes: Collection[str], retention: float, runs: Sequence[WorkerRun] | None = None) -> list[Neglect]:
     """
     Return what is neglected, in the order of the catalogue. No statement counts a whole table; ages are by the clock of
     each database; a table that is missing tells nothing.
 
     ``outboxes``: aliases of the databases whose outbox is looked at; ``retention``: days for which dead letters and
-    parked rows are kept. Raises a database error.
+    parked rows are kept; ``runs``: what workers and relays have told, None: it is read. Raises a database error.
     """
-    runs = runs_told()
-    outbox = [one for alias in outboxes for one in of_outbox(alias, runs, retention=retention)]
-    return in_order([*outbox, *of_service(runs, retention=retention)])
+    runs, clocks = runs_told() if runs is None else runs, _Clocks()
+    outbox = [one for alias in outboxes for one in _of_outbox(alias, runs, clocks, retention)]
+    return in_order([*outbox, *_of_service(runs, clocks, retention)])
 
 
 def in_order(found: Collection[Neglect]) -> list[Neglect]:
@@ -43,26 +43,49 @@ def runs_told() -> Sequence[WorkerRun]:
     return workers() if _alias_with(Heartbeat) else []
 
 
-def of_outbox(alias: str, runs: Sequence[WorkerRun], *, retention: float) -> Iterator[Neglect]:
+def _of_outbox(alias: str, runs: Sequence[WorkerRun], clocks: _Clocks, retention: float) -> Iterator[Neglect]:
     """Look at one database's outbox, and at what was parked there. Raises a database error."""
     connection = connections[alias]
     if connection.vendor in VENDORS and were_found(connection, OutboxRecord, ParkedRecord):
-        now = _now(alias)
+        now = clocks.now(alias)
         yield from _waiting_rows(alias, now, runs)
         yield from _parked_rows(alias, now, retention)
 
 
-def of_service(runs: Sequence[WorkerRun], *, retention: float) -> Iterator[Neglect]:
+def _of_service(runs: Sequence[WorkerRun], clocks: _Clocks, retention: float) -> Iterator[Neglect]:
     """Look at dead letters, pauses, workers, relays and the clock. Raises a database error."""
     if alias := _alias_with(DeadLetter):
-        yield from _dead_letters(alias, retention)
+        yield from _dead_letters(alias, clocks.now(alias), retention)
     if alias := _alias_with(PausedReceiver):
-        yield from _pauses(alias)
+        yield from _pauses(alias, clocks.now(alias))
     if alias := _alias_with(Heartbeat):
-        now = _now(alias)
+        now = clocks.now(alias)
         yield from _held_topics(runs, now)
         yield from _ended_groups(runs, now)
-        yield from _clock(alias)
+        yield from _clock(alias, clocks.ahead(alias))
+
+
+class _Clocks:
+    """The clocks of databases, each of which is asked once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[datetime, float]] = {}
+
+    def now(self, alias: str) -> datetime:
+        """The present time."""
+        return self._asked(alias)[0]
+
+    def ahead(self, alias: str) -> float:
+        """How many seconds it is ahead of this host's clock."""
+        return self._asked(alias)[1]
+
+    def _asked(self, alias: str) -> tuple[datetime, float]:
+        if alias not in self._known:
+            before, milliseconds = time(), database_now(alias)
+            there = milliseconds / 1000
+            ahead = there - min(max(there, before), time())  # the database has looked between these two
+            self._known[alias] = _moment(milliseconds), ahead
+        return self._known[alias]
 
 
 def _waiting_rows(alias: str, now: datetime, runs: Sequence[WorkerRun]) -> Iterator[Neglect]:
@@ -93,9 +116,9 @@ def _parked_rows(alias: str, now: datetime, retention: float) -> Iterator[Neglec
         yield Neglect(kind=catalogue.PARKED_ROWS_END, subject=alias, message=message, since=near[0])
 
 
-def _dead_letters(alias: str, retention: float) -> Iterator[Neglect]:
+def _dead_letters(alias: str, now: datetime, retention: float) -> Iterator[Neglect]:
     letters: Any = DeadLetter.objects.using(alias).order_by()
-    now, ages = _now(alias), letters.aggregate(first=Min("last_failed_at"), last=Max("last_failed_at"))
+    ages = letters.aggregate(first=Min("last_failed_at"), last=Max("last_failed_at"))
     first, day_ago = ages["first"], now - catalogue.DEAD_LETTERS_AFTER
     if first is None:
         return
@@ -113,8 +136,7 @@ def _dead_letters(alias: str, retention: float) -> Iterator[Neglect]:
         yield Neglect(kind=catalogue.DEAD_LETTERS_END, subject=alias, message=message, since=first)
 
 
-def _pauses(alias: str) -> Iterator[Neglect]:
-    now = _now(alias)
+def _pauses(alias: str, now: datetime) -> Iterator[Neglect]:
     paused = PausedReceiver.objects.using(alias).filter(paused_at__lt=now - catalogue.PAUSED_AFTER)
     for one in paused.order_by("paused_at")[:MOST_COUNTED]:
         message = f"It has been paused for {_age(one.paused_at, now)}."
@@ -142,10 +164,7 @@ def _ended_groups(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]
             yield Neglect(kind=catalogue.GROUP_WITHOUT_WORKER, subject=group, message=message, since=since)
 
 
-def _clock(alias: str) -> Iterator[Neglect]:
-    before = time()
-    there = database_now(alias) / 1000
-    ahead = there - min(max(there, before), time())  # the database has looked between these two
+def _clock(alias: str, ahead: float) -> Iterator[Neglect]:
     if abs(ahead) > catalogue.CLOCK_OFF_BY.total_seconds():
         way = "behind" if ahead > 0 else "ahead of"
         message = f"The clock of this host is {span(abs(ahead))} {way} the database's."
@@ -174,10 +193,6 @@ def _last_day(since: datetime, retention: float) -> str:
 
 def _age(since: datetime, now: datetime) -> str:
     return span((now - since).total_seconds())
-
-
-def _now(alias: str) -> datetime:
-    return _moment(database_now(alias))
 
 
 def _moment(milliseconds: int) -> datetime:

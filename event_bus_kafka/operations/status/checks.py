@@ -17,7 +17,7 @@ from event_bus_kafka.operations import topic_plan
 from event_bus_kafka.operations.schemas.own_schemas import OwnSchema
 from event_bus_kafka.operations.schemas.schema_check import SchemaStanding, in_registry
 from event_bus_kafka.operations.status import findings
-from event_bus_kafka.operations.status.in_kafka import TIMEOUT
+from event_bus_kafka.operations.status.kafka_status import TIMEOUT
 from event_bus_kafka.operations.status.values import Finding, OwnBus
 from event_bus_kafka.operations.topic_plan import TopicPlan
 from event_bus_kafka.operations.topic_steps import Create, Grow, WantedTopic

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -19,7 +19,7 @@ from event_bus_kafka.operations.neglects.catalogue import GROUP_WITHOUT_WORKER, 
 from event_bus_kafka.operations.neglects.in_kafka import neglects as neglects_in_kafka
 from event_bus_kafka.operations.neglects.in_tables import in_order
 from event_bus_kafka.operations.schemas.own_schemas import OwnSchema
-from event_bus_kafka.operations.status import checks, in_kafka, in_tables
+from event_bus_kafka.operations.status import checks, kafka_status, table_status
 from event_bus_kafka.operations.status.findings import of_neglect
 from event_bus_kafka.operations.status.values import (
     Finding,
@@ -36,9 +36,9 @@ from event_bus_kafka.telemetry.error_text import database_error_text
 
 T = TypeVar("T")
 
-_LONGEST = {"the database": 10.0, "Kafka": 30.0, "the schema registry": 30.0}
-"""Server → seconds that it may take for all its answers."""
 TABLES, KAFKA, REGISTRY = "the database", "Kafka", "the schema registry"
+LONGEST = {TABLES: 10.0, KAFKA: 30.0, REGISTRY: 30.0}
+"""Server → seconds that it may take for all its answers."""
 
 
 @attrs.frozen(kw_only=True)
@@ -62,26 +62,26 @@ class _Answer(Generic[T]):
     value: T | None = None
     failure: str = ""
 
-    def wait(self) -> Unanswered | None:
+    def wait(self, longest: Mapping[str, float]) -> Unanswered | None:
         """Return why there is no answer, None if there is one."""
-        self.thread.join(_LONGEST[self.server])
+        self.thread.join(longest[self.server])
         if self.value is not None:
             return None
         return Unanswered(
-            server=self.server, reason=self.failure or f"it did not answer within {_LONGEST[self.server]:g} s"
+            server=self.server, reason=self.failure or f"it did not answer within {longest[self.server]:g} s"
         )
 
 
-def status(own: OwnBus, servers: Servers, *, check: bool) -> Status:
-    """Look, and ``check`` beyond. Raises nothing of servers."""
+def status(own: OwnBus, servers: Servers, *, check: bool, longest: Mapping[str, float] = LONGEST) -> Status:
+    """Look, and ``check`` beyond. Raises nothing of servers; waits for none beyond ``longest``."""
     tables, wanted = _ask(TABLES, lambda: _tables(own, check=check)), _ask(TABLES, servers.wanted)
     registry = _ask(REGISTRY, lambda: _registry(servers, check=check))
-    unanswered = [tables.wait()]
-    wanted.wait()
+    unanswered = [tables.wait(longest)]
+    wanted.wait(longest)
     told, found = tables.value or (None, [])
     runs = told.workers if told else ()
     kafka = _ask(KAFKA, lambda: _kafka(own, wanted.value, runs, servers, check=check))
-    unanswered += [kafka.wait(), registry.wait()]
+    unanswered += [kafka.wait(longest), registry.wait(longest)]
     in_cluster, more = kafka.value or (None, [])
     in_registry, most = registry.value or (None, [])
     neglected = _neglects(told, in_cluster)
@@ -119,7 +119,7 @@ def _ask(server: str, look: Callable[[], T]) -> _Answer[T]:
 
 
 def _tables(own: OwnBus, *, check: bool) -> tuple[TableStatus, list[Finding]]:
-    return in_tables.look(own), list(checks.of_databases(own.outboxes)) if check else []
+    return table_status.look(own), list(checks.of_databases(own.outboxes)) if check else []
 
 
 def _kafka(
@@ -128,7 +128,7 @@ def _kafka(
     """``wanted``: None where it could not be found out."""
     overview = servers.overview()
     names = {*own.sent, *(one.name for one in wanted or ())}.union(*own.groups.values())
-    found = in_kafka.look(overview, topics=names, groups=checks.groups_with(own, runs))
+    found = kafka_status.look(overview, topics=names, groups=checks.groups_with(own, runs))
     if not check or not found.has_controller:  # the sandbox administers no topics
         return found, []
     return found, [*checks.of_topics(overview, wanted or ()), *checks.of_rights(overview, own)]

@@ -33,6 +33,7 @@ from event_bus_kafka.telemetry.events.dead_letters import (
     DeadLetterStored,
     FloodHeld,
     ReplayFailed,
+    ReplayRequestChanged,
 )
 from event_bus_kafka.telemetry.events.faults import CallbackFailed, ThreadStumbled
 from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
@@ -121,6 +122,7 @@ __all__ = [
     "RelayInterrupted",
     "RelayProgress",
     "ReplayFailed",
+    "ReplayRequestChanged",
     "RowParked",
     "SpillDelayed",
     "ThreadStumbled",

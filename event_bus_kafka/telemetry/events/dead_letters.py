@@ -70,3 +70,17 @@ class DeadLetterEntriesPurged(LifecycleEvent):
     """What had become of dead letters, by receiver, was deleted: it was older than is kept."""
 
     count: int
+
+
+@attrs.frozen(kw_only=True)
+class ReplayRequestChanged(LifecycleEvent):
+    """This worker has taken a replay request, or goes on with it no longer."""
+
+    request: int
+    group: str
+    state: str
+    """``running``, ``requested`` where it is handed back, ``held``, or how it has ended, here or elsewhere."""
+    note: str
+    """Why, if that is not plain."""
+    letters: int
+    """Dead letters that had their turn here so far."""

@@ -87,3 +87,11 @@ def _(event: events.DeadLetterEntriesPurged, _: LogFilter) -> None:
         logger.info(
             "Deleted %s entries of dead letters older than EVENT_BUS_KAFKA_HISTORY", event.count, extra=fields(event)
         )
+
+
+@lines.of(events.ReplayRequestChanged)
+def _(event: events.ReplayRequestChanged, _: LogFilter) -> None:
+    why = f": {event.note}" if event.note else ""
+    told = (event.request, event.group, event.state, why, event.letters)
+    log = logger.warning if why else logger.info
+    log("Replay request %s of group %s is %s%s; %s letters had their turn here", *told, extra=fields(event))

@@ -42,7 +42,9 @@ from event_bus_kafka.errors import DeadLetterStoreFailed, SchemaRegistryError
 from event_bus_kafka.telemetry import events, observe, unobserve
 from event_bus_kafka.telemetry.health import Health
 from event_bus_kafka.telemetry.logs import LoggingObserver
+from event_bus_kafka.telemetry.metrics import RECORDS_RETRIED
 from event_bus_kafka.telemetry.monitoring import MONITORED, monitor
+from event_bus_kafka.telemetry.tallies import tallies
 from event_bus_kafka.wire.codec import codec_for
 from event_bus_kafka.wire.records import ConsumerRecord
 from tests.support.databases import none_known
@@ -620,3 +622,20 @@ def test_what_cannot_be_read_at_a_retry_counts_for_a_flood_although_another_rece
     assert refusing.process(deliveries[0]) == DONE
     assert isinstance(refusing.process(deliveries[1]), Hold)
     assert partition.flooded
+
+
+def test_an_attempt_in_which_no_receiver_ran_is_no_retry(service: Service) -> None:
+    """A probe every ten seconds for each event that waits would look like a storm."""
+
+    def retried() -> int:
+        return tallies.total(RECORDS_RETRIED, event_type=CODEC.event_type)
+
+    processor = service.processor()
+    held, *_ = opened(service, processor)
+    service.now = 4
+    before = retried()
+    assert all(isinstance(processor.process(held), Hold) for _ in range(3))
+    assert retried() == before
+    service.failing, service.now = {}, 10
+    assert processor.process(held) == DONE
+    assert retried() == before + 1

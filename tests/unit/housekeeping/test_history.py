@@ -8,17 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.db import OperationalError, connections
 from pytest_django import DjangoDbBlocker
 
+from event_bus_kafka.assembly.housekeeping import _History
+from event_bus_kafka.db_connections import names_of_databases
 from event_bus_kafka.housekeeping.database import alias_of
-from event_bus_kafka.housekeeping.history import tidy
+from event_bus_kafka.housekeeping.history import HistoryWriter, tidy
 from event_bus_kafka.models import HistoryRow
 from event_bus_kafka.models.database_time import database_now
 from event_bus_kafka.models.history import Sums
 from event_bus_kafka.operations.history import history
-from tests.support.counting import Process, older, rows, totals
+from event_bus_kafka.telemetry.metrics import EVENTS_APPENDED
+from event_bus_kafka.telemetry.tallies import tallies
+from tests.support.counting import TYPE, Process, older, rows, totals
 from tests.support.databases import connected
 from tests.support.sqlite import on_sqlite
 from tests.support.statements import asked
@@ -109,3 +114,40 @@ def test_a_database_in_memory_is_left_alone() -> None:
         connection.connection.close()  # Django leaves it open
     with connected({"ENGINE": "django.db.backends.dummy"}, "default"):
         assert alias_of(HistoryRow) is None
+
+
+def test_what_was_counted_before_history_begins_is_written() -> None:
+    """Of threads that send first, one begins it: what the others count meanwhile counts."""
+    process = Process()
+    process.count("done")
+    HistoryWriter(process._read, names_of_databases()).write()
+    assert totals() == {("", "done"): Sums(count=1, seconds=0.0, longest=0.0)}
+
+
+def test_what_a_test_run_counts_is_not_written_into_the_services_database(tmp_path: Path) -> None:
+    """Its last turn comes when Django has put the name of that back."""
+    process = Process()
+    process.count("done")
+    other = tmp_path / "other"
+    other.mkdir()
+    with on_sqlite(other, "default"):
+        process.writer.write()
+        assert rows().count() == 0
+        process.count("done")
+        process.writer.write()
+        assert rows().count() == 0
+    process.count("done")
+    process.writer.write()
+    assert totals() == {("", "done"): Sums(count=1, seconds=0.0, longest=0.0)}
+
+
+def test_history_begins_once_all_apps_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event may be sent while they are imported."""
+    tallies.add(EVENTS_APPENDED, (TYPE,))
+    monkeypatch.setattr(apps, "ready", False)
+    write = _History(names_of_databases())
+    write()
+    monkeypatch.undo()
+    assert rows().count() == 0
+    write()
+    assert totals()["", "appended"].count >= 1

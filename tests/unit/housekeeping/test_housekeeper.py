@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Event
 from time import sleep
@@ -215,3 +215,56 @@ def test_a_server_that_forks_without_telling_python_is_noticed(keeper: Housekeep
     until(lambda: own.count == 1)
     assert (parents.count, len(keeper._tasks)) == (1, 1)
     assert threading.active_count() > 1
+
+
+def test_an_end_that_comes_while_a_last_turn_runs_has_one_of_its_own(keeper: Housekeeper) -> None:
+    """What was counted in between would be lost."""
+    begun, go_on = Event(), Event()
+    lasts: list[None] = []
+
+    def last() -> None:
+        lasts.append(None)
+        begun.set()
+        go_on.wait(30)
+
+    keeper.every(3_600, "Beats", Turns(), last=last, first_in=3_600)
+    keeper.finish(0.01)
+    assert begun.wait(30)
+    ends = threading.Thread(target=keeper.finish, args=(30,))
+    ends.start()
+    until(lambda: keeper._tasks[0].ends == 2)
+    go_on.set()
+    ends.join(30)
+    assert len(lasts) == 2
+
+
+def test_connections_with_errors_are_closed_after_a_turn_that_keeps_its_error_to_itself() -> None:
+    closed = Turns()
+    keeper = Housekeeper(closed)
+    keeper.every(3_600, "Pauses", Turns())
+    keeper.every(3_600, "Slices", lambda: iter(range(3)))
+    until(lambda: closed.count == 5)
+    keeper.end(list(keeper._tasks), 0)
+
+
+def test_a_connection_that_cannot_be_closed_keeps_no_other_open(
+    keeper: Housekeeper, tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    opened: list[object] = []
+
+    def look() -> None:
+        for alias in ("first", "second"):
+            connections[alias].ensure_connection()
+            opened.append(connections[alias])
+        connections["first"].close = refuse  # type: ignore[method-assign]
+
+    def refuse() -> None:
+        raise LookupError
+
+    with django_db_blocker.unblock(), ExitStack() as databases:
+        for alias in ("first", "second"):
+            databases.enter_context(on_sqlite(tmp_path, alias, migrated=False))
+        keeper.every(3_600, "Looks", look)
+        until(lambda: len(opened) == 2)
+        until(lambda: getattr(opened[1], "connection", None) is None)
+        keeper.end(list(keeper._tasks), 0)

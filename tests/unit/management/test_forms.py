@@ -15,8 +15,8 @@ FORMS = [form for command in COMMANDS for form in forms_of(command)]
 AT_ONCE = {"consume_events", "relay_events", "produce_event", "probe_event_bus", "event_tail"}
 """They change nothing that an operator would want to see before, or are there to do it."""
 READING = {
-    *("event_dead_letters list", "event_dead_letters show", "event_offsets show"),
-    *("event_outbox status", "event_outbox parked", "event_trace"),
+    *("event_dead_letters list", "event_dead_letters show", "event_dead_letters requests", "event_offsets show"),
+    *("event_outbox status", "event_outbox parked", "event_bus_status", "event_trace"),
 }
 WITH_SUBCOMMANDS_FOR_IT = {"event_topics", "event_schemas"}
 WITHOUT_JSON = {"consume_events", "relay_events", "backfill_events"}

@@ -19,6 +19,7 @@ from event_bus_kafka.consuming.outages import DATABASE, outage_of
 from event_bus_kafka.dispatching.pauses import READ_EVERY, Pauses, read_now
 from event_bus_kafka.errors import PausesUnknown
 from event_bus_kafka.models import PausedReceiver
+from event_bus_kafka.models.presence import look_again
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,6 +58,29 @@ def test_a_pause_is_planned_applied_listed_and_ended() -> None:
     assert run("resume", "--receiver", NAME) == f"{NAME} is not paused: nothing to do.\n"
     pauses.read()
     assert pauses() == frozenset()
+
+
+def test_a_reason_is_kept_and_shown() -> None:
+    run("pause", "--receiver", NAME, "--reason", "Mails go out twice", "--apply")
+    assert run("pause").endswith("Mails go out twice\n")
+    assert json.loads(run("pause", "--json"))["paused"][0]["reason"] == "Mails go out twice"
+
+
+def test_a_table_that_keeps_no_reasons_yet_keeps_pauses() -> None:
+    reason = PausedReceiver._meta.get_field("reason")
+    look_again(connection)
+    with connection.schema_editor() as editor:
+        editor.remove_field(PausedReceiver, reason)
+    try:
+        run("pause", "--receiver", NAME, "--reason", "not kept", "--apply")
+        assert run("pause").startswith(f"{NAME}  since 20")
+        assert "not kept" not in run("pause")
+        assert read_now()() == {NAME}
+    finally:
+        with connection.schema_editor() as editor:
+            editor.add_field(PausedReceiver, reason)
+        look_again(connection)
+    assert "Resumed." in run("resume", "--receiver", NAME, "--apply")
 
 
 def test_json_tells_plan_and_state() -> None:

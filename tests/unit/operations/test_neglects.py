@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import attrs
 import pytest
 
-from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.models import DeadLetter, OutboxRecord
 from event_bus_kafka.operations.neglects import catalogue, in_tables
 from event_bus_kafka.operations.neglects.in_kafka import neglects as neglects_in_kafka
 from event_bus_kafka.operations.status.values import GroupStatus, Unread
@@ -26,7 +26,7 @@ def test_nothing_is_neglected_in_a_service_that_does_nothing() -> None:
 def test_rows_that_wait_without_a_relay_are_told_after_five_minutes() -> None:
     neglected.waiting_row(ago(minutes=4))
     assert found() == {}
-    neglected.OutboxRecord.objects.update(created=neglected.milliseconds(ago(minutes=6)))
+    OutboxRecord.objects.update(created=neglected.milliseconds(ago(minutes=6)))
     one = found()["outbox-waits"]
     assert one.subject == "default"
     assert "6 minutes; no relay is known to run" in one.message

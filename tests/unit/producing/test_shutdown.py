@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import sleep
+
 import attrs
 import pytest
 
@@ -54,3 +56,22 @@ def test_what_comes_periodically_begins_once_in_each_process_and_has_its_last_tu
     assert finished == [1.0]
     shutdown.begin()
     assert len(begun) == 2
+
+
+def test_all_hooks_of_an_end_wait_a_second_together() -> None:
+    """Behind uWSGI and celery there are several, and a database that is away would keep each of them."""
+    asked: list[float] = []
+
+    def finish(seconds: float) -> None:
+        asked.append(seconds)
+        sleep(min(seconds, 0.6))
+
+    shutdown = Shutdown(Limits(), Spill(Outbox(notify=lambda: False)), begin=lambda: None, finish=finish)
+    shutdown.begin()
+    for _ in range(3):
+        shutdown._end()
+    assert asked[0] == 1.0
+    assert asked[1] <= 0.4
+    assert asked[2] == 0.0
+    shutdown.finish_periodic_work()
+    assert asked[3] == 1.0, "a process that goes on afterwards has its second"

@@ -41,9 +41,9 @@ def test_s20_no_more_rows_may_come_twice_however_slow_their_removal(
         sleep(0.05)
         remove(self, *arguments, **named)
 
-    def begin_and_count(self: Ledger) -> None:
+    def begin_and_count(self: Ledger, count: int = 1) -> None:
         nonlocal most
-        begin(self)
+        begin(self, count)
         most = max(most, self.unsettled)
 
     monkeypatch.setattr(claims, "CHUNK_ROWS", 5)

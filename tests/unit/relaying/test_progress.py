@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connections
 
 from event_bus_kafka.outbox import backlog
 from event_bus_kafka.outbox.backlog import Backlog
 from event_bus_kafka.relaying.progress import ProgressReports, RelayStates
 from event_bus_kafka.relaying.relay import StepResult
 from event_bus_kafka.relaying.topics import Topics
+from tests.support.databases import connected
+from tests.support.sqlite import on_sqlite
 
 pytestmark = pytest.mark.django_db
 NOTHING = Backlog(depth=0, oldest=0.0, parked={})
@@ -55,3 +58,13 @@ def test_counting_takes_a_fiftieth_of_the_time_also_where_the_database_breaks_it
 
 def test_the_daily_purge_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     assert counts(monkeypatch, error=None, purge_takes=30) == [10, 60, 110, 160]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_look_leaves_no_transaction_open_where_settings_begin_them(tmp_path: Path) -> None:
+    topics = Topics()
+    with on_sqlite(tmp_path, "default"):
+        with connected(connections.settings["default"] | {"AUTOCOMMIT": False}, "default") as connection:
+            reports = ProgressReports("default", topics, RelayStates("default", topics), retention=lambda: 90)
+            reports(StepResult())
+            assert connection.get_autocommit()

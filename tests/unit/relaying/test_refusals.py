@@ -46,6 +46,19 @@ def test_s8_the_first_request_of_a_client_may_be_the_refused_one(relaying: Relay
     assert relaying.arrived("a", 100) == sent
 
 
+def test_a_topic_that_was_held_is_tried_without_a_risk_for_the_others(relaying: Relaying) -> None:
+    """All its partitions are reached, and yet its rows are nothing for the client that the others use."""
+    first = relaying.append("a")
+    drain(relaying)
+    common = relaying.made[-1]
+    relaying.topics["a"].hold(SchemaRegistryError("away", retriable=True))
+    sent = relaying.append(*["a"] * 5)
+    relaying.sandbox.fail_next("Produce", "TOPIC_AUTHORIZATION_FAILED")
+    drain(relaying)
+    assert relaying.arrived("a", 6) == first + sent
+    assert common.failure is None
+
+
 def test_s8_one_request_at_most_leaves_behind_a_refused_one(relaying: Relaying) -> None:
     """Which a broker refuses that knows the producer, and the sandbox takes. Requests have one row each."""
     relaying.options["batch.num.messages"] = 1

@@ -16,11 +16,13 @@ from typing import Any
 import pytest
 
 from event_bus_kafka.telemetry import prometheus
+from event_bus_kafka.telemetry.events import ThreadStumbled
 from event_bus_kafka.telemetry.prometheus import MetricsPage
 from event_bus_kafka.telemetry.state import Running
 from event_bus_kafka.worker.health_port import Answer, Pages, health_port
 from tests.services.process import accepts, free_port
 from tests.support.running import RelayOf, consumer
+from tests.support.watching import watched
 
 
 @contextmanager
@@ -78,6 +80,25 @@ def test_a_relay_has_its_own_obstacles_and_what_runs_nowhere_is_not_ready() -> N
             assert (ask(port, "/live"), ask(port, "/ready")) == (dead, dead)
         with running.relay(RelayOf()):
             assert ask(port, "/ready") == (200, "ready\n")
+
+
+def test_what_is_neglected_is_said_and_keeps_nothing_from_being_ready() -> None:
+    running = Running()
+    running.remarks = lambda: ("neglected: outbox-waits",)
+    with answering(running) as port, running.relay(RelayOf()):
+        assert ask(port, "/ready") == (200, "ready\nneglected: outbox-waits\n")
+        with running.relay(RelayOf(obstacles=("OperationalError 2006",))):
+            assert ask(port, "/ready") == (503, "OperationalError 2006\nneglected: outbox-waits\n")
+
+
+def test_a_page_that_cannot_be_made_says_so() -> None:
+    def broken() -> Any:
+        raise LookupError("learner@example.com")
+
+    running = Running()
+    with running.consumer(broken), answering(running) as port, watched(ThreadStumbled) as seen:
+        assert ask(port, "/ready") == (500, "This page could not be made; the log says why.\n")
+    assert [type(event.error) for event in seen] == [LookupError]
 
 
 def test_without_the_extra_there_are_no_metrics_but_probes(monkeypatch: pytest.MonkeyPatch) -> None:

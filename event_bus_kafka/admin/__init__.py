@@ -1,0 +1,34 @@
+"""
+The event bus in Django's admin: thin over ``operations/``. Only Django's admin imports it, where that is installed.
+
+Each page is a :class:`~event_bus_kafka.admin.pages.Page`, and stands in the section "Event bus" of the admin's index.
+"""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from event_bus_kafka.admin.dead_letters.letters_page import DeadLettersPage
+from event_bus_kafka.admin.events import EventsPage
+from event_bus_kafka.admin.outbox import OutboxPage
+from event_bus_kafka.admin.overview import OverviewPage
+from event_bus_kafka.admin.workers import WorkersPage
+from event_bus_kafka.models import DeadLetter, EventBus, Heartbeat, HistoryRow, ParkedRecord
+
+PAGES = {
+    EventBus: OverviewPage,
+    DeadLetter: DeadLettersPage,
+    ParkedRecord: OutboxPage,
+    Heartbeat: WorkersPage,
+    HistoryRow: EventsPage,
+}
+"""In the order of the navigation, each with the model that stands for it in the index."""
+
+
+def register(site: admin.AdminSite) -> None:
+    """Add the pages to a site; to Django's own they are added already."""
+    for model, page in PAGES.items():
+        site.register(model, page)
+
+
+register(admin.site)

@@ -1,0 +1,36 @@
+"""Times and ages as people say them, in the user's zone and language."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from django.utils.formats import date_format
+from django.utils.timesince import timesince
+from django.utils.timezone import localtime
+from django.utils.translation import gettext, ngettext
+
+_MINUTE = 60
+
+
+def age(seconds: float) -> str:
+    """Return how long something lasts: ``12 seconds``, ``3 minutes``, ``2 hours, 5 minutes``."""
+    if seconds < _MINUTE:
+        whole = max(round(seconds), 0)
+        return ngettext("%(count)d second", "%(count)d seconds", whole) % {"count": whole}
+    now = datetime.now(UTC)
+    return timesince(now - timedelta(seconds=seconds), now).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def ago(seconds: float) -> str:
+    """Return how long ago something was."""
+    return gettext("%(age)s ago") % {"age": age(seconds)}
+
+
+def moment(time: datetime) -> str:
+    """Return a time, in the user's zone."""
+    return date_format(localtime(time), "DATETIME_FORMAT")
+
+
+def moment_of(milliseconds: int) -> str:
+    """Return a time that is given in milliseconds since the epoch."""
+    return moment(datetime.fromtimestamp(milliseconds / 1000, UTC))

@@ -1,0 +1,133 @@
+"""Charts drawn on the server, as small SVG, each with its alternative text and a table of the same numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import attrs
+from django.utils.formats import date_format, number_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext
+
+from event_bus_kafka.admin.shapes import Cell, Table
+
+WIDTH, HEIGHT = 600, 120
+"""Of the drawing, in units of SVG."""
+_WHOLE = 10
+"""Numbers from which on tenths are left out."""
+
+
+@attrs.frozen(kw_only=True)
+class Series:
+    """A line: a number for each slot, None where there is nothing to tell."""
+
+    label: str
+    values: Sequence[float | None]
+
+    @property
+    def most(self) -> float:
+        """The largest number, 0 where there is none."""
+        return max((one for one in self.values if one is not None), default=0.0)
+
+    @property
+    def last(self) -> float | None:
+        """The number of the latest slot that has one."""
+        return next((one for one in reversed(self.values) if one is not None), None)
+
+
+@attrs.frozen(kw_only=True)
+class Chart:
+    """Up to four series over the same slots."""
+
+    title: str
+    begins: Sequence[datetime]
+    """Of each slot."""
+    series: Sequence[Series]
+    say: Callable[[float], str]
+    """Returns a number with its unit, as people read it."""
+
+    @property
+    def lines(self) -> list[tuple[int, Series, str]]:
+        """The series with their numbers, from 1, and their points for ``polyline``."""
+        return [(number, one, self._points(one)) for number, one in enumerate(self.series, 1)]
+
+    @property
+    def top(self) -> str:
+        """The largest number."""
+        return self.say(self._most)
+
+    @property
+    def first(self) -> str:
+        """The begin of the time that is shown."""
+        return _time(self.begins[0])
+
+    @property
+    def last(self) -> str:
+        """The begin of its last slot."""
+        return _time(self.begins[-1])
+
+    @property
+    def alternative(self) -> str:
+        """The chart in a sentence."""
+        told = "; ".join(
+            gettext("%(label)s: at most %(most)s, last %(last)s")
+            % {"label": one.label, "most": self.say(one.most), "last": self._said(one.last)}
+            for one in self.series
+        )
+        return gettext("%(title)s from %(first)s to %(last)s. %(told)s.") % {
+            "title": self.title,
+            "first": self.first,
+            "last": self.last,
+            "told": told,
+        }
+
+    @property
+    def table(self) -> Table:
+        """The same numbers, the latest slot first; slots of which there is nothing to tell are left out."""
+        rows: list[list[Cell]] = [
+            [_time(begin), *map(self._said, values)]
+            for begin, *values in zip(self.begins, *(one.values for one in self.series), strict=True)
+            if any(values)
+        ]
+        return Table(
+            caption=self.title,
+            columns=[gettext("Time"), *(one.label for one in self.series)],
+            rows=rows[::-1],
+            empty=gettext("Nothing happened in this time."),
+        )
+
+    @property
+    def _most(self) -> float:
+        return max(one.most for one in self.series)
+
+    def _said(self, value: float | None) -> str:
+        return "–" if value is None else self.say(value)
+
+    def _points(self, series: Series) -> str:
+        most, steps = self._most or 1.0, max(len(series.values) - 1, 1)
+        return " ".join(
+            f"{index / steps * WIDTH:.1f},{HEIGHT - value / most * HEIGHT:.1f}"
+            for index, value in enumerate(series.values)
+            if value is not None
+        )
+
+
+def count(value: float) -> str:
+    """Return how many, or how many of something in a time."""
+    rounded = round(value, 1)
+    whole = value >= _WHOLE or rounded == int(rounded)
+    return number_format(round(value) if whole else rounded, use_l10n=True, force_grouping=True)
+
+
+def duration(seconds: float) -> str:
+    """Return how long something takes, from milliseconds to minutes."""
+    if seconds < 1:
+        return gettext("%(number)s ms") % {"number": count(seconds * 1000)}
+    if seconds < 120:
+        return gettext("%(number)s s") % {"number": count(seconds)}
+    return gettext("%(number)s min") % {"number": count(seconds / 60)}
+
+
+def _time(moment: datetime) -> str:
+    return date_format(localtime(moment), "SHORT_DATETIME_FORMAT")

@@ -1,0 +1,1 @@
+"""Dead letters in Django's admin: found, looked at, discarded."""

@@ -1,0 +1,112 @@
+"""A dead letter in full, event data masked unless it is asked for."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from datetime import datetime
+from importlib import import_module
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.utils.translation import gettext as _
+
+from event_bus_kafka.admin import ages
+from event_bus_kafka.admin.dead_letters.listing import place, seconds_since, settled_table
+from event_bus_kafka.admin.shapes import Cell, Facts, Table
+from event_bus_kafka.dead_letters.letter import Failure
+from event_bus_kafka.dead_letters.pending import of_row
+from event_bus_kafka.models import DeadLetter
+from event_bus_kafka.operations import masking
+from event_bus_kafka.operations.dead_letters.selection import Selection
+from event_bus_kafka.shown import shown
+
+_NEVER = "–"
+_LOOKS_SHOWN = 20
+
+
+def detail(letter: DeadLetter, *, unmasked: bool) -> dict[str, Any]:
+    """Return what the template of a letter draws. Asks the schema registry."""
+    record = letter.record
+    servers = import_module("event_bus_kafka.assembly.schema_registry")  # it comes with Kafka's client
+    with closing(servers.registry()) as registry:
+        show = masking.decoded if unmasked else masking.masked
+        key: Any = show(record.key, registry) if unmasked else masking.masked_key(record.key)
+        data = show(record.value, registry)
+    headers = [(shown(name), shown(str(masking.header(name, value)))) for name, value in record.headers]
+    settled = list(Selection(ids=(letter.pk,)).settled())
+    return {
+        "facts": _facts(letter),
+        "receivers": _receivers(letter),
+        "settled": settled_table(settled, _("Receivers that have no longer to succeed")),
+        "headers": Table(caption=_("Headers"), columns=[_("Name"), _("Value")], rows=headers, shows_caption=False),
+        "key": _json(key),
+        "data": _json(data),
+        "left_out": letter.marks,
+        "unmasked": unmasked,
+        "history": _history(letter),
+    }
+
+
+def _facts(letter: DeadLetter) -> Facts:
+    written = letter.timestamp
+    return Facts(
+        items=[
+            (_("Record"), place(letter)),
+            (_("Event type"), shown(letter.event_type) or _("unknown")),
+            (_("Event id"), shown(letter.event_id) or _("unknown")),
+            (_("Group"), shown(letter.group)),
+            (_("Attempts"), letter.attempts),
+            (_("Written to Kafka"), ages.moment_of(written) if written else _("unknown")),
+            (_("First failed"), ages.moment(letter.first_failed_at)),
+            (_("Last failed"), f"{_ago(letter.last_failed_at)}, {ages.moment(letter.last_failed_at)}"),
+        ]
+    )
+
+
+def _receivers(letter: DeadLetter) -> Table:
+    columns = [_("Receiver"), _("Error"), _("Raised in"), _("Attempts"), _("Failed")]
+    rows = [_receiver(failure) for failure in of_row(letter).values()]
+    return Table(caption=_("Receivers that have still to succeed"), columns=columns, rows=rows, shows_caption=False)
+
+
+def _receiver(failure: Failure) -> list[Cell]:
+    name = shown(failure.receiver) or _("None had its turn")
+    if failure.instead_of:
+        name = _("%(name)s, in place of %(other)s") % {"name": name, "other": shown(failure.instead_of)}
+    return [
+        name,
+        shown(failure.error) or _("no reason is known"),
+        shown(failure.place) or _NEVER,
+        failure.attempts or 0,
+        _ago(datetime.fromisoformat(failure.failed_at)),
+    ]
+
+
+def _history(letter: DeadLetter) -> Table:
+    """Return who has looked at the letter unmasked, or done something to it."""
+    about = ContentType.objects.get_for_model(DeadLetter)
+    entries = LogEntry.objects.filter(content_type=about, object_id=str(letter.pk)).select_related("user")
+    rows = [
+        (ages.moment(one.action_time), one.user.get_username(), one.get_change_message())
+        for one in entries.order_by("-action_time")[:_LOOKS_SHOWN]
+    ]
+    return Table(caption=_("History"), columns=[_("When"), _("Who"), _("What")], rows=rows, shows_caption=False)
+
+
+def _ago(moment: datetime) -> str:
+    return ages.ago(seconds_since(moment))
+
+
+def _json(content: Any) -> str:
+    return shown_lines(json.dumps(content, indent=2, ensure_ascii=False, default=_plain))
+
+
+def shown_lines(text: str) -> str:
+    """Return a text of several lines as it may be shown."""
+    return "\n".join(shown(line) for line in text.split("\n"))
+
+
+def _plain(value: Any) -> str:
+    return value.hex(" ") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,131 @@
+"""Filters and searches of dead letters, as they come from a page: which letters they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
+import attrs
+from django import forms
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from event_bus_kafka.models import EntryState
+from event_bus_kafka.operations.dead_letters.coordinates import Coordinates
+from event_bus_kafka.operations.dead_letters.selection import Selection
+
+ALL_SETTLED = "settled"
+_AGES = {
+    "1h": (_("in the last hour"), timedelta(hours=1)),
+    "1d": (_("in the last day"), timedelta(days=1)),
+    "7d": (_("in the last week"), timedelta(days=7)),
+    "over-1d": (_("more than a day ago"), timedelta(days=1)),
+    "over-7d": (_("more than a week ago"), timedelta(days=7)),
+    "over-30d": (_("more than 30 days ago"), timedelta(days=30)),
+}
+_STATES = [
+    ("", _("has still to succeed")),
+    (ALL_SETTLED, _("has no longer to")),
+    (EntryState.SUCCEEDED, _("succeeded at a replay")),
+    (EntryState.REPLACED, _("replaced by another receiver")),
+    (EntryState.DISCARDED, _("discarded")),
+    (EntryState.EXPIRED, _("deleted for its age")),
+]
+
+
+def _offering(name: str) -> forms.TextInput:
+    """Return a field of text that offers names: of the latest letters, others may be typed."""
+    return forms.TextInput(attrs={"list": f"event-bus-{name}"})
+
+
+class FilterForm(forms.Form):
+    """Filters that combine. They may stand in a URL: nothing here is of one event."""
+
+    group = forms.CharField(widget=_offering("group"), label=_("Group"), max_length=255, required=False)
+    topic = forms.CharField(widget=_offering("topic"), label=_("Topic"), max_length=249, required=False)
+    event_type = forms.CharField(widget=_offering("event_type"), label=_("Event type"), max_length=255, required=False)
+    receiver = forms.CharField(widget=_offering("receiver"), label=_("Receiver"), max_length=500, required=False)
+    error = forms.CharField(label=_("Error contains"), max_length=200, required=False)
+    failed = forms.ChoiceField(
+        label=_("Failed"),
+        choices=[("", _("at any time")), *((name, label) for name, (label, _age) in _AGES.items())],
+        required=False,
+    )
+    state = forms.ChoiceField(label=_("Receiver's state"), choices=_STATES, required=False)
+
+
+class SearchForm(forms.Form):
+    """What finds single events: it is posted, so that no URL and no log of a server has it."""
+
+    event_id = forms.CharField(label=_("Event id"), max_length=36, required=False)
+    place = forms.CharField(label=_("Topic:partition:offset"), max_length=300, required=False)
+    key = forms.CharField(label=_("Key"), max_length=1000, required=False)
+
+    def clean_place(self) -> Coordinates | None:
+        text = self.cleaned_data["place"]
+        try:
+            return Coordinates.parse(text) if text else None
+        except ValueError:
+            raise forms.ValidationError(
+                _("Write it as topic:partition:offset, as in prod-certificates:0:41.")
+            ) from None
+
+
+@attrs.frozen(kw_only=True)
+class Filters:
+    """What a request asks for."""
+
+    form: FilterForm
+    search: SearchForm
+    is_valid: bool
+    selection: Selection
+    """Meaningless unless valid."""
+    state: str
+    """Empty: letters are meant; else what became of them."""
+    fields: Mapping[str, str]
+    """What was filled in, to be asked for or posted again."""
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Filters:
+        """Read filters from URL or body; searches from the body alone."""
+        data = request.POST if request.method == "POST" else request.GET
+        form, search = FilterForm(data), SearchForm(request.POST)
+        is_valid = form.is_valid() & search.is_valid()
+        names = [*form.fields, *(search.fields if request.method == "POST" else ())]
+        return cls(
+            form=form,
+            search=search,
+            is_valid=is_valid,
+            selection=_selection(form.cleaned_data, search.cleaned_data) if is_valid else Selection(),
+            state=form.cleaned_data.get("state", ""),
+            fields={name: text for name in names if (text := str(data.get(name, "")))},
+        )
+
+    @property
+    def query(self) -> str:
+        """As a URL has it."""
+        return urlencode(self.fields)
+
+    @property
+    def searches(self) -> bool:
+        """Whether single events are looked for."""
+        return any(name in self.fields for name in self.search.fields)
+
+    def words(self) -> list[str]:
+        """Return the filters for Django's history, which has nothing of an event."""
+        words = [f"{name} {text}" for name, text in self.fields.items() if name in self.form.fields]
+        return [*words, "a search"] if self.searches else words
+
+
+def _selection(filters: Mapping[str, str], search: Mapping[str, object]) -> Selection:
+    since, until = _moments(filters["failed"])
+    names = {name: filters[name] for name in ("group", "topic", "event_type", "receiver", "error")}
+    return Selection(failed_since=since, failed_until=until, **names, **search)  # type: ignore[arg-type]
+
+
+def _moments(failed: str) -> tuple[datetime | None, datetime | None]:
+    if not failed:
+        return None, None
+    moment = datetime.now(UTC) - _AGES[failed][1]
+    return (None, moment) if failed.startswith("over-") else (moment, None)

@@ -1,0 +1,114 @@
+"""Dead letters: the list, one in full, and what may be done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.contrib import messages
+from django.db import router, transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern
+from django.utils.translation import gettext as _
+
+from event_bus_kafka.admin.actions import CONFIRMED, write_history
+from event_bus_kafka.admin.dead_letters.detail import detail
+from event_bus_kafka.admin.dead_letters.discard_plan import TICKED, Meant, action_plan, done_words, moment_of
+from event_bus_kafka.admin.dead_letters.filters import Filters
+from event_bus_kafka.admin.dead_letters.listing import listing
+from event_bus_kafka.admin.pages import Page
+from event_bus_kafka.admin.shapes import Posting
+from event_bus_kafka.models import DeadLetter, Right
+from event_bus_kafka.operations.dead_letters import discarding
+from event_bus_kafka.operations.dead_letters.discarding import Discarded
+
+_SECONDS = 10.0
+"""Time that a request deletes for; a page then says how many are left."""
+_NOT_REPEATED = {CONFIRMED, "csrfmiddlewaretoken", "until"}
+
+
+class DeadLettersPage(Page):
+    """Records that receivers of this service could not take. What is done to several stands below the list."""
+
+    tables = (DeadLetter,)
+
+    def show(self, request: HttpRequest) -> HttpResponse:
+        return self._list(request)
+
+    def below(self) -> Iterator[URLPattern]:
+        yield self.action_at("search/", self._list, "search", Right.VIEW)
+        yield _in_slices(self.action_at("discard/", self._discard, "discard", Right.DISCARD))
+        yield self.page_at("<int:number>/", self._letter, "letter")
+        yield self.action_at("<int:number>/unmasked/", self._unmasked, "unmasked", Right.UNMASK)
+
+    def _list(self, request: HttpRequest) -> HttpResponse:
+        context = listing(request, Filters.of(request), self.url)
+        return self.draw(request, "dead_letters", self.title, context | self._rights(request))
+
+    def _letter(self, request: HttpRequest, number: int) -> HttpResponse:
+        return self._draw_letter(request, self._found(number), unmasked=False)
+
+    def _unmasked(self, request: HttpRequest, number: int) -> HttpResponse:
+        letter = self._found(number)
+        write_history(request, self, _("Looked at its data unmasked."), str(letter.pk))
+        return self._draw_letter(request, letter, unmasked=True)
+
+    def _discard(self, request: HttpRequest) -> HttpResponse:
+        meant = Meant.of(request)
+        if meant is None:
+            messages.warning(request, _("Nothing was discarded: tick dead letters first."))
+            return HttpResponseRedirect(self.url())
+        until = moment_of(request.POST.get("until", ""))
+        if CONFIRMED not in request.POST or until is None:
+            return self._ask(request, meant)
+        done = discarding.discard(meant.until(until), seconds=_SECONDS)
+        words = done_words(done, meant)
+        write_history(request, self, words, self._one_id(meant))
+        if done.left.number and not done.problem:
+            return self._ask(request, meant, until=until, before=done)
+        messages.add_message(request, messages.ERROR if done.problem else messages.SUCCESS, words)
+        return HttpResponseRedirect(self.url())
+
+    def _ask(
+        self, request: HttpRequest, meant: Meant, until: datetime | None = None, before: Discarded | None = None
+    ) -> HttpResponse:
+        """Say what would be deleted, and how much a slice has deleted ``before``."""
+        plan = discarding.plan(meant.until(until))
+        if plan.until is None:
+            messages.warning(request, _("There is no such dead letter any more."))
+            return HttpResponseRedirect(self.url())
+        asked = action_plan(plan, before=before)
+        posted = [(name, text) for name, texts in request.POST.lists() if name not in _NOT_REPEATED for text in texts]
+        fields = [*posted, ("until", (until or plan.until).isoformat())]
+        return self.draw(request, "confirm", asked.title, {"plan": asked, "fields": fields, "confirmed": CONFIRMED})
+
+    def _draw_letter(self, request: HttpRequest, letter: DeadLetter, *, unmasked: bool) -> HttpResponse:
+        number = letter.pk
+        context = detail(letter, unmasked=unmasked) | self._rights(request)
+        context["unmask_url"] = self.url("unmasked", number)
+        context["discard"] = Posting(
+            label=_("Discard …"), action=self.url("discard"), fields={"scope": TICKED, "id": str(number)}
+        )
+        return self.draw(request, "dead_letter", _("Dead letter %(number)s") % {"number": number}, context)
+
+    def _found(self, number: int) -> DeadLetter:
+        letter = DeadLetter.objects.with_marks().filter(pk=number).first() if number < 1 << 63 else None
+        if letter is None:
+            raise Http404(_("There is no such dead letter: it was replayed, discarded, or deleted for its age."))
+        return letter
+
+    def _rights(self, request: HttpRequest) -> dict[str, bool]:
+        return {
+            "may_discard": Right.DISCARD.is_given_to(request.user),
+            "may_unmask": Right.UNMASK.is_given_to(request.user),
+        }
+
+    def _one_id(self, meant: Meant) -> str:
+        ids = meant.selection.ids
+        return str(ids[0]) if len(ids) == 1 else ""
+
+
+def _in_slices(pattern: URLPattern) -> URLPattern:
+    """Let each slice of an action be committed by itself, also where requests are transactions."""
+    pattern.callback = transaction.non_atomic_requests(using=router.db_for_write(DeadLetter))(pattern.callback)
+    return pattern

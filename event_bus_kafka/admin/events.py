@@ -1,0 +1,153 @@
+"""The catalogue of this service's event types, and the question where an event is."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern
+from django.utils.translation import gettext
+
+from event_bus_kafka.admin import charts
+from event_bus_kafka.admin.pages import Page
+from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table
+from event_bus_kafka.conf.routes import full_topic
+from event_bus_kafka.conf.settings import settings
+from event_bus_kafka.errors import SerializationError
+from event_bus_kafka.models import HistoryRow, Right
+from event_bus_kafka.operations.event_catalogue import EventTypeView, event_types, fields_of, schema_of
+from event_bus_kafka.operations.history import summed
+from event_bus_kafka.producing.routing import Route
+from event_bus_kafka.shown import shown
+
+_WEEK = timedelta(days=7)
+_SENT, _RECEIVED = ("delivered", "relayed"), ("received",)
+"""Outcomes that make the volume."""
+
+Volumes = Mapping[str, Mapping[str, int]]
+"""By event type and outcome."""
+
+
+class EventsPage(Page):
+    """Event types; below it a page for each, and the search for an event."""
+
+    tables = (HistoryRow,)
+
+    def below(self) -> Iterator[URLPattern]:
+        yield self.page_at("types/<str:event_type>/", self.event_type, "type")
+        yield self.action_at("where/", self.where, "where", Right.VIEW)
+
+    def show(self, request: HttpRequest) -> HttpResponse:
+        volumes = _volumes()
+        context = {
+            "form": {"url": self.url("where")},
+            "types": Table(
+                caption=gettext("Event types"),
+                columns=[
+                    gettext("Event type"),
+                    gettext("Sent to"),
+                    gettext("Receivers"),
+                    gettext("Sent in 7 days"),
+                    gettext("Received in 7 days"),
+                ],
+                rows=[self._row(one, volumes) for one in event_types()],
+                empty=gettext("This service neither sends nor receives an event."),
+            ),
+            "subscriptions": _subscriptions(),
+        }
+        return self.draw(request, "events", self.title, context)
+
+    def event_type(self, request: HttpRequest, event_type: str) -> HttpResponse:
+        """Show what there is to say of an event type."""
+        found = next((one for one in event_types() if one.event_type == event_type), None)
+        if found is None:
+            raise Http404
+        context: dict[str, Any] = {
+            "routes": _routes(found),
+            "receivers": list(map(shown, found.receivers)),
+            "volume": _volume(_volumes().get(event_type, {})),
+            "problem": "",
+        }
+        try:
+            context |= {"fields": _fields(event_type), "schema": schema_of(event_type)}
+        except SerializationError as error:
+            context["problem"] = str(error)
+        return self.draw(request, "event_type", event_type, context)
+
+    def where(self, request: HttpRequest) -> HttpResponse:
+        """Look for an event by its id or key, wherever this service reaches."""
+        searching = import_module("event_bus_kafka.admin.whereabouts")  # it comes with Kafka's client
+        context = {"form": {"url": self.url("where")}, **searching.answer(request.POST)}
+        return self.draw(request, "where", gettext("Where is this event?"), context)
+
+    def _row(self, one: EventTypeView, volumes: Volumes) -> list[Cell]:
+        volume = partial(_sum, volumes.get(one.event_type, {}))
+        topics = ", ".join(shown(full_topic(route.topic)) for route in one.routes if route.enabled)
+        return [
+            Linked(text=shown(one.event_type), url=self.url("type", one.event_type)),
+            topics or "–",
+            charts.count(len(one.receivers)) if one.receivers else "–",
+            charts.count(volume(*_SENT)),
+            charts.count(volume(*_RECEIVED)),
+        ]
+
+
+def _volumes() -> Volumes:
+    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    since = datetime.now(UTC) - _WEEK
+    for (_, event_type, outcome), sums in summed(
+        since, round(2 * _WEEK.total_seconds()), ["event_type", "outcome"]
+    ).items():
+        found[event_type][outcome] = found[event_type].get(outcome, 0) + sums.count
+    return found
+
+
+def _sum(volume: Mapping[str, int], *outcomes: str) -> int:
+    return sum(volume.get(one, 0) for one in outcomes)
+
+
+def _volume(volume: Mapping[str, int]) -> Facts:
+    return Facts(items=[(shown(outcome), charts.count(number)) for outcome, number in sorted(volume.items())])
+
+
+def _routes(found: EventTypeView) -> Table:
+    return Table(
+        caption=gettext("Where it is sent"),
+        columns=[gettext("Topic"), gettext("State"), gettext("Mode"), gettext("Key"), gettext("Database")],
+        rows=[_route(one) for one in found.routes],
+        empty=gettext("This service does not send it."),
+    )
+
+
+def _route(route: Route) -> list[Cell]:
+    state = Marked(
+        text=gettext("enabled") if route.enabled else gettext("disabled"), mark="good" if route.enabled else "idle"
+    )
+    return [shown(full_topic(route.topic)), state, route.mode, route.key_field, route.database or "–"]
+
+
+def _fields(event_type: str) -> Table:
+    return Table(
+        caption=gettext("Fields"),
+        columns=[gettext("Field"), gettext("Type"), gettext("Needed")],
+        rows=[
+            [one.path, one.expects, gettext("yes") if one.required else gettext("no")] for one in fields_of(event_type)
+        ],
+        empty=gettext("No signal of this service has this type."),
+    )
+
+
+def _subscriptions() -> Table:
+    return Table(
+        caption=gettext("Subscriptions"),
+        columns=[gettext("Group"), gettext("Topics")],
+        rows=[
+            [shown(group), ", ".join(shown(full_topic(topic)) for topic in topics)]
+            for group, topics in settings.subscriptions.items()
+        ],
+    )

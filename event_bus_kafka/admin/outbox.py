@@ -1,0 +1,229 @@
+"""The outbox: what waits, what is held, what was parked, and its release or end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+from django.db.models import Count, Max
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern
+from django.utils.translation import gettext, ngettext
+
+from event_bus_kafka.admin import charts
+from event_bus_kafka.admin.actions import ActionPlan, confirm_and_apply
+from event_bus_kafka.admin.ages import age, ago, moment_of
+from event_bus_kafka.admin.pages import Page
+from event_bus_kafka.admin.shapes import Cell, Facts, Marked, Posting, Table
+from event_bus_kafka.models import Heartbeat, OutboxRecord, ParkedRecord, Right
+from event_bus_kafka.operations.outboxes import (
+    MOST_PARKED,
+    OutboxView,
+    ParkedGroup,
+    outboxes,
+    parked_groups,
+    view,
+)
+from event_bus_kafka.operations.workers import workers
+from event_bus_kafka.outbox.backlog import STALLED_AFTER
+from event_bus_kafka.shown import shown
+
+_SHOWN = 100
+"""Parked rows that are listed one by one."""
+_LAST = "last"
+"""The field with the time until which rows are meant."""
+_LONGEST_NUMBER = 19
+"""Digits that fit into a column."""
+
+
+class OutboxPage(Page):
+    """Each outbox: depth, age, held topics, parked rows."""
+
+    tables = (OutboxRecord, ParkedRecord, Heartbeat)
+
+    def below(self) -> Iterator[URLPattern]:
+        yield self.action_at("release/", self.release, "release", Right.OPERATE)
+        yield self.action_at("discard/", self.discard, "discard", Right.DISCARD)
+
+    def show(self, request: HttpRequest) -> HttpResponse:
+        runs = workers()
+        may_release, may_discard = Right.OPERATE.is_given_to(request.user), Right.DISCARD.is_given_to(request.user)
+        context = {
+            "outboxes": [self._drawn(view(alias, runs), may_release, may_discard) for alias in outboxes(runs)],
+            "release_url": self.url("release") if may_release else "",
+            "discard_url": self.url("discard") if may_discard else "",
+        }
+        return self.draw(request, "outbox", self.title, context)
+
+    def release(self, request: HttpRequest) -> HttpResponse:
+        """Put the selected rows back where they stood."""
+        selected = Selected.of(request)
+        plan = ActionPlan(
+            title=gettext("Release parked events"),
+            sentences=[
+                selected.sentence,
+                gettext("They go back where they stood, and are sent before what came after them and still waits."),
+                gettext("What Kafka still refuses is parked again."),
+            ],
+            button=gettext("Release %(count)d") % {"count": selected.count},
+            **selected.common,
+        )
+        return confirm_and_apply(
+            self, request, plan, lambda: gettext("Released %d parked events.") % selected.rows.release()
+        )
+
+    def discard(self, request: HttpRequest) -> HttpResponse:
+        """Delete the selected rows for good."""
+        selected = Selected.of(request)
+        plan = ActionPlan(
+            title=gettext("Discard parked events"),
+            sentences=[selected.sentence, gettext("They are deleted for good, and never sent.")],
+            button=gettext("Discard %(count)d for good") % {"count": selected.count},
+            is_final=True,
+            **selected.common,
+        )
+        return confirm_and_apply(
+            self, request, plan, lambda: gettext("Discarded %d parked events.") % selected.rows.discard()
+        )
+
+    def _drawn(self, outbox: OutboxView, may_release: bool, may_discard: bool) -> dict[str, Any]:
+        groups, names = parked_groups(outbox.database), {"database": outbox.database}
+        actions = [(gettext("Release"), "release")] * may_release + [(gettext("Discard"), "discard")] * may_discard
+        rows: list[list[Cell]] = [
+            [
+                shown(one.topic),
+                shown(one.code),
+                _count(one.count),
+                moment_of(one.since),
+                shown(one.reason),
+                *(self._posting(label, action, one, names) for label, action in actions),
+            ]
+            for one in groups
+        ]
+        parked = Table(
+            caption=gettext("Parked, by topic and code"),
+            columns=[
+                gettext("Topic"),
+                gettext("Code"),
+                gettext("Events"),
+                gettext("First parked"),
+                gettext("Reason"),
+                *(label for label, _ in actions),
+            ],
+            rows=rows,
+            empty=gettext("Nothing is parked."),
+        )
+        return {
+            "database": outbox.database,
+            "facts": _facts(outbox, sum(one.count for one in groups)),
+            "depth": _depth(outbox),
+            "held": _held(outbox),
+            "parked": parked,
+            "rows": list(_rows(outbox.database)),
+        }
+
+    def _posting(self, label: str, action: str, group: ParkedGroup, names: dict[str, str]) -> Posting:
+        return Posting(
+            label=label,
+            about=f"{group.topic} {group.code}",
+            action=self.url(action),
+            fields={"topic": group.topic, "code": group.code, **names},
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Selected:
+    """Parked rows that a user has chosen."""
+
+    rows: Any
+    count: int
+    last: int
+    """When the last of them was parked, in milliseconds since the epoch; those parked later are not meant."""
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Selected:
+        """Return those that were posted: ``row``, several ids, or ``topic`` and ``code``. Raises Http404."""
+        alias, ids = request.POST.get("database", ""), request.POST.getlist("row")
+        topic, code, last = (request.POST.get(name, "") for name in ("topic", "code", _LAST))
+        if not all(one.isdecimal() and len(one) < _LONGEST_NUMBER for one in [*ids, last or "0"]):
+            raise Http404
+        if alias not in outboxes(workers()) or not (ids or (topic and code)):
+            raise Http404
+        topics = [topic] if topic else []
+        rows: Any = ParkedRecord.objects.using(alias)
+        rows = rows.matching(ids=list(map(int, ids)), topics=topics, code=code)
+        if last:
+            rows = rows.filter(parked_at__lte=int(last))
+        found = rows.order_by().aggregate(count=Count("pk"), last=Max("parked_at"))
+        return cls(rows=rows, count=found["count"], last=found["last"] or 0)
+
+    @property
+    def sentence(self) -> str:
+        """How many they are."""
+        return ngettext("This is about %d parked event.", "This is about %d parked events.", self.count) % self.count
+
+    @property
+    def common(self) -> dict[str, Any]:
+        """What all plans about them have."""
+        some = self.rows.order_by("pk").values_list("topic", "code", "reason")[:MOST_PARKED]
+        table = Table(
+            caption=gettext("Which"),
+            columns=[gettext("Topic"), gettext("Code"), gettext("Reason")],
+            rows=[list(map(shown, one)) for one in list(dict.fromkeys(some))[:_SHOWN]],
+        )
+        return {"tables": [table], "is_empty": not self.count, "fields": {_LAST: str(self.last)}}
+
+
+def _rows(alias: str) -> Iterator[dict[str, Any]]:
+    """Give the oldest parked rows, without keys and bodies."""
+    wanted = ParkedRecord.objects.using(alias).order_by("pk").only("topic", "code", "reason", "parked_at", "size")
+    for row in wanted[:_SHOWN]:
+        yield {
+            "id": row.pk,
+            "topic": shown(row.topic),
+            "code": shown(row.code),
+            "reason": shown(row.reason),
+            "parked": moment_of(row.parked_at),
+            "size": "" if row.size is None else charts.count(row.size),
+        }
+
+
+def _facts(outbox: OutboxView, parked: int) -> Facts:
+    items: list[tuple[str, Cell]] = []
+    if outbox.depth is not None:
+        told = gettext("told %(ago)s") % {"ago": ago(outbox.told)}
+        items.append((gettext("Waiting"), f"{charts.count(sum(outbox.depth.values()))}, {told}"))
+    else:
+        items.append((gettext("Waiting"), gettext("unknown: no relay that runs has told")))
+    oldest = Marked(text=age(outbox.oldest_age), mark="bad" if outbox.oldest_age > STALLED_AFTER else "good")
+    items.append((gettext("Oldest waits for"), oldest if outbox.oldest_age else gettext("none waits")))
+    items.append((gettext("Parked"), Marked(text=_count(parked), mark="bad" if parked else "good")))
+    items.append((gettext("Relays"), Marked(text=str(outbox.relays), mark="good" if outbox.relays else "bad")))
+    return Facts(items=items)
+
+
+def _depth(outbox: OutboxView) -> Table:
+    by_topic = sorted((outbox.depth or {}).items(), key=lambda item: -item[1])
+    return Table(
+        caption=gettext("Waiting, by topic, of the first 100,000"),
+        columns=[gettext("Topic"), gettext("Events")],
+        rows=[[shown(topic), charts.count(rows)] for topic, rows in by_topic],
+    )
+
+
+def _held(outbox: OutboxView) -> Table:
+    return Table(
+        caption=gettext("Held topics"),
+        columns=[gettext("Topic"), gettext("For"), gettext("Reason"), gettext("Relay")],
+        rows=[
+            [shown(one.topic), Marked(text=age(one.seconds), mark="bad"), shown(one.reason), one.relay]
+            for one in outbox.held
+        ],
+        empty=gettext("No topic is held."),
+    )
+
+
+def _count(count: int) -> str:
+    text = charts.count(count)
+    return gettext("%(count)s or more") % {"count": text} if count >= MOST_PARKED else text

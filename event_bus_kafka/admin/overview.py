@@ -1,0 +1,180 @@
+"""The overview: is all well, what is not and what to do, how many events come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+import attrs
+from django.contrib.admin.models import LogEntry
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from event_bus_kafka.admin import charts
+from event_bus_kafka.admin.ages import ago, moment
+from event_bus_kafka.admin.charts import Chart, Series
+from event_bus_kafka.admin.pages import Page
+from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table
+from event_bus_kafka.conf.settings import settings
+from event_bus_kafka.models import DeadLetter, EventBus, Heartbeat, HistoryRow, OutboxRecord, ParkedRecord
+from event_bus_kafka.models.history import Sums
+from event_bus_kafka.operations.history import summed
+from event_bus_kafka.operations.neglects import catalogue
+from event_bus_kafka.operations.neglects.catalogue import Neglect
+from event_bus_kafka.operations.neglects.in_tables import neglects
+from event_bus_kafka.operations.outboxes import outboxes
+from event_bus_kafka.operations.workers import WorkerRun, workers
+
+_SHOWN = 15
+"""Entries of the history."""
+_MINUTE = 60
+
+
+@attrs.frozen(kw_only=True)
+class ShownTime:
+    """A time that charts show, in equal slots."""
+
+    label: str | Promise
+    slots: int
+    step: int
+    """Seconds of a slot."""
+
+    def begins(self, now: datetime) -> list[datetime]:
+        """Return the begin of each slot, the last of which is not over."""
+        last = int(now.timestamp()) // self.step * self.step
+        return [datetime.fromtimestamp(last - index * self.step, UTC) for index in reversed(range(self.slots))]
+
+
+TIMES = {
+    "hour": ShownTime(label=_("Last hour"), slots=60, step=_MINUTE),
+    "day": ShownTime(label=_("Last day"), slots=96, step=15 * _MINUTE),
+    "week": ShownTime(label=_("Last week"), slots=168, step=60 * _MINUTE),
+}
+_PAGES = {
+    catalogue.OUTBOX_WAITS: ParkedRecord,
+    catalogue.DEAD_LETTERS_GROW: DeadLetter,
+    catalogue.DEAD_LETTERS_END: DeadLetter,
+    catalogue.PARKED_ROWS_END: ParkedRecord,
+    catalogue.TOPIC_HELD: ParkedRecord,
+    catalogue.RECEIVER_PAUSED: Heartbeat,
+    catalogue.GROUP_WITHOUT_WORKER: Heartbeat,
+}
+"""Where each kind of neglect is attended to."""
+
+
+class OverviewPage(Page):
+    """The first page. ``?period=`` names one of :data:`TIMES`."""
+
+    tables = (OutboxRecord, ParkedRecord, DeadLetter, Heartbeat, HistoryRow)
+
+    def show(self, request: HttpRequest) -> HttpResponse:
+        name = request.GET.get("period", "")
+        chosen = name if name in TIMES else "hour"
+        runs = workers()
+        found = neglects(outboxes=outboxes(runs), retention=settings.retention, runs=runs)
+        context = {
+            "neglects": [self._shown(one) for one in found],
+            "facts": _facts(runs),
+            "periods": [(name, one.label, name == chosen) for name, one in TIMES.items()],
+            "charts": list(charts_of(TIMES[chosen])) if settings.history else [],
+            "done": self._done(),
+        }
+        return self.draw(request, "overview", self.title, context)
+
+    def _shown(self, neglect: Neglect) -> tuple[Neglect, str, Linked | None]:
+        since = gettext("(since %(time)s)") % {"time": moment(neglect.since)} if neglect.since else ""
+        page = self.admin_site.get_model_admin(_PAGES[neglect.kind]) if neglect.kind in _PAGES else None
+        link = Linked(text=page.title, url=page.url()) if isinstance(page, Page) else None
+        return neglect, since, link
+
+    def _done(self) -> Table:
+        """Return the latest of what users did on the pages, from Django's history."""
+        pages = [model._meta.model_name for model, page in self.admin_site._registry.items() if isinstance(page, Page)]
+        entries = LogEntry.objects.filter(
+            content_type__app_label=EventBus._meta.app_label, content_type__model__in=pages
+        ).select_related("user")
+        rows: list[list[Cell]] = [
+            [moment(one.action_time), one.user.get_username(), one.object_repr, one.change_message]
+            for one in entries.order_by("-action_time")[:_SHOWN]
+        ]
+        return Table(
+            caption=gettext("Done by hand"),
+            columns=[gettext("Time"), gettext("User"), gettext("Page"), gettext("What")],
+            rows=rows,
+            empty=gettext("Nothing was done here by hand yet."),
+            shows_caption=False,
+        )
+
+
+def charts_of(shown: ShownTime) -> Iterator[Chart]:
+    """Give the charts of a time. Raises a database error."""
+    begins = shown.begins(datetime.now(UTC))
+    sums = summed(begins[0], shown.step, ["outcome"])
+    slots = [int(one.timestamp() * 1000) for one in begins]
+
+    def rates(*outcomes: str) -> list[float | None]:
+        return [sum(_of(sums, slot, one).count for one in outcomes) / (shown.step / _MINUTE) for slot in slots]
+
+    def counts(outcome: str) -> list[float | None]:
+        return [_of(sums, slot, outcome).count for slot in slots]
+
+    done = [_of(sums, slot, "done") for slot in slots]
+    yield Chart(
+        title=gettext("Events a minute"),
+        begins=begins,
+        series=[
+            Series(label=gettext("sent: confirmed by Kafka"), values=rates("delivered", "relayed")),
+            Series(label=gettext("received"), values=rates("received")),
+        ],
+        say=charts.count,
+    )
+    yield Chart(
+        title=gettext("Time from event to receivers"),
+        begins=begins,
+        series=[
+            Series(
+                label=gettext("on average"), values=[one.seconds / one.count if one.count else None for one in done]
+            ),
+            Series(label=gettext("longest"), values=[one.longest if one.count else None for one in done]),
+        ],
+        say=charts.duration,
+    )
+    yield Chart(
+        title=gettext("Failures"),
+        begins=begins,
+        series=[
+            Series(label=gettext("retried"), values=counts("retried")),
+            Series(label=gettext("became dead letters"), values=counts("dead-lettered")),
+            Series(label=gettext("parked"), values=counts("parked")),
+            Series(
+                label=gettext("lost or rejected"),
+                values=[_of(sums, slot, "lost").count + _of(sums, slot, "rejected").count for slot in slots],
+            ),
+        ],
+        say=charts.count,
+    )
+
+
+def _of(sums: Mapping[tuple[object, ...], Sums], slot: int, outcome: str) -> Sums:
+    return sums.get((slot, outcome), _NOTHING)
+
+
+_NOTHING = Sums(count=0, seconds=0.0, longest=0.0)
+
+
+def _facts(runs: list[WorkerRun]) -> Facts:
+    """Return how many run, and how old what they tell is."""
+    alive = [run for run in runs if run.liveness == "alive"]
+    items: list[tuple[str, Cell]] = []
+    for kind, label in (("consumer", gettext("Workers")), ("relay", gettext("Relays"))):
+        several = [run for run in alive if run.kind == kind]
+        ready = sum(not run.state.get("obstacles") for run in several)
+        text = gettext("%(ready)d of %(all)d ready") % {"ready": ready, "all": len(several)}
+        items.append(
+            (label, Marked(text=text, mark="idle" if not several else "good" if ready == len(several) else "bad"))
+        )
+    if alive:
+        items.append((gettext("Told last"), ago(min(run.silence for run in alive))))
+    return Facts(items=items)

@@ -1,0 +1,118 @@
+"""What the pages have in common: who may see them, how they are reached and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
+
+import attrs
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db import connections, models, router
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.text import capfirst
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST, require_safe
+
+from event_bus_kafka.models import Right
+from event_bus_kafka.models.presence import were_found
+
+View = Callable[..., HttpResponse]
+
+
+@attrs.frozen(kw_only=True)
+class Link:
+    """An entry of the navigation."""
+
+    label: str
+    url: str
+    is_here: bool
+
+
+class Page(admin.ModelAdmin):  # type: ignore[type-arg]
+    """
+    A page, and the pages and actions below it. :meth:`show` draws it; it and all below need the right to view at least.
+    No model's own forms are reached.
+    """
+
+    tables: ClassVar[tuple[type[models.Model], ...]] = ()
+    """Without one of them the page says that the service is to be migrated."""
+
+    def show(self, request: HttpRequest) -> HttpResponse:
+        """Draw the page."""
+        raise NotImplementedError
+
+    def below(self) -> Iterator[URLPattern]:
+        """Give the paths below, made by :meth:`page_at` and :meth:`action_at`."""
+        yield from ()
+
+    def page_at(self, route: str, view: View, name: str, right: Right = Right.VIEW) -> URLPattern:
+        """Return the path of a page that nothing is changed by."""
+        return path(route, self._guarded(require_safe(view), right), name=self._url_name(name))
+
+    def action_at(self, route: str, view: View, name: str, right: Right) -> URLPattern:
+        """Return the path of what takes POST alone: what changes something, or what looks for something of an event."""
+        return path(route, self._guarded(require_POST(view), right), name=self._url_name(name))
+
+    def url(self, name: str = "changelist", *args: Any) -> str:
+        """Return the URL of this page, or of that below it with a name."""
+        return reverse(f"admin:{self._url_name(name)}", args=args, current_app=self.admin_site.name)
+
+    def draw(self, request: HttpRequest, template: str, title: str, context: Mapping[str, Any]) -> TemplateResponse:
+        """Return a page of a template of ours, which extends ``base.html``. ``title``: nothing of an event."""
+        request.current_app = self.admin_site.name
+        common = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "page_url": self.url(),
+            "page_title": self.title,
+            "opts": self.opts,
+            "navigation": list(self._navigation()),
+        }
+        return TemplateResponse(request, f"admin/event_bus_kafka/{template}.html", common | dict(context))
+
+    @property
+    def title(self) -> str:
+        """As the index has it."""
+        return str(capfirst(self.opts.verbose_name_plural))
+
+    def get_urls(self) -> list[URLPattern]:
+        return [self.page_at("", self._show_or_tell, "changelist"), *self.below()]
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return Right.VIEW.is_given_to(request.user)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    has_change_permission = has_delete_permission = has_add_permission
+
+    def _show_or_tell(self, request: HttpRequest) -> HttpResponse:
+        for model in self.tables:
+            if not were_found(connections[router.db_for_write(model)], model):
+                return self.draw(request, "unmigrated", self.title, {})
+        return self.show(request)
+
+    def _guarded(self, view: View, right: Right) -> View:
+        """Let the site ask for a log-in and CSRF's token first; keep what was posted out of reports of errors."""
+
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not (Right.VIEW.is_given_to(request.user) and right.is_given_to(request.user)):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        found: View = self.admin_site.admin_view(sensitive_post_parameters()(guarded))
+        return found
+
+    def _url_name(self, name: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
+
+    def _navigation(self) -> Iterator[Link]:
+        for page in self.admin_site._registry.values():
+            if isinstance(page, Page):
+                yield Link(label=page.title, url=page.url(), is_here=page is self)

@@ -1,0 +1,64 @@
+"""What pages are made of: values that the included templates ``table.html`` and ``facts.html`` draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Linked:
+    """A text that leads somewhere."""
+
+    text: str
+    url: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@attrs.frozen(kw_only=True)
+class Marked:
+    """A state in a word, with a mark whose colour says how good it is."""
+
+    text: str
+    mark: str
+    """``good``, ``bad``, or ``idle``."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@attrs.frozen(kw_only=True)
+class Posting:
+    """A button that posts ``fields`` to ``action``, where a page asks for confirmation."""
+
+    label: str
+    action: str
+    about: str = ""
+    """What it is about, for who hears the page rather than sees it."""
+    fields: Mapping[str, str] = attrs.field(factory=dict)
+
+
+Cell = str | int | Linked | Marked | Posting
+
+
+@attrs.frozen(kw_only=True)
+class Table:
+    """Rows under a caption; the first cell of each names it."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    empty: str = ""
+    """Shown in place of a table without rows."""
+    shows_caption: bool = True
+    """False: a heading has said it."""
+
+
+@attrs.frozen(kw_only=True)
+class Facts:
+    """Names and what there is to say of each."""
+
+    items: Sequence[tuple[str, Cell]]

@@ -1,0 +1,39 @@
+"""The question where an event is, as a form has it. Comes with Kafka's client: imported where it is asked."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import QueryDict
+from django.utils.translation import gettext
+
+from event_bus_kafka.assembly.whereabouts import where_is
+from event_bus_kafka.errors import EventBusError
+from event_bus_kafka.operations.whereabouts.answer import Question
+from event_bus_kafka.operations.whereabouts.sentences import sentences
+
+_SECONDS = 5.0
+"""For reading records, while the user waits."""
+
+
+def answer(posted: QueryDict) -> dict[str, Any]:
+    """Return what the page shows: the ``sentences`` of an answer, or the ``problem``. Raises no error of ours."""
+    event_id, key, topic = (posted.get(name, "").strip() for name in ("event_id", "key", "topic"))
+    shown_again = {"event_id": event_id, "key": key, "topic": topic}
+    try:
+        found = UUID(event_id) if event_id else None
+    except ValueError:
+        return shown_again | {"problem": gettext("An event's id is a UUID, such as those in log lines.")}
+    if found is None and not key:
+        return shown_again | {"problem": gettext("Say the event's id, or the key of its record.")}
+    question = Question(
+        event_id=found,
+        key=None if found else key,
+        topics=(topic,) if topic else (),
+        seconds=_SECONDS,
+    )
+    try:
+        return shown_again | {"sentences": sentences(where_is(question))}
+    except EventBusError as error:
+        return shown_again | {"problem": str(error)}

@@ -1,0 +1,31 @@
+"""Replay requests in workers, as the settings say. Has models: only where the app is installed."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+
+from event_bus_kafka.assembly.housekeeping import periodically
+from event_bus_kafka.assembly.reading import reader_for
+from event_bus_kafka.consuming.processor import Processor
+from event_bus_kafka.consuming.scheduler import Scheduler
+from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay
+from event_bus_kafka.operations.dead_letters.restoring import Originals
+from event_bus_kafka.replaying.request_run import LetterLanes
+from event_bus_kafka.replaying.request_runner import RequestRunner
+
+
+def request_runner(receiving: Processor, scheduler: Scheduler, at_end: ExitStack) -> RequestRunner:
+    """
+    Return what does replay requests until ``at_end``, on the lanes of a worker.
+
+    ``receiving`` is without its guards: what becomes of dead letters opens no circuit of live events, and is no flood.
+    """
+    originals = at_end.enter_context(closing(Originals(reader_for)))
+    replay = LetterReplay(lambda store: receiving, originals)
+    lanes = LetterLanes(
+        submit=scheduler.submit, count=len(scheduler.lanes), connection_max_age=receiving.connection_max_age
+    )
+    runner = RequestRunner(receiving.group, replay, lanes)
+    name = "Replay requests were not looked after"
+    periodically(at_end, lambda: runner.turn_every, name, runner.turn, last=runner.hand_back)
+    return runner

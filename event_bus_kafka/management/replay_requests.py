@@ -1,0 +1,176 @@
+"""The subcommands of ``manage.py event_dead_letters`` that are about replay requests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from getpass import getuser
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from event_bus_kafka.management.arguments import NOT_DONE
+from event_bus_kafka.management.examples import OperatorCommand
+from event_bus_kafka.models import LetterState, RequestedLetter
+from event_bus_kafka.operations.dead_letters import report, requests
+from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan
+from event_bus_kafka.operations.dead_letters.request_plan import STOP_AFTER, RequestPlan, Wish, make, plan_request
+from event_bus_kafka.operations.dead_letters.requests import CANCEL, PAUSE, RESUME, RequestChange, RequestReport
+from event_bus_kafka.operations.dead_letters.selection import Selection
+from event_bus_kafka.shown import shown
+
+_SHOWN = 50
+"""Letters of which a plan, or a report, speaks one by one."""
+
+
+class RequestSubcommands(OperatorCommand):
+    """Mixed into the command."""
+
+    def request(self, selected: Selection, options: dict[str, Any]) -> None:
+        """Print what a request would have workers do, or make it."""
+        require_tables()
+        wish = Wish(
+            receiver=options["receiver"] or "",
+            instead_of=options["instead_of"] or "",
+            rate=options["rate"],
+            stop_after=options["stop_after"] or STOP_AFTER,
+            requested_by=_user(),
+            reason=options["reason"],
+        )
+        planned = plan_request(selected, wish)
+        if not options["json"]:
+            self._print_lines_of(_plan_lines(planned))
+        made = make(planned, wish) if options["apply"] else []
+        if options["json"]:
+            self.print_json(_plan_json(planned) | {"requests": [one.pk for one in made], "applied": options["apply"]})
+        elif not options["apply"]:
+            self.stdout.write(NOT_DONE)
+        for one in made if not options["json"] else ():
+            self.stdout.write(self.style.SUCCESS(f"Replay request {one.pk} of group {shown(one.group)} is made."))
+            found = requests.report_of(one.pk)
+            if found is not None and found.obstacle:
+                self.stdout.write(shown(found.obstacle))
+
+    def _requests(self, options: dict[str, Any]) -> None:
+        require_tables()
+        if options["id"] is not None:
+            self._show_request(options["id"], as_json=options["json"])
+            return
+        found = requests.reports(options["limit"], only_open=options["open"])
+        if options["json"]:
+            self.print_json({"requests": [requests.as_json(one) for one in found]})
+            return
+        self._print_lines_of([line for one in found for line in _request_lines(one)] or ["No replay requests."])
+
+    def _show_request(self, number: int, *, as_json: bool) -> None:
+        found = requests.report_of(number)
+        if found is None:
+            raise CommandError(f"There is no replay request {number}.")
+        reasons = requests.reasons(number)
+        if as_json:
+            letters = [requests.letter_json(one) for one in requests.problems(number)]
+            self.print_json(requests.as_json(found) | {"reasons": reasons, "problems": letters})
+            return
+        problems = requests.problems(number, _SHOWN + 1)
+        lines = [*_request_lines(found), *_reason_lines(reasons), *map(_letter_line, problems[:_SHOWN])]
+        more = ["… and more: see --json"] if len(problems) > _SHOWN else []
+        self._print_lines_of([*lines, *more])
+
+    def _pause(self, options: dict[str, Any]) -> None:
+        self._change(PAUSE, options)
+
+    def _resume(self, options: dict[str, Any]) -> None:
+        self._change(RESUME, options)
+
+    def _cancel(self, options: dict[str, Any]) -> None:
+        self._change(CANCEL, options)
+
+    def _change(self, change: RequestChange, options: dict[str, Any]) -> None:
+        require_tables()
+        number = options["id"]
+        problem = requests.obstacle_to(change, number)
+        if not problem and options["apply"]:
+            problem = requests.change_request(change, number, _user())
+        if problem:
+            raise CommandError(problem)
+        found = requests.report_of(number)
+        assert found is not None
+        if options["json"]:
+            self.print_json({"request": requests.as_json(found), "applied": options["apply"]})
+            return
+        self._print_lines_of(_request_lines(found))
+        self.stdout.write(self.style.SUCCESS(change.done) if options["apply"] else f"{change.plan}\n{NOT_DONE}")
+
+    def print_json(self, content: Any) -> None:
+        raise NotImplementedError
+
+    def _print_lines_of(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.stdout.write(shown(line))
+
+
+def require_tables() -> None:
+    """Raises CommandError where there are none."""
+    if not requests.is_migrated():
+        raise CommandError("The tables of replay requests are missing: run manage.py migrate.")
+
+
+def _plan_lines(planned: RequestPlan) -> list[str]:
+    count = len(planned.run) + len(planned.elsewhere)
+    lines = [f"{count} dead letters in {len(planned.groups)} requests, of groups: {', '.join(planned.groups) or '-'}"]
+    receivers: dict[str, int] = {}
+    for one in planned.run:
+        for name in one.run:
+            receivers[name] = receivers.get(name, 0) + 1
+    lines += [f"  {name} would run for {count}" for name, count in sorted(receivers.items())]
+    if planned.elsewhere:
+        lines.append(f"  {len(planned.elsewhere)} are for a service with other receivers, whose workers say what runs")
+    if planned.left_out:
+        lines.append(f"{len(planned.left_out)} would not run, and are left out:")
+        lines += [_left_out_line(one) for one in planned.left_out[:_SHOWN]]
+    if len(planned.left_out) > _SHOWN:
+        lines.append(f"… and {len(planned.left_out) - _SHOWN} more")
+    return lines
+
+
+def _left_out_line(planned: ReplayPlan) -> str:
+    return f"  {report.coordinates(planned.letter)}  {planned.problem}"
+
+
+def _plan_json(planned: RequestPlan) -> dict[str, Any]:
+    return {
+        "groups": planned.groups,
+        "run": [{"id": one.letter.pk, "run": list(one.run)} for one in planned.run],
+        "elsewhere": [one.letter.pk for one in planned.elsewhere],
+        "left_out": [{"id": one.letter.pk, "problem": one.problem} for one in planned.left_out],
+    }
+
+
+def _request_lines(found: RequestReport) -> list[str]:
+    request, counts = found.request, found.counts
+    about = ", ".join(f"{counts[state]} {state}" for state in LetterState.values if counts.get(state))
+    why = f" ({request.reason})" if request.reason else ""
+    lines = [
+        f"{request.pk}  {request.state}  group {request.group}: {found.done} of {found.total} letters; {about or '-'}",
+        f"  requested by {request.requested_by or 'unknown'}{why}"
+        + (f", only {request.receiver}" if request.receiver else "")
+        + (f", at most {request.rate:g} a second" if request.rate else ""),
+    ]
+    if request.worker and request.state == "running":
+        lines.append(f"  worker {request.worker}")
+    return [*lines, *(f"  {text}" for text in (request.note, found.obstacle) if text)]
+
+
+def _reason_lines(reasons: Any) -> list[str]:
+    return [f"  {state}: {count} × {error}" for state, found in reasons.items() for error, count in found.items()]
+
+
+def _letter_line(letter: RequestedLetter) -> str:
+    return f"    {letter.letter}  {letter.coordinates}  {letter.state}: {letter.error}"
+
+
+def _user() -> str:
+    try:
+        return getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        return f"user {os.getuid()}"

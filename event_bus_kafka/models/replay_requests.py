@@ -1,0 +1,150 @@
+"""The table of requests to replay dead letters: workers do what they say."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db import connections, models, transaction
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce
+
+from event_bus_kafka.models.database_time import database_now, now_sql
+
+TAKEN_OVER_AFTER = 60.0
+"""Seconds without a beat after which another worker takes a request over."""
+
+
+class RequestState(models.TextChoices):
+    """How far a request is."""
+
+    REQUESTED = "requested"
+    """It waits for a worker: for the first one, or since another one has handed it back."""
+    RUNNING = "running"
+    PAUSED = "paused"
+    DONE = "done"
+    """Each of its letters had its turn."""
+    STOPPED = "stopped"
+    """It ended before: by hand, or since too many letters in a row failed."""
+    FAILED = "failed"
+    """The worker met an error of its own."""
+
+
+OPEN = (RequestState.REQUESTED, RequestState.RUNNING, RequestState.PAUSED)
+"""States of requests that have not ended."""
+_TO_RUN = (RequestState.REQUESTED, RequestState.RUNNING)
+
+
+class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
+    """
+    Requests, in the words of those who make them and of the workers that have them. Each change is one statement: no
+    row stays locked.
+    """
+
+    def in_turn(self, group: str) -> list[ReplayRequest]:
+        """Return those of a group that a worker may take now, the oldest first."""
+        return list(self._free().filter(group=group).order_by("pk"))
+
+    def take(self, request: int, *, by: UUID, worker: str) -> bool:
+        """Make a request the worker's, unless another one was faster."""
+        now, rows = self._now(), self._free().filter(pk=request)
+        changes: dict[str, Any] = {"state": RequestState.RUNNING, "claimed_by": by, "worker": worker, "beat_at": now}
+        return bool(rows._write(note="", began_at=Coalesce("began_at", now), **changes))
+
+    def beat(self, request: int, *, by: UUID, **values: Any) -> bool:
+        """Say that the worker which has a request lives; False: it has it no longer, or is to leave it alone."""
+        return bool(self._running(request, by)._write(beat_at=self._now(), **values))
+
+    def let_go(self, request: int, *, by: UUID) -> None:
+        """End the worker's claim, where it has one: others may take what is to be run."""
+        self.filter(pk=request, claimed_by=by)._write(claimed_by=None, beat_at=None)
+        handed_back = self.filter(pk=request, claimed_by=None, state=RequestState.RUNNING)
+        handed_back._write(state=RequestState.REQUESTED)
+
+    def finish(self, request: int, state: RequestState, *, by: UUID, note: str = "") -> bool:
+        """End a request as the worker that has it; False: it has it no longer."""
+        return bool(
+            self._running(request, by)._write(
+                state=state, note=note, ended_at=self._now(), claimed_by=None, beat_at=None
+            )
+        )
+
+    def pause(self, request: int, *, note: str) -> bool:
+        """Pause one that is to be run; its worker begins no further letter once it looks. False: there is none."""
+        return bool(self.filter(pk=request, state__in=_TO_RUN)._write(state=RequestState.PAUSED, note=note))
+
+    def resume(self, request: int) -> bool:
+        """Have one that is paused run again."""
+        return bool(self.filter(pk=request, state=RequestState.PAUSED)._write(state=RequestState.REQUESTED, note=""))
+
+    def cancel(self, request: int, *, note: str) -> bool:
+        """End one that has not ended; its worker begins no further letter once it looks."""
+        rows = self.filter(pk=request, state__in=OPEN)
+        return bool(rows._write(state=RequestState.STOPPED, note=note, ended_at=self._now()))
+
+    def still_open(self) -> ReplayRequestQuerySet:
+        """Those that have not ended."""
+        return self.filter(state__in=OPEN)
+
+    def expired(self, before: int) -> ReplayRequestQuerySet:
+        """Those that ended before a time, in milliseconds since the epoch, or were made before it and never run."""
+        idle = models.Q(state__in=(RequestState.REQUESTED, RequestState.PAUSED), requested_at__lt=before)
+        return self.filter(models.Q(ended_at__lt=before) | idle).order_by("pk")
+
+    def _free(self) -> ReplayRequestQuerySet:
+        silent = models.Q(beat_at__lt=database_now(self.db) - round(TAKEN_OVER_AFTER * 1000))
+        return self.filter(models.Q(claimed_by=None) | silent, state__in=_TO_RUN)
+
+    def _running(self, request: int, by: UUID) -> ReplayRequestQuerySet:
+        return self.filter(pk=request, claimed_by=by, state=RequestState.RUNNING)
+
+    def _write(self, **values: Any) -> int:
+        with transaction.atomic(using=self.db):  # of a connection that is not in autocommit too
+            return self.update(**values)
+
+    def _now(self) -> RawSQL:
+        return RawSQL(now_sql(connections[self.db]), ())
+
+
+class ReplayRequest(models.Model):
+    """Dead letters of one group that its workers are to replay. Times are those of the database's clock."""
+
+    group = models.CharField(max_length=255)
+    receiver = models.CharField(max_length=500)
+    """The only one that is to run; empty: all that have still to succeed."""
+    instead_of = models.CharField(max_length=500)
+    """In whose place ``receiver`` runs; empty: not said."""
+    receivers = models.JSONField()
+    """Names of all that are to run: a worker without any of them leaves the request alone."""
+    rate = models.FloatField(null=True)
+    """Letters a second at most; None: as many as live events leave time for."""
+    stop_after = models.IntegerField()
+    """Letters in a row that fail and end it."""
+    requested_by = models.CharField(max_length=255)
+    reason = models.TextField()
+    requested_at = models.BigIntegerField()
+    """Milliseconds since the epoch, as the other times."""
+    state = models.CharField(max_length=16, choices=RequestState.choices)
+    note = models.TextField()
+    """Why it ended before its time, or waits, or who has paused it."""
+    claimed_by = models.UUIDField(null=True)
+    """The worker that has it; one that is silent for a minute has it no longer."""
+    worker = models.CharField(max_length=255)
+    """Host and process id of the worker that has it, or had it last."""
+    beat_at = models.BigIntegerField(null=True)
+    failures_in_row = models.IntegerField(default=0)
+    began_at = models.BigIntegerField(null=True)
+    ended_at = models.BigIntegerField(null=True)
+
+    objects = ReplayRequestQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["group", "state"], name="event_bus_kafka_request")]
+
+    def __str__(self) -> str:
+        return f"replay request {self.pk}, {self.state}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not ended."""
+        return self.state in OPEN

@@ -1,0 +1,136 @@
+"""The letters of replay requests, each with what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from django.db import connections, models, transaction
+from django.db.models.expressions import RawSQL
+
+from event_bus_kafka.models.database_time import now_sql
+from event_bus_kafka.models.moments import MomentField
+from event_bus_kafka.models.replay_requests import ReplayRequest, ReplayRequestQuerySet
+
+_BATCH = 500
+_LONGEST_TEXT = 10_000
+"""Characters; MySQL's texts take 65,535 bytes."""
+
+
+class LetterState(models.TextChoices):
+    """What came of a letter of a request."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    """Nothing ran."""
+
+
+_LEFT = (LetterState.WAITING, LetterState.RUNNING)
+
+
+class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
+    """Letters of requests, in the words of those who run and report them."""
+
+    def add(self, letters: Iterable[RequestedLetter]) -> None:
+        """Insert many."""
+        self.bulk_create(letters, batch_size=_BATCH)
+
+    def left(self, request: int, *, after: int, most: int) -> list[RequestedLetter]:
+        """Return the next that have not had their turn, or had begun when their worker died, in order."""
+        rows = self.filter(request=request, state__in=_LEFT, number__gt=after)
+        return list(rows.order_by("number")[:most])
+
+    def begin(self, letter: RequestedLetter, claim: str) -> bool:
+        """Note that a letter begins, under a claim of its dead letter; False: somebody else has begun it."""
+        rows = self.filter(pk=letter.pk, state=letter.state, claim=letter.claim)
+        changes = {"state": LetterState.RUNNING, "claim": claim, "tries": letter.tries + 1}
+        with transaction.atomic(using=self.db):
+            return bool(rows.update(**changes))
+
+    def put_back(self, letter: RequestedLetter, claim: str, failed_at: datetime | None) -> None:
+        """
+        Note that nothing came of a letter that had begun: it has its turn later. ``failed_at``: when its dead letter
+        has failed last now. The claim stays: it may not have been possible to end it.
+        """
+        self._note(letter, claim, state=LetterState.WAITING, tries=0, failed_at=failed_at or letter.failed_at)
+
+    def end(self, letter: RequestedLetter, claim: str, state: LetterState, error: str) -> None:
+        """Note what came of a letter."""
+        now = RawSQL(now_sql(connections[self.db]), ())
+        self._note(letter, claim, state=state, error=error[:_LONGEST_TEXT], claim="", changed_at=now)
+
+    def counts(self, requests: Sequence[int]) -> Mapping[int, Mapping[str, int]]:
+        """Return by request how many letters are in which state."""
+        rows = self.filter(request__in=requests).order_by().values_list("request", "state")
+        found: dict[int, dict[str, int]] = {one: {} for one in requests}
+        for request, state, count in rows.annotate(count=models.Count("pk")):
+            found[request][state] = count
+        return found
+
+    def of(self, request: int, *states: LetterState) -> RequestedLetterQuerySet:
+        """Those of a request that are in one of some states, in order."""
+        return self.filter(request=request, state__in=states).order_by("number")
+
+    def reasons(self, request: int, state: LetterState) -> Mapping[str, int]:
+        """Return how many of a request are in a state for which reason, the most first."""
+        rows = self.filter(request=request, state=state).order_by().values_list("error")
+        return dict(sorted(rows.annotate(count=models.Count("pk")), key=lambda one: -one[1]))
+
+    def topics(self, request: int) -> list[str]:
+        """Return the full names of a request's topics."""
+        return sorted(self.filter(request=request).order_by().values_list("topic", flat=True).distinct())
+
+    def expired(self, requests: ReplayRequestQuerySet) -> RequestedLetterQuerySet:
+        """Those of requests."""
+        return self.filter(request__in=requests.order_by()).order_by("pk")
+
+    def remove(self, ids: Sequence[int]) -> int:
+        """Delete rows; return how many there were."""
+        return self.filter(pk__in=ids).delete()[0]
+
+    def _note(self, letter: RequestedLetter, before: str, **values: object) -> None:
+        with transaction.atomic(using=self.db):
+            self.filter(pk=letter.pk, claim=before).update(**values)
+
+
+class RequestedLetter(models.Model):
+    """A dead letter within a request. It stays when the dead letter is deleted."""
+
+    request = models.ForeignKey(ReplayRequest, on_delete=models.CASCADE, related_name="letters")
+    number = models.IntegerField()
+    """Its place within the request, in the order of the records."""
+    letter = models.BigIntegerField()
+    """The id of the dead letter, which may be gone."""
+    topic = models.CharField(max_length=249)
+    partition = models.IntegerField()
+    offset = models.BigIntegerField()
+    event_type = models.CharField(max_length=255)
+    failed_at = MomentField()
+    """When the dead letter had failed last as the request was made: one that has failed since is skipped."""
+    instead_of = models.CharField(max_length=500)
+    """In whose place the request's receiver runs."""
+    state = models.CharField(max_length=16, choices=LetterState.choices)
+    error = models.TextField()
+    """Why it failed or was skipped."""
+    claim = models.CharField(max_length=40)
+    """The claim of the dead letter under which it runs, which tells it from those of others."""
+    tries = models.IntegerField(default=0)
+    """How often it has begun."""
+    changed_at = models.BigIntegerField(null=True)
+
+    objects = RequestedLetterQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["request", "state", "number"], name="event_bus_kafka_requested")]
+
+    def __str__(self) -> str:
+        return f"{self.topic}:{self.partition}:{self.offset}, {self.state}"
+
+    @property
+    def coordinates(self) -> str:
+        """``topic:partition:offset``."""
+        return f"{self.topic}:{self.partition}:{self.offset}"

@@ -1,0 +1,45 @@
+"""What users of Django's admin may do with the event bus."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+_APP = "event_bus_kafka"
+
+
+class Right(StrEnum):
+    """A permission; the value is its codename."""
+
+    VIEW = "view_event_bus"
+    OPERATE = "operate_event_bus"
+    DISCARD = "discard_event_bus"
+    UNMASK = "unmask_event_bus"
+    REPLAY = "replay_event_bus"
+
+    def is_given_to(self, user: Any) -> bool:
+        """Return whether a user of ``django.contrib.auth`` has it."""
+        return bool(user.has_perm(f"{_APP}.{self}"))
+
+
+class EventBus(models.Model):
+    """Has the permissions, and no table."""
+
+    class Meta:
+        managed = False
+        default_permissions = ()
+        permissions: ClassVar = [
+            (Right.VIEW.value, "Can look at the event bus, personal data masked"),
+            (Right.OPERATE.value, "Can pause and resume receivers, and release parked events"),
+            (Right.DISCARD.value, "Can discard events for good"),
+            (Right.UNMASK.value, "Can look at the data of events, personal data unmasked"),
+            (Right.REPLAY.value, "Can give events to receivers again"),
+        ]
+        verbose_name = _("event bus")
+        verbose_name_plural = _("overview")
+
+    def __str__(self) -> str:
+        return "event bus"

@@ -1,0 +1,27 @@
+"""Where a record lies in Kafka, as operators write it."""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Coordinates:
+    """Where a record lies; ``topic`` is its full name."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    @classmethod
+    def parse(cls, text: str) -> Coordinates:
+        """Read ``topic:partition:offset``. Raises ValueError."""
+        topic, partition, offset = text.rsplit(":", 2)
+        if not topic or not (partition.isdecimal() and offset.isdecimal()):
+            raise ValueError(text)
+        if int(partition) >= 1 << 31 or int(offset) >= 1 << 63:
+            raise ValueError(text)
+        return cls(topic=topic, partition=int(partition), offset=int(offset))
+
+    def __str__(self) -> str:
+        return f"{self.topic}:{self.partition}:{self.offset}"

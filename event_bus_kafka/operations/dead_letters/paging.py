@@ -1,0 +1,91 @@
+"""Dead letters page by page, the latest failure first: a page costs the same wherever it is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import attrs
+
+from event_bus_kafka.models import DeadLetter, DeadLetterQuerySet
+from event_bus_kafka.operations.dead_letters.selection import Selection
+
+COUNTED = 10_000
+"""Letters up to which they are counted: to count all of a long table takes long."""
+_RECENT = 500
+"""Letters whose names are offered to filter by."""
+
+
+@attrs.frozen(kw_only=True)
+class Position:
+    """The place of a letter in the list."""
+
+    failed_at: datetime
+    id: int
+
+    @classmethod
+    def parse(cls, text: str) -> Position:
+        """Read what :meth:`__str__` returns. Raises ValueError."""
+        failed_at, _, number = text.partition("_")
+        moment = datetime.fromisoformat(failed_at)
+        if moment.tzinfo is None or not number.isdecimal() or int(number) >= 1 << 63:
+            raise ValueError(text)
+        return cls(failed_at=moment, id=int(number))
+
+    def __str__(self) -> str:
+        return f"{self.failed_at.isoformat()}_{self.id}"
+
+
+@attrs.frozen(kw_only=True)
+class LetterPage:
+    """Letters without key, value and headers."""
+
+    letters: list[DeadLetter]
+    following: Position | None
+    """Where the next page goes on; None: this is the last one."""
+
+
+@attrs.frozen(kw_only=True)
+class Count:
+    """A number of letters, as far as it is worth counting."""
+
+    number: int
+    is_more: bool
+
+    def __str__(self) -> str:
+        return f"{self.number:,}{'+' * self.is_more}"
+
+
+def page_of(selection: Selection, *, after: Position | None, limit: int) -> LetterPage:
+    """Return at most ``limit`` letters that come after a position. Asks the database twice."""
+    rows = selection.candidates()
+    if after:
+        rows = rows.beyond(after.failed_at, after.id)
+    ids = list(rows.latest_first().values_list("last_failed_at", "pk")[: limit + 1])  # sorts no failures
+    found = _with_failures([pk for _, pk in ids[:limit]])
+    following = Position(failed_at=ids[limit - 1][0], id=ids[limit - 1][1]) if len(ids) > limit else None
+    return LetterPage(letters=[letter for letter in found if selection.holds(letter)], following=following)
+
+
+def count(selection: Selection, *, after: Position | None = None) -> Count:
+    """Count letters, up to :data:`COUNTED`. Names that differ in case alone may count as well."""
+    rows = selection.candidates()
+    if after:
+        rows = rows.beyond(after.failed_at, after.id)
+    number = rows.order_by()[: COUNTED + 1].count()
+    return Count(number=min(number, COUNTED), is_more=number > COUNTED)
+
+
+def recent_names() -> dict[str, list[str]]:
+    """Return groups, topics, event types and receivers of the latest letters, each in order."""
+    recent = DeadLetter.objects.latest_first().values_list("group", "topic", "event_type", "failures")[:_RECENT]
+    found: dict[str, set[str]] = {"group": set(), "topic": set(), "event_type": set(), "receiver": set()}
+    for group, topic, event_type, failures in recent:
+        found["group"].add(group)
+        found["topic"].add(topic)
+        found["event_type"].add(event_type)
+        found["receiver"].update(failure["receiver"] for failure in failures)
+    return {kind: sorted(filter(None, names)) for kind, names in found.items()}
+
+
+def _with_failures(ids: list[int]) -> DeadLetterQuerySet:
+    return DeadLetter.objects.filter(pk__in=ids).defer("key", "value", "headers", "left_out").latest_first()

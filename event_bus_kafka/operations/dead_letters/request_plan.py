@@ -1,0 +1,125 @@
+"""What a request to replay dead letters would have workers do, and making it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import attrs
+from django.db import router, transaction
+
+from event_bus_kafka.dispatching import dispatch
+from event_bus_kafka.models import DeadLetter, LetterState, ReplayRequest, RequestedLetter, RequestState
+from event_bus_kafka.models.database_time import database_now
+from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan, is_guessed, plan_all
+from event_bus_kafka.operations.dead_letters.selection import Selection
+
+STOP_AFTER = 20
+"""Letters in a row that fail and end a request, unless it says another number."""
+
+
+@attrs.frozen(kw_only=True)
+class Wish:
+    """What an operator wants of a replay."""
+
+    receiver: str = ""
+    """The only one that is to run; empty: all that have still to succeed."""
+    instead_of: str = ""
+    rate: float | None = None
+    """Letters a second at most."""
+    stop_after: int = STOP_AFTER
+    requested_by: str = ""
+    reason: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class RequestPlan:
+    """What a selection of dead letters comes to."""
+
+    run: Sequence[ReplayPlan] = ()
+    """Letters whose receivers this service has."""
+    elsewhere: Sequence[ReplayPlan] = ()
+    """Letters of whose receivers this service has none: those of another service that has its letters here too."""
+    left_out: Sequence[ReplayPlan] = ()
+    """Letters of which nothing could run, each with the problem: no request has them."""
+
+    @property
+    def groups(self) -> list[str]:
+        """Return the groups, for each of which there is a request."""
+        return sorted({one.letter.group for one in (*self.run, *self.elsewhere)})
+
+
+def plan_request(selected: Selection, wish: Wish) -> RequestPlan:
+    """Find out what a request would do; nothing is written."""
+    plans = plan_all(selected.letters(), wish.receiver, wish.instead_of)
+    if wish.receiver and not selected.ids:
+        plans = [one for one in plans if one.run or one.is_ambiguous or _is_elsewhere(one, wish)]
+    elsewhere = [one for one in plans if not one.run and _is_elsewhere(one, wish)]
+    known = {one.letter.pk for one in elsewhere}
+    return RequestPlan(
+        run=[one for one in plans if one.run],
+        elsewhere=elsewhere,
+        left_out=[one for one in plans if not one.run and one.letter.pk not in known],
+    )
+
+
+def make(planned: RequestPlan, wish: Wish) -> list[ReplayRequest]:
+    """Make a request for each group, with its letters in the order of their records, all or none of them."""
+    alias = router.db_for_write(ReplayRequest)
+    letters = sorted((*planned.run, *planned.elsewhere), key=lambda one: (one.letter.group, *_place(one.letter)))
+    now = database_now(alias)
+    with transaction.atomic(using=alias):
+        return [
+            _make(alias, group, list(plans), wish, now)
+            for group, plans in groupby(letters, key=lambda one: one.letter.group)
+        ]
+
+
+def _make(alias: str, group: str, plans: Sequence[ReplayPlan], wish: Wish, now: int) -> ReplayRequest:
+    names = {name for one in plans for name in (one.run or one.letter.failed_receivers)}
+    request = ReplayRequest.objects.using(alias).create(
+        group=group,
+        receivers=[wish.receiver] if wish.receiver else sorted(names),
+        requested_at=now,
+        state=RequestState.REQUESTED,
+        **attrs.asdict(wish),
+    )
+    RequestedLetter.objects.using(alias).add(
+        RequestedLetter(
+            request=request,
+            number=number,
+            letter=one.letter.pk,
+            topic=one.letter.topic,
+            partition=one.letter.partition,
+            offset=one.letter.offset,
+            event_type=one.letter.event_type,
+            failed_at=one.letter.last_failed_at,
+            instead_of=_instead_of(one, wish),
+            state=LetterState.WAITING,
+        )
+        for number, one in enumerate(plans)
+    )
+    return request
+
+
+def _instead_of(planned: ReplayPlan, wish: Wish) -> str:
+    """Return in whose place the receiver runs: also where that was plain as the request was planned."""
+    return planned.stands_in[wish.receiver] if is_guessed(planned, wish.receiver) else wish.instead_of
+
+
+def _is_elsewhere(planned: ReplayPlan, wish: Wish) -> bool:
+    """Whether it is for a worker of another service to say what runs."""
+    names = planned.letter.failed_receivers
+    if not names or planned.is_ambiguous or not set(names) <= set(planned.missing):
+        return False
+    if not wish.receiver:
+        return True
+    return not _listens(wish.receiver) and (wish.receiver in names or bool(wish.instead_of))
+
+
+def _listens(receiver: str) -> bool:
+    return any(one.name == receiver for signal in dispatch.signals() for one in dispatch.receivers_of(signal))
+
+
+def _place(letter: DeadLetter) -> tuple[str, int, int, int]:
+    return letter.topic, letter.partition, letter.offset, letter.pk

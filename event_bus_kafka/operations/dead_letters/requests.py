@@ -1,0 +1,178 @@
+"""Replay requests as operators see and change them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+from django.db import connections, router
+
+from event_bus_kafka.conf.routes import short_topic
+from event_bus_kafka.conf.settings import settings
+from event_bus_kafka.models import LetterState, ReplayRequest, ReplayRequestQuerySet, RequestedLetter, RequestState
+from event_bus_kafka.models.presence import has_tables
+from event_bus_kafka.operations.workers import workers
+
+_PROBLEMS = (LetterState.FAILED, LetterState.SKIPPED)
+_NOW_UNKNOWN = "Whether a worker takes it is not known: EVENT_BUS_KAFKA_HEARTBEAT = 0."
+
+
+@attrs.frozen(kw_only=True)
+class RequestReport:
+    """A request, how far it is, and what keeps it from going on."""
+
+    request: ReplayRequest
+    counts: Mapping[str, int]
+    """Letters by what came of them."""
+    obstacle: str = ""
+    """Why nobody does it, and what to do about that; empty: somebody does, or it has ended."""
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def done(self) -> int:
+        """Letters that had their turn."""
+        return sum(self.counts.get(one, 0) for one in (LetterState.SUCCEEDED, *_PROBLEMS))
+
+
+def is_migrated() -> bool:
+    """Whether there are requests here. Raises a database error where that cannot be found out."""
+    return has_tables(connections[_rows().db], ReplayRequest, RequestedLetter)
+
+
+def reports(limit: int, *, only_open: bool = False) -> list[RequestReport]:
+    """Return the latest requests. Raises a database error."""
+    rows = _rows().order_by("-pk")
+    return _reported(list(rows.still_open()[:limit] if only_open else rows[:limit]))
+
+
+def report_of(number: int) -> RequestReport | None:
+    """Return one request, None where there is none of that number. Raises a database error."""
+    return next(iter(_reported(list(_rows().filter(pk=number)))), None)
+
+
+def problems(number: int, limit: int | None = None) -> list[RequestedLetter]:
+    """Return the letters of a request that failed or were skipped, in order."""
+    rows = RequestedLetter.objects.using(_rows().db).of(number, *_PROBLEMS)
+    return list(rows if limit is None else rows[:limit])
+
+
+def reasons(number: int) -> Mapping[str, Mapping[str, int]]:
+    """Return why letters of a request failed or were skipped: how many there are of each reason, the most first."""
+    rows = RequestedLetter.objects.using(_rows().db)
+    return {state.value: rows.reasons(number, state) for state in _PROBLEMS}
+
+
+@attrs.frozen(kw_only=True)
+class RequestChange:
+    """Something that an operator may do to a request."""
+
+    states: Sequence[RequestState]
+    """In which it makes sense."""
+    plan: str
+    done: str
+    apply: Callable[[ReplayRequestQuerySet, int, str], bool]
+    """Does it to a request, by its number; takes who does it."""
+
+
+PAUSE = RequestChange(
+    states=(RequestState.REQUESTED, RequestState.RUNNING),
+    plan="No letter of it begins any more until it is resumed; those that run come to their end.",
+    done="It is paused: within seconds its worker begins no further letter.",
+    apply=lambda rows, number, by: rows.pause(number, note=f"paused by {by}"),
+)
+RESUME = RequestChange(
+    states=(RequestState.PAUSED,),
+    plan="A worker goes on with it.",
+    done="It waits for a worker.",
+    apply=lambda rows, number, by: rows.resume(number),
+)
+CANCEL = RequestChange(
+    states=(RequestState.REQUESTED, RequestState.RUNNING, RequestState.PAUSED),
+    plan="It ends: no letter of it begins any more; those that run come to their end. The rest may be requested again.",
+    done="It is stopped: within seconds its worker begins no further letter.",
+    apply=lambda rows, number, by: rows.cancel(number, note=f"cancelled by {by}"),
+)
+
+
+def obstacle_to(change: RequestChange, number: int) -> str:
+    """Return why a request cannot be changed so, empty where it can. Raises a database error."""
+    found = _rows().filter(pk=number).first()
+    if found is None:
+        return f"There is no replay request {number}."
+    wanted = " or ".join(change.states)
+    return "" if found.state in change.states else f"Replay request {number} is {found.state}, not {wanted}."
+
+
+def change_request(change: RequestChange, number: int, by: str) -> str:
+    """Do it; return why it could not be done, empty where it was. Raises a database error."""
+    return "" if change.apply(_rows(), number, by) else obstacle_to(change, number)
+
+
+def as_json(found: RequestReport) -> dict[str, Any]:
+    """Return all that is known of a request but its letters."""
+    request = found.request
+    names = ("group", "receiver", "instead_of", "receivers", "rate", "stop_after", "requested_by", "reason", "state")
+    times = ("requested_at", "began_at", "beat_at", "ended_at")
+    return {
+        "id": request.pk,
+        **{name: getattr(request, name) for name in (*names, "note", "worker", "failures_in_row")},
+        **{name: _iso(getattr(request, name)) for name in times},
+        "letters": found.total,
+        "done": found.done,
+        **{state: found.counts.get(state, 0) for state in LetterState.values},
+        "obstacle": found.obstacle,
+    }
+
+
+def letter_json(letter: RequestedLetter) -> dict[str, Any]:
+    """Return what is known of a letter of a request."""
+    names = ("letter", "topic", "partition", "offset", "event_type", "state", "error")
+    return {name: getattr(letter, name) for name in names}
+
+
+def _reported(found: Sequence[ReplayRequest]) -> list[RequestReport]:
+    counts = RequestedLetter.objects.using(_rows().db).counts([one.pk for one in found])
+    waiting = any(one.state == RequestState.REQUESTED for one in found)
+    able = _groups_able() if waiting and settings.heartbeat else frozenset()
+    return [RequestReport(request=one, counts=counts[one.pk], obstacle=_obstacle(one, able)) for one in found]
+
+
+def _groups_able() -> frozenset[str]:
+    """Return the groups of which a worker lives that knows of requests: the version before does not."""
+    return frozenset(one.group for one in workers() if one.liveness == "alive" and "replaying" in one.state)
+
+
+def _obstacle(request: ReplayRequest, able: frozenset[str]) -> str:
+    if request.state != RequestState.REQUESTED or request.group in able:
+        return ""
+    if not settings.heartbeat:
+        return _NOW_UNKNOWN
+    return (
+        f"No worker of group {request.group} lives that could do it. Start one: {_worker_command(request)}. Or run the "
+        f"receivers in a shell of the service: {_replay_command(request)}"
+    )
+
+
+def _worker_command(request: ReplayRequest) -> str:
+    rows = RequestedLetter.objects.using(_rows().db)
+    topics = "".join(f" -t {short_topic(topic)}" for topic in rows.topics(request.pk))
+    return f"manage.py consume_events{topics} -g {request.group}"
+
+
+def _replay_command(request: ReplayRequest) -> str:
+    receiver = f" --receiver {request.receiver}" if request.receiver else ""
+    instead_of = f" --instead-of {request.instead_of}" if request.instead_of else ""
+    return f"manage.py event_dead_letters replay -g {request.group}{receiver}{instead_of} --apply"
+
+
+def _rows() -> ReplayRequestQuerySet:
+    return ReplayRequest.objects.using(router.db_for_write(ReplayRequest))
+
+
+def _iso(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat()

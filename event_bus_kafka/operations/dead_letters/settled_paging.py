@@ -1,0 +1,52 @@
+"""What became of dead letters page by page, the latest first."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import attrs
+
+from event_bus_kafka.models import DeadLetterEntry, EntryState
+from event_bus_kafka.operations.dead_letters.selection import Selection
+
+
+@attrs.frozen(kw_only=True)
+class SettledPosition:
+    """The place of an entry in the list."""
+
+    changed_at: int
+    """Milliseconds since the epoch."""
+    id: UUID
+
+    @classmethod
+    def parse(cls, text: str) -> SettledPosition:
+        """Read what :meth:`__str__` returns. Raises ValueError."""
+        changed_at, _, number = text.partition("_")
+        if not changed_at.isdecimal() or int(changed_at) >= 1 << 63:
+            raise ValueError(text)
+        return cls(changed_at=int(changed_at), id=UUID(number))
+
+    def __str__(self) -> str:
+        return f"{self.changed_at}_{self.id}"
+
+
+@attrs.frozen(kw_only=True)
+class SettledPage:
+    entries: list[DeadLetterEntry]
+    following: SettledPosition | None
+    """Where the next page goes on; None: this is the last one."""
+
+
+def settled_page_of(
+    selection: Selection, state: EntryState | None, *, after: SettledPosition | None, limit: int
+) -> SettledPage:
+    """Return at most ``limit`` entries of a state, or of any but ``failed``, that come after a position."""
+    entries = selection.settled()
+    if state:
+        entries = entries.filter(state=state)
+    if after:
+        entries = entries.beyond(after.changed_at, after.id)
+    found = list(entries[: limit + 1])
+    last = found[limit - 1] if len(found) > limit else None
+    following = SettledPosition(changed_at=last.changed_at, id=last.pk) if last else None
+    return SettledPage(entries=found[:limit], following=following)

@@ -1,0 +1,79 @@
+"""Pausing and resuming receivers: a plan, and its application."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import attrs
+from django.db import router
+from openedx_events.tooling import load_all_signals
+
+from event_bus_kafka.dispatching import dispatch
+from event_bus_kafka.dispatching.pauses import READ_EVERY
+from event_bus_kafka.models import PausedReceiver
+from event_bus_kafka.models.pauses import PausedReceiverQuerySet
+
+NOTICED = f"Workers notice it within {READ_EVERY:g} seconds."
+
+
+@attrs.frozen(kw_only=True)
+class PausePlan:
+    """A change of one pause."""
+
+    receiver: str
+    pauses: bool
+    """False: it resumes."""
+    sentence: str
+    """What would happen; empty: nothing."""
+
+    def apply(self, reason: str = "") -> str:
+        """Do it; return what to tell. Raises a database error."""
+        if self.pauses:
+            _rows().pause(self.receiver, at=datetime.now(UTC), reason=reason)
+            return f"Paused. {NOTICED}"
+        _rows().resume(self.receiver)
+        return (
+            f"Resumed. {NOTICED} What became a dead letter meanwhile: "
+            f"manage.py event_dead_letters replay --receiver {self.receiver} --all"
+        )
+
+
+def plan_pause(receiver: str) -> PausePlan | None:
+    """Return the plan, None for a name that no receiver of this service has. Raises a database error."""
+    known = event_types_by_receiver()
+    if receiver not in known:
+        return None
+    sentence = (
+        f"{receiver} runs no more. Each of its events becomes a dead letter, once the other receivers have "
+        f"had it: {', '.join(sorted(set(known[receiver])))}."
+    )
+    is_paused = receiver in _rows().names()
+    return PausePlan(receiver=receiver, pauses=True, sentence="" if is_paused else sentence)
+
+
+def plan_resume(receiver: str) -> PausePlan | None:
+    """Return the plan, None for a name that is neither a receiver's nor paused. Raises a database error."""
+    paused = _rows().names()
+    if receiver not in {*paused, *event_types_by_receiver()}:
+        return None
+    sentence = f"{receiver} gets its events again, from the next one on." if receiver in paused else ""
+    return PausePlan(receiver=receiver, pauses=False, sentence=sentence)
+
+
+def paused_receivers() -> list[PausedReceiver]:
+    """Return the pauses, with their reasons, by name. Raises a database error."""
+    return list(_rows().with_reasons())
+
+
+def event_types_by_receiver() -> dict[str, list[str]]:
+    """Return the receivers of this service by name, with the event types that they listen to."""
+    load_all_signals()
+    found: dict[str, list[str]] = {}
+    for signal in dispatch.signals():
+        for receiver in dispatch.receivers_of(signal):
+            found.setdefault(receiver.name, []).append(signal.event_type)
+    return found
+
+
+def _rows() -> PausedReceiverQuerySet:
+    return PausedReceiver.objects.using(router.db_for_write(PausedReceiver))

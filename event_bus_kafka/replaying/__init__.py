@@ -1,0 +1,1 @@
+"""Replay requests as workers do them: between the records of their assignment."""

@@ -1,0 +1,189 @@
+"""A worker's run of a replay request: which letter may begin now."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+from math import inf
+from time import monotonic
+
+import attrs
+
+from event_bus_kafka.consuming.progress import Delivery, Detached, PartitionProgress, Work
+from event_bus_kafka.dispatching import cleanup
+from event_bus_kafka.dispatching.outcomes import DONE, Outcome
+from event_bus_kafka.kafka.offsets import Partition
+from event_bus_kafka.models import LetterState, ReplayRequest, RequestedLetter
+from event_bus_kafka.replaying.halts import Halt, HaltKind
+from event_bus_kafka.replaying.requested_letter_run import RequestedLetterRun
+from event_bus_kafka.shown import logger_named
+from event_bus_kafka.wire.records import ConsumerRecord
+
+logger = logger_named(__name__)
+
+BEAT_WITHIN = 30.0
+"""Seconds after a beat in which a letter may begin. Another worker takes a request over after twice as long."""
+_REST = 5.0
+"""Times as long as a letter took, in which no other begins while records of the assignment are there."""
+_STUCK_AFTER = 5.0
+"""Seconds after which a letter that waits for a record of its key keeps no other from beginning."""
+_MOST = 100
+"""Letters that may wait for records of their keys."""
+_SOON, _LATER = 0.005, 0.05
+"""Seconds until the next look for letters that may begin, and while none may."""
+_MADE_UP_FOR = 1.0
+"""Seconds: who was held up for longer may not do all at once what the rate would have let through meanwhile."""
+
+
+@attrs.frozen(kw_only=True)
+class LetterLanes:
+    """Where letters run."""
+
+    submit: Callable[[Delivery], None]
+    count: int
+    connection_max_age: float
+    """Seconds."""
+
+
+class RequestRun:
+    """
+    Begins letters of a request in their order, each through the actor of its key, as the rate and live events allow.
+
+    ``fill`` and ``keep_on`` are the housekeeping thread's, ``submit`` is the polling thread's; letters run on the
+    lanes. Once it has halted, for whatever reason, no letter begins, for good: whoever goes on makes another run.
+    """
+
+    def __init__(
+        self,
+        request: ReplayRequest,
+        letters: RequestedLetterRun,
+        lanes: LetterLanes,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.halt: Halt | None = None
+        self.filled_to = -1
+        """The number of the last letter that was read."""
+        self.is_all = False
+        """Whether all letters were read."""
+        self.ended = 0
+        """Letters that had their turn."""
+        self.failures_in_row: int = request.failures_in_row
+        self._stop_after: int = request.stop_after
+        self._rate: float = request.rate or inf
+        self._letters = letters
+        self._lanes = lanes
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._fresh_until = -inf
+        self._todo: deque[tuple[RequestedLetter, bytes | None]] = deque()
+        self._submitted: dict[Detached, float] = {}
+        """Those that have not ended, and when they were submitted."""
+        self._due = clock()
+        self._rests_until = -inf
+        self._partitions: dict[Partition, PartitionProgress] = {}
+
+    def fill(self, letters: Iterable[tuple[RequestedLetter, bytes | None]], *, is_all: bool) -> None:
+        """Add the next letters, with the keys of their records."""
+        for letter, key in letters:
+            self._todo.append((letter, key))
+            self.filled_to = letter.number
+        self.is_all = is_all
+
+    def keep_on(self, beat_at: float) -> None:
+        """Let letters begin for a while after a beat; ``beat_at``: when it was begun, by the clock."""
+        self._fresh_until = beat_at + BEAT_WITHIN
+
+    def end(self, halt: Halt) -> None:
+        """Begin no further letter; the first reason holds."""
+        with self._lock:
+            self.halt = self.halt or halt
+
+    @property
+    def waiting(self) -> int:
+        """Letters that were read and not submitted."""
+        return len(self._todo)
+
+    @property
+    def running(self) -> Collection[Detached]:
+        """Letters that have begun and not ended."""
+        return [one for one in tuple(self._submitted) if one.has_begun and not one.done]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all letters had their turn."""
+        return self.is_all and not self._todo and all(one.done for one in tuple(self._submitted))
+
+    def submit(self, *, is_busy: bool) -> float:
+        """As :class:`~event_bus_kafka.consuming.progress.Replays` has it."""
+        if self.halt is not None:
+            return _LATER
+        self._submitted = {one: since for one, since in self._submitted.items() if not one.done}
+        now = self._clock()
+        while self._todo and self._has_room(now, is_busy):
+            letter, key = self._todo[0]
+            delivery = self._delivery(letter, key)
+            self._submitted[delivery] = now
+            self._todo.popleft()
+            self._due = max(self._due, now - _MADE_UP_FOR) + 1 / self._rate
+            self._lanes.submit(delivery)
+        return min(max(_SOON, self._due - now), _LATER) if self._todo else _LATER
+
+    def _has_room(self, now: float, is_busy: bool) -> bool:
+        if now < self._due or len(self._submitted) >= _MOST or (is_busy and now < self._rests_until):
+            return False
+        counted = sum(one.has_begun or now - since < _STUCK_AFTER for one, since in self._submitted.items())
+        return counted < (1 if is_busy else self._lanes.count + 1)
+
+    def _delivery(self, letter: RequestedLetter, key: bytes | None) -> Detached:
+        name = (letter.topic, letter.partition)
+        partition = self._partitions.setdefault(name, PartitionProgress(*name))
+        record = ConsumerRecord(
+            topic=letter.topic,
+            partition=letter.partition,
+            offset=letter.offset,
+            timestamp=None,
+            key=key,
+            value=None,
+            headers=(),
+        )
+        return Detached(record, partition, letter.offset, 0, process=lambda delivery: self._process(letter, delivery))
+
+    def _process(self, letter: RequestedLetter, delivery: Detached) -> Outcome:
+        delivery.has_begun = True  # before it asks: who has halted looks at what has begun
+        began = self._clock()
+        if began > self._fresh_until:
+            self.end(Halt(HaltKind.HELD, f"its worker could not tell the database for {BEAT_WITHIN:g} s that it lives"))
+        if self.halt is None:
+            self._run(letter, delivery)
+            now = self._clock()
+            self._rests_until = max(self._rests_until, now + _REST * (now - began))
+        return DONE
+
+    def _run(self, letter: RequestedLetter, delivery: Detached) -> None:
+        def note(work: Work) -> None:
+            delivery.work = work
+
+        cleanup.prepare(self._lanes.connection_max_age)
+        try:
+            came_of_it = self._letters.run(letter, note)
+        except Exception as error:  # the worker has events to live for, whatever is wrong with requests
+            logger.exception("A replay request has failed")
+            came_of_it = Halt(HaltKind.FAILED, f"this package raised {type(error).__name__} at {letter.coordinates}")
+        finally:
+            cleanup.close_after_errors()
+            cleanup.give_back()
+        if isinstance(came_of_it, Halt):
+            self.end(came_of_it)
+        else:
+            self._count(came_of_it)
+
+    def _count(self, state: LetterState) -> None:
+        with self._lock:
+            self.ended += 1
+            if state == LetterState.FAILED:
+                self.failures_in_row += 1
+            elif state == LetterState.SUCCEEDED:
+                self.failures_in_row = 0
+        if self.failures_in_row >= self._stop_after:
+            self.end(Halt(HaltKind.STOPPED, f"{self.failures_in_row} letters in a row failed"))

@@ -1,0 +1,125 @@
+"""One letter of a request has its turn, on a lane."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import attrs
+from django.db import Error
+
+from event_bus_kafka.consuming.progress import Work
+from event_bus_kafka.dead_letters.pending import of_row, time_text
+from event_bus_kafka.errors import EventBusError, WorkerFailed
+from event_bus_kafka.models import DeadLetter, LetterState, RequestedLetter, RequestedLetterQuerySet
+from event_bus_kafka.operations.dead_letters import report
+from event_bus_kafka.operations.dead_letters.letter_replay import LetterClaim, LetterReplay, Replayed, claim_end
+from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan, plan
+from event_bus_kafka.operations.dead_letters.replay_result import UNREAD
+from event_bus_kafka.replaying.halts import Halt, HaltKind
+from event_bus_kafka.telemetry.error_text import database_error_text, error_text
+
+_TRIES = 3
+"""How often a letter begins without that an end of it is known: it may be what its workers die of."""
+_OUTAGE = 1
+"""Exit code of a replay that cannot go on as a server is away; any other: a receiver asks to exit."""
+_TAKEN = "somebody else has been at it since, or replays it now"
+_GONE = "it is gone: it has succeeded since the request was made, or was discarded"
+_FAILED_SINCE = "it has failed again since the request was made: make another one"
+
+
+@attrs.frozen
+class LetterEnd:
+    """What came of a letter, and why."""
+
+    state: LetterState
+    error: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class RequestedLetterRun:
+    """Runs letters of one request; ``alias``: the database that has it."""
+
+    replay: LetterReplay
+    alias: str
+    receiver: str
+
+    def run(self, requested: RequestedLetter, began: Callable[[Work], None]) -> LetterState | Halt:
+        """
+        Give a letter its turn, and note what came of it. ``began`` is told the work of an attempt that begins.
+
+        Return a halt where nothing came of it, or no other letter may begin: the letter has its turn again, unless a
+        receiver asked to exit. Raises what no server raises.
+        """
+        try:
+            return self._run(requested, began)
+        except Error as error:
+            return Halt(HaltKind.HELD, f"the database cannot be used: {database_error_text(error)}")
+        except EventBusError as error:
+            return Halt(HaltKind.HELD, error_text(error))
+
+    def _run(self, requested: RequestedLetter, began: Callable[[Work], None]) -> LetterState | Halt:
+        letter = DeadLetter.objects.for_writing().without_contents().filter(pk=requested.letter).first()
+        planned = plan(letter, self.receiver, requested.instead_of) if letter else None
+        end = _without_a_run(requested, planned)
+        if end is not None or planned is None:
+            end = end or LetterEnd(LetterState.SKIPPED, _GONE)
+            self._rows.end(requested, requested.claim, end.state, end.error)
+            return end.state
+        until = claim_end()
+        mark = time_text(until)
+        if not self._rows.begin(requested, mark):
+            return Halt(HaltKind.LOST, "another worker has begun one of its letters")
+        claim = LetterClaim(until=until, own=requested.claim, began=began)
+        try:
+            end = _end(planned, self.replay.run(planned, claim))
+        except WorkerFailed as failure:
+            if failure.exit_code == _OUTAGE:
+                self._put_back(requested, mark)
+                return Halt(HaltKind.HELD, failure.reason)
+            self._rows.end(requested, mark, LetterState.FAILED, failure.reason)
+            return Halt(HaltKind.STOPPED, f"{failure.reason} at {requested.coordinates}")
+        except (Error, EventBusError):
+            self._put_back(requested, mark)
+            raise
+        self._rows.end(requested, mark, end.state, end.error)
+        return end.state
+
+    def _put_back(self, requested: RequestedLetter, mark: str) -> None:
+        """What failed before the server went away may have changed the letter: that is no work of others."""
+        with suppress(Error):  # it is known to have begun, and that nothing else is known of it
+            there = DeadLetter.objects.for_writing().filter(pk=requested.letter)
+            self._rows.put_back(requested, mark, there.values_list("last_failed_at", flat=True).first())
+
+    @property
+    def _rows(self) -> RequestedLetterQuerySet:
+        return RequestedLetter.objects.using(self.alias)
+
+
+def _without_a_run(requested: RequestedLetter, planned: ReplayPlan | None) -> LetterEnd | None:
+    """Return the end of a letter of which nothing is to run, None where something is."""
+    had_begun = requested.state == LetterState.RUNNING
+    if planned is None:
+        return LetterEnd(LetterState.SUCCEEDED) if had_begun else None
+    pending = of_row(planned.letter)
+    is_ours = any(failure.claimed_until == requested.claim for failure in pending.values() if requested.claim)
+    if planned.letter.last_failed_at != requested.failed_at and not is_ours:
+        if had_begun:
+            return LetterEnd(LetterState.FAILED, "; ".join(map(report.failure_text, pending.values())))
+        return LetterEnd(LetterState.SKIPPED, _FAILED_SINCE)
+    if requested.tries >= _TRIES:
+        return LetterEnd(LetterState.FAILED, f"its worker ended {_TRIES} times while it ran")
+    if not planned.run:
+        return LetterEnd(LetterState.SUCCEEDED) if had_begun else LetterEnd(LetterState.SKIPPED, planned.problem)
+    return None
+
+
+def _end(planned: ReplayPlan, replayed: Replayed) -> LetterEnd:
+    if replayed.is_taken:
+        return LetterEnd(LetterState.SKIPPED, _TAKEN)
+    if replayed.problem and not replayed.failed:
+        return LetterEnd(LetterState.SKIPPED, replayed.problem)
+    if replayed.failed:
+        ran = [failure for name, failure in replayed.left.items() if name in (*planned.run, UNREAD)]
+        return LetterEnd(LetterState.FAILED, "; ".join(map(report.failure_text, ran)) or replayed.problem)
+    return LetterEnd(LetterState.SUCCEEDED)

@@ -1,0 +1,41 @@
+"""Receivers of a service that has trouble, and events that Kafka takes in no way."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from django.apps import AppConfig
+from openedx_events.learning.data import CertificateData
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+
+from examples.platform_events.data import GradeData
+from examples.platform_events.signals import COURSE_GRADE_UPDATED
+
+
+class TroublesConfig(AppConfig):
+    name = "examples.tour.desk.troubles"
+    label = "troubles"
+
+    def ready(self) -> None:
+        if os.environ["EXAMPLES_SERVICE"] == "credentials":
+            CERTIFICATE_CREATED.connect(print_on_paper)
+            CERTIFICATE_CREATED.connect(tell_employer)
+            COURSE_GRADE_UPDATED.connect(draw_transcript)
+
+
+def print_on_paper(certificate: CertificateData, **_: Any) -> None:
+    """Fail for every learner: the printer has no paper."""
+    raise RuntimeError("no paper")
+
+
+def tell_employer(certificate: CertificateData, **_: Any) -> None:
+    """Fail for some learners, who have no employer."""
+    if certificate.user.id % 3 == 0:
+        raise LookupError(certificate.user.id)
+
+
+def draw_transcript(grade: GradeData, **_: Any) -> None:
+    """Take two seconds for each grade: more come than it can draw, and its group lags behind."""
+    time.sleep(2)

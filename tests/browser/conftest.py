@@ -1,0 +1,45 @@
+"""A browser, and users of a site that is served from the test's process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+from django.test import override_settings
+from playwright.sync_api import Page
+from pytest_django.live_server_helper import LiveServer
+
+from event_bus_kafka.models import Right
+from event_bus_kafka.sandbox import Sandbox
+from tests.browser.logging_in import log_in
+from tests.services.browser import Browser
+from tests.support.admin_clients import staff_with
+
+Visit = Callable[..., AbstractContextManager[Page]]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Return a browser for the tests of a file."""
+    with Browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser: Browser, live_server: LiveServer, sandbox: Sandbox) -> Iterator[Visit]:
+    """Return what logs in a user with some rights, and gives the index of the admin: without scripts, but for axe's."""
+
+    @contextmanager
+    def visit(*rights: Right, scripts: bool = False) -> Iterator[Page]:
+        user = staff_with(*rights)
+        with browser.page(scripts=scripts) as page:
+            log_in(page, f"{live_server.url}/admin/", user.get_username())
+            yield page
+
+    with override_settings(
+        EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=sandbox.schema_registry_url,
+        EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS=sandbox.bootstrap_servers,
+        EVENT_BUS_TOPIC_PREFIX="prod",
+    ):
+        yield visit

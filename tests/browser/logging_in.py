@@ -1,0 +1,14 @@
+"""The form of Django's admin by which one logs in."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page
+
+
+def log_in(page: Page, url: str, username: str, password: str = "password") -> None:
+    """Log in as a member of the staff; ``url``: of the admin's index."""
+    page.goto(url)
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("heading", name="Site administration").wait_for()

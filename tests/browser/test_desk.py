@@ -1,0 +1,94 @@
+"""Services with trouble, as ``make demo-admin`` leaves them up, and an operator who clicks: all processes are real."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psutil
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.logging_in import log_in
+from tests.browser.screenshots import desk, open_page
+from tests.services.browser import Browser, grave_faults
+
+pytestmark = pytest.mark.real
+
+PAUSED = "examples.tour.desk.troubles.draw_transcript"
+PATIENCE = 60_000.0
+"""Milliseconds."""
+
+
+@pytest.fixture(scope="module")
+def urls() -> Iterator[dict[str, str]]:
+    """Return the URLs of the admins, by service; afterwards nothing is left running."""
+    before = set(psutil.Process().children(recursive=True))
+    with desk("sandbox") as urls:
+        children = set(psutil.Process().children(recursive=True)) - before
+        assert len(children) > 6  # the tour itself, the bus, a worker and a site for each service, …
+        yield urls
+    assert not any(child.is_running() for child in children)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with Browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    with browser.page() as page:
+        yield page
+
+
+def wait_for(page: Page, text: str) -> None:
+    """Load the page again and again until it has a text."""
+    while page.get_by_text(text).count() == 0:
+        page.wait_for_timeout(500)
+        page.reload()
+
+
+@pytest.mark.timeout(600)  # the first test waits until all are up
+def test_each_page_is_reached_by_clicking_and_can_be_used_by_everybody(urls: dict[str, str], page: Page) -> None:
+    faults: list[str] = []
+    for service, url in urls.items():
+        log_in(page, url, "admin", "admin")
+        for title in ("Overview", "Dead letters", "Outbox", "Workers and relays", "Events"):
+            open_page(page, title)
+            faults += grave_faults(page)
+        if service == "credentials":
+            page.get_by_role("link", name="org.openedx.learning.certificate.created.v1").first.click()
+            faults += grave_faults(page)
+            open_page(page, "Workers and relays")
+            page.get_by_role("link", name=service, exact=True).first.click()
+            faults += grave_faults(page)
+    assert faults == []
+
+
+@pytest.mark.timeout(600)
+def test_a_running_worker_sees_a_pause(urls: dict[str, str], page: Page) -> None:
+    log_in(page, urls["credentials"], "admin", "admin")
+    open_page(page, "Workers and relays")
+    page.get_by_role("button", name=f"Pause {PAUSED}").click()
+    page.get_by_label("Why, for whoever looks").fill("It is too slow")
+    page.get_by_role("button", name="Pause", exact=True).click()
+    page.get_by_text(f"Paused {PAUSED}: It is too slow.").wait_for()
+    open_page(page, "Dead letters")
+    page.get_by_label("Receiver", exact=True).fill(PAUSED)
+    page.get_by_label("Error contains").fill("paused")
+    page.get_by_role("button", name="Filter").click()
+    wait_for(page, "dead letters match")  # the worker gives it nothing any more
+    expect(page.get_by_text(PAUSED).first).to_be_visible(timeout=PATIENCE)
+
+
+@pytest.mark.timeout(600)
+def test_a_parked_row_is_released(urls: dict[str, str], page: Page) -> None:
+    log_in(page, urls["lms"], "admin", "admin")
+    open_page(page, "Outbox")
+    wait_for(page, "MSG_SIZE_TOO_LARGE")
+    page.get_by_role("button", name="Release", exact=False).first.click()
+    page.get_by_role("button", name="Release 1").click()
+    page.get_by_text("Released 1 parked event").wait_for()
+    page.get_by_role("link", name="Home").click()
+    expect(page.get_by_text("Recent actions")).to_be_visible()

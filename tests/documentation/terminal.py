@@ -1,0 +1,96 @@
+"""A terminal with a shell in it, as a reader of the documentation has one."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from time import monotonic, sleep
+from types import TracebackType
+
+from tests.projects.process import PATIENCE
+
+_SHELL = "import pty; pty.spawn(['bash', '--norc', '--noprofile'])"
+_CTRL_C = "\x03"
+
+
+class Terminal:
+    """A shell on a pseudo-terminal. Closing it hangs up, which ends what runs in it."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _SHELL],
+            cwd=folder,
+            env=environment | {"TERM": "dumb", "PS1": "", "PS2": ""},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._output = ""
+        self._expected_up_to = 0
+        self._commands = 0
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.run("stty -echo -onlcr; PS1=; PS2=")
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._reader.join()
+        self._process.__exit__(kind, error, trace)
+
+    @property
+    def output(self) -> str:
+        return self._output
+
+    def start(self, command: str) -> None:
+        """Type a command that runs until Ctrl-C."""
+        self._type(f"{command}\n")
+
+    def run(self, command: str) -> None:
+        """Type a command and wait until it ends. Raises :class:`AssertionError` if its exit code is not 0."""
+        self._commands += 1
+        self._type(f"{command}\necho [{self._commands} ended with $?]\n")
+        (code,) = self._wait_for(rf"\[{self._commands} ended with (\d+)\]", 0).groups()
+        assert code == "0", f"{command}\n{self._output}"
+
+    def expect(self, text: str) -> None:
+        """Wait until these lines were printed, in this order, others between them; ``…`` stands for any text."""
+        for line in text.strip().splitlines():
+            pattern = ".*".join(map(re.escape, line.split("…")))
+            self._expected_up_to = self._wait_for(pattern, self._expected_up_to).end()
+
+    def press_ctrl_c(self) -> None:
+        """Interrupt the running command and wait until it has ended."""
+        self._type(_CTRL_C)
+        self._commands += 1
+        shown = f"[{self._commands} the shell is back]"
+        deadline = monotonic() + PATIENCE
+        while shown not in self._output:
+            assert monotonic() < deadline, self._output
+            self._type(f"echo {shown}\n")  # the shell drops what is typed while it handles the signal
+            sleep(0.2)
+
+    def _type(self, text: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(text)
+        self._process.stdin.flush()
+
+    def _wait_for(self, pattern: str, start: int) -> re.Match[str]:
+        deadline = monotonic() + PATIENCE
+        while not (found := re.compile(pattern).search(self._output, start)):
+            assert monotonic() < deadline, f"{pattern} was not printed, but:\n{self._output}"
+            sleep(0.02)
+        return found
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        while text := self._process.stdout.readline():
+            self._output += text

@@ -1,0 +1,138 @@
+"""
+Each code block of README and documentation does what it shows, as far as it can be run without the service around it.
+
+Settings are read by this package, commands by their parsers, imports by Python. Other tests run whole pages: the
+tutorial (`test_tutorial`), the README (`test_readme`), the receivers of the guides (`test_receivers`), the demo
+(`tests/examples/test_readme`) and the testing kit (`tests/testing/test_documentation`).
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shlex
+from collections import defaultdict
+from typing import Any
+
+import pytest
+
+from docs.command_table import all_commands, parser_of
+from event_bus_kafka.conf.settings import all_settings
+from tests.documentation.blocks import ROOT, Block, blocks
+
+PAGES = ["README.rst", "examples/README.rst", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.rst")))]
+BLOCKS = [block for page in PAGES for block in blocks(page)]
+SHELLS = ("console", "bash", "shell")
+OUTPUT = {"text", "yaml", "toml", "pycon", "sql"}
+"""What is printed, and the configuration of other programs."""
+MAKE_TARGETS = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+EXTRAS = set(re.findall(r'^        "(\w+)": \[', (ROOT / "setup.py").read_text(), re.MULTILINE))
+COMMANDS = {command.example.split()[0]: command for command in all_commands()}
+OF_OTHERS = {"check", "migrate", "makemigrations", "shell"}
+"""Django's own commands."""
+PROGRAMS = {".", "cd", "curl", "export", "mkdir", "python3", "opentelemetry-instrument"}
+"""Commands that are not this package's."""
+WITHOUT_CHOICE = {"examples", "journey", "metrics", "operating", "tutorial"}
+"""Pages that everybody may read, and those for whoever runs a worker at all."""
+
+
+def named(languages: tuple[str, ...]) -> list[Any]:
+    return [pytest.param(one, id=f"{one.page}:{one.line}") for one in BLOCKS if one.language in languages]
+
+
+def test_no_block_is_of_a_language_that_no_test_reads() -> None:
+    assert {block.language for block in BLOCKS} <= {*SHELLS, *OUTPUT, "python", "json"}
+
+
+def commands_of(block: Block) -> list[str]:
+    """Return the commands of a block, without prompts and output."""
+    text = block.text.replace("\\\n", " ")
+    if block.language == "console":
+        return re.findall(r"^\$ (.+)$", text, re.MULTILINE)
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+@pytest.mark.parametrize("block", named(SHELLS))
+def test_each_command_exists_and_takes_its_arguments(block: Block) -> None:
+    commands = commands_of(block)
+    assert commands
+    for command in commands:
+        check(shlex.split(command.replace("…", ""), comments=True))
+
+
+def check(words: list[str]) -> None:
+    """Raise :class:`AssertionError`, or what a parser raises, if a command cannot be run as it is shown."""
+    match [word.removeprefix(".venv/bin/") for word in words]:
+        case ["manage.py", name, *arguments] | ["python", "manage.py", name, *arguments]:
+            check_django(name, arguments)
+        case ["python", "-m", "django", name, *arguments]:
+            check_django(name, arguments)
+        case ["make", target, *_]:
+            assert target in MAKE_TARGETS
+        case ["pip", "install", *packages]:
+            extras = {extra for one in packages for extra in re.findall(r"^openedx-event-bus-kafka\[(\w+)\]", one)}
+            assert extras <= EXTRAS
+        case ["python", "-m", "event_bus_kafka.sandbox", *_]:
+            pass
+        case [program, *_]:
+            assert program in PROGRAMS
+
+
+def check_django(name: str, arguments: list[str]) -> None:
+    if name in OF_OTHERS:
+        return
+    parser = parser_of(COMMANDS[name])
+    parser.called_from_command_line = False  # to raise, and not to exit
+    parser.parse_args(arguments)
+
+
+@pytest.mark.parametrize("block", named(("json",)))
+def test_json_is_json(block: Block) -> None:
+    json.loads(block.text)
+
+
+@pytest.mark.parametrize("block", named(("python",)))
+def test_settings_are_taken_and_imports_found(block: Block) -> None:
+    tree = ast.parse(block.text)
+    if is_settings(tree):
+        check_settings(block.text)
+    for statement in ast.walk(tree):
+        if isinstance(statement, ast.ImportFrom) and str(statement.module).startswith("event_bus_kafka"):
+            exec(compile(ast.Module([statement], []), block.page, "exec"), {})
+
+
+def is_settings(tree: ast.Module) -> bool:
+    """Return whether a block is of settings: assignments to names in capitals, and of settings alone."""
+    assigned = [node for node in tree.body if isinstance(node, ast.Assign | ast.AugAssign)]
+    return len(assigned) == len(tree.body) and all(
+        name.id.isupper() or name.id == "function"
+        for one in assigned
+        for name in ast.walk(one)
+        if isinstance(name, ast.Name)
+    )
+
+
+def check_settings(text: str) -> None:
+    """Let each setting read the value that is shown for it. Raises :class:`ValueError` for one that is wrong."""
+    names: dict[str, Any] = {
+        "EVENT_BUS_PRODUCER_CONFIG": defaultdict(lambda: defaultdict(dict)),
+        "EVENT_TRACKING_BACKENDS": {"event_bus": {"OPTIONS": {}}},
+        "EVENT_TYPE": "org.openedx.learning.certificate.created.v1",
+        "INSTALLED_APPS": [],
+        "SECRET": "secret",
+    }
+    exec(text, names)
+    known = {one.name: one for one in all_settings()}
+    for name, value in names.items():
+        assert not name.startswith("EVENT_BUS_KAFKA_") or name in known, name
+        if name in known:
+            known[name].kind.read(value)
+
+
+def test_each_guide_begins_with_what_it_is_for_and_when_it_is_not() -> None:
+    guides = (ROOT / "docs/index.rst").read_text().partition(":caption: Guides\n\n")[2].partition("\n\n")[0].split()
+    for name in guides:
+        if name not in WITHOUT_CHOICE:
+            opening = " ".join((ROOT / f"docs/{name}.rst").read_text().split("\n\n")[1].split())
+            assert re.match(r"\*\*Use it\*\* if .+\. \*\*(You do not need it|Do not use it)\*\* if .+\.", opening), name

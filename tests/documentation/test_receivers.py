@@ -1,0 +1,118 @@
+"""The receivers and senders that the guides show do what the guides say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+from django.dispatch import Signal
+from openedx_events.learning.data import CertificateData
+from openedx_events.learning.signals import CERTIFICATE_CREATED
+
+from event_bus_kafka import record_deleted
+from event_bus_kafka.testing import CapturedEvents, deliver
+from tests.documentation.blocks import blocks
+from tests.support.examples_of import certificate
+from tests.testing.conftest import ENTRY
+
+TOPIC = "catalog-program-lifecycle"
+
+
+class Rows:
+    """A table in memory, with the verbs that the guides use."""
+
+    def __init__(self) -> None:
+        self.objects = self
+        self.created: list[dict[str, Any]] = []
+        self.deleted: list[dict[str, Any]] = []
+        self._filters: dict[str, Any] = {}
+
+    def create(self, **fields: Any) -> None:
+        self.created.append(fields)
+
+    def filter(self, **filters: Any) -> Rows:
+        self._filters = filters
+        return self
+
+    def delete(self) -> None:
+        self.deleted.append(self._filters)
+
+
+def run(page: str, part: str, **names: Any) -> dict[str, Any]:
+    """Run the one block of a page that holds a text, where these names are known; return all names."""
+    (block,) = (one for one in blocks(page) if part in one.text)
+    known: dict[str, Any] = {"__name__": "guide", **names}
+    exec(compile(block.text, f"{page}:{block.line}", "exec"), known)
+    return known
+
+
+Connected = Callable[[Signal, Any], None]
+
+
+@pytest.fixture
+def connected() -> Iterator[Connected]:
+    """Return a function that notes a connected receiver, for it to be disconnected."""
+    found: list[tuple[Signal, Any]] = []
+    yield lambda signal, receiver: found.append((signal, receiver))
+    for signal, receiver in found:
+        assert signal.disconnect(receiver)
+
+
+@pytest.mark.django_db
+def test_a_receiver_under_once_runs_once_for_an_event(
+    captured_events: CapturedEvents, connected: Connected, settings: Any
+) -> None:
+    settings.EVENT_BUS_PRODUCER_CONFIG = {CERTIFICATE_CREATED.event_type: {"certificates": ENTRY}}
+    awards = Rows()
+    connected(CERTIFICATE_CREATED, run("docs/inbox.rst", "@once", Award=awards)["award"])
+    CERTIFICATE_CREATED.send_event(certificate=certificate(7))
+    for _ in range(2):
+        deliver(captured_events[0])
+    assert awards.created == [{"user_id": 7}]
+
+
+def test_a_receiver_of_deletions_deletes_the_row_of_the_key(connected: Connected) -> None:
+    programs = Rows()
+    connected(record_deleted, run("docs/compacted.rst", "@receiver", Program=programs)["forget"])
+    deliver(record_deleted, topic=TOPIC, key="abc")
+    deliver(record_deleted, topic="another", key="def")
+    assert programs.deleted == [{"uuid": "abc"}]
+
+
+@pytest.mark.parametrize("replay", [False, True])
+def test_a_replay_sends_no_second_mail(connected: Connected, replay: bool) -> None:
+    updates: list[CertificateData] = []
+    mails: list[CertificateData] = []
+    names = run("docs/backfill.rst", "is_replay()", update_catalog=updates.append, send_welcome_mail=mails.append)
+
+    def receiver(certificate: CertificateData, **kwargs: Any) -> None:
+        names["on_enrollment"](enrollment=certificate)
+
+    CERTIFICATE_CREATED.connect(receiver)
+    connected(CERTIFICATE_CREATED, receiver)
+    deliver(CERTIFICATE_CREATED, certificate=certificate(7), replay=replay)
+    assert len(updates) == 1
+    assert len(mails) == (0 if replay else 1)
+
+
+def test_the_deletion_of_a_row_sends_a_tombstone(captured_events: CapturedEvents, settings: Any) -> None:
+    entry = {"event_key_field": "certificate.grade", "enabled": True}
+    settings.EVENT_BUS_PRODUCER_CONFIG = {CERTIFICATE_CREATED.event_type: {TOPIC: entry}}
+
+    class transaction:  # noqa: N801
+        atomic = nullcontext
+
+    class program(Rows):  # noqa: N801
+        uuid = "abc"
+        delete = staticmethod(lambda: None)
+
+    run(
+        "docs/compacted.rst",
+        "send_tombstone",
+        PROGRAM_UPDATED=CERTIFICATE_CREATED,
+        transaction=transaction,
+        program=program,
+    )
+    captured_events.assert_sent(record_deleted, topic=TOPIC, key="abc")

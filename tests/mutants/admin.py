@@ -1,0 +1,81 @@
+"""Faults of the pages in Django's admin."""
+
+from __future__ import annotations
+
+from tests.mutants.fault import Fault
+
+FAULTS = (
+    Fault(
+        name="whoever is of the staff sees the event bus",
+        file="admin/pages.py",
+        scope="Page._guarded",
+        old="if not (Right.VIEW.is_given_to(request.user) and right.is_given_to(request.user)):\n"
+        "    raise PermissionDenied",
+        new="pass",
+        harm="URLs that are tried directly show and do what their users may not",
+        tests=("unit/admin/test_pages.py",),
+    ),
+    Fault(
+        name="what is asked about is done before it is confirmed",
+        file="admin/actions.py",
+        scope="confirm_and_apply",
+        old="CONFIRMED not in request.POST or plan.is_empty",
+        new="plan.is_empty",
+        harm="a click on Discard deletes, and no page has said how many",
+        tests=("unit/admin/test_actions.py",),
+    ),
+    Fault(
+        name="what is done by hand is in no history",
+        file="admin/actions.py",
+        scope="confirm_and_apply",
+        old="write_history(request, page, done)",
+        new="pass",
+        harm="nobody knows who discarded events",
+        tests=("unit/admin/test_actions.py",),
+    ),
+    Fault(
+        name="rows that were parked after the question are discarded, too",
+        file="admin/outbox.py",
+        scope="Selected.of",
+        old="if last:\n    rows = rows.filter(parked_at__lte=int(last))",
+        new="pass",
+        harm="more events are lost than the page has said",
+        tests=("unit/admin/test_actions.py",),
+    ),
+    Fault(
+        name="actions are open to whoever may look",
+        file="admin/outbox.py",
+        scope="OutboxPage.below",
+        old='yield self.action_at("discard/", self.discard, "discard", Right.DISCARD)',
+        new='yield self.action_at("discard/", self.discard, "discard", Right.VIEW)',
+        harm="viewers delete events",
+        tests=("unit/admin/test_actions.py",),
+    ),
+    Fault(
+        name="a table without reasons takes no pause",
+        file="models/pauses.py",
+        scope="PausedReceiver._do_insert",
+        old="if not PausedReceiver.objects.using(using).keeps_reasons():\n"
+        '    fields = [field for field in fields if field.name != "reason"]',
+        new="pass",
+        harm="receivers cannot be paused until the service is migrated",
+        tests=("unit/management/test_pausing.py",),
+    ),
+    Fault(
+        name="calls of receivers are counted as events",
+        file="operations/history.py",
+        scope="summed",
+        old='rows.filter(receiver="")',
+        new="rows",
+        harm="charts show several times what came",
+        tests=("unit/admin/test_shown.py",),
+    ),
+    Fault(
+        name="the packages of Kafka come with the admin",
+        file="admin/events.py",
+        old="from event_bus_kafka.admin import charts",
+        new="from event_bus_kafka.admin import charts, whereabouts",
+        harm="each web process takes longer to start",
+        tests=("unit/admin/test_pages.py",),
+    ),
+)

@@ -1,0 +1,60 @@
+"""Receivers of letters that are replayed beside live events: each says when it begins and ends."""
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from openedx_events.learning.data import CertificateData
+
+from tests.projects.certificates.apps import say
+
+_at_once = threading.Lock()
+
+
+def first(certificate: CertificateData, **_: Any) -> None:
+    _take(certificate, "first")
+
+
+def second(certificate: CertificateData, **_: Any) -> None:
+    _take(certificate, "second")
+
+
+def third(certificate: CertificateData, **_: Any) -> None:
+    _take(certificate, "third")
+
+
+def gated(certificate: CertificateData, **_: Any) -> None:
+    """Wait until the file that GATE names is there."""
+    say("begins", receiver="gated", user=certificate.user.id, grade=certificate.grade, at=time.time())
+    while not Path(os.environ["GATE"]).exists():
+        time.sleep(0.02)
+    say("ends", receiver="gated", user=certificate.user.id, grade=certificate.grade, at=time.time())
+
+
+def refuse(certificate: CertificateData, **_: Any) -> None:
+    say("refused", user=certificate.user.id)
+    raise ValueError(certificate.user.pii.email)
+
+
+def leave(certificate: CertificateData, **_: Any) -> None:
+    say("left", user=certificate.user.id)
+    raise SystemExit
+
+
+def alone(certificate: CertificateData, **_: Any) -> None:
+    """Say so if another one runs at once: with one lane there is none."""
+    if not _at_once.acquire(blocking=False):
+        say("at once")
+        return
+    time.sleep(0.002)
+    _at_once.release()
+    say("alone", user=certificate.user.id)
+
+
+def _take(certificate: CertificateData, receiver: str) -> None:
+    about = {"receiver": receiver, "user": certificate.user.id, "grade": certificate.grade}
+    say("begins", **about, at=time.time())
+    time.sleep(0.001)
+    say("ends", **about, at=time.time())

@@ -1,0 +1,115 @@
+"""A real browser: Chromium as Debian packages it, driven by playwright, and axe's rules of accessibility."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser as PlaywrightBrowser
+from playwright.sync_api import ConsoleMessage, Page, Playwright, sync_playwright
+
+from tests.services.debian import install
+
+WIDTHS = (1280, 390)
+"""Pixels: a desktop's window, and a phone's."""
+_PATIENCE = 60_000
+"""Milliseconds. Generous: only a failing test waits so long."""
+_GRAVE = {"serious", "critical"}
+
+
+class Browser:
+    """
+    A browser that asks nobody but the server of a test.
+
+    While it is open, its event loop counts as running in the thread that opened it: Django's database functions are
+    told not to mind.
+    """
+
+    def __enter__(self) -> Browser:
+        if not shutil.which("chromium"):
+            install("chromium", "fonts-dejavu-core")
+        self._minds = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+        self._driver: Playwright = sync_playwright().start()
+        self._browser: PlaywrightBrowser = self._driver.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=[
+                "--no-sandbox",
+                "--disable-dev-shm-usage",
+                "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1",
+            ],
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._browser.close()
+        self._driver.stop()
+        if self._minds is None:
+            del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+        else:
+            os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = self._minds
+
+    @contextmanager
+    def page(self, *, scripts: bool = True) -> Iterator[Page]:
+        """Return a page with cookies of its own. What it says on its console, or asks of others, fails the test."""
+        context = self._browser.new_context(viewport={"width": WIDTHS[0], "height": 900}, java_script_enabled=scripts)
+        page = context.new_page()
+        page.set_default_timeout(_PATIENCE)
+        complaints: list[str] = []
+
+        def hear(message: ConsoleMessage) -> None:
+            is_expected = "status of 403" in message.text or message.location["url"].endswith("/favicon.ico")
+            if message.type == "error" and not is_expected:
+                complaints.append(message.text)
+
+        page.on("console", hear)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        try:
+            yield page
+        finally:
+            context.close()
+        assert complaints == [], "; ".join(complaints)
+
+
+@contextmanager
+def shown(page: Page, *, width: int, dark: bool) -> Iterator[None]:
+    """Show a page at a width, light or dark, for the duration."""
+    before = page.viewport_size or {"width": WIDTHS[0], "height": 900}
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme="dark" if dark else "light")
+    try:
+        yield
+    finally:
+        page.set_viewport_size(before)
+        page.emulate_media(color_scheme="light")
+
+
+def grave_faults(page: Page) -> list[str]:
+    """Return what axe finds serious or critical on a page, light and dark; and what is cut off."""
+    shows = zip(WIDTHS, (False, True), strict=True)
+    return [fault for width, dark in shows for fault in _faults(page, width=width, dark=dark)]
+
+
+def picture(page: Page, file: Path, *, width: int, dark: bool = False) -> None:
+    """Take a picture of the whole page."""
+    with shown(page, width=width, dark=dark):
+        page.screenshot(path=file, full_page=True, animations="disabled")
+
+
+def _faults(page: Page, *, width: int, dark: bool) -> Iterator[str]:
+    with shown(page, width=width, dark=dark):
+        page.add_style_tag(content="* { transition: none !important; }")  # else colours change slowly
+        where = f"{page.url} at {width} px, {'dark' if dark else 'light'}"
+        for found in Axe().run(page).response["violations"]:
+            if found["impact"] in _GRAVE:
+                places = "; ".join(node["html"][:120] for node in found["nodes"][:3])
+                yield f"{where}: {found['id']}: {found['help']}: {places}"
+        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            yield f"{where}: the page is wider than its window"

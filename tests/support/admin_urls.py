@@ -1,0 +1,8 @@
+"""URLs of a site that is Django's admin and nothing else."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [path("admin/", admin.site.urls)]

@@ -1,0 +1,154 @@
+"""What is done on the pages: asked for first, by those who may, told, and written to Django's history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.http import HttpResponse
+from django.test import Client
+
+from event_bus_kafka.admin.pages import Page
+from event_bus_kafka.models import Heartbeat, HistoryRow, OutboxRecord, ParkedRecord, PausedReceiver, Right
+from tests.support.admin_clients import client_with, staff_with
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("filled")]
+
+CODE, TOPIC = "MSG_SIZE_TOO_LARGE", "prod-0"
+
+
+def url(model: Any, name: str) -> str:
+    page = admin.site.get_model_admin(model)
+    assert isinstance(page, Page)
+    return page.url(name)
+
+
+def confirmed(client: Client, target: str, **posted: str) -> tuple[str, Any]:
+    """Post, and post again what the page that asks would; return that page and the answer."""
+    asked = client.post(target, posted)
+    assert asked.status_code == 200
+    again = dict(asked.context["fields"]) | {asked.context["confirmed"]: "yes"} | posted
+    return asked.content.decode(), client.post(target, again)
+
+
+def selected(**changes: str) -> dict[str, str]:
+    return {"database": "default", "topic": TOPIC, "code": CODE} | changes
+
+
+def told(response: HttpResponse) -> list[str]:
+    return [entry.change_message for entry in LogEntry.objects.order_by("pk")]
+
+
+@pytest.mark.parametrize(("action", "released"), [("release", 2), ("discard", 0)])
+def test_parked_rows_go_once_that_is_confirmed(action: str, released: int) -> None:
+    client, before = client_with(*Right), (ParkedRecord.objects.count(), OutboxRecord.objects.count())
+    client.post(url(ParkedRecord, action), selected())
+    assert (ParkedRecord.objects.count(), OutboxRecord.objects.count()) == before, "asked, and not yet told to"
+    asked, answer = confirmed(client, url(ParkedRecord, action), **selected())
+    assert "This is about 2 parked events." in asked
+    assert answer.headers["Location"] == url(ParkedRecord, "changelist")
+    assert (ParkedRecord.objects.count(), OutboxRecord.objects.count()) == (before[0] - 2, before[1] + released)
+    assert told(answer) == [f"{action.capitalize()}{'d' if action == 'release' else 'ed'} 2 parked events."]
+
+
+def test_rows_that_are_parked_after_the_question_stay() -> None:
+    client = client_with(*Right)
+    asked = client.post(url(ParkedRecord, "discard"), selected())
+    late = ParkedRecord.objects.filter(topic=TOPIC, code=CODE).latest("parked_at")
+    late.pk, late.parked_at = late.pk + 1_000, late.parked_at + 1
+    late.save(force_insert=True)
+    client.post(url(ParkedRecord, "discard"), dict(asked.context["fields"]) | {"confirmed": "yes"})
+    assert [one.pk for one in ParkedRecord.objects.filter(topic=TOPIC, code=CODE)] == [late.pk]
+
+
+def test_ticked_rows_alone_are_meant() -> None:
+    first, second = ParkedRecord.objects.order_by("pk")[:2]
+    _, answer = confirmed(client_with(*Right), url(ParkedRecord, "release"), database="default", row=str(first.pk))
+    assert not ParkedRecord.objects.filter(pk=first.pk).exists()
+    assert ParkedRecord.objects.filter(pk=second.pk).exists()
+    assert told(answer) == ["Released 1 parked events."]
+
+
+@pytest.mark.parametrize(
+    "posted",
+    [
+        {},
+        {"database": "default"},
+        {"database": "default", "topic": TOPIC},
+        selected(database="elsewhere"),
+        selected(last="x"),
+        {"database": "default", "row": "1 OR 1=1"},
+        {"database": "default", "row": "9" * 30},
+    ],
+)
+@pytest.mark.parametrize("action", ["release", "discard"])
+def test_nothing_is_done_for_a_form_that_was_not_ours(action: str, posted: dict[str, str]) -> None:
+    count = ParkedRecord.objects.count()
+    answer = client_with(*Right).post(url(ParkedRecord, action), posted | {"confirmed": "yes"})
+    assert answer.status_code == 404
+    assert ParkedRecord.objects.count() == count
+
+
+def test_a_receiver_is_paused_with_a_reason_and_resumed(receiver: str) -> None:
+    client = client_with(Right.VIEW, Right.OPERATE)
+    asked, answer = confirmed(client, url(Heartbeat, "pause"), receiver=receiver, reason="Mails go out twice")
+    assert "Each of its events becomes a dead letter" in asked
+    (paused,) = PausedReceiver.objects.with_reasons()
+    assert (paused.receiver, paused.reason) == (receiver, "Mails go out twice")
+    page = client.get(url(Heartbeat, "changelist")).content.decode()
+    assert "Mails go out twice" in page
+    assert "paused since" in page
+    confirmed(client, url(Heartbeat, "resume"), receiver=receiver)
+    assert not PausedReceiver.objects.exists()
+    assert told(answer)[0] == f"Paused {receiver}: Mails go out twice."
+    assert told(answer)[1].startswith(f"Resumed {receiver}.")
+
+
+def test_what_somebody_has_done_already_is_not_done_again(receiver: str) -> None:
+    client = client_with(Right.VIEW, Right.OPERATE)
+    asked = client.post(url(Heartbeat, "resume"), {"receiver": receiver, "confirmed": "yes"}).content.decode()
+    assert "Somebody has done it already" in asked
+    assert 'name="confirmed"' not in asked
+    assert not LogEntry.objects.exists()
+
+
+@pytest.mark.parametrize("action", ["pause", "resume"])
+def test_an_unknown_receiver_is_not_found(action: str) -> None:
+    posted = {"receiver": "no.such", "confirmed": "yes"}
+    assert client_with(*Right).post(url(Heartbeat, action), posted).status_code == 404
+
+
+ACTIONS = [
+    (ParkedRecord, "release", Right.OPERATE),
+    (ParkedRecord, "discard", Right.DISCARD),
+    (Heartbeat, "pause", Right.OPERATE),
+    (Heartbeat, "resume", Right.OPERATE),
+]
+
+
+@pytest.mark.parametrize(("model", "action", "right"), ACTIONS)
+def test_each_action_needs_its_right(model: Any, action: str, right: Right, receiver: str) -> None:
+    before = ParkedRecord.objects.count()
+    fields = selected(receiver=receiver, confirmed="yes", last="9" * 15)
+    for rights in ({*Right} - {right}, {*Right} - {Right.VIEW}):
+        assert client_with(*rights).post(url(model, action), fields).status_code == 403
+    assert (ParkedRecord.objects.count(), PausedReceiver.objects.count()) == (before, 0)
+    assert client_with(Right.VIEW, right).post(url(model, action), fields).status_code in {200, 302}
+
+
+@pytest.mark.parametrize(("model", "action"), [*(one[:2] for one in ACTIONS), (HistoryRow, "where")])
+def test_actions_take_post_alone_with_the_token(model: Any, action: str) -> None:
+    assert client_with(*Right).get(url(model, action), selected()).status_code == 405
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(staff_with(*Right))
+    assert strict.post(url(model, action), selected(confirmed="yes")).status_code == 403
+
+
+def test_viewers_see_no_buttons(receiver: str) -> None:
+    for model in (ParkedRecord, Heartbeat):
+        shown = client_with(Right.VIEW).get(url(model, "changelist")).content.decode()
+        assert "event-bus-button" not in shown
+        assert 'type="checkbox"' not in shown
+    assert "Pause" in client_with(Right.VIEW, Right.OPERATE).get(url(Heartbeat, "changelist")).content.decode()

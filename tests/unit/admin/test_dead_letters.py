@@ -1,0 +1,221 @@
+"""The pages of dead letters: what they show, mask and refuse, and what they do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.http import HttpResponse
+from django.test import Client, override_settings
+
+from event_bus_kafka.models import DeadLetter, Right
+from event_bus_kafka.sandbox import Sandbox
+from tests.services.bus import CREATED
+from tests.support.admin_clients import client_with
+from tests.support.examples_of import certificate
+from tests.support.letters import FAILED_AT, record_of, stored
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+AWARD, MAIL = "credentials.receivers.award", "mail.receivers.send"
+LIST = "/admin/event_bus_kafka/deadletter/"
+SEARCH, DISCARD = f"{LIST}search/", f"{LIST}discard/"
+SECRET = certificate(7).user.pii.email
+
+
+@pytest.fixture(autouse=True)
+def service(sandbox: Sandbox) -> Iterator[None]:
+    with override_settings(
+        EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=sandbox.schema_registry_url, EVENT_BUS_TOPIC_PREFIX="prod"
+    ):
+        yield
+
+
+def offsets(response: Any) -> list[int]:
+    """Return the offsets of the records that a page lists."""
+    return [int(one) for one in re.findall(r"/deadletter/\d+/\">[\w.-]+:0:(\d+)</a>", response.content.decode())]
+
+
+def confirmed(client: Client, **posted: Any) -> tuple[str, Any]:
+    """Return what the page says that asks, and the answer to its confirmation with just what its form has."""
+    asked = client.post(DISCARD, posted).content.decode()
+    form = asked[asked.index('<form method="post" class="event-bus-form"') :]
+    fields: dict[str, list[str]] = {}
+    for name, value in re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form):
+        fields.setdefault(name, []).append(value)
+    return asked, client.post(DISCARD, fields)
+
+
+def test_filters_combine_and_stand_in_the_url() -> None:
+    stored(record_of(7, offset=1), AWARD, MAIL)
+    stored(record_of(7, offset=2), MAIL, error="KeyError")
+    stored(record_of(7, offset=3, topic="prod-elsewhere"), MAIL, group="other")
+    stored(record_of(7, offset=4), AWARD, failed_at=datetime.now(UTC) - timedelta(minutes=5))
+    client = client_with(Right.VIEW)
+
+    def found(**filters: str) -> list[int]:
+        return sorted(offsets(client.get(LIST, filters)))
+
+    assert found() == [1, 2, 3, 4]
+    assert found(receiver=MAIL) == [1, 2, 3]
+    assert found(receiver=MAIL, topic="certificates") == [1, 2]
+    assert found(receiver=MAIL, error="keyerr") == [2]
+    assert found(receiver=AWARD, error="KeyError") == []
+    assert found(group="other", event_type=CREATED) == [3]
+    assert found(failed="1h") == [4]
+    assert found(failed="over-1d", receiver=AWARD) == [1]
+    assert found(receiver=AWARD.upper()) == []
+
+
+def test_pages_follow_each_other_and_lose_none() -> None:
+    for offset in range(120):
+        stored(record_of(7, offset=offset), MAIL, failed_at=FAILED_AT + timedelta(seconds=offset // 7))
+    client, seen, url = client_with(Right.VIEW), list[int](), f"{LIST}?receiver={MAIL}"
+    while url:
+        page = client.get(url)
+        seen += offsets(page)
+        following = re.search(r'href="([^"]+)">Next page', page.content.decode())
+        url = following[1].replace("&amp;", "&") if following else ""
+    assert sorted(seen) == list(range(120))
+    assert seen[0] // 7 == 119 // 7
+
+
+@pytest.mark.parametrize("after", ["", "yesterday", "2026-01-01_1", "2026-01-01T00:00:00+00:00_x", "9" * 30])
+def test_a_place_that_nobody_gave_out_is_the_first_page(after: str) -> None:
+    stored(record_of(7), MAIL)
+    assert offsets(client_with(Right.VIEW).get(LIST, {"after": after})) == [0]
+
+
+def test_single_events_are_searched_by_post() -> None:
+    first, _ = stored(record_of(7, offset=1), MAIL), stored(record_of(8, offset=2), MAIL)
+    client = client_with(Right.VIEW)
+
+    def found(**search: str) -> list[int]:
+        page = client.post(SEARCH, search)
+        assert not re.findall(r'(?:href|action)="[^"]*(?:key|event_id|place)=', page.content.decode())
+        return sorted(offsets(page))
+
+    assert found(key="8") == [2]
+    assert found(key="9") == []
+    assert found(event_id=first.event_id) == [1]
+    assert found(place="prod-certificates:0:2") == [2]
+    assert found(place="certificates:0:1", key="8") == []
+    assert "Write it as topic:partition:offset" in client.post(SEARCH, {"place": "7"}).content.decode()
+    assert client.get(SEARCH).status_code == 405
+    assert sorted(offsets(client.get(LIST, {"key": "8"}))) == [1, 2]
+
+
+def test_a_letter_is_shown_in_full_and_masked() -> None:
+    letter = stored(record_of(7, offset=41, headers=(*record_of(7).headers, ("theirs", SECRET.encode()))), AWARD, MAIL)
+    shown = client_with(Right.VIEW).get(f"{LIST}{letter.pk}/").content.decode()
+    for text in ("prod-certificates:0:41", AWARD, MAIL, "ValueError", letter.event_id, CREATED, "&quot;email&quot;"):
+        assert text in shown
+    assert SECRET not in shown
+    assert "unmasked" not in shown
+    assert "Discard" not in shown
+    assert client_with(Right.VIEW).get(f"{LIST}{letter.pk + 1}/").status_code == 404
+    assert client_with(Right.VIEW).get(f"{LIST}{'9' * 30}/").status_code == 404
+
+
+def test_each_look_at_data_is_written_to_the_history_before_it_is_shown() -> None:
+    letter = stored(record_of(7), MAIL)
+    url = f"{LIST}{letter.pk}/unmasked/"
+    for rights in ((Right.VIEW,), (Right.UNMASK,), (Right.VIEW, Right.DISCARD, Right.OPERATE, Right.REPLAY)):
+        refused = client_with(*rights).post(url)
+        assert refused.status_code == 403
+        assert SECRET not in refused.content.decode()
+    assert not LogEntry.objects.exists()
+    client = client_with(Right.VIEW, Right.UNMASK)
+    assert client.get(url).status_code == 405
+    shown = client.post(url)
+    assert SECRET in shown.content.decode()
+    assert "no-store" in shown.headers["Cache-Control"]
+    (entry,) = LogEntry.objects.all()
+    assert (entry.object_id, entry.get_change_message()) == (str(letter.pk), "Looked at its data unmasked.")
+    assert "Looked at its data unmasked." in client.get(f"{LIST}{letter.pk}/").content.decode()
+
+
+def test_what_is_ticked_is_discarded_after_a_page_that_says_so() -> None:
+    letters = [stored(record_of(7, offset=offset), MAIL) for offset in range(3)]
+    client = client_with(Right.VIEW, Right.DISCARD)
+    asked, done = confirmed(client, scope="ticked", id=[letters[0].pk, letters[2].pk])
+    assert "2 dead letters will be deleted for good" in asked
+    assert MAIL in asked
+    assert done.headers["Location"] == LIST
+    assert [letter.offset for letter in DeadLetter.objects.all()] == [1]
+    (entry,) = LogEntry.objects.all()
+    assert entry.get_change_message() == f"Discarded 2 dead letters (ticked). Receivers: {MAIL} (2)."
+    assert "Discarded 2 dead letters" in client.get(LIST).content.decode()
+    assert "discarded" in client.get(LIST, {"state": "discarded"}).content.decode()
+
+
+def test_nothing_is_deleted_by_asking_or_where_nothing_is_meant() -> None:
+    stored(record_of(7), MAIL)
+    client = client_with(Right.VIEW, Right.DISCARD)
+    for posted in (
+        {"scope": "all"},
+        {"scope": "all", "confirmed": "yes"},  # no page has said what would happen
+        {"scope": "all", "confirmed": "yes", "until": "soon"},
+        {"scope": "ticked", "confirmed": "yes", "until": "2030-01-01T00:00:00+00:00"},
+        {"scope": "all", "failed": "ever", "confirmed": "yes", "until": "2030-01-01T00:00:00+00:00"},
+        {"scope": "all", "state": "discarded", "confirmed": "yes", "until": "2030-01-01T00:00:00+00:00"},
+    ):
+        client.post(DISCARD, posted)
+    for rights in ((Right.VIEW, Right.OPERATE, Right.UNMASK, Right.REPLAY), (Right.DISCARD,)):
+        refused = client_with(*rights).post(DISCARD, {"scope": "all", "confirmed": "yes", "until": "2030-01-01"})
+        assert refused.status_code == 403
+    assert DeadLetter.objects.count() == 1
+    assert not LogEntry.objects.exists()
+
+
+def test_all_that_match_are_discarded_but_for_those_that_failed_since_the_plan() -> None:
+    for offset in range(4):
+        stored(record_of(7, offset=offset), MAIL if offset % 2 else AWARD)
+    client = client_with(Right.VIEW, Right.DISCARD)
+    asked = client.post(DISCARD, {"scope": "all", "receiver": MAIL}).content.decode()
+    (until,) = re.findall(r'name="until" value="([^"]+)"', asked)
+    stored(record_of(7, offset=1), MAIL, failed_at=FAILED_AT + timedelta(hours=1))
+    stored(record_of(7, offset=9), MAIL, failed_at=FAILED_AT + timedelta(hours=1))
+    client.post(DISCARD, {"scope": "all", "receiver": MAIL, "until": until, "confirmed": "yes"})
+    assert sorted(letter.offset for letter in DeadLetter.objects.all()) == [0, 1, 2, 9]
+    assert f"all that match: receiver {MAIL}" in LogEntry.objects.get().get_change_message()
+
+
+def test_the_history_has_nothing_of_an_event_that_was_searched() -> None:
+    letter = stored(record_of(77), MAIL)
+    client = client_with(Right.VIEW, Right.DISCARD)
+    _, done = confirmed(client, scope="all", key="77", event_id=letter.event_id)
+    assert done.status_code == 302
+    assert not DeadLetter.objects.exists()
+    message = LogEntry.objects.get().get_change_message()
+    assert "all that match: a search" in message
+    assert "77" not in message.replace("(1)", "")
+    assert letter.event_id not in message
+
+
+def test_a_slice_says_how_many_are_left_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    from event_bus_kafka.admin.dead_letters import letters_page
+    from event_bus_kafka.operations.dead_letters import discarding
+
+    monkeypatch.setattr(letters_page, "_SECONDS", 0.0)
+    monkeypatch.setattr(discarding, "_BATCH", 3)
+    for offset in range(7):
+        stored(record_of(7, offset=offset), MAIL)
+    client = client_with(Right.VIEW, Right.DISCARD)
+    _, page = confirmed(client, scope="all")
+    said: HttpResponse = page
+    assert "3 dead letters are deleted. There was not enough time" in said.content.decode()
+    assert "4 dead letters are left" in said.content.decode()
+    for _ in range(2):
+        _, page = confirmed(client, scope="all")
+    assert page.status_code == 302
+    assert not DeadLetter.objects.exists()
+    assert [entry.get_change_message()[:25] for entry in LogEntry.objects.order_by("pk")] == [
+        "Discarded 3 dead letters ",
+        "Discarded 3 dead letters ",
+        "Discarded 1 dead letter (",
+    ]

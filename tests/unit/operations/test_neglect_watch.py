@@ -1,0 +1,100 @@
+"""What a worker or relay tells of neglects: numbers for its metrics, lines for /ready, warnings when it starts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.db import Error, connections
+from pytest_django import DjangoDbBlocker
+
+from event_bus_kafka.assembly.observing import observe_events
+from event_bus_kafka.models import PausedReceiver
+from event_bus_kafka.operations.neglects.watch import NeglectWatch
+from event_bus_kafka.telemetry import metrics, observe, unobserve
+from event_bus_kafka.telemetry.events import LifecycleEvent, NeglectFound
+from event_bus_kafka.telemetry.samples import gauged
+from event_bus_kafka.telemetry.state import Running
+from tests.support import neglected
+from tests.support.sqlite import on_sqlite
+from tests.support.states import RelayOf, consumer_state
+
+
+@pytest.fixture(autouse=True)
+def database(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):
+        yield
+
+
+@pytest.fixture
+def running() -> Running:
+    return Running()
+
+
+@pytest.fixture
+def watch(running: Running) -> Iterator[NeglectWatch]:
+    with NeglectWatch(running, lambda: ["default"], retention=90) as watch:
+        yield watch
+
+
+def test_each_kind_is_a_series_that_falls_back_to_0(running: Running, watch: NeglectWatch) -> None:
+    def series() -> dict[str, float]:
+        found = [one for one in gauged(running, set) if one.metric is metrics.NEGLECTS]
+        return {one.labels[0]: one.value for one in found if isinstance(one.value, int)}
+
+    assert series() == {}, "nobody has looked"
+    neglected.pause(neglected.ago(days=2), "one")
+    neglected.pause(neglected.ago(days=2), "two")
+    watch.look()
+    assert series()["receiver-paused"] == 2
+    PausedReceiver.objects.all().delete()
+    watch.look()
+    assert series()["receiver-paused"] == series()["outbox-waits"] == 0
+    assert "retention-ends" not in series(), "no table tells"
+
+
+def test_what_was_found_is_not_known_any_more_while_the_database_is_away(running: Running, watch: NeglectWatch) -> None:
+    watch.look()
+    assert running.neglects()
+    with connections["default"].cursor() as cursor:
+        cursor.execute("DROP TABLE event_bus_kafka_pausedreceiver")
+    with pytest.raises(Error):
+        watch.look()
+    assert running.neglects() == {}
+
+
+def test_ready_says_what_concerns_the_process(running: Running, watch: NeglectWatch) -> None:
+    neglected.waiting_row(neglected.ago(minutes=6))
+    neglected.pause(neglected.ago(days=2))
+    watch.look()
+    assert running.remarks() == ()
+    with running.relay(RelayOf()):
+        (line,) = running.remarks()
+        assert line.startswith("neglected: outbox-waits: default: The oldest row has waited for 6 minutes")
+    with running.consumer(consumer_state):
+        assert [line.split(": ")[1] for line in running.remarks()] == ["receiver-paused"]
+
+
+def test_a_start_is_warned_once(watch: NeglectWatch, caplog: pytest.LogCaptureFixture) -> None:
+    told: list[LifecycleEvent] = []
+    observe(told.append, NeglectFound)
+    observe_events()
+    try:
+        neglected.waiting_row(neglected.ago(minutes=6))
+        for _ in range(2):
+            watch.look()
+    finally:
+        unobserve(told.append)
+    assert len(told) == 1
+    lines = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
+    assert lines[0].startswith("Neglected, outbox-waits: default: The oldest row has waited for 6 minutes; no relay")
+    assert "relay_events --database default" in lines[0]
+
+
+def test_without_tables_nothing_is_told(running: Running, watch: NeglectWatch) -> None:
+    call_command("migrate", "event_bus_kafka", "zero", verbosity=0)
+    watch.look()
+    assert running.neglects() == {}

@@ -1,0 +1,80 @@
+"""Which dead letters are meant, where a database finds more than that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from event_bus_kafka.models import DeadLetter, DeadLetterEntry
+from event_bus_kafka.operations.dead_letters.coordinates import Coordinates
+from event_bus_kafka.operations.dead_letters.key_search import bodies_of
+from event_bus_kafka.operations.dead_letters.paging import COUNTED, Count, Position, count, page_of
+from event_bus_kafka.operations.dead_letters.selection import Selection
+from event_bus_kafka.sandbox import Sandbox
+from tests.support.letters import FAILED_AT, multiply, record_of, service_with, stored
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+AWARD, MAIL = "credentials.receivers.award", "mail.receivers.send"
+
+
+@pytest.fixture(autouse=True)
+def service(sandbox: Sandbox) -> Iterator[None]:
+    with service_with(sandbox):
+        yield
+
+
+def test_only_a_letter_whose_names_are_the_same_to_the_letter_is_meant() -> None:
+    letter = stored(record_of(7), AWARD, MAIL)
+    assert Selection(receiver=AWARD, error="VALUE", group="mail").holds(letter)
+    for other in (
+        Selection(receiver=AWARD.upper()),
+        Selection(group="Mail"),
+        Selection(event_type=letter.event_type.upper()),
+        Selection(topic=letter.topic.upper()),
+        Selection(receiver=AWARD, error="KeyError"),
+    ):
+        assert not other.holds(letter)
+
+
+def test_an_error_is_that_of_the_receiver() -> None:
+    stored(record_of(7), AWARD, error="KeyError")
+    stored(record_of(7), MAIL)  # the same record: both have still to succeed
+    assert page_of(Selection(receiver=MAIL, error="KeyError"), after=None, limit=5).letters == []
+    assert len(page_of(Selection(receiver=AWARD, error="KeyError"), after=None, limit=5).letters) == 1
+
+
+def test_a_key_is_a_text_or_a_number() -> None:
+    assert bodies_of("7") == [b"\x027", b"\x0e"]
+    assert bodies_of("seven") == [b"\x0aseven"]
+    assert len(bodies_of("9" * 30)) == 1
+    assert len(bodies_of("²")) == 1
+
+
+def test_a_place_may_be_the_first_one() -> None:
+    stored(record_of(7, offset=0), MAIL)
+    stored(record_of(7, offset=1), MAIL)
+    found = page_of(Selection(place=Coordinates.parse("prod-certificates:0:0")), after=None, limit=5)
+    assert [letter.offset for letter in found.letters] == [0]
+
+
+def test_letters_are_counted_up_to_a_bound() -> None:
+    letter = stored(record_of(7), MAIL)
+    DeadLetterEntry.objects.all().delete()
+    assert count(Selection()) == Count(number=1, is_more=False)
+    multiply(letter, ({"offset": offset} for offset in range(1, COUNTED + 1)))
+    assert str(count(Selection())) == "10,000+"
+
+
+def test_a_page_is_followed_though_its_last_letter_is_gone_when_it_is_read() -> None:
+    for offset in range(3):
+        stored(record_of(7, offset=offset), MAIL, failed_at=FAILED_AT + timedelta(hours=offset))
+    first = page_of(Selection(), after=None, limit=1)
+    assert first.following
+    assert Position.parse(str(first.following)) == first.following
+    DeadLetter.objects.filter(pk=first.following.id).delete()
+    second = page_of(Selection(), after=first.following, limit=2)
+    assert [letter.offset for letter in second.letters] == [1, 0]
+    assert second.following is None

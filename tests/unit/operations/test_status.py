@@ -1,0 +1,136 @@
+"""A status without real servers: what does not answer is said, the rest is shown, and no server is waited for long."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from pytest_django import DjangoDbBlocker
+
+import event_bus_kafka
+from event_bus_kafka.management.status_text import WIDTH
+from event_bus_kafka.models import HistoryRow
+from event_bus_kafka.models.history import MINUTE, Line, Sums
+from event_bus_kafka.operations.status import look
+from event_bus_kafka.operations.status.look import Servers
+from event_bus_kafka.operations.status.values import OwnBus
+from event_bus_kafka.sandbox import Sandbox
+from tests.services.bus import SandboxBus
+from tests.support import neglected
+from tests.support.databases import connected
+from tests.support.sqlite import on_sqlite
+from tests.support.status_command import checked, status, told
+
+_NOWHERE = "127.0.0.1:9"
+
+
+@pytest.fixture(autouse=True)
+def database(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):
+        yield
+
+
+@pytest.fixture
+def settings_of_sandbox(sandbox: Sandbox) -> dict[str, Any]:
+    return SandboxBus(sandbox).settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"mail": ["nowhere"]})
+
+
+def test_the_sandbox_is_shown_as_far_as_it_tells(settings_of_sandbox: dict[str, Any], sandbox: Sandbox) -> None:
+    bus = SandboxBus(sandbox)
+    settings = settings_of_sandbox | {"EVENT_BUS_KAFKA_SUBSCRIPTIONS": {"unread": ["status-unit"]}}
+    bus.create_topic("status-unit", 1)
+    before = bus.end_of("status-unit")
+    bus.produce("status-unit", value=b"value", headers={})
+    bus.commit("unread", "status-unit", before)
+    shown = told(settings, "--check")
+    assert shown.findings.keys() == {("group-without-worker", "unread")}
+    (group,) = shown.json["kafka"]["groups"]
+    assert (group["members"], [one["lag"] for one in group["unread"]]) == (None, [1])
+    neglected.consumer(neglected.ago(seconds=1), version=event_bus_kafka.__version__, group="unread")
+    assert checked(settings) == {}
+
+
+def test_tables_are_shown(settings_of_sandbox: dict[str, Any]) -> None:
+    neglected.neglect_everything()
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    for minutes, count in ((2, 3), (10, 6), (90, 100)):
+        line = Line(service="credentials", event_type="a", receiver="", outcome="done")
+        begins = round((now - timedelta(minutes=minutes)).timestamp() * 1000)
+        HistoryRow.objects.add(line, Sums(count=count, seconds=1.0, longest=1.0), span=MINUTE, begins=begins)
+    shown = status(settings_of_sandbox)
+    assert shown.refusal == "", "what is neglected is no failure of a status"
+    assert "Outbox of default: 1 wait, the oldest for 6 minutes; 1 parked" in shown.text
+    assert "Dead letters: 2, of " in shown.text
+    assert "Paused receivers (1)" in shown.text
+    assert "Workers and relays (2; 0 have stopped)" in shown.text
+    assert "! topic-held: grades" in shown.text
+    done = next(line for line in shown.text.splitlines() if line.startswith("  done"))
+    assert done.endswith(" 9")
+    assert done.count("█") == 1
+    assert max(map(len, shown.text.splitlines())) <= WIDTH
+    assert {one["id"] for one in told(settings_of_sandbox).json["neglects"]} >= {"outbox-waits", "topic-held"}
+
+
+def test_with_check_what_is_neglected_is_a_finding(settings_of_sandbox: dict[str, Any]) -> None:
+    neglected.pause(neglected.ago(days=2))
+    shown = status(settings_of_sandbox, "--check")
+    assert shown.refusal == "1 findings: see above."
+    assert "→ Mend it, then: manage.py event_bus_resume --receiver app.receivers.grade --apply" in shown.text
+
+
+def test_versions_that_are_apart_are_found_while_they_run(settings_of_sandbox: dict[str, Any]) -> None:
+    neglected.consumer(neglected.ago(seconds=1), version="0.0.9")
+    neglected.consumer(neglected.ago(days=0.5), version="0.0.8", stopped=True)
+    found = checked(settings_of_sandbox)
+    assert found["versions-apart", "consumer a-host:7"] == f"It runs 0.0.9, this command {event_bus_kafka.__version__}."
+    assert sum(kind == "versions-apart" for kind, _ in found) == 1
+
+
+def test_an_unmigrated_table_is_found_and_the_rest_is_shown(settings_of_sandbox: dict[str, Any]) -> None:
+    call_command("migrate", "event_bus_kafka", "0009", verbosity=0)
+    found = checked(settings_of_sandbox)
+    assert "0010_heartbeats_and_history" in found["tables-unmigrated", "database default"]
+    assert "Last hour" not in status(settings_of_sandbox).text
+
+
+def test_servers_that_are_away_are_said_and_the_tables_are_shown() -> None:
+    neglected.pause(neglected.ago(days=2))
+    settings = {
+        "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": _NOWHERE,
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": f"http://{_NOWHERE}",
+    }
+    shown = status(settings)
+    assert shown.refusal == "Kafka gave no answer; the schema registry gave no answer: see above."
+    assert "No answer: Kafka" in shown.text
+    assert "! receiver-paused: app.receivers.grade" in shown.text
+
+
+def test_what_is_not_set_is_said_like_a_server_that_is_away() -> None:
+    shown = status({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": None})
+    assert "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set" in shown.text
+
+
+def test_a_database_that_is_away_is_said_and_kafka_is_shown(settings_of_sandbox: dict[str, Any]) -> None:
+    away = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
+    with connected(away, "default"):
+        shown = status(settings_of_sandbox)
+    assert shown.refusal == "the database gave no answer: see above."
+    assert "Groups (1)" in shown.text
+
+
+def test_a_server_that_says_nothing_is_not_waited_for() -> None:
+    def silent() -> Any:
+        for_ever.wait(600)
+
+    for_ever = threading.Event()
+    own = OwnBus(sent=frozenset(), groups={}, outboxes=("default",), retention=90, version="0.1.0")
+    servers = Servers(overview=silent, subjects=silent, wanted=list, schemas=list)
+    found = look.status(own, servers, check=False, longest={look.KAFKA: 0.05, look.REGISTRY: 0.05, look.TABLES: 60})
+    for_ever.set()
+    assert [one.reason for one in found.unanswered] == ["it did not answer within 0.05 s"] * 2
+    assert found.tables is not None

@@ -1,0 +1,208 @@
+"""Which letter of a request may begin now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from event_bus_kafka.assembly.consuming import processor
+from event_bus_kafka.assembly.reading import reader_for
+from event_bus_kafka.assembly.schema_registry import registry as registry_of_settings
+from event_bus_kafka.consuming.progress import Delivery, Detached
+from event_bus_kafka.kafka.schema_registry import SchemaRegistry
+from event_bus_kafka.models import DeadLetter, LetterState, ReplayRequest, RequestedLetter
+from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay
+from event_bus_kafka.operations.dead_letters.request_plan import Wish, make, plan_request
+from event_bus_kafka.operations.dead_letters.restoring import Originals
+from event_bus_kafka.operations.dead_letters.selection import Selection
+from event_bus_kafka.replaying.halts import Halt, HaltKind
+from event_bus_kafka.replaying.request_run import LetterLanes, RequestRun
+from event_bus_kafka.replaying.requested_letter_run import RequestedLetterRun
+from tests.support.letters import record_of, stored
+from tests.support.meanwhile import FIRST, SECOND, meanwhile, seen
+from tests.support.meanwhile import service as service
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+_open: list[SchemaRegistry] = []
+
+
+@pytest.fixture(autouse=True)
+def registries() -> Iterator[None]:
+    """Close those that were opened."""
+    yield
+    while _open:
+        _open.pop().close()
+
+
+class Turns:
+    """A run on lanes that begin what they are told to begin, at a time that the test sets."""
+
+    def __init__(self, *, lanes: int = 1, request: ReplayRequest | None = None, **wish: Any) -> None:
+        self.now = 1000.0
+        self.submitted: list[Detached] = []
+        values = {"rate": None, "stop_after": 20, "receiver": ""} | wish
+        self.request = request or ReplayRequest(group="mail", receivers=[], **values)
+        _open.append(registry_of_settings())
+        replay = LetterReplay(lambda store: processor("mail", store, _open[-1]), Originals(reader_for))
+        self.letters = RequestedLetterRun(replay=replay, alias="default", receiver=self.request.receiver)
+        on = LetterLanes(submit=self._keep, count=lanes, connection_max_age=60)
+        self.run = RequestRun(self.request, self.letters, on, lambda: self.now)
+        self.run.keep_on(self.now)
+
+    def _keep(self, delivery: Delivery) -> None:
+        assert isinstance(delivery, Detached)
+        self.submitted.append(delivery)
+
+    def fill(self, count: int) -> None:
+        self.run.fill([(_letter(number), b"key") for number in range(count)], is_all=True)
+
+    def submit(self, *, is_busy: bool = False) -> int:
+        """Return how many have been submitted by now."""
+        self.run.submit(is_busy=is_busy)
+        return len(self.submitted)
+
+    def end(self, delivery: Detached, *, took: float = 0.0) -> None:
+        """Have its turn on a lane. What these letters had was deleted meanwhile, so it takes no time of its own."""
+        before, clock = self.now, self.run._clock
+        self.run._clock = iter([before, before + took]).__next__
+        delivery.process(delivery)
+        self.run._clock = clock
+        delivery.finish()
+        self.now += took
+
+
+def _letter(number: int) -> RequestedLetter:
+    place = {"topic": "t", "partition": 0, "offset": number, "event_type": "e"}
+    return RequestedLetter(
+        request_id=1, number=number, letter=10**9, failed_at=datetime.now(UTC), state=LetterState.WAITING, **place
+    )
+
+
+def test_while_nothing_else_is_to_be_done_there_is_one_more_than_lanes() -> None:
+    turns = Turns(lanes=2)
+    turns.fill(10)
+    assert (turns.submit(), turns.submit()) == (3, 3)
+    turns.end(turns.submitted[0])
+    assert turns.submit() == 4
+
+
+def test_beside_live_events_there_is_one_and_a_rest_after_it() -> None:
+    turns = Turns(lanes=4)
+    turns.fill(10)
+    assert turns.submit(is_busy=True) == 1
+    turns.end(turns.submitted[0], took=2.0)
+    for later, submitted in ((0.0, 1), (9.0, 1), (1.1, 2)):
+        turns.now += later
+        assert turns.submit(is_busy=True) == submitted, "it rests five times as long as it took"
+
+
+def test_no_more_begin_than_the_rate_lets_nor_all_at_once_after_a_delay() -> None:
+    turns = Turns(lanes=40, rate=2.0)
+    turns.fill(100)
+    assert turns.submit() == 1
+    turns.now += 5
+    assert turns.submit() <= 5
+
+
+def test_letters_that_wait_for_records_of_their_keys_keep_no_others_from_beginning() -> None:
+    turns = Turns()
+    turns.fill(300)
+    assert turns.submit() == 2
+    turns.now += 6
+    assert turns.submit() == 4
+    for _ in range(100):
+        turns.now += 6
+        turns.submit()
+    assert len(turns.submitted) == 100
+
+
+def test_a_worker_that_could_not_beat_for_30_seconds_begins_no_letter() -> None:
+    turns = Turns()
+    turns.fill(3)
+    turns.submit()
+    turns.now += 29
+    turns.end(turns.submitted[0])
+    assert (turns.run.halt, turns.run.ended) == (None, 1)
+    turns.now += 2
+    turns.end(turns.submitted[1])
+    assert turns.run.halt is not None
+    assert (turns.run.halt.kind, turns.run.ended) == (HaltKind.HELD, 1)
+
+
+def test_what_was_submitted_before_a_halt_does_not_begin() -> None:
+    turns = Turns()
+    turns.fill(3)
+    turns.submit()
+    turns.run.end(Halt(HaltKind.LOST))
+    turns.end(turns.submitted[0])
+    assert (turns.run.ended, turns.submit(), list(turns.run.running)) == (0, 2, [])
+
+
+def _requested(**wish: Any) -> tuple[Turns, RequestedLetter]:
+    """Return a run of a request for all letters, and the first of these."""
+    wanted = Wish(**wish)
+    (request,) = make(plan_request(Selection(), wanted), wanted)
+    return Turns(request=request), RequestedLetter.objects.order_by("number")[0]
+
+
+def _state(turns: Turns, letter: RequestedLetter) -> tuple[Any, str]:
+    came_of_it = turns.letters.run(RequestedLetter.objects.get(pk=letter.pk), lambda _: None)
+    return came_of_it, RequestedLetter.objects.get(pk=letter.pk).error
+
+
+def test_a_letter_that_has_failed_since_is_left_to_another_request() -> None:
+    stored(record_of(7), FIRST)
+    turns, letter = _requested()
+    stored(record_of(7), FIRST, failed_at=datetime.now(UTC))
+    state, error = _state(turns, letter)
+    assert (state, "failed again" in error, seen) == (LetterState.SKIPPED, True, [])
+
+
+def test_one_that_is_gone_is_skipped_but_not_one_at_which_a_worker_died_when_it_had_succeeded() -> None:
+    stored(record_of(7), FIRST)
+    turns, letter = _requested()
+    DeadLetter.objects.all().delete()
+    assert _state(turns, letter)[0] == LetterState.SKIPPED
+    RequestedLetter.objects.update(state=LetterState.RUNNING)
+    assert _state(turns, letter) == (LetterState.SUCCEEDED, "")
+
+
+def test_a_letter_whose_worker_died_is_taken_over_though_it_is_claimed_but_not_for_ever() -> None:
+    stored(record_of(7), FIRST)
+    turns, letter = _requested()
+    claims: list[str] = []
+
+    def die() -> None:
+        claims.append(DeadLetter.objects.get().failures[0]["claimed_until"])
+        raise KeyboardInterrupt
+
+    meanwhile["first"] = die
+    for _ in range(3):
+        with suppress(KeyboardInterrupt):
+            turns.letters.run(RequestedLetter.objects.get(), lambda _: None)
+        (failure,) = DeadLetter.objects.get().failures
+        DeadLetter.objects.update(failures=[failure | {"claimed_until": claims[-1]}])  # as a killed process would
+    assert len(set(claims)) == 3
+    assert _state(turns, letter) == (LetterState.FAILED, "its worker ended 3 times while it ran")
+
+
+def test_one_that_another_replay_has_is_skipped() -> None:
+    stored(record_of(7), FIRST)
+    turns, letter = _requested()
+    until = datetime(2999, 1, 1, tzinfo=UTC).isoformat(timespec="microseconds")
+    DeadLetter.objects.update(failures=[{"receiver": FIRST, "error": "", "place": "", "claimed_until": until}])
+    state, error = _state(turns, letter)
+    assert (state, "somebody else" in error, seen) == (LetterState.SKIPPED, True, [])
+
+
+def test_one_receiver_alone_runs_where_it_is_named_and_the_letter_stays_for_the_other() -> None:
+    stored(record_of(7), FIRST, SECOND)
+    turns, letter = _requested(receiver=SECOND)
+    assert _state(turns, letter) == (LetterState.SUCCEEDED, "")
+    assert (seen, DeadLetter.objects.get().failed_receivers) == (["second"], [FIRST])
