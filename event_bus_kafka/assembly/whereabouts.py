@@ -14,7 +14,7 @@ from event_bus_kafka.kafka.admin import Admin
 from event_bus_kafka.kafka.offsets import Groups
 from event_bus_kafka.kafka.scanner import Scanner
 from event_bus_kafka.operations.whereabouts.answer import Question, Whereabouts
-from event_bus_kafka.operations.whereabouts.neighbourhood import Neighbourhood, Servers
+from event_bus_kafka.operations.whereabouts.neighbourhood import Neighbourhood, ServerAccess
 from event_bus_kafka.operations.whereabouts.search import search
 
 _GROUP = "event_trace"
@@ -33,7 +33,7 @@ def where_is(question: Question) -> Whereabouts:
     return search(question, _neighbourhood(), _SERVERS)
 
 
-_SERVERS = Servers(
+_SERVERS = ServerAccess(
     scanner=lambda: Scanner(consumer_options(_GROUP), timeout=_REQUEST_TIMEOUT),
     admin=lambda: Admin(producer_options()),
     groups=lambda: Groups(producer_options()),

@@ -65,10 +65,7 @@ class Batch:
         self.ledger = Ledger()
         self._deliveries = Deliveries(frames)
         self._firsts: set[tuple[str, bytes]] = set()
-        """
-        Keys with a row on its way to a partition that may not know the client yet; only one row of such a key may be in
-        flight.
-        """
+        """Keys with a row on its way to a partition that may not know the client: one row of a key is in flight."""
         self._firsts_until = float("inf")
         self._ended_keys: set[tuple[str, bytes]] = set()
         """Keys of which no more rows are sent: a row was parked, or the first one has been in flight for too long."""

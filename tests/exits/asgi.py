@@ -1,4 +1,4 @@
-"""The service as an ASGI application, with the lines of docs/operating/senders.rst; with BARE, without."""
+"""The service as an ASGI application, with the lines of docs/operating/senders.rst unless BARE is in the environment."""
 
 import os
 

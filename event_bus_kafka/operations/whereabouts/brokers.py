@@ -13,10 +13,10 @@ from event_bus_kafka.kafka.scanner import Scanner
 from event_bus_kafka.operations import masking
 from event_bus_kafka.operations.whereabouts.absence import note_losses
 from event_bus_kafka.operations.whereabouts.answer import MOST, KafkaPlace, Question, Scanned
-from event_bus_kafka.operations.whereabouts.findings import BrokerFindings
+from event_bus_kafka.operations.whereabouts.gathered import BrokerFindings
 from event_bus_kafka.operations.whereabouts.group_places import add_groups
 from event_bus_kafka.operations.whereabouts.identifying import KeyCheck, sought
-from event_bus_kafka.operations.whereabouts.neighbourhood import Neighbourhood, Servers
+from event_bus_kafka.operations.whereabouts.neighbourhood import Neighbourhood, ServerAccess
 from event_bus_kafka.operations.whereabouts.starting import ranges_to_scan
 from event_bus_kafka.wire.records import ConsumerRecord
 
@@ -25,7 +25,7 @@ class BrokerSearch:
     """Looks for the records of an event, once. ``places``: where it is, or was, as dead letters tell."""
 
     def __init__(
-        self, question: Question, around: Neighbourhood, servers: Servers, places: Mapping[Partition, int]
+        self, question: Question, around: Neighbourhood, servers: ServerAccess, places: Mapping[Partition, int]
     ) -> None:
         self._question = question
         self._around = around

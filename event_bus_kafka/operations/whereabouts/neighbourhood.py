@@ -14,7 +14,7 @@ from event_bus_kafka.wire.serde import SchemaIds
 
 
 @attrs.frozen(kw_only=True)
-class Servers:
+class ServerAccess:
     """How Kafka and the registry are reached. Each raises :class:`EventBusError` where the settings do not tell."""
 
     scanner: Callable[[], AbstractContextManager[Scanner]]

@@ -11,8 +11,8 @@ from typing import Any
 from django.db.models import Q
 
 from event_bus_kafka.models import OutboxRecord, ParkedRecord
-from event_bus_kafka.models.bytes_search import contains, ids_where
 from event_bus_kafka.operations.whereabouts.answer import MOST, OutboxPlace
+from event_bus_kafka.operations.whereabouts.bytes_search import contains, ids_where
 from event_bus_kafka.outbox.append import shard_of
 from event_bus_kafka.wire.headers import text_of
 
