@@ -36,10 +36,11 @@ def grown(counter: str, labels: str, minutes: int = 15) -> str:
     Return an expression for what a counter has grown by lately, if it has, summed by ``labels``.
 
     A series that begins is counted from 0 on: a counter appears with its first event, which ``increase`` does not see.
+    So are counters that Prometheus sees for the first time, though they have grown before.
     """
     window = f"{minutes}m"
     begun = f"({counter} unless {counter} offset {window})"
-    return f"sum by ({labels}) (increase({counter}[{window}]) > 0 or {begun} > 0) > 0"
+    return f"sum by ({labels}) (increase({counter}[{window}]) > 0 or {begun} > 0)"
 
 
 def gone(gauge: str, labels: str) -> str:

@@ -24,6 +24,16 @@ ALERTS = (
         section="Kafka is away",
     ),
     Alert(
+        name="EventBusNeglected",
+        expression="max by (job, kind) (event_bus_kafka_neglects) > 0",
+        lasting="15m",
+        severity=Severity.WARNING,
+        summary="Something is neglected in {{ $labels.job }}: {{ $labels.kind }}",
+        description="Nobody has attended to {{ $value }} things of this kind for a while: manage.py event_bus_status "
+        "names them, each with its remedy.",
+        section="Something is neglected",
+    ),
+    Alert(
         name="EventBusFaults",
         expression=grown("event_bus_kafka_faults_total", "job, place"),
         lasting="0s",

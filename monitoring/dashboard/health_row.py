@@ -7,6 +7,7 @@ from monitoring.dashboard.panel import Panel, Query, Unit
 
 _REQUESTS = "event_bus_kafka_registry_requests_total"
 _FAULTS = "event_bus_kafka_faults_total"
+_LEGS = "event_bus_kafka_probe_leg_seconds_bucket"
 _PROBES = "event_bus_kafka_probes_total"
 
 
@@ -74,6 +75,12 @@ HEALTH = (
         ),
     ),
     Panel(
+        "Neglected",
+        "Trouble that nobody has attended to for a while, by its kind: manage.py event_bus_status says what to do.",
+        (Query("max by (job, kind) (event_bus_kafka_neglects) > 0", "{{job}}: {{kind}}"),),
+        alarming_from=1,
+    ),
+    Panel(
         "Versions",
         "Processes by the version that they run. Several at once outside of a deploy: one was left out.",
         (
@@ -132,5 +139,16 @@ CLIENTS = (
                 "sum by (job, failed) (increase(event_bus_kafka_probes_total[$__rate_interval]))", "{{job}}: {{failed}}"
             ),
         ),
+    ),
+    Panel(
+        "Legs of a probe, 95th percentile",
+        "How long each leg of the way takes. The one that grows is where the trouble is.",
+        (
+            Query(
+                f"histogram_quantile(0.95, sum by (job, leg, le) (rate({_LEGS}[$__rate_interval])))",
+                "{{job}}: {{leg}}",
+            ),
+        ),
+        Unit.SECONDS,
     ),
 )

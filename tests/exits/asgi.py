@@ -1,4 +1,4 @@
-"""The service as an ASGI application, with the lines of docs/operating/senders.rst unless BARE is in the environment."""
+"""The service as an ASGI application, with the lines of docs/operating/senders.rst, unless BARE is set."""
 
 import os
 

@@ -193,5 +193,6 @@ CASES = (
     ),
     of_rate("EventBusRegistryFails", "registry_requests_total", outcome="failed"),
     of_rate("EventBusClientErrors", "client_errors_total", client="consumer", kind="unreachable"),
+    of_gauge("EventBusNeglected", "neglects", fires=16, value="1", kind="outbox-waits"),
     of_counter("EventBusFaults", "faults_total", place="observer"),
 )

@@ -15,10 +15,18 @@ def watching(at: Terminal) -> None:
         at.follow()
 
 
+def something_is_neglected(at: Terminal) -> None:
+    at.manage("event_topics apply")
+    at.emit(1)
+    at.age(minutes=180)
+    at.follow()
+
+
 def nothing_arrives(at: Terminal) -> None:
     at.bus.create_topic(at.topic)
     at.commit(0)
     at.emit(7)
+    at.follow()
     at.follow()
     assert at.manage("relay_events --once")[1] == 0
     at.follow()
@@ -132,10 +140,14 @@ def deploys(at: Terminal) -> None:
     at.manage("event_topics apply")
     at.manage("event_schemas register")
     at.follow()
+    with at.worker():
+        at.until_ready_says("ready")
+        at.follow()
 
 
 ALL: dict[str, Callable[[Terminal], None]] = {
     "Watching it": watching,
+    "Something is neglected": something_is_neglected,
     "Nothing arrives": nothing_arrives,
     "The lag grows": the_lag_grows,
     "One receiver fails": one_receiver_fails,
