@@ -22,7 +22,7 @@ from tests.projects.process import ROOT
 from tests.services.browser import WIDTHS, Browser, picture
 
 _PAGES = {"overview": "Overview", "outbox": "Outbox", "workers": "Workers and relays", "events": "Events"}
-_COUNTED_FOR = 100_000
+_COUNTED_FOR = 70_000
 """Milliseconds after which the history has something to draw."""
 
 

@@ -17,7 +17,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     *_settings["INSTALLED_APPS"],
-    "examples.tour.desk.troubles",
+    "examples.tour.desk.troubles.TroublesConfig",
 ]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -39,6 +39,7 @@ TEMPLATES = [
         },
     },
 ]
+TIME_ZONE = "UTC"
 ALLOWED_HOSTS = ["127.0.0.1"]
 ROOT_URLCONF = "examples.tour.desk.urls"
 STATIC_URL = "/static/"
