@@ -9,7 +9,7 @@ from event_bus_kafka.kafka.admin import Admin
 from event_bus_kafka.kafka.offsets import Partition
 from event_bus_kafka.kafka.scanner import Scanner
 from event_bus_kafka.operations.whereabouts.answer import Loss, MaybeGone, Question, Scanned
-from event_bus_kafka.operations.whereabouts.findings import BrokerFindings
+from event_bus_kafka.operations.whereabouts.noted import BrokerFindings
 
 
 def note_losses(

@@ -13,10 +13,10 @@ from event_bus_kafka.kafka.scanner import Scanner
 from event_bus_kafka.operations import masking
 from event_bus_kafka.operations.whereabouts.absence import note_losses
 from event_bus_kafka.operations.whereabouts.answer import MOST, KafkaPlace, Question, Scanned
-from event_bus_kafka.operations.whereabouts.findings import BrokerFindings
 from event_bus_kafka.operations.whereabouts.group_places import add_groups
 from event_bus_kafka.operations.whereabouts.identifying import KeyCheck, sought
 from event_bus_kafka.operations.whereabouts.neighbourhood import Neighbourhood, Servers
+from event_bus_kafka.operations.whereabouts.noted import BrokerFindings
 from event_bus_kafka.operations.whereabouts.starting import ranges_to_scan
 from event_bus_kafka.wire.records import ConsumerRecord
 

@@ -11,7 +11,7 @@ from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka.offsets import Committed, GroupPositions, Groups, Partition
 from event_bus_kafka.kafka.scanner import Scanner
 from event_bus_kafka.operations.whereabouts.answer import GroupPlace, KafkaPlace, Reached
-from event_bus_kafka.operations.whereabouts.findings import BrokerFindings
+from event_bus_kafka.operations.whereabouts.noted import BrokerFindings
 
 
 def add_groups(

@@ -11,7 +11,7 @@ from event_bus_kafka.kafka.scanner import Scanner
 from event_bus_kafka.operations.group_offsets import Named, Target, partitions_of
 from event_bus_kafka.operations.records import ranges
 from event_bus_kafka.operations.whereabouts.answer import Loss, MaybeGone, Question
-from event_bus_kafka.operations.whereabouts.findings import BrokerFindings
+from event_bus_kafka.operations.whereabouts.noted import BrokerFindings
 from event_bus_kafka.trouble import Trouble
 
 _CLOCKS = 60_000

@@ -22,9 +22,9 @@ from event_bus_kafka.models import (
 from event_bus_kafka.models.bytes_search import has_key, ids_where
 from event_bus_kafka.models.presence import has_tables
 from event_bus_kafka.operations.whereabouts.answer import MOST, MarkPlace, OutboxPlace, Question, Unseen
-from event_bus_kafka.operations.whereabouts.findings import TableFindings
 from event_bus_kafka.operations.whereabouts.identifying import encodings
 from event_bus_kafka.operations.whereabouts.letters import letter_places
+from event_bus_kafka.operations.whereabouts.noted import TableFindings
 from event_bus_kafka.operations.whereabouts.outbox_rows import SECONDS, rows_of_event, rows_with_key
 from event_bus_kafka.outbox.database import may_have_outbox
 from event_bus_kafka.telemetry.error_text import database_error_text
