@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -62,7 +63,7 @@ def desk(kafka: str = "real") -> Iterator[dict[str, str]]:
         try:
             yield urls_of(process)
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)
             process.communicate()
     assert process.returncode == 0
 
