@@ -37,5 +37,5 @@ def tell_employer(certificate: CertificateData, **_: Any) -> None:
 
 
 def draw_transcript(grade: GradeData, **_: Any) -> None:
-    """Take two seconds for each grade: more come than it can draw, and its group lags behind."""
-    time.sleep(2)
+    """Take five seconds for each grade: more come than it can draw, and its group lags behind."""
+    time.sleep(5)
