@@ -10,6 +10,7 @@ from tests.mutants import (
     hostile,
     letters,
     operating,
+    seeing,
     sending,
     telling,
     tracing,
@@ -26,4 +27,5 @@ FAULTS = (
     *telling.FAULTS,
     *admin.FAULTS,
     *letters.FAULTS,
+    *seeing.FAULTS,
 )
