@@ -17,6 +17,8 @@ django.setup()
 
 from docs import check_table, command_table, evolution_tables  # noqa: E402 needs Django
 from event_bus_kafka.conf.settings import all_settings  # noqa: E402 needs Django
+from event_bus_kafka.operations.neglects.catalogue import CATALOGUE as NEGLECTS  # noqa: E402 needs Django
+from event_bus_kafka.operations.status.findings import CATALOGUE as FINDINGS  # noqa: E402 needs Django
 from event_bus_kafka.telemetry.logs.fields import FIELDS, PREFIX  # noqa: E402 needs Django
 from event_bus_kafka.telemetry.metrics import CATALOGUE  # noqa: E402 needs Django
 
@@ -54,6 +56,17 @@ def write_metrics() -> None:
     (GENERATED / "metrics.rst").write_text("\n".join(entries))
 
 
+def write_neglects() -> None:
+    """Write a definition per kind of neglect, and per kind of finding of ``event_bus_status --check``."""
+    for name, kinds in (("neglects", NEGLECTS), ("findings", FINDINGS)):
+        remedies = [one.remedy.replace("{subject}", "NAME").rstrip(".") for one in kinds]
+        entries = [
+            f"``{one.id}``\n   {one.sentence}\n\n   Remedy: {remedy}.\n"
+            for one, remedy in zip(kinds, remedies, strict=True)
+        ]
+        (GENERATED / f"{name}.rst").write_text("\n".join(entries))
+
+
 def write_evolution() -> None:
     """Write what becomes of events while their classes change."""
     (GENERATED / "evolution_orders.rst").write_text(evolution_tables.orders())
@@ -75,6 +88,7 @@ GENERATED.mkdir(exist_ok=True)
 write_settings()
 write_log_fields()
 write_metrics()
+write_neglects()
 write_evolution()
 write_checks()
 write_commands()

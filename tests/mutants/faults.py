@@ -10,6 +10,8 @@ from tests.mutants import (
     hostile,
     letters,
     operating,
+    searching,
+    seeing,
     sending,
     telling,
     tracing,
@@ -19,6 +21,7 @@ FAULTS = (
     *sending.FAULTS,
     *consuming.FAULTS,
     *operating.FAULTS,
+    *searching.FAULTS,
     *deploying.FAULTS,
     *foundations.FAULTS,
     *hostile.FAULTS,
@@ -26,4 +29,5 @@ FAULTS = (
     *telling.FAULTS,
     *admin.FAULTS,
     *letters.FAULTS,
+    *seeing.FAULTS,
 )

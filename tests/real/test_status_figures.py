@@ -53,10 +53,7 @@ def fill(cluster: KafkaCluster, groups: dict[str, list[str]]) -> None:
         part = [NewTopic(name, 1, 1) for name in topics[start : start + _AT_ONCE]]
         for answer in admin.create_topics(part).values():
             answer.result(120)
-    producer = Producer({"bootstrap.servers": cluster.bootstrap_servers, "log_level": 0})
-    for topic in topics * 2:
-        producer.produce(topic, b"value")
-    assert producer.flush(300) == 0
+    send(cluster, topics * 2)
 
     def commit(group: str) -> None:
         positions = [TopicPartition(topic, 0, 1) for topic in groups[group]]
@@ -72,6 +69,21 @@ def fill(cluster: KafkaCluster, groups: dict[str, list[str]]) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(commit, groups))
+
+
+def send(cluster: KafkaCluster, topics: list[str]) -> None:
+    """Send a record to each, again and again where brokers do not know the topic yet."""
+    producer, left = Producer({"bootstrap.servers": cluster.bootstrap_servers, "log_level": 0}), topics
+
+    def is_done() -> bool:
+        failed: list[str] = []
+        for topic in left:
+            producer.produce(topic, b"value", on_delivery=lambda error, sent: error and failed.append(sent.topic()))
+        assert producer.flush(300) == 0
+        left[:] = failed
+        return not left
+
+    until(is_done)
 
 
 def test_many_topics_and_groups(wide_cluster: KafkaCluster, schema_registry: SchemaRegistry) -> None:

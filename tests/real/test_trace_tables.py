@@ -32,6 +32,8 @@ from tests.support.trace_command import found, trace
 
 _numbers = count(1)
 SERVERS = [pytest.param(name, marks=pytest.mark.real) for name in ("postgresql", "mariadb", "mysql")]
+on_sqlite = pytest.mark.parametrize("vendor", ["sqlite"], indirect=True)
+"""For tests of what databases do alike."""
 ENTRY = {"event_key_field": "certificate.user.id", "enabled": True}
 
 
@@ -102,6 +104,7 @@ def test_rows_that_wait_and_rows_that_are_parked_are_found_by_id_and_by_key() ->
     assert found(uuid4(), finds=False)["outbox"] == []
 
 
+@on_sqlite
 def test_an_id_that_another_header_quotes_is_not_the_event() -> None:
     emitted()
     event_id = str(uuid1())
@@ -131,6 +134,7 @@ def test_dead_letters_are_found_open_and_gone_with_the_state_of_each_receiver(sa
     assert "    a.second: discarded 2" in text
 
 
+@on_sqlite
 def test_marks_of_the_inbox_are_found() -> None:
     def award(metadata: EventsMetadata, **_: Any) -> None:
         """Has an effect."""
@@ -163,6 +167,7 @@ def test_large_tables_are_looked_through_in_slices(monkeypatch: pytest.MonkeyPat
     assert found(ids[0], finds=False)["unseen"][0]["what"] == "the outbox of database 'default' behind row 0"
 
 
+@on_sqlite
 def test_it_takes_few_queries() -> None:
     event_id = emitted()
     found(event_id)
@@ -171,7 +176,7 @@ def test_it_takes_few_queries() -> None:
     assert len(queries) <= 15, [one["sql"] for one in queries]
 
 
-@pytest.mark.parametrize("vendor", ["sqlite"], indirect=True)
+@on_sqlite
 def test_a_database_that_is_away_is_told_and_the_rest_answers(tmp_path: Path) -> None:
     event_id = emitted()
     away = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "missing" / "database")}
@@ -184,7 +189,7 @@ def test_a_database_that_is_away_is_told_and_the_rest_answers(tmp_path: Path) ->
     } in answer["unseen"]
 
 
-@pytest.mark.parametrize("vendor", ["sqlite"], indirect=True)
+@on_sqlite
 @pytest.mark.parametrize("target", ["zero", "0008", "0005"])
 def test_tables_of_before_are_looked_into_as_far_as_they_are_there(target: str) -> None:
     call_command("migrate", "event_bus_kafka", target, verbosity=0)
@@ -192,7 +197,7 @@ def test_tables_of_before_are_looked_into_as_far_as_they_are_there(target: str) 
     assert [one for one in answer["unseen"] if one["what"] != "Kafka"] == []
 
 
-@pytest.mark.parametrize("vendor", ["sqlite"], indirect=True)
+@on_sqlite
 def test_it_may_be_called_within_a_transaction() -> None:
     event_id = emitted()
     with transaction.atomic():

@@ -24,6 +24,7 @@ def search(question: Question, around: Neighbourhood, servers: Servers) -> Where
     places = {(one.topic, one.partition): one.offset for one in by_id}
     topics = around.left_to_search(event_type) if places and event_type else around.topics(event_type)
     kafka = BrokerSearch(question, around, servers, places).look(topics)
+    waiting = {one.topic for one in tables.outbox}  # of these no record was deleted: there has been none
     return Whereabouts(
         question=question,
         event_type=event_type or kafka.event_type,
@@ -34,6 +35,6 @@ def search(question: Question, around: Neighbourhood, servers: Servers) -> Where
         marks=tuple(tables.marks),
         scanned=tuple(kafka.scanned),
         read=kafka.read,
-        gone=tuple(kafka.gone),
+        gone=tuple(one for one in kafka.gone if one.topic not in waiting),
         unseen=(*tables.unseen, *kafka.unseen),
     )
