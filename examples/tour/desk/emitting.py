@@ -19,8 +19,8 @@ COURSES = [f"course-v1:edX+Demo{number}+2026" for number in range(4)]
 
 def make_trouble() -> None:
     """Emit what receivers fail at, what they are too slow for, and what Kafka takes in no way."""
-    for learner in range(1, 13):
-        award_certificate(learner, COURSES[learner % len(COURSES)])
+    for learner in range(1, 61):
+        award_certificate(learner, COURSES[learner % len(COURSES) - learner % 3])
     for learner in range(1, 241):
         grade(learner, COURSES[learner % len(COURSES)], 0.5)
     with transaction.atomic():
