@@ -57,7 +57,7 @@ def _double(alias: str, count: int) -> None:
     """Have the database copy rows of the outbox until there are so many."""
     quote = connections[alias].ops.quote_name
     fields = [field for field in OutboxRecord._meta.concrete_fields if not field.primary_key]
-    table, columns = OutboxRecord._meta.db_table, ", ".join(quote(field.column) for field in fields)
+    table, columns = OutboxRecord._meta.db_table, ", ".join(quote(str(field.column)) for field in fields)
     there = min(count, _BY_DJANGO)
     while there < count:
         more = min(there, count - there)
