@@ -16,6 +16,7 @@ from django.utils.text import capfirst
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
+from event_bus_kafka.errors import ConfigurationError
 from event_bus_kafka.models import Right
 from event_bus_kafka.models.presence import were_found
 
@@ -95,8 +96,11 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
     def _show_or_tell(self, request: HttpRequest) -> HttpResponse:
         for model in self.tables:
             if not were_found(connections[router.db_for_write(model)], model):
-                return self.draw(request, "unmigrated", self.title, {})
-        return self.show(request)
+                return self.draw(request, "unusable", self.title, {})
+        try:
+            return self.show(request)
+        except ConfigurationError as error:
+            return self.draw(request, "unusable", self.title, {"problem": str(error)})
 
     def _guarded(self, view: View, right: Right) -> View:
         """Let the site ask for a log-in and CSRF's token first; keep what was posted out of reports of errors."""

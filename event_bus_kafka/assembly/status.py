@@ -15,7 +15,7 @@ from event_bus_kafka.operations.probing.probe_event import PROBE_TOPIC
 from event_bus_kafka.operations.schemas import own_schemas
 from event_bus_kafka.operations.status import look
 from event_bus_kafka.operations.status.kafka_status import TIMEOUT
-from event_bus_kafka.operations.status.look import Servers
+from event_bus_kafka.operations.status.look import StatusServers
 from event_bus_kafka.operations.status.values import OwnBus, Status
 from event_bus_kafka.operations.topic_steps import WantedTopic
 
@@ -33,7 +33,7 @@ def own_bus() -> OwnBus:
 
 def bus_status(*, check: bool) -> Status:
     """Look now. Raises :class:`ConfigurationError`."""
-    servers = Servers(
+    servers = StatusServers(
         overview=lambda: ClusterOverview(producer_options()),
         subjects=partial(subjects, timeout=TIMEOUT),
         wanted=_wanted,

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import attrs
-from django.db import models
+from django.db import connections, models
 
 from event_bus_kafka.models import DeadLetter, Heartbeat, HistoryRow, OutboxRecord, ParkedRecord
 from event_bus_kafka.models.database_time import database_now
@@ -18,6 +18,8 @@ from event_bus_kafka.models.history import HOUR, MINUTE, Line, row_id
 from tests.support.states import RelayOf, consumer_state
 
 _OUTCOMES = ("delivered", "relayed", "received", "done", "retried", "dead-lettered", "parked")
+_BY_DJANGO = 1_000
+"""Rows of the outbox that are made one by one."""
 _ROW = {"shard": 1, "key": b"k", "body": b"v", "headers": b"", "schema_id": 1, "size": 2}
 
 
@@ -48,6 +50,22 @@ def fill(alias: str, amounts: Amounts) -> None:
         _parked(now, amounts),
     ):
         _write(alias, rows)
+    _double(alias, amounts.outbox)
+
+
+def _double(alias: str, count: int) -> None:
+    """Have the database copy rows of the outbox until there are so many."""
+    quote = connections[alias].ops.quote_name
+    fields = [field for field in OutboxRecord._meta.concrete_fields if not field.primary_key]
+    table, columns = OutboxRecord._meta.db_table, ", ".join(quote(str(field.column)) for field in fields)
+    there = min(count, _BY_DJANGO)
+    while there < count:
+        more = min(there, count - there)
+        with connections[alias].cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {table} ({columns}) SELECT {columns} FROM (SELECT {columns} FROM {table} LIMIT {more}) r"
+            )
+        there += more
 
 
 def _write(alias: str, rows: Iterator[models.Model]) -> None:
@@ -134,7 +152,7 @@ def _letters(amounts: Amounts) -> Iterator[DeadLetter]:
 
 
 def _waiting(now: int, amounts: Amounts) -> Iterator[OutboxRecord]:
-    for number in range(amounts.outbox):
+    for number in range(min(amounts.outbox, _BY_DJANGO)):
         yield OutboxRecord(topic=f"prod-{number % 5}", created=now - 400_000, **_ROW)
 
 

@@ -41,7 +41,7 @@ LONGEST = {TABLES: 10.0, KAFKA: 30.0, REGISTRY: 30.0}
 
 
 @attrs.frozen(kw_only=True)
-class Servers:
+class StatusServers:
     """How to reach the servers; each callable may raise :class:`EventBusError`."""
 
     overview: Callable[[], ClusterOverview]
@@ -71,7 +71,7 @@ class _Answer(Generic[T]):
         )
 
 
-def status(own: OwnBus, servers: Servers, *, check: bool, longest: Mapping[str, float] = LONGEST) -> Status:
+def status(own: OwnBus, servers: StatusServers, *, check: bool, longest: Mapping[str, float] = LONGEST) -> Status:
     """Look, and ``check`` beyond. Raises nothing of servers; waits for none beyond ``longest``."""
     tables, wanted = _ask(TABLES, lambda: _tables(own, check=check)), _ask(TABLES, servers.wanted)
     registry = _ask(REGISTRY, lambda: _registry(servers, check=check))
@@ -122,7 +122,7 @@ def _tables(own: OwnBus, *, check: bool) -> tuple[TableStatus, list[Finding]]:
 
 
 def _kafka(
-    own: OwnBus, wanted: list[WantedTopic] | None, runs: Sequence[WorkerRun], servers: Servers, *, check: bool
+    own: OwnBus, wanted: list[WantedTopic] | None, runs: Sequence[WorkerRun], servers: StatusServers, *, check: bool
 ) -> tuple[KafkaStatus, list[Finding]]:
     """``wanted``: None where it could not be found out."""
     overview = servers.overview()
@@ -133,7 +133,7 @@ def _kafka(
     return found, [*checks.of_topics(overview, wanted or ()), *checks.of_rights(overview, own)]
 
 
-def _registry(servers: Servers, *, check: bool) -> tuple[RegistryStatus, list[Finding]]:
+def _registry(servers: StatusServers, *, check: bool) -> tuple[RegistryStatus, list[Finding]]:
     with closing(servers.subjects()) as subjects:
         level = subjects.default_level()
         return RegistryStatus(level=level), list(checks.of_schemas(subjects, servers.schemas())) if check else []

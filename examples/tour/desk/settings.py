@@ -17,7 +17,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     *_settings["INSTALLED_APPS"],
-    "examples.tour.desk.troubles",
+    "examples.tour.desk.troubles.TroublesConfig",
 ]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -39,6 +39,7 @@ TEMPLATES = [
         },
     },
 ]
+TIME_ZONE = "UTC"
 ALLOWED_HOSTS = ["127.0.0.1"]
 ROOT_URLCONF = "examples.tour.desk.urls"
 STATIC_URL = "/static/"
@@ -47,5 +48,6 @@ CSRF_COOKIE_NAME = f"csrf-{os.environ['EXAMPLES_SERVICE']}"
 
 # So that there is something to see at once.
 EVENT_BUS_KAFKA_RETRY = {"attempts": 3, "first_delay": 0.2, "factor": 2}
+EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY = 8  # who is slow keeps nobody else
 EVENT_BUS_KAFKA_HEARTBEAT = 2
 EVENT_BUS_KAFKA_SLOW_RECEIVER = 1

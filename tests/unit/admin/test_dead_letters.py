@@ -11,6 +11,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.http import HttpResponse
 from django.test import Client, override_settings
+from django.urls import resolve
 
 from event_bus_kafka.models import DeadLetter, Right
 from event_bus_kafka.sandbox import Sandbox
@@ -219,3 +220,7 @@ def test_a_slice_says_how_many_are_left_and_goes_on(monkeypatch: pytest.MonkeyPa
         "Discarded 3 dead letters ",
         "Discarded 1 dead letter (",
     ]
+
+
+def test_a_slice_is_committed_by_itself_where_requests_are_transactions() -> None:
+    assert resolve(DISCARD).func._non_atomic_requests == {"default"}  # type: ignore[attr-defined]

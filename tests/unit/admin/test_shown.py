@@ -150,6 +150,12 @@ def test_the_catalogue_has_what_is_sent_and_received(receiver: str) -> None:
     assert "CertificateData" in detail
 
 
+@pytest.mark.parametrize("model", [EventBus, ParkedRecord, HistoryRow])
+@override_settings(EVENT_BUS_PRODUCER_CONFIG={TYPE: {"certificates": {"enabled": True}}})
+def test_a_wrong_route_is_said_in_place_of_the_page(model: Any) -> None:
+    assert "needs &#x27;event_key_field&#x27;" in page(model)
+
+
 def test_the_search_for_an_event_has_nothing_of_it_in_url_and_title() -> None:
     url = admin.site.get_model_admin(HistoryRow).url("where")  # type: ignore[attr-defined]
     for posted, said in (

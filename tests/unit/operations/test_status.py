@@ -17,7 +17,7 @@ from event_bus_kafka.management.status_text import WIDTH
 from event_bus_kafka.models import HistoryRow
 from event_bus_kafka.models.history import MINUTE, Line, Sums
 from event_bus_kafka.operations.status import look
-from event_bus_kafka.operations.status.look import Servers
+from event_bus_kafka.operations.status.look import StatusServers
 from event_bus_kafka.operations.status.values import OwnBus
 from event_bus_kafka.sandbox import Sandbox
 from tests.services.bus import SandboxBus
@@ -129,7 +129,7 @@ def test_a_server_that_says_nothing_is_not_waited_for() -> None:
 
     for_ever = threading.Event()
     own = OwnBus(sent=frozenset(), groups={}, outboxes=("default",), retention=90, version="0.1.0")
-    servers = Servers(overview=silent, subjects=silent, wanted=list, schemas=list)
+    servers = StatusServers(overview=silent, subjects=silent, wanted=list, schemas=list)
     found = look.status(own, servers, check=False, longest={look.KAFKA: 0.05, look.REGISTRY: 0.05, look.TABLES: 60})
     for_ever.set()
     assert [one.reason for one in found.unanswered] == ["it did not answer within 0.05 s"] * 2
