@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants import consuming, deploying, foundations, hostile, operating, sending, telling, tracing
+from tests.mutants import consuming, deploying, foundations, hostile, operating, requesting, sending, telling, tracing
 
 FAULTS = (
     *sending.FAULTS,
@@ -13,4 +13,5 @@ FAULTS = (
     *hostile.FAULTS,
     *tracing.FAULTS,
     *telling.FAULTS,
+    *requesting.FAULTS,
 )
