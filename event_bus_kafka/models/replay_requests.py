@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.db import connections, models, transaction
+from django.db import connections, models
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
 from event_bus_kafka.models.database_time import database_now, now_sql
+from event_bus_kafka.models.upserts import one_statement
 
 TAKEN_OVER_AFTER = 60.0
 """Seconds without a beat after which another worker takes a request over."""
@@ -99,7 +100,7 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
         return self.filter(pk=request, claimed_by=by, state=RequestState.RUNNING)
 
     def _write(self, **values: Any) -> int:
-        with transaction.atomic(using=self.db):  # of a connection that is not in autocommit too
+        with one_statement(self.db):
             return self.update(**values)
 
     def _now(self) -> RawSQL:

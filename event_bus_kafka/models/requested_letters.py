@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from django.db import connections, models, transaction
+from django.db import connections, models
 from django.db.models.expressions import RawSQL
 
 from event_bus_kafka.models.database_time import now_sql
 from event_bus_kafka.models.moments import MomentField
 from event_bus_kafka.models.replay_requests import ReplayRequest, ReplayRequestQuerySet
+from event_bus_kafka.models.upserts import one_statement
 
 _BATCH = 500
 _LONGEST_TEXT = 10_000
@@ -48,7 +49,7 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
         """Note that a letter begins, under a claim of its dead letter; False: somebody else has begun it."""
         rows = self.filter(pk=letter.pk, state=letter.state, claim=letter.claim)
         changes = {"state": LetterState.RUNNING, "claim": claim, "tries": letter.tries + 1}
-        with transaction.atomic(using=self.db):
+        with one_statement(self.db):
             return bool(rows.update(**changes))
 
     def put_back(self, letter: RequestedLetter, claim: str, failed_at: datetime | None) -> None:
@@ -93,7 +94,7 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
         return self.filter(pk__in=ids).delete()[0]
 
     def _note(self, letter: RequestedLetter, before: str, **values: object) -> None:
-        with transaction.atomic(using=self.db):
+        with one_statement(self.db):
             self.filter(pk=letter.pk, claim=before).update(**values)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import attrs
-from django.db import connections, models
+from django.db import connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 
@@ -16,6 +17,11 @@ class Sql:
 
     text: str
     parameters: tuple[Any, ...] = ()
+
+
+def one_statement(alias: str) -> AbstractContextManager[Any]:
+    """Return what is around a statement that is to be committed: nothing where it commits by itself."""
+    return nullcontext() if connections[alias].get_autocommit() else transaction.atomic(using=alias)
 
 
 def upsert(model: type[models.Model], alias: str, *, insert: Mapping[str, Any], change: Mapping[str, Any]) -> None:

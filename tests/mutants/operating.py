@@ -110,7 +110,7 @@ FAULTS = (
         name="a replay takes a letter that another one has",
         file="dead_letters/table_store.py",
         scope="claim",
-        old="pending.is_claimed(pending.of_row(row))",
+        old="pending.is_claimed(pending.of_row(row), own=own)",
         new="False",
         harm="a receiver runs twice at once for one event",
         tests=("unit/operations/test_replay_claims.py",),

@@ -52,6 +52,7 @@ def default(database: Database) -> Iterator[None]:
 
 
 @on_mysql_too
+@pytest.mark.timeout(scaled(300, long=1_500))
 def test_letters_come_once_and_in_order_beside_live_events_though_a_worker_is_killed(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
@@ -69,7 +70,7 @@ def test_letters_come_once_and_in_order_beside_live_events_though_a_worker_is_ki
         killed.kill()
         (left,) = [one for one in workers if one is not killed]
         silence(number)
-        is_in_state(number, "done", left, seconds=300)
+        is_in_state(number, "done", left, seconds=scaled(120, long=1_200))
         live.join()
         for name in names:
             eventually(partial(_have_had_all_live, workers, name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,7 +14,7 @@ from django.db import connections
 from django.test import override_settings
 
 from event_bus_kafka.dead_letters.retention import purge_requests
-from event_bus_kafka.models import DeadLetter, LetterState, ReplayRequest, RequestedLetter, RequestState
+from event_bus_kafka.models import DeadLetter, Heartbeat, LetterState, ReplayRequest, RequestedLetter, RequestState
 from event_bus_kafka.operations.dead_letters.request_plan import Wish, make, plan_request
 from event_bus_kafka.operations.dead_letters.requests import reasons, report_of, reports
 from event_bus_kafka.operations.dead_letters.selection import Selection
@@ -125,6 +126,32 @@ def test_the_report_says_how_many_for_which_reason(request_made: ReplayRequest) 
     assert found is not None
     assert (found.done, found.total, [one.request.pk for one in reports(5)]) == (3, 3, [request_made.pk])
     assert "failed: 2 × a" in run("requests", request_made.pk)
+
+
+@override_settings(EVENT_BUS_KAFKA_HEARTBEAT=10)
+def test_it_says_whether_a_worker_lives_that_knows_of_requests(request_made: ReplayRequest) -> None:
+    def obstacle() -> str:
+        found = report_of(request_made.pk)
+        assert found is not None
+        return found.obstacle
+
+    about: dict[str, Any] = {
+        "kind": "consumer",
+        "host": "h",
+        "pid": 1,
+        "service": "",
+        "version": "0",
+        "topics": [],
+        "period": 10.0,
+    }
+    beat = partial(Heartbeat.objects.beat, uuid4(), age=1.0, **about)
+    assert "No worker of group mail lives that could do it" in obstacle()
+    beat(group="mail", state={})
+    assert "No worker of group mail" in obstacle(), "the version before does none"
+    beat(group="mail", state={"replaying": None})
+    assert obstacle() == ""
+    with override_settings(EVENT_BUS_KAFKA_HEARTBEAT=0):
+        assert "is not known" in obstacle()
 
 
 def test_what_has_ended_long_ago_is_deleted_with_its_letters(request_made: ReplayRequest) -> None:

@@ -189,6 +189,7 @@ def test_a_letter_whose_worker_died_is_taken_over_though_it_is_claimed_but_not_f
         (failure,) = DeadLetter.objects.get().failures
         DeadLetter.objects.update(failures=[failure | {"claimed_until": claims[-1]}])  # as a killed process would
     assert len(set(claims)) == 3
+    meanwhile.clear()
     assert _state(turns, letter) == (LetterState.FAILED, "its worker ended 3 times while it ran")
 
 
