@@ -10,7 +10,10 @@ import pytest
 
 from tests.unit.test_layout import PACKAGE
 
-ROOMS = ("conf", "dispatching", "kafka", "outbox", "producing", "relaying", "schemas", "wire")
+ROOMS = (
+    *("assembly", "conf", "dispatching", "kafka", "outbox", "producing", "relaying"),
+    *("sandbox", "schemas", "testing", "wire"),
+)
 RIDDLE = re.compile(r"^(What|Of|As|Where)\b|\bso many\b|\bthat of\b|\bthose (that|of|who)\b")
 MOST = 0.02
 
