@@ -74,10 +74,8 @@ def sequence(lines: list[str]) -> str:
         width = max(right - left, step) - 6 if end else step * 1.6
         middle = min(max((left + right) / 2, width / 2), WIDTH - width / 2)
         wrapped = wrap(text, _fitting(width + 10))
-        parts += [
-            _veil(middle, y - 2, width, len(wrapped)),
-            *_text(middle, y + 12, wrapped, "label" if end else "note"),
-        ]
+        kind = "label" if end else "note"
+        parts += [_veil(middle, y - 2, width, len(wrapped)), *_text(middle, y + 12, wrapped, kind)]
         y += len(wrapped) * LINE + 6
         if end:
             parts.append(_arrow(at[start], y, at[end], y))

@@ -39,6 +39,7 @@ pytest_plugins = [] if entry_points(group="pytest11", name="event_bus_kafka") el
 pytest.register_assert_rewrite("tests.support.order", "tests.support.dead_letter_command")
 
 _LONG_FILES = (
+    "documentation/test_tutorial.py",
     "examples/test_demo.py",
     "flows/test_order.py",
     "flows/test_stopping.py",

@@ -52,7 +52,7 @@ _SILENCE = 30.0
 
 @attrs.frozen(kw_only=True)
 class ConsumerArguments:
-    """What a worker is asked to do, not checked yet."""
+    """The arguments of a worker, not checked yet."""
 
     topic: str | Sequence[str]
     """One or several, without prefix."""

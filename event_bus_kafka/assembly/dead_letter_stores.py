@@ -63,8 +63,7 @@ def store_for(group: str) -> Store:
 
 def keep_clean(store: Store, at_end: ExitStack) -> None:
     """
-    Have old dead letters deleted until ``at_end``, where they are in the database, what had become of those that are
-    gone, and marks of the inbox.
+    Delete old rows daily until ``at_end``: dead letters in the database, the history of deleted ones, and inbox marks.
     """
     if not apps.is_installed(_APP):
         return

@@ -21,7 +21,7 @@ from event_bus_kafka.worker.health_port import Pages, health_port
 
 
 def port_of(given: Any) -> int | None:
-    """Return the port that a process was given, else that of the settings. Raises :class:`ConfigurationError`."""
+    """Return the port given to a process, or the one in the settings. Raises :class:`ConfigurationError`."""
     if given is None:
         return settings.health_port
     try:

@@ -98,7 +98,7 @@ class _History:
 
 
 def _begin_to_publish() -> None:
-    """Where prometheus_client is installed: it is imported in the thread, as that takes a while."""
+    """Export metrics if prometheus_client is installed; imported in the thread, as that takes a while."""
     if find_spec("prometheus_client"):
         first = _PUBLISH_EVERY  # a process that forks does so soon after its start, and not in an import
         housekeeper.every(_PUBLISH_EVERY, "Metrics were not published", publish, last=publish, first_in=first)

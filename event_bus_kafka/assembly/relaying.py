@@ -36,7 +36,7 @@ _ADMIN_TIMEOUT = 5.0
 _LARGEST = 1_000_000
 """Bytes of a request, by librdkafka's default."""
 _LEAST_BYTES, _MOST_BYTES = 1_000, 1_000_000_000
-"""What librdkafka takes as ``message.max.bytes``. A topic may have any limit up to 2 GB."""
+"""The largest value that librdkafka accepts as ``message.max.bytes``. A topic may have any limit up to 2 GB."""
 COMMON: Options = {"enable.gapless.guarantee": True, "max.in.flight": 1, "retries": 2**31 - 1}
 """
 A client that stops at the first refusal, with nothing on its way behind it. It does not stop at a request whose retries
@@ -55,8 +55,9 @@ _OWN_OPTIONS: Options = {
 
 def relay_worker(alias: str, at_end: ExitStack, *, once: bool = False, health_port: Any = None) -> Worker:
     """
-    Return a worker that relays a database's outbox; ``health_port``: as that of a consumer's worker. Raises as
-    :func:`relay_steps` does.
+    Return a worker that relays a database's outbox. ``health_port`` as for a consumer's worker.
+
+    Raises as :func:`relay_steps` does.
     """
     tell_if_forgotten()
     port = port_of(health_port)
@@ -69,10 +70,10 @@ def relay_worker(alias: str, at_end: ExitStack, *, once: bool = False, health_po
 
 def relay_steps(alias: str, at_end: ExitStack, *, once: bool = False) -> Relay | Drain:
     """
-    Return the steps of a relay of a database's outbox, which is among those that run here until ``at_end``; ``once``:
-    until nothing is left.
+    Return the steps of a relay of a database's outbox; until ``at_end`` it counts as a relay of this process.
 
-    Raises :class:`ConfigurationError` where it could not work: the settings are wrong or the tables are missing.
+    ``once``: end when nothing is left. Raises :class:`ConfigurationError` if the settings are wrong or the tables are
+    missing.
     """
     if alias not in connections:
         raise ConfigurationError(f"There is no database {alias!r}: name one of {', '.join(connections)}.")

@@ -15,8 +15,8 @@ def registry(*, timeout: float | None = None, backoff: float = 0.0) -> SchemaReg
     """
     Return the registry of the settings. Raises :class:`ConfigurationError`.
 
-    ``timeout``: seconds for one request, by default those of the settings. ``backoff``: seconds for which the registry
-    is left alone after a failure.
+    ``timeout``: seconds for one request, by default from the settings. ``backoff``: seconds without requests after a
+    failure.
     """
     return SchemaRegistry(
         schema_registry_options(),

@@ -1,4 +1,4 @@
-"""What sends: one spill and one shutdown for the process, and producers that share them."""
+"""Assembles sending: one spill and one shutdown for the process, and producers that share them."""
 
 from __future__ import annotations
 

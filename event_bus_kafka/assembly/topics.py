@@ -30,8 +30,8 @@ def admin() -> Admin:
 
 def wanted_topics() -> list[WantedTopic]:
     """
-    Return the topics that this service sends to, reads, or names in ``EVENT_BUS_KAFKA_TOPICS``, those of its dead
-    letters and that of the probe. Raises :class:`ConfigurationError`.
+    Return the topics that this service sends to, reads, or names in ``EVENT_BUS_KAFKA_TOPICS``; also the topics of its
+    dead letters and of the probe. Raises :class:`ConfigurationError`.
     """
     uses: defaultdict[str, list[str]] = defaultdict(list)
     for topic, use in _uses():

@@ -1,7 +1,6 @@
 """
-Options of the Kafka and registry clients, made of the settings.
-
-What bounds a wait is set here on purpose and never left to librdkafka's defaults.
+Options of the Kafka and registry clients, made from the settings. Every option that bounds a wait is set here, never
+left to librdkafka's defaults.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _CLASSIC_BOUNDS: Options = {
     "heartbeat.interval.ms": 3_000,  # members hear of a change of the group within it
 }
 _MARGIN = 30.0
-"""Seconds that a member may take besides waiting for receivers, before it is taken for dead."""
+"""Seconds that a member may take beyond its waits for receivers until it counts as dead."""
 _SYNONYMS = {"request.required.acks": "acks", "enable.auto.offset.store": "enable.auto.commit"}
 _SPELLINGS = {"-1": "all", "true": True, "false": False, "smallest": "earliest", "beginning": "earliest"}
 

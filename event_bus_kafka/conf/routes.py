@@ -22,7 +22,7 @@ def short_topic(topic: str) -> str:
 
 
 def retry_by_name() -> dict[str, dict[str, Any]]:
-    """Return what differs in retrying, by event type and by full name of a topic."""
+    """Return the settings that differ in retrying, by event type and by full name of a topic."""
     given = settings.retry_by
     return {full_topic(name): changes for name, changes in given.items()} | given
 

@@ -1,4 +1,4 @@
-"""The settings that say where the servers are, and how to get there."""
+"""Settings with the addresses of the servers and the options of their clients."""
 
 from __future__ import annotations
 

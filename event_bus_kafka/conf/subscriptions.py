@@ -22,7 +22,7 @@ class Subscription:
 
 def subscription(topics: Sequence[str], group: str | None) -> Subscription:
     """
-    Return what a worker is asked to do; what is left out, ``EVENT_BUS_KAFKA_SUBSCRIPTIONS`` says.
+    Return the subscription of a worker; ``EVENT_BUS_KAFKA_SUBSCRIPTIONS`` supplies missing topics or group.
 
     Raises :class:`ConfigurationError`.
     """

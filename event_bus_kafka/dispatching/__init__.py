@@ -1,1 +1,1 @@
-"""An event and its receivers: who is called, how it ended, and whether to call again."""
+"""Calls the receivers of an event, and decides whether to call them again."""

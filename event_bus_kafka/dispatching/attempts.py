@@ -1,4 +1,4 @@
-"""An attempt at a record is a value. One function judges it, and adds it to the attempts before."""
+"""Values of attempts at a record, and the one function that judges an attempt and adds it to the earlier ones."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Attempt:
     """
 
     receivers: list[Receiver] = _NOBODY
-    """Whom the event is for, in their order; each has run, is held or is paused."""
+    """The receivers of the event, in their order; each has run, is held or is paused."""
     ran: bool = False
-    """Whether a receiver had its turn."""
+    """Whether any receiver was called."""
     failed: Failures = _NONE
     held: Sequence[Receiver] = _NOBODY
-    """Their circuits were open."""
+    """Receivers whose circuit was open."""
     paused: Sequence[Receiver] = _NOBODY
     opened: Collection[str] = frozenset()
     """Names of receivers that failed and whose circuit is open now."""
@@ -39,9 +39,9 @@ class Attempt:
     away: str = ""
     """The server that cannot be reached."""
     error: Exception | None = None
-    """Why the record could not be read: no receiver had its turn."""
+    """The reason why the record could not be read; then no receiver was called."""
     skipped: str = ""
-    """Why nobody is to have the event."""
+    """The reason why no receiver gets the event."""
 
 
 ALL_SUCCEEDED = Attempt(ran=True)
@@ -55,25 +55,28 @@ class Past:
     attempts: int = 0
     """Attempts that failed and count."""
     failures: Mapping[str, int] = attrs.field(factory=dict)
-    """By name of a receiver: its attempts that failed and count."""
+    """Name of a receiver → its attempts that failed and count."""
     holds: int = 0
     """Attempts in a row that failed and do not count."""
     away: str = ""
     """The server that could not be reached at the last attempt."""
     waiting: list[Receiver] | None = None
-    """Who has still to succeed; None: all, as no receiver has had its turn."""
+    """Receivers that have still to succeed; None: all of them, as none was called yet."""
     given_up: tuple[tuple[Receiver, Exception], ...] = ()
-    """Receivers that do not get the event any more, with the reasons."""
+    """Receivers that are not called again for this event, with the reasons."""
     verdict: GiveUp | None = None
-    """Given up, and not stored yet: no receiver runs again."""
+    """The decision to give the record up, until it is stored: no receiver is called again."""
 
     @property
     def is_paused_only(self) -> bool:
-        """Whether all that were given up were paused: a dead letter by the operator's will is none of a flood."""
+        """
+        Whether all receivers given up were paused: such a dead letter was ordered by an operator and belongs to no
+        flood.
+        """
         return not self.given_up or all(isinstance(error, ReceiverPaused) for _, error in self.given_up)
 
     def held_by(self, server: str) -> Past:
-        """Return the past after one more attempt that does not count."""
+        """Return the past after one more attempt that does not count, because ``server`` was away."""
         return attrs.evolve(self, holds=self.holds + 1, away=server)
 
 
@@ -93,7 +96,7 @@ _DONE = Judgement(outcome=DONE, past=NOTHING_YET)
 
 
 def judge(attempt: Attempt, past: Past, policy: RetryPolicy) -> Judgement:
-    """Decide what follows an attempt, by what came of it and of those before."""
+    """Decide what follows an attempt, from its result and the earlier attempts."""
     if attempt.error is not None:
         return _judge_record(attempt.error, attempt.away, past, policy)
     if not (attempt.failed or attempt.held or attempt.paused or past.given_up):
@@ -117,7 +120,7 @@ def judge(attempt: Attempt, past: Past, policy: RetryPolicy) -> Judgement:
 
 
 def _judge_record(error: Exception, away: str, past: Past, policy: RetryPolicy) -> Judgement:
-    """Judge what concerns the record as a whole: all who wait for it fail with it."""
+    """Judge an error of the whole record: all receivers that wait for it fail."""
     outcome = policy.decide(error, attempt=past.attempts + 1, holds=past.holds, is_outage=bool(away))
     if isinstance(outcome, Hold):
         return Judgement(outcome=outcome, past=past.held_by(away))
@@ -140,7 +143,7 @@ def _decide(receiver: Receiver, error: Exception, attempt: Attempt, past: Past, 
 
 
 def _combined(decided: Sequence[tuple[Receiver, Failed]], attempt: Attempt, now: Past) -> Outcome:
-    """Combine what follows for each receiver: the event waits as long as one has still to succeed."""
+    """Combine the decisions for all receivers: the event waits as long as one has still to succeed."""
     if not now.waiting:
         return GiveUp(failure_of(now.given_up)) if now.given_up else DONE
     error = failure_of([(receiver, outcome.error) for receiver, outcome in decided]) if decided else None

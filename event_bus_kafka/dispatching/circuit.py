@@ -1,4 +1,4 @@
-"""Circuits: whether a receiver fails for event after event, whatever the key. Pure: times are passed in."""
+"""Circuits: detect receivers that fail for event after event, whatever the key. No clock: times are passed in."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ class CircuitPolicy:
     """When a circuit opens, and how often it is tried."""
 
     failures: int
-    """In a row."""
+    """Number of failures in a row that opens it."""
     keys: int
     """Least number of different keys among the failed events: a single broken key opens no circuit."""
     probe_every: float
-    """Seconds."""
+    """Seconds between probes."""
 
 
 @attrs.frozen(eq=False)
 class Permit:
-    """Leave to give one event to the receiver; what came of it is to be told, whatever it is."""
+    """The permission to give one event to the receiver. Its result must be reported, whatever it is."""
 
 
 @attrs.define
@@ -36,9 +36,9 @@ class Circuit:
 
     policy: CircuitPolicy
     failures: int = 0
-    """In a row, while closed."""
+    """Failures in a row while it is closed."""
     probe_at: float | None = None
-    """When the next probe may go; None: closed."""
+    """Time from which the next probe may go; None: the circuit is closed."""
     _keys: set[Hashable] = attrs.field(factory=set)
     _probe: Permit | None = None
 
@@ -48,11 +48,11 @@ class Circuit:
 
     @property
     def is_calm(self) -> bool:
-        """Whether nothing is to be remembered of it."""
+        """Whether it has nothing to remember."""
         return not self.is_open and not self.failures
 
     def permit(self, now: float) -> Permit | None:
-        """Ask leave for one event; None: it has to wait."""
+        """Ask permission for one event; None: it has to wait."""
         permit = Permit()
         if self.probe_at is not None:
             if self._probe is not None or now < self.probe_at:
@@ -81,7 +81,7 @@ class Circuit:
         return True
 
     def came_to_nothing(self, permit: Permit, now: float) -> None:
-        """Note that an event says nothing about the receiver, since a server was away: the next probe may go later."""
+        """Note that an event says nothing about the receiver, as a server was away: the next probe is due later."""
         if permit is self._probe:
             self._probe, self.probe_at = None, now + self.policy.probe_every
 

@@ -38,31 +38,32 @@ def prepare(max_age: float) -> None:
 
 def clean() -> None:
     """
-    Empty the request caches, and give connections of a pool back to it: other threads may wait for one. Transactions
-    that are open still are a test's, around the event.
+    Empty the request caches, and return pooled connections, for which other threads may wait.
+
+    A transaction that is still open belongs to a test around the event.
     """
     RequestCache.clear_all_namespaces()
     give_back()
 
 
 def give_back() -> None:
-    """Give connections of a pool back to it, but for those in a transaction."""
+    """Return pooled connections to their pools, except ones inside a transaction."""
     for connection in open_connections.by_alias.values():
         if connection.connection is not None and is_pooled(connection) and not connection.in_atomic_block:
             close(connection)
 
 
 def is_pooled(connection: BaseDatabaseWrapper) -> bool:
-    """Whether Django has a pool of connections to this database, which all threads share."""
+    """Return whether Django has a pool of connections to this database, shared by all threads."""
     return bool(connection.settings_dict["OPTIONS"].get("pool"))
 
 
 def close_after_errors() -> None:
     """
-    Close connections on which there was an error, after an attempt that failed: the next one shall have new ones.
+    Close connections on which an error occurred, after a failed attempt: the next attempt gets new ones.
 
-    After a failover an open connection may lead to a server that has become read-only, and look well. So one of a pool
-    is ended before it is given back: the pool would hand it out again.
+    After a failover an open connection may lead to a server that has become read-only, and look healthy. A pooled one
+    is closed before it is returned: the pool would hand it out again.
     """
     for connection in open_connections.by_alias.values():
         if connection.connection is not None and connection.errors_occurred:
@@ -72,7 +73,7 @@ def close_after_errors() -> None:
 
 
 def roll_back_leftovers() -> TransactionLeftOpen | None:
-    """Roll back transactions that a receiver has left open; return the error that this is, None without any."""
+    """Roll back transactions that a receiver left open; return the error for it, or None."""
     left = [connection for connection in open_connections.by_alias.values() if _is_in_transaction(connection)]
     for connection in left:
         _roll_back(connection)
@@ -81,10 +82,10 @@ def roll_back_leftovers() -> TransactionLeftOpen | None:
 
 def failure_to_connect() -> Exception | None:
     """
-    Return why no fresh connection can be made to a database of this thread, None if there is one to each.
+    Return the error of a fresh connection to a database of this thread; None if all databases accept one.
 
-    An error on an old connection proves nothing: a deadlock or a statement that is too large looks the same. Nor does
-    one of a pool, which may have been there before the server went away, or be late because others have them all.
+    An error on an old connection proves nothing: a deadlock or a statement that is too large looks the same. A pooled
+    connection proves nothing either: it may be older than the outage, or late because other threads hold all.
     """
     for connection in open_connections.by_alias.values():
         fresh = connection.copy()
@@ -107,7 +108,7 @@ def _is_in_transaction(connection: BaseDatabaseWrapper) -> bool:
 
 
 def _roll_back(connection: BaseDatabaseWrapper) -> None:
-    """Without a reconnect where the server answers; the wrapper is thrown away where it does not."""
+    """Roll back without a reconnect if the server answers; discard the connection's wrapper if it does not."""
     error = TransactionLeftOpen([connection.alias])
     try:
         for block in connection.atomic_blocks[::-1]:
@@ -123,12 +124,12 @@ def _roll_back(connection: BaseDatabaseWrapper) -> None:
 
 
 def _end(connection: BaseDatabaseWrapper) -> None:
-    """Close the driver's connection, if there is one still: the wrapper may have other ideas of closing."""
+    """Close the driver's connection, if there is one, past its wrapper, which may do otherwise."""
     if connection.connection is not None:
         with suppress(Error), connection.wrap_database_errors:
             connection.connection.close()
 
 
 def _is_closed(raw: Any) -> bool:
-    """Whether a driver knows that its connection is closed: psycopg and mysqlclient do."""
+    """Return whether the driver reports its connection as closed; psycopg and mysqlclient do."""
     return bool(getattr(raw, "closed", False)) or not getattr(raw, "open", True)

@@ -1,4 +1,4 @@
-"""An event goes to the receivers of its signal, each on its own."""
+"""Calls the receivers of an event's signal, isolated from each other."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from event_bus_kafka.wire.records import Event
 
 @attrs.define(unsafe_hash=True)
 class Receiver:
-    """A function connected to a signal; never changed, as :func:`~event_bus_kafka.frozen.cheap_frozen` has it."""
+    """A function connected to a signal. Never changed, as :func:`~event_bus_kafka.frozen.cheap_frozen` requires."""
 
     call: Callable[..., Any]
     dispatch_uid: str | None = None
 
     @property
     def name(self) -> str:
-        """How records know it: ``module.qualname``, and ``#dispatch_uid`` where it has one."""
+        """The name in dead letters and logs: ``module.qualname``, with ``#dispatch_uid`` if it has one."""
         call = self.call
         named = call if hasattr(call, "__qualname__") else getattr(call, "func", type(call))
         name = f"{named.__module__}.{getattr(named, '__qualname__', type(named).__qualname__)}"
@@ -58,7 +58,7 @@ def signal_named(event_type: str) -> OpenEdxPublicSignal | None:
 
 
 def registered_signal(event_type: str) -> OpenEdxPublicSignal | None:
-    """Return the signal of an event type, None where this service knows none."""
+    """Return the signal of an event type; None if this service has none."""
     try:
         return OpenEdxPublicSignal.get_signal_by_type(event_type)
     except KeyError:
@@ -67,9 +67,9 @@ def registered_signal(event_type: str) -> OpenEdxPublicSignal | None:
 
 def receivers_of(signal: OpenEdxPublicSignal) -> list[Receiver]:
     """
-    Return who listens to a signal now, in the order of connection; async receivers last, as Django has it.
+    Return the receivers of a signal, in the order of connection; async ones last, as in Django.
 
-    openedx-events' own handler, which sends events to the bus, is left out: it declines what came from there.
+    openedx-events' own handler, which sends events to the bus, is left out: it ignores events that came from there.
     """
     with signal.lock:
         entries = list(signal.receivers)
@@ -119,7 +119,7 @@ def failure_of(failed: Iterable[tuple[Receiver, Exception]]) -> ReceiversFailed:
 
 
 def names_of(receivers: Iterable[Receiver]) -> list[str]:
-    """Return how records know them."""
+    """Return the names of receivers, as in dead letters and logs."""
     return [receiver.name for receiver in receivers]
 
 
@@ -139,12 +139,12 @@ def _call(receiver: Receiver, event: Event) -> Exception | None:
 
 
 def is_unfinished(result: object) -> bool:
-    """Whether a function that returned this has still to run: nobody looks at what receivers return."""
+    """Return whether a receiver's return value has still to run, such as a coroutine: nobody else awaits it."""
     return isawaitable(result) or isgenerator(result) or isasyncgen(result)
 
 
 def _finish(result: object) -> None:
-    """Await what is to be awaited: with a plain decorator over it, ``async def`` looks like any function."""
+    """Await a coroutine that a receiver returned: under a plain decorator, ``async def`` looks like any function."""
     if isawaitable(result):
         try:
             async_to_sync(_awaited)(result)
@@ -163,8 +163,9 @@ def _mismatch(
     call: Callable[..., Any], error: TypeError, about: dict[str, Any], data: dict[str, Any]
 ) -> ReceiverMismatch | None:
     """
-    Return what is wrong where a receiver, or what it wraps, was not even entered. Its own errors are not shown, as they
-    may quote event data; this one, which names arguments alone, is.
+    Return the error text if a receiver, or the function that it wraps, could not be called with these arguments.
+
+    It names arguments only. Errors that the receiver itself raises are not shown, as they may quote event data.
     """
     try:
         inner = unwrap(call)

@@ -23,7 +23,7 @@ _kept = _Kept()
 
 
 def event_context() -> Context:
-    """Return a context for one event, with the caches that the calling thread has made for those before."""
+    """Return a context for one event, with the caches that the calling thread made for earlier events."""
     context = Context()
     for variable, value in _kept.caches.items():
         context.run(variable.set, value)
@@ -31,7 +31,7 @@ def event_context() -> Context:
 
 
 def keep_caches(context: Context) -> None:
-    """Keep the caches that were made in a context for the next one, closed as Django does at the end of a request."""
+    """Keep the caches of a context for the next event; close them as Django does at the end of a request."""
     for variable in _variables(_caches._connections):
         if variable in context:
             context.run(_close)
@@ -40,7 +40,7 @@ def keep_caches(context: Context) -> None:
 
 @lru_cache(maxsize=1)
 def _variables(_storage: object) -> tuple[ContextVar[Any], ...]:
-    """Return where Django keeps caches: context variables, that a made-up cache shows. Tests change the storage."""
+    """Return the context variables in which Django keeps caches. Asked each time, since tests replace the storage."""
     context = Context()
     for alias in _caches:
         context.run(_caches.__setitem__, alias, None)

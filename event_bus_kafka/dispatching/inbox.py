@@ -1,4 +1,4 @@
-"""The inbox: a receiver's effect happens once per event, however often the event comes."""
+"""The inbox: makes the effect of a receiver happen once per event, however often the event arrives."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _aliases: set[str] = set()
 
 
 class _Duplicate(Exception):
-    """Rolls back a transaction in which nothing has happened."""
+    """Raised to roll back a transaction in which nothing was done."""
 
 
 @overload
@@ -67,7 +67,7 @@ def aliases() -> frozenset[str]:
 
 
 def is_migrated(alias: str) -> bool:
-    """Whether a database has the table. Raises a database error where that cannot be found out."""
+    """Return whether a database has the table. Raises a database error."""
     return bool(_presence().has_tables(connections[alias], _model()))
 
 
@@ -121,7 +121,7 @@ def _mark(receiver: str, event_id: UUID, alias: str) -> None:
 
 
 def _require_table(alias: str) -> None:
-    """The INSERT would fail with an error that names neither cause nor cure."""
+    """Raise :class:`ConfigurationError` if the table is missing: the INSERT would fail without naming cause or cure."""
     if not apps.is_installed(_APP):
         raise ConfigurationError("once() needs 'event_bus_kafka' in INSTALLED_APPS, and its migrations.")
     if not _presence().were_found(connections[alias], _model()):

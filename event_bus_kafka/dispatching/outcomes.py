@@ -1,4 +1,4 @@
-"""How an attempt at a record ends."""
+"""The outcomes of an attempt at a record."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import attrs
 
 @attrs.frozen
 class Done:
-    """Every receiver has succeeded, or nobody here listens: the record is settled."""
+    """Every receiver has succeeded, or there is none: the record is settled."""
 
 
 @attrs.frozen
@@ -20,7 +20,7 @@ class Retry:
 
 @attrs.frozen
 class Hold:
-    """Nothing is wrong with the event: no attempt is spent, and it is tried again after ``delay`` seconds."""
+    """The event is not to blame: no attempt is spent, and it is tried again after ``delay`` seconds."""
 
     error: Exception
     delay: float

@@ -1,4 +1,4 @@
-"""Which receivers are paused: read from the table every few seconds. Imported only where the app is installed."""
+"""Knows which receivers are paused: reads the table every few seconds. Imported only where the app is installed."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ from event_bus_kafka.telemetry.events import PausesChanged
 logger = logger_named(__name__)
 
 READ_EVERY = 5.0
-"""Seconds."""
+"""Seconds between two reads."""
 _LOOK_FOR_TABLE_EVERY = 60.0
-"""Seconds; services may be migrated while their workers run."""
+"""Seconds between two looks for the table: services may be migrated while their workers run."""
 _NONE: frozenset[str] = frozenset()
 
 
 def is_migrated() -> bool:
-    """Whether the table exists. Raises a database error where that cannot be found out."""
+    """Return whether the table exists. Raises a database error."""
     return has_tables(connections[router.db_for_write(PausedReceiver)], PausedReceiver)
 
 
 class Pauses:
-    """Called, it returns the names of the paused receivers as they were read last; PausesUnknown: they never were."""
+    """
+    Called, it returns the names of paused receivers as last read. Raises :class:`PausesUnknown` if they never were.
+    """
 
     def __init__(self) -> None:
         self._names: frozenset[str] | None = None
         self._problem = ""
-        """Why they could not be read last."""
+        """The reason why the last read failed."""
         self._has_table = False
 
     def __call__(self) -> frozenset[str]:
@@ -43,9 +45,9 @@ class Pauses:
 
     def read(self) -> None:
         """
-        Read the table, where it is there. While its database is away, what was read before holds.
+        Read the table, if it exists. While its database is away, the last result stays valid.
 
-        Raises what no database raises, such as a router, if nothing was read before.
+        If there is no earlier result, raises errors that are not a database's, such as a router's.
         """
         try:
             self._has_table = self._has_table or is_migrated()
@@ -67,15 +69,15 @@ class Pauses:
 
     @property
     def read_every(self) -> float:
-        """Seconds until they should be read again."""
+        """Seconds until the next read."""
         return _LOOK_FOR_TABLE_EVERY if self._names is not None and not self._has_table else READ_EVERY
 
 
 def read_now() -> Pauses:
     """
-    Return the pauses, read now. Raises what no database raises, such as a router.
+    Return the pauses, read now. Raises only errors that are not a database's, such as a router's.
 
-    The thread that makes a worker needs no database afterwards: it must not keep a connection of a pool for ever.
+    The calling thread, which starts a worker, returns its connection: it must not keep one of a pool for ever.
     """
     pauses = Pauses()
     pauses.read()

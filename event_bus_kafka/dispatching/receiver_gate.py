@@ -1,4 +1,4 @@
-"""The gate before the receivers: one that is paused, or whose circuit is open, gets no event."""
+"""The gate in front of receivers: one that is paused, or whose circuit is open, gets no event."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from event_bus_kafka.telemetry.events import CircuitClosed, CircuitOpened
 from event_bus_kafka.telemetry.health import Health, Obstacle
 
 _SPREAD = 0.1
-"""Share of a delay by which held events come back apart: so each has its chance to be the probe, a healthy one too."""
+"""Share by which the delays of held events vary, so that each may be the probe, a healthy one too."""
 _NO_PERMITS: Mapping[str, Permit] = MappingProxyType({})
 
 
 @cheap_frozen
 class Admission:
-    """Which receivers may have an event now."""
+    """The receivers that may have an event now, and the others."""
 
     admitted: list[Receiver]
     held: Sequence[Receiver] = ()
-    """Their circuits are open."""
+    """Receivers whose circuit is open."""
     paused: Sequence[Receiver] = ()
     permits: Mapping[str, Permit] = _NO_PERMITS
-    """By name, of receivers that have failed of late."""
+    """Name → permit, for receivers that failed lately."""
 
 
 class ReceiverGate:
     """
-    The circuits of all receivers of a worker, and who is paused. Called on several lanes at once.
+    The circuits and pauses of all receivers of a worker. Thread-safe.
 
-    Circuits are kept only while there is a failure to remember, so that events pass without a lock while all is well.
+    A circuit is kept only while it has failures to remember, so that without failures events pass without a lock.
     Without a policy no circuit ever opens.
     """
 
@@ -58,7 +58,7 @@ class ReceiverGate:
         self._circuits: dict[str, Circuit] = {}
 
     def admit(self, receivers: list[Receiver]) -> Admission:
-        """Ask for one event. What came of it must be told to :meth:`ended`, whatever it is."""
+        """Ask which receivers may have an event. The result must be reported to :meth:`ended`, whatever it is."""
         names = self._paused()
         if not names and not self._circuits:
             return Admission(admitted=receivers)
@@ -101,7 +101,7 @@ class ReceiverGate:
             return frozenset(name for name in failed if name in self._circuits and self._circuits[name].is_open)
 
     def delay(self, receivers: Collection[Receiver]) -> float:
-        """Return the seconds until an event that waits for these receivers should come back."""
+        """Return the seconds after which an event that waits for these receivers should be tried again."""
         with self._lock:
             circuits = [self._circuits.get(receiver.name) for receiver in receivers]
             now = self._clock()
@@ -109,7 +109,10 @@ class ReceiverGate:
         return seconds * (1 + _SPREAD * self._chance())
 
     def open_circuits(self) -> tuple[str, ...]:
-        """Return the names of receivers whose events are held. Takes no lock, under which others log."""
+        """
+        Return the names of receivers whose circuit is open. Takes no lock, since it is called while others hold it and
+        log.
+        """
         return tuple(sorted(name for name, circuit in list(self._circuits.items()) if circuit.is_open))
 
     def paused_receivers(self) -> tuple[str, ...]:
@@ -130,6 +133,6 @@ class ReceiverGate:
             self._health.end(Obstacle.CIRCUIT, name)
 
     def _forget(self, paused: Collection[str]) -> None:
-        """A pause is the way out of an open circuit."""
+        """Drop the circuits of paused receivers: a pause ends an open circuit."""
         for name in self._circuits.keys() & set(paused):
             self._succeeded(name)

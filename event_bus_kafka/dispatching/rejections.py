@@ -1,4 +1,4 @@
-"""Events that a receiver emits and that are rejected: its failure, since nobody else would act on it."""
+"""Turns the rejection of an event that a receiver emits into a failure of that receiver: nobody else would notice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _rejected: ContextVar[list[Exception] | None] = ContextVar("event_bus_kafka_reje
 
 
 class Rejections:
-    """Collects an error for each event that is emitted in its block, in coroutines too, and rejected."""
+    """Collects the errors of events that are emitted in its block, in coroutines too, and rejected."""
 
     __slots__ = ("_token",)
 

@@ -13,7 +13,7 @@ from event_bus_kafka.dispatching.outcomes import Failed, GiveUp, Hold, Retry
 from event_bus_kafka.errors import ConfigurationError, DeserializationError, SchemaRegistryError
 
 _LONGEST_HOLD = 10.0
-"""Seconds: an outage ends for all at once, and nobody should wait a minute to notice it."""
+"""Longest hold in seconds: an outage ends for all events at once, and none should wait a minute to notice."""
 
 
 @attrs.frozen(kw_only=True)
@@ -21,8 +21,8 @@ class RetryPolicy:
     """
     Attempts with exponential backoff and jitter; delays in seconds.
 
-    ``jitter`` is the share by which a delay varies to both sides; ``final`` are errors of receivers that no further
-    attempt would cure.
+    ``jitter`` is the share by which a delay varies in both directions. ``final`` are exceptions of receivers that no
+    further attempt would cure.
     """
 
     attempts: int
@@ -34,7 +34,7 @@ class RetryPolicy:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> RetryPolicy:
-        """Return the policy of a setting's dict. Raises :class:`ConfigurationError` where a class is not importable."""
+        """Return the policy of a setting's dict. Raises :class:`ConfigurationError` if a class cannot be imported."""
         return cls(**{**values, "final": tuple(_imported(item) for item in values["final"])})
 
     def decide(
@@ -72,7 +72,9 @@ class RetryPolicy:
         return min(self.delay(holds + 1, chance), _LONGEST_HOLD)
 
     def is_final(self, error: Exception) -> bool:
-        """Return whether no further attempt would help: with the record, or with the receiver that raised it."""
+        """
+        Return whether no further attempt would help, because of the record or of the error that the receiver raised.
+        """
         if isinstance(error, SchemaRegistryError):
             return error.final
         return isinstance(error, (DeserializationError, *self.final))
@@ -80,18 +82,18 @@ class RetryPolicy:
 
 @attrs.frozen(kw_only=True)
 class RetryPolicies:
-    """The policy of an event type, or else of its topic, or else of all."""
+    """The policies by event type and topic. The event type's comes first, then the topic's, then the general one."""
 
     default: RetryPolicy
     by_name: Mapping[str, RetryPolicy] = attrs.field(factory=dict)
-    """Event types and full names of topics."""
+    """Event type or full name of a topic → policy."""
 
     @classmethod
     def of(cls, values: Mapping[str, Any], differing: Mapping[str, Mapping[str, Any]]) -> RetryPolicies:
         """
-        Return the policies of two settings' dicts: what holds for all, and what differs by name.
+        Return the policies of two settings' dicts: the general one, and differences by name.
 
-        Raises :class:`ConfigurationError` where a class is not importable.
+        Raises :class:`ConfigurationError` if a class cannot be imported.
         """
         by_name = {name: RetryPolicy.of({**values, **changes}) for name, changes in differing.items()}
         return cls(default=RetryPolicy.of(values), by_name=by_name)

@@ -56,7 +56,7 @@ class Sandbox:
         self.cluster.create_topic(name, partitions)
 
     def records(self, topic: str, count: int, *, seconds: float = 10) -> list[ConsumerRecord]:
-        """Return what is on a topic (full name), from its beginning, once so many records are there or in vain."""
+        """Return the records of a topic (full name) from its beginning, once there are ``count`` or the time is up."""
         return read(self.bootstrap_servers, topic, count, seconds)
 
     @contextmanager
@@ -70,7 +70,7 @@ class Sandbox:
 
     @contextmanager
     def slow_brokers(self, seconds: float) -> Iterator[None]:
-        """Each answer of a broker takes so long inside the block."""
+        """Delay each answer of a broker by ``seconds`` inside the block."""
         self.cluster.set_round_trip(seconds)
         try:
             yield

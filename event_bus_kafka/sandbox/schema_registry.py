@@ -91,7 +91,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Routes:
-    """What each method and path does; a path's variable parts are the arguments."""
+    """Method and path → handler; the variable parts of a path are its arguments."""
 
     def __init__(self, store: SchemaStore) -> None:
         self._store = store

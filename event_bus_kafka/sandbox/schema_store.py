@@ -77,7 +77,9 @@ class SchemaStore:
         return level
 
     def accepts(self, subject: str, text: str, number: str | None = None) -> bool:
-        """Return whether a schema may follow a version; None: those that the level names. Raises :class:`Refused`."""
+        """
+        Return whether a schema may follow a version; None: the versions that the level names. Raises :class:`Refused`.
+        """
         versions = self.versions(subject) if number is None else [self.version(subject, number)]
         return not self._refusals(subject, _valid(text), versions)
 

@@ -29,7 +29,7 @@ def names_in(schema: JsonSchema) -> dict[str, JsonSchema]:
 
 
 def resolved(schema: JsonSchema, names: dict[str, JsonSchema]) -> JsonSchema:
-    """Return what a name stands for, and a type without needless brackets around it."""
+    """Return the type that a name stands for; a type without needless brackets around it."""
     while isinstance(schema, dict) and isinstance(schema["type"], (dict, list)):
         schema = schema["type"]
     if isinstance(schema, str):

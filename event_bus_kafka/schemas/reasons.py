@@ -1,4 +1,4 @@
-"""Why a schema cannot read what another wrote (Avro 1.11, "Schema Resolution"), in words: it judges nothing."""
+"""Explains, in words, why a schema cannot read data of another (Avro 1.11, 'Schema Resolution'). It judges nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PROMOTIONS = {
 
 
 def reasons(reader: str, writer: str) -> list[str]:
-    """Return a sentence per obstacle for a reader's schema (JSON text) with what a writer's schema wrote."""
+    """Return a sentence per obstacle to a reader's schema (JSON text) that reads data of a writer's schema."""
     read, written = json.loads(reader), json.loads(writer)
     return list(dict.fromkeys(_Comparison(names_in(read), names_in(written)).of(read, written, "")))
 

@@ -72,7 +72,9 @@ def explanations(level: str, schema: str, history: Sequence[Version]) -> list[st
 
 
 def _pairs(level: str, schema: str, history: Sequence[Version]) -> Iterator[tuple[str, str, str]]:
-    """Yield who has to read what whom wrote: two schemas, and a sentence for where that fails."""
+    """
+    Yield pairs of reader's and writer's schema that have to fit, each with a sentence for the case that they do not.
+    """
     for name, older in history if is_transitive(level) else history[-1:]:
         if level.startswith(("BACKWARD", "FULL")):
             yield schema, older, f"what was sent with {name} cannot be read with this schema"

@@ -36,7 +36,7 @@ class CapturedEvent:
 
     event_type: str
     topic: str
-    """As configured, without prefix."""
+    """The topic as configured, without prefix."""
     key: Any
     data: dict[str, Any]
     metadata: EventsMetadata
@@ -46,7 +46,7 @@ class CapturedEvent:
 
     @property
     def state(self) -> State:
-        """What became of it by now."""
+        """The state of the event at this moment: sent, waiting for a commit, or rolled back."""
         return state_of(self.commits)
 
     def __str__(self) -> str:
@@ -55,9 +55,9 @@ class CapturedEvent:
 
 class CapturedEvents(Sequence[CapturedEvent]):
     """
-    The events that were sent, in the order in which they were emitted; one on several topics counts for each.
+    The sent events, in the order in which they were emitted; one on several topics counts for each.
 
-    Those of a transaction that is still open or was rolled back are not among them: see ``unsent``.
+    Events of a transaction that is open or was rolled back are in ``unsent``.
     """
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from event_bus_kafka.outbox.transactions import is_manual
 
 
 class State(Enum):
-    """What became of an event that was emitted."""
+    """The state of an event that was emitted."""
 
     SENT = "sent"
     PENDING = "emitted in a transaction that is still open: it leaves at the commit"
@@ -45,7 +45,7 @@ class Commit:
 
     @property
     def state(self) -> State:
-        """As of now."""
+        """The state at this moment."""
         if self._came:
             return State.SENT
         waiting = any(entry[1] is self for entry in self._connection.run_on_commit)

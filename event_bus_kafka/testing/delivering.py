@@ -28,7 +28,7 @@ from event_bus_kafka.wire.deletion import record_deleted
 from event_bus_kafka.wire.records import ConsumerRecord, Destination, EncodedEvent, Event, SubjectSchema
 
 _KINDS = {bool: "boolean", int: "long", float: "double"}
-"""Of keys, in Avro; others are texts."""
+"""Avro types of keys; all other keys are texts."""
 
 
 def deliver(
@@ -41,15 +41,15 @@ def deliver(
     **data: Any,
 ) -> Event:
     """
-    Call the receivers of an event with what arrives of it; return that.
+    Encode an event, decode it as a worker does, and call its receivers; return the event as it arrived.
 
-    ``event``: a signal or event type, whose ``data`` is encoded first; or what was captured, or a record. The data of
-    ``record_deleted`` are ``topic`` (without prefix) and ``key``.
-    ``schema``: file with the schema that the sending service writes with, where it is not that of the class here.
-    ``data`` for it may be plain dicts. ``replay``: as ``replay_events`` does, so that ``is_replay()`` is true.
+    ``event``: a signal or event type, whose ``data`` is encoded first; or a captured event; or a record. ``data`` of
+    ``record_deleted`` are ``topic`` (without prefix) and ``key``. ``schema``: file with the schema of the sending
+    service, if it differs from the class here; ``data`` may then be plain dicts. ``replay``: call receivers as
+    ``replay_events`` does, so that ``is_replay()`` is true.
 
-    Raises ReceiversFailed with what receivers raised, DeserializationError for what this service cannot read, and
-    AssertionError where no receiver would be called.
+    Raises ReceiversFailed with the exceptions of receivers, DeserializationError if this service cannot read the
+    record, and AssertionError if no receiver would be called.
     """
     __tracebackhide__ = True
     text = Path(schema).read_text() if schema is not None else None

@@ -1,4 +1,4 @@
-"""What a test expects of an event."""
+"""The expectations that a test has of an event."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from event_bus_kafka.testing.differences import Difference, differences
 
 
 class Candidate(Protocol):
-    """What an event is judged by."""
+    """The properties by which an event is judged."""
 
     @property
     def topic(self) -> str: ...
@@ -40,7 +40,7 @@ class Expectation:
 
     @property
     def event_type(self) -> str:
-        """Of the signal."""
+        """The event type of the signal."""
         return str(self.signal.event_type)
 
     def differences(self, event: Candidate) -> list[Difference]:

@@ -16,7 +16,7 @@ _FRAME = 5
 
 
 class MemoryRegistry:
-    """What records need of the schema registry."""
+    """A schema registry in memory, with the methods that records need."""
 
     def __init__(self) -> None:
         self._store = SchemaStore()

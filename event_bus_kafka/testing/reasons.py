@@ -26,7 +26,7 @@ def signal_of(event: OpenEdxPublicSignal | str) -> OpenEdxPublicSignal:
 
 
 def reasons_against(signal: OpenEdxPublicSignal, emitted: int) -> list[str]:
-    """Return sentences on why no event of a signal went to the bus, though it was emitted so many times."""
+    """Return sentences on why no event of a signal went to the bus, although it was emitted ``emitted`` times."""
     if signal is record_deleted:
         return ["send_tombstone was not called, or for no topic that is enabled in EVENT_BUS_PRODUCER_CONFIG."]
     how_often = f"It was emitted {emitted} time{'s' * (emitted != 1)}" if emitted else "It was not emitted"

@@ -23,7 +23,7 @@ _UPDATE = "EVENT_BUS_KAFKA_UPDATE_SCHEMAS"
 
 def assert_schema_unchanged(event: OpenEdxPublicSignal | str, file: Path | str, /) -> None:
     """
-    Fail if the schema of a signal or event type is not that of a file; say what changed, and who can still read what.
+    Fail if the schema of a signal or event type differs from the file's; name the changes, and who can still read whom.
 
     ``pytest --update-event-schemas`` writes the file; with other runners EVENT_BUS_KAFKA_UPDATE_SCHEMAS=1 does.
     """
@@ -34,7 +34,7 @@ def assert_schema_unchanged(event: OpenEdxPublicSignal | str, file: Path | str, 
 
 
 def assert_schema_compatible(event: OpenEdxPublicSignal | str, file: Path | str, /) -> None:
-    """Fail only if services with the schema of the file and with that of the class cannot read each other's events."""
+    """Fail only if services with the file's schema and with the class's schema cannot read each other's events."""
     __tracebackhide__ = True
     comparison = _compared(signal_of(event), Path(file))
     if comparison.obstacles:
@@ -43,7 +43,7 @@ def assert_schema_compatible(event: OpenEdxPublicSignal | str, file: Path | str,
 
 @attrs.frozen
 class _Comparison:
-    """The schema of a class against that of a file."""
+    """The schema of a class beside the schema in a file."""
 
     codec: EventCodec
     file: Path
@@ -51,7 +51,7 @@ class _Comparison:
 
     @property
     def changes(self) -> list[str]:
-        """What is different, field by field."""
+        """The differences, field by field."""
         return field_changes(self.text, self.codec.schema)
 
     @property

@@ -59,14 +59,14 @@ class Attribute:
     missing: Any = None
     """The value for a record without the header; None: it is required, or the caller supplies it (time)."""
     varies: bool = False
-    """From event to event. Other values last and are few: their headers are kept, written and read."""
+    """Whether it changes from event to event. Other values are few: their headers are kept, written and read."""
 
     def written(self, value: Any) -> tuple[str, bytes]:
         """Return the header of a value."""
         return self.header, self.write(value).encode()
 
     def value_of(self, header: bytes | None) -> Any:
-        """Return what a header's value stands for. Raises :class:`InvalidHeaders`."""
+        """Return the value of a header. Raises :class:`InvalidHeaders`."""
         try:
             return self.read(_text(self.header, header))
         except (ValueError, OverflowError):
@@ -170,7 +170,7 @@ def _template(lasting: Headers) -> EventsMetadata:
 
 _LONGEST_KEPT = 1_000
 _templates: Kept[EventsMetadata] = Kept(_template, size=size_of, longest=_LONGEST_KEPT)
-"""Metadata by their lasting headers, to be given an id and a time."""
+"""Lasting headers → metadata without id and time."""
 
 
 class _Layout(NamedTuple):

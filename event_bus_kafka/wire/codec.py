@@ -120,10 +120,10 @@ class EventCodec:
 
     def decoder(self, schema: str, most: int = DECODED_BYTES) -> Decode:
         """
-        Return what decodes Avro bytes that this schema (JSON text) wrote, into no more than ``most`` bytes of memory.
+        Return a decoder of Avro bytes that were written with this schema (JSON text).
 
-        Raises :class:`IncompatibleSchema`; the decoder itself raises :class:`UnreadableValue` or
-        :class:`IncompatibleSchema`.
+        ``most``: bytes of memory that a value may take. Raises :class:`IncompatibleSchema`; the decoder itself raises
+        :class:`UnreadableValue` or :class:`IncompatibleSchema`.
         """
         writer, names = writer_schema.parse(schema)
         if isinstance(writer, list):
@@ -154,9 +154,10 @@ class EventCodec:
 
 def plain_decoder(schema: str, most: int = DECODED_BYTES) -> Callable[[bytes], Any]:
     """
-    Return what decodes Avro bytes into the plain values that this schema (JSON text) describes.
+    Return a decoder of Avro bytes of this schema (JSON text) into plain values.
 
-    ``most``: bytes of memory. Raises :class:`IncompatibleSchema`; the decoder itself raises :class:`UnreadableValue`.
+    ``most``: bytes of memory that a value may take. Raises :class:`IncompatibleSchema`; the decoder itself raises
+    :class:`UnreadableValue`.
     """
     writer, names = writer_schema.parse(schema)
     return _reader(writer, SizeLimit(writer, names, None, most))

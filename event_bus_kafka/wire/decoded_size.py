@@ -1,8 +1,8 @@
 """
-How much memory a record takes once it is decoded: a few bytes may claim a lot, as a list of empty maps does.
+Limits the memory that a decoded record takes: a few bytes may claim a lot, as a list of empty maps does.
 
-From the schemas alone follows how long a body may be before it could take more than is allowed. Shorter ones, which
-are nearly all, cost a comparison; longer ones are passed over once and counted before anything is made of them.
+From the schemas alone follows the length up to which a body cannot exceed the limit. Shorter bodies, nearly all, cost
+one comparison; longer ones are scanned and counted before any object is made of them.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from event_bus_kafka.wire.writer_schema import Schema, definition
 from event_bus_kafka.wire.writer_schema import kind as kind_of
 
 DECODED_BYTES = 64_000_000
-"""The most memory that one record may become, unless the caller says otherwise."""
+"""Bytes of memory that one record may take, unless the caller says otherwise."""
 
 # Bytes in CPython 3.11 to 3.13, as its allocator rounds them up. None, booleans and small numbers are there anyhow.
 _NUMBER = 32
 _SMALL = range(-5, 257)
 _LARGE, _LARGER_BY = 1 << 60, 16
 _TEXT = 80
-"""A short one, or bytes; what is counted at last is what it takes."""
+"""Bytes of a short text or of bytes; longer ones are counted by their length."""
 _OBJECTS, _OBJECT = {"datetime": 64, "UUID": 128}, 640
 """Objects that travel as texts; all others, such as keys, hold parts that are counted with the text."""
 _LIST, _FIRST_OF_LIST, _ITEM_OF_LIST = 64, 32, 10
@@ -40,7 +40,7 @@ _WIDEST_CHARACTER = 4
 """Bytes per character of a text with a single emoji, even if all else is ASCII."""
 
 _SIZES = {"int": 1, "long": 1, "float": 4, "double": 8, "enum": 1}
-"""The fewest bytes that a value takes in a record."""
+"""The fewest bytes that a value of a type takes in a record."""
 
 Walk = Callable[["_Body"], None]
 
@@ -52,15 +52,17 @@ class Shape:
     memory: int
     """Bytes of memory of a value without the items of its lists and maps, and without the contents of its texts."""
     least: int
-    """The fewest bytes that this takes in a record."""
+    """The fewest bytes that a value takes in a record."""
     growth: int = _WIDEST_CHARACTER
-    """The most bytes of memory for a byte of the record, in items and texts."""
+    """The most bytes of memory per byte of the record, in items and texts."""
     walk: Walk
-    """Pass over a value, and count its items and texts; give back what ``memory`` counts too much."""
+    """Scans a value, and counts its items and texts; subtracts the excess of ``memory``."""
 
 
 class SizeLimit:
-    """Refuses bodies that would take more than ``most`` bytes of memory; those up to ``harmless`` bytes never do."""
+    """
+    Refuses bodies that would take more than ``most`` bytes of memory; bodies of up to ``harmless`` bytes never do.
+    """
 
     def __init__(self, writer: Schema, names: dict[str, Schema], reader: AvroType | None, most: int) -> None:
         self._shape = _Shapes(names).of(writer, reader)
@@ -68,7 +70,7 @@ class SizeLimit:
         self.harmless = (most - self._shape.memory) // self._shape.growth
 
     def check(self, body: bytes) -> None:
-        """Raises :class:`UnreadableValue`."""
+        """Raise :class:`UnreadableValue` if a body would take too much memory."""
         counted = _Body(body, self._most)
         counted.spend(self._shape.memory)
         self._shape.walk(counted)

@@ -1,7 +1,7 @@
 """
-Tombstones: records with a key and without a value, which remove from a compacted topic what the key had.
+Tombstones: records with a key and without a value, which remove the key from a compacted topic.
 
-Receivers hear of them through a signal of this package: for them a deletion is an event like any other.
+Receivers get them through a signal of this package: for them a deletion is an event like any other.
 """
 
 from __future__ import annotations

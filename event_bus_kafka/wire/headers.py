@@ -62,13 +62,13 @@ class _Layout(NamedTuple):
     """The common part of headers with the same names and lengths."""
 
     head: bytes
-    """All that stands before the values."""
+    """The bytes before the values."""
     names: tuple[str, ...]
     are_unique: bool
     """Whether no name stands twice."""
     take: Callable[[bytes, int], tuple[bytes, ...]]
     absent: frozenset[int]
-    """Places of values that are null."""
+    """Indices of values that are null."""
     is_plain: bool
     """Whether names are unique and no value is null."""
 
@@ -105,7 +105,11 @@ def _names(head: bytes) -> tuple[tuple[str, ...], int, bool]:
 
 @lru_cache(_KEPT)
 def _values(packed_lengths: bytes) -> tuple[Callable[[bytes, int], tuple[bytes, ...]], frozenset[int]]:
-    """Return what takes values of these lengths apart, and which of them are null. Most headers have equal lengths."""
+    """
+    Return a function that splits values of these lengths, and the indices of null values.
+
+    Most headers have equal lengths.
+    """
     lengths = struct.unpack(f">{len(packed_lengths) // 4}i", packed_lengths)
     absent = frozenset(number for number, length in enumerate(lengths) if length < 0)
     return struct.Struct("".join([f"{max(length, 0)}s" for length in lengths])).unpack_from, absent

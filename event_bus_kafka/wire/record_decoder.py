@@ -19,7 +19,7 @@ from event_bus_kafka.wire.writer_schema import kind as kind_of
 
 
 class Unexpected(Exception):
-    """These bytes, or this schema, are left to the careful way."""
+    """Raised for bytes, or a schema, that are left to the careful decoder."""
 
 
 def quick_decoder(

@@ -20,9 +20,9 @@ EVENT_DATA = "event data"
 
 def encoder(fields: tuple[Field, ...], getter: Callable[..., Any], name: str) -> Encode:
     """
-    Return what encodes values with these fields, which ``getter`` (of the operator module) reads.
+    Return the encoder of values with these fields, which ``getter`` (of the operator module) reads.
 
-    It raises :class:`Misfit` with the path to the field, the reason, and no value.
+    It raises :class:`Misfit` with the path to the field and the reason, and without the value.
     """
     if not fields:
         return _nothing(name)

@@ -1,4 +1,4 @@
-"""The values that travel: an :class:`Event` of ours, and the records of Kafka that carry it."""
+"""The values that travel: an :class:`Event`, and the records of Kafka that carry it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from event_bus_kafka.frozen import cheap_frozen
 
 Headers = tuple[tuple[str, bytes | None], ...]
 HeadersByName = dict[str, bytes | None]
-"""In order, where no name stands twice."""
+"""Headers as a dict in order, if no name stands twice."""
 
 
 def size_of(headers: Headers) -> int:

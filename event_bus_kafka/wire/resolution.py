@@ -1,9 +1,9 @@
 """
-From what a writer's schema wrote to values of this service's classes (Avro 1.11, "Schema Resolution").
+Turns values of a writer's schema into values of this service's classes (Avro 1.11, 'Schema Resolution').
 
-Records bind by field name: a field that this service does not know is ignored, one that the writer does not know takes
-the default of the attrs class. Null for a field that cannot be None here counts as not written. Everything that can be
-said from the two schemas alone is said once per schema, not per event.
+Fields of records bind by name: a field that this service does not know is ignored; one that the writer does not know
+takes the default of the attrs class. Null for a field that cannot be None here counts as not written. All decisions
+that need the two schemas alone are made once per schema, not per event.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class _Absent(Exception):
 
 def binder(reader: AvroType, writer: Schema, names: dict[str, Schema], path: tuple[str, ...] = ()) -> Bind | None:
     """
-    Return what turns a decoded value of ``writer`` into a value of ``reader``; None where they are the same.
+    Return the function that turns a decoded value of ``writer`` into a value of ``reader``; None if they are equal.
 
-    ``names`` are the writer's named types. Raises :class:`IncompatibleSchema` where no value could be turned.
+    ``names`` are the writer's named types. Raises :class:`IncompatibleSchema` if no value could be turned.
     """
     branches = [definition(branch, names) for branch in (writer if isinstance(writer, list) else [writer])]
     written = [branch for branch in branches if kind_of(branch) != "null"]
@@ -95,7 +95,7 @@ def _record_binder(reader: Record, binds: list[tuple[Field, Bind | None]], path:
 
 
 def _by_position(reader: Record, binds: list[tuple[Field, Bind | None]], by_name: Bind) -> Bind:
-    """Half the cost of binding by name, for the usual event: written by the same version of the class."""
+    """Bind by position, at half the cost of names, if the writer has the same version of the class, as usual."""
     build = reader.build
     get = itemgetter(*(field.name for field, _ in binds))
     bound = [(position, bind) for position, (_, bind) in enumerate(binds) if bind is not None]

@@ -66,7 +66,7 @@ def encode_tombstone(
     signal: OpenEdxPublicSignal, key: Any, metadata: EventsMetadata, *, topic: str, key_field: str
 ) -> EncodedEvent:
     """
-    Encode what deletes a key from a topic (full name): the key of the signal's events to the byte, and their headers.
+    Encode a tombstone for a topic (full name): the key of the signal's events to the byte, and their headers.
 
     Raises as :func:`encode` does.
     """
@@ -96,8 +96,7 @@ def _destination(signal: OpenEdxPublicSignal, topic: str, key_field: str) -> tup
 
 def frame(encoded: EncodedEvent, registry: SchemaIds, until: float = inf) -> ProducerRecord:
     """
-    Return the record to send. Raises :class:`SchemaRegistryError` if an id is neither known nor to be had by ``until``
-    (monotonic).
+    Return the record to send. Raises :class:`SchemaRegistryError` if an id cannot be obtained by ``until`` (monotonic).
     """
     destination, body = encoded.destination, encoded.value
     key = _framed(encoded.key, destination.key, registry, until)
@@ -106,7 +105,7 @@ def frame(encoded: EncodedEvent, registry: SchemaIds, until: float = inf) -> Pro
 
 
 class Framer:
-    """Frames events for one registry; what stands before keys and values is kept once the ids are known."""
+    """Frames events for one registry; keeps the bytes before keys and values once the ids are known."""
 
     def __init__(self, registry: SchemaIds) -> None:
         self._registry = registry
@@ -126,7 +125,7 @@ class Framer:
 
 
 def frames_of(destination: Destination, registry: SchemaIds, until: float = inf) -> tuple[bytes, bytes]:
-    """Return what stands before each key and each value of a destination. Raises as :func:`frame` does."""
+    """Return the bytes before each key and each value of a destination. Raises as :func:`frame` does."""
     return _framed(b"", destination.key, registry, until), _framed(b"", destination.value, registry, until)
 
 
@@ -139,9 +138,10 @@ def deserialize(
     record: ConsumerRecord, signal: OpenEdxPublicSignal, registry: SchemaIds, most: int = DECODED_BYTES
 ) -> Event:
     """
-    Return the event of a record that is not a tombstone. It takes ``most`` bytes of memory at most.
+    Return the event of a record that is not a tombstone; it takes at most ``most`` bytes of memory.
 
-    Raises :class:`DeserializationError`: final; :class:`SchemaRegistryError`: the schema is not to be had now.
+    Raises :class:`DeserializationError`, which is final, or :class:`SchemaRegistryError` if the schema cannot be
+    obtained now.
     """
     metadata, event_id = cloudevents.to_metadata_and_id(record.headers, record.timestamp)
     value = record.value or b""
@@ -153,7 +153,7 @@ def deserialize(
 
 def deserialize_tombstone(record: ConsumerRecord, topic: str, registry: SchemaIds, most: int = DECODED_BYTES) -> Event:
     """
-    Return the event that a tombstone with a key is; ``topic``: without prefix; ``most``: bytes of memory.
+    Return the event of a tombstone with a key. ``topic``: without prefix; ``most``: bytes of memory.
 
     Raises as :func:`deserialize` does.
     """
@@ -196,7 +196,7 @@ def schema_of(framed: bytes, registry: SchemaIds) -> str:
 
 
 def without_frame(framed: bytes) -> bytes:
-    """Return what stands behind the schema id."""
+    """Return the bytes behind the schema id."""
     return framed[_FRAME.size :]
 
 

@@ -1,5 +1,5 @@
 """
-Schemas of other writers: parsed, and refused where reading with them could end the process.
+Schemas of other writers: parsed, and refused if reading with them could end the process.
 
 fastavro reads in C, without a limit on depth: a schema that contains itself, or is nested deeply, overflows the stack.
 And a few bytes can claim any number of items that take no bytes, which would fill the memory.
@@ -54,7 +54,7 @@ def parse(text: str) -> tuple[Schema, dict[str, Schema]]:
 
 
 def definition(schema: Schema, names: dict[str, Schema]) -> Schema:
-    """Return what a name stands for."""
+    """Return the definition of a named type."""
     return names.get(schema, schema) if isinstance(schema, str) else schema
 
 
@@ -106,7 +106,7 @@ def _refuse_bombs(writer: Schema, names: dict[str, Schema]) -> None:
 
 
 def _refuse_malformed(type_: Schema) -> None:
-    """Refuse what fastavro lets pass and stumbles over later."""
+    """Refuse mistakes that fastavro accepts and fails on later."""
     if kind(type_) == "fixed" and not (type(type_["size"]) is int and 0 <= type_["size"] < _LARGEST_FIXED):
         raise IncompatibleSchema("the writer's schema has a fixed whose size is none")
     if kind(type_) in _RECORDS and not all(isinstance(field["name"], str) for field in type_["fields"]):

@@ -27,7 +27,7 @@ def build_wheel(folder: Path) -> Path:
         else:
             shutil.copy(path, source)
     wheels = folder / "wheels"
-    _pip("wheel", "--no-deps", "-w", str(wheels), str(source))
+    _pip("wheel", "--no-deps", "--no-build-isolation", "-w", str(wheels), str(source))
     return wheels
 
 

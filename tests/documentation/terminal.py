@@ -10,10 +10,10 @@ from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
 
-from tests.projects.process import PATIENCE
-
 _SHELL = "import pty; pty.spawn(['bash', '--norc', '--noprofile'])"
 _CTRL_C = "\x03"
+PATIENCE = 300.0
+"""Seconds after which a wait is in vain. Installing takes minutes where the machine is busy."""
 
 
 class Terminal:

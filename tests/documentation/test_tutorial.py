@@ -88,6 +88,7 @@ def reader(tmp_path: Path, real_bus: RealBus) -> Iterator[Reader]:
         yield Reader(folder, real_bus, environment | offline(build_wheel(tmp_path)), stack)
 
 
+@pytest.mark.timeout(900)  # it installs packages and starts a dozen processes, one after the other
 def test_the_tutorial_can_be_followed_by_copy_and_paste(reader: Reader) -> None:
     for step in steps(PAGE):
         reader.do(step)

@@ -1,0 +1,27 @@
+"""Diagrams are drawn from text: well-formed, narrow enough for a phone, with every word in them."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+from docs.diagrams import WIDTH, flow, sequence
+
+
+def words(svg: str) -> set[str]:
+    """Return the words of a diagram, which has to be well-formed."""
+    tree = ElementTree.fromstring(svg)
+    assert tree.attrib["width"] == str(WIDTH)
+    texts = [text.text or "" for text in tree.iter("text")]
+    assert texts
+    return set(re.findall(r"[^\s:]+", " ".join(texts)))
+
+
+def test_a_flow_has_its_boxes_labels_and_ways_out() -> None:
+    assert words(flow(["first & <second>", "> no: stop", "| then", "third"])) == {
+        *("first", "&", "<second>", "no", "stop", "then", "third")
+    }
+
+
+def test_a_sequence_has_its_participants_messages_and_notes() -> None:
+    assert words(sequence(["A, B, C", "A -> C: greet", "B: waits"])) == {*"ABC", "greet", "waits"}

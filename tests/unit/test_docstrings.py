@@ -1,0 +1,36 @@
+"""Docstrings begin with a subject or a verb, and say how many and which in numbers and names."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.unit.test_layout import PACKAGE
+
+ROOMS = (
+    *("assembly", "conf", "dispatching", "kafka", "outbox", "producing", "relaying"),
+    *("sandbox", "schemas", "testing", "wire"),
+)
+RIDDLE = re.compile(r"^(What|Of|As|Where)\b|\bso many\b|\bthat of\b|\bthose (that|of|who)\b")
+MOST = 0.02
+
+
+def docstrings(room: str) -> Iterator[str]:
+    """Yield the docstrings of modules, classes, functions and attributes."""
+    for file in (PACKAGE / room).rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            body = getattr(node, "body", None)
+            for statement in body if isinstance(body, list) else []:  # a lambda's is an expression
+                match statement:
+                    case ast.Expr(value=ast.Constant(value=str(text))):
+                        yield " ".join(text.split())
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_few_docstrings_have_to_be_read_twice(room: str) -> None:
+    texts = list(docstrings(room))
+    riddles = [text for text in texts if RIDDLE.search(text)]
+    assert len(riddles) < MOST * len(texts) or not riddles, riddles
