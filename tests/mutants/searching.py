@@ -81,7 +81,7 @@ FAULTS = (
     ),
     Fault(
         name="rows behind the first slice of an outbox are not looked at",
-        file="models/bytes_search.py",
+        file="operations/whereabouts/bytes_search.py",
         scope="ids_where",
         old='is_left, after = seen["count"] == _SLICE, seen["last"]',
         new='is_left, after = False, seen["last"]',
