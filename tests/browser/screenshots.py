@@ -1,14 +1,15 @@
 """
 Takes pictures of the admin's pages, of services with trouble: ``make screenshots``.
 
-``python -m tests.browser.screenshots FOLDER``: those in the documentation; with ``--all`` each page in both widths,
-light and dark, to be looked at.
+``python -m tests.browser.screenshots FOLDER``: those in the documentation; with ``--all`` also each page in both
+widths, light and dark, to be looked at.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -62,7 +63,7 @@ def desk(kafka: str = "real") -> Iterator[dict[str, str]]:
         try:
             yield urls_of(process)
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)
             process.communicate()
     assert process.returncode == 0
 
@@ -86,10 +87,8 @@ def open_page(page: Page, title: str) -> None:
 
 
 def _take(page: Page, file: Path, *, is_all: bool) -> None:
-    if not is_all:
-        picture(page, file.with_suffix(".png"), width=1000)
-        return
-    for width in WIDTHS:
+    picture(page, file.with_suffix(".png"), width=1000, height=800)
+    for width in WIDTHS if is_all else ():
         for dark in (False, True):
             shade = "dark" if dark else "light"
             picture(page, file.with_name(f"{file.name}-{width}-{shade}.png"), width=width, dark=dark)

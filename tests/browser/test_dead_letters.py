@@ -35,7 +35,7 @@ def test_a_letter_is_found_looked_at_and_discarded_by_clicking(visit: Visit) -> 
         page.get_by_text("Search for one event or key").click()
         page.get_by_label("Topic:partition:offset").fill("certificates:0:41")
         page.get_by_role("button", name="Search").click()
-        page.get_by_text("1 dead letters match").wait_for()
+        page.get_by_text("1 dead letter matches").wait_for()
         assert "41" not in page.url
         assert grave_faults(page) == []
         page.get_by_role("link", name="prod-certificates:0:41").click()

@@ -61,7 +61,7 @@ def action_plan(plan: DiscardPlan, *, before: Discarded | None) -> ActionPlan:
     """Return what the page says before anything is deleted; ``before``: what a slice has deleted just now."""
     letters = number_of(plan.count)
     said = [
-        _("%(letters)s will be deleted for good, with the events in them: no receiver gets these from here again.")
+        _("%(letters)s will be deleted for good, events included: no receiver gets these from here again.")
         % {"letters": letters},
         _("A letter that fails again before you confirm stays."),
     ]

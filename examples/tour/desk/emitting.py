@@ -19,9 +19,9 @@ COURSES = [f"course-v1:edX+Demo{number}+2026" for number in range(4)]
 
 def make_trouble() -> None:
     """Emit what receivers fail at, what they are too slow for, and what Kafka takes in no way."""
-    for learner in range(1, 13):
-        award_certificate(learner, COURSES[learner % len(COURSES)])
-    for learner in range(1, 121):
+    for learner in range(1, 61):
+        award_certificate(learner, COURSES[learner % len(COURSES) - learner % 3])
+    for learner in range(1, 241):
         grade(learner, COURSES[learner % len(COURSES)], 0.5)
     with transaction.atomic():
         COURSE_ACCESS_ROLE_ADDED.send_event(course_access_role_data=_role("r" * 2_000_000))  # more than Kafka takes

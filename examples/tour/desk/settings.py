@@ -48,5 +48,6 @@ CSRF_COOKIE_NAME = f"csrf-{os.environ['EXAMPLES_SERVICE']}"
 
 # So that there is something to see at once.
 EVENT_BUS_KAFKA_RETRY = {"attempts": 3, "first_delay": 0.2, "factor": 2}
+EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY = 8  # who is slow keeps nobody else
 EVENT_BUS_KAFKA_HEARTBEAT = 2
 EVENT_BUS_KAFKA_SLOW_RECEIVER = 1

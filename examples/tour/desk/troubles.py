@@ -26,16 +26,17 @@ class TroublesConfig(AppConfig):
 
 
 def print_on_paper(certificate: CertificateData, **_: Any) -> None:
-    """Fail for every learner: the printer has no paper."""
-    raise RuntimeError("no paper")
+    """Fail for one learner of four: the printer has no paper."""
+    if certificate.user.id % 4 == 1:
+        raise RuntimeError("no paper")
 
 
 def tell_employer(certificate: CertificateData, **_: Any) -> None:
-    """Fail for some learners, who have no employer."""
-    if certificate.user.id % 3 == 0:
+    """Fail for one learner of seven, who has no employer."""
+    if certificate.user.id % 7 == 0:
         raise LookupError(certificate.user.id)
 
 
 def draw_transcript(grade: GradeData, **_: Any) -> None:
-    """Take two seconds for each grade: more come than it can draw, and its group lags behind."""
-    time.sleep(2)
+    """Take five seconds for each grade: more come than it can draw, and its group lags behind."""
+    time.sleep(5)
