@@ -103,7 +103,7 @@ FAULTS = (
         name="findings end with 0",
         file="management/commands/event_bus_status.py",
         scope="_judge",
-        old='reasons.append(f"{len(status.findings)} findings")',
+        old='reasons.append(number(len(status.findings), "finding"))',
         new="pass",
         harm="a pipeline deploys against missing topics",
         tests=_STATUS,
@@ -134,14 +134,5 @@ FAULTS = (
         new="return [one for one in found if one.lag]",
         harm="events are lost and nobody is told",
         real=("real/test_status.py::test_records_that_were_deleted_unread_are_told",),
-    ),
-    Fault(
-        name="groups whose coordinator is not ready are asked for their offsets",
-        file="operations/status/kafka_status.py",
-        scope="_committed",
-        old="isinstance(one, GroupDescription) and not _is_unknown(one)",
-        new="True",
-        harm="librdkafka ends the process by a segmentation fault",
-        real=("real/test_status.py::test_rights_that_are_lacking_are_found",),
     ),
 )

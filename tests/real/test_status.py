@@ -11,7 +11,7 @@ from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from django.test import override_settings
@@ -78,6 +78,24 @@ def test_topics_and_groups_are_shown(cluster: KafkaCluster, real_bus: RealBus) -
     assert max(map(len, lines)) <= 100
     assert any(line.split() == ["status-mail", "empty", "0", "1", "2", "status-shown"] for line in lines)
     assert any(line.startswith("! group-without-worker: status-mail") for line in lines)
+
+
+def test_a_group_of_the_newer_protocol_is_seen_with_its_state(real_bus: RealBus) -> None:
+    real_bus.create_topic("status-newer")
+    produce(real_bus, "status-newer", 0, 0)
+    settings = real_bus.settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"status-modern": ["status-newer"]})
+    options = {"group.protocol": "consumer", "enable.auto.commit": False, "auto.offset.reset": "earliest"}
+    servers = {"bootstrap.servers": real_bus.bootstrap_servers, "group.id": "status-modern", "log_level": 0}
+    consumer = Consumer(servers | options)
+    consumer.subscribe(["status-newer"])
+    until(lambda: consumer.poll(0.2) is not None)
+    consumer.commit(offsets=[TopicPartition("status-newer", 0, 1)], asynchronous=False)
+    until(lambda: group_of(settings, "status-modern")["state"] == "stable")
+    assert group_of(settings, "status-modern")["unread"][0]["lag"] == 1
+    assert neglects(settings) == {}
+    consumer.close()
+    until(lambda: group_of(settings, "status-modern")["members"] == 0)
+    assert "group-without-worker" in neglects(settings)
 
 
 def test_unread_records_near_the_end_of_the_retention_are_told(cluster: KafkaCluster, real_bus: RealBus) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
+from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.cimpl import NewTopic
 from pytest_django import DjangoDbBlocker
 
@@ -19,14 +20,14 @@ from tests.services.schema_registry import SchemaRegistry
 from tests.support.outbox_service import until
 from tests.support.scale import LONG, scaled
 from tests.support.sqlite import on_sqlite
-from tests.support.status_command import told
+from tests.support.status_command import Shown, told
 
 pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(1800)]
 
 _TOPICS, _GROUPS, _EACH = scaled(20, long=2_000), scaled(4, long=200), 10
 _AT_ONCE = 100
-_MOST = 10.0
-"""Seconds."""
+_MOST = 5.0
+"""Seconds of work; the whole takes twice as long where the broker has the rest of the machine."""
 
 
 @pytest.fixture
@@ -72,18 +73,37 @@ def fill(cluster: KafkaCluster, groups: dict[str, list[str]]) -> None:
 
 
 def send(cluster: KafkaCluster, topics: list[str]) -> None:
-    """Send a record to each, again and again where brokers do not know the topic yet."""
-    producer, left = Producer({"bootstrap.servers": cluster.bootstrap_servers, "log_level": 0}), topics
+    """Send a record to each, again with a new client where brokers did not know the topic yet."""
+    left = topics
 
     def is_done() -> bool:
         failed: list[str] = []
+        producer = Producer({"bootstrap.servers": cluster.bootstrap_servers, "log_level": 0})
+
+        def note(error: object, sent: Message) -> None:
+            if error:
+                failed.append(str(sent.topic()))
+
         for topic in left:
-            producer.produce(topic, b"value", on_delivery=lambda error, sent: error and failed.append(sent.topic()))
+            try:
+                producer.produce(topic, b"value", on_delivery=note)
+            except KafkaException:
+                failed.append(topic)
         assert producer.flush(300) == 0
         left[:] = failed
         return not left
 
     until(is_done)
+
+
+def measured(settings: dict[str, Any], *arguments: str) -> Shown:
+    """Run the command. Its work is bounded: how long it waits for a broker depends on what else runs on the machine."""
+    began, worked = perf_counter(), process_time()
+    shown = told(settings, *arguments)
+    took, work = perf_counter() - began, process_time() - worked
+    print(f"{_TOPICS} topics and {_GROUPS} groups {arguments}: {took:.1f} s, of which {work:.1f} s at work")
+    assert work < _MOST
+    return shown
 
 
 def test_many_topics_and_groups(wide_cluster: KafkaCluster, schema_registry: SchemaRegistry) -> None:
@@ -93,20 +113,12 @@ def test_many_topics_and_groups(wide_cluster: KafkaCluster, schema_registry: Sch
     settings = RealBus(wide_cluster, schema_registry).settings(
         EVENT_BUS_KAFKA_SUBSCRIPTIONS=groups, EVENT_BUS_KAFKA_TOPICS={name: {} for name in names}
     )
-    began = perf_counter()
-    shown = told(settings)
-    took = perf_counter() - began
-    print(f"{_TOPICS} topics and {_GROUPS} groups: {took:.1f} s, {len(shown.text) / 1e6:.1f} MB of JSON")
+    shown = measured(settings)
     kafka = shown.json["kafka"]
     assert shown.refusal == ""
     assert {one["topic"] for one in kafka["topics"] if one["records"] == 2 and one["oldest"]} >= set(names)
     assert {one["group"]: sum(unread["lag"] for unread in one["unread"]) for one in kafka["groups"]} == dict.fromkeys(
         groups, _EACH
     )
-    began = perf_counter()
-    shown = told(settings, "--check")
-    checked = perf_counter() - began
-    print(f"with --check: {checked:.1f} s")
+    shown = measured(settings, "--check")
     assert {one["id"] for one in shown.json["findings"]} == {"group-without-worker"}
-    if LONG:
-        assert max(took, checked) < _MOST

@@ -12,7 +12,7 @@ from tests.services.downloads import fetched
 def test_a_folder_is_fetched_once_unless_a_file_is_missing_or_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Python compiles into the folder when a program imports from it: no reason to fetch it again under that program."""
+    """Python compiles into the folder when a program imports from it. To fetch it anew would break the program."""
     monkeypatch.setenv("EVENT_BUS_KAFKA_SERVICES_CACHE", str(tmp_path))
     times: list[Path] = []
 

@@ -118,6 +118,15 @@ class ClusterOverview(Admin):
             sleep(_BETWEEN if left else 0)
         return found
 
+    def group_states(self, *, timeout: float) -> dict[str, str]:
+        """
+        Return the state of each group that this user may see, in lower case, also of those of the newer protocol
+        (``group.protocol = consumer``), which :meth:`groups` does not find. Raises :class:`BrokerError`.
+        """
+        with as_broker_errors(self._client):
+            answer = self._client.list_consumer_groups(request_timeout=timeout)
+        return {one.group_id: one.state.name.lower() for one in result_of(answer, timeout).valid}
+
     def many_topic_options(self, topics: Collection[str], *, timeout: float) -> dict[str, dict[str, str] | BrokerError]:
         """Return the options of each topic, as :meth:`topic_options` does."""
         found: dict[str, dict[str, str] | BrokerError] = {}

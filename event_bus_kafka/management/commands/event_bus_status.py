@@ -19,6 +19,7 @@ from event_bus_kafka.management.arguments import add_json, seconds
 from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.management.long_runs import Interruption
 from event_bus_kafka.operations.neglects.catalogue import Neglect
+from event_bus_kafka.operations.neglects.wording import number
 from event_bus_kafka.operations.status.values import Status
 
 _WATCH_EVERY = 5.0
@@ -82,7 +83,7 @@ class Command(OperatorCommand):
 def _judge(status: Status) -> None:
     reasons = [f"{one.server} gave no answer" for one in status.unanswered]
     if status.findings:
-        reasons.append(f"{len(status.findings)} findings")
+        reasons.append(number(len(status.findings), "finding"))
     if reasons:
         raise CommandError(f"{'; '.join(reasons)}: see above.")
 

@@ -11,7 +11,7 @@ from event_bus_kafka.operations.status.values import GroupStatus
 def neglects(groups: Iterable[GroupStatus], *, alive: Collection[str]) -> Iterator[Neglect]:
     """Yield what is neglected. ``alive``: groups whose workers tell of themselves, for brokers that tell no members."""
     for one in groups:
-        has_worker = one.group in alive if one.members is None else one.members > 0
+        has_worker = one.group in alive if one.has_members is None else one.has_members
         if one.lag and not has_worker:
             message = f"It has {one.lag} records to read and no worker."
             yield Neglect(kind=GROUP_WITHOUT_WORKER, subject=one.group, message=message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import attrs
 
@@ -48,6 +49,7 @@ def look(overview: ClusterOverview, *, topics: Iterable[str], groups: Mapping[st
     cluster = overview.cluster(timeout=TIMEOUT)
     described = overview.groups(groups, timeout=TIMEOUT) if cluster.has_controller else {}
     committed = _committed(overview, cluster, groups, described)
+    states = overview.group_states(timeout=TIMEOUT) if any(map(_is_unknown, described.values())) else {}
     names = {*topics, *(topic for told in committed.values() if not isinstance(told, BrokerError) for topic, _ in told)}
     there = sorted(names & cluster.partitions.keys())
     log = _log(overview, _partitions(cluster, there))
@@ -64,7 +66,10 @@ def look(overview: ClusterOverview, *, topics: Iterable[str], groups: Mapping[st
         brokers=cluster.brokers,
         has_controller=cluster.has_controller,
         topics=tuple(found.values()),
-        groups=tuple(_group(name, described.get(name), told, log, ending) for name, told in positions.items()),
+        groups=tuple(
+            attrs.evolve(_group(name, told, log, ending), **_members(described.get(name), states.get(name)))
+            for name, told in positions.items()
+        ),
     )
 
 
@@ -79,11 +84,8 @@ def _committed(
         asked = {group: _partitions(cluster, topics & cluster.partitions.keys()) for group, topics in groups.items()}
         told = overview.committed({group: named for group, named in asked.items() if named}, timeout=TIMEOUT)
         return dict.fromkeys(groups, Positions()) | told
-    found: dict[str, Positions | BrokerError] = {}
-    for group, one in described.items():
-        found[group] = one if isinstance(one, BrokerError) and not _is_unknown(one) else {}
-    there = [group for group, one in described.items() if isinstance(one, GroupDescription) and not _is_unknown(one)]
-    return found | overview.committed(dict.fromkeys(there), timeout=TIMEOUT)
+    refused = {group: one for group, one in described.items() if isinstance(one, BrokerError) and not _is_unknown(one)}
+    return refused | overview.committed(dict.fromkeys(described.keys() - refused.keys()), timeout=TIMEOUT)
 
 
 def _log(overview: ClusterOverview, partitions: list[Partition]) -> _Log:
@@ -150,26 +152,25 @@ def _ending(
     return {name: one.offset if one.offset >= 0 else log.end[name].offset for name, one in found.items()}
 
 
-def _group(
-    name: str,
-    described: GroupDescription | BrokerError | None,
-    told: Positions | BrokerError,
-    log: _Log,
-    ending: Mapping[Partition, int],
-) -> GroupStatus:
-    known = described if isinstance(described, GroupDescription) else None
-    is_unknown = _is_unknown(described)
-    members = known.members if known else 0 if is_unknown else None
-    refusal = str(told) if isinstance(told, BrokerError) else ""
+def _group(name: str, told: Positions | BrokerError, log: _Log, ending: Mapping[Partition, int]) -> GroupStatus:
     positions = {} if isinstance(told, BrokerError) else told
     return GroupStatus(
         group=name,
-        state="none" if is_unknown else known.state if known else "",
-        members=members,
+        state="",
+        members=None,
         topics=len({topic for topic, _ in positions}),
         unread=tuple(_unread(positions, log, ending)),
-        refusal=refusal,
+        refusal=str(told) if isinstance(told, BrokerError) else "",
     )
+
+
+def _members(described: GroupDescription | BrokerError | None, state: str | None) -> dict[str, Any]:
+    """Return what is known of the members of a group; ``state``: as it is listed, where it was not found otherwise."""
+    if _is_unknown(described):
+        return {"state": state or "none", "members": None if state not in (None, "empty") else 0}
+    if isinstance(described, GroupDescription):
+        return {"state": described.state, "members": described.members}
+    return {}
 
 
 def _is_unknown(described: GroupDescription | BrokerError | None) -> bool:

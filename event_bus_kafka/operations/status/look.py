@@ -32,7 +32,6 @@ from event_bus_kafka.operations.status.values import (
 )
 from event_bus_kafka.operations.topic_steps import WantedTopic
 from event_bus_kafka.operations.workers import WorkerRun
-from event_bus_kafka.telemetry.error_text import database_error_text
 
 T = TypeVar("T")
 
@@ -106,7 +105,7 @@ def _ask(server: str, look: Callable[[], T]) -> _Answer[T]:
         except (EventBusError, ImproperlyConfigured) as error:
             answer.failure = str(error)
         except Error as error:
-            answer.failure = _reason(error)
+            answer.failure = f"{type(error).__name__}: {' '.join(str(error).split())}"  # of a connection, or of a look
         except Exception as error:  # noqa: BLE001 of routers and drivers: the rest is to be shown
             answer.failure = type(error).__name__
         finally:
@@ -149,8 +148,3 @@ def _neglects(tables: TableStatus | None, kafka: KafkaStatus | None) -> list[Neg
     alive = {run.group for run in (tables.workers if tables else ()) if run.liveness == "alive"}
     found = [one for one in found if one.kind is not GROUP_WITHOUT_WORKER or one.subject not in known]
     return in_order([*found, *neglects_in_kafka(kafka.groups, alive=alive)])
-
-
-def _reason(error: Error) -> str:
-    """Return the text of a connection's error, which quotes no row, else type and number."""
-    return database_error_text(error)

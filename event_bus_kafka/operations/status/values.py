@@ -117,12 +117,17 @@ class GroupStatus:
     state: str
     """As its coordinator has it; empty: not known."""
     members: int | None
-    """None: these brokers do not tell."""
+    """None: these brokers do not tell, or not of a group of the newer protocol that has some."""
     topics: int
     """How many it reads."""
     unread: tuple[Unread, ...]
     refusal: str = ""
     """Why its offsets cannot be read."""
+
+    @property
+    def has_members(self) -> bool | None:
+        """None: not known."""
+        return bool(self.state) or None if self.members is None else self.members > 0
 
     @property
     def lag(self) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import attrs
 import pytest
+from django.test import override_settings
 
 from event_bus_kafka.models import DeadLetter, OutboxRecord
 from event_bus_kafka.operations.neglects import catalogue, in_tables
@@ -14,6 +16,7 @@ from event_bus_kafka.operations.status.values import GroupStatus, Unread
 from event_bus_kafka.telemetry.state import HeldTopic
 from tests.support import neglected
 from tests.support.neglected import ago, found
+from tests.support.sqlite import on_sqlite
 
 pytestmark = pytest.mark.django_db
 GROUP = GroupStatus(group="mail", state="empty", members=0, topics=1, unread=(Unread(topic="grades", lag=3),))
@@ -122,7 +125,7 @@ def test_kafka_tells_of_a_group_that_nobody_reads() -> None:
 
 
 def test_brokers_that_tell_no_members_leave_it_to_heartbeats() -> None:
-    unknown = attrs.evolve(GROUP, members=None)
+    unknown = attrs.evolve(GROUP, members=None, state="")
     assert len(list(neglects_in_kafka([unknown], alive=()))) == 1
     assert list(neglects_in_kafka([unknown], alive={"mail"})) == []
 
@@ -140,3 +143,15 @@ def test_all_kinds_are_told_in_the_order_of_the_catalogue() -> None:
     kinds = [kind for kind in catalogue.CATALOGUE if not kind.needs_kafka and kind is not catalogue.CLOCK_OFF]
     assert [one.kind for one in several] == kinds
     assert all(one.since is None or one.since < datetime.now(UTC) for one in several)
+
+
+def test_without_time_zones_ages_are_the_same(tmp_path: Path) -> None:
+    with override_settings(USE_TZ=False, TIME_ZONE="America/New_York"), on_sqlite(tmp_path, "default"):
+        neglected.dead_letter(ago(hours=1), 1)
+        neglected.dead_letter(ago(hours=20), 2)
+        neglected.pause(ago(hours=23))
+        assert found() == {}
+        neglected.dead_letter(ago(hours=26), 3)
+        neglected.pause(ago(hours=25), "old")
+        assert found().keys() == {"dead-letters-grow", "receiver-paused"}
+        assert "waited for 26 hours" in found()["dead-letters-grow"].message

@@ -79,7 +79,7 @@ def test_tables_are_shown(settings_of_sandbox: dict[str, Any]) -> None:
 def test_with_check_what_is_neglected_is_a_finding(settings_of_sandbox: dict[str, Any]) -> None:
     neglected.pause(neglected.ago(days=2))
     shown = status(settings_of_sandbox, "--check")
-    assert shown.refusal == "1 findings: see above."
+    assert shown.refusal == "1 finding: see above."
     assert "→ Mend it, then: manage.py event_bus_resume --receiver app.receivers.grade --apply" in shown.text
 
 
