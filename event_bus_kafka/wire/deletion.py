@@ -20,11 +20,10 @@ class _RecordDeleted(Signal):
 
 
 record_deleted = _RecordDeleted()
-"""
-Sent by workers for each tombstone, whatever event type its topic has, with the arguments
+"""Sent by workers for each tombstone, whatever event type its topic has, with the arguments
 
 - ``topic``: without prefix;
 - ``key``: as its writer's schema has it: a text (of course keys and UUIDs too) or a number;
-- ``metadata``: that of the tombstone. Its ``event_type`` is the type that the sender named, empty where a producer of
+- ``metadata``: the tombstone's. Its ``event_type`` is the type that the sender named, empty where a producer of
   another kind wrote no headers of an event.
 """
