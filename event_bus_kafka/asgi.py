@@ -47,7 +47,8 @@ def lifespan(application: Application) -> Application:
 
 
 class _Server:
-    """The server's side of the ``lifespan`` protocol, as an application sees it. The application learns of the shutdown
+    """
+    The server's side of the ``lifespan`` protocol, as an application sees it. The application learns of the shutdown
     only after all events are flushed.
     """
 

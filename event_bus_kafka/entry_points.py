@@ -1,4 +1,5 @@
-"""Targets of the settings EVENT_BUS_PRODUCER and EVENT_BUS_CONSUMER.
+"""
+Targets of the settings EVENT_BUS_PRODUCER and EVENT_BUS_CONSUMER.
 
 openedx-events turns any exception of theirs into a warning and an object that does nothing. So neither raises: mistakes
 are reported by the system checks, by an error at each use, and by the exit code of the worker.

@@ -294,8 +294,6 @@ class WorkerFailed(EventBusError):
 
 
 def without_traceback(error: E) -> E:
-    """Return ``error`` without traceback, cause and context, so that it can be kept: their frames would keep requests
-    and event data in memory.
-    """
+    """Return ``error`` without traceback and causes: their frames would keep requests and event data in memory."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)

@@ -48,7 +48,8 @@ class Kept(dict[Any, Value]):
 
 
 class KeptSchemas(dict[Any, Value]):
-    """A bounded cache of values computed from schemas, which strangers may register in any number.
+    """
+    A bounded cache of values computed from schemas, which strangers may register in any number.
 
     A long schema is never cached. When the schemas together have too many characters, all are dropped.
     """

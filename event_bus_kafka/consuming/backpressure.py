@@ -46,7 +46,8 @@ class Backpressure:
         return any(one.held >= self.records and one.passed >= self.records / 2 for one in partitions)
 
     def relieve(self, client: ConsumerClient, partitions: Partitions) -> None:
-        """Pause partitions that have been full for long, so that others are read; resume a partition once it is half
+        """
+        Pause partitions that have been full for long, so that others are read; resume a partition once it is half
         empty.
 
         If one free record were enough, a slow key would fill its partition anew at once, and hold up all others each

@@ -43,7 +43,8 @@ _LAST_FLUSH = 1.0
 
 
 class Consumer:
-    """One member of a consumer group, driven by calling :meth:`step` until it is told to stop, then :meth:`stop`.
+    """
+    One member of a consumer group, driven by calling :meth:`step` until it is told to stop, then :meth:`stop`.
 
     The thread that calls is the polling thread: it alone owns the client, the windows and the positions. No offset is
     committed beyond a record that is not settled.
@@ -113,7 +114,8 @@ class Consumer:
         self._end_if_hopeless()
 
     def stop(self, *, timeout: float) -> int:
-        """Let running receivers finish for at most ``timeout`` seconds, commit and leave the group.
+        """
+        Let running receivers finish for at most ``timeout`` seconds, commit and leave the group.
 
         Returns the number of receivers that still run, plus partitions whose end could not be committed, plus lost
         events that receivers emitted. If any event is lost, nothing is committed: the records that led to it come

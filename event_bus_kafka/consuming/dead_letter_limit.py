@@ -12,7 +12,8 @@ from event_bus_kafka.telemetry.events import FloodHeld
 
 
 class DeadLetterLimit:
-    """Admits up to ``limit`` dead letters in a row per partition, then none until a record has succeeded there.
+    """
+    Admits up to ``limit`` dead letters in a row per partition, then none until a record has succeeded there.
 
     Counts outlive assignments: a partition that leaves and comes back, as at each deploy of other workers, would
     otherwise admit ``limit`` more each time. Called on several lanes at once.

@@ -46,7 +46,8 @@ class Lane(threading.Thread):
 
 @attrs.define
 class LanePace:
-    """The number of lanes that are awake, between 1 and ``lanes``.
+    """
+    The number of lanes that are awake, between 1 and ``lanes``.
 
     Receivers that wait for input or output gain by every lane. Receivers that compute lose by each lane beyond the
     first, since threads that compete for the interpreter cost twice the processor time of one. So the number depends on

@@ -91,8 +91,9 @@ class Delivery:
 
 @attrs.define(eq=False)
 class Detached(Delivery):
-    """A record that no assignment contains, such as a dead letter's. It takes its turn among the records of its key,
-    and settles no offset: its ``partition`` is one of its own, which only has the name in common.
+    """
+    A record that no assignment contains, such as a dead letter's. It takes its turn among the records of its key, and
+    settles no offset: its ``partition`` is one of its own, which only has the name in common.
     """
 
     process: Callable[[Detached], Outcome] = attrs.field(kw_only=True)
@@ -171,7 +172,8 @@ class PartitionProgress:
     passed: int = 0
     """Records that the position passed since the last commit: who gets the partition now has them again."""
     flooded: bool = False
-    """A dead letter is held because the partition had too many in a row; lanes write it, under the flood guard's lock.
+    """
+    A dead letter is held because the partition had too many in a row; lanes write it, under the flood guard's lock.
     """
     full_since: float | None = None
     """Since when it is full, and half of it has not been free."""

@@ -29,7 +29,8 @@ _OF_TYPES = frozenset({"unregistered type", "no receiver", "other receivers", "s
 
 
 def received(work: Work, event: Event, admitted: list[Receiver]) -> None:
-    """Report that a record is about to be dispatched to ``admitted``, for the first time or again. It counts as a retry
+    """
+    Report that a record is about to be dispatched to ``admitted``, for the first time or again. It counts as a retry
     only if a receiver was admitted both before and now.
     """
     record = work.record

@@ -51,7 +51,8 @@ class _Actor:
 
 
 class Scheduler:
-    """Runs ``process`` on deliveries, in strict order per key, on at most ``lanes`` threads.
+    """
+    Runs ``process`` on deliveries, in strict order per key, on at most ``lanes`` threads.
 
     All methods are for the polling thread; ``process`` runs on the lanes and returns Done, Retry or Hold.
     """
@@ -123,7 +124,8 @@ class Scheduler:
         staying: Collection[PartitionProgress] = (),
         names: Collection[Partition] = (),
     ) -> int:
-        """Give up the ``leaving`` partitions. Wait at most ``timeout`` seconds for their running receivers, also of an
+        """
+        Give up the ``leaving`` partitions. Wait at most ``timeout`` seconds for their running receivers, also of an
         earlier assignment, and for the holes below finished records, then drop the rest. Return the number of receivers
         that still run; the leaving ones among them are reported. Meanwhile nothing of the ``staying`` partitions
         begins. ``names``: all partitions that leave, started or not.

@@ -60,7 +60,8 @@ class StartingOffsets:
     _again_at: float = 0.0
 
     def start(self, client: ConsumerClient, partitions: Partitions) -> None:
-        """Have the client read the partitions that wait: new ones, which are added to ``partitions``, and ones whose
+        """
+        Have the client read the partitions that wait: new ones, which are added to ``partitions``, and ones whose
         offset is gone. A partition that fails delays no other, and is tried again by a later call.
 
         Raises :class:`WorkerFailed` where these brokers cannot find offsets by time.

@@ -13,7 +13,8 @@ from django.db.backends.utils import CursorWrapper
 from event_bus_kafka.db_connections import close
 
 _NUMBERS = frozenset({1118, 1153, 1366, 1406, 1690, 2020, 3140, 3141, 3144, 3157, 3819, 4025})
-"""Error numbers of MySQL and MariaDB: a row, packet, text, number or JSON is too large or invalid; a constraint fails.
+"""
+Error numbers of MySQL and MariaDB: a row, packet, text, number or JSON is too large or invalid; a constraint fails.
 """
 _CLASSES = ("22", "54")
 """Classes of PostgreSQL's SQLSTATE: data exceptions, and limits of the server that no wait extends."""

@@ -38,8 +38,9 @@ class LetterRow(Protocol):
 
 
 def of_row(row: LetterRow) -> Pending:
-    """Return the pending receivers of a row. Rows of the version before lack attempts and times by receiver: the
-    letter's are taken.
+    """
+    Return the pending receivers of a row. Rows of the version before lack attempts and times by receiver: the letter's
+    are taken.
     """
     return _by_name(row.failures, attempts=row.attempts, failed_at=row.last_failed_at)
 

@@ -55,7 +55,8 @@ def purge_marks(days: float) -> int:
 
 
 def purge_requests(days: float) -> int:
-    """Delete replay requests that ended more than ``days`` ago, or never ran, with their letters; return the number of
+    """
+    Delete replay requests that ended more than ``days`` ago, or never ran, with their letters; return the number of
     rows.
     """
     return sum(_purge_requests(days))

@@ -91,7 +91,8 @@ def claim(letter: DeadLetter, until: datetime, *, own: str = "") -> bool:
 
 
 def remove(seen: Mapping[int, datetime], state: EntryState) -> int:
-    """Delete the letters ``seen`` (id → time of the last failure when it was read) for good, and write ``state`` to the
+    """
+    Delete the letters ``seen`` (id → time of the last failure when it was read) for good, and write ``state`` to the
     entries of their pending receivers. A letter that has failed again since stays. Return the number deleted.
     """
     rows = DeadLetter.objects.for_writing()

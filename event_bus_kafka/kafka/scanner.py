@@ -32,8 +32,8 @@ _headers_of = methodcaller("headers")
 
 @attrs.frozen(kw_only=True)
 class Sought:
-    """A condition on records: one of these headers, or one of these keys, compared with and without the schema id's
-    frame.
+    """
+    A condition on records: one of these headers, or one of these keys, compared with and without the schema id's frame.
     """
 
     headers: frozenset[tuple[str, bytes]] = frozenset()

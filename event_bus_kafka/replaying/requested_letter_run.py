@@ -86,7 +86,8 @@ class RequestedLetterRun:
         return end.state
 
     def _put_back(self, requested: RequestedLetter, mark: str) -> None:
-        """Put the letter back into its request. A failure before the server went away may have changed the letter: its
+        """
+        Put the letter back into its request. A failure before the server went away may have changed the letter: its
         time is read anew, lest this run's own change be taken for another worker's.
         """
         with suppress(Error):  # it is known to have begun, and that nothing else is known of it

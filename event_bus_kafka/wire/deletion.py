@@ -20,7 +20,8 @@ class _RecordDeleted(Signal):
 
 
 record_deleted = _RecordDeleted()
-"""Sent by workers for each tombstone, whatever event type its topic has, with the arguments
+"""
+Sent by workers for each tombstone, whatever event type its topic has, with the arguments
 
 - ``topic``: without prefix;
 - ``key``: as its writer's schema has it: a text (of course keys and UUIDs too) or a number;

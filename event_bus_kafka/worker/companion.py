@@ -12,7 +12,8 @@ from event_bus_kafka.worker.worker import Steps
 
 
 class WithCompanion:
-    """Runs ``first``'s steps in the calling thread and its companion ``second``'s steps in a thread of its own.
+    """
+    Runs ``first``'s steps in the calling thread and its companion ``second``'s steps in a thread of its own.
 
     An exception of ``second`` ends the worker, as if ``first`` had raised it. ``second`` is stopped last, so that it
     can send what ``first`` emitted while stopping.

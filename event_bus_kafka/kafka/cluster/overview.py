@@ -119,7 +119,8 @@ class ClusterOverview(Admin):
         return found
 
     def group_states(self, *, timeout: float) -> dict[str, str]:
-        """Return the state, in lower case, of each group that this user may see. This includes groups of the newer
+        """
+        Return the state, in lower case, of each group that this user may see. This includes groups of the newer
         protocol (``group.protocol = consumer``), which :meth:`groups` does not find. Raises :class:`BrokerError`.
         """
         with as_broker_errors(self._client):
