@@ -47,7 +47,10 @@ def lifespan(application: Application) -> Application:
 
 
 class _Server:
-    """What a server hands to an application for the protocol ``lifespan``; the end is told once all is flushed."""
+    """
+    The server's side of the ``lifespan`` protocol, as an application sees it. The application learns of the shutdown
+    only after all events are flushed.
+    """
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive

@@ -26,7 +26,7 @@ class OpenConnections(threading.local):
             self.adopt()
 
     def adopt(self) -> None:
-        """Take over those that were opened before this module was imported, or in another thread."""
+        """Remember connections that were opened before this module was imported, or in another thread."""
         for connection in connections.all(initialized_only=True):
             if connection.connection is not None and self.by_alias.get(connection.alias) is not connection:
                 self.remember(connection)

@@ -1,8 +1,8 @@
 """
-What the settings EVENT_BUS_PRODUCER and EVENT_BUS_CONSUMER point to.
+Targets of the settings EVENT_BUS_PRODUCER and EVENT_BUS_CONSUMER.
 
-openedx-events turns whatever these raise into a warning and an object that does nothing, so neither raises: what is
-wrong is said by the system checks, by an error at each use, and by the exit code of the worker.
+openedx-events turns any exception of theirs into a warning and an object that does nothing. So neither raises: mistakes
+are reported by the system checks, by an error at each use, and by the exit code of the worker.
 """
 
 from __future__ import annotations

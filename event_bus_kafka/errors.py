@@ -199,7 +199,7 @@ class DeadLetterStoreFailed(EventBusError):
 
 
 class CannotRestore(EventBusError):
-    """What was left out of a dead letter, since its store refused it, is not in Kafka any more."""
+    """Kafka no longer has the parts of a dead letter that were left out because the store refused them."""
 
 
 class CannotTake(EventBusError):
@@ -294,6 +294,6 @@ class WorkerFailed(EventBusError):
 
 
 def without_traceback(error: E) -> E:
-    """Return an error that may be kept: its frames, and those of what led to it, would hold requests and event data."""
+    """Return ``error`` without traceback and causes: their frames would keep requests and event data in memory."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)

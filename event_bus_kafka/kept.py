@@ -49,9 +49,9 @@ class Kept(dict[Any, Value]):
 
 class KeptSchemas(dict[Any, Value]):
     """
-    What is made of schemas, which strangers may have registered in any number: no more than there is room for.
+    A bounded cache of values computed from schemas, which strangers may register in any number.
 
-    A long one is not kept, and all are forgotten once they have too many characters together.
+    A long schema is never cached. When the schemas together have too many characters, all are dropped.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What is wrong between a client and Kafka."""
+"""Kinds of trouble between a client and Kafka."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Trouble(StrEnum):
-    """What is wrong between a client and Kafka, as consumers, health and logs tell errors apart."""
+    """The kinds of trouble that consumers, health and logs distinguish."""
 
     UNREACHABLE = "unreachable"
     """No broker answers."""

@@ -14,19 +14,19 @@ from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.admin.shapes import Table
 
 CONFIRMED = "confirmed"
-"""The field that the page which asks adds to those that were posted to it."""
+"""Name of the form field by which the confirmation page repeats a POST."""
 _NOT_REPEATED = {CONFIRMED, "csrfmiddlewaretoken"}
 
 
 @attrs.frozen(kw_only=True)
 class ActionPlan:
-    """What would happen."""
+    """The confirmation page of an action: it says what the action would do."""
 
     title: str
     """Nothing of an event."""
     sentences: Sequence[str]
     button: str
-    """What is done, as a verb."""
+    """The action, as a verb."""
     tables: Sequence[Table] = ()
     reason_label: str = ""
     """Asks for a reason, posted as ``reason``, where this is not empty."""

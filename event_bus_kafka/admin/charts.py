@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from event_bus_kafka.admin.shapes import Cell, Table
 
 WIDTH, HEIGHT = 600, 120
-"""Of the drawing, in units of SVG."""
+"""Size of the drawing, in units of SVG."""
 _WHOLE = 10
 """Numbers from which on tenths are left out."""
 
@@ -42,7 +42,7 @@ class Chart:
 
     title: str
     begins: Sequence[datetime]
-    """Of each slot."""
+    """The begin of each slot."""
     series: Sequence[Series]
     say: Callable[[float], str]
     """Returns a number with its unit, as people read it."""

@@ -143,7 +143,7 @@ class Selected:
 
     @classmethod
     def of(cls, request: HttpRequest) -> Selected:
-        """Return those that were posted: ``row``, several ids, or ``topic`` and ``code``. Raises Http404."""
+        """Return the rows that were posted: by ``row`` (ids), or by ``topic`` and ``code``. Raises Http404."""
         alias, ids = request.POST.get("database", ""), request.POST.getlist("row")
         topic, code, last = (request.POST.get(name, "") for name in ("topic", "code", _LAST))
         if not all(one.isdecimal() and len(one) < _LONGEST_NUMBER for one in [*ids, last or "0"]):
@@ -165,7 +165,7 @@ class Selected:
 
     @property
     def common(self) -> dict[str, Any]:
-        """What all plans about them have."""
+        """Return the arguments that every plan for these rows shares."""
         some = self.rows.order_by("pk").values_list("topic", "code", "reason")[:MOST_PARKED]
         table = Table(
             caption=gettext("Which"),

@@ -61,7 +61,7 @@ _PAGES = {
     catalogue.RECEIVER_PAUSED: Heartbeat,
     catalogue.GROUP_WITHOUT_WORKER: Heartbeat,
 }
-"""Where each kind of neglect is attended to."""
+"""The page on which each kind of neglect is attended to."""
 
 
 class OverviewPage(Page):

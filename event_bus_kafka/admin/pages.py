@@ -1,4 +1,4 @@
-"""What the pages have in common: who may see them, how they are reached and drawn."""
+"""Permissions, URLs and rendering that all pages share."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @property
     def title(self) -> str:
-        """As the index has it."""
+        """The page's title, equal to its link on the admin's index."""
         return str(capfirst(self.opts.verbose_name_plural))
 
     def get_urls(self) -> list[URLPattern]:

@@ -1,4 +1,4 @@
-"""What pages are made of: values that the included templates ``table.html`` and ``facts.html`` draw."""
+"""Values of which pages consist; the included templates ``table.html`` and ``facts.html`` draw them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Posting:
     label: str
     action: str
     about: str = ""
-    """What it is about, for who hears the page rather than sees it."""
+    """The subject of the action, for users of screen readers."""
     fields: Mapping[str, str] = attrs.field(factory=dict)
 
 

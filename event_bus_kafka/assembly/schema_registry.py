@@ -36,7 +36,7 @@ def registering() -> SchemaRegistry:
 
 def subjects(*, timeout: float | None = None) -> SchemaSubjects:
     """
-    Return the subjects of the registry; ``timeout``: seconds for one request, by default those of a command. Raises
+    Return the subjects of the registry; ``timeout``: seconds for one request, by default the limit for commands. Raises
     :class:`ConfigurationError`.
     """
     return SchemaSubjects(schema_registry_options(), timeout=timeout or _command_timeout())

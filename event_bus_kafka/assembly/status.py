@@ -43,6 +43,9 @@ def bus_status(*, check: bool) -> Status:
 
 
 def _wanted() -> list[WantedTopic]:
-    """Return the topics without that of the probe, on which nothing depends, unless the settings name it."""
+    """
+    Return the wanted topics. The topic of the probe is left out, since nothing depends on it, unless the settings name
+    it.
+    """
     probe = full_topic(PROBE_TOPIC)
     return [one for one in wanted_topics() if one.name != probe or PROBE_TOPIC in settings.topics]

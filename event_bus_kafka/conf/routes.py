@@ -47,8 +47,8 @@ def routes() -> list[Route]:
 
 def outbox_databases() -> tuple[str, ...]:
     """
-    Return the aliases of the databases in whose outbox events are put, that of events without a ``database`` first.
-    Raises :class:`ConfigurationError`.
+    Return the aliases of the databases with an outbox that takes events; first the alias for events without a
+    ``database``. Raises :class:`ConfigurationError`.
     """
     named = [route.database for route in routes() if route.enabled and route.database]
     return tuple(dict.fromkeys([home(), *named]))

@@ -47,9 +47,11 @@ class Backpressure:
 
     def relieve(self, client: ConsumerClient, partitions: Partitions) -> None:
         """
-        Pause those that have been full for long, so that others are read; resume those of which half is free again.
+        Pause partitions that have been full for long, so that others are read; resume a partition once it is half
+        empty.
 
-        Half, and not one record: a slow key would fill its partition anew at once, and hold up all others each time.
+        If one free record were enough, a slow key would fill its partition anew at once, and hold up all others each
+        time.
         """
         now, full, half_full = self.clock(), self._full(partitions), {*self._full(partitions, 0.5)}
         for partition in partitions:
@@ -88,7 +90,7 @@ class Backpressure:
         self.health.replace(Obstacle.WINDOW, reasons)
 
     def _full(self, partitions: Partitions, part: float = 1.0) -> list[PartitionProgress]:
-        """Return those that are full, or would be with a ``part`` of all limits."""
+        """Return the partitions that are full; with a ``part`` below 1, those that would be at this part of all limits."""
         records, common = self.records * part, self.size * part / 2
         share = common / max(1, len(partitions))
         is_common_used_up = sum(max(0, one.size - share) for one in partitions) >= common

@@ -49,9 +49,9 @@ class Consumer:
     The thread that calls is the polling thread: it alone owns the client, the windows and the positions. No offset is
     committed beyond a record that is not settled.
 
-    ``flush``: waits so many seconds for what receivers have emitted; an event that is lost becomes EventUndelivered.
-    From then on nothing is committed, and the next step ends the worker: what led to that event comes again, unless it
-    was committed before.
+    ``flush(seconds)`` waits at most that long for events that receivers have emitted; a lost one is reported by the
+    lifecycle event EventUndelivered. From then on nothing is committed, and the next step ends the worker: the record
+    whose receiver emitted the lost event comes again, unless it was committed before.
     """
 
     def __init__(
@@ -115,11 +115,11 @@ class Consumer:
 
     def stop(self, *, timeout: float) -> int:
         """
-        Let running receivers finish within so many seconds, commit and leave the group.
+        Let running receivers finish for at most ``timeout`` seconds, commit and leave the group.
 
-        Returns how many receivers run still, of how many partitions the end could not be committed, and how many events
-        that receivers emitted are lost. If any are, nothing is committed: what led to them comes again. Raises
-        :class:`WorkerFailed` where another member has taken this one's place.
+        Returns the number of receivers that still run, plus partitions whose end could not be committed, plus lost
+        events that receivers emitted. If any event is lost, nothing is committed: the records that led to it come
+        again. Raises :class:`WorkerFailed` if another member has taken this one's place.
         """
         try:
             deadline = self._clock() + timeout
@@ -200,7 +200,7 @@ class Consumer:
         self._health.replace(Obstacle.FLOOD, (f"{one.topic}[{one.number}]" for one in partitions if one.flooded))
 
     def _look_at_ends(self) -> None:
-        """Note what is known of the ends of partitions, for those who ask how far behind this worker is."""
+        """Note each partition's end, as far as the client knows it, so that the worker's lag can be reported."""
         if self._clock() - self._last_look < _LOOK_AT_ENDS_EVERY:
             return
         self._last_look = self._clock()

@@ -13,10 +13,10 @@ from event_bus_kafka.telemetry.events import FloodHeld
 
 class DeadLetterLimit:
     """
-    Lets so many dead letters in a row pass per partition, then none until a record has succeeded there.
+    Admits up to ``limit`` dead letters in a row per partition, then none until a record has succeeded there.
 
-    Counts outlive assignments: a partition that leaves and comes back, as at each deploy of other workers, would else
-    let as many pass again. Called on several lanes at once.
+    Counts outlive assignments: a partition that leaves and comes back, as at each deploy of other workers, would
+    otherwise admit ``limit`` more each time. Called on several lanes at once.
     """
 
     def __init__(self, limit: float = inf) -> None:

@@ -47,11 +47,12 @@ class Lane(threading.Thread):
 @attrs.define
 class LanePace:
     """
-    How many lanes are awake, between 1 and ``lanes``.
+    The number of lanes that are awake, between 1 and ``lanes``.
 
-    Receivers that wait for input or output gain by every lane; those that compute lose by each beyond the first, since
-    threads that compete for the interpreter cost twice the processor time of one. So the share of a processor that the
-    process uses decides. Lanes that are at the same record since the last look neither help nor hurt: they come on top.
+    Receivers that wait for input or output gain by every lane. Receivers that compute lose by each lane beyond the
+    first, since threads that compete for the interpreter cost twice the processor time of one. So the number depends on
+    the share of a processor that the process uses. Lanes that still run the same record as at the last look are added
+    to it: they neither help nor hurt.
     """
 
     lanes: int

@@ -1,4 +1,4 @@
-"""What bounds a worker."""
+"""Limits of a worker: memory and times."""
 
 from __future__ import annotations
 

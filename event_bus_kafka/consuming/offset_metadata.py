@@ -1,4 +1,4 @@
-"""What committed offsets carry in their metadata, from an operator's command to the workers."""
+"""Marks in the metadata of committed offsets, by which an operator's command instructs workers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OURS = "event-bus-kafka "
 
 @attrs.frozen
 class OffsetMetadata:
-    """Of one group on one partition. Metadata of others, such as another client's, is no mark."""
+    """The marks of one group on one partition. Foreign metadata, such as another client's, is no mark."""
 
     taken: frozenset[int] = frozenset()
     """Offsets of records that were taken aside as dead letters: workers pass over them."""

@@ -25,7 +25,7 @@ STORE = "dead-letter store"
 DATABASE = "database"
 FULL = "database, which takes no more connections"
 _FULL_NUMBERS = frozenset({1040, 1203, 1226})
-"""Of MySQL and MariaDB: too many connections, of all or of a user."""
+"""Error numbers of MySQL and MariaDB: too many connections, in all or of one user."""
 _FULL_TEXT = re.compile(
     r"too many (?:clients|connections)|connection slots are reserved|couldn't get a connection after"
 )

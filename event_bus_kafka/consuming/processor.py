@@ -56,7 +56,7 @@ class Processor:
     connection_max_age: float = 60.0
     """Seconds."""
     is_child_of_sender: bool = False
-    """Whether the span of an attempt has that of the sender as its parent, besides a link to it."""
+    """Whether an attempt's span is a child of the sender's span; it is linked to it in any case."""
     receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]] = dispatch.receivers_of
     """Who gets the events of a signal."""
     context: Callable[[], Context] = event_context
@@ -252,5 +252,5 @@ def _reason_to_skip(record: ConsumerRecord, signal: OpenEdxPublicSignal, receive
 
 
 def _identity(record: ConsumerRecord) -> tuple[str, Hashable]:
-    """What failures of one event have in common with others of its key; records without a key: nothing."""
+    """Return a value that failures share if they are of one event or of one key; without a key, of one event alone."""
     return record.topic, record.offset if record.key is None else record.key

@@ -32,7 +32,7 @@ class Work:
     event_id: str = ""
     """Empty before it is dispatched."""
     is_early: bool = False
-    """As that of its delivery."""
+    """Equal to the delivery's ``is_early``."""
     running: Receiver | None = None
     """The receiver that had its turn last."""
     turns: list[float] = attrs.field(factory=list)
@@ -64,7 +64,7 @@ class Delivery:
     dropped: bool = False
     """Left unfinished for whoever gets the partition next."""
     work: Work | None = None
-    """What the processor keeps of it: None before the first attempt, and once it is done."""
+    """The processor's own state of the record: None before the first attempt, and once it is done."""
 
     @classmethod
     def of(cls, record: ConsumerRecord, partition: PartitionProgress) -> Delivery:
@@ -92,8 +92,8 @@ class Delivery:
 @attrs.define(eq=False)
 class Detached(Delivery):
     """
-    A record of no assignment, such as a dead letter's, that has its turn among those of its key. It settles no offset:
-    its partition is one of its own, of that name.
+    A record that no assignment contains, such as a dead letter's. It takes its turn among the records of its key, and
+    settles no offset: its ``partition`` is one of its own, which only has the name in common.
     """
 
     process: Callable[[Detached], Outcome] = attrs.field(kw_only=True)
@@ -102,7 +102,7 @@ class Detached(Delivery):
 
 
 class Replays(Protocol):
-    """What has its turn between the records of the assignment. The polling thread alone calls it."""
+    """Submits records of dead letters between records of the assignment. The polling thread alone calls it."""
 
     def submit(self, *, is_busy: bool) -> float:
         """
@@ -156,10 +156,10 @@ class PartitionProgress:
     number: int
     metadata: OffsetMetadata = attrs.field(factory=OffsetMetadata)
     next_offset: int = 0
-    """Where to read on; below 0: at the start, as librdkafka counts."""
+    """The next offset to read; below 0: the start, as librdkafka counts."""
     committed: int | None = None
     position: int | None = attrs.field(default=attrs.Factory(lambda self: self.committed, takes_self=True))
-    """Offset that may be committed: that of the next record to read, if none is unfinished."""
+    """The offset that may be committed: the first unfinished record's, or, without any, the next one to read."""
     phase: PartitionPhase = PartitionPhase.OPEN
     drains_to: int = -1
     """The last offset that is begun while DRAINING."""
@@ -172,7 +172,9 @@ class PartitionProgress:
     passed: int = 0
     """Records that the position passed since the last commit: who gets the partition now has them again."""
     flooded: bool = False
-    """A dead letter is held because there were so many; lanes write it, under the lock of the flood guard."""
+    """
+    A dead letter is held because the partition had too many in a row; lanes write it, under the flood guard's lock.
+    """
     full_since: float | None = None
     """Since when it is full, and half of it has not been free."""
     paused: bool = False
@@ -230,7 +232,7 @@ class PartitionProgress:
         return delivery
 
     def go_on_from(self, offset: int) -> None:
-        """Take records from this offset on: those that should have come next are gone."""
+        """Continue at ``offset``: the records that should have come next are gone."""
         if offset < self.next_offset:  # another log, whose offsets have begun anew: no position is in the old window
             self._window, self.passed = deque(), 0
             self.metadata = attrs.evolve(self.metadata, taken=frozenset())

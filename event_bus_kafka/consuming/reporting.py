@@ -1,4 +1,4 @@
-"""What lanes tell of a record: lifecycle events with its coordinates."""
+"""Lifecycle events by which lanes report on a record: they carry its coordinates."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _OF_TYPES = frozenset({"unregistered type", "no receiver", "other receivers", "s
 
 def received(work: Work, event: Event, admitted: list[Receiver]) -> None:
     """
-    Tell that a record is about to be dispatched to those who may have it now, for the first time or again. It is no
-    retry while nobody may, nor the first time that somebody does.
+    Report that a record is about to be dispatched to ``admitted``, for the first time or again. It counts as a retry
+    only if a receiver was admitted both before and now.
     """
     record = work.record
     work.event_id, work.sent_at = event.event_id, event.metadata.time

@@ -52,7 +52,7 @@ class _Actor:
 
 class Scheduler:
     """
-    Runs ``process`` on deliveries, in strict order per key, on so many lanes.
+    Runs ``process`` on deliveries, in strict order per key, on at most ``lanes`` threads.
 
     All methods are for the polling thread; ``process`` runs on the lanes and returns Done, Retry or Hold.
     """
@@ -77,7 +77,7 @@ class Scheduler:
         self._sweep_above = _SWEEP_ABOVE
         self._hurry_until = inf
         self.failure: BaseException | None = None
-        """What ended a lane, such as SystemExit of a receiver; the worker has to end."""
+        """The exception that ended a lane, such as a receiver's SystemExit; the worker has to end."""
         self.failed_at = ""
         """The record that the lane was at."""
         self.lanes = Lanes(lanes, self._turn, clock=clock, cpu=cpu)
@@ -88,7 +88,7 @@ class Scheduler:
         self.lanes.start()
 
     def submit(self, delivery: Delivery) -> None:
-        """Queue a delivery behind those of its key."""
+        """Queue a delivery behind the earlier ones of its key."""
         assert delivery.record is not None
         key = _key(delivery.record)
         actor = self._actors.get(key)
@@ -125,12 +125,13 @@ class Scheduler:
         names: Collection[Partition] = (),
     ) -> int:
         """
-        Let go of partitions: wait ``timeout`` seconds for what runs, be it of an assignment before, and for the holes
-        that the position cannot pass, then drop the rest. Return how many receivers run still; those that were waited
-        for are told. Meanwhile nothing begins of those that stay. ``names``: all that leave, started or not.
+        Give up the ``leaving`` partitions. Wait at most ``timeout`` seconds for their running receivers, also of an
+        earlier assignment, and for the holes below finished records, then drop the rest. Return the number of receivers
+        that still run; the leaving ones among them are reported. Meanwhile nothing of the ``staying`` partitions
+        begins. ``names``: all partitions that leave, started or not.
 
-        What is finished above a hole would come again; retries are not waited for. Actors outlive this, so that a quick
-        re-assignment cannot run one key in two lanes.
+        Records that are finished above a hole would come again, since the position cannot pass it; retries are not
+        waited for. Actors outlive this, so that a quick re-assignment cannot run one key in two lanes.
         """
         deadline = self._clock() + timeout
         staying = [one for one in staying if one.phase is PartitionPhase.OPEN]  # what a stop has closed stays closed

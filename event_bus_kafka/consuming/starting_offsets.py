@@ -1,4 +1,4 @@
-"""Where assigned partitions begin, and where they go on when their offsets are gone."""
+"""Finds the offsets at which assigned partitions begin, and continue after their own offsets are gone."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ class StartingOffsets:
 
     def start(self, client: ConsumerClient, partitions: Partitions) -> None:
         """
-        Have the client read the partitions that wait: new ones, which are added to ``partitions``, and those of them
-        whose offset is gone. What fails keeps no other from its start, and is tried again by a later call.
+        Have the client read the partitions that wait: new ones, which are added to ``partitions``, and ones whose
+        offset is gone. A partition that fails delays no other, and is tried again by a later call.
 
         Raises :class:`WorkerFailed` where these brokers cannot find offsets by time.
         """

@@ -13,12 +13,14 @@ from django.db.backends.utils import CursorWrapper
 from event_bus_kafka.db_connections import close
 
 _NUMBERS = frozenset({1118, 1153, 1366, 1406, 1690, 2020, 3140, 3141, 3144, 3157, 3819, 4025})
-"""Of MySQL and MariaDB: rows, packets, texts, numbers and JSON that do not fit or are none; constraints."""
+"""
+Error numbers of MySQL and MariaDB: a row, packet, text, number or JSON is too large or invalid; a constraint fails.
+"""
 _CLASSES = ("22", "54")
-"""Of PostgreSQL's numbers: data exceptions, and limits of the server that no wait extends."""
+"""Classes of PostgreSQL's SQLSTATE: data exceptions, and limits of the server that no wait extends."""
 _CHECK_VIOLATION = "23514"
 _LOST = frozenset({2006, 2013})
-"""Of MySQL and MariaDB: the connection has ended."""
+"""Error numbers of MySQL and MariaDB: the connection has ended."""
 _LONGEST_ESCAPE, _STATEMENT = 2, 10_000
 """Bytes in a statement for one of a value; bytes of all but the values, at most."""
 _EXECUTE = CursorWrapper._execute.__code__  # type: ignore[attr-defined]

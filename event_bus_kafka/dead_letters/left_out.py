@@ -30,7 +30,7 @@ _LENGTH = struct.Struct(">q")
 
 
 def lighter(letter: Letter) -> Iterator[Letter]:
-    """Yield the letter without ever more of its parts, those that are empty anyway left aside."""
+    """Yield copies of the letter that lack one part, then more of them; no copy lacks empty parts alone."""
     seen: list[list[str]] = []
     for parts in _TRIED:
         there = [part for part in parts if _content(letter, part)]

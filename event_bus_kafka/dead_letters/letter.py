@@ -1,4 +1,4 @@
-"""What a dead letter is, and what a store does."""
+"""Dead letters, and the protocol of their stores."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Letter:
         attempts: int,
         attempts_of: Mapping[str, int] | None = None,
     ) -> Letter:
-        """Return the letter of a record that failed for good; ``attempts_of``: by receiver, those that failed."""
+        """Return the letter of a record that failed for good; ``attempts_of``: failed attempts by receiver."""
         event_type, event_id = identity(record)
         return cls(
             group=group,
@@ -104,7 +104,7 @@ class Letter:
 
 
 class Store(Protocol):
-    """Where dead letters are kept. Called on several lanes at once."""
+    """Keeps dead letters. Called on several lanes at once."""
 
     def store(self, letter: Letter) -> None:
         """

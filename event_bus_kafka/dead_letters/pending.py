@@ -17,7 +17,7 @@ _KNOWN = frozenset(field.name for field in attrs.fields(Failure))
 
 @attrs.frozen(kw_only=True)
 class Change:
-    """What is to be written of a letter, as it was read."""
+    """A change that is to be written to a letter, computed from the letter as it was read."""
 
     pending: Pending
     """Who has still to succeed; nobody: the letter is deleted."""
@@ -30,7 +30,7 @@ class Change:
 
 
 class LetterRow(Protocol):
-    """What is asked of a row."""
+    """The columns of a dead letter's row that are read here."""
 
     failures: Any
     attempts: int
@@ -38,7 +38,10 @@ class LetterRow(Protocol):
 
 
 def of_row(row: LetterRow) -> Pending:
-    """Return what a row says. The version before wrote neither attempts nor times: those of the letter hold."""
+    """
+    Return the pending receivers of a row. Rows of the version before lack attempts and times by receiver: the letter's
+    are taken.
+    """
     return _by_name(row.failures, attempts=row.attempts, failed_at=row.last_failed_at)
 
 

@@ -35,12 +35,12 @@ _BATCH = 100
 
 
 def purge(days: float) -> int:
-    """Delete dead letters that failed last so many days ago; return how many."""
+    """Delete dead letters whose last failure is more than ``days`` ago; return how many."""
     return sum(_purge_letters(days))
 
 
 def purge_entries(days: float) -> int:
-    """Delete what became, so many days ago, of dead letters that are gone; return of how many receivers."""
+    """Delete entries about dead letters that were deleted more than ``days`` ago; return the number of entries."""
     return sum(_purge_entries(days))
 
 
@@ -50,12 +50,15 @@ def complete_entries() -> int:
 
 
 def purge_marks(days: float) -> int:
-    """Delete marks that this service's receivers set so many days ago, in all their databases; return how many."""
+    """Delete marks that this service's receivers set more than ``days`` ago, in all their databases; return how many."""
     return sum(_purge_marks(days))
 
 
 def purge_requests(days: float) -> int:
-    """Delete replay requests that ended so many days ago, or never ran, with their letters; return how many rows."""
+    """
+    Delete replay requests that ended more than ``days`` ago, or never ran, with their letters; return the number of
+    rows.
+    """
     return sum(_purge_requests(days))
 
 

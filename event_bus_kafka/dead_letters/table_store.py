@@ -92,8 +92,8 @@ def claim(letter: DeadLetter, until: datetime, *, own: str = "") -> bool:
 
 def remove(seen: Mapping[int, datetime], state: EntryState) -> int:
     """
-    Delete letters for good, by id and the time at which each had failed last when it was read, and note it of those who
-    had still to succeed. One that has failed since stays. Return how many there were.
+    Delete the letters ``seen`` (id → time of the last failure when it was read) for good, and write ``state`` to the
+    entries of their pending receivers. A letter that has failed again since stays. Return the number deleted.
     """
     rows = DeadLetter.objects.for_writing()
     entries = DeadLetterEntry.objects.using(rows.db)
@@ -192,7 +192,7 @@ def _has_changed(row: DeadLetter, since: DeadLetter) -> bool:
 
 
 def _note(row: DeadLetter, change: Change) -> None:
-    """Write the entries of those who have still to succeed, and of those who have succeeded now."""
+    """Write the entries of receivers that are still pending, and of receivers that have succeeded now."""
     rows = DeadLetter.objects.for_writing()
     if not rows.keeps_entries():
         return

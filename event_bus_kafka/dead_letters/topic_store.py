@@ -20,7 +20,7 @@ from event_bus_kafka.wire.records import ConsumerRecord, Headers, ProducerRecord
 
 _HEADER = "dead_letter_"
 _LAST_HEADER = f"{_HEADER}key"
-"""Behind it are those of the record, whatever their names."""
+"""The last header of ours; the record's own headers follow it, whatever their names."""
 _CONFIRMED_WITHIN = 15.0
 """Seconds to wait for Kafka's confirmation; the producer's own time-out for a record is shorter."""
 

@@ -105,7 +105,7 @@ class Heartbeats:
 
 
 def purge() -> Iterator[int]:
-    """Delete, in slices, rows of those that have ended or died a day ago."""
+    """Delete, in slices, heartbeats of processes that ended or died more than a day ago."""
     if alias := alias_of(Heartbeat):
         rows = Heartbeat.objects.using(alias)
         yield from delete_in_batches(rows.expired(database_now(alias) - _KEPT), rows.remove)

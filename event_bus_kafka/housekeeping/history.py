@@ -1,4 +1,4 @@
-"""Adds the sums that this process has counted to those of others, in the database. Has models."""
+"""Adds this process's counts to the other processes' sums in the database. Needs the app's tables."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _NOTHING = Sums(count=0, seconds=0.0, longest=0.0)
 
 
 def tidy(days: float) -> Iterator[object]:
-    """Fold minutes that are over for a day into hours, and delete what is older than so many days; in slices."""
+    """Fold minutes older than a day into hours, and delete sums older than ``days``; in slices."""
     alias = alias_of(HistoryRow)
     if alias is None:
         return

@@ -132,7 +132,7 @@ class LogOffsets:
 
 @attrs.frozen(kw_only=True)
 class GroupPositions:
-    """What is committed for some partitions, by group; groups without any of it are left out."""
+    """Committed offsets of some partitions, by group; groups that have committed nothing for them are left out."""
 
     committed: Mapping[str, Mapping[Partition, Committed]]
     refused: Mapping[str, BrokerError]

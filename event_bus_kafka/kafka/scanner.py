@@ -27,18 +27,19 @@ _OWN: Options = {
 }
 
 _headers_of = methodcaller("headers")
-"""As in ``kafka/messages.py``: a direct call of ``headers`` may hide its exception."""
+"""Avoids a direct call of ``headers``, which may hide its exception (see ``kafka/messages.py``)."""
 
 
 @attrs.frozen(kw_only=True)
 class Sought:
-    """What a record has to have: one of these headers or one of these keys, as bytes behind the schema id or in all."""
+    """
+    A condition on records: one of these headers, or one of these keys, compared with and without the schema id's frame.
+    """
 
     headers: frozenset[tuple[str, bytes]] = frozenset()
     keys: frozenset[bytes] = frozenset()
 
     def is_in(self, message: Any) -> bool:
-        """Whether a message of the client is one."""
         if self.keys:
             key = message.key()
             return key is not None and (without_frame(key) in self.keys or key in self.keys)
@@ -56,7 +57,7 @@ class ScanState:
     stop: int
     """The offset after the last record that was looked at."""
     first_time: int | None = None
-    """Of the first record, in milliseconds since the epoch; None: there was none. So is that of the last one."""
+    """Time of the first record that was read, in milliseconds since the epoch; None: no record was read."""
     last_time: int | None = None
     error: BrokerError | None = None
     """Why no more is read."""
@@ -68,7 +69,7 @@ class Scanner(Reader):
     def __init__(self, options: Options, *, timeout: float) -> None:
         super().__init__(options | _OWN, timeout=timeout)
         self.states: dict[Partition, ScanState] = {}
-        """Of the partitions that were to be looked at, also of those that were left."""
+        """Includes the partitions that the search has given up."""
         self.read_count = 0
         self._left: set[Partition] = set()
 

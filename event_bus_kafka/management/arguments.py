@@ -1,4 +1,4 @@
-"""What arguments of several commands are made of."""
+"""Types and checks of arguments that several commands share."""
 
 from __future__ import annotations
 

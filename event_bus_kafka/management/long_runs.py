@@ -1,4 +1,4 @@
-"""What commands that run for long share: they can be interrupted, keep to a rate, and tell how far they are."""
+"""Interruption, rate limit and progress of commands that run for long."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Interruption:
 
 
 class Pace:
-    """Keeps to so many a second; without a rate, waits for nothing."""
+    """Limits work to ``rate`` items a second; None: never waits."""
 
     def __init__(
         self,
@@ -56,14 +56,14 @@ class Pace:
         self._clock = clock
         self._wait = wait
         self._due, self._done = clock(), 0
-        """When so many may have been done."""
+        """The time (of the clock) from which ``_done`` items are within the rate."""
 
     def batch(self, most: int) -> int:
-        """Return how many may be done at once: those of a second."""
+        """Return the number of items for one batch: at most ``most``, and no more than a second's worth."""
         return max(1, int(min(most, self._rate)))
 
     def keep(self, done: int) -> None:
-        """Wait until so many may have been done, or an interruption comes."""
+        """Wait until ``done`` items, counted from the start, are within the rate, or an interruption comes."""
         due = self._due + (done - self._done) / self._rate
         self._due, self._done = max(due, self._clock() - _MADE_UP_FOR), done
         while not self._interruption.came and (left := self._due - self._clock()) > 0:
@@ -78,7 +78,7 @@ class ProgressBar:
         self._total = total
         self._began = self._told = monotonic()
         self._width = 0
-        """Of a line that is to be rewritten."""
+        """Characters of the line that is to be overwritten."""
 
     @property
     def is_due(self) -> bool:

@@ -1,4 +1,4 @@
-"""What ``event_bus_pause`` and ``event_bus_resume`` have in common."""
+"""Arguments and output shared by ``event_bus_pause`` and ``event_bus_resume``."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import attrs
 
 
 class HaltKind(Enum):
-    """What is to be done of a request whose run has halted."""
+    """The next thing done with a request whose run has halted."""
 
     LOST = auto()
     """Nothing: it is another worker's, or was paused or cancelled."""

@@ -38,7 +38,7 @@ _MADE_UP_FOR = 1.0
 
 @attrs.frozen(kw_only=True)
 class LetterLanes:
-    """Where letters run."""
+    """The lanes of a worker, for letters to run on."""
 
     submit: Callable[[Delivery], None]
     count: int
@@ -115,7 +115,6 @@ class RequestRun:
         return self.is_all and not self._todo and all(one.done for one in tuple(self._submitted))
 
     def submit(self, *, is_busy: bool) -> float:
-        """As :class:`~event_bus_kafka.consuming.progress.Replays` has it."""
         if self.halt is not None:
             return _LATER
         self._submitted = {one: since for one, since in self._submitted.items() if not one.done}

@@ -70,12 +70,10 @@ class RequestRunner:
         self._is_ending = False
 
     def submit(self, *, is_busy: bool) -> float:
-        """As :class:`~event_bus_kafka.consuming.progress.Replays` has it."""
         run = self._run
         return inf if run is None else run.submit(is_busy=is_busy)
 
     def end(self) -> Collection[Partition]:
-        """As :class:`~event_bus_kafka.consuming.progress.Replays` has it."""
         self._is_ending = True
         run = self._run
         if run is None:

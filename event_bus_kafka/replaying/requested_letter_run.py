@@ -30,7 +30,7 @@ _FAILED_SINCE = "it has failed again since the request was made: make another on
 
 @attrs.frozen
 class LetterEnd:
-    """What came of a letter, and why."""
+    """The state in which a letter's run ended, with the error that explains it."""
 
     state: LetterState
     error: str = ""
@@ -86,7 +86,10 @@ class RequestedLetterRun:
         return end.state
 
     def _put_back(self, requested: RequestedLetter, mark: str) -> None:
-        """What failed before the server went away may have changed the letter: that is no work of others."""
+        """
+        Put the letter back into its request. A failure before the server went away may have changed the letter: its
+        time is read anew, lest this run's own change be taken for another worker's.
+        """
         with suppress(Error):  # it is known to have begun, and that nothing else is known of it
             there = DeadLetter.objects.for_writing().filter(pk=requested.letter)
             self._rows.put_back(requested, mark, there.values_list("last_failed_at", flat=True).first())

@@ -25,6 +25,6 @@ Sent by workers for each tombstone, whatever event type its topic has, with the 
 
 - ``topic``: without prefix;
 - ``key``: as its writer's schema has it: a text (of course keys and UUIDs too) or a number;
-- ``metadata``: that of the tombstone. Its ``event_type`` is the type that the sender named, empty where a producer of
+- ``metadata``: the tombstone's. Its ``event_type`` is the type that the sender named, empty where a producer of
   another kind wrote no headers of an event.
 """

@@ -1,4 +1,4 @@
-"""Runs the steps of a second worker in a thread, next to those of the first."""
+"""Runs a second worker's steps in a thread beside the first worker's."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from event_bus_kafka.worker.worker import Steps
 
 class WithCompanion:
     """
-    Runs the steps of ``first`` in the calling thread and those of its companion ``second`` in a thread of its own.
+    Runs ``first``'s steps in the calling thread and its companion ``second``'s steps in a thread of its own.
 
-    What ``second`` raises ends the worker, as if ``first`` had raised it. ``second`` is stopped last, so that it can
-    send what ``first`` emitted while stopping.
+    An exception of ``second`` ends the worker, as if ``first`` had raised it. ``second`` is stopped last, so that it
+    can send what ``first`` emitted while stopping.
     """
 
     def __init__(self, first: Steps, second: Steps) -> None:

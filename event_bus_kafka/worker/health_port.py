@@ -35,8 +35,6 @@ _TEXT = "text/plain; charset=utf-8"
 
 @attrs.frozen
 class Answer:
-    """What a client gets."""
-
     status: HTTPStatus
     body: bytes
     content_type: str = _TEXT
@@ -52,7 +50,7 @@ _FAILED = Answer.of(HTTPStatus.INTERNAL_SERVER_ERROR, "This page could not be ma
 
 @attrs.frozen
 class Pages:
-    """What there is at each path."""
+    """Answers requests by path."""
 
     running: Running
     metrics: MetricsPage

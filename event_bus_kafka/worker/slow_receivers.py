@@ -46,7 +46,7 @@ class SlowReceivers:
         self._health = health
         self._clock = clock
         self._seen: dict[Lane, tuple[_Turn, float]] = {}
-        """What each lane was at when it was looked at last, and since when."""
+        """The turn that each lane had at the last look, and since when (seconds, monotonic)."""
         self._told: WeakSet[Delivery] = WeakSet()
         self.slow: tuple[SlowReceiver, ...] = ()
         """Those that were too slow at the last look."""

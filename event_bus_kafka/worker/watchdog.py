@@ -15,10 +15,10 @@ from event_bus_kafka.shown import logger_named
 logger = logger_named(__name__)
 
 _BEGUN, _ENDED = 0, 255
-"""What tells the watchdog of a stop and of the end; any other byte is the number of a signal."""
+"""Bytes that tell the watchdog of the begin of a stop and of its end; any other byte is the number of a signal."""
 _AFTER_SECOND_SIGNAL = 1.0
 _wakeup_descriptors: list[int] = []
-"""Where signals of this process are told to its watchdog."""
+"""File descriptors by which this process tells its watchdog of signals."""
 
 
 class Forced(BaseException):

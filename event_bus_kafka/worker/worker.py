@@ -29,7 +29,7 @@ _MARGIN = 3.0
 
 
 class Steps(Protocol):
-    """What a worker runs."""
+    """The work of a worker: steps, and a stop."""
 
     def step(self) -> None: ...
 

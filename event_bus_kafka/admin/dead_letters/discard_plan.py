@@ -24,7 +24,7 @@ _NAMES_IN_HISTORY = 5
 
 @attrs.frozen(kw_only=True)
 class Meant:
-    """What was posted: ticked letters, or all that match, up to the latest one that a plan has counted."""
+    """The letters that a POST selects: the ticked ones, or all that match, up to the latest one counted by a plan."""
 
     selection: Selection
     words: str

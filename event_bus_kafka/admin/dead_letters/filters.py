@@ -56,7 +56,7 @@ class FilterForm(forms.Form):
 
 
 class SearchForm(forms.Form):
-    """What finds single events: it is posted, so that no URL and no log of a server has it."""
+    """Finds single events. It is posted, so that no URL and no server's log contains a key or an id."""
 
     event_id = forms.CharField(label=_("Event id"), max_length=36, required=False)
     place = forms.CharField(label=_("Topic:partition:offset"), max_length=300, required=False)
@@ -74,7 +74,7 @@ class SearchForm(forms.Form):
 
 @attrs.frozen(kw_only=True)
 class Filters:
-    """What a request asks for."""
+    """The letters that a request selects, with the forms that select them."""
 
     form: FilterForm
     search: SearchForm
@@ -84,7 +84,7 @@ class Filters:
     state: str
     """Empty: letters are meant; else what became of them."""
     fields: Mapping[str, str]
-    """What was filled in, to be asked for or posted again."""
+    """The filled-in fields, to be sent again by links and forms."""
 
     @classmethod
     def of(cls, request: HttpRequest) -> Filters:
@@ -104,7 +104,7 @@ class Filters:
 
     @property
     def query(self) -> str:
-        """As a URL has it."""
+        """The fields, encoded for a URL."""
         return urlencode(self.fields)
 
     @property

@@ -35,16 +35,16 @@ class Cluster:
 
     id: str
     brokers: tuple[str, ...]
-    """As host:port."""
+    """Each as ``host:port``."""
     has_controller: bool
-    """Whether brokers tell of topics' options, and of groups; those of the sandbox do not."""
+    """Whether the brokers can describe topics' options and groups; the sandbox's cannot."""
     partitions: Mapping[str, tuple[int, ...]]
-    """Of each topic that this user may see."""
+    """The partitions of each topic that this user may see, by its name."""
 
 
 @attrs.frozen(kw_only=True)
 class FoundOffset:
-    """What a partition answers: ``offset``, -1 where there is none; ``timestamp`` of its record, -1 if not told."""
+    """An offset that a partition found: ``offset`` is -1 if there is none, ``timestamp`` -1 if the broker gave none."""
 
     offset: int
     timestamp: int
@@ -58,7 +58,7 @@ class GroupDescription:
     """In lower case, such as ``stable`` or ``empty``."""
     members: int
     operations: frozenset[str]
-    """What this user may do with it, as Kafka names it, such as ``READ``."""
+    """The operations on it that this user is allowed, in Kafka's names, such as ``READ``."""
 
 
 class ClusterOverview(Admin):
@@ -120,8 +120,8 @@ class ClusterOverview(Admin):
 
     def group_states(self, *, timeout: float) -> dict[str, str]:
         """
-        Return the state of each group that this user may see, in lower case, also of those of the newer protocol
-        (``group.protocol = consumer``), which :meth:`groups` does not find. Raises :class:`BrokerError`.
+        Return the state, in lower case, of each group that this user may see. This includes groups of the newer
+        protocol (``group.protocol = consumer``), which :meth:`groups` does not find. Raises :class:`BrokerError`.
         """
         with as_broker_errors(self._client):
             answer = self._client.list_consumer_groups(request_timeout=timeout)

@@ -38,7 +38,7 @@ class _Run:
     """How far a backfill is."""
 
     token: str | None
-    """Of the last item that is settled."""
+    """The last settled item's token; None: no item is settled."""
     done: int = 0
     failed: int = 0
     problem: str = ""

@@ -91,7 +91,7 @@ class Command(OperatorCommand):
 
 
 def _consumer(**options: Any) -> EventBusConsumer:
-    """Load what EVENT_BUS_CONSUMER names: this package's consumer, or that of any other event bus."""
+    """Load the consumer that EVENT_BUS_CONSUMER names, of this package or of any other event bus."""
     path = settings.consumer
     if path is None:
         raise CommandError("EVENT_BUS_CONSUMER is not set; this package's is 'event_bus_kafka.KafkaEventConsumer'.")

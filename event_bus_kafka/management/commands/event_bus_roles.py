@@ -1,4 +1,4 @@
-"""``manage.py event_bus_roles``: make the groups for those who look after the event bus in Django's admin."""
+"""``manage.py event_bus_roles``: create the groups of users that may look after the event bus in Django's admin."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ class Command(RequestSubcommands):
             raise CommandError(f"{len(failed)} of {len(plans)} dead letters stay.")
 
     def _run(self, plans: list[ReplayPlan], options: dict[str, Any]) -> dict[int, str]:
-        """Return id → problem of those that stay."""
+        """Replay the planned letters; return the problem of each letter that stays, by its id."""
         with closing(registry_of_settings()) as registry, closing(Originals(reader_for)) as originals:
             replay = LetterReplay(lambda store: processor("", store, registry), originals)
             failed = self._run_all(plans, replay, options)
