@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import attrs
 from django.contrib.admin.models import LogEntry
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import Promise
 from django.utils.translation import gettext
@@ -26,6 +27,7 @@ from event_bus_kafka.operations.neglects.catalogue import Neglect
 from event_bus_kafka.operations.neglects.in_tables import neglects
 from event_bus_kafka.operations.outboxes import outboxes
 from event_bus_kafka.operations.workers import WorkerRun, workers
+from event_bus_kafka.shown import shown
 
 _SHOWN = 15
 """Entries of the history."""
@@ -76,6 +78,8 @@ class OverviewPage(Page):
         found = neglects(outboxes=outboxes(runs), retention=settings.retention, runs=runs)
         context = {
             "neglects": [self._shown(one) for one in found],
+            "obstacles": _obstacles(runs),
+            "workers": self._link(Heartbeat),
             "facts": _facts(runs),
             "periods": [(name, one.label, name == chosen) for name, one in TIMES.items()],
             "charts": list(charts_of(TIMES[chosen])) if settings.history else [],
@@ -85,9 +89,11 @@ class OverviewPage(Page):
 
     def _shown(self, neglect: Neglect) -> tuple[Neglect, str, Linked | None]:
         since = gettext("(since %(time)s)") % {"time": moment(neglect.since)} if neglect.since else ""
-        page = self.admin_site.get_model_admin(_PAGES[neglect.kind]) if neglect.kind in _PAGES else None
-        link = Linked(text=page.title, url=page.url()) if isinstance(page, Page) else None
-        return neglect, since, link
+        return neglect, since, self._link(_PAGES[neglect.kind]) if neglect.kind in _PAGES else None
+
+    def _link(self, model: type[Model]) -> Linked | None:
+        page = self.admin_site.get_model_admin(model)
+        return Linked(text=page.title, url=page.url()) if isinstance(page, Page) else None
 
     def _done(self) -> Table:
         """Return the latest of what users did on the pages, from Django's history."""
@@ -164,9 +170,18 @@ def _of(sums: Mapping[tuple[object, ...], Sums], slot: int, outcome: str) -> Sum
 _NOTHING = Sums(count=0, seconds=0.0, longest=0.0)
 
 
+def _obstacles(runs: list[WorkerRun]) -> list[str]:
+    """Return what keeps workers and relays from being ready that run, each obstacle once."""
+    return sorted({shown(one) for run in _alive(runs) for one in run.state.get("obstacles", ())})
+
+
+def _alive(runs: list[WorkerRun]) -> list[WorkerRun]:
+    return [run for run in runs if run.liveness == "alive"]
+
+
 def _facts(runs: list[WorkerRun]) -> Facts:
     """Return how many run, and how old what they tell is."""
-    alive = [run for run in runs if run.liveness == "alive"]
+    alive = _alive(runs)
     items: list[tuple[str, Cell]] = []
     for kind, label in (("consumer", gettext("Workers")), ("relay", gettext("Relays"))):
         several = [run for run in alive if run.kind == kind]
