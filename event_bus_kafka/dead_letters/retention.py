@@ -50,7 +50,7 @@ def complete_entries() -> int:
 
 
 def purge_marks(days: float) -> int:
-    """Delete marks that this service's receivers set more than ``days`` ago, in all their databases; return how many."""
+    """Delete marks that this service's receivers set more than ``days`` ago, in all databases; return how many."""
     return sum(_purge_marks(days))
 
 

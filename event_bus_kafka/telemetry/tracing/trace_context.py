@@ -1,6 +1,6 @@
 """
 The context of a trace in a record's headers, ``traceparent`` and ``tracestate``, by W3C's Trace Context. Strangers may
-write headers too: those that break the standard are ignored, without a line in the log.
+write headers too: whatever breaks the standard is ignored, without a line in the log.
 """
 
 from __future__ import annotations
