@@ -90,7 +90,7 @@ class Backpressure:
         self.health.replace(Obstacle.WINDOW, reasons)
 
     def _full(self, partitions: Partitions, part: float = 1.0) -> list[PartitionProgress]:
-        """Return partitions that are full; with ``part`` below 1, those that would be at that part of all limits."""
+        """Return the partitions that are full, or would be with ``part`` of all limits."""
         records, common = self.records * part, self.size * part / 2
         share = common / max(1, len(partitions))
         is_common_used_up = sum(max(0, one.size - share) for one in partitions) >= common

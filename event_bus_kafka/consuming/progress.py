@@ -126,12 +126,12 @@ class NoReplays:
 
 class PartitionPhase(Enum):
     """
-    What lanes begin of a partition, from its assignment to its end::
+    The phases of a partition from its assignment to its end, and the records that lanes begin in each::
 
                  assigned         revoked or stopped                                  all below done, or time is up
                     |                    |                                                       |
         phase       |        OPEN        | DECIDING       |             DRAINING                 |  CLOSED
-        begins      |     everything     | nothing        | what lies below the last record that |  nothing
+        begins      |     everything     | nothing        | all below the last record that       |  nothing
         is dropped  |      nothing       | nothing        | is done or runs; the rest is dropped |  the rest
 
     Partitions that stay are DECIDING while others drain, so that all lanes are there for these; then OPEN again. One

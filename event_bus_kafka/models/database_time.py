@@ -13,7 +13,7 @@ _MILLISECONDS = {
     "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
 }
 VENDORS = _MILLISECONDS.keys()
-"""Of databases whose clock can be asked."""
+"""Vendors (``connection.vendor``) of databases whose clock can be asked."""
 
 
 def now_sql(connection: BaseDatabaseWrapper) -> str:
@@ -29,5 +29,5 @@ def database_now(alias: str) -> int:
 
 
 def days_ago(alias: str, days: float) -> datetime:
-    """Return the moment so many days ago. Raises a database error."""
+    """Return the database's present time minus ``days``. Raises a database error."""
     return datetime.fromtimestamp(database_now(alias) / 1000, UTC) - timedelta(days=days)

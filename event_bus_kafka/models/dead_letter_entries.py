@@ -1,4 +1,4 @@
-"""What became of dead letters, by receiver: for eyes, not for decisions, which are made on the letters' own rows."""
+"""States of dead letters by receiver. They are for people to read: the code decides by the letters' own rows."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _IDENTITY = ("group", "topic", "partition", "offset", "event_id")
 
 
 class EntryState(models.TextChoices):
-    """What became of a dead letter for one receiver."""
+    """The state of a dead letter for one receiver."""
 
     FAILED = "failed"
-    """It has still to succeed."""
+    """The receiver is still pending."""
     SUCCEEDED = "succeeded"
     REPLACED = "replaced"
     """Another receiver has succeeded in its place."""
@@ -31,10 +31,13 @@ class EntryState(models.TextChoices):
 
 
 class DeadLetterEntryQuerySet(models.QuerySet["DeadLetterEntry"]):
-    """Entries, in the words of those who write and remove them."""
+    """Queries and changes of entries."""
 
     def note(self, letter: DeadLetter, state: EntryState, failures: Iterable[Mapping[str, Any]], by: str = "") -> None:
-        """Write the state of some receivers of a letter; ``by``: who has succeeded in their place."""
+        """
+        Write the state of the receivers of a letter that ``failures`` name; ``by``: the receiver that has succeeded in
+        their place.
+        """
         entries = [_entry(letter, state, failure, by) for failure in failures]
         if not entries:
             return
@@ -47,21 +50,21 @@ class DeadLetterEntryQuerySet(models.QuerySet["DeadLetterEntry"]):
         )
 
     def close(self, letters: Sequence[int], state: EntryState) -> None:
-        """Note what became of letters, by their ids, for all who had still to succeed."""
+        """Write ``state`` to the entries of the letters' pending receivers."""
         failed = self.filter(letter__in=letters, state=EntryState.FAILED)
         failed.update(state=state, changed_at=_now())
 
     def settled(self) -> DeadLetterEntryQuerySet:
-        """Those of receivers that have no longer to succeed, the latest first."""
+        """Entries of receivers that are no longer pending, the latest first."""
         return self.exclude(state=EntryState.FAILED).order_by("-changed_at", "pk")
 
     def beyond(self, changed_at: int, pk: UUID) -> DeadLetterEntryQuerySet:
-        """Those that come after an entry in :meth:`settled`."""
+        """Entries that come after the given one in :meth:`settled`."""
         same = models.Q(changed_at=changed_at, pk__gt=pk)
         return self.filter(models.Q(changed_at__lt=changed_at) | same, changed_at__lte=changed_at)
 
     def expired(self, before: int) -> DeadLetterEntryQuerySet:
-        """Those that were changed before a time, in milliseconds since the epoch, and whose letters are gone."""
+        """Entries last changed before a time (milliseconds since the epoch), whose letters are deleted."""
         alive = DeadLetter.objects.using(self.db).filter(pk=models.OuterRef("letter"))
         return self.filter(~models.Exists(alive), changed_at__lt=before).order_by("changed_at", "pk")
 
@@ -75,14 +78,17 @@ class DeadLetterEntry(models.Model):
     """
     A receiver's part in a dead letter. It stays, without contents, when the letter is deleted.
 
-    Coordinates and event id are those of the letter, which no constraint refers to: the version before deletes letters
-    and knows no entries. A letter that was written by that version has none until somebody changes it.
+    Coordinates and event id are the letter's. No constraint refers to it: the version before deletes letters and knows
+    no entries. A letter that was written by that version has no entries until somebody changes it.
     """
 
     id = models.UUIDField(primary_key=True)
-    """Made of the letter's identity and the receiver's name: too long for an index, and MySQL ignores their case."""
+    """
+    Derived from the letter's identity and the receiver's name: they are too long for an index, and MySQL ignores their
+    case.
+    """
     letter = models.ForeignKey(DeadLetter, on_delete=models.DO_NOTHING, related_name="entries", db_constraint=False)
-    """May be gone."""
+    """The letter may be deleted."""
     group = models.CharField(max_length=255)
     topic = models.CharField(max_length=249)
     partition = models.IntegerField()
@@ -90,15 +96,15 @@ class DeadLetterEntry(models.Model):
     event_type = models.CharField(max_length=255)
     event_id = models.CharField(max_length=36, db_index=True)
     receiver = models.CharField(max_length=500)
-    """Empty where none had its turn."""
+    """Empty if no receiver was called."""
     state = models.CharField(max_length=16, choices=EntryState.choices)
     error = models.TextField()
-    """Of its last failure, as is the place."""
+    """Text of the receiver's last failure; ``place`` is the line of code that raised it."""
     place = models.TextField()
     attempts = models.IntegerField()
-    """How often it had its turn, without those that an outage ended."""
+    """Number of its calls; a call that an outage ended does not count."""
     stand_in = models.CharField(max_length=500)
-    """Who has succeeded in its place; empty: nobody had to."""
+    """The receiver that has succeeded in its place, if any."""
     changed_at = models.BigIntegerField(db_index=True)
     """Milliseconds since the epoch."""
 

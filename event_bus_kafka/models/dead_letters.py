@@ -21,7 +21,7 @@ _BATCH = 500
 
 
 class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
-    """Dead letters, in the words of those who handle them."""
+    """Queries and changes of dead letters."""
 
     def store(
         self,
@@ -71,15 +71,14 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
 
     def keeps_entries(self) -> bool:
         """
-        Whether the database is migrated so far that it keeps entries by receiver, and what was left out of letters.
-
-        Raises a database error where that cannot be found out.
+        Whether the database has the table of entries and the column of left-out parts. Raises a database error if it
+        does not answer.
         """
         connection = connections[self.for_writing().db]
         return were_found(connection, apps.get_model(self.model._meta.app_label, "DeadLetterEntry"))
 
     def expired(self, before: datetime) -> DeadLetterQuerySet:
-        """Those that failed last before a time."""
+        """Letters whose last failure was before a time."""
         return self.filter(last_failed_at__lt=before)
 
     def matching(
@@ -91,23 +90,28 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         event_id: str = "",
         place: tuple[int, int] | None = None,
     ) -> DeadLetterQuerySet:
-        """Those with these values; topics: full names; place: partition and offset. What is empty does not restrict."""
+        """
+        Letters with these values; ``topics``: full names; ``place``: partition and offset. Empty arguments do not
+        restrict.
+        """
         wanted = {"group": group, "topic__in": topics, "event_type": event_type, "event_id": event_id}
         rows = self.filter(**{name: value for name, value in wanted.items() if value})
         return rows.filter(partition=place[0], offset=place[1]) if place else rows
 
     def failed_between(self, since: datetime | None, until: datetime | None) -> DeadLetterQuerySet:
-        """Those whose last failure was not before and not after some moments; None does not restrict."""
+        """Letters whose last failure was from ``since`` to ``until``, both included; None does not restrict."""
         moments = {"last_failed_at__gte": since, "last_failed_at__lte": until}
         return self.filter(**{name: moment for name, moment in moments.items() if moment})
 
     def with_key(self, bodies: Collection[bytes], *, behind: int) -> DeadLetterQuerySet:
-        """Those whose key is one of these, behind so many bytes. The database looks at each row."""
+        """
+        Letters whose key, without its first ``behind`` bytes, is one of ``bodies``. The database looks at each row.
+        """
         body = functions.Substr("key", behind + 1, output_field=models.BinaryField())
         return self.annotate(key_body=body).filter(key_body__in=bodies)
 
     def beyond(self, failed_at: datetime, pk: int) -> DeadLetterQuerySet:
-        """Those that come after a letter in :meth:`latest_first`."""
+        """Letters that come after the given one in :meth:`latest_first`."""
         same = models.Q(last_failed_at=failed_at, pk__lt=pk)
         return self.filter(models.Q(last_failed_at__lt=failed_at) | same, last_failed_at__lte=failed_at)
 
@@ -120,11 +124,11 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return self.defer(None) if self.keeps_entries() else self
 
     def in_order(self) -> DeadLetterQuerySet:
-        """As their records stand in Kafka."""
+        """Letters in the order of their records in Kafka."""
         return self.order_by("topic", "partition", "offset", "pk")
 
     def latest_first(self) -> DeadLetterQuerySet:
-        """Those that failed last first."""
+        """Letters in the order of their last failures, the latest first."""
         return self.order_by("-last_failed_at", "-pk")
 
     def has_failed_since(self, record: ConsumerRecord, *, group: str, event_id: str, time: datetime) -> bool:
@@ -133,11 +137,11 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return self.filter(group=group, event_id=event_id, last_failed_at__gte=time, **place).exists()
 
     def lacking_entries(self) -> DeadLetterQuerySet:
-        """Those that a version without entries by receiver has stored, which needs the table of entries."""
+        """Letters stored by a version without entries. Needs the table of entries."""
         return self.filter(entries=None).defer(None).defer("key", "value", "headers", "left_out").order_by("pk")
 
     def record_keys(self, ids: Sequence[int]) -> Mapping[int, bytes | None]:
-        """Return the keys of records, by the ids of those that are there."""
+        """Return the keys of the letters' records, by id; ids without a letter are left out."""
         found = self.filter(pk__in=ids).values_list("pk", "key")
         return {pk: _bytes(key) for pk, key in found}
 
@@ -152,10 +156,10 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
 
     def remove(self, seen: Mapping[int, datetime], after_each: Callable[[Sequence[int]], None]) -> int:
         """
-        Delete those of these, by id, that have failed last when ``seen`` says, some at a time: no long locks, no long
-        transaction. ``after_each`` is called with the ids of some, in the transaction in which they are deleted.
+        Delete the letters ``seen`` (id → time of the last failure). A letter that has failed again since stays.
 
-        Return how many there were.
+        Letters are deleted some at a time, lest locks and transactions last long; ``after_each`` is called with the ids
+        of each portion, in its transaction. Return the number deleted.
         """
         ids = list(seen)
         parts = [ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH)]
@@ -192,7 +196,7 @@ class DeadLetter(models.Model):
     partition = models.IntegerField()
     offset = models.BigIntegerField()
     timestamp = models.BigIntegerField(null=True)
-    """Of the record, in milliseconds since the epoch."""
+    """The record's time, in milliseconds since the epoch."""
     key = models.BinaryField(null=True)
     value = models.BinaryField(null=True)
     headers = models.JSONField()
@@ -200,16 +204,16 @@ class DeadLetter(models.Model):
     event_id = models.CharField(max_length=36)
     failures = models.JSONField()
     """
-    A list of objects with receiver, error and place, and, but for the version before, attempts, failed_at, instead_of,
-    claimed_until: who has still to succeed.
+    The pending receivers: a list of objects with receiver, error and place, and, except for the version before,
+    attempts, failed_at, instead_of, claimed_until.
     """
     attempts = models.IntegerField()
     first_failed_at = MomentField()
     last_failed_at = MomentField(db_index=True)
     left_out = models.JSONField(null=True)
     """
-    Part of the record (value, headers, key, texts) → its size and sha256, where the table refused it: what is here of
-    it is empty, never null. None: nothing was left out.
+    Part of the record (value, headers, key, texts) that the table refused → its size and sha256. The part's own column
+    is then empty, never null. None: nothing was left out.
     """
 
     objects = DeadLetterManager()
@@ -241,7 +245,7 @@ class DeadLetter(models.Model):
 
     @property
     def marks(self) -> dict[str, dict[str, Any]]:
-        """What was left out, by part; empty too where it was not read, or the table lacks the column."""
+        """Notes on each part that was left out; empty also if the column is missing or was not read."""
         return {} if "left_out" in self.get_deferred_fields() else self.left_out or {}
 
     @property
@@ -257,7 +261,7 @@ class DeadLetter(models.Model):
 
 
 def to_json(headers: Headers) -> list[list[Any]]:
-    """Return headers as JSON: pairs in order, texts as they are, what is no text in base64."""
+    """Return headers as JSON: pairs in order, bytes that are no text in base64."""
     return [[name, _to_json(value)] for name, value in headers]
 
 

@@ -12,11 +12,11 @@ from event_bus_kafka.models.database_time import now_sql
 from event_bus_kafka.models.upserts import Sql, upsert
 
 _BEATS, _LEAST_SILENCE = 6, 60_000
-"""Beats that are missed by who is dead, and milliseconds of silence that there are at least."""
+"""Missed beats after which a run counts as dead, and the least milliseconds of silence for it."""
 
 
 class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
-    """Heartbeats, in the words of those who write and read them."""
+    """Queries and changes of heartbeats."""
 
     def beat(self, row: UUID, *, age: float, is_last: bool = False, **values: Any) -> None:
         """
@@ -35,7 +35,7 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
         upsert(self.model, self.db, insert=insert, change=change)
 
     def expired(self, before: int) -> HeartbeatQuerySet:
-        """Those that were written last before a time, in milliseconds since the epoch."""
+        """Runs last written before a time, in milliseconds since the epoch."""
         return self.filter(beat_at__lt=before).order_by("beat_at", "pk")
 
     def remove(self, ids: list[UUID]) -> int:
@@ -44,7 +44,7 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
 
 
 class Heartbeat(models.Model):
-    """A run of a worker or relay, as it described itself last. Times are those of the database's clock."""
+    """One run of a worker or relay, by its own latest description. Times are by the database's clock."""
 
     id = models.UUIDField(primary_key=True)
     """Random, of this run."""
@@ -54,18 +54,18 @@ class Heartbeat(models.Model):
     pid = models.BigIntegerField()
     service = models.CharField(max_length=255)
     version = models.CharField(max_length=64)
-    """Of this package."""
+    """The version of this package."""
     group = models.CharField(max_length=255)
     """Empty for relays."""
     topics = models.JSONField()
-    """Full names of those that a worker subscribes to; none for relays."""
+    """Full names of the topics that a worker subscribes to; a relay has none."""
     period = models.FloatField()
     """Seconds between two beats."""
     started_at = models.BigIntegerField()
     """Milliseconds since the epoch, as the other times."""
     beat_at = models.BigIntegerField(db_index=True)
     stopped_at = models.BigIntegerField(null=True)
-    """None: it runs, or has died."""
+    """None: it still runs, or has died."""
     state: Any = models.JSONField()
 
     objects = HeartbeatQuerySet.as_manager()

@@ -1,4 +1,4 @@
-"""How many events a service sent and had, minute by minute."""
+"""Numbers of events that a service sent and received, minute by minute."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NAMESPACE = UUID("0c8f5d0a-3a0e-4f0c-9b43-6f7c1b1f7f2e")
 
 @attrs.frozen(kw_only=True, order=True)
 class Line:
-    """Names of what is counted by itself."""
+    """The labels of one line: everything with the same labels is summed up."""
 
     service: str
     event_type: str
@@ -46,7 +46,7 @@ class Sums:
 
 
 class HistoryQuerySet(models.QuerySet["HistoryRow"]):
-    """The history, in the words of those who write, fold and read it."""
+    """Queries and changes of the history."""
 
     def add(self, line: Line, sums: Sums, *, span: int, begins: int) -> None:
         """Add to the row of a line and a time, by one statement."""
@@ -101,25 +101,24 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
 
 class HistoryRow(models.Model):
     """
-    Sums of all processes of a service for a minute or, once that is a day ago, an hour, by the database's clock.
-
-    Each process adds to it within a minute of what it counts, unless the database is away.
+    Sums of all processes of a service for a minute or, once it is a day old, an hour, by the database's clock. Each
+    process adds its counts within a minute, unless the database is away.
     """
 
     id = models.UUIDField(primary_key=True)
-    """Made of the line and the time: too long for an index, and MySQL ignores their case."""
+    """Derived from the line and the time: they are too long for an index, and MySQL ignores their case."""
     span = models.IntegerField()
-    """Seconds that it is about: those of a minute or an hour."""
+    """Length of the time that the row sums up, in seconds: a minute or an hour."""
     begins = models.BigIntegerField()
     """Milliseconds since the epoch."""
     service = models.CharField(max_length=255)
     event_type = models.CharField(max_length=255)
     receiver = models.CharField(max_length=500)
-    """As dead letters name it; empty: the event as a whole."""
+    """The receiver's name, as dead letters spell it; empty: the event as a whole."""
     outcome = models.CharField(max_length=32)
     count = models.BigIntegerField()
     seconds = models.FloatField()
-    """Sum of what each took; 0 where that is not measured."""
+    """Sum of their durations; 0 if they are not measured."""
     longest = models.FloatField()
     """The longest of them."""
 

@@ -1,4 +1,4 @@
-"""What receivers have had."""
+"""Marks of the events that receivers have processed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from event_bus_kafka.models.moments import MomentField
 
 
 class InboxMarkQuerySet(models.QuerySet["InboxMark"]):
-    """Marks, in the words of those who set and remove them."""
+    """Queries and changes of marks."""
 
     def mark(self, receiver: str, event_id: UUID) -> None:
         """
@@ -23,11 +23,11 @@ class InboxMarkQuerySet(models.QuerySet["InboxMark"]):
         self.create(id=uuid5(event_id, receiver), receiver=receiver, event_id=event_id, marked_at=datetime.now(UTC))
 
     def of(self, event_id: UUID, receivers: Iterable[str]) -> InboxMarkQuerySet:
-        """Those of an event, as far as these receivers set them, by ids alone: no index has the event's."""
+        """Marks that these receivers set for an event. Found by their ids, since no index has the event's."""
         return self.filter(pk__in=[uuid5(event_id, name) for name in receivers]).order_by("marked_at", "pk")
 
     def expired(self, before: datetime) -> InboxMarkQuerySet:
-        """Those set before a time, oldest first."""
+        """Marks set before a time, the oldest first."""
         return self.filter(marked_at__lt=before).order_by("marked_at", "pk")
 
     def remove(self, ids: Sequence[UUID]) -> int:
@@ -44,9 +44,9 @@ class InboxMark(models.Model):
     """A receiver has had an event: set in the transaction of its effect, so that both are there or neither is."""
 
     id = models.UUIDField(primary_key=True)
-    """Made of the event's id and the receiver's name, which MySQL would compare without regard to case."""
+    """Derived from the event's id and the receiver's name, which MySQL would compare without regard to case."""
     receiver = models.CharField(max_length=500)
-    """As dead letters name it, but for its ``dispatch_uid``."""
+    """The receiver's name, as dead letters spell it, but without ``dispatch_uid``."""
     event_id = models.UUIDField()
     marked_at = MomentField(db_index=True)
 

@@ -1,8 +1,8 @@
 """
-The tables of the outbox.
+The tables of the outbox, and the operators' queries on them.
 
 Events are appended by one prebuilt INSERT (``outbox/append.py``) and taken by statements that differ from server to
-server (``relaying/statements.py``). Here are the shape of the tables, and what operators do with them.
+server (``relaying/statements.py``).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _BATCH = 100
 
 class WriterSchema(models.Model):
     """
-    Where events of one kind go and how their bytes were written, so that a later deploy changes nothing for rows that
-    wait. Each process writes the row of a kind once, in the first transaction that needs it, or finds that of another.
-    Deliberately not unique: a unique index would make concurrent first writers wait for each other's transaction. Its
-    id is random, and never that of another kind.
+    Topic, subjects and schemas of one kind of events. Rows that wait refer to it, so that a later deploy changes
+    nothing for them. Each process looks for its row in the first transaction that needs it, and writes it if there is
+    none. Deliberately not unique: a unique index would make concurrent first writers wait for each other's transaction.
+    The id is random, so that it never becomes another kind's.
     """
 
     digest = models.CharField(max_length=64, db_index=True)
-    """Of all the others."""
+    """Digest of all other columns."""
     topic = models.CharField(max_length=249)
     event_type = models.CharField(max_length=255)
     key_subject = models.CharField(max_length=600)
@@ -42,7 +42,7 @@ class WriterSchema(models.Model):
 
 
 class _Row(models.Model):
-    """A record that is still to be sent: what Kafka will get, but for the ids of the schemas."""
+    """A record that is still to be sent. It has all that Kafka will get, except for the ids of the schemas."""
 
     shard = models.SmallIntegerField()
     topic = models.CharField(max_length=249)
@@ -52,7 +52,7 @@ class _Row(models.Model):
     body = models.BinaryField(null=True)
     """None: a tombstone."""
     headers = models.BinaryField()
-    """As ``wire.headers`` packs them: exact, with room for more, such as those of a trace."""
+    """Packed by ``wire.headers``, byte for byte; other headers, such as a trace's, have room too."""
     schema = models.ForeignKey(
         WriterSchema, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
     )
@@ -83,9 +83,8 @@ class OutboxRecord(_Row):
 
 class OutboxShard(models.Model):
     """
-    A row per shard, whose lock is a relay's right to send what the shard holds.
-
-    No key of the outbox refers to it: an insert would wait for the relay.
+    A shard of the outbox. The relay that locks its row may send the shard's records. No foreign key refers to it: an
+    insert would wait for the relay.
     """
 
     shard = models.SmallIntegerField(primary_key=True)
@@ -95,21 +94,21 @@ class OutboxShard(models.Model):
 
 
 class ParkedRecordQuerySet(models.QuerySet["ParkedRecord"]):
-    """Parked rows, in the words of those who handle them."""
+    """Queries and changes of parked rows."""
 
     def matching(
         self, *, ids: Collection[int] = (), topics: Collection[str] = (), code: str = ""
     ) -> ParkedRecordQuerySet:
-        """Those with these ids, of these topics (full names), with this code; what is empty does not restrict."""
+        """Rows with these ids, of these topics (full names), with this code. Empty arguments do not restrict."""
         wanted = {"pk__in": ids, "topic__in": topics, "code": code}
         return self.filter(**{name: value for name, value in wanted.items() if value}).order_by("pk")
 
     def expired(self, before: int) -> ParkedRecordQuerySet:
-        """Those parked before a time, in milliseconds since the epoch."""
+        """Rows parked before a time, in milliseconds since the epoch."""
         return self.filter(parked_at__lt=before)
 
     def by_code(self) -> dict[str, int]:
-        """How many were parked for which reason."""
+        """The number of parked rows by code."""
         rows = self.order_by().values_list("code").annotate(count=models.Count("pk"))
         return dict(sorted(rows))
 
@@ -119,7 +118,7 @@ class ParkedRecordQuerySet(models.QuerySet["ParkedRecord"]):
         return sum(self._put_back(ids[start : start + _BATCH]) for start in range(0, len(ids), _BATCH))
 
     def _put_back(self, ids: list[int]) -> int:
-        """Let the server copy them: their bodies may be large."""
+        """Put rows back by a statement, so that only the server copies their bodies, which may be large."""
         rows, quote = ParkedRecord.objects.using(self.db).filter(pk__in=ids), connections[self.db].ops.quote_name
         columns = ", ".join(quote(field.attname) for field in OutboxRecord._meta.concrete_fields)
         with transaction.atomic(using=self.db):
@@ -144,7 +143,7 @@ class ParkedRecord(_Row):
     id = models.BigIntegerField(primary_key=True)
     """The id that it had in the outbox."""
     code = models.CharField(max_length=64)
-    """As Kafka spells it."""
+    """Kafka's name of the error, such as ``MSG_SIZE_TOO_LARGE``."""
     reason = models.CharField(max_length=255)
     parked_at = models.BigIntegerField()
     """Milliseconds since the epoch."""

@@ -15,16 +15,16 @@ LONGEST_REASON = 500
 
 
 class PausedReceiverQuerySet(models.QuerySet["PausedReceiver"]):
-    """Pauses, in the words of those who operate workers."""
+    """Queries and changes of pauses."""
 
     def names(self) -> frozenset[str]:
-        """Return who is paused."""
+        """Return the names of the paused receivers."""
         return frozenset(self.values_list("receiver", flat=True))
 
     def pause(self, receiver: str, *, at: datetime, reason: str = "") -> None:
         """
-        Begin a pause; one that is there goes on. ``reason``: why, for those who look; it is not kept in a table that is
-        not migrated yet.
+        Pause a receiver; if it is paused already, nothing changes. ``reason``: a text for people; it is dropped while
+        the table lacks its column.
         """
         kept = {"reason": reason[:LONGEST_REASON]} if self.keeps_reasons() else {}
         self.get_or_create(receiver=receiver, defaults={"paused_at": at, **kept})
@@ -59,10 +59,10 @@ class PausedReceiver(models.Model):
     """A receiver of this service whose events go to the dead letters, until that is ended by hand."""
 
     receiver = models.CharField(max_length=500)
-    """As dead letters name it."""
+    """The receiver's name, as dead letters spell it."""
     paused_at = MomentField()
     reason = models.CharField(max_length=LONGEST_REASON, null=True)  # noqa: DJ001 the version before writes none
-    """Why, as who paused it has said; None or empty: that was not said."""
+    """The reason given with the pause; None or empty: none was given."""
 
     objects = PausedReceiverManager()
 

@@ -38,7 +38,7 @@ _columns: set[tuple[str, str, type[models.Model], str]] = set()
 
 
 def were_found(connection: BaseDatabaseWrapper, *wanted: type[models.Model]) -> bool:
-    """As :func:`has_tables`, which is asked until they are there, and then no more in this process."""
+    """Whether :func:`has_tables` holds. It is asked until it does, and then no more in this process."""
     name = *identity(connection), wanted
     if name not in _found and has_tables(connection, *wanted):
         _found.add(name)
@@ -46,6 +46,6 @@ def were_found(connection: BaseDatabaseWrapper, *wanted: type[models.Model]) -> 
 
 
 def look_again(connection: BaseDatabaseWrapper) -> None:
-    """Let :func:`were_found` ask a database again: a table may have gone."""
+    """Let :func:`were_found` ask the database again: a table may have been dropped."""
     _found.difference_update([name for name in _found if name[:2] == identity(connection)])
     _columns.difference_update([name for name in _columns if name[:2] == identity(connection)])

@@ -1,4 +1,4 @@
-"""The table of requests to replay dead letters: workers do what they say."""
+"""The table of requests to replay dead letters, which workers fulfil."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ TAKEN_OVER_AFTER = 60.0
 
 
 class RequestState(models.TextChoices):
-    """How far a request is."""
+    """The progress of a request."""
 
     REQUESTED = "requested"
-    """It waits for a worker: for the first one, or since another one has handed it back."""
+    """It waits for a worker: no worker has had it yet, or one has handed it back."""
     RUNNING = "running"
     PAUSED = "paused"
     DONE = "done"
     """Each of its letters had its turn."""
     STOPPED = "stopped"
-    """It ended before: by hand, or since too many letters in a row failed."""
+    """It ended early: by hand, or because too many letters in a row failed."""
     FAILED = "failed"
     """The worker met an error of its own."""
 
@@ -37,13 +37,10 @@ _TO_RUN = (RequestState.REQUESTED, RequestState.RUNNING)
 
 
 class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
-    """
-    Requests, in the words of those who make them and of the workers that have them. Each change is one statement: no
-    row stays locked.
-    """
+    """Queries and changes of requests. Each change is one statement: no row stays locked."""
 
     def in_turn(self, group: str) -> list[ReplayRequest]:
-        """Return those of a group that a worker may take now, the oldest first."""
+        """Return the group's requests that a worker may take now, the oldest first."""
         return list(self._free().filter(group=group).order_by("pk"))
 
     def take(self, request: int, *, by: UUID, worker: str) -> bool:
@@ -53,11 +50,11 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
         return bool(rows._write(note="", began_at=Coalesce("began_at", now), **changes))
 
     def beat(self, request: int, *, by: UUID, **values: Any) -> bool:
-        """Say that the worker which has a request lives; False: it has it no longer, or is to leave it alone."""
+        """Renew a worker's claim on a request. False: the claim is over, or the request was paused or cancelled."""
         return bool(self._running(request, by)._write(beat_at=self._now(), **values))
 
     def let_go(self, request: int, *, by: UUID) -> None:
-        """End the worker's claim, where it has one: others may take what is to be run."""
+        """End the worker's claim, if it has one; an unfinished request is free for others."""
         self.filter(pk=request, claimed_by=by)._write(claimed_by=None, beat_at=None)
         handed_back = self.filter(pk=request, claimed_by=None, state=RequestState.RUNNING)
         handed_back._write(state=RequestState.REQUESTED)
@@ -71,24 +68,26 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
         )
 
     def pause(self, request: int, *, note: str) -> bool:
-        """Pause one that is to be run; its worker begins no further letter once it looks. False: there is none."""
+        """
+        Pause a request that waits or runs. Its worker begins no further letter once it looks. False: there is none.
+        """
         return bool(self.filter(pk=request, state__in=_TO_RUN)._write(state=RequestState.PAUSED, note=note))
 
     def resume(self, request: int) -> bool:
-        """Have one that is paused run again."""
+        """Let a paused request run again. False: there is none."""
         return bool(self.filter(pk=request, state=RequestState.PAUSED)._write(state=RequestState.REQUESTED, note=""))
 
     def cancel(self, request: int, *, note: str) -> bool:
-        """End one that has not ended; its worker begins no further letter once it looks."""
+        """End a request early. Its worker begins no further letter once it looks. False: it has ended already."""
         rows = self.filter(pk=request, state__in=OPEN)
         return bool(rows._write(state=RequestState.STOPPED, note=note, ended_at=self._now()))
 
     def still_open(self) -> ReplayRequestQuerySet:
-        """Those that have not ended."""
+        """Requests that have not ended."""
         return self.filter(state__in=OPEN)
 
     def expired(self, before: int) -> ReplayRequestQuerySet:
-        """Those that ended before a time, in milliseconds since the epoch, or were made before it and never run."""
+        """Requests that ended, or were made and never ran, before a time (milliseconds since the epoch)."""
         idle = models.Q(state__in=(RequestState.REQUESTED, RequestState.PAUSED), requested_at__lt=before)
         return self.filter(models.Q(ended_at__lt=before) | idle).order_by("pk")
 
@@ -108,13 +107,13 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
 
 
 class ReplayRequest(models.Model):
-    """Dead letters of one group that its workers are to replay. Times are those of the database's clock."""
+    """Dead letters of one group that its workers are to replay. Times are by the database's clock."""
 
     group = models.CharField(max_length=255)
     receiver = models.CharField(max_length=500)
-    """The only one that is to run; empty: all that have still to succeed."""
+    """The only receiver that runs; empty: all pending receivers run."""
     instead_of = models.CharField(max_length=500)
-    """In whose place ``receiver`` runs; empty: not said."""
+    """The pending receiver in whose place ``receiver`` runs; empty: none was named."""
     receivers = models.JSONField()
     """Names of all that are to run: a worker without any of them leaves the request alone."""
     rate = models.FloatField(null=True)
@@ -127,9 +126,9 @@ class ReplayRequest(models.Model):
     """Milliseconds since the epoch, as the other times."""
     state = models.CharField(max_length=16, choices=RequestState.choices)
     note = models.TextField()
-    """Why it ended before its time, or waits, or who has paused it."""
+    """The reason for which it ended early or waits, or the user who paused it."""
     claimed_by = models.UUIDField(null=True)
-    """The worker that has it; one that is silent for a minute has it no longer."""
+    """The worker that has claimed it. The claim ends when the worker has been silent for a minute."""
     worker = models.CharField(max_length=255)
     """Host and process id of the worker that has it, or had it last."""
     beat_at = models.BigIntegerField(null=True)

@@ -1,4 +1,4 @@
-"""The letters of replay requests, each with what came of it."""
+"""The letters of replay requests, each with its result."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _LONGEST_TEXT = 10_000
 
 
 class LetterState(models.TextChoices):
-    """What came of a letter of a request."""
+    """The state of a letter within a request."""
 
     WAITING = "waiting"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     SKIPPED = "skipped"
-    """Nothing ran."""
+    """No receiver ran."""
 
 
 _LEFT = (LetterState.WAITING, LetterState.RUNNING)
 
 
 class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
-    """Letters of requests, in the words of those who run and report them."""
+    """Queries and changes of requested letters."""
 
     def add(self, letters: Iterable[RequestedLetter]) -> None:
         """Insert many."""
@@ -60,7 +60,7 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
         self._note(letter, claim, state=LetterState.WAITING, tries=0, failed_at=failed_at or letter.failed_at)
 
     def end(self, letter: RequestedLetter, claim: str, state: LetterState, error: str) -> None:
-        """Note what came of a letter."""
+        """Write the result of a letter."""
         now = RawSQL(now_sql(connections[self.db]), ())
         self._note(letter, claim, state=state, error=error[:_LONGEST_TEXT], claim="", changed_at=now)
 
@@ -73,7 +73,7 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
         return found
 
     def of(self, request: int, *states: LetterState) -> RequestedLetterQuerySet:
-        """Those of a request that are in one of some states, in order."""
+        """A request's letters that are in one of ``states``, in order."""
         return self.filter(request=request, state__in=states).order_by("number")
 
     def reasons(self, request: int, state: LetterState) -> Mapping[str, int]:
@@ -86,7 +86,7 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
         return sorted(self.filter(request=request).order_by().values_list("topic", flat=True).distinct())
 
     def expired(self, requests: ReplayRequestQuerySet) -> RequestedLetterQuerySet:
-        """Those of requests."""
+        """The letters of these requests."""
         return self.filter(request__in=requests.order_by()).order_by("pk")
 
     def remove(self, ids: Sequence[int]) -> int:
@@ -111,16 +111,16 @@ class RequestedLetter(models.Model):
     offset = models.BigIntegerField()
     event_type = models.CharField(max_length=255)
     failed_at = MomentField()
-    """When the dead letter had failed last as the request was made: one that has failed since is skipped."""
+    """The dead letter's last failure at the time of the request. A letter that has failed again since is skipped."""
     instead_of = models.CharField(max_length=500)
-    """In whose place the request's receiver runs."""
+    """The pending receiver in whose place the request's receiver runs."""
     state = models.CharField(max_length=16, choices=LetterState.choices)
     error = models.TextField()
     """Why it failed or was skipped."""
     claim = models.CharField(max_length=40)
-    """The claim of the dead letter under which it runs, which tells it from those of others."""
+    """The dead letter's claim under which this run works; other runs have other claims."""
     tries = models.IntegerField(default=0)
-    """How often it has begun."""
+    """Number of runs that have begun."""
     changed_at = models.BigIntegerField(null=True)
 
     objects = RequestedLetterQuerySet.as_manager()

@@ -1,4 +1,4 @@
-"""What users of Django's admin may do with the event bus."""
+"""Permissions of Django's admin for the event bus."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Right(StrEnum):
 
 
 class EventBus(models.Model):
-    """Has the permissions, and no table."""
+    """Carries the permissions; it has no table."""
 
     class Meta:
         managed = False

@@ -1,4 +1,4 @@
-"""Writing a row by one statement, whether it is there or not: Django's own cannot add to what is there."""
+"""Inserts a row, or adds to the one that is there, by one statement: Django's own upsert can only replace values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Sql:
 
 
 def one_statement(alias: str) -> AbstractContextManager[Any]:
-    """Return what is around a statement that is to be committed: nothing where it commits by itself."""
+    """Return the context for a statement that is to be committed at once: empty if the connection commits by itself."""
     return nullcontext() if connections[alias].get_autocommit() else transaction.atomic(using=alias)
 
 

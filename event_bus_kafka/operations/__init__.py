@@ -1,1 +1,1 @@
-"""What operators do by hand, as functions: first a plan, then its application. Commands are thin over them."""
+"""The operators' tasks as functions: first a plan, then its application. Commands are thin layers over them."""

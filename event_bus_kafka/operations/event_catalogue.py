@@ -23,7 +23,7 @@ class EventTypeView:
     event_type: str
     routes: Sequence[Route]
     receivers: Sequence[str]
-    """Names of those that listen."""
+    """Names of the receivers that listen."""
 
     @property
     def is_sent(self) -> bool:

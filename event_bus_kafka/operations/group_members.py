@@ -8,7 +8,7 @@ from event_bus_kafka.kafka.reader import Reader
 
 
 def refuse_members(reader: Reader, group: str, refusal: type[EventBusError]) -> None:
-    """Raise ``refusal``, saying what to do, unless the group is known to have no members."""
+    """Raise ``refusal`` with a remedy, unless the group is known to have no members."""
     members = members_of(reader, group)
     if members is None:
         raise refusal("These brokers tell no group's members, as the sandbox: use a real Kafka.")
@@ -20,7 +20,7 @@ def refuse_members(reader: Reader, group: str, refusal: type[EventBusError]) -> 
 
 
 def members_of(reader: Reader, group: str) -> list[str] | None:
-    """Return the members; None: these brokers do not tell. Raises :class:`BrokerError`."""
+    """Return the members; None: these brokers do not say. Raises :class:`BrokerError`."""
     try:
         return reader.members(group)
     except BrokerError as error:

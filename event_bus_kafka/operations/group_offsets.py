@@ -1,4 +1,4 @@
-"""How far a group is, and what a reset of its offsets would do."""
+"""A group's progress, and the plan of a reset of its offsets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from event_bus_kafka.operations.group_members import members_of, refuse_members
 
 @attrs.frozen
 class Named:
-    """What an operator names: a topic, with or without prefix, and one of its partitions or None for all."""
+    """A topic, with or without prefix, or one partition of it, as an operator names it."""
 
     topic: str
     partition: int | None = None
@@ -33,7 +33,10 @@ class Named:
 
 @attrs.frozen
 class Target:
-    """Where to go: without any attribute to the end; with an offset and a time, where both are reached."""
+    """
+    A place in a partition. Without any attribute: the end; with an offset and a time: the first place that has reached
+    both.
+    """
 
     earliest: bool = False
     offset: int | None = None
@@ -51,7 +54,7 @@ class Target:
 
 @attrs.frozen
 class Standing:
-    """How far a group is on one partition."""
+    """A group's progress on one partition."""
 
     partition: Partition
     committed: Committed | None
@@ -79,7 +82,7 @@ class Standing:
 
     @property
     def metadata(self) -> OffsetMetadata:
-        """What the committed offset carries."""
+        """The marks of the committed offset."""
         return OffsetMetadata.read(self.committed.metadata if self.committed else "")
 
 
@@ -92,7 +95,7 @@ class Reset:
 
     @property
     def position(self) -> Committed:
-        """What is to be committed. Marks stay, but for what lies before: workers go on to pass over it."""
+        """The offset to commit. Marks at or behind it stay: workers still pass over those records."""
         return Committed(self.to, self.standing.metadata.at(self.to))
 
 
@@ -123,7 +126,7 @@ def standings(reader: Reader, partitions: Sequence[Partition]) -> list[Standing]
 
 
 def topics_of(reader: Reader, group: str, named: Sequence[Named] = ()) -> list[Named]:
-    """Return the topics that are named, or else those of the group that still exist. Raises :class:`NotThere`."""
+    """Return the ``named`` topics or, without any, the group's topics that still exist. Raises :class:`NotThere`."""
     topics = _committed_topics(reader, group)
     if not topics and not (members := members_of(reader, group)):
         if members is not None:
@@ -134,11 +137,7 @@ def topics_of(reader: Reader, group: str, named: Sequence[Named] = ()) -> list[N
 
 
 def plan(reader: Reader, group: str, partitions: Sequence[Partition], target: Target) -> list[Reset]:
-    """
-    Return what a reset would do.
-
-    Raises :class:`CannotReset` or :class:`NotThere`, saying why not; :class:`BrokerError`.
-    """
+    """Plan a reset. Raises :class:`CannotReset` or :class:`NotThere` with the reason; :class:`BrokerError`."""
     refuse_members(reader, group, CannotReset)
     topics_of(reader, group)
     at_time = reader.offsets_at(partitions, target.time, timeout=reader.timeout) if target.time is not None else {}

@@ -1,4 +1,4 @@
-"""Consumer groups and receivers of a service, as its workers have told of them in the database."""
+"""Consumer groups and receivers of a service, by its workers' heartbeats in the database."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class GroupView:
 
     @property
     def partitions(self) -> Iterator[tuple[WorkerRun, dict[str, Any]]]:
-        """Those that are assigned, as ``PartitionState`` has them, by topic and number, each with its worker."""
+        """The assigned partitions, as ``PartitionState`` writes them, each with its worker, by topic and number."""
         several = [(run, one) for run in self.runs for one in run.state["partitions"]]
         yield from sorted(several, key=lambda pair: (pair[1]["topic"], pair[1]["partition"]))
 
@@ -44,19 +44,19 @@ class GroupView:
 
 @attrs.frozen(kw_only=True)
 class ReceiverView:
-    """A receiver of this service, or one that is gone and paused still."""
+    """A receiver of this service, or one that no longer exists and is still paused."""
 
     name: str
     event_types: Sequence[str]
-    """Empty: it is gone."""
+    """Empty: the receiver no longer exists."""
     pause: PausedReceiver | None
     has_open_circuit: bool
-    """In a worker that runs."""
+    """Whether its circuit is open in a running worker."""
     is_slow: bool
 
 
 def groups(runs: Sequence[WorkerRun]) -> list[GroupView]:
-    """Return the groups that have told of themselves within a day, by name."""
+    """Return the groups that had a heartbeat within a day, by name."""
     names = sorted({run.group for run in runs if run.kind == "consumer"})
     alive = [run for run in runs if run.kind == "consumer" and run.liveness == "alive"]
     return [GroupView(group=name, runs=[run for run in alive if run.group == name]) for name in names]

@@ -1,4 +1,4 @@
-"""How many events a service sent and received, as its processes have counted them in the database."""
+"""Numbers of events that a service sent and received, as its processes have counted them in the database."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Period:
 
 def history(since: datetime, by: Sequence[str] = BY) -> Mapping[tuple[Period, tuple[str, ...]], Sums]:
     """
-    Return what was counted in each period that began at ``since`` or later, in the order of time, apart for each value
-    of the fields ``by``, some of :data:`BY`. Raises a database error, also where the table is missing.
+    Return the sums of each period that began at ``since`` or later, in the order of time, separately for each value of
+    the fields ``by``, a part of :data:`BY`. Raises a database error, also if the table is missing.
 
-    Events as a whole have no receiver: what these did is counted besides, and the two should not be added up.
+    Sums of whole events have no receiver. Receivers' calls are counted separately; the two should not be added up.
     """
     rows = HistoryRow.objects.using(router.db_for_write(HistoryRow)).filter(begins__gte=since.timestamp() * 1000)
     found: defaultdict[tuple[Period, tuple[str, ...]], list[Sums]] = defaultdict(list)
@@ -45,11 +45,11 @@ def summed(
     since: datetime, step: int, by: Sequence[str], *, of_receivers: bool = False, event_type: str = ""
 ) -> Mapping[tuple[Any, ...], Sums]:
     """
-    Return what was counted since a time, added up by the database: for each slot of ``step`` seconds, named by its
-    begin in milliseconds since the epoch, and each value of the fields ``by``, some of :data:`BY`. An hour that was
-    folded is in the slot in which it began. Raises a database error, also where the table is missing.
+    Return sums since a time, added up by the database: one for each slot of ``step`` seconds, named by its begin in
+    milliseconds since the epoch, and each value of the fields ``by``, a part of :data:`BY`. An hour that was folded is
+    in the slot in which it began. Raises a database error, also if the table is missing.
 
-    ``of_receivers``: their calls, instead of events as a whole; ``event_type``: of this one alone, if it is not empty.
+    ``of_receivers``: sum receivers' calls instead of whole events; ``event_type``: of this one alone, unless empty.
     """
     length = step * 1000
     rows = HistoryRow.objects.using(router.db_for_write(HistoryRow)).filter(

@@ -1,4 +1,4 @@
-"""Keys, data and headers of records for people, without what may be personal unless it is asked for."""
+"""Keys, data and headers of records in a form for people. Possibly personal data is masked unless it is asked for."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.wire import cloudevents, serde
 
 _HEX_START = 64
-"""Bytes shown of what cannot be decoded."""
+"""Bytes shown of an undecodable key or value."""
 _secret = token_bytes(16)
-"""Of this process: masked keys of another one tell nothing of these."""
+"""Random in each process: masked keys of different processes cannot be compared."""
 
 
 def header(name: str, value: bytes | None) -> str | None:
-    """Headers of ours tell of the event; those of others may quote it."""
+    """Return the text of a header of this package, but only the size of any other, which may contain event data."""
     if value is None:
         return None
     is_ours = name in cloudevents.HEADERS
@@ -48,7 +48,7 @@ def masked(framed: bytes | None, registry: serde.SchemaIds) -> Any:
 
 
 def masked_key(framed: bytes | None) -> str | None:
-    """Return a text that is the same for equal keys, as long as this process runs, and tells nothing else."""
+    """Return a text that is equal for equal keys within this process, and reveals nothing else."""
     if framed is None:
         return None
     return f"key-{blake2b(serde.without_frame(framed), key=_secret, digest_size=5).hexdigest()}"
@@ -69,7 +69,7 @@ def _masked(value: Any, fields: frozenset[str]) -> Any:
 
 @lru_cache(maxsize=256)
 def _field_names(schema: str) -> frozenset[str]:
-    """Of all records: any other key of a dict is that of a map, and data."""
+    """Return the field names of all records in a schema. Any other key of a dict is a map's key, and data."""
     return frozenset(_names(json.loads(schema)))
 
 

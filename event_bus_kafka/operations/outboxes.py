@@ -1,4 +1,4 @@
-"""The outboxes of this service, as relays have told of them in the database: nothing is counted anew."""
+"""The outboxes of this service, by its relays' heartbeats in the database: nothing is counted anew."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class OutboxView:
     database: str
     """The alias."""
     depth: Mapping[str, int] | None
-    """Rows by topic, of the first 100,000; None: no relay that runs has told."""
+    """Rows by topic, counted among the first 100,000; None: no running relay has reported any."""
     told: float
-    """Seconds since a relay told; 0 where none has."""
+    """Seconds since a relay reported; 0 if none has."""
     oldest_age: float
-    """Of the row with the lowest id, in seconds; 0 without any."""
+    """Age of the row with the lowest id, in seconds; 0 if there is none."""
     relays: int
-    """Those that run."""
+    """Number of running relays."""
     held: Sequence[HeldBy]
 
 
@@ -54,9 +54,9 @@ class ParkedGroup:
     code: str
     count: int
     since: int
-    """When the first was parked, in milliseconds since the epoch."""
+    """The time at which the first was parked, in milliseconds since the epoch."""
     reason: str
-    """Of one of them."""
+    """The reason of one of them."""
 
 
 def outboxes(runs: Sequence[WorkerRun]) -> list[str]:

@@ -24,10 +24,10 @@ class PausePlan:
     pauses: bool
     """False: it resumes."""
     sentence: str
-    """What would happen; empty: nothing."""
+    """The change that would be made; empty: none."""
 
     def apply(self, reason: str = "") -> str:
-        """Do it; return what to tell. Raises a database error."""
+        """Make the change; return the sentence to print. Raises a database error."""
         if self.pauses:
             _rows().pause(self.receiver, at=datetime.now(UTC), reason=reason)
             return f"Paused. {NOTICED}"

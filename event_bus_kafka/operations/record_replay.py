@@ -30,7 +30,7 @@ Failures = tuple[Failure, ...]
 
 @attrs.frozen
 class Listening:
-    """Who would get the events of a type."""
+    """The receivers of one event type, or the reason for which there are none."""
 
     receivers: tuple[str, ...] = ()
     reason: str = ""
@@ -39,7 +39,7 @@ class Listening:
 
 @attrs.define(kw_only=True)
 class ReplayProgress:
-    """How far a replay is."""
+    """The progress of a replay."""
 
     left: dict[Partition, Range]
     """Offsets that are still to be read."""
@@ -54,7 +54,7 @@ class ReplayProgress:
         return sum(offsets.end - offsets.start for offsets in self.left.values())
 
     def note(self, failures: Failures) -> None:
-        """Note what came of a record."""
+        """Count the result of a record."""
         undecodable = any(not failure.receiver for failure in failures)
         self.replayed += 1
         self.undecodable += undecodable
@@ -68,8 +68,8 @@ class ReplayProgress:
 
 class RecordReplay:
     """
-    Gives records to all receivers, or to the one that is named, on the calling thread. ``processor`` makes one
-    with a store.
+    Gives records to all receivers, or to the named one, on the calling thread. ``processor`` makes a processor for a
+    store.
     """
 
     def __init__(self, processor: Callable[[Store], Processor], receiver: str | None, progress: ReplayProgress) -> None:
@@ -92,11 +92,12 @@ class RecordReplay:
         self, reader: Reader, wanted: Wanted, registry: SchemaIds, *, stop_on_error: bool
     ) -> Iterator[tuple[ConsumerRecord, Failures]]:
         """
-        Replay what is left and wanted, partition by partition; return each record with who failed, or why it could
-        not be read. ``stop_on_error``: the first that fails is the last, and is left.
+        Replay the wanted records that are left, partition by partition; yield each record with the failed receivers, or
+        the reason why it could not be read.
 
-        Raises :class:`WorkerFailed` when it makes no sense to go on, because a server is away or a receiver asked to
-        exit; :class:`BrokerError`, :class:`SchemaRegistryError`.
+        ``stop_on_error``: stop at the first failure, and leave that record for the next replay. Raises
+        :class:`WorkerFailed` when it makes no sense to continue, because a server is away or a receiver asked to exit;
+        :class:`BrokerError`, :class:`SchemaRegistryError`.
         """
         for name, offsets in list(self._progress.left.items()):
             for record in read(reader, {name: offsets}):
@@ -124,12 +125,12 @@ class RecordReplay:
 
 
 def receivers_of(signal: OpenEdxPublicSignal, name: str | None) -> list[Receiver]:
-    """Return who would get events of a signal: all who listen, or the one that is named."""
+    """Return the receivers of a signal: all that listen, or the named one."""
     return [receiver for receiver in dispatch.receivers_of(signal) if name in (None, receiver.name)]
 
 
 def listening(event_type: str, name: str | None) -> Listening:
-    """Return who would get events of a type."""
+    """Return the receivers that would get events of a type."""
     signal = dispatch.signal_named(event_type)
     if signal is None:
         return Listening(reason="not registered in this service")

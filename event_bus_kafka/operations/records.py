@@ -18,7 +18,7 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 @attrs.frozen(kw_only=True)
 class Wanted:
-    """What records have to be; None: they may be anything."""
+    """A filter of records; None does not restrict."""
 
     event_type: str | None = None
     key: str | None = None
@@ -28,7 +28,7 @@ class Wanted:
     before: int | None = None
 
     def fits(self, record: ConsumerRecord, registry: serde.SchemaIds) -> bool:
-        """Whether a record is meant. Raises :class:`SchemaRegistryError`: no key would seem to be the one."""
+        """Whether a record passes. Raises :class:`SchemaRegistryError`: without its schema a key cannot be compared."""
         return (
             (self.since is None or self.since <= _time(record))
             and (self.before is None or _time(record) < self.before)
@@ -62,7 +62,10 @@ def read(reader: Reader, found: Mapping[Partition, Range]) -> Iterator[ConsumerR
 
 
 def _offsets_at(reader: Reader, partitions: Iterable[Partition], time: int | None) -> dict[Partition, int]:
-    """Return where the first record of a time is; nothing where these brokers cannot tell: then all are looked at."""
+    """
+    Return the offset of the first record at or after a time; nothing if these brokers cannot find it: then all are
+    read.
+    """
     if time is None:
         return {}
     try:

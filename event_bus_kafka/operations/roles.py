@@ -1,4 +1,4 @@
-"""Groups of ``django.contrib.auth`` that have the permissions which those need who look after the event bus."""
+"""Groups of ``django.contrib.auth`` with the permissions of users who look after the event bus."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ ROLES: Mapping[str, tuple[Right, ...]] = {
 
 @attrs.frozen(kw_only=True)
 class RolePlan:
-    """A group, and what it lacks."""
+    """A group, and the permissions it lacks."""
 
     group: str
     exists: bool
     rights: tuple[Right, ...]
     lacks: tuple[Right, ...]
-    """Those of its rights that it has not yet."""
+    """The permissions that would be added."""
 
     @property
     def is_done(self) -> bool:
@@ -35,7 +35,7 @@ class RolePlan:
         return self.exists and not self.lacks
 
     def apply(self) -> None:
-        """Make the group, and add what it lacks; nothing is taken from it. Raises a database error."""
+        """Create the group, and add the permissions it lacks; none is taken from it. Raises a database error."""
         group, _ = apps.get_model("auth", "Group")._default_manager.get_or_create(name=self.group)
         group.permissions.add(*_permissions().filter(codename__in=self.rights))
 

@@ -1,4 +1,4 @@
-"""Topics as settings want them beside those that are there: a plan, and its application."""
+"""Compares the wanted topics with the existing ones: a plan, and its application."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class TopicPlan:
 
     wanted: WantedTopic
     steps: tuple[Step, ...] = ()
-    """What applying it does."""
+    """The steps of its application."""
     obstacles: tuple[str, ...] = ()
-    """Where the topic is not as it is wanted, or cannot be seen, and applying the plan does not help."""
+    """Differences that applying the plan does not mend, or the reason for which the topic cannot be seen."""
     remarks: tuple[str, ...] = ()
-    """What is to be known of it and is no drift."""
+    """Facts worth knowing that are no drift."""
 
     @property
     def drifts(self) -> bool:
@@ -37,7 +37,7 @@ class TopicPlan:
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """What is to be done, topic by topic."""
+    """A plan of all topics."""
 
     topics: tuple[TopicPlan, ...]
     others: tuple[str, ...]
@@ -50,7 +50,10 @@ class Plan:
 
 @attrs.frozen(kw_only=True)
 class Result:
-    """What became of one step, or of what no step mends; ``failure`` says why it was not done, empty if it was."""
+    """
+    The result of one step, or an obstacle that no step mends. ``failure``: the reason for which it was not done, or
+    empty.
+    """
 
     topic: str
     text: str
@@ -58,7 +61,7 @@ class Result:
 
 
 def plan(admin: Admin, wanted: Iterable[WantedTopic]) -> Plan:
-    """Return what is to be done. Raises :class:`BrokerError`, also where brokers administer no topics."""
+    """Plan the topics' steps. Raises :class:`BrokerError`, also if these brokers administer no topics."""
     topics = sorted(wanted, key=lambda one: one.name)
     admin.require_controller(timeout=_TIMEOUT)
     there = admin.topics(timeout=_TIMEOUT)
@@ -81,7 +84,7 @@ def plan(admin: Admin, wanted: Iterable[WantedTopic]) -> Plan:
 
 
 def apply(admin: Admin, plan: Plan, *, allow_key_moves: bool) -> Iterator[Result]:
-    """Do what is planned; yield what became of each step. One that fails keeps no other topic from its own."""
+    """Take the planned steps; yield the result of each. A failure stops no other topic."""
     for one in plan.topics:
         for step in one.steps:
             failure = _why_not(step, admin, allow_key_moves=allow_key_moves)

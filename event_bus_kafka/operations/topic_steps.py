@@ -1,4 +1,4 @@
-"""What a plan of topics is made of: the topics that are wanted, and the steps that lead to them."""
+"""Parts of a plan of topics: the wanted topics, and the steps that lead to them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import attrs
 from event_bus_kafka.kafka.admin import Admin
 
 REQUEST_TIMEOUT = 30.0
-"""Seconds for one request: brokers answer one that creates or grows a topic when all of them know of it."""
+"""Seconds for one request: a broker answers the creation or growth of a topic only after all brokers know of it."""
 
 
 @attrs.frozen(kw_only=True)

@@ -1,4 +1,4 @@
-"""Who runs, and how they are: as workers and relays have told it in the database."""
+"""Workers and relays and their state, by their heartbeats in the database."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from event_bus_kafka.models.database_time import database_now
 
 @attrs.frozen(kw_only=True)
 class WorkerRun:
-    """A worker or relay as it was when it told of itself last."""
+    """A worker or relay, as of its last heartbeat."""
 
     kind: str
     """``consumer`` or ``relay``."""
     liveness: str
-    """``alive``, ``stopped`` or ``dead``: it has not told of itself for six beats, and a minute at least."""
+    """``alive``, ``stopped``, or ``dead`` after six missed heartbeats, and a minute at least."""
     silence: float
     """Seconds since it did, by the database's clock."""
     host: str
@@ -39,8 +39,8 @@ class WorkerRun:
 
 def workers() -> list[WorkerRun]:
     """
-    Return all that have told of themselves within a day, the latest start first. Raises a database error, also where
-    the table is missing.
+    Return the runs with a heartbeat within a day, the latest start first. Raises a database error, also if the table is
+    missing.
     """
     alias = router.db_for_write(Heartbeat)
     now = database_now(alias)

@@ -15,14 +15,16 @@ Observer = Callable[[LifecycleEvent], None]
 logger = logger_named(__name__)
 
 RAISED_BY_OTHERS = (Exception, SystemExit, GeneratorExit, CancelledError)
-"""What a function of a service may raise that is no concern of its caller, unless a signal's handler does."""
+"""
+Exceptions of a service's function that its caller survives. A signal's handler may raise them too: then they pass.
+"""
 _ALL_KINDS = (LifecycleEvent,)
 
 _observers: dict[Observer, tuple[type[LifecycleEvent], ...]] = {count: COUNTED}
 _observers_of: dict[type[LifecycleEvent], tuple[Observer, ...]] = {}
 """The observers of each kind emitted so far; replaced by an empty one whenever the observers change."""
 _flushes: tuple[Callable[[], None], ...] = ()
-"""Of the observers that have one."""
+"""The ``flush`` of each observer that has one."""
 
 
 def observe(observer: Observer, *kinds: type[LifecycleEvent]) -> None:

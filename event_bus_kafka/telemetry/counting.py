@@ -28,7 +28,7 @@ def type_label(event_type: str) -> str:
 
 
 def _own_type(event: Any) -> Labels:
-    """Of events that this service sends: it has their signals."""
+    """Label an event by its type. For events that this service sends: their types are bounded by its signals."""
     return (event.event_type,)
 
 

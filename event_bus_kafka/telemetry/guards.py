@@ -1,4 +1,4 @@
-"""Keeps what functions of a service raise, and what nobody expects, from ending a thread of this package."""
+"""Keeps exceptions of a service's functions, and unexpected ones, from ending a thread of this package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def guarded(name: str, *callbacks: Callable[..., Any]) -> Callable[..., None]:
-    """Return a function that calls ``callbacks`` and never raises: what one of them raises becomes a CallbackFailed."""
+    """Return a function that calls ``callbacks`` and never raises: it emits CallbackFailed for each exception."""
 
     def call(*arguments: Any) -> None:
         for callback in callbacks:
@@ -29,7 +29,9 @@ def guarded(name: str, *callbacks: Callable[..., Any]) -> Callable[..., None]:
 
 
 def watched(name: str, function: Callable[..., T]) -> Callable[..., T]:
-    """Return a function that does what ``function`` does; what that raises becomes a CallbackFailed besides."""
+    """
+    Return a function that does the same as ``function``, and emits CallbackFailed for each exception that it raises.
+    """
 
     def call(*arguments: Any) -> T:
         try:
@@ -44,9 +46,8 @@ def watched(name: str, function: Callable[..., T]) -> Callable[..., T]:
 @contextmanager
 def kept_alive() -> Iterator[None]:
     """
-    Swallow whatever the block raises, of which a ThreadStumbled tells; in the main thread not what signals raise.
-
-    Stands around one turn of a thread of this package.
+    Swallow any exception of the block and emit ThreadStumbled; in the main thread let exceptions of signal handlers
+    pass. Stands around one turn of a thread of this package.
     """
     try:
         yield
@@ -55,7 +56,10 @@ def kept_alive() -> Iterator[None]:
 
 
 def answer(future: Future[T], function: Callable[[], T], name: str) -> None:
-    """Call ``function`` in a thread of its own, so that whoever waits for ``future``, its outcome, may stop waiting."""
+    """
+    Call ``function`` in a thread of its own and put its outcome into ``future``, so that a caller may stop waiting for
+    it.
+    """
 
     def run() -> None:
         try:
@@ -70,7 +74,9 @@ def answer(future: Future[T], function: Callable[[], T], name: str) -> None:
 
 
 def stumbled(error: BaseException) -> None:
-    """Tell of an error that ends no thread; one that a signal has raised in the main thread is raised again."""
+    """
+    Emit ThreadStumbled for an error that ends no thread; in the main thread raise a signal handler's exception again.
+    """
     let_through(error)
     if threading.current_thread() is threading.main_thread() and not isinstance(error, RAISED_BY_OTHERS):
         raise error

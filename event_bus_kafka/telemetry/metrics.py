@@ -1,8 +1,7 @@
 """
-The catalogue of metrics. The reference page is generated from it, ``/metrics`` shows what is in it.
-
-Counters and histograms are kept as :mod:`~event_bus_kafka.telemetry.tallies`, from the start of the process; gauges are
-read from the :mod:`~event_bus_kafka.telemetry.state` of what runs when somebody asks.
+The catalogue of metrics. ``/metrics`` and the reference page are generated from it. Counters and histograms are kept as
+:mod:`~event_bus_kafka.telemetry.tallies`, from the start of the process; gauges are read from the
+:mod:`~event_bus_kafka.telemetry.state` of the workers and relays at each scrape.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ PREFIX = "event_bus_kafka_"
 
 
 class MetricKind(Enum):
-    """As Prometheus has them; the value is its word."""
+    """The kinds of metrics, by Prometheus's words."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -24,17 +23,19 @@ class MetricKind(Enum):
 
 @attrs.frozen(kw_only=True, eq=False)
 class Metric:
-    """One metric. Its labels have few values: what this service does not know is ``other``."""
+    """One metric. Its labels have few values: names that this service does not know become ``other``."""
 
     name: str
-    """With the prefix, the unit and, of a counter, ``_total``."""
+    """The full name, with the prefix, the unit and, for a counter, ``_total``."""
     kind: MetricKind
     labels: tuple[str, ...]
     sentence: str
     bounds: tuple[float, ...] = ()
     """Upper bounds of a histogram's buckets, in seconds."""
     counted_by: Metric | None = None
-    """The histogram with the same labels whose number it is: what is counted there is not counted again."""
+    """
+    A histogram with the same labels, whose number of observations is this counter: flows add to the histogram alone.
+    """
     seconds_of: Metric | None = None
     """The counter with the same labels whose seconds it is."""
 

@@ -1,7 +1,6 @@
 """
-The monitoring observer: traces, custom attributes and exceptions for edx-django-utils' backends.
-
-The names are those that dashboards of the existing package read.
+The monitoring observer: traces, custom attributes and exceptions for edx-django-utils' backends. Dashboards made for
+the existing package find its names here.
 """
 
 from __future__ import annotations

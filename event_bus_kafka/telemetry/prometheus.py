@@ -36,7 +36,7 @@ def client() -> ModuleType | None:
 
 @attrs.frozen
 class _Collector:
-    """What a registry asks at each scrape."""
+    """A collector, whose metrics a registry asks for at each scrape."""
 
     samples: Callable[[], Iterable[Sample]]
 
@@ -51,7 +51,7 @@ class _Collector:
 
 @attrs.frozen
 class MetricsPage:
-    """What ``/metrics`` shows, from a registry of its own: nothing that the service exports is in it."""
+    """The page ``/metrics``. Its registry is its own: it shows nothing that the service exports."""
 
     samples: Callable[[], Iterable[Sample]]
     """All numbers of this process."""
@@ -70,13 +70,13 @@ class _DefaultRegistry:
     """
     The counters of this process in prometheus_client's default registry, which a web process exports.
 
-    They are real counters, increased now and then by what was added since: those of a collector would be missing where
-    several processes share a directory (multiprocess mode).
+    They are real counters, increased now and then by the sums added since. A collector's counters would be missing
+    where several processes share a directory (multiprocess mode).
     """
 
     def __init__(self) -> None:
         self._own: dict[Metric, Any] = {}
-        """Made once: a name can be registered once."""
+        """Created once: a name can be registered only once."""
         self._begin()
         os.register_at_fork(after_in_child=self._begin)
 
@@ -102,7 +102,10 @@ class _DefaultRegistry:
         return self._own[metric]
 
     def _begin(self) -> None:
-        """Also in a child: it has counted nothing yet, and another thread of the parent may have had the lock."""
+        """
+        Begin at zero, also in a child process: it has counted nothing yet, and another thread of the parent may have
+        held the lock.
+        """
         self._lock = threading.Lock()
         self._published: dict[tuple[Metric, Labels], float] = {}
 
@@ -136,7 +139,7 @@ def _family(metric: Metric, values: dict[Labels, float | Tally]) -> Any:
 
 
 def _cumulated(tally: Tally) -> list[tuple[str, float]]:
-    """Return the buckets of a histogram as Prometheus has them, each with those below it."""
+    """Return the buckets of a histogram as Prometheus wants them: each includes the lower ones."""
     found, total = [], 0
     for bound, number in zip((*map(str, tally.bounds), "+Inf"), tally.buckets, strict=True):
         total += number

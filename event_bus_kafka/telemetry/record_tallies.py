@@ -1,4 +1,4 @@
-"""What lanes count of each record: its tallies, found by a single look-up."""
+"""Tallies that lanes add to for each record, found by a single look-up."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from event_bus_kafka.telemetry.metrics import LATENCY, RECEIVER_SECONDS, RECORDS
 from event_bus_kafka.telemetry.tallies import Tally, tallies
 
 DONE, FAILED = "done", "failed"
-"""What a receiver's call came to, a label of :data:`~event_bus_kafka.telemetry.metrics.RECEIVER_SECONDS`."""
+"""Results of a receiver's call, a label of :data:`~event_bus_kafka.telemetry.metrics.RECEIVER_SECONDS`."""
 _MOST_KNOWN = 1_000
 
 
@@ -23,7 +23,7 @@ class _Named(Protocol):
 
 
 class RecordTallies:
-    """The tallies of one thread for records of one event type, that of a signal of this service."""
+    """One thread's tallies for records of one event type, whose signal this service has."""
 
     __slots__ = ("_calls", "_event_type", "latency", "received")
 
@@ -32,7 +32,7 @@ class RecordTallies:
         self.received = tallies.of(RECORDS_RECEIVED, (event_type,))
         self.latency = tallies.of(LATENCY, (event_type,))
         self._calls: dict[int, tuple[ref[Any], str | None, Tally]] = {}
-        """Of receivers that succeeded, by the id of the function, which must not be kept from its end."""
+        """Tallies of receivers that succeeded, by the function's id; the function itself is referred to weakly."""
 
     def of_calls(self, call: Callable[..., Any], receiver: _Named, has_failed: bool) -> Tally:
         """Return the tally of a receiver's calls. To look for a function is quicker than to make a receiver's name."""

@@ -13,7 +13,7 @@ from event_bus_kafka.telemetry.state import ConsumerState, RelayState, Running
 from event_bus_kafka.telemetry.tallies import OTHER, Key, Labels, Tally
 
 Value = float | Tally
-"""Of a counter or a gauge; of a histogram."""
+"""A float for counters and gauges, a tally for histograms."""
 
 
 @attrs.frozen
@@ -40,8 +40,8 @@ def counted(sums: Mapping[Key, Tally]) -> Iterator[Sample]:
 
 def gauged(running: Running, known_topics: Callable[[], Collection[str]]) -> Iterator[Sample]:
     """
-    Give the gauges of what runs here, without waiting for anything. ``known_topics``: full names of topics that the
-    settings name; rows of others are added up.
+    Give the gauges of the workers and relays in this process, without waiting for anything. ``known_topics``: full
+    names of topics that the settings name; rows of other topics are added up.
     """
     events, size = running.spill()
     yield Sample(metrics.SPILL_EVENTS, (), events)

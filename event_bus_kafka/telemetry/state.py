@@ -1,7 +1,7 @@
 """
-The state of what runs in this process, as values: for scrapes, heartbeats and whoever else looks from another thread.
-
-Asking for one never waits for a server, nor for the polling thread. What changes meanwhile may be half in it.
+The state of the workers and relays of this process, as values: for scrapes, heartbeats and other readers in other
+threads. Asking for one never waits for a server, nor for the polling thread. A change that happens meanwhile may be
+half included.
 """
 
 from __future__ import annotations
@@ -66,22 +66,22 @@ class ConsumerState:
 
     group: str
     topics: tuple[str, ...]
-    """Full names of those it subscribes to."""
+    """Full names of the topics it subscribes to."""
     partitions: tuple[PartitionState, ...]
     in_flight: int
     """Records that are read and not done, or wait for one before them."""
     retries_waiting: int
     """Keys whose first record waits for its next attempt, held ones included."""
     held_keys: int
-    """Those of them whose last attempt cost none: a server is away, a circuit open, a flood held."""
+    """Waiting keys whose last attempt did not count: a server is away, a circuit open, a flood held."""
     lanes: int
     lanes_awake: int
     open_circuits: tuple[str, ...]
     """Names of receivers."""
     paused_receivers: tuple[str, ...]
-    """Empty also while they could never be read."""
+    """Empty also if they could never be read."""
     flooded: tuple[tuple[str, int], ...]
-    """Topic and partition of those on which a dead letter is held because there were so many."""
+    """Topic and partition where a dead letter is held, because the partition had too many in a row."""
     slow_receivers: tuple[SlowReceiver, ...]
     obstacles: tuple[str, ...]
     """Why the worker is not ready, as :class:`~event_bus_kafka.telemetry.health.Health` has it; empty: it is."""
@@ -97,7 +97,7 @@ class HeldTopic:
 
     topic: str
     seconds: float
-    """Since it was held first, without taking a record since."""
+    """Time since it was first held, without taking a record since."""
     reason: str
     """The text of an error of ours, the type alone of others."""
 
@@ -135,22 +135,25 @@ class RelaySource(Protocol):
 
     @property
     def obstacles(self) -> tuple[str, ...]:
-        """As those of its state."""
+        """The ``obstacles`` of :class:`RelayState`."""
 
     @property
     def is_alive(self) -> bool:
-        """As that of its state."""
+        """The ``is_alive`` of :class:`RelayState`."""
 
     @property
     def last(self) -> RelayState | None:
-        """What was read last, with how topics are held now: for those who cannot wait for a database. None: nothing."""
+        """
+        The state that was read last, with the topics that are held now; it is had without a database. None: nothing was
+        read.
+        """
 
 
 ConsumerSource = Callable[[], ConsumerState]
 
 
 class Running:
-    """The workers and relays that run in this process, for whoever tells of them. Any thread may ask."""
+    """The workers and relays that run in this process, for modules that report on them. Any thread may ask."""
 
     def __init__(self) -> None:
         self.consumers: tuple[ConsumerSource, ...] = ()
@@ -161,7 +164,7 @@ class Running:
         self.neglects: Callable[[], Mapping[str, int]] = dict
         """Returns how many neglects of each kind were found last; empty: nobody has looked."""
         self.remarks: Callable[[], tuple[str, ...]] = tuple
-        """Returns what ``/ready`` says besides, and what keeps nothing that runs here from being ready."""
+        """Returns additional lines for ``/ready``, which do not make the process unready."""
 
     @contextmanager
     def consumer(self, source: ConsumerSource) -> Iterator[None]:

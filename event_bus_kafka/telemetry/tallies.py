@@ -1,7 +1,6 @@
 """
-Sums that the flows add to: how often something happened, and how long it took, by the values of a metric's labels.
-
-Each thread has its own, so that adding takes no lock; whoever reads adds them up.
+Sums that the flows add to: numbers and durations, by the values of a metric's labels. Each thread has its own, so that
+adding takes no lock; a reader adds them up.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from weakref import ref
 from event_bus_kafka.telemetry.metrics import Metric
 
 OTHER = "other"
-"""The label of whatever this service does not know, and of what comes once there are too many."""
+"""The label for names that this service does not know, and for values beyond ``_MOST``."""
 _MOST = 10_000
-"""Sums of a thread. More of them come from labels that should not be: those are added to ``other``."""
+"""Sums of one thread, at most. More would come from labels that should not exist: they are added to ``other``."""
 
 Labels = tuple[str, ...]
 Key = tuple[Metric, Labels]
@@ -36,10 +35,12 @@ class Tally:
         """The longest time since it was last forgotten, see :meth:`Tallies.read`."""
         self.bounds = bounds
         self.buckets = [0] * (len(bounds) + 1) if bounds else []
-        """Of a histogram: how many times were up to each of ``bounds``, and beyond the bound before; then the rest."""
+        """
+        Counts of a histogram: times up to each of ``bounds`` and above the bound before it, then times above them all.
+        """
 
     def take(self, seconds: float) -> None:
-        """Add something that took so long."""
+        """Add something that took ``seconds``."""
         self.count += 1
         self.seconds += seconds
         if seconds > self.longest:
@@ -59,7 +60,7 @@ T = TypeVar("T")
 
 
 class _Owner:
-    """Lives as long as its thread; then the thread's sums are added to those of threads that have ended."""
+    """Lives as long as its thread. When it dies, the thread's sums are added to the ended threads' sums."""
 
 
 class _OfThread(threading.local):
@@ -84,7 +85,7 @@ class Tallies:
         os.register_at_fork(after_in_child=self.reset)
 
     def reset(self) -> None:
-        """Forget everything, and whoever holds the lock: after a fork that is a thread of the parent."""
+        """Begin at zero, with a new lock: after a fork a thread of the parent may hold the old one."""
         self._lock = threading.Lock()
         self._threads: list[tuple[ref[_Owner], Sums]] = []
         self._ended: Sums = {}
@@ -95,7 +96,7 @@ class Tallies:
         self.of(metric, labels).count += count
 
     def took(self, metric: Metric, labels: Labels, seconds: float) -> None:
-        """Count something that took so many seconds."""
+        """Count something that took ``seconds``."""
         self.of(metric, labels).take(seconds)
 
     def of(self, metric: Metric, labels: Labels) -> Tally:
@@ -109,7 +110,9 @@ class Tallies:
         return tally
 
     def kept(self, make: Callable[[str], T], name: str) -> T:
-        """Return what ``make`` made of ``name`` for this thread: several tallies that are looked up at once."""
+        """
+        Return the result of ``make`` for ``name``, made once per thread: several tallies, found by a single look-up.
+        """
         kept = self._local.kept
         found: T | None = kept.get((make, name))
         if found is None:
@@ -118,10 +121,9 @@ class Tallies:
 
     def read(self, *, forget_longest: bool = False) -> Mapping[Key, Tally]:
         """
-        Return the sums of all threads since the process started; what a thread adds meanwhile may be half in them.
-
-        ``forget_longest``: let :attr:`Tally.longest` begin anew, for the one reader that asks for the longest of each
-        period; for all others that value means nothing.
+        Return the sums of all threads since the process started; an addition that happens meanwhile may be half
+        included. ``forget_longest``: let :attr:`Tally.longest` begin anew, for the one reader that wants the longest of
+        each period; to other readers that value means nothing.
         """
         _ = self._local.sums  # made now: it would wait for the lock, should an object that ends count something below
         with self._lock:

@@ -1,4 +1,4 @@
-"""Where a record lies in Kafka, as operators write it."""
+"""Coordinates of a record in Kafka, in the form that operators type."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Coordinates:
-    """Where a record lies; ``topic`` is its full name."""
+    """The place of a record in Kafka; ``topic`` is its full name."""
 
     topic: str
     partition: int

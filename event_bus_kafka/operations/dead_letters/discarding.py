@@ -21,26 +21,28 @@ _BATCH = 500
 
 @attrs.frozen(kw_only=True)
 class DiscardPlan:
-    """What discarding would do. Beyond :data:`COUNTED` letters nothing is counted."""
+    """The letters that a discard would delete. Beyond :data:`COUNTED` letters nothing is counted."""
 
     count: Count
     receivers: dict[str, int]
-    """Letters by receiver that has still to succeed, the most first; empty name: none had its turn."""
+    """
+    Letters by pending receiver, the most first; the empty name stands for letters of which no receiver was called.
+    """
     records: dict[tuple[str, str], int]
     """Letters by group and topic, the most first."""
     until: datetime | None
-    """The latest failure among them. Later ones are not meant: nobody has seen them in this plan."""
+    """The latest failure among them. A letter that fails later is not deleted: nobody has seen it in this plan."""
 
 
 @attrs.frozen(kw_only=True)
 class Discarded:
-    """What a slice came to."""
+    """The result of one slice of a discard."""
 
     number: int
     left: Count
     receivers: dict[str, int]
     problem: str = ""
-    """Why it ended early: what was deleted before stays deleted."""
+    """The reason for which it ended early; letters deleted before stay deleted."""
 
 
 def plan(selection: Selection) -> DiscardPlan:
@@ -63,9 +65,9 @@ def plan(selection: Selection) -> DiscardPlan:
 
 def discard(selection: Selection, *, seconds: float) -> Discarded:
     """
-    Delete the letters that are meant, in batches, until about so many seconds are over; then say how many are left.
+    Delete the selected letters, in batches, for about ``seconds``; then count the letters that are left.
 
-    One that fails meanwhile stays. Raises a database error where nothing was deleted.
+    A letter that fails meanwhile stays. Raises a database error if nothing was deleted.
     """
     end = monotonic() + seconds
     number, receivers = 0, Counter[str]()

@@ -19,12 +19,12 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 _COMMIT_EVERY = 500
 _UNFIT = (DataError, IntegrityError, OverflowError, ValueError)
-"""What a table makes of values that no dead letter of ours has."""
+"""Errors of a table about values that no dead letter of this package has."""
 
 
 @attrs.define
 class Imported:
-    """What an import came to, or would come to."""
+    """The result of an import, or of a trial of it."""
 
     stored: int = 0
     known: int = 0
@@ -40,9 +40,9 @@ def import_group(group: str) -> str:
 
 def import_all(reader: Reader, topic: str, *, apply: bool) -> Imported:
     """
-    Read a topic from where the last import ended to what is its end now, and store its dead letters.
+    Store the dead letters of a topic, from the end of the last import to the topic's present end.
 
-    Raises :class:`BrokerError` or a database error; repeated, it goes on where it was.
+    Raises :class:`BrokerError` or a database error; repeated, it continues where it stopped.
     """
     imported = Imported()
     for partition, todo in _todo(reader, topic):

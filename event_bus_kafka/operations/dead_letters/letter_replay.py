@@ -27,9 +27,11 @@ from event_bus_kafka.telemetry.error_text import database_error_text
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _CLAIMED_FOR = timedelta(minutes=15)
-"""How long others keep away from a letter whose replay was killed. Receivers that take longer may run twice at once."""
+"""
+Time for which a letter stays claimed after its replay was killed. A receiver that takes longer may run twice at once.
+"""
 _NOTED_WITHIN, _AGAIN_AFTER = 30.0, 1.0
-"""Seconds for which a database may be away without that what has succeeded is forgotten."""
+"""Seconds for which an unavailable database is retried before successes are lost, and seconds between two tries."""
 
 
 def claim_end() -> datetime:
@@ -39,34 +41,34 @@ def claim_end() -> datetime:
 
 @attrs.frozen(kw_only=True)
 class LetterClaim:
-    """How long others keep away from a letter, and whose claim is replaced."""
+    """A claim on a letter, which keeps others away from it until ``until``."""
 
     until: datetime = attrs.field(factory=claim_end)
     own: str = ""
-    """As :func:`~event_bus_kafka.dead_letters.table_store.claim` has it."""
+    """The ``own`` of :func:`~event_bus_kafka.dead_letters.table_store.claim`."""
     began: Callable[[Work], None] = lambda _: None
-    """Told the work of an attempt that is about to begin."""
+    """Called with the work of an attempt that is about to begin."""
 
 
 @attrs.frozen(kw_only=True)
 class Replayed:
-    """What became of one dead letter."""
+    """The result of a dead letter's replay."""
 
     letter: DeadLetter
     left: Pending = attrs.field(factory=dict)
-    """Who has still to succeed; nobody: it is deleted."""
+    """The receivers that are still pending; empty: the letter is deleted."""
     failed: bool = False
     """Whether a receiver that ran has failed, or the record could not be read."""
     is_taken: bool = False
-    """Whether somebody else has it, or has been at it since it was planned; nothing ran."""
+    """Whether another process has claimed or changed it since it was planned; nothing ran."""
     problem: str = ""
-    """Why nothing ran, or why what came of it could not be kept."""
+    """The reason for which nothing ran, or for which the result could not be stored."""
 
 
 class LetterReplay:
     """
-    Runs what was planned, on the calling thread, of which there may be several. ``processor`` makes one with a store;
-    ``originals`` has what the letters lack.
+    Runs replay plans on the calling thread; several threads may call it. ``processor`` makes a processor for a store;
+    ``originals`` reads the parts that letters lack.
     """
 
     def __init__(self, processor: Callable[[Store], Processor], originals: Originals) -> None:
@@ -118,7 +120,7 @@ class LetterReplay:
 
 
 def _write(planned: ReplayPlan, result: ReplayResult) -> Change | None:
-    """Raises :class:`WorkerFailed` if it cannot be noted who has succeeded; a database error if nobody has."""
+    """Raises :class:`WorkerFailed` if successes cannot be stored; a database error if there were none."""
     deadline = monotonic() + _NOTED_WITHIN
     while True:
         try:
@@ -147,7 +149,9 @@ def _result(planned: ReplayPlan, failed: Letter | None) -> ReplayResult:
 
 
 def _until_outage(planned: ReplayPlan, work: Work) -> ReplayResult:
-    """Return what is known of receivers that ran before a server went away; the attempt counts for nobody else."""
+    """
+    Return the results of the receivers that ran before a server went away; for the others the attempt does not count.
+    """
     failed = {one.name: Failure.of(error, one.name) for one, error in work.past.given_up}
     waiting = planned.run if work.past.waiting is None else [one.name for one in work.past.waiting]
     return ReplayResult(succeeded=frozenset(planned.run).difference(failed, waiting), failed=failed, counts=False)

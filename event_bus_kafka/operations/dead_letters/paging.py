@@ -24,7 +24,7 @@ class Position:
 
     @classmethod
     def parse(cls, text: str) -> Position:
-        """Read what :meth:`__str__` returns. Raises ValueError."""
+        """Parse the text of :meth:`__str__`. Raises ValueError."""
         failed_at, _, number = text.partition("_")
         moment = datetime.fromisoformat(failed_at)
         if moment.tzinfo is None or not number.isdecimal() or int(number) >= 1 << 63:
@@ -41,7 +41,7 @@ class LetterPage:
 
     letters: list[DeadLetter]
     following: Position | None
-    """Where the next page goes on; None: this is the last one."""
+    """The position of the next page; None: this is the last one."""
 
 
 @attrs.frozen(kw_only=True)

@@ -21,18 +21,18 @@ _ERROR = "taken aside by hand"
 
 @attrs.frozen(kw_only=True)
 class QuarantinePlan:
-    """What taking a record aside would do."""
+    """The dead letter and the commit by which a record would be quarantined."""
 
     letter: Letter
     position: Committed
-    """What the group would have committed: with the mark, or beyond the record if it is the next to read."""
+    """The group's new commit: it carries the mark or, if the record is the next to read, is behind it."""
 
 
 def look(reader: Reader, coordinates: Coordinates, group: str) -> QuarantinePlan:
     """
-    Find out what taking a record aside would do.
+    Plan the quarantine of a record.
 
-    Raises :class:`CannotTake`, saying why not; :class:`BrokerError`.
+    Raises :class:`CannotTake` with the reason; :class:`BrokerError`.
     """
     refuse_members(reader, group, CannotTake)
     partition = (coordinates.topic, coordinates.partition)
@@ -53,7 +53,7 @@ def take(reader: Reader, store: Store, taking: QuarantinePlan) -> None:
     """
     Store the dead letter, then commit.
 
-    Raises what the store raises; :class:`CannotTake` if the commit is refused: repeated, it does the same again.
+    Raises the store's exceptions; :class:`CannotTake` if the commit is refused: repeated, it does the same again.
     """
     store.store(taking.letter)
     record = taking.letter.record

@@ -16,27 +16,27 @@ from event_bus_kafka.models import DeadLetter
 
 @attrs.frozen(kw_only=True)
 class ReplayPlan:
-    """What a replay of one dead letter would do."""
+    """The receivers that a replay of one dead letter would run."""
 
     letter: DeadLetter
     pending: Pending = attrs.field(factory=dict)
-    """Who has still to succeed, as it was read; where none had its turn, that is each that listens."""
+    """The pending receivers, as they were read; if no receiver was called, all that listen."""
     run: tuple[str, ...] = ()
     """Names of the receivers that would run, in the order of connection. Receivers of one name all run."""
     stands_in: Mapping[str, str] = attrs.field(factory=dict)
-    """Who of them runs in whose place."""
+    """Receivers that run in the place of others: stand-in → pending receiver."""
     missing: tuple[str, ...] = ()
-    """Receivers that have still to succeed and that this service does not have any more."""
+    """Pending receivers that this service no longer has."""
     problem: str = ""
-    """Why none would run."""
+    """The reason for which no receiver would run."""
     is_ambiguous: bool = False
     """Whether the problem is that several are missing, and the stand-in's part was not said."""
 
 
 def plan_all(letters: Iterable[DeadLetter], receiver: str = "", instead_of: str = "") -> list[ReplayPlan]:
     """
-    Say of each letter which receivers would run. One that is named and would stand in for several, each alone in its
-    letter, runs in no place until ``instead_of`` says in whose: the others' parts are not its own.
+    Plan the replay of each letter. If ``receiver`` would stand in for a different receiver in different letters, it
+    runs for none of them until ``instead_of`` names one.
     """
     plans = [plan(letter, receiver, instead_of) for letter in letters]
     guessed = {one.stands_in[receiver] for one in plans if is_guessed(one, receiver)} if not instead_of else set()
@@ -48,10 +48,10 @@ def plan_all(letters: Iterable[DeadLetter], receiver: str = "", instead_of: str 
 
 def plan(letter: DeadLetter, receiver: str = "", instead_of: str = "") -> ReplayPlan:
     """
-    Say which receivers would run: those that have still to succeed, or else the one that is named.
+    Plan which receivers run: all pending ones, or ``receiver`` alone.
 
-    A named one runs where it has still to succeed, or stands in: for ``instead_of``, or without that for the only one
-    that does not exist any more.
+    ``receiver`` runs if it is pending itself or stands in for a pending one: for ``instead_of`` or, if that is empty,
+    for the only pending receiver that no longer exists.
     """
     signal = dispatch.signal_named(letter.event_type)
     listening = list(dict.fromkeys(one.name for one in dispatch.receivers_of(signal))) if signal else []

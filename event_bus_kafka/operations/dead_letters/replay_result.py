@@ -1,4 +1,4 @@
-"""What a replay changes of a dead letter's row: what it has read there, and nothing that was written since."""
+"""Computes the change of a dead letter's row after a replay. Whatever others have written since it was read stays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ UNREAD = ""
 
 @attrs.frozen(kw_only=True)
 class ReplayResult:
-    """Who of a plan has succeeded, and who has failed with what; an outage may have kept others from running."""
+    """
+    The planned receivers that succeeded, and the failures of others. After an outage a receiver may be in neither.
+    """
 
     succeeded: frozenset[str] = frozenset()
     failed: Mapping[str, Failure] = attrs.field(factory=dict)
@@ -26,7 +28,7 @@ class ReplayResult:
 
 
 def change(row: LetterRow, planned: ReplayPlan, result: ReplayResult) -> Change:
-    """Return what is to be written of a row, as it is now, after a replay of what was planned."""
+    """Return the change that a replay of ``planned`` makes to ``row``, which was read just now."""
     before, there = of_row(planned.letter), of_row(row)
     failed, time = _by_receiver(planned, before, result), datetime.now(UTC)
     succeeded: Pending = {}
@@ -53,14 +55,16 @@ def change(row: LetterRow, planned: ReplayPlan, result: ReplayResult) -> Change:
 
 
 def _by_receiver(planned: ReplayPlan, before: Pending, result: ReplayResult) -> Mapping[str, Failure]:
-    """Return who has failed: where the record could not be read, each that should have run, if it is known by name."""
+    """Return the failures by receiver. If the record could not be read, each planned receiver has this failure."""
     if UNREAD in result.failed and UNREAD not in before:
         return {name: attrs.evolve(result.failed[UNREAD], receiver=name) for name in planned.run}
     return result.failed
 
 
 def _replaced(planned: ReplayPlan, by: str, unchanged: set[str]) -> Pending:
-    """Return whose part a stand-in has done: also those of others that stood in for the same, and failed."""
+    """
+    Return the failures that a stand-in settles: the missing receiver's, and any that an earlier stand-in for it left.
+    """
     whose = planned.stands_in[by]
     return {
         name: failure

@@ -29,7 +29,7 @@ def table(letters: Iterable[DeadLetter]) -> str:
 
 
 def settled_table(entries: Iterable[DeadLetterEntry]) -> str:
-    """Return a line per receiver that has no longer to succeed: what became of its part."""
+    """Return a line per receiver that is no longer pending: the state of its part."""
     rows = [_settled_cells(entry) for entry in entries]
     widths = _widths(_SETTLED, rows)
     return "\n".join(_line(cells, widths) for cells in (_SETTLED, *rows))
@@ -90,7 +90,7 @@ def unmasked(letter: DeadLetter, registry: serde.SchemaIds) -> dict[str, Any]:
 
 
 def text(description: dict[str, Any]) -> str:
-    """Return what :func:`in_full` says, but for key and data, for people."""
+    """Return the facts of :func:`in_full` for people, without key and data."""
     place = f"{shown(description['topic'])}:{description['partition']}:{description['offset']}"
     written = description["timestamp"]
     lines = [
@@ -119,7 +119,7 @@ def coordinates(letter: DeadLetter) -> str:
 
 
 def failure_text(failure: Failure) -> str:
-    """Return who failed, with what, and in whose place."""
+    """Return the receiver, its error, and the receiver in whose place it ran."""
     error = failure.error or "no reason is known"
     text = f"{failure.receiver}: {error}" if failure.receiver else error
     return shown(f"{text}; in place of {failure.instead_of}" if failure.instead_of else text)

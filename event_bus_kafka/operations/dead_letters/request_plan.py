@@ -1,4 +1,4 @@
-"""What a request to replay dead letters would have workers do, and making it."""
+"""Plans and makes requests by which workers replay dead letters."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ STOP_AFTER = 20
 
 @attrs.frozen(kw_only=True)
 class Wish:
-    """What an operator wants of a replay."""
+    """An operator's choices for a replay."""
 
     receiver: str = ""
-    """The only one that is to run; empty: all that have still to succeed."""
+    """The only receiver that runs; empty: all pending receivers run."""
     instead_of: str = ""
     rate: float | None = None
     """Letters a second at most."""
@@ -34,14 +34,14 @@ class Wish:
 
 @attrs.frozen(kw_only=True)
 class RequestPlan:
-    """What a selection of dead letters comes to."""
+    """The letters that a request would contain."""
 
     run: Sequence[ReplayPlan] = ()
     """Letters whose receivers this service has."""
     elsewhere: Sequence[ReplayPlan] = ()
-    """Letters of whose receivers this service has none: those of another service that has its letters here too."""
+    """Letters whose receivers are all missing here: another service stores its letters in the same table."""
     left_out: Sequence[ReplayPlan] = ()
-    """Letters of which nothing could run, each with the problem: no request has them."""
+    """Letters for which no receiver could run, each with the problem: no request contains them."""
 
     @property
     def groups(self) -> list[str]:
@@ -50,7 +50,7 @@ class RequestPlan:
 
 
 def plan_request(selected: Selection, wish: Wish) -> RequestPlan:
-    """Find out what a request would do; nothing is written."""
+    """Plan a request; nothing is written."""
     plans = plan_all(selected.letters(), wish.receiver, wish.instead_of)
     if wish.receiver and not selected.ids:
         plans = [one for one in plans if one.run or one.is_ambiguous or _is_elsewhere(one, wish)]
@@ -103,12 +103,12 @@ def _make(alias: str, group: str, plans: Sequence[ReplayPlan], wish: Wish, now: 
 
 
 def _instead_of(planned: ReplayPlan, wish: Wish) -> str:
-    """Return in whose place the receiver runs: also where that was plain as the request was planned."""
+    """Return the receiver in whose place ``wish.receiver`` runs, also if the plan has found it without being told."""
     return planned.stands_in[wish.receiver] if is_guessed(planned, wish.receiver) else wish.instead_of
 
 
 def _is_elsewhere(planned: ReplayPlan, wish: Wish) -> bool:
-    """Whether it is for a worker of another service to say what runs."""
+    """Whether a worker of another service has to decide which receivers run."""
     names = planned.letter.failed_receivers
     if not names or planned.is_ambiguous or not set(names) <= set(planned.missing):
         return False

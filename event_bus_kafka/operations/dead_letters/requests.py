@@ -21,13 +21,13 @@ _NOW_UNKNOWN = "Whether a worker takes it is not known: EVENT_BUS_KAFKA_HEARTBEA
 
 @attrs.frozen(kw_only=True)
 class RequestReport:
-    """A request, how far it is, and what keeps it from going on."""
+    """A request, its progress, and the obstacle to it."""
 
     request: ReplayRequest
     counts: Mapping[str, int]
-    """Letters by what came of them."""
+    """Number of letters by state."""
     obstacle: str = ""
-    """Why nobody does it, and what to do about that; empty: somebody does, or it has ended."""
+    """The reason for which no worker runs it, and the remedy; empty: one does, or it has ended."""
 
     @property
     def total(self) -> int:
@@ -72,11 +72,11 @@ class RequestChange:
     """Something that an operator may do to a request."""
 
     states: Sequence[RequestState]
-    """In which it makes sense."""
+    """The states of a request that it applies to."""
     plan: str
     done: str
     apply: Callable[[ReplayRequestQuerySet, int, str], bool]
-    """Does it to a request, by its number; takes who does it."""
+    """Changes a request: takes its number and the name of the user."""
 
 
 PAUSE = RequestChange(
@@ -130,7 +130,7 @@ def as_json(found: RequestReport) -> dict[str, Any]:
 
 
 def letter_json(letter: RequestedLetter) -> dict[str, Any]:
-    """Return what is known of a letter of a request."""
+    """Return the facts about a letter of a request."""
     names = ("letter", "topic", "partition", "offset", "event_type", "state", "error")
     return {name: getattr(letter, name) for name in names}
 

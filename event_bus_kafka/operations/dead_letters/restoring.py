@@ -1,4 +1,4 @@
-"""What was left out of a dead letter, since its store refused it, is read again where the record lies in Kafka."""
+"""Reads the left-out parts of dead letters again from their records in Kafka."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Selection:
     """With or without prefix."""
     event_type: str = ""
     receiver: str = ""
-    """One that has still to succeed."""
+    """A pending receiver."""
     error: str = ""
     """A part of the error with which a receiver has failed: of ``receiver``, or of any."""
     failed_since: datetime | None = None
@@ -34,9 +34,9 @@ class Selection:
     """This one, or an earlier one."""
     event_id: str = ""
     place: Coordinates | None = None
-    """Of the record; the topic with or without prefix."""
+    """Coordinates of the record; the topic with or without prefix."""
     key: str = ""
-    """As text: that of a key which is a text or a whole number."""
+    """In plain text; keys that are no text or whole number are not found."""
 
     @property
     def is_everything(self) -> bool:
@@ -49,10 +49,10 @@ class Selection:
 
     def candidates(self) -> DeadLetterQuerySet:
         """
-        Return rows among which are all that are meant, in no order, narrowed by the entries of receivers.
+        Return rows that include all selected letters, in no order, narrowed by the entries of receivers.
 
-        :meth:`holds` tells which are meant: MySQL finds names that differ in case, and before the migration there are
-        no entries. A letter that a version without entries has stored is not among them until a worker has entered it.
+        :meth:`holds` then decides: MySQL finds names that differ in case, and before the migration there are no
+        entries. A letter stored by a version without entries is not among them until a worker has entered it.
         """
         rows = self._rows()
         if (self.receiver or self.error) and DeadLetter.objects.keeps_entries():
@@ -62,7 +62,7 @@ class Selection:
         return rows
 
     def holds(self, letter: DeadLetter) -> bool:
-        """Whether names and error are those of a candidate, to the letter."""
+        """Whether a candidate's names and error match, with regard to the case of names."""
         exact = {"group": self.group, "event_type": self.event_type}
         if any(value and getattr(letter, name) != value for name, value in exact.items()):
             return False
@@ -74,7 +74,7 @@ class Selection:
         )
 
     def pick(self, letters: DeadLetterQuerySet) -> list[DeadLetter]:
-        """Return those of receiver and error: what failed is JSON, which not every database can search."""
+        """Return the letters that match receiver and error. Failures are JSON, which not every database can search."""
         return [letter for letter in letters if self.holds(letter)]
 
     def page(self, letters: DeadLetterQuerySet, limit: int) -> tuple[list[DeadLetter], int]:
@@ -86,8 +86,8 @@ class Selection:
 
     def settled(self) -> DeadLetterEntryQuerySet:
         """
-        Return what became of letters, also of those that are gone, by receiver; none before the migration, and none by
-        key, which entries do not have.
+        Return entries of receivers that are no longer pending, also for deleted letters. Empty before the migration,
+        and for a selection by key, which entries lack.
         """
         if self.key or not DeadLetter.objects.keeps_entries():
             return DeadLetterEntry.objects.none()

@@ -1,4 +1,4 @@
-"""What became of dead letters page by page, the latest first."""
+"""Pages of settled entries of dead letters, the latest first."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class SettledPosition:
 
     @classmethod
     def parse(cls, text: str) -> SettledPosition:
-        """Read what :meth:`__str__` returns. Raises ValueError."""
+        """Parse the text of :meth:`__str__`. Raises ValueError."""
         changed_at, _, number = text.partition("_")
         if not changed_at.isdecimal() or int(changed_at) >= 1 << 63:
             raise ValueError(text)
@@ -34,7 +34,7 @@ class SettledPosition:
 class SettledPage:
     entries: list[DeadLetterEntry]
     following: SettledPosition | None
-    """Where the next page goes on; None: this is the last one."""
+    """The position of the next page; None: this is the last one."""
 
 
 def settled_page_of(

@@ -14,11 +14,11 @@ class NeglectKind:
     id: str
     sentence: str
     remedy: str
-    """The text in which ``{subject}`` stands for that of a neglect."""
+    """A sentence with the placeholder ``{subject}``."""
     subject: str
     """A word for the kind of thing that is neglected."""
     needs_kafka: bool = False
-    """Whether the tables of the service do not tell it."""
+    """Whether it is found in Kafka, not in the service's tables."""
 
 
 @attrs.frozen(kw_only=True)
@@ -40,7 +40,7 @@ class Neglect:
 
     @property
     def remedy(self) -> str:
-        """Say what to do, with the subject in it."""
+        """The remedy, with the subject filled in."""
         return self.kind.remedy.format(subject=self.subject)
 
 

@@ -1,4 +1,4 @@
-"""Neglects of consumer groups, as Kafka tells them."""
+"""Neglects of consumer groups, found in Kafka."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from event_bus_kafka.operations.status.values import GroupStatus
 
 
 def neglects(groups: Iterable[GroupStatus], *, alive: Collection[str]) -> Iterator[Neglect]:
-    """Yield what is neglected. ``alive``: groups whose workers tell of themselves, for brokers that tell no members."""
+    """
+    Yield the neglects. ``alive``: groups whose workers have fresh heartbeats, for brokers that do not list members.
+    """
     for one in groups:
         has_worker = one.group in alive if one.has_members is None else one.has_members
         if one.lag and not has_worker:

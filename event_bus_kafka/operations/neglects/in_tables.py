@@ -1,4 +1,4 @@
-"""Neglects that the service's own tables tell, by a few cheap statements. Imported only where the app is installed."""
+"""Neglects found in the service's own tables, by a few cheap statements. Imported only where the app is installed."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from event_bus_kafka.operations.workers import WorkerRun, workers
 
 def neglects(*, outboxes: Collection[str], retention: float, runs: Sequence[WorkerRun] | None = None) -> list[Neglect]:
     """
-    Return what is neglected, in the order of the catalogue. No statement counts a whole table; ages are by the clock of
-    each database; a table that is missing tells nothing.
+    Return the neglects in the order of the catalogue.
 
+    No statement counts a whole table; ages are by the clock of each database; a missing table yields nothing.
     ``outboxes``: aliases of the databases whose outbox is looked at; ``retention``: days for which dead letters and
-    parked rows are kept; ``runs``: what workers and relays have told, None: it is read. Raises a database error.
+    parked rows are kept; ``runs``: workers and relays by their heartbeats, None: they are read. Raises a database
+    error.
     """
     runs, clocks = runs_told() if runs is None else runs, _Clocks()
     outbox = [one for alias in outboxes for one in _of_outbox(alias, runs, clocks, retention)]
@@ -39,12 +40,12 @@ def in_order(found: Collection[Neglect]) -> list[Neglect]:
 
 
 def runs_told() -> Sequence[WorkerRun]:
-    """Return what workers and relays have told of themselves, nothing where the table is missing."""
+    """Return the heartbeats of workers and relays; nothing if the table is missing."""
     return workers() if _alias_with(Heartbeat) else []
 
 
 def _of_outbox(alias: str, runs: Sequence[WorkerRun], clocks: _Clocks, retention: float) -> Iterator[Neglect]:
-    """Look at one database's outbox, and at what was parked there. Raises a database error."""
+    """Look at one database's outbox and parked rows. Raises a database error."""
     connection = connections[alias]
     if connection.vendor in VENDORS and were_found(connection, OutboxRecord, ParkedRecord):
         now = clocks.now(alias)
@@ -76,7 +77,7 @@ class _Clocks:
         return self._asked(alias)[0]
 
     def ahead(self, alias: str) -> float:
-        """How many seconds it is ahead of this host's clock."""
+        """Return the seconds by which it is ahead of this host's clock."""
         return self._asked(alias)[1]
 
     def _asked(self, alias: str) -> tuple[datetime, float]:
@@ -97,7 +98,7 @@ def _waiting_rows(alias: str, now: datetime, runs: Sequence[WorkerRun]) -> Itera
 
 
 def _why_unsent(alias: str, runs: Sequence[WorkerRun]) -> str:
-    """Say why no relay works off a database's outbox; empty where one does."""
+    """Return the reason for which no relay sends a database's outbox; empty if one does."""
     relays = [run for run in runs if run.kind == "relay" and run.state["database"] == alias and _is_alive(run)]
     if not relays:
         return "no relay is known to run"

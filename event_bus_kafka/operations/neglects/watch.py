@@ -20,7 +20,7 @@ _OF_WORKERS = (catalogue.DEAD_LETTERS_GROW, catalogue.DEAD_LETTERS_END, catalogu
 
 class NeglectWatch:
     """
-    Tells of neglects within the block: their numbers and, of those that concern this process, a line for ``/ready``.
+    Reports neglects within the block: by numbers, and by a line on ``/ready`` for each that concerns this process.
     """
 
     def __init__(self, running: Running, outboxes: Callable[[], Collection[str]], *, retention: float) -> None:
@@ -28,7 +28,7 @@ class NeglectWatch:
         self._outboxes = outboxes
         self._retention = retention
         self._found: list[Neglect] | None = None
-        """None: it is not known."""
+        """None: not known."""
         self._has_told = False
 
     def __enter__(self) -> NeglectWatch:
@@ -40,8 +40,8 @@ class NeglectWatch:
 
     def look(self) -> None:
         """
-        Look at the tables, where they are; the first time, tell of each neglect. Raises a database error: then what was
-        found before is not known any more.
+        Look for neglects, if the tables exist; the first time, emit NeglectFound for each. Raises a database error;
+        then the earlier findings are forgotten.
         """
         self._found = None
         if alias_of(Heartbeat) is None:
@@ -60,7 +60,7 @@ class NeglectWatch:
         return {kind.id: 0 for kind in catalogue.CATALOGUE if not kind.needs_kafka} | Counter(one.id for one in found)
 
     def remarks(self) -> tuple[str, ...]:
-        """Return a line for each neglect that concerns what runs here."""
+        """Return a line for each neglect that concerns this process's workers and relays."""
         return tuple(
             f"neglected: {one.id}: {one.subject}: {one.message}" for one in self._found or () if self._concerns(one)
         )

@@ -12,7 +12,7 @@ from event_bus_kafka.errors import EventBusError
 
 
 class LegFailed(Exception):
-    """A leg of a probe did not end as it should: it ends the probe, which tells it as its result."""
+    """A leg of a probe failed: this ends the probe, whose result contains it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -26,14 +26,13 @@ class Leg:
 
 @attrs.frozen(kw_only=True)
 class ClockDifference:
-    """By how many seconds the broker's clock is ahead of this host's: between these two, below 0 if it is behind."""
+    """The seconds by which the broker's clock is ahead of this host's: between these two, below 0 if it is behind."""
 
     least: float
     most: float
 
     @property
     def text(self) -> str:
-        """For people."""
         if self.least <= 0 <= self.most:
             return f"agrees with this host's, as far as can be told within {self.most - self.least:.2f} s"
         amounts = sorted((abs(self.least), abs(self.most)))
@@ -42,7 +41,7 @@ class ClockDifference:
 
 @attrs.frozen(kw_only=True)
 class ProbeResult:
-    """What became of a probe."""
+    """The result of a probe."""
 
     legs: tuple[Leg, ...]
     clock: ClockDifference | None = None
@@ -55,7 +54,7 @@ class ProbeResult:
 
     @property
     def seconds(self) -> float:
-        """How long all took."""
+        """The duration of the whole probe."""
         return sum(leg.seconds for leg in self.legs)
 
 

@@ -42,7 +42,7 @@ _ENDS = (EventAppended, RecordDelivered, EventSpilled, EventUndelivered, EventRe
 
 
 class ProbeSender(Protocol):
-    """What sends events, as this service does."""
+    """Sends events in the same way as this service."""
 
     def send(
         self, *, signal: Any, topic: str, event_key_field: str, event_data: dict[str, Any], event_metadata: Any
@@ -66,12 +66,12 @@ class Probe:
     topics_appear: Callable[[], bool]
     """Whether these brokers make topics on first use alone, as the sandbox's; may raise :class:`BrokerError`."""
     confirm: Callable[[float], None]
-    """Waits so many seconds at most until what was sent directly is confirmed, or known to have failed."""
+    """Waits until events that were sent directly are confirmed or have failed, at most the given number of seconds."""
     timeout: float
     slow: float
 
     def run(self) -> ProbeResult:
-        """Send an event, and read it again. Raises nothing but what is no failure of the bus."""
+        """Send an event and read it again. A failure of the bus is in the result; other exceptions are raised."""
         legs = Legs(self.slow)
         clock = None
         with suppress(LegFailed):

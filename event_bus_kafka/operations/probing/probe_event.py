@@ -12,7 +12,7 @@ KEY_FIELD = "probe_id"
 
 
 class _ProbeSignal(Signal):
-    """It is in no list of signals, and nothing can be connected to it by its type."""
+    """A signal that is in no list of signals: nothing can be connected to it by its type."""
 
     event_type: ClassVar = "event_bus_probe"
     """Without hyphens: it is the namespace of the schema, too, and some registries refuse them there."""

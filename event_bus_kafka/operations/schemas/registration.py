@@ -15,12 +15,12 @@ from event_bus_kafka.operations.schemas.schema_check import in_registry
 
 @attrs.frozen(kw_only=True)
 class Registration:
-    """What became of one schema."""
+    """The result for one schema."""
 
     subject: str
     event_type: str
     schema_id: int | None = None
-    """None: it is not registered."""
+    """None: it was not registered."""
     was_known: bool = False
     failures: tuple[str, ...] = ()
     """Why it is not registered."""
@@ -29,7 +29,7 @@ class Registration:
 def register(
     registry: SchemaRegistry, subjects: SchemaSubjects, schemas: Iterable[OwnSchema]
 ) -> Iterator[Registration]:
-    """Register each schema, and yield what became of it. One that fails keeps no other from being registered."""
+    """Register each schema, and yield its result. A failure stops no other schema."""
     for own in schemas:
         try:
             known = subjects.id_of(own.subject, own.schema)

@@ -1,4 +1,4 @@
-"""This code's schemas against those that are known: in a registry, or in a directory."""
+"""Compares this code's schemas with the known ones, in a registry or in a directory."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _SILENT = "the registry refuses it and does not say why"
 
 
 class SchemaStanding(StrEnum):
-    """How a schema stands to those that are known."""
+    """The result of comparing a schema with the known ones."""
 
     UNKNOWN = "unknown"
-    """There is none that it could be compared with."""
+    """No schema is known for comparison."""
     KNOWN = "known"
-    """It is among them."""
+    """It is known already."""
     COMPATIBLE = "compatible"
-    """It is another one, and may follow."""
+    """It is new, and may follow the known ones."""
     INCOMPATIBLE = "incompatible"
-    """It may not follow them, whether it is among them or not."""
+    """It may not follow the known ones, even if it is one of them."""
 
 
 @attrs.frozen(kw_only=True)
 class SchemaFinding:
-    """What is found of one schema."""
+    """The finding about one schema."""
 
     event_type: str
     name: str
@@ -39,13 +39,13 @@ class SchemaFinding:
     standing: SchemaStanding
     level: str
     changes: tuple[str, ...] = ()
-    """What is different from the last known one, field by field."""
+    """Differences from the last known schema, field by field."""
     refusals: tuple[str, ...] = ()
     """Why it may not follow."""
 
 
 def in_registry(subjects: SchemaSubjects, own: OwnSchema) -> SchemaFinding:
-    """Return what the registry says of a schema. Raises :class:`SchemaRegistryError`."""
+    """Ask the registry about a schema. Raises :class:`SchemaRegistryError`."""
     level = subjects.level(own.subject)
     history = [(f"version {number}", text) for number, text in subjects.versions(own.subject)]
     standing, refused = _standing_in_registry(subjects, own, level, known=bool(history))
@@ -61,8 +61,8 @@ def in_registry(subjects: SchemaSubjects, own: OwnSchema) -> SchemaFinding:
 
 def in_directory(directory: SchemaDirectory, event_type: str, schema: str, level: str) -> SchemaFinding:
     """
-    Return how a schema stands to those of a directory. Also one that is there already is compared with those before:
-    to write it down makes it no better. Raises :class:`ConfigurationError`.
+    Compare a schema with a directory's. One that is in the directory is compared with the earlier ones, too: writing it
+    down does not make it compatible. Raises :class:`ConfigurationError`.
     """
     history = directory.history(event_type)
     others = [(name, text) for name, text in history if not _is_same(text, schema)]

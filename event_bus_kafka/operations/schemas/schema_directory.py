@@ -1,8 +1,6 @@
 """
-A directory of .avsc files, to be kept beside the code.
-
-``<event type>.avsc`` has the schema of an event type as it was exported last; ``<event type>@1.avsc``, ``@2`` and so on
-those before, the oldest first.
+A directory of .avsc files, to be kept beside the code. ``<event type>.avsc`` contains the last exported schema of an
+event type; ``<event type>@1.avsc``, ``@2`` and so on contain its earlier ones, the oldest first.
 """
 
 from __future__ import annotations

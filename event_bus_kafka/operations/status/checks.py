@@ -1,4 +1,4 @@
-"""What ``--check`` looks for beyond the status: each function yields findings of its part."""
+"""Findings of ``--check`` beyond the status: each function yields findings about one part."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def of_databases(aliases: Iterable[str]) -> Iterator[Finding]:
 
 
 def of_versions(runs: Iterable[WorkerRun], own: str) -> Iterator[Finding]:
-    """Compare the versions of those that run with that of this process."""
+    """Compare the versions of running workers and relays with this process's."""
     for run in runs:
         if run.liveness == "alive" and run.version != own:
             message = f"It runs {run.version}, this command {own}."
@@ -65,7 +65,7 @@ def _of_topic(planned: TopicPlan) -> Iterator[Finding]:
 
 
 def of_rights(overview: ClusterOverview, own: OwnBus) -> Iterator[Finding]:
-    """Ask Kafka what this user may do. Raises :class:`BrokerError`."""
+    """Ask Kafka for this user's permissions. Raises :class:`BrokerError`."""
     wanted: dict[str, set[str]] = {topic: {"WRITE"} for topic in own.sent}
     for topics in own.groups.values():
         for topic in topics:
@@ -99,7 +99,7 @@ def of_schemas(subjects: SchemaSubjects, schemas: Iterable[OwnSchema]) -> Iterat
 
 
 def groups_with(own: OwnBus, runs: Iterable[WorkerRun]) -> Mapping[str, frozenset[str]]:
-    """Return the groups of the settings, and those whose workers have told of themselves within a day."""
+    """Return the settings' groups, and the groups whose workers had a heartbeat within a day."""
     found = dict(own.groups)
     for run in runs:
         if run.kind == "consumer":

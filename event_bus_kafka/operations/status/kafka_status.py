@@ -1,4 +1,4 @@
-"""What Kafka tells of this service's topics and groups, by few requests."""
+"""Reads the status of this service's topics and groups from Kafka, by few requests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Positions = dict[Partition, int]
 
 @attrs.frozen(kw_only=True)
 class _Log:
-    """What partitions hold."""
+    """The first offset and the end of partitions."""
 
     first: Mapping[Partition, FoundOffset]
     end: Mapping[Partition, FoundOffset]
@@ -79,7 +79,10 @@ def _committed(
     groups: Mapping[str, frozenset[str]],
     described: Mapping[str, GroupDescription | BrokerError],
 ) -> dict[str, Positions | BrokerError]:
-    """The brokers of the sandbox do not tell where a group has committed: they are asked for its own topics."""
+    """
+    Return a group's committed offsets. The sandbox's brokers cannot list them: they are asked for the group's own
+    topics.
+    """
     if not cluster.has_controller:
         asked = {group: _partitions(cluster, topics & cluster.partitions.keys()) for group, topics in groups.items()}
         told = overview.committed({group: named for group, named in asked.items() if named}, timeout=TIMEOUT)
@@ -110,7 +113,9 @@ def _topic(name: str, cluster: Cluster, log: _Log, options: dict[str, str] | Bro
 
 
 def _with_oldest(topics: dict[str, TopicStatus], overview: ClusterOverview, cluster: Cluster) -> dict[str, TopicStatus]:
-    """Kafka tells the time of a record that it looks up by time."""
+    """
+    Add the time of each topic's oldest record. Kafka returns a record's time only when it looks the record up by time.
+    """
     asked = [one.topic for one in topics.values() if one.records]
     found = overview.offsets_since(dict.fromkeys(_partitions(cluster, asked), 0), timeout=TIMEOUT)
     oldest: defaultdict[str, list[int]] = defaultdict(list)
@@ -165,7 +170,9 @@ def _group(name: str, told: Positions | BrokerError, log: _Log, ending: Mapping[
 
 
 def _members(described: GroupDescription | BrokerError | None, state: str | None) -> dict[str, Any]:
-    """Return what is known of the members of a group; ``state``: as it is listed, where it was not found otherwise."""
+    """
+    Return a group's ``state`` and ``members``, if known. ``state``: the listed one, if the group was not described.
+    """
     if _is_unknown(described):
         return {"state": state or "none", "members": None if state not in (None, "empty") else 0}
     if isinstance(described, GroupDescription):

@@ -1,4 +1,4 @@
-"""Looks at the whole bus within a bounded time: what does not answer is said, the rest is still there."""
+"""Looks at the whole bus within a bounded time: a server that does not answer is named, and the rest is reported."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ LONGEST = {TABLES: 10.0, KAFKA: 30.0, REGISTRY: 30.0}
 
 @attrs.frozen(kw_only=True)
 class StatusServers:
-    """How to reach the servers; each callable may raise :class:`EventBusError`."""
+    """Access to the servers; each callable may raise :class:`EventBusError`."""
 
     overview: Callable[[], ClusterOverview]
     subjects: Callable[[], SchemaSubjects]
@@ -54,7 +54,7 @@ class StatusServers:
 
 @attrs.define
 class _Answer(Generic[T]):
-    """What a thread has found; neither ``value`` nor ``failure``: it is still waiting."""
+    """The answer of a thread; without ``value`` and ``failure`` it is still waiting."""
 
     server: str
     thread: threading.Thread

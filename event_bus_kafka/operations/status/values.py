@@ -1,4 +1,4 @@
-"""What a look at the bus has found, as values. None of it is event data."""
+"""The status of the bus, as values. None of it is event data."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class OwnBus:
     retention: float
     """Days for which dead letters and parked rows are kept."""
     version: str
-    """Of this package."""
+    """The version of this package."""
 
 
 @attrs.frozen(kw_only=True)
@@ -69,7 +69,7 @@ class LastHour:
 
 @attrs.frozen(kw_only=True)
 class TableStatus:
-    """What the service's tables tell; None, or nothing: a table is missing."""
+    """The part of the status from the service's tables; None, or empty, where a table is missing."""
 
     workers: tuple[WorkerRun, ...]
     outboxes: tuple[OutboxStatus, ...]
@@ -89,11 +89,11 @@ class TopicStatus:
     records: int | None = None
     """Offsets between the beginning and the end of its partitions; compaction may have removed some of the records."""
     oldest: datetime | None = None
-    """Time of its oldest record; None: it has none, or these brokers do not tell."""
+    """Time of its oldest record; None: it has none, or these brokers do not say."""
     policy: str = ""
     """``cleanup.policy``; empty: not known."""
     retention_seconds: float | None = None
-    """None: for ever, or not known."""
+    """None: for ever, or unknown."""
 
 
 @attrs.frozen(kw_only=True)
@@ -115,18 +115,18 @@ class GroupStatus:
 
     group: str
     state: str
-    """As its coordinator has it; empty: not known."""
+    """The coordinator's word; empty: unknown."""
     members: int | None
-    """None: these brokers do not tell, or not of a group of the newer protocol that has some."""
+    """None: these brokers do not say; or the group is of the newer protocol and has some."""
     topics: int
-    """How many it reads."""
+    """Number of topics it reads."""
     unread: tuple[Unread, ...]
     refusal: str = ""
     """Why its offsets cannot be read."""
 
     @property
     def has_members(self) -> bool | None:
-        """None: not known."""
+        """Whether it has members; None: unknown."""
         return bool(self.state) or None if self.members is None else self.members > 0
 
     @property
@@ -137,7 +137,7 @@ class GroupStatus:
 
 @attrs.frozen(kw_only=True)
 class KafkaStatus:
-    """What Kafka tells."""
+    """The part of the status from Kafka."""
 
     cluster: str
     brokers: tuple[str, ...]
@@ -148,7 +148,7 @@ class KafkaStatus:
 
 @attrs.frozen(kw_only=True)
 class RegistryStatus:
-    """What the schema registry tells."""
+    """The part of the status from the schema registry."""
 
     level: str
     """Compatibility level of subjects that have none of their own."""
@@ -175,7 +175,7 @@ class Unanswered:
 
 @attrs.frozen(kw_only=True)
 class Status:
-    """The whole; what a server did not answer is None, and said."""
+    """The whole status. A part is None if its server did not answer, which ``unanswered`` then explains."""
 
     taken: datetime
     tables: TableStatus | None
@@ -184,4 +184,4 @@ class Status:
     neglects: tuple[Neglect, ...]
     unanswered: tuple[Unanswered, ...]
     findings: tuple[Finding, ...] | None
-    """None: nobody asked to check."""
+    """None: no check was asked for."""

@@ -1,1 +1,1 @@
-"""Where is an event: in the outbox, in Kafka, with which groups and receivers, or not there any more."""
+"""Finds an event: in the outbox, in Kafka, with which groups and receivers, or no longer there."""

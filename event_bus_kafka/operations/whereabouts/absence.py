@@ -16,8 +16,8 @@ def note_losses(
     scanner: Scanner, admin: Admin, question: Question, places: Mapping[Partition, int], findings: BrokerFindings
 ) -> None:
     """
-    Note in ``findings`` the partitions that begin later than the event, the topics that are compacted, and those of
-    ``places``, offsets at which the event was, that hold no record. Raises :class:`BrokerError`.
+    Note in ``findings`` the possible losses: partitions that begin later than the event, compacted topics, and offsets
+    of ``places``, where the event once was, that hold no record. Raises :class:`BrokerError`.
     """
     compacted = _compacted(admin, {one.topic for one in findings.scanned}, scanner.timeout, findings)
     for one in findings.scanned:

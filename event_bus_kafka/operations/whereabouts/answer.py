@@ -1,4 +1,4 @@
-"""What is asked about an event, and all that was found of it. Times are milliseconds since the epoch."""
+"""The question about an event, and the parts of its answer. Times are milliseconds since the epoch."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class Question:
 
     event_id: UUID | None = None
     key: str | None = None
-    """In plain text; used where there is no id."""
+    """In plain text; used if there is no id."""
     topics: tuple[str, ...] = ()
-    """With or without prefix; empty: those of this service's routes and subscriptions."""
+    """With or without prefix; empty: all topics of this service's routes and subscriptions."""
     event_type: str = ""
     """Restricts the routes whose topics are looked at; empty: all."""
     since: int | None = None
     """Records before this time are not looked at; None: before the id's time, or none."""
     seconds: float = 10.0
-    """How long records are read at most."""
+    """Time for reading records, at most."""
 
     @property
     def emitted(self) -> int | None:
@@ -47,9 +47,9 @@ class OutboxPlace:
     event_type: str
     event_id: str
     since: int
-    """When it was written, or parked."""
+    """The time at which it was written, or parked."""
     code: str = ""
-    """Why it is parked, as Kafka spells it; empty: it is not."""
+    """Kafka's name of the error for which it is parked; empty: it is not parked."""
     reason: str = ""
 
     @property
@@ -58,21 +58,21 @@ class OutboxPlace:
 
 
 class Reached(Enum):
-    """How a group stands to a record."""
+    """A group's progress, compared with a record."""
 
     BEYOND = "beyond"
     """It has committed a later offset: it is done with the record."""
     BEHIND = "behind"
     """It has still to read the record, or works on it."""
     TAKEN = "taken"
-    """It will pass over the record, which was taken aside as a dead letter."""
+    """It will pass over the record, which is quarantined as a dead letter."""
     NOTHING = "nothing"
     """It has committed nothing for the partition, although it subscribes to the topic."""
 
 
 @attrs.frozen(kw_only=True)
 class GroupPlace:
-    """How far a group is on the partition of a record."""
+    """A group's progress on the partition of a record."""
 
     group: str
     reached: Reached
@@ -92,14 +92,14 @@ class KafkaPlace:
     partition: int
     offset: int
     time: int | None
-    """Of the record: much later than that of the id, where the event waited in the outbox."""
+    """The record's time: much later than the id's, if the event waited in the outbox."""
     event_type: str
     event_id: str
     masked_key: str | None
     """Equal for equal keys."""
     is_tombstone: bool
     is_dead_letter: bool
-    """It is a copy, on a topic of dead letters."""
+    """Whether it is a copy on a topic of dead letters."""
     groups: tuple[GroupPlace, ...] = ()
 
     @property
@@ -109,17 +109,17 @@ class KafkaPlace:
 
 @attrs.frozen(kw_only=True)
 class ReceiverPart:
-    """What became of a dead letter for one receiver."""
+    """One receiver's part in a dead letter."""
 
     receiver: str
-    """Empty: none had its turn, as the record could not be read."""
+    """Empty: no receiver was called, since the record could not be read."""
     state: str
-    """One of ``EntryState``."""
+    """A value of ``EntryState``."""
     attempts: int
     error: str
     changed: int
     stand_in: str = ""
-    """Who has succeeded in its place."""
+    """The receiver that has succeeded in its place."""
 
 
 @attrs.frozen(kw_only=True)
@@ -128,7 +128,7 @@ class LetterPlace:
 
     letter: int
     is_open: bool
-    """The letter is there: a receiver has still to succeed."""
+    """The letter still exists: a receiver is pending."""
     group: str
     topic: str
     partition: int
@@ -136,7 +136,7 @@ class LetterPlace:
     event_type: str
     event_id: str
     time: int | None
-    """Of the record; None: unknown, as where the letter is gone."""
+    """The record's time; None: unknown, for example because the letter is deleted."""
     receivers: tuple[ReceiverPart, ...]
 
     @property
@@ -164,9 +164,9 @@ class Scanned:
     stop: int
     """The offset after the last one."""
     end: int
-    """That of the partition."""
+    """The end of the partition."""
     last_time: int | None
-    """Of the last record that was looked at."""
+    """The time of the last record that was read."""
 
     @property
     def is_complete(self) -> bool:
@@ -188,12 +188,12 @@ class MaybeGone:
 
     topic: str
     partition: int | None
-    """None: all of the topic."""
+    """None: the whole topic."""
     loss: Loss
     offset: int | None = None
-    """Where it was, as a dead letter tells: it is gone for sure. None: that is not known."""
+    """The offset at which a dead letter says it was: the record is gone for sure. None: unknown."""
     start: int | None = None
-    """The first offset that is there, as is the time of its record."""
+    """The first offset that still exists; ``start_time`` is its record's time."""
     start_time: int | None = None
 
 
@@ -215,7 +215,7 @@ class Whereabouts:
     outbox: tuple[OutboxPlace, ...]
     records: tuple[KafkaPlace, ...]
     more_records: int
-    """Records with the key that are older than those listed."""
+    """Number of records with the key that are older than the listed ones."""
     letters: tuple[LetterPlace, ...]
     marks: tuple[MarkPlace, ...]
     scanned: tuple[Scanned, ...]

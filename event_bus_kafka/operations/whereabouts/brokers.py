@@ -22,7 +22,9 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 
 class BrokerSearch:
-    """Looks for the records of an event, once. ``places``: where it is, or was, as dead letters tell."""
+    """
+    Searches Kafka for the records of an event, once. ``places``: coordinates at which it is or was, from dead letters.
+    """
 
     def __init__(
         self, question: Question, around: Neighbourhood, servers: ServerAccess, places: Mapping[Partition, int]
@@ -37,8 +39,8 @@ class BrokerSearch:
 
     def look(self, topics: Collection[str]) -> BrokerFindings:
         """
-        Return what Kafka tells of records on topics (full names), or on those that are named. Brokers and topics that
-        are away are told in ``unseen``. Raises :class:`NotThere` where a topic that is named is none.
+        Search ``topics`` (full names), or the topics that the question names. Brokers and topics that are away are
+        noted in ``unseen``. Raises :class:`NotThere` if a named topic does not exist.
         """
         try:
             with self._servers.scanner() as scanner:

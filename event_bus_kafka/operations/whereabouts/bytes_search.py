@@ -15,11 +15,11 @@ from django.db.models.lookups import Exact, GreaterThan
 _SLICE = 100_000
 """Rows that one statement looks at."""
 _BEHIND_FRAME = 6
-"""Where the Avro of a key begins, counted from 1: before it are Confluent's byte and the schema id."""
+"""Position of the Avro bytes in a key, from 1: Confluent's byte and the schema id come first."""
 
 
 class _Position(Func):
-    """Where bytes begin within a column, from 1; 0: they are not there."""
+    """The position of bytes within a column, from 1; 0: they are not in it."""
 
     output_field = IntegerField()
     template = "POSITION(%(expressions)s)"

@@ -1,4 +1,4 @@
-"""What is gathered of an answer, part by part."""
+"""Findings of a search, from which the answer is made."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from event_bus_kafka.telemetry.error_text import error_text
 
 @attrs.define
 class TableFindings:
-    """What this service's tables tell."""
+    """Findings in this service's tables."""
 
     outbox: list[OutboxPlace] = attrs.field(factory=list)
     letters: list[LetterPlace] = attrs.field(factory=list)
@@ -28,14 +28,14 @@ class TableFindings:
 
     @property
     def event_type(self) -> str:
-        """Empty where no table knows it."""
+        """The event type; empty: no table has it."""
         types = [one.event_type for one in self.outbox] + [one.event_type for one in self.letters]
         return next(filter(None, types), "")
 
 
 @attrs.define
 class BrokerFindings:
-    """What Kafka tells."""
+    """Findings in Kafka."""
 
     records: list[KafkaPlace] = attrs.field(factory=list)
     more_records: int = 0
@@ -46,7 +46,7 @@ class BrokerFindings:
 
     @property
     def event_type(self) -> str:
-        """Empty where no record was found, or its headers do not tell."""
+        """The event type; empty: no record was found, or its headers lack it."""
         return next(filter(None, (one.event_type for one in self.records)), "")
 
     def not_seen(self, what: str, error: EventBusError, more: str = "") -> None:

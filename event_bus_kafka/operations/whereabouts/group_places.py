@@ -1,4 +1,4 @@
-"""How consumer groups stand to the records that were found."""
+"""Adds the progress of consumer groups to the records that were found."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def add_groups(
     scanner: Scanner, groups: Groups, subscriptions: Mapping[str, frozenset[str]], findings: BrokerFindings
 ) -> None:
     """
-    Add to each record of ``findings`` the groups that have committed anything for its partition, and those that are to
-    read its topic by ``subscriptions``. Groups that cannot be asked are noted. Raises :class:`BrokerError`.
+    Add groups to each record of ``findings``: groups that have committed an offset for its partition, and groups whose
+    ``subscriptions`` contain its topic. Groups that do not answer are noted. Raises :class:`BrokerError`.
     """
     partitions = {(one.topic, one.partition) for one in findings.records if not one.is_dead_letter}
     if not partitions:

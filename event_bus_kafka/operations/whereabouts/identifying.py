@@ -1,4 +1,4 @@
-"""What a record, or a row, has to have to be the event that is looked for."""
+"""Decides whether a record, or a row, is the event that is searched for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from event_bus_kafka.wire.serde import SchemaIds
 
 
 def sought(question: Question) -> Sought:
-    """Return what a record of the event has, as far as bytes tell."""
+    """Return the headers or keys, as bytes, that a record of the event may have."""
     if question.event_id is not None:
         return Sought(headers=frozenset(("ce_id", text.encode()) for text in _spellings(question.event_id)))
     key = question.key or ""

@@ -1,4 +1,4 @@
-"""What a service has to do with: its topics, its groups, and the servers by which they are reached."""
+"""The topics and groups of this service, and the access to its servers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from event_bus_kafka.wire.serde import SchemaIds
 
 @attrs.frozen(kw_only=True)
 class ServerAccess:
-    """How Kafka and the registry are reached. Each raises :class:`EventBusError` where the settings do not tell."""
+    """Access to Kafka and the registry. Each callable raises :class:`EventBusError` if settings are missing."""
 
     scanner: Callable[[], AbstractContextManager[Scanner]]
     admin: Callable[[], Admin]
@@ -28,11 +28,11 @@ class Neighbourhood:
     """Topics are full names."""
 
     routes: Mapping[str, frozenset[str]]
-    """By event type, the topics to which this service sends it."""
+    """Topics to which this service sends events, by event type."""
     subscriptions: Mapping[str, frozenset[str]]
-    """By consumer group, the topics that it reads."""
+    """Topics that a consumer group reads, by group."""
     dead_letters: frozenset[str]
-    """Where this service puts dead letters, if not into a table."""
+    """Topics for this service's dead letters; empty if they are in a table."""
 
     def topics(self, event_type: str) -> frozenset[str]:
         """Return where events of a type may be; empty: of any type."""

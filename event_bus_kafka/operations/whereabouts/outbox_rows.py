@@ -1,4 +1,4 @@
-"""Rows of an outbox that are an event, or have its key: those that wait and those that are parked."""
+"""Finds an event's rows in an outbox, by id or key, waiting or parked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from event_bus_kafka.outbox.append import shard_of
 from event_bus_kafka.wire.headers import text_of
 
 SECONDS = 5.0
-"""For looking through a table that has no index for it."""
+"""Limit for looking through a table without a suitable index."""
 _PARKED = ("parked_at", "code", "reason")
 
 

@@ -12,9 +12,8 @@ from event_bus_kafka.operations.whereabouts.tables import Tables
 
 def search(question: Question, around: Neighbourhood, servers: ServerAccess) -> Whereabouts:
     """
-    Look into this service's tables, then into Kafka, where what tables tell shortens the search.
-
-    Raises :class:`NotThere` where a topic that is named is none: what is away is told in the answer.
+    Search this service's tables, then Kafka, where the tables' findings shorten the search. Unreachable servers are
+    noted in the answer. Raises :class:`NotThere` if a named topic does not exist.
     """
     named = [Named.parse(one).topic for one in question.topics]
     of_key = {name for one in named for name in (one, full_topic(one))} or around.topics(question.event_type)

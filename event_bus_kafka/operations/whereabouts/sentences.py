@@ -1,4 +1,4 @@
-"""What was found of an event, in plain words and as JSON, without personal data."""
+"""The findings about an event, in plain words and as JSON, without personal data."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ _INDENT = "    "
 
 
 def sentences(answer: Whereabouts) -> list[str]:
-    """Return what is known, a line each: where the event is first, then how far it was looked, then what is unseen."""
+    """
+    Return the findings, a line each: first the places of the event, then the extent of the search, then whatever could
+    not be seen.
+    """
     lines = [
         _title(answer),
         *map(_outbox, answer.outbox),

@@ -1,4 +1,4 @@
-"""An event in this service's tables: outbox, dead letters, inbox. Each may be away: that is told, the rest answers."""
+"""Searches this service's tables for an event: outbox, dead letters, inbox. If one is away, that is noted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from event_bus_kafka.telemetry.error_text import database_error_text
 
 
 class Tables:
-    """Looks into all tables of this service, once; ``topics`` (full names) are those that may hold the key."""
+    """Searches all tables of this service, once; ``topics`` (full names): the topics whose rows may have the key."""
 
     def __init__(self, question: Question, topics: Collection[str]) -> None:
         self._event_id = question.event_id
@@ -40,7 +40,7 @@ class Tables:
         self._found = TableFindings()
 
     def look(self) -> TableFindings:
-        """Return what they tell. A database that is away is told in ``unseen``; raises nothing for it."""
+        """Return the findings. A database that is away is noted in ``unseen``, never raised."""
         for alias in connections:
             self._try(f"the outbox of database {alias!r}", partial(self._look_into_outbox, alias))
         self._try("dead letters", self._look_into_letters)
@@ -108,7 +108,7 @@ class Tables:
         ]
 
     def _receivers(self) -> Iterator[str]:
-        """Yield who may have a mark, as marks name them: without ``dispatch_uid``."""
+        """Yield the names under which receivers may have set a mark: without ``dispatch_uid``."""
         for signal in dispatch.signals():
             yield from (name.partition("#")[0] for name in dispatch.names_of(dispatch.receivers_of(signal)))
         for letter in self._found.letters:

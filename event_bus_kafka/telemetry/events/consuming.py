@@ -23,7 +23,7 @@ class RecordReceived(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class RecordRetried(LifecycleEvent):
-    """A record is about to be dispatched again, to those who have still to succeed."""
+    """A record is about to be dispatched again, to the receivers that have not succeeded yet."""
 
     topic: str
     partition: int
@@ -68,7 +68,7 @@ class AttemptFailed(LifecycleEvent):
     offset: int
     event_type: str
     event_id: str
-    """Empty if it is not known, as where the record cannot be read."""
+    """Empty if it is not known, for example because the record cannot be read."""
     error: Exception
     attempt: int
     """Number of attempts, this one included; an attempt that ended in ``hold`` does not count."""
@@ -155,7 +155,7 @@ class OffsetsLost(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class WindowFull(LifecycleEvent):
-    """Nothing more is read of a partition, whose window has been full for seconds; an obstacle until there is room."""
+    """A partition is not read for now, since its window has been full for seconds; an obstacle until there is room."""
 
     group: str
     topic: str
@@ -163,6 +163,6 @@ class WindowFull(LifecycleEvent):
     records: int
     """Read and not committed."""
     size: int
-    """Bytes of those that are not done."""
+    """Bytes of the records that are not done."""
     waits_for: str
     """Coordinates of the first record that is not done; ``its commit`` if there is none."""

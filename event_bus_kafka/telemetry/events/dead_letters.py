@@ -38,7 +38,9 @@ class DeadLetterReduced(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class FloodHeld(LifecycleEvent):
-    """A partition had so many dead letters in a row that no more are stored: records that fail for good are held."""
+    """
+    A partition has reached the limit of dead letters in a row: no more are stored, records that fail for good are held.
+    """
 
     topic: str
     partition: int
@@ -67,7 +69,7 @@ class DeadLettersPurged(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class DeadLetterEntriesPurged(LifecycleEvent):
-    """What had become of dead letters, by receiver, was deleted: it was older than is kept."""
+    """Entries of dead letters, by receiver, were deleted because they were older than the history is kept."""
 
     count: int
 

@@ -1,4 +1,4 @@
-"""What failed at the borders of this package: in functions that a service gives, and in threads of our own."""
+"""Failures at this package's borders: in functions that a service gives, and in its own threads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class CallbackFailed(LifecycleEvent):
     """A function of the service raised: an option of a Kafka client, such as ``stats_cb``, or an observer."""
 
     callback: str
-    """The option's name, or that of the observer."""
+    """Name of the option or of the observer."""
     error: BaseException
 
 

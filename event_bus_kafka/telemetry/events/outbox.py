@@ -52,7 +52,7 @@ class RowParked(LifecycleEvent):
     row: int
     topic: str
     event_type: str
-    """Empty if neither the schema of the row nor its headers tell, as where these cannot be read; the id likewise."""
+    """Empty if neither the row's schema nor its headers contain it, or they cannot be read; the id likewise."""
     event_id: str
     error: Exception
     code: str

@@ -27,7 +27,9 @@ class CircuitClosed(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class PausesChanged(LifecycleEvent):
-    """From now on exactly these receivers are paused: their events become dead letters."""
+    """
+    The set of paused receivers has changed. From now on exactly these are paused: their events become dead letters.
+    """
 
     receivers: tuple[str, ...]
 

@@ -14,7 +14,7 @@ logger = logger_named("event_bus_kafka")
 
 Audited = RecordDelivered | RecordReceived | RecordDone
 AUDITED = (RecordDelivered, RecordReceived, RecordDone)
-"""In the order of their lines."""
+"""The events that get a line each, in the order of their lines."""
 _MOST_IDS = 100
 """Ids in a line, each of which can be searched for."""
 _LONGEST_IDS = 50 * _MOST_IDS
@@ -27,13 +27,13 @@ _BEGINNINGS = {
     RecordReceived: "Message received from Kafka: ",
     RecordDone: "Message from Kafka processed successfully: ",
 }
-"""As those of the lines of single records."""
+"""Beginnings of the shared lines, equal to the lines of single records."""
 
 
 class AuditLines:
     """
-    Records that were delivered, received or done, and wait until a thread looks round; then those of one partition and
-    event type share a line. Any thread may call it.
+    Collects records that were delivered, received or done, until a thread writes them: one line for the records of one
+    partition and event type. Any thread may call it.
     """
 
     def __init__(self, single: Callable[[Audited], None]) -> None:
@@ -58,7 +58,7 @@ class AuditLines:
                 self._waiting.extendleft(reversed(line))
 
     def forget(self) -> None:
-        """Forget what waits: a child process has a copy of what its parent will log."""
+        """Forget the waiting records in a child process: its parent will log them."""
         self._waiting.clear()
 
     def _taken(self) -> list[Audited]:
@@ -90,7 +90,10 @@ class AuditLines:
 
 
 def _lines(taken: Sequence[Audited]) -> Iterator[list[Audited]]:
-    """Return what shares a line: a record may be done before others of its partition are received."""
+    """
+    Yield groups of events that share a line. Lines of one kind come before the next kind: a record may be done before
+    others of its partition are received.
+    """
     runs: dict[tuple[object, ...], list[Audited]] = {}
     for event in taken:
         runs.setdefault((type(event), event.topic, event.partition, event.event_type), []).append(event)

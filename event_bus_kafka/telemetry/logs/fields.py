@@ -13,7 +13,9 @@ from event_bus_kafka.shown import label
 from event_bus_kafka.telemetry.events import LifecycleEvent
 
 PREFIX = "event_bus_"
-"""Of all names: a line of the log has many of its own, and ``logging`` raises where one is given twice."""
+"""
+Prefix of all fields: log records have many attributes of their own, and ``logging`` raises if a name is given twice.
+"""
 FIELDS = {
     "event_id": "the event's id, ``ce_id`` of its record",
     "event_type": "the event's type",
@@ -38,8 +40,8 @@ def name_group(group: str) -> None:
 
 def fields(event: LifecycleEvent, *left_out: str) -> Fields:
     """
-    Return the fields of the line of an event, those that it has and this process has; ``left_out``: names without the
-    prefix. Texts are shown as in the line, and cut.
+    Return the fields of an event's log line: the process's and the event's own, except ``left_out`` (names without the
+    prefix). Texts are escaped and cut as in the line.
     """
     found = dict(of_process)
     kind: Any = type(event)

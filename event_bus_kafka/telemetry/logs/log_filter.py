@@ -17,9 +17,8 @@ _MOST = 1_000
 
 class LogFilter:
     """
-    Keeps the lines of single events and repeated lines out of the log.
-
-    ``audit`` tells whether each sent and each processed event gets a line. :meth:`is_news` finds repeated lines.
+    Keeps the lines of single events and repeated lines out of the log. ``audit`` returns whether each sent and each
+    processed event gets a line. :meth:`is_news` finds repeated lines.
     """
 
     def __init__(self, audit: Callable[[], bool], clock: Callable[[], float] = monotonic) -> None:

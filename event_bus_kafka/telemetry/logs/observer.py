@@ -36,10 +36,8 @@ _LINES = (
 
 class LoggingObserver:
     """
-    Logs under ``event_bus_kafka``.
-
-    ``audit`` tells whether each sent and each processed event is logged, ``batched`` whether those between two calls of
-    :meth:`flush` share a line.
+    Logs under ``event_bus_kafka``. ``audit`` returns whether each sent and each processed event is logged, ``batched``
+    whether events between two calls of :meth:`flush` share a line.
     """
 
     def __init__(
@@ -57,7 +55,10 @@ class LoggingObserver:
         os.register_at_fork(after_in_child=self._audit_lines.forget)
 
     def __call__(self, event: LifecycleEvent) -> None:
-        """Log the event, after those that wait for their lines where its own might contradict theirs."""
+        """
+        Log the event. Records that still wait to share a line are logged before it, if its own line might contradict
+        theirs.
+        """
         gathers = self._gathers
         if gathers is None:
             gathers = self._gathers = self._batched() and self._filter.audit()
@@ -73,7 +74,7 @@ class LoggingObserver:
             self._log(event)
 
     def flush(self) -> None:
-        """Log what waits to share a line."""
+        """Log the records that wait to share a line."""
         self._gathers = None
         self._audit_lines.write()
 

@@ -1,7 +1,6 @@
 """
-Names of OpenTelemetry's semantic conventions for messaging, errors and CloudEvents, as of version 1.44.0.
-
-They are spelt here because those for messaging are not stable: the package that has them moves and renames them.
+Names of OpenTelemetry's semantic conventions for messaging, errors and CloudEvents, as of version 1.44.0. They are
+spelt here because the messaging names are not stable: the package that has them moves and renames them.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ SEND, PROCESS = "send", "process"
 """Names of operations, and their types."""
 
 Kind = Literal["INTERNAL", "PRODUCER", "CONSUMER"]
-"""Kinds of spans: the sender's is PRODUCER, that of whoever processes the record CONSUMER, a receiver's INTERNAL."""
+"""Kinds of spans: PRODUCER for the sender, CONSUMER for a record's processing, INTERNAL for a receiver."""
 Attributes = dict[str, str | int | bool]
 
 

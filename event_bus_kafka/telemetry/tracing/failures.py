@@ -1,4 +1,4 @@
-"""The observer that tells spans of failures which are no exceptions where they become known."""
+"""Records failures on spans through which no exception passes."""
 
 from __future__ import annotations
 

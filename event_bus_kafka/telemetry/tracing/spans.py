@@ -1,4 +1,4 @@
-"""Spans: how one begins and ends, and what a failure looks like on it. Tracing never makes an event fail."""
+"""Begins and ends spans and writes failures to them. Tracing never makes an event fail."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class NoSpan:
 
     @property
     def headers(self) -> Headers:
-        """Carry the span's context to whoever gets the record."""
+        """Return the headers that carry the span's context to the receiver of the record."""
         return ()
 
     def __enter__(self) -> NoSpan:
@@ -46,7 +46,9 @@ class NoSpan:
         """Record a failure, by its type and by text of ours: other texts may quote event data."""
 
     def leave(self) -> None:
-        """Let the span before it be the current one again. Its time is over, but its failure may still be told."""
+        """
+        Make the previous span the current one again. This one's time is over, but a failure may still be written to it.
+        """
 
     def end(self) -> None:
         """Hand the span to its provider, as of the time at which it was left."""
@@ -138,7 +140,7 @@ def open_span(
 
 
 def _tell(error: BaseException) -> None:
-    """Tell what a provider raised, unless it is a signal's handler that stops the caller."""
+    """Report an exception of the provider, except one that a signal's handler raises to stop the caller."""
     let_through(error)
     emit(CallbackFailed(callback=_CALLBACK, error=error))
 

@@ -1,7 +1,6 @@
 """
-The context of a trace in the headers of a record, as W3C's Trace Context has it: ``traceparent`` and ``tracestate``.
-
-The headers of a record may be anybody's: what is not as the standard says is ignored, without a line in the log.
+The context of a trace in a record's headers, ``traceparent`` and ``tracestate``, by W3C's Trace Context. Strangers may
+write headers too: whatever breaks the standard is ignored, without a line in the log.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ def headers_of(context: trace.SpanContext) -> Headers:
 
 
 def context_in(headers: Headers) -> trace.SpanContext | None:
-    """Return the context of the span that sent a record; None where its headers have none, or one that is broken."""
+    """Return the context of the span that sent a record; None if its headers have none, or a broken one."""
     found = [value or b"" for name, value in headers if name == TRACEPARENT]
     if len(found) != 1 or len(found[0]) > _LONGEST:
         return None
@@ -53,7 +52,7 @@ def context_in(headers: Headers) -> trace.SpanContext | None:
 
 
 def _members(headers: Headers) -> list[tuple[str, str]]:
-    """Return what ``tracestate`` has, in its order; nothing if any of it is broken, as the API would log it."""
+    """Return the members of ``tracestate`` in order; nothing if any is broken, since the API would log it."""
     joined = b",".join([value or b"" for name, value in headers if name == TRACESTATE])
     if len(joined) > _LONGEST or not joined.isascii():
         return []
