@@ -18,8 +18,17 @@ from event_bus_kafka.admin.charts import Chart, Series
 from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table
 from event_bus_kafka.conf.settings import settings
-from event_bus_kafka.models import DeadLetter, EventBus, Heartbeat, HistoryRow, OutboxRecord, ParkedRecord
+from event_bus_kafka.models import (
+    DeadLetter,
+    EventBus,
+    Heartbeat,
+    HistoryRow,
+    OutboxRecord,
+    ParkedRecord,
+    ReplayRequest,
+)
 from event_bus_kafka.models.history import Sums
+from event_bus_kafka.operations.dead_letters.requests import open_states
 from event_bus_kafka.operations.history import summed
 from event_bus_kafka.operations.neglects import catalogue
 from event_bus_kafka.operations.neglects.catalogue import Neglect
@@ -76,7 +85,7 @@ class OverviewPage(Page):
         found = neglects(outboxes=outboxes(runs), retention=settings.retention, runs=runs)
         context = {
             "neglects": [self._shown(one) for one in found],
-            "facts": _facts(runs),
+            "facts": Facts(items=[*_facts(runs), *self._open_requests()]),
             "periods": [(name, one.label, name == chosen) for name, one in TIMES.items()],
             "charts": list(charts_of(TIMES[chosen])) if settings.history else [],
             "done": self._done(),
@@ -85,9 +94,16 @@ class OverviewPage(Page):
 
     def _shown(self, neglect: Neglect) -> tuple[Neglect, str, Linked | None]:
         since = gettext("(since %(time)s)") % {"time": moment(neglect.since)} if neglect.since else ""
-        page = self.admin_site.get_model_admin(_PAGES[neglect.kind]) if neglect.kind in _PAGES else None
-        link = Linked(text=page.title, url=page.url()) if isinstance(page, Page) else None
+        page = self.page_of(_PAGES[neglect.kind]) if neglect.kind in _PAGES else None
+        link = Linked(text=page.title, url=page.url()) if page else None
         return neglect, since, link
+
+    def _open_requests(self) -> Iterator[tuple[str, Cell]]:
+        """Give how many replay requests have not ended, where there are any."""
+        page = self.page_of(ReplayRequest)
+        if page.is_migrated() and (found := open_states()):
+            text = ", ".join(f"{number} {state}" for state, number in found.items())
+            yield page.title, Linked(text=text, url=page.url())
 
     def _done(self) -> Table:
         """Return the latest of what users did on the pages, from Django's history."""
@@ -164,7 +180,7 @@ def _of(sums: Mapping[tuple[object, ...], Sums], slot: int, outcome: str) -> Sum
 _NOTHING = Sums(count=0, seconds=0.0, longest=0.0)
 
 
-def _facts(runs: list[WorkerRun]) -> Facts:
+def _facts(runs: list[WorkerRun]) -> list[tuple[str, Cell]]:
     """Return how many run, and how old what they tell is."""
     alive = [run for run in runs if run.liveness == "alive"]
     items: list[tuple[str, Cell]] = []
@@ -177,4 +193,4 @@ def _facts(runs: list[WorkerRun]) -> Facts:
         )
     if alive:
         items.append((gettext("Told last"), ago(min(run.silence for run in alive))))
-    return Facts(items=items)
+    return items
