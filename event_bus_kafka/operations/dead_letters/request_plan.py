@@ -73,7 +73,8 @@ def plan_request(selected: Selection, wish: Wish) -> RequestPlan:
     """Find out what a request would do; nothing is written."""
     plans = plan_all(selected.pick(selected.letters()), wish.receiver, wish.instead_of)
     if wish.receiver and not selected.ids:
-        plans = [one for one in plans if one.run or one.is_ambiguous or _is_elsewhere(one, wish)]
+        of_receiver = [one for one in plans if one.run or one.is_ambiguous or _is_elsewhere(one, wish)]
+        plans = of_receiver or plans  # if there are none, it has to be said why
     elsewhere = [one for one in plans if not one.run and _is_elsewhere(one, wish)]
     known = {one.letter.pk for one in elsewhere}
     return RequestPlan(
