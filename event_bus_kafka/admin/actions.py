@@ -34,6 +34,10 @@ class ActionPlan:
     """It cannot be taken back."""
     is_empty: bool = False
     """There is nothing to do: no confirmation is asked for, and none is taken."""
+    object_id: str = ""
+    """The id of the row that it is about, for the history; empty: of none, or several."""
+    back: str = ""
+    """The URL of the page to go back to; empty: the section's first one."""
     fields: Mapping[str, str] = attrs.field(factory=dict)
     """Posted with the confirmation, besides what was posted before: what makes it mean what was shown."""
 
@@ -41,7 +45,7 @@ class ActionPlan:
 def confirm_and_apply(page: Page, request: HttpRequest, plan: ActionPlan, apply: Callable[[], str]) -> HttpResponse:
     """
     Ask for confirmation of a POST, or, once that is given, call ``apply``, tell what it returns, write that to the
-    history, and go back to the page.
+    history, and go back.
 
     ``apply`` returns what was done and with how many, and nothing of an event. Everything that was posted is posted
     again with the confirmation.
@@ -52,9 +56,9 @@ def confirm_and_apply(page: Page, request: HttpRequest, plan: ActionPlan, apply:
         fields += plan.fields.items()
         return page.draw(request, "confirm", plan.title, {"plan": plan, "fields": fields, "confirmed": CONFIRMED})
     done = apply()
-    write_history(request, page, done)
+    write_history(request, page, done, plan.object_id)
     messages.success(request, done)
-    return HttpResponseRedirect(page.url())
+    return HttpResponseRedirect(plan.back or page.url())
 
 
 def write_history(request: HttpRequest, page: Page, done: str, object_id: str = "") -> None:

@@ -19,8 +19,17 @@ from event_bus_kafka.admin.charts import Chart, Series
 from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table
 from event_bus_kafka.conf.settings import settings
-from event_bus_kafka.models import DeadLetter, EventBus, Heartbeat, HistoryRow, OutboxRecord, ParkedRecord
+from event_bus_kafka.models import (
+    DeadLetter,
+    EventBus,
+    Heartbeat,
+    HistoryRow,
+    OutboxRecord,
+    ParkedRecord,
+    ReplayRequest,
+)
 from event_bus_kafka.models.history import Sums
+from event_bus_kafka.operations.dead_letters.requests import open_states
 from event_bus_kafka.operations.history import summed
 from event_bus_kafka.operations.neglects import catalogue
 from event_bus_kafka.operations.neglects.catalogue import Neglect
@@ -80,7 +89,7 @@ class OverviewPage(Page):
             "neglects": [self._shown(one) for one in found],
             "obstacles": _obstacles(runs),
             "workers": self._link(Heartbeat),
-            "facts": _facts(runs),
+            "facts": Facts(items=[*_facts(runs), *self._open_requests()]),
             "periods": [(name, one.label, name == chosen) for name, one in TIMES.items()],
             "charts": list(charts_of(TIMES[chosen])) if settings.history else [],
             "done": self._done(),
@@ -92,8 +101,15 @@ class OverviewPage(Page):
         return neglect, since, self._link(_PAGES[neglect.kind]) if neglect.kind in _PAGES else None
 
     def _link(self, model: type[Model]) -> Linked | None:
-        page = self.admin_site.get_model_admin(model)
-        return Linked(text=page.title, url=page.url()) if isinstance(page, Page) else None
+        page = self.page_of(model)
+        return Linked(text=page.title, url=page.url()) if page else None
+
+    def _open_requests(self) -> Iterator[tuple[str, Cell]]:
+        """Give how many replay requests have not ended, where there are any."""
+        page = self.page_of(ReplayRequest)
+        if page.is_migrated() and (found := open_states()):
+            text = ", ".join(f"{number} {state}" for state, number in found.items())
+            yield page.title, Linked(text=text, url=page.url())
 
     def _done(self) -> Table:
         """Return the latest of what users did on the pages, from Django's history."""
@@ -179,7 +195,7 @@ def _alive(runs: list[WorkerRun]) -> list[WorkerRun]:
     return [run for run in runs if run.liveness == "alive"]
 
 
-def _facts(runs: list[WorkerRun]) -> Facts:
+def _facts(runs: list[WorkerRun]) -> list[tuple[str, Cell]]:
     """Return how many run, and how old what they tell is."""
     alive = _alive(runs)
     items: list[tuple[str, Cell]] = []
@@ -192,4 +208,4 @@ def _facts(runs: list[WorkerRun]) -> Facts:
         )
     if alive:
         items.append((gettext("Told last"), ago(min(run.silence for run in alive))))
-    return Facts(items=items)
+    return items
