@@ -100,9 +100,9 @@ class OverviewPage(Page):
         since = gettext("(since %(time)s)") % {"time": moment(neglect.since)} if neglect.since else ""
         return neglect, since, self._link(_PAGES[neglect.kind]) if neglect.kind in _PAGES else None
 
-    def _link(self, model: type[Model]) -> Linked | None:
+    def _link(self, model: type[Model]) -> Linked:
         page = self.page_of(model)
-        return Linked(text=page.title, url=page.url()) if page else None
+        return Linked(text=page.title, url=page.url())
 
     def _open_requests(self) -> Iterator[tuple[str, Cell]]:
         """Give how many replay requests have not ended, where there are any."""

@@ -1,4 +1,4 @@
-"""What a page says before and after dead letters are discarded."""
+"""Texts of the pages before and after dead letters are discarded."""
 
 from __future__ import annotations
 

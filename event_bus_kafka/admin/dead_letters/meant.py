@@ -18,7 +18,7 @@ UNTIL = "until"
 
 @attrs.frozen(kw_only=True)
 class Meant:
-    """What was posted: ticked letters, or all that match, up to the latest one that a plan has counted."""
+    """Posted selection: ticked letters, or all that match, up to the latest one that a plan has counted."""
 
     selection: Selection
     words: str

@@ -70,7 +70,7 @@ class WishForm(forms.Form):
 
 @attrs.frozen(kw_only=True)
 class Asked:
-    """What was filled in."""
+    """The form as it was filled in."""
 
     receivers: ReceiverForm
     wishes: WishForm

@@ -1,4 +1,4 @@
-"""What the pages say of replay requests: how far they are, and what came of their letters."""
+"""Texts on replay requests: how far they are, and what came of their letters."""
 
 from __future__ import annotations
 
