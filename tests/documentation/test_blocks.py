@@ -133,6 +133,6 @@ def check_settings(text: str) -> None:
 def test_each_guide_begins_with_what_it_is_for_and_when_it_is_not() -> None:
     guides = (ROOT / "docs/index.rst").read_text().partition(":caption: Guides\n\n")[2].partition("\n\n")[0].split()
     for name in guides:
-        if name not in WITHOUT_CHOICE:
+        if name not in WITHOUT_CHOICE and not name.startswith("operating/"):
             opening = " ".join((ROOT / f"docs/{name}.rst").read_text().split("\n\n")[1].split())
             assert re.match(r"\*\*Use it\*\* if .+\. \*\*(You do not need it|Do not use it)\*\* if .+\.", opening), name

@@ -17,6 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import override_settings
 
 from event_bus_kafka.models import OutboxRecord, PausedReceiver
+from event_bus_kafka.models.presence import look_again
 from tests.support.databases import Database, on_mysql_too
 from tests.support.scale import scaled
 
@@ -92,6 +93,7 @@ def test_at_each_step_of_an_upgrade_and_of_its_reverse_a_receiver_is_paused_once
             watch = Watch(connection)
             with connection.execute_wrapper(watch):
                 call_command("migrate", "event_bus_kafka", version, database="upgraded", verbosity=0)
+            look_again(connection)
             assert (min(watch.found), max(watch.found), watch.found[-1]) == (1, 2, 1), watch.found
             with pytest.raises(IntegrityError), transaction.atomic(using="upgraded"):
                 pauses.create(receiver="mail", paused_at=datetime.now(UTC))

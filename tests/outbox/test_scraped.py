@@ -99,13 +99,18 @@ def test_100_events_through_an_outage_and_a_restart_are_told_alike(
             tells(relay_rows_sent_total=19, outbox_depth=0, records_done_total=99, records_dead_lettered_total=1)
             tells(worker_ready=1, lag=0, in_flight=0)
             assert _told_by(prometheus) == _DONE
+            until(lambda: _positions(worker.pid) == [[100, 100, 0]])
             assert (worker.stop(), again.stop()) == (0, 0), worker.log
     assert {name: sums.count for name, sums in totals().items()} == _HISTORY
     told = {run.pid: run for run in workers()}
     assert {told[one.pid].kind for one in (relay, again)} == {"relay"}
     assert {run.liveness for run in told.values()} == {"stopped"}
-    (partition,) = told[worker.pid].state["partitions"]
-    assert [partition[name] for name in ("committed", "end", "lag")] == [100, 100, 0]
+
+
+def _positions(pid: int) -> list[list[int]]:
+    """Return what a worker's heartbeat says of each partition: committed offset, end and lag."""
+    (told,) = [run for run in workers() if run.pid == pid]
+    return [[partition[name] for name in ("committed", "end", "lag")] for partition in told.state["partitions"]]
 
 
 _HISTORY = {

@@ -156,6 +156,9 @@ class Terminal:
             until(lambda: pattern.fullmatch(self._shown(self._page(path))))
             return
         assert program == "manage.py", typed.command
+        if rest.startswith("event_bus_status"):  # workers and relays tell of themselves now and then
+            until(lambda: pattern.fullmatch(self._shown(self.manage(self._meant(rest))[0])))
+            return
         found = self._shown(self.manage(self._meant(rest))[0])
         assert pattern.fullmatch(found), f"{typed.command}\nprints\n{found}"
 

@@ -9,7 +9,7 @@ import pytest
 
 
 def _is_of_the_test(record: logging.LogRecord) -> bool:
-    return record.threadName != "event-bus-producer"
+    return record.threadName != "event-bus-producer" or not record.getMessage().startswith("Kafka producer: ")
 
 
 @pytest.fixture

@@ -178,6 +178,7 @@ def test_a_signal_to_a_child_of_a_receiver_is_none_to_the_worker() -> None:
 
 def in_a_process(action: Callable[[], int]) -> int:
     """Run what may end its process; return the exit code."""
+    gc.collect()  # else a worker's collection would destroy here what other tests have left of Kafka's clients
     pid = os.fork()
     if pid == 0:
         os._exit(action())
