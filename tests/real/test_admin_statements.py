@@ -19,6 +19,8 @@ from tests.support.admin_data import Amounts, fill
 from tests.support.databases import Database, on_mysql_too
 from tests.support.scale import LONG, scaled
 
+pytestmark = pytest.mark.real
+
 MOST = 15
 """Statements of a page."""
 AMOUNTS = (
