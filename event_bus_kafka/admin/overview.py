@@ -1,4 +1,4 @@
-"""The overview: is all well, what is not and what to do, how many events come and go."""
+"""The overview: problems with their remedies, and numbers of events sent and received."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class OverviewPage(Page):
         return neglect, since, link
 
     def _done(self) -> Table:
-        """Return the latest of what users did on the pages, from Django's history."""
+        """Return the latest actions of users on the pages, from Django's history."""
         pages = [model._meta.model_name for model, page in self.admin_site._registry.items() if isinstance(page, Page)]
         entries = LogEntry.objects.filter(
             content_type__app_label=EventBus._meta.app_label, content_type__model__in=pages
@@ -165,7 +165,7 @@ _NOTHING = Sums(count=0, seconds=0.0, longest=0.0)
 
 
 def _facts(runs: list[WorkerRun]) -> Facts:
-    """Return how many run, and how old what they tell is."""
+    """Return the numbers of workers and relays, and the age of their heartbeats."""
     alive = [run for run in runs if run.liveness == "alive"]
     items: list[tuple[str, Cell]] = []
     for kind, label in (("consumer", gettext("Workers")), ("relay", gettext("Relays"))):

@@ -54,7 +54,7 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
         return path(route, self._guarded(require_safe(view), right), name=self._url_name(name))
 
     def action_at(self, route: str, view: View, name: str, right: Right) -> URLPattern:
-        """Return the path of what takes POST alone: what changes something, or what looks for something of an event."""
+        """Return the path of a view that takes POST alone, since it changes something or searches for an event."""
         return path(route, self._guarded(require_POST(view), right), name=self._url_name(name))
 
     def url(self, name: str = "changelist", *args: Any) -> str:
@@ -103,7 +103,9 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
             return self.draw(request, "unusable", self.title, {"problem": str(error)})
 
     def _guarded(self, view: View, right: Right) -> View:
-        """Let the site ask for a log-in and CSRF's token first; keep what was posted out of reports of errors."""
+        """
+        Wrap a view: it demands a login, the CSRF token and ``right``, and error reports leave out the POST's fields.
+        """
 
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not (Right.VIEW.is_given_to(request.user) and right.is_given_to(request.user)):

@@ -50,7 +50,7 @@ def add_subcommands(parser: CommandParser) -> None:
 
 
 def selection(options: dict[str, Any]) -> Selection:
-    """Return what is meant. Raises CommandError where it is not said, or said twice."""
+    """Return the selection by the arguments. Raises CommandError if there is none, or more than one."""
     filters = {name: options[name] for name in _FILTERS if options.get(name)}
     ids = tuple(options.get("ids", ()))
     if options["action"] == "replay":

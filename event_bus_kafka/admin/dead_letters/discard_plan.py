@@ -1,4 +1,4 @@
-"""Which letters a page means to discard, and what it says before and after."""
+"""Selects the letters that a page discards, and writes the texts before and after."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Meant:
 
     selection: Selection
     words: str
-    """For the history: nothing of an event."""
+    """For the history: contains no event data."""
 
     @classmethod
     def of(cls, request: HttpRequest) -> Meant | None:
-        """Return None where nothing was ticked, or what was posted is not valid."""
+        """Return the selection; None if nothing was ticked, or the POST is invalid."""
         if request.POST.get("scope") == TICKED:
             ids = tuple(int(text) for text in request.POST.getlist("id") if text.isdecimal() and len(text) < 19)
             return cls(selection=Selection(ids=ids), words=_("ticked")) if ids else None
@@ -58,7 +58,7 @@ def moment_of(text: str) -> datetime | None:
 
 
 def action_plan(plan: DiscardPlan, *, before: Discarded | None) -> ActionPlan:
-    """Return what the page says before anything is deleted; ``before``: what a slice has deleted just now."""
+    """Return the confirmation page of a discard; ``before``: the result of the slice deleted just now, if any."""
     letters = number_of(plan.count)
     said = [
         _("%(letters)s will be deleted for good, events included: no receiver gets these from here again.")
@@ -89,7 +89,7 @@ def action_plan(plan: DiscardPlan, *, before: Discarded | None) -> ActionPlan:
 
 
 def done_words(done: Discarded, meant: Meant) -> str:
-    """Return the line for message and history: what and how many."""
+    """Return the line for message and history: the action and the number of letters."""
     words = _("Discarded %(letters)s (%(meant)s). Receivers: %(receivers)s.") % {
         "letters": number_of(_exact(done.number)),
         "meant": meant.words,

@@ -1,4 +1,4 @@
-"""``manage.py event_bus_status``: the whole bus at a glance, and what is wrong with it."""
+"""``manage.py event_bus_status``: the whole bus at a glance, with its problems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``manage.py event_outbox``: see what waits to be sent, and decide on what Kafka refuses."""
+"""``manage.py event_outbox``: list waiting rows, and release or discard rows that Kafka refuses."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _GROUP = "event_tail"
 """Kafka's client asks for a name; nothing is ever committed under it."""
 
 _LONGEST = 1_000_000
-"""Characters of keys and event data: they are what was asked for."""
+"""Characters of keys and event data: here users ask to see them whole."""
 
 
 class Command(OperatorCommand):

@@ -207,7 +207,10 @@ def _as_json(name: Partition, offsets: Range) -> dict[str, Any]:
 
 
 def _left(run: ReplayProgress, wanted: Wanted) -> str:
-    """Return what is left as arguments of other runs; of a period with its times, since its offsets hold others too."""
+    """
+    Return the rest of a replay as arguments of further runs. A period keeps its times, since its offsets include other
+    records.
+    """
     since = "" if wanted.since is None else f" --from {shown_time(wanted.since)}"
     before = "" if wanted.before is None else f" --to {shown_time(wanted.before)}"
     return "".join(
