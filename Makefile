@@ -59,7 +59,7 @@ instructions: $(INSTALLED) ## Count the instructions of one event, and fail if t
 	@$(BIN)/python -m benchmarks.instructions $(ARGS)
 
 dashboards: $(INSTALLED) ## Make dashboard and alert rules in docs/operating/ anew (RUNBOOK=address of your copy of the runbook)
-	@$(BIN)/python -m monitoring
+	@$(BIN)/python -m docs.monitoring
 
 quality: $(INSTALLED) ## Check style, types and the direction of imports
 	$(BIN)/ruff check

@@ -37,6 +37,10 @@ class ActionPlan:
     """Whether it cannot be undone."""
     is_empty: bool = False
     """Whether there is nothing to do: then no confirmation is asked for, nor accepted."""
+    object_id: str = ""
+    """The id of the row that the action concerns, for the history; empty: none, or several."""
+    back: str = ""
+    """The URL of the page to redirect to; empty: the section's first one."""
     fields: Mapping[str, str] = attrs.field(factory=dict)
     """
     Fields that are posted with the confirmation, in addition to the first POST's, so that it applies to exactly the
@@ -47,7 +51,7 @@ class ActionPlan:
 def confirm_and_apply(page: Page, request: HttpRequest, plan: ActionPlan, apply: Callable[[], str]) -> HttpResponse:
     """
     Ask for confirmation of a POST. Once it is given, call ``apply``, show its result, write it to the history, and
-    redirect to the page.
+    redirect.
 
     ``apply`` returns a sentence with the action and the number of rows, without event data. The confirmation repeats
     all fields of the first POST.
@@ -58,9 +62,9 @@ def confirm_and_apply(page: Page, request: HttpRequest, plan: ActionPlan, apply:
         fields += plan.fields.items()
         return page.draw(request, "confirm", plan.title, {"plan": plan, "fields": fields, "confirmed": CONFIRMED})
     done = apply()
-    write_history(request, page, done)
+    write_history(request, page, done, plan.object_id)
     messages.success(request, done)
-    return HttpResponseRedirect(page.url())
+    return HttpResponseRedirect(plan.back or page.url())
 
 
 def write_history(request: HttpRequest, page: Page, done: str, object_id: str = "") -> None:

@@ -70,7 +70,7 @@ class EventsPage(Page):
         context: dict[str, Any] = {
             "routes": _routes(found),
             "receivers": list(map(shown, found.receivers)),
-            "volume": _volume(_volumes().get(event_type, {})),
+            "volume": _volume(_volumes(event_type).get(event_type, {})),
             "problem": "",
         }
         try:
@@ -97,12 +97,11 @@ class EventsPage(Page):
         ]
 
 
-def _volumes() -> Volumes:
+def _volumes(of: str = "") -> Volumes:
+    """Return what was counted in a week, of all event types or of one."""
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    since = datetime.now(UTC) - _WEEK
-    for (_, event_type, outcome), sums in summed(
-        since, round(2 * _WEEK.total_seconds()), ["event_type", "outcome"]
-    ).items():
+    since, by = datetime.now(UTC) - _WEEK, ("event_type", "outcome")
+    for (_, event_type, outcome), sums in summed(since, round(2 * _WEEK.total_seconds()), by, event_type=of).items():
         found[event_type][outcome] = found[event_type].get(outcome, 0) + sums.count
     return found
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import attrs
 from django.contrib.admin.models import LogEntry
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import Promise
 from django.utils.translation import gettext
@@ -18,14 +19,24 @@ from event_bus_kafka.admin.charts import Chart, Series
 from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table
 from event_bus_kafka.conf.settings import settings
-from event_bus_kafka.models import DeadLetter, EventBus, Heartbeat, HistoryRow, OutboxRecord, ParkedRecord
+from event_bus_kafka.models import (
+    DeadLetter,
+    EventBus,
+    Heartbeat,
+    HistoryRow,
+    OutboxRecord,
+    ParkedRecord,
+    ReplayRequest,
+)
 from event_bus_kafka.models.history import Sums
+from event_bus_kafka.operations.dead_letters.requests import open_states
 from event_bus_kafka.operations.history import summed
 from event_bus_kafka.operations.neglects import catalogue
 from event_bus_kafka.operations.neglects.catalogue import Neglect
 from event_bus_kafka.operations.neglects.in_tables import neglects
 from event_bus_kafka.operations.outboxes import outboxes
 from event_bus_kafka.operations.workers import WorkerRun, workers
+from event_bus_kafka.shown import shown
 
 _SHOWN = 15
 """Entries of the history."""
@@ -76,7 +87,9 @@ class OverviewPage(Page):
         found = neglects(outboxes=outboxes(runs), retention=settings.retention, runs=runs)
         context = {
             "neglects": [self._shown(one) for one in found],
-            "facts": _facts(runs),
+            "obstacles": _obstacles(runs),
+            "workers": self._link(Heartbeat),
+            "facts": Facts(items=[*_facts(runs), *self._open_requests()]),
             "periods": [(name, one.label, name == chosen) for name, one in TIMES.items()],
             "charts": list(charts_of(TIMES[chosen])) if settings.history else [],
             "done": self._done(),
@@ -85,9 +98,18 @@ class OverviewPage(Page):
 
     def _shown(self, neglect: Neglect) -> tuple[Neglect, str, Linked | None]:
         since = gettext("(since %(time)s)") % {"time": moment(neglect.since)} if neglect.since else ""
-        page = self.admin_site.get_model_admin(_PAGES[neglect.kind]) if neglect.kind in _PAGES else None
-        link = Linked(text=page.title, url=page.url()) if isinstance(page, Page) else None
-        return neglect, since, link
+        return neglect, since, self._link(_PAGES[neglect.kind]) if neglect.kind in _PAGES else None
+
+    def _link(self, model: type[Model]) -> Linked:
+        page = self.page_of(model)
+        return Linked(text=page.title, url=page.url())
+
+    def _open_requests(self) -> Iterator[tuple[str, Cell]]:
+        """Yield a link with the numbers of open replay requests by state, if there are any."""
+        page = self.page_of(ReplayRequest)
+        if page.is_migrated() and (found := open_states()):
+            text = ", ".join(f"{number} {state}" for state, number in found.items())
+            yield page.title, Linked(text=text, url=page.url())
 
     def _done(self) -> Table:
         """Return the latest actions of users on the pages, from Django's history."""
@@ -164,9 +186,18 @@ def _of(sums: Mapping[tuple[object, ...], Sums], slot: int, outcome: str) -> Sum
 _NOTHING = Sums(count=0, seconds=0.0, longest=0.0)
 
 
-def _facts(runs: list[WorkerRun]) -> Facts:
+def _obstacles(runs: list[WorkerRun]) -> list[str]:
+    """Return the obstacles of running workers and relays, each once."""
+    return sorted({shown(one) for run in _alive(runs) for one in run.state.get("obstacles", ())})
+
+
+def _alive(runs: list[WorkerRun]) -> list[WorkerRun]:
+    return [run for run in runs if run.liveness == "alive"]
+
+
+def _facts(runs: list[WorkerRun]) -> list[tuple[str, Cell]]:
     """Return the numbers of workers and relays, and the age of their heartbeats."""
-    alive = [run for run in runs if run.liveness == "alive"]
+    alive = _alive(runs)
     items: list[tuple[str, Cell]] = []
     for kind, label in (("consumer", gettext("Workers")), ("relay", gettext("Relays"))):
         several = [run for run in alive if run.kind == kind]
@@ -177,4 +208,4 @@ def _facts(runs: list[WorkerRun]) -> Facts:
         )
     if alive:
         items.append((gettext("Told last"), ago(min(run.silence for run in alive))))
-    return Facts(items=items)
+    return items

@@ -74,13 +74,19 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
         }
         return TemplateResponse(request, f"admin/event_bus_kafka/{template}.html", common | dict(context))
 
+    def page_of(self, model: type[models.Model]) -> Page:
+        """Return the page of the same site that a model stands for."""
+        found = self.admin_site.get_model_admin(model)
+        assert isinstance(found, Page)
+        return found
+
     @property
     def title(self) -> str:
         """The page's title, equal to its link on the admin's index."""
         return str(capfirst(self.opts.verbose_name_plural))
 
     def get_urls(self) -> list[URLPattern]:
-        return [self.page_at("", self._show_or_tell, "changelist"), *self.below()]
+        return [self.page_at("", self.show, "changelist"), *self.below()]
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return Right.VIEW.is_given_to(request.user)
@@ -93,24 +99,25 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
 
     has_change_permission = has_delete_permission = has_add_permission
 
-    def _show_or_tell(self, request: HttpRequest) -> HttpResponse:
-        for model in self.tables:
-            if not were_found(connections[router.db_for_write(model)], model):
-                return self.draw(request, "unusable", self.title, {})
-        try:
-            return self.show(request)
-        except ConfigurationError as error:
-            return self.draw(request, "unusable", self.title, {"problem": str(error)})
+    def is_migrated(self) -> bool:
+        """Whether the tables are there."""
+        return all(were_found(connections[router.db_for_write(model)], model) for model in self.tables)
 
     def _guarded(self, view: View, right: Right) -> View:
         """
-        Wrap a view: it demands a login, the CSRF token and ``right``, and error reports leave out the POST's fields.
+        Wrap a view: it demands a login, the CSRF token and ``right``, and says what the service lacks. Error reports
+        leave out the POST's fields.
         """
 
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not (Right.VIEW.is_given_to(request.user) and right.is_given_to(request.user)):
                 raise PermissionDenied
-            return view(request, *args, **kwargs)
+            if not self.is_migrated():
+                return self.draw(request, "unusable", self.title, {})
+            try:
+                return view(request, *args, **kwargs)
+            except ConfigurationError as error:
+                return self.draw(request, "unusable", self.title, {"problem": str(error)})
 
         found: View = self.admin_site.admin_view(sensitive_post_parameters()(guarded))
         return found

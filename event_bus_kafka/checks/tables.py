@@ -42,5 +42,6 @@ def _missing_tables(alias: str) -> list[str]:
     with connections[alias].cursor() as cursor:
         there = connections[alias].introspection.table_names(cursor)
     is_home = alias == home()  # whether or not the routers let the tables be there: rows will be written to it
-    ours = (one for one in apps.get_app_config(_APP).get_models() if is_home or router.allow_migrate_model(alias, one))
+    models = apps.get_app_config(_APP).get_models()
+    ours = (one for one in models if one._meta.managed and (is_home or router.allow_migrate_model(alias, one)))
     return [model._meta.db_table for model in ours if model._meta.db_table not in there]

@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.broker_errors import as_broker_errors, no_answer, to_broker_error, to_commit_error
+from event_bus_kafka.kafka.error_codes import meaning_of
 from event_bus_kafka.kafka.factory import Options, make_client
 
 Partition = tuple[str, int]
@@ -154,12 +155,18 @@ class Groups:
         return sorted(one.group_id for one in found.valid)
 
     def positions(self, groups: Iterable[str], partitions: Collection[Partition], *, timeout: float) -> GroupPositions:
-        """Return where groups stand: all are asked at once."""
+        """
+        Return where groups stand: all are asked at once.
+
+        They are described first: a coordinator that has moved answers the question for offsets in a way that makes
+        librdkafka end the process (its issue 5040).
+        """
         asked = [TopicPartition(*one) for one in sorted(partitions)]
+        names = sorted(groups)
+        refused = self._without_coordinator(names, timeout)
         with as_broker_errors(self._client):
-            answers = {name: self._ask(name, asked, timeout) for name in groups}
+            answers = {name: self._ask(name, asked, timeout) for name in names if name not in refused}
         committed: dict[str, Mapping[Partition, Committed]] = {}
-        refused: dict[str, BrokerError] = {}
         for name, answer in answers.items():
             try:
                 with as_broker_errors():
@@ -169,6 +176,21 @@ class Groups:
             else:
                 committed |= {name: found} if found else {}
         return GroupPositions(committed=committed, refused=refused)
+
+    def _without_coordinator(self, names: list[str], timeout: float) -> dict[str, BrokerError]:
+        if not names:
+            return {}
+        with as_broker_errors(self._client):
+            answers = self._client.describe_consumer_groups(names, request_timeout=timeout)
+        found: dict[str, BrokerError] = {}
+        for name, answer in answers.items():
+            try:
+                with as_broker_errors():
+                    _result(answer, timeout)
+            except BrokerError as error:
+                if meaning_of(error.code).coordinator_moves or error.code == error_codes.TIMED_OUT:
+                    found[name] = error
+        return found
 
     def _ask(self, group: str, asked: list[TopicPartition], timeout: float) -> Any:
         request = [ConsumerGroupTopicPartitions(group, asked)]

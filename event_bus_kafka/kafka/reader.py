@@ -82,7 +82,17 @@ class Reader(GroupOffsets, LogOffsets):
         return [f"{member.client_id} on {member.host.lstrip('/')}" for member in found.members]
 
     def committed_topics(self, group: str) -> set[str]:
-        """Return the topics for which a group has committed offsets. Raises :class:`BrokerError`."""
+        """
+        Return the topics for which a group has committed offsets. Raises :class:`BrokerError`.
+
+        The group is described first: a coordinator that has moved answers the question for offsets in a way that makes
+        librdkafka end the process (its issue 5040).
+        """
+        try:
+            self.members(group)
+        except BrokerError as error:
+            if meaning_of(error.code).coordinator_moves:
+                raise
         asked = [ConsumerGroupTopicPartitions(group)]
         found = self._of_group(
             group, lambda admin: admin.list_consumer_group_offsets(asked, request_timeout=self.timeout)

@@ -116,13 +116,9 @@ def require_tables() -> None:
 
 
 def _plan_lines(planned: RequestPlan) -> list[str]:
-    count = len(planned.run) + len(planned.elsewhere)
+    count = len(planned.requested)
     lines = [f"{count} dead letters in {len(planned.groups)} requests, of groups: {', '.join(planned.groups) or '-'}"]
-    receivers: dict[str, int] = {}
-    for one in planned.run:
-        for name in one.run:
-            receivers[name] = receivers.get(name, 0) + 1
-    lines += [f"  {name} would run for {count}" for name, count in sorted(receivers.items())]
+    lines += [f"  {name} would run for {count}" for name, count in sorted(planned.receivers.items())]
     if planned.elsewhere:
         lines.append(f"  {len(planned.elsewhere)} are for a service with other receivers, whose workers say what runs")
     if planned.left_out:

@@ -81,9 +81,13 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
         rows = self.filter(request=request, state=state).order_by().values_list("error")
         return dict(sorted(rows.annotate(count=models.Count("pk")), key=lambda one: -one[1]))
 
-    def topics(self, request: int) -> list[str]:
-        """Return the full names of a request's topics."""
-        return sorted(self.filter(request=request).order_by().values_list("topic", flat=True).distinct())
+    def topics(self, requests: Sequence[int]) -> Mapping[int, Sequence[str]]:
+        """Return by request the full names of its topics, in order."""
+        rows = self.filter(request__in=requests).order_by().values_list("request", "topic").distinct()
+        found: dict[int, list[str]] = {one: [] for one in requests}
+        for request, topic in sorted(rows):
+            found[request].append(topic)
+        return found
 
     def expired(self, requests: ReplayRequestQuerySet) -> RequestedLetterQuerySet:
         """The letters of these requests."""

@@ -42,20 +42,21 @@ def history(since: datetime, by: Sequence[str] = BY) -> Mapping[tuple[Period, tu
 
 
 def summed(
-    since: datetime, step: int, by: Sequence[str], *, of_receivers: bool = False
+    since: datetime, step: int, by: Sequence[str], *, of_receivers: bool = False, event_type: str = ""
 ) -> Mapping[tuple[Any, ...], Sums]:
     """
     Return sums since a time, added up by the database: one for each slot of ``step`` seconds, named by its begin in
     milliseconds since the epoch, and each value of the fields ``by``, a part of :data:`BY`. An hour that was folded is
     in the slot in which it began. Raises a database error, also if the table is missing.
 
-    ``of_receivers``: sum receivers' calls instead of whole events.
+    ``of_receivers``: sum receivers' calls instead of whole events; ``event_type``: of this one alone, unless empty.
     """
     length = step * 1000
     rows = HistoryRow.objects.using(router.db_for_write(HistoryRow)).filter(
         span__in=(MINUTE, HOUR), begins__gte=int(since.timestamp() * 1000)
     )
     rows = rows.exclude(receiver="") if of_receivers else rows.filter(receiver="")
+    rows = rows.filter(event_type=event_type) if event_type else rows
     slots = rows.annotate(slot=F("begins") - Mod("begins", length)).values_list("slot", *by).order_by()
     found = slots.annotate(Sum("count"), Sum("seconds"), Max("longest"))
     return {

@@ -87,7 +87,7 @@ def open_page(page: Page, title: str) -> None:
 
 
 def _take(page: Page, file: Path, *, is_all: bool) -> None:
-    picture(page, file.with_suffix(".png"), width=1000)
+    picture(page, file.with_suffix(".png"), width=1000, height=800)
     for width in WIDTHS if is_all else ():
         for dark in (False, True):
             shade = "dark" if dark else "light"

@@ -86,7 +86,7 @@ def test_who_may_only_look_sees_neither_data_nor_actions(visit: Visit) -> None:
         assert page.get_by_role("button", name="Discard").count() == 0
         here = page.url
     with visit() as page:
-        for url in (here, here.replace(f"{letter.pk}/", "")):
+        for url in (here, here.removesuffix(f"{letter.pk}/")):
             answer = page.goto(url)
             assert answer
             assert answer.status == 403

@@ -10,9 +10,9 @@ from typing import Any
 import attrs
 import pytest
 
-from monitoring.alerts.alert import Alert
-from monitoring.alerts.rules import ALERTS, runbook_url
-from monitoring.files import FOLDER
+from docs.monitoring.alerts.alert import Alert
+from docs.monitoring.alerts.rules import ALERTS, runbook_url
+from docs.monitoring.files import FOLDER
 from tests.monitoring.alert_cases import CASES, Case
 from tests.services.prometheus import failures_of_rules, lint_of_rules
 

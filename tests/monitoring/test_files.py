@@ -13,11 +13,11 @@ import pytest
 import yaml
 from docutils.nodes import make_id
 
+from docs.monitoring.alerts.rules import ALERTS
+from docs.monitoring.dashboard.panel import LABELS
+from docs.monitoring.files import FOLDER, texts
 from event_bus_kafka.conf.settings import all_settings
 from event_bus_kafka.telemetry.metrics import CATALOGUE
-from monitoring.alerts.rules import ALERTS
-from monitoring.dashboard.panel import LABELS
-from monitoring.files import FOLDER, texts
 from tests.projects.process import ROOT
 
 OF_PROMETHEUS = {"job", "instance", "le"}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from monitoring.files import FOLDER
+from docs.monitoring.files import FOLDER
 from tests.projects.process import PATIENCE
 from tests.services.bus import CREATED, RealBus
 from tests.services.process import free_port

@@ -188,7 +188,7 @@ FAULTS = (
         old="commit_at_once(connections[alias])",
         new="pass",
         harm="with AUTOCOMMIT False personal data stays, and the log says that it is gone",
-        tests=("unit/dead_letters/test_retention.py",),
+        real=("real/test_dead_letter_table.py",),
     ),
     Fault(
         name="a relay's look at its outbox stays open",

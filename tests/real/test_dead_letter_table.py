@@ -15,12 +15,12 @@ from django.db import connections
 from django.test import override_settings
 
 from event_bus_kafka.dead_letters.pending import Change, of_row
-from event_bus_kafka.dead_letters.retention import purge_entries
+from event_bus_kafka.dead_letters.retention import purge_all, purge_entries
 from event_bus_kafka.dead_letters.table_store import TableStore, amend, claim
 from event_bus_kafka.errors import DeadLetterStoreFailed
 from event_bus_kafka.models import DeadLetter, DeadLetterEntry
 from event_bus_kafka.sandbox import Sandbox
-from tests.support.databases import Database, end_session, on_mysql_too
+from tests.support.databases import Database, connected, end_session, on_mysql_too
 from tests.support.letters import FAILED_AT, letter_of, record_of, run, service_with, states, stored
 
 pytestmark = [pytest.mark.real, on_mysql_too]
@@ -52,6 +52,13 @@ def test_whatever_the_headers_call_the_event_type_the_record_is_stored(event_typ
     letter = DeadLetter.objects.get(pk=stored(record).pk)
     assert letter.record == record
     assert 0 < len(letter.event_type) <= 255
+
+
+def test_what_retention_deletes_stays_deleted_where_settings_begin_transactions(database: Database) -> None:
+    stored(record_of(7), RECEIVER)
+    with connected(database.entry | {"AUTOCOMMIT": False}, "default"):
+        list(purge_all(-1, history=1, dead_letters=True))
+    assert DeadLetter.objects.count() == 0
 
 
 def test_the_same_failure_is_one_row() -> None:

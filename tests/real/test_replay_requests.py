@@ -12,6 +12,7 @@ from time import sleep
 
 import pytest
 from django.core.management import CommandError
+from django.test import override_settings
 
 from event_bus_kafka.models import DeadLetter, DeadLetterEntry, Heartbeat, ReplayRequest
 from tests.projects.process import ServiceProcess
@@ -47,7 +48,7 @@ EACH = scaled(12, long=1_000)
 
 @pytest.fixture(autouse=True)
 def default(database: Database) -> Iterator[None]:
-    with connected(database):
+    with override_settings(EVENT_BUS_KAFKA_HEARTBEAT=10), connected(database):
         yield
 
 

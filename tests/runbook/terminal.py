@@ -35,6 +35,7 @@ _VARYING = (
     (r"\b\d+\.\d+\.\d+\.\d+\b", r"[\w.:]+"),
     (r"\d+ bytes of value", r"\d+ bytes of value"),
     (r"\(\d+ silenced\)", r"\(\d+ silenced\)"),
+    (r"\n…(?=\n|$)", r"(?:\n(?:.|\n)*?)?"),
     ("…", r"(?:.|\n)*?"),
 )
 """Texts of the page that are different each time, and what else may stand there."""

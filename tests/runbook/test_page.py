@@ -9,7 +9,7 @@ import pytest
 from django.core.management import load_command_class
 from django.core.management.base import CommandError
 
-from monitoring.alerts.rules import ALERTS
+from docs.monitoring.alerts.rules import ALERTS
 from tests.runbook.page import TEXT, inline_commands, sections
 
 

@@ -11,7 +11,7 @@ from types import TracebackType
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser as PlaywrightBrowser
-from playwright.sync_api import ConsoleMessage, Page, Playwright, sync_playwright
+from playwright.sync_api import ConsoleMessage, FloatRect, Page, Playwright, sync_playwright
 
 from tests.services.debian import install
 
@@ -97,10 +97,11 @@ def grave_faults(page: Page) -> list[str]:
     return [fault for width, dark in shows for fault in _faults(page, width=width, dark=dark)]
 
 
-def picture(page: Page, file: Path, *, width: int, dark: bool = False) -> None:
-    """Take a picture of the whole page."""
+def picture(page: Page, file: Path, *, width: int, dark: bool = False, height: int | None = None) -> None:
+    """Take a picture of the whole page, or of so many pixels of it from above."""
     with shown(page, width=width, dark=dark):
-        page.screenshot(path=file, full_page=True, animations="disabled")
+        clip: FloatRect | None = {"x": 0, "y": 0, "width": width, "height": height} if height else None
+        page.screenshot(path=file, full_page=True, clip=clip, animations="disabled")
 
 
 def _faults(page: Page, *, width: int, dark: bool) -> Iterator[str]:

@@ -12,7 +12,17 @@ from uuid import uuid4
 import attrs
 from django.db import connections, models
 
-from event_bus_kafka.models import DeadLetter, Heartbeat, HistoryRow, OutboxRecord, ParkedRecord
+from event_bus_kafka.models import (
+    DeadLetter,
+    Heartbeat,
+    HistoryRow,
+    LetterState,
+    OutboxRecord,
+    ParkedRecord,
+    ReplayRequest,
+    RequestedLetter,
+    RequestState,
+)
 from event_bus_kafka.models.database_time import database_now
 from event_bus_kafka.models.history import HOUR, MINUTE, Line, row_id
 from tests.support.states import RelayOf, consumer_state
@@ -37,6 +47,7 @@ class Amounts:
     letters: int = 20
     outbox: int = 50
     parked: int = 12
+    requests: int = 3
 
 
 def fill(alias: str, amounts: Amounts) -> None:
@@ -51,6 +62,7 @@ def fill(alias: str, amounts: Amounts) -> None:
     ):
         _write(alias, rows)
     _double(alias, amounts.outbox)
+    _request(alias, now, amounts)
 
 
 def _double(alias: str, count: int) -> None:
@@ -148,6 +160,28 @@ def _letters(amounts: Amounts) -> Iterator[DeadLetter]:
             attempts=5,
             first_failed_at=failed_at,
             last_failed_at=failed_at,
+        )
+
+
+def _request(alias: str, now: int, amounts: Amounts) -> None:
+    """Write replay requests of a group without workers, each with as many letters as a worker has partitions."""
+    wish: dict[str, Any] = {"receiver": "", "instead_of": "", "stop_after": 20, "requested_by": "anna", "reason": "why"}
+    state: dict[str, Any] = {"state": RequestState.REQUESTED, "note": "", "worker": "", "requested_at": now}
+    for _ in range(amounts.requests):
+        request = ReplayRequest.objects.using(alias).create(group="nobody", receivers=["app.award"], **wish, **state)
+        RequestedLetter.objects.using(alias).add(
+            RequestedLetter(
+                request=request,
+                number=number,
+                letter=number,
+                topic="prod-certificates",
+                partition=0,
+                offset=number,
+                failed_at=datetime.now(UTC),
+                state=LetterState.FAILED if number else LetterState.WAITING,
+                error="app.award: ValueError",
+            )
+            for number in range(amounts.partitions)
         )
 
 

@@ -1,60 +1,20 @@
-"""Selects the letters that a page discards, and writes the texts before and after."""
+"""Texts of the pages before and after dead letters are discarded."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
-import attrs
-from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from event_bus_kafka.admin.actions import ActionPlan
-from event_bus_kafka.admin.dead_letters.filters import Filters
+from event_bus_kafka.admin.dead_letters.meant import Meant
 from event_bus_kafka.admin.shapes import Table
 from event_bus_kafka.operations.dead_letters.discarding import Discarded, DiscardPlan
 from event_bus_kafka.operations.dead_letters.paging import Count
-from event_bus_kafka.operations.dead_letters.selection import Selection
 from event_bus_kafka.shown import shown
 
-TICKED, ALL = "ticked", "all"
 _NAMES_IN_HISTORY = 5
-
-
-@attrs.frozen(kw_only=True)
-class Meant:
-    """The letters that a POST selects: the ticked ones, or all that match, up to the latest one counted by a plan."""
-
-    selection: Selection
-    words: str
-    """For the history: contains no event data."""
-
-    @classmethod
-    def of(cls, request: HttpRequest) -> Meant | None:
-        """Return the selection; None if nothing was ticked, or the POST is invalid."""
-        if request.POST.get("scope") == TICKED:
-            ids = tuple(int(text) for text in request.POST.getlist("id") if text.isdecimal() and len(text) < 19)
-            return cls(selection=Selection(ids=ids), words=_("ticked")) if ids else None
-        filters = Filters.of(request)
-        if not filters.is_valid or filters.state:
-            return None
-        words = ", ".join(filters.words()) or _("no filter")
-        return cls(selection=filters.selection, words=_("all that match: %(filters)s") % {"filters": words})
-
-    def until(self, moment: datetime | None) -> Selection:
-        """Leave out letters that fail after a moment."""
-        known = [one for one in (moment, self.selection.failed_until) if one]
-        return attrs.evolve(self.selection, failed_until=min(known, default=None))
-
-
-def moment_of(text: str) -> datetime | None:
-    """Read a moment that a plan has written into its form; None where there is none."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def action_plan(plan: DiscardPlan, *, before: Discarded | None) -> ActionPlan:

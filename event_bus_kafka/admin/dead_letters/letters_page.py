@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from django.contrib import messages
 from django.db import router, transaction
@@ -13,18 +14,19 @@ from django.utils.translation import gettext as _
 
 from event_bus_kafka.admin.actions import CONFIRMED, write_history
 from event_bus_kafka.admin.dead_letters.detail import detail
-from event_bus_kafka.admin.dead_letters.discard_plan import TICKED, Meant, action_plan, done_words, moment_of
+from event_bus_kafka.admin.dead_letters.discard_plan import action_plan, done_words
 from event_bus_kafka.admin.dead_letters.filters import Filters
 from event_bus_kafka.admin.dead_letters.listing import listing
+from event_bus_kafka.admin.dead_letters.meant import TICKED, UNTIL, Meant, moment_of
 from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.admin.shapes import Posting
-from event_bus_kafka.models import DeadLetter, Right
+from event_bus_kafka.models import DeadLetter, ReplayRequest, Right
 from event_bus_kafka.operations.dead_letters import discarding
 from event_bus_kafka.operations.dead_letters.discarding import Discarded
 
 _SECONDS = 10.0
 """Time that a request deletes for; a page then says how many are left."""
-_NOT_REPEATED = {CONFIRMED, "csrfmiddlewaretoken", "until"}
+_NOT_REPEATED = {CONFIRMED, "csrfmiddlewaretoken", UNTIL}
 
 
 class DeadLettersPage(Page):
@@ -58,7 +60,7 @@ class DeadLettersPage(Page):
         if meant is None:
             messages.warning(request, _("Nothing was discarded: tick dead letters first."))
             return HttpResponseRedirect(self.url())
-        until = moment_of(request.POST.get("until", ""))
+        until = moment_of(request.POST.get(UNTIL, ""))
         if CONFIRMED not in request.POST or until is None:
             return self._ask(request, meant)
         done = discarding.discard(meant.until(until), seconds=_SECONDS)
@@ -79,16 +81,16 @@ class DeadLettersPage(Page):
             return HttpResponseRedirect(self.url())
         asked = action_plan(plan, before=before)
         posted = [(name, text) for name, texts in request.POST.lists() if name not in _NOT_REPEATED for text in texts]
-        fields = [*posted, ("until", (until or plan.until).isoformat())]
+        fields = [*posted, (UNTIL, (until or plan.until).isoformat())]
         return self.draw(request, "confirm", asked.title, {"plan": asked, "fields": fields, "confirmed": CONFIRMED})
 
     def _draw_letter(self, request: HttpRequest, letter: DeadLetter, *, unmasked: bool) -> HttpResponse:
         number = letter.pk
         context = detail(letter, unmasked=unmasked) | self._rights(request)
         context["unmask_url"] = self.url("unmasked", number)
-        context["discard"] = Posting(
-            label=_("Discard …"), action=self.url("discard"), fields={"scope": TICKED, "id": str(number)}
-        )
+        meant = {"scope": TICKED, "id": str(number)}
+        context["discard"] = Posting(label=_("Discard …"), action=self.url("discard"), fields=meant)
+        context["replay"] = Posting(label=_("Replay …"), action=context["replay_url"], fields=meant)
         return self.draw(request, "dead_letter", _("Dead letter %(number)s") % {"number": number}, context)
 
     def _found(self, number: int) -> DeadLetter:
@@ -97,10 +99,13 @@ class DeadLettersPage(Page):
             raise Http404(_("There is no such dead letter: it was replayed, discarded, or deleted for its age."))
         return letter
 
-    def _rights(self, request: HttpRequest) -> dict[str, bool]:
+    def _rights(self, request: HttpRequest) -> dict[str, Any]:
+        replays = self.page_of(ReplayRequest)
         return {
             "may_discard": Right.DISCARD.is_given_to(request.user),
             "may_unmask": Right.UNMASK.is_given_to(request.user),
+            "may_replay": Right.REPLAY.is_given_to(request.user) and replays.is_migrated(),
+            "replay_url": replays.url("request"),
         }
 
     def _one_id(self, meant: Meant) -> str:

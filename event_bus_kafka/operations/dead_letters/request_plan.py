@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 import attrs
@@ -46,14 +47,34 @@ class RequestPlan:
     @property
     def groups(self) -> list[str]:
         """Return the groups, for each of which there is a request."""
-        return sorted({one.letter.group for one in (*self.run, *self.elsewhere)})
+        return sorted({one.letter.group for one in self.requested})
+
+    @property
+    def requested(self) -> list[ReplayPlan]:
+        """Return the letters that requests have."""
+        return [*self.run, *self.elsewhere]
+
+    @property
+    def all(self) -> list[ReplayPlan]:
+        """Return all letters that were planned."""
+        return [*self.requested, *self.left_out]
+
+    @property
+    def receivers(self) -> Mapping[str, int]:
+        """Return how many letters each receiver would run for, as far as this service knows; the most first."""
+        return dict(Counter(name for one in self.run for name in one.run).most_common())
+
+    def topics(self, group: str) -> list[str]:
+        """Return the full names of the topics of a group's letters."""
+        return sorted({one.letter.topic for one in self.requested if one.letter.group == group})
 
 
 def plan_request(selected: Selection, wish: Wish) -> RequestPlan:
     """Plan a request; nothing is written."""
-    plans = plan_all(selected.letters(), wish.receiver, wish.instead_of)
+    plans = plan_all(selected.pick(selected.letters()), wish.receiver, wish.instead_of)
     if wish.receiver and not selected.ids:
-        plans = [one for one in plans if one.run or one.is_ambiguous or _is_elsewhere(one, wish)]
+        of_receiver = [one for one in plans if one.run or one.is_ambiguous or _is_elsewhere(one, wish)]
+        plans = of_receiver or plans  # if there are none, it has to be said why
     elsewhere = [one for one in plans if not one.run and _is_elsewhere(one, wish)]
     known = {one.letter.pk for one in elsewhere}
     return RequestPlan(
@@ -66,7 +87,7 @@ def plan_request(selected: Selection, wish: Wish) -> RequestPlan:
 def make(planned: RequestPlan, wish: Wish) -> list[ReplayRequest]:
     """Make a request for each group, with its letters in the order of their records, all or none of them."""
     alias = router.db_for_write(ReplayRequest)
-    letters = sorted((*planned.run, *planned.elsewhere), key=lambda one: (one.letter.group, *_place(one.letter)))
+    letters = sorted(planned.requested, key=lambda one: (one.letter.group, *_place(one.letter)))
     now = database_now(alias)
     with transaction.atomic(using=alias):
         return [

@@ -8,11 +8,14 @@ from typing import Any
 
 import attrs
 from django.db import connections, router
+from django.db.models import Count
 
 from event_bus_kafka.conf.routes import short_topic
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.models import LetterState, ReplayRequest, ReplayRequestQuerySet, RequestedLetter, RequestState
+from event_bus_kafka.models.database_time import database_now
 from event_bus_kafka.models.presence import has_tables
+from event_bus_kafka.models.replay_requests import OPEN, TAKEN_OVER_AFTER
 from event_bus_kafka.operations.workers import workers
 
 _PROBLEMS = (LetterState.FAILED, LetterState.SKIPPED)
@@ -53,6 +56,13 @@ def reports(limit: int, *, only_open: bool = False) -> list[RequestReport]:
 def report_of(number: int) -> RequestReport | None:
     """Return one request, None where there is none of that number. Raises a database error."""
     return next(iter(_reported(list(_rows().filter(pk=number)))), None)
+
+
+def open_states() -> Mapping[str, int]:
+    """Return how many requests that have not ended are in which state. Raises a database error."""
+    found = _rows().still_open().order_by().values_list("state").annotate(count=Count("pk"))
+    counts = dict(found)
+    return {state: counts[state] for state in OPEN if state in counts}
 
 
 def problems(number: int, limit: int | None = None) -> list[RequestedLetter]:
@@ -135,11 +145,35 @@ def letter_json(letter: RequestedLetter) -> dict[str, Any]:
     return {name: getattr(letter, name) for name in names}
 
 
+def obstacle_before(group: str, topics: Sequence[str]) -> str:
+    """Return why nobody would take a request of a group, and what to do about it; empty: somebody would."""
+    if not settings.heartbeat:
+        return _NOW_UNKNOWN
+    return "" if group in _groups_able() else f"{_nobody(group)} Start one: {_worker_command(group, topics)}."
+
+
 def _reported(found: Sequence[ReplayRequest]) -> list[RequestReport]:
     counts = RequestedLetter.objects.using(_rows().db).counts([one.pk for one in found])
-    waiting = any(one.state == RequestState.REQUESTED for one in found)
-    able = _groups_able() if waiting and settings.heartbeat else frozenset()
-    return [RequestReport(request=one, counts=counts[one.pk], obstacle=_obstacle(one, able)) for one in found]
+    obstacles = _obstacles(_without_worker(found))
+    return [RequestReport(request=one, counts=counts[one.pk], obstacle=obstacles.get(one.pk, "")) for one in found]
+
+
+def _without_worker(found: Sequence[ReplayRequest]) -> list[ReplayRequest]:
+    """Return those that are to be run and that no worker has, or one that is dead: it has been silent for too long."""
+    is_any_running = any(one.state == RequestState.RUNNING for one in found)
+    dead = database_now(_rows().db) - round(TAKEN_OVER_AFTER * 1000) if is_any_running else 0
+    silent = [one for one in found if one.state == RequestState.RUNNING and (one.beat_at or 0) < dead]
+    return [one for one in found if one.state == RequestState.REQUESTED or one in silent]
+
+
+def _obstacles(waiting: Sequence[ReplayRequest]) -> Mapping[int, str]:
+    """Return why nobody takes requests that wait for a worker, by their numbers."""
+    if not settings.heartbeat:
+        return {one.pk: _NOW_UNKNOWN for one in waiting}
+    able = _groups_able() if waiting else frozenset()
+    left = [one for one in waiting if one.group not in able]
+    topics = RequestedLetter.objects.using(_rows().db).topics([one.pk for one in left]) if left else {}
+    return {one.pk: _obstacle(one, topics[one.pk]) for one in left}
 
 
 def _groups_able() -> frozenset[str]:
@@ -147,21 +181,20 @@ def _groups_able() -> frozenset[str]:
     return frozenset(one.group for one in workers() if one.liveness == "alive" and "replaying" in one.state)
 
 
-def _obstacle(request: ReplayRequest, able: frozenset[str]) -> str:
-    if request.state != RequestState.REQUESTED or request.group in able:
-        return ""
-    if not settings.heartbeat:
-        return _NOW_UNKNOWN
+def _obstacle(request: ReplayRequest, topics: Sequence[str]) -> str:
     return (
-        f"No worker of group {request.group} lives that could do it. Start one: {_worker_command(request)}. Or run the "
+        f"{_nobody(request.group)} Start one: {_worker_command(request.group, topics)}. Or run the "
         f"receivers in a shell of the service: {_replay_command(request)}"
     )
 
 
-def _worker_command(request: ReplayRequest) -> str:
-    rows = RequestedLetter.objects.using(_rows().db)
-    topics = "".join(f" -t {short_topic(topic)}" for topic in rows.topics(request.pk))
-    return f"manage.py consume_events{topics} -g {request.group}"
+def _nobody(group: str) -> str:
+    return f"No worker of group {group} lives that could do it."
+
+
+def _worker_command(group: str, topics: Sequence[str]) -> str:
+    named = "".join(f" -t {short_topic(topic)}" for topic in topics)
+    return f"manage.py consume_events{named} -g {group}"
 
 
 def _replay_command(request: ReplayRequest) -> str:

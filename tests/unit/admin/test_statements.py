@@ -12,7 +12,7 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 
 from event_bus_kafka.admin import PAGES
-from event_bus_kafka.models import Right
+from event_bus_kafka.models import ReplayRequest, Right
 from event_bus_kafka.models.presence import look_again
 from tests.support.admin_clients import client_with
 from tests.support.admin_data import Amounts, fill
@@ -22,7 +22,9 @@ from tests.support.scale import LONG, scaled
 MOST = 15
 """Statements of a page."""
 AMOUNTS = (
-    Amounts(workers=50, relays=2, event_types=10, every=1, letters=100_000, outbox=1_000_000, parked=10_000)
+    Amounts(
+        workers=50, relays=2, event_types=10, every=1, letters=100_000, outbox=1_000_000, parked=10_000, requests=100
+    )
     if LONG
     else Amounts()
 )
@@ -32,11 +34,12 @@ TYPE = "org.openedx.learning.certificate.created.v1"
 def urls() -> list[str]:
     """Return the URL of each page that is reached by GET and needs no row of its own."""
     found = [page.url() for page in _pages()]
-    overview, _, _, workers, events = _pages()
+    overview, _, requests, _, workers, events = _pages()
     return [
         *found,
         f"{overview.url()}?period=day",
         f"{overview.url()}?period=week",
+        requests.url("one", ReplayRequest.objects.latest("pk").pk),
         workers.url("group", "mail"),
         events.url("type", TYPE),
     ]

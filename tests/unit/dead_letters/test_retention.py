@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from time import sleep
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import OperationalError, connection
 from django.db.models import F
 
-from event_bus_kafka.dead_letters.retention import complete_entries, purge, purge_all, purge_entries
+from event_bus_kafka.dead_letters.retention import complete_entries, purge, purge_entries
 from event_bus_kafka.dead_letters.table_store import store
 from event_bus_kafka.models import DeadLetter, DeadLetterEntry, InboxMark
 from event_bus_kafka.models.batches import delete_in_batches
-from tests.support.databases import connected
 from tests.support.letters import discard, states
-from tests.support.sqlite import on_sqlite
 from tests.unit.dead_letters.test_letter import letter, record
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -106,12 +103,3 @@ def test_batches_get_smaller_where_they_take_long() -> None:
     assert [next(batches) for _ in range(3)] == [100, 25, 5]
     assert list(batches) == []
     assert sizes == [100, 25, 5]
-
-
-def test_what_is_deleted_stays_deleted_where_settings_begin_transactions(tmp_path: Path) -> None:
-    with on_sqlite(tmp_path, "default"):
-        entry = connections.settings["default"]
-        store(letter(record()))
-        with connected(entry | {"AUTOCOMMIT": False}, "default"):
-            list(purge_all(-1, history=1, dead_letters=True))
-        assert DeadLetter.objects.count() == 0

@@ -19,7 +19,7 @@ READING = {
     *("event_outbox status", "event_outbox parked", "event_bus_status", "event_trace"),
 }
 WITH_SUBCOMMANDS_FOR_IT = {"event_topics", "event_schemas"}
-WITHOUT_JSON = {"consume_events", "relay_events", "backfill_events"}
+WITHOUT_JSON = {"consume_events", "relay_events"}
 """Long runs, whose progress is for people; monitoring has their metrics and their exit codes."""
 
 

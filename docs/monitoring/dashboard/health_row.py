@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from monitoring.alerts.alert import grown
-from monitoring.dashboard.panel import Panel, Query, Unit
+from docs.monitoring.alerts.alert import grown
+from docs.monitoring.dashboard.panel import Panel, Query, Unit
 
 _REQUESTS = "event_bus_kafka_registry_requests_total"
 _FAULTS = "event_bus_kafka_faults_total"

@@ -8,10 +8,10 @@ from pathlib import Path
 import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from monitoring.alerts.rules import rules
-from monitoring.dashboard.layout import dashboard
+from docs.monitoring.alerts.rules import rules
+from docs.monitoring.dashboard.layout import dashboard
 
-FOLDER = Path(__file__).parent.parent / "docs" / "operating"
+FOLDER = Path(__file__).parent.parent / "operating"
 
 
 def texts() -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from monitoring.dashboard import consuming_rows, health_row, sending_rows
-from monitoring.dashboard.panel import Panel
+from docs.monitoring.dashboard import consuming_rows, health_row, sending_rows
+from docs.monitoring.dashboard.panel import Panel
 
 ROWS: dict[str, tuple[Panel, ...]] = {
     "Health": health_row.HEALTH,

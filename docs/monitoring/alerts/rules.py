@@ -7,10 +7,10 @@ from typing import Any
 
 from docutils.nodes import make_id
 
-from monitoring.alerts import consuming, receiving, relaying, sending, servers
-from monitoring.alerts.alert import Alert
+from docs.monitoring.alerts import consuming, receiving, relaying, sending, servers
+from docs.monitoring.alerts.alert import Alert
 
-RUNBOOK = os.environ.get("RUNBOOK") or "https://openedx-event-bus-kafka.readthedocs.io/en/latest/operating.html"
+RUNBOOK = os.environ.get("RUNBOOK") or "https://docs.example.com/event-bus/operating.html"
 """The page that `docs/operating.rst` becomes; `make dashboards RUNBOOK=…` for a copy of its own."""
 
 ALERTS: dict[str, tuple[Alert, ...]] = {

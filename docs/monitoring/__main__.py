@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring.files import FOLDER, texts
+from docs.monitoring.files import FOLDER, texts
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)

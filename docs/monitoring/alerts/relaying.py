@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring.alerts.alert import Alert, Severity, gone
+from docs.monitoring.alerts.alert import Alert, Severity, gone
 
 _DEPTH = "sum by (job, database) (max by (job, database, topic) (event_bus_kafka_outbox_depth))"
 

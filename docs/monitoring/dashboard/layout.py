@@ -19,9 +19,9 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 
-from monitoring.alerts.rules import RUNBOOK
-from monitoring.dashboard.panel import Panel
-from monitoring.dashboard.rows import ROWS
+from docs.monitoring.alerts.rules import RUNBOOK
+from docs.monitoring.dashboard.panel import Panel
+from docs.monitoring.dashboard.rows import ROWS
 
 _SOURCE = DataSourceRef("prometheus", "${datasource}")
 _FULL_WIDTH = 24

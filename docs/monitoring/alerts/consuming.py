@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring.alerts.alert import Alert, Severity, gone, grown
+from docs.monitoring.alerts.alert import Alert, Severity, gone, grown
 
 _LAG = "sum by (job, group, topic) (max by (job, group, topic, partition) (event_bus_kafka_lag))"
 _AGE = "max by (job, group, topic, partition) (event_bus_kafka_lag_seconds)"

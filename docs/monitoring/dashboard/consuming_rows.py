@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring.dashboard.panel import Panel, Query, Unit
+from docs.monitoring.dashboard.panel import Panel, Query, Unit
 
 
 def _rate(counter: str, labels: str) -> str:

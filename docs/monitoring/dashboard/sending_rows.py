@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring.dashboard.panel import Panel, Query, Unit
+from docs.monitoring.dashboard.panel import Panel, Query, Unit
 
 _DEPTH = "max by (job, database, topic) (event_bus_kafka_outbox_depth)"
 

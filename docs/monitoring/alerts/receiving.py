@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring.alerts.alert import Alert, Severity
+from docs.monitoring.alerts.alert import Alert, Severity
 
 ALERTS = (
     Alert(

@@ -1,0 +1,1 @@
+"""Pages of replay requests: one is planned and made, watched, paused, resumed and cancelled."""

@@ -1,0 +1,168 @@
+"""Texts on replay requests: how far they are, and what came of their letters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.utils.translation import gettext as _
+
+from event_bus_kafka.admin.ages import moment, moment_of
+from event_bus_kafka.admin.replay_requests.steps import STEPS
+from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Posting, Table
+from event_bus_kafka.models import LetterState, ReplayRequest, RequestedLetter, RequestState
+from event_bus_kafka.operations.dead_letters.requests import RequestReport, problems, reasons
+from event_bus_kafka.shown import shown
+
+_LETTERS_SHOWN = 50
+_REASONS_SHOWN = 20
+_HISTORY_SHOWN = 20
+Url = Callable[..., str]
+
+
+def listed(found: Sequence[RequestReport], url: Url) -> Table:
+    """Return a row for each request. ``url``: of the pages of requests, by name."""
+    return Table(
+        caption=_("Replay requests"),
+        columns=[
+            _("Request"),
+            _("State"),
+            _("Group"),
+            _("Letters done"),
+            _("Succeeded"),
+            _("Failed"),
+            _("Skipped"),
+            _("Requested"),
+            _("By"),
+            _("Why"),
+            _("What keeps or ended it"),
+        ],
+        rows=[_row(one, url) for one in found],
+        empty=_("Nobody has requested a replay lately: it is done from the page of dead letters."),
+        shows_caption=False,
+    )
+
+
+def reported(found: RequestReport, url: Url, letter_url: Url, *, may_replay: bool) -> dict[str, Any]:
+    """Return what the template of a request draws. ``letter_url``: of the pages of dead letters, by name."""
+    request = found.request
+    number = int(request.pk)
+    why = reasons(number)
+    return {
+        "report": found,
+        "facts": _facts(found),
+        "note": shown(request.note),
+        "obstacle": shown(found.obstacle),
+        "postings": _postings(request, url) if may_replay else [],
+        "failed": _reasons(_("Failed, by error"), _("Error"), why[LetterState.FAILED]),
+        "skipped": _reasons(_("Skipped, by reason"), _("Reason"), why[LetterState.SKIPPED]),
+        "letters": _letters(problems(number, _LETTERS_SHOWN), letter_url),
+        "history": _history(number),
+        "here": url("one", number),
+        "now": moment(datetime.now(UTC)),
+    }
+
+
+def _row(found: RequestReport, url: Url) -> list[Cell]:
+    request = found.request
+    counts = (found.counts.get(one, 0) for one in (LetterState.SUCCEEDED, LetterState.FAILED, LetterState.SKIPPED))
+    return [
+        Linked(text=_("Replay request %(number)s") % {"number": request.pk}, url=url("one", request.pk)),
+        _state(found),
+        shown(request.group),
+        _done(found),
+        *counts,
+        moment_of(request.requested_at),
+        shown(request.requested_by) or _("unknown"),
+        shown(request.reason) or "–",
+        shown(found.obstacle or request.note) or "–",
+    ]
+
+
+def _facts(found: RequestReport) -> Facts:
+    request = found.request
+    times = [
+        (_("Requested"), request.requested_at),
+        (_("Began"), request.began_at),
+        (_("Ended"), request.ended_at),
+    ]
+    items: list[tuple[str, Cell]] = [
+        (_("State"), _state(found)),
+        (_("Letters done"), _done(found)),
+        *((label, found.counts.get(state, 0)) for state, label in _counted().items()),
+        (_("Group"), shown(request.group)),
+        (_("Receivers"), ", ".join(map(shown, request.receivers))),
+        (_("At most"), _("%(rate)s letters a second") % {"rate": f"{request.rate:g}"} if request.rate else "–"),
+        (_("Ends after failures in a row"), request.stop_after),
+        (_("Requested by"), shown(request.requested_by) or _("unknown")),
+        (_("Why"), shown(request.reason) or "–"),
+        *((label, moment_of(time)) for label, time in times if time is not None),
+    ]
+    if request.instead_of:
+        items.append((_("In place of"), shown(request.instead_of)))
+    if request.worker:
+        items.append((_("Worker that has or had it"), shown(request.worker)))
+    return Facts(items=items)
+
+
+def _counted() -> Mapping[LetterState, str]:
+    return {
+        LetterState.SUCCEEDED: _("Succeeded"),
+        LetterState.FAILED: _("Failed"),
+        LetterState.SKIPPED: _("Skipped"),
+        LetterState.RUNNING: _("Running"),
+        LetterState.WAITING: _("Waiting"),
+    }
+
+
+def _state(found: RequestReport) -> Marked:
+    state, failed = found.request.state, found.counts.get(LetterState.FAILED, 0)
+    if found.obstacle or failed or state in (RequestState.STOPPED, RequestState.FAILED):
+        return Marked(text=state, mark="bad")
+    return Marked(text=state, mark="good" if state in (RequestState.RUNNING, RequestState.DONE) else "idle")
+
+
+def _done(found: RequestReport) -> str:
+    return _("%(done)s of %(all)s") % {"done": f"{found.done:,}", "all": f"{found.total:,}"}
+
+
+def _postings(request: ReplayRequest, url: Url) -> list[Posting]:
+    return [
+        Posting(label=f"{step.label} …", action=url(name, request.pk))
+        for name, step in STEPS.items()
+        if request.state in step.change.states
+    ]
+
+
+def _reasons(caption: str, column: str, found: Mapping[str, int]) -> Table:
+    rows = [(shown(reason) or _("unknown"), number) for reason, number in found.items()]
+    return Table(caption=caption, columns=[column, _("Letters")], rows=rows[:_REASONS_SHOWN])
+
+
+def _letters(found: Sequence[RequestedLetter], letter_url: Url) -> Table:
+    return Table(
+        caption=_("The first letters that failed or were skipped"),
+        columns=[_("Record"), _("State"), _("Why")],
+        rows=[_letter(one, letter_url) for one in found],
+    )
+
+
+def _letter(letter: RequestedLetter, letter_url: Url) -> list[Cell]:
+    record: Cell = shown(letter.coordinates)
+    if letter.state == LetterState.FAILED:  # its dead letter is there still, mostly
+        record = Linked(text=shown(letter.coordinates), url=letter_url("letter", letter.letter))
+    return [record, letter.state, shown(letter.error)]
+
+
+def _history(number: int) -> Table:
+    """Return who has requested or changed it."""
+    about = ContentType.objects.get_for_model(ReplayRequest)
+    entries = LogEntry.objects.filter(content_type=about, object_id=str(number)).select_related("user")
+    rows = [
+        (moment(one.action_time), one.user.get_username(), one.get_change_message())
+        for one in entries.order_by("-action_time")[:_HISTORY_SHOWN]
+    ]
+    return Table(caption=_("Done by hand"), columns=[_("Time"), _("User"), _("What")], rows=rows)

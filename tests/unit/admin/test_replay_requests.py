@@ -1,0 +1,328 @@
+"""The pages of replay requests: what they say before, who may make and change one, and what they report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.db import connection
+from django.test import Client, override_settings
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from event_bus_kafka.models import DeadLetter, LetterState, ReplayRequest, RequestedLetter, RequestState, Right
+from event_bus_kafka.operations.dead_letters import requests
+from event_bus_kafka.sandbox import Sandbox
+from tests.support.admin_clients import client_with, staff_with
+from tests.support.admin_data import Amounts, fill
+from tests.support.letters import FAILED_AT, multiply, record_of, stored
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+GONE = "mail.receivers.gone"
+LETTERS = "/admin/event_bus_kafka/deadletter/"
+LIST = "/admin/event_bus_kafka/replayrequest/"
+REQUEST = f"{LIST}request/"
+ALL = {"scope": "all"}
+
+
+@pytest.fixture(autouse=True)
+def service(sandbox: Sandbox, receiver: str) -> Iterator[None]:
+    with override_settings(
+        EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=sandbox.schema_registry_url,
+        EVENT_BUS_TOPIC_PREFIX="prod",
+        EVENT_BUS_KAFKA_HEARTBEAT=10,
+    ):
+        yield
+
+
+def form_of(page: str, label: str) -> dict[str, list[str]]:
+    """Return the fields of a form as they are filled in."""
+    form = re.search(rf'<form [^>]*aria-label="{label}">(.*?)</form>', page, re.DOTALL)
+    fields: dict[str, list[str]] = {}
+    for tag in re.findall(r"<input [^>]+>", form[1] if form else ""):
+        name, value = (re.search(rf'{one}="([^"]*)"', tag) for one in ("name", "value"))
+        fields.setdefault(name[1] if name else "", []).append(value[1] if value else "")
+    return fields
+
+
+def text_of(page: str) -> str:
+    """Return a page without its tags."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+
+def asked(client: Client, **posted: Any) -> str:
+    return client.post(REQUEST, posted).content.decode()
+
+
+def confirmed(client: Client, posted: dict[str, Any], **filled: str) -> Any:
+    """Ask, then post the form of the page that asks, with some fields filled in."""
+    return client.post(REQUEST, form_of(asked(client, **posted), "Request") | filled)
+
+
+def letters_of(request: ReplayRequest) -> list[int]:
+    return [one.offset for one in RequestedLetter.objects.filter(request=request).order_by("number")]
+
+
+def said() -> list[str]:
+    return [entry.get_change_message() for entry in LogEntry.objects.order_by("pk")]
+
+
+def test_what_is_ticked_is_requested_after_a_page_that_says_what_would_run_and_what_could_not(receiver: str) -> None:
+    letters = [stored(record_of(7, offset=offset), receiver) for offset in range(3)]
+    left_out = stored(record_of(7, offset=9, headers=()))
+    user = staff_with(Right.VIEW, Right.REPLAY, name="anna")
+    client = Client()
+    client.force_login(user)
+    ticked = {"scope": "ticked", "id": [letters[0].pk, letters[2].pk, left_out.pk]}
+    page = asked(client, **ticked)
+    assert "2 dead letters would be given to receivers again, by workers of: mail." in page
+    assert f"{receiver} 2 " in text_of(page)
+    assert "is not registered in this service" in page
+    assert f"{LETTERS}{left_out.pk}/" in page
+    assert "No worker of group mail lives that could do it. Start one: manage.py consume_events -t certificates" in page
+    assert not ReplayRequest.objects.exists()
+    done = confirmed(client, ticked, reason="the template is mended", rate="20")
+    request = ReplayRequest.objects.get()
+    assert done.headers["Location"] == f"{LIST}{request.pk}/"
+    assert letters_of(request) == [0, 2]
+    assert (request.group, request.rate, request.stop_after, request.state) == ("mail", 20, 20, "requested")
+    assert (request.requested_by, request.reason) == ("anna", "the template is mended")
+    (entry,) = LogEntry.objects.all()
+    assert (entry.user, entry.object_id) == (user, str(request.pk))
+    assert entry.get_change_message() == (
+        f"Requested replay {request.pk}: 2 dead letters of group mail (ticked). Receivers: {receiver}. "
+        "Reason: the template is mended."
+    )
+    page = client.get(f"{LIST}{request.pk}/").content.decode()
+    for text in (
+        "0 of 2",
+        "anna",
+        "the template is mended",
+        "No worker of group mail lives",
+        "manage.py consume_events",
+    ):
+        assert text in page
+
+
+def test_all_that_match_are_requested_for_each_group_but_for_those_that_failed_since_the_plan(receiver: str) -> None:
+    for offset in range(4):
+        stored(record_of(7, offset=offset), receiver, group="mail" if offset % 2 else "other")
+    stored(record_of(7, offset=8), GONE)
+    client = client_with(Right.VIEW, Right.REPLAY)
+    fields = form_of(asked(client, scope="all", receiver=receiver), "Request")
+    stored(record_of(7, offset=9), receiver, failed_at=FAILED_AT + timedelta(hours=1))
+    done = client.post(REQUEST, fields)
+    assert done.headers["Location"] == LIST
+    assert [(one.group, letters_of(one)) for one in ReplayRequest.objects.order_by("pk")] == [
+        ("mail", [1, 3]),
+        ("other", [0, 2]),
+    ]
+    assert {one.receiver for one in ReplayRequest.objects.all()} == {receiver}, "they were filtered by it"
+    assert f"(all that match: receiver {receiver})" in said()[0]
+
+
+def test_a_receiver_that_has_failed_for_none_is_told_why_it_would_not_run(receiver: str) -> None:
+    stored(record_of(7), receiver)
+    client = client_with(Right.VIEW, Right.REPLAY)
+    page = text_of(client.post(REQUEST, ALL | {"run-receiver": "mail.receivers.typo"}).content.decode())
+    assert "Nothing would run." in page
+    assert "mail.receivers.typo does not listen here 1 " in page
+
+
+def test_a_receiver_is_named_in_place_of_one_that_is_gone(receiver: str) -> None:
+    stored(record_of(7), GONE, "mail.receivers.gone_too")
+    client = client_with(Right.VIEW, Right.REPLAY)
+    page = client.post(REQUEST, ALL | {"run-receiver": receiver}).content.decode()
+    assert "Nothing would run." in page
+    assert f"say above in whose place {receiver} runs" in page
+    assert form_of(page, "Request") == {}
+    assert GONE in page.partition('<datalist id="event-bus-missing">')[2]
+    confirmed(client, ALL | {"run-receiver": receiver, "run-instead_of": GONE})
+    request = ReplayRequest.objects.get()
+    assert (request.receiver, request.instead_of, request.receivers) == (receiver, GONE, [receiver])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"until": ""},
+        {"until": "soon"},
+        {"rate": "0"},
+        {"rate": "nan"},
+        {"stop_after": ""},
+        {"reason": "x" * 501},
+        {"run-receiver": "x" * 501},
+    ],
+)
+def test_nothing_is_requested_without_a_page_that_said_it_or_with_what_is_not_valid(
+    receiver: str, changes: dict[str, str]
+) -> None:
+    stored(record_of(7), receiver)
+    client = client_with(Right.VIEW, Right.REPLAY)
+    answer = confirmed(client, ALL, **changes)
+    assert (answer.status_code, "Show what would run" in answer.content.decode()) == (200, True)
+    assert not ReplayRequest.objects.exists()
+    assert not LogEntry.objects.exists()
+
+
+def test_where_nothing_is_meant_the_letters_are_shown_again() -> None:
+    client = client_with(Right.VIEW, Right.REPLAY)
+    for posted in ({"scope": "ticked"}, {"scope": "all", "failed": "ever"}):
+        assert client.post(REQUEST, posted).headers["Location"] == LETTERS
+    assert "tick dead letters first" in client.get(LETTERS).content.decode()
+
+
+def test_more_than_a_request_may_have_are_narrowed_first(receiver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("event_bus_kafka.operations.dead_letters.paging.COUNTED", 2)
+    multiply(stored(record_of(7), receiver), [{"offset": offset} for offset in range(1, 3)])
+    client = client_with(Right.VIEW, Right.REPLAY)
+    page = asked(client, scope="all")
+    assert "Narrow them by filters" in page
+    assert form_of(page, "Request") == {}
+    ticked = list(DeadLetter.objects.values_list("pk", flat=True)[:2])
+    assert "2 dead letters would be given" in asked(client, scope="ticked", id=ticked)
+
+
+def test_the_history_has_nothing_of_an_event_that_was_searched(receiver: str) -> None:
+    letter = stored(record_of(4711), receiver)
+    client = client_with(Right.VIEW, Right.REPLAY)
+    done = confirmed(client, ALL | {"key": "4711", "event_id": letter.event_id})
+    assert "4711" not in done.headers["Location"]
+    assert letters_of(ReplayRequest.objects.get()) == [0]
+    assert "(all that match: a search)" in said()[0]
+    assert "4711" not in said()[0]
+    assert letter.event_id not in said()[0]
+
+
+def test_letters_have_buttons_for_those_who_may_replay(receiver: str) -> None:
+    letter = stored(record_of(7), receiver)
+    for rights, times in (((Right.VIEW, Right.REPLAY), 2), ((Right.VIEW, Right.DISCARD, Right.OPERATE), 0)):
+        client = client_with(*rights)
+        assert client.get(LETTERS).content.decode().count(f'formaction="{REQUEST}"') == times
+        assert (f'action="{REQUEST}"' in client.get(f"{LETTERS}{letter.pk}/").content.decode()) is bool(times)
+
+
+def made(receiver: str, **values: Any) -> ReplayRequest:
+    """Return a request for one letter, with these values."""
+    stored(record_of(7), receiver)
+    confirmed(client_with(Right.VIEW, Right.REPLAY), ALL)
+    request = ReplayRequest.objects.get()
+    for name, value in values.items():
+        setattr(request, name, value)
+    request.save()
+    LogEntry.objects.all().delete()
+    return request
+
+
+def test_it_is_paused_resumed_and_cancelled_once_that_is_confirmed(receiver: str) -> None:
+    request = made(receiver)
+    client, here = client_with(Right.VIEW, Right.REPLAY), f"{LIST}{request.pk}/"
+    for step, state in (("pause", "paused"), ("resume", "requested"), ("cancel", "stopped")):
+        before = ReplayRequest.objects.get().state
+        assert "confirmed" in client.post(f"{here}{step}/").content.decode()
+        assert ReplayRequest.objects.get().state == before
+        assert client.post(f"{here}{step}/", {"confirmed": "yes"}).headers["Location"] == here
+        assert ReplayRequest.objects.get().state == state
+    user = LogEntry.objects.latest("pk").user.get_username()
+    assert ReplayRequest.objects.get().note == f"cancelled by {user}"
+    assert said() == [f"{done} replay request {request.pk}." for done in ("Paused", "Resumed", "Cancelled")]
+    assert {entry.object_id for entry in LogEntry.objects.all()} == {str(request.pk)}
+    late = client.post(f"{here}resume/", {"confirmed": "yes"}).content.decode()
+    assert f"Replay request {request.pk} is stopped, not paused." in late
+    page = client.get(here).content.decode()
+    assert "Cancelled replay request" in page
+    assert "event-bus-button" not in page
+
+
+@pytest.mark.parametrize("action", ["request", "1/pause", "1/resume", "1/cancel"])
+def test_each_action_needs_the_right_and_is_posted_with_the_token(receiver: str, action: str) -> None:
+    stored(record_of(7), receiver)
+    url = f"{LIST}{action}/"
+    for rights in ({*Right} - {Right.REPLAY}, {*Right} - {Right.VIEW}):
+        assert client_with(*rights).post(url, ALL | {"confirmed": "yes"}).status_code == 403
+    assert client_with(*Right).get(url).status_code == 405
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(staff_with(*Right))
+    assert strict.post(url, ALL).status_code == 403
+    assert not ReplayRequest.objects.exists()
+
+
+def test_viewers_watch_and_see_no_buttons(receiver: str) -> None:
+    request = made(receiver)
+    client = client_with(Right.VIEW)
+    assert f"{LIST}{request.pk}/" in client.get(LIST).content.decode()
+    page = client.get(f"{LIST}{request.pk}/").content.decode()
+    assert "Look again" in page
+    assert "event-bus-button" not in page
+    for number in (request.pk + 1, "9" * 30):
+        assert client.get(f"{LIST}{number}/").status_code == 404
+
+
+def test_the_report_says_what_came_of_it(receiver: str) -> None:
+    letters = [stored(record_of(7, offset=offset), receiver) for offset in range(6)]
+    confirmed(client_with(Right.VIEW, Right.REPLAY), ALL)
+    request = ReplayRequest.objects.get()
+    ends = [(LetterState.SUCCEEDED, "")] * 2 + [(LetterState.FAILED, f"{receiver}: KeyError")] * 3
+    for number, (state, error) in enumerate([*ends, (LetterState.SKIPPED, "it is gone")]):
+        RequestedLetter.objects.filter(request=request, number=number).update(state=state, error=error)
+    ReplayRequest.objects.update(state=RequestState.DONE, ended_at=1_767_323_045_678)
+    page = client_with(Right.VIEW).get(f"{LIST}{request.pk}/").content.decode()
+    facts = dict(re.findall(r"<dt>([^<]+)</dt><dd>(?:<span[^>]*>)?([^<\n]*)", page))
+    assert {name: facts[name] for name in ("State", "Letters done", "Succeeded", "Failed", "Skipped", "Waiting")} == {
+        "State": "done",
+        "Letters done": "6 of 6",
+        "Succeeded": "2",
+        "Failed": "3",
+        "Skipped": "1",
+        "Waiting": "0",
+    }
+    assert f"{receiver}: KeyError 3 " in text_of(page)
+    assert "it is gone 1 " in text_of(page)
+    assert f"{LETTERS}{letters[4].pk}/" in page
+    assert f"{LETTERS}{letters[5].pk}/" not in page, "a letter that was skipped may be gone"
+    assert "Look again" not in page
+    assert "6 of 6" in client_with(Right.VIEW).get(LIST).content.decode()
+
+
+def test_one_whose_worker_has_died_says_so_and_one_whose_worker_lives_does_not(receiver: str) -> None:
+    request = made(receiver, state=RequestState.RUNNING, beat_at=1)
+    found = requests.report_of(request.pk)
+    assert found is not None
+    assert "No worker of group mail lives" in found.obstacle
+    fill("default", Amounts(days=1, every=600, letters=0, outbox=0, parked=0, requests=0))
+    assert [one.obstacle for one in requests.reports(1)] == [""], "another worker of the group takes it over"
+    with override_settings(EVENT_BUS_KAFKA_HEARTBEAT=0):
+        assert "is not known" in next(one.obstacle for one in requests.reports(1))
+
+
+def test_the_overview_leads_to_requests_that_have_not_ended(receiver: str) -> None:
+    overview = reverse("admin:event_bus_kafka_eventbus_changelist")
+    request = made(receiver)
+    assert f'<a href="{LIST}">1 requested</a>' in client_with(Right.VIEW).get(overview).content.decode()
+    requests.change_request(requests.CANCEL, request.pk, "anna")
+    assert "1 requested" not in client_with(Right.VIEW).get(overview).content.decode()
+
+
+def test_before_the_migration_letters_are_shown_without_buttons(receiver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored(record_of(7), receiver)
+    monkeypatch.setattr("event_bus_kafka.admin.pages.were_found", lambda _connection, model: model != ReplayRequest)
+    client = client_with(Right.VIEW, Right.REPLAY)
+    letters = client.get(LETTERS).content.decode()
+    assert "certificates:0:0" in letters
+    assert "Replay all" not in letters
+    for answer in (client.get(f"{LIST}1/"), client.post(REQUEST, ALL)):
+        assert (answer.status_code, "manage.py migrate" in answer.content.decode()) == (200, True)
+
+
+def test_the_page_before_a_request_asks_the_database_few_times(receiver: str) -> None:
+    multiply(stored(record_of(7), receiver, GONE), [{"offset": offset} for offset in range(1, 30)])
+    client = client_with(Right.VIEW, Right.REPLAY)
+    client.post(REQUEST, ALL)
+    with CaptureQueriesContext(connection) as captured:
+        client.post(REQUEST, ALL)
+    assert len(captured) <= 15
