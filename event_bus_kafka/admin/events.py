@@ -98,7 +98,7 @@ class EventsPage(Page):
 
 
 def _volumes(of: str = "") -> Volumes:
-    """Return what was counted in a week, of all event types or of one."""
+    """Return the counts of a week, for all event types or for one."""
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
     since, by = datetime.now(UTC) - _WEEK, ("event_type", "outcome")
     for (_, event_type, outcome), sums in summed(since, round(2 * _WEEK.total_seconds()), by, event_type=of).items():
