@@ -115,7 +115,7 @@ class LogOffsets:
             if str(self._client.list_topics(asked[0].topic, timeout=timeout).cluster_id).startswith(_MOCK):
                 raise BrokerError(
                     error_codes.UNSUPPORTED_FEATURE,
-                    "These brokers find no offsets by time, as the sandbox: use a real Kafka.",
+                    "Brokers such as the sandbox find no offsets by time: use a real Kafka.",
                 )
             # Before the question: a record that comes between would be after the time, and before the end.
             ends = {(one.topic, one.partition): self._end_of(one, timeout) for one in asked}

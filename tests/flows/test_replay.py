@@ -285,7 +285,7 @@ def test_a_registry_that_is_away_ends_it_without_a_failure(bus: Bus, topic: str)
 
 @pytest.mark.parametrize("bounds", [("2026-01-02T00:00Z", "--to", "2026-01-01T00:00Z"), ("7", "--to", "6")])
 def test_an_end_before_the_start_is_refused(bus: Bus, topic: str, bounds: tuple[str, ...]) -> None:
-    assert "Nothing lies there: --from is after --to." in replay(bus, topic, "--from", *bounds)
+    assert "There are no records: --from is after --to." in replay(bus, topic, "--from", *bounds)
 
 
 def test_a_plan_that_is_interrupted_ends_without_a_traceback() -> None:

@@ -199,7 +199,7 @@ def _refuse_unknown(receiver: str | None, event_type: str | None) -> None:
 def _refuse_reversed(start: Target, end: Target) -> None:
     for first, last in ((start.time, end.time), (start.offset, end.offset)):
         if first is not None and last is not None and first > last:
-            raise CommandError("Nothing lies there: --from is after --to.")
+            raise CommandError("There are no records: --from is after --to.")
 
 
 def _as_json(name: Partition, offsets: Range) -> dict[str, Any]:
