@@ -444,7 +444,7 @@ def test_in_an_event_loop_without_the_tables_the_event_leaves_directly_and_the_l
 
 
 @pytest.mark.parametrize("way", ["db_for_write", "allow_migrate"])
-def test_a_router_may_raise_what_it_likes(service_anywhere: Service, way: str) -> None:
+def test_a_router_may_raise_any_exception(service_anywhere: Service, way: str) -> None:
     """S4."""
     service = service_anywhere
     router = type("Router", (), {way: _no_request})()

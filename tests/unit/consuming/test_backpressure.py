@@ -54,7 +54,7 @@ def test_no_partition_takes_the_share_of_another() -> None:
     assert full(8 * SIZE, partitions_with(5, 1)) == []
 
 
-def test_what_is_done_counts_no_bytes() -> None:
+def test_records_that_are_done_count_no_bytes() -> None:
     partition = PartitionProgress("t", 0)
     first, *others = [partition.take(record(offset, key=b"k" * 60)) for offset in range(4)]
     for delivery in others:

@@ -90,7 +90,7 @@ def test_a_right_that_was_taken_away_is_waited_for_however_long() -> None:
 
 
 @pytest.mark.parametrize(("kind", "made"), [(Trouble.OTHER, 4), (Trouble.REPLACED, 1)])
-def test_what_new_clients_do_not_cure_ends_the_worker(kind: Trouble, made: int) -> None:
+def test_an_error_that_new_clients_do_not_cure_ends_the_worker(kind: Trouble, made: int) -> None:
     clients = Failing(kind)
     one = consumer(clients)
     with pytest.raises(WorkerFailed) as failed:

@@ -38,7 +38,7 @@ def test_a_time_is_the_same_however_it_is_written() -> None:
 
 
 @pytest.mark.parametrize("value", ["2026-01-31T08:00:00", "2026-01-31", "yesterday", "1900-01-01T00:00Z", 5, True])
-def test_what_is_no_time_is_refused(value: Any) -> None:
+def test_an_invalid_time_is_refused(value: Any) -> None:
     with pytest.raises(ConfigurationError, match=f"^offset_time: {value!r} "):
         ConsumerArguments(topic="t", group="g", offset_time=value).milliseconds()
 
