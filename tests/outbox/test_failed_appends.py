@@ -533,7 +533,7 @@ def test_a_batch_is_appended_whole_or_not_at_all(service_anywhere: Service) -> N
 
 
 def refuse_from(count: int, way: str = "ABORT") -> None:
-    """Let a trigger refuse further rows once the outbox has so many; SQLite's may roll back the transaction."""
+    """Let a trigger refuse further rows once the outbox has ``count``; SQLite's may roll back the transaction."""
     table = OutboxRecord._meta.db_table
     is_full = f"(SELECT COUNT(*) FROM {table}) >= {count}"
     before = f"CREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW"

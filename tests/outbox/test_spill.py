@@ -1,4 +1,4 @@
-"""What Kafka does not confirm in the direct modes is in the outbox, and a relay brings it."""
+"""Events that Kafka does not confirm in the direct modes are in the outbox, and a relay sends them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What heartbeats and history say of a service is what its processes have done, number by number."""
+"""Heartbeats and history of a service agree, number by number, with the work of its processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cannot go into the outbox at once waits for its database, in a thread of the process, and costs nothing else."""
+"""Events that cannot go into the outbox at once wait for its database, in a thread of the process, at no other cost."""
 
 from __future__ import annotations
 

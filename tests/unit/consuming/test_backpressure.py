@@ -1,4 +1,6 @@
-"""What a worker may have read and not done: records per partition, bytes of all together, with a share for each."""
+"""
+Limits of records that were read and are not done: number per partition, bytes of all together, with a share for each.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ SIZE = record(0, key=b"k" * 60).size
 
 
 def partitions_with(*counts: int) -> list[PartitionProgress]:
-    """Return partitions with so many records of SIZE that are not done."""
+    """Return partitions, each with the given number of undone records of SIZE."""
     partitions = [PartitionProgress("t", number) for number in range(len(counts))]
     for partition, count in zip(partitions, counts, strict=True):
         for offset in range(count):

@@ -20,7 +20,7 @@ from tests.unit.consuming.scheduling import record, until
 
 
 class RefusingClient:
-    """A client that Kafka refuses so many commits of its partitions, with codes by their numbers."""
+    """A client to which Kafka refuses ``refusals`` commits, with codes by partitions' numbers."""
 
     def __init__(self, refusals: int, **codes: str) -> None:
         self.refusals = refusals

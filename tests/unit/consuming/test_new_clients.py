@@ -24,7 +24,7 @@ from tests.unit.consuming.scheduling import record
 
 
 class Failing:
-    """What the consumer takes for its Kafka client: it fails at once."""
+    """Stands in for the consumer's Kafka client, and fails at once."""
 
     def __init__(self, kind: Trouble) -> None:
         self.kind = kind

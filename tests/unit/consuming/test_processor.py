@@ -1,4 +1,4 @@
-"""What becomes of an event whose receivers fail, are left alone, or are paused; lanes are not needed for it."""
+"""Outcomes of events whose receivers fail, are left alone, or are paused; no lanes are needed."""
 
 from __future__ import annotations
 

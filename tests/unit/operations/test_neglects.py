@@ -1,4 +1,4 @@
-"""What is neglected: said from the moment on that it is, not a moment before, and no more once it is attended to."""
+"""Neglects are found from the very moment on that they exist, and no more once they are attended to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Of two replays of a letter one runs its receivers, and that they have succeeded is noted, by case C3."""
+"""If a letter is replayed twice at once, one replay runs its receivers, and their success is stored, by case C3."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def test_c3_one_that_a_worker_writes_while_it_is_discarded_or_expires_stays() ->
 
 
 def test_c3_one_that_a_worker_writes_while_it_is_discarded_stays_though_others_are_newer() -> None:
-    """What an import brings, or a host whose clock is late, is older than what was listed beside it."""
+    """A letter from an import, or from a host whose clock is late, is older than letters listed beside it."""
     letters = [stored(record_of(7), FIRST), stored(record_of(7, offset=1), FIRST, failed_at=LATER)]
     seen = {letter.pk: letter.last_failed_at for letter in letters}
     worker_stores(SECOND, failed_at=FAILED_AT + timedelta(minutes=1))
