@@ -15,12 +15,14 @@ from django.db.backends.signals import connection_created
 
 
 class OpenConnections(threading.local):
-    """Those of the calling thread, by alias, and since when they are open. Some may be closed by now."""
+    """
+    The calling thread's connections, by alias, with the times since when they are open. Some may be closed by now.
+    """
 
     def __init__(self) -> None:
         self.by_alias: dict[str, BaseDatabaseWrapper] = {}
         self.replaced: list[ReferenceType[BaseDatabaseWrapper]] = []
-        """Those that another took the place of while they were open: maybe just in an event loop of this thread."""
+        """Connections that were replaced while they were open, maybe by another event loop of this thread."""
         self.since: dict[str, float] = {}
         if "settings" in vars(connections):  # else none is open: to ask would read DATABASES, maybe before it is there
             self.adopt()
@@ -32,7 +34,7 @@ class OpenConnections(threading.local):
                 self.remember(connection)
 
     def remember(self, connection: BaseDatabaseWrapper) -> None:
-        """Note that one was opened now."""
+        """Note that a connection was opened now."""
         former = self.by_alias.get(connection.alias)
         if former is not None and former is not connection:
             open_still = (one for one in (former, *self._replaced()) if one.connection is not None)

@@ -12,15 +12,15 @@ Every error that this package raises.
         UnknownEventType
       ReceiversFailed               an ExceptionGroup: one exception per failed receiver
       ReceiverMismatch              a receiver that cannot be called with an event; also a TypeError
-      ReceiverNotRun                a receiver returned what has still to run, and nobody does
-      ReceiverInterrupted           a receiver raised what is no Exception
+      ReceiverNotRun                a receiver returned a generator or coroutine, which nobody runs
+      ReceiverInterrupted           a receiver raised a BaseException that is no Exception
       EmittedEventRejected          an event that a receiver emitted could not be sent
       TransactionLeftOpen           a receiver returned inside a transaction of its own
-      CircuitOpen                   why an event is held that no receiver has failed at
+      CircuitOpen                   why an event is held without an attempt
       ReceiverPaused                why an event becomes a dead letter without an attempt
-      PausesUnknown                 why an event is held before it is known who is paused
+      PausesUnknown                 why an event is held until the paused receivers are known
       DeadLetterStoreFailed         a dead letter could not be stored
-      CannotRestore                 what was left out of a dead letter is not in Kafka any more
+      CannotRestore                 left-out parts of a dead letter are no longer in Kafka
       CannotTake                    a record cannot be taken aside by hand
       CannotReset                   offsets of a group cannot be reset by hand
       NotThere                      a topic, partition or group that these brokers do not have
@@ -28,10 +28,10 @@ Every error that this package raises.
         OutboxMissing
       ClaimLost                     a relay's claim ended while its records were in flight
       RowsStay                      a database ignored a relay's statement; also Django's DatabaseError
-      BrokerError                   what Kafka or its client refused
+      BrokerError                   an error of Kafka or its client
         DeliveryFailed
         AssignmentLost
-      SchemaRegistryError           what the schema registry refused, or its silence
+      SchemaRegistryError           an error of the schema registry, or its silence
       WorkerFailed                  why a worker has to end
 
 No message carries event data: they name coordinates, types and fields.
@@ -66,7 +66,7 @@ class ConfigurationError(EventBusError, ImproperlyConfigured):
 
 
 class ManualTransaction(ConfigurationError):
-    """An event was emitted with autocommit switched off: nobody tells when such a transaction commits."""
+    """An event was emitted with autocommit switched off: nothing tells when such a transaction commits."""
 
 
 class SerializationError(EventBusError):
@@ -147,7 +147,7 @@ class ReceiverNotRun(EventBusError):
 
 
 class ReceiverInterrupted(EventBusError):
-    """A receiver raised what is no Exception, as ``asyncio.CancelledError``; that is the cause."""
+    """A receiver raised a BaseException that is no Exception, such as ``asyncio.CancelledError``; that is the cause."""
 
     @classmethod
     def by(cls, error: BaseException) -> ReceiverInterrupted:
@@ -223,7 +223,7 @@ class AppendFailed(EventBusError):
 
 
 class OutboxMissing(AppendFailed):
-    """There is no outbox in a database."""
+    """A database has no outbox."""
 
 
 class ClaimLost(EventBusError):

@@ -15,14 +15,14 @@ from typing import Any
 
 
 def let_through(error: BaseException) -> None:
-    """Raise again what a signal's handler has raised, be it ``error`` or what led to it."""
+    """Raise the exception of a signal's handler again, if ``error`` is one or was caused by one."""
     interruption = interruption_in(error)
     if interruption is not None:
         raise interruption
 
 
 def interruption_in(error: BaseException) -> BaseException | None:
-    """Return what a signal's handler has raised: ``error``, what led to it, or None."""
+    """Return the exception of a signal's handler: ``error`` itself, its cause, or None."""
     if threading.current_thread() is not threading.main_thread():
         return None
     handlers = {_code(signal.getsignal(number)) for number in signal.valid_signals()}

@@ -1,4 +1,4 @@
-"""Values that are made of what strangers write, kept for the next time: as few and as short ones as memory is for."""
+"""Bounded caches of values made from strangers' input."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def label(value: str) -> str:
 
 
 def shown_time(milliseconds: int, timespec: str = "auto") -> str:
-    """Return milliseconds since the epoch as people write them, in UTC; what is no date in Python, as it is."""
+    """Return milliseconds since the epoch in ISO 8601, in UTC; as ``… ms`` if Python has no such date."""
     try:
         return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)).isoformat(timespec=timespec)
     except OverflowError:  # clients set times to what they like
@@ -97,7 +97,7 @@ _CLEANING = _Cleaning()
 
 
 def logger_named(name: str) -> logging.Logger:
-    """Return a logger whose lines hold what may be shown, whoever handles them."""
+    """Return a logger that makes its lines safe to show, whichever handlers they reach."""
     logger = logging.getLogger(name)
     logger.addFilter(_CLEANING)
     return logger
@@ -108,7 +108,7 @@ def _argument(value: Any) -> Any:
 
 
 def _trace(error: BaseException) -> str:
-    """Return the stack of an error and of what led to it, the latest first: its text is no more to be trusted."""
+    """Return the stack of an error and of its causes, the latest first. Their texts are strangers' too."""
     parts: list[str] = []
     current: BaseException | None = error
     while current is not None and len(parts) < _DEEPEST_CAUSE:

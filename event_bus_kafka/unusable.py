@@ -1,7 +1,6 @@
 """
-Stands in for the consumer where this package cannot be imported.
-
-openedx-events takes a consumer that does nothing for one that it cannot load, and its command exits with 0.
+Stands in for the consumer if this package cannot be imported. Otherwise openedx-events would replace it by a consumer
+that does nothing, and its command would exit with 0.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ logger = logger_named(__name__)
 
 
 def unusable_consumer(error: Exception) -> type[EventBusConsumer]:
-    """Return a consumer that tells why it cannot consume, and ends with exit code 1."""
+    """Return a consumer that reports why it cannot consume, and ends with exit code 1."""
 
     class UnusableConsumer(EventBusConsumer):  # type: ignore[misc]
         def __init__(self, *_: Any, **__: Any) -> None:

@@ -24,7 +24,7 @@ PAGES = {
     Heartbeat: WorkersPage,
     HistoryRow: EventsPage,
 }
-"""In the order of the navigation, each with the model that stands for it in the index."""
+"""The pages in the order of the navigation, each with the model that stands for it in the admin's index."""
 
 
 def register(site: admin.AdminSite) -> None:

@@ -1,4 +1,7 @@
-"""Actions: a page says what would happen, and asks; then it is done, told, and written to Django's history."""
+"""
+Actions: a page shows the plan and asks for confirmation; then the action is done, reported, and written to Django's
+history.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ class ActionPlan:
     """The confirmation page of an action: it says what the action would do."""
 
     title: str
-    """Nothing of an event."""
+    """Contains no event data."""
     sentences: Sequence[str]
     button: str
     """The action, as a verb."""
@@ -31,24 +34,27 @@ class ActionPlan:
     reason_label: str = ""
     """Asks for a reason, posted as ``reason``, where this is not empty."""
     is_final: bool = False
-    """It cannot be taken back."""
+    """Whether it cannot be undone."""
     is_empty: bool = False
-    """There is nothing to do: no confirmation is asked for, and none is taken."""
+    """Whether there is nothing to do: then no confirmation is asked for, nor accepted."""
     object_id: str = ""
-    """The id of the row that it is about, for the history; empty: of none, or several."""
+    """The id of the row that the action concerns, for the history; empty: none, or several."""
     back: str = ""
-    """The URL of the page to go back to; empty: the section's first one."""
+    """The URL of the page to redirect to; empty: the section's first one."""
     fields: Mapping[str, str] = attrs.field(factory=dict)
-    """Posted with the confirmation, besides what was posted before: what makes it mean what was shown."""
+    """
+    Fields that are posted with the confirmation, in addition to the first POST's, so that it applies to exactly the
+    plan that was shown.
+    """
 
 
 def confirm_and_apply(page: Page, request: HttpRequest, plan: ActionPlan, apply: Callable[[], str]) -> HttpResponse:
     """
-    Ask for confirmation of a POST, or, once that is given, call ``apply``, tell what it returns, write that to the
-    history, and go back.
+    Ask for confirmation of a POST. Once it is given, call ``apply``, show its result, write it to the history, and
+    redirect.
 
-    ``apply`` returns what was done and with how many, and nothing of an event. Everything that was posted is posted
-    again with the confirmation.
+    ``apply`` returns a sentence with the action and the number of rows, without event data. The confirmation repeats
+    all fields of the first POST.
     """
     if CONFIRMED not in request.POST or plan.is_empty:
         repeated = request.POST.keys() - _NOT_REPEATED - plan.fields.keys()
@@ -63,8 +69,8 @@ def confirm_and_apply(page: Page, request: HttpRequest, plan: ActionPlan, apply:
 
 def write_history(request: HttpRequest, page: Page, done: str, object_id: str = "") -> None:
     """
-    Write to Django's history that a user has done, or looked at, something: what and how many, and nothing of an event.
-    ``object_id``: the id of a row, of one that was meant.
+    Write a user's action, or look at unmasked data, to Django's history: the action and the number of rows, without
+    event data. ``object_id``: the row's id, if it concerns a single one.
     """
     LogEntry.objects.create(
         user_id=str(request.user.pk),

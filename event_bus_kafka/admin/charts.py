@@ -20,7 +20,7 @@ _WHOLE = 10
 
 @attrs.frozen(kw_only=True)
 class Series:
-    """A line: a number for each slot, None where there is nothing to tell."""
+    """A line of a chart: a number for each slot, None for slots without data."""
 
     label: str
     values: Sequence[float | None]
@@ -84,7 +84,7 @@ class Chart:
 
     @property
     def table(self) -> Table:
-        """The same numbers, the latest slot first; slots of which there is nothing to tell are left out."""
+        """The same numbers as a table, the latest slot first; slots without data are left out."""
         rows: list[list[Cell]] = [
             [_time(begin), *map(self._said, values)]
             for begin, *values in zip(self.begins, *(one.values for one in self.series), strict=True)

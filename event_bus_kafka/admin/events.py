@@ -30,7 +30,7 @@ _SENT, _RECEIVED = ("delivered", "relayed"), ("received",)
 """Outcomes that make the volume."""
 
 Volumes = Mapping[str, Mapping[str, int]]
-"""By event type and outcome."""
+"""Numbers of events by event type and outcome."""
 
 
 class EventsPage(Page):
@@ -63,7 +63,7 @@ class EventsPage(Page):
         return self.draw(request, "events", self.title, context)
 
     def event_type(self, request: HttpRequest, event_type: str) -> HttpResponse:
-        """Show what there is to say of an event type."""
+        """Show the page of one event type."""
         found = next((one for one in event_types() if one.event_type == event_type), None)
         if found is None:
             raise Http404
@@ -98,7 +98,7 @@ class EventsPage(Page):
 
 
 def _volumes(of: str = "") -> Volumes:
-    """Return what was counted in a week, of all event types or of one."""
+    """Return the counts of a week, for all event types or for one."""
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
     since, by = datetime.now(UTC) - _WEEK, ("event_type", "outcome")
     for (_, event_type, outcome), sums in summed(since, round(2 * _WEEK.total_seconds()), by, event_type=of).items():

@@ -1,4 +1,4 @@
-"""The outbox: what waits, what is held, what was parked, and its release or end."""
+"""The outbox: waiting rows, held topics, and parked rows with their release or discard."""
 
 from __future__ import annotations
 
@@ -139,7 +139,9 @@ class Selected:
     rows: Any
     count: int
     last: int
-    """When the last of them was parked, in milliseconds since the epoch; those parked later are not meant."""
+    """
+    The time at which the last of them was parked, in milliseconds since the epoch; rows parked later are not selected.
+    """
 
     @classmethod
     def of(cls, request: HttpRequest) -> Selected:
@@ -160,7 +162,7 @@ class Selected:
 
     @property
     def sentence(self) -> str:
-        """How many they are."""
+        """A sentence with their number."""
         return ngettext("This is about %d parked event.", "This is about %d parked events.", self.count) % self.count
 
     @property

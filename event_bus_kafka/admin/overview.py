@@ -1,4 +1,4 @@
-"""The overview: is all well, what is not and what to do, how many events come and go."""
+"""The overview: problems with their remedies, and numbers of events sent and received."""
 
 from __future__ import annotations
 
@@ -105,14 +105,14 @@ class OverviewPage(Page):
         return Linked(text=page.title, url=page.url())
 
     def _open_requests(self) -> Iterator[tuple[str, Cell]]:
-        """Give how many replay requests have not ended, where there are any."""
+        """Yield a link with the numbers of open replay requests by state, if there are any."""
         page = self.page_of(ReplayRequest)
         if page.is_migrated() and (found := open_states()):
             text = ", ".join(f"{number} {state}" for state, number in found.items())
             yield page.title, Linked(text=text, url=page.url())
 
     def _done(self) -> Table:
-        """Return the latest of what users did on the pages, from Django's history."""
+        """Return the latest actions of users on the pages, from Django's history."""
         pages = [model._meta.model_name for model, page in self.admin_site._registry.items() if isinstance(page, Page)]
         entries = LogEntry.objects.filter(
             content_type__app_label=EventBus._meta.app_label, content_type__model__in=pages
@@ -187,7 +187,7 @@ _NOTHING = Sums(count=0, seconds=0.0, longest=0.0)
 
 
 def _obstacles(runs: list[WorkerRun]) -> list[str]:
-    """Return what keeps workers and relays from being ready that run, each obstacle once."""
+    """Return the obstacles of running workers and relays, each once."""
     return sorted({shown(one) for run in _alive(runs) for one in run.state.get("obstacles", ())})
 
 
@@ -196,7 +196,7 @@ def _alive(runs: list[WorkerRun]) -> list[WorkerRun]:
 
 
 def _facts(runs: list[WorkerRun]) -> list[tuple[str, Cell]]:
-    """Return how many run, and how old what they tell is."""
+    """Return the numbers of workers and relays, and the age of their heartbeats."""
     alive = _alive(runs)
     items: list[tuple[str, Cell]] = []
     for kind, label in (("consumer", gettext("Workers")), ("relay", gettext("Relays"))):

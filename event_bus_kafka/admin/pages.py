@@ -54,7 +54,7 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
         return path(route, self._guarded(require_safe(view), right), name=self._url_name(name))
 
     def action_at(self, route: str, view: View, name: str, right: Right) -> URLPattern:
-        """Return the path of what takes POST alone: what changes something, or what looks for something of an event."""
+        """Return the path of a view that takes POST alone, since it changes something or searches for an event."""
         return path(route, self._guarded(require_POST(view), right), name=self._url_name(name))
 
     def url(self, name: str = "changelist", *args: Any) -> str:
@@ -105,8 +105,8 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def _guarded(self, view: View, right: Right) -> View:
         """
-        Let the site ask for a log-in and CSRF's token first, and the page say what the service lacks; keep what was
-        posted out of reports of errors.
+        Wrap a view: it demands a login, the CSRF token and ``right``, and says what the service lacks. Error reports
+        leave out the POST's fields.
         """
 
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

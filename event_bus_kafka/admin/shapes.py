@@ -59,6 +59,6 @@ class Table:
 
 @attrs.frozen(kw_only=True)
 class Facts:
-    """Names and what there is to say of each."""
+    """Names, each with a value."""
 
     items: Sequence[tuple[str, Cell]]

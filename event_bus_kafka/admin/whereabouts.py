@@ -14,11 +14,14 @@ from event_bus_kafka.operations.whereabouts.answer import Question
 from event_bus_kafka.operations.whereabouts.sentences import sentences
 
 _SECONDS = 5.0
-"""For reading records, while the user waits."""
+"""Limit for reading records, while the user waits."""
 
 
 def answer(posted: QueryDict) -> dict[str, Any]:
-    """Return what the page shows: the ``sentences`` of an answer, or the ``problem``. Raises no error of ours."""
+    """
+    Return the context for the page: the ``sentences`` of an answer, or the ``problem``. Raises no error of this
+    package.
+    """
     event_id, key, topic = (posted.get(name, "").strip() for name in ("event_id", "key", "topic"))
     shown_again = {"event_id": event_id, "key": key, "topic": topic}
     try:

@@ -1,4 +1,4 @@
-"""Workers, relays and groups: who runs, how far they are, what keeps them; receivers are paused and resumed."""
+"""Workers, relays and groups, with their progress and obstacles; receivers are paused and resumed here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from event_bus_kafka.shown import shown
 
 
 class WorkersPage(Page):
-    """All that have told of themselves within a day; below it a page for each group."""
+    """All runs with a heartbeat within a day; below it a page for each group."""
 
     tables = (Heartbeat, PausedReceiver)
 
@@ -57,7 +57,7 @@ class WorkersPage(Page):
         return self.draw(request, "group", gettext("Group %(group)s") % {"group": shown(group)}, context)
 
     def pause(self, request: HttpRequest) -> HttpResponse:
-        """Let others go on without a receiver."""
+        """Pause a receiver, so that others go on without it."""
         return self._change(request, plan_pause(request.POST.get("receiver", "")))
 
     def resume(self, request: HttpRequest) -> HttpResponse:

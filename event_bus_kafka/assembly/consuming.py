@@ -63,7 +63,7 @@ class ConsumerArguments:
     """Receivers that run at once; None: as the settings say."""
     with_relay: bool = False
     health_port: Any = None
-    """None: as the settings say; 0: none."""
+    """None: the setting's; 0: none."""
 
     def topics(self) -> list[str]:
         """Return the full names. Raises :class:`ConfigurationError` without topic or group."""
@@ -112,7 +112,7 @@ def consumer_worker(arguments: ConsumerArguments, at_end: ExitStack) -> Worker:
 
 
 def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Processor:
-    """Return what runs receivers. Raises :class:`ConfigurationError`."""
+    """Return a processor, which runs receivers. Raises :class:`ConfigurationError`."""
     observe(note_rejection, EventRejected)
     return Processor(
         group=group,
@@ -128,7 +128,7 @@ def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Proce
 
 
 def guarded(receiving: Processor, health: Health, at_end: ExitStack) -> Processor:
-    """Add what protects a worker from itself: circuits, pauses, limits of dead letters and of errors in a row."""
+    """Add the guards of a worker: circuits, pauses, limits of dead letters and of errors in a row."""
     circuits = CircuitPolicy(**settings.circuit)
     return attrs.evolve(
         receiving,

@@ -41,7 +41,7 @@ def dead_letter_topic(group: str) -> str:
 
 
 def goes_to_topic() -> bool:
-    """Return whether dead letters go to a topic of their group, by the settings and by what is migrated."""
+    """Whether dead letters go to a topic of their group, by the settings and the migrations."""
     return settings.dead_letters == "topic" or (settings.dead_letters == "auto" and bool(_why_no_table()))
 
 
@@ -101,7 +101,7 @@ def _table_store() -> Store:
 
 
 def _missing_table() -> str:
-    """Return why the table cannot be used. A database that does not answer is taken for one that will."""
+    """Return the reason for which the table cannot be used. A database that does not answer is presumed to have it."""
     try:
         return "" if _table().is_migrated() else "its table is missing: run manage.py migrate"
     except Error:

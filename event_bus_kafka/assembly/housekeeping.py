@@ -50,7 +50,7 @@ def periodically(
 
 
 def keep_house_of_workers(at_end: ExitStack) -> None:
-    """Tell of this process's workers and relays in the database until ``at_end``, and tidy up what was told before."""
+    """Write heartbeats of this process's workers and relays until ``at_end``, and delete old ones."""
     if not apps.is_installed(_APP):
         return
     heartbeats, history = _with_models("heartbeats"), _with_models("history")
@@ -67,7 +67,7 @@ def keep_house_of_workers(at_end: ExitStack) -> None:
 
 
 def _watch_neglects(at_end: ExitStack) -> None:
-    """Not at once: what runs beside this process, and itself, is to have told of itself before."""
+    """Begin to watch for neglects, after a delay: first this process and those beside it must have had a heartbeat."""
     watching = import_module("event_bus_kafka.operations.neglects.watch")
     watch = watching.NeglectWatch(running, outbox_databases, retention=settings.retention)
     name = "Neglects were not looked for"
@@ -110,7 +110,7 @@ def _begin() -> None:
 
 
 begin = guarded("the beginning of housekeeping", _begin)
-"""Begin what each process does periodically that sends or consumes. Never raises."""
+"""Begin the periodic work of each process that sends or consumes. Never raises."""
 
 
 def _with_models(name: str) -> Any:

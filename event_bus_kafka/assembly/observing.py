@@ -1,4 +1,4 @@
-"""Who observes what happens in this process."""
+"""The observers of this process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ atexit.register(flush_observers)
 
 
 def observe_events() -> None:
-    """Log and trace what happens in this process. To repeat it changes nothing."""
+    """Add the observers that log and trace. A second call changes nothing."""
     observe(_log)
     observe(monitor, *MONITORED)
     observe(note_failure, *FAILURES)

@@ -17,14 +17,14 @@ from event_bus_kafka.operations.probing.probe_event import PROBE_TOPIC
 _GROUP = "probe_event_bus"
 """Kafka's client asks for a name; no group is joined, and nothing is ever committed under it."""
 _SPILL = 2.0
-"""Seconds for the outbox to take what Kafka did not confirm."""
+"""Seconds for storing events that Kafka did not confirm in the outbox."""
 
 
 def probe(at_end: ExitStack, *, timeout: float, slow: float) -> Probe:
     """
-    Return a probe; what it needs is closed with ``at_end``. Raises :class:`ConfigurationError`.
+    Return a probe; ``at_end`` closes its clients. Raises :class:`ConfigurationError`.
 
-    ``timeout``, ``slow``: seconds that a leg may take before it is given up, and before it has failed.
+    ``timeout``, ``slow``: seconds after which a leg is given up, and after which it counts as failed.
     """
     options = consumer_options(_GROUP)
     return Probe(

@@ -1,4 +1,4 @@
-"""Readers of topics, for commands alone: what they import costs a web process its time to start."""
+"""Readers of topics, for commands alone: their imports would slow down the start of web processes."""
 
 from __future__ import annotations
 

@@ -111,8 +111,9 @@ def relay_options() -> Options:
 
 def _common(options: Options, others: set[str]) -> Client:
     """
-    Return the client of topics that take records. It makes no request larger than any of them takes, but of a single
-    record: Kafka refuses requests as a whole. A topic that does not tell is taken for an ordinary one.
+    Return the client of topics that take records. Its requests are no larger than the smallest limit of these topics,
+    since Kafka refuses requests as a whole; a single larger record makes a larger one. A topic whose limit is unknown
+    is presumed to have the usual one.
     """
     topics = ({full_topic(route.topic) for route in routes()} | others) - {""}  # a row may name any
     told = Admin(options).largest_requests(topics, timeout=_ADMIN_TIMEOUT)
@@ -138,8 +139,8 @@ def common_options(options: Options) -> Options:
 
 def alone_options(options: Options) -> Options:
     """
-    Return the options of a client of records that go by themselves. Nothing is worth lingering for, and Kafka says what
-    is too large: the common client may take more than is its default.
+    Return the options of a client for records that travel alone. It does not linger, and leaves it to Kafka to refuse a
+    record by its size: the common client may take more than librdkafka's default.
     """
     return {"message.max.bytes": _MOST_BYTES} | options | {"linger.ms": 0}
 

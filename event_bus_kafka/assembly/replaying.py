@@ -16,9 +16,8 @@ from event_bus_kafka.replaying.request_runner import RequestRunner
 
 def request_runner(receiving: Processor, scheduler: Scheduler, at_end: ExitStack) -> RequestRunner:
     """
-    Return what does replay requests until ``at_end``, on the lanes of a worker.
-
-    ``receiving`` is without its guards: what becomes of dead letters opens no circuit of live events, and is no flood.
+    Return a runner that does replay requests until ``at_end``, on the lanes of a worker. ``receiving`` has no guards:
+    results of dead letters open no circuit of live events, and are no flood.
     """
     originals = at_end.enter_context(closing(Originals(reader_for)))
     replay = LetterReplay(lambda store: receiving, originals)

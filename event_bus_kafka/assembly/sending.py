@@ -38,9 +38,9 @@ def producer() -> KafkaEventProducer:
 
 def process_clients(former: ProcessClients | None = None) -> ProcessClients:
     """
-    Return clients of this process, at work. Raises :class:`ConfigurationError`; without a token :class:`BrokerError`.
+    Return this process's clients, started. Raises :class:`ConfigurationError`; without a token :class:`BrokerError`.
 
-    ``former``: those in whose place they come, whose client of the registry knows the ids.
+    ``former``: the clients that these replace, whose registry client already knows the ids.
     """
     timeout = min(settings.registry_timeout, settings.send_timeout / 2)  # a first event needs two ids
     clients = ProcessClients(

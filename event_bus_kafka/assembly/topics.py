@@ -20,7 +20,10 @@ _OF_PROBE: SettingsOfTopic = {
     "partitions": 1,
     "options": {"message.timestamp.type": "LogAppendTime", "retention.ms": str(_DAY)},
 }
-"""It compares the brokers' clock with ours; and nobody reads a probe's events later."""
+"""
+Broker times, since a probe compares the brokers' clock with ours; short retention, since nobody reads a probe's events
+later.
+"""
 
 
 def admin() -> Admin:
@@ -70,7 +73,7 @@ def _wanted(topic: str, uses: tuple[str, ...]) -> WantedTopic:
 
 
 def _own_defaults(topic: str) -> SettingsOfTopic:
-    """Return what this package wants of topics of its own, unless the settings name them."""
+    """Return this package's defaults for its own topics, unless the settings name them."""
     if topic == PROBE_TOPIC:
         return _OF_PROBE
     if _is_of_dead_letters(topic):

@@ -25,10 +25,10 @@ _REQUEST_TIMEOUT = 10.0
 
 def where_is(question: Question) -> Whereabouts:
     """
-    Look for an event. Databases, brokers and the registry that are away are told of in ``unseen``: never raises for
-    one. Takes ``question.seconds`` at most for reading records, and as long as servers take to answer besides.
+    Search for an event. Databases, brokers and the registry that are away are noted in ``unseen``, never raised. Reads
+    records for at most ``question.seconds``; waiting for servers comes on top.
 
-    Raises :class:`NotThere` where a topic that is named is none, :class:`ConfigurationError` for a wrong route.
+    Raises :class:`NotThere` if a named topic does not exist, :class:`ConfigurationError` for a wrong route.
     """
     return search(question, _neighbourhood(), _SERVERS)
 

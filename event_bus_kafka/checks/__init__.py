@@ -1,1 +1,1 @@
-"""System checks: what is configured wrongly is said before it can hurt. None of them contacts Kafka or the registry."""
+"""System checks: they report wrong configuration before it can hurt. None of them contacts Kafka or the registry."""

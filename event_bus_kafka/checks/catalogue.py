@@ -38,7 +38,7 @@ CATALOGUE = {
     "W015": "An address of a broker has another form than host:port.",
     "W016": "``EVENT_BUS_KAFKA_RETRY_BY`` names an event type that no signal has.",
 }
-"""Number → what is wrong."""
+"""Number of the check → sentence about the mistake."""
 
 
 def error_message(number: str, message: str, hint: str | None) -> CheckMessage:

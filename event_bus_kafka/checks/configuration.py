@@ -1,4 +1,4 @@
-"""Checks of settings, of what is sent and of what a worker needs."""
+"""Checks of settings, routes and workers."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _clients(name: str, *options: Callable[[], Options]) -> Callable[[], Any]:
 
 
 def _producers() -> list[Callable[[], Options]]:
-    """Return the options of what sends directly, and of relays, which fix some of them."""
+    """Return the options of producers: the direct ones, and the relays', which fix some of them."""
     return [producer_options, import_string("event_bus_kafka.assembly.relaying.relay_options")]
 
 

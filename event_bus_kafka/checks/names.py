@@ -27,7 +27,10 @@ _Named = tuple[str, str]
 
 
 def check_names(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Names are of a form that Kafka and registries take, and mean what is meant; other event buses are left alone."""
+    """
+    Check the form of names, and look for likely mistakes, such as a prefix in a topic's name. Settings of other event
+    buses are left alone.
+    """
     try:
         return [*_checked()]
     except ConfigurationError:  # which is an error of its own

@@ -1,4 +1,4 @@
-"""The check of tables: the only one that contacts a database, asked by ``check --database`` and ``migrate`` alone."""
+"""The check of tables. It alone contacts a database, and runs only with ``check --database`` and ``migrate``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _APP = "event_bus_kafka"
 
 
 def check_tables(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """Return a warning per database that lacks tables, an error for one that cannot be asked."""
+    """Return a warning for each database that lacks tables, an error for each that does not answer."""
     return [message for alias in databases or () if (message := _check(alias))]
 
 

@@ -14,7 +14,7 @@ from event_bus_kafka.errors import ConfigurationError
 
 _OURS = "event_bus_kafka."
 _HEARTBEATS = 2
-"""Within a session, so that one that is late ends no membership."""
+"""Heartbeats within a session: a late one must not end the membership."""
 _DELIVERY = ("message.timeout.ms", "delivery.timeout.ms")
 
 

@@ -33,8 +33,8 @@ class DeploySettings:
 
 def settings_of_topic(given: dict[str, dict[str, Any]], topic: str, own: SettingsOfTopic) -> SettingsOfTopic:
     """
-    Return what ``EVENT_BUS_KAFKA_TOPICS`` says of a topic: under its name, else what is this package's ``own``, else
-    under ``*``.
+    Return the part of ``EVENT_BUS_KAFKA_TOPICS`` about a topic: under its name, else this package's ``own``, else under
+    ``*``.
     """
     layers = [given.get(ALL_TOPICS, {}), own, given.get(topic, {})]
     merged: dict[str, Any] = {name: value for layer in layers for name, value in layer.items()}

@@ -146,7 +146,7 @@ def count(*, least: int, most: int) -> Kind[int]:
 
 
 def one_of(*choices: str) -> Kind[str]:
-    """One of a few words."""
+    """A setting that takes one of a few words."""
 
     def read(value: Any) -> str:
         _require(value in choices)

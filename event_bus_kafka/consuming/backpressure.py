@@ -33,7 +33,7 @@ class Backpressure:
     health: Health
 
     def are_full(self, partitions: Partitions) -> bool:
-        """Whether nothing may be read now: one that is full and not paused holds up all, for a short time."""
+        """Whether no record may be read now. A full partition that is not paused yet holds up all, for a short time."""
         return any(not partition.paused for partition in self._full(partitions))
 
     def room(self, partitions: Partitions) -> int:
@@ -42,7 +42,7 @@ class Backpressure:
         return max(1, self.records - most)
 
     def need_commit(self, partitions: Partitions) -> bool:
-        """Whether one is full because of what only waits for its commit."""
+        """Whether a partition is full of records that only wait for their commit."""
         return any(one.held >= self.records and one.passed >= self.records / 2 for one in partitions)
 
     def relieve(self, client: ConsumerClient, partitions: Partitions) -> None:
@@ -68,7 +68,10 @@ class Backpressure:
         self._tell([one for one in partitions if one.paused], now)
 
     def _tell(self, paused: list[PartitionProgress], now: float) -> None:
-        """One that is merely slow is no obstacle; one whose position does not move is, and names what it waits for."""
+        """
+        Report paused partitions whose position does not move as obstacles, with the record they wait for. A slow
+        partition is none.
+        """
         for partition in paused:
             position, since = partition.stood_at
             if position != partition.position:

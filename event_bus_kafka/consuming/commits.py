@@ -1,5 +1,5 @@
 """
-Commits the offsets of a worker: what is due, what became of it, and what is tried again.
+Commits a worker's offsets: those due now, with their results and repetitions.
 
 ``consuming/consumer.py`` decides when. The request to Kafka is ``GroupOffsets.commit`` in ``kafka/offsets.py``, before
 which ``ConsumerClient`` refuses partitions that are not assigned.
@@ -26,16 +26,16 @@ _LAST_CHANCE = 2.0
 
 @attrs.define(eq=False)
 class Commits:
-    """Commits positions for a group, synchronously. Only what Kafka confirmed counts as committed."""
+    """Commits positions for a group, synchronously. Only an offset that Kafka has confirmed counts as committed."""
 
     group: str
     clock: Callable[[], float]
     pause: Callable[[float], None]
     refused: set[Partition] = attrs.field(factory=set)
-    """Those that the last commit was refused, or the last one of partitions that move away, all attempts."""
+    """Partitions whose last commit was refused; for partitions that move away, after all attempts."""
 
     def commit(self, client: ConsumerClient, partitions: Iterable[PartitionProgress]) -> dict[Partition, BrokerError]:
-        """Commit what is due; return what was refused, which is due again, with the errors."""
+        """Commit all positions that are due; return the refused partitions, which stay due, with their errors."""
         due = {one.name: one for one in partitions if one.uncommitted is not None}
         positions = {name: one.position for name, one in due.items() if one.position is not None}
         refused = client.commit_each(
@@ -54,7 +54,7 @@ class Commits:
         return refused
 
     def commit_last(self, client: ConsumerClient, partitions: Collection[PartitionProgress]) -> None:
-        """Commit for partitions that move away, again where the refusal is one that passes."""
+        """Commit for partitions that move away. Repeat refusals that may pass."""
         deadline, given_up = self.clock() + _LAST_CHANCE, set[Partition]()
         while refused := self.commit(client, partitions):
             again = [one for one in partitions if one.name in refused and _passes(refused[one.name])]

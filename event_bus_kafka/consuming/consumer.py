@@ -33,13 +33,13 @@ from event_bus_kafka.wire.records import ConsumerRecord
 _SERVE_EVERY = 1.0
 """Seconds between the polls that keep the membership while nothing may be read."""
 _BUSY_POLL = 0.05
-"""The longest poll, in seconds, while receivers run: what they finish is settled by the polling thread."""
+"""The longest poll, in seconds, while receivers run: only the polling thread settles the records that they finish."""
 _LOOK_AT_ENDS_EVERY = 1.0
 """Seconds."""
 _NEW_CLIENTS = 3
 """New clients in a row, none of which read a record, before a fatal error is taken for incurable."""
 _LAST_FLUSH = 1.0
-"""Seconds, at least, for what receivers have emitted, also where they have used up the time for a stop."""
+"""Least seconds for flushing events that receivers have emitted, even if receivers have used up the time for a stop."""
 
 
 class Consumer:
@@ -139,7 +139,7 @@ class Consumer:
 
     @property
     def partitions(self) -> tuple[PartitionProgress, ...]:
-        """Those that are read. Any thread may ask."""
+        """The partitions that are read. Any thread may ask."""
         return tuple(self._partitions.values())
 
     def hurry(self, timeout: float) -> None:
@@ -147,7 +147,9 @@ class Consumer:
         self._scheduler.hurry(timeout)
 
     def _keep_emitted(self, seconds: float) -> None:
-        """Drop all partitions unless what receivers emitted is safe: none of it is, if the flush fails."""
+        """
+        Flush the events that receivers emitted. Unless all are safe, drop all partitions, so that nothing is committed.
+        """
         partitions, self._partitions = self._partitions, {}
         self._flush(seconds)
         if self._lost_events:
@@ -246,7 +248,10 @@ class Consumer:
         return leaving, unfinished
 
     def _replace_client(self, error: BrokerError) -> None:
-        """A fatal error ends a client, not the worker: what was not committed is read again by the next one."""
+        """
+        Replace the client after a fatal error, which ends the client, not the worker. The new one reads uncommitted
+        records again.
+        """
         self._end_if_incurable(error)
         if self._partitions:
             self._lost(list(self._partitions))

@@ -37,7 +37,7 @@ class DeadLetterLimit:
         return False
 
     def take_back(self, partition: PartitionProgress) -> None:
-        """Do not count one that could not be stored."""
+        """Uncount a dead letter that could not be stored."""
         with self._lock:
             self._in_a_row[partition.name] = max(0, self._in_a_row.get(partition.name, 0) - 1)
 

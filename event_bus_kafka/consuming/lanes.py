@@ -88,7 +88,7 @@ class Lanes:
 
     @property
     def awake(self) -> int:
-        """How many of them work."""
+        """The number of lanes that work."""
         return min(self._pace.awake, len(self._lanes))
 
     def start(self) -> None:
@@ -111,7 +111,7 @@ class Lanes:
         self._last_look, self._running_then = (now, cpu), running
 
     def wake_all(self) -> None:
-        """Let all of them see that they have to end."""
+        """Wake all lanes, so that they see that they have to end."""
         self._wake(len(self._lanes))
 
     def _wake(self, number: int) -> None:

@@ -11,7 +11,7 @@ _MOST = 4096
 """Kafka's ``offset.metadata.max.bytes``: more is refused, and the commit with it."""
 _LONGEST_TIME = 10**15
 _OURS = "event-bus-kafka "
-"""How our metadata begins: another client's may look the same otherwise."""
+"""The beginning of this package's metadata, which no other client's has."""
 
 
 @attrs.frozen
@@ -19,9 +19,11 @@ class OffsetMetadata:
     """The marks of one group on one partition. Foreign metadata, such as another client's, is no mark."""
 
     taken: frozenset[int] = frozenset()
-    """Offsets of records that were taken aside as dead letters: workers pass over them."""
+    """Offsets of quarantined records: workers pass over them."""
     offset_time: int | None = None
-    """The time (milliseconds since the epoch) at whose offset the group was told to begin: it is not to do so again."""
+    """
+    The offset time (milliseconds since the epoch) at which the group began: workers do not apply it a second time.
+    """
 
     @classmethod
     def read(cls, metadata: str | None) -> OffsetMetadata:
@@ -37,7 +39,9 @@ class OffsetMetadata:
             return cls()
 
     def at(self, position: int) -> str:
-        """Return the metadata for a commit at a position: what lies before it has served its purpose."""
+        """
+        Return the metadata for a commit at ``position``. Marks below it are dropped, as they have served their purpose.
+        """
         found: dict[str, Any] = {}
         if left := sorted(offset for offset in self.taken if offset >= position):
             found["taken"] = left

@@ -29,7 +29,7 @@ _FULL_NUMBERS = frozenset({1040, 1203, 1226})
 _FULL_TEXT = re.compile(
     r"too many (?:clients|connections)|connection slots are reserved|couldn't get a connection after"
 )
-"""PostgreSQL gives no number to one that it does not let in; the last is psycopg's pool."""
+"""Texts by which PostgreSQL refuses a connection, without a number; the last is psycopg's pool's."""
 
 
 def outage_of(error: Exception) -> str:
@@ -63,7 +63,9 @@ def _is_full(error: Exception) -> bool:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Return an error, those in it and those behind it: a receiver may raise a group of its own, as task groups do."""
+    """
+    Return an error, the errors in its group and its causes: a receiver may raise a group of its own, as task groups do.
+    """
     left: list[BaseException] = [error]
     seen: set[int] = set()
     while left:

@@ -39,9 +39,8 @@ _STANDSTILL = 5.0
 @attrs.frozen(kw_only=True)
 class Processor:
     """
-    Turns deliveries into outcomes: Done, Retry or Hold; a dead letter is Done once it is stored, and held until then.
-
-    Called on several lanes at once; what it keeps is in ``gate``, ``flood`` and ``error_limit``.
+    Turns deliveries into outcomes: Done, Retry or Hold. A record that fails for good is held until its dead letter is
+    stored, then Done. Called on several lanes at once; its state is in ``gate``, ``flood`` and ``error_limit``.
     """
 
     group: str
@@ -58,9 +57,9 @@ class Processor:
     is_child_of_sender: bool = False
     """Whether an attempt's span is a child of the sender's span; it is linked to it in any case."""
     receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]] = dispatch.receivers_of
-    """Who gets the events of a signal."""
+    """Returns the receivers of a signal's events."""
     context: Callable[[], Context] = event_context
-    """Returns what one attempt runs in."""
+    """Returns the context of one attempt."""
     stored: Callable[[Letter, Exception], None] = reporting.stored
     """Tells that a dead letter is stored."""
     gate: ReceiverGate = attrs.field(factory=ReceiverGate)
@@ -138,7 +137,7 @@ class Processor:
         return signal
 
     def _event(self, record: ConsumerRecord, signal: OpenEdxPublicSignal) -> Event:
-        """Read the event, anew at each attempt: receivers may have changed what they were given."""
+        """Decode the event anew for each attempt: receivers may have changed the previous one's data."""
         if signal is record_deleted:
             topic = self.short_topic(record.topic)
             return serde.deserialize_tombstone(record, topic, self.registry, self.decoded_bytes)
@@ -179,7 +178,7 @@ class Processor:
         )
 
     def _act(self, attempt: Attempt, judged: Judgement, work: Work, partition: PartitionProgress) -> None:
-        """Note what an attempt came to, and tell of it."""
+        """Note the outcome of an attempt, and report it."""
         is_failure, outcome = judged.past.attempts > work.past.attempts, judged.outcome
         self._note(judged.past, work)
         if outcome is not DONE:
@@ -205,7 +204,7 @@ class Processor:
         return DONE
 
     def _note(self, past: Past, work: Work) -> None:
-        """Keep what the attempts came to; tell which server the record waits for, or that one is back."""
+        """Keep the results of the attempts; report the server that the record waits for, or that it is back."""
         before, work.past = work.past.away, past
         if past.away:
             self.health.begin(Obstacle.OUTAGE, past.away)

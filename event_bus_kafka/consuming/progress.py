@@ -1,4 +1,4 @@
-"""How far each assigned partition is done: from finished records to the offset that may be committed."""
+"""The progress of each assigned partition: from finished records to the offset that may be committed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Work:
     record: ConsumerRecord
     past: Past = NOTHING_YET
     event_type: str = ""
-    """Empty before the first attempt, and where this service has no signal for it."""
+    """Empty before the first attempt, and if this service has no signal for it."""
     event_id: str = ""
     """Empty before it is dispatched."""
     is_early: bool = False
@@ -36,11 +36,11 @@ class Work:
     running: Receiver | None = None
     """The receiver that had its turn last."""
     turns: list[float] = attrs.field(factory=list)
-    """When each receiver of the attempt that goes on had its turn, by the performance counter."""
+    """Times at which each receiver of the current attempt began, by the performance counter."""
     sent_at: datetime | None = None
     """The time of its event; None, as ``tallies``, before it is dispatched."""
     tallies: RecordTallies | None = None
-    """Those of the lane that is at it."""
+    """Tallies of the lane that processes it."""
 
     def begin(self, receiver: Receiver) -> None:
         """Note whose turn it is."""
@@ -62,7 +62,7 @@ class Delivery:
     """Whether the worker before may have died of it: it is in the log before it is begun."""
     done: bool = False
     dropped: bool = False
-    """Left unfinished for whoever gets the partition next."""
+    """Left unfinished: the partition's next owner processes it."""
     work: Work | None = None
     """The processor's own state of the record: None before the first attempt, and once it is done."""
 
@@ -83,7 +83,9 @@ class Delivery:
         return work.running.name if work and work.running else ""
 
     def finish(self) -> None:
-        """Let go of the record and the work: kept until the commit, thousands of them cost a fourth of all time."""
+        """
+        Release the record and the work: keeping thousands of them until the commit would cost a fourth of all time.
+        """
         self.record = self.work = None
         self.partition.freed.append(self.size)
         self.done = True
@@ -106,16 +108,16 @@ class Replays(Protocol):
 
     def submit(self, *, is_busy: bool) -> float:
         """
-        Submit what may begin now; return the seconds until it wants to be asked again. ``is_busy``: records of the
-        assignment are there, which must not wait for long.
+        Submit the records that may begin now; return the seconds until the next call. ``is_busy``: the assignment has
+        records, which must not wait for long.
         """
 
     def end(self) -> Collection[Partition]:
-        """Let nothing more begin; return the partitions of what runs."""
+        """Begin nothing more; return the partitions of the running records."""
 
 
 class NoReplays:
-    """There are none."""
+    """Stands in where there are no replays."""
 
     def submit(self, *, is_busy: bool) -> float:
         return inf
@@ -168,15 +170,15 @@ class PartitionProgress:
     freed: deque[int] = attrs.field(factory=deque)
     """Bytes of records that lanes have done, and that are still to be subtracted from ``size``."""
     early: int = 0
-    """How many of the records to come another worker may have begun, as they fit into a window."""
+    """Number of the next records that another worker may have begun already: up to a window of them."""
     passed: int = 0
-    """Records that the position passed since the last commit: who gets the partition now has them again."""
+    """Records that the position passed since the last commit: the partition's next owner would process them again."""
     flooded: bool = False
     """
     A dead letter is held because the partition had too many in a row; lanes write it, under the flood guard's lock.
     """
     full_since: float | None = None
-    """Since when it is full, and half of it has not been free."""
+    """The time since which it has been full, and never half empty."""
     paused: bool = False
     """Whether the client reads nothing of it, as it has been full for long."""
     stood_at: tuple[int | None, float] = (None, 0.0)

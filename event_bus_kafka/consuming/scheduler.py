@@ -32,7 +32,7 @@ _PLENTY = 500
 _SWEEP_ABOVE = 10_000
 """Actors beyond which idle ones are removed; a key may come only once."""
 _LOOK_AGAIN = 0.005
-"""Seconds between two looks at what runs still."""
+"""Seconds between two looks at running receivers."""
 
 Key = tuple[str, int, bytes | None]
 
@@ -98,7 +98,7 @@ class Scheduler:
         self._wake(actor)
 
     def tick(self) -> None:
-        """Let those go on whose delay is over; adapt the number of lanes."""
+        """Wake actors whose delay is over; adapt the number of lanes."""
         while True:
             try:
                 due, actor = self._to_wait.get_nowait()
@@ -242,7 +242,10 @@ class Scheduler:
         return record is None or not self._actors[_key(record)].waiting  # None: a lane has just finished it
 
     def _release_waiting(self) -> None:
-        """Let lanes drop what waits for its retry in vain: records of a new assignment may stand behind it."""
+        """
+        Wake actors whose record is to be dropped, instead of waiting for its retry: records of a new assignment may be
+        behind it.
+        """
         self.tick()
         self._waiting = [
             (0.0 if _is_to_be_dropped(actor) else due, number, actor) for due, number, actor in self._waiting

@@ -28,9 +28,8 @@ Partitions = dict[Partition, PartitionProgress]
 
 def milliseconds(text: str) -> int:
     """
-    Return a time in ISO 8601, with its offset from UTC, as Kafka counts it: in milliseconds since the epoch.
-
-    Raises ValueError, saying what is wrong.
+    Convert a time in ISO 8601, with its offset from UTC, to milliseconds since the epoch. Raises ValueError with the
+    reason.
     """
     try:
         time = datetime.fromisoformat(text)
@@ -110,7 +109,7 @@ class StartingOffsets:
         return started
 
     def _go_on(self, client: ConsumerClient, partition: PartitionProgress) -> None:
-        """Go on where there are records, and tell what is lost."""
+        """Continue at an existing offset, and emit OffsetsLost."""
         name, offset = partition.name, partition.next_offset
         if client.positions.waiting[name] != offset:
             return  # the error came late; one that is true comes again

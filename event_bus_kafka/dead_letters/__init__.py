@@ -1,1 +1,1 @@
-"""Records that were given up: what is kept of them, and where."""
+"""Dead letters: records that were given up, and their stores."""

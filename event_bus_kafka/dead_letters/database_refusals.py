@@ -38,8 +38,8 @@ def is_refusal(error: Exception) -> bool:
 
 def is_larger_than_packets(error: Exception, size: int, connection: BaseDatabaseWrapper) -> bool:
     """
-    Whether MySQL or MariaDB has ended the connection because of a statement with ``size`` bytes of values: that is its
-    answer to what is larger than it takes. A smaller one was not the reason, whatever was.
+    Whether MySQL or MariaDB has ended the connection because a statement with ``size`` bytes of values was larger than
+    it takes. False if a statement of this size is small enough: then there was another reason.
     """
     if _number(error) not in _LOST:
         return False

@@ -1,4 +1,4 @@
-"""A store refuses a letter for good: what it may be stored without, and how that is known again."""
+"""Leaves parts out of a letter that a store refuses for good, and marks them so that they can be restored."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def lighter(letter: Letter) -> Iterator[Letter]:
 
 
 def tell(letter: Letter, reason: str) -> None:
-    """Emit what a letter was stored without."""
+    """Emit DeadLetterReduced, with the parts that a letter was stored without."""
     emit(
         DeadLetterReduced(
             topic=letter.record.topic,
@@ -60,20 +60,23 @@ def to_json(letter: Letter) -> dict[str, Any] | None:
 
 
 def from_json(marks: dict[str, Any] | None) -> dict[str, LeftOut]:
-    """Return what a mark says."""
+    """Read the marks that :func:`to_json` wrote."""
     return {part: LeftOut(size=int(one["size"]), sha256=str(one["sha256"])) for part, one in (marks or {}).items()}
 
 
 def missing(record: ConsumerRecord, marks: dict[str, LeftOut]) -> dict[str, LeftOut]:
-    """Return what a stored record lacks: a part that is there was stored later, by a version that knows no marks."""
+    """
+    Return the marks of parts that a stored record lacks. A marked part may be there: a version without marks has stored
+    it later.
+    """
     return {part: mark for part, mark in marks.items() if part != TEXTS and not _bytes_of(record, part)}
 
 
 def restored(stored: ConsumerRecord, marks: dict[str, LeftOut], there: ConsumerRecord | None) -> ConsumerRecord:
     """
-    Return a record with what was left out, taken from what Kafka has at its coordinates.
+    Return a record with its left-out parts, taken from ``there``, the record that Kafka has at its coordinates.
 
-    Raises :class:`CannotRestore` if Kafka does not have that record any more.
+    Raises :class:`CannotRestore` if Kafka no longer has that record.
     """
     if there is None:
         raise cannot_restore(stored.coordinates, marks, "the record was deleted there")
@@ -83,7 +86,7 @@ def restored(stored: ConsumerRecord, marks: dict[str, LeftOut], there: ConsumerR
 
 
 def cannot_restore(coordinates: str, parts: Iterable[str], reason: str) -> CannotRestore:
-    """Return the error that says what is lost, and what can be done."""
+    """Return an error that names the lost parts and the remedy."""
     return CannotRestore(
         f"{coordinates}: what its dead letter lacks ({', '.join(parts)}) is not in Kafka any more: {reason}; discard "
         "it, or have the sending service emit the event again"
@@ -122,7 +125,7 @@ def _texts(letter: Letter) -> bytes:
 
 
 def _packed(headers: Headers) -> bytes:
-    """Return headers as bytes, to be told from all others."""
+    """Return headers as bytes, different for different headers."""
     parts = [part for name, value in headers for part in (name.encode("utf-8", "surrogatepass"), value)]
     return b"".join(_LENGTH.pack(-1 if part is None else len(part)) + (part or b"") for part in parts)
 

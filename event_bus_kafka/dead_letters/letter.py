@@ -30,7 +30,7 @@ class Failure:
     place: str = ""
     """File, line and function in which it was raised."""
     attempts: int | None = None
-    """How often this receiver had its turn and failed; None: as often as the letter says."""
+    """Number of this receiver's failed calls; None: the letter's number."""
     failed_at: str = ""
     """ISO 8601, UTC; empty: when the letter failed last."""
     instead_of: str = ""
@@ -65,17 +65,19 @@ class Letter:
     group: str
     record: ConsumerRecord
     event_type: str
-    """Empty where the headers do not tell, as is the id."""
+    """Empty, like the id, if the headers lack it."""
     event_id: str
     failures: tuple[Failure, ...]
     attempts: int
     failed_at: datetime
     left_out: Mapping[str, LeftOut] = attrs.field(factory=dict)
-    """By part: ``value``, ``headers``, ``key``, which are empty then, ``texts``."""
+    """Parts that were left out: ``value``, ``headers`` and ``key``, which are then empty, or ``texts``."""
 
     @property
     def size(self) -> int:
-        """Bytes of all that grows, as a table has it at most: what is no text takes more in JSON."""
+        """
+        Bytes, at most, that a table needs for the parts of variable length; JSON makes bytes that are no text longer.
+        """
         texts = sum(len(failure.error) + len(failure.place) for failure in self.failures)
         headers = size_of(self.record.headers)
         return len(self.record.value or b"") + len(self.record.key or b"") + _LONGEST_IN_JSON * (texts + headers)
@@ -124,7 +126,10 @@ def failures_of(error: Exception, attempts_of: Mapping[str, int]) -> tuple[Failu
 
 
 def identity(record: ConsumerRecord) -> Sequence[str]:
-    """Return event type and event id, each empty where the headers do not tell; types so that any table takes them."""
+    """
+    Return event type and event id, each empty if the headers lack it. The type is cut and cleaned so that any table
+    takes it.
+    """
     if record.value is None:
         return _identity_of_tombstone(record)
     try:

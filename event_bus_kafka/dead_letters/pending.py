@@ -1,4 +1,4 @@
-"""Who has still to succeed at a dead letter, by name: as the letter's row has it, in JSON."""
+"""The pending receivers of a dead letter, by name, as its row contains them in JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import attrs
 from event_bus_kafka.dead_letters.letter import Failure, Letter
 
 Pending = dict[str, Failure]
-"""By receiver, in order; the empty name where none had its turn."""
+"""Failures of pending receivers, by name, in order. The empty name: no receiver was called."""
 _KNOWN = frozenset(field.name for field in attrs.fields(Failure))
 
 
@@ -20,12 +20,12 @@ class Change:
     """A change that is to be written to a letter, computed from the letter as it was read."""
 
     pending: Pending
-    """Who has still to succeed; nobody: the letter is deleted."""
+    """The receivers that are still pending; empty: the letter is deleted."""
     succeeded: Pending = attrs.field(factory=dict)
     replaced: Mapping[str, Pending] = attrs.field(factory=dict)
-    """By the receiver that has succeeded in their place."""
+    """Receivers that were replaced, by the stand-in that has succeeded."""
     failed_at: datetime | None = None
-    """None: as before, as are attempts."""
+    """None: unchanged; ``attempts`` likewise."""
     attempts: int | None = None
 
 
@@ -46,21 +46,21 @@ def of_row(row: LetterRow) -> Pending:
 
 
 def of_letter(letter: Letter) -> Pending:
-    """Return what a letter says that is about to be stored."""
+    """Return the pending receivers of a letter that is about to be stored."""
     return _by_name(map(attrs.asdict, letter.failures), attempts=letter.attempts, failed_at=letter.failed_at)
 
 
 def to_json(pending: Pending) -> list[dict[str, Any]]:
-    """Return what a row holds."""
+    """Return the value for a row's ``failures``."""
     return [attrs.asdict(failure) for failure in pending.values()]
 
 
 def merged(before: Pending, now: Pending) -> Pending:
     """
-    Return who has still to succeed where a record has failed once more.
+    Return the pending receivers after a record has failed once more.
 
-    Whoever had still to succeed has it still, unless it failed again: that nothing is told of it now does not mean that
-    it has run.
+    All receivers of ``before`` stay pending: the new failure does not mention them, which does not mean that they have
+    run.
     """
     named = {name: failure for name, failure in (before | now).items() if name}
     return claimed(named or before | now, max((failure.claimed_until for failure in before.values()), default=""))

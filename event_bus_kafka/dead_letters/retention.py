@@ -1,8 +1,6 @@
 """
-Dead letters may hold personal data; marks of the inbox, and what became of dead letters, grow in number: workers delete
-old ones once a day.
-
-Imported only where the app is installed.
+Deletes old dead letters, entries and marks, once a day, in workers. Dead letters may hold personal data; entries, and
+marks of the inbox, grow in number. Imported only where the app is installed.
 """
 
 from __future__ import annotations
@@ -64,9 +62,9 @@ def purge_requests(days: float) -> int:
 
 def purge_all(days: float, *, history: float, dead_letters: bool) -> Iterator[object]:
     """
-    Purge in slices: what is left of one kind is deleted the next day if something raises.
+    Purge in slices. If one raises, the rest of its kind is deleted the next day.
 
-    ``dead_letters``: they are in the database; ``history``: days for which it is kept what became of them.
+    ``dead_letters``: whether they are in the database; ``history``: days for which entries of deleted letters are kept.
     """
     if dead_letters:
         yield from _told("dead letters", _of_letters(_purge_letters(days)), DeadLettersPurged)

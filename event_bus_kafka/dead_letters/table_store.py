@@ -35,10 +35,10 @@ class TableStore:
 
 def store(letter: Letter) -> DeadLetter:
     """
-    Keep a dead letter, without what the table refuses.
+    Store a dead letter, without the parts that the table refuses.
 
-    Raises a database error, or what else a driver raises, where the table is away or takes the letter in no way;
-    :class:`DeadLetterStoreFailed` where it has no room yet for what is known of parts that are left out already.
+    Raises a database error, or another exception of a driver, if the table is away or refuses the letter in every form;
+    :class:`DeadLetterStoreFailed` if the table has no room yet for the marks of parts that are left out already.
     """
     if letter.left_out and not DeadLetter.objects.for_writing().keeps_entries():
         raise DeadLetterStoreFailed(
@@ -116,9 +116,8 @@ def is_migrated() -> bool:
 
 def _attempt(connection: BaseDatabaseWrapper, letter: Letter) -> DeadLetter | Exception:
     """
-    Return the row, or the error that says that the letter as it is will never be taken.
-
-    Raises what says anything else.
+    Store the letter once. Return its row, or the error if the table refuses the letter for good; raises any other
+    error.
     """
     try:
         return _on_live(connection, lambda: _write(letter))

@@ -9,7 +9,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class CircuitPolicy:
-    """When a circuit opens, and how often it is tried."""
+    """The condition that opens a circuit, and the time between its probes."""
 
     failures: int
     """Number of failures in a row that opens it."""

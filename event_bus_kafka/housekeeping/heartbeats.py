@@ -71,7 +71,7 @@ class Heartbeats:
         return _LOOK_FOR_TABLE_EVERY if self._lacks_table else self._period
 
     def beat(self) -> None:
-        """Write that those which run live, and which have ended since. Raises a database error."""
+        """Write a heartbeat for each run, and the end of each that has ended since. Raises a database error."""
         present = self._look()
         self._write(ending=self._runs.keys() - present)
 
@@ -119,7 +119,7 @@ class Rates:
         self._before, self._at = totals(), monotonic()
 
     def since_last(self) -> Mapping[str, float]:
-        """Return those since the last call, by outcome."""
+        """Return the rates since the last call, by outcome."""
         totals, now = self._totals(), monotonic()
         before, seconds = self._before, max(now - self._at, 0.001)
         self._before, self._at = totals, now

@@ -18,11 +18,11 @@ _MINUTE = MINUTE * 1000
 
 class HistoryWriter:
     """
-    Writes what was counted since it wrote last, one statement for each line that has changed.
+    Writes everything counted since the last write, one statement for each changed line.
 
-    A line that cannot be written is added to what is written next. What is counted is forgotten while the table is
-    missing, and while its database has another name than in ``names``: a test run counts in a database of its own, and
-    ends with the service's.
+    A line that cannot be written is added to the next write. Counts are dropped while the table is missing, and while
+    its database has another name than in ``names``: a test run counts in a database of its own, and ends with the
+    service's.
     """
 
     def __init__(self, read: Callable[[], Mapping[Line, Sums]], names: Mapping[str, str]) -> None:

@@ -28,7 +28,7 @@ class Task:
     """Something that a housekeeper does periodically."""
 
     name: str
-    """The subject of a log line that tells of its failure."""
+    """The subject of the log line that reports its failure."""
     turn: Turn
     period: Callable[[], float]
     """Seconds between the beginnings of two turns, asked after each."""
@@ -38,11 +38,11 @@ class Task:
     slices: Iterator[object] | None = None
     """The rest of a turn that has begun."""
     ends: int = 0
-    """How often a last turn was asked for: each time anew, as what is counted while one runs may not be in it."""
+    """Number of requested last turns. Each needs a new turn, since one that runs already may miss the latest counts."""
     ended: int = 0
-    """How many of these requests have had theirs."""
+    """Number of these requests that are fulfilled."""
     problem: str = ""
-    """The failure that was told last; empty after a turn without one."""
+    """The last reported failure; empty after a turn without one."""
 
     @property
     def is_ending(self) -> bool:
@@ -54,9 +54,9 @@ class Housekeeper:
     """
     Runs the tasks of a process in one thread, which exists once there is a task.
 
-    A turn that raises is told and comes again after its period. Between two slices of a turn all others that are due
-    have theirs. The thread's database connections are closed, or given back to their pool, whenever nothing is due;
-    those on which there was an error after each slice. A child process has no task of its parent's.
+    A turn that raises is reported and comes again after its period. Between two slices of a turn all others that are
+    due get theirs. The thread's database connections are closed, or given back to their pool, whenever nothing is due;
+    broken ones after each slice. A child process does not inherit its parent's tasks.
     """
 
     _changed: threading.Condition

@@ -32,7 +32,7 @@ _BROKERS_DEFAULT = -1
 
 @attrs.frozen(kw_only=True)
 class TopicLayout:
-    """How a topic is laid out on the brokers; ``replication``: copies of the partition that has the fewest."""
+    """A topic's layout on the brokers; ``replication``: copies of the partition that has the fewest."""
 
     partitions: int
     replication: int
@@ -163,7 +163,7 @@ def _failure(answer: Future[Any], timeout: float) -> BrokerError | None:
 
 
 def result_of(answer: Future[T], timeout: float) -> T:
-    """Return what was answered. Raises :class:`BrokerError`, also where nothing was within ``timeout`` seconds."""
+    """Return the result of ``answer``. Raises :class:`BrokerError`, also if none comes within ``timeout`` seconds."""
     try:
         return answer.result(timeout)
     except TimeoutError:

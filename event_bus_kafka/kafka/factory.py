@@ -39,7 +39,7 @@ _NOT_CHECKED = _OPENED_AT_ONCE | {"bootstrap.servers", "metadata.broker.list", "
 _TOKEN_ENDPOINT, _NOWHERE = "sasl.oauthbearer.token.endpoint.url", "http://127.0.0.1:9"
 _TOKEN = "oauth_cb"
 _FOUND_BY_ITSELF = "probe"
-"""In place of a certificate's path: librdkafka looks for it where operating systems have it."""
+"""A value instead of a certificate's path: librdkafka searches the places where operating systems keep it."""
 
 
 class _LibrdkafkaLog:

@@ -18,7 +18,7 @@ from event_bus_kafka.kafka.factory import Options, make_client
 Partition = tuple[str, int]
 """Topic (full name) and number."""
 _MOCK = "mockCluster"
-"""How the cluster id of librdkafka's mock brokers begins: asked for a time, they always answer with the end."""
+"""The beginning of the cluster id of librdkafka's mock brokers, which answer a search by time with the end."""
 
 
 @attrs.frozen
@@ -45,7 +45,7 @@ class GroupOffsets:
     _client: Any
 
     def committed(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, Committed]:
-        """Return the committed offsets of those partitions that have one. Raises :class:`BrokerError`."""
+        """Return the committed offsets of the partitions that have one. Raises :class:`BrokerError`."""
         found, refused = self.committed_each(partitions, timeout=timeout)
         for error in refused.values():
             raise error
@@ -54,7 +54,7 @@ class GroupOffsets:
     def committed_each(
         self, partitions: Iterable[Partition], *, timeout: float
     ) -> tuple[dict[Partition, Committed], dict[Partition, BrokerError]]:
-        """Return what is committed, and for which partitions the answer is refused. Raises :class:`BrokerError`."""
+        """Return committed offsets, and the refusals by partition. Raises :class:`BrokerError`."""
         with as_broker_errors():
             found = self._client.committed([TopicPartition(*partition) for partition in partitions], timeout=timeout)
         refused = {(one.topic, one.partition): to_broker_error(one.error) for one in found if one.error is not None}
@@ -115,7 +115,7 @@ class LogOffsets:
             if str(self._client.list_topics(asked[0].topic, timeout=timeout).cluster_id).startswith(_MOCK):
                 raise BrokerError(
                     error_codes.UNSUPPORTED_FEATURE,
-                    "These brokers find no offsets by time, as the sandbox: use a real Kafka.",
+                    "Brokers such as the sandbox find no offsets by time: use a real Kafka.",
                 )
             # Before the question: a record that comes between would be after the time, and before the end.
             ends = {(one.topic, one.partition): self._end_of(one, timeout) for one in asked}

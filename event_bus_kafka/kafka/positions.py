@@ -47,10 +47,9 @@ class AssignedPositions:
 
     def start(self, offsets: Mapping[Partition, int], reading: Mapping[Partition, int]) -> None:
         """
-        Read from ``offsets`` on; what was fetched of these partitions before is dropped. ``reading``: where the others
-        are read, since a group of eager members assigns all at once.
-
-        Raises :class:`BrokerError`.
+        Read from ``offsets`` on; records of these partitions that were fetched before are dropped. ``reading``:
+        positions of the other partitions, since a group of eager members assigns all at once. Raises
+        :class:`BrokerError`.
         """
         to = _at(offsets)
         with as_broker_errors():
@@ -81,7 +80,7 @@ class AssignedPositions:
 
 
 def _is_incremental(options: Options) -> bool:
-    """Return whether members keep what they have when others come; eager ones are refused to assign a part."""
+    """Whether members keep their partitions when others join; otherwise the client refuses to assign only a part."""
     protocol = str(options.get("group.protocol", "")).strip().lower()
     return protocol == "consumer" or "cooperative" in str(options.get("partition.assignment.strategy", ""))
 

@@ -51,7 +51,7 @@ class Sought:
 
 @attrs.define(kw_only=True)
 class ScanState:
-    """How far a scan is on a partition."""
+    """A scan's progress on a partition."""
 
     offsets: Range
     stop: int
@@ -75,8 +75,8 @@ class Scanner(Reader):
 
     def scan(self, ranges: Mapping[Partition, Range], sought: Sought, *, until: float) -> Iterator[ConsumerRecord]:
         """
-        Return records that have what is sought, until all ranges are read, or it is ``until`` (monotonic); ``states``
-        tells how far it came. Raises :class:`BrokerError` where the client as a whole cannot go on.
+        Yield the records that match, until all ranges are read, or it is ``until`` (monotonic); ``states`` has the
+        progress. Raises :class:`BrokerError` if the client cannot continue at all.
         """
         self.states = {name: ScanState(offsets=offsets, stop=offsets.start) for name, offsets in ranges.items()}
         self._left = {name for name, offsets in ranges.items() if offsets.start < offsets.end}

@@ -40,8 +40,10 @@ _ADVICE = {
     422: "the registry refuses the schema",
 }
 _ABOUT_THE_SCHEMA = frozenset({_CONFLICT, 422})
-"""With these, and an error code that belongs to the status, a registry says that the schema is wrong for ever. The rest
-comes from proxies, login pages, quotas, credentials that are rotated: it passes."""
+"""
+With one of these statuses, and an error code that belongs to it, a registry says that the schema is wrong for ever. Any
+other error comes from proxies, login pages, quotas, or credentials that are rotated: it passes.
+"""
 _ALL = ""
 """Stands for all requests."""
 _LONGEST_REASON = 300
@@ -193,7 +195,7 @@ class SchemaRegistry:
 
 
 def to_registry_error(what: str, error: Exception, timeout: float) -> SchemaRegistryError:
-    """Return the error of a request, from whatever the client raised; ``what`` was asked."""
+    """Convert any exception of the client to the error of a request; ``what``: the thing that was asked for."""
     if isinstance(error, SchemaRegistryError):
         return error
     if isinstance(error, ClientError):

@@ -103,7 +103,7 @@ def add_health_port(parser: CommandParser) -> None:
 
 def add_apply(parser: CommandParser) -> None:
     """Add ``--apply``."""
-    parser.add_argument("--apply", action="store_true", help="do it; without this the plan is printed and no more")
+    parser.add_argument("--apply", action="store_true", help="do it; without this only the plan is printed")
 
 
 def add_json(parser: CommandParser, text: str = "print JSON") -> None:

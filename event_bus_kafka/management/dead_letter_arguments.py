@@ -50,7 +50,7 @@ def add_subcommands(parser: CommandParser) -> None:
 
 
 def selection(options: dict[str, Any]) -> Selection:
-    """Return what is meant. Raises CommandError where it is not said, or said twice."""
+    """Return the selection by the arguments. Raises CommandError if there is none, or more than one."""
     filters = {name: options[name] for name in _FILTERS if options.get(name)}
     ids = tuple(options.get("ids", ()))
     if options["action"] == "replay":
@@ -71,19 +71,21 @@ def selection(options: dict[str, Any]) -> Selection:
 
 def _add_list(parser: CommandParser) -> None:
     _add_filters(parser, receiver="that have still to reach this receiver")
-    parser.add_argument("--limit", type=number(least=1), default=20, help="list so many at most (default: 20)")
-    parser.add_argument("--oldest", action="store_true", help="list those that failed last longest ago first")
+    parser.add_argument(
+        "--limit", type=number(least=1), default=20, help="list LIMIT dead letters at most (default: 20)"
+    )
+    parser.add_argument("--oldest", action="store_true", help="list the oldest failures first")
     parser.add_argument(
         "--settled",
         action="store_true",
-        help="list what became of them, by receiver, for so many days as EVENT_BUS_KAFKA_HISTORY says: those that are "
-        "gone too",
+        help="list the receivers' parts that are settled, also of deleted dead letters: kept for the days of "
+        "EVENT_BUS_KAFKA_HISTORY",
     )
     add_json(parser)
 
 
 def _add_show(parser: CommandParser) -> None:
-    parser.add_argument("id", type=number(least=1), help="as list prints it")
+    parser.add_argument("id", type=number(least=1), help="id of a dead letter, as listed")
     add_json(parser)
     parser.add_argument(
         "--unmasked",
@@ -97,7 +99,7 @@ def _add_take(parser: CommandParser) -> None:
         "coordinates",
         metavar="TOPIC:PARTITION:OFFSET",
         type=_coordinates,
-        help="of the record, with the topic's full name, as in logs",
+        help="coordinates of the record, with the topic's full name, as in logs",
     )
     _add_group(parser)
     add_apply(parser)
@@ -108,39 +110,39 @@ def _add_replay(parser: CommandParser) -> None:
     _add_selection(parser)
     parser.add_argument(
         "--receiver",
-        help="run this receiver alone: where it has still to succeed, or in place of one that no longer exists",
+        help="run this receiver alone: if it has still to succeed, or in place of one that no longer exists",
     )
     parser.add_argument(
         "--instead-of",
         metavar="RECEIVER",
-        help="in whose place --receiver runs; needed where several no longer exist",
+        help="the receiver in whose place --receiver runs; needed if several no longer exist",
     )
     parser.add_argument(
         "--request",
         action="store_true",
-        help="make a request for each group, which its workers do between their records, in place of running receivers",
+        help="run no receiver here: make a request for each group, whose workers replay between their own records",
     )
-    parser.add_argument("--rate", type=rate, help="with --request: at most so many dead letters a second")
+    parser.add_argument("--rate", type=rate, help="with --request: replay RATE dead letters a second at most")
     parser.add_argument(
         "--stop-after",
         type=number(least=1),
         metavar="N",
-        help=f"with --request: end it after so many failures in a row (default: {STOP_AFTER})",
+        help=f"with --request: end it after N failures in a row (default: {STOP_AFTER})",
     )
-    parser.add_argument("--reason", default="", help="with --request: why, for those who look at it")
+    parser.add_argument("--reason", default="", help="with --request: the reason, shown with the request")
     add_apply(parser)
     add_json(parser)
 
 
 def _add_requests(parser: CommandParser) -> None:
-    parser.add_argument("id", metavar="ID", nargs="?", type=number(least=1), help="report on this one, as listed")
-    parser.add_argument("--limit", type=number(least=1), default=20, help="list so many at most (default: 20)")
-    parser.add_argument("--open", action="store_true", help="list those alone that have not ended")
+    parser.add_argument("id", metavar="ID", nargs="?", type=number(least=1), help="report on this request alone")
+    parser.add_argument("--limit", type=number(least=1), default=20, help="list LIMIT requests at most (default: 20)")
+    parser.add_argument("--open", action="store_true", help="list only requests that have not ended")
     add_json(parser)
 
 
 def _add_change(parser: CommandParser) -> None:
-    parser.add_argument("id", metavar="ID", type=number(least=1), help="as requests lists it")
+    parser.add_argument("id", metavar="ID", type=number(least=1), help="number of a request, as listed")
     add_apply(parser)
     add_json(parser)
 
@@ -159,23 +161,25 @@ def _add_import(parser: CommandParser) -> None:
 
 def _add_purge(parser: CommandParser) -> None:
     setting = SettingsTable.retention
-    parser.add_argument("--days", type=days, help=f"delete what failed last so many days ago (default: {setting.name})")
+    parser.add_argument(
+        "--days", type=days, help=f"delete letters that failed last more than DAYS ago (default: {setting.name})"
+    )
     add_apply(parser)
     add_json(parser)
 
 
 def _add_selection(parser: CommandParser, *, receiver: str = "") -> None:
-    parser.add_argument("ids", metavar="ID", nargs="*", type=number(least=1), help="as list prints them")
+    parser.add_argument("ids", metavar="ID", nargs="*", type=number(least=1), help="ids of dead letters, as listed")
     _add_filters(parser, receiver=receiver)
     parser.add_argument("--all", action="store_true", help="all dead letters of this service")
 
 
 def _add_filters(parser: CommandParser, *, receiver: str) -> None:
-    parser.add_argument("-g", "--group", help="only those of this consumer group")
-    parser.add_argument("-t", "--topic", help="only those of this topic, with or without environment prefix")
-    parser.add_argument("--event-type", help="only those of this event type")
+    parser.add_argument("-g", "--group", help="only letters of this consumer group")
+    parser.add_argument("-t", "--topic", help="only letters of this topic, with or without environment prefix")
+    parser.add_argument("--event-type", help="only letters of this event type")
     if receiver:
-        parser.add_argument("--receiver", help=f"only those {receiver}, named as list prints it")
+        parser.add_argument("--receiver", help=f"only letters {receiver}, named as listed")
 
 
 def _add_group(parser: CommandParser) -> None:

@@ -14,13 +14,15 @@ from django.core.management.base import OutputWrapper
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _BAR = 30
 _REWRITE_AFTER, _REPEAT_AFTER = 0.2, 10.0
-"""Seconds until progress is told again, on a terminal and elsewhere."""
+"""Seconds between two reports of progress, on a terminal and elsewhere."""
 _MADE_UP_FOR = 1.0
-"""Seconds: who was held up for longer may not do all at once what the rate would have let through meanwhile."""
+"""Seconds of delay, at most, that may be made up for at once: after a long pause the rate still holds."""
 
 
 class Interruption:
-    """SIGINT or SIGTERM: what is in hand is finished first. A second signal raises KeyboardInterrupt."""
+    """
+    Notes SIGINT and SIGTERM, so that the current work is finished first. A second signal raises KeyboardInterrupt.
+    """
 
     def __init__(self) -> None:
         self.came = False
@@ -71,7 +73,7 @@ class Pace:
 
 
 class ProgressBar:
-    """How far a run is: on a terminal a line that is rewritten, elsewhere a line each time."""
+    """Shows the progress of a run: on a terminal by rewriting a line, elsewhere by a new line each time."""
 
     def __init__(self, output: OutputWrapper, total: int) -> None:
         self._output = output
@@ -82,7 +84,7 @@ class ProgressBar:
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time to tell, where that is not to be done each time."""
+        """Whether enough time has passed since the last report."""
         return monotonic() - self._told > (_REWRITE_AFTER if self._output.isatty() else _REPEAT_AFTER)
 
     def tell(self, done: int, note: str) -> None:
@@ -100,7 +102,7 @@ class ProgressBar:
         self._output.flush()  # whatever kills this process, what was said stays said
 
     def end(self) -> None:
-        """Begin a new line, for what else is to be printed."""
+        """Begin a new line, so that other output can follow."""
         if self._width:
             self._output.write("")
             self._width = 0

@@ -79,7 +79,7 @@ class PausingCommand(OperatorCommand):
 
 
 def _unknown(receiver: str, known: Collection[str]) -> CommandError:
-    """Return the error for a name that is none of those."""
+    """Return the error for an unknown name."""
     nearest = get_close_matches(receiver, known, n=1)
     hint = f" Did you mean {nearest[0]}?" if nearest else ""
     listed = "".join(f"\n  {name}" for name in sorted(known)) or " none"

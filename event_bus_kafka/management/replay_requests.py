@@ -27,7 +27,7 @@ class RequestSubcommands(OperatorCommand):
     """Mixed into the command."""
 
     def request(self, selected: Selection, options: dict[str, Any]) -> None:
-        """Print what a request would have workers do, or make it."""
+        """Print the plan of a request, or make the request."""
         require_tables()
         wish = Wish(
             receiver=options["receiver"] or "",

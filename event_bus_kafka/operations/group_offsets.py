@@ -132,7 +132,7 @@ def topics_of(reader: Reader, group: str, named: Sequence[Named] = ()) -> list[N
         if members is not None:
             raise NotThere(f"There is no group {group}: it has no members and has committed nothing.")
         if not named:
-            raise NotThere("These brokers do not tell what a group reads, as the sandbox: name its topics (--topic).")
+            raise NotThere("Brokers such as the sandbox do not tell what a group reads: name its topics (--topic).")
     return list(named) or [Named(topic) for topic in sorted(topics) if reader.partitions(topic)]
 
 

@@ -99,7 +99,7 @@ class Outbox:
             raise OutboxMissing(f"there is no database {database!r}")
         connection, is_other = connections[database], database not in (home(), DEFAULT_DB_ALIAS)
         if is_other and not may_have_outbox(connection):  # which costs no connection
-            raise OutboxMissing(f"database {database!r} is not to have an outbox")
+            raise OutboxMissing(f"the database routers allow no outbox in database {database!r}")
         connection.set_autocommit(True)  # settings may say otherwise, and nobody would commit
         if is_other and not takes_rows(connection):
             raise OutboxMissing(f"database {database!r} takes no rows")

@@ -52,7 +52,7 @@ class Source:
     signal: OpenEdxPublicSignal
     items: Items
     count: Callable[[str | None], int]
-    """How many items come after a token."""
+    """Returns the number of items after a token."""
 
     @property
     def name(self) -> str:
@@ -140,7 +140,7 @@ class _Built:
 
 @attrs.frozen(kw_only=True)
 class Backfill:
-    """Sends items to the topics of their event type, as openedx-events does with what ``send_event`` emits."""
+    """Sends items to the topics of their event type, in the same way as ``send_event``."""
 
     signal: OpenEdxPublicSignal
     routes: Sequence[Route]

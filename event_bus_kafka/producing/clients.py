@@ -31,13 +31,13 @@ _ROOM_EVERY = 0.005
 
 class Phase(IntEnum):
     """
-    Who hands out the delivery reports of clients. There is no way back.
+    The phase of clients: it decides who serves their delivery reports. There is no way back.
 
         OPEN ─── retire() ──→ RETIRING ─── leave() ──→ LEFT
           └─────────────────── leave() ─────────────────┘
 
     OPEN: their thread. RETIRING: their thread, which ends once all is reported: the client has failed for good, or was
-    given up, and takes no more. LEFT: whoever flushes, for their process ends; what is sent now is still taken.
+    given up, and takes no more. LEFT: each caller of a flush, as their process ends; events sent now are still taken.
     """
 
     OPEN = 1

@@ -31,7 +31,7 @@ ALONE_ROWS = 300
 
 
 class TopicState(Enum):
-    """How a relay treats a topic."""
+    """The state in which a relay keeps a topic."""
 
     OPEN = "takes records"
     TRIED = "is tried: its rows go one by one"

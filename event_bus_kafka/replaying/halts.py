@@ -11,11 +11,11 @@ class HaltKind(Enum):
     """The next thing done with a request whose run has halted."""
 
     LOST = auto()
-    """Nothing: it is another worker's, or was paused or cancelled."""
+    """Nothing: another worker has it, or it was paused or cancelled."""
     HANDED_BACK = auto()
     """The worker ends: another one may take it."""
     HELD = auto()
-    """It goes on later, here."""
+    """It continues later, in this worker."""
     STOPPED = auto()
     FAILED = auto()
 

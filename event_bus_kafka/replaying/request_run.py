@@ -33,7 +33,7 @@ _MOST = 100
 _SOON, _LATER = 0.005, 0.05
 """Seconds until the next look for letters that may begin, and while none may."""
 _MADE_UP_FOR = 1.0
-"""Seconds: who was held up for longer may not do all at once what the rate would have let through meanwhile."""
+"""Seconds of delay, at most, that may be made up for at once: after a long pause the rate still holds."""
 
 
 @attrs.frozen(kw_only=True)
@@ -50,8 +50,8 @@ class RequestRun:
     """
     Begins letters of a request in their order, each through the actor of its key, as the rate and live events allow.
 
-    ``fill`` and ``keep_on`` are the housekeeping thread's, ``submit`` is the polling thread's; letters run on the
-    lanes. Once it has halted, for whatever reason, no letter begins, for good: whoever goes on makes another run.
+    The housekeeping thread calls ``fill`` and ``keep_on``, the polling thread ``submit``; letters run on the lanes.
+    Once the run has halted it never begins another letter: to continue, a new run is made.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class RequestRun:
         self._fresh_until = -inf
         self._todo: deque[tuple[RequestedLetter, bytes | None]] = deque()
         self._submitted: dict[Detached, float] = {}
-        """Those that have not ended, and when they were submitted."""
+        """Letters that have not ended, with the times of their submission."""
         self._due = clock()
         self._rests_until = -inf
         self._partitions: dict[Partition, PartitionProgress] = {}
@@ -91,7 +91,7 @@ class RequestRun:
         self.is_all = is_all
 
     def keep_on(self, beat_at: float) -> None:
-        """Let letters begin for a while after a beat; ``beat_at``: when it was begun, by the clock."""
+        """Let letters begin for a while after a beat; ``beat_at``: the time (of the clock) just before the beat."""
         self._fresh_until = beat_at + BEAT_WITHIN
 
     def end(self, halt: Halt) -> None:

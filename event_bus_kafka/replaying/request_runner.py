@@ -1,4 +1,4 @@
-"""Takes replay requests for a worker, one after the other, and tells the database how they go."""
+"""Takes replay requests for a worker, one after the other, and writes their progress to the database."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class RequestRunner:
         return Replaying(request=request.pk, done=run.ended if run else 0, running=len(run.running) if run else 0)
 
     def turn(self) -> None:
-        """Take a request where this worker has none, else tell that it lives and see to the next letters."""
+        """Without a request: take one. With a request: renew the claim and provide its next letters."""
         alias = alias_of(RequestedLetter)  # made after that of requests
         self._has_table = alias is not None
         if alias is None:
@@ -109,7 +109,9 @@ class RequestRunner:
             self._go_on(rows, self._request)
 
     def hand_back(self) -> None:
-        """Let others have the request now, unless a letter runs still: they would give it to its receivers too."""
+        """
+        Release the request for other workers, unless a letter still runs: they would give it to its receivers, too.
+        """
         request, run = self._request, self._run
         if request is None or (run is not None and run.running):
             return
@@ -199,6 +201,6 @@ class RequestRunner:
 
 
 def _has_any(receivers: Collection[str]) -> bool:
-    """Whether this service has one of some receivers at least; if none is named, whoever listens is meant."""
+    """Whether this service has one of ``receivers``. True if none is named: then all that listen run."""
     here = {one.name for signal in dispatch.signals() for one in dispatch.receivers_of(signal)}
     return not receivers or bool(here.intersection(receivers))

@@ -20,7 +20,7 @@ from event_bus_kafka.replaying.halts import Halt, HaltKind
 from event_bus_kafka.telemetry.error_text import database_error_text, error_text
 
 _TRIES = 3
-"""How often a letter begins without that an end of it is known: it may be what its workers die of."""
+"""Number of times a letter may begin without a known end: it may be the cause of its workers' death."""
 _OUTAGE = 1
 """Exit code of a replay that cannot go on as a server is away; any other: a receiver asks to exit."""
 _TAKEN = "somebody else has been at it since, or replays it now"
@@ -46,10 +46,10 @@ class RequestedLetterRun:
 
     def run(self, requested: RequestedLetter, began: Callable[[Work], None]) -> LetterState | Halt:
         """
-        Give a letter its turn, and note what came of it. ``began`` is told the work of an attempt that begins.
+        Run a letter and store its result. ``began`` is called with the work of an attempt that begins.
 
-        Return a halt where nothing came of it, or no other letter may begin: the letter has its turn again, unless a
-        receiver asked to exit. Raises what no server raises.
+        Return a halt if there is no result, or no other letter may begin: then the letter runs again later, unless a
+        receiver asked to exit. Errors of servers are halts too; other exceptions are raised.
         """
         try:
             return self._run(requested, began)

@@ -77,7 +77,7 @@ class MockCluster:
         self._done(library().rd_kafka_mock_broker_set_down(self._running, _EVERY if broker is None else broker))
 
     def set_up(self, broker: int | None = None) -> None:
-        """Let a broker that is down accept connections again."""
+        """Let a stopped broker accept connections again."""
         self._done(library().rd_kafka_mock_broker_set_up(self._running, _EVERY if broker is None else broker))
 
     def set_round_trip(self, seconds: float) -> None:

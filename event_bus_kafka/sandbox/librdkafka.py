@@ -44,7 +44,7 @@ def library() -> CDLL:
 
 
 def declare(lib: CDLL, name: str, result: type | None, *arguments: Any) -> None:
-    """Say what a function takes and returns: ctypes would cut pointers to 32 bits."""
+    """Declare a function's argument and result types: ctypes would cut pointers to 32 bits."""
     function = getattr(lib, name)
     function.restype = result
     function.argtypes = arguments

@@ -96,7 +96,7 @@ class _Routes:
     def __init__(self, store: SchemaStore) -> None:
         self._store = store
         self.status: int | None = None
-        """With which all requests are refused."""
+        """The HTTP status with which all requests are refused; None: none."""
 
     def answer(self, method: str, path: list[str], body: Any) -> Any:
         if self.status is not None:

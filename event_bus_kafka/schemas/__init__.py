@@ -1,1 +1,1 @@
-"""Avro schemas beside each other: what has changed, who can read what, and why not."""
+"""Compares Avro schemas: differences, readers that can or cannot read, and reasons."""

@@ -28,7 +28,7 @@ class _Comparison:
         self._read_names = read_names
         self._written_names = written_names
         self._begun: set[tuple[int, int]] = set()
-        """Pairs of records: one that contains itself is compared once."""
+        """Pairs of records that are compared already, so that a recursive record is compared once."""
 
     def of(self, reader: JsonSchema, writer: JsonSchema, path: str) -> Iterator[str]:
         read, written = resolved(reader, self._read_names), resolved(writer, self._written_names)

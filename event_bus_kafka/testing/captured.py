@@ -1,4 +1,4 @@
-"""The events that a service has sent in a test, and what can be said of them."""
+"""The events that a service has sent in a test, and assertions on them."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class CapturedEvents(Sequence[CapturedEvent]):
 
     @property
     def unsent(self) -> list[CapturedEvent]:
-        """Those whose transaction was rolled back or is still open; ``state`` says which."""
+        """Events whose transaction was rolled back or is still open; ``state`` says which."""
         return [event for event in self._events if event.state is not State.SENT]
 
     def assert_sent(

@@ -58,7 +58,7 @@ class Commit:
 
 
 def state_of(commits: tuple[Commit, ...]) -> State:
-    """Return what became of an event that waits for all of these."""
+    """Return the state of an event that waits for the commit of all of these."""
     states = {commit.state for commit in commits}
     return next((state for state in (State.ROLLED_BACK, State.PENDING) if state in states), State.SENT)
 

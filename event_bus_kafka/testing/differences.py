@@ -1,4 +1,4 @@
-"""How a value differs from what was expected, field by field."""
+"""Differences between a value and the expected one, field by field."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Difference:
 
 def differences(expected: Any, got: Any, path: str) -> Iterator[Difference]:
     """
-    Yield what is different in ``got``. An expected value that is callable is a predicate on the value in its place.
-
-    Tuples equal lists, and objects are compared by their fields: this is what an event's values are after their way.
+    Yield the differences of ``got``. A callable among the expected values is a predicate on the value in its place.
+    Tuples equal lists, and objects are compared by their fields: this is the form of an event's values after encoding
+    and decoding.
     """
     if callable(expected):
         if not expected(got):

@@ -44,7 +44,7 @@ class Expectation:
         return str(self.signal.event_type)
 
     def differences(self, event: Candidate) -> list[Difference]:
-        """Return what is different in an event of this type."""
+        """Return the differences in an event of this type."""
         found: list[Difference] = []
         if self.topic is not None:
             found += differences(self.topic, event.topic, "topic")

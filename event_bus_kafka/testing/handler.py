@@ -1,4 +1,4 @@
-"""openedx-events' handler, which gives what is emitted to the producer."""
+"""openedx-events' handler, which gives emitted events to the producer."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class _Comparison:
 
     @property
     def obstacles(self) -> list[str]:
-        """Sentences on who cannot read what."""
+        """Sentences on each reader that cannot read, and the reason."""
         found, names = [], dict[str, Any]()
         new = fastavro.parse_schema(json.loads(self.codec.schema), named_schemas=names)
         try:

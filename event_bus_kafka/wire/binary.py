@@ -90,7 +90,7 @@ def array(item: Encode) -> Encode:
 
 
 def mapping(value: Encode) -> Encode:
-    """Encoder of dicts from str to what ``value`` encodes; the keys are sorted, as openedx-events does it."""
+    """Return the encoder of dicts from str to the type of ``value``; the keys are sorted, as in openedx-events."""
 
     def encode(values: dict[str, Any]) -> bytes:
         if not isinstance(values, dict):
@@ -104,7 +104,7 @@ def mapping(value: Encode) -> Encode:
 
 
 def optional(value: Encode) -> Encode:
-    """Encoder of the union ``["null", T]``: None, or what ``value`` encodes."""
+    """Return the encoder of the union ``["null", T]``; ``value`` encodes T."""
 
     def encode(item: Any) -> bytes:
         return b"\x00" if item is None else b"\x02" + value(item)

@@ -36,7 +36,7 @@ _CHARACTERS_PER_LINE = 8
 
 @attrs.frozen(kw_only=True)
 class KeyCodec:
-    """How one field of an event becomes the record's key."""
+    """Makes the record's key from one field of an event."""
 
     path: str
     avro_name: str

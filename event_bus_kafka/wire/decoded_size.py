@@ -184,7 +184,7 @@ def _parsed(reader: AvroType | None) -> int:
 
 
 def _is_made_anew(reader: AvroType) -> bool:
-    """Whether another value is made of what was read."""
+    """Whether the decoded value is converted into another object."""
     if isinstance(reader, Container):
         return _is_made_anew(reader.item)
     return isinstance(reader, Record) or (
@@ -234,7 +234,7 @@ def _repeated(item: Shape, *, is_map: bool, copies: int) -> Shape:
 
 @cache
 def _dict_of(count: int) -> int:
-    """Return the bytes of what a record is read into."""
+    """Return the bytes of the dict that a record is decoded into."""
     return getsizeof({str(number): None for number in range(count)})
 
 

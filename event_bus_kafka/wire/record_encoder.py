@@ -1,7 +1,7 @@
 """
-The encoder of a record: a quick one, compiled for it and the records in it, and a careful one for what that refuses.
-
-Avro writes a record as the bytes of its fields, one after the other, so that records in records leave no trace.
+The encoder of a record: a quick one, compiled for it and the records in it, and a careful one for values that the quick
+one refuses. Avro writes a record as the bytes of its fields, one after the other, so that records in records leave no
+trace.
 """
 
 from __future__ import annotations

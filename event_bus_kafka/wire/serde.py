@@ -110,7 +110,7 @@ class Framer:
     def __init__(self, registry: SchemaIds) -> None:
         self._registry = registry
         self._known: dict[str, tuple[bytes, bytes]] = {}
-        """By digest of a destination: of events of this service, which are few."""
+        """Keys and values by the digest of a destination; this service has few."""
 
     def record_of(self, encoded: EncodedEvent, until: float = inf) -> ProducerRecord:
         """Return the record to send. Raises as :func:`frame` does."""

@@ -65,7 +65,7 @@ def kind(schema: Schema) -> str:
 
 
 def _plain(pairs: dict[str, Any]) -> dict[str, Any]:
-    """Leave out logical types, and fastavro's own marks: it would believe what they say."""
+    """Leave out logical types, and fastavro's own marks, which it would trust."""
     return {key: value for key, value in pairs.items() if key != "logicalType" and not key.startswith("__")}
 
 

@@ -27,7 +27,7 @@ class WithCompanion:
         self._thread = threading.Thread(target=self._run, name="event-bus-companion", daemon=True)
 
     def step(self) -> None:
-        """Raises what either raises."""
+        """Raises the exceptions of both."""
         if self._thread.ident is None:
             self._thread.start()
         if self._failure is not None:

@@ -1,7 +1,6 @@
 """
-A port that tells whether a worker or relay is alive and ready, and its metrics: for Kubernetes, Prometheus, and others.
-
-It answers from what is known in the process, and waits for no server.
+A port that serves liveness, readiness and metrics of a worker or relay: for Kubernetes, Prometheus, and others. It
+answers from this process's memory, and waits for no server.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ logger = logger_named(__name__)
 _SILENT_CLIENT = 5.0
 """Seconds for which a client may say nothing, or read nothing."""
 _MOST_CLIENTS = 8
-"""At once: when another one comes, the oldest is cut off, lest slow ones pile up or keep a probe waiting."""
+"""Connections at once. For a further one the oldest is closed, lest slow clients pile up or keep a probe waiting."""
 _TEXT = "text/plain; charset=utf-8"
 
 
@@ -135,7 +134,7 @@ class _Server(ThreadingMixIn, TCPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that go away."""
+        """Ignore clients that go away."""
 
     def server_close(self) -> None:
         super().server_close()

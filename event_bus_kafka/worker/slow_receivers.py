@@ -24,7 +24,7 @@ _LONGEST_PAUSE = 5.0
 
 @attrs.frozen(kw_only=True)
 class _Turn:
-    """A receiver that runs for a record; ``past`` tells a retry from the attempt before."""
+    """A receiver that runs for a record; ``past`` differs between an attempt and its retry."""
 
     delivery: Delivery
     receiver: str
@@ -33,9 +33,10 @@ class _Turn:
 
 class SlowReceivers:
     """
-    Looks at the lanes now and then, from a thread of its own: lanes themselves note nothing, since most take no time.
+    Looks at the lanes now and then, from a thread of its own, so that lanes need not note times: most receivers are
+    quick.
 
-    A receiver that has run for ``after`` seconds is an obstacle as long as it goes on, and is told once per delivery.
+    A receiver that has run for ``after`` seconds is an obstacle until it ends, and is reported once per delivery.
     """
 
     def __init__(
@@ -49,11 +50,11 @@ class SlowReceivers:
         """The turn that each lane had at the last look, and since when (seconds, monotonic)."""
         self._told: WeakSet[Delivery] = WeakSet()
         self.slow: tuple[SlowReceiver, ...] = ()
-        """Those that were too slow at the last look."""
+        """The receivers that were too slow at the last look."""
         self._is_over = threading.Event()
 
     def look(self) -> None:
-        """Compare what the lanes are at with what they were at."""
+        """Compare each lane's turn with its turn at the last look."""
         now = self._clock()
         slow: list[SlowReceiver] = []
         for lane in self._lanes:

@@ -39,9 +39,9 @@ class Steps(Protocol):
 
 class Worker:
     """
-    Calls ``step()`` until SIGTERM or SIGINT, then ``stop()`` within ``stop_timeout`` seconds of the signal, of which a
-    signal's handler tells ``hurry``: a step may be waiting. A second signal forces the end, of the process too, within
-    a second.
+    Calls ``step()`` until SIGTERM or SIGINT, then ``stop()`` within ``stop_timeout`` seconds of the signal. The
+    signal's handler also calls ``hurry``, since a step may be waiting. A second signal forces the end, of the process
+    too, within a second.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Worker:
 
     @contextmanager
     def _signals(self) -> Iterator[Callable[[int], None]]:
-        """Handle signals, and see to it that a stop comes to an end; give what tells that it begins."""
+        """Handle signals, and end a stop that takes too long; yield a callable that tells when the stop begins."""
         if threading.current_thread() is not threading.main_thread():
             yield lambda exit_code: None  # signals belong to whoever runs the main thread
             return

@@ -164,7 +164,7 @@ def test_a_paused_partition_gives_nothing_until_it_is_resumed(bus: Bus, topic: s
         assert len(member.poll_records(1)) == 1
 
 
-def test_pausing_what_is_not_assigned_does_no_harm(bus: Bus, topic: str, group: str) -> None:
+def test_pausing_an_unassigned_partition_does_no_harm(bus: Bus, topic: str, group: str) -> None:
     with Member(bus, group, [topic]) as member:
         member.client.pause([(topic, 0), (topic, 7)])
         member.client.resume([(topic, 0), (topic, 7)])

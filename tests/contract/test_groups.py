@@ -39,9 +39,7 @@ def test_a_second_member_takes_its_share(bus: Bus, wide: str, group: str) -> Non
 
 
 @pytest.mark.real
-def test_what_is_committed_while_partitions_are_revoked_is_where_the_next_owner_starts(
-    real_bus: Bus, group: str
-) -> None:
+def test_the_next_owner_starts_at_offsets_committed_during_the_revocation(real_bus: Bus, group: str) -> None:
     """
     Real only: the sandbox refuses commits while members join, with REBALANCE_IN_PROGRESS.
 
@@ -59,7 +57,7 @@ def test_what_is_committed_while_partitions_are_revoked_is_where_the_next_owner_
             first.commits_when_revoked = {}
 
 
-def test_what_is_committed_while_a_member_leaves_is_kept(bus: Bus, topic: str, group: str) -> None:
+def test_offsets_committed_while_a_member_leaves_are_kept(bus: Bus, topic: str, group: str) -> None:
     produced(bus, record(topic))
     with Member(bus, group, [topic]) as member:
         member.poll_records(1)

@@ -408,7 +408,7 @@ def test_wrong_options_are_a_configuration_error(options: dict[str, Any]) -> Non
         SchemaRegistry(options, timeout=1, register=True)
 
 
-def test_whatever_a_request_raises_is_heard_by_who_waits_for_it() -> None:
+def test_an_exception_of_a_request_reaches_its_waiting_caller() -> None:
     """S17."""
 
     def leave() -> int:

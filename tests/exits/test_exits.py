@@ -55,7 +55,7 @@ def test_all_of_a_thousand_events_of_processes_that_come_and_go_are_in_kafka(
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_was_sent_before_the_end_is_in_kafka_wherever_a_fork_was(
+def test_events_sent_before_the_end_are_in_kafka_wherever_a_fork_was(
     way: str, bus: RealBus, topic: str, tmp_path: Path
 ) -> None:
     """Cases 32 and 33, with a broker."""
@@ -85,7 +85,7 @@ def test_what_was_sent_before_the_end_is_in_kafka_wherever_a_fork_was(
     ],
     indirect=["database"],
 )
-def test_what_no_broker_took_before_the_end_is_in_the_outbox_and_a_relay_brings_it(
+def test_events_that_no_broker_took_before_the_end_are_in_the_outbox_and_a_relay_brings_them(
     way: str, bus: RealBus, topic: str, database: Database, tmp_path: Path
 ) -> None:
     """Cases 32, with forks before the first send, and 33, without a broker."""

@@ -59,7 +59,7 @@ def backfill(bus: Bus, topic: str, *arguments: str, **changes: Any) -> str:
     return output.getvalue()
 
 
-def test_the_plan_says_what_would_be_sent_and_sends_nothing(bus: Bus, topic: str) -> None:
+def test_the_plan_shows_the_records_and_sends_nothing(bus: Bus, topic: str) -> None:
     assert f"{SOURCE}  {CREATED}" in backfill(bus, topic).splitlines()
     changes = {"EVENT_BUS_TOPIC_PREFIX": "prod", "EVENT_BUS_PRODUCER_MODE": "immediate"}
     assert backfill(bus, topic, SOURCE, "--resume", "2", "--limit", "9", **changes).splitlines() == [
@@ -139,7 +139,7 @@ def test_a_script_reads_json(bus: Bus, topic: str) -> None:
     assert end == {"sent": 5, "failed": 1, "resume": "7"}
 
 
-def test_a_source_that_fails_ends_the_run_at_what_was_sent_before(bus: Bus, topic: str) -> None:
+def test_a_source_that_fails_ends_the_run_at_the_last_sent_item(bus: Bus, topic: str) -> None:
     OF_USER.update({user: partial(arguments, user) for user in range(1, 551)} | {550: fail})
     said = backfill(bus, topic, SOURCE, "--apply")
     assert f"\nended with 1: Stopped: {SOURCE} raised ValueError in {__file__}:" in said

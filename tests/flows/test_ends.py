@@ -55,7 +55,7 @@ def test_a_process_that_ends_at_once_has_sent_its_events(bus: Bus, topic: str) -
     assert all(str(event_id) in delivered for event_id in bus.event_ids(topic, 3))
 
 
-def test_what_is_sent_while_a_process_ends_arrives_too(bus: Bus, topic: str) -> None:
+def test_events_sent_while_a_process_ends_arrive_too(bus: Bus, topic: str) -> None:
     linger = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": 1_000}}
     with ServiceProcess(code=SEND_LATE, settings=bus.settings(topic, **PATIENT | linger)) as process:
         assert process.end() == 0

@@ -52,7 +52,7 @@ def test_an_application_that_passes_over_the_protocol_takes_part() -> None:
     assert told(own, *ENDING) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
-def test_what_was_sent_is_in_kafka_before_the_server_goes_on_to_its_end(sandbox: Sandbox, django: Any) -> None:
+def test_sent_events_are_in_kafka_before_the_server_ends(sandbox: Sandbox, django: Any) -> None:
     lingers = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": 1_000}, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 60}
     with override_settings(**SandboxBus(sandbox).settings("t", **lingers)), own_producer() as producer:
         with watched(RecordDelivered) as seen:
@@ -86,7 +86,7 @@ def test_one_that_fails_at_its_start_fails() -> None:
         told(broken, *ENDING)
 
 
-def test_what_a_request_raises_is_not_swallowed() -> None:
+def test_an_exception_of_a_request_is_not_swallowed() -> None:
     async def broken(scope: Any, receive: Receive, send: Send) -> None:
         raise ValueError("broken")
 

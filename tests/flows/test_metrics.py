@@ -16,7 +16,7 @@ from tests.support.workers import OURS_FIRST, OURS_LAST, worker
 _RECEIVERS = "tests.projects.certificates.receivers"
 
 
-def test_a_worker_tells_in_numbers_what_became_of_its_records(bus: Bus, topic: str, group: str) -> None:
+def test_a_worker_counts_the_outcomes_of_its_records(bus: Bus, topic: str, group: str) -> None:
     """By settings alone: through the command of openedx-events too, which has no such option."""
     bus.create_topic(f"{group}.dead-letters")
     bus.produce(topic, value=b"", headers={"ce_type": b"invented", "ce_id": b"1"})

@@ -31,7 +31,7 @@ def note_deletion(key: int, **_: Any) -> None:
     heard.append(-key)
 
 
-def test_the_plan_says_what_would_run_where_and_runs_nothing(bus: Bus, topic: str) -> None:
+def test_the_plan_shows_receivers_and_runs_nothing(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (1, 2)))
     send(bus, topic, certificate(3), signal=CERTIFICATE_REVOKED)
     bus.produce(topic, value=b"x", headers={"ce_type": b"org.unheard.of.v1"})
@@ -68,7 +68,7 @@ def test_receivers_can_tell_a_replay_and_no_group_is_moved(bus: Bus, topic: str,
     assert bus.committed("replay_events", topic) < 0
 
 
-def test_tombstones_are_replayed_to_who_listens_to_deletions(bus: Bus, topic: str) -> None:
+def test_tombstones_are_replayed_to_receivers_of_deletions(bus: Bus, topic: str) -> None:
     send(bus, topic, certificate(7))
     key = bus.records(topic, 1)[0].key()
     bus.produce(topic, key=key, value=None, headers={})
@@ -179,7 +179,7 @@ def test_a_period_holds_its_records_in_whatever_order_they_were_written(bus: Bus
     assert "does not say in which time zone" in replay(bus, topic, "--from", "2026-01-31T08:00:00")
 
 
-def test_what_is_left_of_a_period_is_of_that_period_still(bus: Bus, topic: str) -> None:
+def test_the_rest_of_a_period_is_still_limited_to_the_period(bus: Bus, topic: str) -> None:
     now = round(time.time()) * 1000
     for user, seconds in enumerate((10, 11, 12, 5, 25)):
         put(bus, topic, user, at=now - 3_600_000 + seconds * 1000)
@@ -285,7 +285,7 @@ def test_a_registry_that_is_away_ends_it_without_a_failure(bus: Bus, topic: str)
 
 @pytest.mark.parametrize("bounds", [("2026-01-02T00:00Z", "--to", "2026-01-01T00:00Z"), ("7", "--to", "6")])
 def test_an_end_before_the_start_is_refused(bus: Bus, topic: str, bounds: tuple[str, ...]) -> None:
-    assert "Nothing lies there: --from is after --to." in replay(bus, topic, "--from", *bounds)
+    assert "There are no records: --from is after --to." in replay(bus, topic, "--from", *bounds)
 
 
 def test_a_plan_that_is_interrupted_ends_without_a_traceback() -> None:

@@ -426,7 +426,7 @@ def test_a_fatal_error_that_comes_again_costs_no_client_for_each_event(monkeypat
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_sent_after_a_flush_in_vain_goes_into_a_new_client(sandbox: Sandbox) -> None:
+def test_events_sent_after_a_flush_in_vain_go_into_a_new_client(sandbox: Sandbox) -> None:
     settings = SandboxBus(sandbox).settings("t") | PATIENT
     away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.1}
     with watched() as seen:
@@ -443,7 +443,7 @@ def test_what_is_sent_after_a_flush_in_vain_goes_into_a_new_client(sandbox: Sand
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_sent_after_the_limits_of_an_end_still_has_a_moment(
+def test_events_sent_after_the_limits_of_an_end_still_have_a_moment(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = {"EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.001, "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 0.001}
@@ -458,7 +458,7 @@ def test_what_is_sent_after_the_limits_of_an_end_still_has_a_moment(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_an_event_loop_sends_late_in_an_end_is_waited_for(
+def test_events_sent_by_an_event_loop_late_in_an_end_are_waited_for(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def send() -> list[str]:

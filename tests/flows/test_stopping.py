@@ -90,7 +90,7 @@ def test_a_receiver_that_exits_stops_the_worker_and_its_event_comes_again(
 
 
 @pytest.mark.parametrize("error", ["SystemExit", "KeyboardInterrupt", "GeneratorExit"])
-def test_what_is_no_exception_stops_the_worker_and_its_event_comes_again(
+def test_a_base_exception_stops_the_worker_and_its_event_comes_again(
     bus: Bus, topic: str, group: str, error: str
 ) -> None:
     """Case 13."""

@@ -67,7 +67,7 @@ def test_records_are_chosen_by_key_type_and_place(bus: Bus, topic: str) -> None:
     assert offsets(start="latest") == []
 
 
-def test_what_cannot_be_decoded_is_shown_with_the_reason_alone(bus: Bus, topic: str) -> None:
+def test_an_undecodable_record_is_shown_with_the_reason_alone(bus: Bus, topic: str) -> None:
     bus.produce(topic, key=b"learner@example.com", value=b"learner@example.com", headers={})
     (record,) = tail(bus, topic)
     assert record["data"] == {"undecodable": "UnreadableValue: starts with byte 108, not with 0", "bytes": 19}

@@ -173,7 +173,7 @@ def test_an_event_that_was_sent_long_after_its_id_was_made_is_found_and_it_is_sa
     assert ", long after its id was made: it waited in an outbox," in trace(bus, topic, early)
 
 
-def test_time_of_an_id_is_that_of_its_making() -> None:
+def test_the_time_of_an_id_is_the_time_of_its_making() -> None:
     before, event_id, after = time() * 1000, uuid1(), time() * 1000
     assert before - 1 <= (Question(event_id=event_id).emitted or 0) <= after + 1
     assert Question(event_id=uuid4()).emitted is None

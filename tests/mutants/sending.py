@@ -73,7 +73,7 @@ if error is None:
         old="clients.give_up()",
         new="pass",
         harm="events that Kafka has not confirmed are lost at the end of a process",
-        tests=("flows/test_sending.py::test_what_is_sent_after_a_flush_in_vain_goes_into_a_new_client",),
+        tests=("flows/test_sending.py::test_events_sent_after_a_flush_in_vain_go_into_a_new_client",),
     ),
     Fault(
         name="a confirmation does not end that Kafka is away",
@@ -661,7 +661,7 @@ if error is None:
         new="pass",
         harm="the last events of each child of a prefork pool are lost",
         real=(
-            "exits/test_exits.py::test_what_was_sent_before_the_end_is_in_kafka_wherever_a_fork_was"
+            "exits/test_exits.py::test_events_sent_before_the_end_are_in_kafka_wherever_a_fork_was"
             "[celery --max-tasks-per-child]",
         ),
     ),

@@ -75,7 +75,7 @@ def judge(bus: RealBus, topic: str) -> None:
 
 
 @pytest.mark.usefixtures("seven")
-def test_what_kafka_does_not_confirm_is_sent_once_the_outbox_has_it(sqlite_service: Service) -> None:
+def test_events_that_kafka_does_not_confirm_are_sent_once_the_outbox_has_them(sqlite_service: Service) -> None:
     away = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
         "EVENT_BUS_PRODUCER_MODE": "on-commit",

@@ -46,7 +46,7 @@ def test_a_relay_answers_on_its_port(service: Service, database: Database) -> No
 
 
 @on_mysql_too
-def test_what_waits_is_counted_to_a_hundred_thousand(service: Service, database: Database) -> None:
+def test_waiting_rows_are_counted_to_a_hundred_thousand(service: Service, database: Database) -> None:
     """And not beyond: a look at a million rows, each ten seconds, would take a server's second."""
     topics = [service.topic, f"{service.topic}-other"]
     for topic in topics:

@@ -110,7 +110,7 @@ def test_two_relays_killed_at_random_under_eight_writers(
 
 
 @on_mysql_too
-def test_two_relays_share_and_come_to_exactly_what_was_committed(
+def test_two_relays_share_the_work_and_send_exactly_the_committed_events(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
     """Cases 36, 37, 41."""

@@ -81,7 +81,7 @@ def test_a_relay_sends_what_comes_and_stops_cleanly(service: Service, notify: bo
     assert "learner@example.com" not in relay.log
 
 
-def test_once_ends_when_nothing_is_left_and_says_what_has_to_wait(service: Service) -> None:
+def test_once_ends_when_nothing_is_left_and_names_rows_that_have_to_wait(service: Service) -> None:
     sent = [service.emit(number) for number in range(3)]
     with service.relay_process("--once") as relay:
         assert relay.end() == 0, relay.log

@@ -1,4 +1,4 @@
-"""What an emission costs its database: statements, counted on each."""
+"""The statements that an emission costs its database, counted on each."""
 
 from __future__ import annotations
 

@@ -444,7 +444,7 @@ def test_in_an_event_loop_without_the_tables_the_event_leaves_directly_and_the_l
 
 
 @pytest.mark.parametrize("way", ["db_for_write", "allow_migrate"])
-def test_a_router_may_raise_what_it_likes(service_anywhere: Service, way: str) -> None:
+def test_a_router_may_raise_any_exception(service_anywhere: Service, way: str) -> None:
     """S4."""
     service = service_anywhere
     router = type("Router", (), {way: _no_request})()
@@ -533,7 +533,7 @@ def test_a_batch_is_appended_whole_or_not_at_all(service_anywhere: Service) -> N
 
 
 def refuse_from(count: int, way: str = "ABORT") -> None:
-    """Let a trigger refuse further rows once the outbox has so many; SQLite's may roll back the transaction."""
+    """Let a trigger refuse further rows once the outbox has ``count``; SQLite's may roll back the transaction."""
     table = OutboxRecord._meta.db_table
     is_full = f"(SELECT COUNT(*) FROM {table}) >= {count}"
     before = f"CREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW"

@@ -1,4 +1,4 @@
-"""What the outbox costs, beside what else would be done. Counts are asserted, times are only told."""
+"""The costs of the outbox, beside its alternatives. Counts are asserted, times are only printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What waits in an outbox, and what is paused, outlives an upgrade of its tables; Django has nothing against them."""
+"""Waiting rows and pauses outlive an upgrade of their tables; Django's checks accept the tables."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_at_each_step_of_an_upgrade_and_of_its_reverse_a_receiver_is_paused_once
 
 
 class Watch:
-    """Counts, after each statement that changes tables, what keeps the names of those who are paused unique."""
+    """Counts, after each statement that changes tables, the constraints that keep paused receivers' names unique."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.found: list[int] = []

@@ -1,4 +1,4 @@
-"""What ten healthy topics lose beside one that Kafka refuses. Counts are asserted, times are only told."""
+"""The loss of ten healthy topics beside one that Kafka refuses. Counts are asserted, times are only printed."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def _event(number: int) -> tuple[dict[str, Any], EventsMetadata]:
 
 
 def _settle() -> None:
-    """Let the server end what so many new rows gave it to do in the background: it is no part of what is measured."""
+    """Let the server finish its background work on the new rows, which is not to be measured."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(f"VACUUM ANALYZE {OUTBOX}")

@@ -51,7 +51,7 @@ def is_in_order(sent: list[str], arrived: list[str]) -> bool:
     return list(dict.fromkeys(arrived)) == sent
 
 
-def test_a_registry_in_trouble_holds_what_needs_it(service: Service) -> None:
+def test_a_registry_in_trouble_holds_the_records_that_need_it(service: Service) -> None:
     """Case 20, cold: one topic after the other finds the registry in another trouble, and all go on by themselves."""
     topics = {fault: f"{service.topic}-{fault.name.lower()}" for fault in Fault}
     with faulty(service.bus.schema_registry_url) as registry:

@@ -1,4 +1,4 @@
-"""What Kafka refuses, by a proxy before a real broker: order holds, nobody is held up, nothing is lost (S8 to S14)."""
+"""Refusals of Kafka, by a proxy before a real broker: order holds, nobody is held up, nothing is lost (S8 to S14)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def through_proxy(service: Service, *topics: str) -> Iterator[RefusingProxy]:
 
 
 def once(code: str, *, after: int, delay: float = 0) -> Callable[[str], str | None]:
-    """Refuse one request, after some that pass and so many seconds."""
+    """Refuse one request, after ``after`` that pass and ``delay`` seconds."""
     requests = count()
 
     def refuse(_topic: str) -> str | None:
@@ -148,7 +148,7 @@ CODES = (
 
 
 class AtRandom:
-    """Refuses requests of some topics at random moments, with any code, until there were so many refusals."""
+    """Refuses requests of some topics at random moments, with any code, until there were ``count`` refusals."""
 
     def __init__(self, count: int, topics: list[str]) -> None:
         self.left = count

@@ -1,4 +1,4 @@
-"""What a relay does with rows that Kafka takes, refuses, or cannot take now."""
+"""A relay with rows that Kafka takes, refuses, or cannot take now."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_row_that_commits_after_higher_ids_goes_after_them(service: Service, d
 
 @on_mysql_too
 def test_a_batch_ends_where_the_outbox_ended_when_it_began(service: Service) -> None:
-    """What comes later may follow, in its key, a row that commits between two chunks."""
+    """A later row may follow, in its key, a row that commits between two chunks."""
     service.emit(1)
     claims = Claims("default", notify=False, parked_holds_key=False)
     with claims.claim(range(16)) as shards:

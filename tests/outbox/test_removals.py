@@ -25,7 +25,7 @@ class Death(BaseException):
 
 
 @on_mysql_too
-def test_what_was_removed_in_a_batch_stays_removed_although_the_relay_dies(
+def test_rows_removed_in_a_batch_stay_removed_although_the_relay_dies(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Case 35: all is confirmed, nothing is committed with the claim."""

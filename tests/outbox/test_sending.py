@@ -45,7 +45,7 @@ def test_an_event_arrives_to_the_byte_as_one_that_is_sent_directly(service: Serv
 
 
 @on_mysql_too
-def test_what_is_rolled_back_never_leaves_and_what_commits_does(service: Service) -> None:
+def test_rolled_back_events_never_leave_and_committed_ones_do(service: Service) -> None:
     """Rollback, savepoint rollback, durable block, autocommit; the schema's row is rolled back with the first."""
     with suppress(KeyError), transaction.atomic():
         service.emit()

@@ -1,4 +1,4 @@
-"""What Kafka does not confirm in the direct modes is in the outbox, and a relay brings it."""
+"""Events that Kafka does not confirm in the direct modes are in the outbox, and a relay sends them."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_an_event_that_is_too_large_is_parked_and_costs_no_other(
     assert large not in service.ids(3, topic)
 
 
-def test_what_a_client_holds_that_fails_for_good_is_spilled_and_the_next_one_sends(service: Service) -> None:
+def test_events_held_by_a_client_that_fails_for_good_are_spilled_and_the_next_one_sends(service: Service) -> None:
     """Case 34."""
     with Sandbox() as sandbox:
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)
@@ -192,7 +192,7 @@ def test_a_topic_that_is_missing_or_deleted_gets_its_events_once_it_is_there(
 
 
 @on_mysql_too
-def test_what_is_spilled_inside_a_transaction_does_not_roll_back_with_it(service: Service) -> None:
+def test_events_spilled_inside_a_transaction_do_not_roll_back_with_it(service: Service) -> None:
     with sender(service, **NO_REGISTRY | {"EVENT_BUS_PRODUCER_MODE": "immediate"}) as service_sender:
         with suppress(KeyError), transaction.atomic():
             ContentType.objects.create(app_label="is", model="rolled back")

@@ -39,7 +39,7 @@ def test_rows_are_looked_up_and_never_scanned(service: Service, database: Databa
 
 
 @on_mysql_too
-def test_s10_what_waits_of_a_held_topic_is_not_looked_at(service: Service, database: Database) -> None:
+def test_s10_rows_of_a_held_topic_are_not_looked_at(service: Service, database: Database) -> None:
     """A look takes a batch and some look-ups, whatever else waits, and whatever the statistics say."""
     held = f"{service.topic}-held"
     with override_settings(**service.settings_for(service.topic, held)):

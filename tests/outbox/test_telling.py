@@ -1,4 +1,4 @@
-"""What heartbeats and history say of a service is what its processes have done, number by number."""
+"""Heartbeats and history of a service agree, number by number, with the work of its processes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def runs(kind: str, liveness: str) -> list[WorkerRun]:
     return [run for run in workers() if (run.kind, run.liveness) == (kind, liveness)]
 
 
-def test_heartbeats_and_history_agree_with_what_was_done(service: Service, group: str) -> None:
+def test_heartbeats_and_history_agree_with_the_outcomes(service: Service, group: str) -> None:
     web = emit(service, EVEN[:4])
     assert web.heard("threads")[0]["before"] == []
     assert web.heard("threads")[0]["after"] == ["event-bus-housekeeping"], "nothing else in mode outbox"
@@ -138,7 +138,7 @@ def test_services_run_on_the_tables_before_and_tell_once_they_are_migrated(servi
     assert relay.log.count("A heartbeat was not written") == 1, relay.log
 
 
-def test_what_is_told_goes_on_when_the_database_is_back(
+def test_heartbeats_and_history_go_on_when_the_database_is_back(
     service: Service, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     running, process, keeper = Running(), Process(), Housekeeper(close_after_errors)

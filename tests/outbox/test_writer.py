@@ -1,4 +1,4 @@
-"""What cannot go into the outbox at once waits for its database, in a thread of the process, and costs nothing else."""
+"""Events that cannot go into the outbox at once wait for its database, in a thread of the process, at no other cost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.real
 
 
 @on_mysql_too
-def test_a_database_that_is_away_gets_later_what_memory_has_room_for(
+def test_a_database_that_is_away_gets_the_events_kept_in_memory_later(
     service: Service, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spill_buffer, "MOST_BYTES", 10_000)
@@ -39,7 +39,7 @@ def test_a_database_that_is_away_gets_later_what_memory_has_room_for(
     assert [event.event_id for event in seen if isinstance(event, EventUndelivered)] == ids[4:]
 
 
-def test_what_memory_has_no_room_for_waits_for_the_database(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_without_room_in_memory_wait_for_the_database(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spill, "_by_pid", {})  # not one that knows of a database that is away
     monkeypatch.setattr(spill_buffer, "MOST_BYTES", 10_000)
     events = [encoded(service.topic) for _ in range(300)]
@@ -105,7 +105,7 @@ def test_a_writer_goes_on_after_what_nobody_expects(service: Service) -> None:
     assert spilled() == [event.event_id for event in events]
 
 
-def test_what_is_given_up_during_its_insert_is_not_told_of_again(sqlite_service: Service) -> None:
+def test_an_event_given_up_during_its_insert_is_not_reported_again(sqlite_service: Service) -> None:
     event = encoded(sqlite_service.topic)
     with watched(EventSpilled, EventUndelivered) as seen:
         with transaction.atomic():

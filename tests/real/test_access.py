@@ -75,7 +75,9 @@ def test_a_replay_needs_rights_on_the_topic_alone(guarded: GuardedKafka, bus: Re
 
 
 @pytest.mark.django_db
-def test_a_trace_says_what_it_has_no_right_to_see(guarded: GuardedKafka, bus: RealBus, topic: str, group: str) -> None:
+def test_a_trace_names_topics_that_it_has_no_right_to_see(
+    guarded: GuardedKafka, bus: RealBus, topic: str, group: str
+) -> None:
     user = f"user-{group}"
     secret, unread = f"secret-{group}", f"unread-{group}"
     for name in (secret, unread):

@@ -47,7 +47,7 @@ def test_a_record_comes_back_to_the_byte() -> None:
 
 
 @pytest.mark.parametrize("event_type", [b"x" * 10_000, b"nul \0", "🎓".encode() * 300])
-def test_whatever_the_headers_call_the_event_type_the_record_is_stored(event_type: bytes) -> None:
+def test_the_record_is_stored_under_any_event_type_in_its_headers(event_type: bytes) -> None:
     record = record_of(7, headers=(("ce_type", event_type),))
     letter = DeadLetter.objects.get(pk=stored(record).pk)
     assert letter.record == record

@@ -55,7 +55,7 @@ def _as_json(value: Any) -> Any:
     return {name: _as_json(one) for name, one in value.items()} if isinstance(value, dict) else value
 
 
-def test_times_are_those_of_the_databases_clock(running: Running) -> None:
+def test_times_are_by_the_databases_clock(running: Running) -> None:
     with running.consumer(consumer_state):
         began = monotonic()
         beats_of(running).beat()

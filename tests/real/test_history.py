@@ -51,7 +51,7 @@ def in_threads(*functions: Callable[[], object]) -> list[BaseException]:
     return raised
 
 
-def test_what_processes_count_is_added_up() -> None:
+def test_counts_of_processes_are_added_up() -> None:
     web, worker = Process(), Process()
     web.count("appended", count=3)
     worker.count("done", count=2, seconds=1.5)

@@ -33,7 +33,7 @@ def test_all_are_found_and_no_statement_counts_a_table() -> None:
     assert not [one for one in statements if "COUNT(" in one.upper()]
 
 
-def test_tables_that_are_missing_tell_nothing_and_the_others_what_they_have() -> None:
+def test_missing_tables_yield_no_neglects_and_the_others_do() -> None:
     call_command("migrate", "event_bus_kafka", "0009", verbosity=0)
     neglected.pause(neglected.ago(days=2))
     neglected.waiting_row(neglected.ago(minutes=6))

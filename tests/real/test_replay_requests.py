@@ -179,7 +179,7 @@ def test_two_requests_for_the_same_letters_run_each_once(
 
 
 @on_postgresql
-def test_so_many_failures_in_a_row_stop_it_and_the_worker_goes_on(
+def test_the_limit_of_failures_in_a_row_stops_it_and_the_worker_goes_on(
     bus: RealBus, topic: str, group: str, database: Database
 ) -> None:
     service = _service(bus, topic, group, database, "refuse", "first")

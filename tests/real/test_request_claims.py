@@ -154,7 +154,7 @@ def test_it_says_whether_a_worker_lives_that_knows_of_requests(request_made: Rep
         assert "is not known" in obstacle()
 
 
-def test_what_has_ended_long_ago_is_deleted_with_its_letters(request_made: ReplayRequest) -> None:
+def test_a_request_that_ended_long_ago_is_deleted_with_its_letters(request_made: ReplayRequest) -> None:
     kept = _made()
     ReplayRequest.objects.filter(pk=request_made.pk).update(state=RequestState.DONE, ended_at=1)
     assert purge_requests(90) == 3 + 1

@@ -60,7 +60,7 @@ def test_a_refused_commit_is_due_again_and_not_told_as_done(
 
 
 @pytest.mark.parametrize(("code", "done"), [("STALE_MEMBER_EPOCH", True), ("REBALANCE_IN_PROGRESS", False)])
-def test_the_last_commit_of_a_partition_waits_for_what_passes_by_itself(
+def test_the_last_commit_of_a_partition_repeats_refusals_that_may_pass(
     own: Sandbox, group: str, code: str, done: bool
 ) -> None:
     with Member(SandboxBus(own), group, ["t"]) as member:

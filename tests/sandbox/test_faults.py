@@ -74,7 +74,7 @@ def test_the_next_request_fails_and_no_more(own_sandbox: Sandbox) -> None:
     assert Reports(own_sandbox).send() == [None]
 
 
-def test_so_many_commits_fail_as_told(own_sandbox: Sandbox) -> None:
+def test_the_given_number_of_commits_fails(own_sandbox: Sandbox) -> None:
     Reports(own_sandbox).send()
     consumer = Consumer({"bootstrap.servers": own_sandbox.bootstrap_servers, "group.id": "g", "log_level": 0})
     own_sandbox.fail_next("OffsetCommit", "UNKNOWN_MEMBER_ID", times=2)

@@ -202,7 +202,7 @@ def test_a_port_that_is_taken_is_a_clear_error() -> None:
 
 
 @pytest.mark.parametrize("port", ["99999", "-1", "http"])
-def test_what_is_no_port_is_refused(port: str) -> None:
+def test_an_invalid_port_is_refused(port: str) -> None:
     with start("--registry-port", port) as process:
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 2

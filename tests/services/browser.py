@@ -98,7 +98,7 @@ def grave_faults(page: Page) -> list[str]:
 
 
 def picture(page: Page, file: Path, *, width: int, dark: bool = False, height: int | None = None) -> None:
-    """Take a picture of the whole page, or of so many pixels of it from above."""
+    """Take a picture of the whole page, or of its upper ``height`` pixels."""
     with shown(page, width=width, dark=dark):
         clip: FloatRect | None = {"x": 0, "y": 0, "width": width, "height": height} if height else None
         page.screenshot(path=file, full_page=True, clip=clip, animations="disabled")

@@ -39,7 +39,9 @@ class Bus(ABC):
         } | changes
 
     def records(self, topic: str, count: int, *, seconds: float = 60) -> list[Message]:
-        """Read a topic's first partition from its beginning until so many records came, or in vain for so long."""
+        """
+        Read a topic's first partition from its beginning until ``count`` records came, or ``seconds`` have passed.
+        """
         consumer = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": "tests", "log_level": 0})
         try:
             consumer.assign([TopicPartition(topic, 0, 0)])
@@ -66,13 +68,13 @@ class Bus(ABC):
         return self.records(topic, self.end_of(topic))[offset:]
 
     def records_and_more(self, topic: str, count: int) -> list[Message]:
-        """Wait for so many records; return them, and those beyond that there should not be."""
+        """Wait for ``count`` records; return them, and further ones, of which there should be none."""
         self.records(topic, count)
         sleep(0.3)  # for what comes right behind
         return self.records_from(topic, 0)
 
     def event_ids(self, topic: str, count: int) -> list[str]:
-        """Return the ids of so many events on a topic, in order, and of more if there are."""
+        """Return the ids of ``count`` events on a topic, in order, and of further ones if there are any."""
         return [header(record, "ce_id") for record in self.records_and_more(topic, count)]
 
     def committed(self, group: str, topic: str) -> int:

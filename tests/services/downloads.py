@@ -116,7 +116,7 @@ def _manifest(folder: Path) -> Path:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file but those that Python adds when it imports from the folder."""
+    """Return the SHA-256 of each file, without the caches that Python adds when it imports from the folder."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
     return {str(path.relative_to(folder)): _digest(path) for path in files}
 

@@ -60,7 +60,7 @@ class ServerProcess:
             sleep(0.05)
 
     def stop(self, number: signal.Signals = signal.SIGTERM, *, seconds: float = 20) -> None:
-        """Ask it to end, and kill it if it does not within so many seconds."""
+        """Ask it to end, and kill it if it does not within ``seconds``."""
         self._process.send_signal(number)
         try:
             self._process.wait(seconds)

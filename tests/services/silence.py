@@ -33,7 +33,7 @@ def black_hole() -> Iterator[str]:
 
 @contextmanager
 def dripping(seconds: float) -> Iterator[str]:
-    """Return host:port of an HTTP server that sends a byte of its answer every so many seconds, and never ends."""
+    """Return host:port of an HTTP server that sends a byte of its answer every ``seconds``, and never ends."""
     stop = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.1)

@@ -66,7 +66,7 @@ def fill(alias: str, amounts: Amounts) -> None:
 
 
 def _double(alias: str, count: int) -> None:
-    """Have the database copy rows of the outbox until there are so many."""
+    """Have the database copy rows of the outbox until there are ``count``."""
     quote = connections[alias].ops.quote_name
     fields = [field for field in OutboxRecord._meta.concrete_fields if not field.primary_key]
     table, columns = OutboxRecord._meta.db_table, ", ".join(quote(str(field.column)) for field in fields)

@@ -44,7 +44,7 @@ def rows() -> Any:
 
 
 def totals(by: tuple[str, ...] = ("receiver", "outcome")) -> dict[tuple[str, ...], Sums]:
-    """What there is, of all periods."""
+    """Return the sums of all periods."""
     found: dict[tuple[str, ...], list[Sums]] = {}
     for (_, name), sums in history(datetime.fromtimestamp(0, UTC), by).items():
         found.setdefault(name, []).append(sums)

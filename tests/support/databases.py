@@ -21,7 +21,7 @@ from tests.support.scale import LONG
 
 _ALL = [pytest.param(name, marks=pytest.mark.real) for name in ("postgresql", "mariadb", "mysql")]
 DATABASES = _ALL if LONG else _ALL[:2]
-"""Where a test with the fixture `database`, or `service`, runs by itself."""
+"""The databases on which each test with the fixture `database` or `service` runs."""
 on_mysql_too = pytest.mark.parametrize("database", _ALL, indirect=True)
 """For tests of what MySQL and MariaDB might do differently. The others run on MySQL in `make test-long` alone."""
 

@@ -20,13 +20,13 @@ from tests.support.databases import connected
 
 
 class Kept(ABC):
-    """Where a service keeps its dead letters."""
+    """A store of a service's dead letters, seen from outside."""
 
     settings: dict[str, Any]
 
     @abstractmethod
     def read(self, count: int) -> list[Letter]:
-        """Return the dead letters of which there should be so many, in the order of their offsets."""
+        """Return the ``count`` dead letters that there should be, in the order of their offsets."""
 
 
 @attrs.frozen

@@ -1,4 +1,4 @@
-"""What a worker does on any host: it consumes, sends what its receivers emit, and stops cleanly."""
+"""The behaviour of a worker on any host: it consumes, sends events that its receivers emit, and stops cleanly."""
 
 from __future__ import annotations
 

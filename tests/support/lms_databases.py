@@ -16,7 +16,7 @@ from tests.services.database import DatabaseServer
 from tests.support.databases import connected
 
 OUTBOX, OUTBOX_APART = "lms", "lms_events"
-"""Where the outbox is; ``apart``: where it has a database of its own."""
+"""Database of the outbox; ``apart``: where it has a database of its own."""
 MIGRATE = """
 from django.conf import settings
 from django.core.management import call_command

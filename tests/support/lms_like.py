@@ -41,7 +41,7 @@ ASYNC_VIEWS = ("atomic", "rolled_back", "asynchronous", "asynchronous_atomic", "
 JOBS = ("autocommit", "committed", "rolled_back", "beside_the_replica", "beside_the_history")
 JOBS_APART = JOBS[:3]
 CASES = {"wsgi": VIEWS, "asgi": ASYNC_VIEWS, "task": JOBS, "command": JOBS, "apart": JOBS_APART}
-"""What is emitted, by place. ``apart``: by a command of a service whose outbox has a database of its own."""
+"""The emissions, by place. ``apart``: by a command of a service whose outbox has a database of its own."""
 NAMES = tuple(f"{place}/{mode}/{case}" for place, cases in CASES.items() for mode in MODES for case in cases)
 
 _AWAY = {
@@ -56,7 +56,7 @@ _BIN = Path(sys.executable).parent
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """What became of all emissions once all processes have ended, by name: ``wsgi/outbox/atomic``."""
+    """The results of all emissions once all processes have ended, by name: ``wsgi/outbox/atomic``."""
 
     ends: Mapping[str, object]
     """The status of the answer; for jobs None, or the exception that the job saw."""

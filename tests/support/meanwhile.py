@@ -15,7 +15,7 @@ FIRST, SECOND = f"{__name__}.first", f"{__name__}.second"
 seen: list[str] = []
 """Who has run, in order."""
 meanwhile: dict[str, Callable[[], Any]] = {}
-"""What is done while ``first`` or ``second`` runs."""
+"""Actions to take while ``first`` or ``second`` runs."""
 
 
 def first(**_: Any) -> None:

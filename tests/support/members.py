@@ -82,7 +82,7 @@ class Member:
                 member.records += member.poll(0.1)
 
     def poll_records(self, count: int) -> list[ConsumerRecord]:
-        """Poll until so many records came, and return them all."""
+        """Poll until ``count`` records came, and return all."""
         self.poll_until(lambda: len(self.records) >= count)
         return self.records
 

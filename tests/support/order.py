@@ -20,7 +20,7 @@ each_protocol = pytest.mark.parametrize("options", PROTOCOLS.values(), ids=PROTO
 
 
 def numbered(users: list[int], each: int, *, begin: int = 0) -> list[Any]:
-    """Return so many certificates of each user, by turns, numbered in their grade."""
+    """Return ``each`` certificates of each user, by turns, numbered in their grade."""
     return [certificate(user, grade=str(number)) for number in range(begin, begin + each) for user in users]
 
 
@@ -38,7 +38,7 @@ def event(line: dict[str, Any]) -> tuple[int, int]:
 
 
 def assert_first_in_order(lines: list[dict[str, Any]], users: list[int], each: int) -> None:
-    """What comes again may be old; what comes first is in order."""
+    """Assert that first deliveries are in order; repeated ones may be old."""
     first: dict[int, list[int]] = {user: [] for user in users}
     for line in sorted(lines, key=lambda line: line["at"]):
         user, number = event(line)

@@ -1,4 +1,4 @@
-"""What a test does with a service that has an outbox: emit, relay, look."""
+"""A service with an outbox, for tests: emit, relay, look."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Service:
         return str(metadata.id)
 
     def emit_many(self, count: int, *, topic: str = "", name: Callable[[int], str] = lambda _: "") -> list[str]:
-        """Emit so many events of one key at once; ``name`` gives each its name. Return their ids."""
+        """Emit ``count`` events of one key at once; ``name`` gives each its name. Return their ids."""
         events = [
             ({"certificate": certificate(7, name=name(number))}, EventsMetadata(event_type=CREATED))
             for number in range(count)
@@ -108,7 +108,7 @@ class Service:
         return self.bus.records(topic or self.topic, count)
 
     def ids(self, count: int, topic: str = "") -> list[str]:
-        """Return the ids of the first so many events on the topic, in order."""
+        """Return the ids of the first ``count`` events on the topic, in order."""
         return [header(record, "ce_id") for record in self.arrived(count, topic)]
 
     def all_ids(self, topic: str = "") -> list[str]:

@@ -29,7 +29,7 @@ class Relaying:
     sandbox: Sandbox
     error: Callable[[str], Exception | None] = lambda _subject: None
     options: dict[str, Any] = attrs.field(factory=dict)
-    """Of the client that most rows go through."""
+    """Options of the client that sends most rows."""
     made: list[Producer] = attrs.field(factory=list)
     topics: Topics = attrs.field(init=False)
     relay: Relay = attrs.field(init=False)
@@ -58,7 +58,7 @@ class Relaying:
     def close(self) -> None: ...
 
     def append(self, *topics: str, users: int = 1) -> list[bytes]:
-        """Append events, of so many keys by turns; return their ids."""
+        """Append events, of ``users`` keys by turns; return their ids."""
         events = [encoded(topic, 7 + number % users) for number, topic in enumerate(topics)]
         Outbox(notify=lambda: False).append_separately(events, "default")
         return [event.event_id.encode() for event in events]

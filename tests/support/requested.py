@@ -30,7 +30,7 @@ from tests.support.workers import worker
 
 PLACE = "tests.projects.certificates.replaying"
 LETTERS_BEGIN = 1_000_000
-"""Offset of the first dead letter: far from those of live events."""
+"""Offset of the first dead letter, far from live events' offsets."""
 
 
 def named(*receivers: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What ``/metrics`` of a worker or relay shows."""
+"""Reads ``/metrics`` of a worker or relay."""
 
 from __future__ import annotations
 

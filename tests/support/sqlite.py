@@ -1,4 +1,4 @@
-"""Databases of SQLite in files, which threads share as they do those of servers."""
+"""SQLite databases in files, which threads can share like a server's."""
 
 from __future__ import annotations
 

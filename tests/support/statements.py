@@ -11,7 +11,7 @@ from django.db import connections
 
 @contextmanager
 def asked(alias: str = "default") -> Iterator[list[str]]:
-    """Collect the statements of a block, by their first words: those of blocks and savepoints too."""
+    """Collect the statements of a block, by their first words; transactions and savepoints included."""
     found: list[str] = []
 
     def note(execute: Any, sql: str, *arguments: Any) -> Any:

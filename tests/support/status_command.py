@@ -13,7 +13,7 @@ from django.test import override_settings
 
 @attrs.frozen
 class Shown:
-    """What the command has printed, and why its exit code is not 0, or an empty text."""
+    """The command's output, and the reason for an exit code other than 0, or an empty text."""
 
     text: str
     refusal: str

@@ -22,7 +22,7 @@ import test_settings
 Spans = list[dict[str, Any]]
 """``id`` and ``parent``, ``name``, ``attributes``, and how many ``errors`` it had."""
 Package = tuple[str, Callable[[str], AbstractContextManager[Any]], Callable[[], Spans]]
-"""The backend of edx-django-utils, what opens a span, and what returns those that have ended."""
+"""A backend of edx-django-utils, a function that opens a span, and one that returns the ended spans."""
 
 
 def opentelemetry() -> Package:
@@ -71,7 +71,7 @@ def ddtrace() -> Package:
 
 
 def ddtrace_as_provider() -> Package:
-    """Of OpenTelemetry's API."""
+    """Return ddtrace's implementation of OpenTelemetry's API."""
     os.environ |= {"DD_TRACE_OTEL_ENABLED": "true", "OTEL_PYTHON_CONTEXT": "ddcontextvars_context"}  # as Datadog has it
     from ddtrace.opentelemetry import TracerProvider
     from opentelemetry import trace

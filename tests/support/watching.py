@@ -1,4 +1,4 @@
-"""What the package tells meanwhile."""
+"""Collects the lifecycle events of a block."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def watched(*kinds: type[LifecycleEvent]) -> Iterator[list[Any]]:
 
 @contextmanager
 def nobody_else_observing() -> Iterator[None]:
-    """Leave out who observes already: the log of the app, once a test before has had it begin."""
+    """Remove the present observers for a block, such as the app's log, which an earlier test may have begun."""
     before = bus._observers
     bus._replace({})
     try:

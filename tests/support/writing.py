@@ -57,7 +57,7 @@ def writer(service: Service, number: int, *, seconds: float, pause: float = 0.00
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """What became of all events."""
+    """Numbers of events that went wrong."""
 
     lost: int
     invented: int

@@ -107,7 +107,7 @@ def test_the_failure_says_that_the_transaction_was_rolled_back(events: CapturedE
     assert "One was emitted in a transaction that was rolled back" in failure(events, CERTIFICATE_CREATED)
 
 
-def test_what_was_not_sent_may_be_asserted(two: CapturedEvents) -> None:
+def test_unsent_events_may_be_asserted(two: CapturedEvents) -> None:
     two.assert_not_sent(REVOKED)
     two.assert_not_sent(CERTIFICATE_CREATED, topic="diplomas")
     two.assert_not_sent(CERTIFICATE_CREATED, key=1, certificate__grade="0.9")
@@ -135,7 +135,7 @@ def test_an_expectation_that_could_never_fail_is_refused(
         events.assert_not_sent(*arguments, **expected)
 
 
-def test_it_shows_what_was_captured(two: CapturedEvents) -> None:
+def test_it_shows_the_captured_events(two: CapturedEvents) -> None:
     assert repr(two) == (
         f"<CapturedEvents: {CREATED} to 'certificates' with key 1; {CREATED} to 'certificates' with key 2>"
     )

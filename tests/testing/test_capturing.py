@@ -110,7 +110,7 @@ def test_nothing_is_left_behind(settings: Any) -> None:
     assert [event.key for event in outer] == [2]
 
 
-def test_what_came_from_the_bus_does_not_go_there_again(events: CapturedEvents) -> None:
+def test_an_event_from_the_bus_is_not_sent_again(events: CapturedEvents) -> None:
     CERTIFICATE_CREATED.send_event_with_custom_metadata(EventsMetadata(event_type=CREATED), certificate=certificate())
     events.assert_not_sent()
     with pytest.raises(AssertionError, match="It was not emitted"):
@@ -244,7 +244,7 @@ def test_the_database_of_the_topic_decides(events: CapturedEvents, settings: Any
 
 
 @pytest.mark.django_db
-def test_mode_immediate_sends_what_is_rolled_back_later(events: CapturedEvents, settings: Any) -> None:
+def test_mode_immediate_sends_events_that_are_rolled_back_later(events: CapturedEvents, settings: Any) -> None:
     settings.EVENT_BUS_PRODUCER_MODE = "immediate"
     with pytest.raises(RuntimeError), transaction.atomic():
         CERTIFICATE_CREATED.send_event(certificate=certificate(1))

@@ -195,7 +195,7 @@ def before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("plain", [True, False])
-def test_what_an_older_service_sends_arrives(heard: Heard, before: Path, plain: bool) -> None:
+def test_events_of_an_older_service_arrive(heard: Heard, before: Path, plain: bool) -> None:
     def hear(**arguments: Any) -> None:
         heard.append(arguments)
 

@@ -12,7 +12,7 @@ from tests.support.examples_of import certificate
 from tests.testing.project import Project
 
 
-def test_what_is_sent_is_there_to_read(event_bus_sandbox: Sandbox, settings: Any) -> None:
+def test_sent_records_can_be_read(event_bus_sandbox: Sandbox, settings: Any) -> None:
     settings.EVENT_BUS_TOPIC_PREFIX = "fixture"
     CERTIFICATE_CREATED.send_event(certificate=certificate(7))
     get_producer().prepare_for_shutdown()

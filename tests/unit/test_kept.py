@@ -29,7 +29,7 @@ def test_long_keys_are_not_kept_nor_more_than_there_is_room_for() -> None:
     assert b"x" * 1_000_000 not in kept
 
 
-def test_what_cannot_be_made_is_not_kept() -> None:
+def test_a_value_that_cannot_be_made_is_not_kept() -> None:
     kept: Kept[int] = Kept(int)
     with pytest.raises(ValueError, match="invalid"):
         kept["x"]

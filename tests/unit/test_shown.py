@@ -200,7 +200,7 @@ def test_c17_a_time_that_python_cannot_hold_is_shown_as_a_number(time: int) -> N
     assert shown_time(time) == f"{time} ms"
 
 
-def test_what_is_harmless_is_shown_as_it_is() -> None:
+def test_harmless_text_is_shown_unchanged() -> None:
     text = "org.openedx.learning.certificate.created.v1 – «Ünïcödé» 名前"
     assert shown(text) == label(text) == text
     assert shown("山田\u3000太郎, «\xa0non\u202f!\xa0»") == "山田 太郎, « non ! »"

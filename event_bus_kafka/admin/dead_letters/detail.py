@@ -27,7 +27,7 @@ _LOOKS_SHOWN = 20
 
 
 def detail(letter: DeadLetter, *, unmasked: bool) -> dict[str, Any]:
-    """Return what the template of a letter draws. Asks the schema registry."""
+    """Return the context for a letter's template. Asks the schema registry."""
     record = letter.record
     servers = import_module("event_bus_kafka.assembly.schema_registry")  # it comes with Kafka's client
     with closing(servers.registry()) as registry:
@@ -85,7 +85,7 @@ def _receiver(failure: Failure) -> list[Cell]:
 
 
 def _history(letter: DeadLetter) -> Table:
-    """Return who has looked at the letter unmasked, or done something to it."""
+    """Return the history of a letter: users who saw it unmasked, or acted on it."""
     about = ContentType.objects.get_for_model(DeadLetter)
     entries = LogEntry.objects.filter(content_type=about, object_id=str(letter.pk)).select_related("user")
     rows = [

@@ -18,7 +18,7 @@ _NAMES_IN_HISTORY = 5
 
 
 def action_plan(plan: DiscardPlan, *, before: Discarded | None) -> ActionPlan:
-    """Return what the page says before anything is deleted; ``before``: what a slice has deleted just now."""
+    """Return the confirmation page of a discard; ``before``: the result of the slice deleted just now, if any."""
     letters = number_of(plan.count)
     said = [
         _("%(letters)s will be deleted for good, events included: no receiver gets these from here again.")
@@ -49,7 +49,7 @@ def action_plan(plan: DiscardPlan, *, before: Discarded | None) -> ActionPlan:
 
 
 def done_words(done: Discarded, meant: Meant) -> str:
-    """Return the line for message and history: what and how many."""
+    """Return the line for message and history: the action and the number of letters."""
     words = _("Discarded %(letters)s (%(meant)s). Receivers: %(receivers)s.") % {
         "letters": number_of(_exact(done.number)),
         "meant": meant.words,

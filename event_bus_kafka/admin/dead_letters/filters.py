@@ -82,7 +82,7 @@ class Filters:
     selection: Selection
     """Meaningless unless valid."""
     state: str
-    """Empty: letters are meant; else what became of them."""
+    """Empty: existing letters are listed; else the settled entries in this state."""
     fields: Mapping[str, str]
     """The filled-in fields, to be sent again by links and forms."""
 

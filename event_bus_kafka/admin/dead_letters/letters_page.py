@@ -1,4 +1,4 @@
-"""Dead letters: the list, one in full, and what may be done with them."""
+"""Dead letters: the list, a single letter, and actions on them."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class DeadLettersPage(Page):
     def _ask(
         self, request: HttpRequest, meant: Meant, until: datetime | None = None, before: Discarded | None = None
     ) -> HttpResponse:
-        """Say what would be deleted, and how much a slice has deleted ``before``."""
+        """Show the letters that would be deleted, and the number that a slice has deleted ``before``."""
         plan = discarding.plan(meant.until(until))
         if plan.until is None:
             messages.warning(request, _("There is no such dead letter any more."))
@@ -114,6 +114,6 @@ class DeadLettersPage(Page):
 
 
 def _in_slices(pattern: URLPattern) -> URLPattern:
-    """Let each slice of an action be committed by itself, also where requests are transactions."""
+    """Commit each slice of an action by itself, even if requests are transactions."""
     pattern.callback = transaction.non_atomic_requests(using=router.db_for_write(DeadLetter))(pattern.callback)
     return pattern

@@ -1,4 +1,4 @@
-"""The list of dead letters, and of what became of them."""
+"""The list of dead letters, and of settled entries."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _Place = TypeVar("_Place")
 
 
 def listing(request: HttpRequest, filters: Filters, url: Url) -> dict[str, Any]:
-    """Return what the template of the list draws. ``url``: of the pages, by name."""
+    """Return the context for the list's template. ``url``: returns the URL of a page, by its name."""
     drawn = {"filters": filters, "search_url": url("search"), "discard_url": url("discard")}
     if not filters.is_valid:
         return drawn

@@ -22,11 +22,11 @@ class Meant:
 
     selection: Selection
     words: str
-    """For the history: nothing of an event."""
+    """For the history: contains no event data."""
 
     @classmethod
     def of(cls, request: HttpRequest) -> Meant | None:
-        """Return None where nothing was ticked, or what was posted is not valid."""
+        """Return the selection; None if nothing was ticked, or the POST is invalid."""
         if request.POST.get("scope") == TICKED:
             ids = tuple(int(text) for text in request.POST.getlist("id") if text.isdecimal() and len(text) < 19)
             return cls(selection=Selection(ids=ids), words=_("ticked")) if ids else None

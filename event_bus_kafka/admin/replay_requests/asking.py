@@ -1,4 +1,6 @@
-"""The page before a replay request is made: what would run, what could not and why, and what else there is to say."""
+"""
+The page before a replay request is made: letters that would run, letters that could not with reasons, and remarks.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ from event_bus_kafka.operations.event_catalogue import event_types
 from event_bus_kafka.shown import shown
 
 _SHOWN = 20
-"""Reasons, and letters, of what could not run."""
+"""Most reasons, and letters that could not run, on the page."""
 _NAMES_SHOWN = 5
 _PREFIX = "run"
 _NAME_LENGTH = 500
@@ -36,7 +38,7 @@ def _named(datalist: str) -> forms.TextInput:
 
 
 class ReceiverForm(forms.Form):
-    """Who is to run."""
+    """Selects the receivers that run."""
 
     receiver = forms.CharField(
         label=gettext_lazy("Only this receiver (empty: all that have still to succeed)"),
@@ -53,7 +55,7 @@ class ReceiverForm(forms.Form):
 
 
 class WishForm(forms.Form):
-    """How it is to be done, and why."""
+    """The rate, the limit of failures and the reason of a replay."""
 
     reason = forms.CharField(
         label=gettext_lazy("Why, for whoever looks (nothing of an event)"), max_length=500, required=False
@@ -76,11 +78,13 @@ class Asked:
     wishes: WishForm
     is_valid: bool
     wish: Wish
-    """Without what is not valid."""
+    """Contains only the valid fields."""
 
     @classmethod
     def of(cls, request: HttpRequest) -> Asked:
-        """Read it from what was posted; at first, the receiver that letters were filtered by is the only one."""
+        """
+        Read the choices from a POST. The first time, a receiver by which letters were filtered is the only one to run.
+        """
         filtered = {f"{_PREFIX}-receiver": request.POST.get("receiver", "")}
         is_first = request.POST.keys().isdisjoint(_receiver_names())
         receivers = ReceiverForm(filtered if is_first else request.POST, prefix=_PREFIX)
@@ -105,8 +109,9 @@ def asking(
     letter_url: Callable[..., str],
 ) -> dict[str, Any]:
     """
-    Return what the template draws. ``planned``: None where more letters match than a request may have. ``until``: the
-    latest failure of a plan that was shown before. ``letter_url``: of the pages of dead letters, by name.
+    Return the context for the template. ``planned``: None if more letters match than a request may have. ``until``: the
+    latest failure of a plan that was shown before. ``letter_url``: returns the URL of a page of dead letters, by its
+    name.
     """
     is_too_much, planned = planned is None, planned or RequestPlan()
     own = {CONFIRMED, "csrfmiddlewaretoken", UNTIL, *asked.wishes.fields, *_receiver_names()}
@@ -130,7 +135,10 @@ def _receiver_names() -> set[str]:
 
 
 def made_words(made: ReplayRequest, letters: int, meant: str) -> str:
-    """Return the line for message and history: what, how many, for whom and why, and nothing of an event."""
+    """
+    Return the line for message and history: the action, the number of letters, the receiver and the reason, without
+    event data.
+    """
     names, more = list(map(shown, made.receivers[:_NAMES_SHOWN])), len(made.receivers) - _NAMES_SHOWN
     words = _("Requested replay %(number)s: %(letters)s of group %(group)s (%(meant)s). Receivers: %(receivers)s.") % {
         "number": made.pk,

@@ -1,4 +1,4 @@
-"""Texts on replay requests: how far they are, and what came of their letters."""
+"""Texts on replay requests: their progress, and the results of their letters."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def listed(found: Sequence[RequestReport], url: Url) -> Table:
 
 
 def reported(found: RequestReport, url: Url, letter_url: Url, *, may_replay: bool) -> dict[str, Any]:
-    """Return what the template of a request draws. ``letter_url``: of the pages of dead letters, by name."""
+    """
+    Return the context for a request's template. ``letter_url``: returns the URL of a page of dead letters, by its name.
+    """
     request = found.request
     number = int(request.pk)
     why = reasons(number)
@@ -158,7 +160,7 @@ def _letter(letter: RequestedLetter, letter_url: Url) -> list[Cell]:
 
 
 def _history(number: int) -> Table:
-    """Return who has requested or changed it."""
+    """Return the history of a request: users who made or changed it."""
     about = ContentType.objects.get_for_model(ReplayRequest)
     entries = LogEntry.objects.filter(content_type=about, object_id=str(number)).select_related("user")
     rows = [

@@ -1,4 +1,4 @@
-"""Replay requests: the list, one in full, making one of dead letters, and what may be done with it."""
+"""Replay requests: the list, a single request, making one for dead letters, and actions on it."""
 
 from __future__ import annotations
 

@@ -18,11 +18,11 @@ class Step:
     change: RequestChange
     label: str | Promise
     done: str | Promise
-    """For message and history; has ``%(number)s``."""
+    """Sentence for message and history, with the placeholder ``%(number)s``."""
     is_final: bool = False
 
     def take(self, number: int, by: str) -> str:
-        """Change a request; return what was done, or why it could not be. Raises a database error."""
+        """Change a request; return a sentence on the change, or on the reason against it. Raises a database error."""
         problem = change_request(self.change, number, by)
         return problem or str(self.done) % {"number": number}
 
@@ -32,4 +32,4 @@ STEPS: Mapping[str, Step] = {
     "resume": Step(change=RESUME, label=_("Resume"), done=_("Resumed replay request %(number)s.")),
     "cancel": Step(change=CANCEL, label=_("Cancel"), done=_("Cancelled replay request %(number)s."), is_final=True),
 }
-"""By name, as URLs have it."""
+"""The steps by name, which is part of the URL."""

@@ -62,7 +62,9 @@ class GroupDescription:
 
 
 class ClusterOverview(Admin):
-    """Answers about many topics and groups; what is refused for one of them keeps no other from its answer."""
+    """
+    Answers about many topics and groups; a refusal for one of them is in its answer, and does not touch the others.
+    """
 
     def cluster(self, *, timeout: float) -> Cluster:
         """Raises :class:`BrokerError`."""
@@ -104,7 +106,7 @@ class ClusterOverview(Admin):
         return found
 
     def groups(self, names: Collection[str], *, timeout: float) -> dict[str, GroupDescription | BrokerError]:
-        """Return what the coordinator of each group knows of it. Raises :class:`BrokerError`."""
+        """Describe groups, as their coordinators know them. Raises :class:`BrokerError`."""
         found: dict[str, GroupDescription | BrokerError] = {}
         left, deadline = sorted(names), monotonic() + timeout
         while left:
@@ -135,7 +137,7 @@ class ClusterOverview(Admin):
         return found
 
     def topic_rights(self, topics: Collection[str], *, timeout: float) -> dict[str, frozenset[str] | BrokerError]:
-        """Return what this user may do with each topic, as Kafka names it, such as ``WRITE``."""
+        """Return the operations on each topic that this user is allowed, in Kafka's names, such as ``WRITE``."""
         found: dict[str, frozenset[str] | BrokerError] = {}
         for part in _parts(sorted(topics), _TOPICS_AT_ONCE):
             with as_broker_errors(self._client):

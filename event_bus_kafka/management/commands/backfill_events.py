@@ -1,4 +1,4 @@
-"""``manage.py backfill_events``: send what a service has had for long, as events."""
+"""``manage.py backfill_events``: send a service's existing data as events."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Batch = list[tuple[str, Arguments | Callable[[], Arguments]]]
 
 @attrs.define
 class _Run:
-    """How far a backfill is."""
+    """The progress of a backfill."""
 
     token: str | None
     """The last settled item's token; None: no item is settled."""
@@ -197,7 +197,7 @@ def _next(items: Iterator[Item], most: int, source: Source) -> Batch:
 
 @contextmanager
 def _errors_of(source: Source, advice: str = "") -> Iterator[None]:
-    """Raise what a source raises as :class:`WorkerFailed`: it cannot go on after that."""
+    """Turn exceptions of a source into :class:`WorkerFailed`: it cannot continue after one."""
     try:
         yield
     except Exception as error:
@@ -210,6 +210,6 @@ def _resume(token: str | None) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Return what is wrong; of the service's own errors also where."""
+    """Return the text of an error; for the service's own errors also the place."""
     failure = Failure.of(error, "a source")
     return failure.error if isinstance(error, EventBusError) else f"{failure.error} in {failure.place}"

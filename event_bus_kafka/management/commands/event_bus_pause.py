@@ -19,7 +19,7 @@ class Command(PausingCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--reason", default="", metavar="TEXT", help="why, for whoever looks at the pauses")
+        parser.add_argument("--reason", default="", metavar="TEXT", help="the reason, shown in the list of pauses")
 
     def plan(self, receiver: str) -> PausePlan | None:
         return plan_pause(receiver)

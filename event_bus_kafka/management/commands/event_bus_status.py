@@ -1,4 +1,4 @@
-"""``manage.py event_bus_status``: the whole bus at a glance, and what is wrong with it."""
+"""``manage.py event_bus_status``: the whole bus at a glance, with its problems."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Command(OperatorCommand):
         parser.add_argument(
             "--check",
             action="store_true",
-            help="look for what is wrong, too: topics, rights, schemas, versions, tables; each with its remedy",
+            help="check topics, rights, schemas, versions and tables too; each problem comes with its remedy",
         )
         parser.add_argument(
             "--watch",
@@ -46,7 +46,7 @@ class Command(OperatorCommand):
             type=seconds,
             const=_WATCH_EVERY,
             metavar="SECONDS",
-            help=f"look again and again until Ctrl-C, every so many seconds (default: {_WATCH_EVERY:g})",
+            help=f"repeat every SECONDS until Ctrl-C (default: {_WATCH_EVERY:g})",
         )
         add_json(parser, "print JSON; with --watch a line each time")
 

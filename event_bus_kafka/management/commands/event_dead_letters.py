@@ -1,4 +1,4 @@
-"""``manage.py event_dead_letters``: see, repeat and remove what this service's receivers could not take."""
+"""``manage.py event_dead_letters``: list, replay and remove dead letters of this service's receivers."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ class Command(RequestSubcommands):
             self.stdout.write(text)
 
     def _tell(self, options: dict[str, Any], **found: Any) -> None:
-        """Print JSON, where that is asked for: what was found, and whether it was done."""
+        """Print the findings as JSON, if that is asked for, and whether the action was done."""
         if options["json"]:
             self.print_json(found | {"applied": options["apply"]})
 

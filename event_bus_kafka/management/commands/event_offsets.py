@@ -117,7 +117,7 @@ def _add_targets(parser: CommandParser) -> None:
     )
     targets.add_argument("--to-offset", type=number(least=0), metavar="OFFSET", help="to this offset")
     targets.add_argument("--to-earliest", action="store_true", help="to the first record that is there")
-    targets.add_argument("--to-latest", action="store_true", help="to the end: what is there now is skipped")
+    targets.add_argument("--to-latest", action="store_true", help="to the end: all present records are skipped")
 
 
 def _target(options: dict[str, Any]) -> Target:

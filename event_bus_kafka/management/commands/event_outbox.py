@@ -1,4 +1,4 @@
-"""``manage.py event_outbox``: see what waits to be sent, and decide on what Kafka refuses."""
+"""``manage.py event_outbox``: list waiting rows, and release or discard rows that Kafka refuses."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Command(OperatorCommand):
             added.add_argument("--database", default=DEFAULT_DB_ALIAS, help="alias of the database (default: default)")
             add_json(added)
             if name in ("parked", "release", "discard"):
-                added.add_argument("ids", metavar="ID", nargs="*", type=int, help="as parked lists them")
-                added.add_argument("-t", "--topic", default="", help="only those of this topic, with or without prefix")
-                added.add_argument("--code", default="", help="only those with this code")
+                added.add_argument("ids", metavar="ID", nargs="*", type=int, help="ids of rows, as listed by parked")
+                added.add_argument("-t", "--topic", default="", help="only rows of this topic, with or without prefix")
+                added.add_argument("--code", default="", help="only rows with this code")
             if name in ("release", "discard"):
                 added.add_argument("--all", action="store_true", help="all parked rows")
             if name == "purge":

@@ -32,7 +32,7 @@ _GROUP = "event_tail"
 """Kafka's client asks for a name; nothing is ever committed under it."""
 
 _LONGEST = 1_000_000
-"""Characters of keys and event data: they are what was asked for."""
+"""Characters of keys and event data: here users ask to see them whole."""
 
 
 class Command(OperatorCommand):
@@ -57,8 +57,8 @@ class Command(OperatorCommand):
             help="earliest, latest (default), -N (the last N offsets of each partition), or a time in ISO 8601 with "
             "time zone",
         )
-        parser.add_argument("--count", type=number(least=1), help="end after so many records")
-        parser.add_argument("--until-end", action="store_true", help="end where the topic ended when this began")
+        parser.add_argument("--count", type=number(least=1), help="end after COUNT records")
+        parser.add_argument("--until-end", action="store_true", help="end where the topic ended at the command's start")
         add_json(parser, "print a line of JSON per record")
         parser.add_argument("--unmasked", action="store_true", help="show all, which may be personal data")
 

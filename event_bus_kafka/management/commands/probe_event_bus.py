@@ -37,8 +37,8 @@ class Command(OperatorCommand):
         parser.add_argument(
             "--slow", type=seconds, default=2.0, help="seconds after which a leg has failed (default: 2)"
         )
-        parser.add_argument("--every", type=seconds, help="repeat it after so many seconds, until Ctrl-C")
-        parser.add_argument("--count", type=number(least=1), help="with --every: end after so many probes")
+        parser.add_argument("--every", type=seconds, help="repeat it every EVERY seconds, until Ctrl-C")
+        parser.add_argument("--count", type=number(least=1), help="with --every: end after COUNT probes")
         text = "with --every: port that shows the numbers of its probes at /metrics (default: none)"
         parser.add_argument("--health-port", type=port, metavar="PORT", help=text)
         add_json(parser, "print a line of JSON per probe")

@@ -1,4 +1,4 @@
-"""``manage.py relay_events``: send what the outbox holds."""
+"""``manage.py relay_events``: send the records of the outbox."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from event_bus_kafka.telemetry import observe, unobserve
 from event_bus_kafka.telemetry.events import RelayProgress
 
 _ALLOCATIONS = 50_000
-"""Between two looks for garbage, in place of some hundreds: what a row needs goes with it."""
+"""Allocations between two garbage collections, instead of hundreds: a row's objects are freed without one."""
 
 
 class Command(OperatorCommand):

@@ -199,7 +199,7 @@ def _refuse_unknown(receiver: str | None, event_type: str | None) -> None:
 def _refuse_reversed(start: Target, end: Target) -> None:
     for first, last in ((start.time, end.time), (start.offset, end.offset)):
         if first is not None and last is not None and first > last:
-            raise CommandError("Nothing lies there: --from is after --to.")
+            raise CommandError("There are no records: --from is after --to.")
 
 
 def _as_json(name: Partition, offsets: Range) -> dict[str, Any]:
@@ -207,7 +207,10 @@ def _as_json(name: Partition, offsets: Range) -> dict[str, Any]:
 
 
 def _left(run: ReplayProgress, wanted: Wanted) -> str:
-    """Return what is left as arguments of other runs; of a period with its times, since its offsets hold others too."""
+    """
+    Return the rest of a replay as arguments of further runs. A period keeps its times, since its offsets include other
+    records.
+    """
     since = "" if wanted.since is None else f" --from {shown_time(wanted.since)}"
     before = "" if wanted.before is None else f" --to {shown_time(wanted.before)}"
     return "".join(

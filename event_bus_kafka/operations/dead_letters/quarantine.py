@@ -82,7 +82,7 @@ def _position(committed: Committed, metadata: OffsetMetadata, offset: int) -> Co
         return Committed(offset + 1, metadata.at(offset + 1))
     more = attrs.evolve(metadata, taken=metadata.taken | {offset})
     if not more.fit:
-        raise CannotTake("So many records are taken aside that Kafka has no room to note one more: run workers first.")
+        raise CannotTake("Kafka has no room to mark one more record as taken aside: run workers first.")
     return Committed(committed.offset, more.at(committed.offset))
 
 

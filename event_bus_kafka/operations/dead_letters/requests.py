@@ -146,7 +146,7 @@ def letter_json(letter: RequestedLetter) -> dict[str, Any]:
 
 
 def obstacle_before(group: str, topics: Sequence[str]) -> str:
-    """Return why nobody would take a request of a group, and what to do about it; empty: somebody would."""
+    """Return the reason for which no worker would take a group's request, and the remedy; empty: one would."""
     if not settings.heartbeat:
         return _NOW_UNKNOWN
     return "" if group in _groups_able() else f"{_nobody(group)} Start one: {_worker_command(group, topics)}."
@@ -159,7 +159,9 @@ def _reported(found: Sequence[ReplayRequest]) -> list[RequestReport]:
 
 
 def _without_worker(found: Sequence[ReplayRequest]) -> list[ReplayRequest]:
-    """Return those that are to be run and that no worker has, or one that is dead: it has been silent for too long."""
+    """
+    Return the requests that wait for a worker: none has claimed them, or their worker is dead, silent for too long.
+    """
     is_any_running = any(one.state == RequestState.RUNNING for one in found)
     dead = database_now(_rows().db) - round(TAKEN_OVER_AFTER * 1000) if is_any_running else 0
     silent = [one for one in found if one.state == RequestState.RUNNING and (one.beat_at or 0) < dead]

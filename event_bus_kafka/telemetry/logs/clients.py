@@ -23,7 +23,7 @@ def _(event: events.ClientErrorReported, log_filter: LogFilter) -> None:
         return
     if event.kind == Trouble.REFUSED:
         logger.info(
-            "Kafka %s: a request was refused, and its client has stopped, so that nothing overtakes what was refused; "
+            "Kafka %s: a request was refused, and its client has stopped, so that later records do not overtake it; "
             "a new client goes on. %s",
             event.client,
             error_text(event.error),

@@ -140,7 +140,7 @@ def test_each_look_at_data_is_written_to_the_history_before_it_is_shown() -> Non
     assert "Looked at its data unmasked." in client.get(f"{LIST}{letter.pk}/").content.decode()
 
 
-def test_what_is_ticked_is_discarded_after_a_page_that_says_so() -> None:
+def test_ticked_letters_are_discarded_after_a_confirmation() -> None:
     letters = [stored(record_of(7, offset=offset), MAIL) for offset in range(3)]
     client = client_with(Right.VIEW, Right.DISCARD)
     asked, done = confirmed(client, scope="ticked", id=[letters[0].pk, letters[2].pk])
@@ -173,7 +173,7 @@ def test_nothing_is_deleted_by_asking_or_where_nothing_is_meant() -> None:
     assert not LogEntry.objects.exists()
 
 
-def test_all_that_match_are_discarded_but_for_those_that_failed_since_the_plan() -> None:
+def test_all_matching_letters_are_discarded_except_later_failures() -> None:
     for offset in range(4):
         stored(record_of(7, offset=offset), MAIL if offset % 2 else AWARD)
     client = client_with(Right.VIEW, Right.DISCARD)

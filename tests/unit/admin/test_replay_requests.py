@@ -72,7 +72,7 @@ def said() -> list[str]:
     return [entry.get_change_message() for entry in LogEntry.objects.order_by("pk")]
 
 
-def test_what_is_ticked_is_requested_after_a_page_that_says_what_would_run_and_what_could_not(receiver: str) -> None:
+def test_ticked_letters_are_requested_after_a_page_with_the_plan(receiver: str) -> None:
     letters = [stored(record_of(7, offset=offset), receiver) for offset in range(3)]
     left_out = stored(record_of(7, offset=9, headers=()))
     user = staff_with(Right.VIEW, Right.REPLAY, name="anna")
@@ -109,7 +109,7 @@ def test_what_is_ticked_is_requested_after_a_page_that_says_what_would_run_and_w
         assert text in page
 
 
-def test_all_that_match_are_requested_for_each_group_but_for_those_that_failed_since_the_plan(receiver: str) -> None:
+def test_all_matching_letters_are_requested_by_group_except_later_failures(receiver: str) -> None:
     for offset in range(4):
         stored(record_of(7, offset=offset), receiver, group="mail" if offset % 2 else "other")
     stored(record_of(7, offset=8), GONE)
@@ -263,7 +263,7 @@ def test_viewers_watch_and_see_no_buttons(receiver: str) -> None:
         assert client.get(f"{LIST}{number}/").status_code == 404
 
 
-def test_the_report_says_what_came_of_it(receiver: str) -> None:
+def test_the_report_shows_the_results(receiver: str) -> None:
     letters = [stored(record_of(7, offset=offset), receiver) for offset in range(6)]
     confirmed(client_with(Right.VIEW, Right.REPLAY), ALL)
     request = ReplayRequest.objects.get()

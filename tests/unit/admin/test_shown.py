@@ -43,7 +43,7 @@ def test_the_overview_says_that_all_is_well_once_all_are_ready() -> None:
     assert "All is well" in page(EventBus)
 
 
-def test_the_overview_says_what_is_neglected_what_to_do_and_where() -> None:
+def test_the_overview_shows_neglects_with_remedies_and_links() -> None:
     PausedReceiver.objects.pause("app.award", at=datetime.now(UTC) - timedelta(days=2))
     shown = page(EventBus)
     assert "It has been paused for 2 days." in shown
@@ -65,7 +65,7 @@ def test_without_a_history_there_are_no_charts() -> None:
     assert "EVENT_BUS_KAFKA_HISTORY is 0" in page(EventBus)
 
 
-def test_charts_have_what_was_counted() -> None:
+def test_charts_show_the_counts() -> None:
     HistoryRow.objects.all().delete()
     begins = int(datetime.now(UTC).timestamp() * 1000) // 3_600_000 * 3_600_000 - 7_200_000
     common = {"begins": begins, "service": "s", "event_type": TYPE, "span": 3_600, "longest": 4.0}

@@ -171,7 +171,7 @@ CREATED = "org.openedx.learning.certificate.created.v1"
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG=CONFIG, EVENT_BUS_KAFKA_TOPIC_MODES={"other": "immediate"})
-def test_a_mode_is_that_of_the_entry_then_of_the_topic_then_of_all() -> None:
+def test_the_mode_comes_from_the_entry_else_the_topic_else_the_setting_for_all() -> None:
     assert mode_of(CREATED, "certificates") == ("immediate", None)
     assert mode_of(CREATED, "other") == ("immediate", "replica")
     assert mode_of("unconfigured", "topic") == ("on-commit", None)

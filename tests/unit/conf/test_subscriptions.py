@@ -42,7 +42,7 @@ def test_topics_and_group_are_given_or_configured(
         ({"a": "x"}, [], "a", "'a' is not a list of one or more str"),
     ],
 )
-def test_what_is_missing_is_said_before_anything_starts(
+def test_missing_parts_are_reported_before_anything_starts(
     configured: Any, topics: list[str], group: str | None, reason: str
 ) -> None:
     with override_settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS=configured):

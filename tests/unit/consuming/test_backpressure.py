@@ -1,4 +1,6 @@
-"""What a worker may have read and not done: records per partition, bytes of all together, with a share for each."""
+"""
+Limits of records that were read and are not done: number per partition, bytes of all together, with a share for each.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ SIZE = record(0, key=b"k" * 60).size
 
 
 def partitions_with(*counts: int) -> list[PartitionProgress]:
-    """Return partitions with so many records of SIZE that are not done."""
+    """Return partitions, each with the given number of undone records of SIZE."""
     partitions = [PartitionProgress("t", number) for number in range(len(counts))]
     for partition, count in zip(partitions, counts, strict=True):
         for offset in range(count):
@@ -54,7 +56,7 @@ def test_no_partition_takes_the_share_of_another() -> None:
     assert full(8 * SIZE, partitions_with(5, 1)) == []
 
 
-def test_what_is_done_counts_no_bytes() -> None:
+def test_records_that_are_done_count_no_bytes() -> None:
     partition = PartitionProgress("t", 0)
     first, *others = [partition.take(record(offset, key=b"k" * 60)) for offset in range(4)]
     for delivery in others:

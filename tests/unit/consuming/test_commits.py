@@ -20,7 +20,7 @@ from tests.unit.consuming.scheduling import record, until
 
 
 class RefusingClient:
-    """A client that Kafka refuses so many commits of its partitions, with codes by their numbers."""
+    """A client to which Kafka refuses ``refusals`` commits, with codes by partitions' numbers."""
 
     def __init__(self, refusals: int, **codes: str) -> None:
         self.refusals = refusals
@@ -47,7 +47,7 @@ def done_up_to(offset: int, number: int = 0) -> PartitionProgress:
     return partition
 
 
-def test_what_was_refused_is_due_again() -> None:
+def test_a_refused_commit_is_due_again() -> None:
     client: Any = RefusingClient(1)
     partition, commits = done_up_to(7), Commits("g", lambda: 0.0, lambda _: None)
     assert [*commits.commit(client, [partition])] == [("t", 0)]

@@ -24,7 +24,7 @@ from tests.unit.consuming.scheduling import record
 
 
 class Failing:
-    """What the consumer takes for its Kafka client: it fails at once."""
+    """Stands in for the consumer's Kafka client, and fails at once."""
 
     def __init__(self, kind: Trouble) -> None:
         self.kind = kind
@@ -90,7 +90,7 @@ def test_a_right_that_was_taken_away_is_waited_for_however_long() -> None:
 
 
 @pytest.mark.parametrize(("kind", "made"), [(Trouble.OTHER, 4), (Trouble.REPLACED, 1)])
-def test_what_new_clients_do_not_cure_ends_the_worker(kind: Trouble, made: int) -> None:
+def test_an_error_that_new_clients_do_not_cure_ends_the_worker(kind: Trouble, made: int) -> None:
     clients = Failing(kind)
     one = consumer(clients)
     with pytest.raises(WorkerFailed) as failed:

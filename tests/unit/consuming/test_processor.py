@@ -1,4 +1,4 @@
-"""What becomes of an event whose receivers fail, are left alone, or are paused; lanes are not needed for it."""
+"""Outcomes of events whose receivers fail, are left alone, or are paused; no lanes are needed."""
 
 from __future__ import annotations
 
@@ -407,7 +407,7 @@ def test_the_limit_of_errors_in_a_row_stops_all_attempts_and_stores_nothing_more
     assert failure.exit_code == 4
 
 
-def test_held_attempts_are_none_of_the_errors_in_a_row(service: Service) -> None:
+def test_held_attempts_do_not_count_as_errors_in_a_row(service: Service) -> None:
     processor = service.processor(error_limit=ErrorLimit(4))
     held = opened(service, processor)
     for number in range(1, 9):
@@ -434,7 +434,7 @@ def test_c12_after_a_database_error_the_next_attempt_has_a_new_connection(
         assert processor.process(one) is DONE
 
 
-def test_a_retry_gets_the_event_as_it_came_whatever_receivers_did_to_it(service: Service) -> None:
+def test_a_retry_gets_the_event_unchanged_by_earlier_receivers(service: Service) -> None:
     """C6. Receivers of one attempt share one object, as Django's do."""
     seen: list[list[str]] = []
 
@@ -555,7 +555,7 @@ def test_a_cache_is_made_once_for_all_events_of_a_lane(service: Service) -> None
 
 
 @pytest.mark.parametrize("kind", [CancelledError, type("Odd", (BaseException,), {})])
-def test_what_is_no_exception_has_its_attempts_and_becomes_a_dead_letter(
+def test_a_base_exception_has_its_attempts_and_becomes_a_dead_letter(
     service: Service, kind: type[BaseException]
 ) -> None:
     """C11: a lane would end with it, and the worker, and the record would come again, for ever."""

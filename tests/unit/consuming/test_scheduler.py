@@ -72,7 +72,7 @@ def held() -> tuple[Callable[[Delivery], Outcome], threading.Event, threading.Ev
     return process, started, release
 
 
-def test_a_release_waits_for_what_runs_and_drops_the_rest() -> None:
+def test_a_release_waits_for_running_receivers_and_drops_the_rest() -> None:
     process, started, release = held()
     with scheduling(process) as scheduler:
         partition = PartitionProgress("t", 0)
@@ -163,7 +163,7 @@ def test_a_release_waits_no_longer_once_it_is_to_hurry() -> None:
     scheduler[0].stop()
 
 
-def test_a_release_that_waits_in_vain_says_what_runs_still_and_where() -> None:
+def test_a_release_that_waits_in_vain_reports_receivers_that_still_run() -> None:
     release = threading.Event()
     started = threading.Event()
 
@@ -183,7 +183,7 @@ def test_a_release_that_waits_in_vain_says_what_runs_still_and_where() -> None:
         release.set()
 
 
-def test_a_release_waits_for_what_runs_of_an_assignment_before() -> None:
+def test_a_release_waits_for_receivers_of_an_earlier_assignment() -> None:
     """It was lost, came back and leaves again, before anything of it has come or after: its receiver runs still."""
     process, started, release = held()
     with scheduling(process) as scheduler:
@@ -218,7 +218,7 @@ def test_a_waiting_retry_of_a_revoked_partition_does_not_hold_up_its_key() -> No
         until(lambda: done == [new], scheduler)
 
 
-def test_what_is_no_exception_stops_the_scheduler_and_leaves_the_record_unfinished() -> None:
+def test_a_base_exception_stops_the_scheduler_and_leaves_the_record_unfinished() -> None:
     def process(delivery: Delivery) -> Outcome:
         raise SystemExit(5)
 
@@ -229,7 +229,7 @@ def test_what_is_no_exception_stops_the_scheduler_and_leaves_the_record_unfinish
         assert not delivery.done
 
 
-def test_what_is_done_holds_no_record_while_one_before_it_waits() -> None:
+def test_a_done_delivery_holds_no_record_while_an_earlier_one_waits() -> None:
     """C5."""
     with scheduling(lambda delivery: Hold(ValueError(), 60) if delivery.offset == 0 else DONE) as scheduler:
         partition = PartitionProgress("t", 0)

@@ -38,7 +38,7 @@ def test_a_time_is_the_same_however_it_is_written() -> None:
 
 
 @pytest.mark.parametrize("value", ["2026-01-31T08:00:00", "2026-01-31", "yesterday", "1900-01-01T00:00Z", 5, True])
-def test_what_is_no_time_is_refused(value: Any) -> None:
+def test_an_invalid_time_is_refused(value: Any) -> None:
     with pytest.raises(ConfigurationError, match=f"^offset_time: {value!r} "):
         ConsumerArguments(topic="t", group="g", offset_time=value).milliseconds()
 
@@ -63,7 +63,7 @@ def test_brokers_that_find_no_times_end_the_worker(sandbox: Sandbox) -> None:
     extra = '{"offset_time": "2026-01-31T08:00:00Z"}'
     with ServiceProcess("consume_events", "-t", "timeless", "-g", "g", "--extra", extra, settings=settings) as process:
         assert process.end() == 1
-    assert "find no offsets by time, as the sandbox: use a real Kafka" in process.log
+    assert "Brokers such as the sandbox find no offsets by time: use a real Kafka" in process.log
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_the_sandbox_shows_a_group_on_topics_that_are_named(sandbox: Sandbox) ->
     sandbox.create_topic("shown", 1)
     output = StringIO()
     with override_settings(**settings):
-        with pytest.raises(CommandError, match="do not tell what a group reads, as the sandbox: name its topics"):
+        with pytest.raises(CommandError, match="do not tell what a group reads: name its topics"):
             call_command("event_offsets", "show", "-g", "g")
         call_command("event_offsets", "show", "-g", "g", "-t", "shown", stdout=output)
     assert "shown:0" in output.getvalue()

@@ -35,7 +35,7 @@ def test_c8_the_value_goes_first_then_headers_then_texts_then_more_at_once() -> 
     ]
 
 
-def test_c8_what_is_empty_anyway_is_not_left_out() -> None:
+def test_c8_an_empty_part_is_not_left_out() -> None:
     tombstone = letter(record(value=None, headers=(), key=b""))
     (only,) = lighter(tombstone)
     assert tuple(only.left_out) == ("texts",)
@@ -61,7 +61,7 @@ def test_c8_texts_are_names_alone_in_ascii() -> None:
     assert reduced.record == told.record
 
 
-def test_c8_what_was_left_out_comes_back_from_kafka_to_the_byte() -> None:
+def test_c8_left_out_parts_come_back_from_kafka_to_the_byte() -> None:
     for reduced in lighter(letter(record())):
         marks = left_out.from_json(left_out.to_json(reduced))
         assert marks == dict(reduced.left_out)

@@ -61,7 +61,7 @@ def test_a_dead_letter_comes_back_from_its_topic_as_it_was(changes: dict[str, An
 
 
 @pytest.mark.parametrize("headers", [(), (("dead_letter_group", b"g"),), (("dead_letter_key", b"\xff"),)])
-def test_what_is_no_dead_letter_is_refused(headers: Headers) -> None:
+def test_a_record_that_is_no_dead_letter_is_refused(headers: Headers) -> None:
     with pytest.raises(DeserializationError, match="t:3:"):
         from_record(record(headers=headers))
 

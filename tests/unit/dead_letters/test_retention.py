@@ -51,7 +51,7 @@ def test_an_entry_that_is_written_while_old_ones_go_stays() -> None:
     assert states() == {"": "failed"}
 
 
-def test_a_letter_that_is_purged_leaves_what_became_of_it() -> None:
+def test_a_purged_letter_leaves_its_entries() -> None:
     store(letter(record()))
     assert purge(-1) == 1
     assert states() == {"": "expired"}

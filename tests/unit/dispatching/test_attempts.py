@@ -39,7 +39,7 @@ def test_each_that_failed_is_judged_by_its_own_attempts() -> None:
     assert judged.past == Past(attempts=3, failures={A.name: 3, B.name: 1}, waiting=[B], given_up=((A, error),))
 
 
-def test_the_longest_delay_counts_and_who_is_held_waits_in_the_order_of_all() -> None:
+def test_the_longest_delay_counts_and_held_receivers_wait_in_order() -> None:
     past = Past(failures={C.name: 1})
     judged = judge(attempt(failed=[(B, ValueError()), (C, ValueError())], held=[A], ran=True), past, POLICY)
     assert isinstance(judged.outcome, Retry)
@@ -88,7 +88,7 @@ def test_what_cannot_be_read_at_a_retry_is_given_up_for_those_who_wait_and_for_n
     assert judged.outcome.error.exceptions == (error, FINAL)
 
 
-def test_what_cannot_be_read_at_first_fails_as_a_record() -> None:
+def test_a_record_unreadable_at_first_fails_as_a_whole() -> None:
     judged = judge(Attempt(error=FINAL), NOTHING_YET, POLICY)
     assert judged.outcome == GiveUp(FINAL)
     assert judged.past.attempts == 1

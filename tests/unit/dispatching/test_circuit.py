@@ -84,7 +84,7 @@ def test_a_probe_during_an_outage_is_repeated_later() -> None:
     assert circuit.permit(22) is not None
 
 
-def test_those_who_wait_come_back_when_the_next_probe_may_go() -> None:
+def test_waiting_keys_come_back_when_the_next_probe_may_go() -> None:
     circuit = opened()
     assert circuit.seconds_to_probe(3) == 7
     assert circuit.seconds_to_probe(10) == 10

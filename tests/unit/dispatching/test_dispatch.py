@@ -171,7 +171,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_what_a_receiver_returns_to_be_awaited_is_awaited(way: Callable[[Log], Any]) -> None:
+def test_an_awaitable_that_a_receiver_returns_is_awaited(way: Callable[[Log], Any]) -> None:
     """C10: else it has not run, and the offset is committed."""
     log = Log()
     assert dispatch(event(), [Receiver(way(log))]) == []
@@ -179,7 +179,7 @@ def test_what_a_receiver_returns_to_be_awaited_is_awaited(way: Callable[[Log], A
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_what_cannot_be_awaited_is_a_failure(way: Callable[[Log], Any]) -> None:
+def test_an_object_that_cannot_be_awaited_is_a_failure(way: Callable[[Log], Any]) -> None:
     """C10: in a running event loop nothing else can be."""
     log, receiver = Log(), Receiver(lambda **_: None)
 
@@ -191,7 +191,7 @@ def test_what_cannot_be_awaited_is_a_failure(way: Callable[[Log], Any]) -> None:
     gc.collect()  # a coroutine that was never awaited would warn now
 
 
-def test_what_belongs_to_another_event_loop_is_a_failure() -> None:
+def test_an_awaitable_of_another_event_loop_is_a_failure() -> None:
     """C10."""
     loop = asyncio.new_event_loop()
     future = loop.create_future()
@@ -218,7 +218,7 @@ def test_a_receiver_of_which_nothing_has_run_has_failed() -> None:
     ]
 
 
-def test_what_a_coroutine_raises_is_its_failure() -> None:
+def test_an_exception_of_a_coroutine_is_its_failure() -> None:
     async def fail(**_: Any) -> None:
         raise KeyError
 
@@ -237,7 +237,7 @@ def odd(**_: Any) -> None:
 
 
 @pytest.mark.parametrize(("call", "name", "place"), [(cancelled, "CancelledError", "sleep"), (odd, "Odd", "odd")])
-def test_what_is_no_exception_is_the_failure_of_its_receiver(call: Callable[..., Any], name: str, place: str) -> None:
+def test_a_base_exception_is_the_failure_of_its_receiver(call: Callable[..., Any], name: str, place: str) -> None:
     """C11: it would end the worker, and come again, for ever."""
     ran: list[int] = []
     ((receiver, error),) = dispatch(event(), [Receiver(call), Receiver(lambda **_: ran.append(1))])

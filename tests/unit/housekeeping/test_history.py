@@ -63,7 +63,7 @@ def test_what_is_not_written_is_written_the_next_time_and_nothing_twice() -> Non
     }
 
 
-def test_what_is_older_than_is_kept_goes() -> None:
+def test_rows_older_than_the_history_are_deleted() -> None:
     process = Process()
     process.count("done")
     process.writer.write()
@@ -124,7 +124,7 @@ def test_what_was_counted_before_history_begins_is_written() -> None:
     assert totals() == {("", "done"): Sums(count=1, seconds=0.0, longest=0.0)}
 
 
-def test_what_a_test_run_counts_is_not_written_into_the_services_database(tmp_path: Path) -> None:
+def test_counts_of_a_test_run_are_not_written_into_the_services_database(tmp_path: Path) -> None:
     """Its last turn comes when Django has put the name of that back."""
     process = Process()
     process.count("done")

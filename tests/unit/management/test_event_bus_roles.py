@@ -34,7 +34,7 @@ def test_groups_are_planned_and_made_once() -> None:
     assert "Nothing to do." in run("--apply")
 
 
-def test_a_group_gets_what_it_lacks_and_loses_nothing() -> None:
+def test_a_group_gets_missing_permissions_and_loses_none() -> None:
     run("--apply")
     viewer = Group.objects.get(name="event bus viewer")
     viewer.permissions.set(Permission.objects.filter(codename="add_group"))

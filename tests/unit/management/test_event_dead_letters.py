@@ -36,7 +36,7 @@ def listed(*arguments: Any) -> list[int]:
     return [letter["offset"] for letter in json.loads(run("list", "--json", *arguments))["dead_letters"]]
 
 
-def test_the_list_says_where_who_and_why() -> None:
+def test_the_list_shows_record_receivers_and_error() -> None:
     letter = stored(record_of(7, offset=41), AWARD, MAIL)
     lines = run("list").splitlines()
     assert " ".join(lines[0].split()) == "ID RECORD GROUP EVENT TYPE ATTEMPTS FIRST FAILED LAST FAILED"
@@ -103,7 +103,7 @@ def test_unmasked_data_is_decoded_as_it_was_written() -> None:
     assert "learner@example.com" in run("show", letter.pk, "--unmasked")
 
 
-def test_what_cannot_be_decoded_is_shown_as_bytes_with_the_reason() -> None:
+def test_an_undecodable_record_is_shown_as_bytes_with_the_reason() -> None:
     letter = stored(record_of(7, value=b"\0\0\0\0\1" + b"\xff" * 100, key=b"\1key"))
     description = json.loads(run("show", letter.pk, "--unmasked", "--json"))
     assert description["data"]["undecodable"].startswith("UnreadableValue")
@@ -114,7 +114,7 @@ def test_what_cannot_be_decoded_is_shown_as_bytes_with_the_reason() -> None:
         assert "SchemaRegistryError" in run("show", letter.pk, "--unmasked")
 
 
-def test_discard_deletes_what_is_selected_and_nothing_without_apply() -> None:
+def test_discard_deletes_the_selected_letters_and_nothing_without_apply() -> None:
     letters = [stored(record_of(7, offset=offset), AWARD if offset else MAIL) for offset in range(3)]
     assert "repeat it with --apply" in run("discard", letters[0].pk)
     assert DeadLetter.objects.count() == 3
@@ -140,7 +140,7 @@ def test_unknown_ids_are_named_before_anything_happens() -> None:
     assert letter.attempts == 5
 
 
-def test_purge_deletes_what_failed_long_ago() -> None:
+def test_purge_deletes_letters_that_failed_long_ago() -> None:
     now = datetime.now(UTC)
     for offset, days in enumerate((1, 89, 91)):
         stored(record_of(7, offset=offset), failed_at=now - timedelta(days=days))

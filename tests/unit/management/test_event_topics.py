@@ -58,7 +58,7 @@ def test_dead_letters_have_topics_that_keep_them_as_long_as_the_table_would() ->
     )
 
 
-def test_what_is_said_of_a_topic_goes_before_what_is_said_of_all() -> None:
+def test_options_of_a_topic_go_before_options_of_all() -> None:
     given = {
         "*": {"partitions": 6, "replication": 3, "options": {"retention.ms": 1, "compression.type": "zstd"}},
         "grades": {"partitions": 12, "options": {"retention.ms": -1, "unclean.leader.election.enable": False}},

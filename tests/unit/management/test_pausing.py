@@ -92,7 +92,7 @@ def test_json_tells_plan_and_state() -> None:
 
 
 @pytest.mark.parametrize("command", ["pause", "resume"])
-def test_an_unknown_receiver_is_refused_with_those_that_there_are(command: str) -> None:
+def test_an_unknown_receiver_is_refused_with_the_existing_names(command: str) -> None:
     with pytest.raises(CommandError, match=f"Did you mean {NAME}\\?") as refused:
         run(command, "--receiver", f"{__name__}.recieve#mail", "--apply")
     assert refused.value.returncode == 1

@@ -1,4 +1,4 @@
-"""What is shown of data that may be personal."""
+"""Possibly personal data is masked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker or relay tells of neglects: numbers for its metrics, lines for /ready, warnings when it starts."""
+"""Reports of neglects by a worker or relay: numbers for its metrics, lines for /ready, warnings when it starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is neglected: said from the moment on that it is, not a moment before, and no more once it is attended to."""
+"""Neglects are found from the very moment on that they exist, and no more once they are attended to."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_a_group_whose_last_worker_left_records_is_told_until_another_runs() -> 
     assert found() == {}
 
 
-def test_kafka_tells_of_a_group_that_nobody_reads() -> None:
+def test_neglects_in_kafka_include_a_group_without_workers() -> None:
     (one,) = neglects_in_kafka([GROUP], alive=())
     assert one.kind is catalogue.GROUP_WITHOUT_WORKER
     assert list(neglects_in_kafka([attrs.evolve(GROUP, members=1)], alive=())) == []

@@ -1,4 +1,4 @@
-"""Of two replays of a letter one runs its receivers, and that they have succeeded is noted, by case C3."""
+"""If a letter is replayed twice at once, one replay runs its receivers, and their success is stored, by case C3."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_rest")
-def test_what_has_succeeded_is_noted_once_the_database_is_back() -> None:
+def test_successes_are_noted_once_the_database_is_back() -> None:
     letter, away = stored(record_of(7), FIRST), Away(3)
     meanwhile["first"] = away.begin
     with connection.execute_wrapper(away):

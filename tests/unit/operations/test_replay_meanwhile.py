@@ -31,7 +31,7 @@ def failures() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("also", [[], [SECOND]])
-def test_c3_what_failed_in_a_worker_meanwhile_stays(also: list[str]) -> None:
+def test_c3_a_failure_written_by_a_worker_meanwhile_stays(also: list[str]) -> None:
     letter = stored(record_of(7), FIRST)
     meanwhile["first"] = lambda: worker_stores(FIRST, *also)
     with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
@@ -128,7 +128,7 @@ def test_c3_one_that_a_worker_writes_while_it_is_discarded_or_expires_stays() ->
 
 
 def test_c3_one_that_a_worker_writes_while_it_is_discarded_stays_though_others_are_newer() -> None:
-    """What an import brings, or a host whose clock is late, is older than what was listed beside it."""
+    """A letter from an import, or from a host whose clock is late, is older than letters listed beside it."""
     letters = [stored(record_of(7), FIRST), stored(record_of(7, offset=1), FIRST, failed_at=LATER)]
     seen = {letter.pk: letter.last_failed_at for letter in letters}
     worker_stores(SECOND, failed_at=FAILED_AT + timedelta(minutes=1))
@@ -145,7 +145,7 @@ def test_whoever_had_still_to_succeed_has_it_still_when_the_record_fails_again()
     assert failures() == {FIRST: "ValueError", SECOND: "KeyError"}, "those that can be named say all"
 
 
-def test_one_that_could_be_read_at_last_names_who_failed() -> None:
+def test_a_letter_that_can_be_read_at_last_names_the_failed_receivers() -> None:
     stored(record_of(7))
     worker_stores(SECOND)
     assert failures() == {SECOND: "KeyError"}

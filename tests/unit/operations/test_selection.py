@@ -39,7 +39,7 @@ def test_only_a_letter_whose_names_are_the_same_to_the_letter_is_meant() -> None
         assert not other.holds(letter)
 
 
-def test_an_error_is_that_of_the_receiver() -> None:
+def test_an_error_is_the_receivers_own() -> None:
     stored(record_of(7), AWARD, error="KeyError")
     stored(record_of(7), MAIL)  # the same record: both have still to succeed
     assert page_of(Selection(receiver=MAIL, error="KeyError"), after=None, limit=5).letters == []

@@ -162,7 +162,7 @@ def test_a_place_without_who_takes_it_is_refused(letter: DeadLetter) -> None:
         replay(letter, "--instead-of", OLD_GRADE)
 
 
-def test_what_became_of_a_letter_can_be_seen_when_it_is_gone(letter: DeadLetter) -> None:
+def test_the_settled_parts_of_a_deleted_letter_can_be_seen(letter: DeadLetter) -> None:
     with pytest.raises(CommandError):
         replay(letter, "--receiver", GRADE, "--instead-of", OLD_GRADE)
     shown = run("show", letter.pk)

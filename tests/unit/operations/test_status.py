@@ -110,7 +110,7 @@ def test_servers_that_are_away_are_said_and_the_tables_are_shown() -> None:
     assert "! receiver-paused: app.receivers.grade" in shown.text
 
 
-def test_what_is_not_set_is_said_like_a_server_that_is_away() -> None:
+def test_a_server_without_settings_is_reported_like_one_that_is_away() -> None:
     shown = status({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": None})
     assert "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set" in shown.text
 

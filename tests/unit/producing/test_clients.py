@@ -32,7 +32,7 @@ def file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
         yield file
 
 
-def test_what_kafka_has_confirmed_is_not_given_up_though_nobody_has_asked_for_its_report(sandbox: Sandbox) -> None:
+def test_confirmed_events_are_not_given_up_though_their_reports_are_not_served(sandbox: Sandbox) -> None:
     rarely = {"EVENT_BUS_KAFKA_POLL_INTERVAL_SEC": 60}
     with (
         override_settings(**SandboxBus(sandbox).settings("confirmed") | rarely),

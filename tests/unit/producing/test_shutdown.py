@@ -39,7 +39,7 @@ def test_both_limits_begin_with_the_end_and_late_events_have_a_moment(
     assert deadlines_of(began, 100, Limits(), is_away=is_away) == (kafka, outbox)
 
 
-def test_what_comes_periodically_begins_once_in_each_process_and_has_its_last_turn_there() -> None:
+def test_periodic_work_begins_once_in_each_process_and_has_its_last_turn_there() -> None:
     """In mode outbox too, where nothing else has to be ended."""
     begun: list[None] = []
     finished: list[float] = []

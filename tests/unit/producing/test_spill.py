@@ -113,7 +113,7 @@ def test_what_a_delivery_report_says_is_not_sent_goes_into_the_outbox_that_was_n
     assert [event.database for event in seen] == ["other"]
 
 
-def test_what_is_given_up_and_spilled_does_not_leave_when_the_broker_is_back(
+def test_a_record_given_up_and_spilled_does_not_leave_when_the_broker_is_back(
     default: Path, own_sandbox: Sandbox
 ) -> None:
     clients = clients_of(own_sandbox)
@@ -139,7 +139,7 @@ def test_a_confirmation_ends_that_kafka_is_away(sandbox: Sandbox) -> None:
     assert [type(event) for event in seen] == [ConnectionChanged, RecordDelivered]
 
 
-def test_what_a_database_refuses_is_kept_while_it_takes_nothing_else(
+def test_events_that_a_database_refuses_are_kept_while_it_takes_nothing_else(
     default: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spill_writer, "_PATIENCE", 0.0)

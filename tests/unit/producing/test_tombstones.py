@@ -125,7 +125,7 @@ def test_a_uuid_is_a_key_as_an_object_and_as_its_text() -> None:
         ("off", "seven", ""),
     ],
 )
-def test_what_cannot_be_sent_is_told_and_nothing_raises(topic: str, key: Any, reason: str) -> None:
+def test_an_unsendable_event_is_reported_and_nothing_raises(topic: str, key: Any, reason: str) -> None:
     entry = {"event_key_field": "certificate.user.id", "enabled": True}
     config = {CREATED: {"certificates": entry, "off": entry | {"enabled": False}}}
     with override_settings(EVENT_BUS_PRODUCER_CONFIG=config), watched(EventRejected) as seen:

@@ -113,7 +113,7 @@ def test_s11_a_code_that_no_table_lists_holds_the_topic_and_interrupts_nobody(re
     assert relaying.arrived("a", 2) == sent
 
 
-def test_a_refusal_that_nobody_need_mend_is_no_error_of_the_log(
+def test_a_refusal_that_passes_by_itself_is_no_error_of_the_log(
     relaying: Relaying, caplog: pytest.LogCaptureFixture
 ) -> None:
     sent = relaying.append(*["a"] * 3)
@@ -185,7 +185,7 @@ def test_rows_that_go_one_by_one_keep_a_batch_for_half_a_second_only(relaying: R
     assert 1 <= 30 - OutboxRecord.objects.count() <= 11
 
 
-def test_s12_what_is_put_back_is_what_was_parked_also_under_another_id(relaying: Relaying) -> None:
+def test_s12_a_row_put_back_equals_the_parked_one_also_under_another_id(relaying: Relaying) -> None:
     """The id of a row that is refused is that of a parked one, since the database was restored."""
     relaying.append("a")
     OutboxRecord.objects.update(headers=b"text")

@@ -39,7 +39,7 @@ def test_nothing_overtakes_rows_that_a_broker_refuses(
     assert relaying.arrived("a", 20) == sent
 
 
-def test_what_is_in_flight_when_anything_breaks_never_leaves(relaying: Relaying) -> None:
+def test_records_in_flight_when_anything_breaks_never_leave(relaying: Relaying) -> None:
     relaying.append("a", "b")
     relaying.error = lambda subject: RuntimeError() if subject.startswith("b-") else None
     with relaying.sandbox.broker_down(), pytest.raises(RuntimeError):

@@ -34,7 +34,7 @@ def drain(relaying: Relaying) -> None:
     until(lambda: not OutboxRecord.objects.exists(), step=relaying.relay.step)
 
 
-def test_s13_what_cannot_be_removed_is_sent_once(relaying: Relaying) -> None:
+def test_s13_a_row_that_cannot_be_removed_is_sent_once(relaying: Relaying) -> None:
     sent = relaying.append(*["a"] * 20)
     with refusing("DELETE", OUTBOX), watched(RelayInterrupted, TopicHeld) as seen:
         for _ in range(10):
@@ -115,7 +115,7 @@ def test_s13_a_row_that_is_not_parked_although_its_database_says_nothing_is_not_
     assert ParkedRecord.objects.count() == 1
 
 
-def test_s13_what_cannot_be_parked_sends_nothing_twice(relaying: Relaying) -> None:
+def test_s13_a_row_that_cannot_be_parked_sends_nothing_twice(relaying: Relaying) -> None:
     sent = relaying.append("a", "a", "a")
     OutboxRecord.objects.filter(pk=OutboxRecord.objects.earliest("pk").pk).update(headers=b"\x00\xff")
     with refusing("INSERT", PARKED):

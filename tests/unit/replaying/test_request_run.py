@@ -135,7 +135,7 @@ def test_a_worker_that_could_not_beat_for_30_seconds_begins_no_letter() -> None:
     assert (turns.run.halt.kind, turns.run.ended) == (HaltKind.HELD, 1)
 
 
-def test_what_was_submitted_before_a_halt_does_not_begin() -> None:
+def test_letters_submitted_before_a_halt_do_not_begin() -> None:
     turns = Turns()
     turns.fill(3)
     turns.submit()

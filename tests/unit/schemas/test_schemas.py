@@ -94,7 +94,7 @@ def test_a_refusal_names_the_version_and_the_side_that_cannot_read() -> None:
     ]
 
 
-def test_what_is_no_valid_avro_is_refused_with_the_name() -> None:
+def test_invalid_avro_is_refused_with_the_name() -> None:
     hyphen = json.dumps(record("CloudEvent", ID, namespace="org.example.redemption-reversed.v1"))
     (said,) = refusals("BACKWARD", hyphen, [("version 1", hyphen.replace("-", "_"))])
     assert "not valid Avro: redemption-reversed is not a valid Avro name" in said

@@ -146,7 +146,7 @@ def test_each_has_its_line_where_settings_say_so(lines: Lines, batched: list[boo
     assert [line.partition("offsets=")[2][:3] for line in lines()] == ["1-2", "", ""], "asked at each look"
 
 
-def test_a_child_process_does_not_log_what_waits_in_its_parent(lines: Lines) -> None:
+def test_a_child_process_does_not_log_its_parents_waiting_lines(lines: Lines) -> None:
     received(1)
     if (child := os.fork()) == 0:
         flush_observers()

@@ -62,7 +62,7 @@ def test_every_lifecycle_event_is_known_to_the_log(kind: type[LifecycleEvent]) -
     LoggingObserver(audit=lambda: True)(example(kind))
 
 
-def test_the_log_refuses_what_is_not_on_the_list() -> None:
+def test_the_log_refuses_an_unknown_kind_of_event() -> None:
     with pytest.raises(TypeError):
         LoggingObserver(audit=lambda: True)(LifecycleEvent())
 
@@ -119,7 +119,7 @@ def test_texts_of_foreign_errors_are_not_logged(caplog: pytest.LogCaptureFixture
         (BrokerError("_TRANSPORT", "refused"), 2, "BrokerError: _TRANSPORT: refused. It begins anew in 1.5 s; 2 rows"),
     ],
 )
-def test_an_interrupted_relay_says_what_is_away(
+def test_an_interrupted_relay_names_the_server_that_is_away(
     caplog: pytest.LogCaptureFixture, error: Exception, unconfirmed: int, line: str
 ) -> None:
     LoggingObserver(audit=lambda: True)(example(events.RelayInterrupted, error=error, unconfirmed=unconfirmed))

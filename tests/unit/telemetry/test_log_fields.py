@@ -79,7 +79,7 @@ def test_a_worker_names_its_group_in_all_of_its_lines(line: Line) -> None:
     assert line(example(events.WindowFull, group="other"))["group"] == "other"
 
 
-def test_what_strangers_write_is_shown_as_in_the_text_and_cut(line: Line) -> None:
+def test_texts_of_strangers_are_escaped_and_cut(line: Line) -> None:
     found = line(example(events.RecordReceived, event_type="a\nb\x1b[31m" + "x" * 1_000, event_id="\u202eid"))
     assert found["event_type"].startswith("a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}[31m")
     assert len(found["event_type"]) < 300

@@ -57,7 +57,7 @@ def test_times_are_added_up_and_fall_into_buckets() -> None:
     assert tallies.total(RECORDS_DONE) == 6, "which is counted nowhere else"
 
 
-def test_the_longest_begins_anew_for_who_wants_that_of_each_period() -> None:
+def test_the_longest_time_begins_anew_for_each_period() -> None:
     tallies = Tallies()
     longest = []
     for seconds in (3.0, 1.0):

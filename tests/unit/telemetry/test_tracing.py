@@ -271,7 +271,7 @@ def test_nothing_more_is_imported_than_the_service_has_asked_for(before: str, af
     assert done.returncode == 0, done.stderr
 
 
-def test_a_span_is_in_that_of_the_service_and_its_headers_carry_its_own_context(ended: Ended) -> None:
+def test_a_span_is_a_child_of_the_services_span_and_its_headers_carry_its_own_context(ended: Ended) -> None:
     with trace.get_tracer("service").start_as_current_span("view") as view:
         with open_span("send t") as span:
             headers = span.headers

@@ -116,7 +116,7 @@ def test_missing_headers_get_neutral_values() -> None:
     assert (metadata.minorversion, metadata.time) == (0, datetime(1970, 1, 2, tzinfo=UTC))
 
 
-def test_a_record_without_any_time_has_that_of_the_epoch() -> None:
+def test_a_record_without_any_time_has_the_epoch() -> None:
     assert to_metadata(without("ce_time"), None).time == datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -95,7 +95,7 @@ def test_json_dicts_become_objects() -> None:
     assert data == {"user": UserData(id=5, is_active=True, pii=pii)}
 
 
-def test_json_dicts_may_leave_out_what_has_a_default() -> None:
+def test_json_dicts_may_leave_out_fields_with_a_default() -> None:
     login = {"user": {**JSON_LOGIN["user"], "pii": {"username": "u", "email": "e"}}}
     data = codec_for(SESSION_LOGIN_COMPLETED).with_objects(login)
     assert data["user"].pii == UserPersonalData(username="u", email="e")

@@ -108,6 +108,6 @@ def test_arbitrary_headers_are_metadata_or_refused(headers: Headers, timestamp: 
 
 
 @given(st.integers(-(10**12), 10**13))
-def test_a_record_without_time_has_that_of_its_timestamp(timestamp: int) -> None:
+def test_a_record_without_time_has_its_timestamp(timestamp: int) -> None:
     time = cloudevents.to_metadata(HEADERS, timestamp).time
     assert (time - cloudevents.to_metadata(HEADERS, 0).time).total_seconds() == pytest.approx(timestamp / 1000)

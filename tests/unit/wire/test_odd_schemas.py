@@ -43,7 +43,7 @@ def schema_of(field: str, kind: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("field", [*FIELDS, "unknown"])
 @settings(max_examples=6 * settings().max_examples)
 @given(kind=TYPES, data=st.data())
-def test_what_another_writer_wrote_arrives_unchanged_or_not_at_all(field: str, kind: Any, data: st.DataObject) -> None:
+def test_records_of_another_writer_arrive_unchanged_or_not_at_all(field: str, kind: Any, data: st.DataObject) -> None:
     value = data.draw(values_of_schema(kind))
     schema = schema_of(field, kind)
     plain = json.loads(json.dumps(schema), object_hook=lambda each: {k: v for k, v in each.items() if k[0] != "l"})

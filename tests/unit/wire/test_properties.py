@@ -30,7 +30,7 @@ def bytes_of_fastavro(schema: str, data: dict[str, Any]) -> bytes:
 
 @MANY
 @given(events(OLDER))
-def test_schema_and_bytes_are_those_of_openedx_events(event: tuple[OpenEdxPublicSignal, dict[str, Any]]) -> None:
+def test_schema_and_bytes_equal_openedx_events_own(event: tuple[OpenEdxPublicSignal, dict[str, Any]]) -> None:
     signal, data = event
     text = text_of_openedx(signal)
     assume(text is not None)  # old ones refuse dicts

@@ -17,7 +17,7 @@ from tests.support.openedx_avro import SIGNALS, text_of_openedx
 
 
 @pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.event_type)
-def test_the_schema_equals_that_of_openedx_events(signal: OpenEdxPublicSignal) -> None:
+def test_the_schema_equals_openedx_events_own(signal: OpenEdxPublicSignal) -> None:
     expected = text_of_openedx(signal)
     if expected is None:
         with pytest.raises(SerializationError) as caught:
@@ -124,7 +124,7 @@ class Collision:
         (Collision, "arg.second", "two classes are called Inner"),
     ],
 )
-def test_what_cannot_be_encoded_is_reported_by_signal_field_and_reason(cls: type, field: str, reason: str) -> None:
+def test_an_unencodable_event_is_reported_by_signal_field_and_reason(cls: type, field: str, reason: str) -> None:
     signal = OpenEdxPublicSignal(event_type=f"test.{cls.__name__.lower()}.v1", data={"arg": cls})
     with pytest.raises(SerializationError) as caught:
         codec_for(signal)

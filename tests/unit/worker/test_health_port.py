@@ -82,7 +82,7 @@ def test_a_relay_has_its_own_obstacles_and_what_runs_nowhere_is_not_ready() -> N
             assert ask(port, "/ready") == (200, "ready\n")
 
 
-def test_what_is_neglected_is_said_and_keeps_nothing_from_being_ready() -> None:
+def test_neglects_are_reported_and_keep_nothing_from_being_ready() -> None:
     running = Running()
     running.remarks = lambda: ("neglected: outbox-waits",)
     with answering(running) as port, running.relay(RelayOf()):

@@ -190,7 +190,7 @@ def test_a_stop_that_nobody_asked_for_comes_to_an_end_as_well_and_keeps_its_exit
     assert in_a_process(lambda: Worker(steps, name="test", stop_timeout=-2.5).run()) == 4
 
 
-def test_the_end_does_not_depend_on_what_logging_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_end_does_not_depend_on_logging(monkeypatch: pytest.MonkeyPatch) -> None:
     """S17."""
 
     def leave(_: logging.LogRecord) -> bool:
