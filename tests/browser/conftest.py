@@ -14,6 +14,7 @@ from event_bus_kafka.models import Right
 from event_bus_kafka.sandbox import Sandbox
 from tests.browser.logging_in import log_in
 from tests.services.browser import Browser
+from tests.services.bus import RealBus
 from tests.support.admin_clients import staff_with
 
 Visit = Callable[..., AbstractContextManager[Page]]
@@ -24,6 +25,12 @@ def browser() -> Iterator[Browser]:
     """Return a browser for the tests of a file."""
     with Browser() as browser:
         yield browser
+
+
+@pytest.fixture
+def bus(real_bus: RealBus) -> RealBus:
+    """Return real services: the pages are the same on others."""
+    return real_bus
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.fault import Fault
 
 _RUN = "unit/replaying/test_request_run.py"
+_PAGES = ("unit/admin/test_replay_requests.py",)
 
 FAULTS = (
     Fault(
@@ -137,5 +138,68 @@ FAULTS = (
         new="periodically(at_end, lambda: runner.turn_every, name, runner.turn)",
         harm="at each deploy a replay stands still for a minute",
         real=("real/test_replay_requests.py::test_a_stop_hands_it_back_and_what_runs_comes_to_its_end[postgresql]",),
+    ),
+    Fault(
+        name="a replay is requested without a page that says what would run",
+        file="admin/replay_requests/requests_page.py",
+        scope="ReplayRequestsPage._request",
+        old="CONFIRMED in request.POST and until and asked.is_valid and planned and planned.requested",
+        new="asked.receivers.is_valid() and planned and planned.requested",
+        harm="receivers run for events that nobody has counted",
+        tests=_PAGES,
+    ),
+    Fault(
+        name="letters that failed after the plan are requested with it",
+        file="admin/replay_requests/requests_page.py",
+        scope="ReplayRequestsPage._request",
+        old="meant.until(until)",
+        new="meant.until(None)",
+        harm="receivers run for events that nobody has seen in the plan",
+        tests=_PAGES,
+    ),
+    Fault(
+        name="a replay that is requested on a page is in no history",
+        file="admin/replay_requests/requests_page.py",
+        scope="ReplayRequestsPage._make",
+        old="write_history(request, self, words, str(one.pk))",
+        new="pass",
+        harm="nobody knows who had receivers run",
+        tests=_PAGES,
+    ),
+    Fault(
+        name="whoever may look has letters replayed",
+        file="admin/replay_requests/requests_page.py",
+        scope="ReplayRequestsPage.below",
+        old='self.action_at("request/", self._request, "request", Right.REPLAY)',
+        new='self.action_at("request/", self._request, "request", Right.VIEW)',
+        harm="viewers have mails sent",
+        tests=_PAGES,
+    ),
+    Fault(
+        name="whoever may look cancels replays",
+        file="admin/replay_requests/requests_page.py",
+        scope="ReplayRequestsPage.below",
+        old='self.action_at(f"<int:number>/{name}/", self._taking(step), name, Right.REPLAY)',
+        new='self.action_at(f"<int:number>/{name}/", self._taking(step), name, Right.VIEW)',
+        harm="viewers end what operators have begun",
+        tests=_PAGES,
+    ),
+    Fault(
+        name="the filters of receiver and error are lost on the way to a request",
+        file="operations/dead_letters/request_plan.py",
+        scope="plan_request",
+        old="selected.pick(selected.letters())",
+        new="selected.letters()",
+        harm="receivers run for letters that no filter has matched",
+        tests=_PAGES,
+    ),
+    Fault(
+        name="a request whose worker has died says nothing of it",
+        file="operations/dead_letters/requests.py",
+        scope="_without_worker",
+        old="one.state == RequestState.REQUESTED or one in silent",
+        new="one.state == RequestState.REQUESTED",
+        harm="a replay stands still, and its page says that it is running",
+        tests=_PAGES,
     ),
 )

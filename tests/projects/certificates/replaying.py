@@ -33,6 +33,13 @@ def gated(certificate: CertificateData, **_: Any) -> None:
     say("ends", receiver="gated", user=certificate.user.id, grade=certificate.grade, at=time.time())
 
 
+def mended(certificate: CertificateData, **_: Any) -> None:
+    """Fail until the file that MENDED names is there."""
+    if not Path(os.environ["MENDED"]).exists():
+        raise ValueError(certificate.user.pii.email)
+    _take(certificate, "mended")
+
+
 def refuse(certificate: CertificateData, **_: Any) -> None:
     say("refused", user=certificate.user.id)
     raise ValueError(certificate.user.pii.email)
