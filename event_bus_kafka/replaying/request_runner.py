@@ -135,6 +135,7 @@ class RequestRunner:
             self._leave(rows, request)
         elif not is_ours and run is not None:
             run.end(Halt(HaltKind.LOST))
+            rows.keep(request.pk, by=self._id)  # resumed meanwhile, it would be another's while letters run here
         if run is None and is_ours and at >= self._held.until:
             run = self._begun(rows, request)
         if run is not None and self._run is run:

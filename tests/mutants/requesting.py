@@ -138,4 +138,16 @@ FAULTS = (
         harm="at each deploy a replay stands still for a minute",
         real=("real/test_replay_requests.py::test_a_stop_hands_it_back_and_what_runs_comes_to_its_end[postgresql]",),
     ),
+    Fault(
+        name="the claim of a paused replay request ages while a letter runs",
+        file="replaying/request_runner.py",
+        scope="RequestRunner._go_on",
+        old="rows.keep(request.pk, by=self._id)",
+        new="pass",
+        harm="paused and resumed, a request has its letter run by two workers at once",
+        tests=(
+            "unit/replaying/test_request_runner.py"
+            "::test_while_a_letter_runs_no_other_worker_takes_the_request_though_it_was_paused_and_resumed",
+        ),
+    ),
 )
