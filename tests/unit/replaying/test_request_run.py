@@ -13,6 +13,7 @@ from event_bus_kafka.assembly.consuming import processor
 from event_bus_kafka.assembly.reading import reader_for
 from event_bus_kafka.assembly.schema_registry import registry as registry_of_settings
 from event_bus_kafka.consuming.progress import Delivery, Detached
+from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.models import DeadLetter, LetterState, ReplayRequest, RequestedLetter
 from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay
@@ -22,6 +23,8 @@ from event_bus_kafka.operations.dead_letters.selection import Selection
 from event_bus_kafka.replaying.halts import Halt, HaltKind
 from event_bus_kafka.replaying.request_run import LetterLanes, RequestRun
 from event_bus_kafka.replaying.requested_letter_run import RequestedLetterRun
+from event_bus_kafka.trouble import Trouble
+from event_bus_kafka.wire.records import ConsumerRecord
 from tests.support.letters import record_of, stored
 from tests.support.meanwhile import FIRST, SECOND, meanwhile, seen
 from tests.support.meanwhile import service as service
@@ -207,3 +210,37 @@ def test_one_receiver_alone_runs_where_it_is_named_and_the_letter_stays_for_the_
     turns, letter = _requested(receiver=SECOND)
     assert _state(turns, letter) == (LetterState.SUCCEEDED, "")
     assert (seen, DeadLetter.objects.get().failed_receivers) == (["second"], [FIRST])
+
+
+class _Refused(Originals):
+    """The record of a letter, where Kafka or this package gives an error instead."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(reader_for)
+        self._error = error
+
+    def record_of(self, letter: DeadLetter) -> ConsumerRecord:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (BrokerError("_TRANSPORT", "away", retriable=True, kind=Trouble.UNREACHABLE), LetterState.WAITING),
+        (BrokerError("TOPIC_AUTHORIZATION_FAILED", "no", retriable=True, kind=Trouble.FORBIDDEN), LetterState.FAILED),
+        (BrokerError("_INVALID_ARG", "no"), LetterState.FAILED),
+        (ZeroDivisionError(), LetterState.FAILED),
+    ],
+)
+def test_an_error_that_stays_ends_the_letter_and_one_that_passes_puts_it_back(
+    error: Exception, state: LetterState
+) -> None:
+    stored(record_of(7), FIRST)
+    _, letter = _requested()
+    registry = registry_of_settings()
+    _open.append(registry)
+    replay = LetterReplay(lambda store: processor("mail", store, registry), _Refused(error))
+    with suppress(ZeroDivisionError):
+        RequestedLetterRun(replay=replay, alias="default", receiver="").run(letter, lambda _: None)
+    letter.refresh_from_db()
+    assert (letter.state, bool(letter.error)) == (state, state == LetterState.FAILED)
