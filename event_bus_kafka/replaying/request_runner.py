@@ -110,6 +110,7 @@ class RequestRunner:
 
     def hand_back(self) -> None:
         """Let others have the request now, unless a letter runs still: they would give it to its receivers too."""
+        self.end()
         request, run = self._request, self._run
         if request is None or (run is not None and run.running):
             return

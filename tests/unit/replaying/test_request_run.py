@@ -87,12 +87,12 @@ def _letter(number: int) -> RequestedLetter:
     )
 
 
-def test_while_nothing_else_is_to_be_done_there_is_one_more_than_lanes() -> None:
+def test_while_nothing_else_is_to_be_done_there_are_as_many_as_lanes() -> None:
     turns = Turns(lanes=2)
     turns.fill(10)
-    assert (turns.submit(), turns.submit()) == (3, 3)
+    assert (turns.submit(), turns.submit()) == (2, 2)
     turns.end(turns.submitted[0])
-    assert turns.submit() == 4
+    assert turns.submit() == 3
 
 
 def test_beside_live_events_there_is_one_and_a_rest_after_it() -> None:
@@ -116,9 +116,9 @@ def test_no_more_begin_than_the_rate_lets_nor_all_at_once_after_a_delay() -> Non
 def test_letters_that_wait_for_records_of_their_keys_keep_no_others_from_beginning() -> None:
     turns = Turns()
     turns.fill(300)
-    assert turns.submit() == 2
+    assert turns.submit() == 1
     turns.now += 6
-    assert turns.submit() == 4
+    assert turns.submit() == 2
     for _ in range(100):
         turns.now += 6
         turns.submit()
@@ -132,6 +132,7 @@ def test_a_worker_that_could_not_beat_for_30_seconds_begins_no_letter() -> None:
     turns.now += 29
     turns.end(turns.submitted[0])
     assert (turns.run.halt, turns.run.ended) == (None, 1)
+    turns.submit()
     turns.now += 2
     turns.end(turns.submitted[1])
     assert turns.run.halt is not None
@@ -144,7 +145,7 @@ def test_what_was_submitted_before_a_halt_does_not_begin() -> None:
     turns.submit()
     turns.run.end(Halt(HaltKind.LOST))
     turns.end(turns.submitted[0])
-    assert (turns.run.ended, turns.submit(), list(turns.run.running)) == (0, 2, [])
+    assert (turns.run.ended, turns.submit(), list(turns.run.running)) == (0, 1, [])
 
 
 def _requested(**wish: Any) -> tuple[Turns, RequestedLetter]:
