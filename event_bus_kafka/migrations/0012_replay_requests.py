@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Depends on 0010 alone: it needs nothing of what another migration with the number 0011 may change."""
+    """Adds the tables of replay requests; it needs nothing that 0011 changes."""
 
     dependencies = [
         ("event_bus_kafka", "0011_admin"),

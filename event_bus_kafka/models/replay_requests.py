@@ -53,6 +53,10 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
         """Renew a worker's claim on a request. False: the claim is over, or the request was paused or cancelled."""
         return bool(self._running(request, by)._write(beat_at=self._now(), **values))
 
+    def keep(self, request: int, *, by: UUID) -> None:
+        """Renew the worker's claim, if it has one, in whatever state the request is: its letters run still."""
+        self.filter(pk=request, claimed_by=by)._write(beat_at=self._now())
+
     def let_go(self, request: int, *, by: UUID) -> None:
         """End the worker's claim, if it has one; an unfinished request is free for others."""
         self.filter(pk=request, claimed_by=by)._write(claimed_by=None, beat_at=None)

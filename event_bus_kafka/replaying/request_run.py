@@ -132,7 +132,7 @@ class RequestRun:
         if now < self._due or len(self._submitted) >= _MOST or (is_busy and now < self._rests_until):
             return False
         counted = sum(one.has_begun or now - since < _STUCK_AFTER for one, since in self._submitted.items())
-        return counted < (1 if is_busy else self._lanes.count + 1)
+        return counted < (1 if is_busy else self._lanes.count)
 
     def _delivery(self, letter: RequestedLetter, key: bytes | None) -> Detached:
         name = (letter.topic, letter.partition)

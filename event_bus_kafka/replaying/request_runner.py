@@ -112,6 +112,7 @@ class RequestRunner:
         """
         Release the request for other workers, unless a letter still runs: they would give it to its receivers, too.
         """
+        self.end()
         request, run = self._request, self._run
         if request is None or (run is not None and run.running):
             return
@@ -137,6 +138,7 @@ class RequestRunner:
             self._leave(rows, request)
         elif not is_ours and run is not None:
             run.end(Halt(HaltKind.LOST))
+            rows.keep(request.pk, by=self._id)  # resumed meanwhile, it would be another's while letters run here
         if run is None and is_ours and at >= self._held.until:
             run = self._begun(rows, request)
         if run is not None and self._run is run:

@@ -10,7 +10,7 @@ from django.db import Error
 
 from event_bus_kafka.consuming.progress import Work
 from event_bus_kafka.dead_letters.pending import of_row, time_text
-from event_bus_kafka.errors import EventBusError, WorkerFailed
+from event_bus_kafka.errors import BrokerError, EventBusError, WorkerFailed
 from event_bus_kafka.models import DeadLetter, LetterState, RequestedLetter, RequestedLetterQuerySet
 from event_bus_kafka.operations.dead_letters import report
 from event_bus_kafka.operations.dead_letters.letter_replay import LetterClaim, LetterReplay, Replayed, claim_end
@@ -18,6 +18,7 @@ from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan, plan
 from event_bus_kafka.operations.dead_letters.replay_result import UNREAD
 from event_bus_kafka.replaying.halts import Halt, HaltKind
 from event_bus_kafka.telemetry.error_text import database_error_text, error_text
+from event_bus_kafka.trouble import Trouble
 
 _TRIES = 3
 """Number of times a letter may begin without a known end: it may be the cause of its workers' death."""
@@ -79,8 +80,16 @@ class RequestedLetterRun:
                 return Halt(HaltKind.HELD, failure.reason)
             self._rows.end(requested, mark, LetterState.FAILED, failure.reason)
             return Halt(HaltKind.STOPPED, f"{failure.reason} at {requested.coordinates}")
+        except BrokerError as error:
+            if error.retriable and error.kind is not Trouble.FORBIDDEN:
+                self._put_back(requested, mark)
+                raise
+            end = LetterEnd(LetterState.FAILED, error_text(error))
         except (Error, EventBusError):
             self._put_back(requested, mark)
+            raise
+        except Exception as error:  # raised again: it ends the request, in which this letter would stay running
+            self._rows.end(requested, mark, LetterState.FAILED, f"this package raised {type(error).__name__}")
             raise
         self._rows.end(requested, mark, end.state, end.error)
         return end.state

@@ -21,8 +21,8 @@ FAULTS = (
         name="a replay request has all lanes beside live events",
         file="replaying/request_run.py",
         scope="RequestRun._has_room",
-        old="counted < (1 if is_busy else self._lanes.count + 1)",
-        new="counted < self._lanes.count + 1",
+        old="counted < (1 if is_busy else self._lanes.count)",
+        new="counted < self._lanes.count",
         harm="live events wait for letters",
         tests=(f"{_RUN}::test_beside_live_events_there_is_one_and_a_rest_after_it",),
     ),
@@ -201,5 +201,17 @@ FAULTS = (
         new="one.state == RequestState.REQUESTED",
         harm="a replay stands still, and its page says that it is running",
         tests=_PAGES,
+    ),
+    Fault(
+        name="the claim of a paused replay request ages while a letter runs",
+        file="replaying/request_runner.py",
+        scope="RequestRunner._go_on",
+        old="rows.keep(request.pk, by=self._id)",
+        new="pass",
+        harm="paused and resumed, a request has its letter run by two workers at once",
+        tests=(
+            "unit/replaying/test_request_runner.py"
+            "::test_while_a_letter_runs_no_other_worker_takes_the_request_though_it_was_paused_and_resumed",
+        ),
     ),
 )
