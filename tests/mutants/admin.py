@@ -78,4 +78,13 @@ FAULTS = (
         harm="each web process takes longer to start",
         tests=("unit/admin/test_pages.py",),
     ),
+    Fault(
+        name="pages take each time to have a zone",
+        file="admin/ages.py",
+        scope="moment",
+        old="make_aware(time, get_default_timezone()) if is_naive(time) else time",
+        new="time",
+        harm="without USE_TZ the overview fails from the first thing on that is done by hand",
+        tests=("unit/admin/test_naive_times.py",),
+    ),
 )
