@@ -49,4 +49,4 @@ def test_each_page_is_shown_after_something_was_done() -> None:
 @override_settings(TIME_ZONE="Asia/Tokyo")
 def test_a_time_without_a_zone_is_in_that_of_the_service() -> None:
     with timezone.override("UTC"):
-        assert moment(datetime(2026, 1, 1, 9, 0)) == "Jan. 1, 2026, midnight"  # noqa: DTZ001 that is the point
+        assert moment(datetime(2026, 1, 1, 9, 0)) == "Jan. 1, 2026, midnight"
