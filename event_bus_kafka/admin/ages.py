@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils.formats import date_format
 from django.utils.timesince import timesince
-from django.utils.timezone import localtime
+from django.utils.timezone import get_default_timezone, is_naive, localtime, make_aware
 from django.utils.translation import gettext, ngettext
 
 _MINUTE = 60
@@ -27,8 +27,9 @@ def ago(seconds: float) -> str:
 
 
 def moment(time: datetime) -> str:
-    """Return a time, in the user's zone."""
-    return date_format(localtime(time), "DATETIME_FORMAT")
+    """Return a time in the user's zone. A naive one, as Django reads without ``USE_TZ``, is in the service's."""
+    aware = make_aware(time, get_default_timezone()) if is_naive(time) else time
+    return date_format(localtime(aware), "DATETIME_FORMAT")
 
 
 def moment_of(milliseconds: int) -> str:

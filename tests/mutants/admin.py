@@ -78,4 +78,34 @@ FAULTS = (
         harm="each web process takes longer to start",
         tests=("unit/admin/test_pages.py",),
     ),
+    Fault(
+        name="pages take each time to have a zone",
+        file="admin/ages.py",
+        scope="moment",
+        old="make_aware(time, get_default_timezone()) if is_naive(time) else time",
+        new="time",
+        harm="without USE_TZ the overview fails from the first thing on that is done by hand",
+        tests=("unit/admin/test_naive_times.py",),
+    ),
+    Fault(
+        name="a page below another fails where a setting is missing",
+        file="admin/pages.py",
+        scope="Page._guarded",
+        old="try:\n"
+        "    return view(request, *args, **kwargs)\n"
+        "except ConfigurationError as error:\n"
+        '    return self.draw(request, "unusable", self.title, {"problem": str(error)})',
+        new="return view(request, *args, **kwargs)",
+        harm="an error 500 in place of a sentence that says what to set",
+        tests=("unit/admin/test_pages.py",),
+    ),
+    Fault(
+        name="a letter is shown only where a registry is",
+        file="admin/dead_letters/detail.py",
+        scope="_contents",
+        old="return masked_key, {'undecodable': _('The data cannot be decoded here. %(why)s') % {'why': error}}",
+        new="raise",
+        harm="nobody sees who failed and why on a web process without a registry",
+        tests=("unit/admin/test_dead_letters.py",),
+    ),
 )

@@ -17,23 +17,21 @@ from event_bus_kafka.admin.dead_letters.listing import place, seconds_since, set
 from event_bus_kafka.admin.shapes import Cell, Facts, Table
 from event_bus_kafka.dead_letters.letter import Failure
 from event_bus_kafka.dead_letters.pending import of_row
+from event_bus_kafka.errors import ConfigurationError
 from event_bus_kafka.models import DeadLetter
 from event_bus_kafka.operations import masking
 from event_bus_kafka.operations.dead_letters.selection import Selection
 from event_bus_kafka.shown import shown
+from event_bus_kafka.wire.records import ConsumerRecord
 
 _NEVER = "–"
 _LOOKS_SHOWN = 20
 
 
 def detail(letter: DeadLetter, *, unmasked: bool) -> dict[str, Any]:
-    """Return the context for a letter's template. Asks the schema registry."""
+    """Return the context for a letter's template. Asks the schema registry, if the settings name one."""
     record = letter.record
-    servers = import_module("event_bus_kafka.assembly.schema_registry")  # it comes with Kafka's client
-    with closing(servers.registry()) as registry:
-        show = masking.decoded if unmasked else masking.masked
-        key: Any = show(record.key, registry) if unmasked else masking.masked_key(record.key)
-        data = show(record.value, registry)
+    key, data = _contents(record, unmasked=unmasked)
     headers = [(shown(name), shown(str(masking.header(name, value)))) for name, value in record.headers]
     settled = list(Selection(ids=(letter.pk,)).settled())
     return {
@@ -47,6 +45,19 @@ def detail(letter: DeadLetter, *, unmasked: bool) -> dict[str, Any]:
         "unmasked": unmasked,
         "history": _history(letter),
     }
+
+
+def _contents(record: ConsumerRecord, *, unmasked: bool) -> tuple[Any, Any]:
+    """Return key and data; without a registry the key stays masked, and a sentence stands in place of the data."""
+    servers = import_module("event_bus_kafka.assembly.schema_registry")  # it comes with Kafka's client
+    masked_key = masking.masked_key(record.key)
+    try:
+        with closing(servers.registry()) as registry:
+            if unmasked:
+                return masking.decoded(record.key, registry), masking.decoded(record.value, registry)
+            return masked_key, masking.masked(record.value, registry)
+    except ConfigurationError as error:
+        return masked_key, {"undecodable": _("The data cannot be decoded here. %(why)s") % {"why": error}}
 
 
 def _facts(letter: DeadLetter) -> Facts:

@@ -122,6 +122,17 @@ def test_a_letter_is_shown_in_full_and_masked() -> None:
     assert client_with(Right.VIEW).get(f"{LIST}{'9' * 30}/").status_code == 404
 
 
+@pytest.mark.parametrize("below", ["", "unmasked/"])
+def test_without_a_registry_a_letter_is_shown_but_for_its_data(below: str) -> None:
+    letter = stored(record_of(7), MAIL)
+    client, url = client_with(*Right), f"{LIST}{letter.pk}/{below}"
+    with override_settings(EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=None):
+        answer = client.post(url) if below else client.get(url)
+    assert answer.status_code == 200
+    for text in ("The data cannot be decoded here.", "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL", MAIL, letter.event_id):
+        assert text in answer.content.decode()
+
+
 def test_each_look_at_data_is_written_to_the_history_before_it_is_shown() -> None:
     letter = stored(record_of(7), MAIL)
     url = f"{LIST}{letter.pk}/unmasked/"

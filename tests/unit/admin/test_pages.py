@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.db import connection
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import URLPattern, reverse
 
 from event_bus_kafka.admin import PAGES
@@ -95,6 +95,18 @@ def test_a_page_whose_table_is_missing_says_so() -> None:
             editor.create_model(HistoryRow)
         look_again(connection)
     assert (shown.status_code, "manage.py migrate" in shown.content.decode()) == (200, True)
+
+
+@override_settings(EVENT_BUS_PRODUCER_CONFIG={_EXAMPLES["str"]: {"certificates": {"enabled": True}}})
+def test_whatever_is_below_a_page_says_which_setting_is_wrong() -> None:
+    client, base = client_with(*Right), "/admin/event_bus_kafka"
+    posted = {"database": "default", "topic": "t", "code": "c"}
+    for answer in (
+        client.get(f"{base}/historyrow/types/{_EXAMPLES['str']}/"),
+        client.post(f"{base}/parkedrecord/release/", posted),
+    ):
+        assert answer.status_code == 200
+        assert "needs &#x27;event_key_field&#x27;" in answer.content.decode()
 
 
 def _in_a_process(code: str, *apps: str) -> str:
