@@ -20,8 +20,8 @@ CATALOGUE = {
     "W001": "An ``EVENT_BUS_KAFKA_*`` setting is unknown.",
     "W002": "One half of a pair of credentials is missing.",
     "W003": "``EVENT_BUS_KAFKA_TOPIC_MODES`` names a topic that is not configured.",
-    "W004": "Tables are missing: of the outbox, and what Kafka does not confirm is lost. Only ``check --database`` and "
-    "``migrate`` ask.",
+    "W004": "Tables are missing: of the outbox, and what Kafka does not confirm is lost. Only ``check --database`` "
+    "asks.",
     "W005": "The outbox is on SQLite: one relay at a time.",
     "W006": "``EVENT_BUS_KAFKA_RELAY_NOTIFY`` without PostgreSQL.",
     "W007": "A topic is named with the prefix, which is put before it once more.",

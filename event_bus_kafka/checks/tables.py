@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,8 +18,16 @@ _APP = "event_bus_kafka"
 
 
 def check_tables(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """Return a warning for each database that lacks tables, an error for each that does not answer."""
+    """
+    Return a warning for each database that lacks tables, an error for each that does not answer. ``migrate`` gets the errors
+    alone: it is about to create the tables.
+    """
     return [message for alias in databases or () if (message := _check(alias))]
+
+
+def _migrating() -> bool:
+    """Return whether this process is ``manage.py migrate``: Django does not tell a check which command runs it."""
+    return sys.argv[1:2] == ["migrate"]
 
 
 def _check(alias: str) -> CheckMessage | None:
@@ -28,7 +37,7 @@ def _check(alias: str) -> CheckMessage | None:
         reason = " ".join(str(failure).split())  # of a connection, or of Django's look at the tables: no rows
         hint = "See that it runs, and that this service may connect: whether tables are missing is not known."
         return error_message("E010", f"Database {alias!r} cannot be asked for its tables: {reason}.", hint)
-    if not missing:
+    if not missing or _migrating():
         return None
     return warning_message(
         "W004",

@@ -62,10 +62,14 @@ class Terminal:
         assert code == "0", f"{command}\n{self._output}"
 
     def expect(self, text: str) -> None:
-        """Wait until these lines were printed, in this order, others between them; ``…`` stands for any text."""
+        """
+        Wait until these lines were printed, others between them; ``…`` stands for any text. They may come in another
+        order: lanes run side by side.
+        """
+        start = self._expected_up_to
         for line in text.strip().splitlines():
             pattern = ".*".join(map(re.escape, line.split("…")))
-            self._expected_up_to = self._wait_for(pattern, self._expected_up_to).end()
+            self._expected_up_to = max(self._expected_up_to, self._wait_for(pattern, start).end())
 
     def press_ctrl_c(self) -> None:
         """Interrupt the running command and wait until it has ended."""

@@ -39,6 +39,8 @@ class Reader:
         match step:
             case CtrlC(terminal=number):
                 self._terminal(number).press_ctrl_c()
+            case Block(caption="Terminal 1, in a checkout"):
+                pass  # the fixture has built the wheel
             case Block(language="bash", caption=caption, text=text):
                 self._type(self._terminal(caption.removeprefix("Terminal ")), text)
             case Block(language="text", caption=caption, text=text):

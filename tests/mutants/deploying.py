@@ -96,6 +96,15 @@ FAULTS = (
         tests=("unit/test_checks.py",),
     ),
     Fault(
+        name="migrate tells to run migrate",
+        file="checks/tables.py",
+        scope="_check",
+        old="not missing or _migrating()",
+        new="not missing",
+        harm="the first deploy warns of what it is about to do",
+        tests=("unit/test_checks.py",),
+    ),
+    Fault(
         name="the prefix in a subscription is not told",
         file="checks/names.py",
         scope="_checked",

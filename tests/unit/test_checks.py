@@ -84,6 +84,18 @@ def test_all_tables_that_are_missing_are_one_warning(tmp_path: Path, django_db_b
     assert all(model._meta.db_table in warning.msg for model in models)
 
 
+def test_migrate_does_not_tell_to_migrate(
+    tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "empty")}
+    with django_db_blocker.unblock(), connected(entry, "empty"):
+        found = []
+        for command in ("migrate", "check"):
+            monkeypatch.setattr("sys.argv", ["manage.py", command, "--database", "empty"])
+            found.append([one.id for one in check_tables(databases=["empty"])])
+    assert found == [[], ["event_bus_kafka.W004"]]
+
+
 class Undecided:
     """Lets no table be where it sends rows."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 from event_bus_kafka.shown import logger_named
 from event_bus_kafka.telemetry import events
@@ -14,6 +15,8 @@ from event_bus_kafka.trouble import Trouble
 
 logger = logger_named("event_bus_kafka")
 lines = Lines()
+_TOPIC_AWAITED = re.compile(r"Subscribed topic not available: ([\w.-]+)")
+"""librdkafka's words about a topic that a worker subscribes to and that Kafka does not have."""
 
 
 @lines.of(events.ClientErrorReported)
@@ -29,6 +32,9 @@ def _(event: events.ClientErrorReported, log_filter: LogFilter) -> None:
             error_text(event.error),
             extra=fields(event),
         )
+    elif event.kind == Trouble.MISSING and (topic := _TOPIC_AWAITED.search(error_text(event.error))):
+        text = "Kafka %s: topic %s does not exist; the worker waits for it to be created"
+        logger.warning(text, event.client, topic[1], extra=fields(event))
     else:
         advice = "a new client is needed" if event.fatal else "the client goes on trying"
         logger.error("Kafka %s: %s; %s", event.client, error_text(event.error), advice, extra=fields(event))

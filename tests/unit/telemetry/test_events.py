@@ -19,6 +19,7 @@ from event_bus_kafka.telemetry import bus, emit, events, is_wanted, observe, uno
 from event_bus_kafka.telemetry.events import LifecycleEvent
 from event_bus_kafka.telemetry.logs import LoggingObserver
 from event_bus_kafka.telemetry.monitoring import monitor
+from event_bus_kafka.trouble import Trouble
 from tests.support.watching import nobody_else_observing
 
 VALUES: dict[str, Any] = {
@@ -136,6 +137,20 @@ def test_trouble_that_lasts_is_logged_once_a_minute(caplog: pytest.LogCaptureFix
         now[0] = float(second)
         log(down)
     assert len(caplog.records) == 2
+
+
+def test_a_topic_that_a_worker_waits_for_is_a_warning_in_words(caplog: pytest.LogCaptureFixture) -> None:
+    log = LoggingObserver(audit=lambda: True)
+    code = "UNKNOWN_TOPIC_OR_PART"
+    reason = "Subscribed topic not available: prod.grades: Broker: Unknown topic or partition"
+    error = BrokerError(code, reason, kind=Trouble.MISSING)
+    for _ in range(3):
+        log(events.ClientErrorReported(client="consumer", error=error, code=code, kind=error.kind, fatal=False))
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.getMessage() == (
+        "Kafka consumer: topic prod.grades does not exist; the worker waits for it to be created"
+    )
 
 
 def test_an_unregistered_event_type_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
