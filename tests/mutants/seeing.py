@@ -64,6 +64,15 @@ FAULTS = (
         tests=_WATCH,
     ),
     Fault(
+        name="nothing is known while a look goes on",
+        file="operations/neglects/watch.py",
+        scope="NeglectWatch.look",
+        old="found = self._look()",
+        new="self._found = None; found = self._look()",
+        harm="alerts with for: begin anew each minute",
+        tests=_WATCH,
+    ),
+    Fault(
         name="each look warns again",
         file="operations/neglects/watch.py",
         scope="NeglectWatch.look",

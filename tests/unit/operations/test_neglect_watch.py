@@ -66,6 +66,20 @@ def test_what_was_found_is_not_known_any_more_while_the_database_is_away(running
     assert running.neglects() == {}
 
 
+def test_what_was_found_is_told_while_the_next_look_goes_on(running: Running) -> None:
+    seen: list[int | None] = []
+
+    def outboxes() -> list[str]:
+        seen.append(running.neglects().get("receiver-paused"))
+        return ["default"]
+
+    neglected.pause(neglected.ago(days=2))
+    with NeglectWatch(running, outboxes, retention=90) as watch:
+        watch.look()
+        watch.look()
+    assert seen == [None, 1]
+
+
 def test_ready_says_what_concerns_the_process(running: Running, watch: NeglectWatch) -> None:
     neglected.waiting_row(neglected.ago(minutes=6))
     neglected.pause(neglected.ago(days=2))
