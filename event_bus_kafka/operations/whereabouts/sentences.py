@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import attrs
+from django.db import DEFAULT_DB_ALIAS
 
 from event_bus_kafka.models import EntryState
 from event_bus_kafka.operations.whereabouts.answer import (
@@ -83,9 +84,14 @@ def _outbox(one: OutboxPlace) -> str:
     if one.is_parked:
         return (
             f"Parked since {_time(one.since)}: {place}. Kafka refused it: {one.code}, {one.reason}. Once the cause is "
-            f"gone: event_outbox release {one.row} --apply."
+            f"gone: event_outbox release {one.row}{_on(one.database)} --apply."
         )
-    return f"Waiting since {_time(one.since)}: {place}. No relay has sent it yet: see event_outbox status."
+    return f"Waiting since {_time(one.since)}: {place}. No relay has sent it yet: see event_outbox status{_on(one.database)}."
+
+
+def _on(database: str) -> str:
+    """Return the option that makes a command act on a database."""
+    return "" if database == DEFAULT_DB_ALIAS else f" --database {database}"
 
 
 def _records(answer: Whereabouts) -> Iterator[str]:

@@ -1,0 +1,28 @@
+"""Advice on an event that was searched for: the commands that are named act on the right database and go on rightly."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from event_bus_kafka.operations.whereabouts.answer import OutboxPlace, Question, Whereabouts
+from event_bus_kafka.operations.whereabouts.sentences import sentences
+
+_QUESTION = Question(event_id=UUID("5c3f8a2e-fe6b-11f0-9c1d-0242ac120002"), key=None, seconds=10)
+_ROW: dict[str, Any] = {"row": 7, "topic": "grades", "event_type": "", "event_id": "", "since": 0}
+_PARKED = _ROW | {"code": "MSG_SIZE_TOO_LARGE", "reason": "too large"}
+
+
+def _told(**places: Any) -> str:
+    nothing = dict.fromkeys(("outbox", "records", "letters", "marks", "scanned", "gone", "unseen"), ())
+    answer: dict[str, Any] = {"question": _QUESTION, "event_type": "", "more_records": 0, "read": 1200} | nothing
+    return "\n".join(sentences(Whereabouts(**answer | places)))
+
+
+@pytest.mark.parametrize(("database", "option"), [("default", ""), ("second", " --database second")])
+def test_commands_act_on_the_database_of_the_row(database: str, option: str) -> None:
+    told = _told(outbox=(OutboxPlace(database=database, **_PARKED), OutboxPlace(database=database, **_ROW)))
+    assert f"event_outbox release 7{option} --apply." in told
+    assert f"see event_outbox status{option}." in told
