@@ -7,8 +7,11 @@ from uuid import UUID
 
 import pytest
 
+from event_bus_kafka.errors import SchemaRegistryError
 from event_bus_kafka.operations.whereabouts.answer import OutboxPlace, Question, Whereabouts
+from event_bus_kafka.operations.whereabouts.identifying import KeyCheck
 from event_bus_kafka.operations.whereabouts.sentences import sentences
+from event_bus_kafka.wire.records import ConsumerRecord
 
 _QUESTION = Question(event_id=UUID("5c3f8a2e-fe6b-11f0-9c1d-0242ac120002"), key=None, seconds=10)
 _ROW: dict[str, Any] = {"row": 7, "topic": "grades", "event_type": "", "event_id": "", "since": 0}
@@ -26,3 +29,23 @@ def test_commands_act_on_the_database_of_the_row(database: str, option: str) -> 
     told = _told(outbox=(OutboxPlace(database=database, **_PARKED), OutboxPlace(database=database, **_ROW)))
     assert f"event_outbox release 7{option} --apply." in told
     assert f"see event_outbox status{option}." in told
+
+
+def test_a_registry_that_has_failed_is_asked_once() -> None:
+    class Away:
+        asked = 0
+
+        def id_of(self, _subject: str, _schema: str, _until: float = 0) -> int:
+            raise AssertionError
+
+        def schema_of(self, _schema_id: int) -> str:
+            self.asked += 1
+            raise SchemaRegistryError("It does not answer.", retriable=True)
+
+    registry = Away()
+    check = KeyCheck("a-key", registry)
+    key = b"\0\0\0\0\1\x0aa-key"
+    record = ConsumerRecord(topic="grades", partition=0, offset=0, timestamp=0, key=key, value=None, headers=())
+    assert check.passes(record)
+    assert check.passes(record)
+    assert registry.asked == 1
