@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from event_bus_kafka.errors import SchemaRegistryError
-from event_bus_kafka.operations.whereabouts.answer import OutboxPlace, Question, Whereabouts
+from event_bus_kafka.operations.whereabouts.answer import OutboxPlace, Question, Scanned, Whereabouts
 from event_bus_kafka.operations.whereabouts.identifying import KeyCheck
 from event_bus_kafka.operations.whereabouts.sentences import sentences
 from event_bus_kafka.wire.records import ConsumerRecord
@@ -49,3 +49,17 @@ def test_a_registry_that_has_failed_is_asked_once() -> None:
     assert check.passes(record)
     assert check.passes(record)
     assert registry.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("times", "advice"),
+    [((60_000, 120_000), "--since 1970-01-01T00:01:00"), ((60_000, None), "a larger --seconds")],
+    ids=["each partition was begun", "one was never read"],
+)
+def test_no_partition_is_skipped_by_the_advice_to_go_on(times: tuple[int | None, ...], advice: str) -> None:
+    scanned = [
+        Scanned(topic="grades", partition=number, start=0, stop=0 if time is None else 5, end=9, last_time=time)
+        for number, time in enumerate(times)
+    ]
+    told = _told(scanned=tuple(scanned))
+    assert f"go on with {advice}" in told
