@@ -103,7 +103,10 @@ FAULTS = (
         name="a status without Kafka ends with 0",
         file="management/commands/event_bus_status.py",
         scope="_judge",
-        old='[f"{one.server} gave no answer" for one in status.unanswered]',
+        old=(
+            '[f"the look at {one.server} failed" if one.is_fault else f"{one.server} gave no answer" '
+            "for one in status.unanswered]"
+        ),
         new="[]",
         harm="a pipeline takes silence for health",
         tests=_STATUS,

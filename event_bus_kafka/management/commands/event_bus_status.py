@@ -81,7 +81,10 @@ class Command(OperatorCommand):
 
 
 def _judge(status: Status) -> None:
-    reasons = [f"{one.server} gave no answer" for one in status.unanswered]
+    reasons = [
+        f"the look at {one.server} failed" if one.is_fault else f"{one.server} gave no answer"
+        for one in status.unanswered
+    ]
     if status.findings:
         reasons.append(number(len(status.findings), "finding"))
     if reasons:

@@ -38,7 +38,7 @@ class KeyCheck:
         """Why the registry could not be asked."""
 
     def passes(self, record: ConsumerRecord) -> bool:
-        """Whether a record, whose bytes fit, has the key. Raises nothing, and asks no registry that has failed before."""
+        """Whether a record, whose bytes fit, has the key. Raises nothing; a registry that has failed is not asked."""
         if self.failure is not None:
             return True
         try:

@@ -134,3 +134,17 @@ def test_a_server_that_says_nothing_is_not_waited_for() -> None:
     for_ever.set()
     assert [one.reason for one in found.unanswered] == ["it did not answer within 0.05 s"] * 2
     assert found.tables is not None
+
+
+def test_an_unexpected_exception_is_no_silence_of_a_server(caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> Any:
+        raise KeyError(data)
+
+    data = str(b"private", "ascii")
+
+    own = OwnBus(sent=frozenset(), groups={}, outboxes=("default",), retention=90, version="0.1.0")
+    servers = StatusServers(overview=broken, subjects=broken, wanted=list, schemas=list)
+    found = look.status(own, servers, check=False)
+    assert [(one.reason, one.is_fault) for one in found.unanswered] == [("KeyError: see the log", True)] * 2
+    assert "in broken" in caplog.text
+    assert "private" not in caplog.text
