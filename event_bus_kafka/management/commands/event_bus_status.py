@@ -53,11 +53,15 @@ class Command(OperatorCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         observe_events()
         load_all_signals()
+        _judge(self._watch(options) if options["watch"] else self._look(options))
+
+    def _watch(self, options: dict[str, Any]) -> Status:
+        """Look until an interruption comes; return the last status."""
         with Interruption() as interruption:
             status = self._look(options)
-            while options["watch"] and self._waited(options["watch"], interruption):
+            while self._waited(options["watch"], interruption):
                 status = self._look(options)
-        _judge(status)
+        return status
 
     def _waited(self, seconds: float, interruption: Interruption) -> bool:
         """Wait; return False as soon as an interruption comes."""

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -62,14 +63,15 @@ class _Answer(Generic[T]):
 
     server: str
     thread: threading.Thread
+    began: float = attrs.field(factory=monotonic)
     value: T | None = None
     failure: str = ""
     is_fault: bool = False
     """``failure`` is an unexpected exception, not one of a server."""
 
     def wait(self, longest: Mapping[str, float]) -> Unanswered | None:
-        """Return why there is no answer, None if there is one."""
-        self.thread.join(longest[self.server])
+        """Return why there is no answer, None if there is one. The limit counts from the thread's start."""
+        self.thread.join(max(self.began + longest[self.server] - monotonic(), 0))
         if self.value is not None:
             return None
         return Unanswered(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -148,3 +149,13 @@ def test_an_unexpected_exception_is_no_silence_of_a_server(caplog: pytest.LogCap
     assert [(one.reason, one.is_fault) for one in found.unanswered] == [("KeyError: see the log", True)] * 2
     assert "in broken" in caplog.text
     assert "private" not in caplog.text
+
+
+def test_the_first_interruption_ends_a_single_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("It went on.")
+
+    monkeypatch.setattr(StatusServers, "__init__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        status({})
