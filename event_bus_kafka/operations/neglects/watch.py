@@ -23,10 +23,18 @@ class NeglectWatch:
     Reports neglects within the block: by numbers, and by a line on ``/ready`` for each that concerns this process.
     """
 
-    def __init__(self, running: Running, outboxes: Callable[[], Collection[str]], *, retention: float) -> None:
+    def __init__(
+        self,
+        running: Running,
+        outboxes: Callable[[], Collection[str]],
+        *,
+        retention: float,
+        heartbeats: bool = True,
+    ) -> None:
         self._running = running
         self._outboxes = outboxes
         self._retention = retention
+        self._heartbeats = heartbeats
         self._found: list[Neglect] | None = None
         """None: not known."""
         self._has_told = False
@@ -59,7 +67,7 @@ class NeglectWatch:
     def _look(self) -> list[Neglect] | None:
         if alias_of(Heartbeat) is None:
             return None
-        return neglects(outboxes=self._outboxes(), retention=self._retention)
+        return neglects(outboxes=self._outboxes(), retention=self._retention, heartbeats=self._heartbeats)
 
     def counts(self) -> Mapping[str, int]:
         """Return how many of each kind there are; nothing while it is not known."""

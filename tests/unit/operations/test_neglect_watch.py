@@ -112,3 +112,10 @@ def test_without_tables_nothing_is_told(running: Running, watch: NeglectWatch) -
     call_command("migrate", "event_bus_kafka", "zero", verbosity=0)
     watch.look()
     assert running.neglects() == {}
+
+
+def test_without_heartbeats_no_relay_is_said_not_to_run(running: Running) -> None:
+    neglected.waiting_row(neglected.ago(minutes=6))
+    with NeglectWatch(running, lambda: ["default"], retention=90, heartbeats=False) as watch:
+        watch.look()
+        assert running.neglects()["outbox-waits"] == 0
