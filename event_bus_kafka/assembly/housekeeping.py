@@ -69,7 +69,9 @@ def keep_house_of_workers(at_end: ExitStack) -> None:
 def _watch_neglects(at_end: ExitStack) -> None:
     """Begin to watch for neglects, after a delay: first this process and those beside it must have had a heartbeat."""
     watching = import_module("event_bus_kafka.operations.neglects.watch")
-    watch = watching.NeglectWatch(running, outbox_databases, retention=settings.retention)
+    watch = watching.NeglectWatch(
+        running, outbox_databases, retention=settings.retention, heartbeats=bool(settings.heartbeat)
+    )
     name = "Neglects were not looked for"
     periodically(at_end, _NEGLECTS_EVERY, name, watch.look, first_in=_FIRST_NEGLECTS)
     at_end.enter_context(watch)

@@ -19,8 +19,8 @@ _APP = "event_bus_kafka"
 
 def check_tables(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """
-    Return a warning for each database that lacks tables, an error for each that does not answer. ``migrate`` gets the errors
-    alone: it is about to create the tables.
+    Return a warning for each database that lacks tables, an error for each that does not answer. ``migrate`` gets the
+    errors alone: it is about to create the tables.
     """
     return [message for alias in databases or () if (message := _check(alias))]
 

@@ -17,7 +17,7 @@ from event_bus_kafka.kafka.factory import Options, make_client
 
 Partition = tuple[str, int]
 """Topic (full name) and number."""
-_MOCK = "mockCluster"
+MOCK = "mockCluster"
 """The beginning of the cluster id of librdkafka's mock brokers, which answer a search by time with the end."""
 
 
@@ -112,7 +112,7 @@ class LogOffsets:
         if not asked:
             return {}
         with as_broker_errors():
-            if str(self._client.list_topics(asked[0].topic, timeout=timeout).cluster_id).startswith(_MOCK):
+            if str(self._client.list_topics(asked[0].topic, timeout=timeout).cluster_id).startswith(MOCK):
                 raise BrokerError(
                     error_codes.UNSUPPORTED_FEATURE,
                     "Brokers such as the sandbox find no offsets by time: use a real Kafka.",

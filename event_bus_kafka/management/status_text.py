@@ -40,7 +40,7 @@ def lines(status: Status) -> Iterator[str]:
     if status.tables:
         yield from _tables(status.tables)
     for one in status.unanswered:
-        yield from _block(f"No answer: {one.server}", [one.reason])
+        yield from _block(f"{'Failed look' if one.is_fault else 'No answer'}: {one.server}", [one.reason])
     found = status.findings
     if found is None:
         found = tuple(

@@ -43,6 +43,9 @@ def database_error_text(error: Exception) -> str:
 def stack_text(error: Exception) -> str:
     """Return where receivers failed, as lines that begin with a line break; empty for other errors."""
     causes = error.exceptions if isinstance(error, ReceiversFailed) else ()
-    return Shown(
-        "".join(f"\n{type(cause).__name__} in:\n{''.join(format_tb(cause.__traceback__)).rstrip()}" for cause in causes)
-    )
+    return Shown("".join(f"\n{trace_text(cause)}" for cause in causes))
+
+
+def trace_text(error: BaseException) -> str:
+    """Return an error's type and frames, without its text: several lines."""
+    return Shown(f"{type(error).__name__} in:\n{''.join(format_tb(error.__traceback__)).rstrip()}")

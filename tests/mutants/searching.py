@@ -8,6 +8,24 @@ _FLOW, _TABLES, _REAL = "flows/test_trace.py", "real/test_trace_tables.py", "rea
 
 FAULTS = (
     Fault(
+        name="the search goes on behind partitions that were never read",
+        file="operations/whereabouts/sentences.py",
+        scope="_how_to_go_on",
+        old="len(times) == len(left)",
+        new="times",
+        harm="the event is said to be nowhere",
+        tests=("unit/operations/test_whereabouts.py",),
+    ),
+    Fault(
+        name="the command that is advised acts on the default database",
+        file="operations/whereabouts/sentences.py",
+        scope="_on",
+        old='"" if database == DEFAULT_DB_ALIAS else f" --database {database}"',
+        new='""',
+        harm="another event's row of the same number is released",
+        tests=("unit/operations/test_whereabouts.py",),
+    ),
+    Fault(
         name="an event that is nowhere ends with 0",
         file="management/commands/event_trace.py",
         scope="Command.handle",

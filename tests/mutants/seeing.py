@@ -64,6 +64,15 @@ FAULTS = (
         tests=_WATCH,
     ),
     Fault(
+        name="nothing is known while a look goes on",
+        file="operations/neglects/watch.py",
+        scope="NeglectWatch.look",
+        old="found = self._look()",
+        new="self._found = None; found = self._look()",
+        harm="alerts with for: begin anew each minute",
+        tests=_WATCH,
+    ),
+    Fault(
         name="each look warns again",
         file="operations/neglects/watch.py",
         scope="NeglectWatch.look",
@@ -85,7 +94,7 @@ FAULTS = (
         name="a server that says nothing is waited for",
         file="operations/status/look.py",
         scope="_Answer.wait",
-        old="self.thread.join(longest[self.server])",
+        old="self.thread.join(max(self.began + longest[self.server] - monotonic(), 0))",
         new="self.thread.join()",
         harm="the command hangs when it is needed most",
         tests=_STATUS,
@@ -94,7 +103,10 @@ FAULTS = (
         name="a status without Kafka ends with 0",
         file="management/commands/event_bus_status.py",
         scope="_judge",
-        old='[f"{one.server} gave no answer" for one in status.unanswered]',
+        old=(
+            '[f"the look at {one.server} failed" if one.is_fault else f"{one.server} gave no answer" '
+            "for one in status.unanswered]"
+        ),
         new="[]",
         harm="a pipeline takes silence for health",
         tests=_STATUS,

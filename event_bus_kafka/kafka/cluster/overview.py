@@ -15,7 +15,7 @@ from event_bus_kafka.errors import BrokerError
 from event_bus_kafka.kafka.admin import Admin, result_of
 from event_bus_kafka.kafka.broker_errors import as_broker_errors, to_broker_error
 from event_bus_kafka.kafka.error_codes import meaning_of
-from event_bus_kafka.kafka.offsets import Partition
+from event_bus_kafka.kafka.offsets import MOCK, Partition
 
 T = TypeVar("T")
 
@@ -37,9 +37,14 @@ class Cluster:
     brokers: tuple[str, ...]
     """Each as ``host:port``."""
     has_controller: bool
-    """Whether the brokers can describe topics' options and groups; the sandbox's cannot."""
+    """Whether there is a controller, which describes topics' options; none in the sandbox, nor in a failover."""
     partitions: Mapping[str, tuple[int, ...]]
     """The partitions of each topic that this user may see, by its name."""
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether it is librdkafka's mock cluster, whose brokers describe no groups."""
+        return self.id.startswith(MOCK)
 
 
 @attrs.frozen(kw_only=True)

@@ -53,11 +53,15 @@ class Command(OperatorCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         observe_events()
         load_all_signals()
+        _judge(self._watch(options) if options["watch"] else self._look(options))
+
+    def _watch(self, options: dict[str, Any]) -> Status:
+        """Look until an interruption comes; return the last status."""
         with Interruption() as interruption:
             status = self._look(options)
-            while options["watch"] and self._waited(options["watch"], interruption):
+            while self._waited(options["watch"], interruption):
                 status = self._look(options)
-        _judge(status)
+        return status
 
     def _waited(self, seconds: float, interruption: Interruption) -> bool:
         """Wait; return False as soon as an interruption comes."""
@@ -81,7 +85,10 @@ class Command(OperatorCommand):
 
 
 def _judge(status: Status) -> None:
-    reasons = [f"{one.server} gave no answer" for one in status.unanswered]
+    reasons = [
+        f"the look at {one.server} failed" if one.is_fault else f"{one.server} gave no answer"
+        for one in status.unanswered
+    ]
     if status.findings:
         reasons.append(number(len(status.findings), "finding"))
     if reasons:

@@ -20,17 +20,20 @@ from event_bus_kafka.operations.neglects.wording import MOST_COUNTED, number, sp
 from event_bus_kafka.operations.workers import WorkerRun, workers
 
 
-def neglects(*, outboxes: Collection[str], retention: float, runs: Sequence[WorkerRun] | None = None) -> list[Neglect]:
+def neglects(
+    *, outboxes: Collection[str], retention: float, runs: Sequence[WorkerRun] | None = None, heartbeats: bool = True
+) -> list[Neglect]:
     """
     Return the neglects in the order of the catalogue.
 
     No statement counts a whole table; ages are by the clock of each database; a missing table yields nothing.
     ``outboxes``: aliases of the databases whose outbox is looked at; ``retention``: days for which dead letters and
-    parked rows are kept; ``runs``: workers and relays by their heartbeats, None: they are read. Raises a database
-    error.
+    parked rows are kept; ``runs``: workers and relays by their heartbeats, None: they are read;
+    ``heartbeats``: whether relays write them: nobody knows whether one runs otherwise. Raises a database error.
     """
     runs, clocks = runs_told() if runs is None else runs, _Clocks()
     outbox = [one for alias in outboxes for one in _of_outbox(alias, runs, clocks, retention)]
+    outbox = [one for one in outbox if heartbeats or one.kind is not catalogue.OUTBOX_WAITS]
     return in_order([*outbox, *_of_service(runs, clocks, retention)])
 
 

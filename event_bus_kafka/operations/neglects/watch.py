@@ -23,10 +23,18 @@ class NeglectWatch:
     Reports neglects within the block: by numbers, and by a line on ``/ready`` for each that concerns this process.
     """
 
-    def __init__(self, running: Running, outboxes: Callable[[], Collection[str]], *, retention: float) -> None:
+    def __init__(
+        self,
+        running: Running,
+        outboxes: Callable[[], Collection[str]],
+        *,
+        retention: float,
+        heartbeats: bool = True,
+    ) -> None:
         self._running = running
         self._outboxes = outboxes
         self._retention = retention
+        self._heartbeats = heartbeats
         self._found: list[Neglect] | None = None
         """None: not known."""
         self._has_told = False
@@ -41,16 +49,25 @@ class NeglectWatch:
     def look(self) -> None:
         """
         Look for neglects, if the tables exist; the first time, emit NeglectFound for each. Raises a database error;
-        then the earlier findings are forgotten.
+        then the earlier findings are forgotten. Until the look is over, they stay.
         """
-        self._found = None
-        if alias_of(Heartbeat) is None:
+        try:
+            found = self._look()
+        except BaseException:
+            self._found = None
+            raise
+        self._found = found
+        if found is None:
             return
-        self._found = neglects(outboxes=self._outboxes(), retention=self._retention)
         if not self._has_told:
-            for one in self._found:
+            for one in found:
                 emit(NeglectFound(neglect=one.id, subject=one.subject, message=one.message, remedy=one.remedy))
         self._has_told = True
+
+    def _look(self) -> list[Neglect] | None:
+        if alias_of(Heartbeat) is None:
+            return None
+        return neglects(outboxes=self._outboxes(), retention=self._retention, heartbeats=self._heartbeats)
 
     def counts(self) -> Mapping[str, int]:
         """Return how many of each kind there are; nothing while it is not known."""

@@ -47,7 +47,7 @@ def look(overview: ClusterOverview, *, topics: Iterable[str], groups: Mapping[st
     known. Raises :class:`BrokerError`.
     """
     cluster = overview.cluster(timeout=TIMEOUT)
-    described = overview.groups(groups, timeout=TIMEOUT) if cluster.has_controller else {}
+    described = {} if cluster.is_sandbox else overview.groups(groups, timeout=TIMEOUT)
     committed = _committed(overview, cluster, groups, described)
     states = overview.group_states(timeout=TIMEOUT) if any(map(_is_unknown, described.values())) else {}
     names = {*topics, *(topic for told in committed.values() if not isinstance(told, BrokerError) for topic, _ in told)}
@@ -83,7 +83,7 @@ def _committed(
     Return a group's committed offsets. The sandbox's brokers cannot list them: they are asked for the group's own
     topics.
     """
-    if not cluster.has_controller:
+    if cluster.is_sandbox:
         asked = {group: _partitions(cluster, topics & cluster.partitions.keys()) for group, topics in groups.items()}
         told = overview.committed({group: named for group, named in asked.items() if named}, timeout=TIMEOUT)
         return dict.fromkeys(groups, Positions()) | told
@@ -129,10 +129,13 @@ def _with_oldest(topics: dict[str, TopicStatus], overview: ClusterOverview, clus
 
 
 def _positions(told: Positions, cluster: Cluster, log: _Log, subscribed: frozenset[str]) -> Positions:
-    """A group that has committed nothing on a partition of its topics begins where that begins."""
+    """
+    Return the positions on partitions that exist. A group that has committed nothing on a partition of its topics
+    begins where that begins.
+    """
     fresh = _partitions(cluster, subscribed & cluster.partitions.keys())
     starts = {one: log.first[one].offset for one in fresh if one in log.first}
-    return starts | {one: offset for one, offset in told.items() if one[0] in cluster.partitions}
+    return starts | {one: offset for one, offset in told.items() if one[1] in cluster.partitions.get(one[0], ())}
 
 
 def _ending(
@@ -197,7 +200,9 @@ def _unread(positions: Positions, log: _Log, ending: Mapping[Partition, int]) ->
             lag=sum(log.lag(name, position) for name, position in own.items()),
             lost=sum(log.lost(name, position) for name, position in own.items()),
             ends_soon=any(
-                max(position, log.first[name].offset) < ending.get(name, 0) for name, position in own.items()
+                max(position, log.first[name].offset) < ending.get(name, 0)
+                for name, position in own.items()
+                if name in log.first
             ),
         )
         for topic, own in sorted(by_topic.items())

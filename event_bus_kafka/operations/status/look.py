@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -32,6 +33,10 @@ from event_bus_kafka.operations.status.values import (
 )
 from event_bus_kafka.operations.topic_steps import WantedTopic
 from event_bus_kafka.operations.workers import WorkerRun
+from event_bus_kafka.shown import logger_named
+from event_bus_kafka.telemetry.error_text import trace_text
+
+logger = logger_named(__name__)
 
 T = TypeVar("T")
 
@@ -58,16 +63,21 @@ class _Answer(Generic[T]):
 
     server: str
     thread: threading.Thread
+    began: float = attrs.field(factory=monotonic)
     value: T | None = None
     failure: str = ""
+    is_fault: bool = False
+    """``failure`` is an unexpected exception, not one of a server."""
 
     def wait(self, longest: Mapping[str, float]) -> Unanswered | None:
-        """Return why there is no answer, None if there is one."""
-        self.thread.join(longest[self.server])
+        """Return why there is no answer, None if there is one. The limit counts from the thread's start."""
+        self.thread.join(max(self.began + longest[self.server] - monotonic(), 0))
         if self.value is not None:
             return None
         return Unanswered(
-            server=self.server, reason=self.failure or f"it did not answer within {longest[self.server]:g} s"
+            server=self.server,
+            reason=self.failure or f"it did not answer within {longest[self.server]:g} s",
+            is_fault=self.is_fault,
         )
 
 
@@ -107,7 +117,8 @@ def _ask(server: str, look: Callable[[], T]) -> _Answer[T]:
         except Error as error:
             answer.failure = f"{type(error).__name__}: {' '.join(str(error).split())}"  # of a connection, or of a look
         except Exception as error:  # noqa: BLE001 of routers and drivers: the rest is to be shown
-            answer.failure = type(error).__name__
+            logger.error("Looking at %s failed unexpectedly: %s", server, trace_text(error))
+            answer.failure, answer.is_fault = f"{type(error).__name__}: see the log", True
         finally:
             connections.close_all()
 

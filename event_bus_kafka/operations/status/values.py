@@ -171,6 +171,8 @@ class Unanswered:
     server: str
     """``Kafka``, ``the schema registry``, or ``database`` and an alias."""
     reason: str
+    is_fault: bool = False
+    """The look itself failed, by an exception that is unexpected, and is in the log."""
 
 
 @attrs.frozen(kw_only=True)

@@ -38,7 +38,9 @@ class KeyCheck:
         """Why the registry could not be asked."""
 
     def passes(self, record: ConsumerRecord) -> bool:
-        """Whether a record, whose bytes fit, has the key. Raises nothing."""
+        """Whether a record, whose bytes fit, has the key. Raises nothing; a registry that has failed is not asked."""
+        if self.failure is not None:
+            return True
         try:
             return self._key.fits(record, self._registry)
         except SchemaRegistryError as error:

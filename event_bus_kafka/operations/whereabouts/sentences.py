@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from itertools import groupby
 from typing import Any
 from uuid import UUID
 
 import attrs
+from django.db import DEFAULT_DB_ALIAS
 
 from event_bus_kafka.models import EntryState
 from event_bus_kafka.operations.whereabouts.answer import (
@@ -83,9 +84,15 @@ def _outbox(one: OutboxPlace) -> str:
     if one.is_parked:
         return (
             f"Parked since {_time(one.since)}: {place}. Kafka refused it: {one.code}, {one.reason}. Once the cause is "
-            f"gone: event_outbox release {one.row} --apply."
+            f"gone: event_outbox release {one.row}{_on(one.database)} --apply."
         )
-    return f"Waiting since {_time(one.since)}: {place}. No relay has sent it yet: see event_outbox status."
+    see = f"event_outbox status{_on(one.database)}"
+    return f"Waiting since {_time(one.since)}: {place}. No relay has sent it yet: see {see}."
+
+
+def _on(database: str) -> str:
+    """Return the option that makes a command act on a database."""
+    return "" if database == DEFAULT_DB_ALIAS else f" --database {database}"
 
 
 def _records(answer: Whereabouts) -> Iterator[str]:
@@ -170,10 +177,15 @@ def _scanned(answer: Whereabouts) -> Iterator[str]:
         offsets = sum(one.stop - one.start for one in partitions)
         yield f"Looked at {offsets} offsets of topic {topic}, {'to its end' if not left else 'not to its end'}."
         yield from map(_left, left)
-    if any(not one.is_complete for one in answer.scanned):
-        times = [one.last_time for one in answer.scanned if not one.is_complete and one.last_time is not None]
-        since = f"--since {shown_time(min(times), 'seconds')}" if times else "--topic TOPIC"
-        yield f"{answer.question.seconds:g} seconds were over after {answer.read} records: go on with {since}."
+    if left := [one for one in answer.scanned if not one.is_complete]:
+        how = _how_to_go_on(left)
+        yield f"{answer.question.seconds:g} seconds were over after {answer.read} records: go on with {how}."
+
+
+def _how_to_go_on(left: Sequence[Scanned]) -> str:
+    """Return the option with which a search misses none of these partitions: one never read has no known time."""
+    times = [one.last_time for one in left if one.last_time is not None]
+    return f"--since {_time(min(times))}" if len(times) == len(left) else "a larger --seconds"
 
 
 def _topic_of(one: Scanned) -> str:

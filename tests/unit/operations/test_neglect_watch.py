@@ -66,6 +66,20 @@ def test_what_was_found_is_not_known_any_more_while_the_database_is_away(running
     assert running.neglects() == {}
 
 
+def test_what_was_found_is_told_while_the_next_look_goes_on(running: Running) -> None:
+    seen: list[int | None] = []
+
+    def outboxes() -> list[str]:
+        seen.append(running.neglects().get("receiver-paused"))
+        return ["default"]
+
+    neglected.pause(neglected.ago(days=2))
+    with NeglectWatch(running, outboxes, retention=90) as watch:
+        watch.look()
+        watch.look()
+    assert seen == [None, 1]
+
+
 def test_ready_says_what_concerns_the_process(running: Running, watch: NeglectWatch) -> None:
     neglected.waiting_row(neglected.ago(minutes=6))
     neglected.pause(neglected.ago(days=2))
@@ -98,3 +112,10 @@ def test_without_tables_nothing_is_told(running: Running, watch: NeglectWatch) -
     call_command("migrate", "event_bus_kafka", "zero", verbosity=0)
     watch.look()
     assert running.neglects() == {}
+
+
+def test_without_heartbeats_no_relay_is_said_not_to_run(running: Running) -> None:
+    neglected.waiting_row(neglected.ago(minutes=6))
+    with NeglectWatch(running, lambda: ["default"], retention=90, heartbeats=False) as watch:
+        watch.look()
+        assert running.neglects()["outbox-waits"] == 0

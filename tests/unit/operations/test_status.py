@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -134,3 +135,27 @@ def test_a_server_that_says_nothing_is_not_waited_for() -> None:
     for_ever.set()
     assert [one.reason for one in found.unanswered] == ["it did not answer within 0.05 s"] * 2
     assert found.tables is not None
+
+
+def test_an_unexpected_exception_is_no_silence_of_a_server(caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> Any:
+        raise KeyError(data)
+
+    data = str(b"private", "ascii")
+
+    own = OwnBus(sent=frozenset(), groups={}, outboxes=("default",), retention=90, version="0.1.0")
+    servers = StatusServers(overview=broken, subjects=broken, wanted=list, schemas=list)
+    found = look.status(own, servers, check=False)
+    assert [(one.reason, one.is_fault) for one in found.unanswered] == [("KeyError: see the log", True)] * 2
+    assert "in broken" in caplog.text
+    assert "private" not in caplog.text
+
+
+def test_the_first_interruption_ends_a_single_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("It went on.")
+
+    monkeypatch.setattr(StatusServers, "__init__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        status({})

@@ -1,0 +1,54 @@
+"""The status of Kafka where it answers in part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from event_bus_kafka.kafka.cluster.overview import Cluster, ClusterOverview, FoundOffset
+from event_bus_kafka.kafka.offsets import Partition
+from event_bus_kafka.operations.status import kafka_status
+from event_bus_kafka.sandbox import Sandbox
+from tests.services.bus import SandboxBus
+
+
+class _Overview(ClusterOverview):
+    """A group that has committed an offset on two partitions."""
+
+    def committed(self, *arguments: Any, **_: Any) -> Any:
+        topic = f"status-{type(self).__name__}"
+        return {group: {(topic, 0): 0, (topic, 1): 0} for group in arguments[0]}
+
+
+class _Silent(_Overview):
+    """A partition of a cluster whose leader does not answer."""
+
+    def first_offsets(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, FoundOffset]:
+        found = super().first_offsets(partitions, timeout=timeout)
+        return {(topic, number): one for (topic, number), one in found.items() if number != 1}
+
+
+class _Shrunk(_Overview):
+    """A cluster that has no partition 1 of a topic any more."""
+
+    def cluster(self, *, timeout: float) -> Cluster:
+        found = super().cluster(timeout=timeout)
+        return Cluster(
+            id=found.id,
+            brokers=found.brokers,
+            has_controller=found.has_controller,
+            partitions=dict.fromkeys(found.partitions, (0,)),
+        )
+
+
+@pytest.mark.parametrize("overview", [_Silent, _Shrunk])
+def test_a_partition_without_an_answer_hides_no_other(sandbox: Sandbox, overview: type[ClusterOverview]) -> None:
+    bus = SandboxBus(sandbox)
+    topic = f"status-{overview.__name__}"
+    bus.create_topic(topic, 2)
+    bus.produce(topic, value=b"value", headers={})
+    client = overview({"bootstrap.servers": sandbox.bootstrap_servers})
+    found = kafka_status.look(client, topics=(), groups={"readers": frozenset({topic})})
+    assert [one.lag for one in found.groups] == [1]

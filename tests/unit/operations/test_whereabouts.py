@@ -1,0 +1,65 @@
+"""Advice on an event that was searched for: the commands that are named act on the right database and go on rightly."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from event_bus_kafka.errors import SchemaRegistryError
+from event_bus_kafka.operations.whereabouts.answer import OutboxPlace, Question, Scanned, Whereabouts
+from event_bus_kafka.operations.whereabouts.identifying import KeyCheck
+from event_bus_kafka.operations.whereabouts.sentences import sentences
+from event_bus_kafka.wire.records import ConsumerRecord
+
+_QUESTION = Question(event_id=UUID("5c3f8a2e-fe6b-11f0-9c1d-0242ac120002"), key=None, seconds=10)
+_ROW: dict[str, Any] = {"row": 7, "topic": "grades", "event_type": "", "event_id": "", "since": 0}
+_PARKED = _ROW | {"code": "MSG_SIZE_TOO_LARGE", "reason": "too large"}
+
+
+def _told(**places: Any) -> str:
+    nothing = dict.fromkeys(("outbox", "records", "letters", "marks", "scanned", "gone", "unseen"), ())
+    answer: dict[str, Any] = {"question": _QUESTION, "event_type": "", "more_records": 0, "read": 1200} | nothing
+    return "\n".join(sentences(Whereabouts(**answer | places)))
+
+
+@pytest.mark.parametrize(("database", "option"), [("default", ""), ("second", " --database second")])
+def test_commands_act_on_the_database_of_the_row(database: str, option: str) -> None:
+    told = _told(outbox=(OutboxPlace(database=database, **_PARKED), OutboxPlace(database=database, **_ROW)))
+    assert f"event_outbox release 7{option} --apply." in told
+    assert f"see event_outbox status{option}." in told
+
+
+def test_a_registry_that_has_failed_is_asked_once() -> None:
+    class Away:
+        asked = 0
+
+        def id_of(self, _subject: str, _schema: str, _until: float = 0) -> int:
+            raise AssertionError
+
+        def schema_of(self, _schema_id: int) -> str:
+            self.asked += 1
+            raise SchemaRegistryError("It does not answer.", retriable=True)
+
+    registry = Away()
+    check = KeyCheck("a-key", registry)
+    key = b"\0\0\0\0\1\x0aa-key"
+    record = ConsumerRecord(topic="grades", partition=0, offset=0, timestamp=0, key=key, value=None, headers=())
+    assert check.passes(record)
+    assert check.passes(record)
+    assert registry.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("times", "advice"),
+    [((60_000, 120_000), "--since 1970-01-01T00:01:00"), ((60_000, None), "a larger --seconds")],
+    ids=["each partition was begun", "one was never read"],
+)
+def test_no_partition_is_skipped_by_the_advice_to_go_on(times: tuple[int | None, ...], advice: str) -> None:
+    scanned = [
+        Scanned(topic="grades", partition=number, start=0, stop=0 if time is None else 5, end=9, last_time=time)
+        for number, time in enumerate(times)
+    ]
+    told = _told(scanned=tuple(scanned))
+    assert f"go on with {advice}" in told
