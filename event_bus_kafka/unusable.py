@@ -19,7 +19,7 @@ def unusable_consumer(error: Exception) -> type[EventBusConsumer]:
 
     class UnusableConsumer(EventBusConsumer):  # type: ignore[misc]
         def __init__(self, *_: Any, **__: Any) -> None:
-            """Whatever it is given."""
+            """Accept any arguments and ignore them."""
 
         def consume_indefinitely(self) -> None:
             logger.error("Cannot consume events: event_bus_kafka cannot be imported", exc_info=error)

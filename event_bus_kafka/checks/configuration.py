@@ -82,7 +82,7 @@ def _clients(name: str, *options: Callable[[], Options]) -> Callable[[], Any]:
 
 
 def _producers() -> list[Callable[[], Options]]:
-    """Return the options of producers: the direct ones, and the relays', which fix some of them."""
+    """Return functions that make options: of direct producers, and of relays, which overwrite some of them."""
     return [producer_options, import_string("event_bus_kafka.assembly.relaying.relay_options")]
 
 

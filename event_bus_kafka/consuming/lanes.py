@@ -59,7 +59,10 @@ class LanePace:
     awake: int = 1
 
     def adapt(self, share: float, stuck: int) -> None:
-        """Decide anew, after a time in which more was ready than lanes were awake."""
+        """
+        Choose anew how many lanes are awake, after a time in which more actors were ready than lanes were awake.
+        ``share``: part of a processor that the process used then; ``stuck``: lanes that still run the same record.
+        """
         if share < 0.8:
             self.awake *= 2
         elif share > 0.95:

@@ -65,7 +65,7 @@ class Reach:
         self.is_lost = False
 
     def on_error(self, failure: BrokerError) -> None:
-        """Take an error that a producer reported. One of a single broker says nothing of the others."""
+        """Take an error that a producer reported. An error about one broker does not mean that others are down."""
         if failure.kind is Trouble.UNAUTHENTICATED or failure.code == error_codes.ALL_BROKERS_DOWN:
             self.is_lost = True
 

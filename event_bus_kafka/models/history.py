@@ -64,8 +64,8 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
 
     def fold(self, before: int) -> Iterator[int]:
         """
-        Put minutes that are over before a time, in milliseconds since the epoch, into the rows of their hours. Yield
-        how many after each line of an hour. Ends where another process is at it.
+        Merge the rows of minutes before ``before`` (milliseconds since the epoch) into rows of their hours. After each
+        row of an hour, yield the number of rows merged into it. Stop if another process is merging.
         """
         minutes = self.filter(span=MINUTE, begins__lt=before - before % _HOUR).order_by("begins")
         while (first := minutes.first()) is not None:

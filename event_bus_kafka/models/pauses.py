@@ -30,7 +30,7 @@ class PausedReceiverQuerySet(models.QuerySet["PausedReceiver"]):
         self.get_or_create(receiver=receiver, defaults={"paused_at": at, **kept})
 
     def with_reasons(self) -> PausedReceiverQuerySet:
-        """Rows with :attr:`PausedReceiver.reason`, where the database has it, by name."""
+        """Return the rows sorted by receiver, with :attr:`PausedReceiver.reason` if the database has that column."""
         rows = self.defer(None) if self.keeps_reasons() else self
         return rows.order_by("receiver")
 

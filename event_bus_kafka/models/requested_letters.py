@@ -77,7 +77,7 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
         return self.filter(request=request, state__in=states).order_by("number")
 
     def reasons(self, request: int, state: LetterState) -> Mapping[str, int]:
-        """Return how many of a request are in a state for which reason, the most first."""
+        """Return the number of letters in a state by the reason for it, the largest number first."""
         rows = self.filter(request=request, state=state).order_by().values_list("error")
         return dict(sorted(rows.annotate(count=models.Count("pk")), key=lambda one: -one[1]))
 
@@ -103,7 +103,7 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
 
 
 class RequestedLetter(models.Model):
-    """A dead letter within a request. It stays when the dead letter is deleted."""
+    """One row for each dead letter of a replay request. The row stays when the dead letter is deleted."""
 
     request = models.ForeignKey(ReplayRequest, on_delete=models.CASCADE, related_name="letters")
     number = models.IntegerField()

@@ -146,7 +146,7 @@ class Settlement:
         self._claims.put_back(put_back)
 
     def _settle_as_far_as_it_goes(self, rows: list[Row], ledger: Ledger) -> None:
-        """Settle row by row. Rows of a topic behind one that stays, stay too."""
+        """Settle row by row. If a row stays in the outbox, the later rows of its topic stay too."""
         if rows and self._failure_of(partial(self._remove, rows)) is not None:
             for _, of_topic in groupby(sorted(rows, key=attrgetter("topic", "id")), attrgetter("topic")):
                 self._remove_first(list(of_topic))

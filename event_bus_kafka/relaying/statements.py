@@ -144,13 +144,13 @@ class Dialect:
 
     @property
     def put_back(self) -> str:
-        """Copy a parked row into the outbox; parameter: its id."""
+        """The statement that copies a parked row into the outbox. Its one parameter is the row's id."""
         moved = self._columns(_MOVED)
         return f"INSERT INTO {_OUTBOX} ({moved}) SELECT {moved} FROM {_PARKED} WHERE id = %s"
 
     @property
     def forget_parked(self) -> str:
-        """Delete a parked row; parameter: its id."""
+        """The statement that deletes a parked row. Its one parameter is the row's id."""
         return f"DELETE FROM {_PARKED} WHERE id = %s"
 
     @property

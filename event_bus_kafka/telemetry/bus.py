@@ -62,8 +62,8 @@ def flush_observers() -> None:
 
 def is_wanted(kind: type[LifecycleEvent]) -> bool:
     """
-    Return whether an observer takes events of ``kind``. One that has a method ``wants(kind)`` is asked. Where thousands
-    occur at once, a flow need not create them for nobody.
+    Return whether an observer takes events of ``kind``. One that has a method ``wants(kind)`` is asked. A flow in which
+    thousands occur at once asks this first, and creates none if no observer wants them.
     """
     return any(getattr(observer, "wants", _always)(kind) for observer in _observers_of.get(kind) or _find(kind))
 

@@ -26,7 +26,7 @@ class AvroType:
 
     schema: Schema
     expects: str
-    """The annotation, for people."""
+    """The type that a field is annotated with, as text for error messages."""
     encode: Encode = attrs.field(eq=False, repr=False)
 
 
