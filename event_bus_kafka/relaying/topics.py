@@ -55,7 +55,7 @@ class Topic:
         self._due = 0.0
         """Time at which a topic that backs off is tried."""
         self._batches = 0
-        """Number of batches that took rows of every waiting topic, since the last one with a row of this topic under trial."""
+        """Number of batches that took rows of each waiting topic, since the last one with a row of this topic."""
         self._delay = 0.0
         """The last backoff; 0 while the topic is not held."""
         self.held_since = 0.0
