@@ -33,6 +33,8 @@ _LAST_TURN = 1.0
 """Seconds for which the end of a worker waits for its last heartbeat."""
 
 housekeeper = Housekeeper(close_after_errors)
+watchman = Housekeeper(close_after_errors)
+"""Looks for neglects in all databases with an outbox: one that hangs there delays no heartbeat in another."""
 
 
 def periodically(
@@ -43,10 +45,12 @@ def periodically(
     *,
     last: Callable[[], object] | None = None,
     first_in: float = 0.0,
+    keeper: Housekeeper | None = None,
 ) -> None:
-    """Have ``turn`` done until ``at_end``, as :meth:`Housekeeper.every` says."""
-    task = housekeeper.every(period, name, turn, last=last, first_in=first_in)
-    at_end.callback(housekeeper.end, [task], _LAST_TURN)
+    """Have ``turn`` done until ``at_end``, as :meth:`Housekeeper.every` says; ``keeper``: a keeper of its own."""
+    keeper = keeper or housekeeper
+    task = keeper.every(period, name, turn, last=last, first_in=first_in)
+    at_end.callback(keeper.end, [task], _LAST_TURN)
 
 
 def keep_house_of_workers(at_end: ExitStack) -> None:
@@ -73,7 +77,7 @@ def _watch_neglects(at_end: ExitStack) -> None:
         running, outbox_databases, retention=settings.retention, heartbeats=bool(settings.heartbeat)
     )
     name = "Neglects were not looked for"
-    periodically(at_end, _NEGLECTS_EVERY, name, watch.look, first_in=_FIRST_NEGLECTS)
+    periodically(at_end, _NEGLECTS_EVERY, name, watch.look, first_in=_FIRST_NEGLECTS, keeper=watchman)
     at_end.enter_context(watch)
 
 

@@ -10,6 +10,15 @@ _WATCH = ("unit/operations/test_neglect_watch.py",)
 
 FAULTS = (
     Fault(
+        name="heartbeats wait for the look for neglects",
+        file="assembly/housekeeping.py",
+        scope="_watch_neglects",
+        old="watchman",
+        new="housekeeper",
+        harm="one of several databases hangs, and the workers of all others are taken for dead",
+        tests=("unit/assembly/test_housekeeping.py",),
+    ),
+    Fault(
         name="a relay that died counts as one that works off the outbox",
         file="operations/neglects/in_tables.py",
         scope="_why_unsent",

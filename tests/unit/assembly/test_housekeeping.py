@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -10,10 +11,20 @@ from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka.assembly import housekeeping
+from event_bus_kafka.housekeeping.housekeeper import Housekeeper
+from event_bus_kafka.models import Heartbeat
 from event_bus_kafka.telemetry.state import running
 from tests.support import neglected
 from tests.support.outbox_service import until
 from tests.support.sqlite import on_sqlite
+from tests.support.states import RelayOf
+
+
+@pytest.fixture(autouse=True)
+def keepers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use new ones: a thread keeps its connections, here to the databases of other tests."""
+    for name in ("housekeeper", "watchman"):
+        monkeypatch.setattr(housekeeping, name, Housekeeper())
 
 
 def test_workers_look_for_neglects_until_they_end(
@@ -26,3 +37,27 @@ def test_workers_look_for_neglects_until_they_end(
             housekeeping.keep_house_of_workers(at_end)
             until(lambda: running.neglects().get("receiver-paused") == 1)
         assert running.neglects() == {}
+
+
+def test_a_look_for_neglects_that_hangs_delays_no_heartbeat(
+    tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where one of several databases does not answer."""
+    looking, answer = threading.Event(), threading.Event()
+
+    def hang() -> list[str]:
+        looking.set()
+        answer.wait(600)
+        return ["default"]
+
+    monkeypatch.setattr(housekeeping, "_FIRST_NEGLECTS", 0.0)
+    monkeypatch.setattr(housekeeping, "outbox_databases", hang)
+    with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"), override_settings(EVENT_BUS_KAFKA_HEARTBEAT=0.1):
+        with ExitStack() as at_end:
+            at_end.enter_context(running.relay(RelayOf()))
+            housekeeping.keep_house_of_workers(at_end)
+            assert looking.wait(60)
+            until(lambda: Heartbeat.objects.exists())
+            first = Heartbeat.objects.get().beat_at
+            until(lambda: Heartbeat.objects.get().beat_at > first)
+            answer.set()
