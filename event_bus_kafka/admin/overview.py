@@ -192,7 +192,7 @@ def _obstacles(runs: list[WorkerRun]) -> list[str]:
 
 
 def _alive(runs: list[WorkerRun]) -> list[WorkerRun]:
-    return [run for run in runs if run.liveness == "alive"]
+    return [run for run in runs if run.is_alive]
 
 
 def _facts(runs: list[WorkerRun]) -> list[tuple[str, Cell]]:

@@ -257,7 +257,7 @@ def _slow(runs: Sequence[WorkerRun]) -> Table:
             shown(one["stack"]),
         ]
         for run in runs
-        if run.kind == "consumer" and run.liveness == "alive"
+        if run.kind == "consumer" and run.is_alive
         for one in run.state["slow_receivers"]
     ]
     return Table(

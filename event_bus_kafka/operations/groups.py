@@ -58,13 +58,13 @@ class ReceiverView:
 def groups(runs: Sequence[WorkerRun]) -> list[GroupView]:
     """Return the groups that had a heartbeat within a day, by name."""
     names = sorted({run.group for run in runs if run.kind == "consumer"})
-    alive = [run for run in runs if run.kind == "consumer" and run.liveness == "alive"]
+    alive = [run for run in runs if run.kind == "consumer" and run.is_alive]
     return [GroupView(group=name, runs=[run for run in alive if run.group == name]) for name in names]
 
 
 def receivers(runs: Sequence[WorkerRun], pauses: Sequence[PausedReceiver]) -> list[ReceiverView]:
     """Return the receivers, by name."""
-    states = [run.state for run in runs if run.kind == "consumer" and run.liveness == "alive"]
+    states = [run.state for run in runs if run.kind == "consumer" and run.is_alive]
     circuits = {name for state in states for name in state["open_circuits"]}
     slow = {one["receiver"] for state in states for one in state["slow_receivers"]}
     known, paused = event_types_by_receiver(), {one.receiver: one for one in pauses}

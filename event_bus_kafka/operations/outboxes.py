@@ -71,7 +71,7 @@ def outboxes(runs: Sequence[WorkerRun]) -> list[str]:
 
 def view(alias: str, runs: Sequence[WorkerRun]) -> OutboxView:
     """Look at one, by one statement. Raises a database error."""
-    relays = [run for run in runs if run.kind == "relay" and run.liveness == "alive" and run.state["database"] == alias]
+    relays = [run for run in runs if run.kind == "relay" and run.is_alive and run.state["database"] == alias]
     telling = min((run for run in relays if "depth" in run.state), key=lambda run: run.silence, default=None)
     return OutboxView(
         database=alias,

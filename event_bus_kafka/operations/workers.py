@@ -36,6 +36,11 @@ class WorkerRun:
     ``rates`` a second.
     """
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still writes heartbeats, as its ``liveness`` says."""
+        return self.liveness == "alive"
+
 
 def workers() -> list[WorkerRun]:
     """

@@ -180,7 +180,7 @@ def _obstacles(waiting: Sequence[ReplayRequest]) -> Mapping[int, str]:
 
 def _groups_able() -> frozenset[str]:
     """Return the groups of which a worker lives that knows of requests: the version before does not."""
-    return frozenset(one.group for one in workers() if one.liveness == "alive" and "replaying" in one.state)
+    return frozenset(one.group for one in workers() if one.is_alive and "replaying" in one.state)
 
 
 def _obstacle(request: ReplayRequest, topics: Sequence[str]) -> str:

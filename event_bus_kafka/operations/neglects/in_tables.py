@@ -102,7 +102,7 @@ def _waiting_rows(alias: str, now: datetime, runs: Sequence[WorkerRun]) -> Itera
 
 def _why_unsent(alias: str, runs: Sequence[WorkerRun]) -> str:
     """Return the reason for which no relay sends a database's outbox; empty if one does."""
-    relays = [run for run in runs if run.kind == "relay" and run.state["database"] == alias and _is_alive(run)]
+    relays = [run for run in runs if run.kind == "relay" and run.state["database"] == alias and run.is_alive]
     if not relays:
         return "no relay is known to run"
     if any(run.state["is_alive"] and not run.state["obstacles"] for run in relays):
@@ -149,7 +149,7 @@ def _pauses(alias: str, now: datetime) -> Iterator[Neglect]:
 
 def _held_topics(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
     for run in runs:
-        for held in run.state.get("held_topics", ()) if _is_alive(run) else ():
+        for held in run.state.get("held_topics", ()) if run.is_alive else ():
             if held["seconds"] > catalogue.HELD_AFTER.total_seconds():
                 since = now - timedelta(seconds=run.silence + held["seconds"])
                 message = f"The relay {run.host}:{run.pid} has held it for {_age(since, now)}: {held['reason']}."
@@ -158,7 +158,7 @@ def _held_topics(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
 
 def _ended_groups(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
     consumers = [run for run in runs if run.kind == "consumer"]
-    alive = {run.group for run in consumers if _is_alive(run)}
+    alive = {run.group for run in consumers if run.is_alive}
     last = {run.group: run for run in reversed(consumers) if run.group not in alive}  # the latest start is first
     for group, run in last.items():
         lag = sum(one["lag"] or 0 for one in run.state["partitions"])
@@ -179,10 +179,6 @@ def _alias_with(model: type[models.Model]) -> str | None:
     """Return the alias that a model is written to, if the table is there. Raises a database error."""
     connection = connections[router.db_for_write(model)]
     return str(connection.alias) if connection.vendor in VENDORS and were_found(connection, model) else None
-
-
-def _is_alive(run: WorkerRun) -> bool:
-    return run.liveness == "alive"
 
 
 def _nearly(retention: float) -> timedelta:

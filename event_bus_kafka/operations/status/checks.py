@@ -42,7 +42,7 @@ def of_databases(aliases: Iterable[str]) -> Iterator[Finding]:
 def of_versions(runs: Iterable[WorkerRun], own: str) -> Iterator[Finding]:
     """Compare the versions of running workers and relays with this process's."""
     for run in runs:
-        if run.liveness == "alive" and run.version != own:
+        if run.is_alive and run.version != own:
             message = f"It runs {run.version}, this command {own}."
             yield findings.VERSIONS_APART.of(f"{run.kind} {run.host}:{run.pid}", message)
 

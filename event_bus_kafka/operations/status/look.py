@@ -156,6 +156,6 @@ def _neglects(tables: TableStatus | None, kafka: KafkaStatus | None) -> list[Neg
     if kafka is None:
         return found
     known = {one.group for one in kafka.groups if not one.refusal}
-    alive = {run.group for run in (tables.workers if tables else ()) if run.liveness == "alive"}
+    alive = {run.group for run in (tables.workers if tables else ()) if run.is_alive}
     found = [one for one in found if one.kind is not GROUP_WITHOUT_WORKER or one.subject not in known]
     return in_order([*found, *neglects_in_kafka(kafka.groups, alive=alive)])
