@@ -6,12 +6,17 @@ from contextlib import ExitStack, closing
 
 from event_bus_kafka.assembly.housekeeping import periodically
 from event_bus_kafka.assembly.reading import reader_for
+from event_bus_kafka.assembly.sending import producer
 from event_bus_kafka.consuming.processor import Processor
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay
 from event_bus_kafka.operations.dead_letters.restoring import Originals
 from event_bus_kafka.replaying.request_run import LetterLanes
 from event_bus_kafka.replaying.request_runner import RequestRunner
+from event_bus_kafka.replaying.requested_runs import RequestedRuns
+
+_GROUP = "replay_events"
+"""Kafka's client asks for a name; nothing is ever committed under it."""
 
 
 def request_runner(receiving: Processor, scheduler: Scheduler, at_end: ExitStack) -> RequestRunner:
@@ -24,7 +29,8 @@ def request_runner(receiving: Processor, scheduler: Scheduler, at_end: ExitStack
     lanes = LetterLanes(
         submit=scheduler.submit, count=len(scheduler.lanes), connection_max_age=receiving.connection_max_age
     )
-    runner = RequestRunner(receiving.group, replay, lanes)
+    runs = RequestedRuns(receiving, lambda: reader_for(_GROUP), producer)
+    runner = RequestRunner(receiving.group, replay, lanes, runs=runs)
     name = "Replay requests were not looked after"
     periodically(at_end, lambda: runner.turn_every, name, runner.turn, last=runner.hand_back)
     return runner

@@ -62,6 +62,8 @@ class Processor:
     """Returns the context of one attempt."""
     stored: Callable[[Letter, Exception], None] = reporting.stored
     """Tells that a dead letter is stored."""
+    passed_over: Callable[[ConsumerRecord, str], None] = reporting.skipped
+    """Tells that a record is skipped, and why."""
     gate: ReceiverGate = attrs.field(factory=ReceiverGate)
     flood: DeadLetterLimit = attrs.field(factory=DeadLetterLimit)
     error_limit: ErrorLimit = attrs.field(factory=ErrorLimit)
@@ -190,7 +192,7 @@ class Processor:
             if judged.past.is_paused_only:
                 self.flood.passed(partition)
         if attempt.skipped:
-            reporting.skipped(work.record, attempt.skipped)
+            self.passed_over(work.record, attempt.skipped)
         elif outcome is DONE:
             reporting.done(work)
         elif isinstance(outcome, (Retry, Hold)) and not isinstance(outcome.error, CircuitOpen):

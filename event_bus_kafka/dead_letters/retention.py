@@ -12,7 +12,15 @@ from django.db import connections, router
 from event_bus_kafka.db_connections import commit_at_once
 from event_bus_kafka.dead_letters import table_store
 from event_bus_kafka.dispatching import inbox
-from event_bus_kafka.models import DeadLetter, DeadLetterEntry, EntryState, InboxMark, ReplayRequest, RequestedLetter
+from event_bus_kafka.models import (
+    DeadLetter,
+    DeadLetterEntry,
+    EntryState,
+    InboxMark,
+    ReplayRequest,
+    RequestedLetter,
+    RequestedRun,
+)
 from event_bus_kafka.models.batches import delete_in_batches
 from event_bus_kafka.models.database_time import days_ago
 from event_bus_kafka.models.presence import were_found
@@ -54,8 +62,8 @@ def purge_marks(days: float) -> int:
 
 def purge_requests(days: float) -> int:
     """
-    Delete replay requests that ended more than ``days`` ago, or never ran, with their letters; return the number of
-    rows.
+    Delete replay requests that ended more than ``days`` ago, or never ran, with their letters or their run; return the
+    number of rows.
     """
     return sum(_purge_requests(days))
 
@@ -126,6 +134,9 @@ def _purge_requests(days: float) -> Iterator[int]:
         round(days_ago(connection.alias, days).timestamp() * 1000)
     )
     yield from delete_in_batches(letters.expired(expired), letters.remove)
+    if were_found(connection, RequestedRun):
+        runs = RequestedRun.objects.using(connection.alias)
+        yield from delete_in_batches(runs.expired(expired), runs.remove)
     yield from delete_in_batches(expired, lambda ids: expired.filter(pk__in=ids, letters=None).delete()[0])
 
 

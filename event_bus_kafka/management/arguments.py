@@ -39,14 +39,10 @@ def moment(text: str) -> int:
 
 def place(text: str) -> Target:
     """Argument type: where in a topic; ``latest`` is the end that it has when it is asked."""
-    if text in ("earliest", "latest"):
-        return Target(earliest=text == "earliest")
-    if text.isdecimal():
-        return Target(offset=number(least=0)(text))
     try:
-        return Target(time=moment(text))
-    except ArgumentTypeError as error:
-        raise ArgumentTypeError(f"{error}; else an offset, earliest or latest") from None
+        return Target.parse(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 def named(text: str) -> Named:

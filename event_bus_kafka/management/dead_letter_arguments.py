@@ -37,11 +37,16 @@ def add_subcommands(parser: CommandParser) -> None:
             "failed or could not run.",
         )
     )
-    _add_requests(add("requests", "List requests to replay dead letters; with ID, report what came of one so far."))
+    _add_requests(
+        add(
+            "requests",
+            "List requests to replay dead letters or topics, or to backfill; with ID, report what came of one so far.",
+        )
+    )
     for name, does in (
-        ("pause", "Pause a replay request: none of its letters begins any more until it is resumed."),
+        ("pause", "Pause a replay request: nothing of it begins any more until it is resumed."),
         ("resume", "Resume a replay request that is paused."),
-        ("cancel", "End a replay request: none of its letters begins any more."),
+        ("cancel", "End a replay request: nothing of it begins any more."),
     ):
         _add_change(add(name, does))
     _add_discard(add("discard", "Delete dead letters for good."))

@@ -43,6 +43,10 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
         """Return the group's requests that a worker may take now, the oldest first."""
         return list(self._free().filter(group=group).order_by("pk"))
 
+    def runs_in_turn(self, group: str) -> list[ReplayRequest]:
+        """Return the requests with a run that a worker of a group may take now, the oldest first."""
+        return list(self._free().filter(run__group__in=("", group)).select_related("run").order_by("pk"))
+
     def take(self, request: int, *, by: UUID, worker: str) -> bool:
         """Make a request the worker's, unless another one was faster."""
         now, rows = self._now(), self._free().filter(pk=request)
@@ -111,9 +115,13 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
 
 
 class ReplayRequest(models.Model):
-    """Dead letters of one group that its workers are to replay. Times are by the database's clock."""
+    """
+    Dead letters of one group that its workers are to replay, or a run: the replay of a topic, or a backfill. Times are
+    by the database's clock.
+    """
 
     group = models.CharField(max_length=255)
+    """Empty: it has a run, which has a group of its own."""
     receiver = models.CharField(max_length=500)
     """The only receiver that runs; empty: all pending receivers run."""
     instead_of = models.CharField(max_length=500)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import attrs
 from openedx_events.tooling import OpenEdxPublicSignal
 
+from event_bus_kafka.consuming import reporting
 from event_bus_kafka.consuming.processor import Processor
 from event_bus_kafka.consuming.progress import Delivery
 from event_bus_kafka.db_connections import open_connections
@@ -17,9 +18,17 @@ from event_bus_kafka.dispatching.retry import RetryPolicies, RetryPolicy
 from event_bus_kafka.errors import WorkerFailed
 from event_bus_kafka.telemetry import flush_observers
 from event_bus_kafka.telemetry.error_text import error_text
+from event_bus_kafka.wire.records import ConsumerRecord
 
 _POLICIES = RetryPolicies(default=RetryPolicy(attempts=1, first_delay=0, factor=1, max_delay=0, jitter=0))
 _OUTAGE_EXIT_CODE, _FAILED_EXIT_CODE = 1, 3
+
+
+@attrs.frozen
+class Skipped:
+    """No receiver was called."""
+
+    reason: str
 
 
 class OneAttempt:
@@ -31,15 +40,18 @@ class OneAttempt:
 
     def make(
         self, delivery: Delivery, receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]]
-    ) -> Letter | Hold | None:
+    ) -> Letter | Hold | Skipped | None:
         """
-        Return what would have been stored if it failed, Hold if a server is away, None if it is done.
+        Return what would have been stored if it failed, Hold if a server is away, Skipped if nobody is to have it, None
+        if all receivers succeeded.
 
         Raises :class:`WorkerFailed` where a receiver asks to exit.
         """
         caught = _Caught()
         delivery.is_early = True
-        processor = attrs.evolve(self._processor, dead_letters=caught, receivers_of=receivers_of)
+        processor = attrs.evolve(
+            self._processor, dead_letters=caught, receivers_of=receivers_of, passed_over=caught.pass_over
+        )
         try:
             outcome = processor.process(delivery)
         except (SystemExit, GeneratorExit) as error:
@@ -47,7 +59,7 @@ class OneAttempt:
             raise WorkerFailed(f"{receiver} raised {type(error).__name__}", exit_code=_FAILED_EXIT_CODE) from error
         finally:
             flush_observers()
-        return outcome if isinstance(outcome, Hold) else caught.letter
+        return outcome if isinstance(outcome, Hold) else caught.letter or caught.skipped
 
 
 def server_away(outcome: Hold) -> WorkerFailed:
@@ -56,9 +68,14 @@ def server_away(outcome: Hold) -> WorkerFailed:
 
 
 class _Caught:
-    """The store: it keeps the last one, for the caller."""
+    """The store: it keeps the last letter, or the reason why there is nothing to store, for the caller."""
 
     letter: Letter | None = None
+    skipped: Skipped | None = None
 
     def store(self, letter: Letter) -> None:
         self.letter = letter
+
+    def pass_over(self, record: ConsumerRecord, reason: str) -> None:
+        self.skipped = Skipped(reason)
+        reporting.skipped(record, reason)

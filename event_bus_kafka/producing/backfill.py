@@ -178,7 +178,7 @@ class Backfill:
                 event_key_field=route.key_field,
                 events=((one.data, one.metadata) for one in built),
             )
-            self.producer.prepare_for_shutdown()
+            self.producer.confirm_all()
         finally:
             unobserve(ends)
         return [Failed(one.token, error) for one in built if (error := ends.failure_of(one.event_id))]

@@ -185,6 +185,11 @@ class KafkaEventProducer(EventBusProducer):
                 raise
 
     def prepare_for_shutdown(self) -> None:
+        """Do as :meth:`confirm_all`, and do the periodic work of this process for the last time."""
+        self.confirm_all()
+        self._shutdown.finish_periodic_work()
+
+    def confirm_all(self) -> None:
         """
         Wait at most ``EVENT_BUS_KAFKA_DELIVERY_TIMEOUT`` until Kafka has confirmed all sent events.
 
@@ -192,7 +197,6 @@ class KafkaEventProducer(EventBusProducer):
         """
         self._shutdown.confirm(monotonic() + self._limits.delivery_timeout)
         self._spill.finish(self._limits.shutdown_spill)
-        self._shutdown.finish_periodic_work()
 
     def _deliver(self, encoded: EncodedEvent, database: str | None) -> None:
         deadline = sent_at = monotonic()

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from math import inf
 from time import monotonic
+from typing import Generic, TypeVar
 
 import attrs
 
@@ -14,9 +15,9 @@ from event_bus_kafka.consuming.progress import Delivery, Detached, PartitionProg
 from event_bus_kafka.dispatching import cleanup
 from event_bus_kafka.dispatching.outcomes import DONE, Outcome
 from event_bus_kafka.kafka.offsets import Partition
-from event_bus_kafka.models import LetterState, ReplayRequest, RequestedLetter
+from event_bus_kafka.models import LetterState, ReplayRequest
 from event_bus_kafka.replaying.halts import Halt, HaltKind
-from event_bus_kafka.replaying.requested_letter_run import RequestedLetterRun
+from event_bus_kafka.replaying.turns import RequestTurn, TurnRun
 from event_bus_kafka.shown import logger_named
 from event_bus_kafka.wire.records import ConsumerRecord
 
@@ -46,9 +47,13 @@ class LetterLanes:
     """Seconds."""
 
 
-class RequestRun:
+Requested = TypeVar("Requested", bound=RequestTurn)
+
+
+class RequestRun(Generic[Requested]):
     """
     Begins letters of a request in their order, each through the actor of its key, as the rate and live events allow.
+    Replays of topics have records in place of letters, backfills have batches of items.
 
     The housekeeping thread calls ``fill`` and ``keep_on``, the polling thread ``submit``; letters run on the lanes.
     Once the run has halted it never begins another letter: to continue, a new run is made.
@@ -57,10 +62,13 @@ class RequestRun:
     def __init__(
         self,
         request: ReplayRequest,
-        letters: RequestedLetterRun,
+        letters: TurnRun[Requested],
         lanes: LetterLanes,
         clock: Callable[[], float] = monotonic,
+        *,
+        each: int = 1,
     ) -> None:
+        """``each``: how many items one turn has; the rate is theirs."""
         self.halt: Halt | None = None
         self.filled_to = -1
         """The number of the last letter that was read."""
@@ -70,20 +78,20 @@ class RequestRun:
         """Letters that had their turn."""
         self.failures_in_row: int = request.failures_in_row
         self._stop_after: int = request.stop_after
-        self._rate: float = request.rate or inf
+        self._rate: float = (request.rate or inf) / each
         self._letters = letters
         self._lanes = lanes
         self._clock = clock
         self._lock = threading.Lock()
         self._fresh_until = -inf
-        self._todo: deque[tuple[RequestedLetter, bytes | None]] = deque()
+        self._todo: deque[tuple[Requested, bytes | None]] = deque()
         self._submitted: dict[Detached, float] = {}
         """Letters that have not ended, with the times of their submission."""
         self._due = clock()
         self._rests_until = -inf
         self._partitions: dict[Partition, PartitionProgress] = {}
 
-    def fill(self, letters: Iterable[tuple[RequestedLetter, bytes | None]], *, is_all: bool) -> None:
+    def fill(self, letters: Iterable[tuple[Requested, bytes | None]], *, is_all: bool) -> None:
         """Add the next letters, with the keys of their records."""
         for letter, key in letters:
             self._todo.append((letter, key))
@@ -134,7 +142,7 @@ class RequestRun:
         counted = sum(one.has_begun or now - since < _STUCK_AFTER for one, since in self._submitted.items())
         return counted < (1 if is_busy else self._lanes.count)
 
-    def _delivery(self, letter: RequestedLetter, key: bytes | None) -> Detached:
+    def _delivery(self, letter: Requested, key: bytes | None) -> Detached:
         name = (letter.topic, letter.partition)
         partition = self._partitions.setdefault(name, PartitionProgress(*name))
         record = ConsumerRecord(
@@ -148,7 +156,7 @@ class RequestRun:
         )
         return Detached(record, partition, letter.offset, 0, process=lambda delivery: self._process(letter, delivery))
 
-    def _process(self, letter: RequestedLetter, delivery: Detached) -> Outcome:
+    def _process(self, letter: Requested, delivery: Detached) -> Outcome:
         delivery.has_begun = True  # before it asks: who has halted looks at what has begun
         began = self._clock()
         if began > self._fresh_until:
@@ -159,7 +167,7 @@ class RequestRun:
             self._rests_until = max(self._rests_until, now + _REST * (now - began))
         return DONE
 
-    def _run(self, letter: RequestedLetter, delivery: Detached) -> None:
+    def _run(self, letter: Requested, delivery: Detached) -> None:
         def note(work: Work) -> None:
             delivery.work = work
 

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Collection
 from math import inf
 from time import monotonic
+from typing import Any
 from uuid import uuid4
 
 import attrs
@@ -25,6 +26,7 @@ from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay
 from event_bus_kafka.replaying.halts import Halt, HaltKind
 from event_bus_kafka.replaying.request_run import LetterLanes, RequestRun
 from event_bus_kafka.replaying.requested_letter_run import RequestedLetterRun
+from event_bus_kafka.replaying.requested_runs import RequestedRuns
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ReplayRequestChanged
 from event_bus_kafka.telemetry.state import Replaying
@@ -55,16 +57,23 @@ class RequestRunner:
     """
 
     def __init__(
-        self, group: str, replay: LetterReplay, lanes: LetterLanes, *, clock: Callable[[], float] = monotonic
+        self,
+        group: str,
+        replay: LetterReplay,
+        lanes: LetterLanes,
+        *,
+        runs: RequestedRuns | None = None,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._group = group
         self._replay = replay
         self._lanes = lanes
         self._clock = clock
-        self._id = uuid4()
+        self._runs = runs
+        self._id = runs.by if runs else uuid4()
         self._name = f"{socket.gethostname()[:200]}:{os.getpid()}"[:_LONGEST_NAME]
         self._request: ReplayRequest | None = None
-        self._run: RequestRun | None = None
+        self._run: RequestRun[Any] | None = None
         self._held = _Held(-inf, _FIRST_DELAY)
         self._has_table = True
         self._is_ending = False
@@ -114,15 +123,18 @@ class RequestRunner:
         """
         self.end()
         request, run = self._request, self._run
+        self._save()
         if request is None or (run is not None and run.running):
             return
         if alias := alias_of(RequestedLetter):
+            self._release()
             ReplayRequest.objects.using(alias).let_go(request.pk, by=self._id)
             self._tell(request, RequestState.REQUESTED)
             self._request = self._run = None
 
     def _taken(self, rows: ReplayRequestQuerySet) -> ReplayRequest | None:
-        for request in rows.in_turn(self._group):
+        runs = self._runs.in_turn(rows) if self._runs else ()
+        for request in (*rows.in_turn(self._group), *runs):
             if _has_any(request.receivers) and rows.take(request.pk, by=self._id, worker=self._name):
                 self._held = _Held(-inf, _FIRST_DELAY)
                 self._tell(request, RequestState.RUNNING)
@@ -146,15 +158,26 @@ class RequestRunner:
             self._fill(run, request, rows.db)
             self._conclude(rows, request, run)
 
-    def _begun(self, rows: ReplayRequestQuerySet, request: ReplayRequest) -> RequestRun:
-        letters = RequestedLetterRun(replay=self._replay, alias=rows.db, receiver=request.receiver)
+    def _begun(self, rows: ReplayRequestQuerySet, request: ReplayRequest) -> RequestRun[Any] | None:
+        """Return a run that goes on with the request; None if that could not be, and the request has ended."""
         rows.beat(request.pk, by=self._id, note="")
-        self._run = run = RequestRun(request, letters, self._lanes, self._clock)
+        if request.group or self._runs is None:
+            letters = RequestedLetterRun(replay=self._replay, alias=rows.db, receiver=request.receiver)
+            run: RequestRun[Any] | Halt = RequestRun(request, letters, self._lanes, self._clock)
+        else:
+            run = self._runs.begin(request, rows.db, self._lanes, self._clock)
+        if isinstance(run, Halt):
+            self._finish(rows, request, _ENDS[run.kind], run.note)
+            return None
+        self._run = run
         if self._is_ending:  # it may not have been seen
             run.end(_STOPPED)
         return run
 
-    def _fill(self, run: RequestRun, request: ReplayRequest, alias: str) -> None:
+    def _fill(self, run: RequestRun[Any], request: ReplayRequest, alias: str) -> None:
+        if not request.group:  # it fills itself
+            self._save()
+            return
         if run.is_all or run.halt is not None or run.waiting > _READ_AHEAD // 2:
             return
         rows = RequestedLetter.objects.using(alias)
@@ -162,7 +185,7 @@ class RequestRunner:
         keys = DeadLetter.objects.for_writing().record_keys([one.letter for one in letters])
         run.fill([(one, keys.get(one.letter)) for one in letters], is_all=len(letters) < _READ_AHEAD)
 
-    def _conclude(self, rows: ReplayRequestQuerySet, request: ReplayRequest, run: RequestRun) -> None:
+    def _conclude(self, rows: ReplayRequestQuerySet, request: ReplayRequest, run: RequestRun[Any]) -> None:
         """See to a run that has halted, once nothing runs, or is over."""
         halt = run.halt
         if halt is None:
@@ -178,6 +201,7 @@ class RequestRunner:
             self._leave(rows, request)
 
     def _finish(self, rows: ReplayRequestQuerySet, request: ReplayRequest, state: RequestState, note: str = "") -> None:
+        self._release()
         if rows.finish(request.pk, state, by=self._id, note=note):
             self._tell(request, state, note)
             self._request = self._run = None
@@ -185,17 +209,29 @@ class RequestRunner:
             self._leave(rows, request)
 
     def _leave(self, rows: ReplayRequestQuerySet, request: ReplayRequest) -> None:
+        self._release()
         rows.let_go(request.pk, by=self._id)
         state = rows.filter(pk=request.pk).values_list("state", flat=True).first()
         self._tell(request, state or "gone", "it is not this worker's any more")
         self._request = self._run = None
 
-    def _hold(self, rows: ReplayRequestQuerySet, request: ReplayRequest, run: RequestRun, note: str) -> None:
+    def _hold(self, rows: ReplayRequestQuerySet, request: ReplayRequest, run: RequestRun[Any], note: str) -> None:
         delay = _FIRST_DELAY if run.ended else self._held.delay
         self._held = _Held(self._clock() + delay, min(2 * delay, _LONGEST_DELAY))
+        self._save()
         rows.beat(request.pk, by=self._id, note=note)
         self._tell(request, "held", note)
         self._run = None
+
+    def _save(self) -> None:
+        """Save the progress of a replay of a topic, or of a backfill, if this worker has one."""
+        if self._runs is not None:
+            self._runs.save()
+
+    def _release(self) -> None:
+        """Save it for the last time."""
+        if self._runs is not None:
+            self._runs.release()
 
     def _tell(self, request: ReplayRequest, state: str, note: str = "") -> None:
         letters = self._run.ended if self._run else 0

@@ -55,9 +55,9 @@ class Replaying:
 
     request: int
     done: int
-    """Dead letters that had their turn since the worker went on with it last."""
+    """Dead letters, records or batches of items that had their turn since the worker went on with it last."""
     running: int
-    """Dead letters whose receivers run."""
+    """Those that run."""
 
 
 @attrs.frozen(kw_only=True)
@@ -89,6 +89,8 @@ class ConsumerState:
     """Whether the polling thread turns."""
     replaying: Replaying | None = None
     """None: it has no replay request."""
+    takes_runs: bool = True
+    """Whether it takes requests to replay topics and to backfill: versions before do not."""
 
 
 @attrs.frozen(kw_only=True)

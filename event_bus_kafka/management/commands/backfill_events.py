@@ -13,14 +13,23 @@ import attrs
 from django.core.management.base import CommandError, CommandParser
 
 from event_bus_kafka.assembly.observing import observe_events
-from event_bus_kafka.conf.routes import full_topic, routes
-from event_bus_kafka.dead_letters.letter import Failure
+from event_bus_kafka.conf.routes import full_topic
 from event_bus_kafka.dispatching import cleanup
 from event_bus_kafka.entry_points import create_producer
 from event_bus_kafka.errors import EventBusError, WorkerFailed
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_json, number, rate
 from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
+from event_bus_kafka.management.run_requests import (
+    add_request,
+    check_request,
+    make_request,
+    print_made,
+    wish_values,
+)
+from event_bus_kafka.operations.requested_runs.backfill_sources import count_items, reason_of, routes_of
+from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
+from event_bus_kafka.operations.requested_runs.run_requests import BackfillArguments, RunWish
 from event_bus_kafka.producing.backfill import Arguments, Backfill, Failed, Item, Source, sources
 from event_bus_kafka.producing.routing import Route
 from event_bus_kafka.shown import shown
@@ -73,11 +82,17 @@ class Command(OperatorCommand):
         parser.add_argument("--resume", metavar="TOKEN", help="begin after the item with this token")
         parser.add_argument("--limit", metavar="N", type=number(least=1), help="send N items at most")
         parser.add_argument("--rate", metavar="N", type=rate, help="send N events per second at most")
+        add_request(
+            parser,
+            "a worker of this service does it between its records",
+            "the group whose workers do it (default: any worker of a service that has the source)",
+        )
         add_apply(parser)
         add_json(parser, "print JSON: the plan; with --apply a line per item that failed and per batch, and the end")
 
     def handle(self, *args: Any, **options: Any) -> None:
         observe_events()
+        check_request(options)
         try:
             found = sources()
             if options["source"] is None:
@@ -101,21 +116,26 @@ class Command(OperatorCommand):
             self.stdout.write("No app has a module 'backfill' with a function under @backfill_source.")
 
     def _backfill(self, source: Source, options: dict[str, Any]) -> None:
-        to = [route for route in routes() if route.event_type == source.signal.event_type and route.enabled]
-        if not to:
-            raise CommandError(f"EVENT_BUS_PRODUCER_CONFIG has no enabled topic for {source.signal.event_type}.")
-        with _errors_of(
-            source, "" if options["resume"] is None else "; see whether --resume has a token of this source"
-        ):
-            total = source.count(options["resume"])
-        if options["limit"] is not None:
-            total = min(total, options["limit"])
+        to = routes_of(source)
+        total = count_items(source, options["resume"], options["limit"])
         if not (options["apply"] and options["json"]):
             self._print_plan(source, to, total, options)
         if not options["apply"]:
             return
+        if options["request"]:
+            self._request(source, total, options)
+            return
         backfill = Backfill(signal=source.signal, routes=to, producer=create_producer())
         self._end(self._run(source, backfill, total, options), as_json=options["json"])
+
+    def _request(self, source: Source, total: int, options: dict[str, Any]) -> None:
+        arguments = BackfillArguments(source=source.name, event_type=source.signal.event_type, limit=options["limit"])
+        progress = RunProgress(total=total, token=options["resume"])
+        made = make_request(RunWish(arguments=arguments, progress=progress, **wish_values(options)))
+        if options["json"]:
+            self._print_json(**made)
+        else:
+            print_made(self, made)
 
     def _run(self, source: Source, backfill: Backfill, total: int, options: dict[str, Any]) -> _Run:
         run, bar, as_json = _Run(options["resume"]), ProgressBar(self.stdout, total), options["json"]
@@ -161,10 +181,10 @@ class Command(OperatorCommand):
             bar.end()
         for one in failed:
             if as_json:
-                self._print_json(token=one.token, error=_reason(one.error), resume=before[one.token])
+                self._print_json(token=one.token, error=reason_of(one.error), resume=before[one.token])
                 continue
             again = f"{_resume(before[one.token])} --limit 1".strip()
-            self.stdout.write(f"Item {shown(one.token)} cannot be sent: {_reason(one.error)} (again: {again})")
+            self.stdout.write(f"Item {shown(one.token)} cannot be sent: {reason_of(one.error)} (again: {again})")
 
     def _print_plan(self, source: Source, to: list[Route], total: int, options: dict[str, Any]) -> None:
         after = options["resume"]
@@ -196,20 +216,14 @@ def _next(items: Iterator[Item], most: int, source: Source) -> Batch:
 
 
 @contextmanager
-def _errors_of(source: Source, advice: str = "") -> Iterator[None]:
+def _errors_of(source: Source) -> Iterator[None]:
     """Turn exceptions of a source into :class:`WorkerFailed`: it cannot continue after one."""
     try:
         yield
     except Exception as error:
-        raise WorkerFailed(f"{source.name} raised {_reason(error)}{advice}", exit_code=1) from error
+        raise WorkerFailed(f"{source.name} raised {reason_of(error)}", exit_code=1) from error
 
 
 def _resume(token: str | None) -> str:
     """Return the argument that begins after a token, as a shell wants it; nothing for none."""
     return "" if token is None else f"--resume {quote(shown(token))}"
-
-
-def _reason(error: Exception) -> str:
-    """Return the text of an error; for the service's own errors also the place."""
-    failure = Failure.of(error, "a source")
-    return failure.error if isinstance(error, EventBusError) else f"{failure.error} in {failure.place}"

@@ -24,10 +24,19 @@ from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_json, named, place, rate
 from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
+from event_bus_kafka.management.run_requests import (
+    add_request,
+    check_request,
+    make_request,
+    print_made,
+    wish_values,
+)
 from event_bus_kafka.operations.dead_letters.report import failure_text
 from event_bus_kafka.operations.group_offsets import Target, partitions_of
 from event_bus_kafka.operations.record_replay import Failures, RecordReplay, ReplayProgress, exists, listening
 from event_bus_kafka.operations.records import Wanted, ranges, read
+from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
+from event_bus_kafka.operations.requested_runs.run_requests import RunWish, TopicArguments
 from event_bus_kafka.shown import shown, shown_time
 from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.wire.records import ConsumerRecord
@@ -47,7 +56,7 @@ class Command(OperatorCommand):
         "event_bus_kafka.is_replay(). It ends where the topic ended when it began. A receiver that fails is named, and "
         "the others go on. SIGINT and SIGTERM end the run after the record in hand, a second one at once. Exit codes: "
         "0 all succeeded; 1 something failed, could not be read, or was left; 2 interrupted at once; 3 a receiver "
-        "asked to exit."
+        "asked to exit. With --request nothing runs here: workers of a group do it between the records that they read."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -62,12 +71,14 @@ class Command(OperatorCommand):
         parser.add_argument("--receiver", metavar="NAME", help="only this receiver, named as in the plan")
         parser.add_argument("--rate", metavar="N", type=rate, help="replay N records per second at most")
         parser.add_argument("--stop-on-error", action="store_true", help="end at the first record that fails")
+        add_request(parser, "workers of a group do it between their records", "the group whose workers do it; needed")
         add_json(parser, "print JSON: the plan; a line per failure, and the end")
         add_apply(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         load_all_signals()
         observe_events()
+        _check(options)
         _refuse_unknown(options["receiver"], options["event_type"])
         start, end = Target.both(options["start"]), Target.both(options["end"])
         _refuse_reversed(start, end)
@@ -81,10 +92,12 @@ class Command(OperatorCommand):
             ):
                 partitions = partitions_of(reader, [options["topic"]])
                 found = ranges(reader, partitions, start, end)
-                if options["apply"]:
+                if options["apply"] and not options["request"]:
                     self._replay(reader, registry, found, options)
                 else:
                     self._plan(reader, registry, found, options)
+                if options["apply"] and options["request"]:
+                    self._request(found, options)
         except KeyboardInterrupt:
             raise CommandError("Interrupted.", returncode=FORCED) from None
         except NotThere as error:
@@ -113,7 +126,21 @@ class Command(OperatorCommand):
         for event_type, one in listeners.items():
             what = f"would run {', '.join(one.receivers)}" if one.receivers else f"skipped: {one.reason}"
             self.stdout.write(f"{shown(event_type) or 'unknown type'}: {types[event_type]} records; {what}")
-        self.stdout.write(NOT_DONE)
+        if not options["apply"]:
+            self.stdout.write(NOT_DONE)
+
+    def _request(self, found: dict[Partition, Range], options: dict[str, Any]) -> None:
+        wish = RunWish(
+            arguments=TopicArguments(topic=next(iter(found))[0], **attrs.asdict(options["wanted"])),
+            progress=RunProgress.of_ranges(found),
+            receiver=options["receiver"] or "",
+            **wish_values(options),
+        )
+        made = make_request(wish)
+        if options["json"]:
+            self._print_json(**made)
+        else:
+            print_made(self, made)
 
     def _replay(
         self, reader: Reader, registry: SchemaRegistry, found: dict[Partition, Range], options: dict[str, Any]
@@ -136,11 +163,8 @@ class Command(OperatorCommand):
     def _run(self, reader: Reader, registry: SchemaRegistry, run: ReplayProgress, options: dict[str, Any]) -> str:
         """Return why it ended before its time; an empty text if it did not."""
         bar, total = ProgressBar(self.stdout, run.offsets_left), run.offsets_left
-        with (
-            ExitStack() as at_end,
-            Interruption() as interruption,
-            RecordReplay(lambda store: processor("", store, registry), options["receiver"], run) as replay,
-        ):
+        replay = RecordReplay(lambda store: processor("", store, registry), options["receiver"], run)
+        with ExitStack() as at_end, Interruption() as interruption:
             at_end.callback(bar.end)
             pace = Pace(options["rate"], interruption)
             stop_on_error = options["stop_on_error"]
@@ -186,6 +210,14 @@ class Command(OperatorCommand):
 
     def _print_json(self, **content: Any) -> None:
         self.stdout.write(json.dumps(content))
+
+
+def _check(options: dict[str, Any]) -> None:
+    check_request(options)
+    if options["request"] and not options["group"]:
+        raise CommandError("--request needs the group whose workers are to do it (--group).")
+    if options["request"] and options["stop_on_error"]:
+        options["stop_after"] = 1
 
 
 def _refuse_unknown(receiver: str | None, event_type: str | None) -> None:

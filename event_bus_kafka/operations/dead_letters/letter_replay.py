@@ -103,7 +103,7 @@ class LetterReplay:
             with suppress(Error):  # the database may be the server that is away
                 _write(planned, _until_outage(planned, work))
             raise server_away(outcome)
-        result = _result(planned, outcome)
+        result = _result(planned, outcome if isinstance(outcome, Letter) else None)
         written = _write(planned, result)
         gone = "it failed again, and somebody has deleted it meanwhile" if result.failed and not written else ""
         left = written.pending if written else {}

@@ -12,10 +12,20 @@ from django.db.models import Count
 
 from event_bus_kafka.conf.routes import short_topic
 from event_bus_kafka.conf.settings import settings
-from event_bus_kafka.models import LetterState, ReplayRequest, ReplayRequestQuerySet, RequestedLetter, RequestState
+from event_bus_kafka.models import (
+    LetterState,
+    ReplayRequest,
+    ReplayRequestQuerySet,
+    RequestedLetter,
+    RequestedRun,
+    RequestState,
+)
 from event_bus_kafka.models.database_time import database_now
 from event_bus_kafka.models.presence import has_tables
 from event_bus_kafka.models.replay_requests import OPEN, TAKEN_OVER_AFTER
+from event_bus_kafka.operations.requested_runs.run_obstacles import obstacle_to_run, runs_of
+from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
+from event_bus_kafka.operations.requested_runs.run_report import run_json, units
 from event_bus_kafka.operations.workers import workers
 
 _PROBLEMS = (LetterState.FAILED, LetterState.SKIPPED)
@@ -31,14 +41,23 @@ class RequestReport:
     """Number of letters by state."""
     obstacle: str = ""
     """The reason for which no worker runs it, and the remedy; empty: one does, or it has ended."""
+    run: RequestedRun | None = None
+    """The replay of a topic, or the backfill, that it has in place of letters."""
+
+    @property
+    def progress(self) -> RunProgress:
+        """The progress of its run, if it has one."""
+        return RunProgress.of(self.run.progress if self.run else {})
 
     @property
     def total(self) -> int:
-        return sum(self.counts.values())
+        return self.progress.total if self.run else sum(self.counts.values())
 
     @property
     def done(self) -> int:
-        """Letters that had their turn."""
+        """Letters that had their turn; offsets, or items, that are behind it."""
+        if self.run:
+            return self.progress.done
         return sum(self.counts.get(one, 0) for one in (LetterState.SUCCEEDED, *_PROBLEMS))
 
 
@@ -91,8 +110,8 @@ class RequestChange:
 
 PAUSE = RequestChange(
     states=(RequestState.REQUESTED, RequestState.RUNNING),
-    plan="No letter of it begins any more until it is resumed; those that run come to their end.",
-    done="It is paused: within seconds its worker begins no further letter.",
+    plan="Nothing of it begins any more until it is resumed; what runs comes to its end.",
+    done="It is paused: within seconds its worker begins nothing more of it.",
     apply=lambda rows, number, by: rows.pause(number, note=f"paused by {by}"),
 )
 RESUME = RequestChange(
@@ -103,8 +122,8 @@ RESUME = RequestChange(
 )
 CANCEL = RequestChange(
     states=(RequestState.REQUESTED, RequestState.RUNNING, RequestState.PAUSED),
-    plan="It ends: no letter of it begins any more; those that run come to their end. The rest may be requested again.",
-    done="It is stopped: within seconds its worker begins no further letter.",
+    plan="It ends: nothing of it begins any more; what runs comes to its end. The rest may be requested again.",
+    done="It is stopped: within seconds its worker begins nothing more of it.",
     apply=lambda rows, number, by: rows.cancel(number, note=f"cancelled by {by}"),
 )
 
@@ -132,10 +151,11 @@ def as_json(found: RequestReport) -> dict[str, Any]:
         "id": request.pk,
         **{name: getattr(request, name) for name in (*names, "note", "worker", "failures_in_row")},
         **{name: _iso(getattr(request, name)) for name in times},
-        "letters": found.total,
+        units(found.run): found.total,
         "done": found.done,
         **{state: found.counts.get(state, 0) for state in LetterState.values},
         "obstacle": found.obstacle,
+        **(run_json(found.run) if found.run else {"kind": "letters"}),
     }
 
 
@@ -153,9 +173,29 @@ def obstacle_before(group: str, topics: Sequence[str]) -> str:
 
 
 def _reported(found: Sequence[ReplayRequest]) -> list[RequestReport]:
-    counts = RequestedLetter.objects.using(_rows().db).counts([one.pk for one in found])
-    obstacles = _obstacles(_without_worker(found))
-    return [RequestReport(request=one, counts=counts[one.pk], obstacle=obstacles.get(one.pk, "")) for one in found]
+    runs, waiting = runs_of(found), _without_worker(found)
+    counts = RequestedLetter.objects.using(_rows().db).counts([one.pk for one in found if one.pk not in runs])
+    obstacles = dict(_obstacles([one for one in waiting if one.pk not in runs]))
+    obstacles |= {one.pk: obstacle_to_run(one, runs[one.pk]) for one in waiting if one.pk in runs}
+    return [
+        RequestReport(
+            request=one,
+            counts=_counts_of(runs[one.pk]) if one.pk in runs else counts[one.pk],
+            obstacle=obstacles.get(one.pk, ""),
+            run=runs.get(one.pk),
+        )
+        for one in found
+    ]
+
+
+def _counts_of(run: RequestedRun) -> Mapping[str, int]:
+    progress = RunProgress.of(run.progress)
+    found = {
+        LetterState.SUCCEEDED: progress.succeeded,
+        LetterState.FAILED: progress.failed,
+        LetterState.SKIPPED: progress.skipped,
+    }
+    return {state.value: count for state, count in found.items() if count}
 
 
 def _without_worker(found: Sequence[ReplayRequest]) -> list[ReplayRequest]:

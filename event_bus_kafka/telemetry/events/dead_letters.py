@@ -85,4 +85,4 @@ class ReplayRequestChanged(LifecycleEvent):
     note: str
     """Why, if that is not plain."""
     letters: int
-    """Dead letters that had their turn here so far."""
+    """Dead letters, records or batches of items that had their turn here so far."""

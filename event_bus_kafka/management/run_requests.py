@@ -1,0 +1,76 @@
+"""The arguments and output of commands that may request their work of the workers, instead of doing it themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.db import Error
+
+from event_bus_kafka.management.arguments import number
+from event_bus_kafka.management.examples import OperatorCommand
+from event_bus_kafka.management.users import user_name
+from event_bus_kafka.operations.dead_letters.request_plan import STOP_AFTER
+from event_bus_kafka.operations.dead_letters.requests import report_of
+from event_bus_kafka.operations.requested_runs.run_requests import RunWish, are_possible, request_run
+from event_bus_kafka.shown import shown
+from event_bus_kafka.telemetry.error_text import database_error_text
+
+_OF_REQUESTS = ("group", "stop_after", "reason")
+
+
+def add_request(parser: CommandParser, does: str, group: str) -> None:
+    """Add ``--request`` and what belongs to it; ``does``: what workers do then; ``group``: help for ``--group``."""
+    parser.add_argument("--request", action="store_true", help=f"make a request instead: {does}")
+    parser.add_argument("-g", "--group", help=f"with --request: {group}")
+    parser.add_argument(
+        "--stop-after",
+        type=number(least=1),
+        metavar="N",
+        help=f"with --request: end it after N failures in a row (default: {STOP_AFTER})",
+    )
+    parser.add_argument("--reason", default="", help="with --request: the reason, shown with the request")
+
+
+def check_request(options: dict[str, Any]) -> None:
+    """Raise CommandError where arguments do not go together, or the tables of requests are missing."""
+    if not options["request"]:
+        if any(options[name] for name in _OF_REQUESTS):
+            raise CommandError("--group, --stop-after and --reason belong to --request.")
+        return
+    try:
+        is_migrated = are_possible()
+    except Error as error:
+        raise CommandError(f"The database cannot be used: {database_error_text(error)}.") from error
+    if not is_migrated:
+        raise CommandError("The tables of replay requests are missing: run manage.py migrate.")
+
+
+def wish_values(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a ``RunWish`` that all such commands have."""
+    return {
+        "group": options["group"] or "",
+        "rate": options["rate"],
+        "stop_after": options["stop_after"] or STOP_AFTER,
+        "requested_by": user_name(),
+        "reason": options["reason"],
+    }
+
+
+def make_request(wish: RunWish) -> dict[str, Any]:
+    """Make a request; return its number and what keeps it waiting. Raises CommandError."""
+    try:
+        request = request_run(wish)
+        found = report_of(request.pk)
+    except Error as error:
+        raise CommandError(f"The database cannot be used: {database_error_text(error)}.") from error
+    return {"request": request.pk, "obstacle": found.obstacle if found else ""}
+
+
+def print_made(command: OperatorCommand, made: dict[str, Any]) -> None:
+    """Say which request was made, and what keeps it waiting."""
+    number = made["request"]
+    text = f"Replay request {number} is made; see manage.py event_dead_letters requests {number}."
+    command.stdout.write(command.style.SUCCESS(text))
+    if made["obstacle"]:
+        command.stdout.write(shown(made["obstacle"]))

@@ -1,0 +1,1 @@
+"""Replays of topics, and backfills, that are requested: workers do them."""

@@ -1,0 +1,46 @@
+"""The sources of this service, with the topics to which their events go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from event_bus_kafka.conf.routes import routes
+from event_bus_kafka.dead_letters.letter import Failure
+from event_bus_kafka.errors import ConfigurationError, EventBusError, WorkerFailed
+from event_bus_kafka.producing.backfill import Source
+from event_bus_kafka.producing.routing import Route
+from event_bus_kafka.telemetry.error_text import error_text
+
+
+def routes_of(source: Source) -> list[Route]:
+    """Return the enabled topics of a source's events. Raises :class:`ConfigurationError` where there are none."""
+    found = enabled_routes(source)
+    if not found:
+        raise ConfigurationError(f"EVENT_BUS_PRODUCER_CONFIG has no enabled topic for {source.signal.event_type}.")
+    return list(found)
+
+
+def enabled_routes(source: Source) -> Sequence[Route]:
+    """Return the enabled topics of a source's events."""
+    return [route for route in routes() if route.event_type == source.signal.event_type and route.enabled]
+
+
+def count_items(source: Source, after: str | None, limit: int | None) -> int:
+    """
+    Return how many items a backfill sends. Raises :class:`WorkerFailed` where the source cannot count, mostly since it
+    does not know the token ``after``.
+    """
+    try:
+        total = source.count(after)
+    except Exception as error:
+        advice = "" if after is None else "; see whether --resume has a token of this source"
+        raise WorkerFailed(f"{source.name} raised {reason_of(error)}{advice}", exit_code=1) from error
+    return total if limit is None else min(total, limit)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the text of an error of a source or an item; for the service's own errors also the place."""
+    if isinstance(error, EventBusError):
+        return error_text(error)
+    failure = Failure.of(error, "a source") if isinstance(error, Exception) else None
+    return f"{failure.error} in {failure.place}" if failure else type(error).__name__

@@ -1,0 +1,91 @@
+"""Workers that could do a requested run, and what to do where there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from shlex import quote
+
+from django.db import connections, router
+
+from event_bus_kafka.conf.client_options import service_name
+from event_bus_kafka.conf.routes import short_topic
+from event_bus_kafka.conf.settings import settings
+from event_bus_kafka.models import ReplayRequest, RequestedRun
+from event_bus_kafka.models.presence import were_found
+from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
+from event_bus_kafka.operations.requested_runs.run_requests import (
+    BackfillArguments,
+    RunWish,
+    TopicArguments,
+    arguments_of,
+)
+from event_bus_kafka.operations.workers import WorkerRun, workers
+from event_bus_kafka.shown import shown, shown_time
+
+_PLACES_SHOWN = 3
+_UNKNOWN = "Whether a worker takes it is not known: EVENT_BUS_KAFKA_HEARTBEAT = 0."
+
+
+def runs_of(requests: Iterable[ReplayRequest]) -> Mapping[int, RequestedRun]:
+    """Return the runs of those requests that have one, by number of the request. Raises a database error."""
+    numbers = [one.pk for one in requests if not one.group]
+    alias = router.db_for_write(ReplayRequest)
+    if not numbers or not were_found(connections[alias], RequestedRun):
+        return {}
+    return {one.request_id: one for one in RequestedRun.objects.using(alias).filter(request__in=numbers)}
+
+
+def obstacle_to_run(request: ReplayRequest, run: RequestedRun) -> str:
+    """Return why no worker takes a run that waits, and the remedy; empty: one does. Raises a database error."""
+    arguments = arguments_of(run)
+    problem = _problem(run.group, arguments)
+    if not problem or not settings.heartbeat:
+        return problem
+    commands = "; ".join(_commands(request, arguments, RunProgress.of(run.progress)))
+    return f"{problem} Or cancel it, and do it in a shell of the service: {commands}"
+
+
+def obstacle_before_run(wish: RunWish) -> str:
+    """Return why no worker would take a run, and the remedy; empty: one would. Raises a database error."""
+    return _problem(wish.group, wish.arguments)
+
+
+def _problem(group: str, arguments: TopicArguments | BackfillArguments) -> str:
+    if not settings.heartbeat:
+        return _UNKNOWN
+    if any(_could_do(one, group) for one in workers()):
+        return ""
+    topic = f" -t {short_topic(arguments.topic)}" if isinstance(arguments, TopicArguments) else " -t TOPIC"
+    whose = f"of group {shown(group)}" if group else f"of service {service_name() or '-'}"
+    command = f"manage.py consume_events{topic} -g {shown(group) or 'GROUP'}"
+    return f"No worker {whose} lives that could do it. Start one: {command}."
+
+
+def _could_do(worker: WorkerRun, group: str) -> bool:
+    """Whether a worker lives that knows of runs: the version before does not."""
+    if not (worker.is_alive and worker.state.get("takes_runs")):
+        return False
+    return worker.group == group if group else worker.service == (service_name() or "")
+
+
+def _commands(
+    request: ReplayRequest, arguments: TopicArguments | BackfillArguments, progress: RunProgress
+) -> Iterator[str]:
+    if isinstance(arguments, BackfillArguments):
+        resume = "" if progress.token is None else f" --resume {quote(shown(progress.token))}"
+        yield f"manage.py backfill_events {arguments.source}{resume} --apply"
+        return
+    since = "" if arguments.since is None else f" --from {shown_time(arguments.since)}"
+    before = "" if arguments.before is None else f" --to {shown_time(arguments.before)}"
+    only = "".join(
+        f" {option} {quote(shown(text))}"
+        for option, text in (("--event-type", arguments.event_type), ("--receiver", request.receiver))
+        if text
+    )
+    left = [one for one in progress.places if one.position < one.end]
+    for one in islice(left, _PLACES_SHOWN):
+        where = f"-t {one.topic}:{one.partition} --from {one.position}{since} --to {one.end}{before}"
+        yield f"manage.py replay_events {where}{only}{' --key …' if arguments.key is not None else ''} --apply"
+    if len(left) > _PLACES_SHOWN:
+        yield f"… and for {len(left) - _PLACES_SHOWN} more partitions"
