@@ -35,6 +35,8 @@ _LAST_TURN = 1.0
 housekeeper = Housekeeper(close_after_errors)
 watchman = Housekeeper(close_after_errors)
 """Looks for neglects in all databases with an outbox: one that hangs there delays no heartbeat in another."""
+claim_keeper = Housekeeper(close_after_errors)
+"""Renews claims of replay requests: nothing else that takes long makes a worker lose what it does."""
 
 
 def periodically(

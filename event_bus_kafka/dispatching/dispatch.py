@@ -52,6 +52,11 @@ def signals() -> tuple[OpenEdxPublicSignal, ...]:
     return *OpenEdxPublicSignal.all_events(), record_deleted
 
 
+def receiver_names() -> frozenset[str]:
+    """Return the names of all receivers of this process, whatever signal they are connected to."""
+    return frozenset(one.name for signal in signals() for one in receivers_of(signal))
+
+
 def signal_named(event_type: str) -> OpenEdxPublicSignal | None:
     """Return the signal of a dead letter's event type, ``record_deleted`` included; None if this service has none."""
     return record_deleted if event_type == record_deleted.event_type else registered_signal(event_type)

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from event_bus_kafka.management.arguments import NOT_DONE
+from event_bus_kafka.management.dead_letter_arguments import SAY_WHICH
 from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.management.users import user_name
 from event_bus_kafka.models import LetterState, RequestedLetter
@@ -17,6 +18,8 @@ from event_bus_kafka.operations.dead_letters.replay_plan import ReplayPlan
 from event_bus_kafka.operations.dead_letters.request_plan import STOP_AFTER, RequestPlan, Wish, make, plan_request
 from event_bus_kafka.operations.dead_letters.requests import CANCEL, PAUSE, RESUME, RequestChange, RequestReport
 from event_bus_kafka.operations.dead_letters.selection import Selection
+from event_bus_kafka.operations.requested_runs.request_json import as_json as request_as_json
+from event_bus_kafka.operations.requested_runs.request_json import letter_json
 from event_bus_kafka.operations.requested_runs.run_report import filters, subject, units
 from event_bus_kafka.shown import shown
 
@@ -41,9 +44,11 @@ class RequestSubcommands(OperatorCommand):
         planned = plan_request(selected, wish)
         if not options["json"]:
             self._print_lines_of(_plan_lines(planned))
+            self._print_lines_of([] if options["apply"] else _obstacles(planned, wish))
         made = make(planned, wish) if options["apply"] else []
         if options["json"]:
-            self.print_json(_plan_json(planned) | {"requests": [one.pk for one in made], "applied": options["apply"]})
+            about = {"obstacles": _obstacles(planned, wish), "requests": [one.pk for one in made]}
+            self.print_json(_plan_json(planned) | about | {"applied": options["apply"]})
         elif not options["apply"]:
             self.stdout.write(NOT_DONE)
         for one in made if not options["json"] else ():
@@ -59,7 +64,7 @@ class RequestSubcommands(OperatorCommand):
             return
         found = requests.reports(options["limit"], only_open=options["open"])
         if options["json"]:
-            self.print_json({"requests": [requests.as_json(one) for one in found]})
+            self.print_json({"requests": [request_as_json(one) for one in found]})
             return
         self._print_lines_of([line for one in found for line in _request_lines(one)] or ["No replay requests."])
 
@@ -72,8 +77,8 @@ class RequestSubcommands(OperatorCommand):
             return
         reasons = requests.reasons(number)
         if as_json:
-            letters = [requests.letter_json(one) for one in requests.problems(number)]
-            self.print_json(requests.as_json(found) | {"reasons": reasons, "problems": letters})
+            letters = [letter_json(one) for one in requests.problems(number)]
+            self.print_json(request_as_json(found) | {"reasons": reasons, "problems": letters})
             return
         problems = requests.problems(number, _SHOWN + 1)
         lines = [*_request_lines(found), *_reason_lines(reasons), *map(_letter_line, problems[:_SHOWN])]
@@ -82,7 +87,7 @@ class RequestSubcommands(OperatorCommand):
 
     def _show_run(self, found: RequestReport, *, as_json: bool) -> None:
         if as_json:
-            self.print_json(requests.as_json(found))
+            self.print_json(request_as_json(found))
             return
         progress = found.progress
         token = [] if progress.token is None else [f"  all before is sent: --resume {quote(progress.token)}"]
@@ -113,7 +118,7 @@ class RequestSubcommands(OperatorCommand):
         found = requests.report_of(number)
         assert found is not None
         if options["json"]:
-            self.print_json({"request": requests.as_json(found), "applied": options["apply"]})
+            self.print_json({"request": request_as_json(found), "applied": options["apply"]})
             return
         self._print_lines_of(_request_lines(found))
         self.stdout.write(self.style.SUCCESS(change.done) if options["apply"] else f"{change.plan}\n{NOT_DONE}")
@@ -132,18 +137,46 @@ def require_tables() -> None:
         raise CommandError("The tables of replay requests are missing: run manage.py migrate.")
 
 
+def with_request(options: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return the options of ``replay``, where ``--of-request`` is among them with that request's letters as ids, and with
+    its receivers unless others are named. Raises CommandError.
+    """
+    number = options["of_request"]
+    if number is None:
+        return options
+    if options["ids"]:
+        raise CommandError(SAY_WHICH)
+    require_tables()
+    request, left = requests.letters_left(number)
+    if request is None:
+        raise CommandError(f"There is no replay request {number}.")
+    ids = [one.pk for one in Selection(ids=tuple(left)).letters()] if left else []
+    if not ids:
+        raise CommandError(f"Replay request {number} has no dead letters left that had no turn.")
+    is_named = options["receiver"] or options["instead_of"]
+    names = {} if is_named else {"receiver": request.receiver, "instead_of": request.instead_of}
+    return options | {"ids": ids} | names
+
+
 def _plan_lines(planned: RequestPlan) -> list[str]:
-    count = len(planned.requested)
+    count, missing = len(planned.requested), planned.missing
     lines = [f"{count} dead letters in {len(planned.groups)} requests, of groups: {', '.join(planned.groups) or '-'}"]
     lines += [f"  {name} would run for {count}" for name, count in sorted(planned.receivers.items())]
     if planned.elsewhere:
         lines.append(f"  {len(planned.elsewhere)} are for a service with other receivers, whose workers say what runs")
+    lines += [f"  {name} is not in this service: {count} have still to reach it" for name, count in missing.items()]
     if planned.left_out:
         lines.append(f"{len(planned.left_out)} would not run, and are left out:")
         lines += [_left_out_line(one) for one in planned.left_out[:_SHOWN]]
     if len(planned.left_out) > _SHOWN:
         lines.append(f"… and {len(planned.left_out) - _SHOWN} more")
     return lines
+
+
+def _obstacles(planned: RequestPlan, wish: Wish) -> list[str]:
+    found = [requests.obstacle_before(one, planned.topics(one), planned.wanted(one, wish)) for one in planned.groups]
+    return [text for text in found if text]
 
 
 def _left_out_line(planned: ReplayPlan) -> str:
@@ -155,6 +188,7 @@ def _plan_json(planned: RequestPlan) -> dict[str, Any]:
         "groups": planned.groups,
         "run": [{"id": one.letter.pk, "run": list(one.run)} for one in planned.run],
         "elsewhere": [one.letter.pk for one in planned.elsewhere],
+        "missing": planned.missing,
         "left_out": [{"id": one.letter.pk, "problem": one.problem} for one in planned.left_out],
     }
 

@@ -61,11 +61,11 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
         """Renew the worker's claim, if it has one, in whatever state the request is: its letters run still."""
         self.filter(pk=request, claimed_by=by)._write(beat_at=self._now())
 
-    def let_go(self, request: int, *, by: UUID) -> None:
-        """End the worker's claim, if it has one; an unfinished request is free for others."""
+    def let_go(self, request: int, *, by: UUID, note: str = "") -> None:
+        """End the worker's claim, if it has one; an unfinished request is free for others. ``note``: why."""
         self.filter(pk=request, claimed_by=by)._write(claimed_by=None, beat_at=None)
         handed_back = self.filter(pk=request, claimed_by=None, state=RequestState.RUNNING)
-        handed_back._write(state=RequestState.REQUESTED)
+        handed_back._write(state=RequestState.REQUESTED, note=note)
 
     def finish(self, request: int, state: RequestState, *, by: UUID, note: str = "") -> bool:
         """End a request as the worker that has it; False: it has it no longer."""

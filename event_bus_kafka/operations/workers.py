@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,6 +50,19 @@ def workers() -> list[WorkerRun]:
     alias = router.db_for_write(Heartbeat)
     now = database_now(alias)
     return [_run(row, now) for row in Heartbeat.objects.using(alias).order_by("-started_at", "pk")]
+
+
+def replaying_groups(runs: Iterable[WorkerRun]) -> Mapping[str, frozenset[str] | None]:
+    """
+    Return the groups with a living worker that does replay requests, each with the receivers that these workers have;
+    None: not known. Workers of a version before do no requests, or do not tell their receivers.
+    """
+    found: dict[str, frozenset[str] | None] = {}
+    for run in runs:
+        if run.is_alive and "replaying" in run.state and run.state.get("is_alive", True):
+            names, before = run.state.get("receivers"), found.get(run.group, frozenset())
+            found[run.group] = None if names is None or before is None else before.union(names)
+    return found
 
 
 def _run(row: Heartbeat, now: int) -> WorkerRun:

@@ -13,7 +13,7 @@ class HaltKind(Enum):
     LOST = auto()
     """Nothing: another worker has it, or it was paused or cancelled."""
     HANDED_BACK = auto()
-    """The worker ends: another one may take it."""
+    """Another worker may take it: this one ends, or can begin no letter."""
     HELD = auto()
     """It continues later, in this worker."""
     STOPPED = auto()

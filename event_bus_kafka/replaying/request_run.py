@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import inf
 from time import monotonic
 from typing import Generic, TypeVar
@@ -45,6 +45,8 @@ class LetterLanes:
     count: int
     connection_max_age: float
     """Seconds."""
+    records: Callable[[], Sequence[Delivery | None]] = tuple
+    """Returns the record that each lane is at. Any thread may ask. Empty: it is not known."""
 
 
 Requested = TypeVar("Requested", bound=RequestTurn)
@@ -85,8 +87,8 @@ class RequestRun(Generic[Requested]):
         self._lock = threading.Lock()
         self._fresh_until = -inf
         self._todo: deque[tuple[Requested, bytes | None]] = deque()
-        self._submitted: dict[Detached, float] = {}
-        """Letters that have not ended, with the times of their submission."""
+        self._submitted: Mapping[Detached, float] = {}
+        """Letters that have not ended, with the times of their submission. Replaced, never changed: others read it."""
         self._due = clock()
         self._rests_until = -inf
         self._partitions: dict[Partition, PartitionProgress] = {}
@@ -115,12 +117,12 @@ class RequestRun(Generic[Requested]):
     @property
     def running(self) -> Collection[Detached]:
         """Letters that have begun and not ended."""
-        return [one for one in tuple(self._submitted) if one.has_begun and not one.done]
+        return [one for one in self._submitted if one.has_begun and not one.done]
 
     @property
     def is_over(self) -> bool:
-        """Whether all letters had their turn."""
-        return self.is_all and not self._todo and all(one.done for one in tuple(self._submitted))
+        """Whether all letters had their turn, unless it has halted: to be asked before ``halt``."""
+        return self.is_all and not self._todo and all(one.done for one in self._submitted)
 
     def submit(self, *, is_busy: bool) -> float:
         if self.halt is not None:
@@ -130,7 +132,7 @@ class RequestRun(Generic[Requested]):
         while self._todo and self._has_room(now, is_busy):
             letter, key = self._todo[0]
             delivery = self._delivery(letter, key)
-            self._submitted[delivery] = now
+            self._submitted = {**self._submitted, delivery: now}
             self._todo.popleft()
             self._due = max(self._due, now - _MADE_UP_FOR) + 1 / self._rate
             self._lanes.submit(delivery)
@@ -190,7 +192,7 @@ class RequestRun(Generic[Requested]):
             self.ended += 1
             if state == LetterState.FAILED:
                 self.failures_in_row += 1
-            elif state == LetterState.SUCCEEDED:
+            elif state in (LetterState.SUCCEEDED, LetterState.PARTLY):
                 self.failures_in_row = 0
         if self.failures_in_row >= self._stop_after:
             self.end(Halt(HaltKind.STOPPED, f"{self.failures_in_row} letters in a row failed"))

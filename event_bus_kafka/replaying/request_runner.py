@@ -24,9 +24,11 @@ from event_bus_kafka.models import (
 )
 from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay
 from event_bus_kafka.replaying.halts import Halt, HaltKind
+from event_bus_kafka.replaying.orphans import settle_orphans
 from event_bus_kafka.replaying.request_run import LetterLanes, RequestRun
 from event_bus_kafka.replaying.requested_letter_run import RequestedLetterRun
 from event_bus_kafka.replaying.requested_runs import RequestedRuns
+from event_bus_kafka.replaying.standstill import Standstill
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ReplayRequestChanged
 from event_bus_kafka.telemetry.state import Replaying
@@ -35,19 +37,27 @@ _LOOK_FOR_TABLE_EVERY, _LOOK_FOR_REQUESTS_EVERY, _BEAT_EVERY = 60.0, 5.0, 1.0
 """Seconds; services may be migrated while their workers run."""
 _READ_AHEAD = 500
 """Letters that are read at a time: of many seconds, as each takes some statements."""
+_SETTLE_EVERY = 60.0
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
 """Seconds until a request that is held goes on, doubled each time until a letter has its turn."""
+_MOST_DOUBLINGS = 6
+_SUBMIT_WITHIN = 5.0
+"""Seconds until the polling thread comes again while there is no request: it shows that it lives."""
 _LONGEST_NAME = 255
 _STOPPED = Halt(HaltKind.HANDED_BACK)
 _ENDS = {HaltKind.STOPPED: RequestState.STOPPED, HaltKind.FAILED: RequestState.FAILED}
 
 
-@attrs.define(eq=False)
+@attrs.frozen
 class _Held:
-    """A request of this worker while it is not to go on."""
+    """A request of this worker while it is not to go on: each time for longer, until a letter has its turn."""
 
-    until: float
-    delay: float
+    until: float = -inf
+    times: int = 0
+
+    def again(self, now: float) -> _Held:
+        delay = _FIRST_DELAY * 2 ** min(self.times, _MOST_DOUBLINGS)
+        return _Held(now + min(delay, _LONGEST_DELAY), self.times + 1)
 
 
 class RequestRunner:
@@ -74,13 +84,16 @@ class RequestRunner:
         self._name = f"{socket.gethostname()[:200]}:{os.getpid()}"[:_LONGEST_NAME]
         self._request: ReplayRequest | None = None
         self._run: RequestRun[Any] | None = None
-        self._held = _Held(-inf, _FIRST_DELAY)
+        self._held = _Held()
+        self._standstill = Standstill(lanes.records, clock)
+        self._settled_at = -inf
         self._has_table = True
         self._is_ending = False
 
     def submit(self, *, is_busy: bool) -> float:
+        self._standstill.turned()
         run = self._run
-        return inf if run is None else run.submit(is_busy=is_busy)
+        return _SUBMIT_WITHIN if run is None else run.submit(is_busy=is_busy)
 
     def end(self) -> Collection[Partition]:
         self._is_ending = True
@@ -100,22 +113,29 @@ class RequestRunner:
     @property
     def replaying(self) -> Replaying | None:
         """The request that this worker has. Any thread may ask."""
-        request, run = self._request, self._run
+        request, run, held = self._request, self._run, self._held
         if request is None:
             return None
-        return Replaying(request=request.pk, done=run.ended if run else 0, running=len(run.running) if run else 0)
+        done, running = (run.ended, len(run.running)) if run else (0, 0)
+        return Replaying(request=request.pk, done=done, running=running, holds=0 if done else held.times)
 
     def turn(self) -> None:
-        """Without a request: take one. With a request: renew the claim and provide its next letters."""
+        """
+        Without a request: take one. With a request: renew the claim and provide its next letters. Now and then: settle
+        letters that dead workers have left behind.
+        """
         alias = alias_of(RequestedLetter)  # made after that of requests
         self._has_table = alias is not None
         if alias is None:
             return
-        rows = ReplayRequest.objects.using(alias)
-        if self._request is None and not self._is_ending:
+        rows, standstill = ReplayRequest.objects.using(alias), self._standstill.reason()
+        if self._request is None and not self._is_ending and not standstill:
             self._request = self._taken(rows)
         if self._request is not None:
-            self._go_on(rows, self._request)
+            self._go_on(rows, self._request, standstill)
+        if self._clock() - self._settled_at >= _SETTLE_EVERY:
+            settle_orphans(alias, self._group)
+            self._settled_at = self._clock()
 
     def hand_back(self) -> None:
         """
@@ -127,40 +147,49 @@ class RequestRunner:
         if request is None or (run is not None and run.running):
             return
         if alias := alias_of(RequestedLetter):
-            self._release()
-            ReplayRequest.objects.using(alias).let_go(request.pk, by=self._id)
-            self._tell(request, RequestState.REQUESTED)
-            self._request = self._run = None
+            self._give_back(ReplayRequest.objects.using(alias), request)
 
     def _taken(self, rows: ReplayRequestQuerySet) -> ReplayRequest | None:
         runs = self._runs.in_turn(rows) if self._runs else ()
         for request in (*rows.in_turn(self._group), *runs):
             if _has_any(request.receivers) and rows.take(request.pk, by=self._id, worker=self._name):
-                self._held = _Held(-inf, _FIRST_DELAY)
+                self._held = _Held()
                 self._tell(request, RequestState.RUNNING)
                 return request
         return None
 
-    def _go_on(self, rows: ReplayRequestQuerySet, request: ReplayRequest) -> None:
-        run, at = self._run, self._clock()
-        if run is not None:
-            request.failures_in_row = run.failures_in_row
-        is_ours = rows.beat(request.pk, by=self._id, failures_in_row=request.failures_in_row)
-        if not is_ours and run is None:
-            self._leave(rows, request)
-        elif not is_ours and run is not None:
-            run.end(Halt(HaltKind.LOST))
+    def _go_on(self, rows: ReplayRequestQuerySet, request: ReplayRequest, standstill: str) -> None:
+        at, is_ours = self._clock(), self._beat(rows, request)
+        if self._run is None:
+            if not is_ours:
+                self._leave(rows, request)
+            elif standstill:
+                self._give_back(rows, request, standstill)
+            elif at >= self._held.until:
+                self._begin(rows, request)
+        elif not is_ours:
+            self._run.end(Halt(HaltKind.LOST))
             rows.keep(request.pk, by=self._id)  # resumed meanwhile, it would be another's while letters run here
-        if run is None and is_ours and at >= self._held.until:
-            run = self._begun(rows, request)
-        if run is not None and self._run is run:
+        elif standstill:
+            self._run.end(Halt(HaltKind.HANDED_BACK, standstill))
+        if (run := self._run) is not None:
             run.keep_on(at)
             self._fill(run, request, rows.db)
             self._conclude(rows, request, run)
 
-    def _begun(self, rows: ReplayRequestQuerySet, request: ReplayRequest) -> RequestRun[Any] | None:
-        """Return a run that goes on with the request; None if that could not be, and the request has ended."""
-        rows.beat(request.pk, by=self._id, note="")
+    def _beat(self, rows: ReplayRequestQuerySet, request: ReplayRequest) -> bool:
+        """Renew the claim, and delete the note of a hold once a letter had its turn. False: it is not this worker's."""
+        run = self._run
+        if run is not None:
+            request.failures_in_row = run.failures_in_row
+        is_moving = run is not None and run.ended > 0 and self._held.times > 0
+        values = {"note": ""} if is_moving else {}
+        is_ours = rows.beat(request.pk, by=self._id, failures_in_row=request.failures_in_row, **values)
+        if is_ours and is_moving:
+            self._held = _Held()
+        return is_ours
+
+    def _begin(self, rows: ReplayRequestQuerySet, request: ReplayRequest) -> None:
         if request.group or self._runs is None:
             letters = RequestedLetterRun(replay=self._replay, alias=rows.db, receiver=request.receiver)
             run: RequestRun[Any] | Halt = RequestRun(request, letters, self._lanes, self._clock)
@@ -168,11 +197,10 @@ class RequestRunner:
             run = self._runs.begin(request, rows.db, self._lanes, self._clock)
         if isinstance(run, Halt):
             self._finish(rows, request, _ENDS[run.kind], run.note)
-            return None
+            return
         self._run = run
         if self._is_ending:  # it may not have been seen
             run.end(_STOPPED)
-        return run
 
     def _fill(self, run: RequestRun[Any], request: ReplayRequest, alias: str) -> None:
         if not request.group:  # it fills itself
@@ -187,12 +215,15 @@ class RequestRunner:
 
     def _conclude(self, rows: ReplayRequestQuerySet, request: ReplayRequest, run: RequestRun[Any]) -> None:
         """See to a run that has halted, once nothing runs, or is over."""
+        is_over = run.is_over  # before it is asked for its halt: the last letter may halt it, unfinished
         halt = run.halt
         if halt is None:
-            if run.is_over:
+            if is_over:
                 self._finish(rows, request, RequestState.DONE)
         elif run.running:
             return
+        elif halt.kind is HaltKind.HANDED_BACK:
+            self._give_back(rows, request, halt.note)
         elif halt.kind is HaltKind.HELD:
             self._hold(rows, request, run, halt.note)
         elif halt.kind in _ENDS:
@@ -215,9 +246,16 @@ class RequestRunner:
         self._tell(request, state or "gone", "it is not this worker's any more")
         self._request = self._run = None
 
+    def _give_back(self, rows: ReplayRequestQuerySet, request: ReplayRequest, why: str = "") -> None:
+        """Release a request of which nothing runs here."""
+        note = f"worker {self._name} has handed it back: {why}" if why else ""
+        self._release()
+        rows.let_go(request.pk, by=self._id, note=note)
+        self._tell(request, RequestState.REQUESTED, why)
+        self._request = self._run = None
+
     def _hold(self, rows: ReplayRequestQuerySet, request: ReplayRequest, run: RequestRun[Any], note: str) -> None:
-        delay = _FIRST_DELAY if run.ended else self._held.delay
-        self._held = _Held(self._clock() + delay, min(2 * delay, _LONGEST_DELAY))
+        self._held = (_Held() if run.ended else self._held).again(self._clock())
         self._save()
         rows.beat(request.pk, by=self._id, note=note)
         self._tell(request, "held", note)
@@ -240,5 +278,4 @@ class RequestRunner:
 
 def _has_any(receivers: Collection[str]) -> bool:
     """Whether this service has one of ``receivers``. True if none is named: then all that listen run."""
-    here = {one.name for signal in dispatch.signals() for one in dispatch.receivers_of(signal)}
-    return not receivers or bool(here.intersection(receivers))
+    return not receivers or not dispatch.receiver_names().isdisjoint(receivers)

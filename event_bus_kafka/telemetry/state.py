@@ -58,6 +58,8 @@ class Replaying:
     """Dead letters, records or batches of items that had their turn since the worker went on with it last."""
     running: int
     """Those that run."""
+    holds: int = 0
+    """Times in a row that it was held, as a server is away, since one had its turn last."""
 
 
 @attrs.frozen(kw_only=True)
@@ -89,6 +91,8 @@ class ConsumerState:
     """Whether the polling thread turns."""
     replaying: Replaying | None = None
     """None: it has no replay request."""
+    receivers: tuple[str, ...] | None = None
+    """Names of the receivers that this process has, in order; None: not known, as they are too many to list."""
     takes_runs: bool = True
     """Whether it takes requests to replay topics and to backfill: versions before do not."""
 

@@ -9,9 +9,9 @@ from typing import ClassVar
 from django.db import connections, models
 from django.db.models.expressions import RawSQL
 
-from event_bus_kafka.models.database_time import now_sql
+from event_bus_kafka.models.database_time import database_now, now_sql
 from event_bus_kafka.models.moments import MomentField
-from event_bus_kafka.models.replay_requests import ReplayRequest, ReplayRequestQuerySet
+from event_bus_kafka.models.replay_requests import TAKEN_OVER_AFTER, ReplayRequest, ReplayRequestQuerySet
 from event_bus_kafka.models.upserts import one_statement
 
 _BATCH = 500
@@ -28,9 +28,14 @@ class LetterState(models.TextChoices):
     FAILED = "failed"
     SKIPPED = "skipped"
     """No receiver ran."""
+    PARTLY = "partly"
+    """All receivers that ran have succeeded, and the dead letter stays for others."""
+    UNKNOWN = "unknown"
+    """Its worker died while it ran, and the dead letter does not tell whether it has succeeded."""
 
 
-_LEFT = (LetterState.WAITING, LetterState.RUNNING)
+LEFT = (LetterState.WAITING, LetterState.RUNNING)
+"""States of letters that have not had their turn."""
 
 
 class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
@@ -42,8 +47,17 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
 
     def left(self, request: int, *, after: int, most: int) -> list[RequestedLetter]:
         """Return the next that have not had their turn, or had begun when their worker died, in order."""
-        rows = self.filter(request=request, state__in=_LEFT, number__gt=after)
+        rows = self.filter(request=request, state__in=LEFT, number__gt=after)
         return list(rows.order_by("number")[:most])
+
+    def orphaned(self, group: str) -> list[RequestedLetter]:
+        """
+        Return the group's letters that had begun, whose request has ended since, and whose worker has died, or has lost
+        the database before it could write their results.
+        """
+        running = self.filter(state=LetterState.RUNNING, request__group=group, request__ended_at__isnull=False)
+        silent = models.Q(request__beat_at__lt=database_now(self.db) - round(TAKEN_OVER_AFTER * 1000))
+        return list(running.filter(models.Q(request__claimed_by=None) | silent).order_by("pk")[:_BATCH])
 
     def begin(self, letter: RequestedLetter, claim: str) -> bool:
         """Note that a letter begins, under a claim of its dead letter; False: somebody else has begun it."""
@@ -98,8 +112,8 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
         return self.filter(pk__in=ids).delete()[0]
 
     def _note(self, letter: RequestedLetter, before: str, **values: object) -> None:
-        with one_statement(self.db):
-            self.filter(pk=letter.pk, claim=before).update(**values)
+        with one_statement(self.db):  # one that has its result keeps it, whatever a worker that stood still believes
+            self.filter(pk=letter.pk, claim=before, state__in=LEFT).update(**values)
 
 
 class RequestedLetter(models.Model):
@@ -120,7 +134,7 @@ class RequestedLetter(models.Model):
     """The pending receiver in whose place the request's receiver runs."""
     state = models.CharField(max_length=16, choices=LetterState.choices)
     error = models.TextField()
-    """Why it failed or was skipped."""
+    """Why it failed or was skipped, or for which receivers the dead letter stays."""
     claim = models.CharField(max_length=40)
     """The dead letter's claim under which this run works; other runs have other claims."""
     tries = models.IntegerField(default=0)

@@ -64,9 +64,25 @@ class RequestPlan:
         """Return how many letters each receiver would run for, as far as this service knows; the most first."""
         return dict(Counter(name for one in self.run for name in one.run).most_common())
 
+    @property
+    def missing(self) -> Mapping[str, int]:
+        """
+        Return the receivers that requested letters have still to reach, and that neither this service has nor a plan
+        replaces, each with the number of letters; the most first.
+        """
+        names = (name for one in self.requested for name in one.missing if name not in one.stands_in.values())
+        return dict(Counter(names).most_common())
+
     def topics(self, group: str) -> list[str]:
         """Return the full names of the topics of a group's letters."""
-        return sorted({one.letter.topic for one in self.requested if one.letter.group == group})
+        return sorted({one.letter.topic for one in self._of(group)})
+
+    def wanted(self, group: str, wish: Wish) -> list[str]:
+        """Return the receivers of the group's request: a worker without any of them leaves it alone."""
+        return _wanted(self._of(group), wish)
+
+    def _of(self, group: str) -> list[ReplayPlan]:
+        return [one for one in self.requested if one.letter.group == group]
 
 
 def plan_request(selected: Selection, wish: Wish) -> RequestPlan:
@@ -97,10 +113,9 @@ def make(planned: RequestPlan, wish: Wish) -> list[ReplayRequest]:
 
 
 def _make(alias: str, group: str, plans: Sequence[ReplayPlan], wish: Wish, now: int) -> ReplayRequest:
-    names = {name for one in plans for name in (one.run or one.letter.failed_receivers)}
     request = ReplayRequest.objects.using(alias).create(
         group=group,
-        receivers=[wish.receiver] if wish.receiver else sorted(names),
+        receivers=_wanted(plans, wish),
         requested_at=now,
         state=RequestState.REQUESTED,
         **attrs.asdict(wish),
@@ -123,6 +138,11 @@ def _make(alias: str, group: str, plans: Sequence[ReplayPlan], wish: Wish, now: 
     return request
 
 
+def _wanted(plans: Sequence[ReplayPlan], wish: Wish) -> list[str]:
+    names = {name for one in plans for name in (one.run or one.letter.failed_receivers)}
+    return [wish.receiver] if wish.receiver else sorted(names)
+
+
 def _instead_of(planned: ReplayPlan, wish: Wish) -> str:
     """Return the receiver in whose place ``wish.receiver`` runs, also if the plan has found it without being told."""
     return planned.stands_in[wish.receiver] if is_guessed(planned, wish.receiver) else wish.instead_of
@@ -135,11 +155,8 @@ def _is_elsewhere(planned: ReplayPlan, wish: Wish) -> bool:
         return False
     if not wish.receiver:
         return True
-    return not _listens(wish.receiver) and (wish.receiver in names or bool(wish.instead_of))
-
-
-def _listens(receiver: str) -> bool:
-    return any(one.name == receiver for signal in dispatch.signals() for one in dispatch.receivers_of(signal))
+    is_here = wish.receiver in dispatch.receiver_names()
+    return not is_here and (wish.receiver in names or bool(wish.instead_of))
 
 
 def _place(letter: DeadLetter) -> tuple[str, int, int, int]:

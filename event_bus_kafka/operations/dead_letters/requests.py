@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from shlex import quote
 
 import attrs
 from django.db import connections, router
@@ -23,12 +22,16 @@ from event_bus_kafka.models import (
 from event_bus_kafka.models.database_time import database_now
 from event_bus_kafka.models.presence import has_tables
 from event_bus_kafka.models.replay_requests import OPEN, TAKEN_OVER_AFTER
+from event_bus_kafka.models.requested.letters import LEFT
 from event_bus_kafka.operations.requested_runs.run_obstacles import obstacle_to_run, runs_of
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
-from event_bus_kafka.operations.requested_runs.run_report import run_json, units
-from event_bus_kafka.operations.workers import workers
+from event_bus_kafka.operations.workers import WorkerRun, replaying_groups, workers
 
-_PROBLEMS = (LetterState.FAILED, LetterState.SKIPPED)
+_PROBLEMS = (LetterState.FAILED, LetterState.SKIPPED, LetterState.PARTLY, LetterState.UNKNOWN)
+_TOLD_HOLDS = 5
+"""Times in a row that a request is held, after half a minute together, before that is an obstacle."""
+_NAMED = 5
+"""Receivers that a sentence names."""
 _NOW_UNKNOWN = "Whether a worker takes it is not known: EVENT_BUS_KAFKA_HEARTBEAT = 0."
 
 
@@ -85,13 +88,13 @@ def open_states() -> Mapping[str, int]:
 
 
 def problems(number: int, limit: int | None = None) -> list[RequestedLetter]:
-    """Return the letters of a request that failed or were skipped, in order."""
+    """Return the letters of a request that failed, were skipped, or stay all the same, in order."""
     rows = RequestedLetter.objects.using(_rows().db).of(number, *_PROBLEMS)
     return list(rows if limit is None else rows[:limit])
 
 
 def reasons(number: int) -> Mapping[str, Mapping[str, int]]:
-    """Return why letters of a request failed or were skipped: how many there are of each reason, the most first."""
+    """Return why letters of a request failed, were skipped or stay: the number by reason, the most first."""
     rows = RequestedLetter.objects.using(_rows().db)
     return {state.value: rows.reasons(number, state) for state in _PROBLEMS}
 
@@ -142,45 +145,47 @@ def change_request(change: RequestChange, number: int, by: str) -> str:
     return "" if change.apply(_rows(), number, by) else obstacle_to(change, number)
 
 
-def as_json(found: RequestReport) -> dict[str, Any]:
-    """Return all that is known of a request but its letters."""
-    request = found.request
-    names = ("group", "receiver", "instead_of", "receivers", "rate", "stop_after", "requested_by", "reason", "state")
-    times = ("requested_at", "began_at", "beat_at", "ended_at")
-    return {
-        "id": request.pk,
-        **{name: getattr(request, name) for name in (*names, "note", "worker", "failures_in_row")},
-        **{name: _iso(getattr(request, name)) for name in times},
-        units(found.run): found.total,
-        "done": found.done,
-        **{state: found.counts.get(state, 0) for state in LetterState.values},
-        "obstacle": found.obstacle,
-        **(run_json(found.run) if found.run else {"kind": "letters"}),
-    }
+def letters_left(number: int) -> tuple[ReplayRequest | None, list[int]]:
+    """Return a request, None where there is none, and the ids of its letters without a known result."""
+    request = _rows().filter(pk=number).first()
+    rows = RequestedLetter.objects.using(_rows().db).of(number, *LEFT, LetterState.UNKNOWN)
+    return request, list(rows.values_list("letter", flat=True))
 
 
-def letter_json(letter: RequestedLetter) -> dict[str, Any]:
-    """Return the facts about a letter of a request."""
-    names = ("letter", "topic", "partition", "offset", "event_type", "state", "error")
-    return {name: getattr(letter, name) for name in names}
-
-
-def obstacle_before(group: str, topics: Sequence[str]) -> str:
-    """Return the reason for which no worker would take a group's request, and the remedy; empty: one would."""
+def obstacle_before(group: str, topics: Sequence[str], receivers: Sequence[str] = ()) -> str:
+    """
+    Return the reason for which no worker would take a group's request, and the remedy; empty: one would. ``receivers``:
+    those that would run; empty: whoever listens.
+    """
     if not settings.heartbeat:
         return _NOW_UNKNOWN
-    return "" if group in _groups_able() else f"{_nobody(group)} Start one: {_worker_command(group, topics)}."
+    able = replaying_groups(workers())
+    if group not in able:
+        return f"{_nobody(group)} Start one: {_worker_command(group, topics)}."
+    if _lacks(able[group], receivers):
+        return f"{_nobody_has(group, receivers)} Or name one with --receiver, and in whose place with --instead-of."
+    return ""
 
 
 def _reported(found: Sequence[ReplayRequest]) -> list[RequestReport]:
-    runs, waiting = runs_of(found), _without_worker(found)
-    counts = RequestedLetter.objects.using(_rows().db).counts([one.pk for one in found if one.pk not in runs])
-    obstacles = dict(_obstacles([one for one in waiting if one.pk not in runs]))
-    obstacles |= {one.pk: obstacle_to_run(one, runs[one.pk]) for one in waiting if one.pk in runs}
+    runs = runs_of(found)
+    letters = RequestedLetter.objects.using(_rows().db).counts([one.pk for one in found if one.pk not in runs])
+    counts = {**letters, **{number: RunProgress.of(run.progress).counts for number, run in runs.items()}}
+    silent = _silent([one for one in found if one.state == RequestState.RUNNING or counts[one.pk].get("running")])
+    waiting = [
+        one
+        for one in found
+        if one.state == RequestState.REQUESTED or (one.state == RequestState.RUNNING and one in silent)
+    ]
+    held = [one for one in found if one.state == RequestState.RUNNING and one.note and one not in silent]
+    obstacles = {
+        **_obstacles([one for one in waiting if one.pk not in runs], held),
+        **{one.pk: obstacle_to_run(one, runs[one.pk]) for one in waiting if one.pk in runs},
+    }
     return [
         RequestReport(
             request=one,
-            counts=_counts_of(runs[one.pk]) if one.pk in runs else counts[one.pk],
+            counts=_known(counts[one.pk]) if not one.is_open and one in silent else counts[one.pk],
             obstacle=obstacles.get(one.pk, ""),
             run=runs.get(one.pk),
         )
@@ -188,45 +193,63 @@ def _reported(found: Sequence[ReplayRequest]) -> list[RequestReport]:
     ]
 
 
-def _counts_of(run: RequestedRun) -> Mapping[str, int]:
-    progress = RunProgress.of(run.progress)
-    found = {
-        LetterState.SUCCEEDED: progress.succeeded,
-        LetterState.FAILED: progress.failed,
-        LetterState.SKIPPED: progress.skipped,
-    }
-    return {state.value: count for state, count in found.items() if count}
+def _silent(begun: Sequence[ReplayRequest]) -> list[ReplayRequest]:
+    """Return the requests that no living worker has, of those that run or whose letters do."""
+    dead = database_now(_rows().db) - round(TAKEN_OVER_AFTER * 1000) if begun else 0
+    return [one for one in begun if one.claimed_by is None or (one.beat_at or 0) < dead]
 
 
-def _without_worker(found: Sequence[ReplayRequest]) -> list[ReplayRequest]:
-    """
-    Return the requests that wait for a worker: none has claimed them, or their worker is dead, silent for too long.
-    """
-    is_any_running = any(one.state == RequestState.RUNNING for one in found)
-    dead = database_now(_rows().db) - round(TAKEN_OVER_AFTER * 1000) if is_any_running else 0
-    silent = [one for one in found if one.state == RequestState.RUNNING and (one.beat_at or 0) < dead]
-    return [one for one in found if one.state == RequestState.REQUESTED or one in silent]
+def _known(counts: Mapping[str, int]) -> Mapping[str, int]:
+    """Return the numbers of letters by state where nothing runs any more: until a worker notes it, too."""
+    running = counts.get(LetterState.RUNNING, 0)
+    known = {state: count for state, count in counts.items() if state != LetterState.RUNNING}
+    return known | {LetterState.UNKNOWN: known.get(LetterState.UNKNOWN, 0) + running} if running else counts
 
 
-def _obstacles(waiting: Sequence[ReplayRequest]) -> Mapping[int, str]:
-    """Return why nobody takes requests that wait for a worker, by their numbers."""
+def _obstacles(waiting: Sequence[ReplayRequest], held: Sequence[ReplayRequest]) -> Mapping[int, str]:
+    """Return why nobody takes requests that wait for a worker, and what holds others again and again, by number."""
     if not settings.heartbeat:
         return {one.pk: _NOW_UNKNOWN for one in waiting}
-    able = _groups_able() if waiting else frozenset()
+    runs = workers() if waiting or held else []
+    able = replaying_groups(runs)
     left = [one for one in waiting if one.group not in able]
     topics = RequestedLetter.objects.using(_rows().db).topics([one.pk for one in left]) if left else {}
-    return {one.pk: _obstacle(one, topics[one.pk]) for one in left}
+    lacking = [one for one in waiting if one.group in able and _lacks(able[one.group], one.receivers)]
+    return (
+        {one.pk: _no_worker(one, topics[one.pk]) for one in left}
+        | {one.pk: _no_receiver(one) for one in lacking}
+        | {one.pk: text for one in held if (text := _held(one, runs))}
+    )
 
 
-def _groups_able() -> frozenset[str]:
-    """Return the groups of which a worker lives that knows of requests: the version before does not."""
-    return frozenset(one.group for one in workers() if one.is_alive and "replaying" in one.state)
+def _lacks(known: frozenset[str] | None, receivers: Sequence[str]) -> bool:
+    """Whether workers that have the ``known`` receivers, None: it is not known, have none of those that are to run."""
+    return known is not None and bool(receivers) and known.isdisjoint(receivers)
 
 
-def _obstacle(request: ReplayRequest, topics: Sequence[str]) -> str:
+def _no_worker(request: ReplayRequest, topics: Sequence[str]) -> str:
     return (
         f"{_nobody(request.group)} Start one: {_worker_command(request.group, topics)}. Or run the "
-        f"receivers in a shell of the service: {_replay_command(request)}"
+        f"receivers in a shell of the service, and cancel this: {_replay_command(request)} --apply"
+    )
+
+
+def _no_receiver(request: ReplayRequest) -> str:
+    stand_in = "--receiver NEW --instead-of OLD"
+    return (
+        f"{_nobody_has(request.group, request.receivers)} Or cancel this and name another in its place: "
+        f"{_replay_command(request)} {stand_in} --request --apply"
+    )
+
+
+def _held(request: ReplayRequest, runs: Sequence[WorkerRun]) -> str:
+    states = [run.state["replaying"] for run in runs if run.is_alive and run.state.get("replaying")]
+    times = max((one.get("holds", 0) for one in states if one["request"] == request.pk), default=0)
+    if times < _TOLD_HOLDS:
+        return ""
+    return (
+        f"It was held {times} times in a row, and no letter had its turn: {request.note}. It goes on by itself within "
+        "a minute once that is mended."
     )
 
 
@@ -234,20 +257,23 @@ def _nobody(group: str) -> str:
     return f"No worker of group {group} lives that could do it."
 
 
+def _nobody_has(group: str, receivers: Sequence[str]) -> str:
+    of = "receiver" if len(receivers) == 1 else "any of the receivers"
+    more = ", …" if len(receivers) > _NAMED else ""
+    return (
+        f"No living worker of group {group} has {of} {', '.join(receivers[:_NAMED])}{more}. Start the version of the "
+        "service that has it."
+    )
+
+
 def _worker_command(group: str, topics: Sequence[str]) -> str:
-    named = "".join(f" -t {short_topic(topic)}" for topic in topics)
-    return f"manage.py consume_events{named} -g {group}"
+    named = "".join(f" -t {quote(short_topic(topic))}" for topic in topics)
+    return f"manage.py consume_events{named} -g {quote(group)}"
 
 
 def _replay_command(request: ReplayRequest) -> str:
-    receiver = f" --receiver {request.receiver}" if request.receiver else ""
-    instead_of = f" --instead-of {request.instead_of}" if request.instead_of else ""
-    return f"manage.py event_dead_letters replay -g {request.group}{receiver}{instead_of} --apply"
+    return f"manage.py event_dead_letters replay --of-request {request.pk}"
 
 
 def _rows() -> ReplayRequestQuerySet:
     return ReplayRequest.objects.using(router.db_for_write(ReplayRequest))
-
-
-def _iso(milliseconds: int | None) -> str | None:
-    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat()

@@ -84,6 +84,16 @@ class RunProgress:
         """Offsets or items that need no further look."""
         return sum(one.position - one.start for one in self.places) if self.places else self.items
 
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Return how many records or items ended in which state."""
+        found = {
+            LetterState.SUCCEEDED: self.succeeded,
+            LetterState.FAILED: self.failed,
+            LetterState.SKIPPED: self.skipped,
+        }
+        return {state.value: count for state, count in found.items() if count}
+
     def count(self, state: LetterState, where: str, reason: str = "") -> None:
         """Count the result of one record or item; ``where``: its coordinates, or token."""
         if state == LetterState.SUCCEEDED:
