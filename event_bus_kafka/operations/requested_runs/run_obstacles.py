@@ -39,7 +39,7 @@ def runs_of(requests: Iterable[ReplayRequest]) -> Mapping[int, RequestedRun]:
 def obstacle_to_run(request: ReplayRequest, run: RequestedRun) -> str:
     """Return why no worker takes a run that waits, and the remedy; empty: one does. Raises a database error."""
     arguments = arguments_of(run)
-    problem = _problem(run.group, arguments)
+    problem = _problem(run.group, arguments, request.receiver)
     if not problem or not settings.heartbeat:
         return problem
     commands = "; ".join(_commands(request, arguments, RunProgress.of(run.progress)))
@@ -48,23 +48,28 @@ def obstacle_to_run(request: ReplayRequest, run: RequestedRun) -> str:
 
 def obstacle_before_run(wish: RunWish) -> str:
     """Return why no worker would take a run, and the remedy; empty: one would. Raises a database error."""
-    return _problem(wish.group, wish.arguments)
+    return _problem(wish.group, wish.arguments, wish.receiver)
 
 
-def _problem(group: str, arguments: TopicArguments | BackfillArguments) -> str:
+def _problem(group: str, arguments: TopicArguments | BackfillArguments, receiver: str) -> str:
     if not settings.heartbeat:
         return _UNKNOWN
-    if any(_could_do(one, group) for one in workers()):
+    if any(_could_do(one, group, receiver) for one in workers()):
         return ""
     topic = f" -t {short_topic(arguments.topic)}" if isinstance(arguments, TopicArguments) else " -t TOPIC"
     whose = f"of group {shown(group)}" if group else f"of service {service_name() or '-'}"
-    command = f"manage.py consume_events{topic} -g {shown(group) or 'GROUP'}"
-    return f"No worker {whose} lives that could do it. Start one: {command}."
+    has = f" and has the receiver {shown(receiver)}" if receiver else ""
+    command = f"manage.py consume_events{topic} -g {quote(shown(group)) if group else 'GROUP'}"
+    return f"No worker {whose} lives that knows of such requests{has}. Start one: {command}."
 
 
-def _could_do(worker: WorkerRun, group: str) -> bool:
-    """Whether a worker lives that knows of runs: the version before does not."""
-    if not (worker.is_alive and worker.state.get("takes_runs")):
+def _could_do(worker: WorkerRun, group: str, receiver: str) -> bool:
+    """Whether a worker lives that knows of runs, as the version before does not, and has the receiver."""
+    state = worker.state
+    if not (worker.is_alive and state.get("is_alive", True) and state.get("takes_runs")):
+        return False
+    names = state.get("receivers")
+    if receiver and names is not None and receiver not in names:
         return False
     return worker.group == group if group else worker.service == (service_name() or "")
 
