@@ -162,9 +162,9 @@ def test_the_plan_names_receivers_that_are_gone_and_says_whether_a_worker_has_th
     client = client_with(Right.VIEW, Right.REPLAY)
     page = text_of(asked(client, **ALL))
     assert f"unless workers of another service have them Receiver Letters {GONE} 2 " in page
-    about = {"kind": "consumer", "host": "h", "pid": 1, "service": "", "version": "0", "topics": [], "period": 10.0}
-    state = {"replaying": None, "receivers": [receiver]}
-    Heartbeat.objects.beat(uuid4(), age=1.0, group="mail", state=state, **about)
+    about: dict[str, Any] = {"kind": "consumer", "host": "h", "pid": 1, "service": "", "version": "0", "topics": []}
+    about |= {"group": "mail", "period": 10.0, "state": {"replaying": None, "receivers": [receiver]}}
+    Heartbeat.objects.beat(uuid4(), age=1.0, **about)
     assert "No living worker" not in asked(client, **ALL)
     page = asked(client, scope="ticked", id=[DeadLetter.objects.latest("pk").pk])
     assert f"No living worker of group mail has receiver {GONE}." in page

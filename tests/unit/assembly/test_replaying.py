@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
-from django.db import connections
 from pytest_django import DjangoDbBlocker
 
 from event_bus_kafka.assembly import housekeeping
@@ -35,9 +35,24 @@ def keepers(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(housekeeping, name, Housekeeper())
 
 
-def test_other_housekeeping_that_hangs_makes_no_worker_lose_its_request(
-    tmp_path: Path, django_db_blocker: DjangoDbBlocker
-) -> None:
+@pytest.fixture(autouse=True)
+def request_made(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):
+        stored(record_of(7), FIRST)
+        make(plan_request(Selection(), Wish()), Wish())
+        yield
+
+
+def _start(at_end: ExitStack) -> None:
+    registry = at_end.enter_context(closing(registry_of_settings()))
+    request_runner(processor("mail", TableStore(), registry), Scheduler(lambda _: DONE, lanes=1), at_end)
+
+
+def _beat_at() -> int:
+    return ReplayRequest.objects.get().beat_at or 0
+
+
+def test_other_housekeeping_that_hangs_makes_no_worker_lose_its_request() -> None:
     """As where old rows are deleted in a table that somebody has locked."""
     hangs, answer = threading.Event(), threading.Event()
 
@@ -45,17 +60,19 @@ def test_other_housekeeping_that_hangs_makes_no_worker_lose_its_request(
         hangs.set()
         answer.wait(600)
 
-    rows = ReplayRequest.objects
-    with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"), ExitStack() as at_end:
-        stored(record_of(7), FIRST)
-        make(plan_request(Selection(), Wish()), Wish())
-        at_end.callback(connections.close_all)
+    with ExitStack() as at_end:
         at_end.callback(answer.set)
         housekeeping.periodically(at_end, 60.0, "Old rows were not deleted", purge)
         assert hangs.wait(60)
-        registry = at_end.enter_context(closing(registry_of_settings()))
-        scheduler = Scheduler(lambda _: DONE, lanes=1)
-        request_runner(processor("mail", TableStore(), registry), scheduler, at_end)
-        until(lambda: rows.get().claimed_by is not None)
-        first = rows.get().beat_at or 0
-        until(lambda: (rows.get().beat_at or 0) > first)
+        _start(at_end)
+        until(_beat_at)
+        first = _beat_at()
+        until(lambda: _beat_at() > first)
+
+
+def test_a_worker_that_ends_hands_its_request_back() -> None:
+    with ExitStack() as at_end:
+        _start(at_end)
+        until(_beat_at)
+    until(lambda: ReplayRequest.objects.get().claimed_by is None)
+    assert ReplayRequest.objects.get().state == "requested"

@@ -39,7 +39,8 @@ def _requested(*receivers: str, group: str = "mail", **wish: Any) -> int:
 
 def _beat(group: str = "mail", **state: Any) -> None:
     """Let a worker live."""
-    about = {"kind": "consumer", "host": "h", "pid": 1, "service": "", "version": "0", "topics": [], "period": 10.0}
+    about: dict[str, Any] = {"kind": "consumer", "host": "h", "pid": 1, "service": "", "version": "0", "topics": []}
+    about["period"] = 10.0
     Heartbeat.objects.beat(uuid4(), age=1.0, group=group, state={"replaying": None} | state, **about)
 
 

@@ -79,8 +79,8 @@ class Runner(RequestRunner):
 
 
 @pytest.fixture(autouse=True)
-def database(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Use one in a file: workers leave a database in memory alone."""
+def in_a_file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Use such a database: workers leave one in memory alone."""
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):
         yield
 
