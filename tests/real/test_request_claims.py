@@ -121,7 +121,7 @@ def test_a_letter_begins_once(request_made: ReplayRequest) -> None:
 def test_the_report_says_how_many_for_which_reason(request_made: ReplayRequest) -> None:
     for letter, error in zip(RequestedLetter.objects.all(), ("a", "b", "a"), strict=True):
         RequestedLetter.objects.end(letter, "", LetterState.FAILED, error)
-    assert reasons(request_made.pk) == {"failed": {"a": 2, "b": 1}, "skipped": {}}
+    assert reasons(request_made.pk) == {"failed": {"a": 2, "b": 1}, "skipped": {}, "partly": {}, "unknown": {}}
     found = report_of(request_made.pk)
     assert found is not None
     assert (found.done, found.total, [one.request.pk for one in reports(5)]) == (3, 3, [request_made.pk])

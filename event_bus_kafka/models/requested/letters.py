@@ -34,7 +34,7 @@ class LetterState(models.TextChoices):
     """Its worker died while it ran, and the dead letter does not tell whether it has succeeded."""
 
 
-LEFT = (LetterState.WAITING, LetterState.RUNNING)
+_LEFT = (LetterState.WAITING, LetterState.RUNNING)
 """States of letters that have not had their turn."""
 
 
@@ -47,8 +47,12 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
 
     def left(self, request: int, *, after: int, most: int) -> list[RequestedLetter]:
         """Return the next that have not had their turn, or had begun when their worker died, in order."""
-        rows = self.filter(request=request, state__in=LEFT, number__gt=after)
+        rows = self.filter(request=request, state__in=_LEFT, number__gt=after)
         return list(rows.order_by("number")[:most])
+
+    def without_result(self, request: int) -> list[int]:
+        """Return the ids of a request's dead letters whose results are not known, in order."""
+        return list(self.of(request, *_LEFT, LetterState.UNKNOWN).values_list("letter", flat=True))
 
     def orphaned(self, group: str) -> list[RequestedLetter]:
         """
@@ -113,7 +117,7 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
 
     def _note(self, letter: RequestedLetter, before: str, **values: object) -> None:
         with one_statement(self.db):  # one that has its result keeps it, whatever a worker that stood still believes
-            self.filter(pk=letter.pk, claim=before, state__in=LEFT).update(**values)
+            self.filter(pk=letter.pk, claim=before, state__in=_LEFT).update(**values)
 
 
 class RequestedLetter(models.Model):

@@ -22,7 +22,6 @@ from event_bus_kafka.models import (
 from event_bus_kafka.models.database_time import database_now
 from event_bus_kafka.models.presence import has_tables
 from event_bus_kafka.models.replay_requests import OPEN, TAKEN_OVER_AFTER
-from event_bus_kafka.models.requested.letters import LEFT
 from event_bus_kafka.operations.requested_runs.run_obstacles import obstacle_to_run, runs_of
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 from event_bus_kafka.operations.workers import WorkerRun, replaying_groups, workers
@@ -148,8 +147,7 @@ def change_request(change: RequestChange, number: int, by: str) -> str:
 def letters_left(number: int) -> tuple[ReplayRequest | None, list[int]]:
     """Return a request, None where there is none, and the ids of its letters without a known result."""
     request = _rows().filter(pk=number).first()
-    rows = RequestedLetter.objects.using(_rows().db).of(number, *LEFT, LetterState.UNKNOWN)
-    return request, list(rows.values_list("letter", flat=True))
+    return request, RequestedLetter.objects.using(_rows().db).without_result(number)
 
 
 def obstacle_before(group: str, topics: Sequence[str], receivers: Sequence[str] = ()) -> str:
