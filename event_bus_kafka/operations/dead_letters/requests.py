@@ -242,7 +242,7 @@ def _no_receiver(request: ReplayRequest) -> str:
 
 def _held(request: ReplayRequest, runs: Sequence[WorkerRun]) -> str:
     states = [run.state["replaying"] for run in runs if run.is_alive and run.state.get("replaying")]
-    times = max((one.get("holds", 0) for one in states if one["request"] == request.pk), default=0)
+    times = max((one.get("holds", 0) for one in states if one.get("request") == request.pk), default=0)
     if times < _TOLD_HOLDS:
         return ""
     return (
