@@ -7,8 +7,13 @@ from time import monotonic
 
 from event_bus_kafka.consuming.progress import Delivery, Detached
 
-_STANDS_AFTER = 30.0
-"""Seconds."""
+_TURNS_WITHIN = 30.0
+"""Seconds in which a polling thread that is alive turns."""
+_MOVES_WITHIN = 300.0
+"""
+Seconds in which one of the lanes comes to another record, unless receivers hang. Letters that wait for slow receivers
+lose their place when the request is handed back: too short a time would keep them from ever having a turn.
+"""
 
 
 class Standstill:
@@ -37,8 +42,8 @@ class Standstill:
         now, seen = self._clock(), tuple(self._records())
         if seen != self._seen or None in seen or any(isinstance(one, Detached) for one in seen):
             self._seen, self._seen_since = seen, now
-        if now - self._turned_at > _STANDS_AFTER:
-            return f"its polling thread has stood still for {_STANDS_AFTER:g} s"
-        if seen and now - self._seen_since > _STANDS_AFTER:
-            return f"receivers of live events have kept all of its lanes for {_STANDS_AFTER:g} s"
+        if now - self._turned_at > _TURNS_WITHIN:
+            return f"its polling thread has stood still for {_TURNS_WITHIN:g} s"
+        if seen and now - self._seen_since > _MOVES_WITHIN:
+            return f"receivers of live events have kept all of its lanes for {_MOVES_WITHIN:g} s"
         return ""

@@ -253,6 +253,15 @@ FAULTS = (
         tests=("unit/replaying/test_standstill.py",),
     ),
     Fault(
+        name="a worker does not know what its lanes are at",
+        file="assembly/replaying.py",
+        scope="request_runner",
+        old="[lane.running for lane in scheduler.lanes]",
+        new="[]",
+        harm="a receiver of a live event that hangs keeps a replay waiting, although other workers could do it",
+        tests=("unit/assembly/test_replaying.py",),
+    ),
+    Fault(
         name="claims of replay requests wait for other housekeeping",
         file="assembly/replaying.py",
         scope="request_runner",

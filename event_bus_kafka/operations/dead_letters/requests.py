@@ -153,7 +153,7 @@ def letters_left(number: int) -> tuple[ReplayRequest | None, list[int]]:
 def obstacle_before(group: str, topics: Sequence[str], receivers: Sequence[str] = ()) -> str:
     """
     Return the reason for which no worker would take a group's request, and the remedy; empty: one would. ``receivers``:
-    those that would run; empty: whoever listens.
+    names of the ones that are to run; empty: whoever listens.
     """
     if not settings.heartbeat:
         return _NOW_UNKNOWN
@@ -192,7 +192,7 @@ def _reported(found: Sequence[ReplayRequest]) -> list[RequestReport]:
 
 
 def _silent(begun: Sequence[ReplayRequest]) -> list[ReplayRequest]:
-    """Return the requests that no living worker has, of those that run or whose letters do."""
+    """Return the requests that no living worker has. ``begun``: requests that run, or whose letters do."""
     dead = database_now(_rows().db) - round(TAKEN_OVER_AFTER * 1000) if begun else 0
     return [one for one in begun if one.claimed_by is None or (one.beat_at or 0) < dead]
 
@@ -242,7 +242,7 @@ def _no_receiver(request: ReplayRequest) -> str:
 
 def _held(request: ReplayRequest, runs: Sequence[WorkerRun]) -> str:
     states = [run.state["replaying"] for run in runs if run.is_alive and run.state.get("replaying")]
-    times = max((one.get("holds", 0) for one in states if one["request"] == request.pk), default=0)
+    times = max((one.get("holds", 0) for one in states if one.get("request") == request.pk), default=0)
     if times < _TOLD_HOLDS:
         return ""
     return (

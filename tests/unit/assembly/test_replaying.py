@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from time import sleep
 
 import pytest
 from pytest_django import DjangoDbBlocker
@@ -14,14 +15,17 @@ from event_bus_kafka.assembly import housekeeping
 from event_bus_kafka.assembly.consuming import processor
 from event_bus_kafka.assembly.replaying import request_runner
 from event_bus_kafka.assembly.schema_registry import registry as registry_of_settings
+from event_bus_kafka.consuming.progress import Delivery, PartitionProgress
 from event_bus_kafka.consuming.scheduler import Scheduler
 from event_bus_kafka.dead_letters.table_store import TableStore
-from event_bus_kafka.dispatching.outcomes import DONE
+from event_bus_kafka.dispatching.outcomes import DONE, Outcome
 from event_bus_kafka.housekeeping.housekeeper import Housekeeper
 from event_bus_kafka.models import ReplayRequest
 from event_bus_kafka.operations.dead_letters.request_plan import Wish, make, plan_request
 from event_bus_kafka.operations.dead_letters.selection import Selection
-from tests.support.letters import record_of, stored
+from event_bus_kafka.replaying import standstill
+from event_bus_kafka.replaying.request_runner import RequestRunner
+from tests.support.letters import TOPIC, record_of, stored
 from tests.support.meanwhile import FIRST
 from tests.support.meanwhile import service as service
 from tests.support.outbox_service import until
@@ -43,9 +47,14 @@ def request_made(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator
         yield
 
 
-def _start(at_end: ExitStack) -> None:
+def _start(at_end: ExitStack, process: Callable[[Delivery], Outcome] = lambda _: DONE) -> RequestRunner:
+    """Let a worker of one lane, which is at an event already, have a runner."""
+    scheduler = Scheduler(process, lanes=1)
+    scheduler.submit(Delivery.of(record_of(8, offset=1), PartitionProgress(TOPIC, 0)))
+    scheduler.start()
+    at_end.callback(scheduler.stop)
     registry = at_end.enter_context(closing(registry_of_settings()))
-    request_runner(processor("mail", TableStore(), registry), Scheduler(lambda _: DONE, lanes=1), at_end)
+    return request_runner(processor("mail", TableStore(), registry), scheduler, at_end)
 
 
 def _beat_at() -> int:
@@ -76,3 +85,23 @@ def test_a_worker_that_ends_hands_its_request_back() -> None:
         until(_beat_at)
     until(lambda: ReplayRequest.objects.get().claimed_by is None)
     assert ReplayRequest.objects.get().state == "requested"
+
+
+def test_live_events_that_keep_all_lanes_make_a_worker_hand_its_request_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standstill, "_MOVES_WITHIN", 2.0)
+    ends = threading.Event()
+
+    def hang(_: Delivery) -> Outcome:
+        ends.wait(600)
+        return DONE
+
+    with ExitStack() as at_end:
+        at_end.callback(ends.set)
+        runner = _start(at_end, hang)
+
+        def poll() -> None:
+            runner.submit(is_busy=True)
+            sleep(0.05)
+
+        until(lambda: "have kept all of its lanes" in ReplayRequest.objects.get().note, step=poll)
+        assert ReplayRequest.objects.get().claimed_by is None
