@@ -11,7 +11,7 @@ _replaying = ContextVar("event_bus_kafka_replaying", default=False)
 
 def is_replay() -> bool:
     """
-    Return whether the calling receiver is run by ``manage.py replay_events``.
+    Return whether the calling receiver is run by ``manage.py replay_events``, or by a worker on its request.
 
     False during the replay of a dead letter: its receiver has never succeeded with it, so nothing must be left out.
     """
