@@ -1,4 +1,4 @@
-"""Readers of topics, for commands alone: their imports would slow down the start of web processes."""
+"""Readers of topics. Web processes import them when they need one: their imports would slow down the start."""
 
 from __future__ import annotations
 
@@ -9,6 +9,15 @@ _REQUEST_TIMEOUT = 10.0
 """Seconds for one request to Kafka."""
 
 
+_SMALL = {"queued.max.messages.kbytes": 8192}
+"""By default librdkafka fetches 64 MB ahead."""
+
+
 def reader_for(group: str) -> Reader:
     """Return a reader of topics and of a group's offsets. Raises :class:`ConfigurationError`."""
     return Reader(consumer_options(group), timeout=_REQUEST_TIMEOUT)
+
+
+def small_reader_for(group: str) -> Reader:
+    """Return one for a process that has other things to keep in memory. Raises :class:`ConfigurationError`."""
+    return Reader(_SMALL | consumer_options(group), timeout=_REQUEST_TIMEOUT)

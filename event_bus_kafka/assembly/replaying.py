@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing
 
 from event_bus_kafka.assembly import housekeeping
 from event_bus_kafka.assembly.housekeeping import periodically
-from event_bus_kafka.assembly.reading import reader_for
+from event_bus_kafka.assembly.reading import reader_for, small_reader_for
 from event_bus_kafka.assembly.sending import producer
 from event_bus_kafka.consuming.processor import Processor
 from event_bus_kafka.consuming.scheduler import Scheduler
@@ -33,7 +33,7 @@ def request_runner(receiving: Processor, scheduler: Scheduler, at_end: ExitStack
         connection_max_age=receiving.connection_max_age,
         records=lambda: [lane.running for lane in scheduler.lanes],
     )
-    runs = RequestedRuns(receiving, lambda: reader_for(_GROUP), producer)
+    runs = RequestedRuns(receiving, lambda: small_reader_for(_GROUP), producer)
     runner = RequestRunner(receiving.group, replay, lanes, runs=runs)
     name = "Replay requests were not looked after"
     keeper = housekeeping.claim_keeper

@@ -10,6 +10,8 @@ import attrs
 from django.db import Error
 
 from event_bus_kafka.consuming.progress import Work
+from event_bus_kafka.dispatching import cleanup
+from event_bus_kafka.dispatching.event_context import event_context, keep_caches
 from event_bus_kafka.errors import EventBusError, WorkerFailed
 from event_bus_kafka.models import LetterState
 from event_bus_kafka.operations.requested_runs.backfill_sources import reason_of
@@ -61,11 +63,9 @@ class BatchRun:
 
     def run(self, requested: ItemBatch, _: Callable[[Work], None]) -> LetterState | Halt:
         """Send a batch, and count what came of its items. Return a halt if it has to be sent again, or is the last."""
-        most = self.most if self.limit is None else min(self.most, self.limit - self.progress.items)
+        context = event_context()
         try:
-            items = islice(self.source.items(self.progress.token), most)
-            batch = [(str(token), arguments) for token, arguments in items]
-            failed = self.backfill.send(batch)
+            batch, failed = context.run(self._send)
         except Error as error:
             return Halt(HaltKind.HELD, f"the database cannot be used: {database_error_text(error)}")
         except WorkerFailed as failure:
@@ -74,12 +74,22 @@ class BatchRun:
             return Halt(HaltKind.HELD, error_text(error))
         except (Exception, SystemExit, GeneratorExit) as error:  # noqa: BLE001 the service's code; the lane has events to live for
             return Halt(HaltKind.STOPPED, f"{self.source.name} raised {reason_of(error)}")
+        finally:
+            keep_caches(context)
+            cleanup.roll_back_leftovers()
+            cleanup.clean()
         self._count(batch, failed)
         if self._failures_in_row >= self.stop_after:
             return Halt(HaltKind.STOPPED, f"{self._failures_in_row} items in a row failed")
         is_last = len(batch) < self.most or self.progress.items == self.limit
         self.more(None if is_last else ItemBatch(number=requested.number + 1, topic=requested.topic))
         return LetterState.SUCCEEDED
+
+    def _send(self) -> tuple[list[Item], list[Failed]]:
+        most = self.most if self.limit is None else min(self.most, self.limit - self.progress.items)
+        items = islice(self.source.items(self.progress.token), most)
+        batch: list[Item] = [(str(token), arguments) for token, arguments in items]
+        return batch, self.backfill.send(batch)
 
     def _count(self, batch: list[Item], failed: list[Failed]) -> None:
         errors = {one.token: one.error for one in failed}
