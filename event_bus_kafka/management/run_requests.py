@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.db import Error
 
-from event_bus_kafka.management.arguments import number
+from event_bus_kafka.management.arguments import NOT_DONE, number
 from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.management.users import user_name
 from event_bus_kafka.operations.dead_letters.request_plan import STOP_AFTER
-from event_bus_kafka.operations.dead_letters.requests import report_of
+from event_bus_kafka.operations.requested_runs.run_obstacles import obstacle_before_run
 from event_bus_kafka.operations.requested_runs.run_requests import RunWish, are_possible, request_run
 from event_bus_kafka.shown import shown
 from event_bus_kafka.telemetry.error_text import database_error_text
@@ -57,20 +58,23 @@ def wish_values(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def make_request(wish: RunWish) -> dict[str, Any]:
-    """Make a request; return its number and what keeps it waiting. Raises CommandError."""
+def make_or_plan(command: OperatorCommand, wish: RunWish, options: dict[str, Any]) -> None:
+    """
+    Make a request if that is asked for; print its number, and what keeps it waiting or would. Raises CommandError.
+    """
     try:
-        request = request_run(wish)
-        found = report_of(request.pk)
+        request = request_run(wish) if options["apply"] else None
+        obstacle = obstacle_before_run(wish)
     except Error as error:
         raise CommandError(f"The database cannot be used: {database_error_text(error)}.") from error
-    return {"request": request.pk, "obstacle": found.obstacle if found else ""}
-
-
-def print_made(command: OperatorCommand, made: dict[str, Any]) -> None:
-    """Say which request was made, and what keeps it waiting."""
-    number = made["request"]
-    text = f"Replay request {number} is made; see manage.py event_dead_letters requests {number}."
-    command.stdout.write(command.style.SUCCESS(text))
-    if made["obstacle"]:
-        command.stdout.write(shown(made["obstacle"]))
+    made = request.pk if request else None
+    if options["json"]:
+        command.stdout.write(json.dumps({"request": made, "obstacle": obstacle}))
+        return
+    if made:
+        text = f"Replay request {made} is made; see manage.py event_dead_letters requests {made}."
+        command.stdout.write(command.style.SUCCESS(text))
+    if obstacle:
+        command.stdout.write(shown(obstacle))
+    if not made:
+        command.stdout.write(NOT_DONE)

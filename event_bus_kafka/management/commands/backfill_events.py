@@ -20,13 +20,7 @@ from event_bus_kafka.errors import EventBusError, WorkerFailed
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_json, number, rate
 from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
-from event_bus_kafka.management.run_requests import (
-    add_request,
-    check_request,
-    make_request,
-    print_made,
-    wish_values,
-)
+from event_bus_kafka.management.run_requests import add_request, check_request, make_or_plan, wish_values
 from event_bus_kafka.operations.requested_runs.backfill_sources import count_items, reason_of, routes_of
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 from event_bus_kafka.operations.requested_runs.run_requests import BackfillArguments, RunWish
@@ -118,12 +112,11 @@ class Command(OperatorCommand):
     def _backfill(self, source: Source, options: dict[str, Any]) -> None:
         to = routes_of(source)
         total = count_items(source, options["resume"], options["limit"])
-        if not (options["apply"] and options["json"]):
+        if options["request"] or not (options["apply"] and options["json"]):
             self._print_plan(source, to, total, options)
-        if not options["apply"]:
-            return
         if options["request"]:
             self._request(source, total, options)
+        if options["request"] or not options["apply"]:
             return
         backfill = Backfill(signal=source.signal, routes=to, producer=create_producer())
         self._end(self._run(source, backfill, total, options), as_json=options["json"])
@@ -131,11 +124,7 @@ class Command(OperatorCommand):
     def _request(self, source: Source, total: int, options: dict[str, Any]) -> None:
         arguments = BackfillArguments(source=source.name, event_type=source.signal.event_type, limit=options["limit"])
         progress = RunProgress(total=total, token=options["resume"])
-        made = make_request(RunWish(arguments=arguments, progress=progress, **wish_values(options)))
-        if options["json"]:
-            self._print_json(**made)
-        else:
-            print_made(self, made)
+        make_or_plan(self, RunWish(arguments=arguments, progress=progress, **wish_values(options)), options)
 
     def _run(self, source: Source, backfill: Backfill, total: int, options: dict[str, Any]) -> _Run:
         run, bar, as_json = _Run(options["resume"]), ProgressBar(self.stdout, total), options["json"]
@@ -198,7 +187,7 @@ class Command(OperatorCommand):
         self.stdout.write(f"{source.name}{where}: {total} events of type {source.signal.event_type}")
         for route in to:
             self.stdout.write(f"  to topic {full_topic(route.topic)}, key {route.key_field}, mode {route.mode}")
-        if not options["apply"]:
+        if not options["apply"] and not options["request"]:
             self.stdout.write(NOT_DONE)
 
     def _print_json(self, **content: Any) -> None:

@@ -24,13 +24,7 @@ from event_bus_kafka.kafka.schema_registry import SchemaRegistry
 from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_json, named, place, rate
 from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
-from event_bus_kafka.management.run_requests import (
-    add_request,
-    check_request,
-    make_request,
-    print_made,
-    wish_values,
-)
+from event_bus_kafka.management.run_requests import add_request, check_request, make_or_plan, wish_values
 from event_bus_kafka.operations.dead_letters.report import failure_text
 from event_bus_kafka.operations.group_offsets import Target, partitions_of
 from event_bus_kafka.operations.record_replay import Failures, RecordReplay, ReplayProgress, exists, listening
@@ -96,7 +90,7 @@ class Command(OperatorCommand):
                     self._replay(reader, registry, found, options)
                 else:
                     self._plan(reader, registry, found, options)
-                if options["apply"] and options["request"]:
+                if options["request"]:
                     self._request(found, options)
         except KeyboardInterrupt:
             raise CommandError("Interrupted.", returncode=FORCED) from None
@@ -126,7 +120,7 @@ class Command(OperatorCommand):
         for event_type, one in listeners.items():
             what = f"would run {', '.join(one.receivers)}" if one.receivers else f"skipped: {one.reason}"
             self.stdout.write(f"{shown(event_type) or 'unknown type'}: {types[event_type]} records; {what}")
-        if not options["apply"]:
+        if not options["request"]:
             self.stdout.write(NOT_DONE)
 
     def _request(self, found: dict[Partition, Range], options: dict[str, Any]) -> None:
@@ -136,11 +130,7 @@ class Command(OperatorCommand):
             receiver=options["receiver"] or "",
             **wish_values(options),
         )
-        made = make_request(wish)
-        if options["json"]:
-            self._print_json(**made)
-        else:
-            print_made(self, made)
+        make_or_plan(self, wish, options)
 
     def _replay(
         self, reader: Reader, registry: SchemaRegistry, found: dict[Partition, Range], options: dict[str, Any]
