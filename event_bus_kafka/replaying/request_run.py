@@ -80,6 +80,7 @@ class RequestRun(Generic[Requested]):
         """Letters that had their turn."""
         self.failures_in_row: int = request.failures_in_row
         self._stop_after: int = request.stop_after
+        self._what = "letters" if request.group else "records"
         self._rate: float = (request.rate or inf) / each
         self._letters = letters
         self._lanes = lanes
@@ -195,4 +196,4 @@ class RequestRun(Generic[Requested]):
             elif state in (LetterState.SUCCEEDED, LetterState.PARTLY):
                 self.failures_in_row = 0
         if self.failures_in_row >= self._stop_after:
-            self.end(Halt(HaltKind.STOPPED, f"{self.failures_in_row} letters in a row failed"))
+            self.end(Halt(HaltKind.STOPPED, f"{self.failures_in_row} {self._what} in a row failed"))

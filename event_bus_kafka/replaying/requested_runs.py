@@ -16,7 +16,7 @@ from event_bus_kafka.housekeeping.database import alias_of
 from event_bus_kafka.kafka.reader import Reader
 from event_bus_kafka.models import ReplayRequest, ReplayRequestQuerySet, RequestedRun
 from event_bus_kafka.operations.records import Wanted
-from event_bus_kafka.operations.requested_runs.backfill_sources import enabled_routes, routes_of
+from event_bus_kafka.operations.requested_runs.backfill_sources import enabled_routes
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 from event_bus_kafka.operations.requested_runs.run_requests import BackfillArguments, TopicArguments, arguments_of
 from event_bus_kafka.producing.backfill import Backfill, Source, sources
@@ -139,10 +139,12 @@ class RequestedRuns:
         begun: _Begun,
         lanes: LetterLanes,
         clock: Callable[[], float],
-    ) -> RequestRun[ItemBatch]:
-        source = sources()[arguments.source]
+    ) -> RequestRun[ItemBatch] | Halt:
+        source = _sources().get(arguments.source)
+        if source is None or not (to := enabled_routes(source)):
+            return Halt(HaltKind.STOPPED, "its worker has no such source any more, or no topic for its events")
         most = max(1, int(min(MOST, request.rate or MOST)))
-        backfill = Backfill(signal=source.signal, routes=routes_of(source), producer=self._producer())
+        backfill = Backfill(signal=source.signal, routes=to, producer=self._producer())
         batches = BatchRun(
             source=source,
             backfill=backfill,

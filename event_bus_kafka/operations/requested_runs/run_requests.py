@@ -9,7 +9,7 @@ from django.db import connections, router, transaction
 
 from event_bus_kafka.models import ReplayRequest, RequestedRun, RequestState, RunKind
 from event_bus_kafka.models.database_time import database_now
-from event_bus_kafka.models.presence import has_tables
+from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.operations.dead_letters.request_plan import STOP_AFTER
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 
@@ -63,7 +63,7 @@ class RunWish:
 
 def are_possible() -> bool:
     """Whether the tables are there. Raises a database error where that cannot be found out."""
-    return has_tables(connections[router.db_for_write(ReplayRequest)], ReplayRequest, RequestedRun)
+    return were_found(connections[router.db_for_write(ReplayRequest)], ReplayRequest, RequestedRun)
 
 
 def request_run(wish: RunWish) -> ReplayRequest:

@@ -166,6 +166,7 @@ def test_failures_in_a_row_stop_it(sandbox: Sandbox, out: str, receiving: Proces
     runner, number = Runner(receiving), topic_request(out, 0, 9, stop_after=3)
     runner.go_on_until(lambda: state_of(number) == "stopped")
     assert progress_of(number).places[0].position == len(heard) == 3
+    assert ReplayRequest.objects.get().note == "3 records in a row failed"
 
 
 def test_a_worker_of_the_version_before_sees_no_request_of_a_run(receiving: Processor) -> None:
