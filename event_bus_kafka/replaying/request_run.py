@@ -78,6 +78,8 @@ class RequestRun(Generic[Requested]):
         """Whether all letters were read."""
         self.ended = 0
         """Letters that had their turn."""
+        self.is_busy = False
+        """Whether records of the assignment wait, or did when the polling thread looked last."""
         self.failures_in_row: int = request.failures_in_row
         self._stop_after: int = request.stop_after
         self._what = "letters" if request.group else "records"
@@ -126,6 +128,7 @@ class RequestRun(Generic[Requested]):
         return self.is_all and not self._todo and all(one.done for one in self._submitted)
 
     def submit(self, *, is_busy: bool) -> float:
+        self.is_busy = is_busy
         if self.halt is not None:
             return _LATER
         self._submitted = {one: since for one, since in self._submitted.items() if not one.done}

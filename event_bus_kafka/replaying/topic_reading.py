@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from time import sleep
+from time import monotonic, sleep
 
 import attrs
 
@@ -26,11 +26,19 @@ logger = logger_named(__name__)
 
 _LOOK_AGAIN = 0.02
 """Seconds between two looks for room."""
+_SLICE, _LONGEST_SLICE, _REST = 0.01, 0.05, 5.0
+"""
+Seconds of reading after which live events have the interpreter for themselves, the most that count, and the length of
+that rest, as a multiple: records that no filter fits have no turn that would rest.
+"""
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.define(kw_only=True, eq=False)
 class TopicReading:
-    """Fills a run with the wanted records that are left, partition by partition, until the run halts or has all."""
+    """
+    Fills a run with the wanted records that are left, partition by partition, until the run halts or has all. While live
+    events wait it reads for a sixth of the time at most.
+    """
 
     reader: Callable[[], AbstractContextManager[Reader]]
     registry: SchemaIds
@@ -38,6 +46,7 @@ class TopicReading:
     places: list[Place]
     records: ReadRecords
     run: RequestRun[ReadRecord]
+    _rested_at: float = 0.0
 
     def start(self) -> None:
         threading.Thread(target=self._read, name="event-bus-replay-reader", daemon=True).start()
@@ -65,6 +74,7 @@ class TopicReading:
                 if not self._has_room():
                     return
                 self._take(place, record)
+                self._give_way()
         self.records.pass_over(place, place.end - 1)  # there may be none after the last record that consumers see
 
     def _take(self, place: Place, record: ConsumerRecord) -> None:
@@ -72,6 +82,13 @@ class TopicReading:
             self.run.fill([(self.records.add(place, record), record.key)], is_all=False)
         else:
             self.records.pass_over(place, record.offset)
+
+    def _give_way(self) -> None:
+        took = monotonic() - self._rested_at
+        if took > _SLICE:
+            if self.run.is_busy:
+                sleep(_REST * min(took, _LONGEST_SLICE))
+            self._rested_at = monotonic()
 
     def _has_room(self) -> bool:
         """Wait for room; return whether the run goes on."""
