@@ -36,8 +36,8 @@ that rest, as a multiple: records that no filter fits have no turn that would re
 @attrs.define(kw_only=True, eq=False)
 class TopicReading:
     """
-    Fills a run with the wanted records that are left, partition by partition, until the run halts or has all. While live
-    events wait it reads for a sixth of the time at most.
+    Fills a run with the wanted records that are left, partition by partition, until the run halts or has all. While
+    live events wait it reads for a sixth of the time at most.
     """
 
     reader: Callable[[], AbstractContextManager[Reader]]
