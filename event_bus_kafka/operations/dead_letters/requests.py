@@ -22,7 +22,7 @@ from event_bus_kafka.models import (
 from event_bus_kafka.models.database_time import database_now
 from event_bus_kafka.models.presence import has_tables
 from event_bus_kafka.models.replay_requests import OPEN, TAKEN_OVER_AFTER
-from event_bus_kafka.operations.requested_runs.run_obstacles import obstacle_to_run, runs_of
+from event_bus_kafka.operations.requested_runs.run_obstacles import obstacles_to_runs, runs_of
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 from event_bus_kafka.operations.workers import WorkerRun, replaying_groups, workers
 
@@ -178,7 +178,7 @@ def _reported(found: Sequence[ReplayRequest]) -> list[RequestReport]:
     held = [one for one in found if one.state == RequestState.RUNNING and one.note and one not in silent]
     obstacles = {
         **_obstacles([one for one in waiting if one.pk not in runs], held),
-        **{one.pk: obstacle_to_run(one, runs[one.pk]) for one in waiting if one.pk in runs},
+        **obstacles_to_runs(waiting, runs),
     }
     return [
         RequestReport(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from shlex import quote
 
@@ -36,25 +36,40 @@ def runs_of(requests: Iterable[ReplayRequest]) -> Mapping[int, RequestedRun]:
     return {one.request_id: one for one in RequestedRun.objects.using(alias).filter(request__in=numbers)}
 
 
-def obstacle_to_run(request: ReplayRequest, run: RequestedRun) -> str:
-    """Return why no worker takes a run that waits, and the remedy; empty: one does. Raises a database error."""
+def obstacles_to_runs(waiting: Iterable[ReplayRequest], runs: Mapping[int, RequestedRun]) -> Mapping[int, str]:
+    """
+    Return why no worker takes those of the requests that have a run, and the remedy, by number; where one does, nothing
+    or an empty text. Raises a database error.
+    """
+    left = [one for one in waiting if one.pk in runs]
+    there = _known_workers() if left else []
+    return {one.pk: _obstacle_to(one, runs[one.pk], there) for one in left}
+
+
+def obstacle_before_run(wish: RunWish) -> str:
+    """Return why no worker would take a run, and the remedy; empty: one would. Raises a database error."""
+    return _problem(wish.group, wish.arguments, wish.receiver, _known_workers())
+
+
+def _known_workers() -> Sequence[WorkerRun]:
+    return workers() if settings.heartbeat else ()
+
+
+def _obstacle_to(request: ReplayRequest, run: RequestedRun, there: Sequence[WorkerRun]) -> str:
     arguments = arguments_of(run)
-    problem = _problem(run.group, arguments, request.receiver)
+    problem = _problem(run.group, arguments, request.receiver, there)
     if not problem or not settings.heartbeat:
         return problem
     commands = "; ".join(_commands(request, arguments, RunProgress.of(run.progress)))
     return f"{problem} Or cancel it, and do it in a shell of the service: {commands}"
 
 
-def obstacle_before_run(wish: RunWish) -> str:
-    """Return why no worker would take a run, and the remedy; empty: one would. Raises a database error."""
-    return _problem(wish.group, wish.arguments, wish.receiver)
-
-
-def _problem(group: str, arguments: TopicArguments | BackfillArguments, receiver: str) -> str:
+def _problem(
+    group: str, arguments: TopicArguments | BackfillArguments, receiver: str, there: Sequence[WorkerRun]
+) -> str:
     if not settings.heartbeat:
         return _UNKNOWN
-    if any(_could_do(one, group, receiver) for one in workers()):
+    if any(_could_do(one, group, receiver) for one in there):
         return ""
     topic = f" -t {short_topic(arguments.topic)}" if isinstance(arguments, TopicArguments) else " -t TOPIC"
     whose = f"of group {shown(group)}" if group else f"of service {service_name() or '-'}"
