@@ -76,6 +76,7 @@ class Runner(RequestRunner):
             assert monotonic() < deadline
             self.turn()
             done += self.begin(count - done)
+            sleep(0.01)
         self.turn()
 
 
