@@ -40,7 +40,7 @@ def keepers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def request_made(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+def request_made(service: None, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):
         stored(record_of(7), FIRST)
         make(plan_request(Selection(), Wish()), Wish())
