@@ -150,7 +150,7 @@ class RequestRunner:
             self._give_back(ReplayRequest.objects.using(alias), request)
 
     def _taken(self, rows: ReplayRequestQuerySet) -> ReplayRequest | None:
-        runs = self._runs.in_turn(rows) if self._runs else ()
+        runs: list[ReplayRequest] = self._runs.in_turn(rows) if self._runs else []
         for request in (*rows.in_turn(self._group), *runs):
             if _has_any(request.receivers) and rows.take(request.pk, by=self._id, worker=self._name):
                 self._held = _Held()

@@ -20,6 +20,7 @@ from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay
 from event_bus_kafka.operations.dead_letters.restoring import Originals
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 from event_bus_kafka.operations.requested_runs.run_requests import RunWish, TopicArguments, request_run
+from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.replaying.request_run import LetterLanes
 from event_bus_kafka.replaying.request_runner import RequestRunner
 from event_bus_kafka.replaying.requested_runs import RequestedRuns
@@ -36,10 +37,10 @@ class NoStore:
 class Runner(RequestRunner):
     """A worker's, on lanes that begin what the test has them begin."""
 
-    def __init__(self, receiving: Processor) -> None:
+    def __init__(self, receiving: Processor, producer: Callable[[], KafkaEventProducer] = create_producer) -> None:
         self.submitted: list[Detached] = []
         lanes = LetterLanes(submit=self._keep, count=1, connection_max_age=60)
-        runs = RequestedRuns(receiving, lambda: reader_for("replay_events"), create_producer)
+        runs = RequestedRuns(receiving, lambda: reader_for("replay_events"), producer)
         replay = LetterReplay(lambda store: receiving, Originals(reader_for))
         super().__init__(receiving.group, replay, lanes, runs=runs)
 

@@ -49,7 +49,7 @@ class RunPages(Page):
             if planned is None or not are_possible():
                 return self._ask(request, name, asking, form)
             if CONFIRMED in request.POST and planned.is_settled and not planned.is_empty:
-                return self._request(request, planned)
+                return self._request_run(request, planned)
             action = ActionPlan(
                 title=str(asking.title),
                 sentences=planned.sentences,
@@ -74,7 +74,7 @@ class RunPages(Page):
         }
         return self.draw(request, "run_form", str(asking.title), context)
 
-    def _request(self, request: HttpRequest, planned: Any) -> HttpResponse:
+    def _request_run(self, request: HttpRequest, planned: Any) -> HttpResponse:
         wish = attrs.evolve(planned.wish, requested_by=request.user.get_username()[:255])
         made = request_run(wish)
         words = _("Requested replay %(number)s: %(what)s.") % {"number": made.pk, "what": planned.words}

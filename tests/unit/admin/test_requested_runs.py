@@ -49,7 +49,7 @@ def topic(sandbox: Sandbox) -> Iterator[str]:
         yield name
 
 
-def filled(topic: str, **changes: Any) -> dict[str, Any]:
+def filled(topic: str, /, **changes: Any) -> dict[str, Any]:
     return {"topic": topic, "start": "earliest", "group": "mail", "stop_after": "20"} | changes
 
 

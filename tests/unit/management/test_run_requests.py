@@ -41,7 +41,7 @@ def topic(sandbox: Sandbox) -> Iterator[str]:
     sandbox.create_topic(name, 1)
     bus = SandboxBus(sandbox)
     send(bus, name, *map(certificate, range(3)))
-    with override_settings(**bus.settings(name)):
+    with override_settings(**bus.settings(name), EVENT_BUS_KAFKA_HEARTBEAT=10):
         yield name
 
 

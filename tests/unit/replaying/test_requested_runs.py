@@ -19,13 +19,14 @@ from event_bus_kafka.dead_letters.retention import purge_requests
 from event_bus_kafka.models import LetterState, ReplayRequest, RequestedRun
 from event_bus_kafka.operations.requested_runs.run_progress import Place, RunProgress
 from event_bus_kafka.operations.requested_runs.run_requests import BackfillArguments, RunWish, request_run
+from event_bus_kafka.producing.producer import KafkaEventProducer
 from event_bus_kafka.replaying.read_records import ReadRecords
 from event_bus_kafka.sandbox import Sandbox
+from event_bus_kafka.wire.records import ConsumerRecord
 from tests.services.bus import CREATED, SandboxBus
 from tests.support.examples_of import certificate
-from tests.support.letters import record_of
 from tests.support.requested_runs import Runner, processing, progress_of, state_of, topic_request
-from tests.support.sending import send
+from tests.support.sending import own_producer, send
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -77,6 +78,13 @@ def receiving(sandbox: Sandbox, out: str) -> Iterator[Processor]:
     with override_settings(**SandboxBus(sandbox).settings(out)), processing("mail") as found:
         yield found
     CERTIFICATE_CREATED.disconnect(note)
+
+
+@pytest.fixture
+def producer(receiving: Processor) -> Iterator[KafkaEventProducer]:
+    """Return one that is closed at the end, and that the test has to use."""
+    with own_producer() as found:
+        yield found
 
 
 def sent(sandbox: Sandbox, topic: str, users: range) -> None:
@@ -194,7 +202,10 @@ def test_results_count_in_the_order_of_the_records() -> None:
     place = Place(topic="t", partition=0, start=5, end=20, position=5)
     progress = RunProgress(places=[place])
     records = ReadRecords(progress, Lock())
-    first, second = (records.add(place, record_of(7, offset=offset)) for offset in (5, 8))
+    about: dict[str, Any] = {"timestamp": None, "key": None, "value": b"v", "headers": ()}
+    first, second = (
+        records.add(place, ConsumerRecord(topic="t", partition=0, offset=offset, **about)) for offset in (5, 8)
+    )
     records.end(second, LetterState.FAILED, "why")
     assert (place.position, progress.counts) == (5, {}), "the first may have to come again"
     records.pass_over(place, 12)
@@ -213,18 +224,22 @@ def backfill_request(**values: Any) -> int:
 
 
 def test_a_backfill_is_paused_and_resumed_and_sends_each_item_once(
-    sandbox: Sandbox, out: str, receiving: Processor, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox,
+    out: str,
+    receiving: Processor,
+    producer: KafkaEventProducer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("event_bus_kafka.replaying.requested_runs.MOST", 2)
     failing.add(5)
-    runner, number = Runner(receiving), backfill_request()
+    runner, number = Runner(receiving, lambda: producer), backfill_request()
     runner.had(1)
     assert (progress_of(number).token, progress_of(number).items) == ("2", 2)
     ReplayRequest.objects.pause(number, note="")
     runner.turn()
     assert (runner.replaying, state_of(number)) == (None, "paused")
     ReplayRequest.objects.resume(number)
-    Runner(receiving).go_on_until(lambda: state_of(number) == "done")
+    Runner(receiving, lambda: producer).go_on_until(lambda: state_of(number) == "done")
     found = progress_of(number)
     assert (found.token, found.done, found.counts) == ("7", 7, {"succeeded": 6, "failed": 1})
     (where, why), *_ = found.problems
@@ -234,9 +249,9 @@ def test_a_backfill_is_paused_and_resumed_and_sends_each_item_once(
 
 
 def test_a_backfill_begins_after_its_token_and_ends_at_its_limit(
-    sandbox: Sandbox, out: str, receiving: Processor
+    sandbox: Sandbox, out: str, receiving: Processor, producer: KafkaEventProducer
 ) -> None:
-    runner, number = Runner(receiving), backfill_request(after="3", limit=2)
+    runner, number = Runner(receiving, lambda: producer), backfill_request(after="3", limit=2)
     runner.go_on_until(lambda: state_of(number) == "done")
     assert (progress_of(number).token, SandboxBus(sandbox).end_of(out)) == ("5", 2)
 
