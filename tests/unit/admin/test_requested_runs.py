@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from itertools import count
 from typing import Any
 
 import pytest
@@ -30,7 +29,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 LIST = "/admin/event_bus_kafka/replayrequest/"
 TOPIC, BACKFILL = f"{LIST}topic/", f"{LIST}backfill/"
 SOURCE = f"{__name__}.users"
-_numbers = count(1)
 
 
 @backfill_source(CERTIFICATE_CREATED, count=lambda after: 9 - int(after or 0))
@@ -38,15 +36,19 @@ def users(after: str | None) -> Iterator[Any]:
     yield from ()
 
 
-@pytest.fixture
-def topic(sandbox: Sandbox) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def with_records(sandbox: Sandbox) -> str:
     """Return a topic with three records."""
-    name = f"pages-{next(_numbers)}"
+    name = "pages-of-runs"
     sandbox.create_topic(name, 1)
-    bus = SandboxBus(sandbox)
-    send(bus, name, *map(certificate, range(3)))
-    with override_settings(**bus.settings(name), EVENT_BUS_KAFKA_HEARTBEAT=10):
-        yield name
+    send(SandboxBus(sandbox), name, *map(certificate, range(3)))
+    return name
+
+
+@pytest.fixture
+def topic(sandbox: Sandbox, with_records: str) -> Iterator[str]:
+    with override_settings(**SandboxBus(sandbox).settings(with_records), EVENT_BUS_KAFKA_HEARTBEAT=10):
+        yield with_records
 
 
 def filled(topic: str, /, **changes: Any) -> dict[str, Any]:
