@@ -13,6 +13,9 @@ from event_bus_kafka.models.presence import were_found
 from event_bus_kafka.operations.dead_letters.request_plan import STOP_AFTER
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 
+_NO_GROUP = ""
+"""Group of a request with a run: workers of the version before look for requests of their group alone."""
+
 
 @attrs.frozen(kw_only=True)
 class TopicArguments:
@@ -71,7 +74,7 @@ def request_run(wish: RunWish) -> ReplayRequest:
     alias = router.db_for_write(ReplayRequest)
     with transaction.atomic(using=alias):
         request = ReplayRequest.objects.using(alias).create(
-            group="",
+            group=_NO_GROUP,
             receiver=wish.receiver,
             receivers=[wish.receiver] if wish.receiver else [],
             requested_at=database_now(alias),
