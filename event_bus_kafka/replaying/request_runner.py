@@ -143,10 +143,9 @@ class RequestRunner:
         """
         self.end()
         request, run = self._request, self._run
-        self._save()
         if request is None or (run is not None and run.running):
-            return
-        if alias := alias_of(RequestedLetter):
+            self._save()
+        elif alias := alias_of(RequestedLetter):
             self._give_back(ReplayRequest.objects.using(alias), request)
 
     def _taken(self, rows: ReplayRequestQuerySet) -> ReplayRequest | None:

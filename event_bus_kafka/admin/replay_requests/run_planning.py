@@ -20,7 +20,7 @@ from event_bus_kafka.operations.event_catalogue import event_types
 from event_bus_kafka.operations.group_offsets import Named, Target, partitions_of
 from event_bus_kafka.operations.record_replay import listening
 from event_bus_kafka.operations.records import ranges
-from event_bus_kafka.operations.requested_runs.backfill_sources import count_items, routes_of
+from event_bus_kafka.operations.requested_runs.backfill_sources import count_items, enabled_routes
 from event_bus_kafka.operations.requested_runs.run_obstacles import obstacle_before_run
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 from event_bus_kafka.operations.requested_runs.run_requests import BackfillArguments, RunWish, TopicArguments
@@ -107,9 +107,12 @@ def plan_backfill(form: RunForm, posted: QueryDict) -> PlannedRun | None:
             form.add_error("source", _("This service has no such source."))
             return None
         total = count_items(source, values["resume"] or None, values["limit"])
-        topics = ", ".join(full_topic(one.topic) for one in routes_of(source))
+        topics = ", ".join(full_topic(one.topic) for one in enabled_routes(source))
     except EventBusError as error:
         form.add_error("source", str(error))
+        return None
+    if not topics:
+        form.add_error("source", _("EVENT_BUS_PRODUCER_CONFIG has no enabled topic for its events."))
         return None
     arguments = BackfillArguments(source=source.name, event_type=source.signal.event_type, limit=values["limit"])
     progress = RunProgress(total=total, token=values["resume"] or None)

@@ -21,7 +21,7 @@ from event_bus_kafka.management.arguments import NOT_DONE, add_apply, add_json, 
 from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.management.long_runs import Interruption, Pace, ProgressBar
 from event_bus_kafka.management.run_requests import add_request, check_request, make_or_plan, wish_values
-from event_bus_kafka.operations.requested_runs.backfill_sources import count_items, reason_of, routes_of
+from event_bus_kafka.operations.requested_runs.backfill_sources import count_items, enabled_routes, reason_of
 from event_bus_kafka.operations.requested_runs.run_progress import RunProgress
 from event_bus_kafka.operations.requested_runs.run_requests import BackfillArguments, RunWish
 from event_bus_kafka.producing.backfill import Arguments, Backfill, Failed, Item, Source, sources
@@ -110,7 +110,9 @@ class Command(OperatorCommand):
             self.stdout.write("No app has a module 'backfill' with a function under @backfill_source.")
 
     def _backfill(self, source: Source, options: dict[str, Any]) -> None:
-        to = routes_of(source)
+        to = enabled_routes(source)
+        if not to:
+            raise CommandError(f"EVENT_BUS_PRODUCER_CONFIG has no enabled topic for {source.signal.event_type}.")
         total = count_items(source, options["resume"], options["limit"])
         if options["request"] or not (options["apply"] and options["json"]):
             self._print_plan(source, to, total, options)

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from event_bus_kafka.conf.routes import routes
 from event_bus_kafka.dead_letters.letter import Failure
-from event_bus_kafka.errors import ConfigurationError, EventBusError, WorkerFailed
+from event_bus_kafka.errors import EventBusError, WorkerFailed
 from event_bus_kafka.producing.backfill import Source
 from event_bus_kafka.producing.routing import Route
 from event_bus_kafka.telemetry.error_text import error_text
 
 
-def routes_of(source: Source) -> list[Route]:
-    """Return the enabled topics of a source's events. Raises :class:`ConfigurationError` where there are none."""
-    found = enabled_routes(source)
-    if not found:
-        raise ConfigurationError(f"EVENT_BUS_PRODUCER_CONFIG has no enabled topic for {source.signal.event_type}.")
-    return list(found)
-
-
-def enabled_routes(source: Source) -> Sequence[Route]:
+def enabled_routes(source: Source) -> list[Route]:
     """Return the enabled topics of a source's events."""
     return [route for route in routes() if route.event_type == source.signal.event_type and route.enabled]
 

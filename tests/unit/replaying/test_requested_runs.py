@@ -152,6 +152,7 @@ def test_a_stop_hands_it_back_with_the_newest_position(sandbox: Sandbox, out: st
     one.begin(2)
     one.hand_back()
     assert (state_of(number), progress_of(number).places[0].position) == ("requested", 3)
+    assert RequestedRun.objects.get().holder is None, "it has not died"
     other.go_on_until(lambda: state_of(number) == "done")
     assert [user for user, _ in heard] == [0, 1, 2, 3]
     assert progress_of(number).deaths == 0
