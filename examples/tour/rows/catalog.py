@@ -1,4 +1,4 @@
-"""Rows about course runs and programs, which Studio and publishers edit and everyone shows."""
+"""Rows about course runs and programs: Studio and publishers edit them, all services need them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _history(course_key: str) -> list[tuple[str, bool]]:
 
 
 def _is_indexed(course_key: str) -> bool:
-    """Whether what is indexed is newer than the last change."""
+    """Whether Discovery has indexed the course run after its last change."""
     return CourseRun.objects.filter(course_key=course_key, indexed_at__gt=F("edited_at")).exists()
 
 
@@ -128,7 +128,10 @@ def _pages(*keys: str) -> dict[str, str]:
 
 
 def _all_pages_are_right() -> bool:
-    """Whether there is a page, with its title, for each course run and program of the catalog, and no other."""
+    """
+    Whether the site cache has a page with the right title for each course run and program of the catalog, and no other
+    page.
+    """
     programs = {str(uuid): title for uuid, title in Program.objects.values_list("uuid", "title")}
     runs = dict(CourseRun.objects.values_list("course_key", "title"))
     return dict(Page.objects.values_list("key", "title")) == runs | programs

@@ -1,4 +1,4 @@
-"""Rows about what learners do and have."""
+"""Rows about learners: certificates, grades, exams, programs."""
 
 from __future__ import annotations
 

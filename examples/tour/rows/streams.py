@@ -1,4 +1,4 @@
-"""Rows about long and about wide streams of events."""
+"""Rows about long streams of events and about streams with many events a second."""
 
 from __future__ import annotations
 
