@@ -273,9 +273,8 @@ class SchemaRegistryError(EventBusError):
     """
     The schema registry refused a request or did not answer.
 
-    ``status`` is the HTTP status; None without an answer. ``retriable``: the same request may succeed later, since the
-    answer says nothing about the schema. ``final``: the same request will never succeed. An unknown schema (404) is
-    neither retriable nor final: another node of the registry may already have the schema.
+    ``status`` is the HTTP status; None without an answer. ``retriable``: the same request may succeed later. ``final``:
+    it never will. An unknown schema (404) is neither, since another node of the registry may already know the schema.
     """
 
     def __init__(self, reason: str, *, status: int | None = None, retriable: bool) -> None:

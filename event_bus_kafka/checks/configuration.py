@@ -96,9 +96,9 @@ def _missing_files(who: str, options: Callable[[], Options]) -> Iterator[CheckMe
         for name, path in missing_files(options()).items():
             yield warning_message(
                 "W008",
-                f"{who}: the file of option {name!r} is not there: {path}.",
-                hint="Until it is, no client can be made: events wait in the outbox, workers and relays end with exit "
-                "code 1.",
+                f"{who}: the file of option {name!r} does not exist: {path}.",
+                hint="Without the file no client can be created: events wait in the outbox, workers and relays exit "
+                "with code 1.",
             )
 
 
@@ -144,7 +144,7 @@ def _why_unusable(path: str, wanted: str = "") -> str | None:
     if not callable(found):
         return "it is not callable"
     if wanted and path.startswith(f"{_OURS}.") and found is not import_string(wanted):
-        return "it is something else"
+        return "it is another object"
     return None
 
 
@@ -219,8 +219,8 @@ def _outbox_databases(enabled: list[Route]) -> Iterator[CheckMessage]:
     vendors = {connections[alias].vendor for alias in aliases if alias in connections}
     if "sqlite" in vendors:
         hint = (
-            "It locks no rows: run one relay at a time, for two send everything twice. Use PostgreSQL, MySQL or "
-            "MariaDB for anything that matters."
+            "SQLite locks no rows: run one relay at a time, since two send everything twice. Use PostgreSQL, MySQL "
+            "or MariaDB in production."
         )
         yield warning_message("W005", "The outbox is on SQLite.", hint=hint)
     if settings.relay_notify and aliases and "postgresql" not in vendors:
@@ -241,6 +241,6 @@ def _doubled_names() -> Iterator[CheckMessage]:
             yield warning_message(
                 "W009",
                 f"{names[name]} receivers of {signal.event_type} have the name {name}.",
-                hint="Dead letters, retries, circuits and pauses know them by it: if one fails, all run again in a "
-                "replay. Connect each with a dispatch_uid of its own.",
+                hint="Dead letters, retries, circuits and pauses identify receivers by name: if one fails, a replay "
+                "runs all with its name. Connect each with a different dispatch_uid.",
             )

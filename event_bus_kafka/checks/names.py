@@ -71,8 +71,8 @@ def _event_types() -> Iterator[CheckMessage]:
         if not _AVRO_NAMESPACE.fullmatch(event_type):
             yield warning_message(
                 "W011",
-                f"The event type {event_type!r} is no namespace of Avro, which its schema would have.",
-                hint="Apicurio refuses such a schema, other registries may take it: try it on yours, or name the type "
+                f"The event type {event_type!r} is not a valid Avro namespace, which its schema needs.",
+                hint="Apicurio refuses such a schema, other registries may accept it: try yours, or name the type "
                 "with letters, digits and _ between dots.",
             )
         if not _VERSION.search(event_type):

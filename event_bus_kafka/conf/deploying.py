@@ -27,7 +27,7 @@ class DeploySettings:
         mapping_of(TOPIC, "topic → partitions, replication, options"),
         {},
         "Topic (without prefix) → partitions, replication and options (Kafka's, by name) that event_topics gives it; "
-        "'*': those of all topics, as far as a topic says nothing else. Where nothing is said, the brokers choose.",
+        "the topic '*' sets defaults for all topics. The brokers choose values that are not set.",
     )
 
 

@@ -28,7 +28,8 @@ class ServerSettings:
         "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL",
         optional(TEXT),
         None,
-        "URL of a registry with Confluent's API; a user and a password in it, percent-encoded, are logged nowhere.",
+        "URL of a registry with Confluent's API. It may contain user and password, percent-encoded; they are never "
+        "logged.",
     )
     schema_registry_api_key = Setting(
         "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY", optional(ANY_TEXT), "", "User name at the registry."
@@ -37,13 +38,13 @@ class ServerSettings:
         "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_SECRET", optional(ANY_TEXT), "", "Password at the registry."
     )
     topic_prefix = Setting(
-        "EVENT_BUS_TOPIC_PREFIX", optional(ANY_TEXT), None, "Stands before every topic's name, joined by a hyphen."
+        "EVENT_BUS_TOPIC_PREFIX", optional(ANY_TEXT), None, "Prefix of every topic's name, joined by a hyphen."
     )
     service_name = Setting(
-        "EVENTS_SERVICE_NAME", optional(ANY_TEXT), None, "Name of this service: part of each event's source, client id."
+        "EVENTS_SERVICE_NAME", optional(ANY_TEXT), None, "Name of this service, in each event's source and client id."
     )
     service_variant = Setting(
-        "SERVICE_VARIANT", optional(ANY_TEXT), None, "Name of this service where EVENTS_SERVICE_NAME is not set."
+        "SERVICE_VARIANT", optional(ANY_TEXT), None, "Name of this service if EVENTS_SERVICE_NAME is not set."
     )
 
     # Options in the clients' own names
@@ -53,17 +54,18 @@ class ServerSettings:
     producer_options = Setting("EVENT_BUS_KAFKA_PRODUCER_OPTIONS", MAPPING, {}, "librdkafka options of producers.")
     consumer_options = Setting("EVENT_BUS_KAFKA_CONSUMER_OPTIONS", MAPPING, {}, "librdkafka options of consumers.")
     allow_unsafe_options = Setting(
-        "EVENT_BUS_KAFKA_ALLOW_UNSAFE_OPTIONS", TEXTS, (), "Names of options that may lose events and are wanted so."
+        "EVENT_BUS_KAFKA_ALLOW_UNSAFE_OPTIONS", TEXTS, (), "Options that are allowed although they may lose events."
     )
     schema_registry_options = Setting(
         "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_OPTIONS", MAPPING, {}, "Options of confluent-kafka's SchemaRegistryClient."
     )
     auto_register_schemas = Setting(
-        "EVENT_BUS_KAFKA_AUTO_REGISTER_SCHEMAS", FLAG, True, "False: a schema that the registry lacks is an error."
+        "EVENT_BUS_KAFKA_AUTO_REGISTER_SCHEMAS", FLAG, True, "False: sending fails if the registry lacks the schema."
     )
     registry_timeout = Setting(
         "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT",
         SECONDS,
         1.0,
-        "Seconds for one request to the registry; after a failed one in a request it is left alone for 30 seconds.",
+        "Seconds for one request to the registry. After a failed one, web requests do not use the registry for 30 "
+        "seconds.",
     )

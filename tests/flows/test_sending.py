@@ -560,7 +560,7 @@ def test_a_report_of_which_no_note_can_be_taken_ends_nothing(
         clients.unreported[7] = nothing, None
         clients.reported(7, None, nothing)
         clients.retire()
-    assert "goes on after AttributeError" in caplog.text
+    assert "continues after an unexpected AttributeError" in caplog.text
 
 
 @pytest.mark.django_db(transaction=True)

@@ -191,7 +191,7 @@ BROKEN = (
     Broken(
         "the consumer in place of the producer",
         "E003",
-        "it is something else",
+        "it is another object",
         {"EVENT_BUS_PRODUCER": "event_bus_kafka.KafkaEventConsumer"},
     ),
     Broken(
@@ -249,7 +249,7 @@ BROKEN = (
     Broken(
         "a certificate that is not there",
         "W008",
-        "'ssl.ca.location' is not there: /nowhere/ca.pem",
+        "'ssl.ca.location' does not exist: /nowhere/ca.pem",
         {"EVENT_BUS_KAFKA_CLIENT_OPTIONS": {"security.protocol": "SSL", "ssl.ca.location": "/nowhere/ca.pem"}},
         times=2,
     ),
@@ -267,7 +267,13 @@ BROKEN = (
         around=_small_pool,
         shown='DATABASES["default"]["OPTIONS"] = {"pool": {"max_size": 2}}',
     ),
-    Broken("an event type with a hyphen", "W011", "no namespace of Avro", sent(HYPHEN), around=lambda: _signal(HYPHEN)),
+    Broken(
+        "an event type with a hyphen",
+        "W011",
+        "not a valid Avro namespace",
+        sent(HYPHEN),
+        around=lambda: _signal(HYPHEN),
+    ),
     Broken(
         "an event type without a version",
         "W012",
@@ -284,7 +290,7 @@ BROKEN = (
     Broken(
         "two times for the same",
         "W013",
-        "message.timeout.ms = 60000 of the producer's options is another time",
+        "message.timeout.ms = 60000 of the producer's options differs from",
         {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"message.timeout.ms": 60_000}},
     ),
     Broken(

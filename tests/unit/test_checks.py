@@ -152,7 +152,7 @@ def test_certificates_need_not_be_there_yet(tmp_path: Path) -> None:
     options = {"security.protocol": "SSL", "ssl.ca.location": "/nowhere/ca.pem", "oauth_cb": lambda _: 1 / 0}
     found = messages(EVENT_BUS_KAFKA_CLIENT_OPTIONS=options | {"ssl.key.location": str(tmp_path / "key.pem")})
     assert [number for number, _ in found] == ["W008", "W008"]
-    assert all("'ssl.ca.location' is not there: /nowhere/ca.pem" in text for _, text in found)
+    assert all("'ssl.ca.location' does not exist: /nowhere/ca.pem" in text for _, text in found)
 
 
 OIDC = {

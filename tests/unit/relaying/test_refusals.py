@@ -123,7 +123,7 @@ def test_a_refusal_that_passes_by_itself_is_no_error_of_the_log(
         drain(relaying)
     assert relaying.arrived("a", 3) == sent
     told = [line for line in caplog.records if "validate record" in line.getMessage()]  # others' clients may tell more
-    assert ["a new client goes on" in line.getMessage() for line in told] == [True]
+    assert ["a new client replaces" in line.getMessage() for line in told] == [True]
     assert all(line.levelname == "INFO" for line in told)
 
 
