@@ -1,4 +1,7 @@
-"""Every id of the system checks. The reference page is generated from it, and from configurations that break each."""
+"""
+The ids of all system checks. The reference page is generated from this table and from a wrong configuration for each
+id.
+"""
 
 from __future__ import annotations
 
@@ -38,16 +41,16 @@ CATALOGUE = {
     "W015": "An address of a broker does not have the form host:port.",
     "W016": "``EVENT_BUS_KAFKA_RETRY_BY`` names an event type that no signal has.",
 }
-"""Number of the check → sentence about the mistake."""
+"""The number of each check, with a sentence about the mistake."""
 
 
 def error_message(number: str, message: str, hint: str | None) -> CheckMessage:
-    """Return an error, by a number of the catalogue."""
+    """Return an error with the id for ``number`` of the catalogue."""
     return Error(message, hint=hint, id=_id(number))
 
 
 def warning_message(number: str, message: str, hint: str) -> CheckMessage:
-    """Return a warning, by a number of the catalogue."""
+    """Return a warning with the id for ``number`` of the catalogue."""
     return Warning(message, hint=hint, id=_id(number))
 
 

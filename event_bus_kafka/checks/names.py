@@ -23,17 +23,17 @@ _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _BROKER = re.compile(r"([A-Z_]+://)?(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]@]+)(:(?P<port>\d{1,5}))?")
 _HIGHEST_PORT = 65_535
 _Named = tuple[str, str]
-"""A setting, and a topic without prefix that it names."""
+"""The name of a setting, and a topic without prefix that the setting contains."""
 
 
 def check_names(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """
-    Check the form of names, and look for likely mistakes, such as a prefix in a topic's name. Settings of other event
-    buses are left alone.
+    Check the form of names, and look for likely mistakes such as a topic's name with the prefix. Checks nothing if
+    neither producer nor consumer is this package's.
     """
     try:
         return [*_checked()]
-    except ConfigurationError:  # which is an error of its own
+    except ConfigurationError:  # another check reports this error
         return []
 
 

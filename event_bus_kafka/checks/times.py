@@ -1,4 +1,4 @@
-"""Checks of times: which of them contradict each other."""
+"""Checks for settings of times that contradict each other."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from event_bus_kafka.errors import ConfigurationError
 
 _OURS = "event_bus_kafka."
 _HEARTBEATS = 2
-"""Heartbeats within a session: a late one must not end the membership."""
+"""Minimal number of heartbeats per session, so that a single late heartbeat does not end the membership."""
 _DELIVERY = ("message.timeout.ms", "delivery.timeout.ms")
 
 
 def check_times(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """No time makes another one void; other event buses are left alone."""
+    """
+    Check that no time makes another time useless. Checks nothing if neither producer nor consumer is this package's.
+    """
     try:
         sends = (settings.producer or "").startswith(_OURS)
         reads = (settings.consumer or "").startswith(_OURS) and settings.consumers_enabled
         return [*(_of_sending() if sends else ()), *(_of_reading() if reads else ())]
-    except ConfigurationError:  # which is an error of its own
+    except ConfigurationError:  # another check reports this error
         return []
 
 
@@ -91,5 +93,5 @@ def _said(setting: Setting[float]) -> str:
 
 
 def _milliseconds(value: object) -> int | None:
-    """Return an option as a number; None if it is none, which librdkafka says."""
+    """Return the value of an option as a number; None if it is not a whole number, which librdkafka reports."""
     return int(str(value)) if str(value).isdecimal() else None

@@ -1,4 +1,4 @@
-"""Settings with the addresses of the servers and the options of their clients."""
+"""Settings for the addresses of the servers and the options of their clients."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SECONDS = number(least=0.001, most=86_400)
 class ServerSettings:
     """The settings of Kafka, of the registry and of their clients, as attributes."""
 
-    # What openedx-events loads
+    # Classes that openedx-events loads
     producer = Setting(
         "EVENT_BUS_PRODUCER", optional(TEXT), None, "Dotted path to the producer: event_bus_kafka.create_producer."
     )
@@ -18,7 +18,7 @@ class ServerSettings:
         "EVENT_BUS_CONSUMER", optional(TEXT), None, "Dotted path to the consumer: event_bus_kafka.KafkaEventConsumer."
     )
 
-    # Where Kafka and the registry are
+    # Addresses of Kafka and the registry
     bootstrap_servers = Setting(
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS", optional(TEXT), None, "Kafka brokers, as host:port, separated by commas."
     )
@@ -47,7 +47,7 @@ class ServerSettings:
         "SERVICE_VARIANT", optional(ANY_TEXT), None, "Name of this service if EVENTS_SERVICE_NAME is not set."
     )
 
-    # Options in the clients' own names
+    # Options with the clients' own names
     client_options = Setting(
         "EVENT_BUS_KAFKA_CLIENT_OPTIONS", MAPPING, {}, "librdkafka options of producers and consumers."
     )

@@ -1,6 +1,4 @@
-"""
-Every setting of the package. The reference page is generated from this table, and the system check reads each entry.
-"""
+"""All settings of the package. The reference page is generated from the table; the system check checks each entry."""
 
 from __future__ import annotations
 
@@ -272,6 +270,6 @@ settings = SettingsTable()
 
 
 def all_settings() -> list[Setting[Any]]:
-    """Return the settings in the order of the table; settings of base classes come first."""
+    """Return the settings in the order of the table. Settings of base classes come first."""
     tables = reversed(SettingsTable.__mro__)
     return [value for table in tables for value in vars(table).values() if isinstance(value, Setting)]

@@ -16,7 +16,7 @@ from event_bus_kafka.trouble import Trouble
 logger = logger_named("event_bus_kafka")
 lines = Lines()
 _TOPIC_AWAITED = re.compile(r"Subscribed topic not available: ([\w.-]+)")
-"""librdkafka's words about a topic that a worker subscribes to and that Kafka does not have."""
+"""The text with which librdkafka reports that a subscribed topic does not exist in Kafka."""
 
 
 @lines.of(events.ClientErrorReported)
