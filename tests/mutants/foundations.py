@@ -1,4 +1,6 @@
-"""Faults of what both flows stand on: settings, values and their bytes, the seam to Kafka, telemetry."""
+"""
+Faults in the foundations of sending and receiving: settings, values and their bytes, the Kafka clients, telemetry.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults of the ways out: sending directly, the spill, the outbox, relays."""
+"""Faults in sending: sending directly, the spill, the outbox, relays."""
 
 from __future__ import annotations
 
