@@ -5,36 +5,36 @@ Every error that this package raises.
       ConfigurationError            also Django's ImproperlyConfigured
         ManualTransaction
       SerializationError            an event that cannot become a record
-      DeserializationError          a record that cannot become an event: final
+      DeserializationError          a record that cannot become an event; no retry helps
         InvalidHeaders
         UnreadableValue
         IncompatibleSchema
         UnknownEventType
       ReceiversFailed               an ExceptionGroup: one exception per failed receiver
       ReceiverMismatch              a receiver that cannot be called with an event; also a TypeError
-      ReceiverNotRun                a receiver returned a generator or coroutine, which nobody runs
-      ReceiverInterrupted           a receiver raised a BaseException that is no Exception
+      ReceiverNotRun                a receiver returned a generator or coroutine instead of running
+      ReceiverInterrupted           a receiver raised a BaseException that is not an Exception
       EmittedEventRejected          an event that a receiver emitted could not be sent
       TransactionLeftOpen           a receiver returned inside a transaction of its own
-      CircuitOpen                   why an event is held without an attempt
-      ReceiverPaused                why an event becomes a dead letter without an attempt
-      PausesUnknown                 why an event is held until the paused receivers are known
+      CircuitOpen                   the reason for holding an event without an attempt
+      ReceiverPaused                the reason for a dead letter without an attempt
+      PausesUnknown                 the reason for holding an event until the paused receivers are known
       DeadLetterStoreFailed         a dead letter could not be stored
-      CannotRestore                 left-out parts of a dead letter are no longer in Kafka
-      CannotTake                    a record cannot be taken aside by hand
-      CannotReset                   offsets of a group cannot be reset by hand
-      NotThere                      a topic, partition or group that these brokers do not have
+      CannotRestore                 omitted parts of a dead letter are no longer in Kafka
+      CannotTake                    an operator cannot quarantine a record
+      CannotReset                   an operator cannot reset the offsets of a group
+      NotThere                      the brokers do not have this topic, partition or group
       AppendFailed                  an event could not be put into the outbox
         OutboxMissing
       ClaimLost                     a relay's claim ended while its records were in flight
-      RowsStay                      a database ignored a relay's statement; also Django's DatabaseError
+      RowsStay                      a database silently kept rows of a relay; also Django's DatabaseError
       BrokerError                   an error of Kafka or its client
         DeliveryFailed
         AssignmentLost
-      SchemaRegistryError           an error of the schema registry, or its silence
-      WorkerFailed                  why a worker has to end
+      SchemaRegistryError           the schema registry failed or did not answer
+      WorkerFailed                  the reason why a worker must stop
 
-No message carries event data: they name coordinates, types and fields.
+Messages never contain event data, only coordinates, types and fields.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class ReceiverMismatch(EventBusError, TypeError):
     def __init__(self, reason: str, data: Sequence[str]) -> None:
         super().__init__(
             f"{reason}; the event comes with {', '.join(data)}, and with signal, sender, metadata, from_event_bus: "
-            "name the receiver's arguments so, and end them with **kwargs"
+            "give the receiver parameters with these names, and **kwargs"
         )
 
 
@@ -143,7 +143,7 @@ class ReceiverNotRun(EventBusError):
     """A receiver returned a generator, or under ``once()`` a coroutine, so its body did not run."""
 
     def __init__(self, result: str) -> None:
-        super().__init__(f"it returned a {result}, which nobody runs: has its function a yield, or async, too many?")
+        super().__init__(f"it returned a {result}, which nobody runs: remove the yield or async from its function")
 
 
 class ReceiverInterrupted(EventBusError):
@@ -239,7 +239,7 @@ class RowsStay(EventBusError, DatabaseError):
     """A relay removed or parked rows without a database error, but the rows are still in the outbox."""
 
     def __init__(self, count: int, done: str) -> None:
-        super().__init__(f"{count} rows are not {done}, though no error said so: look for triggers and row security")
+        super().__init__(f"{count} rows are not {done}, without a database error: look for triggers and row security")
 
 
 class BrokerError(EventBusError):

@@ -79,7 +79,7 @@ def _event_types() -> Iterator[CheckMessage]:
             yield warning_message(
                 "W012",
                 f"The event type {event_type!r} ends without a version.",
-                hint="End it with .v1: a change that not all services can read needs a new type beside this one.",
+                hint="End the type with .v1: an incompatible change then needs a new type with the next version.",
             )
 
 
@@ -87,7 +87,7 @@ def _impossible_topics(topics: dict[_Named, None]) -> Iterator[CheckMessage]:
     for setting, topic in topics:
         name = full_topic(topic)
         if not _TOPIC.fullmatch(name) or name in (".", ".."):
-            hint = "Take letters, digits, '.', '_' and '-', 249 at most, the prefix included."
+            hint = "Use letters, digits, '.', '_' and '-', at most 249 characters including the prefix."
             yield error_message("E009", f"{setting} names the topic {topic!r}: Kafka takes no topic {name!r}.", hint)
 
 
@@ -126,6 +126,6 @@ def _forgotten_producer() -> Iterator[CheckMessage]:
         yield warning_message(
             "W014",
             f"{SettingsTable.producer_config.name} enables {', '.join(topics)}, but {SettingsTable.producer.name} is "
-            "not set: openedx-events sends nothing, and says nothing.",
+            "not set: openedx-events sends nothing, and logs nothing.",
             hint="Set EVENT_BUS_PRODUCER = 'event_bus_kafka.create_producer', or disable the topics.",
         )

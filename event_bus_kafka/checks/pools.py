@@ -29,8 +29,8 @@ def check_pools(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         warning_message(
             "W010",
             f"The pool of database {alias!r} has {most} connections, and a worker may need {needed}.",
-            hint=f"One per lane (EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY) and {BESIDE_LANES} more: set 'max_size' of the "
-            "pool, or fewer lanes.",
+            hint=f"A worker needs one per lane (EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY) and {BESIDE_LANES} more: set a "
+            "higher 'max_size' of the pool, or use fewer lanes.",
         )
         for alias, most in sizes.items()
         if is_ours and most is not None and most < needed

@@ -35,15 +35,15 @@ def _check(alias: str) -> CheckMessage | None:
         missing = _missing_tables(alias)
     except (Error, ImproperlyConfigured) as failure:
         reason = " ".join(str(failure).split())  # from connecting or from querying the catalogue: contains no rows
-        hint = "See that it runs, and that this service may connect: whether tables are missing is not known."
-        return error_message("E010", f"Database {alias!r} cannot be asked for its tables: {reason}.", hint)
+        hint = "Check that the database runs and accepts this service. Whether tables are missing is unknown."
+        return error_message("E010", f"Database {alias!r} cannot be queried for its tables: {reason}.", hint)
     if not missing or _migrating():
         return None
     return warning_message(
         "W004",
         f"Tables are missing in database {alias!r}: {', '.join(missing)}.",
-        hint="Run manage.py migrate: until then what Kafka does not confirm is lost, no relay runs, dead letters "
-        "go to a topic of Kafka, no receiver can be paused, receivers under once() fail.",
+        hint="Run manage.py migrate: until then events that Kafka does not confirm are lost, no relay runs, dead "
+        "letters go to a topic of Kafka, no receiver can be paused, receivers under once() fail.",
     )
 
 

@@ -92,8 +92,8 @@ def _without_credentials_in_url(options: Options) -> Options:
         return options
     if len(users) > 1 or "basic.auth.user.info" in options:
         raise ConfigurationError(
-            "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL names a user, and another stands there too, or in "
-            "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY or _OPTIONS: leave one out."
+            "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL names a user, and so does another URL in it, or "
+            "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY or _OPTIONS: remove one of the users."
         )
     user, _, password = users.pop().partition(":")
     url = ",".join(part._replace(netloc=part.netloc.rpartition("@")[2]).geturl() for part in parts)
@@ -108,8 +108,8 @@ def _parsed(url: str) -> SplitResult:
         if parts.scheme in ("http", "https") and "@" not in parts.path + parts.query + parts.fragment:
             return parts
     raise ConfigurationError(
-        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL must begin with http:// or https://, and special characters of a user and "
-        "a password in it be percent-encoded."
+        "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL must begin with http:// or https://. Special characters of a user and of "
+        "a password in it must be percent-encoded."
     )
 
 
@@ -142,6 +142,6 @@ def _refuse_unsafe(given: Options, safe: Options) -> None:
         spelled = _SPELLINGS.get(str(value).lower(), value)
         if wanted is not None and spelled != wanted and name not in settings.allow_unsafe_options:
             raise ConfigurationError(
-                f"Option {name!r} with the value {value!r} may lose events: leave it out, or repeat the name in "
+                f"Option {name!r} with the value {value!r} may lose events: remove the option, or add its name to "
                 "EVENT_BUS_KAFKA_ALLOW_UNSAFE_OPTIONS."
             )

@@ -112,7 +112,7 @@ class CapturedEvents(Sequence[CapturedEvent]):
             expectation = Expectation(signal_of(event), topic=topic, key=key, data=data)
             found = [one for one in self._of_type(expectation.event_type) if not expectation.differences(one)]
         elif topic is not None or key is not None or data:
-            raise TypeError("Name the event to which topic, key and data belong.")
+            raise TypeError("Pass the event that should have this topic, key and data.")
         if found:
             raise AssertionError("\n".join(["Sent against expectation:", *(f"  {one}" for one in found)]))
 

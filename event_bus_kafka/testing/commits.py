@@ -15,8 +15,8 @@ class State(Enum):
     """The state of an emitted event."""
 
     SENT = "sent"
-    PENDING = "emitted in a transaction that is still open: it leaves at the commit"
-    ROLLED_BACK = "emitted in a transaction that was rolled back: it never leaves"
+    PENDING = "emitted in a transaction that is still open: it is sent at the commit"
+    ROLLED_BACK = "emitted in a transaction that was rolled back: it is never sent"
 
 
 @attrs.define(eq=False)

@@ -175,7 +175,7 @@ def _encoded_with(schema: str, signal: OpenEdxPublicSignal, data: dict[str, Any]
     try:
         validate(plain, writer, raise_errors=True)
     except ValidationError as error:
-        raise SerializationError(signal.event_type, "", f"its data is not of the given schema: {error}") from None
+        raise SerializationError(signal.event_type, "", f"its data does not match the given schema: {error}") from None
     fastavro.schemaless_writer(stream, writer, plain)
     return stream.getvalue()
 

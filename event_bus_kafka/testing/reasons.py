@@ -43,7 +43,7 @@ def reasons_against(signal: OpenEdxPublicSignal, emitted: int) -> list[str]:
     if not is_enabled(signal):
         return [f"{how_often}; the signal is disabled here: OpenEdxEventsTestMixin needs it in ENABLED_OPENEDX_EVENTS."]
     if not topics:
-        return [f"{how_often}; EVENT_BUS_PRODUCER_CONFIG has no entry for it, so it goes nowhere."]
+        return [f"{how_often}; EVENT_BUS_PRODUCER_CONFIG has no entry for it, so it is not sent."]
     if not enabled:
         return [f"{how_often}; in EVENT_BUS_PRODUCER_CONFIG none of its topics is enabled ({', '.join(topics)})."]
     return [f"{how_often}. Its topics: {', '.join(enabled)}."]

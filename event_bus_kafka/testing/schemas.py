@@ -82,7 +82,7 @@ class _Comparison:
                 f"The schema of {self.codec.event_type} is not that of {self.file}:",
                 *(f"  {change}" for change in self.changes),
                 *verdict,
-                "If this is meant, write the file anew: pytest --update-event-schemas",
+                "If this is intended, update the file: pytest --update-event-schemas",
             ]
         )
 
@@ -94,7 +94,7 @@ def _compared(signal: OpenEdxPublicSignal, file: Path) -> _Comparison:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(json.loads(codec.schema), indent=2, sort_keys=True) + "\n")
     if not file.exists():
-        raise AssertionError(f"There is no {file}. Write it with pytest --update-event-schemas, and keep it.")
+        raise AssertionError(f"There is no {file}. Write it with pytest --update-event-schemas, and commit it.")
     return _Comparison(codec, file, file.read_text())
 
 

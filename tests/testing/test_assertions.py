@@ -65,7 +65,7 @@ def test_another_type_is_named(two: CapturedEvents) -> None:
     ("config", "emit", "reason"),
     [
         (CONFIG, False, "It was not emitted. Its topics: certificates."),
-        ({}, True, "It was emitted 1 time; EVENT_BUS_PRODUCER_CONFIG has no entry for it, so it goes nowhere."),
+        ({}, True, "It was emitted 1 time; EVENT_BUS_PRODUCER_CONFIG has no entry for it, so it is not sent."),
         (
             {CREATED: {"certificates": ENTRY | {"enabled": False}}},
             True,

@@ -72,7 +72,7 @@ def test_a_database_that_is_away_is_an_error_and_no_traceback(
     with django_db_blocker.unblock(), connected(entry | {"ENGINE": f"django.db.backends.{engine}"}, "away"):
         (error,) = check_tables(databases=["away"])
     assert error.id == "event_bus_kafka.E010"
-    assert error.msg.startswith("Database 'away' cannot be asked for its tables: ")
+    assert error.msg.startswith("Database 'away' cannot be queried for its tables: ")
 
 
 def test_all_tables_that_are_missing_are_one_warning(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> None:

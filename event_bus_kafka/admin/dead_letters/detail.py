@@ -83,7 +83,7 @@ def _receivers(letter: DeadLetter) -> Table:
 
 
 def _receiver(failure: Failure) -> list[Cell]:
-    name = shown(failure.receiver) or _("None had its turn")
+    name = shown(failure.receiver) or _("No receiver ran")
     if failure.instead_of:
         name = _("%(name)s, in place of %(other)s") % {"name": name, "other": shown(failure.instead_of)}
     return [

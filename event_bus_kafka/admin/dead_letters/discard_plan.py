@@ -39,7 +39,7 @@ def action_plan(plan: DiscardPlan, *, before: Discarded | None) -> ActionPlan:
             Table(
                 caption=_("Receivers that have still to succeed"),
                 columns=[_("Receiver"), _("Letters")],
-                rows=[(shown(name) or _("none had its turn"), number) for name, number in plan.receivers.items()],
+                rows=[(shown(name) or _("no receiver ran"), number) for name, number in plan.receivers.items()],
             ),
             Table(
                 caption=_("Where they are from"),
@@ -75,7 +75,7 @@ def _exact(number: int) -> Count:
 
 
 def _names(receivers: Mapping[str, int]) -> str:
-    named = [f"{shown(name) or _('none had its turn')} ({number})" for name, number in receivers.items()]
+    named = [f"{shown(name) or _('no receiver ran')} ({number})" for name, number in receivers.items()]
     more = len(named) - _NAMES_IN_HISTORY
     shown_names = ", ".join(named[:_NAMES_IN_HISTORY]) or _("none")
     return f"{shown_names}, +{more}" if more > 0 else shown_names

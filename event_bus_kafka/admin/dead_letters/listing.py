@@ -122,7 +122,7 @@ def _settled_row(entry: DeadLetterEntry) -> list[Cell]:
         place(entry),
         shown(entry.event_type) or _("unknown"),
         shown(entry.group),
-        shown(entry.receiver) or _("none had its turn"),
+        shown(entry.receiver) or _("no receiver ran"),
         f"{entry.state}{by}",
         shown(entry.error),
         ages.moment_of(entry.changed_at),
