@@ -38,7 +38,7 @@ class Meter:
         self.cpu = time.process_time() - cpu
 
     def begin(self) -> None:
-        """Start the elapsed time, again if it was started before."""
+        """Start measuring the elapsed time. A second call starts again."""
         self._began, self.wall = time.perf_counter(), 0.0
 
     def end(self) -> None:

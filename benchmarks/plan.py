@@ -12,7 +12,7 @@ class Plan:
     events: int
     """Events per run."""
     warm_up: int
-    """Events at the begin of each run that are not measured."""
+    """Number of events at the start of each run that are not measured."""
     backlog: int
     """Rows in the outbox before a relay starts."""
     per_lane: int

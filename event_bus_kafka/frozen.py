@@ -1,4 +1,4 @@
-"""Immutable value classes that are cheap to create, for values that each event needs several of."""
+"""Immutable value classes that are cheap to create, since each event needs several such values."""
 
 from __future__ import annotations
 

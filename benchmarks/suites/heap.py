@@ -1,4 +1,4 @@
-"""The suite of workers in processes with many objects, such as those of the LMS."""
+"""The suite of workers in processes with many objects, such as the LMS's processes."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def consume_on_lanes(*, lanes: int, receiver: str, **arguments: Any) -> Figures:
 
 
 class _Loaded:
-    """An object like those that a service's modules create: with attributes that refer to other objects."""
+    """An object like a service's modules create in large numbers, with attributes that refer to other objects."""
 
     def __init__(self, number: int) -> None:
         self.number = number

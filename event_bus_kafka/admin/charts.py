@@ -42,7 +42,7 @@ class Chart:
 
     title: str
     begins: Sequence[datetime]
-    """The begin of each slot."""
+    """The start of each slot."""
     series: Sequence[Series]
     say: Callable[[float], str]
     """Returns a number as text with its unit."""
@@ -59,12 +59,12 @@ class Chart:
 
     @property
     def first(self) -> str:
-        """The begin of the first slot, as text."""
+        """The start of the first slot, as text."""
         return _time(self.begins[0])
 
     @property
     def last(self) -> str:
-        """The begin of the last slot, as text."""
+        """The start of the last slot, as text."""
         return _time(self.begins[-1])
 
     @property

@@ -147,8 +147,8 @@ class Selected:
     @classmethod
     def of(cls, request: HttpRequest) -> Selected:
         """
-        Return the rows that the POST selects: by ``row`` (ids), or by ``topic`` and ``code``. Raises Http404 if it is
-        invalid.
+        Return the rows that the POST selects: by ``row`` (ids), or by ``topic`` and ``code``. Raises Http404 if the
+        POST is invalid.
         """
         alias, ids = request.POST.get("database", ""), request.POST.getlist("row")
         topic, code, last = (request.POST.get(name, "") for name in ("topic", "code", _LAST))

@@ -53,7 +53,7 @@ class ShownTime:
     """Length of a slot in seconds."""
 
     def begins(self, now: datetime) -> list[datetime]:
-        """Return the begin of each slot; the last slot contains ``now``."""
+        """Return the start of each slot; the last slot contains ``now``."""
         last = int(now.timestamp()) // self.step * self.step
         return [datetime.fromtimestamp(last - index * self.step, UTC) for index in reversed(range(self.slots))]
 

@@ -111,7 +111,7 @@ class WorkersPage(Page):
                 gettext("What keeps it"),
             ],
             rows=rows,
-            empty=gettext("No worker has told of itself within a day."),
+            empty=gettext("No worker has written a heartbeat within a day."),
         )
 
     def _receivers(self, several: Sequence[ReceiverView], may_operate: bool) -> Table:
@@ -182,7 +182,7 @@ def _workers(runs: Sequence[WorkerRun]) -> Table:
             gettext("Version"),
         ],
         rows=rows,
-        empty=gettext("No worker has told of itself within a day."),
+        empty=gettext("No worker has written a heartbeat within a day."),
     )
 
 
@@ -213,7 +213,7 @@ def _relays(runs: Sequence[WorkerRun]) -> Table:
             gettext("Version"),
         ],
         rows=rows,
-        empty=gettext("No relay has told of itself within a day."),
+        empty=gettext("No relay has written a heartbeat within a day."),
     )
 
 

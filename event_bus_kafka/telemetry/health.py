@@ -1,5 +1,5 @@
 """
-Whether a worker is alive and ready, and the reasons if it is not. The code that detects an obstacle reports its begin
+Whether a worker is alive and ready, and the reasons if it is not. The code that detects an obstacle reports its start
 and its end here.
 """
 

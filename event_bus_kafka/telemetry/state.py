@@ -33,7 +33,7 @@ class PartitionState:
     window_fill: float
     """Number of records that are read and not committed, divided by the window's size: 0 to 1."""
     full_because: str
-    """Coordinates of the record that keeps the window full; empty if the window is not full, or still moves."""
+    """Coordinates of the record that has kept the window full for seconds; empty if there is none."""
 
 
 @attrs.frozen(kw_only=True)

@@ -86,7 +86,7 @@ class LicensedEnrollment(models.Model):
 
 
 class CatalogEntry(models.Model):
-    """The catalog's data about a course run, kept so that this service need not request Discovery."""
+    """The catalog's data about a course run, kept so that this service sends no requests to Discovery."""
 
     course_key = models.CharField(max_length=255, unique=True)
     title = models.CharField(max_length=255)

@@ -1,4 +1,4 @@
-"""Emits events in a service that runs in any way. Each event has a unique number and the id of its process."""
+"""Emits events, for all ways to run a service. Each event has a unique number and the id of its process."""
 
 import os
 

@@ -43,7 +43,7 @@ class Amounts:
     event_types: int = 2
     days: int = 7
     every: int = 7
-    """Minutes between two minutes of the history that have counts."""
+    """The history has counts for one of this number of minutes."""
     letters: int = 20
     outbox: int = 50
     parked: int = 12

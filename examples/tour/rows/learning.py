@@ -18,7 +18,7 @@ def certificates(scene: Scene) -> None:
     """
     Certificates are awarded and revoked, in order per course
 
-    What is rolled back must not arrive.
+    A certificate whose transaction is rolled back must not arrive.
     """
     scene.do("lms", f'fail_to_award_certificate(31, "{COURSE}")')
     scene.do("lms", f'award_certificate(31, "{COURSE}")')
@@ -47,7 +47,7 @@ def exam_attempts(scene: Scene) -> None:
     """
     Exams change grades, completion, certificates and credit
 
-    Certificates are out of order for a while: they alone are tried again. Course staff goes the other way.
+    Certificates are out of order for a while: only their receiver is retried. Course staff goes in the other direction.
     """
     scene.do("lms", f'give_role(60, "{EXAM}", "instructor")')
     scene.see("exams", "a reviewer", lambda: _staff(60), ["instructor"], for_now=True)

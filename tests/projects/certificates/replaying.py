@@ -1,4 +1,4 @@
-"""Receivers for replays beside live events. Each prints a line at its begin and at its end."""
+"""Receivers for replays beside live events. Each prints a line at its start and at its end."""
 
 import os
 import threading
