@@ -56,8 +56,8 @@ class Stage:
 
     def start_services(self, services: Sequence[str]) -> None:
         """
-        Start a worker for each service, and a substitute for the web processes of each service that has an ``api``. A few
-        start at once.
+        Start a worker for each service, and a substitute for the web processes of each service that has an ``api``. A
+        few start at once.
         """
         starts = [(self._start_front, service) for service in services if find_spec(f"examples.{service}.api")]
         starts += [(self._start_worker, service) for service in services]
