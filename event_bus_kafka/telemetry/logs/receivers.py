@@ -17,9 +17,9 @@ lines = Lines()
 @lines.of(events.CircuitOpened)
 def _(event: events.CircuitOpened, _: LogFilter) -> None:
     logger.error(
-        "Circuit of receiver %s is open: it failed %s times in a row. Its events are held, and one of them is tried "
-        "every %g s until one succeeds. Correct the receiver, or pause it so that other receivers continue: "
-        "manage.py event_bus_pause --receiver %s makes its events dead letters.",
+        "Circuit of receiver %s is open: the receiver failed %s times in a row. Its events are held, and one of "
+        "them is tried every %g s until one succeeds. Correct the receiver, or pause it so that other receivers "
+        "continue: manage.py event_bus_pause --receiver %s makes its events dead letters.",
         event.receiver,
         event.failures,
         event.probe_every,
@@ -75,7 +75,10 @@ def _(event: events.ReceiverSlow, _: LogFilter) -> None:
 def _(event: events.DuplicateSkipped, _: LogFilter) -> None:
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug(
-            "Receiver %s was not called: it had event %s before", event.receiver, event.event_id, extra=fields(event)
+            "Receiver %s was not called: it has already processed event %s",
+            event.receiver,
+            event.event_id,
+            extra=fields(event),
         )
 
 

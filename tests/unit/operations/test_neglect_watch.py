@@ -104,7 +104,7 @@ def test_a_start_is_warned_once(watch: NeglectWatch, caplog: pytest.LogCaptureFi
         unobserve(told.append)
     assert len(told) == 1
     lines = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
-    assert lines[0].startswith("Neglected, outbox-waits: default: The oldest row has waited for 6 minutes; no relay")
+    assert lines[0].startswith("Neglect outbox-waits of default: The oldest row has waited for 6 minutes; no relay")
     assert "relay_events --database default" in lines[0]
 
 
