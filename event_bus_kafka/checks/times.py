@@ -35,14 +35,15 @@ def _of_sending() -> Iterator[CheckMessage]:
     if send.value() > delivery.value():
         yield _contradiction(
             f"{_said(send)} is longer than {_said(delivery)}",
-            "A send would give up before its request does: make the second time longer than the first.",
+            "An event would be given up while its send still waits: make the second time longer than the first.",
         )
     given = settings.client_options | settings.producer_options
     for name in _DELIVERY:
         if name in given and _milliseconds(given[name]) not in (None, delivery.value() * 1000):
             yield _contradiction(
                 f"{name} = {given[name]} of the producer's options differs from {_said(delivery)}",
-                "Remove the option: the setting defines it, and later events are put into the outbox.",
+                "Remove the option: the setting defines this time, after which unconfirmed events are put into the "
+                "outbox.",
             )
 
 

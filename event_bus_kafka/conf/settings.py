@@ -141,7 +141,7 @@ class SettingsTable(DeploySettings, ServerSettings):
         "EVENT_BUS_KAFKA_CONSUMER_WINDOW_BYTES",
         count(least=1, most=1 << 40),
         64_000_000,
-        "Maximal bytes of records that a worker has read and not finished. Half of them is divided among partitions.",
+        "Maximal bytes of records that a worker has read and not finished; its partitions share one half equally.",
     )
     decoded_bytes = Setting(
         "EVENT_BUS_KAFKA_DECODED_BYTES",

@@ -121,8 +121,8 @@ def open_span(
     is_child: bool = False,
 ) -> NoSpan:
     """
-    Begin a span as a child of the current one. It links to the span whose context is in the headers ``carried_by``;
-    with ``is_child`` that span is the parent, too.
+    Begin a span inside the current one, with a link to the sender's span, whose context is in the headers
+    ``carried_by``. With ``is_child`` the sender's span is the parent instead of the current one.
     """
     try:
         tracer = current_tracer()
@@ -132,7 +132,9 @@ def open_span(
         parent = trace.set_span_in_context(trace.NonRecordingSpan(sender)) if sender and is_child else None
         links = [trace.Link(sender)] if sender else []
         return OpenSpan(
-            tracer.start_span(label(name), parent, trace.SpanKind[kind], attributes, links)  # samplers see all of it
+            tracer.start_span(
+                label(name), parent, trace.SpanKind[kind], attributes, links
+            )  # samplers get all arguments
         )
     except RAISED_BY_OTHERS as error:
         _tell(error)
