@@ -30,6 +30,10 @@ class CertificatesOutOfOrder(Exception):
     """Certificates cannot be changed now."""
 
 
+class CreditBroken(Exception):
+    """Credit cannot be changed until somebody mends it: settings say that no retry would help."""
+
+
 @receiver([EXAM_ATTEMPT_REJECTED, EXAM_ATTEMPT_VERIFIED, EXAM_ATTEMPT_RESET])
 def change_grade(signal: Any, exam_attempt: ExamAttemptData, metadata: EventsMetadata, **_: Any) -> None:
     """Rejected: no points. Verified or reset: the points count again."""
@@ -67,6 +71,8 @@ def change_certificate(signal: Any, exam_attempt: ExamAttemptData, metadata: Eve
 )
 def change_credit(signal: Any, exam_attempt: ExamAttemptData, metadata: EventsMetadata, **_: Any) -> None:
     """Credit needs a verified exam."""
+    if Maintenance.objects.filter(part="credit").exists():
+        raise CreditBroken
     outcomes = {EXAM_ATTEMPT_SUBMITTED: "submitted", EXAM_ATTEMPT_VERIFIED: "satisfied", EXAM_ATTEMPT_RESET: "removed"}
     _note("credit", outcomes.get(signal, "failed"), exam_attempt, metadata)
 

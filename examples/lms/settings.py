@@ -83,4 +83,10 @@ EVENT_BUS_KAFKA_SUBSCRIPTIONS = {
     ],
 }
 # A receiver that fails is tried again after half a second, one, two, … The rest of its key waits, others go on.
-EVENT_BUS_KAFKA_RETRY = {"attempts": 10, "first_delay": 0.5, "factor": 2}
+# One that fails with a final error is not: the event becomes a dead letter for it at once.
+EVENT_BUS_KAFKA_RETRY = {
+    "attempts": 10,
+    "first_delay": 0.5,
+    "factor": 2,
+    "final": ["examples.lms.exams.CreditBroken"],
+}
