@@ -100,7 +100,7 @@ def test_a_receiver_is_mended_and_its_dead_letters_come_through(urls: dict[str, 
     page.get_by_role("link", name="Maintenances", exact=True).first.click()
     page.get_by_role("link", name="certificates").click()
     page.get_by_role("link", name="Delete").click()
-    page.get_by_role("button", name="Yes, I’m sure").click()
+    page.get_by_role("button", name="Yes").click()
     open_page(page, "Dead letters")
     page.get_by_role("button", name="Replay all that match").click()
     page.get_by_label("Why, for whoever looks").fill("Certificates are mended")
