@@ -261,7 +261,7 @@ class Consumer:
         if error.kind is Trouble.REPLACED:  # a new client would shut out the other worker, and vice versa
             reason = f"Another member of group {self._group} has this worker's group.instance.id: give each its own"
             raise WorkerFailed(reason, exit_code=3) from error
-        if error.kind is not Trouble.FORBIDDEN:  # wait without limit until the client has the right again
+        if error.kind is not Trouble.FORBIDDEN:  # wait without limit for the right
             self._fruitless_clients += 1
         if self._fruitless_clients > _NEW_CLIENTS:
             raise WorkerFailed(f"{_NEW_CLIENTS} new Kafka clients failed in the same way: {error}", exit_code=3) from error

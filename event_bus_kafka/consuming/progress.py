@@ -131,11 +131,11 @@ class PartitionPhase(Enum):
     """
     The phases of a partition from its assignment to its end, and the records that lanes may begin in each::
 
-                     assigned         revoked or stopped                                  all below done, or time is up
-                        |                    |                                                       |
-            phase       |        OPEN        | DECIDING       |             DRAINING                 |  CLOSED
-            begins      |     everything     | nothing        | all below the last record that       |  nothing
-            is dropped  |      nothing       | nothing        | is done or runs; the rest is dropped |  the rest
+                 assigned         revoked or stopped                                  all below done, or time is up
+                    |                    |                                                       |
+        phase       |        OPEN        | DECIDING       |             DRAINING                 |  CLOSED
+        begins      |     everything     | nothing        | all below the last record that       |  nothing
+        is dropped  |      nothing       | nothing        | is done or runs; the rest is dropped |  the rest
 
     Partitions that stay assigned are DECIDING while others drain, so that all lanes work for the draining ones; then
     they are OPEN again. A partition that is lost, or stopped a second time, is CLOSED at once.

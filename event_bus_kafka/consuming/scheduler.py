@@ -135,7 +135,7 @@ class Scheduler:
         lanes, even if its partition is assigned again at once.
         """
         deadline = self._clock() + timeout
-        staying = [one for one in staying if one.phase is PartitionPhase.OPEN]  # a partition that a stop has closed stays closed
+        staying = [one for one in staying if one.phase is PartitionPhase.OPEN]  # not those that a stop has closed
         self._drain_all([one for one in leaving if one.phase is PartitionPhase.OPEN], staying)
         self._wait_while(lambda: any(map(self._has_hole_to_fill, leaving)), deadline)
         for partition in staying:
