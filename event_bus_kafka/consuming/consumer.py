@@ -264,7 +264,7 @@ class Consumer:
         if error.kind is not Trouble.FORBIDDEN:  # wait without limit for the right
             self._fruitless_clients += 1
         if self._fruitless_clients > _NEW_CLIENTS:
-            raise WorkerFailed(f"{_NEW_CLIENTS} new Kafka clients failed in the same way: {error}", exit_code=3) from error
+            raise WorkerFailed(f"{_NEW_CLIENTS} new clients did not help: {error}", exit_code=3) from error
 
     def _end_if_events_are_lost(self) -> None:
         if self._lost_events:

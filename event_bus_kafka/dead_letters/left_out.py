@@ -81,17 +81,17 @@ def restored(stored: ConsumerRecord, marks: dict[str, LeftOut], there: ConsumerR
     Raises :class:`CannotRestore` if Kafka no longer has that record, or has another record there.
     """
     if there is None:
-        raise cannot_restore(stored.coordinates, marks, "the record was deleted")
+        raise cannot_restore(stored.coordinates, marks, "the record was deleted there")
     if any(_mark(_bytes_of(there, part)).sha256 != mark.sha256 for part, mark in marks.items()):
-        raise cannot_restore(stored.coordinates, marks, "another record has these coordinates: the topic was created anew")
+        raise cannot_restore(stored.coordinates, marks, "another record is there: the topic was created anew")
     return attrs.evolve(stored, **{part: getattr(there, part) for part in marks})  # type: ignore[misc]
 
 
 def cannot_restore(coordinates: str, parts: Iterable[str], reason: str) -> CannotRestore:
     """Return an error that names the lost parts and says what to do."""
     return CannotRestore(
-        f"{coordinates}: parts missing in its dead letter ({', '.join(parts)}) are not in Kafka any more: {reason}; discard "
-        "it, or have the sending service emit the event again"
+        f"{coordinates}: parts missing in its dead letter ({', '.join(parts)}) are not in Kafka any more: {reason}; "
+        "discard it, or have the sending service emit the event again"
     )
 
 

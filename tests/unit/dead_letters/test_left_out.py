@@ -73,7 +73,7 @@ def test_c8_left_out_parts_come_back_from_kafka_to_the_byte() -> None:
 def test_c8_another_record_at_its_place_is_refused(part: str) -> None:
     reduced = without(part) if part != "key" else list(lighter(letter(record())))[-1]
     other = changed(record(), value=b"\0valuE", headers=record().headers[::-1], key=b"other")
-    with pytest.raises(CannotRestore, match="another record has these coordinates: the topic was created anew"):
+    with pytest.raises(CannotRestore, match="another record is there: the topic was created anew"):
         restored(reduced.record, dict(missing(reduced.record, dict(reduced.left_out))), other)
 
 
