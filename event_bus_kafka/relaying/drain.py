@@ -1,4 +1,4 @@
-"""Steps of a relay until nothing is left. Imported only where the app is installed."""
+"""Runs a relay until no row is left. Imported only if the app is installed."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Drain:
         self._progress = progress
 
     def step(self) -> None:
-        """Raises :class:`WorkerFailed` at the end, with exit code 0 if nothing is left."""
+        """Run one step. Raises :class:`WorkerFailed` to end the worker, with exit code 0 if no row is left."""
         self._relay.step()
         if self._progress.is_drained:
-            self._end("its rows have to wait")
+            self._end("some rows have to wait")
         if self._progress.seconds_without_success > _FRUITLESS:
             self._end(f"nothing could be sent for {_FRUITLESS:g} seconds")
 
