@@ -1,1 +1,3 @@
-"""The direct way out: an event that this service emits becomes a record in Kafka, or is spilled into the outbox."""
+"""
+Sends an event that this service emits to Kafka without the outbox, or spills the event into the outbox if Kafka fails.
+"""

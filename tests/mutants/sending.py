@@ -15,7 +15,7 @@ FAULTS = (
         scope="_Ends.failure_of",
         old="""
 if error is None:
-    raise WorkerFailed("Kafka did not confirm all within EVENT_BUS_KAFKA_DELIVERY_TIMEOUT", exit_code=1)
+    raise WorkerFailed("Kafka did not confirm all events within EVENT_BUS_KAFKA_DELIVERY_TIMEOUT", exit_code=1)
 """,
         new="if error is None:\n    return None",
         harm="a backfill ends with 0, and its token has passed events that were not sent",
