@@ -50,7 +50,7 @@ class Backpressure:
         return max(1, self.records - most)
 
     def need_commit(self, partitions: Partitions) -> bool:
-        """Return whether a partition is full, and at least half of its window only waits for a commit."""
+        """Return whether a partition is full, and half of its window or more only waits for a commit."""
         return any(one.held >= self.records and one.passed >= self.records / 2 for one in partitions)
 
     def relieve(self, client: ConsumerClient, partitions: Partitions) -> None:

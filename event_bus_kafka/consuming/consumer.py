@@ -39,7 +39,7 @@ _LOOK_AT_ENDS_EVERY = 1.0
 _NEW_CLIENTS = 3
 """Clients in a row that may fail before reading a record; the next fatal error ends the worker."""
 _LAST_FLUSH = 1.0
-"""Least seconds for flushing the events of receivers, even if receivers have used up the time for a stop."""
+"""Minimum seconds for flushing the events of receivers, even if they have used up the time for a stop."""
 
 
 class Consumer:
@@ -51,8 +51,8 @@ class Consumer:
 
     ``flush(seconds)`` waits at most ``seconds`` for events that receivers have emitted; the lifecycle event
     EventUndelivered reports a lost event. After such a loss the consumer commits nothing, and the next step ends the
-    worker, so that Kafka delivers the record again whose receiver emitted the lost event, unless its offset was
-    committed before.
+    worker: Kafka delivers again the record whose receiver emitted the lost event, unless its offset was committed
+    before.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class Consumer:
         self._scheduler.tick()
         self._replays_in = self._replays.submit(is_busy=self._is_busy())
         self._advance()
-        flush_observers()  # before the offsets of what is done are committed
+        flush_observers()  # before the offsets of finished records are committed
         self._end_if_events_are_lost()
         if self._is_commit_due() and (failure := self._commit()):
             self._replace_client(failure)
@@ -118,8 +118,8 @@ class Consumer:
         """
         Let running receivers finish for at most ``timeout`` seconds, commit and leave the group.
 
-        Returns the sum of receivers that are still running, partitions whose last commit was refused, and lost events
-        that receivers emitted. If any event is lost, commits nothing: Kafka delivers the records again whose receivers
+        Return the sum of receivers that are still running, partitions whose last commit was refused, and lost events
+        that receivers emitted. If any event is lost, commit nothing: Kafka delivers again the records whose receivers
         emitted the events. Raises :class:`WorkerFailed` if another member of the group has the same
         ``group.instance.id``.
         """

@@ -67,8 +67,8 @@ class LanePace:
     def adapt(self, share: float, stuck: int) -> None:
         """
         Set the number of awake lanes, after an interval in which more actors were ready than lanes were awake.
-        ``share`` is the part of a processor that the process used in this interval; ``stuck`` the number of lanes that
-        still run the same record as at its beginning.
+        ``share`` is the part of a processor that the process used in the interval; ``stuck`` is the number of lanes
+        that ran the same record at its beginning and end.
         """
         if share < 0.8:
             self.awake *= 2
@@ -108,8 +108,8 @@ class Lanes:
 
     def adapt(self, *, backlog: bool) -> None:
         """
-        Change the number of awake lanes, if the last change is long enough ago and ``backlog`` is True: more actors are
-        ready than awake lanes can take.
+        Change the number of awake lanes, if the last change is long enough ago and ``backlog`` is True, that is if more
+        actors are ready than awake lanes can take.
         """
         then, cpu_then = self._last_look
         now = self._clock()

@@ -55,15 +55,18 @@ class Processor:
     """Returns the name of a topic without the prefix that ``EVENT_BUS_TOPIC_PREFIX`` sets."""
     skip_unknown_types: bool = True
     decoded_bytes: int = DECODED_BYTES
-    """Most bytes of memory that one decoded record may use."""
+    """Maximum bytes of memory that one decoded record may use."""
     connection_max_age: float = 60.0
     """Age in seconds at which a database connection is closed before the next attempt."""
     is_child_of_sender: bool = False
-    """Whether an attempt's span is a child of the sender's span; it has a link to the sender's span in any case."""
+    """
+    Whether an attempt's span is a child of the sender's span; the attempt's span has a link to the sender's span in any
+    case.
+    """
     receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]] = dispatch.receivers_of
     """Returns the receivers of a signal's events."""
     context: Callable[[], Context] = event_context
-    """Returns the context of one attempt."""
+    """Returns a ``contextvars`` context for one attempt."""
     stored: Callable[[Letter, Exception], None] = reporting.stored
     """Reports that a dead letter is stored."""
     gate: ReceiverGate = attrs.field(factory=ReceiverGate)
@@ -96,8 +99,8 @@ class Processor:
 
     def _is_received(self, record: ConsumerRecord) -> bool:
         """
-        Return whether a receiver will get the record, or the record cannot be read. Skipped records get no span: there
-        may be thousands.
+        Return whether a receiver will get the record, or the record cannot be read. Other records get no span: there
+        may be thousands of them.
         """
         try:
             signal = self._signal(record)

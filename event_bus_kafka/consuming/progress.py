@@ -32,7 +32,7 @@ class Work:
     event_id: str = ""
     """Empty until the event is dispatched."""
     is_early: bool = False
-    """Equal to the delivery's ``is_early``."""
+    """The value of :attr:`Delivery.is_early`."""
     running: Receiver | None = None
     """The receiver that was called last."""
     turns: list[float] = attrs.field(factory=list)
@@ -40,7 +40,7 @@ class Work:
     sent_at: datetime | None = None
     """The time at which the event was sent; None, like ``tallies``, until the event is dispatched."""
     tallies: RecordTallies | None = None
-    """Counts of the lane that processes the record."""
+    """The counters to which the record's results are added."""
 
     def begin(self, receiver: Receiver) -> None:
         """Note that ``receiver`` is about to be called."""
@@ -62,7 +62,7 @@ class Delivery:
     """Whether a previous worker may have crashed at this record: it is logged before its receivers are called."""
     done: bool = False
     dropped: bool = False
-    """Whether the record was left unfinished; the partition's next owner processes it."""
+    """Whether the record was left unfinished, so that the partition's next owner processes it."""
     work: Work | None = None
     """The processor's state of the record: None before the first attempt and after the delivery is done."""
 
@@ -95,8 +95,8 @@ class Delivery:
 @attrs.define(eq=False)
 class Detached(Delivery):
     """
-    A record outside of any assignment, such as a dead letter's. The scheduler orders it among the records of its key,
-    but no offset depends on it: its ``partition`` is a separate object that only has the same name.
+    A record outside of any assignment, such as the record of a dead letter. The scheduler orders it among the records
+    of its key, but no offset depends on it: its ``partition`` is a separate object that only has the same name.
     """
 
     process: Callable[[Detached], Outcome] = attrs.field(kw_only=True)
@@ -164,8 +164,8 @@ class PartitionProgress:
     committed: int | None = None
     position: int | None = attrs.field(default=attrs.Factory(lambda self: self.committed, takes_self=True))
     """
-    The offset that may be committed: that of the first unfinished record, or of the next record to read if all are
-    finished.
+    The offset that may be committed: the offset of the first unfinished record, or of the next record to read if all
+    are finished.
     """
     phase: PartitionPhase = PartitionPhase.OPEN
     drains_to: int = -1
@@ -193,7 +193,7 @@ class PartitionProgress:
     stood_at: tuple[int | None, float] = (None, 0.0)
     """The position that was seen last while the partition was paused, and the time at which it was first seen."""
     waits_for: str = ""
-    """The record that the position has been waiting for, for long; empty while the position moves."""
+    """The first unfinished record, once the position has not moved for long; empty while the position moves."""
     end: int | None = None
     """The partition's end offset in Kafka, one above its last record, as far as the client knows it."""
     _window: deque[Delivery] = attrs.field(factory=deque)

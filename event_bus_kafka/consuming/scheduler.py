@@ -28,7 +28,7 @@ from event_bus_kafka.wire.records import ConsumerRecord
 _DRAIN = 64
 """Number of records of one actor that a lane processes before it takes another actor."""
 _PLENTY = 500
-"""Number of ready keys above which no record is read: records that wait for long have left the processor's caches."""
+"""Number of ready keys above which no record is read: records that wait for long drop out of the processor's caches."""
 _SWEEP_ABOVE = 10_000
 """Number of actors above which idle ones are removed: a key may occur only once."""
 _LOOK_AGAIN = 0.005
@@ -125,10 +125,10 @@ class Scheduler:
         names: Collection[Partition] = (),
     ) -> int:
         """
-        Give up the ``leaving`` partitions: wait at most ``timeout`` seconds for their running receivers, also those of
-        an earlier assignment, and for the unfinished records below finished ones; then drop the other records. Return
-        the number of receivers that are still running, after reporting them. No record of the ``staying`` partitions
-        begins meanwhile. ``names`` are all partitions that are revoked, including those that were not started.
+        Give up the ``leaving`` partitions: wait at most ``timeout`` seconds for their running receivers, including
+        receivers of an earlier assignment, and for the unfinished records below finished ones; then drop the other
+        records. Return the number of receivers that are still running, after reporting them. No record of the
+        ``staying`` partitions begins meanwhile. ``names`` are all partitions that are revoked, whether started or not.
 
         Without this wait Kafka would deliver finished records above an unfinished one again, because the position
         cannot pass the unfinished one. Retries are not waited for. Actors are kept, so that one key never runs on two
@@ -156,7 +156,7 @@ class Scheduler:
         self._hurry_until = self._clock() + timeout
 
     def stop(self) -> None:
-        """End each lane after its current actor."""
+        """End the lanes, after the actors that are queued now."""
         for _ in self.lanes:
             self._ready.put(None)
         self.lanes.wake_all()

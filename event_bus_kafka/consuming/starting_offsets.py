@@ -1,5 +1,5 @@
 """
-Finds the offsets at which assigned partitions begin, and those at which they continue after their records are deleted.
+Finds the offsets at which assigned partitions begin, and new offsets for partitions whose next records were deleted.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class StartingOffsets:
 
     def start(self, client: ConsumerClient, partitions: Partitions) -> None:
         """
-        Let the client read the partitions that wait: new ones, which are added to ``partitions``, and those whose
+        Let the client read the partitions that wait: new ones, which are added to ``partitions``, and partitions whose
         offset no longer exists. A partition that fails does not delay the others; a later call tries it again.
 
         Raises :class:`WorkerFailed` if the brokers cannot find offsets by time.

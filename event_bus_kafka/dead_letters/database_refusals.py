@@ -23,7 +23,7 @@ _CHECK_VIOLATION = "23514"
 _LOST = frozenset({2006, 2013})
 """Error numbers of MySQL and MariaDB for a connection that has ended."""
 _LONGEST_ESCAPE, _STATEMENT = 2, 10_000
-"""Most bytes of a statement per byte of a value, and most bytes of the rest of the statement."""
+"""Maximum bytes of a statement per byte of a value, and maximum bytes of the rest of the statement."""
 _EXECUTE = CursorWrapper._execute.__code__  # type: ignore[attr-defined]
 
 

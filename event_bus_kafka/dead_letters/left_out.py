@@ -68,8 +68,8 @@ def from_json(marks: dict[str, Any] | None) -> dict[str, LeftOut]:
 
 def missing(record: ConsumerRecord, marks: dict[str, LeftOut]) -> dict[str, LeftOut]:
     """
-    Return the marks of parts that a stored record lacks. A marked part may exist: a version of this package without
-    marks has stored it later.
+    Return the marks of parts that a stored record lacks. A marked part may exist: an older version of this package,
+    which ignores marks, may have stored it later.
     """
     return {part: mark for part, mark in marks.items() if part != TEXTS and not _bytes_of(record, part)}
 

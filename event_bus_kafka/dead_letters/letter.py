@@ -77,7 +77,9 @@ class Letter:
 
     @property
     def size(self) -> int:
-        """Most bytes that the parts of variable length need in a table; JSON escapes make headers and texts longer."""
+        """
+        Maximum bytes that the parts of variable length need in a table; JSON escapes make headers and texts longer.
+        """
         texts = sum(len(failure.error) + len(failure.place) for failure in self.failures)
         headers = size_of(self.record.headers)
         return len(self.record.value or b"") + len(self.record.key or b"") + _LONGEST_IN_JSON * (texts + headers)

@@ -19,7 +19,7 @@ _NONE: Failures = []
 @cheap_frozen
 class Attempt:
     """
-    The result of one attempt at a record: either of its receivers' calls, or of reading it.
+    The result of one attempt at a record: the results of its receivers, or the error of reading the record.
 
     A receiver that was called and is not in ``failed`` has succeeded.
     """
@@ -70,7 +70,7 @@ class Past:
     @property
     def is_paused_only(self) -> bool:
         """
-        Whether all receivers that were given up are paused: then an operator ordered the dead letter, and it does not
+        Whether all receivers that were given up are paused: then an operator ordered the dead letter, which does not
         count towards a flood.
         """
         return not self.given_up or all(isinstance(error, ReceiverPaused) for _, error in self.given_up)

@@ -14,7 +14,7 @@ class CircuitPolicy:
     failures: int
     """Number of failures in a row that opens the circuit."""
     keys: int
-    """Least number of different keys among the failed events: one bad key does not open the circuit."""
+    """Minimum number of different keys among the failed events: one bad key does not open the circuit."""
     probe_every: float
     """Seconds between probes."""
 

@@ -62,8 +62,8 @@ def close_after_errors() -> None:
     """
     Close connections on which an error occurred, after a failed attempt: the next attempt opens new connections.
 
-    After a failover an open connection may lead to a server that is read-only now, and still look healthy. The driver's
-    connection of a pooled one is closed before it is returned, so that the pool does not hand it out again.
+    After a failover an open connection may lead to a server that is read-only now, and still look healthy. Before a
+    pooled connection is returned, the driver's connection is closed, so that the pool does not hand it out again.
     """
     for connection in open_connections.by_alias.values():
         if connection.connection is not None and connection.errors_occurred:
@@ -85,8 +85,8 @@ def failure_to_connect() -> Exception | None:
     Open a fresh connection to each database that this thread has used; return the first error, or None.
 
     An error on an existing connection proves nothing: a deadlock or a statement that is too large looks the same. A
-    pooled connection proves nothing either: it may be older than the outage, or not be available because other threads
-    use all.
+    pooled connection proves nothing either: it may be older than the outage, or the pool may have none because other
+    threads use all.
     """
     for connection in open_connections.by_alias.values():
         fresh = connection.copy()

@@ -76,7 +76,7 @@ def receivers_of(signal: OpenEdxPublicSignal) -> list[Receiver]:
     """
     Return the receivers of a signal, in the order in which they were connected; async receivers last, as in Django.
 
-    The handler of openedx-events that sends events to the bus is left out: it ignores events that came from the bus.
+    The handler with which openedx-events sends events to the bus is left out: it ignores events that came from the bus.
     """
     with signal.lock:
         entries = list(signal.receivers)
@@ -158,7 +158,7 @@ def _finish(result: object) -> None:
         try:
             async_to_sync(_awaited)(result)
         finally:
-            if iscoroutine(result) and getcoroutinestate(result) == CORO_CREATED:  # as in a running event loop
+            if iscoroutine(result) and getcoroutinestate(result) == CORO_CREATED:  # such as in an event loop
                 result.close()  # otherwise Python warns that it was never awaited
     elif is_unfinished(result):
         raise ReceiverNotRun(type(result).__name__)

@@ -95,7 +95,7 @@ def _wrapped(receiver: Callable[P, R], *, using: str) -> Callable[P, R | None]:
                 if is_unfinished(result):  # it would run after the commit of the mark
                     result.close() if iscoroutine(result) else None
                     raise ReceiverNotRun(type(result).__name__)
-                if rejected:  # before the mark commits: the event would never be emitted
+                if rejected:  # before the commit of the mark: otherwise the event would never be emitted
                     raise rejected[0]
                 return result
         except _Duplicate:
@@ -134,7 +134,7 @@ def _require_table(alias: str) -> None:
 
 
 def _model() -> Any:
-    return import_module("event_bus_kafka.models").InboxMark  # only where the app is installed
+    return import_module("event_bus_kafka.models").InboxMark  # only if the app is installed
 
 
 def _presence() -> Any:

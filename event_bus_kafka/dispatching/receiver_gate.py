@@ -16,13 +16,13 @@ from event_bus_kafka.telemetry.events import CircuitClosed, CircuitOpened
 from event_bus_kafka.telemetry.health import Health, Obstacle
 
 _SPREAD = 0.1
-"""Share by which the delays of held events vary, so that each of them may become the probe, not always the same one."""
+"""Share by which the delays of held events vary, so that any of them may become the probe."""
 _NO_PERMITS: Mapping[str, Permit] = MappingProxyType({})
 
 
 @cheap_frozen
 class Admission:
-    """The receivers that may have an event now, and the ones that may not."""
+    """The receivers that may have an event now, and the receivers that may not."""
 
     admitted: list[Receiver]
     held: Sequence[Receiver] = ()

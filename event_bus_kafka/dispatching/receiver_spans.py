@@ -1,4 +1,4 @@
-"""Opens a span for each receiver inside the span of the attempt; it shows the receiver's duration and failure."""
+"""Opens a span for each receiver inside the span of the attempt, to show the receiver's duration and failure."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-Turns the rejection of an event that a receiver emits into a failure of the receiver, so that it is not lost unseen.
+Turns the rejection of an event that a receiver emits into a failure of the receiver: otherwise nobody would notice.
 """
 
 from __future__ import annotations

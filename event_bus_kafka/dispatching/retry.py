@@ -21,8 +21,8 @@ class RetryPolicy:
     """
     Attempts with exponential backoff and jitter; delays in seconds.
 
-    ``jitter`` is the share by which a delay varies up and down. ``final`` are exceptions of receivers after which no
-    further attempt is made.
+    ``jitter`` is the share by which a delay varies up and down. After an exception of a class in ``final`` no further
+    attempt is made.
     """
 
     attempts: int

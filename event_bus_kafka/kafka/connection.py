@@ -58,7 +58,7 @@ class Connection:
 class Reach:
     """
     Whether this process's producers reach Kafka. ConnectionChanged is emitted when any producer reaches Kafka again,
-    not only the one that lost it: during an outage a relay makes new producers.
+    even if another one had lost the connection: during an outage a relay makes new producers.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,6 @@
-"""A member of a consumer group: confluent-kafka's consumer, with our types and errors."""
+"""
+A member of a consumer group: wraps confluent-kafka's consumer; returns this package's values and raises its errors.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _BATCH = 500
-"""Most records that one poll returns; a higher number is not measurably faster."""
+"""Maximum number of records that one poll returns; a higher number is not measurably faster."""
 _CAUSE_WITHIN = 2.0
 """Seconds to wait for the cause of a fatal error."""
 _LOOK_EVERY = 0.1

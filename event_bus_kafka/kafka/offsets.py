@@ -1,4 +1,4 @@
-"""Offsets: the committed ones of consumer groups, and the first and end offset of a partition."""
+"""Offsets: the committed offsets of consumer groups, and the first and end offset of a partition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The producer of confluent-kafka, with this package's values and errors."""
+"""Wraps confluent-kafka's producer; returns this package's values and raises its errors."""
 
 from __future__ import annotations
 

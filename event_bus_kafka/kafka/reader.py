@@ -64,7 +64,7 @@ class Reader(GroupOffsets, LogOffsets):
         """
         with as_broker_errors():
             self._client.assign([TopicPartition(*partition, offsets.start)])
-            most = min(_BATCH, max(1, offsets.end - offsets.start))  # else the client waits a little for more
+            most = min(_BATCH, max(1, offsets.end - offsets.start))  # otherwise the client waits a little for more
             while messages := self._next_messages(most):
                 for message in messages:
                     error = message.error()

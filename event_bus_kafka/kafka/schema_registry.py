@@ -28,9 +28,9 @@ _NOT_FOUND = 404
 _CONFLICT = 409
 _UNKNOWN = frozenset({40401, 40403})
 """Confluent's error codes for an unknown subject or schema. Any other 404 comes from a wrong URL or a proxy, and says
-nothing about the schema: what waits for it must not become a dead letter."""
+nothing about the schema: a record that needs the schema must not become a dead letter."""
 _MOST_KEPT = 4096
-"""Most failures that are remembered: records of strangers may contain any number of ids."""
+"""Maximum number of remembered failures: records of strangers may contain any number of ids."""
 _ADVICE = {
     401: "check EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY and _API_SECRET",
     403: "the user of EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY has no right to this",
@@ -57,15 +57,15 @@ def _is_of_others(_: logging.LogRecord) -> bool:
     return threading.current_thread().name != _THREAD
 
 
-for _name in ("httpx", "httpx2"):  # log each request with its URL, at level INFO: what fails is told without
+for _name in ("httpx", "httpx2"):  # log each request and its URL at level INFO; RegistryFailed reports failures
     logging.getLogger(_name).addFilter(_is_of_others)
 
 
 class SchemaRegistry:
     """
-    Returns the id of a schema and the schema of an id, both cached as long as there is room: ids are never reused.
+    Returns the id of a schema, and the schema of an id. Both are cached as long as there is room: ids are never reused.
 
-    ``timeout``: most seconds for one request, whatever the network does. ``register``: whether unknown schemas are
+    ``timeout``: maximum seconds for one request, whatever the network does. ``register``: whether unknown schemas are
     registered. ``backoff``: seconds for which all requests fail at once after the registry has failed, or requests for
     one schema or id after the registry has refused it. After that time one request is sent; the other threads' requests
     still fail at once until it is answered. Threads that ask for the same schema or id at the same time share one
@@ -93,8 +93,8 @@ class SchemaRegistry:
         self._schemas: KeptSchemas[str] = KeptSchemas()
         self._requests: dict[Hashable, Future[Any]] = {}
         """
-        Pending and answered requests. All lanes of a starting worker ask for the same schema: if each sent a request,
-        one of them might time out and delay its key, although others were answered.
+        Pending and answered requests. All lanes of a starting worker ask for the same schema: if each lane sent a
+        request, a single time-out could delay a key, although other requests were answered.
         """
         self._failures: dict[Hashable, tuple[SchemaRegistryError, float]] = {}
         """Schema, id or ``_ALL`` → the last failure, and the monotonic time until which it is repeated."""

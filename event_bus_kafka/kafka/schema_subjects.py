@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 class SchemaSubjects:
     """
-    The subjects of a registry. Caches nothing; each method may raise :class:`SchemaRegistryError`. ``timeout``: most
+    The subjects of a registry. Caches nothing; each method may raise :class:`SchemaRegistryError`. ``timeout``: maximum
     seconds for one request.
     """
 

@@ -39,10 +39,10 @@ class Outbox:
         """
         Put events into the outbox and return True; return False if the caller has to send them in another way.
 
-        If the attempt fails and has doomed the transaction, return True: the events are discarded with the transaction.
-        If the transaction can continue without the events, return True, and call ``otherwise`` with each event and the
-        alias after the commit. If transactions are open only on databases that cannot take the events, return True, and
-        append after all of them have committed.
+        In these cases nothing is inserted yet, and the result is True, too. If the failed attempt has doomed the
+        transaction, the events are discarded with the transaction. If the transaction can continue without the events,
+        ``otherwise`` is called with each event and the alias after the commit. If transactions are open only on
+        databases that cannot take the events, the events are appended after all of them have committed.
 
         Raises Django's :class:`SynchronousOnlyOperation` in an event loop, where Django permits no access to a
         database.

@@ -1,6 +1,5 @@
 """
-Chooses the database whose outbox an event is appended to: an open transaction is not enough, routers and databases must
-allow it.
+Chooses the database whose outbox takes an event: a database with an open transaction, if routers and rights allow it.
 """
 
 from __future__ import annotations
@@ -102,9 +101,9 @@ def outbox_connection(
     Return the connection whose outbox takes an event that is emitted now.
 
     This is the alias ``database`` if given; otherwise the database with an open transaction that accepts rows;
-    otherwise :func:`home`. If several have an open transaction: :func:`home`, otherwise the default alias, otherwise
-    the first one in DATABASES, with OutboxAmbiguous emitted. Raises :class:`ConfigurationError` for an unknown alias,
-    and the routers' exceptions.
+    otherwise :func:`home`. If several databases have an open transaction: :func:`home`, otherwise the default alias,
+    otherwise the first one in DATABASES, with OutboxAmbiguous emitted. Raises :class:`ConfigurationError` for an
+    unknown alias, and the routers' exceptions.
     """
     if database:
         return connection_of(database)
@@ -122,7 +121,7 @@ def outbox_connection(
 
 def open_elsewhere(chosen: BaseDatabaseWrapper) -> list[BaseDatabaseWrapper]:
     """
-    If ``chosen`` has no open transaction, return the other connections after whose commits an event may be sent.
+    Return the other connections whose transactions an event must wait for, if ``chosen`` has no open transaction.
 
     Only connections that may write count. A transaction begun by switching autocommit off does not count: Django has no
     hook for its commit.

@@ -33,11 +33,11 @@ _OF_SAVEPOINTS = ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
 
 def doom(connection: BaseDatabaseWrapper, cause: Exception, failure: Exception) -> bool:
     """
-    If ``cause`` has made a commit of the open transaction impossible, let its block end with ``failure``, and return
-    True; otherwise return False.
+    Let the block of the open transaction end with ``failure``, and return True, if ``cause`` has made a commit
+    impossible; otherwise return False.
 
-    Call it only if Django itself would not have rolled back the transaction before ``cause``. A broken transaction
-    continues after the rollback of its savepoint. A transaction that the server has rolled back, or whose session has
+    Call it only if Django itself would not have rolled back the transaction before ``cause``. A broken transaction can
+    continue after the rollback of its savepoint. A transaction that the server has rolled back, or whose session has
     ended, cannot continue: the rest of its block would be committed without the beginning, so further statements are
     refused.
     """
@@ -77,7 +77,7 @@ def _answers(raw: Any) -> bool:
     try:
         with raw.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except Exception:  # noqa: BLE001 of any driver
+    except Exception:  # noqa: BLE001 a driver may raise anything
         return False
     return True
 
@@ -130,7 +130,7 @@ class _Doomed:
     _savepoints: set[str | None] = attrs.field(factory=set, init=False)
     """Savepoints after whose rollback a commit is possible again."""
     _asked: set[str | None] = attrs.field(factory=set, init=False)
-    """Savepoints that the caller has asked to roll back by hand; None is the whole transaction."""
+    """Savepoints that the caller has asked to roll back by hand; None means the whole transaction."""
 
     def begin(self) -> None:
         connection: Any = self._connection
@@ -141,7 +141,7 @@ class _Doomed:
         for name in _TAKEN_OVER:
             setattr(connection, name, getattr(self, f"_{name}"))
         if self._is_lost:
-            connection.execute_wrappers.insert(0, self._refuse)  # Django's callers remove the last one
+            connection.execute_wrappers.insert(0, self._refuse)  # Django's execute_wrapper() removes the last one
 
     def __call__(self) -> None:
         self._leave()

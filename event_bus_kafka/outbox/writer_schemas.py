@@ -1,10 +1,10 @@
 """
-Finds or inserts the row of an event's writer's schemas, to which the event's outbox row refers.
+Finds or inserts the row with the writer's schemas of an event; the event's outbox row refers to it by id.
 
-After this process has inserted a row, it knows the row's id until the transaction ends only as long as the commit hook
-exists, which Django drops with the transaction or with the savepoint of a block; after the commit it knows the id for
-good. A savepoint that was set by hand may remove the row and leave the hook: so the hook checks whether the row exists,
-and inserts it again if not.
+After the commit, the process remembers the id of a row that it has inserted. Before the commit, the id counts as known
+only while the commit hook exists, which Django drops with the transaction or with the savepoint of a block. A savepoint
+that was set by hand may remove the row and leave the hook: so the hook checks whether the row exists, and inserts it
+again if not.
 
 Ids are random: after the restore of a backup no id is used twice, so that an id always means one schema, whatever other
 processes remember. Processes check from time to time whether their rows still exist.
@@ -97,8 +97,8 @@ def destination_of(row: dict[str, Any]) -> Destination:
 
 def _find_or_write(destination: Destination, connection: BaseDatabaseWrapper, new: int) -> int:
     """
-    Find the row or insert it. Without a transaction, these are two separate statements: SQLite lets no reader become a
-    writer.
+    Find the row or insert it. Outside of a transaction these are two statements, since on SQLite a reading transaction
+    cannot begin to write.
     """
     alias = connection.alias
     with transaction.atomic(using=alias) if is_open(connection) else nullcontext():  # protects the outer one
@@ -139,4 +139,4 @@ def _forget(**_: Any) -> None:
     _known.clear()
 
 
-post_migrate.connect(_forget, dispatch_uid="event_bus_kafka.outbox.writer_schemas")  # sent after a flush too
+post_migrate.connect(_forget, dispatch_uid="event_bus_kafka.outbox.writer_schemas")  # also sent after a flush

@@ -1,3 +1,4 @@
 """
-Sends an event that this service emits to Kafka without the outbox, or spills the event into the outbox if Kafka fails.
+Sends the events that this service emits directly to Kafka, and spills them into the outbox if Kafka does not confirm
+them.
 """

@@ -41,7 +41,7 @@ Items = Callable[[str | None], Iterable[Item]]
 Row = TypeVar("Row", bound=Model)
 
 _PAGE = 100
-"""Rows per query. The number is small, since a row that changes between the query and its sending is sent unchanged."""
+"""Rows per query. The number is small: if a row changes between query and sending, its old values are sent."""
 _registered: dict[tuple[str, str], Source] = {}
 
 
@@ -86,8 +86,8 @@ class RowsByPk:
     """
     The rows of a query in the order of their primary keys, which serve as tokens.
 
-    A page of a hundred rows is read at a time, so that each row is sent as it is then, with constant memory on any
-    database. A single query would return, hours later, the rows as they were at its beginning.
+    Pages of a hundred rows are read, so that each row is sent with its current values, in constant memory on any
+    database. A single query would return, hours later, the values at its beginning.
     """
 
     rows: QuerySet[Any]
@@ -187,7 +187,7 @@ class Backfill:
 
 @attrs.frozen(eq=False)
 class _Ends:
-    """The result of each sent event, by event id. Several threads call it."""
+    """The result of each sent event, by event id. Several threads call this object."""
 
     KINDS = (RecordDelivered, EventAppended, EventSpilled, EventRejected, EventUndelivered)
     safe: set[str] = attrs.field(factory=set)

@@ -24,7 +24,7 @@ from event_bus_kafka.trouble import Trouble
 _REST = 5.0
 """Seconds between a failure and the next attempt."""
 _NEW_CLIENT_EVERY = 30.0
-"""Least seconds between new clients: otherwise a fatal error that repeats would cost a client per event."""
+"""Minimum seconds between new clients: otherwise a fatal error that repeats would cost a client per event."""
 _Failure = Callable[[], Exception]
 """
 Makes a new exception for each request: if the same object were raised again, it would collect the frames of all

@@ -243,8 +243,8 @@ def _reject_all(signal: OpenEdxPublicSignal, topic: str, event_ids: Iterable[str
 
 def _reject(signal: OpenEdxPublicSignal, topic: str, event_id: str, error: Exception) -> None:
     """
-    Emit EventRejected for an event that cannot be sent; raise an exception of a signal handler that stops the sender
-    again.
+    Emit EventRejected for an event that cannot be sent. Raise again an exception with which a signal handler stops the
+    sender.
     """
     let_through(error)
     emit(EventRejected(topic=topic, event_type=signal.event_type, event_id=event_id, error=error))

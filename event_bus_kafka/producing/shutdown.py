@@ -22,10 +22,11 @@ from event_bus_kafka.telemetry.events import ThreadsDisabled
 
 _LATE = 0.5
 """
-Seconds each for Kafka and the outbox that an event still gets if it is sent after the time limits of the shutdown.
+An event that is sent after the time limits of the shutdown still gets this many seconds, for Kafka and for the outbox
+each.
 """
 _LAST_TURNS = 1.0
-"""Most seconds for the last run of the periodic work."""
+"""Maximum seconds for the last run of the periodic work."""
 _PRIORITY = 100
 """Priority of the finalizer of multiprocessing and billiard: children skip a finalizer without a priority."""
 
@@ -127,7 +128,7 @@ class Shutdown:
             clients.give_up()
 
     def _end(self, *_: object, **__: object) -> None:
-        """End the sending and the periodic work of this process. Afterwards the clients' threads no longer work."""
+        """End the sending and the periodic work of this process. Afterwards the clients' threads do nothing."""
         if os.getpid() not in self._begun:
             return  # a child inherits its parent's hooks
         if self._pid == os.getpid():

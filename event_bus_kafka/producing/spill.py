@@ -82,7 +82,7 @@ class Spill:
         return sum(writer.give_up() for writer in self.settle(seconds))
 
     def settle(self, seconds: float) -> list[SpillWriter]:
-        """Wait at most ``seconds`` until no event waits any more. Return the writers on which this waited."""
+        """Wait at most ``seconds`` until no event waits any more. Return the writers for which this call has waited."""
         until = monotonic() + seconds
         writers = list(self._writers().values())
         if threading.current_thread() in writers:
@@ -98,9 +98,9 @@ class Spill:
 
     def _writer_of(self, database: str | None) -> SpillWriter:
         """
-        Return the writer for ``database``; if None, for the database that the routers choose.
+        Return the writer for ``database``; None: for the database that the routers choose.
 
-        A database in which the routers allow no outbox is not tried first. At the interpreter's end, when no thread can
+        A ``database`` in which the routers allow no outbox counts as None. At the interpreter's end, when no thread can
         start, a running writer gets all events.
         """
         last = home()

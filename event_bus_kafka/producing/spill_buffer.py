@@ -63,7 +63,7 @@ class BufferedEvent:
 @attrs.define(eq=False)
 class SpillBuffer:
     """
-    The events that wait for one database, in order of arrival; events that the database refused are in a separate
+    The events that wait for one database, in order of arrival. Events that the database refused wait in a separate
     queue.
     """
 

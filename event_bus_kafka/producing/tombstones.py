@@ -20,11 +20,11 @@ def send_tombstone(signal: OpenEdxPublicSignal, topic: str, key: Any) -> None:
 
     ``signal``: the signal whose events the topic contains for this key. ``topic``: without prefix. ``key``: the value
     of the events' key field, as an object or as its text. As for events, ``EVENT_BUS_PRODUCER_CONFIG`` determines the
-    key field, the mode, and whether the topic is enabled; if it is not, nothing is sent. Never raises, like
+    key field, the mode, and whether the topic is enabled; nothing is sent to a disabled topic. Never raises, like
     ``send_event``: a tombstone that cannot be sent is logged and counted.
 
-    Do not send tombstones to topics that a worker of ``edx-event-bus-kafka`` reads: they make it fail. Only mode
-    ``outbox`` guarantees that no earlier event of the key arrives after the tombstone.
+    Do not send tombstones to topics that a worker of ``edx-event-bus-kafka`` reads: that worker fails at them. Only
+    mode ``outbox`` guarantees that no earlier event of the key arrives after the tombstone.
     """
     producer = get_producer()
     if hasattr(producer, "send_tombstone"):

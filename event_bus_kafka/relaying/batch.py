@@ -82,8 +82,8 @@ class Batch:
 
     def has_room_for(self, count: int) -> bool:
         """
-        Return whether ``count`` more rows may be sent before confirmed rows are removed: after a kill of the process at
-        most ``MOST_TWICE`` rows may be sent again.
+        Return whether ``count`` more rows may be sent before confirmed rows are removed: if the process is killed, at
+        most ``MOST_TWICE`` rows may be sent twice.
         """
         return self.ledger.unsettled + self._topics.lined_up + count <= MOST_TWICE
 
@@ -205,7 +205,7 @@ class Batch:
                 self._produce(self._clients.common, row, record, topic)
 
     def _send_next(self, topic: Topic) -> None:
-        """Send rows that are sent one by one, until one of them is in flight."""
+        """Send rows one by one, until one of them is in flight."""
         while self.trouble is None and not self._is_given_up and (alone := topic.next_alone()):
             row, record = alone
             if monotonic() > min(self.deadline - CONFIRMED_WITHIN, self._alone_until):

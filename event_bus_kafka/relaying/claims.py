@@ -41,7 +41,7 @@ class Row(NamedTuple):
     body: bytes | None
     headers: bytes
     """
-    Kept packed as long as possible: thousands of rows are in memory, and the garbage collector would visit each header.
+    Packed as long as possible: thousands of rows are in memory, and the garbage collector would visit each header.
     """
     schema: int
 
@@ -90,7 +90,7 @@ class Claims:
     @contextmanager
     def claim(self, shards: Sequence[int]) -> Iterator[list[int]]:
         """
-        Claim those ``shards`` that no other relay has claimed, until the end of the ``with`` block, which commits.
+        Claim the ``shards`` that no other relay has claimed, until the end of the ``with`` block, which commits.
 
         Raises a database error; then only removals with ``at_once`` stay committed.
         """
@@ -110,7 +110,7 @@ class Claims:
         Search the rows of these shards once; return the rows that a batch is to send.
 
         Rows that commit later wait for the next batch: they may have to follow a row that commits in between.
-        ``limits``: topic → most of its rows; 0: none. The topic's other rows are not read.
+        ``limits``: topic → maximum number of its rows; 0: none. The topic's other rows are not read.
         """
         if limits:
             return self._plan_by_topic(shards, limits)
@@ -147,7 +147,7 @@ class Claims:
         if not ids:
             return []
         found = sorted(self._connection.query(*self._dialect.fetch(ids), binary=True), key=itemgetter(0))
-        if found and isinstance(found[0][-2], memoryview):  # of psycopg2
+        if found and isinstance(found[0][-2], memoryview):  # psycopg2
             found = [tuple([bytes(one) if isinstance(one, memoryview) else one for one in row]) for row in found]
         return list(map(Row._make, found))
 

@@ -36,7 +36,7 @@ class Client:
 
     producer: Producer
     limits: Mapping[str, int] = attrs.field(factory=dict)
-    """Topic → most bytes of one record."""
+    """Topic → maximum bytes of one record."""
     unreached: UnreachedPartitions = attrs.field(factory=lambda: UnreachedPartitions({}))
 
     def connected(self) -> Client:

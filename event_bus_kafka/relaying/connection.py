@@ -97,7 +97,7 @@ class OwnConnection:
             connection.commit()
             connection.set_autocommit(True)
         except BaseException:
-            self.close()  # which rolls back
+            self.close()  # rolls back, too
             raise
 
     def close(self) -> None:
@@ -142,7 +142,7 @@ class OwnConnection:
 
 def _socket_of(raw: Any) -> int | None:
     """Return the socket of a driver's connection; None if the driver has none, or does not show it."""
-    own = raw if hasattr(raw, "fileno") else getattr(raw, "_sock", None)  # of PyMySQL
+    own = raw if hasattr(raw, "fileno") else getattr(raw, "_sock", None)  # PyMySQL
     return int(own.fileno()) if own is not None else None
 
 

@@ -29,7 +29,7 @@ class _Frame(NamedTuple):
 
 
 class Frames:
-    """Schema → the shared parts of its rows' records, kept as long as the relay runs."""
+    """The shared parts of the rows' records, by schema, kept as long as the relay runs."""
 
     def __init__(self, claims: Claims, registry: serde.SchemaIds) -> None:
         self._claims = claims

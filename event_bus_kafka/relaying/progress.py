@@ -22,7 +22,7 @@ from event_bus_kafka.telemetry.state import HeldTopic, RelayState
 _TELL_EVERY = 10.0
 _AT_MOST = 50
 """
-After each count of the rows, the pause is at least this many times as long: a server counts a million rows in a second.
+The pause after each count of the rows is at least this many times as long as the count: a million rows take a second.
 """
 _PURGE_EVERY = 86_400.0
 _SILENT_AFTER = 2.0 * IDLE_TRANSACTION_TIMEOUT

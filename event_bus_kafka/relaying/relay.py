@@ -28,7 +28,9 @@ from event_bus_kafka.telemetry.events import RelayInterrupted
 _READ_AHEAD = 2
 """Number of chunks that are read while earlier ones are sent."""
 _SHARE = 4
-"""Most shards that a relay claims while more rows wait than fit into a batch: the others are left to other relays."""
+"""
+Maximum number of shards that a relay claims while more rows wait than fit into a batch: other relays claim the others.
+"""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _PROBES = 10
 """A relay that finds no rows pauses ten times as long as the search took, but not longer than after a failure."""
@@ -43,7 +45,7 @@ class StepResult:
     sent: int = 0
     parked: int = 0
     left: bool = True
-    """Whether there may be rows that could be sent now."""
+    """Whether there may be further rows that can be sent now."""
     trouble: str = ""
     """The reason why the relay was interrupted, without event data; empty if it was not."""
 

@@ -15,7 +15,7 @@ from event_bus_kafka.relaying.claims import CHUNK_ROWS, BatchPlan, Claims, Row
 from event_bus_kafka.relaying.topics import Topics
 
 MOST_TWICE = 4 * CHUNK_ROWS
-"""Most rows that are still in the outbox although Kafka may have them, if the relay is killed."""
+"""Maximum number of rows that are still in the outbox although Kafka may have them, if the relay is killed."""
 MOST_PARKED = 1_000
 """Number of refused rows that ends a batch: parking takes a statement per row while the claim lasts."""
 
@@ -94,8 +94,9 @@ class Settlement:
     A missing right, a trigger that raises, a full disk or a locked row may keep rows in the outbox. The first such row
     of each topic is remembered, and its topic is held until the row is removed or parked; otherwise the row would be
     sent again and again. The topic's later rows are sent once more: another relay may have sent some of them meanwhile,
-    and removing only the others could make an old record the last one of its key. After a failed batch the next ones
-    are small, each twice as large as the one before, and each settles as many of its rows as the database permits.
+    and removing only the others could make an old record the last one of its key. After a failed batch the next batch
+    has one row, and each further one twice as many as the batch before; each settles as many of its rows as the
+    database permits.
     """
 
     def __init__(self, claims: Claims, topics: Topics) -> None:
@@ -104,7 +105,7 @@ class Settlement:
         self._kept: dict[str, tuple[Row, BrokerError | None]] = {}
         """Topic → the first row that stays in the outbox, with the error of Kafka if the row is to be parked."""
         self._most = CHUNK_ROWS
-        """Most rows of the next batch; less than a chunk after a failed batch."""
+        """Maximum number of rows of the next batch; less than a chunk after a failed batch."""
 
     def keep(self, ledger: Ledger) -> None:
         """Remember rows of a failed batch that perhaps cannot be removed or parked."""
@@ -184,7 +185,7 @@ class Settlement:
             try:
                 attempt()
             except Error as error:
-                self._claims.rows([0])  # whether the database answers
+                self._claims.rows([0])  # raises if the database does not answer
                 failure = error
             else:
                 return None

@@ -7,13 +7,15 @@ from random import sample
 from typing import NamedTuple
 
 _MOST_PARTS = 128
-"""Most topics per shard in one query; if there are more, a random choice, so that each topic gets rows in time."""
+"""
+Maximum number of topics in shards per query; if there are more, a random choice, so that each topic gets rows in time.
+"""
 _OF_SHALLOW = 100
 """Rows per query of a topic in a shard that had fewer the last time."""
 
 
 class Part(NamedTuple):
-    """The most rows of a topic in a shard that a batch may take."""
+    """The maximum number of rows that a batch may take of a topic in a shard."""
 
     shard: int
     topic: str
@@ -31,7 +33,7 @@ class Shares:
         """Topics in shards that had fewer rows than were asked for the last time."""
 
     def divide(self, found: Collection[tuple[int, str]], limits: Mapping[str, int]) -> list[Part]:
-        """Return the parts of a batch. ``limits``: topic → its most rows; other topics have no limit."""
+        """Return the parts of a batch. ``limits``: topic → maximum number of its rows; other topics have no limit."""
         limited = [Part(shard, topic, limits[topic]) for shard, topic in found if limits.get(topic)]
         pairs = [pair for pair in found if pair[1] not in limits]
         if len(pairs) > _MOST_PARTS:

@@ -42,7 +42,8 @@ class Dialect:
     """Condition for the rows of a topic, and an order that the index of topics already has."""
     rows_in: str = ""
     """
-    FROM clause to read rows; the ids follow in brackets. Empty: use ``rows_by_id``. Only for reads, which lock nothing.
+    FROM clause to read rows, to be followed by the ids in brackets; empty: use ``rows_by_id``. Only for reads, which
+    lock nothing.
     """
     delete: str = "DELETE FROM"
     forces_index: bool = False
@@ -101,8 +102,8 @@ class Dialect:
         """
         Select id and size of the first rows of topics in shards, and the number of their part.
 
-        ``parts``: pairs of a shard and the most rows. The statement's parameters are the topics, as :meth:`names`
-        returns them.
+        ``parts``: pairs of a shard and the maximum number of rows. The statement's parameters are the topics, as
+        :meth:`names` returns them.
         """
         rows = f"FROM {_OUTBOX} r {self._by_topic(is_indexed)} WHERE"
         condition = self._unless_parked if parked_holds_key else ""
@@ -144,7 +145,7 @@ class Dialect:
         )
 
     def parked_of(self, ids: Sequence[int]) -> str:
-        """Select those of ``ids`` that are ids of parked rows."""
+        """Select from ``ids`` the ids of parked rows."""
         return f"SELECT id FROM {_PARKED} WHERE id IN ({_list(ids)})"
 
     @property

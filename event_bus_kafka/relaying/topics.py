@@ -115,8 +115,8 @@ class Topic:
     @property
     def limit(self) -> int:
         """
-        Most rows of the topic that a batch may plan. If rows of several keys are tried, there may be many rows between
-        them.
+        Maximum number of the topic's rows that a batch may plan. To try rows of several keys, a batch plans more rows
+        than it tries.
         """
         if self.state is TopicState.BACKING_OFF:
             return 0
@@ -170,7 +170,7 @@ class Topic:
             self.stop()
 
     def hold(self, error: Exception, *, silent: bool = False) -> None:
-        """Hold the topic, longer each time. ``silent``: it was held because no delivery reports came."""
+        """Hold the topic, longer each time. ``silent``: whether the reason is a lack of delivery reports."""
         self.stop()
         self._alone_until = 0
         if self.state is TopicState.BACKING_OFF:
@@ -184,14 +184,14 @@ class Topic:
         emit(TopicHeld(topic=self.name, error=error, delay=self._delay))
 
     def send_alone(self, row: Row) -> None:
-        """From the next batch on, send the rows up to ``row``, and those that wait for it, one by one."""
+        """From the next batch on, send the rows up to ``row``, and the rows that wait for it, one by one."""
         self.stop()
         self._alone_until = max(self._alone_until, row.id, self._left)
         if self.state is TopicState.OPEN:
             self.state, self._batches = TopicState.TRIED, 0
 
     def stop(self) -> None:
-        """Send no more rows of the topic in this batch, not even those that were to be sent alone."""
+        """Send no more rows of the topic in this batch, not even the queued ones."""
         self.takes_rows = False
         self._reached = 0
         self.waiting.clear()
@@ -200,7 +200,7 @@ class Topic:
         """
         Open a topic whose rows Kafka accepted, or hold it again.
 
-        Return the rows to park, and the ids of parked rows to put back.
+        Return the rows to park, and the ids of parked rows to put back into the outbox.
         """
         if self.state is TopicState.TRIED:
             self._judge()
@@ -264,7 +264,10 @@ class Topics(dict[str, Topic]):
 
     @property
     def limits(self) -> dict[str, int]:
-        """Topic → most rows that a batch may take, for all topics that are not open; 0 while a topic backs off."""
+        """
+        Topic → maximum number of rows that a batch may take, for all topics that are not open; 0 while a topic backs
+        off.
+        """
         return {topic.name: topic.limit for topic in self.values() if topic.state is not TopicState.OPEN}
 
     def hold_silent(self) -> None:

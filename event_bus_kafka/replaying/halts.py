@@ -8,7 +8,7 @@ import attrs
 
 
 class HaltKind(Enum):
-    """What follows for the request after its run has halted."""
+    """The kinds of halt: they determine the next step for the request."""
 
     LOST = auto()
     """Nothing: another worker has the request, or an operator has paused or cancelled it."""

@@ -34,11 +34,11 @@ duration.
 _STUCK_AFTER = 5.0
 """Seconds after which a letter that waits for a record of its key no longer prevents others from beginning."""
 _MOST = 100
-"""Most letters that may wait for records of their keys."""
+"""Maximum number of letters that may wait for records of their keys."""
 _SOON, _LATER = 0.005, 0.05
 """Seconds until the next call of ``submit``: while letters are waiting, and while none are."""
 _MADE_UP_FOR = 1.0
-"""Most seconds of delay for which letters may be begun at once: the rate holds even after a long pause."""
+"""Maximum seconds of delay for which letters may be begun at once: the rate holds even after a long pause."""
 
 
 @attrs.frozen(kw_only=True)

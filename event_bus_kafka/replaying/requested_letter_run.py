@@ -21,7 +21,9 @@ from event_bus_kafka.telemetry.error_text import database_error_text, error_text
 from event_bus_kafka.trouble import Trouble
 
 _TRIES = 3
-"""Most times that a letter may begin without a known result: the letter may be what crashes the workers."""
+"""
+Maximum number of times that a letter may begin without a known result: perhaps the letter makes its workers crash.
+"""
 _OUTAGE = 1
 """Exit code of a replay that cannot continue because a server is away; any other code: a receiver asked to exit."""
 _TAKEN = "it has been changed since, or another replay is running it"

@@ -19,7 +19,7 @@ BOOLEANS = {True: b"\x01", False: b"\x00"}
 _DOUBLE = struct.Struct("<d").pack
 _MIN_LONG, _MAX_LONG = -(1 << 63), (1 << 63) - 1
 _LONGEST_NUMBER = 10
-"""Most bytes of an encoded 64-bit number."""
+"""Maximum bytes of an encoded 64-bit number."""
 
 
 def _variable_length(number: int) -> bytes:

@@ -61,7 +61,7 @@ class Attribute:
     missing: Any = None
     """The value if the record lacks the header; None: the header is required, or has a default elsewhere (time)."""
     varies: bool = False
-    """Whether each event has another value. The headers of other attributes are few, and cached."""
+    """Whether the value differs from event to event. The headers of the other attributes are cached."""
 
     def written(self, value: Any) -> tuple[str, bytes]:
         """Return the header for a value."""

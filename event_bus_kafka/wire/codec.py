@@ -31,7 +31,7 @@ from event_bus_kafka.wire.writer_schema import Schema
 
 Decode = Callable[[bytes], dict[str, Any]]
 _CHARACTERS_PER_LINE = 8
-"""Characters of a schema per line of its compiled decoder: the number of cached decoders depends on characters."""
+"""Characters of a schema that permit one line of compiled decoder: the cache limits the characters of all schemas."""
 
 
 @attrs.frozen(kw_only=True)
@@ -122,7 +122,7 @@ class EventCodec:
         """
         Return a decoder of Avro bytes that were written with this schema (JSON text).
 
-        ``most``: most bytes of memory for one value. Raises :class:`IncompatibleSchema`; the decoder itself raises
+        ``most``: maximum bytes of memory for one value. Raises :class:`IncompatibleSchema`; the decoder itself raises
         :class:`UnreadableValue` or :class:`IncompatibleSchema`.
         """
         writer, names = writer_schema.parse(schema)
@@ -156,7 +156,7 @@ def plain_decoder(schema: str, most: int = DECODED_BYTES) -> Callable[[bytes], A
     """
     Return a decoder of Avro bytes with this schema (JSON text) into plain values.
 
-    ``most``: most bytes of memory for one value. Raises :class:`IncompatibleSchema`; the decoder itself raises
+    ``most``: maximum bytes of memory for one value. Raises :class:`IncompatibleSchema`; the decoder itself raises
     :class:`UnreadableValue`.
     """
     writer, names = writer_schema.parse(schema)

@@ -21,7 +21,7 @@ from event_bus_kafka.wire.writer_schema import Schema, definition
 from event_bus_kafka.wire.writer_schema import kind as kind_of
 
 DECODED_BYTES = 64_000_000
-"""Most bytes of memory for one record, unless the caller gives another limit."""
+"""Maximum bytes of memory for one record, unless the caller gives another limit."""
 
 # Bytes in CPython 3.11 to 3.13, rounded up by its allocator. None, booleans and small numbers exist anyway.
 _NUMBER = 32
@@ -40,7 +40,7 @@ _WIDEST_CHARACTER = 4
 """Bytes per character of a text that contains an emoji, even if all other characters are ASCII."""
 
 _SIZES = {"int": 1, "long": 1, "float": 4, "double": 8, "enum": 1}
-"""Least bytes of a value in a record, by type."""
+"""Avro type → minimum bytes of a value in a record."""
 
 Walk = Callable[["_Body"], None]
 
@@ -52,9 +52,9 @@ class Shape:
     memory: int
     """Memory of a value in bytes, without the items of its lists and maps, and without the contents of its texts."""
     least: int
-    """Least bytes of a value in a record."""
+    """Minimum bytes of a value in a record."""
     growth: int = _WIDEST_CHARACTER
-    """Most bytes of memory per byte of the record, in items and texts."""
+    """Maximum bytes of memory per byte of the record, in items and texts."""
     walk: Walk
     """Scans a value, adds the memory of items and texts, and subtracts what ``memory`` contains in excess."""
 

@@ -24,7 +24,7 @@ record_deleted = _RecordDeleted()
 Sent by workers for each tombstone, whatever event type its topic contains, with the arguments
 
 - ``topic``: without prefix;
-- ``key``: the tombstone's key, decoded with its writer's schema: a text (also for course keys and UUIDs), or a number;
+- ``key``: the tombstone's key, decoded with its writer's schema: a text (also for course keys and UUIDs) or number;
 - ``metadata``: the tombstone's metadata. Its ``event_type`` is the type that the sender named; empty if another
   kind of producer wrote no CloudEvents headers.
 """

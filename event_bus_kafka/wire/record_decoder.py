@@ -213,8 +213,8 @@ def _number(body: bytes, at: int) -> tuple[int, int]:
 
 def _length(body: bytes, at: int) -> tuple[int, int]:
     """
-    Return a doubled length that begins one byte before ``at``, and the index after it. Raises :class:`Unexpected` if it
-    is negative.
+    Return the length that begins one byte before ``at``, still zigzag-encoded, and the index after it. Raises
+    :class:`Unexpected` if it is negative.
     """
     byte = body[at]
     number, at = (body[at - 1] & 0x7F | byte << 7, at + 1) if byte < 0x80 else _number(body, at)

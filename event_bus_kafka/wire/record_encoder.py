@@ -41,7 +41,7 @@ def _compiled(fields: tuple[Field, ...], getter: Callable[..., Any]) -> Encode:
     """
     Return the quick encoder: a compiled function that joins the bytes of all fields, without a call per record or text.
 
-    It looks like this::
+    The function looks like this::
 
         def encode(value):
             record_0 = value['enrollment']

@@ -155,7 +155,7 @@ def deserialize(
 
 def deserialize_tombstone(record: ConsumerRecord, topic: str, registry: SchemaIds, most: int = DECODED_BYTES) -> Event:
     """
-    Return the event of a tombstone with a key. ``topic``: without prefix; ``most``: most bytes of memory.
+    Return the event of a tombstone with a key. ``topic``: without prefix; ``most``: maximum bytes of memory.
 
     Raises as :func:`deserialize` does.
     """

@@ -12,7 +12,7 @@ from event_bus_kafka.wire.writer_schema import Schema
 
 
 class Misfit(Exception):
-    """A value does not fit its Avro type, or a class has no Avro type; ``path`` leads to the field."""
+    """Raised if a value does not fit its Avro type, or if a class has no Avro type; ``path`` leads to the field."""
 
     def __init__(self, path: tuple[str, ...], reason: str) -> None:
         super().__init__(".".join(path), reason)

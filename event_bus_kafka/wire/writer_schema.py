@@ -20,12 +20,12 @@ Schema = Any
 """A parsed Avro schema: a name, a list (union) or a dict."""
 
 DEEPEST = 64
-"""Most levels of nested types. Events have five."""
+"""Maximum levels of nested types. Events have five."""
 _DEEPEST_JSON = 4 * DEEPEST
 _MOST_TYPES = 10_000
-"""Most types of one schema; a named type counts at each use. Events have a hundred."""
+"""Maximum number of types in one schema; a named type counts at each use. Events have a hundred."""
 _LONGEST = 1_000_000
-"""Most characters of JSON. Schemas of events have some thousand, and registries accept a million by default."""
+"""Maximum characters of JSON. Schemas of events have some thousand, and registries accept a million by default."""
 
 _LARGEST_FIXED = 1 << 31
 

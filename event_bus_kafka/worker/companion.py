@@ -52,7 +52,7 @@ class WithCompanion:
             self._second.stop(timeout=0)
         except Exception as error:  # noqa: BLE001 any error must end the process, not only this thread
             self._failure = error
-        except BaseException as error:  # noqa: BLE001 likewise
+        except BaseException as error:  # noqa: BLE001 as above
             self._failure = WorkerFailed(f"the worker's companion raised {type(error).__name__}", exit_code=3)
         finally:
             connections.close_all()

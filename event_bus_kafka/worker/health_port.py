@@ -26,9 +26,12 @@ from event_bus_kafka.telemetry.state import Running
 logger = logger_named(__name__)
 
 _SILENT_CLIENT = 5.0
-"""Seconds after which a client is disconnected that sends nothing, or reads nothing."""
+"""Seconds after which a client that sends or reads nothing is disconnected."""
 _MOST_CLIENTS = 8
-"""Most connections at a time. A further one closes the oldest, so that slow clients cannot keep a probe waiting."""
+"""
+Maximum connections at a time. A further client closes the oldest connection, so that slow clients cannot keep a probe
+waiting.
+"""
 _TEXT = "text/plain; charset=utf-8"
 
 

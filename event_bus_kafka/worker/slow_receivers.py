@@ -35,7 +35,7 @@ class SlowReceivers:
     """
     Checks the lanes from a separate thread, so that lanes need not record times: most receivers are quick.
 
-    A receiver that has run for ``after`` seconds is an obstacle until it ends; it is reported once per delivery.
+    A receiver that has run for ``after`` seconds is a health obstacle until it ends; it is reported once per delivery.
     """
 
     def __init__(

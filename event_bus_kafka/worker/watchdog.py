@@ -1,6 +1,5 @@
 """
-Ends a worker that is blocked in the Kafka client: with a silent broker the client waits without limit and ignores
-signals.
+Ends a worker whose Kafka client blocks: if a broker is silent, the client waits without limit and ignores signals.
 """
 
 from __future__ import annotations
