@@ -31,7 +31,7 @@ from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _SERVE_EVERY = 1.0
-"""Seconds between polls while no record may be read: polls keep the consumer in its group."""
+"""Seconds between two polls while no record may be read: without polls the group would exclude the consumer."""
 _BUSY_POLL = 0.05
 """Longest poll in seconds while receivers run: only the polling thread settles the records that receivers finish."""
 _LOOK_AT_ENDS_EVERY = 1.0

@@ -25,7 +25,7 @@ class Change:
     replaced: Mapping[str, Pending] = attrs.field(factory=dict)
     """Name of the stand-in that has succeeded → the receivers that it replaced."""
     failed_at: datetime | None = None
-    """None, as for ``attempts``: leave the column unchanged."""
+    """The new time of the last failure; None: leave the column unchanged. Likewise for ``attempts``."""
     attempts: int | None = None
 
 

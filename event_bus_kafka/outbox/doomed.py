@@ -57,7 +57,7 @@ def doom(connection: BaseDatabaseWrapper, cause: Exception, failure: Exception) 
 
 
 def is_doomed(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether :func:`doom` has ended the open transaction."""
+    """Return whether the open transaction can no longer commit, as :func:`doom` has found."""
     return any(isinstance(entry[1], _Doomed) and entry[1].holds for entry in connection.run_on_commit)
 
 

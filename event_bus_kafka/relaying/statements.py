@@ -62,20 +62,23 @@ class Dialect:
     @property
     def probe(self) -> str:
         """
-        Select the shards that hold rows, with one look-up each. With EXISTS or DISTINCT a server may read all waiting
-        rows.
+        The statement that selects the shards with rows, with one look-up each. With EXISTS or DISTINCT a server may
+        read all waiting rows.
         """
         first = f"SELECT id FROM {_OUTBOX} r WHERE {self.of_shard.format('s.shard')} ORDER BY shard, id LIMIT 1"
         return f"SELECT shard FROM {_SHARDS} s WHERE ({first}) IS NOT NULL"
 
     def lock(self, shards: Sequence[int]) -> str:
-        """Lock rows of shards. On InnoDB, LIMIT or an order other than the index's would lock further rows."""
+        """
+        Return a statement that locks the rows of shards. On InnoDB, LIMIT or an order other than the index's would lock
+        further rows.
+        """
         return f"SELECT shard FROM {_SHARDS} WHERE shard IN ({_list(shards)}) ORDER BY shard FOR UPDATE SKIP LOCKED"
 
     def plan(self, shards: Sequence[int], *, most: int, parked_holds_key: bool) -> str:
         """
-        Select id, size and shard of the first rows of each shard, with one range of the index per shard: a range over
-        several shards would be sorted as a whole.
+        Return a statement that selects id, size and shard of the first rows of each shard, with one range of the index
+        per shard: a range over several shards would be sorted as a whole.
         """
         condition = self._unless_parked if parked_holds_key else ""
         parts = [
@@ -88,7 +91,7 @@ class Dialect:
 
     def next_topics(self, after: Sequence[int], *, is_indexed: bool) -> str:
         """
-        Select each shard's next topic; parameters: the previous topic of each shard.
+        Return a statement that selects each shard's next topic; parameters: the previous topic of each shard.
 
         One look-up per shard: DISTINCT, and on InnoDB a look-up inside a recursion, may read all waiting rows.
         """
@@ -100,7 +103,7 @@ class Dialect:
 
     def plan_by_topic(self, parts: Sequence[tuple[int, int]], *, is_indexed: bool, parked_holds_key: bool) -> str:
         """
-        Select id and size of the first rows of topics in shards, and the number of their part.
+        Return a statement that selects id and size of the first rows of topics in shards, and the number of their part.
 
         ``parts``: pairs of a shard and the maximum number of rows. The statement's parameters are the topics, as
         :meth:`names` returns them.
@@ -145,7 +148,7 @@ class Dialect:
         )
 
     def parked_of(self, ids: Sequence[int]) -> str:
-        """Select from ``ids`` the ids of parked rows."""
+        """Return a statement that selects from ``ids`` the ids of parked rows."""
         return f"SELECT id FROM {_PARKED} WHERE id IN ({_list(ids)})"
 
     @property

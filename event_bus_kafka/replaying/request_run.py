@@ -43,12 +43,12 @@ _MADE_UP_FOR = 1.0
 
 @attrs.frozen(kw_only=True)
 class LetterLanes:
-    """The lanes of a worker, as letters use them."""
+    """The part of a worker's lanes that replays use."""
 
     submit: Callable[[Delivery], None]
     count: int
     connection_max_age: float
-    """Seconds."""
+    """Age in seconds at which a database connection is closed before the next letter."""
 
 
 class RequestRun:

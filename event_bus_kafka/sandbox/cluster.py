@@ -30,7 +30,7 @@ _APIS = {
 }
 """Name of a request that the mock cluster answers → its number (API key) in Kafka's protocol."""
 _EVERY = -1
-"""Means all brokers."""
+"""librdkafka's number for all brokers."""
 
 
 class MockCluster:

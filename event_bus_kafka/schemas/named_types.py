@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 JsonSchema = Any
-"""A name, a list (union) or a dict."""
+"""A schema or type as JSON: a name, a list (union) or a dict."""
 
 _NAMED = ("record", "error", "enum", "fixed")
 

@@ -172,7 +172,7 @@ def _template(lasting: Headers) -> EventsMetadata:
 
 _LONGEST_KEPT = 1_000
 _templates: Kept[EventsMetadata] = Kept(_template, size=size_of, longest=_LONGEST_KEPT)
-"""Headers that do not vary → metadata without id and time."""
+"""The headers that do not vary → metadata without id and time."""
 
 
 class _Layout(NamedTuple):

@@ -97,8 +97,8 @@ def _record_binder(reader: Record, binds: list[tuple[Field, Bind | None]], path:
 
 def _by_position(reader: Record, binds: list[tuple[Field, Bind | None]], by_name: Bind) -> Bind:
     """
-    Return a function that passes fields by position, twice as fast as by name. Usual case: the writer has the same
-    version of the class.
+    Return a function that passes fields by position, twice as fast as by name. Usually the writer has the same version
+    of the class.
     """
     build = reader.build
     get = itemgetter(*(field.name for field, _ in binds))

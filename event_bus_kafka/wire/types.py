@@ -1,4 +1,4 @@
-"""The Avro types of a signal's classes, and the error for values and classes that have none."""
+"""The Avro types for the classes of a signal, and the error for a value or class that does not fit."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Optional(Container):
 class Field:
     name: str
     argument: str
-    """The name of the constructor's argument."""
+    """The name of the field in the constructor."""
     type: AvroType
     required: bool
     """Whether the constructor has no default for the field."""
