@@ -259,12 +259,12 @@ class Consumer:
 
     def _end_if_incurable(self, error: BrokerError) -> None:
         if error.kind is Trouble.REPLACED:  # a new client would shut out the other worker, and vice versa
-            reason = f"Another member of group {self._group} has this worker's group.instance.id: give each its own"
+            reason = f"Another member of group {self._group} has this worker's group.instance.id: it must be unique"
             raise WorkerFailed(reason, exit_code=3) from error
         if error.kind is not Trouble.FORBIDDEN:  # wait without limit for the right
             self._fruitless_clients += 1
         if self._fruitless_clients > _NEW_CLIENTS:
-            raise WorkerFailed(f"{_NEW_CLIENTS} new clients did not help: {error}", exit_code=3) from error
+            raise WorkerFailed(f"{_NEW_CLIENTS} new Kafka clients failed, too: {error}", exit_code=3) from error
 
     def _end_if_events_are_lost(self) -> None:
         if self._lost_events:

@@ -146,7 +146,7 @@ def from_record(record: ConsumerRecord) -> Letter:
             left_out=marks,
         )
     except (AttributeError, KeyError, ValueError, TypeError, RecursionError):
-        raise DeserializationError(f"record {record.coordinates} is no dead letter of this package") from None
+        raise DeserializationError(f"record {record.coordinates} is not a dead letter of this package") from None
 
 
 def _failure(found: dict[str, str], attempts_of: dict[str, int | None]) -> Failure:

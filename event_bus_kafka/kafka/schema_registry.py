@@ -111,7 +111,7 @@ class SchemaRegistry:
         avro = Schema(schema, "AVRO")
         what = f"{'registering' if self._register else 'looking up'} {subject}"
         if (seconds := until - self._clock()) <= 0:  # not an error of the registry: no backoff
-            raise SchemaRegistryError(f"{what}: no time is left", retriable=True)
+            raise SchemaRegistryError(f"{what}: the caller's time limit is over", retriable=True)
 
         def learn() -> int:  # a late answer still serves the next caller
             return self._ids.setdefault((subject, schema), _id(self._answer(subject, avro)))
@@ -222,5 +222,5 @@ def _text(what: str, answer: Schema) -> str:
     if not isinstance(answer.schema_str, str):
         raise TypeError("the registry sent no schema")
     if answer.schema_type != "AVRO":  # other kinds of schema have other rules of compatibility
-        raise SchemaRegistryError(f"{what} is of another kind than AVRO", retriable=False)
+        raise SchemaRegistryError(f"{what} is not of type AVRO", retriable=False)
     return answer.schema_str

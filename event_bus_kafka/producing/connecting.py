@@ -85,7 +85,7 @@ class Connecting:
         try:
             made = attempt.result(max(min(until, self._waits_until) - monotonic(), 0))
         except TimeoutError:
-            raise _failed(error_codes.TIMED_OUT, "the client is not made yet") from None
+            raise _failed(error_codes.TIMED_OUT, "the Kafka client is still being made") from None
         if isinstance(made, ProcessClients):
             return made
         raise made()

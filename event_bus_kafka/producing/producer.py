@@ -202,7 +202,7 @@ class KafkaEventProducer(EventBusProducer):
             self._hand_over(encoded, database, deadline)
         except BaseException as error:  # noqa: BLE001 no error of sending may reach the request
             stop = interruption_in(error) if isinstance(error, Exception) else error
-            stopped = DeliveryFailed(error_codes.FAIL, f"{type(error).__name__} stopped its sender")
+            stopped = DeliveryFailed(error_codes.FAIL, f"the sending code was stopped by {type(error).__name__}")
             reason = cast("Exception", error) if stop is None else stopped
             otherwise = None if self._connecting.has_clients else partial(self._deliver_late, sent_at)
             self._spill.spill([encoded], reason, database=database, until=deadline, otherwise=otherwise)

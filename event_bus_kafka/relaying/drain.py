@@ -38,5 +38,5 @@ class Drain:
         except Error as error:
             raise WorkerFailed(f"{left}: {type(error).__name__}", exit_code=3) from error
         if depth:
-            raise WorkerFailed(f"{left}: {depth} are in the outbox", exit_code=3)
-        raise WorkerFailed("nothing waits any more", exit_code=0)
+            raise WorkerFailed(f"{left}; rows in the outbox: {depth}", exit_code=3)
+        raise WorkerFailed("no row waits in the outbox any more", exit_code=0)

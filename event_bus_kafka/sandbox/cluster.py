@@ -102,7 +102,7 @@ class MockCluster:
     @staticmethod
     def _done(error: int) -> None:
         if error:
-            raise ValueError(f"librdkafka refused: error {error}; brokers are numbered from 1")
+            raise ValueError(f"librdkafka refused the call: error {error}; brokers are numbered from 1")
 
     @property
     def _running(self) -> int:
