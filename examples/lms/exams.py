@@ -31,6 +31,10 @@ class CertificatesOutOfOrder(Exception):
     """Simulates that certificates cannot be changed now."""
 
 
+class CreditBroken(Exception):
+    """Simulates that credit cannot be changed. EVENT_BUS_KAFKA_RETRY lists this error as final: no retry helps."""
+
+
 @receiver([EXAM_ATTEMPT_REJECTED, EXAM_ATTEMPT_VERIFIED, EXAM_ATTEMPT_RESET])
 def change_grade(signal: Any, exam_attempt: ExamAttemptData, metadata: EventsMetadata, **_: Any) -> None:
     """Set the grade to zero if the attempt is rejected. Restore the grade if the attempt is verified or reset."""
@@ -71,6 +75,8 @@ def change_certificate(signal: Any, exam_attempt: ExamAttemptData, metadata: Eve
 )
 def change_credit(signal: Any, exam_attempt: ExamAttemptData, metadata: EventsMetadata, **_: Any) -> None:
     """Grant credit only after a verified exam."""
+    if Maintenance.objects.filter(part="credit").exists():
+        raise CreditBroken
     outcomes = {EXAM_ATTEMPT_SUBMITTED: "submitted", EXAM_ATTEMPT_VERIFIED: "satisfied", EXAM_ATTEMPT_RESET: "removed"}
     _note("credit", outcomes.get(signal, "failed"), exam_attempt, metadata)
 

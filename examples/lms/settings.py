@@ -83,4 +83,10 @@ EVENT_BUS_KAFKA_SUBSCRIPTIONS = {
     ],
 }
 # Delays of retries: half a second, one, two, … Only later records of the same key wait.
-EVENT_BUS_KAFKA_RETRY = {"attempts": 10, "first_delay": 0.5, "factor": 2}
+# After a final error there is no retry: the event becomes a dead letter for the receiver at once.
+EVENT_BUS_KAFKA_RETRY = {
+    "attempts": 10,
+    "first_delay": 0.5,
+    "factor": 2,
+    "final": ["examples.lms.exams.CreditBroken"],
+}

@@ -89,3 +89,25 @@ def test_a_parked_row_is_released(urls: dict[str, str], page: Page) -> None:
     page.get_by_text("Released 1 parked event").wait_for()
     page.get_by_role("link", name="Home").click()
     expect(page.get_by_text("Recent actions")).to_be_visible()
+
+
+@pytest.mark.timeout(600)
+def test_a_receiver_is_mended_and_its_dead_letters_come_through(urls: dict[str, str], page: Page) -> None:
+    log_in(page, urls["lms"], "admin", "admin")
+    open_page(page, "Dead letters")
+    wait_for(page, "24 dead letters match")
+    page.get_by_role("link", name="Home").click()
+    page.get_by_role("link", name="Maintenances", exact=True).first.click()
+    page.get_by_role("link", name="certificates").click()
+    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("button", name="Yes").click()
+    open_page(page, "Dead letters")
+    page.get_by_role("button", name="Replay all that match").click()
+    page.get_by_label("Why, for whoever looks").fill("Certificates are mended")
+    page.get_by_role("button", name="Request the replay of 24 dead letters").click()
+    while page.get_by_text("Look again").count():
+        page.wait_for_timeout(300)
+        page.get_by_text("Look again").click()
+    page.get_by_text("24 of 24").wait_for()
+    open_page(page, "Dead letters")
+    page.get_by_text("0 dead letters match").wait_for()

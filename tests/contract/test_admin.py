@@ -55,6 +55,6 @@ def test_a_topic_that_kafka_refuses_is_an_error(real_bus: Bus) -> None:
 
 
 def test_the_sandbox_administers_no_topics(sandbox: Sandbox) -> None:
-    with pytest.raises(BrokerError, match="as the sandbox's, where topics appear on first use") as caught:
+    with pytest.raises(BrokerError, match="the sandbox creates topics at their first use") as caught:
         admin(sandbox.bootstrap_servers).require_controller(timeout=10)
     assert caught.value.code == "_UNSUPPORTED_FEATURE"

@@ -210,7 +210,7 @@ def test_without_a_server_it_stops_and_nothing_counts_as_sent(
 @pytest.mark.django_db
 def test_what_is_sent_in_a_transaction_is_refused(bus: Bus, topic: str) -> None:
     """It would leave at its end, long after its token was told. Each test of this kind runs in one."""
-    refused = "Stopped: a transaction is open on default: a source must not yield inside of one. Begin anew."
+    refused = "Stopped: a transaction is open on default: a source must not yield inside a transaction. Begin anew."
     assert backfill(bus, topic, SOURCE, "--apply").endswith(f"ended with 1: {refused}")
     assert bus.end_of(topic) == 0
 

@@ -55,4 +55,4 @@ def test_a_worker_whose_broker_has_fallen_silent_can_be_stopped(group: str, limi
                 process.wait_for_log("Stopping consumer")
                 sleep(1)  # by then it waits for the broker, deaf to signals
             assert process.end() == 2
-            assert "the process ends without it" in process.log
+            assert "the process ends without waiting for it" in process.log

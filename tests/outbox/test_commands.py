@@ -89,7 +89,7 @@ def test_once_ends_when_nothing_is_left_and_names_rows_that_have_to_wait(service
     service.emit(topic=f"{service.topic}-missing")
     with service.relay_process("--once") as relay:
         assert relay.end() == 3
-    assert "exit code 3: its rows have to wait: 1 are in the outbox" in relay.log
+    assert "exit code 3: some rows have to wait; rows in the outbox: 1" in relay.log
     assert service.waiting == 1
 
 

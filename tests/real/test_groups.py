@@ -61,7 +61,7 @@ def test_of_two_members_with_one_identity_one_ends_and_says_why(
         with worker(bus, topic, group, "note", **changes) as newer:
             out, staying = (newer, older) if "group.protocol" in options else (older, newer)
             assert out.end() == 3
-            assert "has this worker's group.instance.id: give each its own" in out.log
+            assert "has this worker's group.instance.id: it must be unique" in out.log
             send(bus, topic, certificate(1))
             staying.wait_for_users("note", [1])
             assert staying.stop() == 0
@@ -85,7 +85,7 @@ def test_a_member_that_hears_of_another_with_its_identity_by_a_commit_begins_no_
             newer.wait_for_log(f"assigned: {topic}")
             assert (older.stop() if told else older.end()) == 3
             assert newer.stop() == 0
-    assert "has this worker's group.instance.id: give each its own" in older.log
+    assert "has this worker's group.instance.id: it must be unique" in older.log
     assert older.log.count("offsets not committed") <= 2, "it went on for as long as it had events"
 
 

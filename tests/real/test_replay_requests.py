@@ -26,6 +26,7 @@ from tests.support.requested import (
     connected,
     counts,
     eventually,
+    first_to_begin,
     heard,
     in_order,
     is_in_state,
@@ -66,7 +67,7 @@ def test_letters_come_once_and_in_order_beside_live_events_though_a_worker_is_ki
         number = service.request("--rate", scaled("60", long="100000"))
         live = threading.Thread(target=_send_live, args=(bus, topic, EACH))
         live.start()
-        killed = _first_to_hear(workers)
+        killed = first_to_begin(USERS, workers)
         eventually(lambda: counts(number).get("succeeded", 0) > count // 10, lambda: killed.log)
         killed.kill()
         (left,) = [one for one in workers if one is not killed]
@@ -249,11 +250,3 @@ def _send_live(bus: RealBus, topic: str, each: int) -> None:
 
 def _have_had_all_live(workers: list[ServiceProcess], receiver: str) -> bool:
     return {(user, grade) for user in LIVE for grade in range(EACH)} <= set(heard("ends", receiver, *workers))
-
-
-def _first_to_hear(workers: list[ServiceProcess]) -> ServiceProcess:
-    def begun() -> list[ServiceProcess]:
-        return [one for one in workers if any(line["user"] in set(USERS) for line in one.heard("begins"))]
-
-    eventually(begun, lambda: "\n".join(one.log for one in workers))
-    return begun()[0]

@@ -135,6 +135,17 @@ def heard(what: str, receiver: str, *processes: ServiceProcess) -> list[tuple[in
     return [(line["user"], int(line["grade"])) for line in sorted(lines, key=lambda line: line["at"])]
 
 
+def first_to_begin(users: Iterable[int], workers: Iterable[ServiceProcess]) -> ServiceProcess:
+    """Wait until one of the workers has begun a letter of these users; return it."""
+    wanted, workers = set(users), list(workers)
+
+    def begun() -> list[ServiceProcess]:
+        return [one for one in workers if any(line["user"] in wanted for line in one.heard("begins"))]
+
+    eventually(begun, lambda: "\n".join(one.log for one in workers))
+    return begun()[0]
+
+
 def twice(lines: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return [one for one, count in Counter(lines).items() if count > 1]
 

@@ -13,8 +13,7 @@ from openedx_events.learning.signals import COURSE_ACCESS_ROLE_ADDED
 
 from examples.lms.api import award_certificate, grade
 from examples.lms.models import user_data
-
-COURSES = [f"course-v1:edX+Demo{number}+2026" for number in range(4)]
+from examples.tour.desk import COURSES
 
 
 def make_trouble() -> None:

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from django.apps import AppConfig
+from django.contrib import admin
 from openedx_events.learning.data import CertificateData
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
@@ -19,7 +20,11 @@ class TroublesConfig(AppConfig):
     label = "troubles"
 
     def ready(self) -> None:
-        if os.environ["EXAMPLES_SERVICE"] == "credentials":
+        if os.environ["EXAMPLES_SERVICE"] == "lms":
+            from examples.lms.models import Maintenance  # its app is installed in this service alone
+
+            admin.site.register(Maintenance)
+        elif os.environ["EXAMPLES_SERVICE"] == "credentials":
             CERTIFICATE_CREATED.connect(print_on_paper)
             CERTIFICATE_CREATED.connect(tell_employer)
             COURSE_GRADE_UPDATED.connect(draw_transcript)

@@ -149,7 +149,7 @@ def test_c8_what_is_left_out_already_waits_for_the_column_that_says_so(monkeypat
     with connection.schema_editor() as editor:
         editor.delete_model(DeadLetterEntry)
     try:
-        with pytest.raises(DeadLetterStoreFailed, match=r"came without its value, .* run manage.py migrate"):
+        with pytest.raises(DeadLetterStoreFailed, match=r"lacks its value, .* run manage.py migrate"):
             store(reduced)
         store(letter(record()))
     finally:

@@ -78,7 +78,7 @@ def test_options_of_a_topic_go_before_options_of_all() -> None:
 
 @pytest.mark.parametrize("action", ["plan", "apply", "check"])
 def test_on_the_sandbox_it_says_in_one_sentence_that_topics_appear_there(sandbox: Sandbox, action: str) -> None:
-    said = "these brokers create and alter no topics, as the sandbox's, where topics appear on first use."
+    said = "these brokers cannot create or alter topics (the sandbox creates topics at their first use)."
     settings = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers}
     assert topics(settings, action) == (1, f"Nothing was done: {said}")
 

@@ -25,7 +25,7 @@ class Refusing:
 
 def test_an_observer_of_a_failure_may_send_where_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     def make(_: ProcessClients | None) -> ProcessClients:
-        with pytest.raises(DeliveryFailed, match="not made yet"):
+        with pytest.raises(DeliveryFailed, match="still being made"):
             connecting.get(monotonic())  # as an observer's event does, of an oauth_cb that raises
         raise RuntimeError("no token")
 

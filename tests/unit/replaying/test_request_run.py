@@ -194,7 +194,7 @@ def test_a_letter_whose_worker_died_is_taken_over_though_it_is_claimed_but_not_f
         DeadLetter.objects.update(failures=[failure | {"claimed_until": claims[-1]}])  # as a killed process would
     assert len(set(claims)) == 3
     meanwhile.clear()
-    assert _state(turns, letter) == (LetterState.FAILED, "its worker ended 3 times while it ran")
+    assert _state(turns, letter) == (LetterState.FAILED, "its worker ended 3 times while the letter ran")
 
 
 def test_one_that_another_replay_has_is_skipped() -> None:
