@@ -1,4 +1,6 @@
-"""Every kind of finding of ``event_bus_status --check``, besides neglects. The reference page is generated from it."""
+"""
+Every kind of finding of ``event_bus_status --check`` except neglects. A reference page is generated from this module.
+"""
 
 from __future__ import annotations
 
@@ -69,5 +71,5 @@ CATALOGUE: tuple[FindingKind, ...] = tuple(one for one in dict(globals()).values
 
 
 def of_neglect(neglect: Neglect) -> Finding:
-    """Return a neglect as a finding."""
+    """Convert a neglect into a finding."""
     return Finding(id=neglect.id, subject=neglect.subject, message=neglect.message, remedy=neglect.remedy)

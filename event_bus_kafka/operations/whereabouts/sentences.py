@@ -31,15 +31,15 @@ from event_bus_kafka.shown import shown, shown_time
 
 OTHERS = "Outboxes, dead letters and inboxes of other services are in their databases: ask there, too."
 _LATE = 60_000
-"""Milliseconds between an event and its record from which on it is said that the event waited."""
+"""If a record is this many milliseconds later than its event, the text says that the event waited."""
 _TIMES = frozenset({"since", "time", "changed", "last_time", "start_time"})
 _INDENT = "    "
 
 
 def sentences(answer: Whereabouts) -> list[str]:
     """
-    Return the findings, a line each: first the places of the event, then the extent of the search, then whatever could
-    not be seen.
+    Return the findings, a line each: the event's places, then the extent of the search, then places that could not be
+    searched.
     """
     lines = [
         _title(answer),
@@ -57,7 +57,7 @@ def sentences(answer: Whereabouts) -> list[str]:
 
 
 def as_json(answer: Whereabouts) -> dict[str, Any]:
-    """Return all that is known; times in ISO 8601."""
+    """Return all findings as JSON values, except the key in plain text; times in ISO 8601."""
     emitted = answer.question.emitted
     return {
         "found": answer.is_found,
@@ -183,7 +183,7 @@ def _scanned(answer: Whereabouts) -> Iterator[str]:
 
 
 def _how_to_go_on(left: Sequence[Scanned]) -> str:
-    """Return the option with which a search misses none of these partitions: one never read has no known time."""
+    """Return the option with which a next search covers these partitions. ``--since`` needs a known time of each."""
     times = [one.last_time for one in left if one.last_time is not None]
     return f"--since {_time(min(times))}" if len(times) == len(left) else "a larger --seconds"
 
