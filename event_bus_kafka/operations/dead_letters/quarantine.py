@@ -1,4 +1,4 @@
-"""Taking aside: a record that makes every worker crash becomes a dead letter, and workers pass over it."""
+"""Quarantines a record that makes every worker crash: the record becomes a dead letter, and workers skip the record."""
 
 from __future__ import annotations
 
@@ -21,19 +21,17 @@ _ERROR = "taken aside by hand"
 
 @attrs.frozen(kw_only=True)
 class QuarantinePlan:
-    """The dead letter and the commit by which a record would be quarantined."""
+    """The dead letter and the commit that quarantine a record."""
 
     letter: Letter
     position: Committed
-    """The group's new commit: it carries the mark or, if the record is the next to read, is behind it."""
+    """
+    The offset to commit: after the record if the record is next to read, else unchanged, with a mark of the record.
+    """
 
 
 def look(reader: Reader, coordinates: Coordinates, group: str) -> QuarantinePlan:
-    """
-    Plan the quarantine of a record.
-
-    Raises :class:`CannotTake` with the reason; :class:`BrokerError`.
-    """
+    """Plan the quarantine of a record. Raises :class:`CannotTake` with the reason; :class:`BrokerError`."""
     refuse_members(reader, group, CannotTake)
     partition = (coordinates.topic, coordinates.partition)
     there = _range(reader, coordinates)
@@ -51,9 +49,9 @@ def look(reader: Reader, coordinates: Coordinates, group: str) -> QuarantinePlan
 
 def take(reader: Reader, store: Store, taking: QuarantinePlan) -> None:
     """
-    Store the dead letter, then commit.
+    Store the dead letter, then commit. A repeated call after an exception is safe.
 
-    Raises the store's exceptions; :class:`CannotTake` if the commit is refused: repeated, it does the same again.
+    Raises the exceptions of ``store``; :class:`CannotTake` if Kafka refuses the commit.
     """
     store.store(taking.letter)
     record = taking.letter.record

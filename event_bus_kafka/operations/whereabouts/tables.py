@@ -88,7 +88,7 @@ class Tables:
             entries = entries.none()
         if self._event_id is not None:
             wanted = {"event_id": str(self._event_id)}
-            ids = list(letters.filter(**wanted).values_list("pk", flat=True))  # read from an index, without the contents
+            ids = list(letters.filter(**wanted).values_list("pk", flat=True))  # index only, no contents
             entries = entries.filter(**wanted)
         else:
             ids = self._letters_with_key(letters)
