@@ -1,4 +1,4 @@
-"""Creates relays from the settings. Import it only if the app is installed."""
+"""Creates relays from the settings. Import this module only if the app is installed."""
 
 from __future__ import annotations
 

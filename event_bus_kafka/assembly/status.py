@@ -1,4 +1,4 @@
-"""Reads the status of the whole bus, for commands. Import it only if the app is installed."""
+"""Reads the status of the whole bus, for commands. Import this module only if the app is installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds the database to which a periodic task writes. Import it only if the app is installed."""
+"""Finds the database to which a periodic task writes. Import this module only if the app is installed."""
 
 from __future__ import annotations
 

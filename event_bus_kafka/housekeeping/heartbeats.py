@@ -37,7 +37,7 @@ class _Run:
     about: dict[str, Any] = attrs.field(factory=dict)
     """Fields of the row, from the state of the worker or relay at the last look."""
     is_over: bool = False
-    """Whether the last heartbeat was written."""
+    """Whether the final heartbeat, with the time of the end, was written."""
 
 
 class Heartbeats:
@@ -71,12 +71,12 @@ class Heartbeats:
         return _LOOK_FOR_TABLE_EVERY if self._lacks_table else self._period
 
     def beat(self) -> None:
-        """Write a heartbeat for each worker and relay, a last one for each that has ended. Raises a database error."""
+        """Write a heartbeat for each worker and relay; the final one if it has ended. Raises a database error."""
         present = self._look()
         self._write(ending=self._runs.keys() - present)
 
     def stop(self) -> None:
-        """Write the last heartbeats of all workers and relays. Raises a database error."""
+        """Write the final heartbeats of all workers and relays. Raises a database error."""
         self._look()
         self._write(ending=self._runs.keys())
 

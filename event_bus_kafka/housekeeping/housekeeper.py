@@ -178,7 +178,7 @@ class Housekeeper:
                 self._changed.notify_all()
 
     def _slice(self, task: Task) -> bool:
-        """Run one slice of a turn; return whether the turn is over."""
+        """Run the next slice of a turn, or begin a turn. Return whether the turn is over."""
         if task.slices is None:
             task.slices = iter(task.turn() or ())
         return next(task.slices, _NO_SLICE) is _NO_SLICE

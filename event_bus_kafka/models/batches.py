@@ -11,7 +11,7 @@ from django.db import models
 _LEAST, _MOST = 10, 1_000
 """Smallest and largest number of rows in a batch."""
 _LONG, _SHORT = 0.4, 0.1
-"""Batches get smaller after one of more than the first number of seconds, larger after one of less than the second."""
+"""If a batch took more than the first number of seconds, the next is smaller; if less than the second, larger."""
 
 
 def delete_in_batches(rows: models.QuerySet[Any], delete: Callable[[list[Any]], int]) -> Iterator[int]:

@@ -85,8 +85,8 @@ class DeadLetterEntry(models.Model):
 
     id = models.UUIDField(primary_key=True)
     """
-    Derived from group, coordinates, event id and receiver. A unique index on these columns would be too long, and would
-    ignore case on MySQL.
+    Derived from group, coordinates, event id and receiver. A unique index on these columns would be too long, and MySQL
+    ignores case.
     """
     letter = models.ForeignKey(DeadLetter, on_delete=models.DO_NOTHING, related_name="entries", db_constraint=False)
     """The letter may be deleted."""

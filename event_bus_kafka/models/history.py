@@ -102,11 +102,11 @@ class HistoryQuerySet(models.QuerySet["HistoryRow"]):
 class HistoryRow(models.Model):
     """
     Counts of all processes of a service in one minute, by the database's clock. Rows older than a day are merged into
-    rows of an hour. Each process adds its counts once a minute; while the database is unreachable, later.
+    rows of an hour. Each process adds its counts once a minute, or later if the database is unreachable, later.
     """
 
     id = models.UUIDField(primary_key=True)
-    """Derived from labels, span and time: a unique index on these would be too long, and ignore case on MySQL."""
+    """Derived from labels, span and time. A unique index on these columns would be too long, and MySQL ignores case."""
     span = models.IntegerField()
     """Length of the time that the row covers, in seconds: 60 or 3,600."""
     begins = models.BigIntegerField()

@@ -46,7 +46,7 @@ class InboxMark(models.Model):
     """
 
     id = models.UUIDField(primary_key=True)
-    """Derived from event id and receiver's name. A unique index on the name would ignore case on MySQL."""
+    """Derived from event id and receiver's name. MySQL would ignore case in a unique index on these columns."""
     receiver = models.CharField(max_length=500)
     """The receiver's name as in dead letters, but without ``dispatch_uid``."""
     event_id = models.UUIDField()

@@ -14,7 +14,7 @@ from django.db import connections, models, transaction
 from django.utils.translation import gettext_lazy as _
 
 SHARDS = 16
-"""Number of shards. All events of one key are in one shard. Never change it: stored rows have their shard's number."""
+"""Number of shards. All events of one key are in one shard. Never change it: stored rows have shard numbers."""
 TOPICS_INDEX = "event_bus_kafka_outbox_topics"
 _BATCH = 100
 """Number of parked rows released in one transaction."""

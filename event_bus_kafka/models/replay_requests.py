@@ -59,13 +59,11 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
         return bool(self._running(request, by)._write(beat_at=self._now(), **values))
 
     def keep(self, request: int, *, by: UUID) -> None:
-        """
-        Renew the claim of worker ``by`` if it has one, even on a paused or ended request: letters may still be running.
-        """
+        """Renew the claim of worker ``by``, if any, also on a paused or ended request: letters may still be running."""
         self.filter(pk=request, claimed_by=by)._write(beat_at=self._now())
 
     def let_go(self, request: int, *, by: UUID) -> None:
-        """End the claim of worker ``by`` if it has one. An unfinished request is then free for other workers."""
+        """End the claim of worker ``by``, if any. An unfinished request is then free for other workers."""
         self.filter(pk=request, claimed_by=by)._write(claimed_by=None, beat_at=None)
         handed_back = self.filter(pk=request, claimed_by=None, state=RequestState.RUNNING)
         handed_back._write(state=RequestState.REQUESTED)

@@ -42,7 +42,8 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
 
     def left(self, request: int, *, after: int, most: int) -> list[RequestedLetter]:
         """
-        Return the next ``most`` letters after the number ``after`` that wait, or still run since their worker died.
+        Return at most ``most`` letters with a number above ``after``, in order: waiting letters, and letters that a
+        dead worker has left in the state ``running``.
         """
         rows = self.filter(request=request, state__in=_LEFT, number__gt=after)
         return list(rows.order_by("number")[:most])

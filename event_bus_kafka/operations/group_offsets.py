@@ -34,8 +34,7 @@ class Named:
 @attrs.frozen
 class Target:
     """
-    A place in a partition. Without any attribute: the end. With ``offset`` and ``time``: whichever of the two places is
-    later.
+    A place in a partition. Without any attribute: the end. With ``offset`` and ``time``: the later of the two places.
     """
 
     earliest: bool = False
@@ -45,7 +44,9 @@ class Target:
 
     @classmethod
     def both(cls, targets: Iterable[Target]) -> Target:
-        """Merge targets, one of which may have an offset and another a time. The last value of each kind wins."""
+        """
+        Merge targets into a single target, for example an offset and a time. The last offset and the last time count.
+        """
         found = cls()
         for one in targets:
             found = attrs.evolve(one, offset=_or(one.offset, found.offset), time=_or(one.time, found.time))

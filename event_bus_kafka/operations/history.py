@@ -45,12 +45,12 @@ def summed(
     since: datetime, step: int, by: Sequence[str], *, of_receivers: bool = False, event_type: str = ""
 ) -> Mapping[tuple[Any, ...], Sums]:
     """
-    Return sums since a time, added up by the database. A key is the beginning of a slot of ``step`` seconds, in
-    milliseconds since the epoch, followed by the values of the fields ``by`` (any of :data:`BY`). A count of a whole
-    hour belongs to the slot in which the hour began. Raises a database error, also if the table is missing.
+    Return sums of counts since a time, by slots of ``step`` seconds and by the fields ``by`` (any of :data:`BY`). A key
+    is the beginning of the slot (milliseconds since the epoch), followed by the values of the fields. Raises a database
+    error, also if the table is missing.
 
-    ``of_receivers``: sum the calls of receivers instead of whole events. ``event_type``: sum this type only; empty:
-    all.
+    ``of_receivers``: sum the calls of receivers instead of whole events. ``event_type``: sum only this type; empty: all.
+    A count of a whole hour belongs to the slot in which the hour began.
     """
     length = step * 1000
     rows = HistoryRow.objects.using(router.db_for_write(HistoryRow)).filter(

@@ -61,7 +61,7 @@ class ReplayProgress:
         self.failed += bool(failures) and not undecodable
 
     def pass_over(self, record: ConsumerRecord) -> None:
-        """Note that ``record`` need not be read again: the range left of its partition begins after it."""
+        """Let the remaining range of the record's partition begin after ``record``."""
         name = record.topic, record.partition
         self.left[name] = Range(record.offset + 1, self.left[name].end)
 

@@ -15,7 +15,7 @@ REQUEST_TIMEOUT = 30.0
 @attrs.frozen(kw_only=True)
 class WantedTopic:
     """
-    A topic as the settings want it. None: brokers choose the value for a new topic, and an existing topic keeps its.
+    A topic as the settings want it. A value of None is left to Kafka in a new topic, unchanged in an existing topic.
     """
 
     name: str

@@ -30,7 +30,9 @@ class ReplayPlan:
     problem: str = ""
     """Why no receiver would run; empty: at least one would."""
     is_ambiguous: bool = False
-    """True: the problem is that several receivers are missing, and nobody said in whose place the stand-in runs."""
+    """
+    True: the problem is that several receivers are missing, so that ``instead_of`` must name the replaced receiver.
+    """
 
 
 def plan_all(letters: Iterable[DeadLetter], receiver: str = "", instead_of: str = "") -> list[ReplayPlan]:
@@ -74,7 +76,7 @@ def planned_receivers(planned: ReplayPlan, signal: OpenEdxPublicSignal) -> list[
 
 
 def is_guessed(planned: ReplayPlan, receiver: str) -> bool:
-    """Whether ``receiver`` is a stand-in for the only missing receiver, without having been named as such."""
+    """Whether the plan inferred which missing receiver ``receiver`` replaces, because only one receiver is missing."""
     return receiver in planned.stands_in and receiver not in planned.pending
 
 

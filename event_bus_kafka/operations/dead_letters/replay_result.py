@@ -56,7 +56,7 @@ def change(row: LetterRow, planned: ReplayPlan, result: ReplayResult) -> Change:
 
 
 def _by_receiver(planned: ReplayPlan, before: Pending, result: ReplayResult) -> Mapping[str, Failure]:
-    """Return the failures by receiver. A new failure to decode the record counts as one of each planned receiver."""
+    """Return receiver → failure. A new failure to decode the record counts as a failure of each planned receiver."""
     if UNREAD in result.failed and UNREAD not in before:
         return {name: attrs.evolve(result.failed[UNREAD], receiver=name) for name in planned.run}
     return result.failed

@@ -85,7 +85,9 @@ def plan_request(selected: Selection, wish: Wish) -> RequestPlan:
 
 
 def make(planned: RequestPlan, wish: Wish) -> list[ReplayRequest]:
-    """Create a request for each group in one transaction. Its letters are in the order of their records."""
+    """
+    Create a request for each group, all in one transaction. A request has its letters in the order of their records.
+    """
     alias = router.db_for_write(ReplayRequest)
     letters = sorted(planned.requested, key=lambda one: (one.letter.group, *_place(one.letter)))
     now = database_now(alias)

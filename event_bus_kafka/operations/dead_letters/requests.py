@@ -48,7 +48,9 @@ def is_migrated() -> bool:
 
 
 def reports(limit: int, *, only_open: bool = False) -> list[RequestReport]:
-    """Return the latest ``limit`` requests, newest first; ``only_open``: those not ended. Raises a database error."""
+    """
+    Return the latest ``limit`` requests, newest first; ``only_open``: without ended requests. Raises a database error.
+    """
     rows = _rows().order_by("-pk")
     return _reported(list(rows.still_open()[:limit] if only_open else rows[:limit]))
 

@@ -85,7 +85,7 @@ class Selection:
         return [letter for letter in letters if self.holds(letter)]
 
     def page(self, letters: DeadLetterQuerySet, limit: int) -> tuple[list[DeadLetter], int]:
-        """Return the first ``limit`` selected letters, and the number of further ones."""
+        """Return the first ``limit`` selected letters, and the number of further selected letters."""
         if self.receiver or self.error:
             picked = self.pick(letters)
             return picked[:limit], max(len(picked) - limit, 0)

@@ -8,7 +8,7 @@ from uuid import UUID
 import attrs
 
 MOST = 50
-"""Largest number of outbox rows, of dead letters and of records in an answer about one key: the latest are taken."""
+"""An answer about one key has at most this number of outbox rows, of dead letters and of records: the latest."""
 _UUID_EPOCH = 0x01B21DD213814000
 """The beginning of 1970 as the timestamp of a UUID1, in units of 100 ns."""
 
@@ -25,7 +25,7 @@ class Question:
     event_type: str = ""
     """Only routes of this event type are searched; empty: all routes."""
     since: int | None = None
-    """The search begins with the records of this time; None: the time in the id or, without one, the first record."""
+    """Time at which the search of records begins; None: a minute before the time in the id, or at the first record."""
     seconds: float = 10.0
     """Time limit for reading records, in seconds."""
 

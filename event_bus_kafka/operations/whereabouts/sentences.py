@@ -183,7 +183,7 @@ def _scanned(answer: Whereabouts) -> Iterator[str]:
 
 
 def _how_to_go_on(left: Sequence[Scanned]) -> str:
-    """Return the option with which a next search covers these partitions. ``--since`` needs a known time of each."""
+    """Return the option for a next search of the rest: ``--since`` if the ``last_time`` of each partition is known."""
     times = [one.last_time for one in left if one.last_time is not None]
     return f"--since {_time(min(times))}" if len(times) == len(left) else "a larger --seconds"
 

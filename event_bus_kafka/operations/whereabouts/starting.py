@@ -44,7 +44,7 @@ def ranges_to_scan(
 
 
 def _range_at(scanner: Scanner, name: Partition, offset: int, findings: BrokerFindings) -> dict[Partition, Range]:
-    """Return the range of the one ``offset``, empty if the partition no longer has it. ``offset``: of a dead letter."""
+    """Return the range of ``offset`` alone, which a dead letter names; nothing if the partition no longer has it."""
     topic, partition = name
     try:
         if name not in partitions_of(scanner, [Named(topic)]):

@@ -31,9 +31,7 @@ from event_bus_kafka.telemetry.error_text import database_error_text
 
 
 class Tables:
-    """
-    Searches all tables of this service. Each instance searches once. ``topics`` (full names): searched for the key.
-    """
+    """Searches all tables of this service, once. ``topics``: full names of topics whose rows may have the key."""
 
     def __init__(self, question: Question, topics: Collection[str]) -> None:
         self._event_id = question.event_id
