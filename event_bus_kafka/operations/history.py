@@ -49,7 +49,7 @@ def summed(
     is the beginning of the slot (milliseconds since the epoch), followed by the values of the fields. Raises a database
     error, also if the table is missing.
 
-    ``of_receivers``: sum the calls of receivers instead of whole events. ``event_type``: sum only this type; empty: all.
+    ``of_receivers``: sum the calls of receivers instead of whole events. ``event_type``: only this type; empty: all.
     A count of a whole hour belongs to the slot in which the hour began.
     """
     length = step * 1000
