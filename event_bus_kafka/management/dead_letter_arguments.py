@@ -56,7 +56,7 @@ def selection(options: dict[str, Any]) -> Selection:
     if options["action"] == "replay":
         filters.pop("receiver", None)
         if options["instead_of"] and not options["receiver"]:
-            raise CommandError("--instead-of says in whose place --receiver runs: name that too.")
+            raise CommandError("--instead-of needs --receiver: the receiver that runs instead.")
         if not options["request"] and any(options[name] for name in ("rate", "stop_after", "reason")):
             raise CommandError("--rate, --stop-after and --reason belong to --request.")
     if "all" in options:

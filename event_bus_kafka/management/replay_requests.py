@@ -120,7 +120,7 @@ def _plan_lines(planned: RequestPlan) -> list[str]:
     lines = [f"{count} dead letters in {len(planned.groups)} requests, of groups: {', '.join(planned.groups) or '-'}"]
     lines += [f"  {name} would run for {count}" for name, count in sorted(planned.receivers.items())]
     if planned.elsewhere:
-        lines.append(f"  {len(planned.elsewhere)} are for a service with other receivers, whose workers say what runs")
+        lines.append(f"  {len(planned.elsewhere)} are for another service, whose workers decide which receivers run")
     if planned.left_out:
         lines.append(f"{len(planned.left_out)} would not run, and are left out:")
         lines += [_left_out_line(one) for one in planned.left_out[:_SHOWN]]

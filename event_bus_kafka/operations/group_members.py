@@ -11,7 +11,7 @@ def refuse_members(reader: Reader, group: str, refusal: type[EventBusError]) -> 
     """Raise ``refusal``, which names a remedy, if the group has members or its members are unknown."""
     members = members_of(reader, group)
     if members is None:
-        raise refusal("Brokers such as the sandbox do not tell a group's members: use a real Kafka.")
+        raise refusal("Brokers such as the sandbox do not list a group's members: use a real Kafka.")
     if members:
         raise refusal(
             f"Group {group} has live members: {', '.join(members)}. Stop its workers first; one that crashed counts "

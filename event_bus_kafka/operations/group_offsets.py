@@ -133,7 +133,7 @@ def topics_of(reader: Reader, group: str, named: Sequence[Named] = ()) -> list[N
         if members is not None:
             raise NotThere(f"There is no group {group}: it has no members and has committed nothing.")
         if not named:
-            raise NotThere("Brokers such as the sandbox do not tell what a group reads: name its topics (--topic).")
+            raise NotThere("Brokers such as the sandbox do not list the topics of a group: name the topics (--topic).")
     return list(named) or [Named(topic) for topic in sorted(topics) if reader.partitions(topic)]
 
 
@@ -149,7 +149,7 @@ def plan(reader: Reader, group: str, partitions: Sequence[Partition], target: Ta
     outside = [one.standing for one in resets if not one.standing.there.start <= one.to <= one.standing.there.end]
     if outside:
         ranges = ", ".join(f"{one.name} {one.there.start} to {one.there.end}" for one in outside)
-        raise CannotReset(f"Offset {target.offset} is not there. From the first offset to the end there are: {ranges}.")
+        raise CannotReset(f"Offset {target.offset} does not exist. First offset and end of each partition: {ranges}.")
     return resets
 
 
@@ -159,8 +159,8 @@ def apply(reader: Reader, group: str, resets: Iterable[Reset]) -> None:
         reader.commit({one.standing.partition: one.position for one in resets})
     except BrokerError as error:
         raise CannotReset(
-            f"The commit failed: {error}. Some partitions may have been reset: look with event_offsets show. See "
-            f"that no worker of group {group} runs."
+            f"The commit failed: {error}. Some partitions may have been reset: look with event_offsets show. "
+            f"Check that no worker of group {group} runs."
         ) from error
 
 

@@ -87,7 +87,7 @@ class Command(OperatorCommand):
             elif options["source"] in found:
                 self._backfill(found[options["source"]], options)
             else:
-                raise CommandError(f"There is no source {options['source']}, but {', '.join(found) or 'none at all'}.")
+                raise CommandError(f"There is no source {options['source']}. There are: {', '.join(found) or 'none'}.")
         except WorkerFailed as failure:
             raise CommandError(f"{failure.reason}.") from failure
         except EventBusError as error:
@@ -139,7 +139,7 @@ class Command(OperatorCommand):
         except WorkerFailed as failure:
             run.problem = f"Stopped: {failure.reason}."
         except KeyboardInterrupt:
-            run.problem, run.exit_code = "Interrupted while a batch was in hand.", FORCED
+            run.problem, run.exit_code = "Interrupted during a batch.", FORCED
         bar.end()
         return run
 

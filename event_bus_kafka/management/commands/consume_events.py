@@ -86,7 +86,7 @@ class Command(OperatorCommand):
             given_options["with_relay"] = True
         if twice := given_options.keys() & options["extra"].keys():
             ways = ", ".join(f"{_OWN[name]} for {name}" for name in sorted(twice))
-            raise CommandError(f"--extra repeats what has an argument of its own: use {ways} alone.")
+            raise CommandError(f"--extra contains options with arguments of their own: use {ways} instead.")
         _consumer(**given_options, **options["extra"]).consume_indefinitely()
 
 

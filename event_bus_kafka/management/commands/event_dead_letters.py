@@ -83,7 +83,7 @@ class Command(RequestSubcommands):
         if options["json"]:
             self.print_json({"settled": [report.settled_json(entry) for entry in shown], "more": more})
             return
-        self.stdout.write(report.settled_table(shown) if shown else "Nothing has become of dead letters lately.")
+        self.stdout.write(report.settled_table(shown) if shown else "No settled entries.")
         if more:
             self.stdout.write(f"… and {more} more")
 
@@ -244,7 +244,7 @@ def _in_place_of(planned: ReplayPlan, name: str) -> str:
 
 def _problem(replayed: Replayed) -> str:
     if replayed.is_taken:
-        return "not run: somebody else has been at it since, or replays it now"
+        return "not run: another process has changed the letter since, or is replaying it"
     if replayed.problem:
         return replayed.problem
     return f"stays: {_left(replayed.left)}" if replayed.left else ""

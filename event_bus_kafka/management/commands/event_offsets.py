@@ -68,7 +68,7 @@ class Command(OperatorCommand):
             return
         self._print_table(_COLUMNS, [_cells(one) for one in found])
         self.stdout.write(
-            f"Members: {', '.join(members) or 'none' if members is not None else 'these brokers do not tell'}"
+            f"Members: {', '.join(members) or 'none' if members is not None else 'these brokers do not list them'}"
         )
 
     def _reset(self, reader: Reader, options: dict[str, Any]) -> None:

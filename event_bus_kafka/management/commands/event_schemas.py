@@ -81,11 +81,11 @@ class Command(OperatorCommand):
                 self._print_finding(one)
         refused = [one for one in findings if one.standing is SchemaStanding.INCOMPATIBLE]
         if refused:
-            raise CommandError(f"{len(refused)} of {len(findings)} schemas may not follow those that are known.")
+            raise CommandError(f"{len(refused)} of {len(findings)} schemas are not compatible with earlier schemas.")
         unknown = [one for one in findings if one.standing is not SchemaStanding.KNOWN]
         if unknown and options["exact"]:
             remedy = "export" if options["against"] else "register"
-            raise CommandError(f"{len(unknown)} of {len(findings)} schemas are not there: event_schemas {remedy}.")
+            raise CommandError(f"{len(unknown)} of {len(findings)} schemas are missing: run event_schemas {remedy}.")
 
     def _register(self, options: dict[str, Any]) -> None:
         own = own_schemas.by_subject(options["event_type"])
@@ -153,7 +153,7 @@ def _add_check_arguments(parser: CommandParser) -> None:
 def _findings(options: dict[str, Any]) -> Sequence[SchemaFinding]:
     if options["against"] is None:
         if options["level"]:
-            raise CommandError("--level goes with --against: a registry has levels of its own.")
+            raise CommandError("--level needs --against: a registry has its own levels.")
         with closing(subjects()) as known:
             return [schema_check.in_registry(known, own) for own in own_schemas.by_subject(options["event_type"])]
     if not options["against"].is_dir():

@@ -47,7 +47,7 @@ class Command(OperatorCommand):
         observe_events()
         for name in ("count", "health_port"):
             if options[name] and not options["every"]:
-                raise CommandError(f"--{name.replace('_', '-')} goes with --every.")
+                raise CommandError(f"--{name.replace('_', '-')} needs --every.")
         try:
             with ExitStack() as at_end:
                 self._run(options, at_end)

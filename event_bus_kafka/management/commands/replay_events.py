@@ -126,7 +126,7 @@ class Command(OperatorCommand):
         except EventBusError as error:
             problem, exit_code = f"Stopped: {error_text(error)}", 1
         except KeyboardInterrupt:
-            problem, exit_code = "Interrupted while a record was in hand", FORCED
+            problem, exit_code = "Interrupted during a record", FORCED
         self._print_end(run, as_json=options["json"])
         if problem:
             raise CommandError(f"{problem}.{_left(run, options['wanted'])}", returncode=exit_code)

@@ -108,7 +108,7 @@ class LetterReplay:
             raise server_away(outcome)
         result = _result(planned, outcome)
         written = _write(planned, result)
-        gone = "it failed again, and somebody has deleted it meanwhile" if result.failed and not written else ""
+        gone = "it failed again, and its row was deleted meanwhile" if result.failed and not written else ""
         left = written.pending if written else {}
         return Replayed(letter=letter, left=left, failed=bool(result.failed), problem=gone)
 
@@ -142,7 +142,7 @@ def _write(planned: ReplayPlan, result: ReplayResult) -> Change | None:
 def _not_noted(planned: ReplayPlan, result: ReplayResult, error: Error) -> WorkerFailed:
     names, letter = ", ".join(sorted(result.succeeded)), planned.letter.pk
     return WorkerFailed(
-        f"{names} succeeded at dead letter {letter}, which cannot be noted, and would run again: "
+        f"{names} succeeded for dead letter {letter}; this cannot be stored, so they would run again: "
         f"{database_error_text(error)}",
         exit_code=1,
     )

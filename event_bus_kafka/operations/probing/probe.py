@@ -177,8 +177,8 @@ class Probe:
                     return {partition: Range(start, end)}
             sleep(_LOOK_EVERY)
         raise LegFailed(
-            f"nothing came out of the outbox within {self.timeout:g} s: is manage.py relay_events running, and may it "
-            f"write to {self.topic}? Its log says; so does event_outbox status"
+            f"the event did not leave the outbox within {self.timeout:g} s: is manage.py relay_events running, and may "
+            f"it write to {self.topic}? See its log, or event_outbox status"
         )
 
     def _receive(self, reader: Reader, places: Mapping[Partition, Range], event_id: str) -> int | None:
@@ -190,7 +190,7 @@ class Probe:
                     if self._is_ours(record, event_id):
                         return written_at
             if monotonic() > deadline:
-                raise LegFailed(f"the event is not among what was written to {self.topic}")
+                raise LegFailed(f"the event is not among the new records of {self.topic}")
             # The records read so far belong to other probes, which run at the same time.
             ends = partial(reader.range_of, timeout=reader.timeout)
             places = {one: Range(offsets.start, ends(one).end) for one, offsets in places.items()}
