@@ -30,7 +30,7 @@ Source = ConsumerSource | RelaySource
 
 @attrs.define(eq=False)
 class _Run:
-    """A worker or relay of this process."""
+    """A worker or relay of this process, and its row in the database."""
 
     began: float
     row: UUID = attrs.field(factory=uuid4)

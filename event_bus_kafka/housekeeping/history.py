@@ -12,7 +12,7 @@ from event_bus_kafka.models.database_time import database_now
 from event_bus_kafka.models.history import HOUR, MINUTE, Line, Sums, row_id
 
 _DAY = 86_400_000
-"""Milliseconds."""
+"""A day in milliseconds."""
 _MINUTE = MINUTE * 1000
 
 

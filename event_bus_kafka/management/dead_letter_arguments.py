@@ -1,4 +1,4 @@
-"""The arguments of ``manage.py event_dead_letters``."""
+"""Adds the subcommands and arguments of ``manage.py event_dead_letters``."""
 
 from __future__ import annotations
 

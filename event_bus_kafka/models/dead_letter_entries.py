@@ -21,7 +21,7 @@ class EntryState(models.TextChoices):
     """The state of a dead letter for one receiver."""
 
     FAILED = "failed"
-    """The receiver is still pending."""
+    """The receiver has failed and is still pending."""
     SUCCEEDED = "succeeded"
     REPLACED = "replaced"
     """Another receiver has succeeded in place of this receiver."""
@@ -31,7 +31,7 @@ class EntryState(models.TextChoices):
 
 
 class DeadLetterEntryQuerySet(models.QuerySet["DeadLetterEntry"]):
-    """Queries and changes of entries."""
+    """Reads and changes entries."""
 
     def note(self, letter: DeadLetter, state: EntryState, failures: Iterable[Mapping[str, Any]], by: str = "") -> None:
         """
@@ -89,7 +89,7 @@ class DeadLetterEntry(models.Model):
     ignores case.
     """
     letter = models.ForeignKey(DeadLetter, on_delete=models.DO_NOTHING, related_name="entries", db_constraint=False)
-    """The letter may be deleted."""
+    """The dead letter, which may be deleted."""
     group = models.CharField(max_length=255)
     topic = models.CharField(max_length=249)
     partition = models.IntegerField()
@@ -97,10 +97,10 @@ class DeadLetterEntry(models.Model):
     event_type = models.CharField(max_length=255)
     event_id = models.CharField(max_length=36, db_index=True)
     receiver = models.CharField(max_length=500)
-    """Empty if no receiver was called."""
+    """The receiver's name; empty: no receiver was called."""
     state = models.CharField(max_length=16, choices=EntryState.choices)
     error = models.TextField()
-    """Text of the receiver's last failure; ``place`` is the line of code that raised it."""
+    """Text of the receiver's last error; ``place`` is the line of code that raised the error."""
     place = models.TextField()
     attempts = models.IntegerField()
     """Number of calls of the receiver, without calls that an outage ended."""

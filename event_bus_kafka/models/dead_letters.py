@@ -21,7 +21,7 @@ _BATCH = 500
 
 
 class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
-    """Queries and changes of dead letters."""
+    """Reads and changes dead letters."""
 
     def store(
         self,
@@ -215,7 +215,7 @@ class DeadLetter(models.Model):
     last_failed_at = MomentField(db_index=True)
     left_out = models.JSONField(null=True)
     """
-    Part of the record (value, headers, key, texts) that was too large for the table → its size and sha256. The column
+    Part of the record (value, headers, key, texts) that the table cannot hold → its size and sha256. The column
     of such a part is empty, never null. None: nothing was left out.
     """
 

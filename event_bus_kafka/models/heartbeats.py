@@ -16,7 +16,7 @@ _BEATS, _LEAST_SILENCE = 6, 60_000
 
 
 class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
-    """Queries and changes of heartbeats."""
+    """Reads and changes heartbeats."""
 
     def beat(self, row: UUID, *, age: float, is_last: bool = False, **values: Any) -> None:
         """
@@ -56,7 +56,7 @@ class Heartbeat(models.Model):
     version = models.CharField(max_length=64)
     """The version of this package."""
     group = models.CharField(max_length=255)
-    """Empty for relays."""
+    """The consumer group; empty for relays."""
     topics = models.JSONField()
     """Full names of the topics that a worker subscribes to; a relay has none."""
     period = models.FloatField()

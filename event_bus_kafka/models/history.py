@@ -46,7 +46,7 @@ class Sums:
 
 
 class HistoryQuerySet(models.QuerySet["HistoryRow"]):
-    """Queries and changes of the history."""
+    """Reads and changes the history."""
 
     def add(self, line: Line, sums: Sums, *, span: int, begins: int) -> None:
         """Add ``sums`` to the row of ``line`` and of the span that starts at ``begins``, with one SQL statement."""

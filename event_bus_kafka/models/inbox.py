@@ -12,7 +12,7 @@ from event_bus_kafka.models.moments import MomentField
 
 
 class InboxMarkQuerySet(models.QuerySet["InboxMark"]):
-    """Queries and changes of marks."""
+    """Reads and changes marks."""
 
     def mark(self, receiver: str, event_id: UUID) -> None:
         """

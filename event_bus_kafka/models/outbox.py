@@ -96,7 +96,7 @@ class OutboxShard(models.Model):
 
 
 class ParkedRecordQuerySet(models.QuerySet["ParkedRecord"]):
-    """Queries and changes of parked rows."""
+    """Reads and changes parked rows."""
 
     def matching(
         self, *, ids: Collection[int] = (), topics: Collection[str] = (), code: str = ""

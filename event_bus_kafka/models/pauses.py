@@ -15,7 +15,7 @@ LONGEST_REASON = 500
 
 
 class PausedReceiverQuerySet(models.QuerySet["PausedReceiver"]):
-    """Queries and changes of pauses."""
+    """Reads and changes pauses."""
 
     def names(self) -> frozenset[str]:
         """Return the names of the paused receivers."""
@@ -68,7 +68,7 @@ class PausedReceiver(models.Model):
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["receiver"], name="event_bus_kafka_paused")]
-        """Not ``unique=True``: Django's check for MySQL warns of unique fields with more than 255 characters."""
+        """Replaces ``unique=True``: Django's check for MySQL warns about unique fields of more than 255 characters."""
 
     def __str__(self) -> str:
         return f"{self.receiver}, paused"

@@ -37,7 +37,7 @@ _TO_RUN = (RequestState.REQUESTED, RequestState.RUNNING)
 
 
 class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
-    """Queries and changes of requests. Each statement is committed at once, so that no row stays locked."""
+    """Reads and changes requests. Each statement is committed at once, so that no row stays locked."""
 
     def in_turn(self, group: str) -> list[ReplayRequest]:
         """Return the group's requests that a worker may claim now, oldest first."""

@@ -34,7 +34,7 @@ _LEFT = (LetterState.WAITING, LetterState.RUNNING)
 
 
 class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
-    """Queries and changes of requested letters."""
+    """Reads and changes requested letters."""
 
     def add(self, letters: Iterable[RequestedLetter]) -> None:
         """Insert the letters in batches."""
@@ -125,7 +125,9 @@ class RequestedLetter(models.Model):
     error = models.TextField()
     """Why the letter failed or was skipped."""
     claim = models.CharField(max_length=40)
-    """The claim on the dead letter that the latest run made. Each run makes a different claim."""
+    """
+    The claim that the latest run has made on the dead letter; empty: the letter has no run yet, or has its result.
+    """
     tries = models.IntegerField(default=0)
     """Number of runs that have begun since the letter was last put back."""
     changed_at = models.BigIntegerField(null=True)

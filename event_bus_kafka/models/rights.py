@@ -12,7 +12,7 @@ _APP = "event_bus_kafka"
 
 
 class Right(StrEnum):
-    """A permission; the value is its codename."""
+    """A permission. The value is the permission's codename."""
 
     VIEW = "view_event_bus"
     OPERATE = "operate_event_bus"

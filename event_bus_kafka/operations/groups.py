@@ -50,7 +50,7 @@ class ReceiverView:
 
     name: str
     event_types: Sequence[str]
-    """Empty: the receiver no longer exists."""
+    """Event types to which the receiver listens; empty: the receiver no longer exists."""
     pause: PausedReceiver | None
     has_open_circuit: bool
     """Whether the receiver's circuit is open in any running worker."""

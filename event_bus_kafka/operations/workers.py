@@ -44,7 +44,7 @@ class WorkerRun:
 
 def workers() -> list[WorkerRun]:
     """
-    Return the workers and relays in the table of heartbeats (which keeps a day), latest start first. Raises a database
+    Return the workers and relays in the table of heartbeats (kept for a day), latest start first. Raises a database
     error, also if the table is missing.
     """
     alias = router.db_for_write(Heartbeat)

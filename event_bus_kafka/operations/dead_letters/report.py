@@ -90,7 +90,7 @@ def unmasked(letter: DeadLetter, registry: serde.SchemaIds) -> dict[str, Any]:
 
 
 def text(description: dict[str, Any]) -> str:
-    """Format a ``description`` by :func:`in_full` as text."""
+    """Format the result of :func:`in_full` as text for people, without key and event data."""
     place = f"{shown(description['topic'])}:{description['partition']}:{description['offset']}"
     written = description["timestamp"]
     lines = [

@@ -25,7 +25,7 @@ class Selection:
     """The topic's name, with or without prefix."""
     event_type: str = ""
     receiver: str = ""
-    """A pending receiver."""
+    """Name of a pending receiver."""
     error: str = ""
     """A part of the error of ``receiver`` or, if ``receiver`` is empty, of any receiver; upper or lower case."""
     failed_since: datetime | None = None

@@ -40,9 +40,7 @@ class SettledPage:
 def settled_page_of(
     selection: Selection, state: EntryState | None, *, after: SettledPosition | None, limit: int
 ) -> SettledPage:
-    """
-    Return at most ``limit`` entries after a position. ``state``: only this state; None: each state but ``failed``.
-    """
+    """Return at most ``limit`` entries after a position, in ``state``; None: in all states except ``failed``."""
     entries = selection.settled()
     if state:
         entries = entries.filter(state=state)

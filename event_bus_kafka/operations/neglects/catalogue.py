@@ -11,7 +11,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class NeglectKind:
-    """One kind of neglect."""
+    """A kind of neglect, for example ``outbox-waits``."""
 
     id: str
     sentence: str
@@ -123,4 +123,4 @@ RETENTION_ENDS = NeglectKind(
 )
 
 CATALOGUE: tuple[NeglectKind, ...] = tuple(one for one in dict(globals()).values() if isinstance(one, NeglectKind))
-"""All kinds, in the order in which they are shown."""
+"""All kinds, in the order of the output."""

@@ -83,7 +83,7 @@ def in_directory(directory: SchemaDirectory, event_type: str, schema: str, level
 def _standing_in_registry(
     subjects: SchemaSubjects, own: OwnSchema, level: str, *, known: bool
 ) -> tuple[SchemaStanding, bool]:
-    """Return the standing, and whether the registry refuses the schema."""
+    """Return the result of the comparison, and whether the registry refuses the schema."""
     if not known:
         return SchemaStanding.UNKNOWN, False
     if subjects.id_of(own.subject, own.schema) is not None:

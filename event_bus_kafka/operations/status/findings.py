@@ -12,7 +12,7 @@ from event_bus_kafka.operations.status.values import Finding
 
 @attrs.frozen(kw_only=True)
 class FindingKind:
-    """One kind of finding."""
+    """A kind of finding, for example ``topic-missing``."""
 
     id: str
     sentence: str
@@ -67,7 +67,7 @@ TABLES_UNMIGRATED = FindingKind(
 )
 
 CATALOGUE: tuple[FindingKind, ...] = tuple(one for one in dict(globals()).values() if isinstance(one, FindingKind))
-"""All kinds, in the order in which they are shown."""
+"""All kinds, in the order of the output."""
 
 
 def of_neglect(neglect: Neglect) -> Finding:

@@ -83,7 +83,7 @@ class TableStatus:
 
 @attrs.frozen(kw_only=True)
 class TopicStatus:
-    """A topic that this service needs, or that one of its groups has read."""
+    """The status of a topic that this service needs, or that a group of this service has read."""
 
     topic: str
     partitions: int
@@ -113,7 +113,7 @@ class Unread:
 
 @attrs.frozen(kw_only=True)
 class GroupStatus:
-    """A consumer group of this service."""
+    """The status of a consumer group of this service."""
 
     group: str
     state: str
@@ -139,7 +139,7 @@ class GroupStatus:
 
 @attrs.frozen(kw_only=True)
 class KafkaStatus:
-    """The part of the status from Kafka."""
+    """The part of the status that Kafka reports."""
 
     cluster: str
     brokers: tuple[str, ...]
@@ -150,7 +150,7 @@ class KafkaStatus:
 
 @attrs.frozen(kw_only=True)
 class RegistryStatus:
-    """The part of the status from the schema registry."""
+    """The part of the status that the schema registry reports."""
 
     level: str
     """The compatibility level of subjects for which no other level is set."""

@@ -114,7 +114,7 @@ class ReceiverPart:
     receiver: str
     """The receiver's name; empty: no receiver was called, because the record could not be decoded."""
     state: str
-    """A value of ``EntryState``."""
+    """The receiver's state: a value of ``EntryState``."""
     attempts: int
     error: str
     changed: int
@@ -213,7 +213,7 @@ class Whereabouts:
 
     question: Question
     event_type: str
-    """Empty: unknown."""
+    """The event's type; empty: unknown."""
     outbox: tuple[OutboxPlace, ...]
     records: tuple[KafkaPlace, ...]
     more_records: int

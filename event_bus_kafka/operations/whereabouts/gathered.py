@@ -19,7 +19,7 @@ from event_bus_kafka.telemetry.error_text import error_text
 
 @attrs.define
 class TableFindings:
-    """Findings in this service's tables."""
+    """The findings of a search in this service's tables."""
 
     outbox: list[OutboxPlace] = attrs.field(factory=list)
     letters: list[LetterPlace] = attrs.field(factory=list)
@@ -35,7 +35,7 @@ class TableFindings:
 
 @attrs.define
 class BrokerFindings:
-    """Findings in Kafka."""
+    """The findings of a search in Kafka."""
 
     records: list[KafkaPlace] = attrs.field(factory=list)
     more_records: int = 0

@@ -1,4 +1,4 @@
-"""The topics and groups of this service, and the access to its servers."""
+"""The topics and groups to search, and the access to the servers."""
 
 from __future__ import annotations
 

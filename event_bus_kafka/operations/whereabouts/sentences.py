@@ -1,4 +1,4 @@
-"""The findings about an event, in plain words and as JSON, without personal data."""
+"""Formats the findings about an event, as sentences and as JSON, without personal data."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _outbox(one: OutboxPlace) -> str:
 
 
 def _on(database: str) -> str:
-    """Return the option that makes a command act on a database."""
+    """Return the option ``--database`` of a command; empty for the default database."""
     return "" if database == DEFAULT_DB_ALIAS else f" --database {database}"
 
 
@@ -183,7 +183,7 @@ def _scanned(answer: Whereabouts) -> Iterator[str]:
 
 
 def _how_to_go_on(left: Sequence[Scanned]) -> str:
-    """Return the option for a next search of the rest: ``--since`` if the ``last_time`` of each partition is known."""
+    """Return the option with which a next search continues: ``--since`` if each partition has a ``last_time``."""
     times = [one.last_time for one in left if one.last_time is not None]
     return f"--since {_time(min(times))}" if len(times) == len(left) else "a larger --seconds"
 
