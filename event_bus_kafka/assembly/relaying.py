@@ -133,7 +133,7 @@ def _number(given: object, default: int) -> int:
 def common_options(options: Options) -> Options:
     """
     Return the options of a client that stops at the first refused request. If the settings switch idempotence off, the
-    client does not stop: later rows may be sent before those of a refused request.
+    client does not stop: later rows may be sent before the rows of a refused request.
     """
     is_idempotent = str(options.get("enable.idempotence", False)).lower() == "true"
     return options | (COMMON if is_idempotent else {"max.in.flight": 1})

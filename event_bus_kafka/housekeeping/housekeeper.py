@@ -144,7 +144,7 @@ class Housekeeper:
                 close(connection)
 
     def _next(self) -> Task | None:
-        """Wait for a due task and return it. Before a wait, return None once, so that the caller closes connections."""
+        """Return the next due task. Return None once before blocking, so that the caller closes connections."""
         with self._changed:
             while True:
                 now = self._clock()

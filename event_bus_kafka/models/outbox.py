@@ -54,7 +54,7 @@ class _Row(models.Model):
     body = models.BinaryField(null=True)
     """None: the record is a tombstone."""
     headers = models.BinaryField()
-    """All headers, also those of a trace, packed by ``wire.headers`` byte for byte."""
+    """All headers, also the headers of a trace, packed by ``wire.headers`` byte for byte."""
     schema = models.ForeignKey(
         WriterSchema, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
     )

@@ -28,7 +28,7 @@ from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.worker.worker import FORCED
 
 _BATCH = 500
-"""Largest number of items that are sent before their confirmations are awaited."""
+"""Largest number of items in a batch. Each batch is confirmed before the next is sent."""
 
 Batch = list[tuple[str, Arguments | Callable[[], Arguments]]]
 

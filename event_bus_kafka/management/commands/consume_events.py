@@ -91,7 +91,7 @@ class Command(OperatorCommand):
 
 
 def _consumer(**options: Any) -> EventBusConsumer:
-    """Create the consumer that EVENT_BUS_CONSUMER names, which may be that of another event bus."""
+    """Create the consumer that EVENT_BUS_CONSUMER names, which may belong to another event bus."""
     path = settings.consumer
     if path is None:
         raise CommandError("EVENT_BUS_CONSUMER is not set; this package's is 'event_bus_kafka.KafkaEventConsumer'.")

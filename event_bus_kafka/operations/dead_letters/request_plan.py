@@ -56,7 +56,7 @@ class RequestPlan:
 
     @property
     def all(self) -> list[ReplayPlan]:
-        """Return all letters, also those that are left out."""
+        """Return all letters, also the letters that are left out."""
         return [*self.requested, *self.left_out]
 
     @property
