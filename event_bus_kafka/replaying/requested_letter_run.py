@@ -26,7 +26,7 @@ Maximum number of times that a letter may begin without a known result: perhaps 
 """
 _OUTAGE = 1
 """Exit code of a replay that cannot continue because a server is away; any other code: a receiver asked to exit."""
-_TAKEN = "it has been changed since, or another replay is running it"
+_TAKEN = "another process has changed the letter since, or is replaying it"
 _GONE = "it was deleted: it has succeeded since the request was made, or was discarded"
 _FAILED_SINCE = "it has failed again since the request was made: make another request"
 

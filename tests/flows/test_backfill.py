@@ -216,6 +216,6 @@ def test_what_is_sent_in_a_transaction_is_refused(bus: Bus, topic: str) -> None:
 
 
 def test_what_it_cannot_begin_with_is_said(bus: Bus, topic: str) -> None:
-    assert "ended with 1: There is no source course_runs, but " in backfill(bus, topic, "course_runs")
+    assert "ended with 1: There is no source course_runs. There are: " in backfill(bus, topic, "course_runs")
     said = backfill(bus, topic, SOURCE, EVENT_BUS_PRODUCER_CONFIG={})
     assert said == f"ended with 1: EVENT_BUS_PRODUCER_CONFIG has no enabled topic for {CREATED}."

@@ -168,5 +168,5 @@ def test_options_that_repeat_an_argument_are_refused(extra: str, argument: str) 
     arguments = ("consume_events", "-t", "t", "-g", "g", "--concurrency", "1", "--extra", extra)
     with ServiceProcess(*arguments, settings=OURS_FIRST | {"EVENT_BUS_KAFKA_CONSUMERS_ENABLED": False}) as process:
         assert process.end() == 1
-    assert f"use {argument} alone" in process.log
+    assert f"use {argument} instead" in process.log
     assert "Traceback" not in process.log

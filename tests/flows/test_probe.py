@@ -77,7 +77,7 @@ def test_a_probe_that_is_repeated_shows_its_numbers(sandbox: Sandbox) -> None:
     output = _Scraping(free_port())
     arguments = ("--every", "0.01", "--count", "3", "--slow", "60", "--health-port", str(output._port))
     with override_settings(**sandbox.settings):
-        with pytest.raises(CommandError, match="--health-port goes with --every"):
+        with pytest.raises(CommandError, match="--health-port needs --every"):
             call_command("probe_event_bus", *arguments[6:], stdout=output)
         call_command("probe_event_bus", *arguments, stdout=output)
     first, _, last = output.found
@@ -118,7 +118,7 @@ def test_an_event_of_another_probe_is_not_taken_for_its_own(own_sandbox: Sandbox
         assert one.run().failed is None
         reader = at_end.enter_context(one.connect())
         everything = {(PROBE_TOPIC, 0): Range(0, 1)}
-        with pytest.raises(LegFailed, match="the event is not among what was written"):
+        with pytest.raises(LegFailed, match="the event is not among the new records"):
             attrs.evolve(one, timeout=0.1)._receive(reader, everything, "the id of another one")
 
 

@@ -237,7 +237,7 @@ def test_a_second_signal_ends_it_at_once_and_the_record_in_hand_is_left(bus: Bus
         process.send(signal.SIGINT)
         process.send(signal.SIGTERM)
         assert process.end() == 2
-    assert f"Interrupted while a record was in hand.\nLeft: --topic {topic}:0 --from 0 --to 1" in process.log
+    assert f"Interrupted during a record.\nLeft: --topic {topic}:0 --from 0 --to 1" in process.log
 
 
 @pytest.mark.parametrize("bus", ["sandbox"], indirect=True)

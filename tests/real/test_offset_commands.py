@@ -109,7 +109,7 @@ def test_what_is_not_there_is_said(bus: RealBus, topic: str, group: str) -> None
     bus.commit(group, topic, 0)
     send(bus, topic, certificate(1))
     said = offsets(bus, *reset)
-    assert f"Offset 2 is not there. From the first offset to the end there are: {topic}:0 0 to 1." in said
+    assert f"Offset 2 does not exist. First offset and end of each partition: {topic}:0 0 to 1." in said
     assert "There is no topic missing, or" in offsets(bus, "show", "-g", group, "-t", "missing")
     assert "has no partition 7: it has 1" in offsets(bus, "show", "-g", group, "-t", f"{topic}:7")
     assert bus.committed(group, topic) == 0

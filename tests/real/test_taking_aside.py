@@ -99,7 +99,7 @@ def test_what_is_not_there_or_settled_is_said(bus: RealBus, topic: str, group: s
     assert "There is no partition 0 of missing" in take(bus, table, "missing:0:0", group, exit_code=1)
     bus.commit(group, topic, 1)
     log = take(bus, table, f"{topic}:0:0", group, exit_code=1)
-    assert f"{topic}:0:0 is settled: group {group} goes on from offset 1." in log
+    assert f"{topic}:0:0 is finished: group {group} continues from offset 1." in log
     bus.commit(group, topic, 0)
     take(bus, table, f"{topic}:0:1", group)
     assert "was taken aside before" in take(bus, table, f"{topic}:0:1", group, exit_code=1)

@@ -113,7 +113,7 @@ def test_the_new_code_works_on_the_old_tables_until_they_are_migrated() -> None:
     assert DeadLetter.objects.keeps_entries() is False
     assert run("list").count("prod-certificates:0:") == 3
     assert "SHA" not in run("show", first.pk)
-    assert run("list", "--settled") == "Nothing has become of dead letters lately.\n"
+    assert run("list", "--settled") == "No settled entries.\n"
     run("replay", second.pk, "--apply")
     assert seen == ["here", "other"]
     run("replay", first.pk, "--receiver", HERE, "--apply")

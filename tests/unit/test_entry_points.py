@@ -104,7 +104,7 @@ def test_each_worker_tells_that_the_producer_was_forgotten(
     command: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither of them begins here, but for another reason."""
-    said = "EVENT_BUS_PRODUCER_CONFIG enables certificates, but EVENT_BUS_PRODUCER is not set: its events go nowhere"
+    said = "EVENT_BUS_PRODUCER_CONFIG enables certificates, but EVENT_BUS_PRODUCER is not set: no event is sent"
     wrong = SETTINGS | {"EVENT_BUS_KAFKA_DEAD_LETTERS": "no.such.Store"}
     for changes, times in ((FORGOTTEN, 1), (FORGOTTEN | {"EVENT_BUS_PRODUCER": "another.producer"}, 0)):
         caplog.clear()

@@ -91,11 +91,11 @@ def test_the_sandbox_shows_a_group_on_topics_that_are_named(sandbox: Sandbox) ->
     sandbox.create_topic("shown", 1)
     output = StringIO()
     with override_settings(**settings):
-        with pytest.raises(CommandError, match="do not tell what a group reads: name its topics"):
+        with pytest.raises(CommandError, match="do not list the topics of a group: name the topics"):
             call_command("event_offsets", "show", "-g", "g")
         call_command("event_offsets", "show", "-g", "g", "-t", "shown", stdout=output)
     assert "shown:0" in output.getvalue()
-    assert "Members: these brokers do not tell" in output.getvalue()
+    assert "Members: these brokers do not list them" in output.getvalue()
 
 
 @pytest.mark.parametrize("command", ["event_offsets show -g g", "event_outbox status", "event_dead_letters list"])

@@ -80,7 +80,7 @@ def test_what_a_database_says_is_told_once_until_it_says_something_else(
     turns = Turns(OperationalError(2006, "Server has gone away"))
     keeper.every(0.001, "A heartbeat was not written", turns)
     until(lambda: turns.count > 3)
-    told = "A heartbeat was not written, and is tried again: OperationalError 2006 Server has gone away"
+    told = "A heartbeat was not written; trying again later: OperationalError 2006 Server has gone away"
     assert [record.getMessage() for record in caplog.records] == [told]
     turns.error, before = None, turns.count
     until(lambda: turns.count > before + 1)

@@ -37,7 +37,7 @@ def test_schemas_are_registered_by_a_deploy_once(sandbox: Sandbox) -> None:
     with graded(**FIELDS):
         code, said = schemas(sandbox, "deployed", "check", "--exact")
         assert (code, said.count("  new (level NONE)")) == (1, 2)
-        assert "2 of 2 schemas are not there: event_schemas register." in said
+        assert "2 of 2 schemas are missing: run event_schemas register." in said
         code, said = schemas(sandbox, "deployed", "register")
         lines = [line.split("  ") for line in said.splitlines()]
         assert [subject for subject, _ in lines] == ["deployed-long", f"deployed-{EVENT_TYPE}.CloudEvent"]
@@ -101,5 +101,5 @@ def test_it_shows_schemas_and_says_what_it_cannot_show(sandbox: Sandbox) -> None
         assert schemas(sandbox, "shown", "show", "--event-type", "org.example.none.v1") == (1, said)
     assert schemas(sandbox, "shown", "check", "--level", "FULL") == (
         1,
-        "--level goes with --against: a registry has levels of its own.",
+        "--level needs --against: a registry has its own levels.",
     )

@@ -131,7 +131,7 @@ def test_if_it_does_not_come_back_it_is_said_who_would_run_again(monkeypatch: py
     meanwhile["first"] = away.begin
     with connection.execute_wrapper(away), pytest.raises(CommandError) as stopped:
         run("replay", letter.pk, "--apply")
-    assert f"{FIRST} succeeded at dead letter {letter.pk}, which cannot be noted, and would run again: " in str(
+    assert f"{FIRST} succeeded for dead letter {letter.pk}; this cannot be stored, so they would run again: " in str(
         stopped.value
     )
     assert "OperationalError 2006" in str(stopped.value)
