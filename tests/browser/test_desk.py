@@ -1,4 +1,4 @@
-"""Services with trouble, as ``make demo-admin`` leaves them up, and an operator who clicks: all processes are real."""
+"""The services of ``make demo-admin`` with failures, and an operator with a browser; all processes are real."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def wait_for(page: Page, text: str) -> None:
 
 
 @pytest.mark.timeout(600)  # the first test waits until all are up
-def test_each_page_is_reached_by_clicking_and_can_be_used_by_everybody(urls: dict[str, str], page: Page) -> None:
+def test_each_page_is_reached_by_clicking_and_is_accessible(urls: dict[str, str], page: Page) -> None:
     faults: list[str] = []
     for service, url in urls.items():
         log_in(page, url, "admin", "admin")
@@ -65,7 +65,7 @@ def test_each_page_is_reached_by_clicking_and_can_be_used_by_everybody(urls: dic
 
 
 @pytest.mark.timeout(600)
-def test_a_running_worker_sees_a_pause(urls: dict[str, str], page: Page) -> None:
+def test_a_pause_set_in_the_admin_reaches_a_running_worker(urls: dict[str, str], page: Page) -> None:
     log_in(page, urls["credentials"], "admin", "admin")
     open_page(page, "Workers and relays")
     page.get_by_role("button", name=f"Pause {PAUSED}").click()
@@ -80,7 +80,7 @@ def test_a_running_worker_sees_a_pause(urls: dict[str, str], page: Page) -> None
 
 
 @pytest.mark.timeout(600)
-def test_a_parked_row_is_released(urls: dict[str, str], page: Page) -> None:
+def test_a_parked_row_is_released_by_clicking(urls: dict[str, str], page: Page) -> None:
     log_in(page, urls["lms"], "admin", "admin")
     open_page(page, "Outbox")
     wait_for(page, "MSG_SIZE_TOO_LARGE")
@@ -92,7 +92,7 @@ def test_a_parked_row_is_released(urls: dict[str, str], page: Page) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_a_receiver_is_mended_and_its_dead_letters_come_through(urls: dict[str, str], page: Page) -> None:
+def test_dead_letters_of_a_repaired_receiver_are_replayed_by_clicking(urls: dict[str, str], page: Page) -> None:
     log_in(page, urls["lms"], "admin", "admin")
     open_page(page, "Dead letters")
     wait_for(page, "24 dead letters match")

@@ -1,4 +1,4 @@
-"""A receiver is mended, and one click brings its dead letters through: by real workers, beside live events."""
+"""After a receiver is repaired, one click replays its dead letters, by real workers beside live events."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def site(database: Database) -> Iterator[str]:
         CERTIFICATE_CREATED.disconnect(receiver)
 
 
-def test_letters_of_a_receiver_that_is_mended_are_brought_through_by_a_click(
+def test_dead_letters_of_a_repaired_receiver_are_replayed_by_a_click(
     bus: RealBus, topic: str, group: str, database: Database, site: str, tmp_path: Path
 ) -> None:
     receivers = ",".join(f"replaying.{name}" for name in ("mended", "first"))
@@ -101,7 +101,7 @@ def test_letters_of_a_receiver_that_is_mended_are_brought_through_by_a_click(
 
 
 @pytest.mark.timeout(scaled(300, long=2_400))
-def test_letters_of_three_receivers_come_through_in_order_though_a_worker_is_killed(
+def test_letters_of_three_receivers_are_replayed_in_order_although_a_worker_is_killed(
     bus: RealBus, topic: str, group: str, database: Database, site: str
 ) -> None:
     names = ("first", "second", "third")

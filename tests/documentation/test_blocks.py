@@ -1,5 +1,5 @@
 """
-Each code block of README and documentation does what it shows, as far as it can be run without the service around it.
+Each code block of README and documentation is valid, as far as it can be checked without the service around it.
 
 Settings are read by this package, commands by their parsers, imports by Python. Other tests run whole pages: the
 tutorial (`test_tutorial`), the README (`test_readme`), the receivers of the guides (`test_receivers`), the demo
@@ -41,7 +41,7 @@ def named(languages: tuple[str, ...]) -> list[Any]:
     return [pytest.param(one, id=f"{one.page}:{one.line}") for one in BLOCKS if one.language in languages]
 
 
-def test_no_block_is_of_a_language_that_no_test_reads() -> None:
+def test_every_block_is_in_a_language_that_a_test_checks() -> None:
     assert {block.language for block in BLOCKS} <= {*SHELLS, *OUTPUT, "python", "json"}
 
 
@@ -54,7 +54,7 @@ def commands_of(block: Block) -> list[str]:
 
 
 @pytest.mark.parametrize("block", named(SHELLS))
-def test_each_command_exists_and_takes_its_arguments(block: Block) -> None:
+def test_each_command_exists_and_accepts_its_arguments(block: Block) -> None:
     commands = commands_of(block)
     assert commands
     for command in commands:
@@ -88,12 +88,12 @@ def check_django(name: str, arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("block", named(("json",)))
-def test_json_is_json(block: Block) -> None:
+def test_each_json_block_is_valid(block: Block) -> None:
     json.loads(block.text)
 
 
 @pytest.mark.parametrize("block", named(("python",)))
-def test_settings_are_taken_and_imports_found(block: Block) -> None:
+def test_settings_in_python_blocks_are_valid_and_imports_exist(block: Block) -> None:
     tree = ast.parse(block.text)
     if is_settings(tree):
         check_settings(block.text)
@@ -130,7 +130,7 @@ def check_settings(text: str) -> None:
             known[name].kind.read(value)
 
 
-def test_each_guide_begins_with_what_it_is_for_and_when_it_is_not() -> None:
+def test_each_guide_starts_with_when_to_use_it_and_when_not() -> None:
     guides = (ROOT / "docs/index.rst").read_text().partition(":caption: Guides\n\n")[2].partition("\n\n")[0].split()
     for name in guides:
         if name not in WITHOUT_CHOICE and not name.startswith("operating/"):

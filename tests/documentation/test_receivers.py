@@ -1,4 +1,4 @@
-"""The receivers and senders that the guides show do what the guides say."""
+"""The receivers and senders in the guides do what the guides say."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def connected() -> Iterator[Connected]:
 
 
 @pytest.mark.django_db
-def test_a_receiver_under_once_runs_once_for_an_event(
+def test_a_receiver_under_once_runs_once_for_an_event_delivered_twice(
     captured_events: CapturedEvents, connected: Connected, settings: Any
 ) -> None:
     settings.EVENT_BUS_PRODUCER_CONFIG = {CERTIFICATE_CREATED.event_type: {"certificates": ENTRY}}
@@ -97,7 +97,7 @@ def test_a_replay_sends_no_second_mail(connected: Connected, replay: bool) -> No
     assert len(mails) == (0 if replay else 1)
 
 
-def test_the_deletion_of_a_row_sends_a_tombstone(captured_events: CapturedEvents, settings: Any) -> None:
+def test_deleting_a_row_sends_a_tombstone(captured_events: CapturedEvents, settings: Any) -> None:
     entry = {"event_key_field": "certificate.grade", "enabled": True}
     settings.EVENT_BUS_PRODUCER_CONFIG = {CERTIFICATE_CREATED.event_type: {TOPIC: entry}}
 

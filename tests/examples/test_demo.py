@@ -1,4 +1,4 @@
-"""The tour: what it shows, when it fails, and that it leaves nothing running."""
+"""The tour: its output, its failures, and that it leaves no process running."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def verdicts(lines: list[str]) -> dict[str, str]:
 
 
 @pytest.mark.timeout(400)  # it starts two dozen processes
-def test_all_rows_hold_and_more_can_be_done_from_a_shell() -> None:
+def test_all_rows_of_the_tour_hold_and_it_keeps_running_on_request() -> None:
     with demo(KEEP="1") as process:
         printed = read_until("Here you see what the workers receive", process)
         assert verdicts(printed) == dict.fromkeys(ROWS, "holds")
@@ -85,7 +85,7 @@ def test_all_rows_hold_and_more_can_be_done_from_a_shell() -> None:
 @pytest.mark.real
 @pytest.mark.long
 @pytest.mark.timeout(600)  # as above, and it may be the first to fetch Kafka
-def test_rows_hold_on_a_real_kafka_and_the_database_of_open_edx() -> None:
+def test_rows_of_the_tour_hold_on_a_real_kafka_and_mariadb() -> None:
     with demo(KAFKA="real", DATABASE="mariadb", ROWS=" ".join(REAL_ROWS)) as process:
         output, errors = process.communicate()
     assert process.returncode == 0, output + errors
@@ -93,7 +93,7 @@ def test_rows_hold_on_a_real_kafka_and_the_database_of_open_edx() -> None:
     assert "Of interest to it is what came after the first" in output  # by date: only here
 
 
-def test_a_signal_at_the_start_stops_everything() -> None:
+def test_a_signal_during_the_start_stops_all_processes() -> None:
     with demo() as process:
         read_until("Starting services", process)
         while len(children := children_of(process)) < 2:  # the bus, and a service
@@ -104,7 +104,7 @@ def test_a_signal_at_the_start_stops_everything() -> None:
     assert not any(child.is_running() for child in children)
 
 
-def test_a_worker_that_ends_fails_the_tour_and_stops_everything() -> None:
+def test_a_worker_that_ends_fails_the_tour_and_stops_all_processes() -> None:
     with demo(KEEP="1", ROWS="3b") as process:
         read_until("Here you see what the workers receive", process)
         children = children_of(process)
@@ -122,7 +122,7 @@ def test_a_worker_that_ends_fails_the_tour_and_stops_everything() -> None:
         ({"DATABASE": "oracle"}, "DATABASE must be one of sqlite, postgresql, mariadb, not 'oracle'.\n"),
     ],
 )
-def test_a_choice_that_does_not_exist_is_refused(choice: dict[str, str], said: str) -> None:
+def test_an_invalid_option_of_the_tour_is_refused(choice: dict[str, str], said: str) -> None:
     with demo(**choice) as process:
         _, errors = process.communicate()
     assert (process.returncode, errors) == (1, said)

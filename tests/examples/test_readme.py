@@ -1,4 +1,4 @@
-"""What the README of the examples says to type does what it says."""
+"""The commands in the README of the examples do what it says."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def started(part: str, environment: Mapping[str, str]) -> Iterator[subprocess.Po
             process.kill()
 
 
-def test_two_services_run_without_the_tour_and_end_with_0(tmp_path: Path) -> None:
+def test_two_services_run_without_the_tour_and_exit_with_0(tmp_path: Path) -> None:
     with ExitStack() as stack:
         bus = stack.enter_context(started("event_bus_kafka.sandbox", os.environ))
         assert bus.stdout is not None

@@ -1,4 +1,4 @@
-"""Nothing that a record may hold stops a worker: what cannot be read is kept to the byte, and the others go on."""
+"""No record stops a worker: an unreadable one becomes a dead letter byte for byte, and the others are processed."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def array_first(bus: Bus, good: bytes) -> int:
         return int(registry.register_schema("odd", Schema(json.dumps(schema), "AVRO")))
 
 
-def test_malformed_records_are_dead_letters_to_the_byte_and_the_others_go_on(
+def test_malformed_records_become_dead_letters_byte_for_byte_and_others_are_processed(
     bus: Bus, topic: str, group: str, kept: Kept
 ) -> None:
     """Case 19."""
@@ -105,7 +105,9 @@ def test_malformed_records_are_dead_letters_to_the_byte_and_the_others_go_on(
     assert bus.committed(group, topic) == len(records) + 2
 
 
-def test_an_unknown_event_type_is_a_dead_letter_with_the_setting(bus: Bus, topic: str, group: str, kept: Kept) -> None:
+def test_an_unknown_event_type_becomes_a_dead_letter_if_configured(
+    bus: Bus, topic: str, group: str, kept: Kept
+) -> None:
     """Case 19."""
     put(bus, topic, [Odd("", b"anything", (("ce_type", b"org.example.unknown.v1"), ID))])
     settings = kept.settings | {"EVENT_BUS_KAFKA_UNKNOWN_EVENT_TYPES": "dead-letter"}

@@ -1,4 +1,4 @@
-"""Receivers at once: in order per key, each once, whatever comes and goes."""
+"""Concurrent receivers process each key in order and each event once, across stops and rebalances."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_lanes_keep_the_order_of_a_key_while_other_keys_run(bus: Bus, topic: str
     assert bus.committed(group, topic) == 32
 
 
-def test_the_command_takes_the_number_of_lanes(bus: Bus, topic: str, group: str) -> None:
+def test_the_option_concurrency_sets_the_number_of_lanes(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, *map(certificate, (1, 2)))
     arguments = ("consume_events", "-t", topic, "-g", group, "--concurrency", "2")
     environment = {"SECONDS": "3600"}
@@ -44,7 +44,7 @@ def test_the_command_takes_the_number_of_lanes(bus: Bus, topic: str, group: str)
         assert process.stop() == 2
 
 
-def test_no_event_comes_twice_after_a_stop_with_many_lanes(bus: Bus, topic: str, group: str) -> None:
+def test_no_event_is_processed_twice_after_a_stop_with_many_lanes(bus: Bus, topic: str, group: str) -> None:
     users = list(range(1, 21))
     send(bus, topic, *numbered(users, 5))
     with worker(bus, topic, group, "trouble.endure", {"SECONDS": "0.3"}, lanes=16) as process:
@@ -60,7 +60,7 @@ def test_no_event_comes_twice_after_a_stop_with_many_lanes(bus: Bus, topic: str,
 
 
 @pytest.mark.long
-def test_a_receiver_longer_than_the_longest_poll_interval_runs_once(bus: Bus, topic: str, group: str) -> None:
+def test_a_receiver_slower_than_max_poll_interval_runs_once(bus: Bus, topic: str, group: str) -> None:
     """Case 7."""
     send(bus, topic, certificate(1), certificate(2))
     seconds, interval = scaled(8, long=90), scaled(6_000, long=30_000)
@@ -78,7 +78,7 @@ def test_a_receiver_longer_than_the_longest_poll_interval_runs_once(bus: Bus, to
 
 
 @each_protocol
-def test_partitions_that_move_to_a_second_worker_take_their_order_along(
+def test_events_keep_their_order_when_partitions_move_to_a_second_worker(
     bus: Bus, group: str, options: dict[str, Any]
 ) -> None:
     """Case 8: nothing is lost, nothing comes twice."""

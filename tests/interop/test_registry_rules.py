@@ -1,4 +1,4 @@
-"""What a registry with a compatibility level accepts, and what a producer says when it is refused."""
+"""Schemas that a registry with a compatibility level accepts, and a producer whose schema is refused."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def set_compatibility(bus: RealBus, subject: str, level: str) -> None:
 
 @pytest.mark.parametrize("level", ["BACKWARD", "FORWARD", "FULL"])
 @pytest.mark.parametrize("number", range(len(CHANGES)), ids=lambda number: CHANGES[number].title)
-def test_a_registry_accepts_what_its_level_allows(
+def test_a_registry_accepts_the_changes_that_its_level_allows(
     bus: RealBus, registry: SchemaRegistry, number: int, level: str
 ) -> None:
     change, subject = CHANGES[number], f"{level}-{number}"
@@ -68,7 +68,7 @@ def test_a_registry_accepts_what_its_level_allows(
     assert subject in str(caught.value)
 
 
-def test_a_producer_whose_schema_is_refused_says_where_and_what_to_do_and_sends_other_events(
+def test_a_producer_logs_the_refused_schema_with_advice_and_sends_other_events(
     bus: RealBus, caplog: pytest.LogCaptureFixture
 ) -> None:
     topic = "evolution-refused"

@@ -1,4 +1,4 @@
-"""What ``event_schemas check`` says of a change is what a real registry does, whether it is asked or not."""
+"""``event_schemas check`` agrees with a real registry, with and without asking it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def subjects(schema_registry: SchemaRegistry) -> Iterator[SchemaSubjects]:
 
 
 @pytest.mark.parametrize("title", CHANGES)
-def test_a_change_is_judged_as_the_registry_does_in_each_mode(
+def test_each_change_is_judged_like_the_registry_at_every_level(
     client: SchemaRegistryClient, subjects: SchemaSubjects, tmp_path: Path, title: str
 ) -> None:
     """Where all versions count, one stands between that passes in every mode but for the field that changes."""

@@ -1,5 +1,5 @@
 """
-Whatever callers do in transactions: what commits is announced, nothing else is, and no row vanishes in silence.
+In random programmes of transactions exactly the committed events are announced, and no row is lost silently.
 
 Programmes of hypothesis run on real databases, with Kafka there or away. Set HYPOTHESIS_PROFILE=long for many.
 """
@@ -186,7 +186,7 @@ def _send(producer: EventBusProducer, mode: str) -> str:
     return str(metadata.id)
 
 
-def test_programmes(service: Service) -> None:
+def test_in_random_transactions_exactly_the_committed_events_are_announced(service: Service) -> None:
     @settings(max_examples=max(_EXAMPLES, settings().max_examples), phases=_PHASES)
     @given(PROGRAMMES, st.booleans(), st.booleans())
     def check(programme: list[Step], is_away: bool, is_new: bool) -> None:

@@ -1,4 +1,4 @@
-"""A real Prometheus beside a real worker: alerts fire in real trouble, and what the dashboard asks is answered."""
+"""A real Prometheus beside a real worker: alerts fire, and queries of the dashboard are answered."""
 
 from __future__ import annotations
 

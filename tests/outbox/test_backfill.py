@@ -1,4 +1,4 @@
-"""Backfills that are interrupted, killed, and resumed from the token that they have printed."""
+"""Backfills that are interrupted, killed, and resumed with the printed token."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def judge(bus: RealBus, topic: str) -> None:
 
 
 @pytest.mark.usefixtures("seven")
-def test_events_that_kafka_does_not_confirm_are_sent_once_the_outbox_has_them(sqlite_service: Service) -> None:
+def test_a_backfill_counts_events_as_sent_when_they_are_spilled_into_the_outbox(sqlite_service: Service) -> None:
     away = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
         "EVENT_BUS_PRODUCER_MODE": "on-commit",
@@ -86,12 +86,12 @@ def test_events_that_kafka_does_not_confirm_are_sent_once_the_outbox_has_them(sq
     assert sqlite_service.waiting == 7
 
 
-def test_an_interrupted_backfill_goes_on_where_kafka_has_confirmed_it(bus: RealBus, topic: str) -> None:
+def test_an_interrupted_backfill_resumes_after_the_last_event_confirmed_by_kafka(bus: RealBus, topic: str) -> None:
     print(interrupted_and_resumed(bus.settings(topic)))
     judge(bus, topic)
 
 
-def test_an_interrupted_backfill_goes_on_where_the_outbox_has_it(service: Service) -> None:
+def test_an_interrupted_backfill_resumes_after_the_last_event_in_the_outbox(service: Service) -> None:
     print(interrupted_and_resumed(service.process_settings()))
     assert COUNT <= service.waiting <= COUNT + BATCH
     service.drain()

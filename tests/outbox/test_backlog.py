@@ -1,4 +1,4 @@
-"""A relay tells what waits: on its port, and at a cost that has a bound."""
+"""A relay reports waiting rows on its port, at a bounded cost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COLUMNS = [one.column for one in OutboxRecord._meta.concrete_fields if one.colu
 _HANDLED = "SHOW SESSION STATUS LIKE 'Handler_read%'"
 
 
-def test_a_relay_answers_on_its_port(service: Service, database: Database) -> None:
+def test_a_relay_serves_health_and_metrics_on_its_port(service: Service, database: Database) -> None:
     missing, port = f"{service.topic}-missing", free_port()
     settings = service.settings_for(service.topic, missing)
     service.emit()
@@ -46,7 +46,7 @@ def test_a_relay_answers_on_its_port(service: Service, database: Database) -> No
 
 
 @on_mysql_too
-def test_waiting_rows_are_counted_to_a_hundred_thousand(service: Service, database: Database) -> None:
+def test_waiting_rows_are_counted_up_to_a_hundred_thousand(service: Service, database: Database) -> None:
     """And not beyond: a look at a million rows, each ten seconds, would take a server's second."""
     topics = [service.topic, f"{service.topic}-other"]
     for topic in topics:

@@ -1,4 +1,4 @@
-"""S9: a relay whose claim the database ends, while its rows are on their way."""
+"""A relay whose claim is ended by the database while its rows are in flight (S9)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def step_and_close(relay: Any) -> None:
 
 
 @on_mysql_too
-def test_s9_a_claim_is_not_taken_for_lost_while_a_query_takes_long(database: Database) -> None:
+def test_s9_a_slow_query_does_not_count_as_a_lost_claim(database: Database) -> None:
     with database.connected("default"):
         shared = connections["default"]
         own = OwnConnection(shared, DIALECTS[shared.vendor])
@@ -72,7 +72,7 @@ def test_s9_a_claim_is_not_taken_for_lost_while_a_query_takes_long(database: Dat
 
 
 @on_mysql_too
-def test_s9_nothing_leaves_after_the_claim_was_ended(database: Database) -> None:
+def test_s9_no_request_is_sent_after_the_database_ended_the_claim(database: Database) -> None:
     """Kafka is slow: a request is on its way, and the rest of the rows has not left the client yet."""
     requests = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"batch.num.messages": 5}}
     with Sandbox() as sandbox, in_sandbox(sandbox, database) as service, override_settings(**requests):

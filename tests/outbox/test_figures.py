@@ -1,4 +1,4 @@
-"""The costs of the outbox, beside its alternatives. Counts are asserted, times are only printed."""
+"""Costs of the outbox beside its alternatives. Counts are asserted; times are only printed."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def drain_rate(service: Service, count: int) -> tuple[float, list[float]]:
     return rate, sizes
 
 
-def test_a_backlog_is_drained_steadily_in_flat_memory(service: Service, database: Database) -> None:
+def test_a_large_backlog_is_drained_in_constant_memory(service: Service, database: Database) -> None:
     """Case 40."""
     count = scaled(3_000, long=100_000)
     drain_rate(service, count // 2)  # a broker that has just started compiles its code: the raw producer comes later
@@ -101,7 +101,7 @@ def test_a_backlog_is_drained_steadily_in_flat_memory(service: Service, database
     )
 
 
-def test_what_a_request_pays(service: Service, database: Database) -> None:
+def test_the_cost_of_an_event_in_a_request_is_printed(service: Service, database: Database) -> None:
     count = scaled(200, long=3_000)
     samples, producer = list(events(count)), create_producer()
 
@@ -140,7 +140,9 @@ def test_what_a_request_pays(service: Service, database: Database) -> None:
 
 
 @pytest.mark.parametrize("notify", [False, True])
-def test_how_long_an_event_waits_at_idle(service: Service, database: Database, notify: bool) -> None:
+def test_the_delay_of_an_event_through_an_idle_relay_is_printed(
+    service: Service, database: Database, notify: bool
+) -> None:
     count = scaled(5, long=100)
     committed: dict[str, float] = {}
     told: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""The loss of ten healthy topics beside one that Kafka refuses. Counts are asserted, times are only printed."""
+"""The rate of ten healthy topics beside one that Kafka refuses. Counts are asserted; times are only printed."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def forbid_writing(bus: RealBus, topic: str) -> None:
 
 
 @pytest.mark.parametrize("waiting", [300, pytest.param(400_000, marks=pytest.mark.skipif(not LONG, reason="long"))])
-def test_s10_topics_beside_one_that_kafka_refuses_keep_their_rate(
+def test_s10_ten_topics_are_sent_beside_one_that_kafka_refuses(
     service: Service, database: Database, waiting: int
 ) -> None:
     refused = f"{service.topic}-refused"

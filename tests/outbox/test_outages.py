@@ -1,4 +1,4 @@
-"""Relays and Kafka in trouble: what cannot be sent waits, the rest goes on, and all comes back by itself."""
+"""Relays and Kafka during outages: rows that cannot be sent wait, others are sent, and all recovers by itself."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def is_in_order(sent: list[str], arrived: list[str]) -> bool:
     return list(dict.fromkeys(arrived)) == sent
 
 
-def test_a_registry_in_trouble_holds_the_records_that_need_it(service: Service) -> None:
+def test_rows_that_need_a_failing_registry_are_held_and_sent_after_it_recovers(service: Service) -> None:
     """Case 20, cold: one topic after the other finds the registry in another trouble, and all go on by themselves."""
     topics = {fault: f"{service.topic}-{fault.name.lower()}" for fault in Fault}
     with faulty(service.bus.schema_registry_url) as registry:
@@ -70,7 +70,7 @@ def test_a_registry_in_trouble_holds_the_records_that_need_it(service: Service) 
     assert not ParkedRecord.objects.exists()
 
 
-def test_a_topic_that_is_missing_is_held_and_disturbs_no_other(service: Service) -> None:
+def test_a_missing_topic_is_held_and_does_not_delay_others(service: Service) -> None:
     """Case 23."""
     missing = f"{service.topic}-missing"
     waiting = [service.emit(1, topic=missing) for _ in range(3)]
@@ -87,7 +87,7 @@ def test_a_topic_that_is_missing_is_held_and_disturbs_no_other(service: Service)
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_topic_may_be_deleted_made_anew_and_grow(service: Service) -> None:
+def test_rows_are_sent_in_order_after_their_topic_is_deleted_recreated_and_grown(service: Service) -> None:
     """Case 23."""
     cluster = service.bus._cluster
     with watched(TopicHeld) as seen, service.relay() as relay:
@@ -108,7 +108,7 @@ def test_a_topic_may_be_deleted_made_anew_and_grow(service: Service) -> None:
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_brokers_may_be_killed_below_what_is_needed_and_restarted_one_by_one(
+def test_rows_are_sent_in_order_after_brokers_were_killed_and_restarted(
     spread_service: Service, three_brokers: KafkaCluster
 ) -> None:
     """Case 24; all brokers gone is in test_chaos."""
@@ -139,7 +139,9 @@ def test_brokers_may_be_killed_below_what_is_needed_and_restarted_one_by_one(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_networks_may_be_silent_cut_and_forgetful(guarded_service: Service, guarded: GuardedKafka) -> None:
+def test_rows_are_sent_in_order_after_the_network_was_silent_or_cut(
+    guarded_service: Service, guarded: GuardedKafka
+) -> None:
     """Case 25."""
     service, way = guarded_service, guarded.through_proxy
     faults: list[Callable[[Proxy], Any]] = [silence, cut, half_open]
@@ -158,7 +160,7 @@ def test_networks_may_be_silent_cut_and_forgetful(guarded_service: Service, guar
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_slow_way_to_kafka_interrupts_no_relay(guarded_service: Service, guarded: GuardedKafka) -> None:
+def test_a_slow_network_does_not_interrupt_a_relay(guarded_service: Service, guarded: GuardedKafka) -> None:
     """A batch takes no more than its time, however many rows wait."""
     service, way = guarded_service, guarded.through_proxy
     sent = service.emit_many(6_000)
@@ -171,7 +173,7 @@ def test_a_slow_way_to_kafka_interrupts_no_relay(guarded_service: Service, guard
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_login_and_a_right_may_be_lost_and_come_back(guarded_service: Service, guarded: GuardedKafka) -> None:
+def test_rows_are_sent_after_a_lost_login_or_right_returned(guarded_service: Service, guarded: GuardedKafka) -> None:
     """Case 28."""
     service, user, forbidden = guarded_service, f"relay-{guarded_service.topic}", f"{guarded_service.topic}-forbidden"
     service.bus.create_topic(forbidden)
@@ -203,7 +205,7 @@ def test_a_login_and_a_right_may_be_lost_and_come_back(guarded_service: Service,
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_topic_that_is_silent_is_held_and_disturbs_no_other(
+def test_a_topic_that_brokers_neither_accept_nor_refuse_is_held_and_does_not_delay_others(
     spread_service: Service, three_brokers: KafkaCluster
 ) -> None:
     """Case 24: below min.insync.replicas brokers take nothing and say nothing until the client gives up."""

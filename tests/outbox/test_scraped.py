@@ -1,4 +1,4 @@
-"""A real Prometheus, heartbeats and history say the same of a service, which is what its processes have done."""
+"""Prometheus, heartbeats and history report equal numbers, those of the processes' work."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def own_service(
         yield service
 
 
-def test_100_events_through_an_outage_and_a_restart_are_told_alike(
+def test_prometheus_heartbeats_and_history_agree_after_an_outage_and_a_restart(
     own_service: Service, own_cluster: KafkaCluster, group: str
 ) -> None:
     """3 retries and 1 dead letter are of the event for the odd user, which its receiver refuses for ever."""

@@ -1,4 +1,4 @@
-"""Events that Kafka does not confirm in the direct modes are in the outbox, and a relay sends them."""
+"""Events that Kafka does not confirm in the direct modes are spilled into the outbox, and a relay sends them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.real
 INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED = 22, 31
 
 
-def test_a_registry_that_is_away_is_asked_once_and_costs_no_event(service: Service) -> None:
+def test_events_are_spilled_while_the_registry_is_unreachable_and_relayed_unchanged(service: Service) -> None:
     """Case 20, its producing side. What a relay brings later is the same to the byte."""
     same = EventsMetadata(event_type=CREATED)
     ids: list[str] = []
@@ -68,7 +68,7 @@ def test_a_registry_that_is_away_is_asked_once_and_costs_no_event(service: Servi
     assert (direct.key(), direct.value(), direct.headers()) == (relayed.key(), relayed.value(), relayed.headers())
 
 
-def test_a_full_local_queue_is_waited_for_once_and_what_never_left_it_is_spilled_too(service: Service) -> None:
+def test_a_full_client_queue_delays_one_event_and_all_unsent_events_are_spilled(service: Service) -> None:
     """Case 30. Were it waited for at each event, this would take minutes."""
     with black_hole() as address:
         changes = {
@@ -83,7 +83,7 @@ def test_a_full_local_queue_is_waited_for_once_and_what_never_left_it_is_spilled
     assert sorted(service.ids(200)) == sorted(ids)
 
 
-def test_after_a_confirmation_a_full_queue_is_waited_for_again(service: Service) -> None:
+def test_after_a_confirmed_event_a_full_client_queue_may_delay_an_event_again(service: Service) -> None:
     with Sandbox() as sandbox:
         changes = {
             "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
@@ -103,7 +103,7 @@ def test_after_a_confirmation_a_full_queue_is_waited_for_again(service: Service)
 
 
 @on_mysql_too
-def test_thousands_that_fail_at_once_are_written_by_a_few_statements_in_their_order(service: Service) -> None:
+def test_thousands_of_failed_events_are_spilled_in_order_with_few_statements(service: Service) -> None:
     changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": AWAY, "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 600}
     events = [({"certificate": certificate(1)}, EventsMetadata(event_type=CREATED)) for _ in range(2_000)]
     with sender(service, **changes) as service_sender:
@@ -116,7 +116,7 @@ def test_thousands_that_fail_at_once_are_written_by_a_few_statements_in_their_or
 
 
 @pytest.mark.parametrize("limit", ["client", "topic", "broker"])
-def test_an_event_that_is_too_large_is_parked_and_costs_no_other(
+def test_an_event_that_is_too_large_is_parked_and_others_are_sent(
     service: Service, cluster: KafkaCluster, limit: str
 ) -> None:
     """Case 31."""
@@ -144,7 +144,7 @@ def test_an_event_that_is_too_large_is_parked_and_costs_no_other(
     assert large not in service.ids(3, topic)
 
 
-def test_events_held_by_a_client_that_fails_for_good_are_spilled_and_the_next_one_sends(service: Service) -> None:
+def test_events_of_a_client_with_a_fatal_error_are_spilled_and_the_next_client_sends(service: Service) -> None:
     """Case 34."""
     with Sandbox() as sandbox:
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)
@@ -161,9 +161,7 @@ def test_events_held_by_a_client_that_fails_for_good_are_spilled_and_the_next_on
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_topic_that_is_missing_or_deleted_gets_its_events_once_it_is_there(
-    service: Service, cluster: KafkaCluster
-) -> None:
+def test_events_of_a_missing_topic_are_sent_after_it_is_created(service: Service, cluster: KafkaCluster) -> None:
     """Case 23, its producing side."""
     topic = f"{service.topic}-later"
     changes = service.settings_for(topic) | {
@@ -203,7 +201,7 @@ def test_events_spilled_inside_a_transaction_do_not_roll_back_with_it(service: S
     assert not ContentType.objects.filter(app_label="is").exists()
 
 
-def test_a_request_that_has_locked_the_database_waits_for_nothing(sqlite_service: Service) -> None:
+def test_an_event_is_spilled_although_the_request_holds_the_database_lock(sqlite_service: Service) -> None:
     changes = NO_REGISTRY | {"EVENT_BUS_PRODUCER_MODE": "immediate"}
     with sender(sqlite_service, **changes) as service_sender, watched(SpillDelayed, EventUndelivered) as seen:
         with transaction.atomic():
@@ -214,7 +212,7 @@ def test_a_request_that_has_locked_the_database_waits_for_nothing(sqlite_service
     assert {type(event) for event in seen} == {SpillDelayed}
 
 
-def test_the_outbox_is_that_of_the_topic_else_of_the_transaction_else_the_default_one(
+def test_events_are_spilled_into_the_database_of_topic_or_transaction_or_the_default(
     service: Service, database: Database
 ) -> None:
     with database.connected("other"), sender(service, **NO_REGISTRY) as service_sender:
@@ -235,7 +233,9 @@ def test_the_outbox_is_that_of_the_topic_else_of_the_transaction_else_the_defaul
     assert [outboxes[event_id] for event_id in ids] == ["other", "default", "default", "other"]
 
 
-def test_a_database_without_tables_leaves_it_to_the_default_one(service: Service, tmp_path: Path) -> None:
+def test_events_for_a_database_without_tables_are_spilled_into_the_default_one(
+    service: Service, tmp_path: Path
+) -> None:
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "empty")}
     with connected(entry, "other"), sender(service, **NO_REGISTRY) as service_sender:
         with transaction.atomic(using="other"):
@@ -243,7 +243,7 @@ def test_a_database_without_tables_leaves_it_to_the_default_one(service: Service
         until(lambda: service.waiting == 1)
 
 
-def test_settings_without_autocommit_lose_nothing(service: Service) -> None:
+def test_events_are_spilled_when_settings_turn_autocommit_off(service: Service) -> None:
     with sender(service, **NO_REGISTRY) as service_sender, watched(EventSpilled) as spilled:
         connections.settings["default"]["AUTOCOMMIT"] = False  # of the connections that are opened for the spill
         service_sender.send()
@@ -254,7 +254,7 @@ def test_settings_without_autocommit_lose_nothing(service: Service) -> None:
         assert spill.finish(0) == 1
 
 
-def test_without_tables_an_event_is_lost_with_an_error_that_says_to_migrate(service: Service) -> None:
+def test_without_tables_an_event_is_lost_with_an_error_that_asks_to_migrate(service: Service) -> None:
     with connections["default"].cursor() as cursor:
         cursor.execute(f"DROP TABLE {OutboxRecord._meta.db_table}")
     (warning,) = check_tables(databases=["default"])
@@ -270,7 +270,7 @@ def test_without_tables_an_event_is_lost_with_an_error_that_says_to_migrate(serv
     assert "INSTALLED_APPS" in str(seen[1].obstacle)
 
 
-def test_statistics_are_told_where_they_are_wanted(service: Service) -> None:
+def test_client_statistics_are_reported_if_configured(service: Service) -> None:
     wanted = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"statistics.interval.ms": 100}}
     with sender(service, **wanted) as service_sender, watched(ProducerStatistics) as seen:
         service_sender.send()

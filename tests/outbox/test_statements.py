@@ -1,4 +1,4 @@
-"""How a database finds what a relay asks for: by indexes alone, whatever its statistics say."""
+"""The relay's queries use indexes, whatever the statistics of the database say."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SIZES = "event_bus_kafka_outbox_sizes"
 
 
 @on_mysql_too
-def test_rows_are_looked_up_and_never_scanned(service: Service, database: Database) -> None:
+def test_rows_are_found_by_the_primary_key_without_a_table_scan(service: Service, database: Database) -> None:
     """A scan for each chunk, or for each shard, would cost the more the more waits."""
     primary = f"{OUTBOX}_pkey" if database.vendor == "postgresql" else "PRIMARY"
     service.emit_many(20_000)
@@ -39,7 +39,7 @@ def test_rows_are_looked_up_and_never_scanned(service: Service, database: Databa
 
 
 @on_mysql_too
-def test_s10_rows_of_a_held_topic_are_not_looked_at(service: Service, database: Database) -> None:
+def test_s10_rows_of_a_held_topic_are_not_examined(service: Service, database: Database) -> None:
     """A look takes a batch and some look-ups, whatever else waits, and whatever the statistics say."""
     held = f"{service.topic}-held"
     with override_settings(**service.settings_for(service.topic, held)):
@@ -55,7 +55,7 @@ def test_s10_rows_of_a_held_topic_are_not_looked_at(service: Service, database: 
 
 
 @on_mysql_too
-def test_s10_without_its_index_a_relay_works_all_the_same(service: Service, database: Database) -> None:
+def test_s10_a_relay_works_without_the_index_of_topics(service: Service, database: Database) -> None:
     """The version before, or this one before its tables are migrated."""
     held = f"{service.topic}-held"
     with override_settings(**service.settings_for(service.topic, held)):
@@ -72,7 +72,7 @@ def test_s10_without_its_index_a_relay_works_all_the_same(service: Service, data
 
 
 @on_mysql_too
-def test_s10_rows_that_go_one_by_one_go_first(service: Service, database: Database) -> None:
+def test_s10_rows_to_be_sent_alone_are_first_in_a_batch(service: Service, database: Database) -> None:
     """Their round trips cost the other topics nothing while these are sent, and would at the end."""
     tried = f"{service.topic}-tried"
     with override_settings(**service.settings_for(service.topic, tried)):

@@ -1,4 +1,4 @@
-"""Kafka goes and comes back under services that send directly: every event arrives, with a relay's help."""
+"""Kafka fails and recovers while services send directly: every event arrives, some through a relay."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def all_arrived(service: Service, processes: list[ServiceProcess], what: str = "
 
 
 @pytest.mark.parametrize("database", ["mariadb"], indirect=True)
-def test_brokers_die_and_networks_fail_and_logins_end(
+def test_every_event_arrives_although_brokers_networks_and_logins_fail(
     guarded: GuardedKafka, schema_registry: SchemaRegistry, database: Database, group: str
 ) -> None:
     """Cases 24, 25 and 28, their producing sides."""
@@ -127,7 +127,7 @@ def test_brokers_die_and_networks_fail_and_logins_end(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_too_few_replicas_are_left(
+def test_every_event_arrives_although_replicas_were_below_the_minimum(
     three_brokers: KafkaCluster, schema_registry: SchemaRegistry, database: Database
 ) -> None:
     """Case 24, below min.insync.replicas."""
@@ -173,7 +173,7 @@ for number in itertools.count():
 """
 
 
-def test_what_requests_pay_while_kafka_and_the_registry_are_away(
+def test_the_delay_of_requests_without_kafka_and_registry_is_printed(
     guarded: GuardedKafka, schema_registry: SchemaRegistry, database: Database
 ) -> None:
     """The registry's schemas of one event type are known before, those of the other are asked for meanwhile."""

@@ -1,4 +1,4 @@
-"""Brokers that die, go and come back: a worker needs no restart, and nothing is lost."""
+"""Brokers and networks fail and recover: a worker needs no restart, and no event is lost."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def distinct(process: ServiceProcess) -> set[tuple[int, int]]:
     return {event(line) for line in process.heard("ends")}
 
 
-def test_brokers_may_be_killed_one_two_and_all_and_restarted_one_by_one(
+def test_no_event_is_lost_while_one_two_or_all_brokers_are_killed_and_restarted(
     three_brokers: KafkaCluster,
     schema_registry: SchemaRegistry,
     group: str,
@@ -110,7 +110,7 @@ def arrived(process: ServiceProcess, each: int) -> None:
     process.wait_for(lambda: len(distinct(process)) == len(USERS) * each, f"for {each} of each user")
 
 
-def test_networks_may_be_silent_cut_slow_and_forgetful(
+def test_no_event_is_lost_while_the_network_is_silent_cut_or_slow(
     guarded: GuardedKafka, schema_registry: SchemaRegistry, group: str
 ) -> None:
     """Case 25. What is in hand is finished, what is sent meanwhile arrives, and in order; each event once or again."""

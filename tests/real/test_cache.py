@@ -1,4 +1,4 @@
-"""Use case 8b: a cache is kept current from a compacted topic, and rebuilt from it."""
+"""A cache is kept up to date from a compacted topic, and rebuilt from it (use case 8b)."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def wait_for_all(bus: RealBus, process: ServiceProcess, topic: str, group: str) 
     process.wait_for(lambda: bus.committed(group, topic) == end, "for the end of the topic")
 
 
-def test_a_cache_that_is_rebuilt_from_the_topic_equals_the_source(
+def test_a_cache_rebuilt_from_a_compacted_topic_equals_the_source(
     bus: RealBus, cluster: KafkaCluster, group: str
 ) -> None:
     topic = f"cached-{group}"

@@ -1,4 +1,4 @@
-"""Whatever a receiver leaves behind, the next event starts clean."""
+"""Whatever state a receiver leaves behind, the next event starts clean."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LANES = 3
 
 
 @pytest.mark.parametrize("leaves", ["settings alone", "transaction", "autocommit off", "broken connection"])
-def test_the_next_event_starts_clean_and_without_a_reconnect(
+def test_the_next_event_has_a_clean_connection_without_a_reconnect(
     bus: RealBus, topic: str, group: str, database: Database, leaves: str
 ) -> None:
     """Case 42: on every alias and lane."""

@@ -1,4 +1,4 @@
-"""Topics whose offsets have gaps: compacted ones, truncated ones, and those that transactions write to."""
+"""Topics whose offsets have gaps: compacted, truncated, or written in transactions."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def once_compacted(bus: RealBus, topic: str, count: int) -> None:
         assert monotonic() < deadline, "Kafka did not compact the topic"
 
 
-def test_aborted_records_are_never_seen_and_the_others_once_in_order(
+def test_aborted_records_are_skipped_and_committed_ones_are_processed_once_in_order(
     bus: RealBus, cluster: KafkaCluster, topic: str, group: str
 ) -> None:
     """Case 26."""

@@ -1,4 +1,4 @@
-"""What history takes of a database: rows, bytes and statements, as docs/operating/history.rst computes them."""
+"""Rows, bytes and statements of the history, as docs/operating/history.rst computes them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def write(processes: list[list[Line]], begins: int) -> None:
     connections.close_all()
 
 
-def test_a_day_of_history_has_the_rows_and_bytes_that_are_computed() -> None:
+def test_a_day_of_history_has_the_documented_number_of_rows_and_bytes() -> None:
     processes = [WEB_LINES] * _WEB + [WORKER_LINES] * _WORKERS
     all_lines = len(WEB_LINES) + len(WORKER_LINES)
     begins = database_now("default") // _DAY * _DAY - 2 * _DAY

@@ -1,4 +1,4 @@
-"""What strangers have registered in a real registry and written to a real broker becomes a dead letter (C4)."""
+"""Hostile schemas in a real registry, and records with them on a real broker, become dead letters (C4)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def memory_of(pid: int) -> int:
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_c4_a_bomb_is_a_dead_letter_and_the_worker_goes_on(bus: RealBus, topic: str, group: str, name: str) -> None:
+def test_c4_a_record_that_decodes_to_excessive_memory_becomes_a_dead_letter(
+    bus: RealBus, topic: str, group: str, name: str
+) -> None:
     kind, types, more, reason = BOMBS[name]
     codec, kept = codec_for(CERTIFICATE_CREATED), OnTopic(bus, group).create()
     schema = json.loads(codec.schema)

@@ -1,4 +1,4 @@
-"""What pages of dead letters cost: few statements, whatever they are asked, and little time with 100,000 letters."""
+"""Costs of the pages of dead letters: few statements for any search, and little time with 100,000 letters."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def store_many() -> DeadLetter:
 
 
 @pytest.mark.timeout(1800)
-def test_pages_of_dead_letters_take_few_statements_and_little_time(database: Database) -> None:
+def test_each_page_of_dead_letters_makes_few_sql_statements(database: Database) -> None:
     with database.connected("default") as connection:
         look_again(connection)
         letter = store_many()

@@ -1,5 +1,5 @@
 """
-The same promises under load. Small counts by themselves; `make test-long` runs them large, and shows the figures.
+Promises of workers under load. Small counts by default; `make test-long` runs large ones and prints figures.
 
 Counts are asserted, times are only told.
 """
@@ -47,7 +47,7 @@ def members() -> Iterator[ExitStack]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_two_workers_that_are_ended_at_random_lose_nothing(
+def test_no_event_is_lost_while_two_workers_are_ended_at_random(
     bus: RealBus, group: str, number: signal.Signals, members: ExitStack
 ) -> None:
     """After SIGTERM no event comes twice; after SIGKILL at most a window of each partition."""
@@ -91,7 +91,7 @@ def distinct(lines: list[dict[str, Any]]) -> set[tuple[int, int]]:
     return {event(line) for line in lines if line["what"] == "ends"}
 
 
-def test_a_failing_key_costs_the_others_nothing(bus: RealBus, group: str) -> None:
+def test_a_failing_key_does_not_prevent_other_keys_from_being_processed(bus: RealBus, group: str) -> None:
     """Case 12."""
     healthy, each = list(range(1, 21)), scaled(20, long=500)
     rates = {}
@@ -125,7 +125,7 @@ def healthy_seen(process: ServiceProcess) -> int:
 
 
 @pytest.mark.parametrize("lanes", [1, 16])
-def test_lanes_share_receivers_that_wait(bus: RealBus, topic: str, group: str, lanes: int) -> None:
+def test_waiting_receivers_run_concurrently_on_several_lanes(bus: RealBus, topic: str, group: str, lanes: int) -> None:
     count = scaled(300, long=1_000 if lanes == 1 else 10_000)
     send(bus, topic, *map(certificate, (number % 1_000 for number in range(count))))
     with worker(bus, topic, group, "trouble.endure", {"SECONDS": "0.01"}, lanes=lanes) as process:
@@ -137,7 +137,7 @@ def test_lanes_share_receivers_that_wait(bus: RealBus, topic: str, group: str, l
     print(f"{count} receivers of 10 ms on {lanes} lanes: {share:.0%} of the ideal")
 
 
-def test_memory_stays_flat(bus: RealBus, topic: str, group: str) -> None:
+def test_the_memory_of_a_worker_does_not_grow(bus: RealBus, topic: str, group: str) -> None:
     """Case 45, its memory."""
     part = scaled(500, long=20_000)
     sizes = []

@@ -1,4 +1,4 @@
-"""Prometheus takes our metrics as we mean them."""
+"""Prometheus accepts the exported metrics."""
 
 from __future__ import annotations
 

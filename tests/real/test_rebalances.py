@@ -1,4 +1,4 @@
-"""Members that come, stop and are killed at random under a backlog, with each of Kafka's ways to share partitions."""
+"""Members join, stop and are killed at random with unread records, with each of Kafka's assignment protocols."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Crew:
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @each_protocol
-def test_whoever_comes_and_goes_every_event_is_done_and_in_order(
+def test_every_event_is_processed_in_order_while_members_join_and_leave_at_random(
     bus: RealBus, group: str, options: dict[str, Any]
 ) -> None:
     """Cases C1 and 8."""

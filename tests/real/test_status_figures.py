@@ -1,4 +1,4 @@
-"""How long a status takes of many topics and groups, and how many requests: none per topic."""
+"""The time and number of requests of a status with many topics and groups."""
 
 from __future__ import annotations
 
@@ -106,7 +106,9 @@ def measured(settings: dict[str, Any], *arguments: str) -> Shown:
     return shown
 
 
-def test_many_topics_and_groups(wide_cluster: KafkaCluster, schema_registry: SchemaRegistry) -> None:
+def test_the_status_of_many_topics_and_groups_is_complete(
+    wide_cluster: KafkaCluster, schema_registry: SchemaRegistry
+) -> None:
     names = [f"wide-{number:04}" for number in range(_TOPICS)]
     groups = {f"wide-{n}": [names[(n * _EACH + one) % _TOPICS] for one in range(_EACH)] for n in range(_GROUPS)}
     fill(wide_cluster, groups)

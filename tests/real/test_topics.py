@@ -1,4 +1,4 @@
-"""Several topics in one worker, and topics that come, go and grow meanwhile."""
+"""Several topics in one worker, and topics that are created, deleted and grown meanwhile."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.real
 
 
 @pytest.mark.parametrize("options", [{}, {"group.protocol": "consumer"}], ids=["classic", "consumer"])
-def test_topics_come_go_come_back_and_grow_while_others_go_on(
+def test_other_topics_are_read_while_topics_are_deleted_recreated_and_grown(
     bus: RealBus, cluster: KafkaCluster, group: str, options: dict[str, Any]
 ) -> None:
     """Case 23."""

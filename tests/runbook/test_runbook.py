@@ -1,4 +1,4 @@
-"""Each section of the runbook, followed in its trouble."""
+"""Each section of the runbook, followed in the situation that it describes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("section", SCENARIOS)
-def test_the_commands_of_a_section_print_its_output(
+def test_the_commands_of_each_section_print_the_documented_output(
     section: str, real_bus: RealBus, group: str, tmp_path: Path, migrated: Path
 ) -> None:
     database = tmp_path / "database"
@@ -40,5 +40,5 @@ def test_the_commands_of_a_section_print_its_output(
     terminal.end()
 
 
-def test_each_section_with_commands_is_followed() -> None:
+def test_each_section_with_commands_is_tested() -> None:
     assert [title for title in sections() if blocks(title)] == list(SCENARIOS)

@@ -1,4 +1,4 @@
-"""A worker that never ran ends with exit code 1 and says why, by either command (C16)."""
+"""A worker that cannot start exits with code 1 and says why, with either command (C16)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("command", [OurCommand, TheirCommand])
 @pytest.mark.parametrize("name", WRONG)
 @pytest.mark.django_db(transaction=True)
-def test_c16_whatever_is_raised_before_the_loop_ends_with_1_and_the_reason(
+def test_c16_an_error_before_the_loop_exits_with_1_and_logs_the_reason(
     command: type[OurCommand], name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     changes, reason = WRONG[name]
@@ -59,7 +59,7 @@ def test_c16_whatever_is_raised_before_the_loop_ends_with_1_and_the_reason(
 
 
 @pytest.mark.parametrize("command", [OurCommand, TheirCommand])
-def test_c16_a_package_that_cannot_be_imported_is_no_worker_that_does_nothing(
+def test_c16_a_failing_import_of_the_package_exits_with_1(
     command: type[OurCommand], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "event_bus_kafka.entry_points", None)
@@ -71,7 +71,7 @@ def test_c16_a_package_that_cannot_be_imported_is_no_worker_that_does_nothing(
         event_bus_kafka.create_producer  # noqa: B018
 
 
-def test_c16_a_worker_that_does_not_even_begin_ends_with_1(
+def test_c16_an_error_on_opening_the_wakeup_pipe_exits_with_1(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As without a file descriptor that is free: openedx-events would turn the error into exit code 0."""
@@ -100,7 +100,7 @@ FORGOTTEN: dict[str, Any] = {
 @pytest.mark.parametrize(
     "command", [["consume_events", "-t", "certs", "-g", "g"], ["relay_events", "--database", "none"]]
 )
-def test_each_worker_tells_that_the_producer_was_forgotten(
+def test_each_worker_warns_when_the_setting_of_the_producer_is_missing(
     command: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither of them begins here, but for another reason."""

@@ -1,4 +1,4 @@
-"""The versions that the documentation and the package name are those that the environments of the tests install."""
+"""Documented versions and those in setup.py equal the versions that test environments install."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def classified(name: str) -> set[str]:
     return set(re.findall(rf'"{name} :: (\d\.\d+)"', SETUP))
 
 
-def test_the_table_has_these_environments_and_no_others() -> None:
+def test_the_table_of_versions_lists_exactly_the_test_environments() -> None:
     assert documented().keys() == {name for name, *_ in ENVIRONMENTS}
 
 
 @pytest.mark.parametrize(("name", "python", "pins"), ENVIRONMENTS)
-def test_the_table_says_what_an_environment_installs(name: str, python: str, pins: str) -> None:
+def test_the_table_of_versions_equals_the_pins_of_an_environment(name: str, python: str, pins: str) -> None:
     row, installed = documented()[name], pinned(pins)
     for package in ("Django", "openedx-events", "confluent-kafka", "edx-event-bus-kafka"):
         version = installed.get(package.lower())
@@ -63,7 +63,7 @@ def test_the_table_says_what_an_environment_installs(name: str, python: str, pin
     assert row["Kafka"] == kafka
 
 
-def test_the_package_names_the_versions_that_are_tested() -> None:
+def test_the_classifiers_of_the_package_name_the_tested_versions() -> None:
     rows = documented().values()
     assert classified("Programming Language :: Python") == {row["Python"] for row in rows}
     assert classified("Framework :: Django") == {row["Django"] for row in rows}

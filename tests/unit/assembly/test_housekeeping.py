@@ -1,4 +1,4 @@
-"""What a worker's or relay's housekeeping begins, and ends with it."""
+"""Housekeeping of a worker or relay: its threads run until the process ends."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_workers_look_for_neglects_until_they_end(
         assert running.neglects() == {}
 
 
-def test_a_look_for_neglects_that_hangs_delays_no_heartbeat(
+def test_a_hanging_search_for_neglects_delays_no_heartbeat(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where one of several databases does not answer."""

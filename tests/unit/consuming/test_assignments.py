@@ -1,4 +1,4 @@
-"""Every assignment begins with nothing, whatever the client hands out of the one before."""
+"""A new assignment starts empty, whatever the client still returns from the assignment before."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class TenRecords(Client):
         self.assign(NAME)
 
 
-def test_a_record_that_a_poll_took_before_its_partition_was_revoked_and_assigned_again_passes_for_none() -> None:
+def test_a_record_polled_before_its_partition_was_reassigned_is_ignored() -> None:
     """Case C1. It would count as read, and all before it: what comes again would be dropped, and committed."""
     client, seen, is_failing = TenRecords(), list[int](), True
     client.kept[NAME] = Committed(0)
@@ -85,7 +85,7 @@ class OneRefused(Client):
         return found, {name: BrokerError("TOPIC_AUTHORIZATION_FAILED", "no") for name in names}
 
 
-def test_a_partition_that_cannot_start_keeps_no_other_from_it_and_is_told() -> None:
+def test_a_partition_that_fails_to_start_does_not_prevent_others_from_starting() -> None:
     client, health, now = OneRefused(), Health(), [0.0]
     consumer = running(client, lambda _: DONE, health=health, clock=lambda: now[0])
     client.assign(("r", 0), NAME)

@@ -1,6 +1,4 @@
-"""
-Limits of records that were read and are not done: number per partition, bytes of all together, with a share for each.
-"""
+"""Limits of unfinished records: number per partition, and bytes of all partitions, with a share for each."""
 
 from __future__ import annotations
 
@@ -43,20 +41,20 @@ def full(bytes_of_all: int, partitions: list[PartitionProgress]) -> list[int]:
     return sorted(number for _, number in client.paused)
 
 
-def test_one_partition_may_have_all_bytes_and_several_have_no_more_together() -> None:
+def test_one_partition_may_use_all_bytes_and_several_share_the_same_limit() -> None:
     assert full(8 * SIZE, partitions_with(7)) == []
     assert full(8 * SIZE, partitions_with(8)) == [0]
     assert full(8 * SIZE, partitions_with(4, 4)) == [0, 1]
     assert full(8 * SIZE, partitions_with(4, 3)) == []
 
 
-def test_no_partition_takes_the_share_of_another() -> None:
+def test_a_partition_that_exceeds_its_share_of_bytes_is_paused() -> None:
     assert full(8 * SIZE, partitions_with(7, 1)) == [0]
     assert full(8 * SIZE, partitions_with(6, 0)) == [0]
     assert full(8 * SIZE, partitions_with(5, 1)) == []
 
 
-def test_records_that_are_done_count_no_bytes() -> None:
+def test_finished_records_do_not_count_towards_the_limit_of_bytes() -> None:
     partition = PartitionProgress("t", 0)
     first, *others = [partition.take(record(offset, key=b"k" * 60)) for offset in range(4)]
     for delivery in others:
@@ -68,7 +66,7 @@ def test_records_that_are_done_count_no_bytes() -> None:
     assert partition.size == 0
 
 
-def test_a_slow_key_holds_up_the_others_for_a_moment_only() -> None:
+def test_a_slow_key_delays_other_keys_of_its_partition_only_briefly() -> None:
     """Its partition was full, had room for one record, and was full again: all others had one record each second."""
     now, client, health = [0.0], Client(), Health()
     backpressure = Backpressure("g", 100, 10**9, lambda: now[0], health)
@@ -129,7 +127,7 @@ def _record(topic: str, offset: int) -> ConsumerRecord:
     )
 
 
-def test_a_key_that_is_held_holds_up_no_other_topic_and_is_told() -> None:
+def test_a_held_key_is_reported_and_delays_no_other_topic() -> None:
     """Case C5."""
     client, health, done, is_held = TwoTopics(), Health(), list[str](), [True]
 

@@ -1,4 +1,4 @@
-"""How many lanes are awake."""
+"""The number of lanes that are awake."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ from event_bus_kafka.consuming.lanes import LanePace
         "up to all of them",
     ],
 )
-def test_the_share_of_the_processor_decides(share: float, stuck: int, awake: int, then: int) -> None:
+def test_the_number_of_awake_lanes_adapts_to_cpu_share_and_stuck_lanes(
+    share: float, stuck: int, awake: int, then: int
+) -> None:
     pace = LanePace(16, awake)
     pace.adapt(share, stuck)
     assert pace.awake == then

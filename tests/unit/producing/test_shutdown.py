@@ -1,4 +1,4 @@
-"""Until when an ending process waits, and for whom."""
+"""How long an ending process waits for Kafka and for the outbox."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Limits:
         (50, True, 55, 101),
     ],
 )
-def test_both_limits_begin_with_the_end_and_late_events_have_a_moment(
+def test_the_deadlines_of_kafka_and_outbox_start_at_the_end_of_the_process(
     began: float | None, is_away: bool, kafka: float, outbox: float
 ) -> None:
     assert deadlines_of(began, 100, Limits(), is_away=is_away) == (kafka, outbox)
 
 
-def test_periodic_work_begins_once_in_each_process_and_has_its_last_turn_there() -> None:
+def test_periodic_work_starts_once_per_process_and_runs_a_last_time_at_the_end() -> None:
     """In mode outbox too, where nothing else has to be ended."""
     begun: list[None] = []
     finished: list[float] = []
@@ -58,7 +58,7 @@ def test_periodic_work_begins_once_in_each_process_and_has_its_last_turn_there()
     assert len(begun) == 2
 
 
-def test_all_hooks_of_an_end_wait_a_second_together() -> None:
+def test_all_exit_hooks_together_wait_at_most_a_second_for_periodic_work() -> None:
     """Behind uWSGI and celery there are several, and a database that is away would keep each of them."""
     asked: list[float] = []
 

@@ -1,4 +1,4 @@
-"""How long a topic is tried row by row."""
+"""How long the rows of a topic are sent one by one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from event_bus_kafka.wire.records import ProducerRecord
 ROW = Row(7, "a", b"key", b"body", b"", 1)
 
 
-def test_a_topic_is_open_again_only_after_batches_that_had_no_row_of_it() -> None:
+def test_a_topic_leaves_the_trial_after_enough_batches_without_a_row_of_it() -> None:
     topics = Topics()
     topics["a"].send_alone(ROW)
     for _ in range(1_000):
@@ -20,7 +20,7 @@ def test_a_topic_is_open_again_only_after_batches_that_had_no_row_of_it() -> Non
     assert not topics.limits
 
 
-def test_a_topic_whose_rows_did_not_all_go_by_themselves_is_not_open_yet() -> None:
+def test_a_topic_with_rows_not_yet_sent_alone_stays_under_trial() -> None:
     topics, record = Topics(), ProducerRecord(topic="a", key=b"key", value=b"body", headers=())
     topics["a"].send_alone(ROW)
     topics.begin_batch()

@@ -1,4 +1,4 @@
-"""Which worker has a request while letters of it run."""
+"""Which worker holds a request while its letters run."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _requested() -> ReplayRequest:
     return request
 
 
-def test_while_a_letter_runs_no_other_worker_takes_the_request_though_it_was_paused_and_resumed(
+def test_no_other_worker_takes_a_request_while_one_of_its_letters_runs(
     replay: LetterReplay,
 ) -> None:
     group = stored(record_of(7), FIRST).group

@@ -1,4 +1,4 @@
-"""The quick decoder reads the events there are, and where it reads, as the careful way does."""
+"""The generated decoder reads all openedx-events; what it reads equals what the general decoder reads."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def ways(signal: OpenEdxPublicSignal, schema: str) -> tuple[Decode | None, Decod
 
 @given(st.data())
 @pytest.mark.parametrize("signal", ENCODABLE, ids=lambda signal: signal.event_type)
-def test_every_signal_of_openedx_events_is_read_quickly(signal: OpenEdxPublicSignal, data: st.DataObject) -> None:
+def test_every_signal_of_openedx_events_has_a_generated_decoder(
+    signal: OpenEdxPublicSignal, data: st.DataObject
+) -> None:
     event_data = data.draw(data_of(signal))
     codec = codec_for(signal)
     quick, careful = ways(signal, codec.schema)
@@ -52,7 +54,7 @@ def test_every_signal_of_openedx_events_is_read_quickly(signal: OpenEdxPublicSig
 
 
 @given(events(NEWER))
-def test_what_is_read_quickly_is_what_the_careful_way_reads(
+def test_the_generated_decoder_reads_what_the_general_decoder_reads(
     event: tuple[OpenEdxPublicSignal, dict[str, Any]],
 ) -> None:
     signal, data = event
@@ -70,7 +72,7 @@ def ended(decode: Decode, body: bytes) -> Any:
         return None
 
 
-def test_what_strangers_wrote_is_read_quickly_as_the_careful_way_reads_it_or_not_at_all() -> None:
+def test_the_generated_decoder_reads_mutated_records_like_the_general_decoder_or_refuses_them() -> None:
     schemas, bodies = seeds(), kept_bodies()
     read = 0
     for number in range(RECORDS):
@@ -89,7 +91,7 @@ FLAGGED = OpenEdxPublicSignal(event_type="test.flagged.v1", data={"is_set": bool
 
 
 @pytest.mark.parametrize("body", [b"\2", b"", b"\1\1"], ids=["another number", "too short", "too long"])
-def test_bytes_that_are_no_event_are_left_to_the_careful_way(body: bytes) -> None:
+def test_malformed_bytes_are_left_to_the_general_decoder(body: bytes) -> None:
     quick, _ = ways(FLAGGED, codec_for(FLAGGED).schema)
     assert quick is not None
     assert quick(b"\1") == {"is_set": True}
@@ -107,7 +109,7 @@ ENDLESS = b"\xff" * 11
     [NEGATIVE + b"x" * 99 + b"\2", b"\2a" + ENDLESS + b"\1"],
     ids=["a negative length", "a number without an end"],
 )
-def test_numbers_that_nobody_writes_are_left_to_the_careful_way(body: bytes) -> None:
+def test_numbers_in_unusual_encodings_are_left_to_the_general_decoder(body: bytes) -> None:
     quick, _ = ways(NOTED, codec_for(NOTED).schema)
     assert quick is not None
     for size in (0, 63, 64, -64, -65, 8_191, 8_192, 1 << 40, -(1 << 63), (1 << 63) - 1):
@@ -121,7 +123,7 @@ def nested(levels: int) -> Any:
 
 
 @pytest.mark.parametrize("levels", [9, 11, 60])
-def test_lists_in_lists_are_read_however_many(levels: int) -> None:
+def test_deeply_nested_lists_are_read(levels: int) -> None:
     """Python nests twenty loops."""
     schema = json.loads(codec_for(FLAGGED).schema)
     schema["fields"].append({"name": "deep", "type": nested(levels)})
@@ -129,7 +131,7 @@ def test_lists_in_lists_are_read_however_many(levels: int) -> None:
     assert decode(b"\1" + b"\2" * (levels + 1) + b"\0" * levels) == {"is_set": True}
 
 
-def test_a_short_schema_gets_no_long_code() -> None:
+def test_a_short_schema_that_would_generate_long_code_has_no_generated_decoder() -> None:
     """It may use one type a thousand times; how many decoders are kept goes by characters."""
     fields = [{"name": f"f{number}", "type": ["null", "int"]} for number in range(20)]
     schema = json.loads(codec_for(FLAGGED).schema)
@@ -141,12 +143,14 @@ def test_a_short_schema_gets_no_long_code() -> None:
 
 
 @pytest.mark.parametrize("signal", ENCODABLE, ids=lambda signal: signal.event_type)
-def test_a_decoder_takes_little_memory_for_each_character_of_its_schema(signal: OpenEdxPublicSignal) -> None:
+def test_the_memory_of_a_generated_decoder_is_proportional_to_the_length_of_its_schema(
+    signal: OpenEdxPublicSignal,
+) -> None:
     schema = codec_for(signal).schema
     assert kept_of(lambda: codec_for(signal).decoder(schema)) < 40 * (len(schema) + 200)
 
 
-def test_an_error_of_the_quick_way_goes_with_no_error_of_the_other() -> None:
+def test_an_error_of_the_generated_decoder_is_not_the_context_of_the_raised_error() -> None:
     """It may quote the event."""
     signal = OpenEdxPublicSignal(event_type="test.ids.v1", data={"id": UUID})
     codec = codec_for(signal)

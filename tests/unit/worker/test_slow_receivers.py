@@ -1,4 +1,4 @@
-"""A receiver that hangs is named, with its stack, once per delivery, and is an obstacle while it lasts (C18)."""
+"""A hanging receiver is reported once per delivery, with its stack, and is an obstacle meanwhile (C18)."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def worker() -> Iterator[Worker]:
     unobserve(worker.told.append)
 
 
-def test_c18_it_is_told_once_with_name_record_and_stack_in_one_line(
+def test_c18_a_slow_receiver_is_logged_once_with_name_record_and_stack_in_one_line(
     worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:
     observe(log := LoggingObserver(audit=lambda: True), ReceiverSlow)
@@ -90,7 +90,7 @@ def test_c18_it_is_told_once_with_name_record_and_stack_in_one_line(
     assert "\n" not in line
 
 
-def test_c18_it_is_an_obstacle_while_it_lasts(worker: Worker) -> None:
+def test_c18_a_slow_receiver_makes_the_worker_unready_until_it_ends(worker: Worker) -> None:
     worker.look(0)
     assert worker.health.is_ready
     worker.look(300)
@@ -101,7 +101,7 @@ def test_c18_it_is_an_obstacle_while_it_lasts(worker: Worker) -> None:
     assert worker.health.is_ready
 
 
-def test_a_lane_that_gets_on_is_not_slow_however_long_it_is_at_work(worker: Worker) -> None:
+def test_a_lane_that_makes_progress_is_not_reported_as_slow(worker: Worker) -> None:
     work = worker.lane.running.work if worker.lane.running else None
     assert work is not None
     for at in range(0, 3000, 100):
@@ -112,7 +112,7 @@ def test_a_lane_that_gets_on_is_not_slow_however_long_it_is_at_work(worker: Work
         assert worker.look(at) == 0
 
 
-def test_a_delivery_that_hangs_again_is_told_once(worker: Worker) -> None:
+def test_a_second_attempt_of_a_delivery_that_hangs_is_reported_once(worker: Worker) -> None:
     worker.look(0)
     assert worker.look(300) == 1
     assert worker.lane.running is not None
