@@ -35,7 +35,9 @@ def bus(real_bus: RealBus) -> RealBus:
 
 @pytest.fixture
 def visit(browser: Browser, live_server: LiveServer, sandbox: Sandbox) -> Iterator[Visit]:
-    """Return what logs in a user with some rights, and gives the index of the admin: without scripts, but for axe's."""
+    """
+    Return a function that logs in a user with some rights and opens the admin: without scripts, except those of axe.
+    """
 
     @contextmanager
     def visit(*rights: Right, scripts: bool = False) -> Iterator[Page]:

@@ -19,11 +19,11 @@ PAUSED = "examples.tour.desk.troubles.draw_transcript"
 
 @pytest.fixture(scope="module")
 def urls() -> Iterator[dict[str, str]]:
-    """Return the URLs of the admins, by service; afterwards nothing is left running."""
+    """Return the URLs of the admins by service; afterwards no process is left running."""
     before = set(psutil.Process().children(recursive=True))
     with desk("sandbox") as urls:
         children = set(psutil.Process().children(recursive=True)) - before
-        assert len(children) > 6  # the tour itself, the bus, a worker and a site for each service, …
+        assert len(children) > 6  # the tour itself, the bus, and a worker and a site for each service
         yield urls
     assert not any(child.is_running() for child in children)
 
@@ -41,13 +41,13 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def wait_for(page: Page, text: str) -> None:
-    """Load the page again and again until it has a text."""
+    """Reload the page until it contains the text."""
     while page.get_by_text(text).count() == 0:
         page.wait_for_timeout(500)
         page.reload()
 
 
-@pytest.mark.timeout(600)  # the first test waits until all are up
+@pytest.mark.timeout(600)  # the first test waits until all services are up
 def test_each_page_is_reached_by_clicking_and_is_accessible(urls: dict[str, str], page: Page) -> None:
     faults: list[str] = []
     for service, url in urls.items():
@@ -76,7 +76,7 @@ def test_a_pause_set_in_the_admin_reaches_a_running_worker(urls: dict[str, str],
     page.get_by_label("Receiver", exact=True).fill(PAUSED)
     page.get_by_label("Error contains").fill("paused")
     page.get_by_role("button", name="Filter").click()
-    wait_for(page, f"{PAUSED}: ")  # the worker gives it nothing any more
+    wait_for(page, f"{PAUSED}: ")  # the worker passes no more events to the receiver
 
 
 @pytest.mark.timeout(600)

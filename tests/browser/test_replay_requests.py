@@ -57,7 +57,7 @@ SETTINGS = {
 
 @pytest.fixture(autouse=True)
 def site(database: Database) -> Iterator[str]:
-    """Return the URL of an admin on the database of the workers, whose receivers it has."""
+    """Return the URL of an admin on the workers' database, in a process with their receivers."""
     for receiver in RECEIVERS:
         CERTIFICATE_CREATED.connect(receiver)
     with connected(database), override_settings(EVENT_BUS_KAFKA_HEARTBEAT=10, ALLOWED_HOSTS=["localhost"]):
@@ -75,7 +75,7 @@ def test_dead_letters_of_a_repaired_receiver_are_replayed_by_a_click(
     service = Requesting(bus=bus, database=database, topic=topic, group=group, receivers=receivers, settings=SETTINGS)
     is_mended = tmp_path / "mended"
     count = len(USERS) * EACH
-    store_letters(bus, topic, group, [200], 1, *named("refuse"))  # none of the workers has it
+    store_letters(bus, topic, group, [200], 1, *named("refuse"))  # no worker has this receiver
     with ExitStack() as stack:
         workers = [stack.enter_context(service.worker(environment={"MENDED": str(is_mended)})) for _ in range(2)]
         send(bus, topic, *numbered(list(USERS), EACH))
@@ -165,7 +165,7 @@ def _request(page: Page, count: int) -> int:
 
 
 def _watch(page: Page, count: int, *, succeeded: int) -> None:
-    """Look again and again until it has ended, then read the report."""
+    """Reload the page until the request has ended, then read the report."""
     while page.get_by_text("Look again").count():
         page.wait_for_timeout(300)
         page.get_by_text("Look again").click()

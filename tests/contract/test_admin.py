@@ -19,7 +19,7 @@ def admin(servers: str) -> Admin:
 def test_topics_and_their_partitions_are_listed(bus: Bus, topic: str) -> None:
     bus.create_topic(f"{topic}-wide", 3)
     asked = admin(bus.bootstrap_servers)
-    until(lambda: f"{topic}-wide" in asked.topics(timeout=10))  # a broker hears of it after the controller
+    until(lambda: f"{topic}-wide" in asked.topics(timeout=10))  # the broker learns of the topic after the controller
     topics = asked.topics(timeout=10)
     assert topics[topic] == TopicLayout(partitions=1, replication=1)
     assert topics[f"{topic}-wide"] == TopicLayout(partitions=3, replication=1)

@@ -20,7 +20,7 @@ from tests.support.watching import watched
 
 
 def test_a_poll_returns_the_available_records_without_waiting_for_more(bus: Bus, topic: str, group: str) -> None:
-    """It does not wait for more, or this would take longer than a test may."""
+    """The poll must not wait for more records: the test would time out."""
     produced(bus, *[record(topic)] * 3)
     with Member(bus, group, [topic]) as member:
         records = member.poll(1000)
@@ -43,8 +43,8 @@ def test_a_new_group_starts_at_the_earliest_record(bus: Bus, topic: str, group: 
 
 def test_only_records_from_the_start_offset_on_are_returned(bus: Bus, topic: str, group: str) -> None:
     """
-    What was fetched before would pass for what comes at the start. A poll ends at the assignment, which would else wait
-    for it: this would take longer than a test may.
+    Records fetched before the start must not be returned after it. A poll returns at the assignment; it would else wait
+    for records until the test times out.
     """
     produced(bus, *[record(topic)] * 4)
     bus.commit(group, topic, 2)
@@ -59,7 +59,10 @@ def test_only_records_from_the_start_offset_on_are_returned(bus: Bus, topic: str
 
 
 def test_restarting_one_partition_does_not_move_another(bus: Bus, topic: str, group: str) -> None:
-    """Eager groups assign all at once. Nothing that was fetched ahead passes for what comes at the new start."""
+    """
+    Members of eager groups are assigned all partitions at once. Records fetched before the restart must not be returned
+    after it.
+    """
     wide = f"{topic}-wide"
     bus.create_topic(wide, 2)
     produced(bus, *(record(wide, key=str(key).encode()) for key in range(400)))
@@ -83,7 +86,7 @@ def test_restarting_one_partition_does_not_move_another(bus: Bus, topic: str, gr
 def test_a_record_of_an_empty_partition_is_read_while_another_partition_is_restarted(
     bus: Bus, topic: str, group: str
 ) -> None:
-    """A group that begins at the end, of eager members: its end would be where it was by then."""
+    """The group starts at the latest record: an end looked up again during the restart would skip the record."""
     wide = f"{topic}-wide"
     bus.create_topic(wide, 2)
     with Member(bus, group, [wide], **{"auto.offset.reset": "latest"}) as member:
@@ -185,10 +188,10 @@ def test_a_subscribed_topic_created_later_is_read(bus: Bus, topic: str, group: s
 
 @pytest.mark.real
 def test_a_missing_topic_is_reported(real_bus: Bus, group: str) -> None:
-    """Real only: the sandbox makes topics at first sight."""
+    """Real only: the sandbox creates a topic when it is first requested."""
     with client_errors() as errors, Member(real_bus, group, ["missing-topic"]) as member:
         member.poll_until(lambda: any(error.client == "consumer" for error in errors))
-    # Producers of other tests may live in this process, whose brokers are gone.
+    # Producers of other tests may still exist in this process, after their brokers have stopped.
     assert {(error.code, error.fatal) for error in errors if error.client == "consumer"} == {
         ("UNKNOWN_TOPIC_OR_PART", False)
     }
@@ -196,7 +199,7 @@ def test_a_missing_topic_is_reported(real_bus: Bus, group: str) -> None:
 
 @pytest.mark.real
 def test_a_topic_with_gaps_between_offsets_is_read(real_bus: Bus, group: str) -> None:
-    """Real only: the sandbox writes no markers at the end of transactions, nor does it compact."""
+    """Real only: the sandbox neither writes transaction markers nor compacts."""
     real_bus.create_topic("gaps")
     producer = RawProducer({"bootstrap.servers": real_bus.bootstrap_servers, "transactional.id": "gaps"})
     producer.init_transactions(30)
@@ -218,7 +221,7 @@ def test_an_unreachable_broker_is_reported(bus: Bus, group: str) -> None:
 
 
 def test_a_record_whose_header_name_is_not_utf8_is_returned_without_headers(bus: Bus, topic: str, group: str) -> None:
-    """confluent-kafka cannot read such headers: the record arrives without any, which makes it a dead letter."""
+    """confluent-kafka cannot decode such headers: the record is returned without headers and becomes a dead letter."""
     produced(bus, record(topic, b"before"))
     produce_with_header_name(bus.bootstrap_servers, topic, b"\xff")
     produced(bus, record(topic, b"after", headers=(("h", b"v"),)))

@@ -43,7 +43,7 @@ def test_the_next_owner_starts_at_offsets_committed_during_the_revocation(real_b
     """
     Real only: the sandbox refuses commits while members join, with REBALANCE_IN_PROGRESS.
 
-    The members have one partition between them: whoever gets it starts behind the commit.
+    Both members share one partition: its next owner starts after the committed offset.
     """
     bus, topic = real_bus, f"{group}-topic"
     bus.create_topic(topic)
@@ -94,7 +94,7 @@ def test_a_member_that_exceeds_max_poll_interval_loses_its_partitions_and_cannot
 
 @pytest.mark.real
 def test_a_fenced_static_member_gets_a_fatal_error(real_bus: Bus, group: str) -> None:
-    """Real only: the sandbox does not fence. Two members have one static identity: the older one is shut out."""
+    """Real only: the sandbox does not fence. Two members have one group.instance.id: the older one is fenced."""
     bus, topic = real_bus, f"{group}-topic"
     bus.create_topic(topic)
     with Member(bus, group, [topic], **{"group.instance.id": "one"}) as older:
@@ -110,7 +110,7 @@ def test_a_fenced_static_member_gets_a_fatal_error(real_bus: Bus, group: str) ->
 
 @pytest.mark.real
 def test_a_fenced_static_member_may_learn_of_it_at_a_commit_and_find_the_cause_later(real_bus: Bus, group: str) -> None:
-    """Real only, as above."""
+    """Real only: the sandbox does not fence."""
     bus, topic = real_bus, f"{group}-topic"
     bus.create_topic(topic)
     produced(bus, *[record(topic)] * 3_000)
@@ -118,7 +118,7 @@ def test_a_fenced_static_member_may_learn_of_it_at_a_commit_and_find_the_cause_l
         older.poll_records(1)
         with Member(bus, group, [topic], **{"group.instance.id": "one"}) as newer:
             newer.poll_assignment()
-            for _ in range(2):  # the first may say more
+            for _ in range(2):  # the first member may get further errors
                 with pytest.raises(AssignmentLost) as caught:
                     older.client.commit({(topic, 0): Committed(1)})
                 assert caught.value.fatal

@@ -20,7 +20,7 @@ NOBODY = "127.0.0.1:9"
 
 
 def lonely(**options: Any) -> Producer:
-    """Return a producer that finds no broker."""
+    """Return a producer that cannot reach a broker."""
     return Producer({"bootstrap.servers": NOBODY} | options)
 
 
@@ -75,7 +75,7 @@ def test_records_of_a_key_keep_their_order(bus: Bus, topic: str, group: str) -> 
 
 
 def test_the_partition_of_a_key_is_its_crc32_modulo_the_number_of_partitions(bus: Bus, topic: str) -> None:
-    """The existing package's producers put it there too: another one would break the order of a key."""
+    """The existing package uses this partitioner; a different one would break the order of a key."""
     bus.create_topic(f"{topic}-wide", 5)
     for number in range(12):
         key = f"\x00\x00\x00\x00\x01key-{number}".encode()
@@ -149,7 +149,7 @@ def test_an_unreachable_broker_is_reported() -> None:
     "ask", [lambda options: Producer(options).connect(0.5), lambda options: Admin(options).topics(timeout=0.5)]
 )
 def test_a_failed_connection_reports_the_address(ask: Callable[[dict[str, Any]], object]) -> None:
-    """The error that is raised says "Failed to get metadata" alone, whether a server, a name or a login is wrong."""
+    """The raised error says only "Failed to get metadata", whether the address, the name or the login is wrong."""
     with client_errors() as errors, pytest.raises(BrokerError):
         ask({"bootstrap.servers": "127.0.0.1:9"})
     assert any("127.0.0.1:9" in str(error.error) for error in errors)

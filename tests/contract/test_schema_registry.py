@@ -80,7 +80,7 @@ def test_concurrent_processes_that_register_a_schema_get_one_id(bus: Bus, topic:
 
 
 def test_c13_an_unknown_id_is_neither_retriable_nor_final(registry: SchemaRegistry) -> None:
-    """Another of the registry's nodes may have it already."""
+    """Another node of the registry may know the id already."""
     with pytest.raises(SchemaRegistryError) as caught:
         registry.schema_of(2_000_000_000)
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (404, False, False)
@@ -101,7 +101,7 @@ def test_a_schema_that_the_registry_refuses_is_a_final_error(registry: SchemaReg
 
 
 def test_c4_a_json_schema_is_refused_for_reading_events(registry: SchemaRegistry, bus: Bus, topic: str) -> None:
-    """A registry checks it by other rules; one of 116 bytes became 1.6 GB."""
+    """A registry validates JSON schemas by other rules; one of 116 bytes was decoded to 1.6 GB."""
     asked = urllib.request.Request(
         f"{bus.schema_registry_url}/subjects/{topic}/versions",
         data=json.dumps({"schema": JSON_SCHEMA, "schemaType": "JSON"}).encode(),
@@ -145,7 +145,7 @@ PASSING = (301, 302, 303, 307, 308, 400, 402, 404, 405, 406, 407, 408, 410, 415,
 @pytest.mark.parametrize("status", [*PASSING, 401, 403, 409, 422])
 @pytest.mark.parametrize("content", [b'{"error_code": 1, "message": "secret"}', b"<html>secret</html>"])
 def test_c13_a_refusal_not_written_by_a_registry_is_retriable(status: int, content: bytes) -> None:
-    """Redirects, proxies and login pages made dead letters at the first attempt."""
+    """Answers of redirects, proxies and login pages must not cause dead letters."""
     with answering(status, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").id_of("s", '"string"')
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (status, True, False)
@@ -168,11 +168,11 @@ def test_c4_a_schema_of_a_type_other_than_avro_is_a_final_error(kind: Any) -> No
     with answering(200, content) as address, pytest.raises(SchemaRegistryError, match="kind than AVRO") as caught:
         (registry := client(f"http://{address}")).schema_of(1)
     assert caught.value.final
-    assert registry._client._cache.get_schema_by_id(None, 1) is None  # a thousand of a megabyte each
+    assert registry._client._cache.get_schema_by_id(None, 1) is None  # at most a thousand, of up to a megabyte each
 
 
 def test_c17_long_schemas_are_not_cached(server: SchemaRegistryServer) -> None:
-    """Any number of ids, and schemas of any length."""
+    """Ids and lengths of schemas are not limited by the writer."""
     registry = client(server.url)
     long = registry.id_of("s", json.dumps({"type": "string", "doc": "x" * 60_000}))
     registry.schema_of(long)
@@ -254,7 +254,7 @@ def test_the_schema_of_an_id_is_requested_once(server: SchemaRegistryServer) -> 
 
 
 def test_threads_that_need_one_schema_share_a_request(server: SchemaRegistryServer) -> None:
-    """Else one of many may time out while the others are answered: its event would be held, and its key with it."""
+    """With a request per thread one may time out while the others are answered, and its key would be held."""
     server.store.register("s", '"string"')
     with faulty(server.url) as slow, ThreadPoolExecutor(16) as threads:
         slow.fault = Fault.SLOW
@@ -281,7 +281,7 @@ def test_a_hanging_request_is_not_shared_after_its_timeout(server: SchemaRegistr
 
 
 def test_an_id_that_arrives_after_the_timeout_is_cached(server: SchemaRegistryServer) -> None:
-    """Whoever sends waits for a second, say, and the first answer of a registry may take longer."""
+    """A sender waits for a second or so; the first answer of a registry may take longer."""
     with faulty(server.url) as slow:
         slow.fault = Fault.SLOW
         options = {"url": slow.url, "timeout": 60, "max.retries": 0}
@@ -292,7 +292,7 @@ def test_an_id_that_arrives_after_the_timeout_is_cached(server: SchemaRegistrySe
         until(lambda: registry._ids)
         assert registry.id_of("s", '"string"') == 1
         assert slow.asked == 1
-        assert registry.id_of("another", '"string"') == 1  # it is there
+        assert registry.id_of("another", '"string"') == 1  # the schema exists
         registry.close()
 
 
@@ -348,7 +348,7 @@ def test_a_final_error_does_not_block_requests_for_other_schemas(server: SchemaR
     for _ in range(3):
         with pytest.raises(SchemaRegistryError):
             registry.id_of("s", "no json")
-    assert tallies.total(REGISTRY_REQUESTS, outcome="failed") == before + 1  # nor is it asked for the same again
+    assert tallies.total(REGISTRY_REQUESTS, outcome="failed") == before + 1  # nor is the refused schema requested again
     assert registry.id_of("s", '"string"') == 1
     registry.close()
 

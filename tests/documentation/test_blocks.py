@@ -46,7 +46,7 @@ def test_every_block_is_in_a_language_that_a_test_checks() -> None:
 
 
 def commands_of(block: Block) -> list[str]:
-    """Return the commands of a block, without prompts and output."""
+    """Return the commands of a block without prompts and output."""
     text = block.text.replace("\\\n", " ")
     if block.language == "console":
         return re.findall(r"^\$ (.+)$", text, re.MULTILINE)
@@ -62,7 +62,7 @@ def test_each_command_exists_and_accepts_its_arguments(block: Block) -> None:
 
 
 def check(words: list[str]) -> None:
-    """Raise :class:`AssertionError`, or what a parser raises, if a command cannot be run as it is shown."""
+    """Raise :class:`AssertionError` or the error of the parser if a command cannot be run as shown."""
     match [word.removeprefix(".venv/bin/") for word in words]:
         case ["manage.py", name, *arguments] | ["python", "manage.py", name, *arguments]:
             check_django(name, arguments)
@@ -83,7 +83,7 @@ def check_django(name: str, arguments: list[str]) -> None:
     if name in OF_OTHERS:
         return
     parser = parser_of(COMMANDS[name])
-    parser.called_from_command_line = False  # to raise, and not to exit
+    parser.called_from_command_line = False  # makes the parser raise in place of exiting
     parser.parse_args(arguments)
 
 
@@ -103,7 +103,7 @@ def test_settings_in_python_blocks_are_valid_and_imports_exist(block: Block) -> 
 
 
 def is_settings(tree: ast.Module) -> bool:
-    """Return whether a block is of settings: assignments to names in capitals, and of settings alone."""
+    """Return whether a block contains settings only: assignments to names in capitals."""
     assigned = [node for node in tree.body if isinstance(node, ast.Assign | ast.AugAssign)]
     return len(assigned) == len(tree.body) and all(
         name.id.isupper() or name.id == "function"
@@ -114,7 +114,7 @@ def is_settings(tree: ast.Module) -> bool:
 
 
 def check_settings(text: str) -> None:
-    """Let each setting read the value that is shown for it. Raises :class:`ValueError` for one that is wrong."""
+    """Validate the value shown for each setting. Raises :class:`ValueError` for an invalid one."""
     names: dict[str, Any] = {
         "EVENT_BUS_PRODUCER_CONFIG": defaultdict(lambda: defaultdict(dict)),
         "EVENT_TRACKING_BACKENDS": {"event_bus": {"OPTIONS": {}}},

@@ -21,7 +21,7 @@ TOPIC = "catalog-program-lifecycle"
 
 
 class Rows:
-    """A table in memory, with the verbs that the guides use."""
+    """Emulates a table in memory, with the methods that the guides use."""
 
     def __init__(self) -> None:
         self.objects = self
@@ -41,7 +41,7 @@ class Rows:
 
 
 def run(page: str, part: str, **names: Any) -> dict[str, Any]:
-    """Run the one block of a page that holds a text, where these names are known; return all names."""
+    """Run the one block of a page that contains `text`, with `names` defined; return all names."""
     (block,) = (one for one in blocks(page) if part in one.text)
     known: dict[str, Any] = {"__name__": "guide", **names}
     exec(compile(block.text, f"{page}:{block.line}", "exec"), known)
@@ -53,7 +53,7 @@ Connected = Callable[[Signal, Any], None]
 
 @pytest.fixture
 def connected() -> Iterator[Connected]:
-    """Return a function that notes a connected receiver, for it to be disconnected."""
+    """Return a function that connects a receiver, which is disconnected after the test."""
     found: list[tuple[Signal, Any]] = []
     yield lambda signal, receiver: found.append((signal, receiver))
     for signal, receiver in found:

@@ -19,23 +19,23 @@ TEXT = (ROOT / "examples" / "README.rst").read_text().partition("Without the tou
 
 
 def command(part: str) -> list[str]:
-    """Return the one command that holds a text, for this Python."""
+    """Return the one command that contains a text, for this Python."""
     (found,) = (line for line in re.findall(r"^   \$ \.venv/bin/python (.*)$", TEXT, re.MULTILINE) if part in line)
     return [sys.executable, *shlex.split(found)]
 
 
 def run(part: str, environment: Mapping[str, str]) -> str:
-    """Run a command with what is typed into it; return what it printed."""
+    """Run a command with a text as its input; return what it printed."""
     block = TEXT.partition(f"{part}\n")[2].partition("\n\n")[0]
     typed = "".join(f"{line}\n" for line in re.findall(r"^   >>> (.*)$", block, re.MULTILINE))
-    typed = re.sub(r"^(\w+\.objects\.values\(\))$", r"print(\1)", typed, flags=re.MULTILINE)  # as a terminal would
+    typed = re.sub(r"^(\w+\.objects\.values\(\))$", r"print(\1)", typed, flags=re.MULTILINE)  # as in a terminal
     arguments = command(part)
     done = subprocess.run(arguments, input=typed, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
     return done.stdout
 
 
 def exported(addresses: Mapping[str, str]) -> dict[str, str]:
-    """Return what is exported, with these addresses in place of the printed ones."""
+    """Return the exported variables, with these addresses in place of the printed ones."""
     (line,) = set(re.findall(r"^   \$ export (.*)$", TEXT, re.MULTILINE))
     (printed,) = re.findall(r"^   (\{.*\})$", TEXT, re.MULTILINE)
     for name, address in json.loads(printed).items():

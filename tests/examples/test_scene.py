@@ -13,7 +13,7 @@ from examples.tour.stage import Stage
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
-    """A scene that waits for nothing, on an empty stage."""
+    """Return a scene that does not wait, without services."""
     row = Row(number="0", route="A → B", services=(), play=lambda _: None)
     return Scene(row, Stage(tmp_path, {}, Event(), real=False), patience=0)
 

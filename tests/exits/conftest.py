@@ -1,4 +1,4 @@
-"""Where the events of processes that end go: a real Kafka, and outboxes on real databases."""
+"""Fixtures for events of processes that end: a real Kafka, and outboxes on real databases."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ PATIENT = {
 LINGERS = PATIENT | {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"linger.ms": 1_000}}
 """What is sent is on its way for a second: a process that does not wait for it loses it."""
 SERVERS = [way for way in WAYS if way.startswith(("gunicorn", "uwsgi", "uvicorn", "hypercorn", "daphne", "celery"))]
-SERVERS.remove("celery --max-tasks-per-child")  # a process for each event: see test_recycling.py
+SERVERS.remove("celery --max-tasks-per-child")  # one process per event is tested in test_recycling.py
 FORKING = (
     "gunicorn --preload",
     "uwsgi",
@@ -88,7 +88,7 @@ def test_events_sent_before_the_end_of_a_process_are_in_kafka_with_any_fork(
 def test_events_sent_without_a_broker_are_in_the_outbox_and_relayed(
     way: str, bus: RealBus, topic: str, database: Database, tmp_path: Path
 ) -> None:
-    """Cases 32, with forks before the first send, and 33, without a broker."""
+    """Case 32, with forks before the first send, and case 33, both without a broker."""
     with database.connected("default"), Service(bus=bus, topic=topic, entry=database.entry).configured() as outbox:
         away = PATIENT | {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5}
         settings = outbox.process_settings(EVENT_BUS_PRODUCER_MODE="on-commit", **away)
@@ -101,7 +101,7 @@ def test_events_sent_without_a_broker_are_in_the_outbox_and_relayed(
 
 
 def test_a_process_ends_in_time_while_broker_and_database_are_silent(bus: RealBus, topic: str, tmp_path: Path) -> None:
-    """Case 33, without anything that would take its events."""
+    """Case 33: neither Kafka nor the outbox takes the events."""
     with black_hole() as address:
         host, port = address.split(":")
         entry = {"ENGINE": "django.db.backends.postgresql", "NAME": "silent", "HOST": host, "PORT": port, "USER": "any"}

@@ -26,7 +26,7 @@ _AT_A_TIME = 40
 
 
 def emit(services: list[Running], count: int, begin: int) -> None:
-    """Let each service emit so many events of its own, turn by turn."""
+    """Let each service emit `count` events, in turns."""
     for first in range(begin, begin + count, _AT_A_TIME):
         for number, service in enumerate(services):
             offset = (number + 1) * 1_000_000

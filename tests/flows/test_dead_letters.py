@@ -92,7 +92,7 @@ def test_a_worker_deletes_dead_letters_and_marks_older_than_the_retention(
     with worker(bus, topic, group, "note,once.award", **table) as process:
         process.wait_for_log("Deleted 1 dead letters older than EVENT_BUS_KAFKA_RETENTION")
         process.wait_for_log("Deleted 1 marks of the inbox older than EVENT_BUS_KAFKA_RETENTION")
-        process.wait_for_log("Running consumer")  # from then on it takes signals
+        process.wait_for_log("Running consumer")  # from then on the command handles signals
         assert process.stop() == 0
     assert listed(bus, table) == []
 

@@ -38,7 +38,7 @@ Commits.commit = commit_and_die
 
 @pytest.fixture
 def emitted(bus: Bus, topic: str) -> str:
-    """Return the topic to which the receiver's events go."""
+    """Return the topic to which the receivers send."""
     bus.create_topic(f"{topic}-emitted")
     return f"{topic}-emitted"
 
@@ -46,7 +46,7 @@ def emitted(bus: Bus, topic: str) -> str:
 def worker(
     bus: Bus, topic: str, group: str, emitted: str, options: dict[str, Any], before: str = "", **changes: Any
 ) -> ServiceProcess:
-    """Return a worker that commits at its stop alone."""
+    """Return a worker that commits only when it stops."""
     config = {REVOKED: {emitted: {"event_key_field": "certificate.user.id", "enabled": True}}}
     settings = bus.settings(
         EVENT_BUS_PRODUCER_CONFIG=config,

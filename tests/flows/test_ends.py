@@ -72,7 +72,7 @@ def test_events_that_a_process_could_not_send_before_its_end_are_named_in_the_lo
 
 
 def test_a_process_that_ends_waits_for_log_lines_being_written(bus: Bus, topic: str) -> None:
-    """Python aborts where a thread holds standard error at the end of the interpreter."""
+    """Python aborts if a thread holds standard error at the end of the interpreter."""
     changes = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
         "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5,

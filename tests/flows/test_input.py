@@ -24,7 +24,7 @@ NOBODY_LISTENS = b"org.openedx.learning.student.registration.completed.v1"
 
 @attrs.frozen
 class Odd:
-    """A record as it is put on the topic; ``error``: what a dead letter says of it, empty for one that is skipped."""
+    """A record on the topic; ``error``: the text in its dead letter, empty if the record is skipped."""
 
     error: str
     value: bytes | None
@@ -33,7 +33,7 @@ class Odd:
 
 
 def odd_records(good: bytes, array_schema: int) -> list[Odd]:
-    """Return records that are wrong each in its own way, made from a good one."""
+    """Return malformed records made from a valid one, each with one fault."""
     claims_an_array = b"\x00" + array_schema.to_bytes(4, "big") + b"\xfe\xff\xff\xff\xff\xff\xff\x7f\x02"
     claims_a_text = good.replace(b"\x0ahonor", b"\xfe\xff\xff\xff\x0fhonor")
     return [
@@ -72,7 +72,7 @@ def value(message: Message) -> bytes:
 
 
 def array_first(bus: Bus, good: bytes) -> int:
-    """Return the id of a good record's schema with an array before all else."""
+    """Return the id of a schema that has an array before the fields of a valid record's schema."""
     with SchemaRegistryClient({"url": bus.schema_registry_url}) as registry:
         schema = json.loads(registry.get_schema(int.from_bytes(good[1:5], "big")).schema_str or "")
         schema["fields"].insert(0, {"name": "many", "type": {"type": "array", "items": "long"}})
@@ -120,7 +120,7 @@ def test_an_unknown_event_type_becomes_a_dead_letter_if_configured(
 
 
 def test_large_texts_and_arrays_arrive(bus: Bus, topic: str, group: str) -> None:
-    """Case 19: a text of 1 MB; an array of 100,000 numbers that the class does not have."""
+    """Case 19: a text of 1 MB; an array of 100,000 numbers in a field that the class does not have."""
     with override_settings(**MORE):
         send(bus, topic, certificate(1, name="x" * 1_000_000), certificate(2))
     small = value(bus.records(topic, 2)[1])

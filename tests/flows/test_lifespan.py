@@ -23,7 +23,7 @@ ENDING = ("lifespan.startup", "lifespan.shutdown")
 
 
 def told(application: Application, *messages: str, kind: str = "lifespan") -> list[str]:
-    """Let a server tell an application of its start and end; return what it hears."""
+    """Run an application under a server that starts and ends; return the messages that the server gets."""
     coming, heard = iter(messages), list[str]()
 
     async def receive() -> dict[str, Any]:
@@ -47,7 +47,7 @@ def test_lifespan_completes_for_an_application_that_raises_on_the_protocol(djang
 
 def test_lifespan_completes_for_an_application_that_ignores_the_protocol() -> None:
     async def own(scope: Any, receive: Receive, send: Send) -> None:
-        """Do nothing, as one that answers requests alone."""
+        """Do nothing, like an application that handles only requests."""
 
     assert told(own, *ENDING) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
@@ -59,7 +59,7 @@ def test_sent_events_are_in_kafka_before_the_server_ends(sandbox: Sandbox, djang
             send_by(producer, "t")
             assert told(django, *ENDING)[-1] == "lifespan.shutdown.complete"
             assert len(seen) == 1
-            send_by(producer, "t")  # as under a test client, which goes on after it
+            send_by(producer, "t")  # as under a test client, where the process continues afterwards
             producer.prepare_for_shutdown()
         assert len(seen) == 2
 

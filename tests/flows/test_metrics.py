@@ -17,7 +17,7 @@ _RECEIVERS = "tests.projects.certificates.receivers"
 
 
 def test_a_worker_counts_the_outcomes_of_its_records(bus: Bus, topic: str, group: str) -> None:
-    """By settings alone: through the command of openedx-events too, which has no such option."""
+    """The port is set by settings only: the command of openedx-events has no such option."""
     bus.create_topic(f"{group}.dead-letters")
     bus.produce(topic, value=b"", headers={"ce_type": b"invented", "ce_id": b"1"})
     send(bus, topic, *map(certificate, (1, 2, 4, 6, 8)))

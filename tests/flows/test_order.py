@@ -81,11 +81,11 @@ def test_a_receiver_slower_than_max_poll_interval_runs_once(bus: Bus, topic: str
 def test_events_keep_their_order_when_partitions_move_to_a_second_worker(
     bus: Bus, group: str, options: dict[str, Any]
 ) -> None:
-    """Case 8: nothing is lost, nothing comes twice."""
+    """Case 8: no event is lost or processed twice."""
     topic = f"moving-{group}"
     bus.create_topic(topic, 4)
     if isinstance(bus, SandboxBus) and "session.timeout.ms" in options:
-        options = options | {"session.timeout.ms": 2_000}  # so long, less a second, it waits when members come and go
+        options = options | {"session.timeout.ms": 2_000}  # almost as long as it waits when members join and leave
     users = list(range(1, 17))
     send(bus, topic, *numbered(users, 15))
 
@@ -97,12 +97,12 @@ def test_events_keep_their_order_when_partitions_move_to_a_second_worker(
         ended(first, 5)
         with member() as second:
             second.wait_for_log(f"assigned: {topic}")
-            send(bus, topic, *numbered(users, 5, begin=15))  # however long the hand-over took, some are left for it
+            send(bus, topic, *numbered(users, 5, begin=15))  # some remain for the second worker
             second.wait_for(lambda: second.heard("ends"))
             second.wait_for(lambda: len({event(line) for line in first.heard("ends") + second.heard("ends")}) == 320)
             codes = first.stop(), second.stop()
     lines = first.said + second.said
-    if isinstance(bus, SandboxBus):  # refuses commits while a member comes or goes: what was done may come again
+    if isinstance(bus, SandboxBus):  # the sandbox refuses commits then: redelivered
         assert_first_in_order(lines, users, 20)
     else:
         assert codes == (0, 0)

@@ -16,7 +16,7 @@ from tests.support.workers import worker
 
 @pytest.mark.parametrize("fault", Fault)
 def test_a_worker_waits_for_a_failing_registry(bus: Bus, topic: str, group: str, fault: Fault) -> None:
-    """Case 20: cold, and warm, where what was known before goes on."""
+    """Case 20, without cached schemas, and with cached ones, with which processing continues."""
     kept = OnTopic(bus, group).create()
     send(bus, topic, certificate(1))
     with faulty(bus.schema_registry_url) as registry:
@@ -51,7 +51,7 @@ def test_a_worker_waits_for_an_unreachable_broker(group: str) -> None:
 
 
 def test_a_worker_waits_for_a_topic_that_does_not_exist_yet(bus: Bus, group: str) -> None:
-    """Case 23, its beginning."""
+    """Case 23: the topic is created later."""
     topic = f"late-{group}"
     with worker(bus, topic, group, "note") as process:
         process.wait_for_log("Running consumer")

@@ -125,7 +125,7 @@ def test_a_probe_ignores_the_event_of_another_probe(own_sandbox: Sandbox) -> Non
 @pytest.mark.real
 @pytest.mark.django_db(transaction=True)
 def test_on_a_real_kafka_a_probe_compares_clocks_and_leaves_no_group(real_bus: RealBus, cluster: KafkaCluster) -> None:
-    """The broker runs on this machine: one clock."""
+    """The broker runs on this machine, so that both clocks are one."""
     settings = real_bus.settings()
     prefix = {"EVENT_BUS_TOPIC_PREFIX": "probed"}
     found = probed(settings | prefix)
@@ -145,7 +145,7 @@ def test_on_a_real_kafka_a_probe_compares_clocks_and_leaves_no_group(real_bus: R
 def test_a_probe_names_the_leg_at_which_slow_brokers_time_out(
     guarded: GuardedKafka, schema_registry: SchemaRegistry
 ) -> None:
-    """By 5 seconds in each direction: far from them, or behind a network that is full."""
+    """Answers take 5 seconds more in each direction."""
     way = guarded.through_proxy
     bus = RealBus(guarded.cluster, schema_registry)
     bus.create_topic(PROBE_TOPIC)

@@ -49,7 +49,7 @@ def file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
 
 @contextmanager
 def trouble(sandbox: Sandbox, *kinds: str) -> Iterator[Any]:
-    """Give a producer of a service around which some servers are silent."""
+    """Yield a producer of a service of which some servers are silent."""
     settings = SandboxBus(sandbox).settings("t") | LIMITS
     with black_hole() as address:
         host, port = address.split(":")
@@ -79,7 +79,7 @@ def trouble(sandbox: Sandbox, *kinds: str) -> Iterator[Any]:
         ("oauth_cb",),
         ("registry",),
         ("broker",),
-        pytest.param(("database", "oauth_cb"), marks=pytest.mark.real),  # wants the driver
+        pytest.param(("database", "oauth_cb"), marks=pytest.mark.real),  # needs the database driver
         pytest.param(("database", "registry", "broker", "oauth_cb"), marks=pytest.mark.real),
     ],
     ids=", ".join,
@@ -206,7 +206,7 @@ def test_an_event_without_outbox_is_lost_with_an_error_after_its_delivery_timeou
 def test_without_an_outbox_events_wait_for_the_replacement_of_a_failed_client(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As it does for the first one: after a fatal error the token endpoint may be away."""
+    """After a fatal error the token endpoint may be unreachable, as it may be at the first client."""
     monkeypatch.setattr("event_bus_kafka.producing.connecting._REST", 0.1)
     away: list[bool] = []
 
@@ -234,7 +234,7 @@ def test_without_an_outbox_events_wait_for_the_replacement_of_a_failed_client(
 def test_the_time_limit_of_an_event_that_waits_for_a_client_starts_at_the_send(
     sandbox: Sandbox, tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However long the database does not say that it has no outbox."""
+    """The limit includes the time for which the database does not tell that it has no outbox."""
     passed = [0.0]
     monkeypatch.setattr("event_bus_kafka.producing.producer.monotonic", lambda: monotonic() + passed[0])
     monkeypatch.setattr("event_bus_kafka.producing.spill_buffer._LONGEST_PAUSE", 0.1)

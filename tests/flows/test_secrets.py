@@ -55,7 +55,7 @@ def file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Any:
 
 
 def telling(log: str) -> list[str]:
-    """Return the lines that tell a secret, as it is or encoded."""
+    """Return the lines that contain a secret, plain or encoded."""
     return [line for line in log.splitlines() if "S3cret" in line or AUTHORIZATION.removeprefix("Basic ") in line]
 
 

@@ -63,7 +63,7 @@ PATIENT = {
 
 @pytest.fixture
 def send(bus: Bus, topic: str) -> Iterator[Send]:
-    """Return what emits an event as a service does, and returns its id."""
+    """Return a function that emits an event as a service does, and returns its id."""
     with override_settings(**bus.settings(topic, EVENT_BUS_KAFKA_SEND_TIMEOUT=60)):
         producer = create_producer()
 
@@ -83,7 +83,7 @@ def send(bus: Bus, topic: str) -> Iterator[Send]:
 
 
 def fates(seen: list[LifecycleEvent], sent: list[str]) -> list[type[LifecycleEvent] | None]:
-    """Return what became of each event: those of other tests, which a flush concerns too, do not count."""
+    """Return the outcome of each given event; a flush also reports events of other tests, which are left out."""
     kinds = {event.event_id: type(event) for event in ends(seen)}
     return [kinds.get(one) for one in sent]
 
@@ -187,7 +187,7 @@ class TestTransactions:
     def test_an_event_in_a_manual_transaction_without_outbox_is_rejected_with_advice(
         self, bus: Bus, topic: str, send: Send
     ) -> None:
-        """Where there is no outbox to take the event: with one, see tests/outbox."""
+        """The app is not installed; with an outbox, see tests/outbox."""
         with watched() as seen, without_outbox(), manual_transaction():
             send()
         (rejected,) = ends(seen)
@@ -197,7 +197,7 @@ class TestTransactions:
     def test_an_event_in_an_atomic_block_within_a_manual_transaction_is_rejected(
         self, bus: Bus, topic: str, send: Send
     ) -> None:
-        """Its callbacks would run when autocommit comes back, and not at all after a later rollback."""
+        """Its on-commit hooks would run when autocommit is switched on again, even after a rollback."""
         with watched() as seen, without_outbox(), manual_transaction():
             with transaction.atomic():
                 send()
@@ -208,7 +208,7 @@ class TestTransactions:
 
 @contextmanager
 def without_outbox() -> Iterator[None]:
-    """Run as a service that has not the app."""
+    """Run as a service in which the app is not installed."""
     with modify_settings(INSTALLED_APPS={"remove": "event_bus_kafka"}):
         yield
 
@@ -256,7 +256,7 @@ def test_an_event_in_a_test_case_does_not_wait_for_the_lock_of_the_test(
 
 @pytest.mark.django_db(transaction=True)
 class TestTrouble:
-    """Never an exception in the request, nor a wait beyond the limits; always a visible error."""
+    """A send neither raises nor exceeds its limits; each failure is logged."""
 
     def rejected(self, seen: list[LifecycleEvent]) -> LifecycleEvent:
         (end,) = ends(seen)
@@ -303,7 +303,7 @@ class TestTrouble:
                     event_metadata=metadata,
                 )
             producer.prepare_for_shutdown()
-        own = [event for event in ends(seen) if event.event_id in sent]  # clients of other tests report meanwhile
+        own = [event for event in ends(seen) if event.event_id in sent]  # clients of other tests report as well
         assert [type(event) for event in own] == [end, end]
 
     def test_json_dicts_are_sent_as_the_objects_that_they_represent(self, bus: Bus, topic: str, send: Send) -> None:
@@ -333,7 +333,7 @@ class TestTrouble:
 
 @pytest.mark.django_db(transaction=True)
 class TestForks:
-    """A child has clients of its own (case 32)."""
+    """A forked child creates clients of its own (case 32)."""
 
     def in_a_child(self, send: Callable[[], object]) -> None:
         pid = os.fork()
@@ -412,7 +412,7 @@ def leave_as_garbage(clients: ProcessClients) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_after_a_fatal_error_of_the_client_its_event_is_spilled_and_the_next_is_sent() -> None:
-    """Case 34; with a table that takes it: see tests/outbox."""
+    """Case 34, without an outbox; with one, see tests/outbox."""
     with sends_around_a_fatal_error() as (_, outcomes):
         assert outcomes == [EventSpilled, RecordDelivered]
 
@@ -505,7 +505,7 @@ def test_delivery_reports_are_handled_by_another_thread_while_the_queue_is_full(
 
 @pytest.mark.django_db(transaction=True)
 def test_give_up_spills_an_event_before_its_report_and_the_client_refuses_new_ones(sandbox: Sandbox) -> None:
-    """It may be long in reporting, where a name server does not answer."""
+    """Its report may take long when a name server does not answer."""
     away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_POLL_INTERVAL_SEC": 30}
     with override_settings(**SandboxBus(sandbox).settings("t") | PATIENT | away), watched() as seen:
         clients, event = process_clients(), encoded("t")
@@ -521,7 +521,7 @@ def test_give_up_spills_an_event_before_its_report_and_the_client_refuses_new_on
 
 
 def test_a_client_is_not_destroyed_at_the_end_of_its_process(sandbox: Sandbox) -> None:
-    """That may take long, where a name server does not answer."""
+    """Destroying it may take long when a name server does not answer."""
     with override_settings(**SandboxBus(sandbox).settings("t")):
         client = process_clients()
         client.registry.close()
@@ -534,7 +534,7 @@ def test_a_client_is_not_destroyed_at_the_end_of_its_process(sandbox: Sandbox) -
 
 
 def test_a_client_with_a_fatal_error_is_destroyed_when_its_last_reference_is_dropped() -> None:
-    """Else children inherit it as garbage, and crash over it."""
+    """Children would inherit it as garbage and crash when they collect it."""
     with Sandbox() as sandbox:
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)
         servers = SandboxBus(sandbox).settings("t")["EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS"]
@@ -607,11 +607,11 @@ def until(condition: Callable[[], bool]) -> None:
 
 @contextmanager
 def sends_around_a_fatal_error() -> Iterator[tuple[EventBusProducer, list[type[LifecycleEvent] | None]]]:
-    """Give a producer whose client has failed for good and was replaced, and what became of the events it sent."""
+    """Yield a producer whose client had a fatal error and was replaced, and the outcomes of the events it sent."""
     with Sandbox() as sandbox, override_settings(**SandboxBus(sandbox).settings("t")), watched() as seen:
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)  # as without the right to write
         producer = create_producer()
-        with sandbox.broker_down():  # so that the error finds it in the queue
+        with sandbox.broker_down():  # so that the error occurs while the event is in the queue
             sent = [send_by(producer, "t")]
         producer.prepare_for_shutdown()
         sent.append(send_by(producer, "t"))

@@ -27,7 +27,7 @@ on_sandbox = pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
 
 
 def trace(bus: Bus, topic: str, *arguments: Any, finds: bool = True, **settings: Any) -> str:
-    """Run the command in a service that sends certificates to a topic; return what it prints."""
+    """Run event_trace in a service that sends certificates to a topic; return its output."""
     with override_settings(**bus.settings(topic, **settings)):
         return trace_command.trace(*arguments, finds=finds)
 

@@ -55,7 +55,7 @@ AT_ONCE: dict[str, Any] = {
 
 @attrs.frozen(kw_only=True, eq=False)
 class Crossing:
-    """One event that a service with one version sends to a service with the other."""
+    """One event that a service with one version of a class sends to a service with the other."""
 
     change: Change
     reading: Reading
@@ -82,7 +82,7 @@ def crossings() -> Iterator[Crossing]:
 
 
 def send(producer: EventBusProducer, signal: OpenEdxPublicSignal, values: dict[str, Any], source: str) -> None:
-    """Send event data; ``source`` is how the test finds the record again."""
+    """Send event data; by ``source`` the test finds the record."""
     producer.send(
         signal=signal,
         topic=TOPIC,
@@ -141,7 +141,7 @@ def exchange(bus: RealBus) -> Iterator[Exchange]:
 
 
 def send_all(ours: EventBusProducer, theirs: EventBusProducer) -> int:
-    """Return how many events were sent."""
+    """Send all events; return their number."""
     for one in ALL:
         one.sent_by("ours", ours)
     for one in SHARED:
@@ -152,7 +152,7 @@ def send_all(ours: EventBusProducer, theirs: EventBusProducer) -> int:
                 for key in KEYS:
                     note = {"note": f"{number}"} if signal is MIXED[1] else {}
                     send(producer, signal, {"course": {"id": key, **note}}, "mixed")
-            producer.prepare_for_shutdown()  # confirmed before the other producer goes on
+            producer.prepare_for_shutdown()  # confirmed before the other producer starts
     return len(ALL) + len(SHARED) + len(ROUNDS) * 2 * len(MIXED) * len(KEYS)
 
 

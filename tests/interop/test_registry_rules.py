@@ -33,7 +33,7 @@ def bus(request: pytest.FixtureRequest) -> RealBus:
 
 @pytest.fixture(scope="module")
 def registry(bus: RealBus) -> Iterator[SchemaRegistry]:
-    """Return a client that would leave the registry alone for long if it failed."""
+    """Return a client with a long backoff after a failure."""
     registry = SchemaRegistry({"url": bus.schema_registry_url}, timeout=30, register=True, backoff=3600)
     yield registry
     registry.close()
@@ -98,6 +98,6 @@ def test_a_producer_logs_the_refused_schema_with_advice_and_sends_other_events(
         assert "give a new field default=None, or set the subject's level to NONE" in line
         send(producer, other, id=1, seats=2)
         set_compatibility(bus, subject, "NONE")
-        with own_producer() as restarted:  # which has not heard that it is refused
+        with own_producer() as restarted:  # the producer has not logged this refusal yet
             send(restarted, new, id=1, seats=2)
     assert len(bus.event_ids(topic, 3)) == 3

@@ -39,7 +39,7 @@ def test_events_sent_by_one_package_are_received_by_the_other(
     arguments = ("consume_events", "-t", topic, "-g", group)
     with ServiceProcess(code=SEND.format(users=[1]), settings=bus.settings(topic, **sender, **installed)) as first:
         assert first.end() == 0
-    if worker is THEIRS:  # a new group of theirs begins at the end: let it commit where we say
+    if worker is THEIRS:  # a new group of the existing package starts at the end: commit its start before
         bus.commit(group, topic, 0)
     with ServiceProcess(*arguments, settings=bus.settings(**worker, **installed), receivers="note") as process:
         process.wait_for_users("note", [1])

@@ -67,7 +67,7 @@ def key_fields(record: Record, path: str = "") -> Iterator[str]:
 
 
 def one_key_field(signal: OpenEdxPublicSignal) -> str:
-    """Return a key field, of whatever type comes first."""
+    """Return the first field that can be a key."""
     return next(key_fields(codec_for(signal).avro_type))
 
 
@@ -93,7 +93,7 @@ def events() -> list[Sent]:
 
 @attrs.frozen(kw_only=True)
 class Exchange:
-    """What both packages wrote, and what the registry knew after each."""
+    """Records of both packages, and the registry's subjects after each."""
 
     sent: list[Sent]
     theirs: dict[str, Message]
@@ -114,7 +114,7 @@ def exchange(request: pytest.FixtureRequest) -> Iterator[Exchange]:
         with existing_producer() as theirs:
             send_all(sent, theirs)
         subjects_after_theirs = registered(bus.schema_registry_url)
-        with recorded(), own_producer() as ours:  # the records carry the context of a trace
+        with recorded(), own_producer() as ours:  # the records carry a trace context
             send_all(sent, ours)
         records = read_all(bus.bootstrap_servers, 2 * len(sent))
         yield Exchange(
@@ -218,7 +218,7 @@ def test_this_package_reads_events_of_both_packages_unchanged(exchange: Exchange
 
 @pytest.mark.parametrize("writer", ["theirs", "ours"])
 def test_the_existing_package_reads_events_of_this_package_like_its_own(exchange: Exchange, writer: str) -> None:
-    """Falsy values come out as defaults there, whoever wrote them: what it reads of us is what it reads of itself."""
+    """The existing package reads falsy values as defaults, whoever sent them: records of either package read alike."""
     with override_settings(**exchange.settings), existing_reader() as reader:
         for one in exchange.sent:
             message = getattr(exchange, writer)[str(one.metadata.id)]

@@ -62,7 +62,7 @@ def test_no_interleaving_loses_or_reorders_an_event() -> None:
                 pytest.fail(f"seed {seed}: {type(broken).__name__} {broken}")
 
 
-@pytest.mark.timeout(1200)  # seeds mean other interleavings with other versions of Python
+@pytest.mark.timeout(1200)  # a seed gives a different interleaving in each version of Python
 @pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.name) for fault in FAULTS])
 def test_the_model_detects_each_fault(fault: ModelFault) -> None:
     try:

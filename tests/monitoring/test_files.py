@@ -31,7 +31,7 @@ def panels() -> Iterator[dict[str, Any]]:
 
 
 def expressions() -> Iterator[tuple[str, str]]:
-    """Yield who asks, and what is asked."""
+    """Yield each expression with the title of its panel or alert."""
     for panel in panels():
         for target in panel["targets"]:
             yield panel["title"], target["expr"].replace("$__rate_interval", "1m")
@@ -41,14 +41,14 @@ def expressions() -> Iterator[tuple[str, str]]:
 
 
 def nodes(expression: str) -> list[Any]:
-    """Return all parts of an expression. Raises ValueError if it is none."""
+    """Return all nodes of an expression. Raises ValueError if it cannot be parsed."""
     found: list[Any] = []
     promql.walk(promql.parse(expression), found.append)
     return found
 
 
 def selectors(expression: str) -> Iterator[tuple[str, set[str]]]:
-    """Yield each series that an expression reads, with the labels that choose among them."""
+    """Yield each metric that an expression reads, with the labels of its selector."""
     for node in nodes(expression):
         selector = node.vector_selector if isinstance(node, promql.MatrixSelector) else node
         if isinstance(selector, promql.VectorSelector):

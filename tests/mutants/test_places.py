@@ -16,7 +16,9 @@ TESTS = Path(__file__).parent.parent
 
 @pytest.mark.parametrize("fault", [pytest.param(one, id=one.name) for one in (*FAULTS, *FAULTS_OF_THE_MODEL)])
 def test_the_code_that_a_fault_replaces_exists(fault: Fault) -> None:
-    """Where the code has changed, change the fault's ``old`` and ``new``, or drop it if nobody can make it any more."""
+    """
+    If the code has changed, change the fault's ``old`` and ``new``, or drop the fault if it can no longer be made.
+    """
     compile(fault.source(), fault.file, "exec")
 
 

@@ -24,7 +24,7 @@ BATCH = 500
 
 
 def backfill(settings: dict[str, Any], token: str | None) -> ServiceProcess:
-    """Begin, or go on after a token; slowly where there are few, so that there is time to interrupt."""
+    """Run a backfill, from a token if given; slowly for few events, so that there is time to interrupt it."""
     arguments = ["backfill_events", "service.certificates", "--apply"]
     arguments += ["--resume", token] if token else []
     arguments += [] if LONG else ["--rate", str(BATCH)]
@@ -37,7 +37,7 @@ def tokens(process: ServiceProcess) -> list[str]:
 
 
 def interrupted_and_resumed(settings: dict[str, Any]) -> str:
-    """Interrupt it, go on, kill that, go on to the end; return how large the last process was."""
+    """Interrupt a backfill, resume and kill it, resume it to its end; return the memory of the last process."""
     token: str | None = None
     sizes: list[float] = []
     for number in (signal.SIGINT, signal.SIGKILL):
@@ -53,7 +53,7 @@ def interrupted_and_resumed(settings: dict[str, Any]) -> str:
             sizes += _size_of(process)
         assert process.end() == 0, process.log
     assert f"{COUNT - int(token or 0)} events are sent, 0 failed." in process.log
-    assert max(sizes, default=0) < 30 + (sizes or [0])[0], sizes  # memory is flat
+    assert max(sizes, default=0) < 30 + (sizes or [0])[0], sizes  # memory stays constant
     rate = re.findall(r"(\d+)/s", process.log)[-1]
     return f"{COUNT} items, {rate}/s; MB {', '.join(f'{size:.0f}' for size in sizes)}"
 
@@ -67,7 +67,7 @@ def _size_of(process: ServiceProcess) -> list[float]:
 
 
 def judge(bus: RealBus, topic: str) -> None:
-    """All arrived; SIGINT repeats none, SIGKILL at most the batch in hand."""
+    """Check that all events arrived; SIGINT sends none twice, SIGKILL at most one batch."""
     users = [user for user, _ in everything(bus, topic)]
     assert set(users) == set(range(1, COUNT + 1))
     assert len(users) - COUNT <= BATCH

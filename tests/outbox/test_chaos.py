@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(3600)]
 
 @pytest.fixture
 def processes() -> Iterator[ExitStack]:
-    """Return what ends all processes with the test."""
+    """Yield a stack that ends all processes after the test."""
     with ExitStack() as processes:
         yield processes
 
@@ -47,14 +47,14 @@ def end_of(writers: list[ServiceProcess]) -> None:
 
 
 def frozen(victim: ServiceProcess, service: Service) -> int:
-    """Stop a relay where it is; return how many rows its transaction has at most: they are all in the table still."""
+    """Freeze a relay; return the maximal number of rows in its transaction: they are still in the table."""
     victim.send(signal.SIGSTOP)
     until(lambda: psutil.Process(victim.pid).status() == psutil.STATUS_STOPPED)
     return service.waiting
 
 
 def waits(database: Database) -> dict[str, int]:
-    """Return how often the server saw a deadlock, and, where it counts them, how often somebody waited for a row."""
+    """Return how many deadlocks the server counted, and, if it counts them, how many waits for row locks."""
     if database.vendor == "postgresql":
         name = database.entry["NAME"]
         return {
@@ -79,7 +79,7 @@ def waits(database: Database) -> dict[str, int]:
 def test_no_event_is_lost_while_two_relays_are_killed_at_random_under_eight_writers(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
-    """Cases 4, 35, 36, 41: a kill costs duplicates of one transaction at most, and never the order."""
+    """Cases 4, 35, 36, 41: a kill sends at most one transaction twice, and never changes the order."""
     seconds, count = scaled(4, long=60), scaled(2, long=8)
     before = waits(database)
     writers = [processes.enter_context(writer(service, number, seconds=seconds)) for number in range(1, count + 1)]
@@ -208,7 +208,7 @@ _POINTS = ("probed", "read", "sent", "confirmed", "removed")
 
 
 def ending_at(point: str, number: str, service: Service) -> ServiceProcess:
-    """Return a relay that sends itself a signal, once, at a point of its step."""
+    """Return a relay process that sends itself a signal once, at a given point of its step."""
     return ServiceProcess(code=_END_AT.format(point=point, signal=number), settings=service.process_settings())
 
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture
 def service(service_anywhere: Service) -> Service:
-    """Return a service that has emitted before: its process knows tables and schemas."""
+    """Return a service that has emitted before: its process has looked up tables and schemas."""
     service_anywhere.emit()
     return service_anywhere
 
@@ -72,7 +72,7 @@ def test_the_first_event_also_looks_up_tables_and_schema(
 
 def test_a_database_besides_the_default_is_probed_once_for_write_access(service: Service, tmp_path: Path) -> None:
     with on_sqlite(tmp_path, "second"):
-        service.emit()  # known rows are forgotten when a database is migrated
+        service.emit()  # cached facts of tables are dropped when a database is migrated
         with transaction.atomic(using="second"):
             with asked("second") as statements:
                 service.emit()

@@ -46,7 +46,7 @@ def write(name: str) -> None:
 
 @contextmanager
 def locked(database: Database, table: str) -> Iterator[None]:
-    """Hold a lock on a table that lets others read it, and wait for half a second, or one, to write."""
+    """Lock a table against writes and not against reads; a write waits for at most one second."""
     postgresql = database.vendor == "postgresql"
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = 500" if postgresql else "SET lock_wait_timeout = 1")
@@ -104,7 +104,7 @@ def test_a_row_that_cannot_be_written_fails_the_commit_only_if_the_database_roll
 
 @on_mysql_too
 def test_a_failed_append_in_a_savepoint_rolls_back_at_most_the_savepoint(service: Service, database: Database) -> None:
-    """S2: the caller hears of it at the end of the inner block, and what he does then is his."""
+    """S2: the inner block may raise, and the caller decides how to continue."""
     service.emit()
     heard: list[Exception] = []
     with locked(database, OutboxRecord._meta.db_table), transaction.atomic():
@@ -126,7 +126,7 @@ on_innodb = pytest.mark.parametrize("database", ["mariadb", "mysql"], indirect=T
 
 @on_innodb
 def test_a_deadlock_during_an_append_makes_the_atomic_block_raise(service: Service) -> None:
-    """S2: nothing of it is committed, whatever the caller swallows, and the connection serves on."""
+    """S2: nothing of the transaction is committed, whatever the caller catches, and the connection remains usable."""
     service.emit()
     refused: list[Exception] = []
     with holding_the_end_of_the_outbox() as want, watched(AppendToOutboxFailed) as seen:
@@ -154,7 +154,7 @@ def test_a_deadlock_during_an_append_makes_the_atomic_block_raise(service: Servi
 def test_a_deadlock_during_an_append_inside_a_savepoint_makes_the_outer_block_raise(
     service: Service,
 ) -> None:
-    """S2: the server has dropped the savepoint with all of it."""
+    """S2: a deadlock drops the savepoint with the whole transaction."""
     service.emit()
     with holding_the_end_of_the_outbox() as want, watched(AppendToOutboxFailed) as seen:
         with pytest.raises(AppendFailed), transaction.atomic():
@@ -176,7 +176,7 @@ def test_after_a_deadlock_a_manual_transaction_refuses_queries_until_its_rollbac
         write("wanted")
         want()
         service.emit()
-        assert rejected == []  # it was told of already, and has no other way
+        assert rejected == []  # its failure was reported already, and it cannot be sent otherwise
         with pytest.raises(TransactionManagementError):
             write("after")
         connection.rollback()
@@ -188,7 +188,7 @@ def test_after_a_deadlock_a_manual_transaction_refuses_queries_until_its_rollbac
 
 @on_innodb
 def test_after_a_deadlock_a_manual_transaction_fails_at_its_commit(service: Service) -> None:
-    """S2: what a cursor of the driver has written since is not committed without what came before."""
+    """S2: a later write by a cursor of the driver is not committed without the earlier ones."""
     service.emit()
     with holding_the_end_of_the_outbox() as want:
         connection.set_autocommit(False)
@@ -206,7 +206,7 @@ def test_after_a_deadlock_a_manual_transaction_fails_at_its_commit(service: Serv
 
 @on_innodb
 def test_a_block_marked_for_rollback_by_the_caller_does_not_raise_after_a_deadlock(service: Service) -> None:
-    """As Django REST framework does for an answer that says why a request was refused."""
+    """Django REST framework does so for a response that says why a request was refused."""
     service.emit()
     with holding_the_end_of_the_outbox() as want, transaction.atomic():
         write("wanted")
@@ -223,7 +223,7 @@ def test_a_block_marked_for_rollback_by_the_caller_does_not_raise_after_a_deadlo
 def test_a_rollback_raises_append_failed_even_if_the_caller_catches_the_next_query_error(
     service: Service, database: Database, inner: bool
 ) -> None:
-    """S2: Django marks the block for a rollback then, and would roll back without a word."""
+    """S2: Django marks the block for rollback and would roll back without an exception."""
     service.emit()
     mails: list[str] = []
     with locked(database, OutboxRecord._meta.db_table), transaction.atomic() if inner else nullcontext():
@@ -257,7 +257,7 @@ def test_a_failed_append_on_a_pooled_connection_makes_the_block_raise(service: S
 
 
 class Pooled:
-    """A connection as pools give it: their own attribute in place of the driver's."""
+    """A connection as pools wrap it: it hides the driver's attributes."""
 
     def __init__(self, pooled: Any) -> None:
         self.pooled = pooled
@@ -270,7 +270,7 @@ class Pooled:
 @on_mysql_too
 @pytest.mark.parametrize("table", [WriterSchema, OutboxRecord])
 def test_a_session_that_ends_during_an_append_makes_the_block_raise(service: Service, table: Any) -> None:
-    """S2: a savepoint of ours cannot be restored then, and Django would roll back without a word."""
+    """S2: our savepoint cannot be restored then, and Django would roll back without an exception."""
 
     def end_the_session(execute: Any, sql: str, *arguments: Any) -> Any:
         if f"INTO {connection.ops.quote_name(table._meta.db_table)}" in sql:
@@ -292,7 +292,7 @@ def test_a_session_that_ends_during_an_append_makes_the_block_raise(service: Ser
 def test_a_session_that_ends_during_an_append_in_a_rolled_back_savepoint_makes_the_block_raise(
     service: Service, asks: bool
 ) -> None:
-    """S2: the savepoint cannot be restored, and Django would roll back all of it without a word."""
+    """S2: the savepoint cannot be restored, and Django would roll back the whole transaction without an exception."""
     service.emit()
 
     def end_the_session(execute: Any, sql: str, *arguments: Any) -> Any:
@@ -332,7 +332,7 @@ def test_a_database_error_wrapped_by_a_query_guard_makes_the_block_raise(service
 
 @on_mysql_too
 def test_a_manual_transaction_commits_after_a_row_could_not_be_written(service: Service, database: Database) -> None:
-    """S2: no exception could tell the caller at his commit, which no hook hears."""
+    """S2: an exception at the caller's commit is impossible, as no hook runs there."""
     service.emit()
     with locked(database, OutboxRecord._meta.db_table):
         connection.set_autocommit(False)
@@ -401,7 +401,7 @@ def test_an_event_that_waits_for_two_databases_is_sent_although_an_on_commit_hoo
 
 
 def test_an_event_is_sent_after_the_commit_when_a_query_guard_refuses_its_row(service_anywhere: Service) -> None:
-    """S4: he is not asked to be known. What was written for the row before he raised, is rolled back alone."""
+    """S4: queries of the row before the exception are rolled back to a savepoint."""
     service = service_anywhere
 
     def guard(execute: Any, sql: str, *arguments: Any) -> Any:
@@ -465,7 +465,7 @@ def _no_request(*_: Any, model: Any = None, model_name: str = "", **__: Any) -> 
 def test_a_read_only_session_does_not_decide_whether_an_event_is_kept(
     service_anywhere: Service, tmp_path: Path
 ) -> None:
-    """S5: nor where it alone is open, nor beside another one."""
+    """S5: neither as the only open session, nor beside another one."""
     service = service_anywhere
     with connected(service.entry, "replica") as replica:
         _refuse_writing(replica)
@@ -537,7 +537,7 @@ def test_a_batch_whose_second_insert_fails_is_sent_whole_and_not_stored(service_
 
 
 def refuse_from(count: int, way: str = "ABORT") -> None:
-    """Let a trigger refuse further rows once the outbox has ``count``; SQLite's may roll back the transaction."""
+    """Create a trigger that refuses rows once the outbox has ``count``; on SQLite it may roll back the transaction."""
     table = OutboxRecord._meta.db_table
     is_full = f"(SELECT COUNT(*) FROM {table}) >= {count}"
     before = f"CREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW"
@@ -557,7 +557,7 @@ def refuse_from(count: int, way: str = "ABORT") -> None:
 
 @contextmanager
 def holding_the_end_of_the_outbox() -> Iterator[Callable[[], None]]:
-    """Hold it in a transaction that has written much; yield what lets it wait for what is written elsewhere."""
+    """Lock the end of the outbox in a large transaction; yield a function that makes it wait for a row of the caller."""
     holder = connections["default"].copy()
     holder.inc_thread_sharing()
     cursor = holder.cursor()

@@ -11,7 +11,7 @@ from tests.support.databases import Database
 
 
 def test_c7_a_moment_is_read_from_a_server_as_it_was_written(database: Database) -> None:
-    """PostgreSQL knows zones, MariaDB and MySQL do not."""
+    """PostgreSQL stores time zones, MariaDB and MySQL do not."""
     moment = datetime(2026, 7, 1, 12, 30, 15, 123456, tzinfo=UTC)
     with override_settings(USE_TZ=False, TIME_ZONE="America/New_York"), database.connected("real"):
         PausedReceiver.objects.using("real").create(receiver="a.b", paused_at=moment)

@@ -69,7 +69,7 @@ def test_s10_writers_continue_while_a_large_outbox_is_indexed(database: Database
 
 
 def write(connection: BaseDatabaseWrapper, statement: str, done: threading.Event) -> list[float]:
-    """Write rows until all is done, each in a transaction; return the seconds that each took."""
+    """Write rows until the migration is done, each in a transaction; return the seconds that each took."""
     own, took = connection.copy(), []
     try:
         while not done.is_set():
@@ -85,7 +85,7 @@ def write(connection: BaseDatabaseWrapper, statement: str, done: threading.Event
 
 @on_mysql_too
 def test_a_receiver_has_one_pause_at_each_step_of_an_upgrade_and_its_reverse(database: Database) -> None:
-    """Commands of the version before, and of this one, may run meanwhile."""
+    """Commands of both versions may run during the upgrade."""
     with database.connected("upgraded") as connection:
         pauses = PausedReceiver.objects.using("upgraded")
         pauses.create(receiver="mail", paused_at=datetime.now(UTC))
@@ -102,7 +102,7 @@ def test_a_receiver_has_one_pause_at_each_step_of_an_upgrade_and_its_reverse(dat
 
 
 class Watch:
-    """Counts, after each statement that changes tables, the constraints that keep paused receivers' names unique."""
+    """Counts, after each statement that changes tables, the constraints that keep names of paused receivers unique."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.found: list[int] = []

@@ -45,7 +45,7 @@ def test_a_row_too_large_for_the_client_is_parked_and_a_thousand_others_arrive(s
 
 
 def test_a_row_too_large_for_its_topic_is_parked_unsent_and_others_arrive(service: Service) -> None:
-    """Case 31, for the topic: Kafka refuses whole requests, so that none may hold it beside others."""
+    """Case 31: Kafka refuses whole requests, so that the row must not be in a request with others."""
     small = f"{service.topic}-small"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
     with override_settings(**service.settings_for(small)):
@@ -58,7 +58,7 @@ def test_a_row_too_large_for_its_topic_is_parked_unsent_and_others_arrive(servic
 
 
 def test_a_topic_of_unknown_size_limit_gets_its_rows(service: Service) -> None:
-    """It is made after the relay has looked, or may not be described."""
+    """The topic is created after the relay has asked for limits, or may not be described."""
     small, late = f"{service.topic}-small", f"{service.topic}-late"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
     with override_settings(**service.settings_for(small, late)):
@@ -72,7 +72,7 @@ def test_a_topic_of_unknown_size_limit_gets_its_rows(service: Service) -> None:
 
 
 def test_a_row_refused_by_kafka_for_its_size_is_parked_alone(service: Service) -> None:
-    """Case 31: a topic whose limit became lower while the relay was running."""
+    """Case 31: the limit of the topic was lowered while the relay was running."""
     small = f"{service.topic}-shrunk"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
     sent = service.emit_many(2_010, topic=small, name=lambda number: "x" * 30_000 * (number == 50))
@@ -88,7 +88,7 @@ def test_a_row_refused_by_kafka_for_its_size_is_parked_alone(service: Service) -
 
 @on_mysql_too
 def test_a_row_that_commits_after_rows_with_higher_ids_is_sent_after_them(service: Service, database: Database) -> None:
-    """Case 37: an id that was passed over is not lost."""
+    """Case 37: a row whose id was skipped is not lost."""
     with database.connected("other"), service.relay() as relay:
         service.emit()
         with transaction.atomic():
@@ -104,7 +104,7 @@ def test_a_row_that_commits_after_rows_with_higher_ids_is_sent_after_them(servic
 
 @on_mysql_too
 def test_a_batch_contains_no_row_appended_after_it_began(service: Service) -> None:
-    """A later row may follow, in its key, a row that commits between two chunks."""
+    """A later row could overtake a row of its key that commits between two chunks."""
     service.emit(1)
     claims = Claims("default", notify=False, parked_holds_key=False)
     with claims.claim(range(16)) as shards:
@@ -142,7 +142,7 @@ def test_writers_and_relays_do_not_wait_for_each_others_locks(service: Service) 
     """
     Case 41: a claim is held while rows are inserted, and rows are removed while inserts are open.
 
-    One that waited for the other would wait for ever, or for the time-out of locks, which is an error.
+    A wait of one for the other would last until the lock timeout, which is an error.
     """
     for user in range(50):
         service.emit(user)
@@ -211,7 +211,9 @@ def test_a_row_whose_schema_is_missing_is_parked(service: Service) -> None:
 
 @on_mysql_too
 def test_after_a_database_restore_no_row_is_sent_with_the_schema_of_another(service: Service) -> None:
-    """A relay and a writer that ran on know schemas which the database lacks, and which others write anew there."""
+    """
+    A relay and a writer from before the restore cache schemas that the database lacks; other processes reuse their ids.
+    """
     with service.relay() as relay:
         service.emit()
         until(lambda: not service.waiting, step=relay.step)
@@ -269,7 +271,7 @@ def _emit_elsewhere(service: Service, entry: object, written: list[str]) -> None
 
 
 def test_a_relay_rests_at_most_two_seconds_after_a_slow_query(service: Service, database: Database) -> None:
-    """A frozen relay looked for as long as it was frozen, and a server may be busy."""
+    """A frozen relay would measure a query as long as it was frozen, and a server may be busy."""
     lock, unlock = (
         (f"LOCK TABLE {OUTBOX} IN ACCESS EXCLUSIVE MODE", "SELECT 1")
         if database.vendor == "postgresql"
@@ -277,7 +279,7 @@ def test_a_relay_rests_at_most_two_seconds_after_a_slow_query(service: Service, 
     )
     rests: list[float] = []
     with service.relay() as relay:
-        relay.step()  # connects
+        relay.step()  # connects to Kafka and the database
         relay._pause = rests.append
         step = threading.Thread(target=relay.step)
         with transaction.atomic(), connections["default"].cursor() as cursor:

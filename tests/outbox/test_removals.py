@@ -21,14 +21,14 @@ pytestmark = pytest.mark.real
 
 
 class Death(BaseException):
-    """Ends a relay where it is."""
+    """Ends a relay at once."""
 
 
 @on_mysql_too
 def test_rows_removed_in_a_batch_stay_removed_when_the_relay_dies(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Case 35: all is confirmed, nothing is committed with the claim."""
+    """Case 35: all rows are confirmed, and nothing is committed with the claim."""
     sent = service.emit_many(5_000)
     finish = Batch.finish
 
@@ -48,7 +48,7 @@ def test_rows_removed_in_a_batch_stay_removed_when_the_relay_dies(
 
 @on_mysql_too
 def test_a_failed_removal_loses_no_row_and_the_relay_continues(service: Service) -> None:
-    """Somebody looks after a row by hand, and the removal waits until its time-out."""
+    """An operator locks a row, and the removal waits until its timeout."""
     sent = service.emit_many(5_000)
     with service.relay() as relay:
         with transaction.atomic(), watched(RelayInterrupted) as seen:
@@ -63,7 +63,7 @@ def test_a_failed_removal_loses_no_row_and_the_relay_continues(service: Service)
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_s13_rows_that_row_security_silently_keeps_are_not_sent_repeatedly(service: Service) -> None:
-    """No policy lets the relay's user delete: PostgreSQL removes nothing, and has nothing to say."""
+    """No policy allows the relay's user to delete: PostgreSQL removes nothing and raises nothing."""
     sent = service.emit_many(600)
     table = OutboxRecord._meta.db_table
     with connections["default"].cursor() as cursor:
@@ -128,7 +128,7 @@ def test_on_sqlite_rows_are_removed_while_others_are_read(sqlite_service: Servic
 
 
 def sessions() -> int:
-    """Return how many connections to the database there are, with this one."""
+    """Return the number of connections to the database, including this one."""
     with connections["default"].cursor() as cursor:
         cursor.execute(
             "SELECT COUNT(*) FROM pg_stat_activity "

@@ -149,7 +149,7 @@ def test_bulk_events_are_inserted_by_hundreds_and_an_invalid_event_is_rejected_a
 
 @on_mysql_too
 def test_bulk_events_are_inserted_in_statements_smaller_than_the_server_limit(service: Service) -> None:
-    """MariaDB takes 16 MB by default: here are 40."""
+    """MariaDB accepts 16 MB per statement by default: these events have 40 MB."""
     large = [
         ({"certificate": certificate(1, name="\0" * 500_000)}, EventsMetadata(event_type=CREATED)) for _ in range(80)
     ]
@@ -200,4 +200,4 @@ def test_a_tombstone_is_sent_from_an_outbox_on_sqlite(sqlite_service: Service) -
 
 def test_all_events_of_a_key_have_one_shard() -> None:
     assert {shard_of("topic", b"%d" % key) for key in range(200)} == set(range(16))
-    assert shard_of("topic", b"key") == shard_of("topic", b"key") == 4  # a row bears it: the rule never changes
+    assert shard_of("topic", b"key") == shard_of("topic", b"key") == 4  # its row never changes

@@ -43,7 +43,7 @@ INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED = 22, 31
 
 
 def test_events_are_spilled_while_the_registry_is_unreachable_and_relayed_unchanged(service: Service) -> None:
-    """Case 20, its producing side. What a relay brings later is the same to the byte."""
+    """Case 20, sending. A relayed event equals a directly sent one byte for byte."""
     same = EventsMetadata(event_type=CREATED)
     ids: list[str] = []
     with faulty(service.bus.schema_registry_url) as registry:
@@ -69,7 +69,7 @@ def test_events_are_spilled_while_the_registry_is_unreachable_and_relayed_unchan
 
 
 def test_a_full_client_queue_delays_one_event_and_all_unsent_events_are_spilled(service: Service) -> None:
-    """Case 30. Were it waited for at each event, this would take minutes."""
+    """Case 30. With a wait for each event this would take minutes."""
     with black_hole() as address:
         changes = {
             "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": address,
@@ -111,7 +111,7 @@ def test_thousands_of_failed_events_are_spilled_in_order_with_few_statements(ser
             signal=CERTIFICATE_CREATED, topic=service.topic, event_key_field=KEY_FIELD, events=events
         )
     assert spilled() == [str(metadata.id) for _, metadata in events]
-    statements = OutboxRecord.objects.values("created").distinct().count()  # each has a time of its own
+    statements = OutboxRecord.objects.values("created").distinct().count()  # each event has a time of its own
     assert statements <= 20
 
 
@@ -124,7 +124,7 @@ def test_an_event_that_is_too_large_is_parked_and_others_are_sent(
     cluster.create_topic(topic, config={"max.message.bytes": "2000"} if limit == "topic" else {})
     if limit == "client":
         options["message.max.bytes"] = 2_000
-    if limit == "broker":  # its own limit is a little more than a million
+    if limit == "broker":  # the client's own limit is slightly above a million
         options["message.max.bytes"], size = 3_000_000, 1_500_000
     changes = service.settings_for(topic) | {
         "EVENT_BUS_PRODUCER_MODE": "immediate",
@@ -150,7 +150,7 @@ def test_events_of_a_client_with_a_fatal_error_are_spilled_and_the_next_client_s
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)
         changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers}
         with sender(service, **changes) as service_sender, watched(RecordDelivered) as seen:
-            with sandbox.broker_down():  # so that the error finds all three in the queue
+            with sandbox.broker_down():  # so that the error occurs while all three are in the queue
                 ids = [service_sender.send() for _ in range(3)]
             until(lambda: service.waiting == 3)
             sent = service_sender.send()
@@ -162,7 +162,7 @@ def test_events_of_a_client_with_a_fatal_error_are_spilled_and_the_next_client_s
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_events_of_a_missing_topic_are_sent_after_it_is_created(service: Service, cluster: KafkaCluster) -> None:
-    """Case 23, its producing side."""
+    """Case 23, sending."""
     topic = f"{service.topic}-later"
     changes = service.settings_for(topic) | {
         "EVENT_BUS_PRODUCER_MODE": "on-commit",
@@ -181,7 +181,7 @@ def test_events_of_a_missing_topic_are_sent_after_it_is_created(service: Service
 
         arrives_when_it_is_there(service_sender.send(topic=topic))
         sent: list[str] = []
-        until(lambda: bool(seen), step=lambda: sent.append(service_sender.send(topic=topic)))  # directly again
+        until(lambda: bool(seen), step=lambda: sent.append(service_sender.send(topic=topic)))  # sent directly again
         until(lambda: {*sent} <= {*spilled(), *(event.event_id for event in seen)})
         service.drain()
         cluster.delete_topic(topic)
@@ -195,7 +195,7 @@ def test_events_spilled_inside_a_transaction_do_not_roll_back_with_it(service: S
         with suppress(KeyError), transaction.atomic():
             ContentType.objects.create(app_label="is", model="rolled back")
             sent = service_sender.send()
-            until(lambda: service.waiting)  # although the transaction is open still
+            until(lambda: service.waiting)  # although the transaction is still open
             raise KeyError
     assert spilled() == [sent]
     assert not ContentType.objects.filter(app_label="is").exists()
@@ -207,7 +207,7 @@ def test_an_event_is_spilled_although_the_request_holds_the_database_lock(sqlite
         with transaction.atomic():
             ContentType.objects.create(app_label="holds", model="the lock")
             sent = service_sender.send()
-            until(lambda: seen)  # its own five seconds have passed in vain
+            until(lambda: seen)  # the five seconds of the spill's own lock timeout have passed
         until(lambda: spilled() == [sent])
     assert {type(event) for event in seen} == {SpillDelayed}
 
@@ -245,7 +245,7 @@ def test_events_for_a_database_without_tables_are_spilled_into_the_default_one(
 
 def test_events_are_spilled_when_settings_turn_autocommit_off(service: Service) -> None:
     with sender(service, **NO_REGISTRY) as service_sender, watched(EventSpilled) as spilled:
-        connections.settings["default"]["AUTOCOMMIT"] = False  # of the connections that are opened for the spill
+        connections.settings["default"]["AUTOCOMMIT"] = False  # applies to connections that are opened for the spill
         service_sender.send()
         until(lambda: len(spilled) == 1)
         spill.spill([encoded("x" * 300), encoded(service.topic)], RuntimeError("away"))

@@ -42,7 +42,7 @@ def test_events_kept_in_memory_are_spilled_after_the_database_returns(
 def test_senders_wait_for_the_database_when_the_buffer_is_full(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spill, "_by_pid", {})  # not one that knows of a database that is away
+    monkeypatch.setattr(spill, "_by_pid", {})  # a new spill, which has not seen an unreachable database
     monkeypatch.setattr(spill_buffer, "MOST_BYTES", 10_000)
     events = [encoded(service.topic) for _ in range(300)]
     for event in events:
@@ -54,7 +54,7 @@ def test_senders_wait_for_the_database_when_the_buffer_is_full(
 def test_a_delivery_report_does_not_wait_for_room_in_the_buffer(
     sqlite_service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spill, "_by_pid", {})  # not one that knows of a database that is away
+    monkeypatch.setattr(spill, "_by_pid", {})  # a new spill, which has not seen an unreachable database
     monkeypatch.setattr(spill_buffer, "MOST_BYTES", 3_000)
     monkeypatch.setattr(spill_buffer, "_STILL_TAKES", 60)
     events = [encoded(sqlite_service.topic) for _ in range(6)]
@@ -68,7 +68,7 @@ def test_a_delivery_report_does_not_wait_for_room_in_the_buffer(
 def test_at_interpreter_exit_events_are_spilled_by_the_thread_that_runs_already(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not on the connections of whoever is inside a transaction then."""
+    """The rows must not be written on a connection that has a transaction open."""
 
     def start(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread at interpreter shutdown")
@@ -138,7 +138,7 @@ def test_no_event_is_given_up_while_the_database_is_unreachable(
 
 
 def test_a_silent_database_does_not_delay_events_for_another(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even where it has used up its memory."""
+    """Not even if its events have filled the buffer."""
     monkeypatch.setattr(spill, "_by_pid", {})
     monkeypatch.setattr(spill_buffer, "MOST_BYTES", 10_000)
     with black_hole() as address:

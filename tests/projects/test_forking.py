@@ -38,7 +38,7 @@ def test_a_forked_process_has_the_output_and_exit_code_of_a_started_one(command:
     )
     forked = ForkedProcess(*command, environment=environment)
     with forked.stdin, forked.stdout, forked.stderr:
-        with suppress(BrokenPipeError):  # it may have ended
+        with suppress(BrokenPipeError):  # the process may have ended
             os.write(forked.stdin.fileno(), b"line\n")
         assert forked.stdout.read() == started.stdout
         assert forked.stderr.read().splitlines()[-1:] == started.stderr.splitlines()[-1:]

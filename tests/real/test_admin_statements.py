@@ -72,7 +72,7 @@ def test_each_admin_page_makes_few_sql_statements(database: Database) -> None:
 
 
 def _measured(connection: BaseDatabaseWrapper, client: Client, url: str) -> tuple[int, float]:
-    """Return how many statements a page takes, and the seconds that they take at best, once its tables are known."""
+    """Return the number of statements of a page, and the shortest time they took, after its tables are known."""
     assert client.get(url).status_code == 200, url
     counts, seconds = [], []
     for _ in range(scaled(1, long=5)):

@@ -46,7 +46,7 @@ def test_a_receiver_that_always_fails_is_held_and_probed_until_it_is_repaired(
     settings = PROBING | kept.settings
     with worker(bus, topic, group, RECEIVERS, {"GATE": str(gate)}, lanes=lanes, **settings) as process:
         process.wait_for_log(OPEN)
-        opened_by = FAILURES + lanes - 1  # the others were trying when one opened it
+        opened_by = FAILURES + lanes - 1  # several lanes were running the receiver when the circuit opened
         process.wait_for(lambda: len(process.heard("tried")) >= opened_by + 4, "for probes")
         probes = sorted(line["at"] for line in process.heard("tried"))[opened_by:]
         assert all(later - earlier >= PROBE_EVERY for earlier, later in pairwise(probes)), "one at a time"
@@ -67,7 +67,7 @@ def test_a_receiver_that_always_fails_is_held_and_probed_until_it_is_repaired(
 def test_pausing_a_failing_receiver_lets_the_other_receivers_continue(
     bus: RealBus, topic: str, group: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """Case 18, its way out by hand."""
+    """Case 18: an operator pauses the receiver."""
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database"), "OPTIONS": {"timeout": 30}}
     kept, gate = InTable(entry, django_db_blocker).migrate(), tmp_path / "mended"
     send(bus, topic, *map(certificate, USERS))

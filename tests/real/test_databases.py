@@ -90,7 +90,7 @@ def test_rows_survive_a_stop_and_a_kill_of_the_server_and_connections_do_not(dat
         getattr(database.server, how)()
         with pytest.raises(OperationalError):
             while True:
-                rows.count()  # a backend may answer yet that has not noticed the end of its server
+                rows.count()  # a backend that has not noticed the end of its server may still answer
         assert not accepts(database.server.port)
         database.server.start()
         connection.close()
@@ -103,7 +103,7 @@ def test_postgresql_restarts_after_the_backends_of_a_killed_server_have_ended(da
     with database.connected() as connection, connection.cursor() as cursor:
         cursor.execute("select pg_backend_pid()")
         backend = psutil.Process(cursor.fetchone()[0])
-        backend.suspend()  # as a busy one, it does not notice the end of its server
+        backend.suspend()  # a stopped backend does not notice the end of its server, like a busy one
         server.kill()
 
         def resume() -> None:
@@ -132,7 +132,7 @@ def test_starting_a_server_runs_no_package_manager_when_it_is_installed(
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """Return a folder that the servers' users reach, for what a killed command leaves."""
+    """Return a folder that the servers' users can access, for files that a killed command leaves."""
     with tempfile.TemporaryDirectory(prefix="event-bus-tests-", dir="/tmp") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)

@@ -107,7 +107,7 @@ def test_all_commands_for_dead_letters_work_on_each_database() -> None:
 
 
 def at_once(tasks: list[Callable[[], object]]) -> list[Exception]:
-    """Run each in a thread of its own, with connections of its own; return what they raised."""
+    """Run each function in a thread with its own connections; return the exceptions."""
     entry, errors = connections["default"], []
 
     def run_one(task: Callable[[], object]) -> None:
@@ -135,7 +135,7 @@ def test_c3_a_letter_stored_by_a_worker_while_a_replay_writes_keeps_its_failures
     def replay_writes() -> None:
         def decide(row: DeadLetter) -> Change:
             reading.set()
-            sleep(0.3)  # in which the other comes to the row, and waits for it
+            sleep(0.3)  # meanwhile the other thread waits for the lock of the row
             return Change(pending={name: one for name, one in of_row(row).items() if name in left})
 
         amend(letter, decide)
@@ -152,7 +152,7 @@ def test_c3_a_letter_stored_by_a_worker_while_a_replay_writes_keeps_its_failures
 
 
 def test_concurrent_lanes_store_letters_without_errors() -> None:
-    """Of different records, and of one that two workers have."""
+    """The lanes store letters of different records, and one record is stored by all."""
 
     def lane(first: int) -> None:
         for offset in (*range(first, first + 10), 0):
@@ -174,7 +174,7 @@ def test_entries_are_purged_and_names_that_differ_only_in_case_are_separate() ->
 
 @contextmanager
 def refusing(database: Database) -> Iterator[None]:
-    """Let the server refuse a value of two megabytes, in its own way."""
+    """Configure the server to refuse a value of two megabytes."""
     if database.vendor == "postgresql":
         database.server.execute(
             f"\\connect {database.entry['NAME']}\n"
@@ -226,7 +226,7 @@ def test_c8_an_unreachable_server_does_not_cause_parts_to_be_left_out(monkeypatc
 
 
 def test_c8_a_connection_ended_twice_by_the_server_does_not_cause_parts_to_be_left_out() -> None:
-    """As a pooler that restarts, or a failover: MySQL answers alike to what is too large, but this is not."""
+    """A restarting pooler or a failover does so; MySQL reports a statement that is too large in the same words."""
     ends = ["first", "second"]
 
     def end(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.real
 def test_waiting_retries_are_dropped_with_a_revoked_partition_and_start_again_after_its_return(
     bus: RealBus, group: str, options: dict[str, Any]
 ) -> None:
-    """Case 9. Each event fails, and would be tried again after an hour."""
+    """Case 9. Each event fails, and would be retried after an hour."""
     topic, users = f"waiting-{group}", list(range(1, 17))
     bus.create_topic(topic, 4)
     send(bus, topic, *map(certificate, users))
@@ -54,7 +54,7 @@ def test_waiting_retries_are_dropped_with_a_revoked_partition_and_start_again_af
 def test_of_two_members_with_one_group_instance_id_one_ends_with_the_reason(
     bus: RealBus, topic: str, group: str, options: dict[str, Any]
 ) -> None:
-    """Case 10, fenced. Classic groups shut out the older one, the newer protocol the one that comes later."""
+    """Case 10. The classic protocol fences the older member, the newer protocol refuses the later one."""
     changes: dict[str, Any] = {"EVENT_BUS_KAFKA_CONSUMER_OPTIONS": options | {"group.instance.id": "one"}}
     with worker(bus, topic, group, "note", **changes) as older:
         older.wait_for_log(f"assigned: {topic}")
@@ -72,7 +72,7 @@ def test_of_two_members_with_one_group_instance_id_one_ends_with_the_reason(
 def test_a_member_fenced_at_a_commit_starts_no_further_events_and_logs_the_reason(
     bus: RealBus, topic: str, group: str, told: bool
 ) -> None:
-    """Case 10, fenced: heartbeats are too rare here to tell it first."""
+    """Case 10: heartbeats are too rare here to report it first."""
     send(bus, topic, *map(certificate, range(1_000)))
     rare = {"heartbeat.interval.ms": 20_000, "session.timeout.ms": 45_000, "group.instance.id": "one"}
     changes: dict[str, Any] = {
@@ -95,7 +95,7 @@ def test_a_member_fenced_at_a_commit_starts_no_further_events_and_logs_the_reaso
 def test_members_that_join_and_leave_under_load_lose_and_repeat_no_event(
     bus: RealBus, group: str, options: dict[str, Any]
 ) -> None:
-    """Case 8, again and again."""
+    """Case 8, repeatedly."""
     topic, users, each = f"busy-{group}", list(range(16)), scaled(40, long=800)
     bus.create_topic(topic, 4)
     send(bus, topic, *numbered(users, each))
@@ -148,7 +148,7 @@ def test_a_static_member_that_restarts_gets_its_partition_without_a_rebalance(bu
 
 
 def test_a_worker_can_be_stopped_before_with_and_without_an_assignment(bus: RealBus, topic: str, group: str) -> None:
-    """Case 5: with none; before the first assignment, which a receiver of another holds up; told twice."""
+    """Case 5: without partitions; before the first assignment, which another's receiver delays; with two signals."""
     with worker(bus, topic, group, "hang") as one, worker(bus, topic, group, "hang") as other:
         one.wait_for(lambda: "assigned: none" in one.log + other.log)
         idle, owner = (one, other) if "assigned: none" in one.log else (other, one)

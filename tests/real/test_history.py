@@ -30,7 +30,7 @@ def connected(database: Database) -> Iterator[None]:
 
 
 def in_threads(*functions: Callable[[], object]) -> list[BaseException]:
-    """Run them at once, each on a connection of its own; return what they raised."""
+    """Run the functions concurrently, each on its own connection; return the exceptions."""
     raised: list[BaseException] = []
     begin = threading.Barrier(len(functions))
 
@@ -73,7 +73,7 @@ def test_counts_of_several_processes_are_summed() -> None:
 
 
 def test_concurrent_writing_and_folding_causes_no_deadlock_and_loses_no_count() -> None:
-    """Each number is another line's, so that writers meet in different orders of what they have counted."""
+    """Each thread counts the lines in another order, so that writers would lock rows in different orders."""
     writers, turns, lines = 8, scaled(15, long=200), 6
     begins = database_now("default") // _HOUR * _HOUR - 2 * _DAY
     for minute in range(60):
@@ -105,7 +105,7 @@ def test_concurrent_writing_and_folding_causes_no_deadlock_and_loses_no_count() 
 
 def test_minutes_older_than_a_day_are_folded_into_hours_with_equal_sums() -> None:
     now = database_now("default")
-    yesterday = (now - _DAY) // _HOUR * _HOUR  # in the midst of which a day ago was
+    yesterday = (now - _DAY) // _HOUR * _HOUR  # the hour that contains the time a day ago
     line = Line(service="lms", event_type=TYPE, receiver="", outcome="done")
     for hour in range(-3, 2):
         for minute in range(3):

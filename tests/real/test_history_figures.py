@@ -33,7 +33,7 @@ def connected(database: Database) -> Iterator[None]:
 
 
 def lines(*outcomes: str, receiver: str = "") -> list[Line]:
-    """Return those of two event types."""
+    """Return the lines of two event types."""
     types = (TYPE, TYPE.replace("created", "revoked"))
     return [
         Line(service="lms", event_type=event_type, receiver=receiver, outcome=outcome)
@@ -47,7 +47,7 @@ WORKER_LINES = lines("received", "done") + lines("done", receiver="lms.djangoapp
 
 
 def write(processes: list[list[Line]], begins: int) -> None:
-    """Write what processes count in a day: all of them in each minute."""
+    """Write what processes count in a day: all lines in each minute."""
     one = Sums(count=3, seconds=0.25, longest=0.125)
     for minute in range(_MINUTES):
         for written in processes:
@@ -88,7 +88,7 @@ def test_a_day_of_history_has_the_documented_number_of_rows_and_bytes() -> None:
 
 
 def _size() -> int:
-    """Return the bytes of table and indexes."""
+    """Return the size of the table and its indexes in bytes."""
     table = HistoryRow._meta.db_table
     with connections["default"].cursor() as cursor:
         if connections["default"].vendor == "postgresql":

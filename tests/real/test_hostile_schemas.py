@@ -50,7 +50,7 @@ def register(bus: RealBus, subject: str, schema: dict[str, Any], kind: str) -> i
 
 
 def memory_of(pid: int) -> int:
-    """Return the most memory that a process has had, in bytes."""
+    """Return the maximal memory of a process in bytes."""
     lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return int(lines["VmHWM"].split()[0]) * 1024
 
@@ -63,7 +63,7 @@ def test_c4_a_record_that_decodes_to_excessive_memory_becomes_a_dead_letter(
     codec, kept = codec_for(CERTIFICATE_CREATED), OnTopic(bus, group).create()
     schema = json.loads(codec.schema)
     if kind == "JSON":
-        schema = {"$schema": "http://json-schema.org/draft-07/schema#"} | schema  # or the registry refuses it
+        schema = {"$schema": "http://json-schema.org/draft-07/schema#"} | schema  # the registry requires it
     schema["fields"] += [{"name": f"more{number}", "type": type_} for number, type_ in enumerate(types)]
     number = register(bus, f"{topic}-bomb", schema, kind)
     value = b"\0" + number.to_bytes(4, "big") + codec.encode({"certificate": certificate(1)}) + more

@@ -33,7 +33,7 @@ SERVERS = [pytest.param(name, marks=pytest.mark.real) for name in ("postgresql",
 
 @pytest.fixture(params=[*SERVERS, "sqlite"], autouse=True)
 def vendor(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Let the default database be one of each kind."""
+    """Make the default database SQLite or one of each server."""
     if request.param == "sqlite":
         entry: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
         entry["OPTIONS"] = {"timeout": PATIENCE}
@@ -49,7 +49,7 @@ def vendor(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: Dj
 
 @attrs.define
 class Service:
-    """A receiver whose effect is a row."""
+    """A service whose receiver creates a row."""
 
     then: Callable[[], object] = lambda: None
 
@@ -125,7 +125,7 @@ def test_a_duplicate_does_not_roll_back_the_surrounding_transaction() -> None:
 
 @pytest.mark.parametrize("failures", [0, 1])
 def test_one_of_several_concurrent_duplicates_has_its_effect(failures: int) -> None:
-    """The first waits until all are there; after it has failed the others may deadlock, and come again."""
+    """The first one waits until all have started; after it fails, the others may deadlock and are delivered again."""
     started, ran = count(1), count(1)
     all_started = threading.Event()
 
@@ -168,7 +168,7 @@ def test_a_duplicate_older_than_the_retention_has_its_effect_again() -> None:
     assert service.effects == 3
 
 
-@pytest.mark.parametrize("vendor", SERVERS, indirect=True)  # on SQLite one writes at a time
+@pytest.mark.parametrize("vendor", SERVERS, indirect=True)  # SQLite allows one writer at a time
 def test_expired_marks_are_deleted_while_receivers_run() -> None:
     before = datetime.now(UTC) - timedelta(days=91)
     InboxMark.objects.bulk_create(

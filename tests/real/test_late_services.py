@@ -23,7 +23,9 @@ DAY = 24 * 3600
 
 @pytest.fixture
 def month(bus: RealBus, cluster: KafkaCluster, group: str) -> str:
-    """Return a topic of long retention with an event of each of thirty days, in two partitions: user N, N days ago."""
+    """
+    Return a topic of long retention with one event per day for thirty days, in two partitions: user N, N days ago.
+    """
     topic, now = f"kept-{group}", time.time()
     cluster.create_topic(topic, 2, {"retention.ms": "-1"})
     for user in range(30, 0, -1):

@@ -32,7 +32,7 @@ WINDOW, PARTITIONS = 50, 4
 
 
 def until(condition: Callable[..., object]) -> None:
-    """Wait for a condition, looking seldom: to look at each line would cost more than the lines."""
+    """Wait for a condition with a long interval: checking after each line would be slower than the lines."""
     deadline = monotonic() + scaled(90, long=3_600)
     while not condition():
         assert monotonic() < deadline, "waited in vain"
@@ -41,7 +41,7 @@ def until(condition: Callable[..., object]) -> None:
 
 @pytest.fixture
 def members() -> Iterator[ExitStack]:
-    """Return what ends all workers with the test."""
+    """Yield a stack that ends all workers after the test."""
     with ExitStack() as members:
         yield members
 
@@ -50,7 +50,7 @@ def members() -> Iterator[ExitStack]:
 def test_no_event_is_lost_while_two_workers_are_ended_at_random(
     bus: RealBus, group: str, number: signal.Signals, members: ExitStack
 ) -> None:
-    """After SIGTERM no event comes twice; after SIGKILL at most a window of each partition."""
+    """After SIGTERM no event is redelivered; after SIGKILL at most a window per partition."""
     topic, users, each, ends = f"load-{group}", 40, scaled(25, long=500), scaled(2, long=20)
     bus.create_topic(topic, PARTITIONS)
     send(bus, topic, *numbered(list(range(users)), each))
@@ -70,7 +70,7 @@ def test_no_event_is_lost_while_two_workers_are_ended_at_random(
         goal = users * each * (round_ + 1) // (ends + 1)
         until(lambda goal=goal: len(distinct(said())) >= goal)
         ending = running.pop(random.randrange(2))
-        ending.wait_for_log("Running consumer")  # from then on it takes signals
+        ending.wait_for_log("Running consumer")  # from then on the worker handles signals
         ending.send(number)
         assert ending.end() == (0 if number == signal.SIGTERM else -number), ending.log
         running.append(member())
@@ -102,7 +102,7 @@ def test_a_failing_key_does_not_prevent_other_keys_from_being_processed(bus: Rea
         send(bus, topic, *numbered([0, *healthy], each))
         retry = {
             "EVENT_BUS_KAFKA_RETRY": {"attempts": 3, "first_delay": 0.05, "factor": 1},
-            "EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD": 2 * each,  # the others may all be done before, and those are in a row
+            "EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD": 2 * each,  # others may be done before
         }
         environment = {"FAILING": failing, "SECONDS": "0.005"}
         with worker(

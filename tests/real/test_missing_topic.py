@@ -15,7 +15,7 @@ pytestmark = pytest.mark.real
 def test_an_event_for_a_missing_topic_logs_one_error_and_other_topics_are_sent(
     cluster: KafkaCluster, schema_registry: SchemaRegistry
 ) -> None:
-    """Case 23, its producing side."""
+    """Case 23, sending."""
     bus = RealBus(cluster, schema_registry)
     bus.create_topic("there")
     settings = bus.settings("missing", EVENT_BUS_KAFKA_DELIVERY_TIMEOUT=3)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.real
 
 
 def offsets(bus: RealBus, *arguments: str, **settings: str) -> str:
-    """Run the command; return what it prints, or why it refuses."""
+    """Run the command; return its output, or the reason for its refusal."""
     output = io.StringIO()
     with override_settings(**bus.settings(**settings)):
         try:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.real
 
 def test_a_record_written_during_the_look_up_of_a_time_is_not_skipped(bus: RealBus, topic: str) -> None:
     class Busy:
-        """A client between whose answers a record comes."""
+        """A client during whose requests a record is written."""
 
         def __init__(self, client: Any) -> None:
             self._client = client

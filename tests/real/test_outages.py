@@ -113,7 +113,7 @@ def test_an_oversized_statement_is_a_failed_attempt(bus: RealBus, topic: str, gr
 
 def wait_while_the_store_is_away(process: ServiceProcess, store: str) -> None:
     process.wait_for(lambda: len(process.users("some")) == 5)
-    process.wait_for_log(f"DeadLetterStoreFailed: {store}")  # said once a minute, however often it is tried
+    process.wait_for_log(f"DeadLetterStoreFailed: {store}")  # logged once a minute, however many attempts fail
     assert sorted(process.users("some")) == [1, 1, 2, 3, 4], "a receiver ran again"
 
 

@@ -74,7 +74,7 @@ def test_c8_a_letter_refused_by_its_topic_is_stored_without_its_value_and_replay
 def test_c9_letters_are_stored_after_a_fatal_error_of_the_producer(
     bus: RealBus, cluster: KafkaCluster, group: str
 ) -> None:
-    """The broker takes all; a proxy before it refuses one request as a broker does that has lost what it knew."""
+    """A proxy refuses one request as a broker does that has lost the producer's state."""
     topic = f"{group}.dead-letters"
     cluster.create_topic(topic)
     refusals: list[str] = []

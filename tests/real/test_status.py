@@ -34,13 +34,13 @@ _HOUR = 3_600_000
 
 @pytest.fixture(scope="module", autouse=True)
 def database(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> Iterator[Path]:
-    """Look at an empty database in a file: the command looks from threads."""
+    """Use an empty database in a file: the command reads it in threads."""
     with django_db_blocker.unblock(), on_sqlite(tmp_path_factory.mktemp("status"), "default") as file:
         yield file
 
 
 def produce(bus: RealBus, topic: str, *ages: int) -> None:
-    """Put records on a topic, with times so many milliseconds ago."""
+    """Produce records with times the given numbers of milliseconds ago."""
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "log_level": 0})
     for age in ages:
         producer.produce(topic, b"value", timestamp=round(time() * 1000) - age, partition=0)

@@ -118,7 +118,7 @@ def test_an_offset_of_an_aborted_transaction_cannot_be_quarantined(
         producer.produce(topic, value=b"x", partition=0)
         producer.flush(10)
         end(10)
-    for offset in (0, 1, 3, 4, 5):  # each transaction ends with an offset of Kafka's own
+    for offset in (0, 1, 3, 4, 5):  # each transaction ends with an offset that has no record
         assert "holds no record" in take(bus, table, f"{topic}:0:{offset}", group, exit_code=1)
     take(bus, table, f"{topic}:0:2", group)
 
@@ -145,7 +145,7 @@ def test_a_failing_store_leaves_the_committed_offset_unchanged(
     bus: RealBus, topic: str, group: str, table: dict[str, Any]
 ) -> None:
     send(bus, topic, certificate(1))
-    settings = table | {"EVENT_BUS_KAFKA_DEAD_LETTERS": "topic"}  # which does not exist
+    settings = table | {"EVENT_BUS_KAFKA_DEAD_LETTERS": "topic"}  # a topic that does not exist
     with ServiceProcess(
         *("event_dead_letters", "take", f"{topic}:0:0", "-g", group, "--apply"), settings=bus.settings(**settings)
     ) as process:

@@ -20,13 +20,13 @@ from tests.services.kafka import KafkaCluster
 from tests.support.outbox_service import until
 from tests.support.topic_command import drift, topics
 
-pytestmark = [pytest.mark.real, pytest.mark.django_db]  # it looks whether dead letters have a table
+pytestmark = [pytest.mark.real, pytest.mark.django_db]  # the command checks whether dead letters have a table
 
 SERVICES = sorted(one.parent.name for one in Path(ROOT, "examples").glob("*/settings.py"))
 
 
 def settings_of(cluster: KafkaCluster, name: str, **of_topic: Any) -> dict[str, Any]:
-    """Return settings of a service that names one topic."""
+    """Return settings of a service that require one topic."""
     return {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrap_servers,
         "EVENT_BUS_KAFKA_TOPICS": {name: of_topic, "event-bus-probe": {"replication": 1}},

@@ -50,4 +50,4 @@ def test_other_topics_are_read_while_topics_are_deleted_recreated_and_grown(
         process.wait_for(lambda: set(range(10, 30)) <= set(process.users("note")))
         assert process.stop() == 0
     assert sorted(process.users("note")) == [1, 2, 3, 4, 5, *range(10, 30)]
-    assert process.log.count("UNKNOWN_TOPIC_OR_PART") <= 6  # first and once a minute, each time that it is missing
+    assert process.log.count("UNKNOWN_TOPIC_OR_PART") <= 6  # first and once a minute while it is missing

@@ -39,7 +39,7 @@ ENTRY = {"event_key_field": "certificate.user.id", "enabled": True}
 
 @pytest.fixture(params=[*SERVERS, "sqlite"])
 def vendor(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """Let the default database be one of each kind."""
+    """Make the default database SQLite or one of each server."""
     if request.param == "sqlite":
         entry: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
         with django_db_blocker.unblock(), connected(entry, "default"):
@@ -54,7 +54,7 @@ def vendor(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: Dj
 
 @pytest.fixture(autouse=True)
 def service(vendor: str) -> Iterator[None]:
-    """A service that knows no brokers: tables alone are looked into."""
+    """Return a service without brokers: only tables are searched."""
     with override_settings(
         EVENT_BUS_PRODUCER_MODE="outbox",
         EVENT_BUS_PRODUCER_CONFIG={CREATED: {"certificates": ENTRY}},
@@ -79,7 +79,7 @@ def emitted(user: int = 7) -> UUID:
 
 
 def park(row: OutboxRecord) -> None:
-    """Do as a relay does with a row that Kafka refuses."""
+    """Park a row as a relay does when Kafka refuses it."""
     values = {field.attname: getattr(row, field.attname) for field in OutboxRecord._meta.concrete_fields}
     ParkedRecord.objects.create(**values, code="MSG_SIZE_TOO_LARGE", reason="too large", parked_at=1_767_323_045_678)
     row.delete()

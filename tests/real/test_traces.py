@@ -50,7 +50,7 @@ def test_each_event_is_a_trace_with_attributes_errors_and_spans_of_its_receivers
     ours = package in PROVIDED
     whole = ["consumer.consume", "emit_signals_from_message"]
     for offset, spans_of_event in enumerate(paths, 1):
-        names = dict.fromkeys(span["name"] for span in spans_of_event)  # New Relic's transaction is a span, too
+        names = dict.fromkeys(span["name"] for span in spans_of_event)  # New Relic's transaction is a span as well
         assert list(names) == (["process t", *whole, RECEIVER, "SELECT"] if ours else [*whole, "SELECT"])
         attributes = next(span["attributes"] for span in spans_of_event if "kafka_topic" in span["attributes"])
         assert [attributes[name] for name in _KEPT] == [

@@ -80,7 +80,7 @@ def links(span: Span) -> list[tuple[str, str]]:
 
 
 def test_one_trace_spans_a_view_the_outbox_kafka_and_receivers_elsewhere(service: Traced) -> None:
-    """What Kafka does not confirm takes its trace with it into the outbox."""
+    """An event that Kafka does not confirm keeps its trace in the outbox."""
     with ExitStack() as stack:
         web = stack.enter_context(service.process(ways=("direct", "outbox")))
         away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": AWAY, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.1}

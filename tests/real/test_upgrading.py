@@ -54,7 +54,7 @@ def service(database: Database, sandbox: Sandbox) -> Iterator[None]:
 
 
 class VersionBefore:
-    """Writes dead letters as the version before did: by its columns, and its statements."""
+    """Writes dead letters as the older version does, with its columns and statements."""
 
     def __init__(self) -> None:
         loader = MigrationExecutor(connections["default"]).loader
@@ -143,7 +143,7 @@ def test_letters_of_the_older_version_are_read_and_the_older_version_can_still_w
     with pytest.raises(CommandError, match="1 of 1 dead letters stay"):
         run("replay", rows[0].pk, "--apply")
     assert (seen, states()) == (["here"], {"gone": "failed", "here": "succeeded"})
-    before.store(letter(0, HERE, failed_at=FAILED_AT + timedelta(hours=1)))  # its worker has the record once more
+    before.store(letter(0, HERE, failed_at=FAILED_AT + timedelta(hours=1)))  # its worker stores the record once more
     assert run("show", rows[0].pk).count("ValueError") == 1
     before.replay(rows[0].pk, [])
     assert DeadLetter.objects.count() == 3

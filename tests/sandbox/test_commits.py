@@ -18,14 +18,14 @@ from tests.support.watching import watched
 
 @pytest.fixture
 def told() -> Iterator[list[LifecycleEvent]]:
-    """Return what is told of commits."""
+    """Return the reported events about commits."""
     with watched(CommitFailed, OffsetsCommitted) as events:
         yield events
 
 
 @pytest.fixture
 def own() -> Iterator[Sandbox]:
-    """Return a sandbox that may break."""
+    """Return a sandbox whose faults affect no other test."""
     with Sandbox() as own:
         own.create_topic("t", 1)
         yield own

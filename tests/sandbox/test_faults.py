@@ -21,7 +21,7 @@ def own_sandbox() -> Iterator[Sandbox]:
 
 
 class Reports:
-    """A producer, and what Kafka said to each record: the name of an error, or None."""
+    """A producer, and Kafka's answer to each record: the name of an error, or None."""
 
     def __init__(self, sandbox: Sandbox, **options: Any) -> None:
         servers = {"bootstrap.servers": sandbox.bootstrap_servers, "log_level": 0, "linger.ms": 0}
@@ -29,7 +29,7 @@ class Reports:
         self.said: list[str | None] = []
 
     def send(self, seconds: float = 15) -> list[str | None]:
-        """Produce one record and return all that was said within so many seconds."""
+        """Produce one record and return all reports of the next `seconds`."""
         self._producer.produce("t", b"value", on_delivery=self._hear)
         self._producer.flush(seconds)
         return self.said

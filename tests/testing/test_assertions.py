@@ -93,7 +93,7 @@ def test_the_message_says_that_the_signal_is_disabled(events: CapturedEvents) ->
 
 @override_settings(INSTALLED_APPS=["django.contrib.contenttypes"])
 def test_the_message_says_that_openedx_events_is_not_installed() -> None:
-    CERTIFICATE_CREATED.disconnect(general_signal_handler)  # tests that change INSTALLED_APPS have the app connect it
+    CERTIFICATE_CREATED.disconnect(general_signal_handler)  # the app connects it again
     with captured_events() as events:
         CERTIFICATE_CREATED.send_event(certificate=certificate())
     assert "'openedx_events' is not in INSTALLED_APPS" in failure(events, CERTIFICATE_CREATED)

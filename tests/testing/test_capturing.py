@@ -146,7 +146,7 @@ def test_a_key_field_that_does_not_exist_raises(settings: Any) -> None:
 
 @attrs.frozen
 class SignedCertificate(CertificateData):  # type: ignore[misc]  # openedx-events is untyped
-    """A class of a service's own, whose field is not in the schema."""
+    """A subclass in a service, with a field that is not in the schema."""
 
     signature: str = attrs.field(kw_only=True)
 

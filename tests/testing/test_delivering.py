@@ -36,7 +36,7 @@ def receiving(signal: OpenEdxPublicSignal, receiver: Callable[..., Any]) -> Iter
 
 @pytest.fixture
 def heard() -> Iterator[Heard]:
-    """Return what a receiver of certificates hears."""
+    """Return the list of arguments of a connected receiver of certificates."""
     heard: Heard = []
 
     def hear(**arguments: Any) -> None:
@@ -186,7 +186,7 @@ def test_data_that_does_not_match_the_signal_fails(heard: Heard, data: dict[str,
 
 @pytest.fixture
 def before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the file of the schema of a service that is older."""
+    """Return the schema file of an older service."""
     path = tmp_path / "graded.avsc"
     with graded(user=int) as signal, monkeypatch.context() as environment:
         environment.setenv("EVENT_BUS_KAFKA_UPDATE_SCHEMAS", "1")

@@ -12,7 +12,7 @@ WRITE = ("tests/test_schemas.py", "-k", "what_the_other", "--update-event-schema
 
 @pytest.fixture(scope="module")
 def schema(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return the schema that the service's own tests write: once, as each run of them takes seconds."""
+    """Return the schema that the service's own tests write; once, as each run takes seconds."""
     project = Project(tmp_path_factory.mktemp("schema"))
     code, output = project.pytest(*WRITE)
     assert code == 0, output

@@ -16,7 +16,7 @@ BASE: dict[str, Any] = {"user": int, "score": float, "comment": (str, None), "ta
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the file of the schema that the class has before it changes."""
+    """Return the schema file written before the class changes."""
     path = tmp_path / "schemas" / "graded.avsc"
     with graded(**BASE) as signal, monkeypatch.context() as environment:
         environment.setenv("EVENT_BUS_KAFKA_UPDATE_SCHEMAS", "1")

@@ -20,7 +20,7 @@ from tests.support.databases import connected
 
 
 def messages(**changes: Any) -> list[tuple[str, str]]:
-    """Return id and text of what the checks say of the right settings, changed; None leaves a setting out."""
+    """Return id and text of the messages for valid settings with these changes; None removes a setting."""
     found = findings(changes)
     return [((message.id or "").removeprefix("event_bus_kafka."), f"{message.msg} {message.hint}") for message in found]
 
@@ -99,7 +99,7 @@ def test_migrate_does_not_warn_of_missing_tables(
 
 
 class Undecided:
-    """Lets no table be where it sends rows."""
+    """A router that raises for migrations, and names a database for rows."""
 
     def db_for_write(self, model: Any, **_: Any) -> str:
         return "empty"

@@ -74,7 +74,7 @@ def test_c16_a_failing_import_of_the_package_exits_with_1(
 def test_c16_an_error_on_opening_the_wakeup_pipe_exits_with_1(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As without a file descriptor that is free: openedx-events would turn the error into exit code 0."""
+    """No file descriptor is free: openedx-events would turn the error into exit code 0."""
 
     def no_descriptor() -> None:
         raise OSError(24, "Too many open files")
@@ -103,7 +103,7 @@ FORGOTTEN: dict[str, Any] = {
 def test_each_worker_warns_when_the_setting_of_the_producer_is_missing(
     command: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither of them begins here, but for another reason."""
+    """Both commands fail to start here, for another reason."""
     said = "EVENT_BUS_PRODUCER_CONFIG enables certificates, but EVENT_BUS_PRODUCER is not set: its events go nowhere"
     wrong = SETTINGS | {"EVENT_BUS_KAFKA_DEAD_LETTERS": "no.such.Store"}
     for changes, times in ((FORGOTTEN, 1), (FORGOTTEN | {"EVENT_BUS_PRODUCER": "another.producer"}, 0)):

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Yield the dotted names that a file imports, inside functions too."""
+    """Yield the dotted names that a file imports, also inside functions."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -31,7 +31,7 @@ def test_benchmarks_and_examples_import_only_the_services_of_the_tests(folder: s
 
 
 def test_importing_the_app_in_settings_does_not_fix_the_databases() -> None:
-    """As those of the LMS do, which asks plugins for their apps before it says what its databases are."""
+    """The settings of the LMS ask plugins for their apps before DATABASES is defined."""
     code = (
         "import django.conf, django.db; django.conf.settings.configure(); import event_bus_kafka.apps; "
         "import event_bus_kafka.db_connections; assert 'settings' not in vars(django.db.connections)"

@@ -13,7 +13,7 @@ from benchmarks.measurements import COUNTED, OURS, PUBLISHED
 
 
 def counted(work: str, total: int) -> str:
-    """A file of callgrind."""
+    """Return the text of a file of callgrind."""
     return f"version: 1\ndesc: Trigger: Client Request: {work}\n\nevents: Ir\nfn=(1) f\n1 7\n\ntotals: {total}\n"
 
 

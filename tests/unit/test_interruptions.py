@@ -30,11 +30,11 @@ from tests.support.watching import watched
 
 
 class Stop(Exception):
-    """A host's."""
+    """An exception defined by the host."""
 
 
 class SoftTimeLimitExceeded(Exception):
-    """Celery's is such a one, too."""
+    """A class like celery's."""
 
 
 def soft_timeout_sighandler(number: int, frame: object) -> NoReturn:

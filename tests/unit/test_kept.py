@@ -20,7 +20,7 @@ def test_a_value_is_computed_once_per_key() -> None:
 
 
 def test_long_keys_are_not_cached_and_the_number_of_keys_is_limited() -> None:
-    """C17: ten thousand types of a megabyte each."""
+    """C17: ten thousand event types of a megabyte each."""
     kept: Kept[int] = Kept(len, 10)
     for number in range(100):
         kept[b"%d" % number]

@@ -48,12 +48,12 @@ def test_class_names_are_unique() -> None:
     for file, node in nodes():
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             found[node.name].append(str(file.relative_to(PACKAGE)))
-    found.pop("Meta", None)  # of models, by Django's will
+    found.pop("Meta", None)  # of models, as Django requires
     assert {name: files for name, files in found.items() if len(files) > 1} == {}
 
 
 def test_file_names_are_unique_within_a_room_and_its_subfolders() -> None:
     for top in PACKAGE.glob("*/"):
-        if top.name != "telemetry":  # where an area has its lifecycle events in one folder, their log lines in another
+        if top.name != "telemetry":  # each area has its lifecycle events in one folder and their log lines in another
             names = [file.stem for file in top.rglob("*.py") if file.stem != "__init__"]
             assert len(names) == len(set(names)), top

@@ -52,7 +52,7 @@ LONGEST_LINE = 30_000
 
 
 def is_harmless(text: str, lines: int | None = 1) -> bool:
-    """Whether nothing in it moves a cursor, turns text round, or begins a line of its own."""
+    """Return whether a text cannot move a cursor, reverse text, or start a new line."""
     parts = text.split("\n")
     return (
         all(part.isprintable() and not part.startswith(FORGED) for part in parts)
@@ -63,7 +63,7 @@ def is_harmless(text: str, lines: int | None = 1) -> bool:
 
 @pytest.fixture
 def lines() -> Iterator[list[str]]:
-    """Return what is logged, as a handler of the service formats it."""
+    """Return the logged lines as a handler of the service formats them."""
     found: list[str] = []
 
     class Handler(logging.Handler):
@@ -82,7 +82,7 @@ def lines() -> Iterator[list[str]]:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_c17_hostile_text_in_any_field_cannot_break_a_log_line(kind: type[LifecycleEvent], lines: list[str]) -> None:
     fields = attrs.fields(kind)  # type: ignore[arg-type]
-    for field in [one for one in fields if one.name != "stack"]:  # places in the code, which nobody else writes
+    for field in [one for one in fields if one.name != "stack"]:  # places in the code, which strangers do not write
         for text in HOSTILE:
             for value in values(str(field.type), text):
                 LoggingObserver(audit=lambda: True)(evolve(example(kind), **{field.name: value}))
@@ -130,7 +130,7 @@ def test_c17_hostile_text_cannot_break_the_message_of_an_error(error: type[Event
 
 
 def test_an_exception_whose_str_raises_can_be_logged(lines: list[str]) -> None:
-    """A worker that failed to log why it could not start ended with 0: openedx-events swallows what is raised."""
+    """openedx-events swallows exceptions: a worker that failed to log why it could not start would exit with 0."""
 
     class Mute(Exception):
         def __str__(self) -> str:
@@ -208,7 +208,7 @@ def test_harmless_text_is_shown_unchanged() -> None:
 
 
 def test_c17_many_event_types_do_not_fill_the_tallies() -> None:
-    """10,000 types made two dictionaries grow for ever."""
+    """10,000 event types must not make dictionaries grow."""
     before, skipped = len(tallies.read()), tallies.total(RECORDS_SKIPPED, event_type="other")
     for number in range(10_000):
         count(example(RecordSkipped, event_type=f"type {number} \x1b"))

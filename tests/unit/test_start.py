@@ -21,7 +21,7 @@ django.setup()
 
 
 def loaded_by(code: str) -> set[str]:
-    """Return the modules that a process has loaded after it ran ``code``."""
+    """Return the modules loaded by a process that runs ``code``."""
     whole = f"{code}\nimport sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", whole], cwd=ROOT, capture_output=True, text=True, check=True)
     return set(done.stdout.split())

@@ -19,7 +19,7 @@ SETUP = (ROOT / "setup.py").read_text()
 
 
 def environments() -> Iterator[tuple[str, str, str]]:
-    """Return name, Python and pins of each."""
+    """Yield name, Python version and pins of each environment."""
     yield "make test", "3.12", "py312/dev.txt"
     tox = ConfigParser(interpolation=None)
     tox.read(ROOT / "tox.ini")
@@ -33,7 +33,7 @@ ENVIRONMENTS = list(environments())
 
 
 def documented() -> dict[str, dict[str, str]]:
-    """Return the rows of the table by the name of their environment."""
+    """Return the rows of the table by name of environment."""
     table = re.findall(r"^   (?::header: )?(.+,.+)$", (ROOT / "docs/versions.rst").read_text(), re.MULTILINE)
     names, *rows = csv.reader(table, skipinitialspace=True)
     return {row[0].strip("`"): dict(zip(names, row, strict=True)) for row in rows}

@@ -26,7 +26,7 @@ def url(model: Any, name: str) -> str:
 
 
 def confirmed(client: Client, target: str, **posted: str) -> tuple[str, Any]:
-    """Post, and post again what the page that asks would; return that page and the answer."""
+    """Post, then post the form of the confirmation page; return that page and the answer."""
     asked = client.post(target, posted)
     assert asked.status_code == 200
     again = dict(asked.context["fields"]) | {asked.context["confirmed"]: "yes"} | posted

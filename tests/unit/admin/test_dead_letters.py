@@ -37,12 +37,12 @@ def service(sandbox: Sandbox) -> Iterator[None]:
 
 
 def offsets(response: Any) -> list[int]:
-    """Return the offsets of the records that a page lists."""
+    """Return the offsets of the records listed on a page."""
     return [int(one) for one in re.findall(r"/deadletter/\d+/\">[\w.-]+:0:(\d+)</a>", response.content.decode())]
 
 
 def confirmed(client: Client, **posted: Any) -> tuple[str, Any]:
-    """Return what the page says that asks, and the answer to its confirmation with just what its form has."""
+    """Post, then post the form of the confirmation page with its own fields; return that page's text and the answer."""
     asked = client.post(DISCARD, posted).content.decode()
     form = asked[asked.index('<form method="post" class="event-bus-form"') :]
     fields: dict[str, list[str]] = {}
@@ -170,7 +170,7 @@ def test_nothing_is_discarded_without_confirmation_selection_and_right() -> None
     client = client_with(Right.VIEW, Right.DISCARD)
     for posted in (
         {"scope": "all"},
-        {"scope": "all", "confirmed": "yes"},  # no page has said what would happen
+        {"scope": "all", "confirmed": "yes"},  # no page has shown the plan before
         {"scope": "all", "confirmed": "yes", "until": "soon"},
         {"scope": "ticked", "confirmed": "yes", "until": "2030-01-01T00:00:00+00:00"},
         {"scope": "all", "failed": "ever", "confirmed": "yes", "until": "2030-01-01T00:00:00+00:00"},

@@ -53,7 +53,7 @@ _EXAMPLES = {"int": 1, "path": "mail", "str": "org.openedx.learning.certificate.
 
 
 def urls() -> Iterator[str]:
-    """Return each URL of the pages, and of what is below them."""
+    """Yield the URL of each page, and of the pages below it."""
     for page in pages():
         for pattern in page.get_urls():
             yield reverse(f"admin:{pattern.name}", kwargs=dict(_arguments(pattern)))
@@ -110,7 +110,7 @@ def test_pages_below_the_list_name_a_wrong_setting() -> None:
 
 
 def _in_a_process(code: str, *apps: str) -> str:
-    """Return what Python prints in a service with these apps besides those that the bus needs."""
+    """Return the output of Python code in a service with these apps in addition to the required ones."""
     lines = [
         "import sys, django, test_settings as settings",
         f"settings.INSTALLED_APPS = ['django.contrib.contenttypes', *{apps}, 'openedx_events', 'event_bus_kafka']",

@@ -41,7 +41,7 @@ def service(sandbox: Sandbox, receiver: str) -> Iterator[None]:
 
 
 def form_of(page: str, label: str) -> dict[str, list[str]]:
-    """Return the fields of a form as they are filled in."""
+    """Return the filled-in fields of a form."""
     form = re.search(rf'<form [^>]*aria-label="{label}">(.*?)</form>', page, re.DOTALL)
     fields: dict[str, list[str]] = {}
     for tag in re.findall(r"<input [^>]+>", form[1] if form else ""):
@@ -51,7 +51,7 @@ def form_of(page: str, label: str) -> dict[str, list[str]]:
 
 
 def text_of(page: str) -> str:
-    """Return a page without its tags."""
+    """Return the text of a page without tags."""
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
 
 
@@ -60,7 +60,7 @@ def asked(client: Client, **posted: Any) -> str:
 
 
 def confirmed(client: Client, posted: dict[str, Any], **filled: str) -> Any:
-    """Ask, then post the form of the page that asks, with some fields filled in."""
+    """Post, then post the form of the confirmation page with changed fields; return the answer."""
     return client.post(REQUEST, form_of(asked(client, **posted), "Request") | filled)
 
 
@@ -210,7 +210,7 @@ def test_only_users_with_the_right_to_replay_see_buttons_for_it(receiver: str) -
 
 
 def made(receiver: str, **values: Any) -> ReplayRequest:
-    """Return a request for one letter, with these values."""
+    """Return a replay request for one letter, with these values."""
     stored(record_of(7), receiver)
     confirmed(client_with(Right.VIEW, Right.REPLAY), ALL)
     request = ReplayRequest.objects.get()

@@ -26,7 +26,7 @@ def nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_database_that_does_not_answer_remains_the_store_of_dead_letters(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """On a topic they would stay, and nobody would look for them there."""
+    """On a topic they would stay unnoticed."""
     away = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "missing" / "database")}
     with django_db_blocker.unblock(), connected(away, "default"):
         assert isinstance(store_for("g"), TableStore)
@@ -45,7 +45,7 @@ def test_without_their_table_dead_letters_are_stored_on_a_topic(
 
 
 def test_c8_the_producer_of_dead_letters_has_room_for_a_letter_of_any_size_by_default() -> None:
-    """Where the queue has no room for it alone, it is held for ever."""
+    """A letter that does not fit into an empty queue would be held for ever."""
     with override_settings(EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS="kafka:9092"):
         options = dead_letter_stores._producer_options()
         assert (options["queue.buffering.max.kbytes"], options["linger.ms"]) == (1_048_576, 0)

@@ -23,7 +23,7 @@ NOBODY = {
 def test_a_database_user_without_write_access_to_the_shards_is_told_which_grant_is_missing(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """SQLite knows no rights: a trigger refuses what they would."""
+    """SQLite has no rights: a trigger refuses the writes."""
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):
         OutboxShard.objects.all().delete()
         with connection.cursor() as cursor:

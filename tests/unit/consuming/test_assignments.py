@@ -19,7 +19,7 @@ NAME = ("t", 0)
 
 
 class TenRecords(Client):
-    """A partition of ten records, each with a key of its own, which is read one by one, up to ``end``."""
+    """A partition of ten records, each with its own key, read one by one up to ``end``."""
 
     position, end = 0, 5
     during_poll: Callable[[], None] | None = None
@@ -44,13 +44,13 @@ class TenRecords(Client):
 
 
 def test_a_record_polled_before_its_partition_was_reassigned_is_ignored() -> None:
-    """Case C1. It would count as read, and all before it: what comes again would be dropped, and committed."""
+    """Case C1. It would count as read, and so would all records before it: they would be dropped and committed."""
     client, seen, is_failing = TenRecords(), list[int](), True
     client.kept[NAME] = Committed(0)
 
     def process(delivery: Any) -> Outcome:
         if delivery.record.offset == 2 and is_failing:
-            return Hold(ValueError(), 3600.0)  # it comes again with its partition only
+            return Hold(ValueError(), 3600.0)  # it is returned again only with its partition
         seen.append(delivery.record.offset)
         return DONE
 
@@ -72,7 +72,7 @@ def test_a_record_polled_before_its_partition_was_reassigned_is_ignored() -> Non
 
 
 class OneRefused(Client):
-    """It is not told at first what the group has committed for ``r``."""
+    """A client that cannot look up the committed offset of ``r`` at first."""
 
     is_refused, asked = True, 0
 

@@ -20,7 +20,7 @@ SIZE = record(0, key=b"k" * 60).size
 
 
 def partitions_with(*counts: int) -> list[PartitionProgress]:
-    """Return partitions, each with the given number of undone records of SIZE."""
+    """Return partitions, each with the given number of unfinished records of SIZE."""
     partitions = [PartitionProgress("t", number) for number in range(len(counts))]
     for partition, count in zip(partitions, counts, strict=True):
         for offset in range(count):
@@ -67,7 +67,7 @@ def test_finished_records_do_not_count_towards_the_limit_of_bytes() -> None:
 
 
 def test_a_slow_key_delays_other_keys_of_its_partition_only_briefly() -> None:
-    """Its partition was full, had room for one record, and was full again: all others had one record each second."""
+    """A partition that resumes whenever one record fits would read one record per second for all other keys."""
     now, client, health = [0.0], Client(), Health()
     backpressure = Backpressure("g", 100, 10**9, lambda: now[0], health)
     slow, other = partitions_with(0, 0)
@@ -96,7 +96,7 @@ def test_a_slow_key_delays_other_keys_of_its_partition_only_briefly() -> None:
 
 
 class TwoTopics(Client):
-    """The first record of ``a`` is held, and nine hundred stand behind it; one of ``b`` comes each minute."""
+    """The first of nine hundred records of ``a`` is held; ``b`` gets one record per minute."""
 
     def __init__(self) -> None:
         super().__init__()

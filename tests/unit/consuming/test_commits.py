@@ -20,7 +20,7 @@ from tests.unit.consuming.scheduling import record, until
 
 
 class RefusingClient:
-    """A client to which Kafka refuses ``refusals`` commits, with codes by partitions' numbers."""
+    """A client to which Kafka refuses ``refusals`` commits, with codes by partition number."""
 
     def __init__(self, refusals: int, **codes: str) -> None:
         self.refusals = refusals
@@ -82,7 +82,7 @@ def test_the_last_commit_is_repeated_while_its_refusal_is_transient() -> None:
 
 
 class OneRefused(Client):
-    """There is always more of ``a``. Of ``b`` there is one record, whose offset is refused."""
+    """A client with endless records of ``a``, and one record of ``b`` whose commit is refused."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class OneRefused(Client):
 
 
 def test_a_partition_whose_commits_are_always_refused_does_not_slow_others() -> None:
-    """Each other read a window per commit interval."""
+    """The other partitions would read one window per commit interval."""
     client, seen = OneRefused(), list[str]()
 
     def process(delivery: Any) -> Outcome:

@@ -24,7 +24,7 @@ from tests.unit.consuming.scheduling import record
 
 
 class Failing:
-    """Stands in for the consumer's Kafka client, and fails at once."""
+    """A Kafka client that fails at once."""
 
     def __init__(self, kind: Trouble) -> None:
         self.kind = kind
@@ -41,7 +41,7 @@ class Failing:
 
 
 class Recovering(Client):
-    """Each client reads one record before it fails."""
+    """A client that reads one record before it fails."""
 
     made = 0
 

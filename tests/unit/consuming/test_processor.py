@@ -60,7 +60,7 @@ CIRCUIT = CircuitPolicy(failures=4, keys=3, probe_every=10)
 
 @attrs.define
 class Service:
-    """Receivers that fail as they are told, and what they have seen: user ids by receiver."""
+    """Receivers that fail as configured, and the user ids that each has seen."""
 
     failing: dict[str, type[BaseException]] = attrs.field(factory=dict)
     broken: frozenset[int] = frozenset()
@@ -268,7 +268,7 @@ def test_concurrent_lanes_send_one_probe(service: Service) -> None:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert service.seen.total() - calls == 1 + 4  # one probe, and the second receiver for each new event
+    assert service.seen.total() - calls == 1 + 4  # one probe, and the second receiver once for each new event
 
 
 def need_a_database_that_is_away(_name: str) -> None:
@@ -304,7 +304,7 @@ def test_a_probe_that_ends_in_an_outage_or_an_exit_is_repeated(service: Service,
 
 
 def test_a_dead_letter_contains_the_number_of_attempts_of_each_receiver(service: Service) -> None:
-    service.failing = {"first": KeyError, "second": ValueError}  # the first is final at once
+    service.failing = {"first": KeyError, "second": ValueError}  # the first receiver fails with a final error at once
     processor, one = service.processor(gate=ReceiverGate()), delivery(1)
     while processor.process(one) is not DONE:
         pass
@@ -422,7 +422,7 @@ def test_held_attempts_do_not_count_as_consecutive_errors(service: Service) -> N
 def test_c12_the_attempt_after_a_database_error_uses_a_new_connection(
     service: Service, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """The open connection had become read-only, as after a failover; five attempts were spent on it."""
+    """The open connection had become read-only, as after a failover; five attempts failed on it."""
 
     def write(**_: Any) -> None:
         connections["lane"].cursor().execute("INSERT INTO effects VALUES (1)")
@@ -437,7 +437,7 @@ def test_c12_the_attempt_after_a_database_error_uses_a_new_connection(
 
 
 def test_changes_to_an_event_in_one_attempt_do_not_reach_the_next_attempt(service: Service) -> None:
-    """C6. Receivers of one attempt share one object, as Django's do."""
+    """C6. Receivers of one attempt share one object, as in Django."""
     seen: list[list[str]] = []
 
     def change(grade: Any, **_: Any) -> None:
@@ -462,7 +462,7 @@ def test_changes_to_an_event_in_one_attempt_do_not_reach_the_next_attempt(servic
 
 
 def test_a_record_unreadable_at_a_retry_becomes_a_dead_letter_of_the_waiting_receivers(service: Service) -> None:
-    """C6: each attempt reads the record anew, and a registry may refuse its schema by then."""
+    """C6: each attempt decodes the record anew, and the registry may refuse its schema by then."""
     service.failing = {"second": ValueError}
     processor, one = service.processor(), delivery(1)
     assert isinstance(processor.process(one), Retry)
@@ -473,7 +473,7 @@ def test_a_record_unreadable_at_a_retry_becomes_a_dead_letter_of_the_waiting_rec
 
 
 def test_the_scheduler_keeps_no_reference_to_a_finished_record(service: Service) -> None:
-    """C5: the failures of attempts hold the frames of receivers, and so event data."""
+    """C5: exceptions of attempts hold the frames of receivers, and so event data."""
     service.failing = {"first": ValueError}
     processor, one = service.processor(), delivery(1)
     scheduler = Scheduler(processor.process, lanes=1)
@@ -499,7 +499,7 @@ def traced() -> Iterator[list[Span]]:
 def test_the_span_of_an_event_has_attributes_errors_and_child_spans_of_receivers(
     service: Service, traced: list[Span]
 ) -> None:
-    """C6: a span that is opened outside of the event's context is none for what runs in it."""
+    """C6: a span opened outside of the event's context would not be the parent of spans within it."""
 
     def query(_name: str) -> None:
         with span("SELECT"):
@@ -560,7 +560,7 @@ def test_one_cache_object_serves_all_events_of_a_lane(service: Service) -> None:
 def test_a_receiver_that_raises_a_base_exception_is_retried_and_then_a_dead_letter(
     service: Service, kind: type[BaseException]
 ) -> None:
-    """C11: a lane would end with it, and the worker, and the record would come again, for ever."""
+    """C11: it would end the lane and the worker, and the record would be redelivered for ever."""
     service.failing = {"first": kind}
     processor, one = service.processor(), delivery(1)
     assert [type(processor.process(one)) for _ in range(3)] == [Retry, Retry, type(DONE)]
@@ -581,7 +581,7 @@ def test_an_outage_ends_when_its_held_record_is_skipped(service: Service) -> Non
 
 @pytest.mark.parametrize("away", ["schema registry", "database of the pauses"])
 def test_a_record_held_before_its_first_dispatch_is_logged_as_received_once(service: Service, away: str) -> None:
-    """The audit log said of it that it was processed, and never that it had come."""
+    """The audit log said that the record was processed, and not that it was received."""
     processor, one, known = service.processor(), delivery(1), ReceiverGate()
     gate = ReceiverGate(paused=Pauses()) if away == "database of the pauses" else known
     service.registry_fails = away == "schema registry"
@@ -627,7 +627,7 @@ def test_a_record_unreadable_at_a_retry_counts_towards_a_flood_beside_a_paused_r
 
 
 def test_an_attempt_in_which_no_receiver_ran_does_not_count_as_a_retry(service: Service) -> None:
-    """A probe every ten seconds for each event that waits would look like a storm."""
+    """A probe every ten seconds for each waiting event would look like a storm of retries."""
 
     def retried() -> int:
         return tallies.total(RECORDS_RETRIED, event_type=CODEC.event_type)

@@ -16,7 +16,7 @@ _BATCH = 100
 
 
 class EndlessTopic(Client):
-    """There is always more, each record with a key of its own."""
+    """A client with endless records, each with its own key."""
 
     read = 0
 

@@ -61,7 +61,7 @@ def test_the_position_stops_at_the_first_unfinished_record() -> None:
 
 
 def held() -> tuple[Callable[[Delivery], Outcome], threading.Event, threading.Event]:
-    """Return what runs until it is released, and the events that tell that it has begun and that release it."""
+    """Return a function that blocks until it is released, and the events for its start and its release."""
     started, release = threading.Event(), threading.Event()
 
     def process(delivery: Delivery) -> Outcome:
@@ -86,7 +86,7 @@ def test_a_release_waits_for_running_receivers_and_drops_waiting_records() -> No
 
 
 def test_lanes_finish_the_gaps_of_revoked_partitions_before_other_records() -> None:
-    """A hole below finished records may stand behind hundreds of others: these would take all the time there is."""
+    """A gap below finished records may be queued behind hundreds of others, which would use up the time limit."""
     seen: list[bytes | None] = []
     goes_on = threading.Event()
 
@@ -113,7 +113,7 @@ def test_lanes_finish_the_gaps_of_revoked_partitions_before_other_records() -> N
 
 
 def test_partitions_closed_by_a_stop_stay_closed_during_a_partial_revocation() -> None:
-    """Or lanes whose receivers come late go on with new records while the worker leaves its group."""
+    """Else lanes whose receivers end late would start new records while the worker leaves its group."""
     first, second = PartitionProgress("t", 0), PartitionProgress("t", 1)
     scheduler = Scheduler(lambda _: DONE, lanes=1)
     scheduler.release([first, second], timeout=0)
@@ -122,7 +122,7 @@ def test_partitions_closed_by_a_stop_stay_closed_during_a_partial_revocation() -
 
 
 def test_a_release_does_not_wait_for_gaps_after_all_lanes_have_ended() -> None:
-    """A worker of one lane, whose receiver raised SystemExit, would take all its time to stop."""
+    """A worker of one lane whose receiver raised SystemExit would use up its time limit."""
 
     def process(delivery: Delivery) -> Outcome:
         if delivery.offset == 2:
@@ -152,7 +152,7 @@ def test_a_release_stops_waiting_when_asked_to_hurry() -> None:
         release.wait(60)
         return DONE
 
-    hurry = iter([lambda: scheduler[0].hurry(0.01)])  # once: from then on its time runs
+    hurry = iter([lambda: scheduler[0].hurry(0.01)])  # once: from then on its time limit runs
     scheduler.append(Scheduler(process, lanes=1, pause=lambda _: next(hurry, lambda: None)()))
     partition = PartitionProgress("t", 0)
     submit(scheduler[0], partition, record(0))
@@ -184,7 +184,7 @@ def test_a_release_that_times_out_reports_running_receivers() -> None:
 
 
 def test_a_release_waits_for_receivers_of_an_earlier_assignment() -> None:
-    """It was lost, came back and leaves again, before anything of it has come or after: its receiver runs still."""
+    """The partition was lost, assigned again and revoked before any record of it was read: its receiver still runs."""
     process, started, release = held()
     with scheduling(process) as scheduler:
         lost, again = PartitionProgress("t", 0), PartitionProgress("t", 0)
@@ -260,9 +260,9 @@ def test_a_key_found_busy_by_a_sweep_still_runs_its_delivery() -> None:
     (delivery,) = submit(scheduler, PartitionProgress("t", 0), record(0))
     actor = scheduler._ready.get()
     assert actor is not None
-    actor.busy.release()  # as a lane has, behind whose record this one came
+    actor.busy.release()  # as a lane does that runs an earlier record of the key
     scheduler._sweep_above = 0
-    scheduler.tick()  # the lane looks meanwhile, and finds the key in the hands of the sweep
+    scheduler.tick()  # meanwhile the lane finds the key locked by the sweep
     scheduler.start()
     scheduler.stop()
     until(lambda: not any(lane.is_alive() for lane in scheduler.lanes))

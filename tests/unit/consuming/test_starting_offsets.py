@@ -121,7 +121,7 @@ def test_malformed_offset_metadata_is_ignored(text: str) -> None:
 
 @pytest.mark.parametrize("metadata", [None, '{"taken":[5],"offset_time":7}', ' event-bus-kafka {"taken":[5]}'])
 def test_offset_metadata_of_other_clients_is_ignored(metadata: str | None) -> None:
-    """Records would be passed over."""
+    """Records would be skipped."""
     assert OffsetMetadata.read(metadata) == OffsetMetadata()
     assert OffsetMetadata.read('event-bus-kafka {"taken":[5]}').taken == {5}
 
@@ -159,7 +159,7 @@ def test_records_deleted_after_unfinished_ones_do_not_move_the_position() -> Non
 
 
 class Group:
-    """A client whose one partition waits for its start; the first record at the time is at 7."""
+    """A client with one partition that waits for its start; the first record at the given time has offset 7."""
 
     beginning = -2
 

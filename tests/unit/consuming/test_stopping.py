@@ -31,7 +31,7 @@ LIMITS = Limits(
 
 
 class OneRecord(Client):
-    """It has one record to read."""
+    """A client with one record."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class OneRecord(Client):
 
 
 def consumer_of(client: OneRecord, process: Callable[[Any], Outcome], **options: Any) -> Consumer:
-    """Return a consumer that has the client's partition, and reads its record in its next step."""
+    """Return a consumer that is assigned the client's partition, and reads its record in the next step."""
     consumer = running(client, process, LIMITS, pause=lambda _: None, **options)
     client.assign(("t", 0))
     consumer.step()
@@ -104,7 +104,7 @@ def test_a_worker_ends_before_it_commits_a_record_whose_receiver_lost_an_event()
 
     times = iter([0.0])
     consumer = consumer_of(client, process, clock=lambda: next(times, 2 * LIMITS.commit_interval))
-    consumer.step()  # a commit is due in each
+    consumer.step()  # a commit is due in each step
     assert lost.wait(60)
     with pytest.raises(WorkerFailed) as failed:
         consumer.step()

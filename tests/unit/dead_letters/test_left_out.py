@@ -86,7 +86,7 @@ def test_c8_restoring_from_a_deleted_record_is_refused_with_a_reason() -> None:
 
 
 def test_a_part_stored_again_by_an_older_version_does_not_count_as_missing() -> None:
-    """A version that knows no marks has stored it later."""
+    """An older version, which ignores marks, has stored it later."""
     assert missing(record(), dict(without("value").left_out)) == {}
 
 

@@ -131,7 +131,7 @@ def test_each_failed_receiver_has_a_failure_in_the_letter() -> None:
     assert [(failure.receiver, failure.error) for failure in failures] == [("a", "ValueError"), ("b", "KeyError")]
 
 
-# What travels with committed offsets
+# Metadata of committed offsets
 
 
 def test_offset_metadata_keeps_quarantined_offsets_until_the_position_passes_them() -> None:
@@ -143,5 +143,5 @@ def test_offset_metadata_keeps_quarantined_offsets_until_the_position_passes_the
 
 @pytest.mark.parametrize("metadata", [None, "", "{}", '{"taken": [5]}', "leader-epoch 5", "event-bus-kafka [5]"])
 def test_offset_metadata_of_other_clients_marks_no_quarantined_offset(metadata: str | None) -> None:
-    """Records would be passed over that nobody took aside."""
+    """Records would be skipped that were not quarantined."""
     assert OffsetMetadata.read(metadata) == OffsetMetadata()

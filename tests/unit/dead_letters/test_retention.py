@@ -32,7 +32,7 @@ def test_entries_are_purged_after_their_retention_unless_their_letter_exists() -
     assert purge_entries(8) == 0
     assert purge_entries(7) == 1
     assert list(DeadLetterEntry.objects.values_list("letter", flat=True)) == [alive.pk]
-    alive.delete()  # as the version before does
+    alive.delete()  # as the older version does
     assert purge_entries(0) == 1
 
 
@@ -69,7 +69,7 @@ def test_complete_entries_adds_entries_for_letters_of_older_versions() -> None:
 
 
 def test_a_purge_ends_when_rows_are_not_deleted() -> None:
-    """Else a trigger that keeps them would keep a thread busy for ever."""
+    """Else a trigger that keeps rows would keep a thread busy for ever."""
     store(letter(record()))
     assert list(delete_in_batches(DeadLetter.objects.order_by("pk"), lambda ids: 0)) == [0]
 
@@ -87,7 +87,7 @@ def test_an_error_while_a_letter_is_discarded_leaves_letter_and_entries_unchange
 
 
 def test_batches_of_a_purge_shrink_while_they_take_long() -> None:
-    """Heartbeats and the look at pauses wait for the end of one."""
+    """Heartbeats and the reading of pauses wait for the end of a batch."""
     sizes: list[int] = []
 
     def remove(ids: list[Any]) -> int:

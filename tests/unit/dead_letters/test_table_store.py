@@ -44,7 +44,7 @@ def stored(of: Any) -> DeadLetter:
 
 @contextmanager
 def limited(size: int) -> Iterator[None]:
-    """Let SQLite refuse values, and rows, of more bytes."""
+    """Make SQLite refuse values and rows of more than `size` bytes."""
     raw: sqlite3.Connection = connection.connection
     before = raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, size)
     try:
@@ -104,7 +104,7 @@ def test_c8_a_lock_timeout_of_the_database_leaves_nothing_out() -> None:
 
 
 def test_c8_a_value_error_of_a_query_guard_leaves_nothing_out() -> None:
-    """A driver raises ValueError of values; so do routers, guards of queries and hooks, of anything."""
+    """Drivers raise ValueError for a value, but routers, query guards and hooks may raise it for anything."""
     refused: list[str] = []
 
     def refuse(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
@@ -134,7 +134,7 @@ def test_each_failed_receiver_has_an_entry_without_event_data() -> None:
 
 
 def test_an_entry_truncates_long_texts_and_the_letter_keeps_them() -> None:
-    """MySQL would refuse them: a replay could not be noted, and receivers that have succeeded would run again."""
+    """MySQL would refuse longer texts: a replay could not be stored, and receivers that succeeded would run again."""
     text = "x" * 70_000
     row = stored(attrs.evolve(letter(record()), failures=(Failure(receiver="a", error=text, place=text),)))
     entry = row.entries.get()
@@ -145,7 +145,7 @@ def test_an_entry_truncates_long_texts_and_the_letter_keeps_them() -> None:
 def test_c8_a_reduced_letter_is_refused_until_the_migration_and_a_complete_one_is_stored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Of an import: a replay would take what is empty for what came."""
+    """An imported letter: a replay would take an empty part for the original one."""
     monkeypatch.setattr(presence, "_found", set())
     reduced = next(lighter(letter(record())))
     with connection.schema_editor() as editor:

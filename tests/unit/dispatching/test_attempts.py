@@ -78,7 +78,7 @@ def test_a_paused_receiver_is_given_up_at_once_and_stored_when_no_receiver_waits
 
 
 def test_a_record_unreadable_at_a_retry_fails_only_the_waiting_receivers() -> None:
-    """C6: each attempt reads the record anew, and so may fail to."""
+    """C6: each attempt decodes the record anew, which may fail."""
     error = ValueError()
     past = Past(attempts=1, failures={A.name: 1}, waiting=[A], given_up=((B, error),))
     judged = judge(Attempt(error=FINAL), past, POLICY)

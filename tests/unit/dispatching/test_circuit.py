@@ -12,7 +12,7 @@ POLICY = CircuitPolicy(failures=4, keys=3, probe_every=10)
 
 
 def fail(circuit: Circuit, *keys: str, now: float = 0) -> list[bool]:
-    """Fail once for each key; return which of them opened the circuit."""
+    """Report a failure for each key; return whether each one opened the circuit."""
     opened = []
     for key in keys:
         permit = circuit.permit(now)
@@ -93,14 +93,14 @@ def test_held_keys_return_when_the_next_probe_is_permitted() -> None:
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """Lanes begin and end in any order; the machine remembers what the circuit may not."""
+    """Lanes start and end attempts in any order; the machine keeps the state that the circuit should have."""
 
     def __init__(self) -> None:
         super().__init__()
         self.circuit = Circuit(POLICY)
         self.now = 0.0
         self.running: list[tuple[Permit, int]] = []
-        self.row: list[int] = []  # keys of the failures in a row
+        self.row: list[int] = []  # keys of the consecutive failures
         self.probes: list[Permit] = []
 
     @rule(key=st.integers(0, 4))
@@ -139,7 +139,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert len(self.probes) <= 1
 
     def teardown(self) -> None:
-        """However it ended: once nothing runs any more, a probe goes when its time has come."""
+        """Check that after all attempts have ended a probe is permitted at its time."""
         for permit, key in self.running:
             self.circuit.failed(permit, key, self.now)
         assert self.circuit.permit(self.now + POLICY.probe_every) is not None

@@ -28,7 +28,7 @@ ALIAS = "lane"
 
 @pytest.fixture
 def connection(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[BaseDatabaseWrapper]:
-    """Return a connection that this thread has opened, to a database with a table."""
+    """Return a connection opened by this thread to a database with a table."""
     database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database"), "CONN_MAX_AGE": 0}
     with none_known(), django_db_blocker.unblock(), connected(database, ALIAS):
         with connections[ALIAS].cursor() as cursor:
@@ -197,7 +197,7 @@ def test_c12_connections_with_an_error_are_closed_after_a_failed_attempt_even_if
 
 
 def test_c14_pooled_connections_are_returned_after_each_event(connection: BaseDatabaseWrapper) -> None:
-    """Four lanes kept a pool of four empty, for ever."""
+    """Four lanes kept a pool of four empty for ever."""
     cleanup.clean()
     assert connection.connection is not None
     connection.settings_dict["OPTIONS"]["pool"] = True
@@ -208,7 +208,7 @@ def test_c14_pooled_connections_are_returned_after_each_event(connection: BaseDa
 def test_a_pooled_connection_is_kept_while_a_surrounding_transaction_is_open(
     connection: BaseDatabaseWrapper,
 ) -> None:
-    """``deliver()`` in a TestCase broke the test's own transaction."""
+    """``deliver()`` in a TestCase must not break the test's own transaction."""
     connection.settings_dict["OPTIONS"]["pool"] = True
     with transaction.atomic(using=ALIAS):
         cleanup.clean()
@@ -219,7 +219,7 @@ def test_a_pooled_connection_is_kept_while_a_surrounding_transaction_is_open(
 def test_any_exception_raised_while_connecting_means_that_the_database_is_unreachable(
     connection: BaseDatabaseWrapper,
 ) -> None:
-    """One that fetches its password first may raise anything; that was a failure of the record."""
+    """A backend that fetches its password first may raise anything."""
 
     class Fetching(type(connection)):  # type: ignore[misc]
         def get_new_connection(self, _: Any) -> Any:
@@ -231,7 +231,7 @@ def test_any_exception_raised_while_connecting_means_that_the_database_is_unreac
 
 @pytest.fixture
 def pooled(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
-    """Return the connection as one of a pool, which hands it out again however its database is."""
+    """Return the connection as a pooled one, which is returned again in any state of its database."""
     raw = connection.connection
 
     class Pooled(type(connection)):  # type: ignore[misc]
@@ -242,7 +242,7 @@ def pooled(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
             return {name: value for name, value in super().get_connection_params().items() if name != "pool"}
 
         def _close(self) -> None:
-            """One of the pool is given back, not closed."""
+            """Return the connection to the pool in place of closing it."""
             if "pool" not in self.settings_dict["OPTIONS"]:
                 super()._close()
 
@@ -253,17 +253,17 @@ def pooled(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
 
 
 def test_failure_to_connect_bypasses_the_pool(pooled: BaseDatabaseWrapper, tmp_path: Path) -> None:
-    """It hands out connections that were there before; and it may have none left."""
+    """A pool returns connections opened earlier, and may have none left."""
     assert cleanup.failure_to_connect() is None
     pooled.settings_dict["NAME"] = str(tmp_path / "no such folder" / "database")
     assert cleanup.failure_to_connect() is not None
-    insert(pooled)  # its own connection was left alone
+    insert(pooled)  # the thread's own connection is unchanged
 
 
 def test_c12_a_connection_with_an_error_is_closed_before_it_returns_to_the_pool(
     pooled: BaseDatabaseWrapper,
 ) -> None:
-    """With a pool: it would hand the read-only connection out again."""
+    """The pool would return the read-only connection again."""
     raw = pooled.connection
     pooled.errors_occurred = True
     cleanup.close_after_errors()
@@ -285,6 +285,6 @@ def test_an_error_on_closing_the_fresh_connection_does_not_mean_unreachable(conn
 
 @pytest.mark.django_db
 def test_reading_pauses_at_the_start_of_a_worker_returns_its_pooled_connection(pooled: BaseDatabaseWrapper) -> None:
-    """Of a pool of two, one was gone as long as the worker lived."""
+    """One connection of a pool of two would be missing as long as the worker runs."""
     assert read_now()() == frozenset()
     assert pooled.connection is None

@@ -32,7 +32,7 @@ def event() -> Event:
 
 
 def test_a_callable_marked_as_coroutine_function_is_awaited() -> None:
-    """Wrappers and callable objects are; Python 3.11's inspect does not know the mark."""
+    """Wrappers and callable objects are marked; inspect in Python 3.11 ignores the mark."""
     ran: list[int] = []
 
     async def receive(**_: Any) -> None:
@@ -112,7 +112,7 @@ def test_a_type_error_raised_inside_a_receiver_is_kept(call: Any) -> None:
 
 
 def test_a_receiver_fails_when_an_event_that_it_emits_is_rejected() -> None:
-    """S4: whoever emits hears of nothing, and the offset of what led to it would be committed."""
+    """S4: the emitter gets no exception, and the offset of the received event would be committed."""
 
     def reject(**_: Any) -> None:
         emit(EventRejected(topic="t", event_type="a.type", event_id="1", error=ValueError("secret")))
@@ -132,7 +132,7 @@ def test_a_receiver_fails_when_an_event_that_it_emits_is_rejected() -> None:
 
 
 class Log:
-    """What has run, by the names of receivers; each of them is one of the ways to write one in a coroutine."""
+    """Names of receivers that ran; each method is one way to write an asynchronous receiver."""
 
     def __init__(self) -> None:
         self.ran: list[str] = []
@@ -172,7 +172,7 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_an_awaitable_returned_by_a_receiver_is_awaited(way: Callable[[Log], Any]) -> None:
-    """C10: else it has not run, and the offset is committed."""
+    """C10: else the receiver has not run, and the offset is committed."""
     log = Log()
     assert dispatch(event(), [Receiver(way(log))]) == []
     assert log.ran == ["method"]
@@ -180,7 +180,7 @@ def test_an_awaitable_returned_by_a_receiver_is_awaited(way: Callable[[Log], Any
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_a_returned_awaitable_is_a_failure_inside_a_running_event_loop(way: Callable[[Log], Any]) -> None:
-    """C10: in a running event loop nothing else can be."""
+    """C10: a running event loop cannot await anything else."""
     log, receiver = Log(), Receiver(lambda **_: None)
 
     async def dispatched() -> Any:
@@ -203,7 +203,7 @@ def test_a_returned_future_of_another_event_loop_is_a_failure() -> None:
 
 
 def test_a_receiver_that_is_a_generator_function_fails_because_it_did_not_run() -> None:
-    """C10: it has a yield."""
+    """C10: it contains a yield."""
 
     def generator(**_: Any) -> Iterator[None]:
         yield
@@ -240,7 +240,7 @@ def odd(**_: Any) -> None:
 def test_a_base_exception_is_a_failure_of_its_receiver_and_the_next_receiver_runs(
     call: Callable[..., Any], name: str, place: str
 ) -> None:
-    """C11: it would end the worker, and come again, for ever."""
+    """C11: it would end the worker, and the record would be redelivered for ever."""
     ran: list[int] = []
     ((receiver, error),) = dispatch(event(), [Receiver(call), Receiver(lambda **_: ran.append(1))])
     assert (receiver.call, ran) == (call, [1])
@@ -264,7 +264,7 @@ def test_exceptions_that_end_a_worker_are_not_caught(kind: type[BaseException], 
 
 
 def test_ctrl_c_during_a_coroutine_raises_keyboard_interrupt() -> None:
-    """A replay went on with the next record: its coroutine could not be closed, and so its receiver had failed."""
+    """A coroutine that cannot be closed must not count as a failure of its receiver, after which a replay continues."""
     over = threading.Event()
 
     async def receive(**_: Any) -> None:
@@ -281,7 +281,7 @@ def test_ctrl_c_during_a_coroutine_raises_keyboard_interrupt() -> None:
 
 
 def test_an_exception_whose_truth_value_is_false_is_a_failure() -> None:
-    """Such as one that is a collection of errors, and has none."""
+    """Such as a collection of errors that is empty."""
 
     class Errors(Exception):
         def __len__(self) -> int:

@@ -22,7 +22,7 @@ made: list[Cache] = []
 
 
 class Cache(LocMemCache):
-    """Knows how often it was closed."""
+    """A cache that counts how often it was closed."""
 
     def __init__(self, name: str, params: dict[str, Any]) -> None:
         super().__init__(name, params)

@@ -36,7 +36,7 @@ PLAIN = Signal()
 
 @once
 def award(certificate: Any, **_: Any) -> str:
-    """Keep the user."""
+    """Store the user."""
     had.append(certificate.user.id)
     return "awarded"
 
@@ -135,10 +135,10 @@ def test_a_missing_inbox_table_raises_an_error_that_asks_to_migrate(monkeypatch:
     try:
         with pytest.raises(ReceiversFailed) as caught:
             deliver(record_deleted, topic="t", key=7)
-        text = error_text(caught.value)  # in the log, and in dead letters
+        text = error_text(caught.value)  # the error in the log and in dead letters
         assert f"receiver {__name__}.drop raised ConfigurationError: The inbox is missing in database 'other'" in text
         assert "run manage.py migrate --database other" in text
-        assert purge_marks(90) == 0  # of what is not there nothing is to be deleted
+        assert purge_marks(90) == 0  # nothing is deleted from a table that does not exist
     finally:
         with connections["other"].schema_editor() as editor:
             editor.create_model(InboxMark)
@@ -165,7 +165,7 @@ def test_once_refuses_callables_without_a_stable_name_and_coroutines(wrong: Call
 
 @once
 def returns_a_coroutine(**arguments: Any) -> Any:
-    """As a plain decorator over an async function does."""
+    """Return a coroutine, like a plain decorator around an async function."""
     return later(**arguments)
 
 

@@ -69,7 +69,7 @@ def test_the_policy_of_an_event_type_precedes_that_of_its_topic() -> None:
     assert policies.policy("type", "topic").max_delay == 60
 
 
-@pytest.mark.django_db(databases="__all__")  # databases that this thread has used are asked
+@pytest.mark.django_db(databases="__all__")  # databases that this thread has used are checked
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
@@ -89,7 +89,7 @@ def test_errors_of_unreachable_servers_count_as_an_outage(error: Exception, expe
 def test_an_unreachable_database_in_an_exception_group_counts_as_an_outage(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """``asyncio.TaskGroup`` raises one: an outage behind it made dead letters."""
+    """``asyncio.TaskGroup`` raises such groups."""
     database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "no such folder" / "database")}
     with django_db_blocker.unblock(), none_known(), connected(database, "away") as connection:
         with pytest.raises(OperationalError) as away:
@@ -134,7 +134,7 @@ def test_a_database_server_with_too_many_connections_counts_as_an_outage(
 
 
 def test_c13_an_unknown_schema_is_retried_until_attempts_are_exhausted() -> None:
-    """Another of its nodes may have it already."""
+    """Another node of the registry may know the schema already."""
     unknown = SchemaRegistryError("404", status=404, retriable=False)
     assert isinstance(POLICY.decide(unknown, attempt=1), Retry)
     assert isinstance(POLICY.decide(unknown, attempt=POLICY.attempts), GiveUp)

@@ -31,7 +31,7 @@ def running() -> Running:
 
 
 def later(milliseconds: int) -> None:
-    """Let it be later, as far as rows tell."""
+    """Move all rows into the past."""
     Heartbeat.objects.update(beat_at=F("beat_at") - milliseconds, started_at=F("started_at") - milliseconds)
 
 

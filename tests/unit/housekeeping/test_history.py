@@ -96,7 +96,7 @@ def test_a_process_writes_only_the_lines_of_the_history_that_changed() -> None:
     process.count("spilled")
     with asked() as statements:
         process.writer.write()
-    assert statements == ["SELECT", "INSERT", "INSERT"]  # it asks for the time first
+    assert statements == ["SELECT", "INSERT", "INSERT"]  # the writer asks for the time first
     with asked() as statements:
         process.writer.write()
     assert statements == []
@@ -111,13 +111,13 @@ def test_history_is_not_written_into_a_database_in_memory() -> None:
         assert alias_of(HistoryRow) is None
         process.writer.write()
         assert rows().count() == 0
-        connection.connection.close()  # Django leaves it open
+        connection.connection.close()  # Django leaves the connection open
     with connected({"ENGINE": "django.db.backends.dummy"}, "default"):
         assert alias_of(HistoryRow) is None
 
 
 def test_counts_made_before_the_history_starts_are_written() -> None:
-    """Of threads that send first, one begins it: what the others count meanwhile counts."""
+    """One of the threads that send first starts the history, while the others already count."""
     process = Process()
     process.count("done")
     HistoryWriter(process._read, names_of_databases()).write()
@@ -125,7 +125,7 @@ def test_counts_made_before_the_history_starts_are_written() -> None:
 
 
 def test_counts_of_a_test_run_are_not_written_into_the_database_of_the_service(tmp_path: Path) -> None:
-    """Its last turn comes when Django has put the name of that back."""
+    """The last write happens after Django has restored the name of the service's database."""
     process = Process()
     process.count("done")
     other = tmp_path / "other"
@@ -142,7 +142,7 @@ def test_counts_of_a_test_run_are_not_written_into_the_database_of_the_service(t
 
 
 def test_history_is_not_written_before_all_apps_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An event may be sent while they are imported."""
+    """An event may be sent while apps are imported."""
     tallies.add(EVENTS_APPENDED, (TYPE,))
     monkeypatch.setattr(apps, "ready", False)
     write = _History(names_of_databases())

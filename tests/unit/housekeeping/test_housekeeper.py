@@ -22,7 +22,7 @@ from tests.support.watching import watched
 
 
 class Turns:
-    """A task that counts its turns, and may raise."""
+    """A task that counts its runs, and may raise."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.count = 0
@@ -183,7 +183,7 @@ def test_a_forked_child_has_no_tasks_of_its_parent_and_may_start_its_own(keeper:
 
 def _child(keeper: Housekeeper, parents: Turns) -> None:
     before = parents.count
-    keeper.finish(10)  # the parent's thread is not here
+    keeper.finish(10)  # the parent's thread does not exist in the child
     own = Turns()
     keeper.every(3_600, "Its own", own)
     until(lambda: own.count == 1)
@@ -218,7 +218,7 @@ def test_a_fork_that_python_does_not_notice_starts_without_tasks_of_the_parent(k
 
 
 def test_finish_during_a_last_run_runs_it_once_more(keeper: Housekeeper) -> None:
-    """What was counted in between would be lost."""
+    """Counts made in between would be lost."""
     begun, go_on = Event(), Event()
     lasts: list[None] = []
 

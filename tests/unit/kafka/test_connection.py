@@ -20,7 +20,7 @@ from tests.support.watching import watched
 
 
 def report(connection: Connection, *what: int | bool) -> None:
-    """Give a connection errors (their codes) and statistics (whether the coordinator answers), as a client does."""
+    """Report errors (codes) and statistics (whether the coordinator answers) to a connection, as a client does."""
     for one in what:
         if isinstance(one, bool):
             state = ("up", "UP") if one else ("query-coord", "INIT")
@@ -58,7 +58,7 @@ def test_the_reconnection_of_producers_is_reported_once(renewed: bool) -> None:
     with Sandbox() as sandbox:
         servers = {"bootstrap.servers": sandbox.bootstrap_servers, "reconnect.backoff.max.ms": 100}
         producer = Producer(servers)
-        producer.connect(10)  # whatever tests before have left behind
+        producer.connect(10)  # the state that earlier tests have left
         with watched(ConnectionChanged) as changes:
             with watched(ClientErrorReported) as errors, sandbox.broker_down():
                 producer.produce(record, lambda _: None)

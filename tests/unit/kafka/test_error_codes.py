@@ -20,7 +20,7 @@ NUMBERS = {KafkaError(number).name(): number for number in vars(KafkaError).valu
 """The codes of the installed client."""
 OURS = {"_NO_SCHEMA", "_UNREADABLE_ROW"}
 
-# Written out once more, so that a slip in the table shows.
+# Repeated here, so that a slip in the table is noticed.
 TROUBLES = {
     Trouble.UNREACHABLE: {
         "_ALL_BROKERS_DOWN",
@@ -97,7 +97,7 @@ def test_each_flag_is_set_for_exactly_its_expected_codes(flag: str) -> None:
 
 
 def test_s11_each_code_has_its_expected_outcome_for_a_row_of_the_relay() -> None:
-    """Without a row, a broker's code says something of the topic, one of librdkafka's own of the client."""
+    """A code not in the table concerns the topic if a broker sent it, and the client if it is librdkafka's own."""
     for code in {*NUMBERS, *OURS, "ERR_4711?"}:
         unlisted = RowOutcome.BEGIN_ANEW if code.startswith("_") else RowOutcome.HOLD_TOPIC
         assert row_outcome(BrokerError(code, "")) is OUTCOMES.get(code, unlisted), code

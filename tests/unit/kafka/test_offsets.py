@@ -15,7 +15,7 @@ from event_bus_kafka.kafka.offsets import Committed, GroupOffsets
 
 @attrs.define
 class Answers:
-    """What the consumer of confluent-kafka answers, for each partition."""
+    """The answers of confluent-kafka's consumer for each partition."""
 
     error: int | None = None
 

@@ -19,7 +19,7 @@ CHANGED = FIELDS | {"seats": int}
 
 
 def schemas(sandbox: Sandbox, topic: str, *arguments: str) -> tuple[int, str]:
-    """Run the command for a service that may not register by itself; return its exit code and what it says."""
+    """Run the command for a service that does not register schemas; return its exit code and output."""
     output = io.StringIO()
     settings = sandbox.settings | {
         "EVENT_BUS_PRODUCER_CONFIG": {EVENT_TYPE: {topic: {"event_key_field": "grade.user", "enabled": True}}},

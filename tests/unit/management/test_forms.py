@@ -28,7 +28,7 @@ def test_the_help_of_each_command_ends_with_an_example_that_its_parser_accepts(c
     name, *arguments = shlex.split(command.example)
     assert command.__module__.endswith(f".{name}")
     parser = parser_of(command)
-    parser.called_from_command_line = False  # to raise, and not to exit
+    parser.called_from_command_line = False  # makes the parser raise in place of exiting
     try:
         parser.parse_args(arguments)
     except CommandError as error:

@@ -27,7 +27,7 @@ NAME = f"{__name__}.receive#mail"
 
 
 def receive(**_: Any) -> None:
-    """Listen."""
+    """Accept an event."""
 
 
 @pytest.fixture(autouse=True)
@@ -129,7 +129,7 @@ def test_workers_keep_known_pauses_and_warn_once_when_the_table_is_missing(caplo
 
 
 class AwayRouter:
-    """A router to a database whose server does not answer, until it does."""
+    """A router to a database that does not answer until `error` is None."""
 
     error: Exception | None = OperationalError("away")
 
@@ -147,7 +147,7 @@ def away() -> Iterator[type[AwayRouter]]:
 
 
 def test_c15_pauses_raises_until_the_table_was_read_for_the_first_time(away: type[AwayRouter]) -> None:
-    """A worker that starts while the database is away ran paused receivers for up to a minute."""
+    """Workers that started while the database was unreachable ran paused receivers."""
     PausedReceiver.objects.using("default").create(receiver=NAME, paused_at=datetime.now(UTC))
     pauses = Pauses()
     pauses.read()
@@ -164,7 +164,7 @@ def test_c15_pauses_raises_until_the_table_was_read_for_the_first_time(away: typ
 
 
 def test_c15_the_error_for_unknown_pauses_contains_the_error_of_the_database(caplog: pytest.LogCaptureFixture) -> None:
-    """All events wait, for want of a right; the name of a class said nothing."""
+    """All events wait because of a missing right; the name of the exception class alone does not say so."""
 
     def refuse(*_: Any) -> None:
         raise ProgrammingError(

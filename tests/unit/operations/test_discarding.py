@@ -27,7 +27,7 @@ def letters(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 
 def failing_at(number: int) -> Any:
-    """Let a database fail at the so-manieth deletion of letters."""
+    """Make the database fail at the given deletion of letters."""
     deletions: list[str] = []
 
     def fail(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:

@@ -31,7 +31,7 @@ class _Silent(_Overview):
 
 
 class _Shrunk(_Overview):
-    """A cluster that has no partition 1 of a topic any more."""
+    """A cluster in which partition 1 of a topic no longer exists."""
 
     def cluster(self, *, timeout: float) -> Cluster:
         found = super().cluster(timeout=timeout)

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def another_replay() -> Replayed:
-    """Plan and run another one now."""
+    """Plan and run a concurrent replay."""
     meanwhile.clear()
     return replayed(plan(DeadLetter.objects.without_contents().get()))
 
@@ -77,7 +77,7 @@ def test_the_claim_of_a_killed_replay_expires() -> None:
 
 
 def test_a_replay_skips_a_letter_whose_failures_changed_since_the_plan() -> None:
-    """A server was away for one of two receivers: attempts and times are as they were."""
+    """A server was unreachable for one of two receivers: attempts and times are unchanged."""
     letter = stored(record_of(7), FIRST, SECOND)
     planned = plan(DeadLetter.objects.get())
     DeadLetter.objects.update(failures=[failure for failure in letter.failures if failure["receiver"] == SECOND])
@@ -93,7 +93,7 @@ def test_a_letter_written_by_an_older_version_is_replayed() -> None:
 
 
 class Away:
-    """The database refuses the first statements of a transaction that locks a letter, from when it is told to."""
+    """Makes the first `times` statements after begin() fail, like an unreachable database."""
 
     def __init__(self, times: int) -> None:
         self._times = times

@@ -65,7 +65,7 @@ def test_c3_a_failure_of_the_replay_does_not_overwrite_a_later_failure_of_a_work
 
 
 def test_c3_a_letter_updated_by_a_worker_after_the_plan_is_not_replayed() -> None:
-    """The worker counts as many attempts as were read: only the time tells."""
+    """The worker stores as many attempts as the plan read: only the time differs."""
     planned = plan(stored(record_of(7), FIRST))
     worker_stores(FIRST, SECOND)
     assert replayed(planned).is_taken
@@ -73,7 +73,7 @@ def test_c3_a_letter_updated_by_a_worker_after_the_plan_is_not_replayed() -> Non
 
 
 def test_c3_a_letter_updated_by_a_worker_of_an_older_version_after_the_plan_is_not_replayed() -> None:
-    """The same failure again, without times of its own."""
+    """The failure is unchanged, and has no time of its own."""
     stored(record_of(7), FIRST)
     DeadLetter.objects.update(failures=[{"receiver": FIRST, "error": "ValueError", "place": ""}])
     planned = plan(DeadLetter.objects.get())
@@ -128,7 +128,7 @@ def test_c3_a_letter_updated_by_a_worker_is_not_discarded_by_an_older_selection(
 
 
 def test_c3_a_letter_updated_by_a_worker_is_not_removed_beside_letters_that_failed_later() -> None:
-    """A letter from an import, or from a host whose clock is late, is older than letters listed beside it."""
+    """A letter from an import, or from a host with a slow clock, is older than letters beside it."""
     letters = [stored(record_of(7), FIRST), stored(record_of(7, offset=1), FIRST, failed_at=LATER)]
     seen = {letter.pk: letter.last_failed_at for letter in letters}
     worker_stores(SECOND, failed_at=FAILED_AT + timedelta(minutes=1))
@@ -137,7 +137,7 @@ def test_c3_a_letter_updated_by_a_worker_is_not_removed_beside_letters_that_fail
 
 
 def test_receivers_that_have_not_succeeded_stay_when_a_worker_stores_the_letter_again() -> None:
-    """That a worker does not tell of a receiver does not mean that it ran there."""
+    """A receiver that a worker does not report may still not have run."""
     stored(record_of(7), FIRST)
     worker_stores(SECOND)
     assert failures() == {FIRST: "ValueError", SECOND: "KeyError"}

@@ -41,7 +41,7 @@ def test_a_selection_compares_names_case_sensitively() -> None:
 
 def test_a_filter_by_error_applies_to_the_failure_of_the_selected_receiver() -> None:
     stored(record_of(7), AWARD, error="KeyError")
-    stored(record_of(7), MAIL)  # the same record: both have still to succeed
+    stored(record_of(7), MAIL)  # the same record: both receivers have still to succeed
     assert page_of(Selection(receiver=MAIL, error="KeyError"), after=None, limit=5).letters == []
     assert len(page_of(Selection(receiver=AWARD, error="KeyError"), after=None, limit=5).letters) == 1
 

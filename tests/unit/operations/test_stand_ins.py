@@ -54,7 +54,7 @@ def service(sandbox: Sandbox) -> Iterator[None]:
 
 @pytest.fixture
 def letter() -> DeadLetter:
-    """Return a dead letter at which two receivers failed that have moved since."""
+    """Return a dead letter of two receivers that have been renamed since."""
     return stored(record_of(7), OLD_GRADE, OLD_MAIL)
 
 
@@ -92,7 +92,7 @@ def test_c2_with_several_missing_receivers_a_stand_in_requires_instead_of(letter
 
 
 def test_c2_missing_receivers_in_several_letters_require_instead_of_for_a_stand_in() -> None:
-    """The letter of the one would have gone, and nobody would have done its part."""
+    """A stand-in for the one would delete the other's letter without running its part."""
     of_grade, of_mail = stored(record_of(7), OLD_GRADE), stored(record_of(7, offset=1), OLD_MAIL)
     with pytest.raises(CommandError, match="2 of 2 dead letters stay"):
         run("replay", "--all", "--receiver", GRADE, "--apply")

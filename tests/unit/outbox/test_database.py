@@ -41,7 +41,7 @@ def rows() -> dict[str, int]:
 
 
 class Apart:
-    """Keeps the outbox in the database `other`."""
+    """A router that stores the outbox in the database `other`."""
 
     def db_for_write(self, model: Any, **_: Any) -> str | None:
         return "other" if model is OutboxRecord else None
@@ -51,14 +51,14 @@ class Apart:
 
 
 class Undecided:
-    """Cannot say where rows go."""
+    """A router that raises."""
 
     def db_for_write(self, model: Any, **_: Any) -> str:
         raise LookupError("no request")
 
 
 class Astray:
-    """Names a database that is not there."""
+    """A router that names a database that does not exist."""
 
     def db_for_write(self, model: Any, **_: Any) -> str:
         return "nowhere"

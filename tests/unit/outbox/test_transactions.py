@@ -26,7 +26,7 @@ def in_a_thread(run: Callable[[], list[str]]) -> list[str]:
 
 
 def close(connection: BaseDatabaseWrapper) -> None:
-    """Close a database in memory, which Django leaves open."""
+    """Close a database in memory, which Django would leave open."""
     connection.connection.close()
 
 
@@ -78,7 +78,7 @@ def test_a_transaction_on_a_discarded_connection_does_not_delay_events() -> None
 
 
 def test_a_connection_opened_by_an_event_loop_does_not_hide_that_of_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Django gives a loop connections of its own, though it runs in the same thread."""
+    """Django keeps separate connections for an event loop, though it runs in the same thread."""
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 
     async def look() -> BaseDatabaseWrapper:

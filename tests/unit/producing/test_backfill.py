@@ -72,7 +72,7 @@ def _register_other_runs() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_an_item_without_a_delivery_report_does_not_count_as_sent() -> None:
-    """Its event waits for a transaction that the item has left open."""
+    """Its event waits for a transaction that the item left open."""
     block = transaction.atomic()
 
     def arguments() -> dict[str, Any]:
@@ -102,11 +102,11 @@ def test_a_rate_is_kept_in_batches_of_a_second_and_delays_are_not_made_up_for() 
 
     pace = Pace(20, Interruption(), clock=lambda: now, wait=wait)
     assert (pace.batch(500), pace.batch(7), Pace(0.5, Interruption()).batch(500)) == (20, 7, 1)
-    now += 0.75  # the batch took so long
+    now += 0.75  # the batch took this long
     pace.keep(20)
     assert now == pytest.approx(101.0)
     assert max(waited) <= 0.1
-    now += 1.5  # half a second too much
+    now += 1.5  # half a second too long
     pace.keep(40)
     pace.keep(60)
     assert now == pytest.approx(103.0)

@@ -42,14 +42,14 @@ def test_confirmed_events_are_not_spilled_before_their_reports_were_polled(sandb
         for event in events:
             clients.produce(event, None, monotonic() + 60)
         until(lambda: len(sandbox.records("confirmed", 3)) == 3)
-        sleep(0.3)  # until the broker's answer is here
+        sleep(0.3)  # until the broker has answered
         clients.give_up()
         clients.registry.close()
     assert {type(event) for event in seen} == {RecordDelivered}
 
 
 class Slow:
-    """A router that waits, in the thread of a delivery report."""
+    """A router that blocks in the thread of a delivery report."""
 
     was_asked, goes_on = Event(), Event()
 

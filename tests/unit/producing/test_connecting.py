@@ -14,7 +14,7 @@ from event_bus_kafka.telemetry import guards
 
 
 class Refusing:
-    """Stands for ``threading`` when the interpreter ends."""
+    """Replaces ``threading`` as it behaves at the end of the interpreter."""
 
     class Thread:
         def __init__(self, **_: object) -> None: ...
@@ -26,7 +26,7 @@ class Refusing:
 def test_an_observer_of_a_failed_client_may_send_when_no_thread_can_start(monkeypatch: pytest.MonkeyPatch) -> None:
     def make(_: ProcessClients | None) -> ProcessClients:
         with pytest.raises(DeliveryFailed, match="not made yet"):
-            connecting.get(monotonic())  # as an observer's event does, of an oauth_cb that raises
+            connecting.get(monotonic())  # like an observer's event about an oauth_cb that raises
         raise RuntimeError("no token")
 
     def send() -> None:

@@ -27,9 +27,9 @@ class Limits:
         (None, True, 105, 108),
         (100, False, 105, 108),
         (98, False, 103, 106),
-        (95, False, 100.5, 103),  # the limit for Kafka is over
-        (95, True, 100, 103),  # Kafka is waited for in vain already
-        (50, False, 100.5, 101),  # both are over
+        (95, False, 100.5, 103),  # the time limit for Kafka is over
+        (95, True, 100, 103),  # Kafka is known to be unreachable
+        (50, False, 100.5, 101),  # both time limits are over
         (50, True, 55, 101),
     ],
 )
@@ -40,7 +40,7 @@ def test_the_deadlines_of_kafka_and_outbox_start_at_the_end_of_the_process(
 
 
 def test_periodic_work_starts_once_per_process_and_runs_a_last_time_at_the_end() -> None:
-    """In mode outbox too, where nothing else has to be ended."""
+    """Also in mode outbox, where nothing else has to be ended."""
     begun: list[None] = []
     finished: list[float] = []
     spill = Spill(Outbox(notify=lambda: False))
@@ -59,7 +59,7 @@ def test_periodic_work_starts_once_per_process_and_runs_a_last_time_at_the_end()
 
 
 def test_all_exit_hooks_together_wait_at_most_a_second_for_periodic_work() -> None:
-    """Behind uWSGI and celery there are several, and a database that is away would keep each of them."""
+    """uWSGI and celery have several exit hooks, each of which would wait for an unreachable database."""
     asked: list[float] = []
 
     def finish(seconds: float) -> None:

@@ -70,7 +70,7 @@ def test_the_end_waits_for_rows_that_move_on_to_the_default_database(default: Pa
 
 
 class Apart:
-    """Keeps the outbox out of the default database."""
+    """A router that forbids the outbox in the default database."""
 
     def db_for_write(self, *_: object, **__: object) -> str:
         return "other"
@@ -82,7 +82,7 @@ class Apart:
 def test_rows_for_a_default_database_that_routers_forbid_go_where_the_routers_say(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """Also where the tables are there, from the time before the routers."""
+    """Also if the tables exist there, from the time before the routers."""
     own = Spill(Outbox(notify=lambda: False))
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"), on_sqlite(tmp_path, "other"):
         with override_settings(DATABASE_ROUTERS=[f"{__name__}.Apart"]):

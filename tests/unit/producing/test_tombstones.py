@@ -72,7 +72,7 @@ def hearing(*receivers: Callable[..., Any]) -> Iterator[None]:
 
 @pytest.fixture
 def heard() -> Iterator[Heard]:
-    """Return what a receiver of deletions hears."""
+    """Return the list of arguments of a receiver of deletions."""
     heard: Heard = []
 
     def hear(**arguments: Any) -> None:

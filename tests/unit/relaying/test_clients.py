@@ -21,7 +21,7 @@ def servers() -> Iterator[dict[str, Any]]:
 
 
 def noted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Return the options of producers that are made from now on."""
+    """Return the options of all producers created from now on."""
     made = []
 
     def make(options: dict[str, Any]) -> Producer:

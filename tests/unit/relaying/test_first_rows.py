@@ -19,7 +19,7 @@ def drain(relaying: Relaying) -> None:
 def test_s8_no_further_row_of_a_key_leaves_before_the_first_request_to_its_partition_succeeds(
     relaying: Relaying,
 ) -> None:
-    """The sandbox takes any sequence, as a broker that does not know the producer. Requests have one row each."""
+    """The sandbox accepts any sequence, like a broker that does not know the producer. Each request has one row."""
     relaying.options["batch.num.messages"] = 1
     relaying.renew()
     sent = relaying.append(*["a"] * 20)
@@ -53,7 +53,10 @@ def test_rows_that_wait_for_an_unconfirmed_first_row_do_not_delay_other_topics(
 def test_rows_left_in_an_earlier_chunk_keep_the_order_of_their_key(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Chunks of five rows. The partition is reached while the second one is sent; the third one ends with the key."""
+    """
+    Chunks of five rows. The partition is reached during the second chunk; the third one contains the last row of the
+    key.
+    """
     monkeypatch.setattr(batch, "_FIRSTS_WITHIN", 0.0)
     monkeypatch.setattr(claims, "CHUNK_ROWS", 5)
     of_key = relaying.append("a", "a") + relaying.append(*["a"] * 12, users=12)[:1] + relaying.append("a")
@@ -65,7 +68,7 @@ def test_rows_left_in_an_earlier_chunk_keep_the_order_of_their_key(
 
 
 def test_a_row_left_in_a_chunk_keeps_the_order_of_its_key(relaying: Relaying) -> None:
-    """The partition is reached while a row waits for room in the client, which has two places."""
+    """The partition is reached while a row waits for room in the client, whose queue has two places."""
     relaying.options["queue.buffering.max.messages"] = 2
     relaying.renew()
     one = relaying.append("a")
@@ -79,7 +82,7 @@ def test_a_row_left_in_a_chunk_keeps_the_order_of_its_key(relaying: Relaying) ->
 
 
 def test_a_row_that_waits_for_room_in_a_full_client_keeps_the_order_of_its_key(relaying: Relaying) -> None:
-    """The client has two places, and there is room again when a row of a topic that is not reached waits for it."""
+    """The queue has two places, and has room again while a row of an unreached topic waits for it."""
     relaying.options["queue.buffering.max.messages"] = 2
     relaying.renew()
     sent = relaying.append("a")
@@ -95,7 +98,9 @@ def test_a_row_that_waits_for_room_in_a_full_client_keeps_the_order_of_its_key(r
 def test_partitions_of_a_topic_created_later_are_counted_after_its_first_batch(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the first batch of it. Once all of them are reached no rows of new keys wait."""
+    """
+    The partitions are counted after the first batch of the topic. Once all are reached, rows of new keys do not wait.
+    """
     monkeypatch.setattr(batch, "_FIRSTS_WITHIN", 0.0)
     relaying.sandbox.create_topic("later", 1)
     for _ in range(2):

@@ -78,7 +78,7 @@ def test_s20_the_end_of_a_process_does_not_wait_for_database_calls_of_a_relay() 
     thread, ended = BackgroundThread("tests"), threading.Event()
     call = thread.submit(ended.wait)
     (running,) = [one for one in threading.enumerate() if one.name == "event-bus-relay-tests"]
-    ended.set()  # first: one that is no daemon would keep this process
+    ended.set()  # first: a thread that is no daemon would keep this process alive
     assert call.result(10)
     thread.stop()
     assert not running.is_alive()

@@ -21,7 +21,7 @@ NOTHING = Backlog(depth=0, oldest=0.0, parked={})
 
 
 def counts(monkeypatch: pytest.MonkeyPatch, *, error: Exception | None, purge_takes: float = 0.0) -> list[float]:
-    """Return when the backlog is counted within 200 seconds, one step per second. A count takes a second."""
+    """Return the seconds, of 200, at which the backlog is counted, with a step per second and a second per count."""
     now, times = 0.0, []
 
     def count(_: type[Backlog], alias: str) -> Backlog:

@@ -37,7 +37,7 @@ def test_s8_rows_keep_their_order_when_a_request_is_refused(relaying: Relaying, 
 
 
 def test_s8_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(relaying: Relaying) -> None:
-    """A broker takes any sequence of a producer that it does not know."""
+    """A broker accepts any sequence of a producer that it does not know."""
     relaying.options["batch.num.messages"] = 5
     relaying.renew()
     sent = relaying.append(*["a"] * 100)
@@ -47,7 +47,7 @@ def test_s8_rows_keep_their_order_when_the_first_request_of_a_client_is_refused(
 
 
 def test_a_topic_that_was_held_is_tried_with_a_client_of_its_own(relaying: Relaying) -> None:
-    """All its partitions are reached, and yet its rows are nothing for the client that the others use."""
+    """All its partitions are reached, and still its rows must not use the client of the other topics."""
     first = relaying.append("a")
     drain(relaying)
     common = relaying.made[-1]
@@ -60,7 +60,7 @@ def test_a_topic_that_was_held_is_tried_with_a_client_of_its_own(relaying: Relay
 
 
 def test_s8_at_most_one_request_is_sent_after_a_refused_one(relaying: Relaying) -> None:
-    """Which a broker refuses that knows the producer, and the sandbox takes. Requests have one row each."""
+    """A broker that knows the producer refuses that request; the sandbox accepts it. Each request has one row."""
     relaying.options["batch.num.messages"] = 1
     relaying.renew()
     relaying.append("a")
@@ -84,7 +84,7 @@ def test_s8_rows_keep_their_order_when_the_retries_of_a_request_are_exhausted(re
 
 
 def test_s8_a_row_larger_than_the_default_limit_is_sent_when_retried_alone(relaying: Relaying) -> None:
-    relaying.options["message.max.bytes"] = 5_000_000  # as the topic says
+    relaying.options["message.max.bytes"] = 5_000_000  # as the topic allows
     relaying.renew()
     sent = relaying.append("a")
     OutboxRecord.objects.update(body=b"x" * 1_500_000, size=1_500_000)
@@ -95,7 +95,7 @@ def test_s8_a_row_larger_than_the_default_limit_is_sent_when_retried_alone(relay
 
 
 def test_s8_rows_keep_their_order_when_their_topic_is_held_within_a_batch(relaying: Relaying) -> None:
-    """The registry fails once: the rows behind must not go before the row that it failed for."""
+    """The registry fails once: later rows must not be sent before the row whose schema was requested."""
     sent = relaying.append(*["a"] * 3)
     errors = iter([SchemaRegistryError("away", retriable=True)])
     relaying.error = lambda _: next(errors, None)
@@ -124,7 +124,7 @@ def test_a_refusal_that_a_new_client_resolves_is_logged_as_info(
         observe(LoggingObserver(audit=lambda: False))
         drain(relaying)
     assert relaying.arrived("a", 3) == sent
-    told = [line for line in caplog.records if "validate record" in line.getMessage()]  # others' clients may tell more
+    told = [line for line in caplog.records if "validate record" in line.getMessage()]  # other clients may log too
     assert ["a new client goes on" in line.getMessage() for line in told] == [True]
     assert all(line.levelname == "INFO" for line in told)
 
@@ -138,14 +138,14 @@ def test_a_refused_request_does_not_send_rows_of_another_topic_twice(relaying: R
 
 def test_s12_only_the_bad_row_of_a_refused_request_is_parked(relaying: Relaying) -> None:
     sent = relaying.append(*["a"] * 20)
-    relaying.sandbox.fail_next("Produce", _ROW_BY_ROW, times=2)  # the request, then its first row by itself
+    relaying.sandbox.fail_next("Produce", _ROW_BY_ROW, times=2)  # the request, then its first row alone
     drain(relaying)
     assert relaying.arrived("a", 19) == sent[1:]
     assert [row.code for row in ParkedRecord.objects.all()] == [_ROW_BY_ROW]
 
 
 def test_s12_a_topic_that_refuses_rows_of_all_keys_is_held_and_no_row_is_parked(relaying: Relaying) -> None:
-    """Such as one with a wrong policy. Rows come in twos, so that some are parked before that shows."""
+    """Such as a topic with a wrong policy. Rows arrive in pairs, so that some are parked before the topic is held."""
     sent: list[bytes] = []
     relaying.sandbox.fail_next("Produce", "POLICY_VIOLATION", times=100)
     with watched(TopicHeld) as seen:
@@ -188,7 +188,7 @@ def test_rows_sent_one_by_one_take_at_most_half_a_second_of_a_batch(relaying: Re
 
 
 def test_s12_a_row_parked_under_another_id_is_restored_unchanged(relaying: Relaying) -> None:
-    """The id of a row that is refused is that of a parked one, since the database was restored."""
+    """After a restore of the database the refused row has the id of a parked one."""
     relaying.append("a")
     OutboxRecord.objects.update(headers=b"text")
     drain(relaying)
@@ -231,7 +231,7 @@ def test_s12_refusals_of_few_keys_or_of_large_rows_do_not_hold_their_topic(
 
 
 def test_s12_a_row_that_kafka_accepts_resets_the_count_of_refusals(relaying: Relaying) -> None:
-    """Now and then one row is refused, alone in its request, and many others are taken before the next."""
+    """One row is refused alone in its request from time to time, and many others are accepted in between."""
     with watched(TopicHeld) as seen:
         for number in range(12):
             relaying.append(*["a"] * 5, users=5)
@@ -245,7 +245,7 @@ def test_s12_a_row_that_kafka_accepts_resets_the_count_of_refusals(relaying: Rel
 
 
 def test_s12_bad_rows_at_the_head_of_a_held_topic_are_parked(relaying: Relaying) -> None:
-    """They, and not the topic, are to blame if Kafka takes a row of another key meanwhile."""
+    """The rows, and not the topic, are bad if Kafka accepts a row of another key meanwhile."""
     relaying.append(*["a"] * 12, users=4)
     relaying.sandbox.fail_next("Produce", _ROW_BY_ROW, times=11)
     with watched(TopicHeld) as seen:

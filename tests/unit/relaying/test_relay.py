@@ -32,7 +32,7 @@ from tests.support.watching import watched
 def test_rows_keep_their_order_when_a_broker_refuses_a_request(
     relaying: Relaying, refusal: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claims, "CHUNK_ROWS", 5)  # two chunks are one request, within the time that it lingers
+    monkeypatch.setattr(claims, "CHUNK_ROWS", 5)  # two chunks form one request, as the client lingers
     sent = relaying.append(*["a"] * 20)
     relaying.sandbox.fail_next("Produce", refusal)
     until(lambda: not OutboxRecord.objects.exists(), step=relaying.relay.step)
@@ -52,7 +52,7 @@ def test_records_in_flight_are_discarded_when_a_step_raises(relaying: Relaying) 
 def test_s9_nothing_is_sent_after_the_claim_was_lost_during_a_database_stall(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Requests of five rows are on their way, one after the other."""
+    """Requests of five rows are sent one after the other."""
     read = Claims.rows
 
     def read_slowly(self: Claims, ids: Sequence[int]) -> list[Row]:
@@ -85,7 +85,7 @@ def test_a_relay_continues_with_a_new_client_after_an_interruption(relaying: Rel
 
 
 def test_a_row_without_its_schema_is_parked_with_type_and_id_from_its_headers(relaying: Relaying) -> None:
-    """Its headers tell what it is."""
+    """Its headers contain type and id."""
     (sent,) = relaying.append("a")
     WriterSchema.objects.all().delete()
     with watched(RowParked) as seen:

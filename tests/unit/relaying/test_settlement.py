@@ -22,7 +22,7 @@ OUTBOX, PARKED = OutboxRecord._meta.db_table, ParkedRecord._meta.db_table
 
 @contextmanager
 def refusing(change: str, table: str, which: str = "1", how: str = "ABORT, 'rows are audited'") -> Iterator[None]:
-    """Let the database refuse to change rows of a table, or with IGNORE, do nothing and say nothing."""
+    """Create a trigger that refuses changes to a table, or ignores them silently with IGNORE."""
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TRIGGER refuses BEFORE {change} ON {table} WHEN {which} BEGIN SELECT RAISE({how}); END")
     yield
@@ -49,7 +49,7 @@ def test_s13_rows_that_cannot_be_removed_are_not_sent_again_and_their_topic_is_h
 def test_s13_a_key_ends_with_its_latest_event_after_two_relays_failed_to_remove_it(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second one sends less of it."""
+    """The second relay sends fewer rows of it."""
     sent = relaying.append(*["a"] * 20)
     other = Relaying(relaying.sandbox)
     with refusing("DELETE", OUTBOX):

@@ -21,7 +21,9 @@ def test_a_topic_with_a_backlog_gets_the_shares_that_others_do_not_use() -> None
 
 
 def test_a_topic_keeps_its_share_when_other_shards_were_read() -> None:
-    """A relay takes other shards of a backlog each time: their topics are not taken for shallow, unseen."""
+    """
+    A relay reads other shards of a backlog each time: topics must not lose their share because they were not read.
+    """
     shares, limits = Shares(1_000), {"held": 0}
     shares.learn(shares.divide([(1, "a"), (1, "b")], limits), {0: 500, 1: 3}, limits)
     shares.learn(shares.divide([(2, "a"), (2, "b")], limits), {0: 500, 1: 3}, limits)

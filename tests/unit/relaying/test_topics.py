@@ -13,7 +13,7 @@ def test_a_topic_leaves_the_trial_after_enough_batches_without_a_row_of_it() -> 
     topics = Topics()
     topics["a"].send_alone(ROW)
     for _ in range(1_000):
-        topics.begin_batch(saw_all=False)  # others have a backlog
+        topics.begin_batch(saw_all=False)  # other topics have a backlog
     assert topics.limits
     for _ in range(101):
         topics.begin_batch()
@@ -25,6 +25,6 @@ def test_a_topic_with_rows_not_yet_sent_alone_stays_under_trial() -> None:
     topics["a"].send_alone(ROW)
     topics.begin_batch()
     topics["a"].line_up(ROW, record)
-    topics["a"].stop()  # time is up
+    topics["a"].stop()  # the time limit is over
     topics["a"].end_batch()
     assert topics.limits

@@ -37,14 +37,14 @@ _open: list[SchemaRegistry] = []
 
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
-    """Close those that were opened."""
+    """Close the registries that were opened."""
     yield
     while _open:
         _open.pop().close()
 
 
 class Turns:
-    """A run on lanes that begin what they are told to begin, at a time that the test sets."""
+    """A run whose submitted letters are run by the test, with a clock that the test sets."""
 
     def __init__(self, *, lanes: int = 1, request: ReplayRequest | None = None, **wish: Any) -> None:
         self.now = 1000.0
@@ -66,12 +66,12 @@ class Turns:
         self.run.fill([(_letter(number), b"key") for number in range(count)], is_all=True)
 
     def submit(self, *, is_busy: bool = False) -> int:
-        """Return how many have been submitted by now."""
+        """Return the number of letters submitted by now."""
         self.run.submit(is_busy=is_busy)
         return len(self.submitted)
 
     def end(self, delivery: Detached, *, took: float = 0.0) -> None:
-        """Have its turn on a lane. What these letters had was deleted meanwhile, so it takes no time of its own."""
+        """Run a submitted letter. Its dead letter was deleted before, so that it takes no time."""
         before, clock = self.now, self.run._clock
         self.run._clock = iter([before, before + took]).__next__
         delivery.process(delivery)
@@ -149,7 +149,7 @@ def test_letters_submitted_before_a_halt_do_not_start() -> None:
 
 
 def _requested(**wish: Any) -> tuple[Turns, RequestedLetter]:
-    """Return a run of a request for all letters, and the first of these."""
+    """Return a run of a request for all letters, and its first letter."""
     wanted = Wish(**wish)
     (request,) = make(plan_request(Selection(), wanted), wanted)
     return Turns(request=request), RequestedLetter.objects.order_by("number")[0]
@@ -191,7 +191,7 @@ def test_a_letter_is_retried_after_its_worker_died_and_fails_after_three_deaths(
         with suppress(KeyboardInterrupt):
             turns.letters.run(RequestedLetter.objects.get(), lambda _: None)
         (failure,) = DeadLetter.objects.get().failures
-        DeadLetter.objects.update(failures=[failure | {"claimed_until": claims[-1]}])  # as a killed process would
+        DeadLetter.objects.update(failures=[failure | {"claimed_until": claims[-1]}])  # as a killed process leaves it
     assert len(set(claims)) == 3
     meanwhile.clear()
     assert _state(turns, letter) == (LetterState.FAILED, "its worker ended 3 times while it ran")
@@ -214,7 +214,7 @@ def test_a_request_for_one_receiver_leaves_the_letter_for_the_other() -> None:
 
 
 class _Refused(Originals):
-    """The record of a letter, where Kafka or this package gives an error instead."""
+    """A record whose reading raises an error of Kafka or of this package."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(reader_for)

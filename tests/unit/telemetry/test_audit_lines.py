@@ -25,7 +25,7 @@ def batched() -> list[bool]:
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture, batched: list[bool]) -> Iterator[Lines]:
-    """Return the lines of a log that nobody else writes, nor clients that tests before have left behind."""
+    """Return the lines of a log to which neither other observers nor clients of earlier tests write."""
     kinds = (
         events.RecordReceived,
         events.RecordDelivered,

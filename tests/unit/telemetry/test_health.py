@@ -33,7 +33,7 @@ def test_each_change_of_readiness_is_logged_once(
     health.end(Obstacle.CIRCUIT, "another.receiver")
     health.end(Obstacle.CIRCUIT, "a.receiver")
     assert health.is_ready
-    caplog.clear()  # observers that other tests have left log as well
+    caplog.clear()  # observers of other tests log as well
     with caplog.at_level(logging.INFO):
         for change in list(changes):
             LoggingObserver(audit=lambda: True)(change)

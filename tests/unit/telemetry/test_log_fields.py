@@ -24,7 +24,7 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
 
 @pytest.fixture
 def line(caplog: pytest.LogCaptureFixture) -> Iterator[Line]:
-    """Return the fields of the line of an event."""
+    """Return the extra fields of the log line of an event."""
 
     def logged(event: LifecycleEvent) -> dict[str, Any]:
         caplog.clear()
@@ -106,7 +106,7 @@ def test_fields_match_the_documented_list_and_overwrite_no_field_of_log_records(
 
 
 class Asked(str):
-    """A topic that notes when a field is made of it."""
+    """A topic that counts how often a field is made of it."""
 
     __slots__ = ()
     times = 0

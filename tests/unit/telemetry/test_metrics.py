@@ -41,7 +41,7 @@ def test_names_of_metrics_are_unique() -> None:
 
 
 def shown(found: Iterator[Sample] | list[Sample]) -> dict[str, float]:
-    """Return the numbers of the page of these samples, by their names and labels as they stand there."""
+    """Return the numbers of the samples by name and labels, as the page shows them."""
     page = MetricsPage(lambda: found)()
     assert page is not None
     numbers = {}
@@ -176,7 +176,7 @@ def test_a_web_process_exports_the_counters_of_its_events(processes: int, tmp_pa
 
 
 def test_every_metric_of_the_catalogue_is_used_in_the_code() -> None:
-    """What is in the catalogue, and nothing adds to it, would be in the documentation and nowhere else."""
+    """A metric to which nothing is added would exist in the documentation only."""
     package = Path(samples.__file__).parents[1]
     code = "".join(file.read_text() for file in package.rglob("*.py") if file != Path(metrics.__file__))
     names = {value: name for name, value in vars(metrics).items() if isinstance(value, Metric)}

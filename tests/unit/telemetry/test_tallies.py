@@ -81,7 +81,7 @@ def test_a_forked_child_starts_with_empty_tallies_even_if_a_thread_held_the_lock
     with tallies._lock:
         pid = os.fork()
         if pid == 0:
-            signal.alarm(60)  # a lock that nobody releases would keep the child for ever
+            signal.alarm(60)  # a lock that is never released would block the child for ever
             empty = not tallies.read()
             tallies.add(RECORDS_SKIPPED, ("a", "no receiver"))
             os._exit(0 if empty and tallies.total(RECORDS_SKIPPED) == 1 and before.count == 1 else 1)
@@ -90,14 +90,14 @@ def test_a_forked_child_starts_with_empty_tallies_even_if_a_thread_held_the_lock
 
 
 class Receiver:
-    """What a record's tallies know of a receiver."""
+    """The part of a receiver that the tallies use."""
 
     def __init__(self, name: str, dispatch_uid: str | None = None) -> None:
         self.name, self.dispatch_uid = name, dispatch_uid
 
 
 class Service:
-    """Has a receiver that is a method: each look at it makes another object."""
+    """A service whose receiver is a method: each access creates another object."""
 
     __hash__ = None  # type: ignore[assignment]
 

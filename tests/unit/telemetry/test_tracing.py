@@ -205,7 +205,7 @@ def test_a_trace_context_read_from_headers_is_written_unchanged() -> None:
 
 
 class Broken(SpanProcessor, Sampler):
-    """What a service may give its provider."""
+    """A sampler or processor, as a service may configure it, that raises."""
 
     def should_sample(self, *_: Any, **__: Any) -> Any:
         raise RuntimeError("learner@example.com")

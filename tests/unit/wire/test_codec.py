@@ -172,7 +172,7 @@ READER = codec_for(OpenEdxPublicSignal(event_type="test.reader.v1", data={"d": R
 
 
 def read(fields: list[dict[str, Any]], values: dict[str, Any]) -> Any:
-    """Decode what a writer of these fields wrote."""
+    """Decode what a writer with these fields wrote."""
     record = {"type": "record", "name": "Renamed", "fields": fields}
     schema = {"type": "record", "name": "CloudEvent", "namespace": "test", "fields": [{"name": "d", "type": record}]}
     out = BytesIO()

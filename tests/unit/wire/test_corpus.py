@@ -43,7 +43,7 @@ SIGNAL = OpenEdxPublicSignal(event_type="test.everything.v1", data={"all": Every
 
 
 def outcome(value: bytes | None, headers: Headers, schema: str | None) -> dict[str, str]:
-    """Return how a record ends."""
+    """Return how a record ends: an error, or the event data."""
     try:
         registry = Registry(codec_for(SIGNAL).schema if schema is None else schema)
         event = serde.deserialize(record(value, headers), SIGNAL, registry)

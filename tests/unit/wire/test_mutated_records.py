@@ -43,7 +43,7 @@ def test_c4_a_mutated_record_is_read_or_refused_within_bounded_memory() -> None:
 
 
 def ends_as(schema: str, body: bytes) -> str:
-    """Return how decoding ends, as plain values and as an event. Raises what is none of our errors."""
+    """Return how decoding ends, as plain values and as an event. Raises any error that is not ours."""
     ends = "read"
     for decoder in (plain_decoder, codec_for(READER).decoder):
         try:

@@ -20,12 +20,12 @@ from tests.support.received import FRAME, Registry, event_in, record
 from tests.unit.wire.odd_schemas import FIELDS, JSON, ODD_TYPES, READER, TYPES, Reader, values_of_schema
 
 PYTHON_TYPES = {name: {get_origin(each.type) or each.type} for name, each in FIELDS.items()}
-PYTHON_TYPES["ratio"] |= {int}  # exact beyond 53 bits, which a float is not
+PYTHON_TYPES["ratio"] |= {int}  # exact beyond 53 bits, unlike a float
 PYTHON_TYPES["maybe"] |= {type(None)}
 
 
 def written(schema: dict[str, Any], values: dict[str, Any]) -> bytes | None:
-    """Return what such a writer writes, None if there can be none."""
+    """Return the bytes that a writer with this schema writes, None if it can write none."""
     out = BytesIO()
     try:
         fastavro.schemaless_writer(out, fastavro.parse_schema(schema), values)
@@ -130,7 +130,7 @@ def test_schemas_that_would_crash_the_process_are_refused(kind: Any, body: bytes
 
 
 def test_deeply_nested_json_is_refused_before_it_is_parsed_as_avro() -> None:
-    """Newer Pythons read JSON of any depth, which overflows fastavro's parser."""
+    """Newer versions of Python parse JSON of any depth, which overflows fastavro's parser."""
     with pytest.raises(IncompatibleSchema, match="JSON"):
         codec_for(READER).decoder(json.dumps(nested(300)))
 

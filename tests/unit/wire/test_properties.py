@@ -33,7 +33,7 @@ def bytes_of_fastavro(schema: str, data: dict[str, Any]) -> bytes:
 def test_schema_and_bytes_equal_those_of_openedx_events(event: tuple[OpenEdxPublicSignal, dict[str, Any]]) -> None:
     signal, data = event
     text = text_of_openedx(signal)
-    assume(text is not None)  # old ones refuse dicts
+    assume(text is not None)  # old versions refuse dicts
     codec = codec_for(signal)
     assert codec.schema == text
     assert codec.encode(data) == bytes_of_openedx(signal, data)

@@ -31,7 +31,7 @@ Decode = Callable[[bytes], Any]
 
 
 def ways(signal: OpenEdxPublicSignal, schema: str) -> tuple[Decode | None, Decode]:
-    """Return the quick decoder, and the careful way."""
+    """Return the generated decoder, or None, and the general one."""
     codec = codec_for(signal)
     writer, names = writer_schema.parse(schema)
     bind = binder(codec.avro_type, writer, names)
@@ -80,7 +80,7 @@ def test_the_generated_decoder_reads_mutated_records_like_the_general_decoder_or
         try:
             quick, careful = ways(READER, schema)
         except (DeserializationError, RecursionError, AttributeError, TypeError):
-            continue  # no record, or none of ours
+            continue  # the schema is not that of a record, or not readable with our class
         if quick is not None and (found := ended(quick, body)) is not None:
             assert repr(found) == repr(careful(body)), f"record {number}"
             read += 1
@@ -118,13 +118,13 @@ def test_numbers_in_unusual_encodings_are_left_to_the_general_decoder(body: byte
 
 
 def nested(levels: int) -> Any:
-    """A list of lists, that this service does not know."""
+    """Return the schema of nested lists, in a field that this service does not have."""
     return "int" if not levels else {"type": "array", "items": nested(levels - 1)}
 
 
 @pytest.mark.parametrize("levels", [9, 11, 60])
 def test_deeply_nested_lists_are_read(levels: int) -> None:
-    """Python nests twenty loops."""
+    """Python limits nested blocks to twenty loops."""
     schema = json.loads(codec_for(FLAGGED).schema)
     schema["fields"].append({"name": "deep", "type": nested(levels)})
     decode = codec_for(FLAGGED).decoder(json.dumps(schema))
@@ -132,7 +132,7 @@ def test_deeply_nested_lists_are_read(levels: int) -> None:
 
 
 def test_a_short_schema_that_would_generate_long_code_has_no_generated_decoder() -> None:
-    """It may use one type a thousand times; how many decoders are kept goes by characters."""
+    """It may use one type a thousand times, while the cache of decoders is limited by characters of schemas."""
     fields = [{"name": f"f{number}", "type": ["null", "int"]} for number in range(20)]
     schema = json.loads(codec_for(FLAGGED).schema)
     schema["fields"].append({"name": "first", "type": {"type": "record", "name": "L", "fields": fields}})
@@ -151,7 +151,7 @@ def test_the_memory_of_a_generated_decoder_is_proportional_to_the_length_of_its_
 
 
 def test_an_error_of_the_generated_decoder_is_not_the_context_of_the_raised_error() -> None:
-    """It may quote the event."""
+    """The other error may quote event data."""
     signal = OpenEdxPublicSignal(event_type="test.ids.v1", data={"id": UUID})
     codec = codec_for(signal)
     with pytest.raises(DeserializationError) as caught:

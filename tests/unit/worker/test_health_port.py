@@ -149,8 +149,8 @@ def served() -> int:
 def test_slow_clients_neither_delay_a_probe_nor_accumulate(
     manner: Callable[[socket.socket], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_Handler, "timeout", 600)  # or they would be gone after a while anyhow
-    most = served() + 8  # besides those of other tests' servers
+    monkeypatch.setattr(_Handler, "timeout", 600)  # or they would end by themselves after a while
+    most = served() + 8  # besides those of servers of other tests
     with ExitStack() as stack, answering(Running()) as port:
         for _ in range(50):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", port)))

@@ -33,7 +33,7 @@ def begun() -> Delivery:
 
 @attrs.define
 class Worker:
-    """A lane that hangs in a receiver, and what looks at it; `told` are the lifecycle events."""
+    """A lane that hangs in a receiver, and its watcher; `told` contains the lifecycle events."""
 
     lane: Lane
     release: threading.Event
@@ -46,7 +46,7 @@ class Worker:
         self.watch = SlowReceivers([self.lane], 300, self.health, clock=lambda: self.now)
 
     def look(self, at: float) -> int:
-        """Look; return how many receivers have been told so far."""
+        """Check for slow receivers at a time; return the number of reports so far."""
         self.now = at
         self.watch.look()
         return len(self.told)
@@ -83,7 +83,7 @@ def test_c18_a_slow_receiver_is_logged_once_with_name_record_and_stack_in_one_li
         assert [worker.look(at) for at in (300, 305, 1000)] == [1, 1, 1]
     finally:
         unobserve(log)
-    (line,) = {one.getMessage() for one in caplog.records if one.levelno == logging.ERROR}  # others may observe too
+    (line,) = {one.getMessage() for one in caplog.records if one.levelno == logging.ERROR}  # others may observe as well
     assert "test_slow_receivers.hang_here has been running for 300 s, at record t:0:0" in line
     assert "test_slow_receivers.py" in line
     assert "in hang_here" in line
@@ -105,7 +105,7 @@ def test_a_lane_that_makes_progress_is_not_reported_as_slow(worker: Worker) -> N
     work = worker.lane.running.work if worker.lane.running else None
     assert work is not None
     for at in range(0, 3000, 100):
-        work.past = attrs.evolve(work.past)  # a retry is another turn
+        work.past = attrs.evolve(work.past)  # a retry is another attempt
         assert worker.look(at) == 0
     for at in range(3000, 6000, 100):
         worker.lane.running = begun()

@@ -20,7 +20,7 @@ from event_bus_kafka.worker.worker import Worker
 
 
 class Steps:
-    """A worker's content whose steps are given."""
+    """The content of a worker, with given steps."""
 
     def __init__(self, *steps: Callable[[], None], stop: Callable[[], None] = lambda: None, left: int = 0) -> None:
         self.steps = iter(steps)
@@ -60,7 +60,7 @@ def test_a_signal_stops_a_worker_with_exit_code_0(number: signal.Signals) -> Non
 
 
 def test_the_time_limit_of_a_stop_starts_with_the_signal() -> None:
-    """The watchdog counts from there: a step that waits on, for partitions that move, would not leave it any."""
+    """The watchdog starts at the signal: a step that keeps waiting for a rebalance would leave no time for the stop."""
     told: list[float] = []
 
     def wait() -> None:
@@ -177,8 +177,8 @@ def test_a_signal_to_a_forked_child_of_a_receiver_does_not_stop_the_worker() -> 
 
 
 def in_a_process(action: Callable[[], int]) -> int:
-    """Run what may end its process; return the exit code."""
-    gc.collect()  # else a worker's collection would destroy here what other tests have left of Kafka's clients
+    """Run a function that may end its process in a child; return the exit code."""
+    gc.collect()  # else garbage collection in the child would destroy Kafka clients left by other tests
     pid = os.fork()
     if pid == 0:
         os._exit(action())
@@ -217,7 +217,7 @@ def test_a_forked_child_of_a_receiver_that_still_runs_does_not_delay_the_end() -
 
 
 def seen_by_a_worker(before: str = "") -> list[tuple[bool, list[int]]]:
-    """Return whether objects are frozen, and the thresholds, before, while and after a worker runs in a new process."""
+    """Return whether objects are frozen, and the thresholds, before, during and after a worker in a new process."""
     code = f"""if True:
         import gc, json, os, signal
         from event_bus_kafka.worker.worker import Worker
