@@ -41,7 +41,7 @@ def test_a_new_group_starts_at_the_earliest_record(bus: Bus, topic: str, group: 
         assert member.poll_records(1)[0].value == b"old"
 
 
-def test_only_records_from_the_start_offset_on_are_returned(bus: Bus, topic: str, group: str) -> None:
+def test_a_started_partition_returns_only_records_from_its_start_offset_on(bus: Bus, topic: str, group: str) -> None:
     """
     Records fetched before the start must not be returned after it. A poll returns at the assignment; it would else wait
     for records until the test times out.

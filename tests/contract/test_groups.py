@@ -109,7 +109,9 @@ def test_a_fenced_static_member_gets_a_fatal_error(real_bus: Bus, group: str) ->
 
 
 @pytest.mark.real
-def test_a_fenced_static_member_may_learn_of_it_at_a_commit_and_find_the_cause_later(real_bus: Bus, group: str) -> None:
+def test_a_commit_may_tell_a_static_member_that_it_is_fenced_before_the_cause_is_known(
+    real_bus: Bus, group: str
+) -> None:
     """Real only: the sandbox does not fence."""
     bus, topic = real_bus, f"{group}-topic"
     bus.create_topic(topic)

@@ -63,7 +63,7 @@ def verdicts(lines: list[str]) -> dict[str, str]:
 
 
 @pytest.mark.timeout(400)  # starts two dozen processes
-def test_all_rows_of_the_tour_hold_and_it_keeps_running_on_request() -> None:
+def test_all_rows_of_the_tour_hold_and_the_tour_keeps_running_on_request() -> None:
     with demo(KEEP="1") as process:
         printed = read_until("Here you see what the workers receive", process)
         assert verdicts(printed) == dict.fromkeys(ROWS, "holds")

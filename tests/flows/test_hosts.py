@@ -30,7 +30,7 @@ HOSTS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_a_worker_consumes_sends_and_stops_cleanly(sandbox: Sandbox, group: str, host: str) -> None:
+def test_on_each_host_a_worker_consumes_sends_and_stops_cleanly(sandbox: Sandbox, group: str, host: str) -> None:
     environment, changes = HOSTS[host]
     process = run_worker(SandboxBus(sandbox), group, environment, changes)
     assert max(one["queries"] for one in process.heard("arrive")) <= 1, "under DEBUG, Django keeps each query"

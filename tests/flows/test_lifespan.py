@@ -86,7 +86,7 @@ def test_an_exception_of_the_application_at_startup_is_raised() -> None:
         told(broken, *ENDING)
 
 
-def test_an_exception_of_a_request_is_raised() -> None:
+def test_an_exception_of_an_http_request_reaches_the_server() -> None:
     async def broken(scope: Any, receive: Receive, send: Send) -> None:
         raise ValueError("broken")
 

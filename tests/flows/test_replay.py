@@ -53,7 +53,7 @@ def test_the_plan_shows_receivers_and_runs_none(bus: Bus, topic: str) -> None:
     assert heard == []
 
 
-def test_is_replay_is_true_in_receivers_and_no_group_offset_moves(bus: Bus, topic: str, group: str) -> None:
+def test_in_a_replay_is_replay_returns_true_and_no_committed_offset_moves(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, *map(certificate, (1, 2)))
     with worker(bus, topic, group, "replayed") as process:
         process.wait_for(lambda: len(process.heard("replayed")) == 2)
@@ -83,7 +83,7 @@ def test_tombstones_are_replayed_to_receivers_of_deletions(bus: Bus, topic: str)
     assert heard == [7, -7]
 
 
-def test_is_replay_is_true_in_async_receivers(bus: Bus, topic: str) -> None:
+def test_is_replay_returns_true_in_async_receivers_during_a_replay(bus: Bus, topic: str) -> None:
     told = []
 
     async def ask(**_: Any) -> None:
@@ -286,7 +286,7 @@ def test_an_unreachable_registry_ends_the_replay_without_a_failed_record(bus: Bu
 
 
 @pytest.mark.parametrize("bounds", [("2026-01-02T00:00Z", "--to", "2026-01-01T00:00Z"), ("7", "--to", "6")])
-def test_an_end_before_the_start_is_refused(bus: Bus, topic: str, bounds: tuple[str, ...]) -> None:
+def test_a_replay_whose_end_precedes_its_start_is_refused(bus: Bus, topic: str, bounds: tuple[str, ...]) -> None:
     assert "There are no records: --from is after --to." in replay(bus, topic, "--from", *bounds)
 
 

@@ -173,7 +173,7 @@ def test_a_process_that_ends_waits_for_its_client_to_be_created(sandbox: Sandbox
     assert len(sandbox.records(topic, 1)) == 1, process.log
 
 
-def test_a_failed_client_is_not_created_again_at_once(sandbox: Sandbox, file: Path) -> None:
+def test_a_client_that_could_not_be_created_is_not_retried_for_each_event(sandbox: Sandbox, file: Path) -> None:
     tries = []
 
     def connect(former: ProcessClients | None) -> ProcessClients:

@@ -236,7 +236,7 @@ def test_capture_on_commit_callbacks_captures_and_sends_the_event(
 
 
 @pytest.mark.django_db
-def test_an_event_in_a_test_case_does_not_wait_for_the_lock_of_the_test(
+def test_spilling_an_event_in_a_test_case_does_not_wait_for_the_database_lock_of_the_test(
     sandbox: Sandbox, django_capture_on_commit_callbacks: Any
 ) -> None:
     settings = SandboxBus(sandbox).settings("t") | {
@@ -287,7 +287,7 @@ class TestTrouble:
             ({"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_OPTIONS": {"no.such.option": 1}}, EventSpilled),
         ],
     )
-    def test_invalid_settings_are_reported_at_each_send_and_spill_events_if_possible(
+    def test_invalid_settings_are_reported_at_each_send_and_events_are_spilled_if_possible(
         self, bus: Bus, topic: str, changes: dict[str, Any], end: type[LifecycleEvent]
     ) -> None:
         with override_settings(**bus.settings(topic, **changes)), watched() as seen:
@@ -633,7 +633,7 @@ def send_by(producer: EventBusProducer, topic: str) -> str:
     return str(metadata.id)
 
 
-def test_a_delivery_is_reported_without_a_further_send(send: Send) -> None:
+def test_a_delivery_is_reported_even_if_no_event_is_sent_afterwards(send: Send) -> None:
     with watched() as seen:
         sent = [send()]
         until(lambda: fates(seen, sent) == [RecordDelivered])

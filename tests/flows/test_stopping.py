@@ -105,7 +105,7 @@ def test_a_base_exception_stops_the_worker_and_its_event_is_redelivered(
 
 
 @pytest.mark.parametrize("error", ["MemoryError", "RecursionError"])
-def test_memory_and_recursion_errors_of_a_receiver_are_ordinary_failures(
+def test_memory_and_recursion_errors_of_a_receiver_are_retried_and_become_dead_letters(
     bus: Bus, topic: str, group: str, error: str
 ) -> None:
     """Case 13."""

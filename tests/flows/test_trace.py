@@ -127,7 +127,7 @@ def test_a_group_that_will_skip_a_quarantined_record_is_reported(bus: Bus, topic
 
 
 @on_sandbox
-def test_other_topics_are_not_searched_after_an_event_was_found_in_its_own(bus: Bus, topic: str) -> None:
+def test_the_search_of_a_topic_ends_when_the_event_is_found_in_it(bus: Bus, topic: str) -> None:
     other = f"{topic}-other"
     bus.create_topic(other)
     sent(bus, other, 1)

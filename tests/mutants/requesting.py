@@ -15,7 +15,7 @@ FAULTS = (
         old="self._rests_until = max(self._rests_until, now + _REST * (now - began))",
         new="self._rests_until = max(self._rests_until, now + (now - began))",
         harm="live events have half of their rate while letters are replayed",
-        tests=(f"{_RUN}::test_a_busy_worker_runs_one_letter_and_pauses_after_it",),
+        tests=(f"{_RUN}::test_a_busy_worker_runs_one_letter_at_a_time_with_pauses",),
     ),
     Fault(
         name="a replay request has all lanes beside live events",
@@ -24,7 +24,7 @@ FAULTS = (
         old="counted < (1 if is_busy else self._lanes.count)",
         new="counted < self._lanes.count",
         harm="live events wait for letters",
-        tests=(f"{_RUN}::test_a_busy_worker_runs_one_letter_and_pauses_after_it",),
+        tests=(f"{_RUN}::test_a_busy_worker_runs_one_letter_at_a_time_with_pauses",),
     ),
     Fault(
         name="a letter that waits for a record of its key keeps the request waiting",
@@ -101,7 +101,7 @@ FAULTS = (
         old="return LetterEnd(LetterState.SUCCEEDED) if had_begun else None",
         new="return None",
         harm="the report is wrong",
-        tests=(f"{_RUN}::test_a_deleted_letter_is_skipped_unless_its_replay_was_running",),
+        tests=(f"{_RUN}::test_a_deleted_letter_counts_as_skipped_or_as_succeeded_if_its_replay_had_started",),
     ),
     Fault(
         name="a replay request is taken from a worker that lives",

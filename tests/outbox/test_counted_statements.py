@@ -34,7 +34,7 @@ def test_an_event_costs_one_insert_with_and_without_a_transaction(service: Servi
     assert statements == ["INSERT"] * 4
 
 
-def test_an_event_adds_one_statement_to_a_request(service: Service) -> None:
+def test_an_event_adds_one_sql_statement_to_a_request(service: Service) -> None:
     counts = []
     for emissions in (0, 1):
         with asked() as statements, transaction.atomic():

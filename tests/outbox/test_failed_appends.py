@@ -462,9 +462,7 @@ def _no_request(*_: Any, model: Any = None, model_name: str = "", **__: Any) -> 
         raise LookupError("no request")
 
 
-def test_a_read_only_session_does_not_decide_whether_an_event_is_kept(
-    service_anywhere: Service, tmp_path: Path
-) -> None:
+def test_an_event_is_kept_when_a_read_only_session_rolls_back(service_anywhere: Service, tmp_path: Path) -> None:
     """S5: neither as the only open session, nor beside another one."""
     service = service_anywhere
     with connected(service.entry, "replica") as replica:
@@ -482,7 +480,7 @@ def test_a_read_only_session_does_not_decide_whether_an_event_is_kept(
     assert spilled() == [first, second]
 
 
-def test_a_read_only_manual_transaction_does_not_decide_whether_an_event_is_kept(service_anywhere: Service) -> None:
+def test_an_event_is_kept_when_a_manual_read_only_transaction_rolls_back(service_anywhere: Service) -> None:
     """S5."""
     service = service_anywhere
     with connected(service.entry, "replica") as replica:
@@ -557,7 +555,7 @@ def refuse_from(count: int, way: str = "ABORT") -> None:
 
 @contextmanager
 def holding_the_end_of_the_outbox() -> Iterator[Callable[[], None]]:
-    """Lock the end of the outbox in a large transaction; yield a function that makes it wait for a row of the caller."""
+    """Lock the end of the outbox in a large transaction; yield a function that makes it wait for the caller."""
     holder = connections["default"].copy()
     holder.inc_thread_sharing()
     cursor = holder.cursor()

@@ -57,7 +57,7 @@ def test_a_row_too_large_for_its_topic_is_parked_unsent_and_others_arrive(servic
     assert row.reason.endswith("more than the 20000 that the topic takes"), "it was not sent"
 
 
-def test_a_topic_of_unknown_size_limit_gets_its_rows(service: Service) -> None:
+def test_rows_of_a_topic_with_unknown_size_limit_are_sent(service: Service) -> None:
     """The topic is created after the relay has asked for limits, or may not be described."""
     small, late = f"{service.topic}-small", f"{service.topic}-late"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
@@ -210,7 +210,7 @@ def test_a_row_whose_schema_is_missing_is_parked(service: Service) -> None:
 
 
 @on_mysql_too
-def test_after_a_database_restore_no_row_is_sent_with_the_schema_of_another(service: Service) -> None:
+def test_after_a_database_restore_no_row_is_sent_with_the_schema_of_another_event_type(service: Service) -> None:
     """
     A relay and a writer from before the restore cache schemas that the database lacks; other processes reuse their ids.
     """

@@ -84,7 +84,7 @@ def test_an_event_goes_into_the_database_of_the_open_transaction(service: Servic
     assert service.waiting == 2
 
 
-def test_with_several_open_transactions_the_first_or_that_named_for_the_topic_takes_the_event(
+def test_with_several_open_transactions_the_first_or_the_one_named_for_the_topic_takes_the_event(
     service: Service, database: Database
 ) -> None:
     """S5."""

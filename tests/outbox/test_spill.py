@@ -83,7 +83,7 @@ def test_a_full_client_queue_delays_one_event_and_all_unsent_events_are_spilled(
     assert sorted(service.ids(200)) == sorted(ids)
 
 
-def test_after_a_confirmed_event_a_full_client_queue_may_delay_an_event_again(service: Service) -> None:
+def test_a_full_client_queue_may_delay_an_event_again_after_a_confirmed_event(service: Service) -> None:
     with Sandbox() as sandbox:
         changes = {
             "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,

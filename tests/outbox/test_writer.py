@@ -137,7 +137,9 @@ def test_no_event_is_given_up_while_the_database_is_unreachable(
     assert spilled() == [event.event_id for event in events]
 
 
-def test_a_silent_database_does_not_delay_events_for_another(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_database_does_not_delay_events_for_another_database(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Not even if its events have filled the buffer."""
     monkeypatch.setattr(spill, "_by_pid", {})
     monkeypatch.setattr(spill_buffer, "MOST_BYTES", 10_000)

@@ -147,7 +147,9 @@ def test_a_static_member_that_restarts_gets_its_partition_without_a_rebalance(bu
         assert staying.stop() == 0
 
 
-def test_a_worker_can_be_stopped_before_with_and_without_an_assignment(bus: RealBus, topic: str, group: str) -> None:
+def test_a_worker_stops_with_partitions_without_partitions_and_before_its_first_assignment(
+    bus: RealBus, topic: str, group: str
+) -> None:
     """Case 5: without partitions; before the first assignment, which another's receiver delays; with two signals."""
     with worker(bus, topic, group, "hang") as one, worker(bus, topic, group, "hang") as other:
         one.wait_for(lambda: "assigned: none" in one.log + other.log)

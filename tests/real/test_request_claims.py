@@ -89,7 +89,9 @@ def test_another_worker_takes_a_request_a_minute_after_its_last_heartbeat(reques
     assert (rows.get().state, rows.get().claimed_by, rows.in_turn("mail")) == ("done", None, [])
 
 
-def test_a_returned_request_can_be_taken_at_once_and_a_paused_one_cannot(request_made: ReplayRequest) -> None:
+def test_a_request_returned_by_its_worker_can_be_taken_at_once_and_a_paused_one_cannot(
+    request_made: ReplayRequest,
+) -> None:
     one, other, number, rows = uuid4(), uuid4(), request_made.pk, ReplayRequest.objects
     assert _take(number, one)
     rows.let_go(number, by=one)

@@ -54,7 +54,7 @@ def test_a_tombstone_is_captured_as_a_deletion(events: CapturedEvents) -> None:
         events.assert_sent(record_deleted, key=8)
 
 
-def test_a_tombstone_counts_only_if_its_transaction_commits(events: CapturedEvents, db: None) -> None:
+def test_a_tombstone_counts_as_sent_only_if_its_transaction_commits(events: CapturedEvents, db: None) -> None:
     with pytest.raises(ValueError, match="undone"), transaction.atomic():
         send_tombstone(CERTIFICATE_CREATED, "certificates", 7)
         raise ValueError("undone")
@@ -181,7 +181,7 @@ def _send_in_vain() -> None:
 
 
 @pytest.mark.django_db
-def test_in_a_test_case_an_event_counts_after_the_atomic_block_of_the_service(
+def test_in_a_test_case_an_event_counts_as_sent_after_the_atomic_block_of_the_service(
     events: CapturedEvents,
 ) -> None:
     with transaction.atomic():
@@ -193,13 +193,13 @@ def test_in_a_test_case_an_event_counts_after_the_atomic_block_of_the_service(
 
 
 @pytest.mark.django_db
-def test_in_a_test_case_an_event_outside_atomic_blocks_counts_at_once(events: CapturedEvents) -> None:
+def test_in_a_test_case_an_event_outside_atomic_blocks_counts_as_sent_at_once(events: CapturedEvents) -> None:
     CERTIFICATE_CREATED.send_event(certificate=certificate(1))
     events.assert_sent(CERTIFICATE_CREATED)
 
 
 @pytest.mark.django_db
-def test_an_event_of_a_rolled_back_block_does_not_count(events: CapturedEvents) -> None:
+def test_an_event_of_a_rolled_back_block_does_not_count_as_sent(events: CapturedEvents) -> None:
     with transaction.atomic():
         CERTIFICATE_CREATED.send_event(certificate=certificate(1))
         with pytest.raises(RuntimeError), transaction.atomic():
@@ -210,7 +210,9 @@ def test_an_event_of_a_rolled_back_block_does_not_count(events: CapturedEvents) 
 
 
 @pytest.mark.django_db
-def test_an_event_of_an_inner_block_does_not_count_if_the_outer_block_rolls_back(events: CapturedEvents) -> None:
+def test_an_event_of_an_inner_block_does_not_count_as_sent_if_the_outer_block_rolls_back(
+    events: CapturedEvents,
+) -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
         with transaction.atomic():
             CERTIFICATE_CREATED.send_event(certificate=certificate(1))
@@ -219,7 +221,7 @@ def test_an_event_of_an_inner_block_does_not_count_if_the_outer_block_rolls_back
 
 
 @pytest.mark.django_db
-def test_an_event_of_a_failed_block_without_savepoint_does_not_count(events: CapturedEvents) -> None:
+def test_an_event_of_a_failed_block_without_savepoint_does_not_count_as_sent(events: CapturedEvents) -> None:
     with pytest.raises(RuntimeError), transaction.atomic(savepoint=False):
         CERTIFICATE_CREATED.send_event(certificate=certificate(1))
         raise RuntimeError
@@ -227,7 +229,7 @@ def test_an_event_of_a_failed_block_without_savepoint_does_not_count(events: Cap
 
 
 @pytest.mark.django_db(databases=["default", "other"])
-def test_an_event_does_not_count_if_a_block_of_another_database_rolls_back(events: CapturedEvents) -> None:
+def test_an_event_does_not_count_as_sent_if_a_block_of_another_database_rolls_back(events: CapturedEvents) -> None:
     with transaction.atomic(using="default"):
         with pytest.raises(RuntimeError), transaction.atomic(using="other"):
             CERTIFICATE_CREATED.send_event(certificate=certificate(1))
@@ -236,7 +238,9 @@ def test_an_event_does_not_count_if_a_block_of_another_database_rolls_back(event
 
 
 @pytest.mark.django_db(databases=["default", "other"])
-def test_the_transaction_of_the_database_named_for_the_topic_decides(events: CapturedEvents, settings: Any) -> None:
+def test_the_transaction_of_the_database_named_for_the_topic_decides_whether_an_event_counts(
+    events: CapturedEvents, settings: Any
+) -> None:
     settings.EVENT_BUS_PRODUCER_CONFIG = {CREATED: {"certificates": ENTRY | {"database": "default"}}}
     with transaction.atomic(using="default"):
         with pytest.raises(RuntimeError), transaction.atomic(using="other"):
@@ -246,7 +250,7 @@ def test_the_transaction_of_the_database_named_for_the_topic_decides(events: Cap
 
 
 @pytest.mark.django_db
-def test_in_mode_immediate_events_of_rolled_back_blocks_count(events: CapturedEvents, settings: Any) -> None:
+def test_in_mode_immediate_events_of_rolled_back_blocks_count_as_sent(events: CapturedEvents, settings: Any) -> None:
     settings.EVENT_BUS_PRODUCER_MODE = "immediate"
     with pytest.raises(RuntimeError), transaction.atomic():
         CERTIFICATE_CREATED.send_event(certificate=certificate(1))
@@ -255,7 +259,9 @@ def test_in_mode_immediate_events_of_rolled_back_blocks_count(events: CapturedEv
 
 
 @pytest.mark.django_db(databases=["default", "other"])
-def test_in_mode_outbox_the_transaction_of_the_outbox_database_decides(events: CapturedEvents, settings: Any) -> None:
+def test_in_mode_outbox_the_transaction_of_the_outbox_database_decides_whether_an_event_counts(
+    events: CapturedEvents, settings: Any
+) -> None:
     settings.EVENT_BUS_PRODUCER_MODE = "outbox"
     with pytest.raises(ZeroDivisionError), transaction.atomic(using="other"):
         with transaction.atomic():
@@ -273,7 +279,7 @@ def test_in_mode_outbox_the_transaction_of_the_outbox_database_decides(events: C
 
 
 @pytest.mark.django_db(transaction=True)
-def test_real_commits_and_rollbacks_decide_in_a_transaction_test_case(events: CapturedEvents) -> None:
+def test_real_commits_and_rollbacks_decide_whether_an_event_counts_as_sent(events: CapturedEvents) -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
         CERTIFICATE_CREATED.send_event(certificate=certificate(1))
         raise RuntimeError
@@ -284,7 +290,7 @@ def test_real_commits_and_rollbacks_decide_in_a_transaction_test_case(events: Ca
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_event_with_autocommit_off_raises_as_unsendable() -> None:
+def test_emitting_an_event_with_autocommit_off_raises_unsendable_event() -> None:
     connection.ensure_connection()
     transaction.set_autocommit(False)
     try:
@@ -296,7 +302,7 @@ def test_an_event_with_autocommit_off_raises_as_unsendable() -> None:
 
 
 class TestInDjangosTestCase(TestCase):
-    def test_events_count_in_a_unittest_case_that_never_commits(self) -> None:
+    def test_events_count_as_sent_in_a_unittest_case_that_never_commits(self) -> None:
         with captured_events() as events, transaction.atomic():
             CERTIFICATE_CREATED.send_event(certificate=certificate(1))
         events.assert_sent(CERTIFICATE_CREATED, certificate=certificate(1))

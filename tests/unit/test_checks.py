@@ -42,7 +42,7 @@ def test_each_check_of_the_catalogue_has_a_mistake_that_triggers_it() -> None:
     assert {one.number for one in BROKEN} | databases == set(CATALOGUE)
 
 
-def test_receivers_of_an_equal_name_with_different_dispatch_uids_are_accepted() -> None:
+def test_receivers_that_share_a_name_are_accepted_with_different_dispatch_uids() -> None:
     """C3."""
 
     def made() -> Any:
@@ -99,7 +99,7 @@ def test_migrate_does_not_warn_of_missing_tables(
 
 
 class Undecided:
-    """A router that raises for migrations, and names a database for rows."""
+    """A router that forbids all migrations, and stores rows in one database."""
 
     def db_for_write(self, model: Any, **_: Any) -> str:
         return "empty"
@@ -108,7 +108,7 @@ class Undecided:
         return False
 
 
-def test_a_database_that_stores_rows_needs_tables_even_if_its_router_does_not_decide(
+def test_a_database_that_stores_rows_needs_tables_even_if_its_router_forbids_migrations(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     """S5."""

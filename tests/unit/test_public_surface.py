@@ -38,7 +38,7 @@ def test_importing_the_package_imports_neither_kafka_nor_django() -> None:
     assert printed.strip() == "set()"
 
 
-def test_the_changelog_contains_the_version() -> None:
+def test_the_changelog_contains_the_version_of_the_package() -> None:
     changelog = Path(event_bus_kafka.__file__).parent.parent / "CHANGELOG.rst"
     assert event_bus_kafka.__version__ in changelog.read_text()
 

@@ -69,7 +69,7 @@ def test_the_classifiers_of_the_package_name_the_tested_versions() -> None:
     assert classified("Framework :: Django") == {row["Django"] for row in rows}
 
 
-def test_every_lower_bound_is_installed_by_an_environment() -> None:
+def test_every_lower_bound_of_a_dependency_is_installed_by_a_test_environment() -> None:
     installed = pinned("lowest.txt")
     bounds = dict(re.findall(r'"([\w-]+)(?:\[\w+\])?>=([\d.]+)', SETUP))
     assert {name: installed[name.lower()] for name in bounds} == {

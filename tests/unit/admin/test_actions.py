@@ -84,9 +84,7 @@ def test_only_ticked_rows_are_released() -> None:
     ],
 )
 @pytest.mark.parametrize("action", ["release", "discard"])
-def test_a_form_with_missing_or_foreign_fields_is_not_found_and_changes_nothing(
-    action: str, posted: dict[str, str]
-) -> None:
+def test_a_form_without_a_valid_selection_answers_404_and_changes_nothing(action: str, posted: dict[str, str]) -> None:
     count = ParkedRecord.objects.count()
     answer = client_with(*Right).post(url(ParkedRecord, action), posted | {"confirmed": "yes"})
     assert answer.status_code == 404

@@ -165,7 +165,7 @@ def test_ticked_letters_are_discarded_after_a_confirmation() -> None:
     assert "discarded" in client.get(LIST, {"state": "discarded"}).content.decode()
 
 
-def test_nothing_is_discarded_without_confirmation_selection_and_right() -> None:
+def test_no_letter_is_discarded_without_a_confirmation_a_selection_and_the_right() -> None:
     stored(record_of(7), MAIL)
     client = client_with(Right.VIEW, Right.DISCARD)
     for posted in (
@@ -184,7 +184,7 @@ def test_nothing_is_discarded_without_confirmation_selection_and_right() -> None
     assert not LogEntry.objects.exists()
 
 
-def test_discarding_all_matching_letters_spares_letters_that_failed_later() -> None:
+def test_discarding_all_matching_letters_keeps_letters_that_failed_later() -> None:
     for offset in range(4):
         stored(record_of(7, offset=offset), MAIL if offset % 2 else AWARD)
     client = client_with(Right.VIEW, Right.DISCARD)
@@ -197,7 +197,7 @@ def test_discarding_all_matching_letters_spares_letters_that_failed_later() -> N
     assert f"all that match: receiver {MAIL}" in LogEntry.objects.get().get_change_message()
 
 
-def test_the_admin_history_contains_no_key_and_no_id_that_was_searched_for_a_discard() -> None:
+def test_the_admin_history_contains_neither_key_nor_id_of_a_search_for_letters_to_discard() -> None:
     letter = stored(record_of(77), MAIL)
     client = client_with(Right.VIEW, Right.DISCARD)
     _, done = confirmed(client, scope="all", key="77", event_id=letter.event_id)

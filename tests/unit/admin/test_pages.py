@@ -98,7 +98,7 @@ def test_a_page_whose_table_is_missing_asks_to_migrate() -> None:
 
 
 @override_settings(EVENT_BUS_PRODUCER_CONFIG={_EXAMPLES["str"]: {"certificates": {"enabled": True}}})
-def test_pages_below_the_list_name_a_wrong_setting() -> None:
+def test_detail_pages_and_actions_name_an_invalid_setting() -> None:
     client, base = client_with(*Right), "/admin/event_bus_kafka"
     posted = {"database": "default", "topic": "t", "code": "c"}
     for answer in (

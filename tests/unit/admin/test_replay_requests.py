@@ -109,7 +109,7 @@ def test_ticked_letters_are_requested_after_a_page_that_shows_the_plan(receiver:
         assert text in page
 
 
-def test_all_matching_letters_become_one_request_per_group_without_later_failures(receiver: str) -> None:
+def test_requests_for_all_matching_letters_are_made_per_group_without_later_failures(receiver: str) -> None:
     for offset in range(4):
         stored(record_of(7, offset=offset), receiver, group="mail" if offset % 2 else "other")
     stored(record_of(7, offset=8), GONE)
@@ -134,7 +134,7 @@ def test_the_plan_says_why_a_receiver_that_did_not_fail_would_not_run(receiver: 
     assert "mail.receivers.typo does not listen here 1 " in page
 
 
-def test_a_receiver_can_replace_a_receiver_that_no_longer_exists(receiver: str) -> None:
+def test_another_receiver_can_be_requested_in_place_of_one_that_no_longer_exists(receiver: str) -> None:
     stored(record_of(7), GONE, "mail.receivers.gone_too")
     client = client_with(Right.VIEW, Right.REPLAY)
     page = client.post(REQUEST, ALL | {"run-receiver": receiver}).content.decode()
@@ -159,7 +159,7 @@ def test_a_receiver_can_replace_a_receiver_that_no_longer_exists(receiver: str) 
         {"run-receiver": "x" * 501},
     ],
 )
-def test_nothing_is_requested_with_invalid_fields_or_without_the_page_of_the_plan(
+def test_no_replay_is_requested_with_invalid_fields_or_before_the_plan_was_shown(
     receiver: str, changes: dict[str, str]
 ) -> None:
     stored(record_of(7), receiver)
@@ -190,7 +190,7 @@ def test_a_request_for_more_letters_than_the_limit_has_to_be_narrowed(
     assert "2 dead letters would be given" in asked(client, scope="ticked", id=ticked)
 
 
-def test_the_admin_history_contains_no_key_and_no_id_that_was_searched_for_a_replay(receiver: str) -> None:
+def test_the_admin_history_contains_neither_key_nor_id_of_a_search_for_letters_to_replay(receiver: str) -> None:
     letter = stored(record_of(4711), receiver)
     client = client_with(Right.VIEW, Right.REPLAY)
     done = confirmed(client, ALL | {"key": "4711", "event_id": letter.event_id})
@@ -201,7 +201,7 @@ def test_the_admin_history_contains_no_key_and_no_id_that_was_searched_for_a_rep
     assert letter.event_id not in said()[0]
 
 
-def test_only_users_with_the_right_to_replay_see_buttons_for_it(receiver: str) -> None:
+def test_only_users_with_the_right_to_replay_see_replay_buttons(receiver: str) -> None:
     letter = stored(record_of(7), receiver)
     for rights, times in (((Right.VIEW, Right.REPLAY), 2), ((Right.VIEW, Right.DISCARD, Right.OPERATE), 0)):
         client = client_with(*rights)
@@ -242,7 +242,7 @@ def test_a_request_is_paused_resumed_and_cancelled_after_a_confirmation(receiver
 
 
 @pytest.mark.parametrize("action", ["request", "1/pause", "1/resume", "1/cancel"])
-def test_each_action_on_requests_requires_the_right_post_and_a_csrf_token(receiver: str, action: str) -> None:
+def test_actions_on_requests_require_the_right_to_replay_and_a_post_with_csrf_token(receiver: str, action: str) -> None:
     stored(record_of(7), receiver)
     url = f"{LIST}{action}/"
     for rights in ({*Right} - {Right.REPLAY}, {*Right} - {Right.VIEW}):

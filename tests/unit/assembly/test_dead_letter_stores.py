@@ -23,7 +23,7 @@ def nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presence, "_found", set())
 
 
-def test_a_database_that_does_not_answer_remains_the_store_of_dead_letters(
+def test_dead_letters_are_stored_in_the_database_even_if_it_does_not_answer_at_the_start(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     """On a topic they would stay unnoticed."""
@@ -32,7 +32,7 @@ def test_a_database_that_does_not_answer_remains_the_store_of_dead_letters(
         assert isinstance(store_for("g"), TableStore)
 
 
-def test_without_their_table_dead_letters_are_stored_on_a_topic(
+def test_without_a_database_table_dead_letters_are_stored_on_a_topic(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):

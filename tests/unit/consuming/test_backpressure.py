@@ -41,7 +41,7 @@ def full(bytes_of_all: int, partitions: list[PartitionProgress]) -> list[int]:
     return sorted(number for _, number in client.paused)
 
 
-def test_one_partition_may_use_all_bytes_and_several_share_the_same_limit() -> None:
+def test_one_partition_may_use_the_whole_byte_limit_and_several_partitions_share_it() -> None:
     assert full(8 * SIZE, partitions_with(7)) == []
     assert full(8 * SIZE, partitions_with(8)) == [0]
     assert full(8 * SIZE, partitions_with(4, 4)) == [0, 1]

@@ -57,7 +57,7 @@ def test_an_offset_whose_commit_was_refused_is_committed_again() -> None:
     assert client.kept == {("t", 0): Committed(8)}
 
 
-def test_a_refused_partition_does_not_affect_the_commit_of_others() -> None:
+def test_a_refused_commit_of_one_partition_does_not_affect_the_commit_of_others() -> None:
     client: Any = RefusingClient(1, **{"1": "UNKNOWN_MEMBER_ID", "2": "TOPIC_AUTHORIZATION_FAILED"})
     partitions = [done_up_to(7, number) for number in range(3)]
     with watched(CommitFailed, OffsetsCommitted) as told:

@@ -220,7 +220,7 @@ def test_an_open_circuit_prevents_dead_letters_for_exhausted_attempts_and_final_
     assert (service.letters, attempts_at(held[0])) == ([], 1)
 
 
-def test_attempts_are_not_reset_while_the_circuit_is_open(service: Service) -> None:
+def test_attempts_made_before_the_circuit_opened_still_count_after_it_closed(service: Service) -> None:
     processor = service.processor()
     held = opened(service, processor)
     service.failing = {}
@@ -323,7 +323,7 @@ def test_a_paused_receiver_does_not_run_and_its_events_become_dead_letters(servi
     assert "ReceiverPaused" in service.letters[0].failures[0].error
 
 
-def test_a_success_of_another_receiver_beside_a_paused_one_resets_error_limit_and_flood(service: Service) -> None:
+def test_a_success_beside_a_paused_receiver_resets_the_error_limit_and_ends_the_flood(service: Service) -> None:
     processor, partition = (
         service.processor(error_limit=ErrorLimit(2), flood=DeadLetterLimit(limit=1)),
         PartitionProgress(*PARTITION),
@@ -363,7 +363,7 @@ def test_a_flood_holds_records_until_one_succeeds(service: Service) -> None:
     assert len(service.letters) == 5
 
 
-def test_a_flood_continues_after_its_partition_is_reassigned(service: Service) -> None:
+def test_the_count_of_a_flood_continues_after_its_partition_is_reassigned(service: Service) -> None:
     processor, other = service.processor(flood=DeadLetterLimit(limit=3)), PartitionProgress("another", 0)
     for user in range(2):
         assert processor.process(delivery(user, PartitionProgress(*PARTITION), value=b"\0\0\0\0\1")) == DONE
@@ -397,7 +397,7 @@ def test_an_unreachable_server_makes_a_worker_unready_until_it_returns(service: 
     assert [change.ready for change in changes] == [False, True]
 
 
-def test_at_the_limit_of_consecutive_errors_no_receiver_runs_and_no_letter_is_stored(service: Service) -> None:
+def test_after_the_limit_of_consecutive_errors_no_receiver_runs_and_no_letter_is_stored(service: Service) -> None:
     processor = service.processor(error_limit=ErrorLimit(3), gate=ReceiverGate())
     service.failing = {"first": KeyError}
     outcomes = [processor.process(delivery(user)) for user in range(5)]
@@ -409,7 +409,7 @@ def test_at_the_limit_of_consecutive_errors_no_receiver_runs_and_no_letter_is_st
     assert failure.exit_code == 4
 
 
-def test_held_attempts_do_not_count_as_consecutive_errors(service: Service) -> None:
+def test_attempts_held_by_an_open_circuit_do_not_count_as_consecutive_errors(service: Service) -> None:
     processor = service.processor(error_limit=ErrorLimit(4))
     held = opened(service, processor)
     for number in range(1, 9):
@@ -557,7 +557,7 @@ def test_one_cache_object_serves_all_events_of_a_lane(service: Service) -> None:
 
 
 @pytest.mark.parametrize("kind", [CancelledError, type("Odd", (BaseException,), {})])
-def test_a_receiver_that_raises_a_base_exception_is_retried_and_then_a_dead_letter(
+def test_a_receiver_that_raises_a_base_exception_is_retried_and_its_event_becomes_a_dead_letter(
     service: Service, kind: type[BaseException]
 ) -> None:
     """C11: it would end the lane and the worker, and the record would be redelivered for ever."""
@@ -570,7 +570,7 @@ def test_a_receiver_that_raises_a_base_exception_is_retried_and_then_a_dead_lett
     assert service.seen["second", 1] == 1
 
 
-def test_an_outage_ends_when_its_held_record_is_skipped(service: Service) -> None:
+def test_a_worker_is_ready_again_when_the_record_held_by_an_outage_is_skipped(service: Service) -> None:
     processor, one = service.processor(), delivery(1)
     service.registry_fails = True
     assert isinstance(processor.process(one), Hold)

@@ -27,7 +27,7 @@ class EndlessTopic(Client):
         return [record(offset, key=b"%d" % offset) for offset in range(first, self.read)]
 
 
-def test_the_consumer_stops_reading_at_500_records_ahead_of_the_lanes() -> None:
+def test_the_consumer_stops_reading_when_500_records_wait_for_the_lanes() -> None:
     topic = EndlessTopic()
     scheduler = Scheduler(lambda _: DONE, lanes=1)
     consumer = Consumer(

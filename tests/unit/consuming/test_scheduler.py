@@ -85,7 +85,7 @@ def test_a_release_waits_for_running_receivers_and_drops_waiting_records() -> No
         assert not second.done
 
 
-def test_lanes_finish_the_gaps_of_revoked_partitions_before_other_records() -> None:
+def test_lanes_run_unfinished_records_of_revoked_partitions_before_other_records() -> None:
     """A gap below finished records may be queued behind hundreds of others, which would use up the time limit."""
     seen: list[bytes | None] = []
     goes_on = threading.Event()
@@ -121,7 +121,7 @@ def test_partitions_closed_by_a_stop_stay_closed_during_a_partial_revocation() -
     assert second.may_begin(0) is False
 
 
-def test_a_release_does_not_wait_for_gaps_after_all_lanes_have_ended() -> None:
+def test_a_release_does_not_wait_for_unfinished_records_after_all_lanes_have_ended() -> None:
     """A worker of one lane whose receiver raised SystemExit would use up its time limit."""
 
     def process(delivery: Delivery) -> Outcome:
@@ -143,7 +143,7 @@ def test_a_release_does_not_wait_for_gaps_after_all_lanes_have_ended() -> None:
     assert partition.position is None
 
 
-def test_a_release_stops_waiting_when_asked_to_hurry() -> None:
+def test_a_release_stops_waiting_when_the_worker_has_to_hurry() -> None:
     started, release = threading.Event(), threading.Event()
     scheduler: list[Scheduler] = []
 
@@ -229,7 +229,7 @@ def test_a_base_exception_stops_the_scheduler_and_leaves_the_record_unfinished()
         assert not delivery.done
 
 
-def test_a_finished_delivery_keeps_no_record_while_an_earlier_one_is_unfinished() -> None:
+def test_a_finished_delivery_releases_its_record_while_an_earlier_one_is_unfinished() -> None:
     """C5."""
     with scheduling(lambda delivery: Hold(ValueError(), 60) if delivery.offset == 0 else DONE) as scheduler:
         partition = PartitionProgress("t", 0)
@@ -255,7 +255,7 @@ def test_idle_actors_are_removed() -> None:
         until(lambda: late.done)
 
 
-def test_a_key_found_busy_by_a_sweep_still_runs_its_delivery() -> None:
+def test_a_key_locked_by_a_sweep_still_runs_its_waiting_record() -> None:
     scheduler = Scheduler(lambda delivery: DONE, lanes=1)
     (delivery,) = submit(scheduler, PartitionProgress("t", 0), record(0))
     actor = scheduler._ready.get()

@@ -126,7 +126,7 @@ def test_offset_metadata_of_other_clients_is_ignored(metadata: str | None) -> No
     assert OffsetMetadata.read('event-bus-kafka {"taken":[5]}').taken == {5}
 
 
-def test_metadata_too_large_for_kafka_is_reported_as_not_fitting() -> None:
+def test_offset_metadata_that_exceeds_the_limit_of_kafka_is_detected() -> None:
     assert OffsetMetadata(frozenset(range(10**6, 10**6 + 500))).fit
     assert not OffsetMetadata(frozenset(range(10**6, 10**6 + 520))).fit
 
@@ -146,7 +146,7 @@ def test_records_of_a_deleted_log_do_not_move_the_position() -> None:
     assert progress.position == 1
 
 
-def test_records_deleted_after_unfinished_ones_do_not_move_the_position() -> None:
+def test_a_gap_of_deleted_records_after_unfinished_ones_does_not_move_the_position() -> None:
     progress = PartitionProgress("t", 0, OffsetMetadata(frozenset({9}), None), next_offset=5, committed=5)
     (delivery,) = taken(progress, 5)
     progress.go_on_from(8)

@@ -42,7 +42,7 @@ def test_c8_an_empty_part_is_not_left_out() -> None:
     assert only.record == tombstone.record, "a tombstone stays one"
 
 
-def test_c8_a_part_left_out_becomes_empty_and_its_size_and_hash_are_kept() -> None:
+def test_c8_a_part_left_out_becomes_empty_and_its_size_and_hash_are_stored() -> None:
     reduced = without("value")
     assert reduced.record == changed(record(), value=b"")
     assert reduced.left_out == {"value": LeftOut(size=6, sha256=sha256(b"\0value").hexdigest())}

@@ -25,7 +25,7 @@ _WEEK = 7 * 86_400_000
 """Milliseconds."""
 
 
-def test_entries_are_purged_after_their_retention_unless_their_letter_exists() -> None:
+def test_entries_of_deleted_letters_are_purged_after_the_retention() -> None:
     alive, gone = store(letter(record(offset=1))), store(letter(record(offset=2)))
     discard(gone)
     DeadLetterEntry.objects.update(changed_at=F("changed_at") - _WEEK - 60_000)
@@ -68,7 +68,7 @@ def test_complete_entries_adds_entries_for_letters_of_older_versions() -> None:
     assert DeadLetter.objects.count() == 3
 
 
-def test_a_purge_ends_when_rows_are_not_deleted() -> None:
+def test_a_purge_ends_when_the_database_deletes_no_rows() -> None:
     """Else a trigger that keeps rows would keep a thread busy for ever."""
     store(letter(record()))
     assert list(delete_in_batches(DeadLetter.objects.order_by("pk"), lambda ids: 0)) == [0]
@@ -86,7 +86,7 @@ def test_an_error_while_a_letter_is_discarded_leaves_letter_and_entries_unchange
     assert (DeadLetter.objects.count(), states()) == (1, {"": "failed"})
 
 
-def test_batches_of_a_purge_shrink_while_they_take_long() -> None:
+def test_a_purge_deletes_smaller_batches_after_slow_ones() -> None:
     """Heartbeats and the reading of pauses wait for the end of a batch."""
     sizes: list[int] = []
 

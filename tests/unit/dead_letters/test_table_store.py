@@ -88,7 +88,7 @@ def test_c8_a_letter_that_fits_when_stored_again_is_complete() -> None:
     assert (row.record, row.marks) == (large.record, {})
 
 
-def test_c8_a_lock_timeout_of_the_database_leaves_nothing_out() -> None:
+def test_c8_after_a_lock_timeout_no_part_of_the_letter_is_left_out() -> None:
     refused: list[str] = []
 
     def refuse_once(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
@@ -103,7 +103,7 @@ def test_c8_a_lock_timeout_of_the_database_leaves_nothing_out() -> None:
     assert list(told) == []
 
 
-def test_c8_a_value_error_of_a_query_guard_leaves_nothing_out() -> None:
+def test_c8_after_a_value_error_of_a_query_guard_no_part_of_the_letter_is_left_out() -> None:
     """Drivers raise ValueError for a value, but routers, query guards and hooks may raise it for anything."""
     refused: list[str] = []
 
@@ -142,7 +142,7 @@ def test_an_entry_truncates_long_texts_and_the_letter_keeps_them() -> None:
     assert row.failures[0]["error"] == text
 
 
-def test_c8_a_reduced_letter_is_refused_until_the_migration_and_a_complete_one_is_stored(
+def test_c8_before_the_migration_a_letter_with_parts_left_out_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An imported letter: a replay would take an empty part for the original one."""

@@ -47,7 +47,7 @@ def test_the_longest_delay_applies_and_waiting_receivers_keep_their_order() -> N
     assert judged.past.waiting == [A, B, C]
 
 
-def test_an_outage_costs_no_attempt_and_doubles_the_hold() -> None:
+def test_an_outage_costs_no_attempt_and_doubles_the_delay() -> None:
     past, delays = NOTHING_YET, []
     for _ in range(3):
         judged = judge(attempt(failed=[(A, KeyError())], away="database"), past, POLICY)
@@ -102,7 +102,7 @@ def test_a_record_is_held_while_a_server_is_unreachable(error: Exception) -> Non
 
 
 @given(st.data())
-def test_each_receiver_ends_in_exactly_one_of_success_waiting_and_failure(data: st.DataObject) -> None:
+def test_each_receiver_either_succeeds_waits_or_is_given_up(data: st.DataObject) -> None:
     past, waiting, succeeded = NOTHING_YET, RECEIVERS, set[str]()
     ends = st.sampled_from(("succeeds", "succeeds", "fails", "is final", "opens", "held", "paused"))
     for _ in range(20):

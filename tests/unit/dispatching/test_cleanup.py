@@ -141,7 +141,7 @@ def test_a_database_is_unreachable_only_if_a_fresh_connection_fails(
 
 
 @pytest.mark.django_db
-def test_failure_to_connect_closes_its_connection_to_a_database_in_memory() -> None:
+def test_the_check_of_a_database_in_memory_closes_its_connection() -> None:
     opened: list[Any] = []
     connections["default"].ensure_connection()
 
@@ -252,7 +252,7 @@ def pooled(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
     raw.close()
 
 
-def test_failure_to_connect_bypasses_the_pool(pooled: BaseDatabaseWrapper, tmp_path: Path) -> None:
+def test_the_check_of_a_database_bypasses_its_connection_pool(pooled: BaseDatabaseWrapper, tmp_path: Path) -> None:
     """A pool returns connections opened earlier, and may have none left."""
     assert cleanup.failure_to_connect() is None
     pooled.settings_dict["NAME"] = str(tmp_path / "no such folder" / "database")
@@ -272,7 +272,7 @@ def test_c12_a_connection_with_an_error_is_closed_before_it_returns_to_the_pool(
         raw.execute("SELECT 1")
 
 
-def test_an_error_on_closing_the_fresh_connection_does_not_mean_unreachable(connection: BaseDatabaseWrapper) -> None:
+def test_an_error_on_closing_the_checked_connection_does_not_mean_unreachable(connection: BaseDatabaseWrapper) -> None:
     class Stubborn(type(connection)):  # type: ignore[misc]
         def _close(self) -> None:
             super()._close()
@@ -284,7 +284,9 @@ def test_an_error_on_closing_the_fresh_connection_does_not_mean_unreachable(conn
 
 
 @pytest.mark.django_db
-def test_reading_pauses_at_the_start_of_a_worker_returns_its_pooled_connection(pooled: BaseDatabaseWrapper) -> None:
+def test_reading_pauses_at_the_start_of_a_worker_returns_its_connection_to_the_pool(
+    pooled: BaseDatabaseWrapper,
+) -> None:
     """One connection of a pool of two would be missing as long as the worker runs."""
     assert read_now()() == frozenset()
     assert pooled.connection is None

@@ -107,7 +107,7 @@ def test_context_variables_and_language_of_an_event_do_not_reach_the_next_event(
     assert left.run(translation.get_language) != "de"
 
 
-def test_caches_are_created_anew_after_the_setting_caches_changes() -> None:
+def test_caches_are_created_anew_after_the_caches_setting_changed() -> None:
     run("default")
     with override_settings(CACHES={"default": {"BACKEND": f"{__name__}.Cache"}}):
         run("default")

@@ -83,7 +83,7 @@ def test_a_receiver_under_once_runs_once_for_an_event_delivered_twice() -> None:
     assert had == [7, 8]
 
 
-def test_each_receiver_of_an_event_runs_once() -> None:
+def test_two_receivers_under_once_each_run_once_for_an_event_delivered_twice() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     CERTIFICATE_CREATED.connect(note)
     try:
@@ -94,7 +94,7 @@ def test_each_receiver_of_an_event_runs_once() -> None:
     assert had == [7, -7]
 
 
-def test_an_event_runs_again_after_its_mark_is_deleted() -> None:
+def test_a_receiver_under_once_runs_again_after_the_mark_of_the_event_is_deleted() -> None:
     metadata = EventsMetadata(event_type=CREATED)
     for _ in range(2):
         deliver(CERTIFICATE_CREATED, metadata=metadata, certificate=certificate(7))
@@ -121,7 +121,7 @@ def test_a_receiver_that_fails_leaves_no_mark_in_the_database_given_to_once() ->
     assert had == [7, 7]
 
 
-def test_a_signal_sent_without_metadata_raises_a_configuration_error() -> None:
+def test_a_receiver_under_once_raises_for_a_signal_without_metadata() -> None:
     with pytest.raises(ConfigurationError, match=r"award is under once\(\), which needs the event's metadata"):
         PLAIN.send(sender=None, certificate=certificate(7))
     PLAIN.send(sender=None, certificate=certificate(7), metadata=EventsMetadata(event_type=CREATED))
@@ -181,7 +181,7 @@ def test_a_receiver_that_returns_a_coroutine_fails_and_leaves_no_mark() -> None:
     assert InboxMark.objects.get().receiver == f"{__name__}.award"
 
 
-def test_once_above_receiver_is_refused_as_the_wrong_order_of_decorators() -> None:
+def test_decorating_with_once_above_receiver_is_refused() -> None:
     def bare(**_: Any) -> None: ...
 
     for signal in (CERTIFICATE_CREATED, record_deleted):

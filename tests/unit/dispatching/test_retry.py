@@ -61,7 +61,7 @@ def test_a_record_is_held_at_most_ten_seconds_at_a_time_during_an_outage() -> No
     assert [hold.delay for hold in holds if isinstance(hold, Hold)] == [1, 3, 9, 10, 10]
 
 
-def test_the_policy_of_an_event_type_precedes_that_of_its_topic() -> None:
+def test_the_retry_policy_of_an_event_type_overrides_that_of_its_topic() -> None:
     policies = RetryPolicies.of(RETRY_DEFAULTS, {"topic": {"attempts": 2}, "type": {"attempts": 3, "factor": 1}})
     assert policies.policy("type", "topic").attempts == 3
     assert policies.policy("other", "topic").attempts == 2
@@ -149,7 +149,7 @@ def test_errors_configured_as_final_are_not_retried() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError(), KeyError()], ids=["used up", "final"])
-def test_an_open_circuit_holds_the_record_in_place_of_a_dead_letter(error: Exception) -> None:
+def test_an_open_circuit_holds_the_record_and_makes_no_dead_letter(error: Exception) -> None:
     assert isinstance(POLICY.decide(error, attempt=3, is_open=True), Hold)
 
 

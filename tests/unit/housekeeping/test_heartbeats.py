@@ -76,7 +76,7 @@ def test_a_process_without_a_heartbeat_for_six_periods_and_a_minute_is_dead(
     assert [run.liveness for run in workers()] == [liveness]
 
 
-def test_a_process_that_ended_cleanly_stays_stopped(running: Running) -> None:
+def test_a_process_that_ended_cleanly_is_reported_as_stopped_at_any_later_time(running: Running) -> None:
     beats = beats_of(running)
     with running.consumer(consumer_state):
         beats.beat()

@@ -112,7 +112,7 @@ def test_other_tasks_run_between_two_slices_of_a_task(keeper: Housekeeper) -> No
     assert "slice slice" not in " ".join(done[first : done.index("last")])
 
 
-def test_the_last_run_of_a_task_precedes_the_remaining_slices(keeper: Housekeeper) -> None:
+def test_the_last_run_of_a_task_precedes_remaining_slices_of_others(keeper: Housekeeper) -> None:
     done: list[str] = []
 
     def slices() -> Iterator[None]:
@@ -217,7 +217,7 @@ def test_a_fork_that_python_does_not_notice_starts_without_tasks_of_the_parent(k
     assert threading.active_count() > 1
 
 
-def test_finish_during_a_last_run_runs_it_once_more(keeper: Housekeeper) -> None:
+def test_finish_called_during_a_last_run_runs_the_task_once_more(keeper: Housekeeper) -> None:
     """Counts made in between would be lost."""
     begun, go_on = Event(), Event()
     lasts: list[None] = []

@@ -29,7 +29,7 @@ def wanted(**settings: Any) -> dict[str, WantedTopic]:
         return {one.name: one for one in wanted_topics()}
 
 
-def test_required_topics_come_from_sending_receiving_and_settings_with_their_uses() -> None:
+def test_required_topics_are_listed_with_the_senders_groups_and_settings_that_use_them() -> None:
     found = wanted(
         EVENT_BUS_TOPIC_PREFIX="prod",
         EVENT_BUS_PRODUCER_CONFIG=PRODUCER_CONFIG,
@@ -58,7 +58,7 @@ def test_topics_of_dead_letters_have_the_retention_of_the_table() -> None:
     )
 
 
-def test_options_of_one_topic_precede_options_for_all_topics() -> None:
+def test_options_of_one_topic_override_options_for_all_topics() -> None:
     given = {
         "*": {"partitions": 6, "replication": 3, "options": {"retention.ms": 1, "compression.type": "zstd"}},
         "grades": {"partitions": 12, "options": {"retention.ms": -1, "unclean.leader.election.enable": False}},

@@ -146,7 +146,7 @@ def away() -> Iterator[type[AwayRouter]]:
         yield AwayRouter
 
 
-def test_c15_pauses_raises_until_the_table_was_read_for_the_first_time(away: type[AwayRouter]) -> None:
+def test_c15_asking_for_pauses_raises_until_their_table_was_read_once(away: type[AwayRouter]) -> None:
     """Workers that started while the database was unreachable ran paused receivers."""
     PausedReceiver.objects.using("default").create(receiver=NAME, paused_at=datetime.now(UTC))
     pauses = Pauses()
@@ -181,7 +181,7 @@ def test_c15_the_error_for_unknown_pauses_contains_the_error_of_the_database(cap
     assert caplog.text.count(told) == 1
 
 
-def test_c16_an_exception_of_a_router_is_raised_at_the_start(away: type[AwayRouter]) -> None:
+def test_c16_an_exception_of_a_router_is_raised_when_pauses_are_read_at_the_start(away: type[AwayRouter]) -> None:
     away.error = LookupError("no tenant")
     with pytest.raises(LookupError):
         read_now()

@@ -142,7 +142,7 @@ def test_a_receiver_given_as_argument_runs_for_a_receiver_that_no_longer_exists(
     assert not DeadLetter.objects.exists()
 
 
-def test_after_a_failed_stand_in_both_receivers_stay_in_the_letter() -> None:
+def test_a_stand_in_that_fails_and_the_receiver_it_replaces_both_stay_in_the_letter() -> None:
     trouble["second"] = fail
     letter = stored(record_of(7), GONE)
     with pytest.raises(CommandError):

@@ -56,7 +56,9 @@ def test_each_kind_of_neglect_has_a_metric_that_returns_to_0(running: Running, w
     assert "retention-ends" not in series(), "no table tells"
 
 
-def test_neglects_found_earlier_are_forgotten_while_the_database_fails(running: Running, watch: NeglectWatch) -> None:
+def test_neglects_found_earlier_are_no_longer_reported_while_the_database_fails(
+    running: Running, watch: NeglectWatch
+) -> None:
     watch.look()
     assert running.neglects()
     with connections["default"].cursor() as cursor:

@@ -69,7 +69,7 @@ def test_dead_letters_are_reported_as_growing_if_some_are_old_and_others_new() -
 
 
 @pytest.mark.parametrize(("retention", "early", "late"), [(90, 82, 84), (4, 2.9, 3.1)])
-def test_rows_are_reported_seven_days_before_deletion_or_in_the_last_quarter(
+def test_rows_are_reported_seven_days_before_deletion_or_in_the_last_quarter_of_a_short_retention(
     retention: float, early: float, late: float
 ) -> None:
     neglected.dead_letter(ago(days=early), 1)
@@ -124,7 +124,7 @@ def test_unread_records_of_a_group_without_members_are_reported() -> None:
     assert list(neglects_in_kafka([attrs.evolve(GROUP, unread=())], alive=())) == []
 
 
-def test_without_member_lists_from_brokers_heartbeats_tell_whether_a_group_has_workers() -> None:
+def test_heartbeats_tell_whether_a_group_has_workers_when_brokers_list_no_members() -> None:
     unknown = attrs.evolve(GROUP, members=None, state="")
     assert len(list(neglects_in_kafka([unknown], alive=()))) == 1
     assert list(neglects_in_kafka([unknown], alive={"mail"})) == []

@@ -168,7 +168,7 @@ def test_each_receiver_has_attempts_and_an_error_of_its_own() -> None:
     assert entries[SECOND].place.endswith("<locals>.fail")
 
 
-def test_c3_all_receivers_of_an_equal_name_run_again() -> None:
+def test_c3_all_receivers_that_share_a_name_run_again() -> None:
     ran: list[str] = []
 
     def made(name: str) -> Callable[..., None]:

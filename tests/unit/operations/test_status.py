@@ -41,7 +41,7 @@ def settings_of_sandbox(sandbox: Sandbox) -> dict[str, Any]:
     return SandboxBus(sandbox).settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"mail": ["nowhere"]})
 
 
-def test_the_status_of_the_sandbox_shows_what_the_sandbox_answers(
+def test_the_status_of_the_sandbox_shows_lag_without_members_and_no_findings(
     settings_of_sandbox: dict[str, Any], sandbox: Sandbox
 ) -> None:
     bus = SandboxBus(sandbox)
@@ -153,7 +153,7 @@ def test_an_unexpected_exception_is_logged_and_reported_as_a_fault(caplog: pytes
     assert "private" not in caplog.text
 
 
-def test_ctrl_c_ends_a_single_status(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_interrupts_the_status_command(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: Any, **__: Any) -> Any:
         signal.raise_signal(signal.SIGINT)
         raise AssertionError("It went on.")

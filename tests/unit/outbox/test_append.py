@@ -71,7 +71,7 @@ def test_a_schema_is_written_again_when_a_test_ran_its_hook_before_a_rollback() 
     assert_each_row_has_its_schema(1)
 
 
-def test_an_event_commits_after_a_rollback_mark_was_withdrawn() -> None:
+def test_an_event_commits_in_a_transaction_whose_rollback_mark_was_withdrawn() -> None:
     with transaction.atomic():
         with suppress(KeyError), transaction.atomic(savepoint=False):
             raise KeyError

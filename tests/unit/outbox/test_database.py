@@ -107,7 +107,7 @@ def refusing(error: Exception) -> Callable[..., Any]:
     return refuse
 
 
-def test_a_read_only_database_is_skipped_for_the_default_one() -> None:
+def test_a_read_only_database_is_skipped_in_favour_of_the_default_one() -> None:
     refusal = OperationalError("attempt to write a readonly database")
     with suppress(KeyError), transaction.atomic(using="other"):
         with connections["other"].execute_wrapper(refusing(refusal)):
@@ -163,7 +163,7 @@ def test_an_event_whose_row_failed_is_sent_after_the_commit_of_its_own_database(
     assert order == ["end", "sent default"]
 
 
-def test_a_router_that_names_an_unknown_alias_yields_the_default_database() -> None:
+def test_an_unknown_alias_named_by_a_router_is_replaced_by_the_default_database() -> None:
     with override_settings(DATABASE_ROUTERS=[f"{__name__}.Elsewhere"]):
         assert database.home() == "default"
 

@@ -77,7 +77,9 @@ def test_a_transaction_on_a_discarded_connection_does_not_delay_events() -> None
     assert in_a_thread(run) == ["at once"]
 
 
-def test_a_connection_opened_by_an_event_loop_does_not_hide_that_of_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transaction_is_noticed_after_an_event_loop_opened_a_connection_in_its_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Django keeps separate connections for an event loop, though it runs in the same thread."""
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 

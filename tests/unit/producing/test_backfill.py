@@ -49,7 +49,7 @@ def test_rows_deleted_before_their_page_is_read_are_not_yielded(shards: list[int
     assert begun + [row.pk for row in coming] == shards[:100] + shards[200:]
 
 
-def test_two_sources_of_an_equal_name_raise_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_backfill_sources_that_share_a_name_raise_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backfill, "_registered", {})
     _register_runs()
     assert list(backfill.sources()) == [f"{__name__}.runs"]

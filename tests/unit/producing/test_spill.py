@@ -59,7 +59,7 @@ def end(clients: ProcessClients) -> None:
     clients.registry.close()
 
 
-def test_the_end_waits_for_rows_that_move_on_to_the_default_database(default: Path, tmp_path: Path) -> None:
+def test_the_end_of_a_process_waits_for_events_moved_on_to_the_default_database(default: Path, tmp_path: Path) -> None:
     own = Spill(Outbox(notify=lambda: False))
     with on_sqlite(tmp_path, "other", migrated=False) as other, locked(other) as first, locked(default) as second:
         own.spill([encoded("t")], RuntimeError("away"), database="other")
@@ -124,7 +124,7 @@ def test_a_spilled_record_is_not_sent_after_the_broker_returns(default: Path, ow
     assert own_sandbox.records("t", 1, seconds=1) == []
 
 
-def test_a_confirmed_record_ends_the_state_kafka_is_away(sandbox: Sandbox) -> None:
+def test_a_confirmed_record_reports_that_kafka_is_reachable_again(sandbox: Sandbox) -> None:
     clients = clients_of(sandbox)
     clients.is_away = reach.is_lost = True
     with watched(RecordDelivered, ConnectionChanged) as seen:
@@ -149,7 +149,9 @@ def test_events_are_kept_while_the_database_refuses_all_rows(default: Path, monk
     assert type(seen[-1]) is EventSpilled
 
 
-def test_a_refused_event_is_lost_alone_after_its_time_limit(default: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_event_that_its_database_refuses_is_lost_alone_after_a_time_limit(
+    default: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own, table = Spill(Outbox(notify=lambda: False)), OutboxRecord._meta.db_table
     monkeypatch.setattr(spill_buffer, "_LONGEST_PAUSE", 0.1)
     events = [encoded("bad" if number in (0, 7, 19) else "t") for number in range(20)]

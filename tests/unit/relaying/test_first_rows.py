@@ -16,7 +16,7 @@ def drain(relaying: Relaying) -> None:
     until(lambda: not OutboxRecord.objects.exists(), step=relaying.relay.step)
 
 
-def test_s8_no_further_row_of_a_key_leaves_before_the_first_request_to_its_partition_succeeds(
+def test_s8_a_second_row_of_a_key_is_sent_only_after_the_first_request_to_its_partition(
     relaying: Relaying,
 ) -> None:
     """The sandbox accepts any sequence, like a broker that does not know the producer. Each request has one row."""
@@ -50,7 +50,7 @@ def test_rows_that_wait_for_an_unconfirmed_first_row_do_not_delay_other_topics(
     assert list(OutboxRecord.objects.values_list("topic", flat=True)) == ["a"]
 
 
-def test_rows_left_in_an_earlier_chunk_keep_the_order_of_their_key(
+def test_a_row_skipped_in_an_earlier_chunk_is_overtaken_by_no_row_of_its_key(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
@@ -67,7 +67,7 @@ def test_rows_left_in_an_earlier_chunk_keep_the_order_of_their_key(
     assert [event for event in relaying.arrived("a", 15) if event in of_key] == of_key
 
 
-def test_a_row_left_in_a_chunk_keeps_the_order_of_its_key(relaying: Relaying) -> None:
+def test_a_row_skipped_in_a_chunk_is_overtaken_by_no_row_of_its_key(relaying: Relaying) -> None:
     """The partition is reached while a row waits for room in the client, whose queue has two places."""
     relaying.options["queue.buffering.max.messages"] = 2
     relaying.renew()

@@ -46,7 +46,7 @@ def test_s13_rows_that_cannot_be_removed_are_not_sent_again_and_their_topic_is_h
     assert relaying.arrived("a", 40) == sent + sent[1:] + later
 
 
-def test_s13_a_key_ends_with_its_latest_event_after_two_relays_failed_to_remove_it(
+def test_s13_a_key_ends_with_its_latest_event_after_two_relays_failed_to_remove_rows(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second relay sends fewer rows of it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from event_bus_kafka.relaying.shares import Part, Shares
 
 
-def test_s10_a_held_topic_gets_no_share_and_a_topic_under_trial_a_few_rows() -> None:
+def test_s10_a_held_topic_gets_no_share_of_a_batch_and_a_topic_being_tried_gets_a_few_rows() -> None:
     parts = Shares(1_000).divide([(1, "held"), (1, "tried"), (1, "a"), (2, "b")], {"held": 0, "tried": 10})
     assert parts == [Part(1, "tried", 10), Part(1, "a", 500), Part(2, "b", 500)]
 

@@ -9,7 +9,7 @@ from event_bus_kafka.wire.records import ProducerRecord
 ROW = Row(7, "a", b"key", b"body", b"", 1)
 
 
-def test_a_topic_leaves_the_trial_after_enough_batches_without_a_row_of_it() -> None:
+def test_a_topic_is_sent_row_by_row_until_enough_batches_contained_no_row_of_it() -> None:
     topics = Topics()
     topics["a"].send_alone(ROW)
     for _ in range(1_000):
@@ -20,7 +20,7 @@ def test_a_topic_leaves_the_trial_after_enough_batches_without_a_row_of_it() -> 
     assert not topics.limits
 
 
-def test_a_topic_with_rows_not_yet_sent_alone_stays_under_trial() -> None:
+def test_a_topic_with_rows_still_to_be_sent_alone_is_still_sent_row_by_row() -> None:
     topics, record = Topics(), ProducerRecord(topic="a", key=b"key", value=b"body", headers=())
     topics["a"].send_alone(ROW)
     topics.begin_batch()

@@ -95,7 +95,7 @@ def test_an_idle_worker_runs_as_many_letters_as_it_has_lanes() -> None:
     assert turns.submit() == 3
 
 
-def test_a_busy_worker_runs_one_letter_and_pauses_after_it() -> None:
+def test_a_busy_worker_runs_one_letter_at_a_time_with_pauses() -> None:
     turns = Turns(lanes=4)
     turns.fill(10)
     assert turns.submit(is_busy=True) == 1
@@ -168,7 +168,7 @@ def test_a_letter_that_failed_again_after_the_request_is_skipped() -> None:
     assert (state, "failed again" in error, seen) == (LetterState.SKIPPED, True, [])
 
 
-def test_a_deleted_letter_is_skipped_unless_its_replay_was_running() -> None:
+def test_a_deleted_letter_counts_as_skipped_or_as_succeeded_if_its_replay_had_started() -> None:
     stored(record_of(7), FIRST)
     turns, letter = _requested()
     DeadLetter.objects.all().delete()
@@ -233,7 +233,9 @@ class _Refused(Originals):
         (ZeroDivisionError(), LetterState.FAILED),
     ],
 )
-def test_a_lasting_error_ends_the_letter_and_a_transient_one_returns_it(error: Exception, state: LetterState) -> None:
+def test_a_lasting_error_fails_the_letter_and_a_transient_error_leaves_it_waiting(
+    error: Exception, state: LetterState
+) -> None:
     stored(record_of(7), FIRST)
     _, letter = _requested()
     registry = registry_of_settings()

@@ -95,13 +95,13 @@ def test_a_hostile_event_id_cannot_forge_a_line(lines: Lines) -> None:
     assert "(3000 characters more)" in line
 
 
-def test_batched_lines_are_written_before_a_later_line(lines: Lines) -> None:
+def test_waiting_audit_lines_are_written_before_a_later_line_of_another_kind(lines: Lines) -> None:
     received(1, 2)
     emit(example(events.AttemptFailed, offset=2))
     assert [line[:20] for line in lines()] == ["Message received fro", "Error consuming even"]
 
 
-def test_the_line_received_of_a_record_precedes_its_line_processed(lines: Lines) -> None:
+def test_a_record_is_logged_as_received_before_it_is_logged_as_processed(lines: Lines) -> None:
     for offset in (1, 2):
         received(offset, is_early=offset == 1)
         emit(example(events.RecordDone, offset=offset, event_id=f"id-{offset}"))

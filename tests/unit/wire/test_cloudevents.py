@@ -80,7 +80,7 @@ def test_headers_may_have_any_order_and_others_between_them() -> None:
         "0x345678-1234-5678-1234-56781234567a",
     ],
 )
-def test_an_id_is_parsed_like_uuid_does(text: str) -> None:
+def test_an_id_is_parsed_like_python_parses_a_uuid(text: str) -> None:
     for _ in range(2):
         metadata, event_id = to_metadata_and_id(changed(ce_id=text.encode()), None)
         assert (metadata.id, event_id, hash(metadata.id)) == (UUID(text), str(UUID(text)), hash(UUID(text)))
@@ -106,7 +106,7 @@ def test_times_in_other_offsets_are_converted_to_utc(text: bytes) -> None:
 @pytest.mark.parametrize(
     ("text", "version"), [(b"11.0.0rc1", (11, 0, 0)), (b"9", (9,)), (b"11.1.0.dev3", (11, 1, 0)), (b"1.2.x", (1, 2))]
 )
-def test_versions_with_pre_release_suffixes_are_accepted(text: bytes, version: tuple[int, ...]) -> None:
+def test_source_library_versions_with_pre_release_suffixes_are_accepted(text: bytes, version: tuple[int, ...]) -> None:
     assert to_metadata(changed(sourcelib=text), None).sourcelib == version
 
 
@@ -116,7 +116,7 @@ def test_missing_optional_headers_get_neutral_values() -> None:
     assert (metadata.minorversion, metadata.time) == (0, datetime(1970, 1, 2, tzinfo=UTC))
 
 
-def test_a_record_without_a_time_and_timestamp_has_the_epoch() -> None:
+def test_a_record_with_neither_time_header_nor_timestamp_has_the_time_of_the_epoch() -> None:
     assert to_metadata(without("ce_time"), None).time == datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -150,7 +150,7 @@ def test_the_memory_of_a_generated_decoder_is_proportional_to_the_length_of_its_
     assert kept_of(lambda: codec_for(signal).decoder(schema)) < 40 * (len(schema) + 200)
 
 
-def test_an_error_of_the_generated_decoder_is_not_the_context_of_the_raised_error() -> None:
+def test_an_error_of_the_generated_decoder_is_not_chained_to_the_raised_error() -> None:
     """The other error may quote event data."""
     signal = OpenEdxPublicSignal(event_type="test.ids.v1", data={"id": UUID})
     codec = codec_for(signal)

@@ -242,7 +242,7 @@ def seen_by_a_worker(before: str = "") -> list[tuple[bool, list[int]]]:
     return found
 
 
-def test_objects_from_before_the_worker_are_frozen_for_the_garbage_collector() -> None:
+def test_objects_that_exist_before_a_worker_starts_are_frozen_for_the_garbage_collector() -> None:
     before, meanwhile, after = seen_by_a_worker()
     assert meanwhile[0]
     assert meanwhile[1] == [10_000, *before[1][1:]]
