@@ -19,7 +19,9 @@ from tests.support.workers import OURS_FIRST, OURS_LAST, worker
 NOT_INSTALLED = {"INSTALLED_APPS": ["tests.projects.certificates", "openedx_events"]}
 
 
-@pytest.mark.parametrize("apps", [OURS_FIRST, OURS_LAST, NOT_INSTALLED], ids=["first", "last", "not installed"])
+@pytest.mark.parametrize(
+    "apps", [OURS_FIRST, OURS_LAST, NOT_INSTALLED], ids=["app first", "app last", "app not installed"]
+)
 def test_events_reach_a_receiver_and_the_worker_stops_with_exit_code_0(
     bus: Bus, topic: str, group: str, apps: dict[str, Any]
 ) -> None:
@@ -110,7 +112,7 @@ def test_all_events_are_processed_with_a_window_of_three_records(bus: Bus, topic
 # Wrong configuration
 
 
-@pytest.mark.parametrize("apps", [OURS_FIRST, OURS_LAST], ids=["first", "last"])
+@pytest.mark.parametrize("apps", [OURS_FIRST, OURS_LAST], ids=["app first", "app last"])
 @pytest.mark.parametrize(
     ("changes", "text"),
     [

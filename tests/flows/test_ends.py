@@ -94,7 +94,7 @@ def test_events_that_kafka_does_not_confirm_in_time_are_named_in_the_log(bus: Bu
     assert "Traceback" not in process.log
 
 
-@pytest.mark.parametrize("silent", [False, True], ids=["refused", "silent"])
+@pytest.mark.parametrize("silent", [False, True], ids=["connection refused", "no answer"])
 def test_an_unreachable_registry_logs_an_error_and_raises_nothing(bus: Bus, topic: str, silent: bool) -> None:
     with black_hole() as address:
         url = f"http://{address if silent else '127.0.0.1:9'}"

@@ -32,7 +32,7 @@ def test_each_event_of_a_failing_key_becomes_a_dead_letter_and_other_keys_are_pr
     assert bus.committed(group, topic) == 6
 
 
-@pytest.mark.parametrize("failing", [1, 2, 3], ids=["first", "middle", "last"])
+@pytest.mark.parametrize("failing", [1, 2, 3], ids=["first event fails", "middle event fails", "last event fails"])
 def test_a_partition_is_committed_to_its_end_when_an_event_becomes_a_dead_letter(
     bus: Bus, topic: str, group: str, failing: int
 ) -> None:

@@ -100,7 +100,7 @@ def assert_within_limit(took: list[float]) -> None:
 
 
 @pytest.mark.parametrize(
-    "is_alone", [True, pytest.param(False, marks=pytest.mark.real)], ids=["alone", "with all other trouble"]
+    "is_alone", [True, pytest.param(False, marks=pytest.mark.real)], ids=["alone", "with all other servers silent"]
 )
 def test_no_request_waits_for_a_silent_name_server(
     sandbox: Sandbox, file: Path, tmp_path: Path, is_alone: bool
@@ -159,7 +159,7 @@ os._exit(0)
 """As uvicorn ends, with ``event_bus_kafka.asgi.lifespan``."""
 
 
-@pytest.mark.parametrize("end", ["", KILLED_AFTER_FLUSH], ids=["by itself", "killed after a flush"])
+@pytest.mark.parametrize("end", ["", KILLED_AFTER_FLUSH], ids=["ends normally", "killed after a flush"])
 def test_a_process_that_ends_waits_for_its_client_to_be_created(sandbox: Sandbox, tmp_path: Path, end: str) -> None:
     topic = f"waited-for-{len(end)}"
     settings = SandboxBus(sandbox).settings(topic) | {

@@ -78,7 +78,7 @@ def test_a_hanging_receiver_delays_only_its_key(bus: Bus, topic: str, group: str
     assert sorted(process.users("note")) == [1, 1, 2, 3]
 
 
-@pytest.mark.parametrize("apps", [OURS_FIRST, OURS_LAST], ids=["first", "last"])
+@pytest.mark.parametrize("apps", [OURS_FIRST, OURS_LAST], ids=["app first", "app last"])
 def test_a_receiver_that_raises_system_exit_stops_the_worker_and_its_event_is_redelivered(
     bus: Bus, topic: str, group: str, apps: dict[str, Any]
 ) -> None:

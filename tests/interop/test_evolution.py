@@ -224,7 +224,7 @@ def test_falsy_values_arrive_unchanged(exchange: Exchange, producer: str) -> Non
 # Both versions on one topic for a while
 
 
-@pytest.mark.parametrize("reader", MIXED, ids=["old", "new"])
+@pytest.mark.parametrize("reader", MIXED, ids=["old reader", "new reader"])
 @pytest.mark.parametrize("package", PRODUCERS)
 def test_services_of_either_version_read_a_topic_of_both_versions_in_order(
     exchange: Exchange, reader: OpenEdxPublicSignal, package: str

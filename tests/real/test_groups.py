@@ -68,7 +68,7 @@ def test_of_two_members_with_one_group_instance_id_one_ends_with_the_reason(
     assert bus.committed(group, topic) == 1
 
 
-@pytest.mark.parametrize("told", [False, True], ids=["by itself", "told to stop"])
+@pytest.mark.parametrize("told", [False, True], ids=["without a signal", "after a signal"])
 def test_a_member_fenced_at_a_commit_starts_no_further_events_and_logs_the_reason(
     bus: RealBus, topic: str, group: str, told: bool
 ) -> None:

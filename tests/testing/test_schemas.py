@@ -63,36 +63,36 @@ def test_a_schema_file_can_be_written_for_every_signal(tmp_path: Path, monkeypat
 
 
 CHANGES = {
-    "type": (
+    "type changed": (
         BASE | {"user": str},
         ["grade.user: was long, is string"],
         ["This service cannot read events of the old schema: field grade.user: ", "Services with the old schema"],
     ),
-    "promoted": (
+    "long widened to double": (
         BASE | {"user": float},
         ["grade.user: was long, is double"],
         ["Services with the old schema cannot read events of the new one: field grade.user: "],
     ),
-    "gone": (
+    "required field removed": (
         {name: kind for name, kind in BASE.items() if name != "score"},
         ["grade.score: was double, is absent"],
         ["Services with the old schema cannot read events of the new one: field grade.score: required"],
     ),
-    "new": (
+    "required field added": (
         BASE | {"teacher": str},
         ["grade.teacher: was absent, is string"],
         ["This service cannot read events of the old schema: field grade.teacher: required"],
     ),
-    "item": (
+    "item type changed": (
         BASE | {"tags": list[int]},
         ["grade.tags[]: was string, is long"],
         ["This service cannot read events of the old schema: field grade.tags: ", "Services with the old schema"],
     ),
 }
 HARMLESS = {
-    "optional new": (BASE | {"teacher": (str, None)}, ["grade.teacher: was absent, is string or null"]),
-    "default new": (BASE | {"teacher": (str, "")}, ["grade.teacher: was absent, is string"]),
-    "optional gone": (
+    "optional field added": (BASE | {"teacher": (str, None)}, ["grade.teacher: was absent, is string or null"]),
+    "field with default added": (BASE | {"teacher": (str, "")}, ["grade.teacher: was absent, is string"]),
+    "optional field removed": (
         {name: kind for name, kind in BASE.items() if name != "comment"},
         ["grade.comment: was string or null, is absent"],
     ),

@@ -36,12 +36,12 @@ class NoTenant:
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "no brokers": ({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": None}, "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS"),
+    "no brokers configured": ({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": None}, "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS"),
     "a store that raises": ({"EVENT_BUS_KAFKA_DEAD_LETTERS": f"{__name__}.RaisingStore"}, "no bucket"),
     "a store that exits": ({"EVENT_BUS_KAFKA_DEAD_LETTERS": f"{__name__}.LeavingStore"}, "SystemExit"),
-    "a store that is not there": ({"EVENT_BUS_KAFKA_DEAD_LETTERS": "no.such.Store"}, "no.such.Store"),
+    "a store that does not exist": ({"EVENT_BUS_KAFKA_DEAD_LETTERS": "no.such.Store"}, "no.such.Store"),
     "a router that raises": ({"DATABASE_ROUTERS": [f"{__name__}.NoTenant"]}, "no tenant"),
-    "a wrong setting": ({"EVENT_BUS_KAFKA_REVOKE_TIMEOUT": "long"}, "REVOKE_TIMEOUT"),
+    "an invalid setting": ({"EVENT_BUS_KAFKA_REVOKE_TIMEOUT": "long"}, "REVOKE_TIMEOUT"),
 }
 
 

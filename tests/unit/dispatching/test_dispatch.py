@@ -160,13 +160,13 @@ class Log:
 
 WAYS = {
     "an async method": lambda log: log.method,
-    "an object that is called in a coroutine": lambda log: log,
-    "a plain decorator over it": lambda log: log.decorated(),
+    "an object with an async __call__": lambda log: log,
+    "a plain decorator around an async method": lambda log: log.decorated(),
     "a function that returns a coroutine": lambda log: log.undecorated,
     "a function that returns an awaitable object": lambda log: log.future,
     "a partial of an async method": lambda log: partial(log.method),
-    "a partial of an object": lambda log: partial(log),
-    "a partial of a decorated one": lambda log: partial(log.decorated(), extra=1),
+    "a partial of an object with an async __call__": lambda log: partial(log),
+    "a partial of a decorated async method": lambda log: partial(log.decorated(), extra=1),
 }
 
 

@@ -148,7 +148,7 @@ def test_errors_configured_as_final_are_not_retried() -> None:
     assert isinstance(POLICY.decide(KeyError(), attempt=1), GiveUp)
 
 
-@pytest.mark.parametrize("error", [ValueError(), KeyError()], ids=["used up", "final"])
+@pytest.mark.parametrize("error", [ValueError(), KeyError()], ids=["attempts exhausted", "final error"])
 def test_an_open_circuit_holds_the_record_and_makes_no_dead_letter(error: Exception) -> None:
     assert isinstance(POLICY.decide(error, attempt=3, is_open=True), Hold)
 

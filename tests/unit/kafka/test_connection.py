@@ -44,7 +44,15 @@ DOWN, REFUSED, ONE_DOWN = KafkaError._ALL_BROKERS_DOWN, KafkaError._AUTHENTICATI
         ([True, False, True, ONE_DOWN, True], ["connected"]),
         ([True, False, False, False, True], ["connected", "unreachable", "connected"]),
     ],
-    ids=["start", "down", "refused", "first down", "open beside refused", "one moves", "silent"],
+    ids=[
+        "connects",
+        "all brokers down",
+        "login refused",
+        "down at the start",
+        "login refused on one of two connections",
+        "one broker restarts",
+        "coordinator silent",
+    ],
 )
 def test_each_change_of_a_connection_is_reported_once(what: list[int | bool], expected: list[str]) -> None:
     with watched(ConnectionChanged) as changes:
@@ -52,7 +60,7 @@ def test_each_change_of_a_connection_is_reported_once(what: list[int | bool], ex
     assert [change.state for change in changes] == expected
 
 
-@pytest.mark.parametrize("renewed", [False, True], ids=["the same", "a new one"])
+@pytest.mark.parametrize("renewed", [False, True], ids=["same producer", "new producer"])
 def test_the_reconnection_of_producers_is_reported_once(renewed: bool) -> None:
     record = ProducerRecord(topic="t", key=b"key", value=b"value", headers=())
     with Sandbox() as sandbox:

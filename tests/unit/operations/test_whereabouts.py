@@ -54,7 +54,7 @@ def test_a_registry_that_failed_is_not_asked_again_during_a_search() -> None:
 @pytest.mark.parametrize(
     ("times", "advice"),
     [((60_000, 120_000), "--since 1970-01-01T00:01:00"), ((60_000, None), "a larger --seconds")],
-    ids=["each partition was begun", "one was never read"],
+    ids=["all partitions were read in part", "one partition was not read"],
 )
 def test_the_advice_to_continue_a_search_starts_at_the_earliest_unread_time(
     times: tuple[int | None, ...], advice: str

@@ -80,7 +80,7 @@ def test_an_event_commits_in_a_transaction_whose_rollback_mark_was_withdrawn() -
     assert_each_row_has_its_schema(1)
 
 
-@pytest.mark.parametrize("inside", [True, False], ids=["in a transaction", "by itself"])
+@pytest.mark.parametrize("inside", [True, False], ids=["in a transaction", "in autocommit"])
 def test_a_failing_query_of_the_backlog_loses_neither_event_nor_on_commit_hooks(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, inside: bool
 ) -> None:

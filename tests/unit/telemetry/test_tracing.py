@@ -265,7 +265,7 @@ assert service.seen.total() == 2
             "from opentelemetry import trace; assert type(trace.get_tracer_provider()).__name__ == 'TracerProvider'",
         ),
     ],
-    ids=["without the API", "without a provider", "with one that the environment names"],
+    ids=["without the API", "without a provider", "with a provider named in the environment"],
 )
 def test_no_tracing_package_is_imported_unless_the_service_imported_it(before: str, after: str) -> None:
     code = PROCESS_ONE.format(before=before, after=after)
