@@ -144,7 +144,7 @@ PASSING = (301, 302, 303, 307, 308, 400, 402, 404, 405, 406, 407, 408, 410, 415,
 
 @pytest.mark.parametrize("status", [*PASSING, 401, 403, 409, 422])
 @pytest.mark.parametrize("content", [b'{"error_code": 1, "message": "secret"}', b"<html>secret</html>"])
-def test_c13_a_refusal_not_written_by_a_registry_is_retriable(status: int, content: bytes) -> None:
+def test_c13_a_refusal_without_an_error_code_of_a_registry_is_retriable(status: int, content: bytes) -> None:
     """Answers of redirects, proxies and login pages must not cause dead letters."""
     with answering(status, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").id_of("s", '"string"')
@@ -353,7 +353,7 @@ def test_a_final_error_does_not_block_requests_for_other_schemas(server: SchemaR
     registry.close()
 
 
-def test_a_refused_schema_does_not_use_up_the_one_request_after_a_backoff(server: SchemaRegistryServer) -> None:
+def test_the_request_permitted_after_a_backoff_is_not_used_up_by_a_refused_schema(server: SchemaRegistryServer) -> None:
     now = [100.0]
     registry = client(server.url, backoff=30, clock=lambda: now[0])
     server.store.register("s", '"string"')

@@ -31,7 +31,7 @@ def test_a_value_that_changes_after_it_was_seen_is_reported(scene: Scene) -> Non
     assert scene.check_again() == ["b: the certificate: ['awarded', 'awarded'], not ['awarded']"]
 
 
-def test_a_value_seen_for_now_may_change(scene: Scene) -> None:
+def test_a_value_marked_as_temporary_may_change(scene: Scene) -> None:
     known = ["awarded"]
     scene.see("b", "the certificate", lambda: list(known), ["awarded"], for_now=True)
     known.append("revoked")

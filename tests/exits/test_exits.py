@@ -55,7 +55,7 @@ def test_all_events_of_servers_that_restart_repeatedly_are_in_kafka(
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_events_sent_before_the_end_of_a_process_are_in_kafka_with_any_fork(
+def test_events_sent_before_the_end_of_a_process_are_in_kafka_for_every_way_of_forking(
     way: str, bus: RealBus, topic: str, tmp_path: Path
 ) -> None:
     """Cases 32 and 33, with a broker."""

@@ -135,7 +135,7 @@ def test_an_invalid_setting_ends_the_worker_with_exit_code_1(
     assert text in process.log
 
 
-def test_invalid_settings_without_the_app_in_installed_apps_exit_with_1() -> None:
+def test_without_the_app_installed_invalid_settings_end_the_worker_with_exit_code_1() -> None:
     with ServiceProcess("consume_events", "-t", "t", "-g", "g", settings=NOT_INSTALLED) as process:
         assert process.end() == 1
     assert "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set" in process.log

@@ -411,7 +411,7 @@ def leave_as_garbage(clients: ProcessClients) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_after_a_fatal_error_of_the_client_its_event_is_spilled_and_the_next_is_sent() -> None:
+def test_after_a_fatal_error_of_the_client_the_queued_event_is_spilled_and_the_next_is_sent() -> None:
     """Case 34, without an outbox; with one, see tests/outbox."""
     with sends_around_a_fatal_error() as (_, outcomes):
         assert outcomes == [EventSpilled, RecordDelivered]
@@ -453,7 +453,7 @@ def test_events_sent_after_a_failed_flush_use_a_new_client(sandbox: Sandbox) -> 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_event_sent_after_the_time_limits_of_the_end_is_delivered(
+def test_an_event_sent_after_the_shutdown_time_limits_is_still_delivered(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = {"EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.001, "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 0.001}
@@ -468,7 +468,7 @@ def test_an_event_sent_after_the_time_limits_of_the_end_is_delivered(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_event_sent_by_an_event_loop_late_in_the_end_is_appended(
+def test_an_event_sent_by_an_event_loop_late_in_the_shutdown_is_appended(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def send() -> list[str]:
@@ -504,7 +504,7 @@ def test_delivery_reports_are_handled_by_another_thread_while_the_queue_is_full(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_give_up_spills_an_event_before_its_report_and_the_client_refuses_new_ones(sandbox: Sandbox) -> None:
+def test_a_client_that_is_given_up_spills_its_events_at_once_and_refuses_new_ones(sandbox: Sandbox) -> None:
     """Its report may take long when a name server does not answer."""
     away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "EVENT_BUS_KAFKA_POLL_INTERVAL_SEC": 30}
     with override_settings(**SandboxBus(sandbox).settings("t") | PATIENT | away), watched() as seen:

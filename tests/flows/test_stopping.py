@@ -17,7 +17,7 @@ from tests.support.workers import OURS_FIRST, OURS_LAST, worker
 TWICE = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 2, "first_delay": 0.05, "factor": 1}}
 
 
-def test_a_stop_waits_for_a_running_receiver(bus: Bus, topic: str, group: str) -> None:
+def test_a_worker_that_is_stopped_waits_for_a_running_receiver(bus: Bus, topic: str, group: str) -> None:
     """Case 1."""
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, "slow") as process:

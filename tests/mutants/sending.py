@@ -100,9 +100,7 @@ if error is None:
         old="self.failure is not None",
         new="False",
         harm="events of which nobody hears any more",
-        tests=(
-            "flows/test_sending.py::test_give_up_spills_an_event_before_its_report_and_the_client_refuses_new_ones",
-        ),
+        tests=("flows/test_sending.py::test_a_client_that_is_given_up_spills_its_events_at_once_and_refuses_new_ones",),
     ),
     Fault(
         name="a child uses the clients of its parent",
@@ -661,7 +659,7 @@ if error is None:
         new="pass",
         harm="the last events of each child of a prefork pool are lost",
         real=(
-            "exits/test_exits.py::test_events_sent_before_the_end_of_a_process_are_in_kafka_with_any_fork"
+            "exits/test_exits.py::test_events_sent_before_the_end_of_a_process_are_in_kafka_for_every_way_of_forking"
             "[celery --max-tasks-per-child]",
         ),
     ),

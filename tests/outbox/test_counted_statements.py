@@ -58,7 +58,7 @@ def test_a_batch_of_several_inserts_has_a_savepoint(service: Service) -> None:
     assert statements == ["SAVEPOINT", "INSERT", "INSERT", "RELEASE"]
 
 
-def test_the_first_event_also_looks_up_tables_and_schema(
+def test_the_first_event_of_a_process_costs_queries_for_tables_and_schema(
     service_anywhere: Service,
 ) -> None:
     with transaction.atomic():

@@ -431,7 +431,7 @@ def test_an_event_emitted_in_an_event_loop_is_appended_by_a_thread(service_anywh
     assert spilled() == [sent]
 
 
-def test_an_event_emitted_in_an_event_loop_without_tables_is_sent_to_kafka_with_a_log_line(
+def test_without_outbox_tables_an_event_of_an_event_loop_is_sent_to_kafka_and_logged(
     sqlite_service: Service,
 ) -> None:
     async def emit() -> str:

@@ -173,7 +173,9 @@ def test_a_slow_network_does_not_interrupt_a_relay(guarded_service: Service, gua
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_rows_are_sent_after_a_lost_login_or_right_returned(guarded_service: Service, guarded: GuardedKafka) -> None:
+def test_rows_are_sent_after_a_revoked_login_or_right_is_restored(
+    guarded_service: Service, guarded: GuardedKafka
+) -> None:
     """Case 28."""
     service, user, forbidden = guarded_service, f"relay-{guarded_service.topic}", f"{guarded_service.topic}-forbidden"
     service.bus.create_topic(forbidden)

@@ -103,7 +103,7 @@ def test_a_relay_opens_a_second_connection_only_for_large_batches(service: Servi
 
 
 @on_mysql_too
-def test_a_connection_that_rested_reconnects_before_a_transaction(
+def test_a_connection_that_was_idle_reconnects_before_a_transaction(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = OwnConnection(connections["default"], DIALECTS[connections["default"].vendor])

@@ -72,7 +72,7 @@ def test_s10_a_relay_works_without_the_index_of_topics(service: Service, databas
 
 
 @on_mysql_too
-def test_s10_rows_to_be_sent_alone_are_first_in_a_batch(service: Service, database: Database) -> None:
+def test_s10_rows_to_be_sent_alone_come_first_in_a_batch(service: Service, database: Database) -> None:
     """Their round trips cost no time while other rows are being sent; at the end of a batch they would."""
     tried = f"{service.topic}-tried"
     with override_settings(**service.settings_for(service.topic, tried)):

@@ -65,7 +65,7 @@ def test_a_delivery_report_does_not_wait_for_room_in_the_buffer(
     assert spill.finish(60) == 0
 
 
-def test_at_interpreter_exit_events_are_spilled_by_the_thread_that_runs_already(
+def test_at_interpreter_exit_events_are_spilled_by_the_thread_that_already_runs(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rows must not be written on a connection that has a transaction open."""

@@ -132,7 +132,7 @@ def test_a_topic_that_fails_does_not_prevent_others_from_being_created(cluster: 
     assert "last-of-all  create with as many partitions as the brokers choose, the brokers' replication: done" in said
 
 
-def test_with_rights_to_some_topics_the_missing_rights_of_others_are_named(guarded: GuardedKafka) -> None:
+def test_missing_rights_to_topics_are_named_and_permitted_changes_are_made(guarded: GuardedKafka) -> None:
     user = "deployer"
     guarded.add_user(user)
     for topic, *operations in (

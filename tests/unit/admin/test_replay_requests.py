@@ -72,7 +72,7 @@ def said() -> list[str]:
     return [entry.get_change_message() for entry in LogEntry.objects.order_by("pk")]
 
 
-def test_ticked_letters_are_requested_after_a_page_that_shows_the_plan(receiver: str) -> None:
+def test_a_replay_of_ticked_letters_is_requested_after_a_page_with_the_plan(receiver: str) -> None:
     letters = [stored(record_of(7, offset=offset), receiver) for offset in range(3)]
     left_out = stored(record_of(7, offset=9, headers=()))
     user = staff_with(Right.VIEW, Right.REPLAY, name="anna")

@@ -61,7 +61,7 @@ def test_each_chart_has_a_text_alternative_and_a_table(period: str) -> None:
     assert "script" not in shown
 
 
-def test_without_a_history_the_overview_names_the_setting_in_place_of_charts() -> None:
+def test_the_overview_names_the_setting_that_disables_history_in_place_of_charts() -> None:
     assert "EVENT_BUS_KAFKA_HISTORY is 0" in page(EventBus)
 
 

@@ -143,7 +143,7 @@ def test_synonyms_of_safe_option_values_are_accepted() -> None:
     consumer_options("group")
 
 
-def test_errors_name_the_missing_address_settings() -> None:
+def test_missing_address_settings_are_named_in_errors() -> None:
     with pytest.raises(ConfigurationError, match="EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set"):
         producer_options()
     with pytest.raises(ConfigurationError, match="EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL is not set"):
@@ -156,7 +156,7 @@ def test_errors_name_the_missing_address_settings() -> None:
     EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_SECRET="word",
     EVENT_BUS_KAFKA_SCHEMA_REGISTRY_OPTIONS={"timeout": 9},
 )
-def test_options_of_the_registry_contain_credentials_and_configured_values() -> None:
+def test_the_client_options_of_the_registry_contain_credentials_and_configured_options() -> None:
     options = schema_registry_options()
     assert (options["basic.auth.user.info"], options["timeout"]) == ("user:word", 9)
 

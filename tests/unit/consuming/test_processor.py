@@ -461,7 +461,9 @@ def test_changes_to_an_event_in_one_attempt_do_not_reach_the_next_attempt(servic
     assert seen == [["a", "b"], ["a"], ["a", "b"], ["a", "b"]]
 
 
-def test_a_record_unreadable_at_a_retry_becomes_a_dead_letter_of_the_waiting_receivers(service: Service) -> None:
+def test_a_record_that_is_unreadable_at_a_retry_becomes_a_dead_letter_of_the_waiting_receivers(
+    service: Service,
+) -> None:
     """C6: each attempt decodes the record anew, and the registry may refuse its schema by then."""
     service.failing = {"second": ValueError}
     processor, one = service.processor(), delivery(1)
@@ -612,7 +614,7 @@ def test_a_record_that_may_have_killed_the_last_worker_is_logged_before_its_rece
     assert caplog.text.count("Message received") == caplog.text.count("processed successfully") == 1
 
 
-def test_a_record_unreadable_at_a_retry_counts_towards_a_flood_beside_a_paused_receiver(
+def test_a_record_that_is_unreadable_at_a_retry_counts_towards_a_flood_beside_a_paused_receiver(
     service: Service,
 ) -> None:
     service.failing, service.paused = {"second": ValueError}, frozenset(service.names("first"))

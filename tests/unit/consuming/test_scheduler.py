@@ -48,7 +48,7 @@ def test_a_key_that_waits_for_its_retry_delays_no_other_key() -> None:
     assert [offset for key, offset in attempts if key == b"bad"][-2:] == [0, 1]
 
 
-def test_the_position_stops_at_the_first_unfinished_record() -> None:
+def test_the_position_of_a_partition_stops_at_the_first_unfinished_record() -> None:
     partition = PartitionProgress("t", 0)
     deliveries = [partition.take(record(offset)) for offset in (3, 5, 9)]
     deliveries[0].finish()
@@ -72,7 +72,7 @@ def held() -> tuple[Callable[[Delivery], Outcome], threading.Event, threading.Ev
     return process, started, release
 
 
-def test_a_release_waits_for_running_receivers_and_drops_waiting_records() -> None:
+def test_releasing_partitions_waits_for_running_receivers_and_drops_waiting_records() -> None:
     process, started, release = held()
     with scheduling(process) as scheduler:
         partition = PartitionProgress("t", 0)
@@ -121,7 +121,7 @@ def test_partitions_closed_by_a_stop_stay_closed_during_a_partial_revocation() -
     assert second.may_begin(0) is False
 
 
-def test_a_release_does_not_wait_for_unfinished_records_after_all_lanes_have_ended() -> None:
+def test_releasing_partitions_does_not_wait_for_unfinished_records_after_all_lanes_have_ended() -> None:
     """A worker of one lane whose receiver raised SystemExit would use up its time limit."""
 
     def process(delivery: Delivery) -> Outcome:
@@ -143,7 +143,7 @@ def test_a_release_does_not_wait_for_unfinished_records_after_all_lanes_have_end
     assert partition.position is None
 
 
-def test_a_release_stops_waiting_when_the_worker_has_to_hurry() -> None:
+def test_releasing_partitions_stops_waiting_when_the_worker_has_to_hurry() -> None:
     started, release = threading.Event(), threading.Event()
     scheduler: list[Scheduler] = []
 
@@ -163,7 +163,7 @@ def test_a_release_stops_waiting_when_the_worker_has_to_hurry() -> None:
     scheduler[0].stop()
 
 
-def test_a_release_that_times_out_reports_running_receivers() -> None:
+def test_releasing_partitions_reports_receivers_that_still_run_after_the_timeout() -> None:
     release = threading.Event()
     started = threading.Event()
 
@@ -183,7 +183,7 @@ def test_a_release_that_times_out_reports_running_receivers() -> None:
         release.set()
 
 
-def test_a_release_waits_for_receivers_of_an_earlier_assignment() -> None:
+def test_releasing_a_partition_waits_for_receivers_of_an_earlier_assignment() -> None:
     """The partition was lost, assigned again and revoked before any record of it was read: its receiver still runs."""
     process, started, release = held()
     with scheduling(process) as scheduler:
@@ -244,7 +244,7 @@ def test_a_finished_delivery_releases_its_record_while_an_earlier_one_is_unfinis
         until(lambda: known() is None)
 
 
-def test_idle_actors_are_removed() -> None:
+def test_actors_of_idle_keys_are_removed() -> None:
     with scheduling(lambda delivery: DONE, lanes=2) as scheduler:
         scheduler._sweep_above = 100
         partition = PartitionProgress("t", 0)

@@ -131,7 +131,7 @@ def test_offset_metadata_that_exceeds_the_limit_of_kafka_is_detected() -> None:
     assert not OffsetMetadata(frozenset(range(10**6, 10**6 + 520))).fit
 
 
-def test_records_of_a_deleted_log_do_not_move_the_position() -> None:
+def test_records_from_before_a_topic_was_recreated_do_not_move_the_position() -> None:
     progress = PartitionProgress("t", 0, OffsetMetadata(frozenset({9}), 7), next_offset=5, committed=5)
     old = taken(progress, 5, 6)
     progress.go_on_from(0)

@@ -52,7 +52,7 @@ def test_c8_a_part_left_out_becomes_empty_and_its_size_and_hash_are_stored() -> 
     assert (nothing.event_id, nothing.event_type) == (letter(record()).event_id, letter(record()).event_type)
 
 
-def test_c8_a_letter_without_texts_keeps_names_in_ascii() -> None:
+def test_c8_a_letter_whose_texts_are_left_out_keeps_names_in_ascii() -> None:
     failures = (Failure(receiver="lms.award", error="ValueError: 🎓", place="x.py", attempts=3),)
     told = attrs.evolve(letter(record()), failures=failures, event_type="naïve 🎓")
     reduced = next(one for one in lighter(told) if tuple(one.left_out) == ("texts",))
@@ -85,7 +85,7 @@ def test_c8_restoring_from_a_deleted_record_is_refused_with_a_reason() -> None:
         restored(reduced.record, dict(reduced.left_out), None)
 
 
-def test_a_part_stored_again_by_an_older_version_does_not_count_as_missing() -> None:
+def test_a_part_that_an_older_version_has_stored_again_does_not_count_as_missing() -> None:
     """An older version, which ignores marks, has stored it later."""
     assert missing(record(), dict(without("value").left_out)) == {}
 

@@ -125,7 +125,7 @@ def test_a_failure_keeps_the_text_of_errors_of_this_package() -> None:
     assert letter(record()).failed_at <= datetime.now(UTC)
 
 
-def test_each_failed_receiver_has_a_failure_in_the_letter() -> None:
+def test_each_failed_receiver_has_its_own_failure_in_the_letter() -> None:
     error = ReceiversFailed(["a", "b"], [ValueError(), KeyError()])
     failures = Letter.of(record(), group="g", error=error, attempts=1).failures
     assert [(failure.receiver, failure.error) for failure in failures] == [("a", "ValueError"), ("b", "KeyError")]

@@ -79,7 +79,7 @@ def test_c8_texts_that_cannot_be_encoded_are_left_out_and_the_record_is_kept() -
     assert row.failed_receivers == ["lms.award"]
 
 
-def test_c8_a_letter_that_fits_when_stored_again_is_complete() -> None:
+def test_c8_a_letter_that_fits_when_it_is_stored_again_is_complete() -> None:
     large = letter(record(value=b"x" * 20_000))
     connection.ensure_connection()
     with limited(10_000):

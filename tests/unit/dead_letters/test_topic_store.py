@@ -78,7 +78,7 @@ def test_c9_letters_are_stored_after_a_fatal_error_of_the_producer(code: str) ->
         assert {from_record(one).record.offset for one in sandbox.records("g.dead-letters", 2)} == {1, 2}
 
 
-def test_c9_all_lanes_share_one_producer_and_replace_it_once(sandbox: Sandbox) -> None:
+def test_c9_all_lanes_share_one_producer_and_replace_it_once_after_a_fatal_error(sandbox: Sandbox) -> None:
     made: list[Producer] = []
 
     def connect() -> Producer:

@@ -39,7 +39,7 @@ def test_each_failed_receiver_is_judged_by_its_own_attempts() -> None:
     assert judged.past == Past(attempts=3, failures={A.name: 3, B.name: 1}, waiting=[B], given_up=((A, error),))
 
 
-def test_the_longest_delay_applies_and_waiting_receivers_keep_their_order() -> None:
+def test_the_longest_retry_delay_of_failed_receivers_applies_and_receivers_keep_their_order() -> None:
     past = Past(failures={C.name: 1})
     judged = judge(attempt(failed=[(B, ValueError()), (C, ValueError())], held=[A], ran=True), past, POLICY)
     assert isinstance(judged.outcome, Retry)
@@ -77,7 +77,7 @@ def test_a_paused_receiver_is_given_up_at_once_and_stored_when_no_receiver_waits
     assert [type(error) for error in judged.outcome.error.exceptions] == [ReceiverPaused]
 
 
-def test_a_record_unreadable_at_a_retry_fails_only_the_waiting_receivers() -> None:
+def test_a_record_that_is_unreadable_at_a_retry_fails_only_the_waiting_receivers() -> None:
     """C6: each attempt decodes the record anew, which may fail."""
     error = ValueError()
     past = Past(attempts=1, failures={A.name: 1}, waiting=[A], given_up=((B, error),))
@@ -88,7 +88,7 @@ def test_a_record_unreadable_at_a_retry_fails_only_the_waiting_receivers() -> No
     assert judged.outcome.error.exceptions == (error, FINAL)
 
 
-def test_a_record_unreadable_at_the_first_attempt_is_given_up_as_a_whole() -> None:
+def test_a_record_that_is_unreadable_at_the_first_attempt_is_given_up_as_a_whole() -> None:
     judged = judge(Attempt(error=FINAL), NOTHING_YET, POLICY)
     assert judged.outcome == GiveUp(FINAL)
     assert judged.past.attempts == 1

@@ -43,7 +43,7 @@ def test_a_callable_marked_as_coroutine_function_is_awaited() -> None:
     assert ran == [1]
 
 
-def test_a_receiver_gets_the_arguments_of_openedx_events_and_from_event_bus() -> None:
+def test_a_receiver_gets_the_arguments_that_openedx_events_passes_and_from_event_bus() -> None:
     got: list[dict[str, Any]] = []
     one = event()
     assert dispatch(one, [Receiver(lambda **arguments: got.append(arguments))]) == []
@@ -83,7 +83,7 @@ def test_the_failure_of_a_receiver_without_kwargs_names_the_unexpected_argument(
 
 
 @pytest.mark.parametrize("call", [len, int])
-def test_a_type_error_of_a_callable_without_a_signature_is_kept(call: Any) -> None:
+def test_a_type_error_of_a_callable_without_a_signature_is_reported_unchanged(call: Any) -> None:
     ((_, error),) = dispatch(event(), [Receiver(call)])
     assert isinstance(error, TypeError)
 
@@ -106,7 +106,7 @@ class Proxy:
 
 
 @pytest.mark.parametrize("call", [fails, adapted, Proxy()])
-def test_a_type_error_raised_inside_a_receiver_is_kept(call: Any) -> None:
+def test_a_type_error_raised_inside_a_receiver_is_reported_unchanged(call: Any) -> None:
     ((_, error),) = dispatch(event(), [Receiver(call)])
     assert type(error) is TypeError
 
@@ -250,7 +250,9 @@ def test_a_base_exception_is_a_failure_of_its_receiver_and_the_next_receiver_run
 
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
 @pytest.mark.parametrize("is_async", [False, True])
-def test_exceptions_that_end_a_worker_are_not_caught(kind: type[BaseException], is_async: bool) -> None:
+def test_system_exit_keyboard_interrupt_and_generator_exit_of_a_receiver_are_not_caught(
+    kind: type[BaseException], is_async: bool
+) -> None:
     """C11."""
 
     def end(**_: Any) -> None:

@@ -158,7 +158,9 @@ async def later(**_: Any) -> None: ...
 @pytest.mark.parametrize(
     ("wrong", "reason"), [(later, "async"), (lambda **_: None, "have a name"), (partial(print), "have a name")]
 )
-def test_once_refuses_callables_without_a_stable_name_and_coroutines(wrong: Callable[..., Any], reason: str) -> None:
+def test_once_refuses_coroutine_functions_and_callables_without_a_stable_name(
+    wrong: Callable[..., Any], reason: str
+) -> None:
     with pytest.raises(TypeError, match=reason):
         once(wrong)
 

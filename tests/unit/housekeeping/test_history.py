@@ -38,7 +38,7 @@ def on_file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None
 _DAY = 86_400_000
 
 
-def test_counts_whose_write_failed_are_written_later_and_exactly_once() -> None:
+def test_counts_that_could_not_be_written_are_written_later_exactly_once() -> None:
     process = Process()
     for outcome in ("delivered", "appended", "rejected"):
         process.count(outcome, count=2, seconds=3.0)

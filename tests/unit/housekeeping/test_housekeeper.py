@@ -41,7 +41,7 @@ def keeper() -> Iterator[Housekeeper]:
     keeper.end(list(keeper._tasks), 0)
 
 
-def test_the_thread_starts_with_the_first_task_and_serves_all_tasks(keeper: Housekeeper) -> None:
+def test_the_housekeeping_thread_starts_with_the_first_task_and_serves_all_tasks(keeper: Housekeeper) -> None:
     keeper.finish(10)
     assert keeper._thread is None
     keeper.every(60, "First", Turns())
@@ -144,7 +144,7 @@ def test_finish_waits_for_the_last_run_at_most_the_given_seconds(keeper: Houseke
     until(lambda: done.count == 1)
 
 
-def test_an_ended_task_has_one_last_run_and_others_continue(keeper: Housekeeper) -> None:
+def test_a_task_that_is_ended_runs_one_last_time_and_others_continue(keeper: Housekeeper) -> None:
     beats, last, others = Turns(), Turns(), Turns()
     task = keeper.every(0.001, "Beats", beats, last=last)
     keeper.every(0.001, "Others", others)

@@ -86,24 +86,24 @@ def test_each_row_of_the_table_has_a_code_of_the_client_or_of_this_package() -> 
     assert {row.code for row in TABLE if row.ours} == OURS
 
 
-def test_each_code_has_its_expected_trouble() -> None:
+def test_each_error_code_has_its_expected_kind_of_trouble() -> None:
     for code in {*NUMBERS, *OURS}:
         assert meaning_of(code).trouble is TROUBLE_OF.get(code, Trouble.OTHER), code
 
 
 @pytest.mark.parametrize("flag", FLAGS)
-def test_each_flag_is_set_for_exactly_its_expected_codes(flag: str) -> None:
+def test_each_flag_is_set_for_exactly_its_expected_error_codes(flag: str) -> None:
     assert {code for code in {*NUMBERS, *OURS} if getattr(meaning_of(code), flag)} == FLAGS[flag]
 
 
-def test_s11_each_code_has_its_expected_outcome_for_a_row_of_the_relay() -> None:
+def test_s11_each_error_code_has_its_expected_outcome_for_a_row_of_the_relay() -> None:
     """A code not in the table concerns the topic if a broker sent it, and the client if it is librdkafka's own."""
     for code in {*NUMBERS, *OURS, "ERR_4711?"}:
         unlisted = RowOutcome.BEGIN_ANEW if code.startswith("_") else RowOutcome.HOLD_TOPIC
         assert row_outcome(BrokerError(code, "")) is OUTCOMES.get(code, unlisted), code
 
 
-def test_codes_that_mean_different_things_in_two_places_are_marked() -> None:
+def test_error_codes_that_mean_different_things_in_two_places_are_marked() -> None:
     assert {row.code for row in TABLE if row.disagrees} == {
         "UNKNOWN_TOPIC_OR_PART",
         "_DESTROY",
@@ -114,7 +114,7 @@ def test_codes_that_mean_different_things_in_two_places_are_marked() -> None:
 
 
 @pytest.mark.parametrize("code", sorted(NUMBERS))
-def test_an_error_of_the_client_is_converted_as_the_table_says(code: str) -> None:
+def test_each_error_of_the_client_is_converted_as_the_table_of_codes_says(code: str) -> None:
     error = to_broker_error(KafkaError(NUMBERS[code]))
     retriable = code not in FLAGS["final"] | FATAL
     assert (error.code, error.kind) == (code, TROUBLE_OF.get(code, Trouble.OTHER))

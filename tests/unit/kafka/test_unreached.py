@@ -34,7 +34,7 @@ def test_the_partition_counts_are_stale_after_a_record_of_an_unknown_topic() -> 
     assert partitions.may_have("a", b"other")
 
 
-def test_reached_partitions_become_stale_after_an_hour() -> None:
+def test_the_partitions_reached_by_a_producer_become_stale_after_an_hour() -> None:
     times = iter([0.0, 3600.0, 3601.0])
     partitions = UnreachedPartitions({}, lambda: next(times))
     assert [partitions.is_stale for _ in range(2)] == [False, True]

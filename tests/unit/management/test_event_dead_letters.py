@@ -191,7 +191,7 @@ def test_the_command_asks_to_migrate_when_the_table_is_missing() -> None:
             editor.create_model(DeadLetter)
 
 
-def test_json_output_of_changes_lists_letters_and_whether_they_were_applied() -> None:
+def test_json_output_of_changes_lists_letters_and_whether_the_change_was_applied() -> None:
     letter = stored(record_of(7, offset=41), AWARD)
     old = stored(record_of(7, offset=42), MAIL, failed_at=datetime.now(UTC) - timedelta(days=99))
 

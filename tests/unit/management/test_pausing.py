@@ -66,7 +66,7 @@ def test_a_reason_for_a_pause_is_stored_and_shown() -> None:
     assert json.loads(run("pause", "--json"))["paused"][0]["reason"] == "Mails go out twice"
 
 
-def test_pauses_work_while_their_table_has_no_column_for_reasons() -> None:
+def test_receivers_can_be_paused_while_their_table_has_no_column_for_reasons() -> None:
     reason = PausedReceiver._meta.get_field("reason")
     look_again(connection)
     with connection.schema_editor() as editor:

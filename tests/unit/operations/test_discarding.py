@@ -55,7 +55,7 @@ def test_discard_raises_when_the_database_fails_before_anything_was_deleted() ->
     assert DeadLetter.objects.count() == 5
 
 
-def test_a_plan_counts_letters_and_receivers_and_deletes_nothing() -> None:
+def test_a_plan_to_discard_counts_letters_and_receivers_and_deletes_nothing() -> None:
     plan = discarding.plan(Selection())
     assert (plan.count.number, plan.records) == (5, {("mail", "prod-certificates"): 5})
     assert plan.receivers == {f"mail.send_{offset}": 1 for offset in range(5)}

@@ -82,7 +82,9 @@ def test_c2_a_stand_in_replaces_one_of_several_missing_receivers_and_the_others_
 
 
 @pytest.mark.parametrize("which", [["1"], ["--all"]])
-def test_c2_with_several_missing_receivers_a_stand_in_requires_instead_of(letter: DeadLetter, which: list[str]) -> None:
+def test_c2_with_several_missing_receivers_a_stand_in_requires_the_option_instead_of(
+    letter: DeadLetter, which: list[str]
+) -> None:
     which = [str(letter.pk)] if which == ["1"] else which
     printed = run("replay", *which, "--receiver", GRADE)
     assert f"no longer here: {OLD_GRADE}, {OLD_MAIL}; say with --instead-of in whose place {GRADE} runs" in printed
@@ -91,7 +93,7 @@ def test_c2_with_several_missing_receivers_a_stand_in_requires_instead_of(letter
     assert (seen, left()) == ([], [OLD_GRADE, OLD_MAIL])
 
 
-def test_c2_missing_receivers_in_several_letters_require_instead_of_for_a_stand_in() -> None:
+def test_c2_a_stand_in_for_missing_receivers_of_several_letters_requires_the_option_instead_of() -> None:
     """A stand-in for the one would delete the other's letter without running its part."""
     of_grade, of_mail = stored(record_of(7), OLD_GRADE), stored(record_of(7, offset=1), OLD_MAIL)
     with pytest.raises(CommandError, match="2 of 2 dead letters stay"):
@@ -129,7 +131,7 @@ def test_another_stand_in_settles_a_receiver_whose_first_stand_in_failed(letter:
     assert left() == [OLD_MAIL]
 
 
-def test_a_failed_stand_in_keeps_its_own_failure_in_the_letter() -> None:
+def test_a_stand_in_that_fails_keeps_its_own_earlier_failure_in_the_letter() -> None:
     letter = stored(record_of(7), OLD_GRADE, MAIL)
     failing.add("mail")
     with pytest.raises(CommandError):
@@ -157,7 +159,7 @@ def test_a_stand_in_for_an_existing_receiver_or_one_that_did_not_fail_is_refused
     assert (seen, left()) == ([], [OLD_GRADE, OLD_MAIL])
 
 
-def test_instead_of_without_receiver_is_refused(letter: DeadLetter) -> None:
+def test_the_option_instead_of_without_receiver_is_refused(letter: DeadLetter) -> None:
     with pytest.raises(CommandError, match="name that too"):
         replay(letter, "--instead-of", OLD_GRADE)
 

@@ -61,7 +61,7 @@ def test_a_schema_written_in_a_manual_savepoint_that_was_rolled_back_is_written_
     assert_each_row_has_its_schema(2)
 
 
-def test_a_schema_is_written_again_when_a_test_ran_its_hook_before_a_rollback() -> None:
+def test_a_schema_is_written_again_after_a_test_ran_its_commit_hook_and_rolled_back() -> None:
     with suppress(KeyError), transaction.atomic():
         with TestCase.captureOnCommitCallbacks(execute=True) as captured:
             assert append()

@@ -92,7 +92,7 @@ def test_an_item_without_a_delivery_report_does_not_count_as_sent() -> None:
         block.__exit__(None, None, None)
 
 
-def test_a_rate_is_kept_in_batches_of_a_second_and_delays_are_not_made_up_for() -> None:
+def test_a_backfill_keeps_its_rate_in_batches_of_a_second_and_does_not_catch_up_delays() -> None:
     now, waited = 100.0, []
 
     def wait(seconds: float) -> None:
@@ -137,7 +137,7 @@ def test_a_progress_bar_overwrites_its_line_on_a_terminal() -> None:
     assert len(second) >= len(first)
 
 
-def test_an_interruption_ends_the_wait_for_the_rate() -> None:
+def test_an_interruption_of_a_backfill_ends_its_wait_for_the_rate() -> None:
     interruption, ticks = Interruption(), count()
 
     def wait(_: float) -> None:

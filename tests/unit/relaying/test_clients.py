@@ -50,7 +50,7 @@ def test_s8_batch_size_is_at_most_the_smallest_max_message_bytes_of_the_topics(
 
 
 @pytest.mark.parametrize(("limit", "used"), [(2**31 - 1, 1_000_000_000), (0, 1_000)])
-def test_s14_a_limit_of_a_topic_beyond_what_the_client_allows_is_clamped(
+def test_s14_a_topic_limit_outside_the_range_of_the_client_is_clamped(
     servers: dict[str, Any], monkeypatch: pytest.MonkeyPatch, limit: int, used: int
 ) -> None:
     made = noted(monkeypatch)

@@ -31,7 +31,7 @@ def test_s8_a_second_row_of_a_key_is_sent_only_after_the_first_request_to_its_pa
     assert relaying.arrived("a", 20) == sent
 
 
-def test_rows_after_the_first_of_a_partition_are_sent_in_the_same_batch(relaying: Relaying) -> None:
+def test_rows_of_a_key_after_the_first_are_sent_in_the_same_batch(relaying: Relaying) -> None:
     sent = relaying.append(*["a"] * 20, *["b"] * 20)
     relaying.relay.step()
     assert not OutboxRecord.objects.exists()

@@ -50,18 +50,18 @@ def counts(monkeypatch: pytest.MonkeyPatch, *, error: Exception | None, purge_ta
 
 
 @pytest.mark.parametrize("error", [None, OperationalError()])
-def test_counting_takes_at_most_a_fiftieth_of_the_time_even_if_it_fails(
+def test_counting_waiting_rows_takes_at_most_a_fiftieth_of_the_time_even_if_it_fails(
     monkeypatch: pytest.MonkeyPatch, error: Exception | None
 ) -> None:
     assert counts(monkeypatch, error=error) == [10, 60, 110, 160]
 
 
-def test_the_duration_of_the_daily_purge_does_not_delay_counting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_daily_purge_does_not_postpone_the_next_count_of_waiting_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert counts(monkeypatch, error=None, purge_takes=30) == [10, 60, 110, 160]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_counting_leaves_no_transaction_open_when_autocommit_is_off(tmp_path: Path) -> None:
+def test_counting_waiting_rows_leaves_no_transaction_open_when_autocommit_is_off(tmp_path: Path) -> None:
     topics = Topics()
     with on_sqlite(tmp_path, "default"):
         with connected(connections.settings["default"] | {"AUTOCOMMIT": False}, "default") as connection:

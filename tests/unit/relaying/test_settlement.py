@@ -156,7 +156,7 @@ def test_s14_a_row_with_an_invalid_topic_name_is_parked(relaying: Relaying) -> N
     assert [row.code for row in ParkedRecord.objects.all()] == ["_INVALID_ARG"]
 
 
-def test_s14_a_row_whose_id_was_parked_before_is_parked_too(relaying: Relaying) -> None:
+def test_s14_a_row_with_the_id_of_an_earlier_parked_row_is_parked(relaying: Relaying) -> None:
     for parked in (1, 2, 3):
         relaying.append("a")
         OutboxRecord.objects.update(id=1)

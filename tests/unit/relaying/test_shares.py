@@ -20,7 +20,7 @@ def test_a_topic_with_a_backlog_gets_the_shares_that_others_do_not_use() -> None
     assert [part.most for part in shares.divide(found, {"held": 0})] == [333, 333, 333]
 
 
-def test_a_topic_keeps_its_share_when_other_shards_were_read() -> None:
+def test_a_topic_keeps_its_share_of_a_batch_when_other_shards_were_read() -> None:
     """
     A relay reads other shards of a backlog each time: topics must not lose their share because they were not read.
     """

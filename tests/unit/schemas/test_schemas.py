@@ -70,7 +70,9 @@ def test_equal_schemas_have_no_changes() -> None:
         ),
     ],
 )
-def test_reasons_names_the_field_that_cannot_be_read(title: str, forth: list[str], back: list[str]) -> None:
+def test_the_reasons_for_incompatibility_name_the_field_that_cannot_be_read(
+    title: str, forth: list[str], back: list[str]
+) -> None:
     old, new = CHANGES[title]
     assert reasons(new, old) == forth
     assert reasons(old, new) == back

@@ -68,7 +68,7 @@ def test_the_log_refuses_an_unknown_kind_of_event() -> None:
         LoggingObserver(audit=lambda: True)(LifecycleEvent())
 
 
-def test_lines_that_dashboards_search_for_keep_their_beginnings(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_lines_that_dashboards_search_for_keep_their_beginnings(caplog: pytest.LogCaptureFixture) -> None:
     log = LoggingObserver(audit=lambda: True)
     with caplog.at_level(logging.INFO):
         for kind in (events.RecordDelivered, events.RecordReceived, events.RecordDone, events.EventUndelivered):

@@ -46,7 +46,7 @@ def test_each_change_of_readiness_is_logged_once(
     ]
 
 
-def test_replace_sets_all_obstacles_of_one_kind() -> None:
+def test_replacing_obstacles_of_one_kind_keeps_obstacles_of_other_kinds() -> None:
     health = Health()
     health.begin(Obstacle.OUTAGE, "database")
     health.replace(Obstacle.FLOOD, ["t[0]", "t[1]"])

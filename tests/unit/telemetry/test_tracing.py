@@ -273,7 +273,7 @@ def test_no_tracing_package_is_imported_unless_the_service_imported_it(before: s
     assert done.returncode == 0, done.stderr
 
 
-def test_a_send_span_is_a_child_of_the_current_span_and_its_headers_name_it(ended: Ended) -> None:
+def test_a_send_span_is_a_child_of_the_current_span_and_headers_contain_the_send_span(ended: Ended) -> None:
     with trace.get_tracer("service").start_as_current_span("view") as view:
         with open_span("send t") as span:
             headers = span.headers

@@ -49,7 +49,7 @@ def test_metadata_is_converted_to_headers() -> None:
     assert to_headers(METADATA, str(METADATA.id)) == HEADERS
 
 
-def test_headers_are_converted_to_equal_metadata() -> None:
+def test_headers_are_converted_to_the_metadata_from_which_they_were_made() -> None:
     assert to_metadata(HEADERS, None) == METADATA
 
 

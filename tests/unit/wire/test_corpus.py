@@ -66,7 +66,7 @@ def keep(name: str, value: bytes | None, headers: Headers = HEADERS, schema: str
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
-def test_each_record_of_the_corpus_ends_as_its_file_says(path: Path) -> None:
+def test_each_record_of_the_corpus_is_read_or_refused_as_its_file_says(path: Path) -> None:
     content: dict[str, Any] = json.loads(path.read_text())
     value = None if content["value"] is None else b64decode(content["value"])
     headers = tuple((name, None if text is None else b64decode(text)) for name, text in content["headers"])
