@@ -102,7 +102,7 @@ def _name(each: ConsumerRecord) -> Partition:
 
 
 @pytest.mark.parametrize("late", [True, False])
-def test_an_offset_error_from_before_a_restart_reports_no_lost_records(
+def test_an_offset_error_reports_lost_records_unless_it_is_older_than_a_restart(
     bus: Bus, topic: str, group: str, late: bool
 ) -> None:
     produced(bus, *[record(topic)] * 4)

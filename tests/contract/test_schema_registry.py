@@ -369,7 +369,7 @@ def test_the_request_permitted_after_a_backoff_is_not_used_up_by_a_refused_schem
     registry.close()
 
 
-def test_an_answer_that_refuses_a_schema_ends_the_backoff(server: SchemaRegistryServer) -> None:
+def test_an_answer_that_refuses_a_schema_ends_the_backoff_after_an_outage(server: SchemaRegistryServer) -> None:
     now = [100.0]
     registry = client(server.url, backoff=30, clock=lambda: now[0])
     server.store.register("s", '"string"')

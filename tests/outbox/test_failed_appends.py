@@ -446,7 +446,7 @@ def test_without_outbox_tables_an_event_of_an_event_loop_is_sent_to_kafka_and_lo
 
 
 @pytest.mark.parametrize("way", ["db_for_write", "allow_migrate"])
-def test_an_event_is_kept_when_a_router_raises_any_exception(service_anywhere: Service, way: str) -> None:
+def test_no_event_is_lost_when_a_router_raises_any_exception(service_anywhere: Service, way: str) -> None:
     """S4."""
     service = service_anywhere
     router = type("Router", (), {way: _no_request})()

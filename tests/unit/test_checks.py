@@ -180,9 +180,7 @@ OIDC = {
         ("CONSUMER", {"fetch.max.bytes": 1_000}, "fetch.max.bytes"),
     ],
 )
-def test_options_that_librdkafka_refuses_in_combination_are_an_error(
-    name: str, options: dict[str, Any], text: str
-) -> None:
+def test_options_that_librdkafka_refuses_are_an_error(name: str, options: dict[str, Any], text: str) -> None:
     """S19."""
     found = messages(**{f"EVENT_BUS_KAFKA_{name}_OPTIONS": options})
     assert [number for number, _ in found] == ["E002"] * (2 if name == "CLIENT" else 1)

@@ -71,7 +71,7 @@ def test_c16_a_failing_import_of_the_package_exits_with_1(
         event_bus_kafka.create_producer  # noqa: B018
 
 
-def test_c16_an_error_on_opening_the_wakeup_pipe_exits_with_1(
+def test_c16_a_worker_without_a_free_file_descriptor_exits_with_1(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """No file descriptor is free: openedx-events would turn the error into exit code 0."""

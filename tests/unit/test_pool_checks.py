@@ -32,7 +32,7 @@ def _kept() -> Iterator[None]:
         ({"min_size": 1, "max_size": 20}, 19, "may need 21"),
     ],
 )
-def test_c14_a_pool_smaller_than_the_number_of_lanes_is_a_warning(pool: Any, lanes: int, told: str | None) -> None:
+def test_c14_a_pool_smaller_than_a_worker_needs_is_a_warning(pool: Any, lanes: int, told: str | None) -> None:
     connections.settings["default"]["OPTIONS"]["pool"] = pool
     with override_settings(**OURS, EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY=lanes):
         found = check_pools()

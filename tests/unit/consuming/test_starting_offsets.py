@@ -191,7 +191,7 @@ class Group:
     ("committed", "time", "begins"),
     [(None, None, Group.beginning), (None, 5, 7), (3, None, 3), (3, 5, 7), (9, 5, 7)],
 )
-def test_a_partition_starts_at_its_committed_offset_else_its_time_else_the_beginning(
+def test_a_partition_starts_at_a_given_time_else_at_its_committed_offset_else_at_the_beginning(
     committed: int | None, time: int | None, begins: int
 ) -> None:
     client: Any = Group(committed)

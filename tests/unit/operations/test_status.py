@@ -41,7 +41,7 @@ def settings_of_sandbox(sandbox: Sandbox) -> dict[str, Any]:
     return SandboxBus(sandbox).settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"mail": ["nowhere"]})
 
 
-def test_the_status_of_the_sandbox_shows_lag_without_members_and_no_findings(
+def test_the_status_of_the_sandbox_shows_lag_and_takes_workers_from_heartbeats(
     settings_of_sandbox: dict[str, Any], sandbox: Sandbox
 ) -> None:
     bus = SandboxBus(sandbox)

@@ -79,7 +79,7 @@ class Apart:
         return db == "other"
 
 
-def test_rows_for_a_default_database_that_routers_forbid_go_where_the_routers_say(
+def test_events_for_a_default_database_that_routers_forbid_are_spilled_where_the_routers_say(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     """Also if the tables exist there, from the time before the routers."""

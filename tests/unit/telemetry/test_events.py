@@ -122,7 +122,7 @@ def test_texts_of_errors_of_other_packages_are_not_logged(caplog: pytest.LogCapt
         (BrokerError("_TRANSPORT", "refused"), 2, "BrokerError: _TRANSPORT: refused. It begins anew in 1.5 s; 2 rows"),
     ],
 )
-def test_an_interrupted_relay_logs_which_server_is_away(
+def test_an_interrupted_relay_logs_which_server_failed(
     caplog: pytest.LogCaptureFixture, error: Exception, unconfirmed: int, line: str
 ) -> None:
     LoggingObserver(audit=lambda: True)(example(events.RelayInterrupted, error=error, unconfirmed=unconfirmed))

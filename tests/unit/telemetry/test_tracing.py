@@ -267,7 +267,7 @@ assert service.seen.total() == 2
     ],
     ids=["without the API", "without a provider", "with a provider named in the environment"],
 )
-def test_no_tracing_package_is_imported_unless_the_service_imported_it(before: str, after: str) -> None:
+def test_tracing_packages_are_imported_only_as_far_as_the_service_configured_them(before: str, after: str) -> None:
     code = PROCESS_ONE.format(before=before, after=after)
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -117,7 +117,9 @@ def test_without_prometheus_client_the_metrics_page_answers_404_and_probes_work(
         prometheus.client.cache_clear()
 
 
-def test_a_port_in_use_is_logged_and_the_worker_continues(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_health_port_that_cannot_be_opened_is_logged_and_the_worker_continues(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with answering(Running()) as port:
         with health_port("127.0.0.1", port, lambda _: Answer.of(http.HTTPStatus.OK)):
             assert ask(port, "/live")[0] == 200, "of the one that had it before"
