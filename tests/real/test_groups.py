@@ -51,7 +51,7 @@ def test_waiting_retries_are_dropped_with_a_revoked_partition_and_start_again_af
 
 
 @each_protocol
-def test_of_two_members_with_one_group_instance_id_one_ends_with_the_reason(
+def test_one_of_two_members_with_an_equal_group_instance_id_ends_with_the_reason(
     bus: RealBus, topic: str, group: str, options: dict[str, Any]
 ) -> None:
     """Case 10. The classic protocol fences the older member, the newer protocol refuses the later one."""

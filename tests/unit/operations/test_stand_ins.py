@@ -82,7 +82,7 @@ def test_c2_a_stand_in_replaces_one_of_several_missing_receivers_and_the_others_
 
 
 @pytest.mark.parametrize("which", [["1"], ["--all"]])
-def test_c2_with_several_missing_receivers_a_stand_in_requires_the_option_instead_of(
+def test_c2_a_stand_in_must_name_the_receiver_that_it_replaces_when_several_are_missing(
     letter: DeadLetter, which: list[str]
 ) -> None:
     which = [str(letter.pk)] if which == ["1"] else which
@@ -93,7 +93,7 @@ def test_c2_with_several_missing_receivers_a_stand_in_requires_the_option_instea
     assert (seen, left()) == ([], [OLD_GRADE, OLD_MAIL])
 
 
-def test_c2_a_stand_in_for_missing_receivers_of_several_letters_requires_the_option_instead_of() -> None:
+def test_c2_a_stand_in_must_name_the_receiver_that_it_replaces_when_letters_miss_different_ones() -> None:
     """A stand-in for the one would delete the other's letter without running its part."""
     of_grade, of_mail = stored(record_of(7), OLD_GRADE), stored(record_of(7, offset=1), OLD_MAIL)
     with pytest.raises(CommandError, match="2 of 2 dead letters stay"):
@@ -159,7 +159,7 @@ def test_a_stand_in_for_an_existing_receiver_or_one_that_did_not_fail_is_refused
     assert (seen, left()) == ([], [OLD_GRADE, OLD_MAIL])
 
 
-def test_the_option_instead_of_without_receiver_is_refused(letter: DeadLetter) -> None:
+def test_naming_a_receiver_to_replace_without_a_stand_in_is_refused(letter: DeadLetter) -> None:
     with pytest.raises(CommandError, match="name that too"):
         replay(letter, "--instead-of", OLD_GRADE)
 
