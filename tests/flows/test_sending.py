@@ -570,7 +570,7 @@ def test_an_exception_in_a_delivery_report_does_not_end_its_thread(
         clients.unreported[7] = nothing, None
         clients.reported(7, None, nothing)
         clients.retire()
-    assert "goes on after AttributeError" in caplog.text
+    assert "continues after an unexpected AttributeError" in caplog.text
 
 
 @pytest.mark.django_db(transaction=True)

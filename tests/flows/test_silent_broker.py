@@ -57,4 +57,4 @@ def test_a_worker_whose_broker_is_silent_can_be_stopped(group: str, limit: int, 
                 process.wait_for_log("Stopping consumer")
                 sleep(1)  # by then the worker waits for the broker and does not handle signals
             assert process.end() == 2
-            assert "the process ends without it" in process.log
+            assert "the process ends without waiting for it" in process.log

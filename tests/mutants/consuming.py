@@ -1,4 +1,4 @@
-"""Faults of the way in: workers, receivers, the inbox, dead letters."""
+"""Faults in receiving: workers, receivers, the inbox, dead letters."""
 
 from __future__ import annotations
 

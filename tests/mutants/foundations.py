@@ -1,4 +1,6 @@
-"""Faults of what both flows stand on: settings, values and their bytes, the seam to Kafka, telemetry."""
+"""
+Faults in the foundations of sending and receiving: settings, values and their bytes, the Kafka clients, telemetry.
+"""
 
 from __future__ import annotations
 
@@ -104,7 +106,7 @@ FAULTS = (
         name="a header that stands twice is overwritten",
         file="wire/cloudevents.py",
         scope="_values",
-        old='if attribute.name in found:\n    raise InvalidHeaders(f"header {header} stands more than once")',
+        old='if attribute.name in found:\n    raise InvalidHeaders(f"header {header} occurs more than once")',
         new="pass",
         harm="an event has the id of another",
         tests=("unit/wire/test_cloudevents.py",),

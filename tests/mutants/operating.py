@@ -1,4 +1,4 @@
-"""Faults of what operators use: commands, replays, offsets, workers and their exit codes, settings' objects."""
+"""Faults in operators' tools: commands, replays, offsets, workers and their exit codes, objects in settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Faults of replay requests: letters twice or never, live events that wait, workers that do not let go."""
+"""
+Faults in replay requests: letters that are replayed twice or never, delayed live events, workers that keep a request.
+"""
 
 from __future__ import annotations
 

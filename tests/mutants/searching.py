@@ -1,4 +1,4 @@
-"""Faults of ``event_trace``: what looks for an event says that it is elsewhere, or hides that it did not look."""
+"""Faults in ``event_trace``: wrong places of an event, and unreported searches."""
 
 from __future__ import annotations
 

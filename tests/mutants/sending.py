@@ -1,4 +1,4 @@
-"""Faults of the ways out: sending directly, the spill, the outbox, relays."""
+"""Faults in sending: sending directly, the spill, the outbox, relays."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FAULTS = (
         scope="_Ends.failure_of",
         old="""
 if error is None:
-    raise WorkerFailed("Kafka did not confirm all within EVENT_BUS_KAFKA_DELIVERY_TIMEOUT", exit_code=1)
+    raise WorkerFailed("Kafka did not confirm all events within EVENT_BUS_KAFKA_DELIVERY_TIMEOUT", exit_code=1)
 """,
         new="if error is None:\n    return None",
         harm="a backfill ends with 0, and its token has passed events that were not sent",
@@ -601,8 +601,8 @@ if error is None:
         name="a relay that gave up ends with 0",
         file="relaying/drain.py",
         scope="Drain._end",
-        old='WorkerFailed(f"{left}: {depth} are in the outbox", exit_code=3)',
-        new='WorkerFailed(f"{left}: {depth} are in the outbox", exit_code=0)',
+        old='WorkerFailed(f"{left}; rows in the outbox: {depth}", exit_code=3)',
+        new='WorkerFailed(f"{left}; rows in the outbox: {depth}", exit_code=0)',
         harm="a deploy goes on although events wait",
         tests=_RELAY,
     ),

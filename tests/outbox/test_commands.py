@@ -89,7 +89,7 @@ def test_relay_events_once_exits_with_0_if_the_outbox_is_empty_and_with_3_if_row
     service.emit(topic=f"{service.topic}-missing")
     with service.relay_process("--once") as relay:
         assert relay.end() == 3
-    assert "exit code 3: its rows have to wait: 1 are in the outbox" in relay.log
+    assert "exit code 3: some rows have to wait; rows in the outbox: 1" in relay.log
     assert service.waiting == 1
 
 

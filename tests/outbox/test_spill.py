@@ -258,7 +258,7 @@ def test_without_tables_an_event_is_lost_with_an_error_that_asks_to_migrate(serv
     with connections["default"].cursor() as cursor:
         cursor.execute(f"DROP TABLE {OutboxRecord._meta.db_table}")
     (warning,) = check_tables(databases=["default"])
-    assert "what Kafka does not confirm is lost" in str(warning.hint)
+    assert "events that Kafka does not confirm are lost" in str(warning.hint)
     with sender(service, **NO_REGISTRY) as service_sender, watched(EventUndelivered) as seen:
         lost = [service_sender.send()]
         until(lambda: len(seen) == 1)

@@ -61,7 +61,7 @@ def test_one_of_two_members_with_an_equal_group_instance_id_ends_with_the_reason
         with worker(bus, topic, group, "note", **changes) as newer:
             out, staying = (newer, older) if "group.protocol" in options else (older, newer)
             assert out.end() == 3
-            assert "has this worker's group.instance.id: give each its own" in out.log
+            assert "has this worker's group.instance.id: it must be unique" in out.log
             send(bus, topic, certificate(1))
             staying.wait_for_users("note", [1])
             assert staying.stop() == 0
@@ -85,7 +85,7 @@ def test_a_member_fenced_at_a_commit_starts_no_further_events_and_logs_the_reaso
             newer.wait_for_log(f"assigned: {topic}")
             assert (older.stop() if told else older.end()) == 3
             assert newer.stop() == 0
-    assert "has this worker's group.instance.id: give each its own" in older.log
+    assert "has this worker's group.instance.id: it must be unique" in older.log
     assert older.log.count("offsets not committed") <= 2, "it went on for as long as it had events"
 
 

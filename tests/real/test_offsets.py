@@ -75,7 +75,7 @@ def test_an_empty_topic_with_a_committed_offset_is_logged_as_recreated(bus: Real
     """Case 27. The corrected offset is committed: the next worker reports nothing."""
     bus.commit(group, topic, 9)
     with worker(bus, topic, group) as process:
-        process.wait_for_log(f"lost records of {topic}[0]: offset 9 is not there: the topic was made anew")
+        process.wait_for_log(f"lost records of {topic}[0]: offset 9 does not exist: the topic was recreated")
         assert process.stop() == 0
     assert bus.committed(group, topic) == 0
 
@@ -107,7 +107,9 @@ def test_an_offset_time_after_all_records_means_the_end(bus: RealBus, topic: str
     """The offset is committed at once, although there is nothing to read."""
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, offset_time="2100-01-01T00:00:00+01:00") as process:
-        process.wait_for_log(f"Group {group} begins at the offsets of 2099-12-31T23:00:00+00:00: {topic}[0] at 1")
+        process.wait_for_log(
+            f"Group {group} starts at the offsets for the time 2099-12-31T23:00:00+00:00: {topic}[0] at 1"
+        )
         send(bus, topic, certificate(2))
         process.wait_for_users("note", [2])
         assert process.stop() == 0

@@ -95,10 +95,10 @@ def test_mend_removes_injected_errors(own_sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("api", "error", "reason"),
     [
-        ("Produced", "NOT_LEADER_FOR_PARTITION", "'Produced' is none of Produce, "),
-        ("Produce", "NOT_A_LEADER", "'NOT_A_LEADER' is no error of a Kafka broker"),
-        ("Produce", "_MSG_TIMED_OUT", "'_MSG_TIMED_OUT' is no error of a Kafka broker"),
-        ("Produce", "NO_ERROR", "'NO_ERROR' is no error of a Kafka broker"),
+        ("Produced", "NOT_LEADER_FOR_PARTITION", "'Produced' is not one of Produce, "),
+        ("Produce", "NOT_A_LEADER", "'NOT_A_LEADER' is not the name of a broker's error"),
+        ("Produce", "_MSG_TIMED_OUT", "'_MSG_TIMED_OUT' is not the name of a broker's error"),
+        ("Produce", "NO_ERROR", "'NO_ERROR' is not the name of a broker's error"),
     ],
 )
 def test_fail_next_refuses_unknown_requests_and_errors(sandbox: Sandbox, api: str, error: str, reason: str) -> None:

@@ -206,4 +206,4 @@ def test_an_invalid_port_is_refused(port: str) -> None:
     with start("--registry-port", port) as process:
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert f"argument --registry-port: {port!r} is no port" in errors
+    assert f"argument --registry-port: {port!r} is not a port" in errors

@@ -65,7 +65,7 @@ def test_the_message_names_event_types_that_were_sent(two: CapturedEvents) -> No
     ("config", "emit", "reason"),
     [
         (CONFIG, False, "It was not emitted. Its topics: certificates."),
-        ({}, True, "It was emitted 1 time; EVENT_BUS_PRODUCER_CONFIG has no entry for it, so it goes nowhere."),
+        ({}, True, "It was emitted 1 time; EVENT_BUS_PRODUCER_CONFIG has no entry for it, so it is not sent."),
         (
             {CREATED: {"certificates": ENTRY | {"enabled": False}}},
             True,

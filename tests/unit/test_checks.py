@@ -72,7 +72,7 @@ def test_an_unreachable_database_is_an_error_message_and_no_traceback(
     with django_db_blocker.unblock(), connected(entry | {"ENGINE": f"django.db.backends.{engine}"}, "away"):
         (error,) = check_tables(databases=["away"])
     assert error.id == "event_bus_kafka.E010"
-    assert error.msg.startswith("Database 'away' cannot be asked for its tables: ")
+    assert error.msg.startswith("Database 'away' cannot be queried for its tables: ")
 
 
 def test_all_missing_tables_of_a_database_are_in_one_warning(
@@ -154,7 +154,7 @@ def test_a_missing_certificate_file_is_a_warning_only(tmp_path: Path) -> None:
     options = {"security.protocol": "SSL", "ssl.ca.location": "/nowhere/ca.pem", "oauth_cb": lambda _: 1 / 0}
     found = messages(EVENT_BUS_KAFKA_CLIENT_OPTIONS=options | {"ssl.key.location": str(tmp_path / "key.pem")})
     assert [number for number, _ in found] == ["W008", "W008"]
-    assert all("'ssl.ca.location' is not there: /nowhere/ca.pem" in text for _, text in found)
+    assert all("'ssl.ca.location' does not exist: /nowhere/ca.pem" in text for _, text in found)
 
 
 OIDC = {

@@ -244,7 +244,7 @@ def _in_place_of(planned: ReplayPlan, name: str) -> str:
 
 def _problem(replayed: Replayed) -> str:
     if replayed.is_taken:
-        return "not run: somebody else has been at it since, or replays it now"
+        return "not run: it has been changed since, or another replay is running it"
     if replayed.problem:
         return replayed.problem
     return f"stays: {_left(replayed.left)}" if replayed.left else ""

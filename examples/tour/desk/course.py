@@ -1,4 +1,4 @@
-"""Starts two services, lets them get into trouble, and leaves their sites up until Ctrl-C."""
+"""Starts two services, causes failures in them, and serves their admin sites until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PAUSED = "examples.credentials.receivers.note_interest"
 
 
 def show(stage: Stage) -> int:
-    """Return the exit code."""
+    """Run the demonstration until Ctrl-C; return the exit code."""
     print(f"Starting {' and '.join(SERVICES)}, with trouble …", flush=True)
     for service in SERVICES:
         stage.manage(service, "migrate", "--verbosity=0")

@@ -1,4 +1,4 @@
-"""Rows about what learners do and have."""
+"""Rows about learners: certificates, grades, exams, programs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def certificates(scene: Scene) -> None:
     """
     Certificates are awarded and revoked, in order per course
 
-    What is rolled back must not arrive.
+    A certificate whose transaction is rolled back must not arrive.
     """
     scene.do("lms", f'fail_to_award_certificate(31, "{COURSE}")')
     scene.do("lms", f'award_certificate(31, "{COURSE}")')
@@ -50,8 +50,8 @@ def exam_attempts(scene: Scene) -> None:
     """
     Exams change grades, completion, certificates and credit
 
-    Certificates are out of order for a while: they alone are tried again. Course staff goes the other way. Credit
-    is broken until somebody mends it: its events become dead letters, which the worker replays when it is asked to.
+    Certificates are out of order for a while: only their receiver is retried. Course staff goes in the other direction.
+    Credit is broken until somebody repairs it: its events become dead letters, which the worker replays on request.
     """
     scene.do("lms", f'give_role(60, "{EXAM}", "instructor")')
     scene.see("exams", "a reviewer", lambda: _staff(60), ["instructor"], for_now=True)

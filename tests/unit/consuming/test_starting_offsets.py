@@ -63,7 +63,7 @@ def test_a_worker_ends_when_brokers_cannot_look_up_offsets_by_time(sandbox: Sand
     extra = '{"offset_time": "2026-01-31T08:00:00Z"}'
     with ServiceProcess("consume_events", "-t", "timeless", "-g", "g", "--extra", extra, settings=settings) as process:
         assert process.end() == 1
-    assert "Brokers such as the sandbox find no offsets by time: use a real Kafka" in process.log
+    assert "The sandbox's brokers cannot find offsets by time: use a real Kafka" in process.log
 
 
 @pytest.mark.parametrize(

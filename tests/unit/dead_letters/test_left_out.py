@@ -73,14 +73,14 @@ def test_c8_parts_left_out_are_restored_from_kafka_byte_for_byte() -> None:
 def test_c8_restoring_from_a_different_record_is_refused(part: str) -> None:
     reduced = without(part) if part != "key" else list(lighter(letter(record())))[-1]
     other = changed(record(), value=b"\0valuE", headers=record().headers[::-1], key=b"other")
-    with pytest.raises(CannotRestore, match="another record is there, the topic was made anew"):
+    with pytest.raises(CannotRestore, match="another record is there: the topic was created anew"):
         restored(reduced.record, dict(missing(reduced.record, dict(reduced.left_out))), other)
 
 
 def test_c8_restoring_from_a_deleted_record_is_refused_with_a_reason() -> None:
     reduced = without("value")
     with pytest.raises(
-        CannotRestore, match=r"t:3:\d+: what its dead letter lacks \(value\) .* the record was deleted there"
+        CannotRestore, match=r"t:3:\d+: parts missing in its dead letter \(value\) .* the record was deleted there"
     ):
         restored(reduced.record, dict(reduced.left_out), None)
 

@@ -151,7 +151,7 @@ def test_c8_before_the_migration_a_letter_with_parts_left_out_is_refused(
     with connection.schema_editor() as editor:
         editor.delete_model(DeadLetterEntry)
     try:
-        with pytest.raises(DeadLetterStoreFailed, match=r"came without its value, .* run manage.py migrate"):
+        with pytest.raises(DeadLetterStoreFailed, match=r"lacks its value, .* run manage.py migrate"):
             store(reduced)
         store(letter(record()))
     finally:

@@ -25,8 +25,8 @@ class Refusing:
 
 def test_an_observer_of_a_failed_client_may_send_when_no_thread_can_start(monkeypatch: pytest.MonkeyPatch) -> None:
     def make(_: ProcessClients | None) -> ProcessClients:
-        with pytest.raises(DeliveryFailed, match="not made yet"):
-            connecting.get(monotonic())  # like an observer's event about an oauth_cb that raises
+        with pytest.raises(DeliveryFailed, match="still being made"):
+            connecting.get(monotonic())  # as an observer's event does, of an oauth_cb that raises
         raise RuntimeError("no token")
 
     def send() -> None:

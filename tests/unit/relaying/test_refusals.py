@@ -124,8 +124,8 @@ def test_a_refusal_that_a_new_client_resolves_is_logged_as_info(
         observe(LoggingObserver(audit=lambda: False))
         drain(relaying)
     assert relaying.arrived("a", 3) == sent
-    told = [line for line in caplog.records if "validate record" in line.getMessage()]  # other clients may log too
-    assert ["a new client goes on" in line.getMessage() for line in told] == [True]
+    told = [line for line in caplog.records if "validate record" in line.getMessage()]  # others' clients may tell more
+    assert ["a new client replaces" in line.getMessage() for line in told] == [True]
     assert all(line.levelname == "INFO" for line in told)
 
 

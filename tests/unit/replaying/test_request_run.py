@@ -194,7 +194,7 @@ def test_a_letter_is_retried_after_its_worker_died_and_fails_after_three_deaths(
         DeadLetter.objects.update(failures=[failure | {"claimed_until": claims[-1]}])  # as a killed process leaves it
     assert len(set(claims)) == 3
     meanwhile.clear()
-    assert _state(turns, letter) == (LetterState.FAILED, "its worker ended 3 times while it ran")
+    assert _state(turns, letter) == (LetterState.FAILED, "its worker ended 3 times while the letter ran")
 
 
 def test_a_letter_claimed_by_another_replay_is_skipped() -> None:

@@ -118,8 +118,8 @@ def test_texts_of_errors_of_other_packages_are_not_logged(caplog: pytest.LogCapt
 @pytest.mark.parametrize(
     ("error", "unconfirmed", "line"),
     [
-        (OperationalError("learner@example.com"), 0, "its database raised OperationalError. It begins anew in 1.5 s."),
-        (BrokerError("_TRANSPORT", "refused"), 2, "BrokerError: _TRANSPORT: refused. It begins anew in 1.5 s; 2 rows"),
+        (OperationalError("learner@example.com"), 0, "its database raised OperationalError. It starts again in 1.5 s."),
+        (BrokerError("_TRANSPORT", "refused"), 2, "BrokerError: _TRANSPORT: refused. It starts again in 1.5 s; 2 rows"),
     ],
 )
 def test_an_interrupted_relay_logs_which_server_failed(

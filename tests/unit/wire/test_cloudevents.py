@@ -127,7 +127,7 @@ def test_a_record_with_neither_time_header_nor_timestamp_has_the_time_of_the_epo
         (changed(ce_id=b"7"), "ce_id is malformed"),
         (changed(ce_id=b"\xff"), "ce_id is not UTF-8"),
         (changed(ce_id=None), "ce_id is null"),
-        ((*HEADERS, ("ce_id", b"12345678-1234-5678-1234-567812345678")), "ce_id stands more than once"),
+        ((*HEADERS, ("ce_id", b"12345678-1234-5678-1234-567812345678")), "ce_id occurs more than once"),
         (changed(ce_time=b"yesterday"), "ce_time is malformed"),
         (changed(ce_time=b"2026-01-02T03:04:05"), "ce_time is malformed"),
         (changed(ce_minorversion=b"x"), "ce_minorversion is malformed"),

@@ -117,7 +117,7 @@ class Collision:
 @pytest.mark.parametrize(
     ("cls", "field", "reason"),
     [
-        (Bare, "arg.untyped", "says nothing of its items"),
+        (Bare, "arg.untyped", "does not say what its items are"),
         (Stream, "arg.image", "has no Avro type"),
         (Numbered, "arg.by_number", "keys of Avro maps are str"),
         (Textual, "arg.when", "its annotation is the text"),

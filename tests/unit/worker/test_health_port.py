@@ -53,8 +53,8 @@ def ask(port: int, path: str, *, method: str = "GET", host: str = "127.0.0.1") -
         ),
         (
             {"is_alive": False},
-            (503, "the worker of group g does not come to the end of a step\n"),
-            (503, "the worker of group g does not come to the end of a step\n"),
+            (503, "the worker of group g has not finished a step for too long\n"),
+            (503, "the worker of group g has not finished a step for too long\n"),
         ),
     ],
 )
@@ -76,7 +76,7 @@ def test_the_ready_page_shows_obstacles_of_a_relay_and_answers_503_when_nothing_
         with running.consumer(consumer), running.relay(RelayOf(obstacles=("OperationalError 2006",))):
             assert ask(port, "/ready") == (503, "OperationalError 2006\n")
         with running.relay(RelayOf(is_alive=False)):
-            dead = (503, "the relay of database default does not come to the end of a step\n")
+            dead = (503, "the relay of database default has not finished a step for too long\n")
             assert (ask(port, "/live"), ask(port, "/ready")) == (dead, dead)
         with running.relay(RelayOf()):
             assert ask(port, "/ready") == (200, "ready\n")
