@@ -54,7 +54,7 @@ def test_creating_a_topic_with_an_invalid_name_raises_an_error(real_bus: Bus) ->
     assert (caught.value.code, caught.value.retriable) == ("TOPIC_EXCEPTION", False)
 
 
-def test_the_sandbox_administers_no_topics(sandbox: Sandbox) -> None:
+def test_the_sandbox_refuses_to_administer_topics(sandbox: Sandbox) -> None:
     with pytest.raises(BrokerError, match="the sandbox creates topics at their first use") as caught:
         admin(sandbox.bootstrap_servers).require_controller(timeout=10)
     assert caught.value.code == "_UNSUPPORTED_FEATURE"
