@@ -209,7 +209,7 @@ def test_an_unreachable_server_stops_the_run_and_no_event_counts_as_sent(
 
 @pytest.mark.django_db
 def test_a_source_that_yields_inside_a_transaction_is_refused(bus: Bus, topic: str) -> None:
-    """It would leave at its end, long after its token was told. Each test of this kind runs in one."""
+    """The event would be sent after the end of the transaction, long after its token was printed."""
     refused = "Stopped: a transaction is open on default: a source must not yield inside a transaction. Begin anew."
     assert backfill(bus, topic, SOURCE, "--apply").endswith(f"ended with 1: {refused}")
     assert bus.end_of(topic) == 0

@@ -78,7 +78,7 @@ class Service:
 
 
 class Outcome:
-    """What is in Kafka and in the databases after a programme."""
+    """The events and rows in Kafka and in the databases after a programme."""
 
     def __init__(self, caller: Caller, seen: list[Any]) -> None:
         delivered = [event for event in seen if isinstance(event, RecordDelivered)]

@@ -140,7 +140,7 @@ def test_no_event_is_given_up_while_the_database_is_unreachable(
 def test_a_silent_database_does_not_delay_events_for_another_database(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not even if its events have filled the buffer."""
+    """The events for the silent database may have filled the buffer."""
     monkeypatch.setattr(spill, "_by_pid", {})
     monkeypatch.setattr(spill_buffer, "MOST_BYTES", 10_000)
     with black_hole() as address:

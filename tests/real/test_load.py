@@ -1,7 +1,7 @@
 """
 Promises of workers under load. Small counts by default; `make test-long` runs large ones and prints figures.
 
-Counts are asserted, times are only told.
+Counts are asserted; times are only printed.
 """
 
 from __future__ import annotations

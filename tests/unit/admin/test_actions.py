@@ -1,4 +1,4 @@
-"""What is done on the pages: asked for first, by those who may, told, and written to Django's history."""
+"""Actions on the admin pages require a right and a confirmation, and are written to Django's history."""
 
 from __future__ import annotations
 

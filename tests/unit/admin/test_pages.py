@@ -1,4 +1,4 @@
-"""The pages that Django's admin has of the event bus, and who may see them."""
+"""The pages of the event bus in Django's admin, and the rights that each requires."""
 
 from __future__ import annotations
 

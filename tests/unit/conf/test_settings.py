@@ -1,4 +1,4 @@
-"""The table of settings, and the client options made of it."""
+"""The table of settings, and the client options built from it."""
 
 from __future__ import annotations
 

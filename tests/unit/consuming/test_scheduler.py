@@ -113,7 +113,7 @@ def test_lanes_run_unfinished_records_of_revoked_partitions_before_other_records
 
 
 def test_partitions_closed_by_a_stop_stay_closed_during_a_partial_revocation() -> None:
-    """Else lanes whose receivers end late would start new records while the worker leaves its group."""
+    """Lanes whose receivers end late must not start new records while the worker leaves its group."""
     first, second = PartitionProgress("t", 0), PartitionProgress("t", 1)
     scheduler = Scheduler(lambda _: DONE, lanes=1)
     scheduler.release([first, second], timeout=0)

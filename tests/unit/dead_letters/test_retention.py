@@ -69,7 +69,7 @@ def test_complete_entries_adds_entries_for_letters_of_older_versions() -> None:
 
 
 def test_a_purge_ends_when_the_database_deletes_no_rows() -> None:
-    """Else a trigger that keeps rows would keep a thread busy for ever."""
+    """A trigger that keeps rows must not keep a thread busy for ever."""
     store(letter(record()))
     assert list(delete_in_batches(DeadLetter.objects.order_by("pk"), lambda ids: 0)) == [0]
 

@@ -283,7 +283,7 @@ def test_ctrl_c_during_a_coroutine_raises_keyboard_interrupt() -> None:
 
 
 def test_an_exception_whose_truth_value_is_false_is_a_failure() -> None:
-    """Such as a collection of errors that is empty."""
+    """An exception that is an empty collection of errors is false."""
 
     class Errors(Exception):
         def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""``event_schemas`` on the sandbox, over the life of a class."""
+"""``event_schemas`` on the sandbox: new, changed and refused schemas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Possibly personal data is masked."""
+"""Keys and values of events are masked, because they may be personal data."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def test_s12_only_the_bad_row_of_a_refused_request_is_parked(relaying: Relaying)
 
 
 def test_s12_a_topic_that_refuses_rows_of_all_keys_is_held_and_no_row_is_parked(relaying: Relaying) -> None:
-    """Such as a topic with a wrong policy. Rows arrive in pairs, so that some are parked before the topic is held."""
+    """A topic may have a wrong policy. Rows arrive in pairs, so that some are parked before the topic is held."""
     sent: list[bytes] = []
     relaying.sandbox.fail_next("Produce", "POLICY_VIOLATION", times=100)
     with watched(TopicHeld) as seen:
