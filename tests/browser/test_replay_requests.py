@@ -1,4 +1,4 @@
-"""A receiver is mended, and one click brings its dead letters through: by real workers, beside live events."""
+"""After a receiver is repaired, one click replays its dead letters, by real workers beside live events."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ SETTINGS = {
 
 @pytest.fixture(autouse=True)
 def site(database: Database) -> Iterator[str]:
-    """Return the URL of an admin on the database of the workers, whose receivers it has."""
+    """Return the URL of an admin on the workers' database, in a process with their receivers."""
     for receiver in RECEIVERS:
         CERTIFICATE_CREATED.connect(receiver)
     with connected(database), override_settings(EVENT_BUS_KAFKA_HEARTBEAT=10, ALLOWED_HOSTS=["localhost"]):
@@ -68,14 +68,14 @@ def site(database: Database) -> Iterator[str]:
         CERTIFICATE_CREATED.disconnect(receiver)
 
 
-def test_letters_of_a_receiver_that_is_mended_are_brought_through_by_a_click(
+def test_dead_letters_of_a_repaired_receiver_are_replayed_by_a_click(
     bus: RealBus, topic: str, group: str, database: Database, site: str, tmp_path: Path
 ) -> None:
     receivers = ",".join(f"replaying.{name}" for name in ("mended", "first"))
     service = Requesting(bus=bus, database=database, topic=topic, group=group, receivers=receivers, settings=SETTINGS)
     is_mended = tmp_path / "mended"
     count = len(USERS) * EACH
-    store_letters(bus, topic, group, [200], 1, *named("refuse"))  # none of the workers has it
+    store_letters(bus, topic, group, [200], 1, *named("refuse"))  # no worker has this receiver
     with ExitStack() as stack:
         workers = [stack.enter_context(service.worker(environment={"MENDED": str(is_mended)})) for _ in range(2)]
         send(bus, topic, *numbered(list(USERS), EACH))
@@ -101,7 +101,7 @@ def test_letters_of_a_receiver_that_is_mended_are_brought_through_by_a_click(
 
 
 @pytest.mark.timeout(scaled(300, long=2_400))
-def test_letters_of_three_receivers_come_through_in_order_though_a_worker_is_killed(
+def test_letters_of_three_receivers_are_replayed_in_order_although_a_worker_is_killed(
     bus: RealBus, topic: str, group: str, database: Database, site: str
 ) -> None:
     names = ("first", "second", "third")
@@ -165,7 +165,7 @@ def _request(page: Page, count: int) -> int:
 
 
 def _watch(page: Page, count: int, *, succeeded: int) -> None:
-    """Look again and again until it has ended, then read the report."""
+    """Reload the page until the request has ended, then read the report."""
     while page.get_by_text("Look again").count():
         page.wait_for_timeout(300)
         page.get_by_text("Look again").click()

@@ -1,4 +1,4 @@
-"""A topic refuses a dead letter, and a replay reads from Kafka what that lacks (C8); its client fails for good (C9)."""
+"""A topic refuses a dead letter, and a replay reads the missing part from Kafka (C8); its client fails fatally (C9)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RECEIVERS = "tests.projects.certificates.receivers"
 INSTEAD = ("--receiver", f"{RECEIVERS}.note", "--instead-of", f"{RECEIVERS}.fail_for_odd", "--apply")
 
 
-def test_c8_a_letter_that_its_topic_refuses_stops_nobody_and_is_whole_in_a_replay(
+def test_c8_a_letter_refused_by_its_topic_is_stored_without_its_value_and_replayed_complete(
     bus: RealBus, cluster: KafkaCluster, group: str, table: dict[str, Any]
 ) -> None:
     topic = f"large-{group}"
@@ -71,10 +71,10 @@ def test_c8_a_letter_that_its_topic_refuses_stops_nobody_and_is_whole_in_a_repla
     assert (stays["id"], stays["attempts"]) == (second["id"], second["attempts"])
 
 
-def test_c9_after_a_fatal_error_of_its_client_the_next_letters_are_stored(
+def test_c9_letters_are_stored_after_a_fatal_error_of_the_producer(
     bus: RealBus, cluster: KafkaCluster, group: str
 ) -> None:
-    """The broker takes all; a proxy before it refuses one request as a broker does that has lost what it knew."""
+    """A proxy refuses one request as a broker does that has lost the producer's state."""
     topic = f"{group}.dead-letters"
     cluster.create_topic(topic)
     refusals: list[str] = []
