@@ -1,4 +1,4 @@
-"""Runs the steps of a second worker in a thread, in parallel to those of the first worker."""
+"""Runs the steps of a second worker in a thread, in parallel to the steps of the first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from event_bus_kafka.worker.worker import Steps
 
 class WithCompanion:
     """
-    Runs the steps of ``first`` in the calling thread, and those of its companion ``second`` in a separate thread.
+    Runs the steps of ``first`` in the calling thread, and the steps of its companion ``second`` in another one.
 
     An exception of ``second`` ends the worker, as if ``first`` had raised it. ``second`` is stopped last, so that it
     can send what ``first`` emitted while stopping.
@@ -27,7 +27,7 @@ class WithCompanion:
         self._thread = threading.Thread(target=self._run, name="event-bus-companion", daemon=True)
 
     def step(self) -> None:
-        """Run one step of ``first``. Raises its exceptions and those of ``second``."""
+        """Run one step of ``first``. Raises the exceptions of either."""
         if self._thread.ident is None:
             self._thread.start()
         if self._failure is not None:

@@ -8,7 +8,7 @@ from event_bus_kafka.asgi import lifespan
 
 application = get_asgi_application()
 if "BARE" not in os.environ:
-    application = lifespan(application)  # Django has other types for a scope
+    application = lifespan(application)  # type: ignore[arg-type, assignment] # Django has other types for a scope
 
 from tests.exits.emitting import emit_first  # noqa: E402 models need a configured Django
 

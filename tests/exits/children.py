@@ -15,7 +15,7 @@ late: list[int] = []
 @atexit.register  # registered first, so it runs last
 def emit_late() -> None:
     if late:
-        threading.Thread.start = refuse  # like Python 3.12 and later
+        threading.Thread.start = refuse  # type: ignore[method-assign, assignment] # like Python 3.12 and later
     for number in late:
         emit(number)
 
