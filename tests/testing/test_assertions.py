@@ -125,7 +125,7 @@ def test_assert_not_sent_fails_if_a_matching_event_was_sent(two: CapturedEvents)
         ((CREATED,), {"certificates": 1}, "certificates fails at 'certificates': it has certificate"),
         ((CREATED,), {"certificate__grade__x": 1}, "fails at 'x': its value has no fields"),
         ((CREATED.replace("created", "creatde"),), {}, f"did you mean '{CREATED}'"),
-        ((), {"certificate": 1}, "Name the event"),
+        ((), {"certificate": 1}, "Pass the event"),
     ],
 )
 def test_an_expectation_that_no_event_can_meet_is_refused(

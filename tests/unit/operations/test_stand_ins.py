@@ -160,7 +160,7 @@ def test_a_stand_in_for_an_existing_receiver_or_one_that_did_not_fail_is_refused
 
 
 def test_naming_a_receiver_to_replace_without_a_stand_in_is_refused(letter: DeadLetter) -> None:
-    with pytest.raises(CommandError, match="name that too"):
+    with pytest.raises(CommandError, match="--instead-of needs --receiver"):
         replay(letter, "--instead-of", OLD_GRADE)
 
 

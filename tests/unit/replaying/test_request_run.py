@@ -203,7 +203,7 @@ def test_a_letter_claimed_by_another_replay_is_skipped() -> None:
     until = datetime(2999, 1, 1, tzinfo=UTC).isoformat(timespec="microseconds")
     DeadLetter.objects.update(failures=[{"receiver": FIRST, "error": "", "place": "", "claimed_until": until}])
     state, error = _state(turns, letter)
-    assert (state, "somebody else" in error, seen) == (LetterState.SKIPPED, True, [])
+    assert (state, "another process" in error, seen) == (LetterState.SKIPPED, True, [])
 
 
 def test_a_request_for_one_receiver_leaves_the_letter_for_the_other() -> None:
