@@ -13,6 +13,8 @@ _TOPICS = 10
 _WINDOWS = (100, 1_000, 10_000, 100_000)
 _BACKLOGS = (1, 10)
 _SENDS, _CONSUMES = "send", "consume"
+_TIMES_TO_SEND = 4
+"""Factor on the number of sent events: memory for records in flight grows over the first 400,000 events."""
 
 
 def memory(plan: Plan) -> Suite:
@@ -31,7 +33,7 @@ def memory(plan: Plan) -> Suite:
         },
         plots=["most", "growth"],
         cases=[
-            Case(name=_SENDS, work="memory.send", arguments={"topic": "memory-sent", "events": flow}),
+            Case(name=_SENDS, work="memory.send", arguments={"topic": "memory-sent", "events": _TIMES_TO_SEND * flow}),
             _case(_CONSUMES, ["memory-flow"], flow),
             _case(f"consume, {_TOPICS} topics", several, flow),
             _case("consume, as many keys as events", ["memory-keys"], flow),
