@@ -1,4 +1,4 @@
-"""Replay requests in workers, as the settings say. Has models: only where the app is installed."""
+"""Creates the part of a worker that runs replay requests. Imports models: import it only if the app is installed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from event_bus_kafka.replaying.request_runner import RequestRunner
 
 def request_runner(receiving: Processor, scheduler: Scheduler, at_end: ExitStack) -> RequestRunner:
     """
-    Return a runner that does replay requests until ``at_end``, on the lanes of a worker. ``receiving`` has no guards:
-    results of dead letters open no circuit of live events, and are no flood.
+    Return a runner that runs replay requests on a worker's lanes until ``at_end`` closes. ``receiving`` must have no
+    guards: failures in replays must not open a circuit, nor count for the limit of dead letters.
     """
     originals = at_end.enter_context(closing(Originals(reader_for)))
     replay = LetterReplay(lambda store: receiving, originals)
@@ -29,7 +29,7 @@ def request_runner(receiving: Processor, scheduler: Scheduler, at_end: ExitStack
         records=lambda: [lane.running for lane in scheduler.lanes],
     )
     runner = RequestRunner(receiving.group, replay, lanes)
-    name = "Replay requests were not looked after"
+    name = "Replay requests could not be checked"
     keeper = housekeeping.claim_keeper
     periodically(at_end, lambda: runner.turn_every, name, runner.turn, last=runner.hand_back, keeper=keeper)
     return runner
