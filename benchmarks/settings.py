@@ -1,4 +1,7 @@
-"""Settings of a measured process: a service in production, for either package. ``BENCHMARK`` has what differs."""
+"""
+Settings of a measured process: a service in production with either package. The variable ``BENCHMARK`` contains
+differing settings as JSON.
+"""
 
 import json
 import os

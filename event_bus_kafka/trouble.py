@@ -6,20 +6,22 @@ from enum import StrEnum
 
 
 class Trouble(StrEnum):
-    """The kinds of trouble that consumers, health and logs distinguish."""
+    """The kinds of trouble that consumers, health and logs tell apart."""
 
     UNREACHABLE = "unreachable"
     """No broker answers."""
     UNAUTHENTICATED = "unauthenticated"
-    """The login or a certificate is refused, by the client or by the broker."""
+    """The client or the broker refuses the login or a certificate."""
     FORBIDDEN = "forbidden"
-    """The client is logged in but lacks the right."""
+    """The client is logged in but lacks a permission."""
     MISSING = "missing"
     """The topic or the partition does not exist."""
     REPLACED = "replaced"
     """Another member of the group has the same ``group.instance.id``."""
     REFUSED = "refused"
-    """A request was refused, and the client has stopped so that nothing overtakes it."""
+    """
+    The broker refused a request, and the client has stopped so that later records do not overtake the refused one.
+    """
     MOVING = "moving"
-    """The group, its coordinator or a leader is moving: try again."""
+    """The group, its coordinator or a partition's leader is moving: the same request succeeds later."""
     OTHER = "other"

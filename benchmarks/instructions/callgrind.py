@@ -1,4 +1,7 @@
-"""Counting: the process runs under callgrind, which writes a file per run; two runs give the cost of one event."""
+"""
+Counts instructions: the process runs under callgrind, which writes a file per run. The difference of two runs is the
+cost of an event.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +18,19 @@ from pathlib import Path
 from event_bus_kafka.sandbox.schema_registry import SchemaRegistryServer
 
 SMALL, LARGE = 20, 100
-"""Events of the two runs of each work."""
+"""Number of events in the two runs of each work."""
 Counts = Mapping[tuple[str, str], float]
 """Instructions per event, by operation and variant."""
 _HERE = Path(__file__).parent
 _ROOT = _HERE.parents[1]
 _PATIENCE = 600.0
-"""Seconds. A quiet machine takes half a minute."""
+"""Limit in seconds; a quiet machine takes half a minute."""
 _NAME = re.compile(r"^desc: Trigger: Client Request: (\w+) (\w+) (\d+)$", re.MULTILINE)
 _TOTAL = re.compile(r"^totals: (\d+)$", re.MULTILINE)
 
 
 def count() -> Counts:
-    """Return what all works take. Needs valgrind and gcc."""
+    """Return the instructions of all works. Needs valgrind and gcc."""
     registry = SchemaRegistryServer()
     registry.start()
     try:
@@ -62,7 +65,7 @@ def _run(folder: Path, registry: str) -> None:
         env=os.environ
         | {
             "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
-            "BENCHMARK": json.dumps({"registry": registry, "topics": ["counted"]}),  # nothing connects to Kafka
+            "BENCHMARK": json.dumps({"registry": registry, "topics": ["counted"]}),  # no work connects to Kafka
             "PYTHONHASHSEED": "0",
         },
         timeout=_PATIENCE,

@@ -1,4 +1,4 @@
-"""What lanes bring to receivers that wait, and cost those that compute."""
+"""The suite of the gain of lanes for receivers that wait, and of their cost for receivers that compute."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from benchmarks.plan import Plan
 LANES = (1, 4, 16, 64)
 _RECEIVERS = {"nothing": "do nothing", "sleep": "sleep 10 ms", "row": "write a row (PostgreSQL)"}
 _IDEAL_GOALS = {16: 93.0, 64: 88.0}
-"""Percent."""
+"""The goals in percent, by number of lanes."""
 _COMPUTING_GOAL = 1.15
 _ROWS = 4
-"""A receiver that writes a row gets a fourth of the events of one that does nothing."""
+"""Receivers that write a row get a fourth of the events of receivers that do nothing."""
 _WARM_UP = "lanes-warm-up"
 
 

@@ -1,4 +1,4 @@
-"""How much a measured process logs. Lines are formatted and go to ``/dev/null``."""
+"""The levels of logging of a measured process. Log lines are formatted and written to ``/dev/null``."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ LOGGING: Mapping[str, Mapping[str, Any]] = {
     "no-audit": {_AUDIT: False},
     "warning": {_AUDIT: True, "LOG_LEVEL": "WARNING"},
 }
-"""INFO with the audit lines that are on by default; INFO without these; WARNING, which nothing of this reaches."""
+"""INFO with audit lines, which is the default; INFO without audit lines; WARNING, at which nothing is logged here."""
 
 
 def named(name: str, logging: str) -> str:
-    """Return a case's name, with what it logs where that is not the default."""
+    """Return a case's name, with the level of logging unless it is the default."""
     return name if logging == AUDIT else f"{name} ({logging})"

@@ -1,4 +1,4 @@
-"""What a service pays at its start, before it sends or consumes anything."""
+"""The suite of the cost of a service's start, before it sends or consumes anything."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 """
-The event bus in Django's admin: thin over ``operations/``. Only Django's admin imports it, where that is installed.
+The event bus in Django's admin, a thin layer over ``operations/``. Django's admin imports this package by
+autodiscovery, if it is installed; nothing else does.
 
-Each page is a :class:`~event_bus_kafka.admin.pages.Page`, and stands in the section "Event bus" of the admin's index.
+Each page is a :class:`~event_bus_kafka.admin.pages.Page` and has a link in the section "Event bus" of the admin's
+index.
 """
 
 from __future__ import annotations
@@ -24,11 +26,11 @@ PAGES = {
     Heartbeat: WorkersPage,
     HistoryRow: EventsPage,
 }
-"""The pages in the order of the navigation, each with the model that stands for it in the admin's index."""
+"""The pages in the order of the navigation. Django's admin lists each page under the model that is its key."""
 
 
 def register(site: admin.AdminSite) -> None:
-    """Add the pages to a site; to Django's own they are added already."""
+    """Add the pages to an admin site. Django's default site has them already."""
     for model, page in PAGES.items():
         site.register(model, page)
 

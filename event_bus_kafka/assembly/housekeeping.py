@@ -1,4 +1,4 @@
-"""Periodic work of this process, as the settings say."""
+"""Starts the periodic tasks of this process, according to the settings."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _APP = "event_bus_kafka"
 _HISTORY_EVERY, _TIDY_EVERY, _PUBLISH_EVERY = 60.0, 3_600.0, 10.0
 _NEGLECTS_EVERY, _FIRST_NEGLECTS = 60.0, 15.0
 _SOON = 300.0
-"""Seconds within which a worker tidies up first."""
+"""A worker deletes old rows for the first time within this number of seconds."""
 _LAST_TURN = 1.0
-"""Seconds for which the end of a worker waits for its last heartbeat."""
+"""At its end, a worker waits at most this number of seconds for its last heartbeat."""
 
 housekeeper = Housekeeper(close_after_errors)
 watchman = Housekeeper(close_after_errors)
-"""Looks for neglects in all databases with an outbox: one that hangs there delays no heartbeat in another."""
+"""The thread that searches all outboxes for neglects. A database that hangs delays no heartbeat in another database."""
 claim_keeper = Housekeeper(close_after_errors)
-"""Renews claims of replay requests: nothing else that takes long makes a worker lose what it does."""
+"""The thread that renews claims on replay requests. No other housekeeping makes a worker lose its request."""
 
 
 def periodically(
@@ -49,14 +49,17 @@ def periodically(
     first_in: float = 0.0,
     keeper: Housekeeper | None = None,
 ) -> None:
-    """Have ``turn`` done until ``at_end``, as :meth:`Housekeeper.every` says; ``keeper``: a keeper of its own."""
+    """Call :meth:`Housekeeper.every`; end the task when ``at_end`` closes. ``keeper``: None: the common housekeeper."""
     keeper = keeper or housekeeper
     task = keeper.every(period, name, turn, last=last, first_in=first_in)
     at_end.callback(keeper.end, [task], _LAST_TURN)
 
 
 def keep_house_of_workers(at_end: ExitStack) -> None:
-    """Write heartbeats of this process's workers and relays until ``at_end``, and delete old ones."""
+    """
+    Start the periodic tasks of a worker or relay, which ``at_end`` ends: write heartbeats, search for neglects, delete
+    old heartbeats and history.
+    """
     if not apps.is_installed(_APP):
         return
     heartbeats, history = _with_models("heartbeats"), _with_models("history")
@@ -66,25 +69,27 @@ def keep_house_of_workers(at_end: ExitStack) -> None:
         beats = heartbeats.Heartbeats(running, totals, period=settings.heartbeat, **about)
         periodically(at_end, lambda: beats.beat_every, "A heartbeat was not written", beats.beat, last=beats.stop)
     _watch_neglects(at_end)
-    soon = uniform(0, _SOON)  # not all at once after a deploy
+    soon = uniform(0, _SOON)  # workers start together after a deploy
     periodically(at_end, _TIDY_EVERY, "Old heartbeats were not deleted", heartbeats.purge, first_in=soon)
     tidy = partial(history.tidy, settings.history)
     periodically(at_end, _TIDY_EVERY, "Old history was not tidied up", tidy, first_in=soon)
 
 
 def _watch_neglects(at_end: ExitStack) -> None:
-    """Begin to watch for neglects, after a delay: first this process and those beside it must have had a heartbeat."""
+    """
+    Search for neglects after a delay, in which processes that start at the same time write their first heartbeats.
+    """
     watching = import_module("event_bus_kafka.operations.neglects.watch")
     watch = watching.NeglectWatch(
         running, outbox_databases, retention=settings.retention, heartbeats=bool(settings.heartbeat)
     )
-    name = "Neglects were not looked for"
+    name = "The search for neglects failed"
     periodically(at_end, _NEGLECTS_EVERY, name, watch.look, first_in=_FIRST_NEGLECTS, keeper=watchman)
     at_end.enter_context(watch)
 
 
 def _begin_history() -> None:
-    """The models are imported in the thread: an event may be sent before all apps are loaded."""
+    """Begin to write history. The thread imports the models: an event may be sent before all apps are loaded."""
     if settings.history and not (apps.ready and not apps.is_installed(_APP)):
         write = _History(names_of_databases())
         housekeeper.every(_HISTORY_EVERY, "History was not written", write, last=write, first_in=_HISTORY_EVERY)
@@ -92,7 +97,7 @@ def _begin_history() -> None:
 
 @attrs.define
 class _History:
-    """Writes history once all apps are loaded, if this one is among them."""
+    """Writes history as soon as all apps are loaded; never, if this app is not installed."""
 
     names: Mapping[str, str]
     _writer: Any = None
@@ -106,9 +111,9 @@ class _History:
 
 
 def _begin_to_publish() -> None:
-    """Export metrics if prometheus_client is installed; imported in the thread, as that takes a while."""
+    """Export metrics if prometheus_client is installed. The thread imports the library, because the import is slow."""
     if find_spec("prometheus_client"):
-        first = _PUBLISH_EVERY  # a process that forks does so soon after its start, and not in an import
+        first = _PUBLISH_EVERY  # later than a server's forks, which must not happen during an import
         housekeeper.every(_PUBLISH_EVERY, "Metrics were not published", publish, last=publish, first_in=first)
 
 
@@ -118,7 +123,7 @@ def _begin() -> None:
 
 
 begin = guarded("the beginning of housekeeping", _begin)
-"""Begin the periodic work of each process that sends or consumes. Never raises."""
+"""Begin the periodic tasks of a process that sends or consumes. Never raises."""
 
 
 def _with_models(name: str) -> Any:

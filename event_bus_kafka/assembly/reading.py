@@ -1,4 +1,4 @@
-"""Readers of topics. Web processes import them when they need one: their imports would slow down the start."""
+"""Creates readers of topics. Web processes import this module only if they need one: its imports slow down a start."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from event_bus_kafka.conf.client_options import consumer_options
 from event_bus_kafka.kafka.reader import Reader
 
 _REQUEST_TIMEOUT = 10.0
-"""Seconds for one request to Kafka."""
+"""Time limit of one request to Kafka, in seconds."""
 
 
 _SMALL = {"queued.max.messages.kbytes": 8192}
@@ -14,7 +14,7 @@ _SMALL = {"queued.max.messages.kbytes": 8192}
 
 
 def reader_for(group: str) -> Reader:
-    """Return a reader of topics and of a group's offsets. Raises :class:`ConfigurationError`."""
+    """Return a reader of topics and of the offsets of ``group``. Raises :class:`ConfigurationError`."""
     return Reader(consumer_options(group), timeout=_REQUEST_TIMEOUT)
 
 

@@ -1,4 +1,4 @@
-"""Replay requests in workers, as the settings say. Has models: only where the app is installed."""
+"""Creates the part of a worker that runs replay requests. Imports models: import it only if the app is installed."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _GROUP = "replay_events"
 
 def request_runner(receiving: Processor, scheduler: Scheduler, at_end: ExitStack) -> RequestRunner:
     """
-    Return a runner that does replay requests until ``at_end``, on the lanes of a worker. ``receiving`` has no guards:
-    results of dead letters open no circuit of live events, and are no flood.
+    Return a runner that runs replay requests on a worker's lanes until ``at_end`` closes. ``receiving`` must have no
+    guards: failures in replays must not open a circuit, nor count for the limit of dead letters.
     """
     originals = at_end.enter_context(closing(Originals(reader_for)))
     replay = LetterReplay(lambda store: receiving, originals)
@@ -35,7 +35,7 @@ def request_runner(receiving: Processor, scheduler: Scheduler, at_end: ExitStack
     )
     runs = RequestedRuns(receiving, lambda: small_reader_for(_GROUP), producer)
     runner = RequestRunner(receiving.group, replay, lanes, runs=runs)
-    name = "Replay requests were not looked after"
+    name = "Replay requests could not be checked"
     keeper = housekeeping.claim_keeper
     periodically(at_end, lambda: runner.turn_every, name, runner.turn, last=runner.hand_back, keeper=keeper)
     return runner

@@ -1,4 +1,4 @@
-"""The subcommands of ``manage.py event_dead_letters`` that are about replay requests."""
+"""The subcommands of ``manage.py event_dead_letters`` for replay requests."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from event_bus_kafka.operations.requested_runs.run_report import filters, subjec
 from event_bus_kafka.shown import shown
 
 _SHOWN = 50
-"""Letters of which a plan, or a report, speaks one by one."""
+"""Largest number of letters that a plan or report lists."""
 
 
 class RequestSubcommands(OperatorCommand):
-    """Mixed into the command."""
+    """A base class of the command, with the subcommands for replay requests."""
 
     def request(self, selected: Selection, options: dict[str, Any]) -> None:
-        """Print the plan of a request, or make the request."""
+        """Print the plan of replay requests, one for each group; with ``--apply``, make the requests."""
         require_tables()
         wish = Wish(
             receiver=options["receiver"] or "",
@@ -132,7 +132,7 @@ class RequestSubcommands(OperatorCommand):
 
 
 def require_tables() -> None:
-    """Raises CommandError where there are none."""
+    """Raise CommandError if the tables of replay requests are missing."""
     if not requests.is_migrated():
         raise CommandError("The tables of replay requests are missing: run manage.py migrate.")
 
@@ -164,7 +164,7 @@ def _plan_lines(planned: RequestPlan) -> list[str]:
     lines = [f"{count} dead letters in {len(planned.groups)} requests, of groups: {', '.join(planned.groups) or '-'}"]
     lines += [f"  {name} would run for {count}" for name, count in sorted(planned.receivers.items())]
     if planned.elsewhere:
-        lines.append(f"  {len(planned.elsewhere)} are for a service with other receivers, whose workers say what runs")
+        lines.append(f"  {len(planned.elsewhere)} are for another service, whose workers decide which receivers run")
     lines += [f"  {name} is not in this service: {count} have still to reach it" for name, count in missing.items()]
     if planned.left_out:
         lines.append(f"{len(planned.left_out)} would not run, and are left out:")

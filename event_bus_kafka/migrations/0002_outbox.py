@@ -14,7 +14,7 @@ def make_shards(apps: Any, schema_editor: Any) -> None:
 
 
 def vacuum_often(apps: Any, schema_editor: Any) -> None:
-    """Rows come and go: looking for the first ones would pass over all that are gone."""
+    """Vacuum the outbox often: otherwise a search for its first rows passes over all dead rows before them."""
     if schema_editor.connection.vendor == "postgresql":
         schema_editor.execute(
             "ALTER TABLE event_bus_kafka_outboxrecord SET (autovacuum_vacuum_scale_factor = 0.01, "

@@ -1,4 +1,4 @@
-"""Deleting many rows."""
+"""Deletes many rows in small batches."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Any
 from django.db import models
 
 _LEAST, _MOST = 10, 1_000
-"""Rows of a batch."""
+"""Smallest and largest number of rows in a batch."""
 _LONG, _SHORT = 0.4, 0.1
-"""Seconds that a batch may take, and should take."""
+"""If a batch took more than the first number of seconds, the next is smaller; if less than the second, larger."""
 
 
 def delete_in_batches(rows: models.QuerySet[Any], delete: Callable[[list[Any]], int]) -> Iterator[int]:
     """
-    Delete rows, in their order, some at a time: no long locks, no long transaction. Yield how many after each batch,
-    which takes less than a second unless the database is slow by the row. Rows that are there still when they were
-    deleted end it.
+    Delete rows in their order, in batches, so that locks and transactions are short. Yield the number of deleted rows
+    after each batch. A batch takes less than a second unless single rows are slow.
+
+    Stop if the same rows are found again after ``delete``, which returns the number of rows that it deleted.
     """
     size, before = 10 * _LEAST, None
     while True:

@@ -1,1 +1,3 @@
-"""The operators' tasks as functions: first a plan, then its application. Commands are thin layers over them."""
+"""
+Functions for operators' tasks: one makes a plan, another applies it. Commands and admin pages call these functions.
+"""

@@ -1,4 +1,4 @@
-"""One attempt at a record by hand, outside any worker: a failure is neither retried nor stored, but returned."""
+"""Processes a record once, outside any worker. A failure is returned, neither retried nor stored."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Skipped:
 
 
 class OneAttempt:
-    """Makes them on the calling thread, whichever that is. ``processor`` makes one with a store."""
+    """Processes single records on the calling thread. ``processor`` creates a processor for a store of dead letters."""
 
     def __init__(self, processor: Callable[[Store], Processor]) -> None:
         self._processor = attrs.evolve(processor(_Caught()), policies=_POLICIES)
@@ -42,10 +42,11 @@ class OneAttempt:
         self, delivery: Delivery, receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]]
     ) -> Letter | Hold | Skipped | None:
         """
-        Return what would have been stored if it failed, Hold if a server is away, Skipped if nobody is to have it, None
-        if all receivers succeeded.
+        Process one record with the receivers that ``receivers_of`` returns. Return None if all succeeded, Hold if a
+        server is unreachable, Skipped if no receiver was called, otherwise the dead letter that a worker would have
+        stored.
 
-        Raises :class:`WorkerFailed` where a receiver asks to exit.
+        Raises :class:`WorkerFailed` if a receiver raises SystemExit or GeneratorExit.
         """
         caught = _Caught()
         delivery.is_early = True
@@ -63,12 +64,12 @@ class OneAttempt:
 
 
 def server_away(outcome: Hold) -> WorkerFailed:
-    """Return why it makes no sense to go on."""
+    """Convert ``Hold`` into the exception that ends a replay."""
     return WorkerFailed(f"a server is away: {error_text(outcome.error)}", exit_code=_OUTAGE_EXIT_CODE)
 
 
 class _Caught:
-    """The store: it keeps the last letter, or the reason why there is nothing to store, for the caller."""
+    """A store of dead letters that keeps only the last letter, or why there is none, in memory."""
 
     letter: Letter | None = None
     skipped: Skipped | None = None

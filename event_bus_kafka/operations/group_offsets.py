@@ -1,4 +1,4 @@
-"""A group's progress, and the plan of a reset of its offsets."""
+"""Shows a consumer group's committed offsets and lag; plans and applies a reset of the offsets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LARGEST = 2**63 - 1
 
 @attrs.frozen
 class Named:
-    """A topic, with or without prefix, or one partition of it, as an operator names it."""
+    """A topic (with or without prefix) or one of its partitions, as an operator types it."""
 
     topic: str
     partition: int | None = None
@@ -37,14 +37,13 @@ class Named:
 @attrs.frozen
 class Target:
     """
-    A place in a partition. Without any attribute: the end; with an offset and a time: the first place that has reached
-    both.
+    A place in a partition. Without any attribute: the end. With ``offset`` and ``time``: the later of the two places.
     """
 
     earliest: bool = False
     offset: int | None = None
     time: int | None = None
-    """Milliseconds since the epoch: to the first record at or after it."""
+    """Milliseconds since the epoch; means the first record at or after this time."""
 
     @classmethod
     def parse(cls, text: str) -> Target:
@@ -62,7 +61,9 @@ class Target:
 
     @classmethod
     def both(cls, targets: Iterable[Target]) -> Target:
-        """Return one for an offset and a time that are given apart; of two of a kind the last counts."""
+        """
+        Merge targets into a single target, for example an offset and a time. The last offset and the last time count.
+        """
         found = cls()
         for one in targets:
             found = attrs.evolve(one, offset=_or(one.offset, found.offset), time=_or(one.time, found.time))
@@ -71,7 +72,7 @@ class Target:
 
 @attrs.frozen
 class Standing:
-    """A group's progress on one partition."""
+    """How far a group is on one partition."""
 
     partition: Partition
     committed: Committed | None
@@ -84,35 +85,35 @@ class Standing:
 
     @property
     def begins(self) -> int:
-        """The offset that the group reads next; without one of its own it begins at the start."""
+        """The offset that the group reads next: the committed offset or, without one, the first of the partition."""
         return self.committed.offset if self.committed else self.there.start
 
     @property
     def is_gone(self) -> bool:
-        """Whether that offset is not there."""
+        """Whether the offset :attr:`begins` is outside the partition's offsets."""
         return not self.there.start <= self.begins <= self.there.end
 
     @property
     def lag(self) -> int:
-        """Offsets that the group has still to read."""
+        """Number of offsets that the group has not read."""
         return self.there.end - (self.there.start if self.is_gone else self.begins)
 
     @property
     def metadata(self) -> OffsetMetadata:
-        """The marks of the committed offset."""
+        """The metadata that this package stored with the committed offset."""
         return OffsetMetadata.read(self.committed.metadata if self.committed else "")
 
 
 @attrs.frozen
 class Reset:
-    """One partition's part of a reset."""
+    """The reset of one partition."""
 
     standing: Standing
     to: int
 
     @property
     def position(self) -> Committed:
-        """The offset to commit. Marks at or behind it stay: workers still pass over those records."""
+        """The offset to commit. Quarantine marks of later records stay, so that workers still skip these records."""
         return Committed(self.to, self.standing.metadata.at(self.to))
 
 
@@ -121,7 +122,7 @@ def _or(number: int | None, other: int | None) -> int | None:
 
 
 def partitions_of(reader: Reader, named: Iterable[Named]) -> list[Partition]:
-    """Return the partitions that are meant. Raises :class:`NotThere`, :class:`BrokerError`."""
+    """Return the existing partitions of the named topics. Raises :class:`NotThere`, :class:`BrokerError`."""
     found: dict[Partition, None] = {}
     for one in named:
         partitions = reader.partitions(full_topic(one.topic)) or reader.partitions(one.topic)
@@ -135,7 +136,7 @@ def partitions_of(reader: Reader, named: Iterable[Named]) -> list[Partition]:
 
 
 def standings(reader: Reader, partitions: Sequence[Partition]) -> list[Standing]:
-    """Return how far the reader's group is. Raises :class:`BrokerError`."""
+    """Return how far the reader's group is on each partition. Raises :class:`BrokerError`."""
     if not partitions:
         return []
     committed = reader.committed(partitions, timeout=reader.timeout)
@@ -149,12 +150,15 @@ def topics_of(reader: Reader, group: str, named: Sequence[Named] = ()) -> list[N
         if members is not None:
             raise NotThere(f"There is no group {group}: it has no members and has committed nothing.")
         if not named:
-            raise NotThere("Brokers such as the sandbox do not tell what a group reads: name its topics (--topic).")
+            raise NotThere("Brokers such as the sandbox do not list the topics of a group: name the topics (--topic).")
     return list(named) or [Named(topic) for topic in sorted(topics) if reader.partitions(topic)]
 
 
 def plan(reader: Reader, group: str, partitions: Sequence[Partition], target: Target) -> list[Reset]:
-    """Plan a reset. Raises :class:`CannotReset` or :class:`NotThere` with the reason; :class:`BrokerError`."""
+    """
+    Plan a reset to ``target``. Raises :class:`CannotReset` if the group has members or the offset does not exist,
+    :class:`NotThere` if the group does not exist, :class:`BrokerError`.
+    """
     refuse_members(reader, group, CannotReset)
     topics_of(reader, group)
     at_time = reader.offsets_at(partitions, target.time, timeout=reader.timeout) if target.time is not None else {}
@@ -162,18 +166,18 @@ def plan(reader: Reader, group: str, partitions: Sequence[Partition], target: Ta
     outside = [one.standing for one in resets if not one.standing.there.start <= one.to <= one.standing.there.end]
     if outside:
         ranges = ", ".join(f"{one.name} {one.there.start} to {one.there.end}" for one in outside)
-        raise CannotReset(f"Offset {target.offset} is not there. From the first offset to the end there are: {ranges}.")
+        raise CannotReset(f"Offset {target.offset} does not exist. First offset and end of each partition: {ranges}.")
     return resets
 
 
 def apply(reader: Reader, group: str, resets: Iterable[Reset]) -> None:
-    """Commit. Raises :class:`CannotReset` if Kafka refuses: it decides topic by topic."""
+    """Commit the planned offsets. Raises :class:`CannotReset` if Kafka refuses some; others may be committed then."""
     try:
         reader.commit({one.standing.partition: one.position for one in resets})
     except BrokerError as error:
         raise CannotReset(
-            f"The commit failed: {error}. Some partitions may have been reset: look with event_offsets show. See "
-            f"that no worker of group {group} runs."
+            f"The commit failed: {error}. Some partitions may have been reset: look with event_offsets show. "
+            f"Check that no worker of group {group} runs."
         ) from error
 
 

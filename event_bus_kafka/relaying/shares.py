@@ -1,4 +1,4 @@
-"""Divides a batch among topics, while some of them may not fill it."""
+"""Divides a batch among topics while some topics have a limit."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from random import sample
 from typing import NamedTuple
 
 _MOST_PARTS = 128
-"""Most topics per shard that one look asks for; of more, a random part is chosen, so that each has its turn."""
+"""
+Maximum number of topics in shards per query; if there are more, a random choice, so that each topic gets rows in time.
+"""
 _OF_SHALLOW = 100
-"""Rows that are asked for of a topic in a shard that had no more the last time."""
+"""Rows per query of a topic in a shard that had fewer the last time."""
 
 
 class Part(NamedTuple):
-    """The most rows of a topic in a shard that a batch may take."""
+    """The maximum number of rows that a batch may take of a topic in a shard."""
 
     shard: int
     topic: str
@@ -22,7 +24,7 @@ class Part(NamedTuple):
 
 class Shares:
     """
-    Gives topics their parts of a batch. A topic in a shard gets a larger part if it is new or filled its last one.
+    Divides a batch among topics in shards. A topic in a shard gets a larger part if it is new, or filled its last part.
     """
 
     def __init__(self, rows: int) -> None:
@@ -31,7 +33,7 @@ class Shares:
         """Topics in shards that had fewer rows than were asked for the last time."""
 
     def divide(self, found: Collection[tuple[int, str]], limits: Mapping[str, int]) -> list[Part]:
-        """Return the parts of a batch. ``limits``: most rows of some topics."""
+        """Return the parts of a batch. ``limits``: topic → maximum number of its rows; other topics have no limit."""
         limited = [Part(shard, topic, limits[topic]) for shard, topic in found if limits.get(topic)]
         pairs = [pair for pair in found if pair[1] not in limits]
         if len(pairs) > _MOST_PARTS:
@@ -43,7 +45,10 @@ class Shares:
         return limited + [Part(*pair, _OF_SHALLOW if pair in shallow else share) for pair in pairs]
 
     def learn(self, parts: list[Part], counts: Mapping[int, int], limits: Mapping[str, int]) -> bool:
-        """Remember which parts, by their number, were filled; return whether they may hold more rows."""
+        """
+        Remember which parts were filled; return whether they may have more rows. ``counts``: number of a part → rows
+        found.
+        """
         asked = {number: part for number, part in enumerate(parts) if part.topic not in limits}
         full = {part[:2] for number, part in asked.items() if counts.get(number) == part.most}
         self._shallow |= {part[:2] for part in asked.values()}

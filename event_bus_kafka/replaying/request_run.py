@@ -1,4 +1,4 @@
-"""A worker's run of a replay request: which letter may begin now."""
+"""A worker's run of a replay request: decides which letter may begin now."""
 
 from __future__ import annotations
 
@@ -24,27 +24,32 @@ from event_bus_kafka.wire.records import ConsumerRecord
 logger = logger_named(__name__)
 
 BEAT_WITHIN = 30.0
-"""Seconds after a beat in which a letter may begin. Another worker takes a request over after twice as long."""
+"""
+Seconds after a heartbeat during which a letter may begin. After twice this time another worker takes over the request.
+"""
 _REST = 5.0
-"""Times as long as a letter took, in which no other begins while records of the assignment are there."""
+"""
+After a letter, while records of the assignment are unsettled, no other letter begins for this many times the letter's
+duration.
+"""
 _STUCK_AFTER = 5.0
-"""Seconds after which a letter that waits for a record of its key keeps no other from beginning."""
+"""Seconds after which a letter that waits for a record of its key no longer prevents others from beginning."""
 _MOST = 100
-"""Letters that may wait for records of their keys."""
+"""Maximum number of letters that may wait for records of their keys."""
 _SOON, _LATER = 0.005, 0.05
-"""Seconds until the next look for letters that may begin, and while none may."""
+"""Seconds until the next call of ``submit``: while letters are waiting, and while none are."""
 _MADE_UP_FOR = 1.0
-"""Seconds of delay, at most, that may be made up for at once: after a long pause the rate still holds."""
+"""Maximum seconds of delay for which letters may be begun at once: the rate holds even after a long pause."""
 
 
 @attrs.frozen(kw_only=True)
 class LetterLanes:
-    """The lanes of a worker, for letters to run on."""
+    """The part of a worker's lanes that replays use."""
 
     submit: Callable[[Delivery], None]
     count: int
     connection_max_age: float
-    """Seconds."""
+    """Age in seconds at which a database connection is closed before the next letter."""
     records: Callable[[], Sequence[Delivery | None]] = tuple
     """Returns the record that each lane is at. Any thread may ask. Empty: it is not known."""
 
@@ -54,11 +59,12 @@ Requested = TypeVar("Requested", bound=RequestTurn)
 
 class RequestRun(Generic[Requested]):
     """
-    Begins letters of a request in their order, each through the actor of its key, as the rate and live events allow.
+    Begins the letters of a request in their order, each through the actor of its key, as fast as the rate and live
+    events allow.
     Replays of topics have records in place of letters, backfills have batches of items.
 
     The housekeeping thread calls ``fill`` and ``keep_on``, the polling thread ``submit``; letters run on the lanes.
-    Once the run has halted it never begins another letter: to continue, a new run is made.
+    After a halt the run begins no further letter: a new run continues the request.
     """
 
     def __init__(
@@ -77,7 +83,7 @@ class RequestRun(Generic[Requested]):
         self.is_all = False
         """Whether all letters were read."""
         self.ended = 0
-        """Letters that had their turn."""
+        """Number of letters that have ended."""
         self.is_busy = False
         """Whether records of the assignment wait, or did when the polling thread looked last."""
         self.failures_in_row: int = request.failures_in_row
@@ -91,7 +97,7 @@ class RequestRun(Generic[Requested]):
         self._fresh_until = -inf
         self._todo: deque[tuple[Requested, bytes | None]] = deque()
         self._submitted: Mapping[Detached, float] = {}
-        """Letters that have not ended, with the times of their submission. Replaced, never changed: others read it."""
+        """Letter that has not ended → the time of its submission. Replaced, never changed: other threads read it."""
         self._due = clock()
         self._rests_until = -inf
         self._partitions: dict[Partition, PartitionProgress] = {}
@@ -104,17 +110,20 @@ class RequestRun(Generic[Requested]):
         self.is_all = is_all
 
     def keep_on(self, beat_at: float) -> None:
-        """Let letters begin for a while after a beat; ``beat_at``: the time (of the clock) just before the beat."""
+        """
+        Let letters begin until ``BEAT_WITHIN`` seconds after ``beat_at``: the time (of the clock) just before the
+        heartbeat.
+        """
         self._fresh_until = beat_at + BEAT_WITHIN
 
     def end(self, halt: Halt) -> None:
-        """Begin no further letter; the first reason holds."""
+        """Begin no further letter, because of ``halt``; only the first halt counts."""
         with self._lock:
             self.halt = self.halt or halt
 
     @property
     def waiting(self) -> int:
-        """Letters that were read and not submitted."""
+        """Number of letters that were read but not submitted."""
         return len(self._todo)
 
     @property
@@ -124,7 +133,7 @@ class RequestRun(Generic[Requested]):
 
     @property
     def is_over(self) -> bool:
-        """Whether all letters had their turn, unless it has halted: to be asked before ``halt``."""
+        """Whether all letters of the request have ended, unless the run has halted: ask before ``halt``."""
         return self.is_all and not self._todo and all(one.done for one in self._submitted)
 
     def submit(self, *, is_busy: bool) -> float:
@@ -163,10 +172,10 @@ class RequestRun(Generic[Requested]):
         return Detached(record, partition, letter.offset, 0, process=lambda delivery: self._process(letter, delivery))
 
     def _process(self, letter: Requested, delivery: Detached) -> Outcome:
-        delivery.has_begun = True  # before it asks: who has halted looks at what has begun
+        delivery.has_begun = True  # first: after a halt the other threads look at has_begun
         began = self._clock()
         if began > self._fresh_until:
-            self.end(Halt(HaltKind.HELD, f"its worker could not tell the database for {BEAT_WITHIN:g} s that it lives"))
+            self.end(Halt(HaltKind.HELD, f"its worker could not write a heartbeat for {BEAT_WITHIN:g} s"))
         if self.halt is None:
             self._run(letter, delivery)
             now = self._clock()
@@ -180,7 +189,7 @@ class RequestRun(Generic[Requested]):
         cleanup.prepare(self._lanes.connection_max_age)
         try:
             came_of_it = self._letters.run(letter, note)
-        except Exception as error:  # the worker has events to live for, whatever is wrong with requests
+        except Exception as error:  # an error of a request must not end the worker
             logger.exception("A replay request has failed")
             came_of_it = Halt(HaltKind.FAILED, f"this package raised {type(error).__name__} at {letter.coordinates}")
         finally:

@@ -36,10 +36,10 @@ from event_bus_kafka.telemetry.state import Replaying
 _LOOK_FOR_TABLE_EVERY, _LOOK_FOR_REQUESTS_EVERY, _BEAT_EVERY = 60.0, 5.0, 1.0
 """Seconds; services may be migrated while their workers run."""
 _READ_AHEAD = 500
-"""Letters that are read at a time: of many seconds, as each takes some statements."""
+"""Number of letters per read: enough for many seconds, as each letter takes several statements."""
 _SETTLE_EVERY = 60.0
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
-"""Seconds until a request that is held goes on, doubled each time until a letter has its turn."""
+"""Seconds until a held request continues; doubled after each hold until a letter ends."""
 _MOST_DOUBLINGS = 6
 _SUBMIT_WITHIN = 5.0
 """Seconds until the polling thread comes again while there is no request: it shows that it lives."""
@@ -50,7 +50,7 @@ _ENDS = {HaltKind.STOPPED: RequestState.STOPPED, HaltKind.FAILED: RequestState.F
 
 @attrs.frozen
 class _Held:
-    """A request of this worker while it is not to go on: each time for longer, until a letter has its turn."""
+    """The time until which this worker's request is held: longer each time, until a letter ends."""
 
     until: float = -inf
     times: int = 0
@@ -62,8 +62,8 @@ class _Held:
 
 class RequestRunner:
     """
-    The requests of a group in one worker. ``turn`` and ``hand_back`` are the housekeeping thread's, ``submit`` and
-    ``end`` the polling thread's; neither waits for the other.
+    The replay requests of a group in one worker. The housekeeping thread calls ``turn`` and ``hand_back``, the polling
+    thread ``submit`` and ``end``; neither thread waits for the other.
     """
 
     def __init__(
@@ -105,14 +105,14 @@ class RequestRunner:
 
     @property
     def turn_every(self) -> float:
-        """Seconds until the next turn."""
+        """Seconds until the next :meth:`turn`."""
         if not self._has_table:
             return _LOOK_FOR_TABLE_EVERY
         return _BEAT_EVERY if self._request else _LOOK_FOR_REQUESTS_EVERY
 
     @property
     def replaying(self) -> Replaying | None:
-        """The request that this worker has. Any thread may ask."""
+        """The request that this worker runs; None: it runs none. Any thread may ask."""
         request, run, held = self._request, self._run, self._held
         if request is None:
             return None
@@ -121,10 +121,10 @@ class RequestRunner:
 
     def turn(self) -> None:
         """
-        Without a request: take one. With a request: renew the claim and provide its next letters. Now and then: settle
-        letters that dead workers have left behind.
+        If this worker has no request, take one. Otherwise renew its claim and read its next letters. Every minute
+        settle letters that dead workers have left behind.
         """
-        alias = alias_of(RequestedLetter)  # made after that of requests
+        alias = alias_of(RequestedLetter)  # this table is created last
         self._has_table = alias is not None
         if alias is None:
             return
@@ -139,7 +139,8 @@ class RequestRunner:
 
     def hand_back(self) -> None:
         """
-        Release the request for other workers, unless a letter still runs: they would give it to its receivers, too.
+        Release the request for other workers, unless one of its letters is still running here: another worker would run
+        that letter, too.
         """
         self.end()
         request, run = self._request, self._run
@@ -168,7 +169,7 @@ class RequestRunner:
                 self._begin(rows, request)
         elif not is_ours:
             self._run.end(Halt(HaltKind.LOST))
-            rows.keep(request.pk, by=self._id)  # resumed meanwhile, it would be another's while letters run here
+            rows.keep(request.pk, by=self._id)  # otherwise another worker could take it while letters run here
         elif standstill:
             self._run.end(Halt(HaltKind.HANDED_BACK, standstill))
         if (run := self._run) is not None:
@@ -198,7 +199,7 @@ class RequestRunner:
             self._finish(rows, request, _ENDS[run.kind], run.note)
             return
         self._run = run
-        if self._is_ending:  # it may not have been seen
+        if self._is_ending:  # end() may have run before the assignment
             run.end(_STOPPED)
 
     def _fill(self, run: RequestRun[Any], request: ReplayRequest, alias: str) -> None:
@@ -213,7 +214,7 @@ class RequestRunner:
         run.fill([(one, keys.get(one.letter)) for one in letters], is_all=len(letters) < _READ_AHEAD)
 
     def _conclude(self, rows: ReplayRequestQuerySet, request: ReplayRequest, run: RequestRun[Any]) -> None:
-        """See to a run that has halted, once nothing runs, or is over."""
+        """End or hold the request, once its run is over, or has halted and no letter is running."""
         is_over = run.is_over  # before it is asked for its halt: the last letter may halt it, unfinished
         halt = run.halt
         if halt is None:
@@ -235,14 +236,14 @@ class RequestRunner:
         if rows.finish(request.pk, state, by=self._id, note=note):
             self._tell(request, state, note)
             self._request = self._run = None
-        else:  # it was cancelled, or paused, in the meantime
+        else:  # the request was cancelled or paused meanwhile
             self._leave(rows, request)
 
     def _leave(self, rows: ReplayRequestQuerySet, request: ReplayRequest) -> None:
         self._release()
         rows.let_go(request.pk, by=self._id)
         state = rows.filter(pk=request.pk).values_list("state", flat=True).first()
-        self._tell(request, state or "gone", "it is not this worker's any more")
+        self._tell(request, state or "gone", "this worker has released it")
         self._request = self._run = None
 
     def _give_back(self, rows: ReplayRequestQuerySet, request: ReplayRequest, why: str = "") -> None:
@@ -276,5 +277,5 @@ class RequestRunner:
 
 
 def _has_any(receivers: Collection[str]) -> bool:
-    """Whether this service has one of ``receivers``. True if none is named: then all that listen run."""
+    """Return whether this service has one of ``receivers``. If none is named, all receivers run: return True."""
     return not receivers or not dispatch.receiver_names().isdisjoint(receivers)

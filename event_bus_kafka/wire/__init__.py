@@ -1,1 +1,1 @@
-"""Events and records, and the way between them: no input or output, no settings, no models."""
+"""Events, Kafka records, and the conversion between them: without input or output, settings and models."""

@@ -1,1 +1,1 @@
-"""Analytics: tracking events, the highest volume of all."""
+"""Analytics: counts tracking events, of which there are more than of all other events."""

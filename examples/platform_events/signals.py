@@ -1,7 +1,7 @@
 """
-The events: a type, and the class of each argument.
+The signals of the events: an event type, and the class of each argument.
 
-A type is named ``org.openedx.{subdomain}.{subject}.{action}.v{major version}``. Whoever consumes gets the arguments by
+An event type is named ``org.openedx.{subdomain}.{subject}.{action}.v{major version}``. Receivers get the arguments by
 these names.
 """
 

@@ -1,1 +1,1 @@
-"""The recommender: added when the others had run for a month."""
+"""The recommender: a service that is added a month after the others."""

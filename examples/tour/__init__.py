@@ -1,1 +1,1 @@
-"""The tour: runs the services, lets things happen in one and looks whether the others have heard of it."""
+"""The tour: starts the services, makes events happen in one, and checks whether the other services received them."""

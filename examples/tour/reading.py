@@ -1,4 +1,4 @@
-"""Whether the services have read all that was sent."""
+"""Checks whether the services have read all records of their topics."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _SECONDS = 10
 
 
 def all_is_read(servers: str, services: Iterable[str]) -> bool:
-    """Whether no outbox holds an event, and each service's group has committed all that its topics hold."""
+    """Whether all outboxes are empty, and each service's consumer group has committed the last offset of its topics."""
     if any(OutboxRecord.objects.using(alias).exists() for alias in connections if alias != "default"):
         return False
     return all(_has_read(servers, service) for service in services)
 
 
 def _has_read(servers: str, service: str) -> bool:
-    client = Consumer({"bootstrap.servers": servers, "group.id": service})  # asks, and never joins
+    client = Consumer({"bootstrap.servers": servers, "group.id": service})  # never joins the group
     try:
         return all(_reached(client, topic) for topic in topics_of(service))
     finally:

@@ -1,4 +1,4 @@
-"""Faults of traces and of the fields of log lines."""
+"""Faults in traces and in the fields of log lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A database or the dead letters' topic that is away pauses what needs it, and nothing else."""
+"""An unreachable database or topic of dead letters pauses only the records that need it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TWICE = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 2, "first_delay": 0.2, "factor": 
 
 @pytest.mark.long
 @pytest.mark.parametrize("way", ["stop", "kill"])
-def test_a_database_that_is_away_is_waited_for(
+def test_a_worker_waits_for_an_unreachable_database(
     bus: RealBus, topic: str, group: str, database: Database, way: str
 ) -> None:
     kept = OnTopic(bus, group).create()
@@ -46,7 +46,7 @@ def test_a_database_that_is_away_is_waited_for(
     assert kept.read(0) == []
 
 
-def test_a_database_that_is_back_at_once_was_away_all_the_same(database: Database) -> None:
+def test_an_error_raised_before_the_database_restarted_still_counts_as_an_outage(database: Database) -> None:
     with none_known(), database.connected() as connection:
         database.server.stop()
         with pytest.raises(OperationalError) as away:
@@ -59,7 +59,7 @@ def test_a_database_that_is_back_at_once_was_away_all_the_same(database: Databas
 
 
 @pytest.mark.long
-def test_a_registry_that_is_away_for_long_is_waited_for(bus: RealBus, topic: str, group: str) -> None:
+def test_a_worker_waits_for_a_registry_that_is_unreachable_for_long(bus: RealBus, topic: str, group: str) -> None:
     """Case 20."""
     kept = OnTopic(bus, group).create()
     with faulty(bus.schema_registry_url) as registry:
@@ -113,7 +113,7 @@ def test_an_oversized_statement_is_a_failed_attempt(bus: RealBus, topic: str, gr
 
 def wait_while_the_store_is_away(process: ServiceProcess, store: str) -> None:
     process.wait_for(lambda: len(process.users("some")) == 5)
-    process.wait_for_log(f"DeadLetterStoreFailed: {store}")  # said once a minute, however often it is tried
+    process.wait_for_log(f"DeadLetterStoreFailed: {store}")  # logged once a minute, however many attempts fail
     assert sorted(process.users("some")) == [1, 1, 2, 3, 4], "a receiver ran again"
 
 
@@ -125,9 +125,7 @@ def end_with_the_letter(process: ServiceProcess, bus: RealBus, topic: str, group
     assert bus.committed(group, topic) == 4
 
 
-def test_dead_letters_wait_for_a_database_that_is_stopped(
-    bus: RealBus, topic: str, group: str, database: Database
-) -> None:
+def test_dead_letters_wait_for_a_stopped_database(bus: RealBus, topic: str, group: str, database: Database) -> None:
     """Case 14."""
     kept = InTable(database.entry, database.blocker)
     with worker(bus, topic, group, "trouble.fail_for_some", {"FAILING": "1"}, **TWICE | kept.settings) as process:

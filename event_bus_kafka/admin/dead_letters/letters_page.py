@@ -1,4 +1,4 @@
-"""Dead letters: the list, a single letter, and actions on them."""
+"""The pages of dead letters: the list, a single letter, and the discard."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from event_bus_kafka.operations.dead_letters import discarding
 from event_bus_kafka.operations.dead_letters.discarding import Discarded
 
 _SECONDS = 10.0
-"""Time that a request deletes for; a page then says how many are left."""
+"""A request deletes letters for at most this number of seconds; then the page says how many are left."""
 _NOT_REPEATED = {CONFIRMED, "csrfmiddlewaretoken", UNTIL}
 
 
 class DeadLettersPage(Page):
-    """Records that receivers of this service could not take. What is done to several stands below the list."""
+    """Dead letters of this service. The list has buttons that replay or discard several letters."""
 
     tables = (DeadLetter,)
 
@@ -74,7 +74,7 @@ class DeadLettersPage(Page):
     def _ask(
         self, request: HttpRequest, meant: Meant, until: datetime | None = None, before: Discarded | None = None
     ) -> HttpResponse:
-        """Show the letters that would be deleted, and the number that a slice has deleted ``before``."""
+        """Show the letters that would be deleted. ``before`` is the result of the previous slice, if there was one."""
         plan = discarding.plan(meant.until(until))
         if plan.until is None:
             messages.warning(request, _("There is no such dead letter any more."))
@@ -114,6 +114,6 @@ class DeadLettersPage(Page):
 
 
 def _in_slices(pattern: URLPattern) -> URLPattern:
-    """Commit each slice of an action by itself, even if requests are transactions."""
+    """Commit each slice of the action by itself, even with ATOMIC_REQUESTS."""
     pattern.callback = transaction.non_atomic_requests(using=router.db_for_write(DeadLetter))(pattern.callback)
     return pattern

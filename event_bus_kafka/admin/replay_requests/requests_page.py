@@ -22,11 +22,11 @@ from event_bus_kafka.operations.dead_letters.paging import count
 from event_bus_kafka.operations.dead_letters.request_plan import RequestPlan, make, plan_request
 
 _SHOWN = 50
-"""Requests that are listed."""
+"""The list shows at most this number of requests."""
 
 
 class ReplayRequestsPage(RunPages):
-    """Replay requests, the latest first. No receiver runs in the process that draws them."""
+    """Replay requests, the latest first. The web process never runs receivers."""
 
     tables = (ReplayRequest, RequestedLetter, DeadLetter, Heartbeat)
 

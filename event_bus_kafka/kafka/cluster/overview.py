@@ -1,4 +1,4 @@
-"""Asks about many topics and groups at once, by few requests. For commands."""
+"""Asks about many topics and groups at once, with few requests. For commands."""
 
 from __future__ import annotations
 
@@ -22,34 +22,40 @@ T = TypeVar("T")
 _EARLIEST: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _BETWEEN = 0.1
-"""Seconds until groups are asked again whose coordinator is moving."""
+"""Seconds until a group whose coordinator is moving is asked about again."""
 _GROUPS_AT_ONCE = 20
-"""Kafka's client asks for the offsets of one group by a request."""
+"""Groups whose offsets are requested at the same time; Kafka's client sends one request per group."""
 _TOPICS_AT_ONCE = 500
-"""Their options take kilobytes each."""
+"""Topics per request: the options of each topic take kilobytes."""
 
 
 @attrs.frozen(kw_only=True)
 class Cluster:
-    """A cluster."""
+    """A cluster's id, brokers, controller and topics."""
 
     id: str
     brokers: tuple[str, ...]
     """Each as ``host:port``."""
     has_controller: bool
-    """Whether there is a controller, which describes topics' options; none in the sandbox, nor in a failover."""
+    """
+    Whether there is a controller, which describes topics' options; the sandbox has none, and during a failover there is
+    none.
+    """
     partitions: Mapping[str, tuple[int, ...]]
-    """The partitions of each topic that this user may see, by its name."""
+    """Name of each topic that this user may describe → its partitions."""
 
     @property
     def is_sandbox(self) -> bool:
-        """Whether it is librdkafka's mock cluster, whose brokers describe no groups."""
+        """Whether this is librdkafka's mock cluster, whose brokers cannot describe groups."""
         return self.id.startswith(MOCK)
 
 
 @attrs.frozen(kw_only=True)
 class FoundOffset:
-    """An offset that a partition found: ``offset`` is -1 if there is none, ``timestamp`` -1 if the broker gave none."""
+    """
+    An offset that a partition returned; ``offset`` is -1 if no record matched, ``timestamp`` -1 if the broker sent
+    none.
+    """
 
     offset: int
     timestamp: int
@@ -57,22 +63,23 @@ class FoundOffset:
 
 @attrs.frozen(kw_only=True)
 class GroupDescription:
-    """A group as its coordinator knows it."""
+    """A consumer group, as its coordinator describes it."""
 
     state: str
     """In lower case, such as ``stable`` or ``empty``."""
     members: int
     operations: frozenset[str]
-    """The operations on it that this user is allowed, in Kafka's names, such as ``READ``."""
+    """The operations on the group that this user may do, by Kafka's names, such as ``READ``."""
 
 
 class ClusterOverview(Admin):
     """
-    Answers about many topics and groups; a refusal for one of them is in its answer, and does not touch the others.
+    Answers questions about many topics and groups. An error for one topic or group is in its own answer, and does not
+    affect the others.
     """
 
     def cluster(self, *, timeout: float) -> Cluster:
-        """Raises :class:`BrokerError`."""
+        """Describe the cluster. Raises :class:`BrokerError`."""
         with as_broker_errors(self._client):
             found = self._client.list_topics(timeout=timeout)
         return Cluster(
@@ -83,26 +90,29 @@ class ClusterOverview(Admin):
         )
 
     def first_offsets(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, FoundOffset]:
-        """Return where each partition begins."""
+        """Return the offset of the first record of each partition."""
         return self._offsets(dict.fromkeys(partitions, _EARLIEST), timeout)
 
     def end_offsets(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, FoundOffset]:
-        """Return the offset after the last record of each partition."""
+        """Return the end offset of each partition, one above its last record."""
         return self._offsets(dict.fromkeys(partitions, _LATEST), timeout)
 
     def offsets_since(self, times: Mapping[Partition, int], *, timeout: float) -> dict[Partition, FoundOffset]:
-        """Return the first record of each partition at or after a time, in milliseconds since the epoch."""
+        """
+        Return the first offset of each partition at or after its time in ``times`` (milliseconds since the epoch).
+        """
         return self._offsets({one: OffsetSpec.for_timestamp(time) for one, time in times.items()}, timeout)
 
     def committed(
         self, groups: Mapping[str, Collection[Partition] | None], *, timeout: float
     ) -> dict[str, dict[Partition, int] | BrokerError]:
         """
-        Return the committed offsets of each group, on these partitions or, None, wherever it has some.
+        Return the committed offsets of each group on the given partitions; None: on all partitions for which the group
+        has committed.
 
-        Ask only for groups that :meth:`groups` has just described: an answer that their coordinator has moved, or is
-        not ready, makes librdkafka look for the group of a consumer, which an admin client has not, and end the process
-        by a segmentation fault (librdkafka #5040).
+        Pass only groups that :meth:`groups` has just described. If a group's coordinator has moved or is not ready,
+        librdkafka looks for a consumer's group in an admin client, which has none, and ends the process with a
+        segmentation fault (librdkafka #5040).
         """
         found: dict[str, dict[Partition, int] | BrokerError] = {}
         for part in _parts(sorted(groups), _GROUPS_AT_ONCE):
@@ -111,7 +121,9 @@ class ClusterOverview(Admin):
         return found
 
     def groups(self, names: Collection[str], *, timeout: float) -> dict[str, GroupDescription | BrokerError]:
-        """Describe groups, as their coordinators know them. Raises :class:`BrokerError`."""
+        """
+        Describe groups; each group's coordinator answers. Raises :class:`BrokerError` if the request cannot be sent.
+        """
         found: dict[str, GroupDescription | BrokerError] = {}
         left, deadline = sorted(names), monotonic() + timeout
         while left:
@@ -127,7 +139,7 @@ class ClusterOverview(Admin):
 
     def group_states(self, *, timeout: float) -> dict[str, str]:
         """
-        Return the state, in lower case, of each group that this user may see. This includes groups of the newer
+        Return the state, in lower case, of each group that this user may describe. This includes groups of the newer
         protocol (``group.protocol = consumer``), which :meth:`groups` does not find. Raises :class:`BrokerError`.
         """
         with as_broker_errors(self._client):
@@ -142,7 +154,7 @@ class ClusterOverview(Admin):
         return found
 
     def topic_rights(self, topics: Collection[str], *, timeout: float) -> dict[str, frozenset[str] | BrokerError]:
-        """Return the operations on each topic that this user is allowed, in Kafka's names, such as ``WRITE``."""
+        """Return the operations on each topic that this user may do, by Kafka's names, such as ``WRITE``."""
         found: dict[str, frozenset[str] | BrokerError] = {}
         for part in _parts(sorted(topics), _TOPICS_AT_ONCE):
             with as_broker_errors(self._client):

@@ -1,4 +1,4 @@
-"""Discarding many dead letters, from a page: the plan first, then in slices of a few seconds."""
+"""Discards many dead letters for an admin page: makes a plan, then deletes letters for a few seconds per request."""
 
 from __future__ import annotations
 
@@ -21,32 +21,33 @@ _BATCH = 500
 
 @attrs.frozen(kw_only=True)
 class DiscardPlan:
-    """The letters that a discard would delete. Beyond :data:`COUNTED` letters nothing is counted."""
+    """The letters that a discard would delete. Only the first :data:`COUNTED` letters are counted."""
 
     count: Count
     receivers: dict[str, int]
     """
-    Letters by pending receiver, the most first; the empty name stands for letters of which no receiver was called.
+    Pending receiver → number of letters, largest number first. The empty name stands for letters for which no receiver
+    was called.
     """
     records: dict[tuple[str, str], int]
-    """Letters by group and topic, the most first."""
+    """Group and topic → number of letters, largest number first."""
     until: datetime | None
-    """The latest failure among them. A letter that fails later is not deleted: nobody has seen it in this plan."""
+    """Time of the latest failure of a planned letter. Letters that fail later are not deleted: the plan lacks them."""
 
 
 @attrs.frozen(kw_only=True)
 class Discarded:
-    """The result of one slice of a discard."""
+    """The result of one call of :func:`discard`."""
 
     number: int
     left: Count
     receivers: dict[str, int]
     problem: str = ""
-    """The reason for which it ended early; letters deleted before stay deleted."""
+    """Why the call ended early; empty: it did not. Letters that were deleted before stay deleted."""
 
 
 def plan(selection: Selection) -> DiscardPlan:
-    """Look through the letters that are meant, and delete nothing."""
+    """Plan to discard the selected letters. Deletes nothing."""
     receivers, records = Counter[str](), Counter[tuple[str, str]]()
     number, until = 0, None
     for letter in page_of(selection, after=None, limit=COUNTED + 1).letters:
@@ -65,9 +66,9 @@ def plan(selection: Selection) -> DiscardPlan:
 
 def discard(selection: Selection, *, seconds: float) -> Discarded:
     """
-    Delete the selected letters, in batches, for about ``seconds``; then count the letters that are left.
+    Delete selected letters in batches for about ``seconds``, then count the letters that are left.
 
-    A letter that fails meanwhile stays. Raises a database error if nothing was deleted.
+    Letters that fail again meanwhile are not deleted. Raises a database error if nothing was deleted before.
     """
     end = monotonic() + seconds
     number, receivers = 0, Counter[str]()

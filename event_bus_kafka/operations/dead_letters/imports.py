@@ -1,4 +1,4 @@
-"""Import: dead letters that workers put on the topic move into the table."""
+"""Imports dead letters into the table from a topic on which workers have put them."""
 
 from __future__ import annotations
 
@@ -19,30 +19,33 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 _COMMIT_EVERY = 500
 _UNFIT = (DataError, IntegrityError, OverflowError, ValueError)
-"""Errors of a table about values that no dead letter of this package has."""
+"""Errors that show that a value cannot come from a dead letter of this package."""
 
 
 @attrs.define
 class Imported:
-    """The result of an import, or of a trial of it."""
+    """The result of an import or, without ``apply``, of a trial import."""
 
     stored: int = 0
     known: int = 0
-    """Already in the table, as they are or as they became since."""
+    """Number of letters already in the table, unchanged or with a later failure."""
     foreign: list[str] = attrs.field(factory=list)
     """Coordinates of records that are no dead letters of this package."""
 
 
 def import_group(group: str) -> str:
-    """Return the consumer group that remembers how far the import of a group's dead letters came."""
+    """
+    Return the name of the consumer group whose offsets record how far the import of a group's dead letters has come.
+    """
     return f"{group}.dead-letters.import"
 
 
 def import_all(reader: Reader, topic: str, *, apply: bool) -> Imported:
     """
-    Store the dead letters of a topic, from the end of the last import to the topic's present end.
+    Store a topic's dead letters, from the end of the last import to the topic's present end. ``apply``: False stores
+    nothing.
 
-    Raises :class:`BrokerError` or a database error; repeated, it continues where it stopped.
+    Raises :class:`BrokerError` or a database error. A repeated call continues after the last committed offset.
     """
     imported = Imported()
     for partition, todo in _todo(reader, topic):

@@ -1,4 +1,4 @@
-"""Keys as operators write them: which bytes a record's key may be then."""
+"""Converts a key in plain text into the bytes that a record's key may have."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from event_bus_kafka.wire import binary
 
 
 def bodies_of(text: str) -> list[bytes]:
-    """Return the bytes behind the schema id of a key that is this text, or this whole number."""
+    """Return the Avro bytes, without schema id, of a key that is ``text`` or the whole number in ``text``."""
     bodies = [binary.string(text)]
     if text.removeprefix("-").isdecimal() and text.isascii() and -(1 << 63) <= int(text) < 1 << 63:
         bodies.append(binary.long(int(text)))

@@ -1,4 +1,4 @@
-"""Which receivers a replay of a dead letter would run, and in whose place."""
+"""Plans which receivers a replay of a dead letter runs, and in place of which other receivers."""
 
 from __future__ import annotations
 
@@ -20,23 +20,25 @@ class ReplayPlan:
 
     letter: DeadLetter
     pending: Pending = attrs.field(factory=dict)
-    """The pending receivers, as they were read; if no receiver was called, all that listen."""
+    """The pending receivers at the time of planning. If no receiver was ever called: all connected receivers."""
     run: tuple[str, ...] = ()
-    """Names of the receivers that would run, in the order of connection. Receivers of one name all run."""
+    """Names of the receivers that would run, in the order of connection. If several share a name, all of them run."""
     stands_in: Mapping[str, str] = attrs.field(factory=dict)
-    """Receivers that run in the place of others: stand-in → pending receiver."""
+    """Stand-in → pending receiver in whose place the stand-in runs."""
     missing: tuple[str, ...] = ()
     """Pending receivers that this service no longer has."""
     problem: str = ""
-    """The reason for which no receiver would run."""
+    """Why no receiver would run; empty: at least one would."""
     is_ambiguous: bool = False
-    """Whether the problem is that several are missing, and the stand-in's part was not said."""
+    """
+    True: the problem is that several receivers are missing, so that ``instead_of`` must name the replaced receiver.
+    """
 
 
 def plan_all(letters: Iterable[DeadLetter], receiver: str = "", instead_of: str = "") -> list[ReplayPlan]:
     """
-    Plan the replay of each letter. If ``receiver`` would stand in for a different receiver in different letters, it
-    runs for none of them until ``instead_of`` names one.
+    Plan the replay of each letter. Without ``instead_of``, ``receiver`` does not run as a stand-in if it would stand in
+    for different receivers in different letters.
     """
     plans = [plan(letter, receiver, instead_of) for letter in letters]
     guessed = {one.stands_in[receiver] for one in plans if is_guessed(one, receiver)} if not instead_of else set()
@@ -48,10 +50,10 @@ def plan_all(letters: Iterable[DeadLetter], receiver: str = "", instead_of: str 
 
 def plan(letter: DeadLetter, receiver: str = "", instead_of: str = "") -> ReplayPlan:
     """
-    Plan which receivers run: all pending ones, or ``receiver`` alone.
+    Plan which receivers run for a letter: all pending receivers or, if given, only ``receiver``.
 
-    ``receiver`` runs if it is pending itself or stands in for a pending one: for ``instead_of`` or, if that is empty,
-    for the only pending receiver that no longer exists.
+    ``receiver`` must be pending itself or a stand-in for a pending receiver: for ``instead_of`` or, if ``instead_of``
+    is empty, for the only pending receiver that no longer exists.
     """
     signal = dispatch.signal_named(letter.event_type)
     listening = list(dict.fromkeys(one.name for one in dispatch.receivers_of(signal))) if signal else []
@@ -69,12 +71,12 @@ def plan(letter: DeadLetter, receiver: str = "", instead_of: str = "") -> Replay
 
 
 def planned_receivers(planned: ReplayPlan, signal: OpenEdxPublicSignal) -> list[Receiver]:
-    """Return the receivers of a plan."""
+    """Return the signal's receivers that the plan runs."""
     return [receiver for receiver in dispatch.receivers_of(signal) if receiver.name in planned.run]
 
 
 def is_guessed(planned: ReplayPlan, receiver: str) -> bool:
-    """Whether it stands in since one alone is missing: it was not said for whom."""
+    """Whether the plan inferred which missing receiver ``receiver`` replaces, because only one receiver is missing."""
     return receiver in planned.stands_in and receiver not in planned.pending
 
 

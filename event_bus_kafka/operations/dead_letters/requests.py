@@ -1,4 +1,4 @@
-"""Replay requests as operators see and change them."""
+"""Shows replay requests to operators, and changes the requests' states for them."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _NOW_UNKNOWN = "Whether a worker takes it is not known: EVENT_BUS_KAFKA_HEARTBEA
 
 @attrs.frozen(kw_only=True)
 class RequestReport:
-    """A request, its progress, and the obstacle to it."""
+    """A replay request, its progress, and the reason why no worker runs it, if any."""
 
     request: ReplayRequest
     counts: Mapping[str, int]
-    """Number of letters by state."""
+    """State of a letter → number of letters."""
     obstacle: str = ""
-    """The reason for which no worker runs it, and the remedy; empty: one does, or it has ended."""
+    """Why no worker runs the request, and the remedy; empty: a worker runs it, or it is paused or has ended."""
     run: RequestedRun | None = None
     """The replay of a topic, or the backfill, that it has in place of letters."""
 
@@ -57,57 +57,62 @@ class RequestReport:
 
     @property
     def done(self) -> int:
-        """Letters that had their turn; offsets, or items, that are behind it."""
+        """Number of letters that succeeded, failed or were skipped; of offsets, or items, for a run."""
         if self.run:
             return self.progress.done
         return sum(self.counts.get(one, 0) for one in (LetterState.SUCCEEDED, *_PROBLEMS))
 
 
 def is_migrated() -> bool:
-    """Whether there are requests here. Raises a database error where that cannot be found out."""
+    """Whether the tables of replay requests exist. Raises a database error if the database does not answer."""
     return has_tables(connections[_rows().db], ReplayRequest, RequestedLetter)
 
 
 def reports(limit: int, *, only_open: bool = False) -> list[RequestReport]:
-    """Return the latest requests. Raises a database error."""
+    """
+    Return the latest ``limit`` requests, newest first; ``only_open``: without ended requests. Raises a database error.
+    """
     rows = _rows().order_by("-pk")
     return _reported(list(rows.still_open()[:limit] if only_open else rows[:limit]))
 
 
 def report_of(number: int) -> RequestReport | None:
-    """Return one request, None where there is none of that number. Raises a database error."""
+    """Return request ``number``, None if no such request exists. Raises a database error."""
     return next(iter(_reported(list(_rows().filter(pk=number)))), None)
 
 
 def open_states() -> Mapping[str, int]:
-    """Return how many requests that have not ended are in which state. Raises a database error."""
+    """Return the number of requests in each state except the final states. Raises a database error."""
     found = _rows().still_open().order_by().values_list("state").annotate(count=Count("pk"))
     counts = dict(found)
     return {state: counts[state] for state in OPEN if state in counts}
 
 
 def problems(number: int, limit: int | None = None) -> list[RequestedLetter]:
-    """Return the letters of a request that failed, were skipped, or stay all the same, in order."""
+    """
+    Return the letters of request ``number`` that failed, were skipped, or stay all the same, in order; ``limit``: at
+    most this many.
+    """
     rows = RequestedLetter.objects.using(_rows().db).of(number, *_PROBLEMS)
     return list(rows if limit is None else rows[:limit])
 
 
 def reasons(number: int) -> Mapping[str, Mapping[str, int]]:
-    """Return why letters of a request failed, were skipped or stay: the number by reason, the most first."""
+    """Return, for each state of :func:`problems`, each reason with its number of letters, most frequent first."""
     rows = RequestedLetter.objects.using(_rows().db)
     return {state.value: rows.reasons(number, state) for state in _PROBLEMS}
 
 
 @attrs.frozen(kw_only=True)
 class RequestChange:
-    """Something that an operator may do to a request."""
+    """A change of a request's state that an operator may make."""
 
     states: Sequence[RequestState]
-    """The states of a request that it applies to."""
+    """The states from which the change is possible."""
     plan: str
     done: str
     apply: Callable[[ReplayRequestQuerySet, int, str], bool]
-    """Changes a request: takes its number and the name of the user."""
+    """Changes a request. Called with the rows, the request's number and the user's name. False: not possible."""
 
 
 PAUSE = RequestChange(
@@ -131,7 +136,7 @@ CANCEL = RequestChange(
 
 
 def obstacle_to(change: RequestChange, number: int) -> str:
-    """Return why a request cannot be changed so, empty where it can. Raises a database error."""
+    """Return why ``change`` is not possible for a request; empty: it is possible. Raises a database error."""
     found = _rows().filter(pk=number).first()
     if found is None:
         return f"There is no replay request {number}."
@@ -140,7 +145,7 @@ def obstacle_to(change: RequestChange, number: int) -> str:
 
 
 def change_request(change: RequestChange, number: int, by: str) -> str:
-    """Do it; return why it could not be done, empty where it was. Raises a database error."""
+    """Make the change. Return why it was not possible; empty: it was made. Raises a database error."""
     return "" if change.apply(_rows(), number, by) else obstacle_to(change, number)
 
 

@@ -1,4 +1,4 @@
-"""Reads the left-out parts of dead letters again from their records in Kafka."""
+"""Restores the parts of large records that dead letters left out, by reading the records from Kafka again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 
 class Originals:
-    """Reads records of dead letters from Kafka, one at a time; ``connect`` makes the reader for a group."""
+    """Reads the records of dead letters from Kafka, one at a time. ``connect`` creates the reader for a group."""
 
     def __init__(self, connect: Callable[[str], Reader]) -> None:
         self._connect = connect
@@ -28,9 +28,9 @@ class Originals:
 
     def record_of(self, letter: DeadLetter) -> ConsumerRecord:
         """
-        Return the record of a letter, to the byte as it came.
+        Return the letter's original record, byte for byte.
 
-        Raises :class:`CannotRestore` where Kafka does not have it any more; :class:`BrokerError`.
+        Raises :class:`CannotRestore` if Kafka no longer has the record; :class:`BrokerError`.
         """
         stored = letter.record
         missing = left_out.missing(stored, left_out.from_json(letter.marks))

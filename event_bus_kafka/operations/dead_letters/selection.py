@@ -1,4 +1,4 @@
-"""Which dead letters an operator means."""
+"""Selects dead letters by the criteria that an operator gives."""
 
 from __future__ import annotations
 
@@ -17,42 +17,47 @@ from event_bus_kafka.wire import serde
 
 @attrs.frozen(kw_only=True)
 class Selection:
-    """Ids, or else filters that all have to hold; without any of them all dead letters are meant."""
+    """Criteria for dead letters, all of which must match. Without criteria, all dead letters are selected."""
 
     ids: tuple[int, ...] = ()
     group: str = ""
     topic: str = ""
-    """With or without prefix."""
+    """The topic's name, with or without prefix."""
     event_type: str = ""
     receiver: str = ""
-    """A pending receiver."""
+    """Name of a pending receiver."""
     error: str = ""
-    """A part of the error with which a receiver has failed: of ``receiver``, or of any."""
+    """A part of the error of ``receiver`` or, if ``receiver`` is empty, of any receiver; upper or lower case."""
     failed_since: datetime | None = None
-    """Moment of the last failure: this one, or a later one."""
+    """Earliest time of the last failure."""
     failed_until: datetime | None = None
-    """This one, or an earlier one."""
+    """Latest time of the last failure."""
     event_id: str = ""
     place: Coordinates | None = None
-    """Coordinates of the record; the topic with or without prefix."""
+    """Coordinates of the record. The topic may lack the prefix."""
     key: str = ""
-    """In plain text; keys that are no text or whole number are not found."""
+    """The key in plain text. Only keys that are strings or whole numbers are found."""
 
     @property
     def is_everything(self) -> bool:
-        """Whether nothing restricts it."""
+        """Whether there are no criteria."""
         return self == Selection()
 
     def letters(self) -> DeadLetterQuerySet:
-        """Return the rows, in the order of their records, but for the part of receiver and error."""
+        """
+        Return the matching rows in the order of their records. ``receiver`` and ``error`` are ignored: see
+        :meth:`pick`.
+        """
         return self._rows().without_contents().in_order()
 
     def candidates(self) -> DeadLetterQuerySet:
         """
-        Return rows that include all selected letters, in no order, narrowed by the entries of receivers.
+        Return a query, without order, for all selected letters and perhaps some others. ``receiver`` and ``error`` are
+        compared with the table of entries.
 
-        :meth:`holds` then decides: MySQL finds names that differ in case, and before the migration there are no
-        entries. A letter stored by a version without entries is not among them until a worker has entered it.
+        Filter the result by :meth:`holds`: MySQL ignores the case of names, and before the migration there are no
+        entries. A letter stored by an earlier version, without entries, is missing until a worker has added its
+        entries.
         """
         rows = self._rows()
         if (self.receiver or self.error) and DeadLetter.objects.keeps_entries():
@@ -62,7 +67,7 @@ class Selection:
         return rows
 
     def holds(self, letter: DeadLetter) -> bool:
-        """Whether a candidate's names and error match, with regard to the case of names."""
+        """Whether a letter among the :meth:`candidates` is selected. Compares names with regard to case."""
         exact = {"group": self.group, "event_type": self.event_type}
         if any(value and getattr(letter, name) != value for name, value in exact.items()):
             return False
@@ -74,11 +79,13 @@ class Selection:
         )
 
     def pick(self, letters: DeadLetterQuerySet) -> list[DeadLetter]:
-        """Return the letters that match receiver and error. Failures are JSON, which not every database can search."""
+        """
+        Return the letters that match ``receiver`` and ``error``, compared here: not every database can search JSON.
+        """
         return [letter for letter in letters if self.holds(letter)]
 
     def page(self, letters: DeadLetterQuerySet, limit: int) -> tuple[list[DeadLetter], int]:
-        """Return the first of them, and how many there are beyond."""
+        """Return the first ``limit`` selected letters, and the number of further selected letters."""
         if self.receiver or self.error:
             picked = self.pick(letters)
             return picked[:limit], max(len(picked) - limit, 0)
@@ -86,8 +93,8 @@ class Selection:
 
     def settled(self) -> DeadLetterEntryQuerySet:
         """
-        Return entries of receivers that are no longer pending, also for deleted letters. Empty before the migration,
-        and for a selection by key, which entries lack.
+        Return the selected entries of receivers that are no longer pending, also for deleted letters. Returns none
+        before the migration, and none for a selection by key, because entries have no keys.
         """
         if self.key or not DeadLetter.objects.keeps_entries():
             return DeadLetterEntry.objects.none()
@@ -106,7 +113,7 @@ class Selection:
         return entries.filter(partition=self.place.partition, offset=self.place.offset) if self.place else entries
 
     def unknown_ids(self) -> list[int]:
-        """Return ids that no dead letter has."""
+        """Return the ids in the selection for which no selected dead letter exists."""
         known = set(self.letters().values_list("pk", flat=True))
         return [number for number in self.ids if number not in known]
 

@@ -1,4 +1,4 @@
-"""Pages of settled entries of dead letters, the latest first."""
+"""Lists settled entries of dead letters page by page, latest change first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from event_bus_kafka.operations.dead_letters.selection import Selection
 
 @attrs.frozen(kw_only=True)
 class SettledPosition:
-    """The place of an entry in the list."""
+    """The place of an entry in the list, which is sorted by time of change and id."""
 
     changed_at: int
     """Milliseconds since the epoch."""
@@ -34,13 +34,13 @@ class SettledPosition:
 class SettledPage:
     entries: list[DeadLetterEntry]
     following: SettledPosition | None
-    """The position of the next page; None: this is the last one."""
+    """The ``after`` of the next page; None: this is the last page."""
 
 
 def settled_page_of(
     selection: Selection, state: EntryState | None, *, after: SettledPosition | None, limit: int
 ) -> SettledPage:
-    """Return at most ``limit`` entries of a state, or of any but ``failed``, that come after a position."""
+    """Return at most ``limit`` entries after a position, in ``state``; None: in all states except ``failed``."""
     entries = selection.settled()
     if state:
         entries = entries.filter(state=state)

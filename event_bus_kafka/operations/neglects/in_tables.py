@@ -1,4 +1,4 @@
-"""Neglects found in the service's own tables, by a few cheap statements. Imported only where the app is installed."""
+"""Finds neglects in the service's tables by a few cheap statements. Import this module only if the app is installed."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def neglects(
     *, outboxes: Collection[str], retention: float, runs: Sequence[WorkerRun] | None = None, heartbeats: bool = True
 ) -> list[Neglect]:
     """
-    Return the neglects in the order of the catalogue.
+    Return the neglects in the order of the catalogue. Raises a database error.
 
-    No statement counts a whole table; ages are by the clock of each database; a missing table yields nothing.
-    ``outboxes``: aliases of the databases whose outbox is looked at; ``retention``: days for which dead letters and
-    parked rows are kept; ``runs``: workers and relays by their heartbeats, None: they are read;
-    ``heartbeats``: whether relays write them: nobody knows whether one runs otherwise. Raises a database error.
+    No statement counts a whole table. Ages are measured by the clock of each database. A missing table yields nothing.
+    ``outboxes``: aliases of the databases whose outboxes are examined. ``retention``: days for which dead letters and
+    parked rows are kept. ``runs``: workers and relays with heartbeats; None: read them from the table. ``heartbeats``:
+    False if relays write no heartbeats. Whether a relay runs is then unknown, and no ``outbox-waits`` is returned.
     """
     runs, clocks = runs_told() if runs is None else runs, _Clocks()
     outbox = [one for alias in outboxes for one in _of_outbox(alias, runs, clocks, retention)]
@@ -43,12 +43,12 @@ def in_order(found: Collection[Neglect]) -> list[Neglect]:
 
 
 def runs_told() -> Sequence[WorkerRun]:
-    """Return the heartbeats of workers and relays; nothing if the table is missing."""
+    """Return the workers and relays that have heartbeats; an empty list if the table is missing."""
     return workers() if _alias_with(Heartbeat) else []
 
 
 def _of_outbox(alias: str, runs: Sequence[WorkerRun], clocks: _Clocks, retention: float) -> Iterator[Neglect]:
-    """Look at one database's outbox and parked rows. Raises a database error."""
+    """Yield the neglects of one database's outbox and parked rows. Raises a database error."""
     connection = connections[alias]
     if connection.vendor in VENDORS and were_found(connection, OutboxRecord, ParkedRecord):
         now = clocks.now(alias)
@@ -57,7 +57,7 @@ def _of_outbox(alias: str, runs: Sequence[WorkerRun], clocks: _Clocks, retention
 
 
 def _of_service(runs: Sequence[WorkerRun], clocks: _Clocks, retention: float) -> Iterator[Neglect]:
-    """Look at dead letters, pauses, workers, relays and the clock. Raises a database error."""
+    """Yield the neglects of dead letters, paused receivers, workers, relays and the clock. Raises a database error."""
     if alias := _alias_with(DeadLetter):
         yield from _dead_letters(alias, clocks.now(alias), retention)
     if alias := _alias_with(PausedReceiver):
@@ -70,24 +70,24 @@ def _of_service(runs: Sequence[WorkerRun], clocks: _Clocks, retention: float) ->
 
 
 class _Clocks:
-    """The clocks of databases, each of which is asked once."""
+    """Reads the clock of each database once, and remembers it."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[datetime, float]] = {}
 
     def now(self, alias: str) -> datetime:
-        """The present time."""
+        """Return the time that the database's clock showed, timezone-aware."""
         return self._asked(alias)[0]
 
     def ahead(self, alias: str) -> float:
-        """Return the seconds by which it is ahead of this host's clock."""
+        """Return the seconds by which the database's clock is ahead of this host's clock; negative: behind."""
         return self._asked(alias)[1]
 
     def _asked(self, alias: str) -> tuple[datetime, float]:
         if alias not in self._known:
             before, milliseconds = time(), database_now(alias)
             there = milliseconds / 1000
-            ahead = there - min(max(there, before), time())  # the database has looked between these two
+            ahead = there - min(max(there, before), time())  # the database read its clock between these two
             self._known[alias] = _moment(milliseconds), ahead
         return self._known[alias]
 
@@ -101,7 +101,7 @@ def _waiting_rows(alias: str, now: datetime, runs: Sequence[WorkerRun]) -> Itera
 
 
 def _why_unsent(alias: str, runs: Sequence[WorkerRun]) -> str:
-    """Return the reason for which no relay sends a database's outbox; empty if one does."""
+    """Return why no relay sends the rows of a database's outbox; empty if a relay sends them."""
     relays = [run for run in runs if run.kind == "relay" and run.state["database"] == alias and run.is_alive]
     if not relays:
         return "no relay is known to run"
@@ -112,7 +112,7 @@ def _why_unsent(alias: str, runs: Sequence[WorkerRun]) -> str:
 
 
 def _parked_rows(alias: str, now: datetime, retention: float) -> Iterator[Neglect]:
-    """About the oldest, by their ids: there is no index of times."""
+    """Yield a neglect if parked rows are near their deletion. Reads only the lowest ids: ``parked_at`` has no index."""
     oldest = ParkedRecord.objects.using(alias).order_by("pk").values_list("parked_at", flat=True)[:MOST_COUNTED]
     near = sorted(since for since in map(_moment, oldest) if since < now - _nearly(retention))
     if near:
@@ -159,7 +159,7 @@ def _held_topics(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
 def _ended_groups(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
     consumers = [run for run in runs if run.kind == "consumer"]
     alive = {run.group for run in consumers if run.is_alive}
-    last = {run.group: run for run in reversed(consumers) if run.group not in alive}  # the latest start is first
+    last = {run.group: run for run in reversed(consumers) if run.group not in alive}  # latest start first
     for group, run in last.items():
         lag = sum(one["lag"] or 0 for one in run.state["partitions"])
         if lag:
@@ -176,13 +176,13 @@ def _clock(alias: str, ahead: float) -> Iterator[Neglect]:
 
 
 def _alias_with(model: type[models.Model]) -> str | None:
-    """Return the alias that a model is written to, if the table is there. Raises a database error."""
+    """Return the alias of the database to which a model is written, None without the table. Raises a database error."""
     connection = connections[router.db_for_write(model)]
     return str(connection.alias) if connection.vendor in VENDORS and were_found(connection, model) else None
 
 
 def _nearly(retention: float) -> timedelta:
-    """Return the age from which on a row is near its end."""
+    """Return the age from which on a row counts as near its deletion. ``retention``: in days."""
     kept = timedelta(days=retention)
     return kept - min(catalogue.NEAR_THE_END, kept * catalogue.NEAR_THE_END_SHARE)
 

@@ -1,4 +1,4 @@
-"""Looks for neglects now and then in a worker or relay, for its metrics and ``/ready``. Has models."""
+"""Searches for neglects inside a worker or relay process, for the process's metrics and ``/ready``. Imports models."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _OF_WORKERS = (catalogue.DEAD_LETTERS_GROW, catalogue.DEAD_LETTERS_END, catalogu
 
 class NeglectWatch:
     """
-    Reports neglects within the block: by numbers, and by a line on ``/ready`` for each that concerns this process.
+    Context manager. Inside the block, metrics show the number of neglects that :meth:`look` has found, and ``/ready``
+    shows a line for each neglect that concerns this process.
     """
 
     def __init__(
@@ -36,7 +37,10 @@ class NeglectWatch:
         self._retention = retention
         self._heartbeats = heartbeats
         self._found: list[Neglect] | None = None
-        """None: not known."""
+        """
+        The last search's neglects. None: not searched yet, the last search failed, or the table of heartbeats is
+        missing.
+        """
         self._has_told = False
 
     def __enter__(self) -> NeglectWatch:
@@ -48,8 +52,10 @@ class NeglectWatch:
 
     def look(self) -> None:
         """
-        Look for neglects, if the tables exist; the first time, emit NeglectFound for each. Raises a database error;
-        then the earlier findings are forgotten. Until the look is over, they stay.
+        Search for neglects if the tables exist. The first successful search emits ``NeglectFound`` for each
+        neglect. Raises a database error.
+
+        The neglects of the previous search are shown until this search ends. They are dropped if this search fails.
         """
         try:
             found = self._look()
@@ -70,7 +76,7 @@ class NeglectWatch:
         return neglects(outboxes=self._outboxes(), retention=self._retention, heartbeats=self._heartbeats)
 
     def counts(self) -> Mapping[str, int]:
-        """Return how many of each kind there are; nothing while it is not known."""
+        """Return the number of neglects by kind; an empty mapping while the neglects are unknown."""
         found = self._found
         if found is None:
             return {}

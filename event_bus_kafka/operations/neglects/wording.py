@@ -1,18 +1,18 @@
-"""Numbers and times as sentences have them."""
+"""Formats numbers and durations for sentences."""
 
 from __future__ import annotations
 
 MOST_COUNTED = 1_000
-"""Rows that are counted at most."""
+"""Counting stops at this number of rows."""
 
 
 def number(count: int, noun: str) -> str:
-    """Return a count with its noun."""
+    """Return a count with its noun, for example ``2 rows``, or ``1000 or more rows`` from :data:`MOST_COUNTED` on."""
     return f"{count}{' or more' * (count >= MOST_COUNTED)} {noun}{'s' * (count != 1)}"
 
 
 def span(seconds: float) -> str:
-    """Return a time in the largest unit of which there are two."""
+    """Return a duration in the largest unit that fits into it twice, for example ``90 minutes``."""
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}s"

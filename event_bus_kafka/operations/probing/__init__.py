@@ -1,1 +1,1 @@
-"""A synthetic event through the whole of the bus."""
+"""Sends a synthetic event through the whole event bus, and measures each leg of its way."""

@@ -1,4 +1,4 @@
-"""The legs of a probe's journey: how long each took, and which one failed."""
+"""Measures the legs of a probe: the duration of each leg, and the failed leg."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from event_bus_kafka.errors import EventBusError
 
 
 class LegFailed(Exception):
-    """A leg of a probe failed: this ends the probe, whose result contains it."""
+    """A leg of a probe failed. The exception ends the probe, and the failed leg is in the result."""
 
 
 @attrs.frozen(kw_only=True)
 class Leg:
-    """One leg. ``failure`` says why it failed, or that it was too slow; empty if it did not."""
+    """One leg. ``failure``: why the leg failed, or that it was too slow; empty: it succeeded in time."""
 
     name: str
     seconds: float
@@ -26,7 +26,9 @@ class Leg:
 
 @attrs.frozen(kw_only=True)
 class ClockDifference:
-    """The seconds by which the broker's clock is ahead of this host's: between these two, below 0 if it is behind."""
+    """
+    The broker's clock is ahead of this host's by at least ``least`` and at most ``most`` seconds. Negative: behind.
+    """
 
     least: float
     most: float
@@ -45,29 +47,29 @@ class ProbeResult:
 
     legs: tuple[Leg, ...]
     clock: ClockDifference | None = None
-    """None: the topic keeps the sender's times, or the event did not arrive."""
+    """None: the topic has producers' timestamps (CreateTime), or the event did not arrive."""
 
     @property
     def failed(self) -> Leg | None:
-        """The first leg that failed or was too slow."""
+        """The first leg that failed or was too slow; None: all succeeded."""
         return next((leg for leg in self.legs if leg.failure), None)
 
     @property
     def seconds(self) -> float:
-        """The duration of the whole probe."""
+        """Duration of the whole probe, in seconds."""
         return sum(leg.seconds for leg in self.legs)
 
 
 @attrs.define
 class Legs:
-    """The legs of one probe so far. One that takes more than ``slow`` seconds has failed, but the probe goes on."""
+    """The legs of one probe so far. A leg of more than ``slow`` seconds has failed, but does not end the probe."""
 
     slow: float
     taken: list[Leg] = attrs.field(factory=list)
 
     @contextmanager
     def leg(self, name: str) -> Iterator[None]:
-        """Take the time of a block. Raises :class:`LegFailed`, also in place of an error of this package."""
+        """Measure the time of a block. An error of this package in the block is replaced by :class:`LegFailed`."""
         began = monotonic()
         try:
             yield
@@ -78,7 +80,7 @@ class Legs:
         self._add(name, seconds, f"slow: more than {self.slow:g} s" if seconds > self.slow else "")
 
     def rename_last(self, name: str) -> None:
-        """Call the last leg otherwise: which way it took is known at its end."""
+        """Rename the last leg: only the end of the leg shows whether the event went to Kafka or into the outbox."""
         self.taken[-1] = attrs.evolve(self.taken[-1], name=name)
 
     def _add(self, name: str, seconds: float, failure: str) -> None:

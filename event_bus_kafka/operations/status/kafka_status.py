@@ -1,4 +1,4 @@
-"""Reads the status of this service's topics and groups from Kafka, by few requests."""
+"""Reads the status of this service's topics and consumer groups from Kafka with few requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from event_bus_kafka.operations.neglects.catalogue import RETENTION_SHARE
 from event_bus_kafka.operations.status.values import GroupStatus, KafkaStatus, TopicStatus, Unread
 
 TIMEOUT = 5.0
-"""Seconds for one request."""
+"""Time limit of one request to Kafka, in seconds."""
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 Positions = dict[Partition, int]
@@ -25,26 +25,26 @@ Positions = dict[Partition, int]
 
 @attrs.frozen(kw_only=True)
 class _Log:
-    """The first offset and the end of partitions."""
+    """The first offset and the end offset of each partition."""
 
     first: Mapping[Partition, FoundOffset]
     end: Mapping[Partition, FoundOffset]
 
     def lag(self, partition: Partition, position: int) -> int:
-        """Return the offsets that are left from a position on; 0 where the partition did not answer."""
+        """Return the number of offsets from ``position`` to the end; 0 if the partition's offsets are unknown."""
         if partition not in self.first or partition not in self.end:
             return 0
         return max(self.end[partition].offset - max(position, self.first[partition].offset), 0)
 
     def lost(self, partition: Partition, position: int) -> int:
-        """Return the offsets between a position that a group has committed and the first that is there still."""
+        """Return the number of offsets from ``position`` to the first offset that still exists."""
         return max(self.first[partition].offset - position, 0) if partition in self.first else 0
 
 
 def look(overview: ClusterOverview, *, topics: Iterable[str], groups: Mapping[str, frozenset[str]]) -> KafkaStatus:
     """
-    ``topics``: full names; ``groups``: consumer group → full names of the topics that it subscribes to, as far as
-    known. Raises :class:`BrokerError`.
+    Return the status of topics and groups. ``topics``: full names. ``groups``: consumer group → full names of the
+    topics to which the group is known to subscribe. Raises :class:`BrokerError`.
     """
     cluster = overview.cluster(timeout=TIMEOUT)
     described = {} if cluster.is_sandbox else overview.groups(groups, timeout=TIMEOUT)
@@ -80,8 +80,8 @@ def _committed(
     described: Mapping[str, GroupDescription | BrokerError],
 ) -> dict[str, Positions | BrokerError]:
     """
-    Return a group's committed offsets. The sandbox's brokers cannot list them: they are asked for the group's own
-    topics.
+    Return each group's committed offsets, or the error. The sandbox cannot list a group's offsets, so it is asked for
+    the partitions of the topics in ``groups``.
     """
     if cluster.is_sandbox:
         asked = {group: _partitions(cluster, topics & cluster.partitions.keys()) for group, topics in groups.items()}
@@ -114,7 +114,8 @@ def _topic(name: str, cluster: Cluster, log: _Log, options: dict[str, str] | Bro
 
 def _with_oldest(topics: dict[str, TopicStatus], overview: ClusterOverview, cluster: Cluster) -> dict[str, TopicStatus]:
     """
-    Add the time of each topic's oldest record. Kafka returns a record's time only when it looks the record up by time.
+    Add the timestamp of each topic's oldest record, found by asking Kafka for the first offset since 1970: only a
+    lookup by time returns a timestamp.
     """
     asked = [one.topic for one in topics.values() if one.records]
     found = overview.offsets_since(dict.fromkeys(_partitions(cluster, asked), 0), timeout=TIMEOUT)
@@ -130,8 +131,8 @@ def _with_oldest(topics: dict[str, TopicStatus], overview: ClusterOverview, clus
 
 def _positions(told: Positions, cluster: Cluster, log: _Log, subscribed: frozenset[str]) -> Positions:
     """
-    Return the positions on partitions that exist. A group that has committed nothing on a partition of its topics
-    begins where that begins.
+    Return the group's position on each existing partition: the committed offset in ``told``, or the first offset of a
+    ``subscribed`` partition on which the group has committed nothing.
     """
     fresh = _partitions(cluster, subscribed & cluster.partitions.keys())
     starts = {one: log.first[one].offset for one in fresh if one in log.first}
@@ -145,8 +146,8 @@ def _ending(
     positions: Iterable[Positions | BrokerError],
 ) -> dict[Partition, int]:
     """
-    Return, for partitions with unread records, the offset before which records have spent most of their topic's
-    retention: it is asked for by time, so that no record is read.
+    Return, for each partition with unread records, the offset before which records are older than
+    :data:`RETENTION_SHARE` of the topic's retention. Kafka finds this offset by time; no record is read.
     """
     now = datetime.now(UTC)
     times: dict[Partition, int] = {}
@@ -174,7 +175,8 @@ def _group(name: str, told: Positions | BrokerError, log: _Log, ending: Mapping[
 
 def _members(described: GroupDescription | BrokerError | None, state: str | None) -> dict[str, Any]:
     """
-    Return a group's ``state`` and ``members``, if known. ``state``: the listed one, if the group was not described.
+    Return the fields ``state`` and ``members`` of a group, if known. ``state``: the group's state in Kafka's list of
+    groups, used if Kafka cannot describe the group.
     """
     if _is_unknown(described):
         return {"state": state or "none", "members": None if state not in (None, "empty") else 0}
@@ -184,7 +186,7 @@ def _members(described: GroupDescription | BrokerError | None, state: str | None
 
 
 def _is_unknown(described: GroupDescription | BrokerError | None) -> bool:
-    """Whether there is no such group, which older brokers call dead."""
+    """Whether Kafka does not know the group. Older brokers describe an unknown group as dead."""
     if isinstance(described, BrokerError):
         return described.code == error_codes.GROUP_ID_NOT_FOUND
     return described is not None and described.state == "dead"
@@ -217,5 +219,5 @@ def _partitions(cluster: Cluster, topics: Iterable[str]) -> list[Partition]:
 def _moment(milliseconds: int) -> datetime | None:
     try:
         return _EPOCH + timedelta(milliseconds=milliseconds)
-    except OverflowError:  # clients set times to what they like
+    except OverflowError:  # a producer may set any timestamp
         return None

@@ -1,4 +1,4 @@
-"""Looks at the whole bus within a bounded time: a server that does not answer is named, and the rest is reported."""
+"""Reads the status of the whole bus within a time limit. A server that does not answer leaves only its part empty."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 TABLES, KAFKA, REGISTRY = "the database", "Kafka", "the schema registry"
 LONGEST = {TABLES: 10.0, KAFKA: 30.0, REGISTRY: 30.0}
-"""Server → seconds that it may take for all its answers."""
+"""Server → seconds within which the server must have given all answers."""
 
 
 @attrs.frozen(kw_only=True)
@@ -52,14 +52,16 @@ class StatusServers:
     overview: Callable[[], ClusterOverview]
     subjects: Callable[[], SchemaSubjects]
     wanted: Callable[[], list[WantedTopic]]
-    """Returns the topics that this service needs; a database may be asked where dead letters go."""
+    """Returns the topics that this service needs. May query a database to see whether dead letters go to topics."""
     schemas: Callable[[], list[OwnSchema]]
-    """Returns the schemas that this code would send with."""
+    """Returns the schemas with which this service would encode events."""
 
 
 @attrs.define
 class _Answer(Generic[T]):
-    """The answer of a thread; without ``value`` and ``failure`` it is still waiting."""
+    """
+    The answer that one thread gets from a server. The thread is still waiting if ``value`` and ``failure`` are empty.
+    """
 
     server: str
     thread: threading.Thread
@@ -67,10 +69,10 @@ class _Answer(Generic[T]):
     value: T | None = None
     failure: str = ""
     is_fault: bool = False
-    """``failure`` is an unexpected exception, not one of a server."""
+    """True: ``failure`` describes an unexpected exception, not an error of the server."""
 
     def wait(self, longest: Mapping[str, float]) -> Unanswered | None:
-        """Return why there is no answer, None if there is one. The limit counts from the thread's start."""
+        """Wait for the answer. Return None, or why there is no answer. ``longest`` counts from the thread's start."""
         self.thread.join(max(self.began + longest[self.server] - monotonic(), 0))
         if self.value is not None:
             return None
@@ -82,7 +84,7 @@ class _Answer(Generic[T]):
 
 
 def status(own: OwnBus, servers: StatusServers, *, check: bool, longest: Mapping[str, float] = LONGEST) -> Status:
-    """Look, and ``check`` beyond. Raises nothing of servers; waits for none beyond ``longest``."""
+    """Read the status; ``check``: look for findings, too. Never raises a server's error; waits ``longest`` at most."""
     tables, wanted = _ask(TABLES, lambda: _tables(own, check=check)), _ask(TABLES, servers.wanted)
     registry = _ask(REGISTRY, lambda: _registry(servers, check=check))
     unanswered = [tables.wait(longest)]
@@ -107,7 +109,7 @@ def status(own: OwnBus, servers: StatusServers, *, check: bool, longest: Mapping
 
 
 def _ask(server: str, look: Callable[[], T]) -> _Answer[T]:
-    """Begin to look, in a thread that is left alone where it hangs: a database's driver may wait for minutes."""
+    """Call ``look`` in a daemon thread. A thread that hangs is abandoned: a database driver may wait for minutes."""
 
     def run() -> None:
         try:
@@ -115,8 +117,8 @@ def _ask(server: str, look: Callable[[], T]) -> _Answer[T]:
         except (EventBusError, ImproperlyConfigured) as error:
             answer.failure = str(error)
         except Error as error:
-            answer.failure = f"{type(error).__name__}: {' '.join(str(error).split())}"  # of a connection, or of a look
-        except Exception as error:  # noqa: BLE001 of routers and drivers: the rest is to be shown
+            answer.failure = f"{type(error).__name__}: {' '.join(str(error).split())}"  # of connecting or of a query
+        except Exception as error:  # noqa: BLE001 drivers and routers raise anything; other parts are still shown
             logger.error("Looking at %s failed unexpectedly: %s", server, trace_text(error))
             answer.failure, answer.is_fault = f"{type(error).__name__}: see the log", True
         finally:
@@ -135,11 +137,11 @@ def _tables(own: OwnBus, *, check: bool) -> tuple[TableStatus, list[Finding]]:
 def _kafka(
     own: OwnBus, wanted: list[WantedTopic] | None, runs: Sequence[WorkerRun], servers: StatusServers, *, check: bool
 ) -> tuple[KafkaStatus, list[Finding]]:
-    """``wanted``: None where it could not be found out."""
+    """Return Kafka's status and findings. ``wanted``: topics that this service needs; None: unknown."""
     overview = servers.overview()
     names = {*own.sent, *(one.name for one in wanted or ())}.union(*own.groups.values())
     found = kafka_status.look(overview, topics=names, groups=checks.groups_with(own, runs))
-    if not check or not found.has_controller:  # the sandbox administers no topics
+    if not check or not found.has_controller:  # the sandbox cannot administer topics
         return found, []
     return found, [*checks.of_topics(overview, wanted or ()), *checks.of_rights(overview, own)]
 
@@ -151,7 +153,9 @@ def _registry(servers: StatusServers, *, check: bool) -> tuple[RegistryStatus, l
 
 
 def _neglects(tables: TableStatus | None, kafka: KafkaStatus | None) -> list[Neglect]:
-    """Kafka knows better than the tables which groups are behind, where it was asked for them."""
+    """
+    Return the neglects of tables and Kafka. Only Kafka decides about a group without a worker if Kafka answered for it.
+    """
     found = list(tables.neglects if tables else ())
     if kafka is None:
         return found

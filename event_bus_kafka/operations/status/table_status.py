@@ -1,4 +1,4 @@
-"""Reads the status of the bus from the service's tables. Imported only where the app is installed."""
+"""Reads the status of the bus from the service's tables. Import this module only if the app is installed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MINUTES = 60
 
 
 def look(own: OwnBus) -> TableStatus:
-    """Raises a database error."""
+    """Return the part of the status that the tables hold. Raises a database error."""
     runs = neglects.runs_told()
     outboxes = [one for one in own.outboxes if connections[one].vendor in VENDORS]
     return TableStatus(

@@ -1,4 +1,4 @@
-"""Looks for an event everywhere that this service reaches."""
+"""Searches for an event in all tables and topics to which this service has access."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from event_bus_kafka.operations.whereabouts.tables import Tables
 
 def search(question: Question, around: Neighbourhood, servers: ServerAccess) -> Whereabouts:
     """
-    Search this service's tables, then Kafka, where the tables' findings shorten the search. Unreachable servers are
-    noted in the answer. Raises :class:`NotThere` if a named topic does not exist.
+    Search this service's tables, then Kafka. Dead letters with known offsets shorten the search in Kafka. Unreachable
+    servers are noted in the answer. Raises :class:`NotThere` if a topic that the question names does not exist.
     """
     named = [Named.parse(one).topic for one in question.topics]
     of_key = {name for one in named for name in (one, full_topic(one))} or around.topics(question.event_type)
@@ -23,7 +23,7 @@ def search(question: Question, around: Neighbourhood, servers: ServerAccess) -> 
     places = {(one.topic, one.partition): one.offset for one in by_id}
     topics = around.left_to_search(event_type) if places and event_type else around.topics(event_type)
     kafka = BrokerSearch(question, around, servers, places).look(topics)
-    waiting = {one.topic for one in tables.outbox}  # of these no record was deleted: there has been none
+    waiting = {one.topic for one in tables.outbox}  # a row that waits has no record yet
     return Whereabouts(
         question=question,
         event_type=event_type or kafka.event_type,

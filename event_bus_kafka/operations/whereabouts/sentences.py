@@ -1,4 +1,4 @@
-"""The findings about an event, in plain words and as JSON, without personal data."""
+"""Formats the findings about an event, as sentences and as JSON, without personal data."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from event_bus_kafka.shown import shown, shown_time
 
 OTHERS = "Outboxes, dead letters and inboxes of other services are in their databases: ask there, too."
 _LATE = 60_000
-"""Milliseconds between an event and its record from which on it is said that the event waited."""
+"""If a record is this many milliseconds later than its event, the text says that the event waited."""
 _TIMES = frozenset({"since", "time", "changed", "last_time", "start_time"})
 _INDENT = "    "
 
 
 def sentences(answer: Whereabouts) -> list[str]:
     """
-    Return the findings, a line each: first the places of the event, then the extent of the search, then whatever could
-    not be seen.
+    Return the findings, a line each: the event's places, then the extent of the search, then places that could not be
+    searched.
     """
     lines = [
         _title(answer),
@@ -57,7 +57,7 @@ def sentences(answer: Whereabouts) -> list[str]:
 
 
 def as_json(answer: Whereabouts) -> dict[str, Any]:
-    """Return all that is known; times in ISO 8601."""
+    """Return all findings as JSON values, except the key in plain text; times in ISO 8601."""
     emitted = answer.question.emitted
     return {
         "found": answer.is_found,
@@ -91,7 +91,7 @@ def _outbox(one: OutboxPlace) -> str:
 
 
 def _on(database: str) -> str:
-    """Return the option that makes a command act on a database."""
+    """Return the option ``--database`` of a command; empty for the default database."""
     return "" if database == DEFAULT_DB_ALIAS else f" --database {database}"
 
 
@@ -183,7 +183,7 @@ def _scanned(answer: Whereabouts) -> Iterator[str]:
 
 
 def _how_to_go_on(left: Sequence[Scanned]) -> str:
-    """Return the option with which a search misses none of these partitions: one never read has no known time."""
+    """Return the option with which a next search continues: ``--since`` if each partition has a ``last_time``."""
     times = [one.last_time for one in left if one.last_time is not None]
     return f"--since {_time(min(times))}" if len(times) == len(left) else "a larger --seconds"
 

@@ -15,7 +15,7 @@ from event_bus_kafka.operations.whereabouts.gathered import BrokerFindings
 from event_bus_kafka.trouble import Trouble
 
 _CLOCKS = 60_000
-"""Milliseconds by which a sender's clock, whose time an id has, may be ahead of a record's time."""
+"""Milliseconds by which the time in an event id, of the sender's clock, may be ahead of the record's timestamp."""
 
 
 def ranges_to_scan(
@@ -26,10 +26,12 @@ def ranges_to_scan(
     findings: BrokerFindings,
 ) -> dict[Partition, Range]:
     """
-    Return the offsets to look at: of the topics that are named in the question, or else of ``topics`` (full names), and
-    the offsets that are known as ``places``. What cannot be looked at, or is gone, is noted in ``findings``.
+    Return the offsets to search: the offsets in ``places``, and those of the topics that the question names or, if it
+    names none, of ``topics`` (full names). ``findings`` receives notes about partitions that cannot be read and about
+    records that are deleted.
 
-    Raises :class:`NotThere` where a topic that is named is none, :class:`BrokerError` where no broker answers.
+    Raises :class:`NotThere` if a topic that the question names does not exist, :class:`BrokerError` if no broker
+    answers.
     """
     found: dict[Partition, Range] = {}
     for name, offset in places.items():
@@ -42,7 +44,7 @@ def ranges_to_scan(
 
 
 def _range_at(scanner: Scanner, name: Partition, offset: int, findings: BrokerFindings) -> dict[Partition, Range]:
-    """Return the one offset at which a dead letter's record was, if the partition still reaches there."""
+    """Return the range of ``offset`` alone, which a dead letter names; nothing if the partition no longer has it."""
     topic, partition = name
     try:
         if name not in partitions_of(scanner, [Named(topic)]):
@@ -81,5 +83,5 @@ def _note(what: str, error: EventBusError, findings: BrokerFindings) -> None:
         error.kind is Trouble.UNREACHABLE or error.code == error_codes.TIMED_OUT
     )
     if is_away:
-        raise error  # each further topic would take as long as a request may
+        raise error  # each further topic would wait for the whole time limit of a request
     findings.not_seen(what, error)

@@ -1,4 +1,4 @@
-"""Searches this service's tables for an event: outbox, dead letters, inbox. If one is away, that is noted."""
+"""Searches this service's tables for an event: outbox, dead letters, inbox. Unreachable databases are noted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from event_bus_kafka.telemetry.error_text import database_error_text
 
 
 class Tables:
-    """Searches all tables of this service, once; ``topics`` (full names): the topics whose rows may have the key."""
+    """Searches all tables of this service, once. ``topics``: full names of topics whose rows may have the key."""
 
     def __init__(self, question: Question, topics: Collection[str]) -> None:
         self._event_id = question.event_id
@@ -40,7 +40,9 @@ class Tables:
         self._found = TableFindings()
 
     def look(self) -> TableFindings:
-        """Return the findings. A database that is away is noted in ``unseen``, never raised."""
+        """
+        Search, and return the findings. Never raises a database error; an unreachable database is noted in ``unseen``.
+        """
         for alias in connections:
             self._try(f"the outbox of database {alias!r}", partial(self._look_into_outbox, alias))
         self._try("dead letters", self._look_into_letters)
@@ -52,7 +54,7 @@ class Tables:
     def _try(self, what: str, look: Callable[[], None]) -> None:
         try:
             look()
-        except Exception as error:  # noqa: BLE001 of databases, and of whoever stands before them: the rest is to answer
+        except Exception as error:  # noqa: BLE001 drivers raise anything; other tables still answer
             let_through(error)
             self._not_seen(what, database_error_text(error))
 
@@ -72,7 +74,7 @@ class Tables:
             self._not_seen(f"the outbox of database {alias!r} behind row {left_behind}", _out_of_time())
 
     def _add_rows(self, rows: list[OutboxPlace]) -> None:
-        known = {(one.row, one.topic, one.since) for one in self._found.outbox}  # an alias may be that of a replica
+        known = {(one.row, one.topic, one.since) for one in self._found.outbox}  # an alias may name a replica
         self._found.outbox += [one for one in rows if (one.row, one.topic, one.since) not in known]
 
     def _look_into_letters(self) -> None:
@@ -84,7 +86,7 @@ class Tables:
             entries = entries.none()
         if self._event_id is not None:
             wanted = {"event_id": str(self._event_id)}
-            ids = list(letters.filter(**wanted).values_list("pk", flat=True))  # of an index alone, without the contents
+            ids = list(letters.filter(**wanted).values_list("pk", flat=True))  # index only, no contents
             entries = entries.filter(**wanted)
         else:
             ids = self._letters_with_key(letters)
@@ -108,7 +110,9 @@ class Tables:
         ]
 
     def _receivers(self) -> Iterator[str]:
-        """Yield the names under which receivers may have set a mark: without ``dispatch_uid``."""
+        """
+        Yield the names under which receivers may have set a mark in the inbox. These names lack the ``dispatch_uid``.
+        """
         for signal in dispatch.signals():
             yield from (name.partition("#")[0] for name in dispatch.names_of(dispatch.receivers_of(signal)))
         for letter in self._found.letters:

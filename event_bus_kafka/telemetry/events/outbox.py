@@ -1,4 +1,4 @@
-"""The outbox and its relays."""
+"""Lifecycle events about the outbox and its relays."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class AppendToOutboxFailed(LifecycleEvent):
     event_id: str
     error: Exception
     doomed: bool
-    """Whether the transaction fails with it; if not, the event is sent on commit."""
+    """Whether the surrounding transaction can only be rolled back; if not, the event is sent on commit."""
 
 
 @attrs.frozen(kw_only=True)
 class OutboxAmbiguous(LifecycleEvent):
-    """Transactions are open in several databases that could take an event; the first one took it."""
+    """Transactions are open in several databases whose outbox could store an event; the first database stored it."""
 
     databases: tuple[str, ...]
-    """Their aliases, in the order of DATABASES."""
+    """Aliases of these databases, in the order of DATABASES."""
 
 
 @attrs.frozen(kw_only=True)
@@ -52,7 +52,7 @@ class RowParked(LifecycleEvent):
     row: int
     topic: str
     event_type: str
-    """Empty if neither the row's schema nor its headers contain it, or they cannot be read; the id likewise."""
+    """Empty, like ``event_id``, if neither the row's schema nor its headers contain it, or they cannot be read."""
     event_id: str
     error: Exception
     code: str
@@ -61,8 +61,8 @@ class RowParked(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class TopicHeld(LifecycleEvent):
     """
-    A topic takes no records at present, or has a row that the database keeps: its rows wait, and are sent again after
-    ``delay`` seconds.
+    A topic does not accept records at present, or the database refuses to remove one of its rows. The topic's rows
+    wait; the relay tries again after ``delay`` seconds.
     """
 
     topic: str
@@ -72,24 +72,24 @@ class TopicHeld(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class TopicResumed(LifecycleEvent):
-    """A topic that was held takes records again."""
+    """A topic that was held accepts records again."""
 
     topic: str
 
 
 @attrs.frozen(kw_only=True)
 class RelayInterrupted(LifecycleEvent):
-    """A relay could not send, or could not use its database. It starts again after ``delay`` seconds."""
+    """A relay could not send, or could not use its database. The relay starts again after ``delay`` seconds."""
 
     error: Exception
     unconfirmed: int
-    """Number of rows that may have reached Kafka and are sent again."""
+    """Number of rows that may already be in Kafka and are sent again."""
     delay: float
 
 
 @attrs.frozen(kw_only=True)
 class RelayProgress(LifecycleEvent):
-    """Rows that a relay sent since its last report, and rows that wait."""
+    """The rows that a relay sent since its last report, and the rows that wait."""
 
     database: str
     sent: int
@@ -99,9 +99,9 @@ class RelayProgress(LifecycleEvent):
     oldest: float
     """Age of the oldest row, in seconds."""
     parked: tuple[tuple[str, int], ...]
-    """Error codes, each with the number of rows parked for it."""
+    """Error codes, each with the number of rows that were parked because of this code."""
     held: tuple[str, ...]
-    """Topics."""
+    """Names of the topics that are held."""
 
 
 @attrs.frozen(kw_only=True)

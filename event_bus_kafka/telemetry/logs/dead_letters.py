@@ -33,8 +33,8 @@ def _(event: events.DeadLetterStored, _: LogFilter) -> None:
 @lines.of(events.DeadLetterReduced)
 def _(event: events.DeadLetterReduced, _: LogFilter) -> None:
     logger.warning(
-        "Dead letter of %s:%s:%s (event_type=%s, message_id=%s) is stored without its %s: %s. A replay reads that from "
-        "Kafka, as long as the topic keeps it.",
+        "Dead letter of %s:%s:%s (event_type=%s, message_id=%s) is stored without its %s: %s. A replay reads the "
+        "missing parts from Kafka, as long as the topic has the record.",
         event.topic,
         event.partition,
         event.offset,
@@ -50,9 +50,9 @@ def _(event: events.DeadLetterReduced, _: LogFilter) -> None:
 def _(event: events.FloodHeld, _: LogFilter) -> None:
     logger.error(
         "%s[%s]: %s dead letters in a row, and no more are stored: records that fail for good are held. Look at "
-        "them with manage.py event_dead_letters list. If they shall become dead letters, restart the workers with "
-        "a higher EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD; if they shall be passed over, stop the workers and use "
-        "manage.py event_offsets reset.",
+        "the dead letters with manage.py event_dead_letters list. To make dead letters of the held records too, "
+        "restart the workers with a higher EVENT_BUS_KAFKA_DEAD_LETTER_FLOOD; to skip the held records, stop the "
+        "workers and use manage.py event_offsets reset.",
         event.topic,
         event.partition,
         event.dead_letters,
@@ -94,4 +94,4 @@ def _(event: events.ReplayRequestChanged, _: LogFilter) -> None:
     why = f": {event.note}" if event.note else ""
     told = (event.request, event.group, event.state, why, event.letters)
     log = logger.warning if why else logger.info
-    log("Replay request %s of group %s is %s%s; %s had their turn here", *told, extra=fields(event))
+    log("Replay request %s of group %s is %s%s; this worker has processed %s of it", *told, extra=fields(event))

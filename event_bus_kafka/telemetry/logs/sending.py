@@ -59,7 +59,7 @@ def _(event: events.EventUndelivered, _: LogFilter) -> None:
 def _(event: events.SpillDelayed, log_filter: LogFilter) -> None:
     if log_filter.is_news("spill", f"{event.database} {error_text(event.error)}"):
         logger.error(
-            "%s events that Kafka did not confirm wait in memory: the outbox does not take them: %s",
+            "%s events that Kafka did not confirm wait in memory, since they cannot be put into the outbox: %s",
             event.waiting,
             error_text(event.error),
             extra=fields(event),
@@ -69,8 +69,8 @@ def _(event: events.SpillDelayed, log_filter: LogFilter) -> None:
 @lines.of(events.ThreadsDisabled)
 def _(event: events.ThreadsDisabled, _: LogFilter) -> None:
     logger.warning(
-        "uWSGI runs without threads: what Kafka does not confirm is noticed, and put into the outbox, only while "
-        "requests run. Start it with enable-threads.",
+        "uWSGI runs without threads: only while requests run, events that Kafka did not confirm are put into the "
+        "outbox. Start uWSGI with enable-threads.",
         extra=fields(event),
     )
 

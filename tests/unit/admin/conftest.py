@@ -1,4 +1,4 @@
-"""A service with a receiver, for pages to show."""
+"""A service with a receiver, for the admin pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.admin_data import Amounts, fill
 
 
 def award(**_: Any) -> None:
-    """Listen."""
+    """Accept an event."""
 
 
 @pytest.fixture
@@ -25,5 +25,5 @@ def receiver() -> Iterator[str]:
 
 @pytest.fixture
 def filled() -> None:
-    """Have something of everything in the tables."""
+    """Fill all tables with rows."""
     fill("default", Amounts(days=1, every=60))

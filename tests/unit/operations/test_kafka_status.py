@@ -1,4 +1,4 @@
-"""The status of Kafka where it answers in part."""
+"""The status of Kafka when some partitions do not answer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Silent(_Overview):
 
 
 class _Shrunk(_Overview):
-    """A cluster that has no partition 1 of a topic any more."""
+    """A cluster in which partition 1 of a topic no longer exists."""
 
     def cluster(self, *, timeout: float) -> Cluster:
         found = super().cluster(timeout=timeout)
@@ -44,7 +44,9 @@ class _Shrunk(_Overview):
 
 
 @pytest.mark.parametrize("overview", [_Silent, _Shrunk])
-def test_a_partition_without_an_answer_hides_no_other(sandbox: Sandbox, overview: type[ClusterOverview]) -> None:
+def test_the_status_of_a_group_omits_only_partitions_that_gave_no_answer(
+    sandbox: Sandbox, overview: type[ClusterOverview]
+) -> None:
     bus = SandboxBus(sandbox)
     topic = f"status-{overview.__name__}"
     bus.create_topic(topic, 2)

@@ -1,4 +1,4 @@
-"""Which worker has a request while letters of it run, and what it says of one that does not go on."""
+"""Which worker holds a request while its letters run, and what it says of one that does not go on."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Server(Originals):
 
 
 class Runner(RequestRunner):
-    """A worker's, on lanes that begin what the test has them begin."""
+    """The runner of a worker, whose submitted letters are run by the test."""
 
     def __init__(self, group: str, replay: LetterReplay) -> None:
         self.submitted: list[Detached] = []
@@ -71,7 +71,7 @@ class Runner(RequestRunner):
         self.submitted.append(delivery)
 
     def begin(self) -> None:
-        """Have the next letter's turn on a lane."""
+        """Run the next letter."""
         self.submit(is_busy=False)
         delivery = self.submitted.pop(0)
         delivery.process(delivery)
@@ -113,9 +113,7 @@ def _runners(replay: LetterReplay) -> tuple[Runner, Runner]:
     return Runner("mail", replay), Runner("mail", replay)
 
 
-def test_while_a_letter_runs_no_other_worker_takes_the_request_though_it_was_paused_and_resumed(
-    replay: LetterReplay, number: int
-) -> None:
+def test_no_other_worker_takes_a_request_while_one_of_its_letters_runs(replay: LetterReplay, number: int) -> None:
     rows, (one, other) = ReplayRequest.objects, _runners(replay)
     others: list[bool] = []
 
@@ -123,7 +121,7 @@ def test_while_a_letter_runs_no_other_worker_takes_the_request_though_it_was_pau
         rows.pause(number, note="")
         one.turn()
         rows.resume(number)
-        rows.filter(pk=number).update(beat_at=1)  # a minute goes by
+        rows.filter(pk=number).update(beat_at=1)  # a minute passes
         one.turn()
         other.turn()
         others.append(other.replaying is not None)
