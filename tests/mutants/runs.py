@@ -94,17 +94,6 @@ FAULTS = (
         tests=(f"{_RUNS}::test_a_backfill_begins_after_its_token_and_ends_at_its_limit",),
     ),
     Fault(
-        name="a batch of a backfill ends the periodic work of its worker",
-        file="producing/backfill.py",
-        scope="Backfill._send",
-        old="self.producer.confirm_all()",
-        new="self.producer.prepare_for_shutdown()",
-        harm="the worker hands its request back after the first batch, and takes none any more",
-        real=(
-            "real/test_requested_runs.py::test_a_backfill_is_paused_and_resumed_and_sends_each_item_once[postgresql]",
-        ),
-    ),
-    Fault(
         name="a run is requested of offsets that no page has shown",
         file="admin/replay_requests/run_pages.py",
         scope="RunPages._plan_of",
