@@ -13,7 +13,7 @@ import attrs
 
 from event_bus_kafka.models import DeadLetter, Heartbeat, OutboxRecord, ParkedRecord, PausedReceiver
 from event_bus_kafka.operations.neglects import in_tables
-from event_bus_kafka.operations.neglects.catalogue import Neglect
+from event_bus_kafka.operations.neglects.catalogue import Neglect, Neglected, OwnTables
 from event_bus_kafka.telemetry.state import HeldTopic, RelayState
 from tests.support.states import consumer_state
 
@@ -30,11 +30,16 @@ def milliseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def found(outboxes: tuple[str, ...] = ("default",), retention: float = RETENTION) -> Mapping[str, Neglect]:
+def found(outboxes: tuple[str, ...] = ("default",), **own: Any) -> Mapping[str, Neglect]:
     """Return what is neglected by id, each of which is there once."""
-    several = in_tables.neglects(outboxes=outboxes, retention=retention)
+    several = neglected(outboxes, **own).neglects
     assert len({one.id for one in several}) == len(several)
     return {one.id: one for one in several}
+
+
+def neglected(outboxes: tuple[str, ...] = ("default",), **own: Any) -> Neglected:
+    """Look in a service that keeps its tables so."""
+    return in_tables.neglects(outboxes=outboxes, own=OwnTables(**{"retention": RETENTION} | own))
 
 
 def waiting_row(created: datetime) -> OutboxRecord:

@@ -32,7 +32,7 @@ class Shown:
 def status(settings: dict[str, Any], *arguments: str) -> Shown:
     """Run the command; what it prints besides its text is JSON if ``--json`` is among the arguments."""
     output = io.StringIO()
-    with override_settings(**settings):
+    with override_settings(**{"EVENT_BUS_KAFKA_HEARTBEAT": 10} | settings):
         try:
             call_command("event_bus_status", *arguments, stdout=output, no_color=True)
         except CommandError as error:

@@ -7,7 +7,8 @@ from datetime import datetime
 
 import attrs
 
-from event_bus_kafka.operations.neglects.catalogue import Neglect
+from event_bus_kafka.operations.neglects.catalogue import Neglect, OwnTables
+from event_bus_kafka.operations.status.asking import Unanswered
 from event_bus_kafka.operations.workers import WorkerRun
 
 
@@ -21,8 +22,7 @@ class OwnBus:
     """Consumer group → full names of the topics that it subscribes to."""
     outboxes: tuple[str, ...]
     """Aliases of the databases that may have an outbox."""
-    retention: float
-    """Days for which dead letters and parked rows are kept."""
+    tables: OwnTables
     version: str
     """The version of this package."""
 
@@ -33,11 +33,11 @@ class OutboxStatus:
 
     database: str
     """The alias."""
-    rows: Mapping[str, int]
-    """Rows by topic, of the first 100,000 that the database finds."""
-    oldest_seconds: float | None
+    rows: Mapping[str, int] | None
+    """Rows by topic, of the first 100,000 that the database finds; None: not known, as all of the outbox."""
+    oldest_seconds: float | None = None
     """Age of the oldest; None: none waits."""
-    parked: int
+    parked: int | None = None
     """100,000 at most."""
 
 
@@ -69,14 +69,15 @@ class LastHour:
 
 @attrs.frozen(kw_only=True)
 class TableStatus:
-    """The part of the status from the service's tables; None, or empty, where a table is missing."""
+    """The part of the status from the service's tables; None where it is not known, or a table is missing."""
 
-    workers: tuple[WorkerRun, ...]
+    workers: tuple[WorkerRun, ...] | None
     outboxes: tuple[OutboxStatus, ...]
     dead_letters: DeadLetterStatus | None
-    paused: tuple[PausedStatus, ...]
+    paused: tuple[PausedStatus, ...] | None
     last_hour: LastHour | None
-    neglects: tuple[Neglect, ...]
+    not_known: Mapping[str, str]
+    """Name of an attribute that is not known, or ``rows of`` and the alias of an outbox → why."""
 
 
 @attrs.frozen(kw_only=True)
@@ -87,7 +88,10 @@ class TopicStatus:
     partitions: int
     """0: it is not there, or hidden from this user."""
     records: int | None = None
-    """Offsets between the beginning and the end of its partitions; compaction may have removed some of the records."""
+    """
+    Offsets between the beginning and the end of its partitions; compaction may have removed some of the records. None:
+    not known.
+    """
     oldest: datetime | None = None
     """Time of its oldest record; None: it has none, or these brokers do not say."""
     policy: str = ""
@@ -142,8 +146,12 @@ class KafkaStatus:
     cluster: str
     brokers: tuple[str, ...]
     has_controller: bool
+    is_sandbox: bool = False
+    """Nobody can ask its brokers for topics' options, rights, or members of groups."""
     topics: tuple[TopicStatus, ...]
     groups: tuple[GroupStatus, ...]
+    silent: tuple[str, ...] = ()
+    """Partitions whose broker gave no answer: nothing of them is counted. As ``topic:number``."""
 
 
 @attrs.frozen(kw_only=True)
@@ -165,25 +173,19 @@ class Finding:
 
 
 @attrs.frozen(kw_only=True)
-class Unanswered:
-    """A server that gave no answer."""
-
-    server: str
-    """``Kafka``, ``the schema registry``, or ``database`` and an alias."""
-    reason: str
-    is_fault: bool = False
-    """The look itself failed, by an exception that is unexpected, and is in the log."""
-
-
-@attrs.frozen(kw_only=True)
 class Status:
-    """The whole status. A part is None if its server did not answer, which ``unanswered`` then explains."""
+    """
+    The whole status. A part is None if its server did not answer, which ``unanswered`` then explains; of tables, see
+    :class:`TableStatus`.
+    """
 
     taken: datetime
-    tables: TableStatus | None
+    tables: TableStatus
     kafka: KafkaStatus | None
     registry: RegistryStatus | None
     neglects: tuple[Neglect, ...]
+    neglects_not_known: tuple[str, ...]
+    """Ids of kinds of which there may be more: a server gave no answer, a table is missing, there are no heartbeats."""
     unanswered: tuple[Unanswered, ...]
     findings: tuple[Finding, ...] | None
     """None: no check was asked for."""

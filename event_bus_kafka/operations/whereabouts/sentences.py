@@ -33,6 +33,8 @@ OTHERS = "Outboxes, dead letters and inboxes of other services are in their data
 _LATE = 60_000
 """Milliseconds between an event and its record from which on it is said that the event waited."""
 _TIMES = frozenset({"since", "time", "changed", "last_time", "start_time"})
+_KEPT_BACK = ("key", "limit", "asked")
+"""Attributes that JSON has not: personal data, and what says nothing of the event."""
 _INDENT = "    "
 
 
@@ -62,7 +64,7 @@ def as_json(answer: Whereabouts) -> dict[str, Any]:
     return {
         "found": answer.is_found,
         "emitted": None if emitted is None else shown_time(emitted),
-        **attrs.asdict(answer, filter=lambda field, _: field.name != "key", value_serializer=_plain),
+        **attrs.asdict(answer, filter=lambda field, _: field.name not in _KEPT_BACK, value_serializer=_plain),
     }
 
 

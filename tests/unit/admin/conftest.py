@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.test import override_settings
 from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from tests.support.admin_data import Amounts, fill
@@ -24,6 +25,8 @@ def receiver() -> Iterator[str]:
 
 
 @pytest.fixture
-def filled() -> None:
+def filled() -> Iterator[None]:
     """Have something of everything in the tables."""
-    fill("default", Amounts(days=1, every=60))
+    with override_settings(EVENT_BUS_KAFKA_HEARTBEAT=10):
+        fill("default", Amounts(days=1, every=60))
+        yield

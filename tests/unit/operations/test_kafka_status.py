@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from event_bus_kafka.kafka.cluster.overview import Cluster, ClusterOverview, FoundOffset
-from event_bus_kafka.kafka.offsets import Partition
+from event_bus_kafka.kafka.offsets import Committed, Partition
 from event_bus_kafka.operations.status import kafka_status
 from event_bus_kafka.sandbox import Sandbox
 from tests.services.bus import SandboxBus
@@ -19,7 +19,7 @@ class _Overview(ClusterOverview):
 
     def committed(self, *arguments: Any, **_: Any) -> Any:
         topic = f"status-{type(self).__name__}"
-        return {group: {(topic, 0): 0, (topic, 1): 0} for group in arguments[0]}
+        return {group: {(topic, 0): Committed(0), (topic, 1): Committed(0)} for group in arguments[0]}
 
 
 class _Silent(_Overview):
@@ -43,12 +43,16 @@ class _Shrunk(_Overview):
         )
 
 
-@pytest.mark.parametrize("overview", [_Silent, _Shrunk])
-def test_a_partition_without_an_answer_hides_no_other(sandbox: Sandbox, overview: type[ClusterOverview]) -> None:
+@pytest.mark.parametrize(("overview", "silent", "records"), [(_Silent, 1, None), (_Shrunk, 0, 1)])
+def test_a_partition_without_an_answer_hides_no_other(
+    sandbox: Sandbox, overview: type[ClusterOverview], silent: int, records: int | None
+) -> None:
     bus = SandboxBus(sandbox)
     topic = f"status-{overview.__name__}"
     bus.create_topic(topic, 2)
     bus.produce(topic, value=b"value", headers={})
     client = overview({"bootstrap.servers": sandbox.bootstrap_servers})
-    found = kafka_status.look(client, topics=(), groups={"readers": frozenset({topic})})
+    found, _ = kafka_status.look(client, topics=(), groups={"readers": frozenset({topic})})
     assert [one.lag for one in found.groups] == [1]
+    assert found.silent == (f"{topic}:1",) * silent
+    assert [one.records for one in found.topics] == [records]

@@ -10,7 +10,7 @@ import pytest
 from django.test import override_settings
 
 from event_bus_kafka.models import DeadLetter, OutboxRecord
-from event_bus_kafka.operations.neglects import catalogue, in_tables
+from event_bus_kafka.operations.neglects import catalogue
 from event_bus_kafka.operations.neglects.in_kafka import neglects as neglects_in_kafka
 from event_bus_kafka.operations.status.values import GroupStatus, Unread
 from event_bus_kafka.telemetry.state import HeldTopic
@@ -83,6 +83,22 @@ def test_rows_near_their_end_are_told_seven_days_before_or_in_the_last_quarter(
     assert near["parked-rows-end"].message.startswith("1 parked row will be deleted, from 20")
 
 
+def test_the_end_of_dead_letters_that_nobody_deletes_is_not_told() -> None:
+    for days, offset in ((89, 1), (0, 2)):
+        neglected.dead_letter(ago(days=days), offset)
+    assert found().keys() == {"dead-letters-grow", "dead-letters-end"}
+    assert found(letters_expire=False).keys() == {"dead-letters-grow"}
+
+
+def test_without_heartbeats_nobody_knows_what_runs() -> None:
+    neglected.waiting_row(ago(minutes=6))
+    neglected.consumer(ago(minutes=5))
+    told = neglected.neglected(heartbeats=False)
+    assert told.neglects == ()
+    assert {one.id for one in told.unknown} == {"outbox-waits", "topic-held", "group-without-worker"}
+    assert neglected.neglected().unknown == frozenset()
+
+
 def test_a_topic_that_is_held_for_an_hour_is_told_while_its_relay_lives() -> None:
     held = HeldTopic(topic="grades", seconds=3_500, reason="no right")
     neglected.relay(ago(seconds=1), held_topics=(held,))
@@ -128,6 +144,7 @@ def test_brokers_that_tell_no_members_leave_it_to_heartbeats() -> None:
     unknown = attrs.evolve(GROUP, members=None, state="")
     assert len(list(neglects_in_kafka([unknown], alive=()))) == 1
     assert list(neglects_in_kafka([unknown], alive={"mail"})) == []
+    assert list(neglects_in_kafka([unknown], alive=None)) == [], "nobody knows whether one runs"
 
 
 def test_records_that_were_deleted_unread_are_told() -> None:
@@ -139,7 +156,7 @@ def test_records_that_were_deleted_unread_are_told() -> None:
 
 def test_all_kinds_are_told_in_the_order_of_the_catalogue() -> None:
     neglected.neglect_everything()
-    several = in_tables.neglects(outboxes=["default"], retention=neglected.RETENTION)
+    several = neglected.neglected().neglects
     kinds = [kind for kind in catalogue.CATALOGUE if not kind.needs_kafka and kind is not catalogue.CLOCK_OFF]
     assert [one.kind for one in several] == kinds
     assert all(one.since is None or one.since < datetime.now(UTC) for one in several)
