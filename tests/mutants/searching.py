@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.fault import Fault
 
 _FLOW, _TABLES, _REAL = "flows/test_trace.py", "real/test_trace_tables.py", "real/test_trace.py"
+_SILENT = "real/test_silent_servers.py"
 
 FAULTS = (
     Fault(
@@ -89,13 +90,40 @@ FAULTS = (
         tests=(f"{_FLOW}::test_a_topic_that_is_named_and_does_not_exist_is_an_error_others_are_told_of",),
     ),
     Fault(
-        name="a database that is away ends the search",
+        name="a database that is away is passed over in silence",
         file="operations/whereabouts/tables.py",
-        scope="Tables._try",
-        old="self._not_seen(what, database_error_text(error))",
-        new="raise",
-        harm="nothing is answered while one of several databases is away",
+        scope="Tables._ask",
+        old="self._not_seen(one.what, told.reason)",
+        new="pass",
+        harm="an event that was not looked for is taken for lost",
         tests=(f"{_TABLES}::test_a_database_that_is_away_is_told_and_the_rest_answers",),
+    ),
+    Fault(
+        name="databases are asked in the thread of the caller",
+        file="operations/status/asking.py",
+        scope="of_database",
+        old="here if connection.in_atomic_block or is_in_memory else within(seconds)",
+        new="here",
+        harm="a database that hangs takes the page, or the command, with it",
+        real=(_SILENT,),
+    ),
+    Fault(
+        name="rows of the caller's transaction are not seen",
+        file="operations/status/asking.py",
+        scope="of_database",
+        old="connection.in_atomic_block or is_in_memory",
+        new="is_in_memory",
+        harm="an event that was just emitted is said to be nowhere",
+        tests=(f"{_TABLES}::test_within_a_transaction_what_it_has_written_is_found",),
+    ),
+    Fault(
+        name="requests to Kafka know no end of the whole answer",
+        file="kafka/reader.py",
+        scope="Reader.timeout",
+        old="min(self._timeout, self._until - monotonic())",
+        new="self._timeout",
+        harm="what was found is lost, or a user waits for many time-outs",
+        real=(_SILENT,),
     ),
     Fault(
         name="rows behind the first slice of an outbox are not looked at",

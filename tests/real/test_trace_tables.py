@@ -198,7 +198,6 @@ def test_tables_of_before_are_looked_into_as_far_as_they_are_there(target: str) 
 
 
 @on_sqlite
-def test_it_may_be_called_within_a_transaction() -> None:
-    event_id = emitted()
+def test_within_a_transaction_what_it_has_written_is_found() -> None:
     with transaction.atomic():
-        assert len(found(event_id)["outbox"]) == 1
+        assert len(found(emitted())["outbox"]) == 1

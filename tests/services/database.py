@@ -8,6 +8,8 @@ import signal
 import subprocess
 import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -91,6 +93,16 @@ class DatabaseServer(ABC):
         if self._process is not None:
             self._process.stop(self._stop_signal)
             self._process = None
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let it accept connections and answer nobody within the block, as on a host that hangs."""
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._process.pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """Stop it as ``kill -9`` does, if it runs."""
