@@ -23,6 +23,11 @@ def test_a_command_in_the_text_takes_its_arguments(command: str) -> None:
         pytest.fail(f"{command}: {error}")
 
 
+def test_the_index_at_the_head_leads_to_every_section() -> None:
+    index, *titles = sections()
+    assert [title for title in titles if f"`{title}`_" not in sections()[index]] == []
+
+
 def test_the_section_of_an_alert_names_it() -> None:
     for alert in (one for alerts in ALERTS.values() for one in alerts):
         assert f"``{alert.name}``" in sections()[alert.section], alert.name

@@ -31,11 +31,11 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("section", SCENARIOS)
 def test_the_commands_of_a_section_print_its_output(
-    section: str, real_bus: RealBus, group: str, tmp_path: Path, migrated: Path
+    section: str, real_bus: RealBus, group: str, tmp_path: Path, migrated: Path, request: pytest.FixtureRequest
 ) -> None:
     database = tmp_path / "database"
     shutil.copy(migrated, database)
-    terminal = Terminal(real_bus, section, group, database)
+    terminal = Terminal(real_bus, section, group, database, lambda: request.getfixturevalue("guarded"))
     SCENARIOS[section](terminal)
     terminal.end()
 
