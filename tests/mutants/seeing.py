@@ -102,7 +102,7 @@ FAULTS = (
     Fault(
         name="a server that says nothing is waited for",
         file="operations/status/asking.py",
-        scope="Answer.wait",
+        scope="Awaited.wait",
         old="self.outcome.result(max(self._until - monotonic(), 0))",
         new="self.outcome.result(60)",
         harm="the command hangs when it is needed most",

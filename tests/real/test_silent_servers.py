@@ -69,6 +69,9 @@ def test_they_are_said_and_the_others_are_heard(service: dict[str, Any], monkeyp
 
         monkeypatch.setattr("event_bus_kafka.assembly.whereabouts._REQUEST_TIMEOUT", 60.0)
         monkeypatch.setattr(whereabouts, "_LIMIT", 3.0)
+        monkeypatch.setattr(
+            "event_bus_kafka.operations.whereabouts.search._LAST", 20.0
+        )  # closing a client takes a while
         context = whereabouts.answer(QueryDict(f"event_id={uuid1()}"))
     told = "\n".join(context["sentences"])
     assert "Not seen: the outbox of database 'second': it did not answer within " in told

@@ -81,16 +81,16 @@ def neglected(answers: Mapping[str, Any], own: OwnTables) -> Neglected:
     outboxes = {name: one for name, one in answers.items() if name.startswith(_OUTBOX)}
     mine = {name: answers[name] for name in (*_KINDS, *outboxes)}
     silent = [one for one in mine.values() if isinstance(one, Unanswered)]
-    unknown = {kind for name, one in mine.items() if one is None or one in silent for kind in _kinds(name)}
-    beats = mine.pop(HEARTBEATS)
-    runs = _runs(beats) if own.heartbeats else None
+    runs = _runs(mine[HEARTBEATS]) if own.heartbeats else None
+    unknown = {kind for name, one in mine.items() if _is_unknown(one) for kind in _kinds(name)}
+    unknown |= set() if runs is not None else {*_OF_RUNS}
+    beats = mine[HEARTBEATS]
     found = [one for told in mine.values() if isinstance(told, list) for one in told]
     if isinstance(beats, Beats):
         found += [*beats.clock, *_held_topics(runs or (), beats.now), *_ended_groups(runs or (), beats.now)]
     for outbox in outboxes.values():
         if isinstance(outbox, _Outbox):
             found += [*outbox.parked, *(_waiting_rows(outbox, runs) if runs is not None else ())]
-    unknown |= set() if runs is not None else {*_OF_RUNS}
     return Neglected(neglects=in_order(found), unknown=frozenset(unknown), unanswered=each_once(silent))
 
 
@@ -114,6 +114,10 @@ def database_of(model: type[models.Model]) -> str:
     except Exception as error:  # noqa: BLE001 routers may raise anything: the look asks them again, and reports it
         let_through(error)
         return "database that no router knows"
+
+
+def _is_unknown(answer: object) -> bool:
+    return answer is None or isinstance(answer, Unanswered)
 
 
 def _kinds(question: str) -> tuple[NeglectKind, ...]:

@@ -12,6 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import attrs
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, connections
+from django.utils.connection import ConnectionDoesNotExist
 
 from event_bus_kafka.db_connections import close
 from event_bus_kafka.errors import EventBusError
@@ -41,8 +42,8 @@ class Unanswered:
     """The look itself failed, by an exception that is unexpected, and is in the log."""
 
 
-class Answer(Generic[T]):
-    """The answer of a server, which may still be on its way. ``seconds`` that it may take count from the question."""
+class Awaited(Generic[T]):
+    """The answer of a server, which may still be on its way. The ``seconds`` that it may take count from now."""
 
     def __init__(self, server: str, seconds: float) -> None:
         self.outcome: Future[T] = Future()
@@ -67,14 +68,14 @@ class Answer(Generic[T]):
 class Ask(Protocol):
     """Begins to ask a server: looks, and returns the answer of the look."""
 
-    def __call__(self, server: str, look: Callable[[], T], /) -> Answer[T]: ...
+    def __call__(self, server: str, look: Callable[[], T], /) -> Awaited[T]: ...
 
 
 def within(seconds: float) -> Ask:
     """Let each look have a thread of its own, which is left alone if it has not ended after ``seconds``."""
 
-    def begin(server: str, look: Callable[[], T], /) -> Answer[T]:
-        coming: Answer[T] = Answer(server, seconds)
+    def begin(server: str, look: Callable[[], T], /) -> Awaited[T]:
+        coming: Awaited[T] = Awaited(server, seconds)
         answer(coming.outcome, partial(_looked, look), "event-bus-asking")
         return coming
 
@@ -83,9 +84,9 @@ def within(seconds: float) -> Ask:
 
 def within_if_free(seconds: float) -> Ask:
     """Ask as :func:`within`, but no server whose look of before still hangs: each would leave a thread behind."""
-    last: dict[str, Answer[Any]] = {}
+    last: dict[str, Awaited[Any]] = {}
 
-    def begin(server: str, look: Callable[[], T], /) -> Answer[T]:
+    def begin(server: str, look: Callable[[], T], /) -> Awaited[T]:
         if server not in last or last[server].outcome.done():
             last[server] = within(seconds)(server, look)
         return last[server]
@@ -93,9 +94,9 @@ def within_if_free(seconds: float) -> Ask:
     return begin
 
 
-def here(server: str, look: Callable[[], T], /) -> Answer[T]:
+def here(server: str, look: Callable[[], T], /) -> Awaited[T]:
     """Look at once, in this thread, which sees what its own transaction has written. Waits as long as the look does."""
-    there: Answer[T] = Answer(server, 0)
+    there: Awaited[T] = Awaited(server, 0)
     try:
         there.outcome.set_result(look())
     except Exception as error:  # noqa: BLE001 whoever waits for the answer judges it
@@ -109,7 +110,10 @@ def of_database(alias: str, seconds: float) -> Ask:
     Ask a database as :func:`within`; in this thread where it has a transaction open, whose rows no other thread sees,
     or where it is in memory.
     """
-    connection: Any = connections[alias]
+    try:
+        connection: Any = connections[alias]
+    except (ImproperlyConfigured, ConnectionDoesNotExist):  # the look meets it, too
+        return here
     is_in_memory = connection.vendor == "sqlite" and connection.is_in_memory_db()
     return here if connection.in_atomic_block or is_in_memory else within(seconds)
 

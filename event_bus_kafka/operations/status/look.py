@@ -25,7 +25,7 @@ from event_bus_kafka.operations.neglects.wording import number
 from event_bus_kafka.operations.schemas.own_schemas import OwnSchema
 from event_bus_kafka.operations.status import checks, kafka_status, table_status
 from event_bus_kafka.operations.status import findings as findings_of
-from event_bus_kafka.operations.status.asking import OF_DATABASE, Answer, Unanswered, here, within
+from event_bus_kafka.operations.status.asking import OF_DATABASE, Awaited, Unanswered, here, within
 from event_bus_kafka.operations.status.findings import of_neglect
 from event_bus_kafka.operations.status.table_status import TablesLook
 from event_bus_kafka.operations.status.values import Finding, KafkaStatus, OwnBus, RegistryStatus, Status
@@ -63,14 +63,18 @@ def status(own: OwnBus, servers: StatusServers, *, check: bool, longest: Mapping
     kafka = within(longest[KAFKA])(
         KAFKA, lambda: _kafka(own, () if isinstance(topics, Unanswered) else topics, runs, servers, check=check)
     )
-    looks = [_part(kafka), _part(registry)]
-    in_cluster, in_registry = (one.status for one in looks)
-    silent = [*tables.unanswered, *([topics] if isinstance(topics, Unanswered) else ())]
-    silent += [one for look in looks for one in look.unanswered]
-    neglected, unknown = _neglects(tables, in_cluster)
+    in_cluster, in_registry = _part(kafka), _part(registry)
+    silent = [
+        *tables.unanswered,
+        *([topics] if isinstance(topics, Unanswered) else ()),
+        *in_cluster.unanswered,
+        *in_registry.unanswered,
+    ]
+    neglected, unknown = _neglects(tables, in_cluster.status)
     findings = [
         *(findings_of.UNANSWERED.of(one.server, one.reason) for one in silent),
-        *(one for look in looks for one in look.findings),
+        *in_cluster.findings,
+        *in_registry.findings,
         *tables.findings,
         *checks.of_versions(runs or (), own.version),
         *map(of_neglect, neglected),
@@ -78,8 +82,8 @@ def status(own: OwnBus, servers: StatusServers, *, check: bool, longest: Mapping
     return Status(
         taken=datetime.now(UTC),
         tables=tables.status,
-        kafka=in_cluster,
-        registry=in_registry,
+        kafka=in_cluster.status,
+        registry=in_registry.status,
         neglects=neglected,
         neglects_not_known=tuple(one.id for one in CATALOGUE if one in unknown),
         unanswered=tuple(silent),
@@ -96,7 +100,7 @@ class _Part(Generic[T]):
     findings: tuple[Finding, ...] = ()
 
 
-def _part(coming: Answer[_Part[T]]) -> _Part[T]:
+def _part(coming: Awaited[_Part[T]]) -> _Part[T]:
     told = coming.wait()
     return _Part(status=None, unanswered=(told,)) if isinstance(told, Unanswered) else told
 
@@ -167,4 +171,6 @@ def _neglects(tables: TablesLook, kafka: KafkaStatus | None) -> tuple[tuple[Negl
         unknown.discard(GROUP_WITHOUT_WORKER)
     if kafka.silent or len(known) < len(kafka.groups):
         unknown |= {GROUP_WITHOUT_WORKER, RETENTION_ENDS}
+    if not kafka.is_sandbox and any(one.partitions and not one.policy for one in kafka.topics):
+        unknown.add(RETENTION_ENDS)  # this user may not read their options
     return in_order([*found, *neglects_in_kafka(kafka.groups, alive=alive)]), unknown

@@ -8,9 +8,10 @@ from time import monotonic
 from uuid import UUID
 
 import attrs
-from django.db import connections, router
+from django.db import DEFAULT_DB_ALIAS, connections, router
 
 from event_bus_kafka.dispatching import dispatch, inbox
+from event_bus_kafka.interruptions import let_through
 from event_bus_kafka.models import (
     DeadLetter,
     DeadLetterEntry,
@@ -65,7 +66,7 @@ class Tables:
         """
         event_id = self._question.event_id
         outboxes = [_Look(f"the outbox of database {one!r}", one, partial(self._outbox, one)) for one in connections]
-        self._ask([*outboxes, _Look("dead letters", router.db_for_write(DeadLetter), self._letters)], _FIRST)
+        self._ask([*outboxes, _Look("dead letters", _alias_of_letters(), self._letters)], _FIRST)
         if event_id is not None:
             marks = [
                 _Look(f"the inbox of database {one!r}", one, partial(self._inbox, one, event_id))
@@ -151,6 +152,14 @@ class Tables:
             yield from (name.partition("#")[0] for name in dispatch.names_of(dispatch.receivers_of(signal)))
         for letter in self._found.letters:
             yield from (part.receiver.partition("#")[0] for part in letter.receivers)
+
+
+def _alias_of_letters() -> str:
+    try:
+        return str(router.db_for_write(DeadLetter))
+    except Exception as error:  # noqa: BLE001 routers may raise anything: the look asks them again, and it is noted
+        let_through(error)
+        return DEFAULT_DB_ALIAS
 
 
 def _briefly(alias: str, error: Exception) -> Unanswered:
