@@ -180,7 +180,7 @@ FAULTS = _counter(
     "faults", "What raised although it must not: in a callback of the service, or in a thread of this package.", "place"
 )
 NEGLECTS = _gauge(
-    "neglects", "What is neglected in this service, by its tables, as of a look each minute; 0: nothing.", "kind"
+    "neglects", "What is neglected in this service, by its tables, each minute; 0: nothing; absent: not known.", "kind"
 )
 PROBES = _counter("probes", "Probes of the bus, by the first leg that failed; none: all is well.", "failed")
 PROBE_SECONDS = _histogram(

@@ -18,6 +18,7 @@ from event_bus_kafka.admin.overview import TIMES, charts_of
 from event_bus_kafka.models import EventBus, Heartbeat, HistoryRow, ParkedRecord, PausedReceiver, Right
 from event_bus_kafka.operations.history import summed
 from tests.support.admin_clients import client_with
+from tests.support.databases import connected
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("filled")]
 
@@ -49,6 +50,23 @@ def test_the_overview_shows_neglects_with_remedies_and_links() -> None:
     assert "It has been paused for 2 days." in shown
     assert "manage.py event_bus_resume --receiver app.award --apply" in shown
     assert "2 of 3 ready" in shown
+
+
+@override_settings(EVENT_BUS_KAFKA_HEARTBEAT=0)
+def test_without_heartbeats_the_overview_says_that_it_does_not_know() -> None:
+    shown = page(EventBus)
+    assert "Whether workers and relays run is not known: EVENT_BUS_KAFKA_HEARTBEAT is 0." in shown
+    assert "2 of 3 ready" not in shown
+
+
+def test_one_of_several_databases_that_is_away_does_not_hide_the_overview() -> None:
+    away = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
+    PausedReceiver.objects.pause("app.award", at=datetime.now(UTC) - timedelta(days=2))
+    sent = {TYPE: {"certificates": SENT[TYPE]["certificates"] | {"database": "away"}}}
+    with connected(away, "away"), override_settings(EVENT_BUS_PRODUCER_CONFIG=sent):
+        shown = page(EventBus)
+    assert "It has been paused for 2 days." in shown
+    assert "Not known, since these gave no answer: database away" in shown
 
 
 @override_settings(EVENT_BUS_KAFKA_HISTORY=7)
