@@ -17,6 +17,7 @@ from event_bus_kafka.operations.status import look
 from tests.services.bus import CREATED
 from tests.services.silence import black_hole
 from tests.support import neglected
+from tests.support.asking import until_all_have_ended
 from tests.support.databases import Database
 from tests.support.sqlite import on_sqlite
 from tests.support.status_command import status
@@ -36,19 +37,14 @@ def service(
     for server in look.LONGEST:
         monkeypatch.setitem(look.LONGEST, server, 2.0)
     route = {"event_key_field": "certificate.user.id", "enabled": True, "mode": "outbox", "database": "second"}
-    with (
-        django_db_blocker.unblock(),
-        on_sqlite(tmp_path, "default"),
-        database.connected("second"),
-        database.server.frozen(),
-        black_hole() as kafka,
-        black_hole() as registry,
-    ):
-        yield {
-            "EVENT_BUS_PRODUCER_CONFIG": {CREATED: {"certificates": route}},
-            "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": kafka,
-            "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": f"http://{registry}",
-        }
+    with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"), database.connected("second"):
+        with database.server.frozen(), black_hole() as kafka, black_hole() as registry:
+            yield {
+                "EVENT_BUS_PRODUCER_CONFIG": {CREATED: {"certificates": route}},
+                "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": kafka,
+                "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": f"http://{registry}",
+            }
+        until_all_have_ended()
 
 
 def test_they_are_said_and_the_others_are_heard(service: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

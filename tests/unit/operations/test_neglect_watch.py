@@ -24,6 +24,7 @@ from event_bus_kafka.telemetry.events import LifecycleEvent, NeglectFound
 from event_bus_kafka.telemetry.samples import gauged
 from event_bus_kafka.telemetry.state import Running
 from tests.support import neglected
+from tests.support.asking import until_all_have_ended
 from tests.support.databases import connected
 from tests.support.sqlite import on_sqlite
 from tests.support.states import RelayOf, consumer_state
@@ -118,12 +119,13 @@ def test_a_database_that_hangs_is_not_asked_again_and_hides_nothing(
     entry = connections.settings["default"]
     with connected(entry, "frozen"):
         outboxes = lambda: ["frozen", "default"]  # noqa: E731 it is short
-        with NeglectWatch(running, outboxes, OwnTables(retention=90), seconds=5) as watch:
+        with NeglectWatch(running, outboxes, OwnTables(retention=90), seconds=2) as watch:
             watch.look()
             watch.look()
             assert running.neglects()["receiver-paused"] == 0
             assert "parked-rows-end" not in running.neglects()
         for_ever.set()
+        until_all_have_ended()
     assert begun.acquire(timeout=60)
     assert not begun.acquire(blocking=False)
 
