@@ -84,9 +84,8 @@ class Groups(Admin):
         look for the group of a consumer, which an admin client has not, and end the process by a segmentation fault
         (librdkafka #5040).
         """
-        found: dict[str, Offsets | BrokerError] = {
-            name: one for name, one in described.items() if name in asked and _is_unsafe(one)
-        }
+        unsafe = {name: error for name, error in _refusals(described).items() if name in asked and _is_unsafe(error)}
+        found: dict[str, Offsets | BrokerError] = {**unsafe}
         for part in parts(sorted(asked.keys() - found.keys()), _GROUPS_AT_ONCE):
             answers = {name: self._ask_committed(name, asked[name], timeout) for name in part}
             found |= {name: _offsets_or_error(answer, timeout) for name, answer in answers.items()}
@@ -132,12 +131,16 @@ def _offsets_or_error(answer: Future[Any], timeout: float) -> Offsets | BrokerEr
     }
 
 
+def _refusals(described: Described) -> dict[str, BrokerError]:
+    return {name: one for name, one in described.items() if isinstance(one, BrokerError)}
+
+
 def _is_moving(told: object) -> bool:
     return isinstance(told, BrokerError) and meaning_of(told.code).coordinator_moves
 
 
-def _is_unsafe(told: object) -> bool:
-    return _is_moving(told) or (isinstance(told, BrokerError) and told.code == error_codes.TIMED_OUT)
+def _is_unsafe(error: BrokerError) -> bool:
+    return _is_moving(error) or error.code == error_codes.TIMED_OUT
 
 
 def _group(told: Any) -> GroupDescription:
