@@ -17,8 +17,10 @@ from event_bus_kafka.kafka.offsets import MOCK, Partition
 
 _EARLIEST: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-_TOPICS_AT_ONCE = 500
-"""Their options take kilobytes each."""
+_TOPICS_AT_ONCE = 100
+"""Options take kilobytes each: the client reads those of one request while the broker looks up those of the next."""
+_AT_ONCE = 4
+"""Times the time-out that each of several requests has which are sent at once, and wait for each other."""
 
 
 @attrs.frozen(kw_only=True)
@@ -76,22 +78,20 @@ class ClusterOverview(Groups):
         return self._offsets({one: OffsetSpec.for_timestamp(time) for one, time in times.items()}, timeout)
 
     def many_topic_options(self, topics: Collection[str], *, timeout: float) -> dict[str, dict[str, str] | BrokerError]:
-        """Return the options of each topic, as :meth:`topic_options` does. ``timeout`` is for each of its requests."""
-        several = list(parts(sorted(topics), _TOPICS_AT_ONCE))
-        timeout *= max(len(several), 1)  # they are all sent at once, and answered in turn
-        answers = [self._describe_configs(part, timeout) for part in several]
+        """Return the options of each topic, as :meth:`topic_options` does."""
+        timeout *= _AT_ONCE
+        answers = [self._describe_configs(part, timeout) for part in parts(sorted(topics), _TOPICS_AT_ONCE)]
         return {name: one for answer in answers for name, one in options_in(answer, timeout).items()}
 
     def topic_rights(self, topics: Collection[str], *, timeout: float) -> dict[str, frozenset[str] | BrokerError]:
         """Return the operations on each topic that this user is allowed, in Kafka's names, such as ``WRITE``."""
-        several = list(parts(sorted(topics), _TOPICS_AT_ONCE))
-        timeout *= max(len(several), 1)
+        timeout *= _AT_ONCE
         with as_broker_errors(self._client):
             answers = [
                 self._client.describe_topics(
                     TopicCollection(part), include_authorized_operations=True, request_timeout=timeout
                 )
-                for part in several
+                for part in parts(sorted(topics), _TOPICS_AT_ONCE)
             ]
         told = {name: result_or_error(one, timeout) for answer in answers for name, one in answer.items()}
         return {name: one if isinstance(one, BrokerError) else operations_of(one) for name, one in told.items()}
