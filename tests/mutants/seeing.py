@@ -82,12 +82,12 @@ FAULTS = (
         tests=_WATCH,
     ),
     Fault(
-        name="each look warns again",
+        name="what a later look finds is warned of, too",
         file="operations/neglects/watch.py",
         scope="NeglectWatch.look",
         old="self._has_told = True",
         new="pass",
-        harm="a log full of one line a minute, from each worker",
+        harm="each worker writes the same warning, for each neglect",
         tests=_WATCH,
     ),
     Fault(
