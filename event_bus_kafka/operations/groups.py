@@ -40,13 +40,13 @@ class GroupView:
 
     @property
     def obstacles(self) -> list[str]:
-        """The reasons why workers are not ready, without repetitions."""
+        """The reasons why workers of the group report that they are not ready, without repetitions."""
         return list(dict.fromkeys(text for run in self.runs for text in run.state["obstacles"]))
 
 
 @attrs.frozen(kw_only=True)
 class ReceiverView:
-    """A receiver of this service. It may also be a paused receiver that no longer exists."""
+    """A receiver of this service, or a paused receiver that no longer exists."""
 
     name: str
     event_types: Sequence[str]
@@ -58,7 +58,7 @@ class ReceiverView:
 
 
 def groups(runs: Sequence[WorkerRun]) -> list[GroupView]:
-    """Return the groups of the consumers in ``runs``, sorted by name."""
+    """Return the consumer groups of the workers in ``runs``, sorted by name."""
     names = sorted({run.group for run in runs if run.kind == "consumer"})
     alive = [run for run in runs if run.kind == "consumer" and run.is_alive]
     return [GroupView(group=name, runs=[run for run in alive if run.group == name]) for name in names]
