@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 MOST_COUNTED = 1_000
-"""Counting stops at this number of rows."""
+"""Maximum number of rows that are counted."""
 
 
 def number(count: int, noun: str) -> str:
@@ -12,7 +12,10 @@ def number(count: int, noun: str) -> str:
 
 
 def span(seconds: float) -> str:
-    """Return a duration in the largest unit that fits into it twice, for example ``90 minutes``."""
+    """
+    Return a duration as text, for example ``90 minutes``. The unit is the largest of which the duration has at least
+    two.
+    """
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}s"

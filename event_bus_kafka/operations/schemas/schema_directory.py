@@ -31,8 +31,9 @@ class SchemaDirectory:
 
     def export(self, event_type: str, schema: str, *, replace: bool) -> bool:
         """
-        Write a schema; return False, without writing, if it equals the last exported schema. The last schema is kept in
-        a numbered file unless ``replace`` is True. Raises :class:`ConfigurationError`.
+        Write a schema as the last exported schema of an event type. If it equals the present last one, write nothing
+        and return False. The present last schema is moved to a numbered file, or overwritten if ``replace`` is True.
+        Raises :class:`ConfigurationError`.
         """
         file = self.file_of(event_type)
         text = json.dumps(json.loads(schema), indent=2, sort_keys=True) + "\n"
