@@ -15,7 +15,9 @@ from django.db.models.lookups import Exact, GreaterThan
 _SLICE = 100_000
 """Number of rows that one statement scans."""
 _BEHIND_FRAME = 6
-"""Position of the Avro bytes in a key, counted from 1: Confluent's magic byte and the schema id come first."""
+"""
+Position of the Avro bytes in a key, counted from 1. The bytes before are Confluent's magic byte and the schema id.
+"""
 
 
 class _Position(Func):
@@ -40,7 +42,10 @@ def contains(column: str, sought: bytes) -> Q:
 
 
 def has_key(column: str, keys: Collection[bytes]) -> Q:
-    """Return the condition that a column equals one of ``keys``, either directly or after any schema id."""
+    """
+    Return the condition that a column contains exactly one of ``keys``, either without or with a schema id before the
+    key.
+    """
     framed = Substr(column, _BEHIND_FRAME, output_field=BinaryField())
     matches = [Q(Exact(place, _value(key))) for key in keys for place in (framed, F(column))]
     return reduce(or_, matches)
@@ -48,10 +53,10 @@ def has_key(column: str, keys: Collection[bytes]) -> Q:
 
 def ids_where(rows: QuerySet[Any], condition: Q, *, until: float) -> tuple[list[int], int | None]:
     """
-    Return the ids of the rows that satisfy ``condition``, and the id after which no row was searched because ``until``
-    (monotonic) had passed; None: all rows were searched.
+    Return the ids of the rows that satisfy ``condition``. The second value is None if all rows were searched. If
+    ``until`` (monotonic) came first, it is the id of the last row that was searched.
 
-    The database server evaluates the condition, in the order of ids. Nothing is fetched of other rows.
+    The database server evaluates the condition, in the order of ids. Only ids of matching rows are fetched.
     """
     found: list[int] = []
     after, is_left = 0, True
