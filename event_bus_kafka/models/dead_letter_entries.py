@@ -1,6 +1,6 @@
 """
-The table with the state of each dead letter for each receiver. It is made for people's queries; replays use the
-failures in the letters' own rows.
+The table with the state of each dead letter for each receiver. Operators search this table. Replays use the failures in
+the letters' own rows instead.
 """
 
 from __future__ import annotations

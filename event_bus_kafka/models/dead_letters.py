@@ -151,7 +151,10 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         self.filter(pk=letter.pk).update(attempts=models.F("attempts") + 1)
 
     def locked(self, letter: DeadLetter) -> DeadLetter | None:
-        """Lock the letter's row until the end of the transaction. Return it without contents; None: it was deleted."""
+        """
+        Lock the letter's row until the end of the transaction. Return the letter without key, value and headers; None:
+        the letter was deleted.
+        """
         rows = self.defer(None).defer("key", "value", "headers", "left_out")
         return rows.select_for_update().filter(pk=letter.pk).first()
 
@@ -246,7 +249,10 @@ class DeadLetter(models.Model):
 
     @property
     def marks(self) -> dict[str, dict[str, Any]]:
-        """Part that was left out → size and sha256; empty also if the column is missing or deferred."""
+        """
+        Name of a part that was left out → size and sha256 of the part. Also empty if ``left_out`` is missing or
+        deferred.
+        """
         return {} if "left_out" in self.get_deferred_fields() else self.left_out or {}
 
     @property

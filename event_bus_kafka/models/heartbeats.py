@@ -1,4 +1,4 @@
-"""The table of heartbeats, which shows the workers and relays that run, and their state."""
+"""The table of heartbeats. It shows which workers and relays run, and their state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from event_bus_kafka.models.database_time import now_sql
 from event_bus_kafka.models.upserts import Sql, upsert
 
 _BEATS, _LEAST_SILENCE = 6, 60_000
-"""A number of missed heartbeats, and a number of milliseconds. A run counts as dead if it has been silent for both."""
+"""
+A run counts as dead if it has missed this number of heartbeats and has been silent for this number of milliseconds.
+"""
 
 
 class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):

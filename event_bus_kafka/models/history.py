@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from event_bus_kafka.models.upserts import Sql, upsert
 
 MINUTE, HOUR = 60, 3_600
-"""Seconds that one row can cover."""
+"""The two lengths of time that a row can cover, in seconds."""
 _HOUR = HOUR * 1000
 _NAMESPACE = UUID("0c8f5d0a-3a0e-4f0c-9b43-6f7c1b1f7f2e")
 
@@ -26,7 +26,7 @@ class Line:
     service: str
     event_type: str
     receiver: str
-    """The receiver that was called; empty: the count is about whole events."""
+    """The receiver that was called; empty: the count is a number of whole events."""
     outcome: str
 
 
@@ -128,7 +128,7 @@ class HistoryRow(models.Model):
     outcome = models.CharField(max_length=32)
     count = models.BigIntegerField()
     seconds = models.FloatField()
-    """Sum of the durations; 0 if durations are not measured."""
+    """Sum of the durations, in seconds; 0 if durations are not measured."""
     longest = models.FloatField()
     """The longest duration, in seconds."""
 

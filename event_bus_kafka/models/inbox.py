@@ -16,9 +16,9 @@ class InboxMarkQuerySet(models.QuerySet["InboxMark"]):
 
     def mark(self, receiver: str, event_id: UUID) -> None:
         """
-        Insert, in the open transaction, the mark that a receiver has processed an event.
+        Insert the mark that a receiver has processed an event. The insert is part of the open transaction.
 
-        Raises IntegrityError if the mark exists. Blocks while another open transaction has inserted the same mark.
+        Raises IntegrityError if the mark exists. Waits as long as another open transaction has inserted the same mark.
         """
         self.create(id=uuid5(event_id, receiver), receiver=receiver, event_id=event_id, marked_at=datetime.now(UTC))
 

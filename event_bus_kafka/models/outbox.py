@@ -57,7 +57,7 @@ class _Row(models.Model):
     body = models.BinaryField(null=True)
     """Value in Avro, without schema id; None: the record is a tombstone."""
     headers = models.BinaryField()
-    """All headers, including headers for tracing, in the bytes that ``wire.headers`` packs."""
+    """All headers, including headers for tracing, packed into bytes by ``wire.headers``."""
     schema = models.ForeignKey(
         WriterSchema, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
     )

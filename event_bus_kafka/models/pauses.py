@@ -68,7 +68,10 @@ class PausedReceiver(models.Model):
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["receiver"], name="event_bus_kafka_paused")]
-        """Replaces ``unique=True``: Django's check for MySQL warns about unique fields of more than 255 characters."""
+        """
+        This constraint replaces ``unique=True``: Django's check for MySQL warns about unique fields of more than 255
+        characters.
+        """
 
     def __str__(self) -> str:
         return f"{self.receiver}, paused"

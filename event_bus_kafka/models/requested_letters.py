@@ -1,4 +1,4 @@
-"""The table of the letters of replay requests, each with its result."""
+"""The table of the letters in replay requests, with the result of each letter."""
 
 from __future__ import annotations
 
@@ -60,8 +60,9 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
 
     def put_back(self, letter: RequestedLetter, claim: str, failed_at: datetime | None) -> None:
         """
-        Let a running letter wait again, because its run had no result. ``failed_at``: present time of the dead letter's
-        last failure; None: unchanged. The letter keeps ``claim``, which may still exist on the dead letter.
+        Let a running letter wait again, because its run had no result. ``failed_at``: time of the dead letter's last
+        failure, which is stored with the letter; None: unchanged. The letter keeps ``claim``, which may still exist on
+        the dead letter.
         """
         self._note(letter, claim, state=LetterState.WAITING, tries=0, failed_at=failed_at or letter.failed_at)
 

@@ -130,7 +130,7 @@ def partitions_of(reader: Reader, named: Iterable[Named]) -> list[Partition]:
 
 
 def standings(reader: Reader, partitions: Sequence[Partition]) -> list[Standing]:
-    """Return the reader's group's standing on each partition. Raises :class:`BrokerError`."""
+    """Return one :class:`Standing` of the reader's group for each partition. Raises :class:`BrokerError`."""
     if not partitions:
         return []
     committed = reader.committed(partitions, timeout=reader.timeout)

@@ -22,7 +22,8 @@ class GroupView:
     @property
     def partitions(self) -> Iterator[tuple[WorkerRun, dict[str, Any]]]:
         """
-        The assigned partitions (fields of ``PartitionState``), each with its worker, sorted by topic and partition.
+        The assigned partitions, each with its worker, sorted by topic and partition. A partition is a dict with the
+        fields of ``PartitionState``.
         """
         several = [(run, one) for run in self.runs for one in run.state["partitions"]]
         yield from sorted(several, key=lambda pair: (pair[1]["topic"], pair[1]["partition"]))

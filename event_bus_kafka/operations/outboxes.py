@@ -24,7 +24,7 @@ MOST_PARKED = 10_000
 
 @attrs.frozen(kw_only=True)
 class HeldBy:
-    """A topic that a relay holds, and the relay."""
+    """A topic whose rows a relay holds, and the relay."""
 
     topic: str
     seconds: float

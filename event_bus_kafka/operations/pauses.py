@@ -64,12 +64,12 @@ def plan_resume(receiver: str) -> PausePlan | None:
 
 
 def paused_receivers() -> list[PausedReceiver]:
-    """Return the paused receivers with the reasons, sorted by name. Raises a database error."""
+    """Return the paused receivers, including the reasons of the pauses, sorted by name. Raises a database error."""
     return list(_rows().with_reasons())
 
 
 def event_types_by_receiver() -> dict[str, list[str]]:
-    """Return receiver → event types to which the receiver listens, for this service."""
+    """Return receiver of this service → event types to which the receiver listens."""
     load_all_signals()
     found: dict[str, list[str]] = {}
     for signal in dispatch.signals():

@@ -61,7 +61,9 @@ class Result:
 
 
 def plan(admin: Admin, wanted: Iterable[WantedTopic]) -> Plan:
-    """Plan the steps for each topic. Raises :class:`BrokerError`, also if the brokers cannot administer topics."""
+    """
+    Plan the steps for each topic. Raises :class:`BrokerError`, for example if the brokers cannot administer topics.
+    """
     topics = sorted(wanted, key=lambda one: one.name)
     admin.require_controller(timeout=_TIMEOUT)
     there = admin.topics(timeout=_TIMEOUT)

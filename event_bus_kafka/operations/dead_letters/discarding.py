@@ -30,7 +30,7 @@ class DiscardPlan:
     was called.
     """
     records: dict[tuple[str, str], int]
-    """Group and topic → number of letters, largest number first."""
+    """(group, topic) → number of letters, largest number first."""
     until: datetime | None
     """
     Time of the latest failure among the planned letters. Letters with a later failure are not part of the plan, and are

@@ -127,8 +127,8 @@ class LetterReplay:
 
 def _write(planned: ReplayPlan, result: ReplayResult) -> Change | None:
     """
-    Store the result of a replay. If this fails, raises :class:`WorkerFailed` if a receiver has succeeded, else the
-    database error.
+    Store the result of a replay. If storing fails after a receiver has succeeded, raises :class:`WorkerFailed`. If it
+    fails and no receiver has succeeded, raises the database error.
     """
     deadline = monotonic() + _NOTED_WITHIN
     while True:
@@ -160,7 +160,7 @@ def _result(planned: ReplayPlan, failed: Letter | None) -> ReplayResult:
 def _until_outage(planned: ReplayPlan, work: Work) -> ReplayResult:
     """
     Return the result of an attempt that an outage ended: the successes and failures from before the outage. The attempt
-    does not count for the letter.
+    is not added to the letter's number of attempts.
     """
     failed = {one.name: Failure.of(error, one.name) for one, error in work.past.given_up}
     waiting = planned.run if work.past.waiting is None else [one.name for one in work.past.waiting]

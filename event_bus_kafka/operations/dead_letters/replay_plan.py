@@ -16,7 +16,7 @@ from event_bus_kafka.models import DeadLetter
 
 @attrs.frozen(kw_only=True)
 class ReplayPlan:
-    """The receivers that a replay of one dead letter would run."""
+    """The receivers that a replay of one dead letter would call."""
 
     letter: DeadLetter
     pending: Pending = attrs.field(factory=dict)
@@ -44,8 +44,8 @@ class ReplayPlan:
 
 def plan_all(letters: Iterable[DeadLetter], receiver: str = "", instead_of: str = "") -> list[ReplayPlan]:
     """
-    Plan the replay of each letter. If ``instead_of`` is empty and the letters miss different receivers, ``receiver``
-    does not run as a stand-in for any of them.
+    Plan the replay of each letter. If ``receiver`` would replace different receivers in different letters, it does not
+    run as a stand-in for any letter, unless ``instead_of`` is given.
     """
     plans = [plan(letter, receiver, instead_of) for letter in letters]
     guessed = {one.stands_in[receiver] for one in plans if is_guessed(one, receiver)} if not instead_of else set()
@@ -84,8 +84,8 @@ def planned_receivers(planned: ReplayPlan, signal: OpenEdxPublicSignal) -> list[
 
 def is_guessed(planned: ReplayPlan, receiver: str) -> bool:
     """
-    Whether ``receiver`` runs as a stand-in and is not pending itself. If no operator named the missing receiver that it
-    replaces, the plan has inferred it.
+    Whether ``receiver`` would run as a stand-in without being pending itself. The plan has inferred which receiver it
+    replaces, unless the operator named that receiver.
     """
     return receiver in planned.stands_in and receiver not in planned.pending
 

@@ -18,7 +18,7 @@ _COLUMNS = ("ID", "RECORD", "GROUP", "EVENT TYPE", "ATTEMPTS", "FIRST FAILED", "
 
 
 def table(letters: Iterable[DeadLetter]) -> str:
-    """Return a table with a line for each dead letter. Below it, each pending receiver of the letter has a line."""
+    """Return a table with a line for each dead letter. The lines below a letter show its pending receivers."""
     rows = [(_cells(letter), of_row(letter).values()) for letter in letters]
     widths = _widths(_COLUMNS, [cells for cells, _ in rows])
     lines = [_line(_COLUMNS, widths)]

@@ -35,18 +35,20 @@ class Wish:
 
 @attrs.frozen(kw_only=True)
 class RequestPlan:
-    """The selected letters, divided into letters that requests would contain and letters that they would not."""
+    """The selected letters: letters that requests would contain, and letters that are left out."""
 
     run: Sequence[ReplayPlan] = ()
     """Letters for which at least one receiver of this service would run."""
     elsewhere: Sequence[ReplayPlan] = ()
     """Letters whose pending receivers all belong to another service, which stores its letters in the same table."""
     left_out: Sequence[ReplayPlan] = ()
-    """Letters for which no receiver could run, each with the problem. No request contains these letters."""
+    """Letters for which no receiver could run. No request contains these letters. ``problem`` of each plan says why."""
 
     @property
     def groups(self) -> list[str]:
-        """Return the consumer groups of the letters. Each group gets a request of its own."""
+        """
+        Return the consumer groups of the letters that requests would contain. Each group gets a request of its own.
+        """
         return sorted({one.letter.group for one in self.requested})
 
     @property

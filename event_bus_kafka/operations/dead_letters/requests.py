@@ -72,7 +72,10 @@ def open_states() -> Mapping[str, int]:
 
 
 def problems(number: int, limit: int | None = None) -> list[RequestedLetter]:
-    """Return the failed and skipped letters of request ``number``, sorted. ``limit``: maximum number of letters."""
+    """
+    Return the failed and skipped letters of request ``number``, in the order of the request. ``limit``: maximum number
+    of letters.
+    """
     rows = RequestedLetter.objects.using(_rows().db).of(number, *_PROBLEMS)
     return list(rows if limit is None else rows[:limit])
 

@@ -25,7 +25,7 @@ class Selection:
     """The topic's name, with or without prefix."""
     event_type: str = ""
     receiver: str = ""
-    """Name of a pending receiver."""
+    """Name of a receiver. A letter is selected only if this receiver is pending."""
     error: str = ""
     """
     Text that must occur in the error of ``receiver`` or, if ``receiver`` is empty, of any pending receiver. Case is
@@ -59,8 +59,8 @@ class Selection:
         it by :meth:`holds`. ``receiver`` and ``error`` are compared with the table of entries.
 
         MySQL ignores the case of names, and before the migration there is no table of entries. A letter that an earlier
-        version stored has no entries: a query for ``receiver`` or ``error`` misses the letter until a worker has added
-        them.
+        version stored has no entries. If ``receiver`` or ``error`` is given, such a letter is missing in the result
+        until a worker has added its entries.
         """
         rows = self._rows()
         if (self.receiver or self.error) and DeadLetter.objects.keeps_entries():

@@ -1,4 +1,6 @@
-"""Finds neglects in the service's tables by a few cheap statements. Import this module only if the app is installed."""
+"""
+Finds neglects in the service's tables with a few cheap SQL statements. Import this module only if the app is installed.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,10 @@ MOST_COUNTED = 1_000
 
 
 def number(count: int, noun: str) -> str:
-    """Return a count with its noun, for example ``2 rows``, or ``1000 or more rows`` from :data:`MOST_COUNTED` on."""
+    """
+    Return a count with its noun, for example ``2 rows``. If the count is :data:`MOST_COUNTED`, the text is ``1000 or
+    more rows``.
+    """
     return f"{count}{' or more' * (count >= MOST_COUNTED)} {noun}{'s' * (count != 1)}"
 
 

@@ -1,4 +1,4 @@
-"""Lists the schemas with which this service would encode events."""
+"""Lists the schemas with which this service encodes keys and events."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def by_subject(event_types: Sequence[str] = ()) -> list[OwnSchema]:
 
 def by_event_type(event_types: Sequence[str] = ()) -> dict[str, str]:
     """
-    Return event type → schema (JSON text) of all event types that this service sends. If ``event_types`` is not empty,
-    return the schemas of exactly these types, whether this service sends them or not.
+    Return event type → schema (JSON text). If ``event_types`` is empty, the mapping contains all event types that this
+    service sends. Otherwise it contains exactly ``event_types``, even if this service does not send them.
 
     Raises :class:`ConfigurationError` and :class:`SerializationError`.
     """

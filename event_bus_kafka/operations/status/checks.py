@@ -1,4 +1,4 @@
-"""The checks of ``event_bus_status --check``. Each function yields the findings about one part of the bus."""
+"""Defines the checks of ``event_bus_status --check``. Each function yields the findings about one part of the bus."""
 
 from __future__ import annotations
 

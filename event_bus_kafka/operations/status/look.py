@@ -57,7 +57,7 @@ class StatusServers:
     wanted: Callable[[], list[WantedTopic]]
     """Returns the topics that this service needs. May query a database to see whether dead letters go to topics."""
     schemas: Callable[[], list[OwnSchema]]
-    """Returns the schemas with which this service would encode events."""
+    """Returns the schemas with which this service encodes keys and events."""
 
 
 @attrs.define
@@ -119,8 +119,8 @@ def status(own: OwnBus, servers: StatusServers, *, check: bool, longest: Mapping
 
 def _ask(server: str, look: Callable[[], T]) -> _Answer[T]:
     """
-    Call ``look`` in a daemon thread, and return the answer that the thread will fill in. The caller does not have to
-    wait for the thread, because a database driver may hang for minutes.
+    Call ``look`` in a daemon thread. Return the answer at once; the thread fills it in later. If a database driver
+    hangs for minutes, the process can end nevertheless.
     """
 
     def run() -> None:

@@ -38,7 +38,7 @@ class OutboxStatus:
     oldest_seconds: float | None
     """Age of the oldest row; None: no row waits."""
     parked: int
-    """Number of parked rows. If there are more than 100,000, it is 100,000."""
+    """Number of parked rows. At most 100,000 rows are counted."""
 
 
 @attrs.frozen(kw_only=True)
@@ -46,7 +46,7 @@ class DeadLetterStatus:
     """The status of the table of dead letters."""
 
     count: int
-    """Number of dead letters. If there are more than 1,000, it is 1,000."""
+    """Number of dead letters. At most 1,000 letters are counted."""
     oldest: datetime | None
     newest: datetime | None
 
@@ -61,7 +61,7 @@ class PausedStatus:
 
 @attrs.frozen(kw_only=True)
 class LastHour:
-    """Numbers of events in the last hour, of all services that share the table of history."""
+    """Numbers of events in the last hour. They include all services that share the table of history."""
 
     outcomes: Mapping[str, tuple[int, ...]]
     """
@@ -178,10 +178,10 @@ class Unanswered:
     """A server that gave no answer."""
 
     server: str
-    """``the database``, ``Kafka`` or ``the schema registry``."""
+    """Name of the server: ``the database``, ``Kafka`` or ``the schema registry``."""
     reason: str
     is_fault: bool = False
-    """True: an unexpected exception was raised, which is in the log."""
+    """True: an unexpected exception was raised. The log contains the exception."""
 
 
 @attrs.frozen(kw_only=True)

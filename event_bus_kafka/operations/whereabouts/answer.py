@@ -95,7 +95,7 @@ class KafkaPlace:
     partition: int
     offset: int
     time: int | None
-    """The record's timestamp. It is much later than the time in the id if the event waited in the outbox."""
+    """The record's timestamp. If the event waited in the outbox, it is much later than the time in the event id."""
     event_type: str
     event_id: str
     masked_key: str | None

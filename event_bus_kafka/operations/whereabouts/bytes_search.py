@@ -1,4 +1,4 @@
-"""Finds rows by bytes in a column without an index. Each statement scans a slice of the table."""
+"""Finds rows in which a column without an index contains given bytes. Each statement scans a part of the table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.db.models.functions import Substr
 from django.db.models.lookups import Exact, GreaterThan
 
 _SLICE = 100_000
-"""Number of rows that one statement scans."""
+"""Maximum number of rows that one statement scans."""
 _BEHIND_FRAME = 6
 """
 Position of the Avro bytes in a key, counted from 1. The bytes before are Confluent's magic byte and the schema id.
@@ -53,8 +53,8 @@ def has_key(column: str, keys: Collection[bytes]) -> Q:
 
 def ids_where(rows: QuerySet[Any], condition: Q, *, until: float) -> tuple[list[int], int | None]:
     """
-    Return the ids of the rows that satisfy ``condition``. The second value is None if all rows were searched. If
-    ``until`` (monotonic) came first, it is the id of the last row that was searched.
+    Return the ids of the rows that satisfy ``condition``. The second value is None if all rows were searched. Otherwise
+    it is the id of the last row that was searched before the time ``until`` (monotonic).
 
     The database server evaluates the condition, in the order of ids. Only ids of matching rows are fetched.
     """

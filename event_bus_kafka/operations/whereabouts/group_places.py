@@ -18,9 +18,9 @@ def add_groups(
     scanner: Scanner, groups: Groups, subscriptions: Mapping[str, frozenset[str]], findings: BrokerFindings
 ) -> None:
     """
-    Add the progress of consumer groups to each record of ``findings``. The groups are those which have committed an
-    offset for the record's partition, and those whose ``subscriptions`` contain the record's topic. Groups whose
-    offsets cannot be read are noted in ``findings``. Raises :class:`BrokerError`.
+    Add the progress of consumer groups to each record of ``findings``. A group is added if it has committed an offset
+    for the record's partition, or if its ``subscriptions`` contain the record's topic. Groups whose offsets cannot be
+    read are noted in ``findings``. Raises :class:`BrokerError`.
     """
     partitions = {(one.topic, one.partition) for one in findings.records if not one.is_dead_letter}
     if not partitions:

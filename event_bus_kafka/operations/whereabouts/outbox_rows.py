@@ -23,9 +23,9 @@ _PARKED = ("parked_at", "code", "reason")
 
 def rows_of_event(alias: str, event_id: str) -> tuple[list[OutboxPlace], int | None]:
     """
-    Return the waiting and parked rows of an event. The second value is None if all rows were searched. If the time
-    limit came first, it is the id of the last row that was searched. The database must have the tables. Raises a
-    database error.
+    Return the waiting and parked rows of an event. The second value is None if all rows were searched. Otherwise it is
+    the id of the last row that was searched within the time limit. The database must have the tables. Raises a database
+    error.
     """
     found: list[OutboxPlace] = []
     waiting = OutboxRecord.objects.using(alias)

@@ -29,9 +29,10 @@ def ranges_to_scan(
     findings: BrokerFindings,
 ) -> dict[Partition, Range]:
     """
-    Return partition → offsets to search. The offset in ``places`` is searched alone. Otherwise, the topics that the
-    question names are searched or, if it names none, ``topics`` (full names). Partitions that cannot be read, and
-    records that are deleted, are noted in ``findings``.
+    Return partition → offsets to search. In the partitions of ``places``, only the given offset is searched. If the
+    question names topics, their other partitions are searched, too. Otherwise ``topics`` (full names) are searched,
+    except topics in ``places``. Partitions that cannot be read, and records that are deleted, are noted in
+    ``findings``.
 
     Raises :class:`NotThere` if a topic that the question names does not exist, :class:`BrokerError` if no broker
     answers.
