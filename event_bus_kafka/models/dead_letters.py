@@ -121,7 +121,7 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
         return self.with_marks().defer("key", "value", "headers")
 
     def with_marks(self) -> DeadLetterQuerySet:
-        """Read the column :attr:`DeadLetter.left_out`, too, if the database has it."""
+        """Also read the column :attr:`DeadLetter.left_out` if the database has it."""
         return self.defer(None) if self.keeps_entries() else self
 
     def in_order(self) -> DeadLetterQuerySet:

@@ -18,7 +18,8 @@ class InboxMarkQuerySet(models.QuerySet["InboxMark"]):
         """
         Insert the mark that a receiver has processed an event. The insert is part of the open transaction.
 
-        Raises IntegrityError if the mark exists. Waits as long as another open transaction has inserted the same mark.
+        Raises IntegrityError if the mark exists. If another open transaction has inserted the same mark, waits until
+        that transaction ends.
         """
         self.create(id=uuid5(event_id, receiver), receiver=receiver, event_id=event_id, marked_at=datetime.now(UTC))
 

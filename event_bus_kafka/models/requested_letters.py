@@ -42,8 +42,8 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
 
     def left(self, request: int, *, after: int, most: int) -> list[RequestedLetter]:
         """
-        Return at most ``most`` letters whose number is greater than ``after``, sorted by number. Only letters that are
-        waiting are returned, and letters in the state ``running`` whose worker has died.
+        Return at most ``most`` letters whose number is greater than ``after``, sorted by number. Each letter waits, or
+        it is in the state ``running`` and its worker has died.
         """
         rows = self.filter(request=request, state__in=_LEFT, number__gt=after)
         return list(rows.order_by("number")[:most])

@@ -21,8 +21,8 @@ class Sql:
 
 def one_statement(alias: str) -> AbstractContextManager[Any]:
     """
-    Return a context manager in whose block a statement is committed at once. It is a transaction unless the connection
-    is in autocommit mode.
+    Return a context manager. A statement in its block is committed at once, because the block is a transaction or the
+    connection is in autocommit mode.
     """
     return nullcontext() if connections[alias].get_autocommit() else transaction.atomic(using=alias)
 

@@ -37,7 +37,8 @@ class OneAttempt:
     ) -> Letter | Hold | None:
         """
         Process one record with the receivers that ``receivers_of`` returns. Return :class:`Hold` if a server is
-        unreachable, the dead letter that a worker would have stored if the record failed, and None otherwise.
+        unreachable. If the record failed, return the dead letter that a worker would have stored. Otherwise return
+        None.
 
         Raises :class:`WorkerFailed` if a receiver raises SystemExit or GeneratorExit.
         """

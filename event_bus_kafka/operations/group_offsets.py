@@ -94,7 +94,7 @@ class Standing:
 
 @attrs.frozen
 class Reset:
-    """The planned reset of the committed offset of one partition."""
+    """A planned reset: the new offset of a group on one partition."""
 
     standing: Standing
     to: int

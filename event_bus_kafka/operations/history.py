@@ -46,9 +46,9 @@ def summed(
     since: datetime, step: int, by: Sequence[str], *, of_receivers: bool = False, event_type: str = ""
 ) -> Mapping[tuple[Any, ...], Sums]:
     """
-    Return (beginning of a slot, values of the fields ``by``) → sums. A slot is a time of ``step`` seconds; its
-    beginning is in milliseconds since the epoch. ``by``: any fields in :data:`BY`. Raises a database error, also if the
-    table is missing.
+    Return (beginning of a slot, values of the fields ``by``) → sums. A slot lasts ``step`` seconds. Its beginning is in
+    milliseconds since the epoch. ``by``: any fields in :data:`BY`. Raises a database error, also if the table is
+    missing.
 
     ``since``: counts of earlier times are left out. ``of_receivers``: sum the calls of receivers instead of whole
     events. ``event_type``: the only event type that is counted; empty: all types. A count of a whole hour is added to

@@ -94,7 +94,10 @@ def view(alias: str, runs: Sequence[WorkerRun]) -> OutboxView:
 
 
 def parked_groups(alias: str) -> list[ParkedGroup]:
-    """Return the first :data:`MOST_PARKED` parked rows, grouped by topic and error code. Raises a database error."""
+    """
+    Return a group for each topic and error code among the first :data:`MOST_PARKED` parked rows. Raises a database
+    error.
+    """
     some: Any = ParkedRecord.objects.using(alias).order_by("pk").values("topic", "code", "reason", "parked_at")
     counts, first, reasons = Counter[tuple[str, str]](), dict[tuple[str, str], int](), dict[tuple[str, str], str]()
     for row in some[:MOST_PARKED]:

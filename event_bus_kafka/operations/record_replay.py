@@ -61,7 +61,7 @@ class ReplayProgress:
         self.failed += bool(failures) and not undecodable
 
     def pass_over(self, record: ConsumerRecord) -> None:
-        """Note that ``record`` is done: the range that is left of its partition begins at the next offset."""
+        """Note that ``record`` is done: reading its partition continues at the next offset."""
         name = record.topic, record.partition
         self.left[name] = Range(record.offset + 1, self.left[name].end)
 

@@ -24,9 +24,9 @@ class Wanted:
     key: str | None = None
     """The key in plain text."""
     since: int | None = None
-    """Wanted records have this timestamp or a later one, in milliseconds since the epoch."""
+    """Smallest timestamp of wanted records, in milliseconds since the epoch."""
     before: int | None = None
-    """Wanted records have an earlier timestamp than this, in milliseconds since the epoch."""
+    """Timestamps of wanted records are less than this number, in milliseconds since the epoch."""
 
     def fits(self, record: ConsumerRecord, registry: serde.SchemaIds) -> bool:
         """

@@ -36,7 +36,7 @@ _NOTED_WITHIN, _AGAIN_AFTER = 30.0, 1.0
 
 
 def claim_end() -> datetime:
-    """Return the end of a claim that begins now."""
+    """Return the time until which a claim that begins now is valid."""
     return datetime.now(UTC) + _CLAIMED_FOR
 
 
@@ -46,7 +46,9 @@ class LetterClaim:
 
     until: datetime = attrs.field(factory=claim_end)
     own: str = ""
-    """End of the claim of a dead worker, which this claim replaces; empty: this claim replaces no other claim."""
+    """
+    End time of a claim whose worker has died. This claim replaces that claim. Empty: this claim replaces no claim.
+    """
     began: Callable[[Work], None] = lambda _: None
     """Function that is called with the attempt's :class:`Work` just before the attempt begins."""
 

@@ -58,7 +58,10 @@ class Count:
 
 
 def page_of(selection: Selection, *, after: Position | None, limit: int) -> LetterPage:
-    """Return one page: at most ``limit`` selected letters after a position; None: the first page. Sends two queries."""
+    """
+    Return a page of at most ``limit`` selected letters. ``after``: position after which the page begins; None: the
+    first page. Sends two queries.
+    """
     rows = selection.candidates()
     if after:
         rows = rows.beyond(after.failed_at, after.id)

@@ -60,7 +60,7 @@ def change(row: LetterRow, planned: ReplayPlan, result: ReplayResult) -> Change:
 
 def _by_receiver(planned: ReplayPlan, before: Pending, result: ReplayResult) -> Mapping[str, Failure]:
     """
-    Return receiver → failure. If decoding the record failed, and had not failed before, each planned receiver gets this
+    Return receiver → failure. If decoding the record failed for the first time, each planned receiver gets this
     failure.
     """
     if UNREAD in result.failed and UNREAD not in before:

@@ -131,7 +131,7 @@ def _make(alias: str, group: str, plans: Sequence[ReplayPlan], wish: Wish, now: 
 
 
 def _instead_of(planned: ReplayPlan, wish: Wish) -> str:
-    """Return the receiver that ``wish.receiver`` replaces for a letter; empty: none."""
+    """Return the receiver that ``wish.receiver`` would replace in the replay of the letter; empty: none."""
     return planned.stands_in[wish.receiver] if is_guessed(planned, wish.receiver) else wish.instead_of
 
 

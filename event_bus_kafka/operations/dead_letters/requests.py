@@ -139,7 +139,7 @@ def change_request(change: RequestChange, number: int, by: str) -> str:
 
 
 def as_json(found: RequestReport) -> dict[str, Any]:
-    """Return all facts about a request, without its single letters, as JSON values."""
+    """Return all facts about a request as JSON values, without the list of its letters."""
     request = found.request
     names = ("group", "receiver", "instead_of", "receivers", "rate", "stop_after", "requested_by", "reason", "state")
     times = ("requested_at", "began_at", "beat_at", "ended_at")

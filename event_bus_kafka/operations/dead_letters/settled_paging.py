@@ -41,8 +41,8 @@ def settled_page_of(
     selection: Selection, state: EntryState | None, *, after: SettledPosition | None, limit: int
 ) -> SettledPage:
     """
-    Return at most ``limit`` selected entries after a position; None: from the first on. ``state``: state of the
-    entries; None: all states except ``failed``.
+    Return a page of at most ``limit`` selected entries. ``state``: state of the entries; None: all states except
+    ``failed``. ``after``: position after which the page begins; None: the first page.
     """
     entries = selection.settled()
     if state:

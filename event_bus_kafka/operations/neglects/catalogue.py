@@ -60,8 +60,8 @@ RETENTION_SHARE = 0.75
 NEAR_THE_END = timedelta(days=7)
 NEAR_THE_END_SHARE = 0.25
 """
-Share of ``EVENT_BUS_KAFKA_RETENTION``. A row counts as near its deletion during this last share of its time, or during
-the last 7 days if they are shorter.
+Share of ``EVENT_BUS_KAFKA_RETENTION``. A row counts as near its deletion if its remaining time is shorter than this
+share and shorter than 7 days.
 """
 
 OUTBOX_WAITS = NeglectKind(

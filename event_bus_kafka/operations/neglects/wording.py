@@ -16,8 +16,8 @@ def number(count: int, noun: str) -> str:
 
 def span(seconds: float) -> str:
     """
-    Return a duration as text, for example ``90 minutes``. The unit is the largest of which the duration has at least
-    two.
+    Return a duration as text, for example ``90 minutes``. The unit is the largest one for which the number is at least
+    2.
     """
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= 2 * length:

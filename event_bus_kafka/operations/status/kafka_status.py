@@ -86,8 +86,8 @@ def _committed(
     described: Mapping[str, GroupDescription | BrokerError],
 ) -> dict[str, Positions | BrokerError]:
     """
-    Return each group's committed offsets, or the error of reading them. The sandbox cannot list a group's offsets.
-    Therefore it is asked for the partitions of the topics in ``groups``.
+    Return each group's committed offsets, or the error of reading them. The sandbox cannot list a group's offsets. It
+    is asked for the offsets on the partitions of the topics in ``groups`` instead.
     """
     if cluster.is_sandbox:
         asked = {group: _partitions(cluster, topics & cluster.partitions.keys()) for group, topics in groups.items()}

@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 TABLES, KAFKA, REGISTRY = "the database", "Kafka", "the schema registry"
 LONGEST = {TABLES: 10.0, KAFKA: 30.0, REGISTRY: 30.0}
-"""Server → time limit for all its answers, in seconds."""
+"""Server → time limit for all answers of the server, in seconds."""
 
 
 @attrs.frozen(kw_only=True)

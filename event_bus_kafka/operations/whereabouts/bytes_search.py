@@ -16,7 +16,8 @@ _SLICE = 100_000
 """Maximum number of rows that one statement scans."""
 _BEHIND_FRAME = 6
 """
-Position of the Avro bytes in a key, counted from 1. The bytes before are Confluent's magic byte and the schema id.
+Position of the Avro bytes in a key, counted from 1. The bytes before this position are Confluent's magic byte and the
+schema id.
 """
 
 
@@ -42,10 +43,7 @@ def contains(column: str, sought: bytes) -> Q:
 
 
 def has_key(column: str, keys: Collection[bytes]) -> Q:
-    """
-    Return the condition that a column contains exactly one of ``keys``, either without or with a schema id before the
-    key.
-    """
+    """Return the condition that a column is equal to one of ``keys``, or to a schema id followed by one of ``keys``."""
     framed = Substr(column, _BEHIND_FRAME, output_field=BinaryField())
     matches = [Q(Exact(place, _value(key))) for key in keys for place in (framed, F(column))]
     return reduce(or_, matches)
