@@ -1,4 +1,4 @@
-"""The table of the letters of replay requests, each with its result."""
+"""The table of the letters in replay requests, with the result of each letter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from event_bus_kafka.models.upserts import one_statement
 
 _BATCH = 500
 _LONGEST_TEXT = 10_000
-"""Longest stored text, in characters: MySQL's limit is 65,535 bytes."""
+"""Maximum length of a stored text, in characters. MySQL's limit is 65,535 bytes."""
 
 
 class LetterState(models.TextChoices):
@@ -42,14 +42,17 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
 
     def left(self, request: int, *, after: int, most: int) -> list[RequestedLetter]:
         """
-        Return at most ``most`` letters with a number above ``after``, in order: waiting letters, and letters that a
-        dead worker has left in the state ``running``.
+        Return at most ``most`` letters whose number is greater than ``after``, sorted by number. Each letter waits, or
+        it is in the state ``running`` and its worker has died.
         """
         rows = self.filter(request=request, state__in=_LEFT, number__gt=after)
         return list(rows.order_by("number")[:most])
 
     def begin(self, letter: RequestedLetter, claim: str) -> bool:
-        """Mark a letter as running, under ``claim`` on its dead letter. False: another worker has begun the letter."""
+        """
+        Mark a letter as running. ``claim``: the claim on its dead letter. Return False if another worker has begun the
+        letter.
+        """
         rows = self.filter(pk=letter.pk, state=letter.state, claim=letter.claim)
         changes = {"state": LetterState.RUNNING, "claim": claim, "tries": letter.tries + 1}
         with one_statement(self.db):
@@ -57,8 +60,9 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
 
     def put_back(self, letter: RequestedLetter, claim: str, failed_at: datetime | None) -> None:
         """
-        Let a running letter wait again, because its run had no result. ``failed_at``: the dead letter's present last
-        failure. The letter keeps its claim, which may still exist on the dead letter.
+        Let a running letter wait again, because its run had no result. ``failed_at``: time of the dead letter's last
+        failure, which is stored with the letter; None: unchanged. The letter keeps ``claim``, which may still exist on
+        the dead letter.
         """
         self._note(letter, claim, state=LetterState.WAITING, tries=0, failed_at=failed_at or letter.failed_at)
 
@@ -76,7 +80,7 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
         return found
 
     def of(self, request: int, *states: LetterState) -> RequestedLetterQuerySet:
-        """Return the letters of a request that are in one of ``states``, in order."""
+        """Return the letters of a request that are in one of ``states``, sorted by number."""
         return self.filter(request=request, state__in=states).order_by("number")
 
     def reasons(self, request: int, state: LetterState) -> Mapping[str, int]:
@@ -97,7 +101,7 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
         return self.filter(request__in=requests.order_by()).order_by("pk")
 
     def remove(self, ids: Sequence[int]) -> int:
-        """Delete rows; return the number."""
+        """Delete rows. Return the number of deleted rows."""
         return self.filter(pk__in=ids).delete()[0]
 
     def _note(self, letter: RequestedLetter, before: str, **values: object) -> None:
@@ -118,15 +122,19 @@ class RequestedLetter(models.Model):
     offset = models.BigIntegerField()
     event_type = models.CharField(max_length=255)
     failed_at = MomentField()
-    """The dead letter's last failure at the time of the request. A letter that has failed again since is skipped."""
+    """
+    Time of the dead letter's last failure when the request was made. If the letter has failed again since, it is
+    skipped.
+    """
     instead_of = models.CharField(max_length=500)
-    """The pending receiver in whose place the request's receiver runs; empty: none."""
+    """The receiver that the request's receiver replaces as a stand-in; empty: none."""
     state = models.CharField(max_length=16, choices=LetterState.choices)
     error = models.TextField()
     """Why the letter failed or was skipped."""
     claim = models.CharField(max_length=40)
     """
-    The claim that the latest run has made on the dead letter; empty: the letter has no run yet, or has its result.
+    The claim that the letter's latest run has made on the dead letter. Empty if the letter has had no run yet, or if
+    the run has had a result.
     """
     tries = models.IntegerField(default=0)
     """Number of runs that have begun since the letter was last put back."""
@@ -142,5 +150,5 @@ class RequestedLetter(models.Model):
 
     @property
     def coordinates(self) -> str:
-        """``topic:partition:offset``."""
+        """The record's coordinates, as text: ``topic:partition:offset``."""
         return f"{self.topic}:{self.partition}:{self.offset}"

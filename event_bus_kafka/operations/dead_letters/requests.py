@@ -1,4 +1,4 @@
-"""Shows replay requests to operators, and changes the requests' states for them."""
+"""Shows replay requests to operators, and lets operators pause, resume and cancel requests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ class RequestReport:
     counts: Mapping[str, int]
     """State of a letter → number of letters."""
     obstacle: str = ""
-    """Why no worker runs the request, and the remedy; empty: a worker runs it, or it is paused or has ended."""
+    """
+    Why no worker runs the request, and the remedy. Empty if a worker runs or can run the request, and if the request is
+    paused or has ended.
+    """
 
     @property
     def total(self) -> int:
@@ -49,32 +52,39 @@ def is_migrated() -> bool:
 
 def reports(limit: int, *, only_open: bool = False) -> list[RequestReport]:
     """
-    Return the latest ``limit`` requests, newest first; ``only_open``: without ended requests. Raises a database error.
+    Return at most ``limit`` requests, newest first. ``only_open``: leave out requests that have ended. Raises a
+    database error.
     """
     rows = _rows().order_by("-pk")
     return _reported(list(rows.still_open()[:limit] if only_open else rows[:limit]))
 
 
 def report_of(number: int) -> RequestReport | None:
-    """Return request ``number``, None if no such request exists. Raises a database error."""
+    """Return the report of request ``number``; None: there is no such request. Raises a database error."""
     return next(iter(_reported(list(_rows().filter(pk=number)))), None)
 
 
 def open_states() -> Mapping[str, int]:
-    """Return the number of requests in each state except the final states. Raises a database error."""
+    """Return state → number of requests that have not ended. Raises a database error."""
     found = _rows().still_open().order_by().values_list("state").annotate(count=Count("pk"))
     counts = dict(found)
     return {state: counts[state] for state in OPEN if state in counts}
 
 
 def problems(number: int, limit: int | None = None) -> list[RequestedLetter]:
-    """Return the failed and skipped letters of request ``number``, in order; ``limit``: at most this many."""
+    """
+    Return the failed and skipped letters of request ``number``, in the order of the request. ``limit``: maximum number
+    of letters.
+    """
     rows = RequestedLetter.objects.using(_rows().db).of(number, *_PROBLEMS)
     return list(rows if limit is None else rows[:limit])
 
 
 def reasons(number: int) -> Mapping[str, Mapping[str, int]]:
-    """Return, for the states failed and skipped, each reason with its number of letters, most frequent first."""
+    """
+    Return state (failed, skipped) → reason → number of letters of request ``number``. The most frequent reason comes
+    first.
+    """
     rows = RequestedLetter.objects.using(_rows().db)
     return {state.value: rows.reasons(number, state) for state in _PROBLEMS}
 
@@ -88,7 +98,10 @@ class RequestChange:
     plan: str
     done: str
     apply: Callable[[ReplayRequestQuerySet, int, str], bool]
-    """Changes a request. Called with the rows, the request's number and the user's name. False: not possible."""
+    """
+    Function that changes a request. Called with the rows, the number of the request and the name of the user. Returns
+    False if the change is not possible.
+    """
 
 
 PAUSE = RequestChange(
@@ -121,12 +134,12 @@ def obstacle_to(change: RequestChange, number: int) -> str:
 
 
 def change_request(change: RequestChange, number: int, by: str) -> str:
-    """Make the change. Return why it was not possible; empty: it was made. Raises a database error."""
+    """Change a request. Return why the change was not possible; empty: the change was made. Raises a database error."""
     return "" if change.apply(_rows(), number, by) else obstacle_to(change, number)
 
 
 def as_json(found: RequestReport) -> dict[str, Any]:
-    """Return all facts about a request except its letters, as JSON values."""
+    """Return all facts about a request as JSON values, without the list of its letters."""
     request = found.request
     names = ("group", "receiver", "instead_of", "receivers", "rate", "stop_after", "requested_by", "reason", "state")
     times = ("requested_at", "began_at", "beat_at", "ended_at")
@@ -148,7 +161,7 @@ def letter_json(letter: RequestedLetter) -> dict[str, Any]:
 
 
 def obstacle_before(group: str, topics: Sequence[str]) -> str:
-    """Return why no worker would take a request of ``group``, and the remedy; empty: a worker would take it."""
+    """Return why no worker would run a request of ``group``, and the remedy; empty: a worker would run the request."""
     if not settings.heartbeat:
         return _NOW_UNKNOWN
     return "" if group in _groups_able() else f"{_nobody(group)} Start one: {_worker_command(group, topics)}."
@@ -161,7 +174,9 @@ def _reported(found: Sequence[ReplayRequest]) -> list[RequestReport]:
 
 
 def _without_worker(found: Sequence[ReplayRequest]) -> list[ReplayRequest]:
-    """Return the requests that no worker runs: not claimed yet, or claimed by a worker without recent heartbeats."""
+    """
+    Return the requests that no worker runs: no worker has claimed the request, or its worker has no recent heartbeat.
+    """
     is_any_running = any(one.state == RequestState.RUNNING for one in found)
     dead = database_now(_rows().db) - round(TAKEN_OVER_AFTER * 1000) if is_any_running else 0
     silent = [one for one in found if one.state == RequestState.RUNNING and (one.beat_at or 0) < dead]
@@ -169,7 +184,7 @@ def _without_worker(found: Sequence[ReplayRequest]) -> list[ReplayRequest]:
 
 
 def _obstacles(waiting: Sequence[ReplayRequest]) -> Mapping[int, str]:
-    """Return number of request → why no worker takes it, for requests that wait for a worker."""
+    """Return number of the request → why no worker can run it. Requests that a worker can run are left out."""
     if not settings.heartbeat:
         return {one.pk: _NOW_UNKNOWN for one in waiting}
     able = _groups_able() if waiting else frozenset()
@@ -179,7 +194,7 @@ def _obstacles(waiting: Sequence[ReplayRequest]) -> Mapping[int, str]:
 
 
 def _groups_able() -> frozenset[str]:
-    """Return the groups with a running worker that can replay. Workers of earlier versions cannot."""
+    """Return the groups with a running worker that can replay. Workers of earlier versions cannot replay."""
     return frozenset(one.group for one in workers() if one.is_alive and "replaying" in one.state)
 
 
