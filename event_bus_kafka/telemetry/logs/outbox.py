@@ -41,8 +41,8 @@ def _(event: events.OutboxAmbiguous, log_filter: LogFilter) -> None:
     if log_filter.is_news("ambiguous", ", ".join(event.databases)):
         logger.warning(
             "Transactions are open on the databases %s. The outbox of each could store an event; the outbox of the "
-            "first database stored it. Name the right database with the key 'database' of the topic in EVENT_BUS_PRODUCER_CONFIG, or by a "
-            "router's db_for_write.",
+            "first database stored it. Name the right database with the key 'database' of the topic in "
+            "EVENT_BUS_PRODUCER_CONFIG, or by a router's db_for_write.",
             ", ".join(event.databases),
             extra=fields(event),
         )

@@ -45,7 +45,8 @@ def _(event: events.EventSpilled, _: LogFilter) -> None:
 @lines.of(events.EventUndelivered)
 def _(event: events.EventUndelivered, _: LogFilter) -> None:
     logger.error(
-        "Error delivering message to Kafka event bus. %s (topic=%s, event_type=%s, message_id=%s). The event is lost: %s",
+        "Error delivering message to Kafka event bus. %s (topic=%s, event_type=%s, message_id=%s). The event is "
+        "lost: %s",
         error_text(event.error),
         event.topic,
         event.event_type,
