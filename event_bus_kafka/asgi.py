@@ -1,6 +1,6 @@
 """
-Flushes sent events when an ASGI server stops that runs no ``atexit`` hook. Uvicorn is one: it ends its own process by
-the signal that it received.
+Flushes sent events when an ASGI server stops. Some servers run no ``atexit`` hooks: Uvicorn, for example, ends its own
+process by the signal that it received.
 
     from event_bus_kafka.asgi import lifespan
 

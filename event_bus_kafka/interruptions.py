@@ -2,9 +2,10 @@
 Exceptions by which a host interrupts the main thread, such as celery's SoftTimeLimitExceeded. They do not mean that the
 interrupted code failed.
 
-A signal's handler raises them at any line of the main thread, and they may be of any class. Code that handles all
-exceptions as failures must re-raise them, see :func:`let_through`. An exception that another thread injects looks like
-a failure; the libraries that inject exceptions use classes that are not an ``Exception``.
+A signal's handler may raise them at any line of the main thread, and they may be of any class. Code that treats
+exceptions as failures must first pass them to :func:`let_through`. If another thread injects an exception, the
+exception cannot be told from a failure. But the libraries that do this use classes that are not derived from
+``Exception``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import Any
 
 def let_through(error: BaseException) -> None:
     """
-    Re-raise the exception of a signal's handler, if ``error`` is such an exception or was raised while handling one.
+    Raise the exception of a signal's handler again, if ``error`` is such an exception or was raised while such an
+    exception was handled. Otherwise do nothing.
     """
     interruption = interruption_in(error)
     if interruption is not None:

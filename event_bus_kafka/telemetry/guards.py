@@ -46,8 +46,8 @@ def watched(name: str, function: Callable[..., T]) -> Callable[..., T]:
 @contextmanager
 def kept_alive() -> Iterator[None]:
     """
-    Swallow any exception of the block and emit ThreadStumbled. Propagate exceptions that a signal's handler raises in
-    the main thread. Wraps each iteration of a thread's loop.
+    Swallow any exception of the block and emit ThreadStumbled. Only the exceptions that a signal's handler raises in
+    the main thread are propagated. Used for each iteration of a thread's loop.
     """
     try:
         yield

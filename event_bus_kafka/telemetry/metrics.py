@@ -34,15 +34,18 @@ class Metric:
     """Upper bounds of a histogram's buckets, in seconds."""
     counted_by: Metric | None = None
     """
-    A histogram with the same labels. Its number of observations is the value of this counter, which is never increased
-    itself.
+    A histogram with the same labels. The value of this counter is the histogram's number of observations; the counter
+    itself is never increased.
     """
     seconds_of: Metric | None = None
-    """A counter with the same labels. This counter is the sum of the seconds that were recorded for it."""
+    """
+    Another counter with the same labels. The value of this counter is the sum of the seconds recorded for the other
+    one.
+    """
 
     @property
     def unit(self) -> str:
-        """``seconds``, ``bytes``, or empty for numbers of things."""
+        """The metric's unit: ``seconds`` or ``bytes``; empty for a number of things."""
         return next((unit for unit in ("seconds", "bytes") if unit in self.name.split("_")), "")
 
 

@@ -32,12 +32,15 @@ class RecordTallies:
         self.received = tallies.of(RECORDS_RECEIVED, (event_type,))
         self.latency = tallies.of(LATENCY, (event_type,))
         self._calls: dict[int, tuple[ref[Any], str | None, Tally]] = {}
-        """Tallies of successful calls by the id of the receiver's function, with a weak reference to the function."""
+        """
+        Cache: id of a receiver's function → weak reference to the function, ``dispatch_uid``, and tally of successful
+        calls.
+        """
 
     def of_calls(self, call: Callable[..., Any], receiver: _Named, has_failed: bool) -> Tally:
         """
-        Return the tally for calls of a receiver. Uses the function as key, since computing the receiver's name is
-        slower.
+        Return the tally for calls of a receiver. Successful calls are looked up by the receiver's function, since
+        computing the receiver's name takes longer.
         """
         if not has_failed:
             known = self._calls.get(id(call))

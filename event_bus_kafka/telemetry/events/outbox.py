@@ -47,12 +47,15 @@ class OutboxStalled(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class RowParked(LifecycleEvent):
-    """Kafka refused a row for good: it was parked."""
+    """Kafka refused a row for good, so the row was parked."""
 
     row: int
     topic: str
     event_type: str
-    """Empty, like ``event_id``, if neither the row's schema nor its headers contain it, or they cannot be read."""
+    """
+    The event type; empty if neither the row's schema nor the row's headers contain it, or if they cannot be read. The
+    same is true of ``event_id``.
+    """
     event_id: str
     error: Exception
     code: str
@@ -89,12 +92,12 @@ class RelayInterrupted(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class RelayProgress(LifecycleEvent):
-    """The rows that a relay sent since its last report, and the rows that wait."""
+    """The rows that a relay has sent since its last report, and the rows that wait in its outbox."""
 
     database: str
     sent: int
     rate: float
-    """Rows per second."""
+    """Number of rows sent per second."""
     depth: int
     oldest: float
     """Age of the oldest row, in seconds."""
