@@ -32,7 +32,10 @@ def own_bus() -> OwnBus:
 
 
 def bus_status(*, check: bool) -> Status:
-    """Return the present status of the bus; ``check``: with findings. Raises :class:`ConfigurationError`."""
+    """
+    Return the present status of the bus. ``check``: whether the status contains findings. Raises
+    :class:`ConfigurationError`.
+    """
     servers = StatusServers(
         overview=lambda: ClusterOverview(producer_options()),
         subjects=partial(subjects, timeout=TIMEOUT),

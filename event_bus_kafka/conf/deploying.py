@@ -8,7 +8,7 @@ from event_bus_kafka.conf.kinds import Setting, mapping_of
 from event_bus_kafka.conf.policies import TOPIC, TOPIC_OPTIONS
 
 ALL_TOPICS = "*"
-"""In place of a topic's name: the defaults for all topics."""
+"""Key of the entry with the defaults for all topics. Other keys are topic names."""
 
 
 class SettingsOfTopic(TypedDict, total=False):
