@@ -21,7 +21,7 @@ from examples.platform_events.signals import COURSE_RUN_UPDATED
 
 @receiver([COURSE_ENROLLMENT_CREATED, COURSE_ENROLLMENT_CHANGED, COURSE_UNENROLLMENT_COMPLETED])
 def note_enrollment(enrollment: CourseEnrollmentData, **_: Any) -> None:
-    """Store an enrolment or unenrolment of a learner with a licence; ignore other learners."""
+    """Store that a learner with a licence was enrolled or unenrolled. Ignore learners without a licence."""
     if not License.objects.filter(user_id=enrollment.user.id).exists():
         return
     LicensedEnrollment.objects.update_or_create(

@@ -29,8 +29,8 @@ from examples.platform_events.signals import (
 @once
 def write_journal(signal: Any, order: OrderData, **_: Any) -> None:
     """
-    Add a row for each event. ``once`` skips an event that is delivered again: its mark, in a table of
-    ``event_bus_kafka``, commits together with the row.
+    Add a row for each event. An event that is delivered again is skipped by ``once``: the inbox mark of ``once``
+    commits together with the row.
     """
     status = "fulfilled" if signal is ORDER_FULFILLED else "refunded"
     JournalEntry.objects.create(order_number=order.order_number, status=status)
@@ -54,8 +54,8 @@ def unenroll_buyer(order: OrderData, **_: Any) -> None:
 
 def _book(order: OrderData, status: str, amount_cents: int) -> bool:
     """
-    Store a payment or refund unless it is stored already. A second click on "refund" sends another event, which
-    ``once`` does not recognize as a duplicate.
+    Store a payment or refund; return False if it was stored before. A second click on "refund" sends another event,
+    which ``once`` does not recognize as a duplicate.
     """
     _, created = Booking.objects.get_or_create(
         order_number=order.order_number, status=status, defaults={"amount_cents": amount_cents}

@@ -58,7 +58,7 @@ def _history(course_key: str) -> list[tuple[str, bool]]:
 
 
 def _is_indexed(course_key: str) -> bool:
-    """Whether Discovery has indexed the course run after its last change."""
+    """Return whether Discovery has indexed the course run after its last change."""
     return CourseRun.objects.filter(course_key=course_key, indexed_at__gt=F("edited_at")).exists()
 
 
@@ -129,8 +129,8 @@ def _pages(*keys: str) -> dict[str, str]:
 
 def _all_pages_are_right() -> bool:
     """
-    Whether the site cache has a page with the right title for each course run and program of the catalog, and no other
-    page.
+    Return whether the site cache has a page with the right title for each course run and program of the catalog, and no
+    other page.
     """
     programs = {str(uuid): title for uuid, title in Program.objects.values_list("uuid", "title")}
     runs = dict(CourseRun.objects.values_list("course_key", "title"))

@@ -50,8 +50,9 @@ def exam_attempts(scene: Scene) -> None:
     """
     Exams change grades, completion, certificates and credit
 
-    Certificates are out of order for a while: only their receiver is retried. Course staff goes in the other direction.
-    Credit is broken until somebody repairs it: its events become dead letters, which the worker replays on request.
+    Certificates cannot be changed for a while: only their receiver is retried. Course staff goes in the other
+    direction. Credit is broken until somebody repairs it: its events become dead letters, which the worker replays on
+    request.
     """
     scene.do("lms", f'give_role(60, "{EXAM}", "instructor")')
     scene.see("exams", "a reviewer", lambda: _staff(60), ["instructor"], for_now=True)
