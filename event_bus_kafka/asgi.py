@@ -51,8 +51,8 @@ def lifespan(application: Application) -> Application:
 
 class _Server:
     """
-    The server's side of the ``lifespan`` protocol, given to the application. All events are flushed before the
-    application receives the shutdown.
+    The server's side of the ``lifespan`` protocol, as the wrapped application sees it. All events are flushed before
+    the application receives the shutdown message.
     """
 
     def __init__(self, receive: Receive, send: Send) -> None:

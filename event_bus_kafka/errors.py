@@ -113,7 +113,7 @@ class UnknownEventType(DeserializationError):
 
 
 class ReceiversFailed(EventBusError, ExceptionGroup[Exception]):
-    """One or more receivers raised. ``receivers`` contains their names in the order of ``exceptions``."""
+    """One or more receivers raised. ``receivers`` has the names of these receivers in the order of ``exceptions``."""
 
     receivers: tuple[str, ...]
 

@@ -28,7 +28,8 @@ def let_through(error: BaseException) -> None:
 
 def interruption_in(error: BaseException) -> BaseException | None:
     """
-    Return the exception of a signal's handler: ``error`` itself or an exception in its context; None if there is none.
+    Return the exception that a signal's handler raised: ``error`` itself, or an exception in the context of ``error``.
+    Return None if there is no such exception.
     """
     if threading.current_thread() is not threading.main_thread():
         return None
@@ -42,7 +43,10 @@ def interruption_in(error: BaseException) -> BaseException | None:
 
 
 def _code(handler: Any) -> object:
-    """Return the code object of a function, a method, a partial of these, or a callable object; None for others."""
+    """
+    Return the code object of a function, a method, a partial of these, or a callable object. Return None for anything
+    else.
+    """
     if not callable(handler):
         return None
     function = getattr(handler, "func", handler)

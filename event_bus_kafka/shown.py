@@ -48,8 +48,8 @@ def shown(value: object, longest: int = LONGEST) -> str:
 
 def _stand_in(character: str) -> str:
     """
-    Return the replacement for an unsafe character. Other kinds of spaces, which occur in names in some languages,
-    become an ordinary space; all others become the replacement character.
+    Return the replacement for a character that is not printable. A special space, which names in some languages
+    contain, becomes an ordinary space. Any other character becomes the replacement character.
     """
     return " " if category(character) == "Zs" else "\N{REPLACEMENT CHARACTER}"
 

@@ -1,6 +1,6 @@
 """
-``python -m benchmarks.instructions.process``: the process that runs under callgrind. It warms up, then runs each work
-and has the instructions of each run counted.
+``python -m benchmarks.instructions.process``: the process that runs under callgrind. It warms up, then runs each work,
+and tells callgrind where each run begins and ends.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _PRODUCER = {
     "queue.buffering.max.kbytes": 1_048_576,  # room for the largest letter; each lane sends one at a time
     "linger.ms": 0,
 }
-"""Default options of the producer, which the settings override."""
+"""Default options of the producer. The settings may override them."""
 
 
 def dead_letter_topic(group: str) -> str:

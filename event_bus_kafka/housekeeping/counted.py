@@ -45,7 +45,10 @@ def counted(tallies: Tallies, service: str) -> Mapping[Line, Sums]:
 
 
 def totals(tallies: Tallies) -> Mapping[str, int]:
-    """Return outcome → number of whole events with this outcome since this process started."""
+    """
+    Return outcome → number of events with this outcome since this process started. Outcomes of single receivers are not
+    counted.
+    """
     found: Counter[str] = Counter()
     for (metric, _), tally in tallies.read().items():
         if outcome := _OUTCOMES.get(metric):

@@ -111,7 +111,7 @@ class Heartbeats:
 
 
 def purge() -> Iterator[int]:
-    """Delete, in slices, heartbeats of workers and relays that ended or died more than a day ago."""
+    """Delete in slices the heartbeats of workers and relays that ended or died more than a day ago."""
     if alias := alias_of(Heartbeat):
         rows = Heartbeat.objects.using(alias)
         yield from delete_in_batches(rows.expired(database_now(alias) - _KEPT), rows.remove)

@@ -64,7 +64,10 @@ _NOTHING = Sums(count=0, seconds=0.0, longest=0.0)
 
 
 def tidy(days: float) -> Iterator[object]:
-    """Merge minutes older than a day into hours, and delete rows older than ``days``, in slices."""
+    """
+    Delete the rows that are older than ``days`` days, then merge the rows for minutes older than a day into rows for
+    hours. Both happen in slices.
+    """
     alias = alias_of(HistoryRow)
     if alias is None:
         return

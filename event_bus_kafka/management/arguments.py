@@ -1,4 +1,4 @@
-"""Types of arguments, and arguments, that several commands share."""
+"""Arguments and argument types that several commands share."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class MetricKind(Enum):
 
 @attrs.frozen(kw_only=True, eq=False)
 class Metric:
-    """A metric. Each label has few values: a name that this service does not know is replaced by ``other``."""
+    """A metric. A name that this service does not know is replaced by ``other``, so each label has few values."""
 
     name: str
     """The full name, with the prefix, the unit and, for a counter, ``_total``."""

@@ -52,7 +52,8 @@ class _Collector:
 @attrs.frozen
 class MetricsPage:
     """
-    The page ``/metrics``. It shows only metrics of this package, not those in prometheus_client's default registry.
+    The page ``/metrics``. It shows only metrics of this package, and no other metrics of prometheus_client's default
+    registry.
     """
 
     samples: Callable[[], Iterable[Sample]]

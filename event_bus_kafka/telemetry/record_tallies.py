@@ -10,7 +10,10 @@ from event_bus_kafka.telemetry.metrics import LATENCY, RECEIVER_SECONDS, RECORDS
 from event_bus_kafka.telemetry.tallies import Tally, tallies
 
 DONE, FAILED = "done", "failed"
-"""Results of a receiver's call: values of a label of :data:`~event_bus_kafka.telemetry.metrics.RECEIVER_SECONDS`."""
+"""
+The values of the label of :data:`~event_bus_kafka.telemetry.metrics.RECEIVER_SECONDS` for the result of a receiver's
+call.
+"""
 _MOST_KNOWN = 1_000
 
 

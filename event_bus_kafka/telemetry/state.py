@@ -140,8 +140,8 @@ class RelaySource(Protocol):
 
     def read(self, connection: Any) -> RelayState:
         """
-        Query the state on ``connection``, a Django connection of the calling thread to the relay's database, in
-        autocommit. Raises a database error.
+        Query the state on ``connection``: a Django connection of the calling thread to the relay's database, in
+        autocommit mode. Raises a database error.
         """
 
     @property

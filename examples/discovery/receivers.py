@@ -21,7 +21,7 @@ def update_course_run(catalog_info: CourseCatalogData, metadata: EventsMetadata,
     """
     Store a course run that was created or edited in Studio.
 
-    An event may be delivered twice or late: changes that are not newer are ignored.
+    An event may be delivered twice or late, so a change is ignored unless it is newer than the stored change.
     """
     course_key = str(catalog_info.course_key)
     known = CourseRun.objects.select_for_update().filter(course_key=course_key).first()

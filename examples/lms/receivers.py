@@ -66,7 +66,10 @@ def _book(order: OrderData, status: str, amount_cents: int) -> bool:
 @receiver([LICENSE_CREATED, LICENSE_ASSIGNED, LICENSE_ACTIVATED, LICENSE_REVOKED, LICENSE_EXPIRED, LICENSE_RENEWED])
 @transaction.atomic
 def keep_license(license: LicenseData, **_: Any) -> None:
-    """Store a changed licence. An event may be delivered twice or late: changes that are not newer are ignored."""
+    """
+    Store a changed licence. An event may be delivered twice or late, so a change is ignored unless it is newer than the
+    stored change.
+    """
     known = License.objects.select_for_update().filter(uuid=license.uuid).first() or License(uuid=license.uuid)
     if known.changed_at and known.changed_at >= license.occurred_at:
         return

@@ -116,7 +116,7 @@ class Filters:
         return any(name in self.fields for name in self.search.fields)
 
     def words(self) -> list[str]:
-        """Return the filters for Django's history, without data of an event."""
+        """Return texts that describe the filters in Django's history, without data of an event."""
         words = [f"{name} {text}" for name, text in self.fields.items() if name in self.form.fields]
         return [*words, "a search"] if self.searches else words
 

@@ -54,7 +54,7 @@ class RecordSkipped(LifecycleEvent):
     partition: int
     offset: int
     event_type: str
-    """Empty unless ``reason`` is about the event type."""
+    """The event type; empty unless ``reason`` is about the event type."""
     reason: str
     """
     The reason why the record was skipped. ``no receiver``, ``other receivers``, ``unregistered type`` and ``signal
@@ -74,7 +74,7 @@ class AttemptFailed(LifecycleEvent):
     offset: int
     event_type: str
     event_id: str
-    """Empty if unknown, for example because the record cannot be read."""
+    """The event's id; empty if unknown, for example because the record cannot be read."""
     error: Exception
     attempt: int
     """Number of attempts, including this one. An attempt that ends in ``hold`` does not count."""

@@ -66,7 +66,7 @@ class ReplayFailed(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class DeadLettersPurged(LifecycleEvent):
-    """Dead letters older than the retention were deleted."""
+    """Dead letters older than EVENT_BUS_KAFKA_RETENTION were deleted."""
 
     count: int
 

@@ -109,6 +109,6 @@ class RelayProgress(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class ParkedRowsPurged(LifecycleEvent):
-    """Parked rows older than the retention were deleted."""
+    """Parked rows older than EVENT_BUS_KAFKA_RETENTION were deleted."""
 
     count: int

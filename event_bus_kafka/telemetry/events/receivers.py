@@ -81,6 +81,6 @@ class DuplicateSkipped(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class InboxMarksPurged(LifecycleEvent):
-    """Marks of the inbox older than the retention were deleted."""
+    """Marks of the inbox older than EVENT_BUS_KAFKA_RETENTION were deleted."""
 
     count: int

@@ -33,7 +33,7 @@ _BEGINNINGS = {
     RecordReceived: "Message received from Kafka: ",
     RecordDone: "Message from Kafka processed successfully: ",
 }
-"""The beginnings of the shared lines, equal to the beginnings of lines for single records."""
+"""The beginnings of the shared lines. The lines for single records begin with the same texts."""
 
 
 class AuditLines:

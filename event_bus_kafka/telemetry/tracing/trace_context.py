@@ -52,7 +52,10 @@ def context_in(headers: Headers) -> trace.SpanContext | None:
 
 
 def _members(headers: Headers) -> list[tuple[str, str]]:
-    """Return the members of ``tracestate`` in order; none if one is invalid, since OpenTelemetry's API would log it."""
+    """
+    Return the members of ``tracestate`` in order. Return no members if one is invalid, since OpenTelemetry's API would
+    log an invalid member.
+    """
     joined = b",".join([value or b"" for name, value in headers if name == TRACESTATE])
     if len(joined) > _LONGEST or not joined.isascii():
         return []

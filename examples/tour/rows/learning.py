@@ -93,9 +93,7 @@ def exam_attempts(scene: Scene) -> None:
 
 @row("7", "LMS → Credentials, Commerce", services="lms credentials commerce")
 def program_intent(scene: Scene) -> None:
-    """
-    A learner shows intent for a program: several parties react
-    """
+    """A learner shows intent for a program: several services react"""
     scene.do("lms", f'visit_program_page(71, "{PROGRAM}")')
     scene.see("credentials", "the learner's interest", lambda: ProgramInterest.objects.filter(user_id=71).count(), 1)
     scene.see("commerce", "an offer", lambda: Offer.objects.filter(user_id=71).count(), 1)
