@@ -34,11 +34,11 @@ def consume(
     objects: int = 0,
 ) -> Figures:
     """
-    Return the figures of a worker that consumes the events of the second topic in ``reads``. Before, another worker
-    consumes the first topic, to warm up.
+    Return the figures of a worker that consumes the events of the second topic in ``reads``. Before this, another
+    worker consumes the first topic to warm up.
 
-    ``objects``: number of objects that are created before the workers run. The measurement does not exclude these
-    objects from garbage collection: that is left to the worker.
+    ``objects``: number of objects that are created before the workers run. The benchmark does not exclude these objects
+    from garbage collection; a worker may do so.
     """
     heap = [_Loaded(number) for number in range(objects)]
     life, work = CONSUMERS[variant], ready(receiver)

@@ -76,8 +76,8 @@ class ConsumerState:
     """Number of keys whose first record waits for its next attempt, including held records."""
     held_keys: int
     """
-    Number of keys that wait although their last attempt does not count, because of an outage, an open circuit or a
-    flood.
+    Number of waiting keys whose last attempt does not count. It does not count if an outage, an open circuit or a flood
+    prevented success.
     """
     lanes: int
     lanes_awake: int

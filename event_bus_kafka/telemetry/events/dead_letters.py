@@ -89,8 +89,8 @@ class ReplayRequestChanged(LifecycleEvent):
     group: str
     state: str
     """
-    ``running``; ``requested`` if the worker gave the request back; ``held``; or the final state, set by this worker or
-    another process.
+    The new state of the request: ``running``; ``requested``, if the worker gave the request back; ``held``; or a final
+    state, which this worker or another process has set.
     """
     note: str
     """The reason, if ``state`` does not say it."""

@@ -30,7 +30,10 @@ class AppendToOutboxFailed(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class OutboxAmbiguous(LifecycleEvent):
-    """Transactions are open in several databases whose outbox could store an event; the first database stored it."""
+    """
+    Transactions are open in several databases, and the outbox of each could store an event. The outbox of the first
+    database stored it.
+    """
 
     databases: tuple[str, ...]
     """Aliases of these databases, in the order of DATABASES."""

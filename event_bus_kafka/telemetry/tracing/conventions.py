@@ -21,7 +21,7 @@ BATCH_MESSAGE_COUNT = "messaging.batch.message_count"
 """Name of the attribute for the number of records. Spans of a single event do not have it."""
 KAFKA_OFFSET = "messaging.kafka.offset"
 KAFKA_TOMBSTONE = "messaging.kafka.message.tombstone"
-"""Name of an attribute that is True for tombstones; other spans do not have it."""
+"""Name of an attribute that is True on spans of tombstones, and that no other span has."""
 EVENT_TYPE = "cloudevents.event_type"
 ERROR_TYPE = "error.type"
 

@@ -142,7 +142,10 @@ def open_span(
 
 
 def _tell(error: BaseException) -> None:
-    """Report an exception of OpenTelemetry's provider. Raise it again if a signal's handler raised it."""
+    """
+    Report an exception that OpenTelemetry's provider raised. If a signal's handler raised the exception, raise it again
+    instead.
+    """
     let_through(error)
     emit(CallbackFailed(callback=_CALLBACK, error=error))
 
