@@ -20,7 +20,7 @@ from event_bus_kafka.operations.dead_letters.selection import Selection
 from event_bus_kafka.shown import shown
 
 _SHOWN = 50
-"""Largest number of letters that a plan or report lists."""
+"""Maximum number of letters that a plan or report lists."""
 
 
 class RequestSubcommands(OperatorCommand):
