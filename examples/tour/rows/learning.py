@@ -86,7 +86,7 @@ def exam_attempts(scene: Scene) -> None:
     scene.see("lms", "dead letters of both, for credit alone", _letters, [[_CREDIT]] * 2, for_now=True)
     scene.see("lms", "the grade counts, without credit", lambda: _exam_of(63), [["restored"], []], for_now=True)
     scene.do("lms", 'end_maintenance("credit")')
-    scene.manage("lms", "event_dead_letters replay --request --reason 'Credit is mended' --apply")
+    scene.manage("lms", "event_dead_letters replay --all --request --reason 'Credit is mended' --apply")
     scene.see("lms", "credit, in order", lambda: _changes("credit", 63), ["submitted", "satisfied"])
     scene.see("lms", "no dead letters", _letters, [])
 
