@@ -37,9 +37,11 @@ _BUSY_POLL = 0.05
 _LOOK_AT_ENDS_EVERY = 1.0
 """Seconds between two queries of the partitions' end offsets."""
 _NEW_CLIENTS = 3
-"""Clients in a row that may fail before reading a record; the next fatal error ends the worker."""
+"""Number of new clients that are tried in a row. If all of them fail before reading a record, the worker ends."""
 _LAST_FLUSH = 1.0
-"""Minimum seconds for flushing the events of receivers, even if they have used up the time for a stop."""
+"""
+Minimum seconds for flushing the events that receivers emitted, even if the receivers have used up the time to stop.
+"""
 
 
 class Consumer:
@@ -49,10 +51,10 @@ class Consumer:
     The thread that calls these methods is the polling thread: no other thread uses the client or changes windows and
     positions. The consumer never commits an offset above an unsettled record.
 
-    ``flush(seconds)`` waits at most ``seconds`` for events that receivers have emitted; the lifecycle event
+    ``flush(seconds)`` waits at most ``seconds`` for events that receivers have emitted. The lifecycle event
     EventUndelivered reports a lost event. After such a loss the consumer commits nothing, and the next step ends the
-    worker: Kafka delivers again the record whose receiver emitted the lost event, unless its offset was committed
-    before.
+    worker. Kafka then delivers the record whose receiver emitted the lost event again, unless the record's offset was
+    already committed.
     """
 
     def __init__(
@@ -118,10 +120,10 @@ class Consumer:
         """
         Let running receivers finish for at most ``timeout`` seconds, commit and leave the group.
 
-        Return the sum of receivers that are still running, partitions whose last commit was refused, and lost events
-        that receivers emitted. If any event is lost, commit nothing: Kafka delivers again the records whose receivers
-        emitted the events. Raises :class:`WorkerFailed` if another member of the group has the same
-        ``group.instance.id``.
+        Return a sum of three numbers: the receivers that are still running, the partitions whose last commit was
+        refused, and the lost events that receivers emitted. If any event is lost, commit nothing: Kafka then delivers
+        the record whose receiver emitted the event again. Raises :class:`WorkerFailed` if another member of the group
+        has the same ``group.instance.id``.
         """
         try:
             deadline = self._clock() + timeout
@@ -145,11 +147,16 @@ class Consumer:
         return tuple(self._partitions.values())
 
     def hurry(self, timeout: float) -> None:
-        """End the stop, and the wait for receivers of revoked partitions, within ``timeout`` seconds from now."""
+        """
+        Limit the rest of :meth:`stop`, and of any wait for receivers of revoked partitions, to ``timeout`` seconds from
+        now.
+        """
         self._scheduler.hurry(timeout)
 
     def _keep_emitted(self, seconds: float) -> None:
-        """Flush the receivers' events. If any is lost, forget all partitions, so that nothing is committed."""
+        """
+        Flush the events that receivers emitted. If any is lost, forget all partitions, so that nothing is committed.
+        """
         partitions, self._partitions = self._partitions, {}
         self._flush(seconds)
         if self._lost_events:
@@ -187,7 +194,10 @@ class Consumer:
             self._scheduler.submit(delivery)
 
     def _may_wait(self) -> float | None:
-        """Return how many seconds a poll may block; None: do not poll, a window is full or lanes are busy."""
+        """
+        Return how many seconds the next poll may block; None: do not poll now, because a window is full or lanes are
+        busy.
+        """
         if self._scheduler.has_plenty or self._backpressure.are_full(self._partitions.values()):
             return 0.0 if self._clock() - self._last_poll >= _SERVE_EVERY else None
         most = min(self._limits.poll_timeout, _BUSY_POLL) if self._is_busy() else self._limits.poll_timeout

@@ -27,7 +27,8 @@ class DeadLetterLimit:
 
     def admits(self, partition: PartitionProgress) -> bool:
         """
-        Count a dead letter that is about to be stored, and return True; False: the limit is reached, hold the record.
+        Return True, and count a dead letter that is about to be stored. Return False if the limit is reached: then the
+        caller must hold the record.
         """
         with self._lock:
             count = self._in_a_row.get(partition.name, 0)

@@ -18,7 +18,7 @@ class ErrorLimit:
         self._limit = limit
         self._length = 0
         self.failure: WorkerFailed | None = None
-        """The error that ends the worker, once the limit is reached; no further attempt is made."""
+        """The error that ends the worker; None until the limit is reached. After that no further attempt is made."""
 
     def failed(self) -> None:
         with self._lock:

@@ -34,8 +34,8 @@ from event_bus_kafka.wire.records import ConsumerRecord, Event
 
 _STANDSTILL = 5.0
 """
-Seconds until the next attempt to store a dead letter that a flood holds, or at a record of a worker that is about to
-end.
+Seconds until the next attempt while a flood holds the partition's dead letter, or after the error limit is reached and
+the worker is about to end.
 """
 
 
@@ -76,7 +76,8 @@ class Processor:
 
     def process(self, delivery: Delivery) -> Outcome:
         """
-        Make one attempt. Lets SystemExit, KeyboardInterrupt and GeneratorExit pass; the record then stays unfinished.
+        Make one attempt. Does not catch SystemExit, KeyboardInterrupt and GeneratorExit; after one of them the record
+        stays unfinished.
         """
         if self.error_limit.failure:
             return Hold(self.error_limit.failure, _STANDSTILL)
@@ -99,8 +100,8 @@ class Processor:
 
     def _is_received(self, record: ConsumerRecord) -> bool:
         """
-        Return whether a receiver will get the record, or the record cannot be read. Other records get no span: there
-        may be thousands of them.
+        Return whether the attempt gets a span: either a receiver will get the record, or the record cannot be read.
+        There may be thousands of other records.
         """
         try:
             signal = self._signal(record)
@@ -222,7 +223,8 @@ class Processor:
 
     def _note(self, past: Past, work: Work) -> None:
         """
-        Keep the results of the attempts. Begin the health obstacle of a server that the record waits for, or end it.
+        Keep the results of the attempts. If the record now waits for a server, report the server as an obstacle to
+        health; if the record no longer waits for a server, withdraw the report.
         """
         before, work.past = work.past.away, past
         if past.away:
@@ -275,5 +277,5 @@ def _reason_to_skip(record: ConsumerRecord, signal: OpenEdxPublicSignal, receive
 
 
 def _identity(record: ConsumerRecord) -> tuple[str, Hashable]:
-    """Return a value that is equal for failures of the same event or the same key; without a key, of the same event."""
+    """Return the identity of a record among failures: its topic and key; without a key, its topic and offset."""
     return record.topic, record.offset if record.key is None else record.key

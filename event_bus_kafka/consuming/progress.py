@@ -23,7 +23,7 @@ from event_bus_kafka.wire.records import ConsumerRecord
 
 @attrs.define(eq=False)
 class Work:
-    """The attempts at one record. Only the lane that processes the record writes it."""
+    """The attempts at one record. Only the lane that processes the record changes this object."""
 
     record: ConsumerRecord
     past: Past = NOTHING_YET
@@ -50,7 +50,7 @@ class Work:
 
 @attrs.define(eq=False)
 class Delivery:
-    """One record within one assignment, until it is settled. Lanes write it; they set ``done`` last."""
+    """One record within one assignment, until it is settled. Lanes set the attributes, and ``done`` last."""
 
     record: ConsumerRecord | None
     """None once the delivery is done."""
@@ -59,7 +59,10 @@ class Delivery:
     size: int
     """Bytes of the record."""
     is_early: bool = False
-    """Whether a previous worker may have crashed at this record: it is logged before its receivers are called."""
+    """
+    Whether a previous worker may have crashed at this record. If so, the record is logged before its receivers are
+    called.
+    """
     done: bool = False
     dropped: bool = False
     """Whether the record was left unfinished, so that the partition's next owner processes it."""
@@ -100,7 +103,7 @@ class Detached(Delivery):
     """
 
     process: Callable[[Detached], Outcome] = attrs.field(kw_only=True)
-    """Makes the only attempt at the record and returns Done, also if the attempt failed."""
+    """Makes the only attempt at the record and returns Done, even if the attempt failed."""
     has_begun: bool = False
 
 
@@ -160,7 +163,10 @@ class PartitionProgress:
     number: int
     metadata: OffsetMetadata = attrs.field(factory=OffsetMetadata)
     next_offset: int = 0
-    """The offset of the next record to read; negative: librdkafka's number for the beginning of the partition."""
+    """
+    The offset of the next record to read. A negative number is librdkafka's constant for the beginning of the
+    partition.
+    """
     committed: int | None = None
     position: int | None = attrs.field(default=attrs.Factory(lambda self: self.committed, takes_self=True))
     """
@@ -175,25 +181,31 @@ class PartitionProgress:
     freed: deque[int] = attrs.field(factory=deque)
     """Bytes of records that lanes have finished; :meth:`advance` subtracts them from ``size``."""
     early: int = 0
-    """Number of next records that a previous worker may have begun already; at most a window of them."""
+    """
+    Number of records, counted from the next one to read, that a previous worker may have begun; never more than a
+    window can contain.
+    """
     passed: int = 0
     """
-    Records that the position has passed since the last commit: after a crash the partition's next owner processes them
-    again.
+    Number of records that the position has moved past since the last commit. After a crash the partition's next owner
+    processes these records again.
     """
     flooded: bool = False
     """
-    Whether a dead letter is held because the partition had too many in a row. Lanes write it, under the lock of the
-    DeadLetterLimit.
+    Whether a dead letter is held because the partition had too many dead letters in a row. Lanes set it, under the lock
+    of the DeadLetterLimit.
     """
     full_since: float | None = None
-    """The time since which the window has been full and never half empty; None: it is not full."""
+    """Time at which the window became full; None once the window is less than half full again."""
     paused: bool = False
-    """Whether the client has paused the partition because its window was full for long."""
+    """Whether the client has paused the partition because its window was full for a long time."""
     stood_at: tuple[int | None, float] = (None, 0.0)
     """The position that was seen last while the partition was paused, and the time at which it was first seen."""
     waits_for: str = ""
-    """The first unfinished record, once the position has not moved for long; empty while the position moves."""
+    """
+    Coordinates of the first unfinished record, or "its commit", while a paused partition's position has not moved for a
+    long time; otherwise empty.
+    """
     end: int | None = None
     """The partition's end offset in Kafka, one above its last record, as far as the client knows it."""
     _window: deque[Delivery] = attrs.field(factory=deque)
@@ -224,7 +236,8 @@ class PartitionProgress:
 
     def may_begin(self, offset: int) -> bool | None:
         """
-        Return whether a lane may begin the record at ``offset``; False: drop it; None: not decided yet, ask again.
+        Return whether a lane may begin the record at ``offset``. False: the lane must drop the record. None: this is
+        not decided yet, and the lane must ask again.
         """
         phase = self.phase  # read once: the polling thread may change it between two looks
         if phase is PartitionPhase.OPEN:
@@ -254,7 +267,10 @@ class PartitionProgress:
         self.next_offset = offset
 
     def advance(self) -> Delivery | None:
-        """Move the position past the finished records at the head of the window; return the first unfinished record."""
+        """
+        Move the position past the finished records at the beginning of the window. Return the first unfinished record,
+        or None if there is none.
+        """
         while self.freed:
             self.size -= self.freed.popleft()
         while window := self._window:

@@ -30,8 +30,8 @@ _OF_TYPES = frozenset({"unregistered type", "no receiver", "other receivers", "s
 
 def received(work: Work, event: Event, admitted: list[Receiver]) -> None:
     """
-    Report that an event is about to be dispatched to ``admitted``, for the first time or again. The dispatch counts as
-    a retry only if a receiver is called now and was called before.
+    Report that an event is about to be dispatched to ``admitted``, for the first time or again. A repeated dispatch
+    counts as a retry only if it calls a receiver and an earlier dispatch called one, too.
     """
     record = work.record
     work.event_id, work.sent_at = event.event_id, event.metadata.time

@@ -22,7 +22,7 @@ from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import OffsetsLost, OffsetsMoved
 
 _TIMEOUT = 5.0
-"""Seconds for one request to Kafka."""
+"""Maximum seconds for one request to Kafka."""
 _AGAIN_AFTER = 0.5
 """Seconds until a partition whose start failed is tried again."""
 Partitions = dict[Partition, PartitionProgress]
@@ -47,9 +47,9 @@ def milliseconds(text: str) -> int:
 @attrs.define(eq=False)
 class StartingOffsets:
     """
-    Tells the client of a group where to begin reading. If ``time`` (milliseconds since the epoch) is given, partitions
-    begin at the first record at or after it; this is done once for each value, which the metadata of the committed
-    offset remembers.
+    Tells the client of a group where to begin reading. If ``time`` (milliseconds since the epoch) is given, each
+    partition begins at its first record at or after this time. Each value of ``time`` is applied to a partition only
+    once: the metadata of the committed offset notes the value.
     """
 
     group: str
@@ -58,13 +58,13 @@ class StartingOffsets:
     window: int = 0
     """Highest number of records that a worker may have begun and not committed."""
     failed: Collection[Partition] = ()
-    """Partitions that could not be started yet, because Kafka is away or refuses them."""
+    """Partitions that could not be started yet, because Kafka cannot be reached or refuses them."""
     _again_at: float = 0.0
 
     def start(self, client: ConsumerClient, partitions: Partitions) -> None:
         """
-        Let the client read the partitions that wait: new ones, which are added to ``partitions``, and partitions whose
-        offset no longer exists. A partition that fails does not delay the others; a later call tries it again.
+        Let the client read new partitions, and partitions whose offset no longer exists; add the new ones to
+        ``partitions``. A partition that fails does not delay the others; a later call tries it again.
 
         Raises :class:`WorkerFailed` if the brokers cannot find offsets by time.
         """

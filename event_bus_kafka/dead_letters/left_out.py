@@ -42,7 +42,7 @@ def lighter(letter: Letter) -> Iterator[Letter]:
 
 
 def tell(letter: Letter, reason: str) -> None:
-    """Emit DeadLetterReduced, with the parts without which a letter was stored."""
+    """Emit DeadLetterReduced, which names the parts that were left out of a stored letter."""
     emit(
         DeadLetterReduced(
             topic=letter.record.topic,

@@ -188,7 +188,9 @@ def _amend(letter: DeadLetter, decide: Callable[[DeadLetter], Change]) -> Change
 
 
 def _has_changed(row: DeadLetter, since: DeadLetter) -> bool:
-    """Return whether the row was written since it was read. The previous version changes only its time."""
+    """
+    Return whether the row has changed since it was read. The previous version of this package changes only the time.
+    """
     return bool(row.failures != since.failures or row.last_failed_at != since.last_failed_at)
 
 

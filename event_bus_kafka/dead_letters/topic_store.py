@@ -27,8 +27,8 @@ _CONFIRMED_WITHIN = 15.0
 
 class TopicStore:
     """
-    Dead letters on a topic: key ``topic:partition:offset``, the original value, this package's headers, then the
-    original ones.
+    Stores dead letters as records on a topic. Such a record has the key ``topic:partition:offset`` and the original
+    value; its headers are this package's headers, followed by the original headers.
 
     ``connect`` makes the producer, before the first dead letter and again after a fatal error. Lanes call the store
     from several threads at once.

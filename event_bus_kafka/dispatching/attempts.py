@@ -45,7 +45,7 @@ class Attempt:
 
 
 ALL_SUCCEEDED = Attempt(ran=True)
-"""Each receiver that the event waited for has succeeded."""
+"""The result of an attempt in which every receiver that the event waited for has succeeded."""
 
 
 @attrs.frozen(kw_only=True)
@@ -120,7 +120,7 @@ def judge(attempt: Attempt, past: Past, policy: RetryPolicy) -> Judgement:
 
 
 def _judge_record(error: Exception, away: str, past: Past, policy: RetryPolicy) -> Judgement:
-    """Judge an error of the whole record: all receivers that have not succeeded yet fail."""
+    """Judge an error of the whole record: it counts as a failure of every receiver that has not succeeded yet."""
     outcome = policy.decide(error, attempt=past.attempts + 1, holds=past.holds, is_outage=bool(away))
     if isinstance(outcome, Hold):
         return Judgement(outcome=outcome, past=past.held_by(away))

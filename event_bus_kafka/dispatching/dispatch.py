@@ -152,7 +152,8 @@ def is_unfinished(result: object) -> bool:
 
 def _finish(result: object) -> None:
     """
-    Await a coroutine that a receiver returned: under a plain decorator, an ``async def`` looks like a usual function.
+    Await a coroutine that a receiver returned: an ``async def`` function under a plain decorator looks like an ordinary
+    function.
     """
     if isawaitable(result):
         try:
@@ -172,9 +173,10 @@ def _mismatch(
     call: Callable[..., Any], error: TypeError, about: dict[str, Any], data: dict[str, Any]
 ) -> ReceiverMismatch | None:
     """
-    Return an error if the arguments do not fit the signature of the receiver, or of the function that it wraps.
+    Return an error if the arguments do not fit the signature of the receiver, or of the function that the receiver
+    wraps.
 
-    The error names arguments, without values. The text of other TypeErrors is not shown, as it may quote event data.
+    The error names arguments, without values. Other TypeErrors are not described, as their text may quote event data.
     """
     try:
         inner = unwrap(call)

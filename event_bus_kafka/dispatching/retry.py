@@ -19,7 +19,7 @@ _LONGEST_HOLD = 10.0
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
     """
-    Attempts with exponential backoff and jitter; delays in seconds.
+    The maximum number of attempts, and the delays between them in seconds: exponential backoff with jitter.
 
     ``jitter`` is the share by which a delay varies up and down. After an exception of a class in ``final`` no further
     attempt is made.
@@ -76,7 +76,8 @@ class RetryPolicy:
 
     def is_final(self, error: Exception) -> bool:
         """
-        Return whether no further attempt would help, because of the record or of the error that the receiver raised.
+        Return whether no further attempt would help: the record cannot be read, or the receiver raised an error that is
+        final.
         """
         if isinstance(error, SchemaRegistryError):
             return error.final
