@@ -31,8 +31,8 @@ reach = Reach()
 
 class Delivered:
     """
-    Topic, partition and offset of a stored record. Read from the client's message only on access: most callers do not
-    need them.
+    Topic, partition and offset of a stored record. They are read from the client's message only on access, as most
+    callers do not need them.
     """
 
     __slots__ = ("_message",)
@@ -97,7 +97,10 @@ class Producer:
         self.enqueue(record, report)
 
     def enqueue(self, record: ProducerRecord, report: Report) -> None:
-        """Queue a record as :meth:`produce` does, faster; the caller's ``report`` has to look at ``reach`` itself."""
+        """
+        Queue a record as :meth:`produce` does, but faster. The caller's ``report`` must itself tell ``reach`` whether
+        Kafka answers.
+        """
         if self.failure is not None:  # librdkafka itself would take records after a purge
             raise DeliveryFailed(error_codes.FATAL, str(self.failure), fatal=True)
         headers = headers_for_client(record.headers)
@@ -112,7 +115,7 @@ class Producer:
             raise DeliveryFailed(error_codes.INVALID_ARG, f"the client raised {type(error).__name__}") from error
 
     def poll(self, seconds: float) -> None:
-        """Call the delivery callbacks; wait ``seconds`` for the first delivery report."""
+        """Call the delivery callbacks; wait at most ``seconds`` for the first delivery report."""
         self._serve(self._client.poll, seconds)
 
     def poll_without_linger(self, seconds: float) -> None:

@@ -72,7 +72,7 @@ class BackgroundThread:
         self._thread = Thread(target=self._run, name=f"event-bus-relay-{name}", daemon=True)
 
     def submit(self, call: Callable[[], Any]) -> Future[Any]:
-        """Queue a call behind all earlier ones."""
+        """Queue a call after all earlier calls."""
         if self._thread.ident is None:
             self._thread.start()
         future: Future[Any] = Future()

@@ -37,7 +37,10 @@ class OwnConnection:
         self._prepare = prepare
         self._connection: BaseDatabaseWrapper | None = None
         self._socket: int | None = None
-        """Kept, since mysqlclient does not return it while another thread waits for an answer."""
+        """
+        Descriptor of the connection's socket. It is kept, since mysqlclient does not return it while another thread
+        waits for an answer.
+        """
         self._used = monotonic()
         self._lock = Lock()
         """Held during a statement: one thread reads rows while another asks for the schema of earlier rows."""
@@ -52,7 +55,7 @@ class OwnConnection:
         """
         Whether the server has closed the connection, according to its socket.
 
-        False also if the driver does not show the socket, or if the network silently drops all packets.
+        Also False if the driver does not show the socket, or if the network silently drops all packets.
         """
         if self._connection is None or self._socket is None:
             return False
@@ -149,7 +152,8 @@ def _socket_of(raw: Any) -> int | None:
 @contextmanager
 def _binary_cursor(connection: BaseDatabaseWrapper) -> Iterator[Any]:
     """
-    Return a binary cursor of psycopg 3, as Django's own has no binary format; with another driver, Django's cursor.
+    Yield a binary cursor of psycopg 3, since Django's own cursor has no binary format; with another driver, Django's
+    cursor.
     """
     if not hasattr(connection.connection, "adapters"):
         with connection.cursor() as cursor:
