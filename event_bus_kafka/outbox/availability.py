@@ -39,10 +39,11 @@ class Outbox:
         """
         Put events into the outbox and return True; return False if the caller has to send them in another way.
 
-        In these cases nothing is inserted yet, and the result is True, too. If the failed attempt has doomed the
-        transaction, the events are discarded with the transaction. If the transaction can continue without the events,
-        ``otherwise`` is called with each event and the alias after the commit. If transactions are open only on
-        databases that cannot take the events, the events are appended after all of them have committed.
+        True is also returned in three cases in which nothing is inserted yet. First, the attempt fails and dooms the
+        transaction: the events are discarded with the transaction. Second, the attempt fails, but the transaction can
+        continue without the events: after the commit ``otherwise`` is called with each event and the alias. Third,
+        transactions are open only on databases that cannot take the events: the events are appended after all these
+        transactions have committed.
 
         Raises Django's :class:`SynchronousOnlyOperation` in an event loop, where Django permits no access to a
         database.

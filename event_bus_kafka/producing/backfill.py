@@ -86,8 +86,8 @@ class RowsByPk:
     """
     The rows of a query in the order of their primary keys, which serve as tokens.
 
-    Pages of a hundred rows are read, so that each row is sent with its current values, in constant memory on any
-    database. A single query would return, hours later, the values at its beginning.
+    The rows are read in pages of a hundred, so that each row is sent with its current values, in constant memory on any
+    database. A single query would still return, hours later, the values from the time at which it began.
     """
 
     rows: QuerySet[Any]
@@ -149,7 +149,7 @@ class Backfill:
 
     def send(self, items: Iterable[Item]) -> list[Failed]:
         """
-        Send items; return the items that cannot be sent. Kafka has confirmed all others, or they are in the outbox.
+        Send items; return the items that cannot be sent. All other items are confirmed by Kafka or in the outbox.
 
         Raises :class:`WorkerFailed` if this is not certain: then the items have to be sent again.
         """

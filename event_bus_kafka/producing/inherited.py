@@ -1,5 +1,6 @@
 """
-Keeps all clients of a process from being destroyed: its own, and the unusable copies of its parent's after a fork.
+Prevents the destruction of all clients in a process: its own clients and, after a fork, the unusable copies of its
+parent's clients.
 
 Destroying a copy would wait for threads that exist only in the parent, or crash. Destroying an own client at the end of
 the process may take long if DNS does not answer.

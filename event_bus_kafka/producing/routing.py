@@ -14,12 +14,12 @@ class Route:
 
     event_type: str
     topic: str
-    """Without the prefix."""
+    """The topic's name without the prefix."""
     key_field: str
     enabled: bool
     mode: str
     database: str | None
-    """Alias of the database whose transaction decides; None: any database with an open transaction."""
+    """Alias of the database whose transaction decides about the event; None: any database with an open transaction."""
 
 
 @attrs.frozen(kw_only=True)

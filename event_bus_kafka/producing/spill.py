@@ -54,12 +54,13 @@ class Spill:
         Keep events that Kafka did not confirm because of ``error``. Never raises.
 
         ``error`` is None for events that were meant for the outbox but could not wait for its database. Blocks only
-        while the buffer is full, at most until ``until`` (monotonic); None, for delivery reports: never blocks.
+        while the buffer is full, at most until ``until`` (monotonic). If ``until`` is None, as for delivery reports,
+        never blocks.
 
-        The events go into the outbox of ``database``; None: of the database that the routers choose. The latter also
-        gets the events of a database that has no tables or does not accept rows. For each event EventSpilled is emitted
-        after its INSERT (EventAppended if ``error`` is None), or EventUndelivered if the event is lost. If no database
-        has an outbox, ``otherwise`` is called with the event, repeatedly while it raises.
+        The events go into the outbox of ``database``; None: of the database that the routers choose. If ``database``
+        has no tables or does not accept rows, its events go to the routers' choice, too. For each event EventSpilled is
+        emitted after its INSERT (EventAppended if ``error`` is None), or EventUndelivered if the event is lost. If no
+        database has an outbox, ``otherwise`` is called with the event, repeatedly while it raises.
         """
         kept = None if error is None else without_traceback(error)
         buffer = self._writer_of(database).buffer
@@ -69,15 +70,15 @@ class Spill:
 
     def start_writer(self) -> None:
         """
-        Start the default writer, which gets the events of all databases at the end of the interpreter, when no thread
-        can start.
+        Start the default writer in advance: at the end of the interpreter no thread can start, and this writer gets the
+        events of all databases.
         """
         self._writer_of(None)
 
     def finish(self, seconds: float) -> int:
         """
-        Wait as :meth:`settle` does, and give up the other events, because the process ends. Return the number of lost
-        events.
+        Wait as :meth:`settle` does; then give up the events that are still waiting, because the process ends. Return
+        the number of lost events.
         """
         return sum(writer.give_up() for writer in self.settle(seconds))
 

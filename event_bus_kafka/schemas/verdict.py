@@ -49,8 +49,8 @@ def require_avro() -> None:
 
 def refusals(level: str, schema: str, history: Sequence[Version]) -> list[str]:
     """
-    Return one sentence per reason why a schema must not follow its ``history``, oldest version first; an empty list: it
-    may follow.
+    Return one sentence per reason why a schema must not follow its ``history`` (oldest version first); an empty list if
+    it may follow.
 
     Raises :class:`ConfigurationError` if the package ``avro`` is not installed.
     """

@@ -36,7 +36,8 @@ def _variable_length(number: int) -> bytes:
 
 LENGTHS = [_variable_length(length) for length in range(4096)]
 """
-The encoded numbers from 0 to 4095. Most lengths and counts are short: a look-up is five times as fast as encoding them.
+Cache: the encoded numbers from 0 to 4095. Most lengths and counts are in this range, and a look-up is five times as
+fast as encoding a number.
 """
 
 

@@ -1,8 +1,9 @@
 """
 The quick decoder of an event: compiled for one writer's schema and this service's classes.
 
-The decoder makes objects directly from the bytes, without a dict per record and a call per field. Anything unexpected
-is left to the careful decoder (fastavro, then ``resolution.py``), which raises the proper error.
+The decoder makes objects directly from the bytes, without a dict per record and a call per field. If anything is
+unexpected, the careful decoder (fastavro, then ``resolution.py``) decodes the event instead and raises the proper
+error.
 """
 
 from __future__ import annotations
@@ -200,7 +201,7 @@ record.
 
 
 def _number(body: bytes, at: int) -> tuple[int, int]:
-    """Return the number that begins one byte before ``at``, still zigzag-encoded, and the index after it."""
+    """Return the number that begins one byte before ``at``, still zigzag-encoded, and the index after the number."""
     number, shift = body[at - 1] & 0x7F, 7
     while (byte := body[at]) > 0x7F and shift < 63:
         number |= (byte & 0x7F) << shift

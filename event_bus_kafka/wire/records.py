@@ -75,9 +75,9 @@ class EncodedEvent:
 
     destination: Destination
     key: bytes
-    """Avro, like the value still without a schema id."""
+    """The key in Avro's encoding, without a schema id; ``value`` has no schema id either."""
     value: bytes | None
-    """None: a tombstone."""
+    """The value in Avro's encoding; None: the event is a tombstone."""
     headers: Headers
     event_id: str
 
@@ -111,7 +111,7 @@ class ConsumerRecord:
     """Milliseconds since the epoch; None if the broker sent none."""
     key: bytes | None
     value: bytes | None
-    """None: a tombstone."""
+    """The value; None: the record is a tombstone."""
     headers: Headers
 
     @property

@@ -46,16 +46,14 @@ class SlowReceivers:
         self._health = health
         self._clock = clock
         self._seen: dict[Lane, tuple[_Turn, float]] = {}
-        """The receiver that each lane ran at the last check, and the monotonic time since when."""
+        """The receiver that each lane ran at the last check, and the monotonic time at which a check first saw it."""
         self._told: WeakSet[Delivery] = WeakSet()
         self.slow: tuple[SlowReceiver, ...] = ()
         """The receivers that were too slow at the last check."""
         self._is_over = threading.Event()
 
     def look(self) -> None:
-        """
-        Check each lane: if it runs the same receiver as at the last check, for ``after`` seconds, report the receiver.
-        """
+        """Check each lane: if it still runs the same receiver after ``after`` seconds, report the receiver."""
         now = self._clock()
         slow: list[SlowReceiver] = []
         for lane in self._lanes:
