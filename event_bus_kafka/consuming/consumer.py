@@ -31,9 +31,11 @@ from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire.records import ConsumerRecord
 
 _SERVE_EVERY = 1.0
-"""Seconds between two polls while no record may be read: without polls the group would exclude the consumer."""
+"""Seconds between two polls while no record may be read. Without polls the group would exclude the consumer."""
 _BUSY_POLL = 0.05
-"""Longest poll in seconds while receivers run: only the polling thread settles the records that receivers finish."""
+"""
+Maximum seconds of one poll while receivers run: only the polling thread settles the records that receivers finish.
+"""
 _LOOK_AT_ENDS_EVERY = 1.0
 """Seconds between two queries of the partitions' end offsets."""
 _NEW_CLIENTS = 3
@@ -100,7 +102,7 @@ class Consumer:
         """
         Read records, wake due retries, and commit.
 
-        Blocks for the poll time-out at most; waits for receivers only while partitions are being revoked. Raises
+        Blocks at most for the poll time-out, and waits for receivers only while partitions are being revoked. Raises
         :class:`WorkerFailed` if the worker has to end.
         """
         self._health.beat()
@@ -212,7 +214,7 @@ class Consumer:
         self._health.replace(Obstacle.FLOOD, (f"{one.topic}[{one.number}]" for one in partitions if one.flooded))
 
     def _look_at_ends(self) -> None:
-        """Note each partition's end offset, as far as the client knows it, to compute the worker's lag."""
+        """Note the end offsets of the partitions, as far as the client knows them, for the worker's lag."""
         if self._clock() - self._last_look < _LOOK_AT_ENDS_EVERY:
             return
         self._last_look = self._clock()

@@ -1,4 +1,4 @@
-"""Ends the worker after a number of failed attempts in a row, if a limit is set."""
+"""Ends the worker after too many failed attempts in a row, if a limit is set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The threads that run receivers, and the number of them that are awake."""
+"""The threads that run receivers, and the number of threads that are awake."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STACK_FRAMES = 12
 class Lane(threading.Thread):
     """
     A thread that calls ``turn`` repeatedly while it is awake, until ``turn`` returns False. ``running`` is the record
-    that it processes.
+    that the thread processes.
     """
 
     def __init__(self, number: int, turn: Callable[[Lane], bool]) -> None:

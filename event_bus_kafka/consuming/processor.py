@@ -213,7 +213,7 @@ class Processor:
 
     def _succeeded(self, work: Work, partition: PartitionProgress) -> Outcome:
         """
-        Note that all receivers succeeded at the first attempt. This is the usual case: calling :func:`judge` would take
+        Note that all receivers succeeded at the first attempt. This usual case needs no :func:`judge`, which would take
         as long as a receiver.
         """
         self.error_limit.succeeded()
@@ -266,8 +266,8 @@ class Processor:
 
 def _reason_to_skip(record: ConsumerRecord, signal: OpenEdxPublicSignal, receivers: list[Receiver]) -> str:
     """
-    Return the reason why no receiver gets the event; empty: at least one receiver gets it. Reads only the record's
-    headers.
+    Return the reason why no receiver gets the event; an empty text if at least one receiver gets it. Reads only the
+    record's headers.
     """
     if signal is record_deleted:
         return "" if receivers and record.key is not None else "tombstone"

@@ -28,9 +28,9 @@ class Work:
     record: ConsumerRecord
     past: Past = NOTHING_YET
     event_type: str = ""
-    """Empty before the first attempt, and if this service has no signal for the type."""
+    """The event type; empty before the first attempt, and if this service has no signal for the type."""
     event_id: str = ""
-    """Empty until the event is dispatched."""
+    """The event's id; empty until the event is dispatched."""
     is_early: bool = False
     """The value of :attr:`Delivery.is_early`."""
     running: Receiver | None = None
@@ -38,7 +38,7 @@ class Work:
     turns: list[float] = attrs.field(factory=list)
     """Start times of the receivers of the current attempt (``perf_counter``, in seconds)."""
     sent_at: datetime | None = None
-    """The time at which the event was sent; None, like ``tallies``, until the event is dispatched."""
+    """The time at which the event was sent; None until the event is dispatched. The same holds for ``tallies``."""
     tallies: RecordTallies | None = None
     """The counters to which the record's results are added."""
 
@@ -53,7 +53,7 @@ class Delivery:
     """One record within one assignment, until it is settled. Lanes set the attributes, and ``done`` last."""
 
     record: ConsumerRecord | None
-    """None once the delivery is done."""
+    """The record; None once the delivery is done."""
     partition: PartitionProgress
     offset: int
     size: int
@@ -67,7 +67,7 @@ class Delivery:
     dropped: bool = False
     """Whether the record was left unfinished, so that the partition's next owner processes it."""
     work: Work | None = None
-    """The processor's state of the record: None before the first attempt and after the delivery is done."""
+    """The attempts at the record; None before the first attempt and after the delivery is done."""
 
     @classmethod
     def of(cls, record: ConsumerRecord, partition: PartitionProgress) -> Delivery:
@@ -76,7 +76,7 @@ class Delivery:
 
     @property
     def coordinates(self) -> str:
-        """``topic:partition:offset``."""
+        """The record's coordinates: ``topic:partition:offset``."""
         return f"{self.partition.topic}:{self.partition.number}:{self.offset}"
 
     @property
@@ -87,8 +87,8 @@ class Delivery:
 
     def finish(self) -> None:
         """
-        Set ``done``, and release the record and the work: keeping thousands of them until the commit would take a
-        fourth of the processing time.
+        Set ``done``, and drop the record and the work: keeping thousands of them until the commit would take a fourth
+        of the processing time.
         """
         self.record = self.work = None
         self.partition.freed.append(self.size)
@@ -99,7 +99,8 @@ class Delivery:
 class Detached(Delivery):
     """
     A record outside of any assignment, such as the record of a dead letter. The scheduler orders it among the records
-    of its key, but no offset depends on it: its ``partition`` is a separate object that only has the same name.
+    of its key, but no committed offset depends on it: its ``partition`` is a separate object, which only has the name
+    of an assigned one.
     """
 
     process: Callable[[Detached], Outcome] = attrs.field(kw_only=True)
@@ -121,7 +122,7 @@ class Replays(Protocol):
 
 
 class NoReplays:
-    """Submits nothing: for workers without replays."""
+    """Replays for workers that run none: submits nothing."""
 
     def submit(self, *, is_busy: bool) -> float:
         return inf
@@ -200,7 +201,9 @@ class PartitionProgress:
     paused: bool = False
     """Whether the client has paused the partition because its window was full for a long time."""
     stood_at: tuple[int | None, float] = (None, 0.0)
-    """The position that was seen last while the partition was paused, and the time at which it was first seen."""
+    """
+    The position that was seen last while the partition was paused, and the time at which this position was first seen.
+    """
     waits_for: str = ""
     """
     Coordinates of the first unfinished record, or "its commit", while a paused partition's position has not moved for a

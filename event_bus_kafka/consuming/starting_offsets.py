@@ -1,5 +1,6 @@
 """
-Finds the offsets at which assigned partitions begin, and new offsets for partitions whose next records were deleted.
+Finds the offsets from which to read assigned partitions, and new offsets for partitions whose next records were
+deleted.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from event_bus_kafka.telemetry.events import OffsetsLost, OffsetsMoved
 _TIMEOUT = 5.0
 """Maximum seconds for one request to Kafka."""
 _AGAIN_AFTER = 0.5
-"""Seconds until a partition whose start failed is tried again."""
+"""Seconds until another attempt to start a partition that could not be started."""
 Partitions = dict[Partition, PartitionProgress]
 
 
@@ -56,7 +57,7 @@ class StartingOffsets:
     time: int | None
     clock: Callable[[], float]
     window: int = 0
-    """Highest number of records that a worker may have begun and not committed."""
+    """Maximum number of records that a worker may have begun and not committed."""
     failed: Collection[Partition] = ()
     """Partitions that could not be started yet, because Kafka cannot be reached or refuses them."""
     _again_at: float = 0.0
@@ -112,7 +113,7 @@ class StartingOffsets:
         return started
 
     def _go_on(self, client: ConsumerClient, partition: PartitionProgress) -> None:
-        """Continue reading a partition whose offset no longer exists, at an existing offset, and emit OffsetsLost."""
+        """Move a partition whose offset no longer exists to an existing offset, and emit OffsetsLost."""
         name, offset = partition.name, partition.next_offset
         if client.positions.waiting[name] != offset:
             return  # a late error about an earlier offset; a valid one is raised again

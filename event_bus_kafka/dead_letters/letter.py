@@ -28,12 +28,12 @@ class Failure:
     """
 
     receiver: str
-    """``module.qualname``; empty if no receiver was called."""
+    """The receiver's name, ``module.qualname``; empty if no receiver was called."""
     error: str
     place: str = ""
     """File, line and function that raised the error."""
     attempts: int | None = None
-    """Number of failed calls of this receiver; None: as many as the letter's attempts."""
+    """Number of failed calls of this receiver; None: the number of the letter's attempts."""
     failed_at: str = ""
     """Time of the receiver's last failure (ISO 8601, UTC); empty: the time of the letter's last failure."""
     instead_of: str = ""

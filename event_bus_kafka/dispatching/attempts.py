@@ -39,7 +39,7 @@ class Attempt:
     away: str = ""
     """The name of the server that cannot be reached; empty: none."""
     error: Exception | None = None
-    """The error because of which the record could not be read and no receiver was called."""
+    """The error that prevented reading the record; no receiver was called."""
     skipped: str = ""
     """The reason why no receiver gets the event; empty: the event was not skipped."""
 
@@ -70,7 +70,7 @@ class Past:
     @property
     def is_paused_only(self) -> bool:
         """
-        Whether all receivers that were given up are paused: then an operator ordered the dead letter, which does not
+        Whether all receivers that were given up are paused. If so, an operator ordered the dead letter, and it does not
         count towards a flood.
         """
         return not self.given_up or all(isinstance(error, ReceiverPaused) for _, error in self.given_up)
@@ -89,7 +89,7 @@ class Judgement:
 
     outcome: Outcome
     past: Past
-    """The past for the next attempt."""
+    """The sum of all attempts so far, as the input for the next judgement."""
 
 
 _DONE = Judgement(outcome=DONE, past=NOTHING_YET)

@@ -56,7 +56,7 @@ class Circuit:
         return not self.is_open and not self.failures
 
     def permit(self, now: float) -> Permit | None:
-        """Ask for permission to give one event to the receiver; None: the event has to wait."""
+        """Return the permission to give one event to the receiver; None: the event has to wait."""
         permit = Permit()
         if self.probe_at is not None:
             if self._probe is not None or now < self.probe_at:

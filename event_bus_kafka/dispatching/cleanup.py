@@ -73,7 +73,9 @@ def close_after_errors() -> None:
 
 
 def roll_back_leftovers() -> TransactionLeftOpen | None:
-    """Roll back transactions that a receiver left open; return the error for it, or None."""
+    """
+    Roll back transactions that a receiver left open. Return the error that tells of them; None if there were none.
+    """
     left = [connection for connection in open_connections.by_alias.values() if _is_in_transaction(connection)]
     for connection in left:
         _roll_back(connection)

@@ -102,7 +102,8 @@ def dispatch(
     after_each: Callable[[], Exception | None] = lambda: None,
 ) -> Failures:
     """
-    Call the receivers with the arguments that openedx-events would pass; return the failed ones with their exceptions.
+    Call the receivers with the arguments that openedx-events would pass; return the receivers that failed, with their
+    exceptions.
 
     The arguments are not checked: the codec has bound them to the signal's parameters. A receiver also fails if
     ``after_each`` returns an exception, or if an event that the receiver emits is rejected. Never raises, except

@@ -36,7 +36,7 @@ class Pauses:
     def __init__(self) -> None:
         self._names: frozenset[str] | None = None
         self._problem = ""
-        """The reason why the last read failed; empty: it succeeded."""
+        """The reason why the last read failed; empty: the last read succeeded."""
         self._has_table = False
 
     def __call__(self) -> frozenset[str]:

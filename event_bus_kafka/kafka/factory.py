@@ -62,7 +62,7 @@ def make_client(
     **own: Callable[..., None],
 ) -> Any:
     """
-    Make a client that reports its errors under ``name``. Exceptions in callbacks among the options never end a poll.
+    Make a client that reports its errors under ``name``. An exception in a callback from ``options`` never ends a poll.
 
     ``own``: option → further callback; if ``options`` contain a callback of the same name, both are called.
 

@@ -127,7 +127,7 @@ class Producer:
 
     def flush(self, seconds: float) -> int:
         """
-        Wait ``seconds`` for confirmations; return the number of records that are still unconfirmed.
+        Wait at most ``seconds`` for confirmations; return the number of records that are still unconfirmed.
 
         Does not use the client's own flush, which loses delivery reports after a fatal error.
         """
@@ -153,7 +153,7 @@ class Producer:
 
     def purge(self, seconds: float = _PURGED_WITHIN) -> None:
         """
-        Give up all unconfirmed records, and wait ``seconds`` for their delivery reports.
+        Give up all unconfirmed records, and wait at most ``seconds`` for their delivery reports.
 
         Do not use the producer afterwards: it might busy-loop, and send records twice.
         """

@@ -45,7 +45,7 @@ HTTP statuses with which a registry says that the schema is wrong for good, prov
 error may be temporary: it comes from proxies, login pages, quotas, or credentials that are being rotated.
 """
 _ALL = ""
-"""Key for failures that concern all requests."""
+"""Key of failures that concern all requests."""
 _LONGEST_REASON = 300
 """Maximum characters of a reason: some registries quote both schemas in it."""
 

@@ -84,7 +84,7 @@ class Outbox:
     ) -> None:
         """
         Append after the commit. If a hook of another app has begun a transaction on the database meanwhile, the rows
-        are part of it.
+        are part of that transaction.
         """
         if not self.append_if_available(events, alias, otherwise):
             for one in events:
@@ -94,8 +94,8 @@ class Outbox:
         """
         Insert events into the outbox of a database. Call it only in a thread without an open transaction.
 
-        Raises :class:`OutboxMissing` if there is no outbox or the database does not accept rows; otherwise a database
-        error.
+        Raises :class:`OutboxMissing` if there is no outbox or the database does not accept rows; after any other
+        failure, a database error.
         """
         if not apps.is_installed(_APP):
             raise OutboxMissing(f"{_APP!r} is not in INSTALLED_APPS")

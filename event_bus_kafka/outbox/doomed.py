@@ -20,7 +20,7 @@ from django.db.transaction import TransactionManagementError
 from event_bus_kafka.outbox.transactions import is_in_test_case, is_open
 
 _BROKEN = 3
-"""The transaction status of libpq in which only a rollback is possible (INERROR); the same number in both drivers."""
+"""The transaction status of libpq in which only a rollback is possible (INERROR). Both drivers use the same number."""
 _DEADLOCK, _LOCK_TABLE_FULL, _CHANGED_SINCE_READ, _NODE_NOT_READY, _COMMIT_FAILED = 1213, 1206, 1020, 1047, 1180
 _ROLLED_BACK = {_DEADLOCK, _LOCK_TABLE_FULL, _CHANGED_SINCE_READ, _NODE_NOT_READY, _COMMIT_FAILED}
 """MySQL's errors after which the whole transaction is rolled back; the last two come from Galera."""
@@ -72,7 +72,8 @@ def is_broken(connection: BaseDatabaseWrapper) -> bool:
 
 def _answers(raw: Any) -> bool:
     """
-    Return whether a connection answers a query: a connection wrapped by a pool does not show its transaction status.
+    Return whether a connection answers a query. This is for connections wrapped by a pool, which do not show their
+    transaction status.
     """
     try:
         with raw.cursor() as cursor:

@@ -36,12 +36,16 @@ from event_bus_kafka.telemetry.events import (
 
 Arguments = dict[str, Any]
 Item = tuple[Any, Arguments | Callable[[], Arguments]]
-"""A token, and the keyword arguments for the signal's ``send_event``, or a function that returns them."""
+"""
+A pair: a token, and the keyword arguments for the signal's ``send_event`` or a function that returns these arguments.
+"""
 Items = Callable[[str | None], Iterable[Item]]
 Row = TypeVar("Row", bound=Model)
 
 _PAGE = 100
-"""Rows per query. The number is small: if a row changes between query and sending, its old values are sent."""
+"""
+Number of rows per query. It is small, because a row that changes between query and sending is sent with its old values.
+"""
 _registered: dict[tuple[str, str], Source] = {}
 
 
@@ -67,10 +71,10 @@ def backfill_source(signal: OpenEdxPublicSignal, *, count: Callable[[str | None]
     Register a source of events for ``manage.py backfill_events``, in the module ``backfill`` of an app.
 
     The decorated function gets the token of the last item that was sent, or None at the beginning, and yields the items
-    after it. An item is a pair: a token, which is kept as ``str(token)``, and the keyword arguments for
-    ``signal.send_event``, or a function that returns them. If that function raises, only its item fails. ``count`` gets
-    a token, too, and returns the number of items after it. The items after a token must stay the same from call to
-    call.
+    after it. An item is a pair. Its first part is a token, which is kept as ``str(token)``. Its second part is the
+    keyword arguments for ``signal.send_event``, or a function that returns them; if that function raises, only its item
+    fails. ``count`` gets a token, too, and returns the number of items after it. The items after a token must stay the
+    same from call to call.
     """
 
     def register(items: Items) -> Items:
@@ -187,7 +191,7 @@ class Backfill:
 
 @attrs.frozen(eq=False)
 class _Ends:
-    """The result of each sent event, by event id. Several threads call this object."""
+    """The result of each sent event, by event id. Several threads use this object."""
 
     KINDS = (RecordDelivered, EventAppended, EventSpilled, EventRejected, EventUndelivered)
     safe: set[str] = attrs.field(factory=set)

@@ -73,8 +73,8 @@ class KafkaEventProducer(EventBusProducer):
         """
         Send an event to a topic, in the mode that is configured for the event type. Never raises.
 
-        ``topic``: without prefix. ``event_key_field``: dotted path into ``event_data``, which has one value per
-        argument of the signal: an object of its attrs class, or a dict of JSON values.
+        ``topic``: without prefix. ``event_data``: one value per argument of the signal; each value is an object of the
+        argument's attrs class, or a dict of JSON values. ``event_key_field``: dotted path into ``event_data``.
         """
         try:
             self._shutdown.begin()

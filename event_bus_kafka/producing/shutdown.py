@@ -98,8 +98,8 @@ class Shutdown:
         """
         Wait at most ``seconds`` until all sent events are in Kafka or in the outbox.
 
-        The time limits of a shutdown apply, too. Emits EventUndelivered for each event that is in neither after this
-        time.
+        The time limits of a shutdown apply, too. Emits EventUndelivered for each event that is then neither in Kafka
+        nor in the outbox.
         """
         began = monotonic()
         until = began + min(self._limits.shutdown_flush, seconds / 2)

@@ -1,9 +1,10 @@
 """
 Spill: puts events that Kafka did not confirm into the outbox, for a relay.
 
-The caller only puts the event into a buffer. The caller may be a delivery report during a poll, or a request in a
-transaction: a row of that transaction would be rolled back with it, and on SQLite a second connection would wait for
-its lock. So a thread inserts the rows, one thread per database: a database that hangs must not delay the others.
+The caller only puts the event into a buffer, and a thread inserts the row. The caller cannot insert it: it may be a
+delivery report during a poll, or a request in a transaction. A row of that transaction would be rolled back with the
+transaction, and on SQLite a second connection would wait for the transaction's lock. There is one thread per database,
+so that a database that hangs does not delay the others.
 """
 
 from __future__ import annotations

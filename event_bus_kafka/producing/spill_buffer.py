@@ -30,7 +30,10 @@ _OVERHEAD = 2_000
 """Approximate bytes of memory that an event needs in addition to its key and value."""
 _BATCH = 500
 _BATCH_BYTES = 2_000_000
-"""The limits of one INSERT of ``append``: a batch is inserted as a whole or not at all."""
+"""
+Maximum number and bytes of the events of one batch. They are the limits of one INSERT of ``append``, so that a batch is
+inserted as a whole or not at all.
+"""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
 
@@ -48,7 +51,7 @@ class BufferedEvent:
     Monotonic time at which the event began to wait or, for a refused event, at which the database first refused it.
     """
     was_refused: bool = False
-    """Whether a database that answers has refused this event alone."""
+    """Whether the database has refused this event when it was inserted alone."""
     due: float = 0.0
     """Monotonic time from which the event may be tried again."""
 
@@ -163,7 +166,7 @@ class SpillBuffer:
         one.due = now + min(max(now - one.since, _FIRST_PAUSE), longest)
 
     def hurry(self, until: float) -> None:
-        """Try all events now, and then often, until ``until`` (monotonic)."""
+        """Let all events be tried now, and then at short intervals, until ``until`` (monotonic)."""
         with self.changed:
             self._hurried_until = max(self._hurried_until, until)
             for one in (*self._waiting, *self._refused):

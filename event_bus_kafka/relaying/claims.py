@@ -80,7 +80,7 @@ class Claims:
         self._destinations: dict[int, Destination] = {}
         self._shares = Shares(_BATCH_ROWS)
         self._is_indexed = False
-        """Whether the index that finds rows by topic exists; the previous version does not create it."""
+        """Whether the index that finds rows by topic exists. An older version of this package does not create it."""
         self._told = False
 
     def shards_with_rows(self) -> list[int]:
@@ -173,8 +173,8 @@ class Claims:
 
     def park(self, rejected: Sequence[tuple[Row, BrokerError]], *, at_once: bool = False) -> list[int]:
         """
-        Park rows that Kafka refuses, in the claim's transaction or ``at_once``; return the ids under which they are
-        parked.
+        Park rows that Kafka refuses, in the claim's transaction, or with ``at_once`` on the second connection. Return
+        the ids under which they are parked.
         """
         if not rejected:
             return []

@@ -15,7 +15,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from event_bus_kafka.relaying.statements import Dialect
 
 _RESTED = 30.0
-"""Seconds without use after which the connection is replaced before a transaction: the server may have closed it."""
+"""
+Seconds without use after which the connection is replaced before the next transaction: the server may have closed it.
+"""
 _CLOSED = getattr(select, "POLLRDHUP", 0)  # only on Linux
 
 
@@ -23,7 +25,7 @@ class OwnConnection:
     """
     A separate connection to the database of ``shared``, at READ COMMITTED, usable from any thread.
 
-    It is opened at first use; then ``prepare`` is called with it, to run further statements.
+    The connection is opened at first use; after that ``prepare`` is called with the connection, and may run statements.
     """
 
     def __init__(
@@ -43,7 +45,7 @@ class OwnConnection:
         """
         self._used = monotonic()
         self._lock = Lock()
-        """Held during a statement: one thread reads rows while another asks for the schema of earlier rows."""
+        """Taken for each statement: one thread reads rows while another asks for the schema of earlier rows."""
 
     @property
     def raw(self) -> Any:
@@ -67,8 +69,8 @@ class OwnConnection:
         self, statement: str, parameters: Sequence[Any] = (), *, binary: bool = False
     ) -> Sequence[tuple[Any, ...]]:
         """
-        Return the rows of a statement. ``binary``: PostgreSQL sends bytes unescaped, for large results. Raises a
-        database error.
+        Return the rows of a statement. ``binary``: whether PostgreSQL sends bytes unescaped, which suits large results.
+        Raises a database error.
         """
         with self._cursor(binary=binary) as cursor:
             cursor.execute(statement, parameters)

@@ -26,7 +26,7 @@ from event_bus_kafka.telemetry.error_text import database_error_text
 from event_bus_kafka.telemetry.events import RelayInterrupted
 
 _READ_AHEAD = 2
-"""Number of chunks that are read while earlier ones are sent."""
+"""Number of chunks that are read while earlier chunks are sent."""
 _SHARE = 4
 """
 Maximum number of shards that a relay claims while more rows wait than fit into a batch. Other relays claim the other

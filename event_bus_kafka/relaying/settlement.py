@@ -1,4 +1,6 @@
-"""The state of each row of a batch, and its removal from the outbox, or its parking if Kafka refuses it for good."""
+"""
+Tracks the state of each row of a batch; removes the rows from the outbox, or parks rows that Kafka refuses for good.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ from event_bus_kafka.relaying.claims import CHUNK_ROWS, BatchPlan, Claims, Row
 from event_bus_kafka.relaying.topics import Topics
 
 MOST_TWICE = 4 * CHUNK_ROWS
-"""Maximum number of rows that are still in the outbox although Kafka may have them, if the relay is killed."""
+"""
+Maximum number of rows that Kafka may have and that are still in the outbox. If the relay is killed, they are sent
+twice.
+"""
 MOST_PARKED = 1_000
 """Number of refused rows at which a batch ends: parking takes a statement per row while the claim lasts."""
 

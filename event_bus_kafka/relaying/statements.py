@@ -60,8 +60,8 @@ class Dialect:
     @property
     def probe(self) -> str:
         """
-        The statement that selects the shards with rows, with one look-up each. With EXISTS or DISTINCT a server may
-        read all waiting rows.
+        The statement that selects the shards with rows, with one look-up per shard. With EXISTS or DISTINCT a server
+        may read all waiting rows.
         """
         first = f"SELECT id FROM {_OUTBOX} r WHERE {self.of_shard.format('s.shard')} ORDER BY shard, id LIMIT 1"
         return f"SELECT shard FROM {_SHARDS} s WHERE ({first}) IS NOT NULL"
@@ -102,7 +102,8 @@ class Dialect:
 
     def plan_by_topic(self, parts: Sequence[tuple[int, int]], *, is_indexed: bool, parked_holds_key: bool) -> str:
         """
-        Return a statement that selects id and size of the first rows of topics in shards, and the number of their part.
+        Return a statement that selects id and size of the first rows of topics in shards, and for each row the number
+        of its part.
 
         ``parts``: pairs of a shard and the maximum number of rows. The statement's parameters are the topics, as
         :meth:`names` returns them.
@@ -147,7 +148,7 @@ class Dialect:
         )
 
     def parked_of(self, ids: Sequence[int]) -> str:
-        """Return a statement that selects from ``ids`` the ids of parked rows."""
+        """Return a statement that selects the ids of parked rows among ``ids``."""
         return f"SELECT id FROM {_PARKED} WHERE id IN ({_list(ids)})"
 
     @property

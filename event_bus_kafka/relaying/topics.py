@@ -40,7 +40,7 @@ ALONE_ROWS = 300
 
 
 class TopicState(Enum):
-    """A relay's view of a topic."""
+    """The states of a topic, as a relay sees it."""
 
     OPEN = "accepts records"
     TRIED = "is tried: its rows are sent one by one"
@@ -210,7 +210,7 @@ class Topic:
 
     def end_batch(self) -> tuple[list[tuple[Row, BrokerError]], list[int]]:
         """
-        Open a topic whose rows Kafka accepted, or hold it again.
+        Open the topic if Kafka has accepted its rows, or hold it again.
 
         Return the rows to park, and the ids of parked rows to put back into the outbox.
         """

@@ -28,7 +28,7 @@ _NUMBER = 32
 _SMALL = range(-5, 257)
 _LARGE, _LARGER_BY = 1 << 60, 16
 _TEXT = 80
-"""Memory for a short text or bytes value; the memory of longer ones is counted by their length."""
+"""Bytes of memory of a short text or bytes value; a longer value is counted by its length."""
 _OBJECTS, _OBJECT = {"datetime": 64, "UUID": 128}, 640
 """
 Bytes of memory of an object that is written as a text: for two classes, and for all others. Objects of other classes,

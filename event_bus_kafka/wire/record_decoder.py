@@ -29,9 +29,9 @@ def quick_decoder(
     """
     Return a decoder of events; None if the schema has rare types, or the decoder's code would exceed ``most_lines``.
 
-    The decoder raises any exception if it is not certain what the bytes mean. Its frame and its exception may quote the
-    event: leave the ``except`` block before calling the careful decoder. The careful decoder must have accepted the two
-    schemas before; then both return equal values.
+    If the decoder is not certain what the bytes mean, it raises an exception of any class. The exception and the
+    decoder's frame may quote the event: leave the ``except`` block before calling the careful decoder. The careful
+    decoder must have accepted the two schemas before; then both decoders return equal values.
 
     The decoder looks like this, for an event of one class with a text and a bool::
 
@@ -77,7 +77,8 @@ class _Code:
 
     def read(self, writer: Schema, reader: AvroType | None) -> str:
         """
-        Add lines that read a value; return the expression for the value, converted to ``reader``; None: unconverted.
+        Add lines that read a value; return the expression for the value, converted to ``reader``. If ``reader`` is
+        None, the value is not converted.
         """
         if len(self.lines) > self._most_lines:
             raise Unexpected

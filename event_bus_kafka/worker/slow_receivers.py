@@ -24,7 +24,7 @@ _LONGEST_PAUSE = 5.0
 
 @attrs.frozen(kw_only=True)
 class _Turn:
-    """A receiver that is running for a record; ``past`` differs between an attempt and its retry."""
+    """A receiver that is running for a record; ``past`` distinguishes an attempt from its retry."""
 
     delivery: Delivery
     receiver: str
@@ -35,7 +35,8 @@ class SlowReceivers:
     """
     Checks the lanes from a separate thread, so that lanes need not record times: most receivers are quick.
 
-    A receiver that has run for ``after`` seconds is a health obstacle until it ends; it is reported once per delivery.
+    A receiver that has run for ``after`` seconds is an obstacle to health until it ends; it is reported once per
+    delivery.
     """
 
     def __init__(
