@@ -1,9 +1,9 @@
 """
-Commits a worker's offsets: sends the positions that are due and notes the results. Repeats a refused last commit of
-revoked partitions.
+Commits a worker's offsets: sends the positions that are due and notes the results. Repeats the last commit of revoked
+partitions if Kafka refuses it.
 
 ``consuming/consumer.py`` decides when to commit. ``GroupOffsets.commit`` in ``kafka/offsets.py`` sends the request to
-Kafka; ``ConsumerClient`` first refuses partitions that are not assigned.
+Kafka; before that, ``ConsumerClient`` refuses partitions that are not assigned.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Commits:
     clock: Callable[[], float]
     pause: Callable[[float], None]
     refused: set[Partition] = attrs.field(factory=set)
-    """Partitions whose latest commit Kafka refused. For revoked partitions the latest commit is the last repetition."""
+    """Partitions whose latest commit Kafka refused. The latest commit of a revoked partition may be a repetition."""
 
     def commit(self, client: ConsumerClient, partitions: Iterable[PartitionProgress]) -> dict[Partition, BrokerError]:
         """

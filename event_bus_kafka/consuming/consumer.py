@@ -55,7 +55,7 @@ class Consumer:
 
     ``flush(seconds)`` waits at most ``seconds`` for events that receivers have emitted. The lifecycle event
     EventUndelivered reports a lost event. After such a loss the consumer commits nothing, and the next step ends the
-    worker. Kafka then delivers the record whose receiver emitted the lost event again, unless the record's offset was
+    worker. Kafka then redelivers the record whose receiver emitted the lost event, unless the record's offset was
     already committed.
     """
 
@@ -123,9 +123,9 @@ class Consumer:
         Let running receivers finish for at most ``timeout`` seconds, commit and leave the group.
 
         Return a sum of three numbers: the receivers that are still running, the partitions whose last commit was
-        refused, and the lost events that receivers emitted. If any event is lost, commit nothing: Kafka then delivers
-        the record whose receiver emitted the event again. Raises :class:`WorkerFailed` if another member of the group
-        has the same ``group.instance.id``.
+        refused, and the lost events that receivers emitted. If any event is lost, commit nothing: Kafka then redelivers
+        the record whose receiver emitted the event. Raises :class:`WorkerFailed` if another member of the group has the
+        same ``group.instance.id``.
         """
         try:
             deadline = self._clock() + timeout

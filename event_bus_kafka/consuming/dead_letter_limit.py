@@ -27,7 +27,7 @@ class DeadLetterLimit:
 
     def admits(self, partition: PartitionProgress) -> bool:
         """
-        Return True, and count a dead letter that is about to be stored. Return False if the limit is reached: then the
+        Count a dead letter that is about to be stored, and return True. If the limit is reached, return False: then the
         caller must hold the record.
         """
         with self._lock:

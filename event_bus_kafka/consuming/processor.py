@@ -100,8 +100,8 @@ class Processor:
 
     def _is_received(self, record: ConsumerRecord) -> bool:
         """
-        Return whether the attempt gets a span: either a receiver will get the record, or the record cannot be read.
-        There may be thousands of other records.
+        Return whether the attempt gets a span: a receiver will get the record, or the record cannot be read. Other
+        records, of which there may be thousands, get no span.
         """
         try:
             signal = self._signal(record)

@@ -50,7 +50,7 @@ class Work:
 
 @attrs.define(eq=False)
 class Delivery:
-    """One record within one assignment, until it is settled. Lanes set the attributes, and ``done`` last."""
+    """One record within one assignment, until it is settled. Lanes change its attributes, and set ``done`` last."""
 
     record: ConsumerRecord | None
     """The record; None once the delivery is done."""
@@ -206,8 +206,8 @@ class PartitionProgress:
     """
     waits_for: str = ""
     """
-    Coordinates of the first unfinished record, or "its commit", while a paused partition's position has not moved for a
-    long time; otherwise empty.
+    The record for which a paused partition waits, if the position has not moved for a long time: the coordinates of the
+    first unfinished record, or "its commit" if all are finished. Otherwise empty.
     """
     end: int | None = None
     """The partition's end offset in Kafka, one above its last record, as far as the client knows it."""

@@ -1,5 +1,5 @@
 """
-Concurrency with order per key: decides which record may run now.
+Runs records concurrently, but in order per key: decides which record may run now.
 
 An actor contains the deliveries of one record key, in order, and a busy flag. Each lane (a thread) takes an actor that
 waits for a lane, and processes some of its records. An actor that waits for a retry stays busy, so that only its own
@@ -141,9 +141,9 @@ class Scheduler:
         Meanwhile no record of the ``staying`` partitions begins. ``names`` are all partitions that are revoked, whether
         started or not.
 
-        Without this wait Kafka would deliver finished records above an unfinished one again, because the position
-        cannot move past the unfinished one. Actors are kept, so that one key never runs on two lanes, even if its
-        partition is assigned again at once.
+        Without this wait Kafka would redeliver finished records above an unfinished one, because the position cannot
+        move past the unfinished one. Actors are kept, so that one key never runs on two lanes, even if its partition is
+        assigned again at once.
         """
         deadline = self._clock() + timeout
         staying = [one for one in staying if one.phase is PartitionPhase.OPEN]  # not those that a stop has closed

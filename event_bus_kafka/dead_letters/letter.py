@@ -75,8 +75,8 @@ class Letter:
     failed_at: datetime
     left_out: Mapping[str, LeftOut] = attrs.field(factory=dict)
     """
-    Name of a left-out part → its size and hash. The names are ``value``, ``headers`` and ``key``, which are then empty
-    in ``record``, and ``texts``.
+    Name of a left-out part → its size and hash. The parts ``value``, ``headers`` and ``key`` are then empty in
+    ``record``. The only other part is ``texts``.
     """
 
     @property

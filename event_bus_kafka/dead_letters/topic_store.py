@@ -166,7 +166,7 @@ def _identity(own: dict[str, str]) -> tuple[str, str]:
 
 def _as_before(failure: Failure) -> dict[str, str]:
     """
-    Return only the fields that the previous version of this package knows: it rejects a dead letter with further
-    fields.
+    Return only the fields that the previous version of this package knows: that version rejects a dead letter with
+    further fields.
     """
     return {"receiver": failure.receiver, "error": failure.error, "place": failure.place}

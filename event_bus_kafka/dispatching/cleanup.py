@@ -62,8 +62,9 @@ def close_after_errors() -> None:
     """
     Close connections on which an error occurred, after a failed attempt: the next attempt opens new connections.
 
-    After a failover an open connection may lead to a server that is read-only now, and still look healthy. The driver's
-    connection inside a pooled one is closed before the pool gets it back, so that the pool does not hand it out again.
+    After a failover an open connection may lead to a server that is read-only now, and still look healthy. Before a
+    pooled connection is given back to its pool, the driver's connection is closed, so that the pool does not hand it
+    out again.
     """
     for connection in open_connections.by_alias.values():
         if connection.connection is not None and connection.errors_occurred:

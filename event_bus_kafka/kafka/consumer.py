@@ -119,8 +119,8 @@ class ConsumerClient(GroupOffsets, LogOffsets):
 
     def cause_of(self, failure: BrokerError) -> BrokerError:
         """
-        Return the error that caused a fatal ``failure`` of a commit, after polling for it for at most 2 s; if none
-        comes, return ``failure``. librdkafka delivers the cause after its prefetched records, which are discarded.
+        Poll for at most 2 s for the error that caused a fatal ``failure`` of a commit, and return this error; if none
+        comes, return ``failure``. librdkafka delivers the error after its prefetched records, which are discarded.
         """
         deadline = monotonic() + _CAUSE_WITHIN
         try:

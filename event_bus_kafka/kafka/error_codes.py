@@ -62,8 +62,8 @@ class Meaning:
     """
     fatal: bool = attrs.field(default=False, kw_only=True)
     """
-    Whether the client is unusable after this error, even if librdkafka does not mark the error as fatal. It does not do
-    so in answers to commits and in errors in place of a record.
+    Whether the client is unusable after this error. librdkafka does not mark such an error as fatal everywhere: it does
+    not in answers to commits, nor in errors in place of a record.
     """
     assignment_lost: bool = attrs.field(default=False, kw_only=True)
     """

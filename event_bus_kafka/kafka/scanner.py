@@ -22,8 +22,8 @@ from event_bus_kafka.wire.serde import without_frame
 
 _BATCH = 200
 """
-Number of messages per call. A message keeps its headers after they were read; batches of 10,000 messages would take
-twice the time.
+Number of messages per call. Batches of 10,000 messages would take twice the time, since a message keeps its headers
+after they were read.
 """
 _OWN: Options = {
     "fetch.queue.backoff.ms": 10,  # by default the client pauses for a second after 100,000 records

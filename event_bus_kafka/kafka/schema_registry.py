@@ -68,8 +68,8 @@ class SchemaRegistry:
     ``timeout``: maximum seconds for one request, whatever the network does. ``register``: whether unknown schemas are
     registered. ``backoff``: seconds for which requests fail at once after a failure. If the registry has failed, all
     requests fail; if it has refused one schema or id, only requests for this schema or id fail. After the backoff one
-    request is sent; requests of other threads still fail at once until it is answered. Threads that ask for the same
-    schema or id at the same time share one request.
+    request is sent; requests of other threads still fail at once until that one is answered. Threads that ask for the
+    same schema or id at the same time share one request.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ _ROOM_EVERY = 0.005
 
 class Phase(IntEnum):
     """
-    The phase of the clients, which decides who polls for their delivery reports. A phase never goes back.
+    The phase of the clients, which decides who polls for their delivery reports. No phase comes back.
 
         OPEN ─── retire() ──→ RETIRING ─── leave() ──→ LEFT
           └─────────────────── leave() ─────────────────┘
@@ -171,10 +171,10 @@ class ProcessClients:
 
     def leave(self, seconds: float) -> None:
         """
-        Wait at most ``seconds`` for the polling thread to end: if the thread logs while the interpreter ends, the
+        Wait at most ``seconds`` for the polling thread to end: if this thread logs while the interpreter ends, the
         process aborts.
 
-        From then on only a flush polls for delivery reports.
+        After this call only a flush polls for delivery reports.
         """
         if not self._advance(Phase.LEFT):
             return

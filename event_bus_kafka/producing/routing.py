@@ -19,12 +19,15 @@ class Route:
     enabled: bool
     mode: str
     database: str | None
-    """Alias of the database whose transaction decides about the event; None: any database with an open transaction."""
+    """Alias of the database whose transaction the event depends on; None: any database with an open transaction."""
 
 
 @attrs.frozen(kw_only=True)
 class Routing:
-    """The routes of event types to topics (without prefix). Called for each event: settings may change in tests."""
+    """
+    The routes of event types to topics (without prefix). The callables are called for each event: settings may change
+    in tests.
+    """
 
     full_topic: Callable[[str], str]
     """Returns a topic's name with the prefix."""

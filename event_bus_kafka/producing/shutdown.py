@@ -22,7 +22,7 @@ from event_bus_kafka.telemetry.events import ThreadsDisabled
 
 _LATE = 0.5
 """
-Seconds for Kafka, and again for the outbox, that an event gets if it is sent after the time limits of the shutdown.
+Seconds that an event gets for Kafka, and again for the outbox, if it is sent after the time limits of the shutdown.
 """
 _LAST_TURNS = 1.0
 """Maximum seconds for the last run of the periodic work."""

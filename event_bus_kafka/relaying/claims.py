@@ -164,8 +164,8 @@ class Claims:
         """
         Remove rows that Kafka has confirmed: in the claim's transaction, or with ``at_once`` on the second connection.
 
-        Rows can be removed even after the claim was lost. But the caller must not end the claim before: another relay
-        would send the rows again. Raises a database error, also if the database ignores the statement.
+        Rows can be removed even after the claim was lost. But the caller must not end the claim before the removal:
+        another relay would send the rows again. Raises a database error, also if the database ignores the statement.
         """
         if ids:
             with self._settling(at_once=at_once) as connection:
@@ -197,7 +197,7 @@ class Claims:
 
     def wait(self, seconds: float, longest: float) -> float:
         """
-        If the relay listens for PostgreSQL's notifications, wait for one for at most ``longest`` seconds, and return 0.
+        If the relay listens for PostgreSQL's notifications, wait at most ``longest`` seconds for one, and return 0.
         Otherwise return ``seconds``: the caller has to sleep for this time.
         """
         self._second.close()

@@ -13,7 +13,8 @@ each topic gets rows in time.
 """
 _OF_SHALLOW = 100
 """
-Maximum number of rows to read for a pair of shard and topic that had fewer rows than were asked for the last time.
+Maximum number of rows to read for a pair of shard and topic if the last query for the pair found fewer rows than it
+asked for.
 """
 
 
@@ -34,7 +35,7 @@ class Shares:
     def __init__(self, rows: int) -> None:
         self._rows = rows
         self._shallow: set[tuple[int, str]] = set()
-        """Pairs of shard and topic that had fewer rows than were asked for the last time."""
+        """Pairs of shard and topic for which the last query found fewer rows than it asked for."""
 
     def divide(self, found: Collection[tuple[int, str]], limits: Mapping[str, int]) -> list[Part]:
         """Return the parts of a batch. ``limits``: topic → maximum number of its rows; other topics have no limit."""

@@ -39,7 +39,7 @@ class Dialect:
     of_shard: str = "r.shard = {0}"
     """Condition for the rows of a shard, written so that the database uses only the index of shard and id."""
     of_topic: str = "r.topic = %s{0} ORDER BY r.id"
-    """Condition for the rows of a topic, in the order of the index of topics."""
+    """Condition for the rows of a topic, followed by the order that the index of topics already has."""
     rows_in: str = ""
     """FROM clause for reads, which lock nothing; the ids follow in brackets. Empty: use ``rows_by_id``."""
     delete: str = "DELETE FROM"

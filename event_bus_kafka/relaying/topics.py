@@ -70,7 +70,7 @@ class Topic:
         self._delay = 0.0
         """The last backoff in seconds; 0: the topic is not held."""
         self.held_since = 0.0
-        """Time at which the topic was first held since Kafka last accepted a row of it."""
+        """Time of the first hold since Kafka last accepted a row of the topic."""
         self.held_because = ""
         """The reason of the last hold."""
         self._alone_until = 0
@@ -97,7 +97,7 @@ class Topic:
         """Number of records in flight without a delivery report."""
         self.is_silent = False
         self.heard = self._quiet_since = 0.0
-        """Time of the last report, and time from which records have been in flight without any report."""
+        """Time of the last report, and time since which records are in flight without any report."""
         self.tries = ALONE_ROWS if self._alone_until else TRIED_ROWS
         """Number of rows that this batch may send one by one."""
         self.refusals.undecided.clear()
@@ -210,7 +210,7 @@ class Topic:
 
     def end_batch(self) -> tuple[list[tuple[Row, BrokerError]], list[int]]:
         """
-        Open the topic if Kafka has accepted its rows, or hold it again.
+        Open the topic if Kafka has accepted its rows; hold it again if Kafka has refused them.
 
         Return the rows to park, and the ids of parked rows to put back into the outbox.
         """
@@ -245,7 +245,7 @@ class Topic:
 
 
 class Topics(dict[str, Topic]):
-    """All topics whose rows the relay has met, by name; access to a new name adds the topic."""
+    """All topics of which the relay has read rows, by name; access to a new name adds the topic."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         super().__init__()

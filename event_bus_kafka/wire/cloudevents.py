@@ -60,7 +60,10 @@ class Attribute:
     write: Callable[[Any], str]
     read: Callable[[str], Any]
     missing: Any = None
-    """The value if the record lacks the header; None: the header is required, or has a default elsewhere (time)."""
+    """
+    The value if the record lacks the header. None: the header is required, or a default is supplied elsewhere (for the
+    time).
+    """
     varies: bool = False
     """Whether the value differs from event to event. The headers of the other attributes are cached."""
 
