@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from event_bus_kafka.producing.clients import ProcessClients
 
 _all: set[ref[ProcessClients]] = set()
-"""All clients that must not be destroyed, used or not: a copy may be garbage that is not collected yet."""
+"""
+All clients that must not be destroyed. They include clients that nothing uses any more: a copy may be garbage that is
+not collected yet.
+"""
 
 
 def remember(clients: ProcessClients) -> None:

@@ -21,7 +21,7 @@ lost.
 """
 _REPORTED = 4
 """
-Factor by which delivery reports may exceed ``MOST_BYTES`` while the database accepts events: a callback cannot wait for
+Multiple of ``MOST_BYTES`` that delivery reports may fill while the database accepts events: a callback cannot wait for
 room.
 """
 _STILL_TAKES = 5.0

@@ -174,7 +174,7 @@ class Claims:
     def park(self, rejected: Sequence[tuple[Row, BrokerError]], *, at_once: bool = False) -> list[int]:
         """
         Park rows that Kafka refuses, in the claim's transaction, or with ``at_once`` on the second connection. Return
-        the ids under which they are parked.
+        the ids under which the rows are parked.
         """
         if not rejected:
             return []

@@ -45,7 +45,7 @@ class OwnConnection:
         """
         self._used = monotonic()
         self._lock = Lock()
-        """Taken for each statement: one thread reads rows while another asks for the schema of earlier rows."""
+        """Lock for one statement at a time: one thread reads rows while another asks for the schema of earlier rows."""
 
     @property
     def raw(self) -> Any:

@@ -73,8 +73,8 @@ def explanations(level: str, schema: str, history: Sequence[Version]) -> list[st
 
 def _pairs(level: str, schema: str, history: Sequence[Version]) -> Iterator[tuple[str, str, str]]:
     """
-    Yield pairs of reader's and writer's schemas that must be compatible, each with the sentence for an incompatible
-    pair.
+    Yield the pairs of a reader's and a writer's schema that must be compatible, each with the sentence that reports an
+    incompatible pair.
     """
     for name, older in history if is_transitive(level) else history[-1:]:
         if level.startswith(("BACKWARD", "FULL")):
