@@ -1,4 +1,4 @@
-"""Searches many records, in several partitions at once, for the few with a given header or key. Reads no values."""
+"""Searches many records, in several partitions at once, for records with given headers or keys. Reads no values."""
 
 from __future__ import annotations
 

@@ -60,9 +60,12 @@ class Shape:
     least: int
     """Minimum bytes of a value in a record."""
     growth: int = _WIDEST_CHARACTER
-    """Maximum bytes of memory per byte of the record, in items and texts."""
+    """Maximum bytes of memory that one byte of the record's items and texts needs."""
     walk: Walk
-    """Scans a value, adds the memory of items and texts, and subtracts what ``memory`` contains in excess."""
+    """
+    Scans a value, adds the memory of its items and texts, and subtracts the part of ``memory`` that the value does not
+    need.
+    """
 
 
 class SizeLimit:
