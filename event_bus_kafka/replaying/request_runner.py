@@ -30,11 +30,17 @@ from event_bus_kafka.telemetry.events import ReplayRequestChanged
 from event_bus_kafka.telemetry.state import Replaying
 
 _LOOK_FOR_TABLE_EVERY, _LOOK_FOR_REQUESTS_EVERY, _BEAT_EVERY = 60.0, 5.0, 1.0
-"""Seconds; services may be migrated while their workers run."""
+"""
+Seconds between two checks whether the table exists, between two searches for requests, and between two heartbeats. The
+table may appear later, as services may be migrated while their workers run.
+"""
 _READ_AHEAD = 500
 """Number of letters per read: enough for many seconds, as each letter takes several statements."""
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
-"""Seconds until a held request continues; doubled after each hold until a letter ends."""
+"""
+Seconds until a held request continues: the first delay and the longest one. The delay doubles with each hold until a
+letter ends.
+"""
 _LONGEST_NAME = 255
 _STOPPED = Halt(HaltKind.HANDED_BACK)
 _ENDS = {HaltKind.STOPPED: RequestState.STOPPED, HaltKind.FAILED: RequestState.FAILED}
@@ -42,7 +48,7 @@ _ENDS = {HaltKind.STOPPED: RequestState.STOPPED, HaltKind.FAILED: RequestState.F
 
 @attrs.define(eq=False)
 class _Held:
-    """The time until which this worker's request is held, and its next delay."""
+    """The time until which this worker's request is held, and the delay of the next hold."""
 
     until: float
     delay: float

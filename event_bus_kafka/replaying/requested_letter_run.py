@@ -98,8 +98,8 @@ class RequestedLetterRun:
 
     def _put_back(self, requested: RequestedLetter, mark: str) -> None:
         """
-        Put the letter back into its request. This run may have changed the letter before the server went away: so read
-        its time again, which otherwise would look like another worker's change.
+        Put the letter back into its request. Read the letter's time again first: this run may have changed the letter
+        before the server went away, and the new time would look like another worker's change.
         """
         with suppress(Error):  # then the letter stays begun, without a known result
             there = DeadLetter.objects.for_writing().filter(pk=requested.letter)
