@@ -1,4 +1,4 @@
-"""The outbox: waiting rows, held topics, and parked rows with their release or discard."""
+"""The page of outboxes: waiting rows, held topics, and parked rows, which a user may release or discard."""
 
 from __future__ import annotations
 
@@ -30,15 +30,18 @@ from event_bus_kafka.outbox.backlog import STALLED_AFTER
 from event_bus_kafka.shown import shown
 
 _SHOWN = 100
-"""Parked rows that are listed one by one."""
+"""Maximum number of parked rows that the page lists."""
 _LAST = "last"
-"""The field with the time until which rows are meant."""
+"""
+Name of the form field with a time in milliseconds since the epoch. Rows that were parked after this time are not
+selected.
+"""
 _LONGEST_NUMBER = 19
-"""Digits that fit into a column."""
+"""Number of digits of an id or time at which a POST is refused. Shorter numbers fit into a database column."""
 
 
 class OutboxPage(Page):
-    """Each outbox: depth, age, held topics, parked rows."""
+    """For each outbox: the number of rows, the age of the oldest row, held topics, parked rows."""
 
     tables = (OutboxRecord, ParkedRecord, Heartbeat)
 
@@ -57,7 +60,7 @@ class OutboxPage(Page):
         return self.draw(request, "outbox", self.title, context)
 
     def release(self, request: HttpRequest) -> HttpResponse:
-        """Put the selected rows back where they stood."""
+        """Move the selected rows back to their former places in the outbox."""
         selected = Selected.of(request)
         plan = ActionPlan(
             title=gettext("Release parked events"),
@@ -74,7 +77,7 @@ class OutboxPage(Page):
         )
 
     def discard(self, request: HttpRequest) -> HttpResponse:
-        """Delete the selected rows for good."""
+        """Delete the selected rows."""
         selected = Selected.of(request)
         plan = ActionPlan(
             title=gettext("Discard parked events"),
@@ -140,12 +143,16 @@ class Selected:
     count: int
     last: int
     """
-    The time at which the last of them was parked, in milliseconds since the epoch; rows parked later are not selected.
+    The time at which the last of the selected rows was parked, in milliseconds since the epoch. Rows parked later are
+    not selected.
     """
 
     @classmethod
     def of(cls, request: HttpRequest) -> Selected:
-        """Return the rows that were posted: by ``row`` (ids), or by ``topic`` and ``code``. Raises Http404."""
+        """
+        Return the rows that the POST selects: by ``row`` (ids), or by ``topic`` and ``code``. Raises Http404 if the
+        POST is invalid.
+        """
         alias, ids = request.POST.get("database", ""), request.POST.getlist("row")
         topic, code, last = (request.POST.get(name, "") for name in ("topic", "code", _LAST))
         if not all(one.isdecimal() and len(one) < _LONGEST_NUMBER for one in [*ids, last or "0"]):
@@ -162,12 +169,12 @@ class Selected:
 
     @property
     def sentence(self) -> str:
-        """A sentence with their number."""
+        """A sentence with the number of selected rows."""
         return ngettext("This is about %d parked event.", "This is about %d parked events.", self.count) % self.count
 
     @property
     def common(self) -> dict[str, Any]:
-        """Return the arguments that every plan for these rows shares."""
+        """The keyword arguments that every :class:`ActionPlan` for these rows shares."""
         some = self.rows.order_by("pk").values_list("topic", "code", "reason")[:MOST_PARKED]
         table = Table(
             caption=gettext("Which"),
@@ -178,7 +185,7 @@ class Selected:
 
 
 def _rows(alias: str) -> Iterator[dict[str, Any]]:
-    """Give the oldest parked rows, without keys and bodies."""
+    """Yield the oldest parked rows, without keys and bodies."""
     wanted = ParkedRecord.objects.using(alias).order_by("pk").only("topic", "code", "reason", "parked_at", "size")
     for row in wanted[:_SHOWN]:
         yield {

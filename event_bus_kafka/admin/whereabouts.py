@@ -1,4 +1,4 @@
-"""The question where an event is, as a form has it. Comes with Kafka's client: imported where it is asked."""
+"""The form that asks where an event is. Imports Kafka's client, so import this module only to answer the form."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SECONDS, _LIMIT = 5.0, 10.0
 
 def answer(posted: QueryDict) -> dict[str, Any]:
     """
-    Return the context for the page: the ``sentences`` of an answer, or the ``problem``. Raises no error of this
+    Return the template's context: ``sentences`` with the answer, or a ``problem``. Never raises an error of this
     package.
     """
     event_id, key, topic = (posted.get(name, "").strip() for name in ("event_id", "key", "topic"))

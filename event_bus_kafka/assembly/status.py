@@ -1,4 +1,4 @@
-"""Looks at the whole bus as the settings have it. For commands, where the app is installed."""
+"""Reads the status of the whole bus, for commands. Import this module only if the app is installed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from event_bus_kafka.operations.topic_steps import WantedTopic
 
 
 def own_bus() -> OwnBus:
-    """Return the bus as the settings have it. Raises :class:`ConfigurationError`."""
+    """Return the topics, groups and databases in the settings. Raises :class:`ConfigurationError`."""
     return OwnBus(
         sent=frozenset(full_topic(route.topic) for route in routes() if route.enabled),
         groups={group: frozenset(map(full_topic, topics)) for group, topics in settings.subscriptions.items()},
@@ -33,7 +33,10 @@ def own_bus() -> OwnBus:
 
 
 def bus_status(*, check: bool) -> Status:
-    """Look now. Raises :class:`ConfigurationError`."""
+    """
+    Return the present status of the bus. ``check``: whether the status contains findings. Raises
+    :class:`ConfigurationError`.
+    """
     servers = StatusServers(
         overview=lambda: ClusterOverview(producer_options()),
         subjects=partial(subjects, timeout=TIMEOUT),
@@ -45,8 +48,8 @@ def bus_status(*, check: bool) -> Status:
 
 def _wanted() -> list[WantedTopic]:
     """
-    Return the wanted topics. The topic of the probe is left out, since nothing depends on it, unless the settings name
-    it.
+    Return the wanted topics. The probe's topic is omitted unless the settings name it, because nothing depends on this
+    topic.
     """
     probe = full_topic(PROBE_TOPIC)
     return [one for one in wanted_topics() if one.name != probe or PROBE_TOPIC in settings.topics]

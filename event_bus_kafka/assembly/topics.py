@@ -1,4 +1,4 @@
-"""The topics that the settings imply, and the client that administers them. For commands alone."""
+"""Lists the topics that the settings require, and creates the client that administers topics, for commands."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from event_bus_kafka.operations.probing.probe_event import PROBE_TOPIC
 from event_bus_kafka.operations.topic_steps import WantedTopic
 
 _DAY = 86_400_000
-"""Milliseconds."""
+"""A day in milliseconds."""
 _OF_PROBE: SettingsOfTopic = {
     "partitions": 1,
     "options": {"message.timestamp.type": "LogAppendTime", "retention.ms": str(_DAY)},
 }
 """
-Broker times, since a probe compares the brokers' clock with ours; short retention, since nobody reads a probe's events
-later.
+Default settings of the probe's topic. Brokers set the timestamps, because a probe compares the brokers' clock with this
+host's. The retention is short, because nobody reads a probe's events later.
 """
 
 
@@ -33,8 +33,8 @@ def admin() -> Admin:
 
 def wanted_topics() -> list[WantedTopic]:
     """
-    Return the topics that this service sends to, reads, or names in ``EVENT_BUS_KAFKA_TOPICS``; also the topics of its
-    dead letters and of the probe. Raises :class:`ConfigurationError`.
+    Return the topics that this service sends to, reads or names in ``EVENT_BUS_KAFKA_TOPICS``, and the topics of the
+    service's dead letters and of the probe. Raises :class:`ConfigurationError`.
     """
     uses: defaultdict[str, list[str]] = defaultdict(list)
     for topic, use in _uses():
@@ -47,7 +47,7 @@ def wanted_topics() -> list[WantedTopic]:
 
 
 def _uses() -> Iterator[tuple[str, str]]:
-    """Yield topic (without prefix) and why it is wanted."""
+    """Yield topics (without prefix), each with a reason why it is wanted. A topic may occur several times."""
     for topic in settings.topics:
         if topic != ALL_TOPICS:
             yield topic, f"named in {SettingsTable.topics.name}"

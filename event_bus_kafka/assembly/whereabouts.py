@@ -1,4 +1,4 @@
-"""Looks for an event everywhere that this service reaches, by its settings. For commands and the admin alone."""
+"""Searches for an event in all tables and topics to which the settings give access, for commands and the admin."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from event_bus_kafka.operations.whereabouts.neighbourhood import Neighbourhood, 
 from event_bus_kafka.operations.whereabouts.search import search
 
 _GROUP = "event_trace"
-"""Kafka's client asks for a name; nothing is ever committed under it."""
+"""A group id, which Kafka's client requires. No client joins this group, and nothing is ever committed for it."""
 _REQUEST_TIMEOUT = 10.0
 """Seconds for one request to Kafka."""
 _SHARE_OF_LETTERS = 0.15
@@ -33,7 +33,8 @@ def where_is(question: Question) -> Whereabouts:
     Search for an event. Databases, brokers and the registry that are away are noted in ``unseen``, never raised. Reads
     records for at most ``question.seconds``; waiting for servers comes on top, up to ``question.limit`` in all.
 
-    Raises :class:`NotThere` if a named topic does not exist, :class:`ConfigurationError` for a wrong route.
+    Raises :class:`NotThere` if a topic that ``question`` names does not exist, :class:`ConfigurationError` if a route
+    is wrong.
     """
     return search(question, _neighbourhood(question), _SERVERS)
 
@@ -47,7 +48,7 @@ _SERVERS = ServerAccess(
 
 def _neighbourhood(question: Question) -> Neighbourhood:
     sent: defaultdict[str, set[str]] = defaultdict(set)
-    for route in routes():  # also those that are disabled: they may not have been
+    for route in routes():  # disabled routes, too, which may have been enabled before
         sent[route.event_type].add(full_topic(route.topic))
     read = {group: frozenset(map(full_topic, topics)) for group, topics in settings.subscriptions.items()}
     return Neighbourhood(

@@ -1,4 +1,4 @@
-"""Offsets: the committed ones of a consumer group, and the first and last one of a partition."""
+"""Offsets: the committed offsets of consumer groups, and the first and end offset of a partition."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from event_bus_kafka.kafka import error_codes
 from event_bus_kafka.kafka.broker_errors import as_broker_errors, no_answer, to_broker_error, to_commit_error
 
 Partition = tuple[str, int]
-"""Topic (full name) and number."""
+"""Topic (full name) and partition number."""
 MOCK = "mockCluster"
-"""The beginning of the cluster id of librdkafka's mock brokers, which answer a search by time with the end."""
+"""Prefix of the cluster id of librdkafka's mock brokers, which answer every query by time with the end offset."""
 
 
 @attrs.frozen
 class Range:
-    """Offsets: ``start`` is the first one, ``end`` the one after the last."""
+    """A range of offsets: ``start`` is the first offset, ``end`` is one above the last."""
 
     start: int
     end: int
@@ -29,7 +29,7 @@ class Range:
 @attrs.frozen
 class Committed:
     """
-    The committed offset of a partition, which is the next record to read, and the metadata that the committer added.
+    The committed offset of a partition, that is the offset of the next record to read, and the metadata of that commit.
     """
 
     offset: int
@@ -51,7 +51,10 @@ class GroupOffsets:
     def committed_each(
         self, partitions: Iterable[Partition], *, timeout: float
     ) -> tuple[dict[Partition, Committed], dict[Partition, BrokerError]]:
-        """Return committed offsets, and the refusals by partition. Raises :class:`BrokerError`."""
+        """
+        Return the committed offsets, and the error of each refused partition. Raises :class:`BrokerError` if the
+        request fails.
+        """
         with as_broker_errors():
             found = self._client.committed([TopicPartition(*partition) for partition in partitions], timeout=timeout)
         refused = {(one.topic, one.partition): to_broker_error(one.error) for one in found if one.error is not None}
@@ -66,13 +69,16 @@ class GroupOffsets:
         """
         Commit the offsets of the next records to read, and wait for the answer. An empty mapping does nothing.
 
-        Raises :class:`AssignmentLost` or another :class:`BrokerError`, where any of them is refused.
+        Raises :class:`AssignmentLost` or another :class:`BrokerError` if Kafka refuses any of them.
         """
         for error in self.commit_each(offsets).values():
             raise error
 
     def commit_each(self, offsets: Mapping[Partition, Committed]) -> dict[Partition, BrokerError]:
-        """Commit, and wait for the answer, even if the broker is silent. Return the partitions that are refused."""
+        """
+        Commit offsets, wait for the answer, and return the error of each refused partition. May block for a long time
+        if the broker is silent.
+        """
         positions = [
             TopicPartition(topic, number, one.offset, one.metadata) for (topic, number), one in offsets.items()
         ]
@@ -88,12 +94,12 @@ class GroupOffsets:
 
 
 class LogOffsets:
-    """Asks which offsets partitions have. ``timeout``, in seconds, holds for each request."""
+    """Asks Kafka for the offsets of partitions. ``timeout`` (seconds) applies to each request."""
 
     _client: Any
 
     def range_of(self, partition: Partition, *, timeout: float) -> Range:
-        """Return the offsets of the records that a partition has. Raises :class:`BrokerError`."""
+        """Return the first and the end offset of a partition. Raises :class:`BrokerError`."""
         with as_broker_errors():
             found = self._client.get_watermark_offsets(TopicPartition(*partition), timeout=timeout)
         if found is None:
@@ -112,9 +118,9 @@ class LogOffsets:
             if str(self._client.list_topics(asked[0].topic, timeout=timeout).cluster_id).startswith(MOCK):
                 raise BrokerError(
                     error_codes.UNSUPPORTED_FEATURE,
-                    "Brokers such as the sandbox find no offsets by time: use a real Kafka.",
+                    "The sandbox's brokers cannot find offsets by time: use a real Kafka.",
                 )
-            # Before the question: a record that comes between would be after the time, and before the end.
+            # First the ends: a record that arrives in between would be at or after the time, but below the end.
             ends = {(one.topic, one.partition): self._end_of(one, timeout) for one in asked}
             found = self._client.offsets_for_times(asked, timeout=timeout)
             for one in found:

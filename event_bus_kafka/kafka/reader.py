@@ -1,4 +1,4 @@
-"""Reads records and a group's committed offsets without being a member of any group."""
+"""Reads records, and a group's committed offsets, without being a member of any group."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _OWN: Options = {"enable.partition.eof": True, "auto.offset.reset": "error"}
 
 class Reader(GroupOffsets, LogOffsets):
     """
-    Reads given partitions, and commits for a group that has no members. Not thread-safe; ``timeout``, in seconds, holds
-    for each request.
+    Reads given partitions, and commits offsets for a group that has no members. Not thread-safe; ``timeout`` (seconds)
+    applies to each request.
     """
 
     def __init__(self, options: Options, *, timeout: float, until: float = inf) -> None:
@@ -53,27 +53,27 @@ class Reader(GroupOffsets, LogOffsets):
         return max(min(self._timeout, self._until - monotonic()), _SHORTEST)
 
     def partitions(self, topic: str) -> list[Partition]:
-        """Return the partitions of a topic, none if there is no such topic. Raises :class:`BrokerError`."""
+        """Return the partitions of a topic; none if the topic does not exist. Raises :class:`BrokerError`."""
         with as_broker_errors():
             found = self._client.list_topics(topic, timeout=self.timeout).topics[topic]
         return [(topic, number) for number in sorted(found.partitions)]
 
     def record_at(self, partition: Partition, offset: int) -> ConsumerRecord | None:
-        """Return the record at an offset, None if consumers see none there. Raises :class:`BrokerError`."""
+        """Return the record at an offset; None if no record can be read there. Raises :class:`BrokerError`."""
         return next(self.read(partition, Range(offset, offset + 1)), None)
 
     def read(self, partition: Partition, offsets: Range) -> Iterator[ConsumerRecord]:
-        """Return the records of a range. Raises :class:`BrokerError`, also when none comes within the time-out."""
+        """Yield the records of a range. Raises :class:`BrokerError`, also if no record comes within the time-out."""
         return (record for record, _ in self.read_stamped(partition, offsets))
 
     def read_stamped(self, partition: Partition, offsets: Range) -> Iterator[tuple[ConsumerRecord, int | None]]:
         """
-        Return the records of a range, each with the time at which a broker wrote it, in milliseconds since the epoch;
-        None where the topic keeps the senders' times. Raises as :meth:`read` does.
+        Yield the records of a range, each with the time at which a broker wrote it (milliseconds since the epoch); the
+        time is None if the topic keeps the senders' times. Raises as :meth:`read` does.
         """
         with as_broker_errors():
             self._client.assign([TopicPartition(*partition, offsets.start)])
-            most = min(_BATCH, max(1, offsets.end - offsets.start))  # else the client waits a little for more
+            most = min(_BATCH, max(1, offsets.end - offsets.start))  # otherwise the client waits a little for more
             while messages := self._next_messages(most):
                 for message in messages:
                     error = message.error()
@@ -101,9 +101,10 @@ class Reader(GroupOffsets, LogOffsets):
 
     def follow(self, starts: Mapping[Partition, int], ends: Mapping[Partition, int] | None) -> Iterator[ConsumerRecord]:
         """
-        Return records of partitions as they come: for ever if ``ends`` is None, otherwise those before ``ends``.
+        Yield records of partitions as they arrive: endlessly if ``ends`` is None, otherwise only records below
+        ``ends``.
 
-        Raises :class:`BrokerError` where a partition cannot be read any more.
+        Raises :class:`BrokerError` if a partition cannot be read any more.
         """
         left = {name for name in starts if ends is None or starts[name] < ends[name]}
         with as_broker_errors():
@@ -114,7 +115,7 @@ class Reader(GroupOffsets, LogOffsets):
                     if error is not None and error.name() != error_codes.PARTITION_EOF:
                         if name in starts:
                             raise KafkaException(error)
-                        continue  # of the client as a whole, which goes on trying
+                        continue  # an error of the whole client, which keeps trying
                     at_end = ends is not None and name in starts and message.offset() >= ends[name]
                     if error is None and not at_end:
                         yield to_record(message)
@@ -124,7 +125,7 @@ class Reader(GroupOffsets, LogOffsets):
     def _next_messages(self, most: int) -> list[Any]:
         deadline = monotonic() + self.timeout
         while monotonic() < deadline:
-            # What has no topic is an error of the client as a whole, such as no right on a group, which is not needed.
+            # A message without a topic is an error of the whole client, such as a missing right on a group: ignored.
             messages = [one for one in self._client.consume(most, 0.1) if one.topic() is not None]
             if messages:
                 return messages

@@ -1,4 +1,4 @@
-"""The state of the bus as text of at most 100 columns."""
+"""Formats the status of the bus as text of at most 100 columns."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from event_bus_kafka.shown import shown
 
 WIDTH = 100
 _ROWS = 20
-"""Rows of a table that are shown; ``--json`` has all."""
+"""Maximum number of rows of a table that are shown. ``--json`` prints all rows."""
 _BARS = " ▁▂▃▄▅▆▇█"
 _UNKNOWN = "?"
 _TOPIC_TITLES = ("topic", "partitions", "records", "retention", "oldest record")
@@ -31,7 +31,7 @@ _RUN_TITLES = ("kind", "host:pid", "group or database", "version", "state", "hea
 
 
 def lines(status: Status) -> Iterator[str]:
-    """Yield the lines."""
+    """Yield the lines of the text."""
     yield f"{status.taken:%Y-%m-%d %H:%M:%S} UTC"
     if status.kafka:
         yield from _kafka(status.kafka)
@@ -149,7 +149,7 @@ def _last_hour(hour: LastHour) -> Iterator[str]:
 
 
 def sparkline(numbers: Sequence[int]) -> str:
-    """Return a bar for each number: the highest for the largest, none for 0."""
+    """Return a text with one bar for each number. The highest bar stands for the largest number, a space for 0."""
     most = max(numbers, default=0)
     return "".join(_BARS[-(-one * (len(_BARS) - 1) // most)] if most else _BARS[0] for one in numbers)
 
@@ -165,7 +165,7 @@ def _block(title: str, texts: Iterable[str]) -> Iterator[str]:
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield the lines of a table; the widest of its texts are cut where it would be too wide."""
+    """Yield the lines of a table. Texts in the widest columns are cut if the table is wider than :data:`WIDTH`."""
     if not rows:
         return
     cells = [titles, *([shown(cell) for cell in row] for row in rows[:_ROWS])]

@@ -1,4 +1,4 @@
-"""Numbers of events that a service sent and received, as its processes have counted them in the database."""
+"""Reads the numbers of sent and received events, which processes have written into the table of history."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BY = ("service", "event_type", "receiver", "outcome")
 
 @attrs.frozen(kw_only=True, order=True)
 class Period:
-    """A minute or, once that is a day ago, an hour."""
+    """The time covered by a count: a minute or, for counts older than a day, an hour."""
 
     begins: datetime
     seconds: int
@@ -28,10 +28,11 @@ class Period:
 
 def history(since: datetime, by: Sequence[str] = BY) -> Mapping[tuple[Period, tuple[str, ...]], Sums]:
     """
-    Return the sums of each period that began at ``since`` or later, in the order of time, separately for each value of
-    the fields ``by``, a part of :data:`BY`. Raises a database error, also if the table is missing.
+    Return (period, values of the fields ``by``) → sums, in the order of time. Periods that began before ``since`` are
+    left out. ``by``: any fields in :data:`BY`. Raises a database error, also if the table is missing.
 
-    Sums of whole events have no receiver. Receivers' calls are counted separately; the two should not be added up.
+    Sums with an empty receiver count whole events. Sums with a receiver count calls of this receiver. Do not add sums
+    of the two kinds.
     """
     rows = HistoryRow.objects.using(router.db_for_write(HistoryRow)).filter(begins__gte=since.timestamp() * 1000)
     found: defaultdict[tuple[Period, tuple[str, ...]], list[Sums]] = defaultdict(list)
@@ -45,11 +46,13 @@ def summed(
     since: datetime, step: int, by: Sequence[str], *, of_receivers: bool = False, event_type: str = ""
 ) -> Mapping[tuple[Any, ...], Sums]:
     """
-    Return sums since a time, added up by the database: one for each slot of ``step`` seconds, named by its begin in
-    milliseconds since the epoch, and each value of the fields ``by``, a part of :data:`BY`. An hour that was folded is
-    in the slot in which it began. Raises a database error, also if the table is missing.
+    Return (beginning of a slot, values of the fields ``by``) → sums. A slot lasts ``step`` seconds. Its beginning is in
+    milliseconds since the epoch. ``by``: any fields in :data:`BY`. Raises a database error, also if the table is
+    missing.
 
-    ``of_receivers``: sum receivers' calls instead of whole events; ``event_type``: of this one alone, unless empty.
+    ``since``: counts of earlier times are left out. ``of_receivers``: sum the calls of receivers instead of whole
+    events. ``event_type``: the only event type that is counted; empty: all types. A count of a whole hour is added to
+    the slot in which the hour began.
     """
     length = step * 1000
     rows = HistoryRow.objects.using(router.db_for_write(HistoryRow)).filter(

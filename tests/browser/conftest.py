@@ -1,4 +1,4 @@
-"""A browser, and users of a site that is served from the test's process."""
+"""A browser, and users of a site that the test's process serves."""
 
 from __future__ import annotations
 
@@ -22,20 +22,23 @@ Visit = Callable[..., AbstractContextManager[Page]]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Return a browser for the tests of a file."""
+    """Return a browser for all tests of a file."""
     with Browser() as browser:
         yield browser
 
 
 @pytest.fixture
 def bus(real_bus: RealBus) -> RealBus:
-    """Return real services: the pages are the same on others."""
+    """Return real services, although the pages do not depend on them."""
     return real_bus
 
 
 @pytest.fixture
 def visit(browser: Browser, live_server: LiveServer, sandbox: Sandbox) -> Iterator[Visit]:
-    """Return what logs in a user with some rights, and gives the index of the admin: without scripts, but for axe's."""
+    """
+    Return a function that logs in a user with given rights and returns the admin's index. Scripts are off, except for
+    axe's.
+    """
 
     @contextmanager
     def visit(*rights: Right, scripts: bool = False) -> Iterator[Page]:

@@ -1,5 +1,5 @@
 """
-Each code block of README and documentation does what it shows, as far as it can be run without the service around it.
+Each code block of README and documentation is valid, as far as it can be checked without the service around it.
 
 Settings are read by this package, commands by their parsers, imports by Python. Other tests run whole pages: the
 tutorial (`test_tutorial`), the README (`test_readme`), the receivers of the guides (`test_receivers`), the demo
@@ -41,12 +41,12 @@ def named(languages: tuple[str, ...]) -> list[Any]:
     return [pytest.param(one, id=f"{one.page}:{one.line}") for one in BLOCKS if one.language in languages]
 
 
-def test_no_block_is_of_a_language_that_no_test_reads() -> None:
+def test_every_block_is_in_a_language_that_a_test_checks() -> None:
     assert {block.language for block in BLOCKS} <= {*SHELLS, *OUTPUT, "python", "json"}
 
 
 def commands_of(block: Block) -> list[str]:
-    """Return the commands of a block, without prompts and output."""
+    """Return the commands of a block without prompts and output."""
     text = block.text.replace("\\\n", " ")
     if block.language == "console":
         return re.findall(r"^\$ (.+)$", text, re.MULTILINE)
@@ -54,7 +54,7 @@ def commands_of(block: Block) -> list[str]:
 
 
 @pytest.mark.parametrize("block", named(SHELLS))
-def test_each_command_exists_and_takes_its_arguments(block: Block) -> None:
+def test_each_command_exists_and_accepts_its_arguments(block: Block) -> None:
     commands = commands_of(block)
     assert commands
     for command in commands:
@@ -62,7 +62,7 @@ def test_each_command_exists_and_takes_its_arguments(block: Block) -> None:
 
 
 def check(words: list[str]) -> None:
-    """Raise :class:`AssertionError`, or what a parser raises, if a command cannot be run as it is shown."""
+    """Raise :class:`AssertionError` or the error of the parser if a command cannot be run as shown."""
     match [word.removeprefix(".venv/bin/") for word in words]:
         case ["manage.py", name, *arguments] | ["python", "manage.py", name, *arguments]:
             check_django(name, arguments)
@@ -83,17 +83,17 @@ def check_django(name: str, arguments: list[str]) -> None:
     if name in OF_OTHERS:
         return
     parser = parser_of(COMMANDS[name])
-    parser.called_from_command_line = False  # to raise, and not to exit
+    parser.called_from_command_line = False  # makes the parser raise in place of exiting
     parser.parse_args(arguments)
 
 
 @pytest.mark.parametrize("block", named(("json",)))
-def test_json_is_json(block: Block) -> None:
+def test_each_json_block_is_valid(block: Block) -> None:
     json.loads(block.text)
 
 
 @pytest.mark.parametrize("block", named(("python",)))
-def test_settings_are_taken_and_imports_found(block: Block) -> None:
+def test_settings_in_python_blocks_are_valid_and_imports_exist(block: Block) -> None:
     tree = ast.parse(block.text)
     if is_settings(tree):
         check_settings(block.text)
@@ -103,7 +103,7 @@ def test_settings_are_taken_and_imports_found(block: Block) -> None:
 
 
 def is_settings(tree: ast.Module) -> bool:
-    """Return whether a block is of settings: assignments to names in capitals, and of settings alone."""
+    """Return whether a block contains settings only: assignments to names in capitals."""
     assigned = [node for node in tree.body if isinstance(node, ast.Assign | ast.AugAssign)]
     return len(assigned) == len(tree.body) and all(
         name.id.isupper() or name.id == "function"
@@ -114,7 +114,7 @@ def is_settings(tree: ast.Module) -> bool:
 
 
 def check_settings(text: str) -> None:
-    """Let each setting read the value that is shown for it. Raises :class:`ValueError` for one that is wrong."""
+    """Validate the value shown for each setting. Raises :class:`ValueError` for an invalid one."""
     names: dict[str, Any] = {
         "EVENT_BUS_PRODUCER_CONFIG": defaultdict(lambda: defaultdict(dict)),
         "EVENT_TRACKING_BACKENDS": {"event_bus": {"OPTIONS": {}}},
@@ -130,7 +130,7 @@ def check_settings(text: str) -> None:
             known[name].kind.read(value)
 
 
-def test_each_guide_begins_with_what_it_is_for_and_when_it_is_not() -> None:
+def test_each_guide_starts_with_when_to_use_it_and_when_not() -> None:
     guides = (ROOT / "docs/index.rst").read_text().partition(":caption: Guides\n\n")[2].partition("\n\n")[0].split()
     for name in guides:
         if name not in WITHOUT_CHOICE and not name.startswith("operating/"):

@@ -1,4 +1,4 @@
-"""Diagrams are drawn from text: well-formed, narrow enough for a phone, with every word in them."""
+"""Diagrams drawn from text are well-formed, narrow enough for a phone, and contain every word."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def words(svg: str) -> set[str]:
     return set(re.findall(r"[^\s:]+", " ".join(texts)))
 
 
-def test_a_flow_has_its_boxes_labels_and_ways_out() -> None:
+def test_a_flow_diagram_contains_its_boxes_labels_and_exits() -> None:
     assert words(flow(["first & <second>", "> no: stop", "| then", "third"])) == {
         *("first", "&", "<second>", "no", "stop", "then", "third")
     }
 
 
-def test_a_sequence_has_its_participants_messages_and_notes() -> None:
+def test_a_sequence_diagram_contains_its_participants_messages_and_notes() -> None:
     assert words(sequence(["A, B, C", "A -> C: greet", "B: waits"])) == {*"ABC", "greet", "waits"}

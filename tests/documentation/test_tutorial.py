@@ -25,7 +25,7 @@ UNTIL_CTRL_C = ("event_bus_kafka.sandbox", "consume_events")
 
 
 class Reader:
-    """A reader with a folder and some terminals."""
+    """A reader of the tutorial, with a folder and some terminals."""
 
     def __init__(self, folder: Path, bus: RealBus, environment: dict[str, str], stack: ExitStack) -> None:
         self._folder = folder
@@ -35,7 +35,7 @@ class Reader:
         self._terminals: dict[str, Terminal] = {}
 
     def do(self, step: Block | CtrlC) -> None:
-        """Do what a step of the page says."""
+        """Do what a step of the tutorial says."""
         match step:
             case CtrlC(terminal=number):
                 self._terminal(number).press_ctrl_c()
@@ -65,7 +65,7 @@ class Reader:
         return self._terminals[number]
 
     def _addresses(self, text: str) -> str:
-        """Return a file of addresses with those of the running Kafka in place of the usual ones."""
+        """Return a file of addresses in which those of the running Kafka replace the default ones."""
         assert json.loads(text).keys() == {"bootstrap_servers", "schema_registry_url"}
         return json.dumps(
             {
@@ -90,7 +90,7 @@ def reader(tmp_path: Path, real_bus: RealBus) -> Iterator[Reader]:
         yield Reader(folder, real_bus, environment | offline(build_wheel(tmp_path)), stack)
 
 
-@pytest.mark.timeout(900)  # it installs packages and starts a dozen processes, one after the other
+@pytest.mark.timeout(900)  # installs packages and starts a dozen processes, one after the other
 def test_the_tutorial_can_be_followed_by_copy_and_paste(reader: Reader) -> None:
     for step in steps(PAGE):
         reader.do(step)

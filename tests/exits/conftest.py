@@ -1,4 +1,4 @@
-"""Where the events of processes that end go: a real Kafka, and outboxes on real databases."""
+"""The servers that receive the events of ending processes: a real Kafka, and real databases for the outbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every way of running a service does: emit events, each with a number of its own and the id of its process."""
+"""Emits events, for all ways to run a service. Each event has a unique number and the id of its process."""
 
 import os
 
@@ -13,12 +13,14 @@ def emit(number: int) -> None:
 
 
 def emit_first() -> None:
-    """Emit what EMIT_FIRST says: where the application is loaded before a fork, before that."""
+    """
+    Emit the numbers in EMIT_FIRST. Called when the application is loaded, for servers that then fork: before the fork.
+    """
     _emit_all("EMIT_FIRST")
 
 
 def emit_last() -> None:
-    """Emit what EMIT_LAST says."""
+    """Emit the numbers in EMIT_LAST. Called when the process ends."""
     _emit_all("EMIT_LAST")
 
 

@@ -1,4 +1,4 @@
-"""A celery application whose tasks emit; its broker is a folder, which CELERY_FOLDER names."""
+"""A celery application whose tasks emit events. Its broker is the folder CELERY_FOLDER."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ from celery import Celery
 
 django.setup()
 
-from tests.exits.emitting import emit, emit_first  # noqa: E402 models need a Django that is set up
+from tests.exits.emitting import emit, emit_first  # noqa: E402 models need a configured Django
 
 emit_first()
 

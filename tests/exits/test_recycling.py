@@ -1,5 +1,5 @@
 """
-Web servers and celery whose processes come and go while a broker restarts: nothing is lost.
+Web and celery servers recycle their processes while a broker restarts: no event is lost.
 
 Small counts by themselves; `make test-long` runs them large, and shows the figures.
 """
@@ -26,7 +26,7 @@ _AT_A_TIME = 40
 
 
 def emit(services: list[Running], count: int, begin: int) -> None:
-    """Let each service emit so many events of its own, turn by turn."""
+    """Let each service emit `count` events, in turns."""
     for first in range(begin, begin + count, _AT_A_TIME):
         for number, service in enumerate(services):
             offset = (number + 1) * 1_000_000
@@ -34,7 +34,7 @@ def emit(services: list[Running], count: int, begin: int) -> None:
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_events_of_processes_that_come_and_go_while_a_broker_restarts_all_arrive(
+def test_all_events_of_recycled_processes_arrive_while_a_broker_restarts(
     schema_registry: SchemaRegistry, database: Database, tmp_path: Path
 ) -> None:
     """Cases 24, 32 and 33."""

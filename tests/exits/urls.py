@@ -1,4 +1,4 @@
-"""A view that emits the number in the path of a request, and answers with the id of its process."""
+"""A view that emits an event with the number in the request's path, and returns the id of its process."""
 
 import os
 

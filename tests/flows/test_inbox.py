@@ -1,4 +1,4 @@
-"""Case 43 in workers: across restarts and replays a receiver under once() has its effect once."""
+"""Across restarts and replays a receiver under once() runs once per event (case 43)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers that are away: events wait, none is lost, none becomes a dead letter, and no restart is needed."""
+"""While servers are away events wait: none is lost or becomes a dead letter, and no restart is needed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.support.workers import worker
 
 
 @pytest.mark.parametrize("fault", Fault)
-def test_a_registry_in_trouble_is_waited_for(bus: Bus, topic: str, group: str, fault: Fault) -> None:
-    """Case 20: cold, and warm, where what was known before goes on."""
+def test_a_worker_waits_for_a_failing_registry(bus: Bus, topic: str, group: str, fault: Fault) -> None:
+    """Case 20, without cached schemas, and with cached ones, with which processing continues."""
     kept = OnTopic(bus, group).create()
     send(bus, topic, certificate(1))
     with faulty(bus.schema_registry_url) as registry:
@@ -24,7 +24,7 @@ def test_a_registry_in_trouble_is_waited_for(bus: Bus, topic: str, group: str, f
         url, timeout = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": registry.url}, {"EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 1}
         settings = kept.settings | url | timeout
         with worker(bus, topic, group, "note", **settings) as process:
-            process.wait_for_log("hold in")
+            process.wait_for_log("(hold)")
             assert process.users("note") == []
             registry.fault = None
             process.wait_for_users("note", [1])
@@ -40,7 +40,7 @@ def test_a_registry_in_trouble_is_waited_for(bus: Bus, topic: str, group: str, f
     assert kept.read(0) == []
 
 
-def test_a_broker_that_is_away_is_waited_for(group: str) -> None:
+def test_a_worker_waits_for_an_unreachable_broker(group: str) -> None:
     settings = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
         "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://127.0.0.1:9",
@@ -50,8 +50,8 @@ def test_a_broker_that_is_away_is_waited_for(group: str) -> None:
         assert process.stop() == 0
 
 
-def test_a_topic_that_does_not_exist_yet_is_waited_for(bus: Bus, group: str) -> None:
-    """Case 23, its beginning."""
+def test_a_worker_waits_for_a_topic_that_does_not_exist_yet(bus: Bus, group: str) -> None:
+    """Case 23: the topic is created later."""
     topic = f"late-{group}"
     with worker(bus, topic, group, "note") as process:
         process.wait_for_log("Running consumer")

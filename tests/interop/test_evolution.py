@@ -1,5 +1,5 @@
 """
-Old and new versions of events on one topic of a real Kafka, sent by both packages, read by both packages.
+Old and new versions of events on one topic of a real Kafka, sent and read by both packages.
 
 What is expected stands in :mod:`tests.interop.changes`, which the guide "Changing an event" is made from.
 """
@@ -55,7 +55,7 @@ AT_ONCE: dict[str, Any] = {
 
 @attrs.frozen(kw_only=True, eq=False)
 class Crossing:
-    """One event that a service with one version sends to a service with the other."""
+    """One event that a service with one version of a class sends to a service with the other."""
 
     change: Change
     reading: Reading
@@ -82,7 +82,7 @@ def crossings() -> Iterator[Crossing]:
 
 
 def send(producer: EventBusProducer, signal: OpenEdxPublicSignal, values: dict[str, Any], source: str) -> None:
-    """Send event data; ``source`` is how the test finds the record again."""
+    """Send event data; by ``source`` the test finds the record."""
     producer.send(
         signal=signal,
         topic=TOPIC,
@@ -141,7 +141,7 @@ def exchange(bus: RealBus) -> Iterator[Exchange]:
 
 
 def send_all(ours: EventBusProducer, theirs: EventBusProducer) -> int:
-    """Return how many events were sent."""
+    """Send all events; return their number."""
     for one in ALL:
         one.sent_by("ours", ours)
     for one in SHARED:
@@ -152,7 +152,7 @@ def send_all(ours: EventBusProducer, theirs: EventBusProducer) -> int:
                 for key in KEYS:
                     note = {"note": f"{number}"} if signal is MIXED[1] else {}
                     send(producer, signal, {"course": {"id": key, **note}}, "mixed")
-            producer.prepare_for_shutdown()  # confirmed before the other producer goes on
+            producer.prepare_for_shutdown()  # confirmed before the other producer starts
     return len(ALL) + len(SHARED) + len(ROUNDS) * 2 * len(MIXED) * len(KEYS)
 
 
@@ -173,7 +173,7 @@ def read_all(bus: RealBus, count: int) -> list[Message]:
 
 @pytest.mark.parametrize("producer", PRODUCERS)
 @pytest.mark.parametrize("one", ALL, ids=lambda one: one.id)
-def test_this_package_reads_the_other_version_or_names_the_field(
+def test_this_package_reads_the_other_version_or_names_the_incompatible_field(
     exchange: Exchange, one: Crossing, producer: str
 ) -> None:
     """Case 21."""
@@ -194,7 +194,9 @@ def test_this_package_reads_the_other_version_or_names_the_field(
 
 @pytest.mark.parametrize("producer", PRODUCERS)
 @pytest.mark.parametrize("one", SHARED, ids=lambda one: one.id)
-def test_what_the_existing_package_makes_of_the_other_version(exchange: Exchange, one: Crossing, producer: str) -> None:
+def test_the_existing_package_reads_the_other_version_as_documented(
+    exchange: Exchange, one: Crossing, producer: str
+) -> None:
     """Case 21, its other consumer."""
     message, outcome = exchange.record(f"{producer} {one.id}"), one.reading.existing
     if isinstance(outcome, Lost):
@@ -208,7 +210,7 @@ def test_what_the_existing_package_makes_of_the_other_version(exchange: Exchange
 
 
 @pytest.mark.parametrize("producer", PRODUCERS)
-def test_falsy_values_arrive_exactly(exchange: Exchange, producer: str) -> None:
+def test_falsy_values_arrive_unchanged(exchange: Exchange, producer: str) -> None:
     """Case 22."""
     (one,) = (one for one in ALL if one.change is NOTHING and one.reading in NOTHING.new_reads_old)
     course = serde.deserialize(to_record(exchange.record(f"{producer} {one.id}")), one.reader, exchange.registry).data[
@@ -222,9 +224,9 @@ def test_falsy_values_arrive_exactly(exchange: Exchange, producer: str) -> None:
 # Both versions on one topic for a while
 
 
-@pytest.mark.parametrize("reader", MIXED, ids=["old", "new"])
+@pytest.mark.parametrize("reader", MIXED, ids=["old reader", "new reader"])
 @pytest.mark.parametrize("package", PRODUCERS)
-def test_services_of_either_version_read_a_mixed_topic_in_order(
+def test_services_of_either_version_read_a_topic_of_both_versions_in_order(
     exchange: Exchange, reader: OpenEdxPublicSignal, package: str
 ) -> None:
     notes: dict[int, list[str | None]] = {key: [] for key in KEYS}
@@ -239,7 +241,7 @@ def test_services_of_either_version_read_a_mixed_topic_in_order(
     assert notes == dict.fromkeys(KEYS, expected)
 
 
-def test_versions_differ_in_their_schema_ids_and_keys_stay_on_their_partition(exchange: Exchange) -> None:
+def test_versions_have_different_schema_ids_and_keys_stay_on_their_partition(exchange: Exchange) -> None:
     ids: dict[bytes, list[int]] = {}
     partitions: dict[bytes, set[int | None]] = {}
     for message in exchange.mixed():

@@ -1,4 +1,4 @@
-"""Faults of the code that the model runs: it must catch each of them, which shows that it can fail."""
+"""Faults in the code that the model runs. The model must catch each of them, which proves that its checks can fail."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _LOST, _AGAIN, _ORDER, _STUCK = (
 
 @attrs.frozen(kw_only=True)
 class ModelFault(Fault):
-    """A fault, and the first seed that is tried: where few catch it, one that does, as a search takes a minute."""
+    """
+    A fault, and the first seed to try. If few seeds catch the fault, this is one of them, since a search takes a
+    minute.
+    """
 
     seed: int = 0
 

@@ -1,7 +1,7 @@
 """
-What callers may do in and around their transactions, as values: blocks in blocks, events, hooks, exceptions, failures.
+The actions of a caller in and around transactions, as values: nested blocks, events, hooks, exceptions, failures.
 
-A programme is a list of steps, each of which the caller runs as a request: an exception ends that step alone.
+A programme is a list of steps. The caller runs each step like a request: an exception ends only that step.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import attrs
 from hypothesis import strategies as st
 
 DEFAULT, OTHER, BARE = ALIASES = ("default", "other", "bare")
-"""The last one has no outbox."""
+"""Aliases of the databases. The last one has no outbox."""
 MODES = ("outbox", "on-commit", "immediate")
 
 
 class Failure(Enum):
-    """What befalls the statements of an append."""
+    """The way in which the statements of an append fail."""
 
     REFUSED = "the server refuses them, as after a lock's time-out"
     ROLLED_BACK = "the server ends the whole transaction where it does such a thing, as after a deadlock"
@@ -31,7 +31,7 @@ class Write:
 
     alias: str
     by_model: bool = True
-    """Whether by a model, whose failure has Django roll back, and not by a cursor."""
+    """Whether to write with a model, whose failure makes Django roll back, or with a cursor."""
 
 
 @attrs.frozen
@@ -39,7 +39,7 @@ class Emit:
     mode: str
     failure: Failure | None = None
     of_schema: bool = False
-    """Whether the failure befalls the writer's schema, where that is written, and not the event's row."""
+    """Whether the failure affects the row of the writer's schema, if that is written, instead of the event's row."""
 
 
 @attrs.frozen
@@ -49,7 +49,7 @@ class Fail:
 
 @attrs.frozen
 class Hook:
-    """Ask for a step at the commit."""
+    """Register a hook for the commit."""
 
     alias: str
     step: Emit | Fail
@@ -58,7 +58,7 @@ class Hook:
 
 @attrs.frozen
 class Undo:
-    """Ask for a rollback, without an exception."""
+    """Mark the block for rollback, without an exception."""
 
     alias: str
 
@@ -72,7 +72,7 @@ class Close:
 
 @attrs.frozen
 class Attempt:
-    """Swallow what the steps raise."""
+    """Run steps and swallow their exception."""
 
     steps: list[Step]
 
@@ -86,14 +86,17 @@ class Block:
     savepoint: bool = True
     durable: bool = False
     caught: bool = False
-    """Whether the caller goes on behind an exception of the block."""
+    """Whether the caller catches an exception of the block and continues."""
 
 
 Step = Write | Emit | Fail | Hook | Undo | Close | Attempt | Block
 
 
 def _one_of(*weighted: tuple[int, st.SearchStrategy[Step]]) -> st.SearchStrategy[Step]:
-    """Hypothesis takes a strategy that is given twice for one."""
+    """
+    Return a strategy that selects from weighted strategies. It samples their numbers, since Hypothesis merges equal
+    strategies.
+    """
     numbers = [number for number, (weight, _) in enumerate(weighted) for _ in range(weight)]
     return st.sampled_from(numbers).flatmap(lambda number: weighted[number][1])
 

@@ -1,5 +1,5 @@
 """
-Every interleaving keeps the promises: none lost, order per key, nothing committed beyond what is settled.
+In every interleaving no event is lost, keys stay in order, and no unsettled offset is committed.
 
 The real classes run against a model of Kafka under a simulated clock. That the model can fail is shown by faults
 of the code, each of which it must catch.
@@ -53,7 +53,7 @@ def _load(name: str, fault: Fault | None) -> ModuleType:
 
 @pytest.mark.timeout(3600)
 @pytest.mark.long
-def test_no_interleaving_breaks_a_promise() -> None:
+def test_no_interleaving_loses_or_reorders_an_event() -> None:
     with code() as modules:
         for seed in range(scaled(200, long=7_000)):
             try:
@@ -62,9 +62,9 @@ def test_no_interleaving_breaks_a_promise() -> None:
                 pytest.fail(f"seed {seed}: {type(broken).__name__} {broken}")
 
 
-@pytest.mark.timeout(1200)  # seeds mean other interleavings with other versions of Python
+@pytest.mark.timeout(1200)  # a seed gives a different interleaving in each version of Python
 @pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.name) for fault in FAULTS])
-def test_the_model_catches(fault: ModelFault) -> None:
+def test_the_model_detects_each_fault(fault: ModelFault) -> None:
     try:
         with code(fault) as modules:
             for seed in range(fault.seed, fault.seed + 10_000):

@@ -1,5 +1,5 @@
 """
-Whatever callers do in transactions: what commits is announced, nothing else is, and no row vanishes in silence.
+In random programmes of transactions exactly the committed events are announced, and no row is lost silently.
 
 Programmes of hypothesis run on real databases, with Kafka there or away. Set HYPOTHESIS_PROFILE=long for many.
 """
@@ -58,7 +58,7 @@ class Service:
     settings: dict[str, Any]
 
     def run(self, programme: list[Step], *, is_away: bool, is_new: bool) -> Outcome:
-        """Run a programme until all of it is in Kafka or in an outbox; ``is_new``: by a process that knows nothing."""
+        """Run a programme until all events are in Kafka or in an outbox; ``is_new``: in a process with empty caches."""
         producer = self.away if is_away else self.here
         for alias in WITH_OUTBOX:
             OutboxRecord.objects.using(alias).all().delete()
@@ -71,14 +71,14 @@ class Service:
             caller = Caller(lambda mode: _send(producer, mode))
             caller.run(programme)
             producer.prepare_for_shutdown()
-            sleep(0.02)  # a report may have left the queue, and not have been told yet
+            sleep(0.02)  # a report may have left the queue without being delivered yet
         for alias in ALIASES:
-            connections[alias].close()  # what is not committed by now is not there
+            connections[alias].close()  # uncommitted rows do not exist
         return Outcome(caller, seen)
 
 
 class Outcome:
-    """What is in Kafka and in the databases after a programme."""
+    """The events and rows in Kafka and in the databases after a programme."""
 
     def __init__(self, caller: Caller, seen: list[Any]) -> None:
         delivered = [event for event in seen if isinstance(event, RecordDelivered)]
@@ -122,7 +122,7 @@ class Outcome:
         return set(sent.deciding.items()) <= self.rows
 
     def _check_order(self) -> None:
-        """Not of those that took another way, nor of rows that were written at once beside others after a commit."""
+        """Check the order of events that were neither spilled nor written concurrently after a commit."""
         groups: dict[Any, list[str]] = defaultdict(list)
         for sent in self._caller.sent:
             if sent.event_id not in self.failed:
@@ -130,7 +130,7 @@ class Outcome:
         for place, ids in self.places.items():
             for group, sent_ids in groups.items():
                 if place in WITH_OUTBOX and group[0] != "outbox":
-                    continue  # what was spilled has no order
+                    continue  # spilled events have no order
                 there = [one for one in ids if one in sent_ids]
                 assert there == sorted(there, key=sent_ids.index), (place, group)
 
@@ -162,7 +162,7 @@ def _service(
 
 
 def _connect(stack: ExitStack, request: pytest.FixtureRequest, folder: Path, blocker: DjangoDbBlocker) -> None:
-    """Let the aliases mean databases of their own: two of the server, if there is one, and one without an outbox."""
+    """Connect the aliases to separate databases: two of the server, if there is one, and one without an outbox."""
     for alias in WITH_OUTBOX:
         if request.param == "sqlite":
             stack.enter_context(on_sqlite(folder, alias))
@@ -186,7 +186,7 @@ def _send(producer: EventBusProducer, mode: str) -> str:
     return str(metadata.id)
 
 
-def test_programmes(service: Service) -> None:
+def test_in_random_transactions_exactly_the_committed_events_are_announced(service: Service) -> None:
     @settings(max_examples=max(_EXAMPLES, settings().max_examples), phases=_PHASES)
     @given(PROGRAMMES, st.booleans(), st.booleans())
     def check(programme: list[Step], is_away: bool, is_new: bool) -> None:

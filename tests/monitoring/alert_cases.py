@@ -1,4 +1,4 @@
-"""A trouble for each alert, and something beside it that looks alike and is none."""
+"""Test series for each alert: series for which it must fire, and similar series for which it must not."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ NEVER = "0+0x60"
 ONE_MORE_EACH_MINUTE = "0+1x60"
 ONE_MORE_EACH_SECOND = "0+60x60"
 BEGINS_AFTER_20 = "_x20 1+0x30"
-"""A counter that appears with its first event."""
+"""A counter that appears in minute 20 with its first event."""
 LONG_AGO = "5+0x60"
-"""A counter that does not grow any more."""
+"""A counter that no longer grows."""
 
 
 @attrs.frozen(kw_only=True)
 class Case:
-    """Series have values a minute, as promtool writes them, and names without their prefix."""
+    """A test of an alert. Series have a value per minute in promtool's notation, and names without prefix."""
 
     alert: str
     series: dict[str, str]
-    """With the job `lms`, those in trouble; with the job `calm`, those that are not."""
+    """Series with the job `lms`, for which the alert must fire, and with other jobs, for which it must not."""
     silent: int
     """A minute at which the alert does not fire yet."""
     fires: int
-    """A minute at which it does."""
+    """A minute at which the alert fires."""
     labels: dict[str, str]
-    """Of the alert, but `job` and `severity`."""
+    """The labels of the alert, except `job` and `severity`."""
     value: str = ""
-    """The value as its text shows it."""
+    """The value in the alert's text."""
 
 
 def of_counter(alert: str, counter: str, **labels: str) -> Case:
-    """Return the case of an alert about anything that a counter counts."""
+    """Return the test of an alert that fires if a counter grows at all."""
     text = "".join(f',{name}="{value}"' for name, value in labels.items())
     series = {
         f'{counter}{{job="lms",instance="a"{text}}}': BEGINS_AFTER_20,
@@ -42,7 +42,7 @@ def of_counter(alert: str, counter: str, **labels: str) -> Case:
 
 
 def of_rate(alert: str, counter: str, **labels: str) -> Case:
-    """Return the case of an alert about something that goes on for ten minutes."""
+    """Return the test of an alert that fires if a counter grows for ten minutes."""
     text = "".join(f',{name}="{value}"' for name, value in labels.items())
     series = {
         f'{counter}{{job="lms",instance="a"{text}}}': ONE_MORE_EACH_MINUTE,
@@ -53,7 +53,7 @@ def of_rate(alert: str, counter: str, **labels: str) -> Case:
 
 
 def of_gauge(alert: str, gauge: str, *, fires: int, value: str = "1", **labels: str) -> Case:
-    """Return the case of an alert about a gauge that should be 0."""
+    """Return the test of an alert that fires if a gauge is not 0."""
     text = "".join(f',{name}="{value}"' for name, value in labels.items())
     series = {
         f'{gauge}{{job="lms",instance="a"{text}}}': f"{value}+0x60",
@@ -63,7 +63,9 @@ def of_gauge(alert: str, gauge: str, *, fires: int, value: str = "1", **labels: 
 
 
 def of_readiness(alert: str, gauge: str, other: str, **labels: str) -> Case:
-    """Return the case of an alert about a process that is not ready; `other`: the value of another one beside it."""
+    """
+    Return the test of an alert about a process that is not ready. `other` is the series of another process of the job.
+    """
     text = "".join(f',{name}="{value}"' for name, value in labels.items() if name != "instance")
     series = {
         f'{gauge}{{job="lms",instance="a"{text}}}': NEVER,
@@ -75,7 +77,9 @@ def of_readiness(alert: str, gauge: str, other: str, **labels: str) -> Case:
 
 
 def of_absence(alert: str, gauge: str, **labels: str) -> Case:
-    """Return the case of an alert about a process that is gone; another one has only been replaced."""
+    """
+    Return the test of an alert about a process that has disappeared. In job `calm` another process has replaced it.
+    """
     text = "".join(f',{name}="{value}"' for name, value in labels.items())
     series = {
         f'{gauge}{{job="lms",instance="a"{text}}}': "1+0x10 stale",
@@ -86,7 +90,7 @@ def of_absence(alert: str, gauge: str, **labels: str) -> Case:
 
 
 def of_growth(alert: str, gauge: str, labels: dict[str, str], parts: dict[str, str]) -> Case:
-    """Return the case of an alert about a backlog of two parts that grows, where two processes tell of it."""
+    """Return the test of an alert about a growing backlog, which is the sum of two parts, reported by two processes."""
     text = "".join(f',{name}="{value}"' for name, value in labels.items())
     (name, (one, two)) = next((name, both.split()) for name, both in parts.items())
     series = {

@@ -1,4 +1,4 @@
-"""A real Prometheus beside a real worker: alerts fire in real trouble, and what the dashboard asks is answered."""
+"""A real Prometheus beside a real worker: alerts fire, and queries of the dashboard are answered."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ JOB = "mail"
 
 @pytest.fixture
 def rules(tmp_path: Path) -> Path:
-    """Return the rules as they are, but that no alert waits before it fires."""
+    """Return the rules without the time for which an alert waits before it fires."""
     content = yaml.safe_load((FOLDER / "alerts.yml").read_text())
     for group in content["groups"]:
         for rule in group["rules"]:
@@ -51,7 +51,7 @@ def until(condition: Callable[[], Any], why: str) -> None:
 
 
 def asked_by_the_dashboard() -> Iterator[tuple[str, str]]:
-    """Yield the title of a panel and what it asks, for all services, groups and topics."""
+    """Yield titles of panels and their expressions, for all services, groups and topics."""
     for panel in json.loads((FOLDER / "dashboard.json").read_text())["panels"]:
         for target in panel.get("targets", ()):
             expression = re.sub(r"\$(job|group|topic)", ".*", target["expr"])

@@ -1,4 +1,4 @@
-"""Faults of what belongs to a deploy: topics, schemas, checks, the probe."""
+"""Faults in deploys: topics, schemas, checks, the probe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All faults that ``make mutants`` tries. One that is mended somewhere gets a line here, and a test that catches it."""
+"""All faults that ``make mutants`` tries. Whoever corrects a fault adds an entry, and a test that catches it."""
 
 from __future__ import annotations
 

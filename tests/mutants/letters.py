@@ -1,4 +1,4 @@
-"""Faults of pages of dead letters: what they find, hide, delete and write to the history."""
+"""Faults in the pages of dead letters: finding, hiding, deleting, and writing to the history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults of ``event_trace``: what looks for an event says that it is elsewhere, or hides that it did not look."""
+"""Faults in ``event_trace``: wrong places of an event, and unreported searches."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FAULTS = (
         old='if not answer.is_found:\n    raise CommandError("It was found nowhere.")',
         new="pass",
         harm="a script goes on although the event is lost",
-        tests=(f"{_FLOW}::test_an_event_that_is_nowhere_is_said_with_how_far_it_was_looked",),
+        tests=(f"{_FLOW}::test_for_an_unknown_event_the_range_that_was_searched_is_reported",),
     ),
     Fault(
         name="a group that reads the record next is taken for done",
@@ -42,7 +42,7 @@ FAULTS = (
         old="committed.offset > offset",
         new="committed.offset >= offset",
         harm="a group that stands still at the event seems to have had it",
-        tests=(f"{_FLOW}::test_a_group_that_is_to_read_the_record_next_is_not_beyond_it",),
+        tests=(f"{_FLOW}::test_a_group_whose_next_record_is_the_event_has_not_passed_it",),
     ),
     Fault(
         name="a record that was taken aside seems to wait",
@@ -51,7 +51,7 @@ FAULTS = (
         old="Reached.TAKEN if offset in OffsetMetadata.read(committed.metadata).taken else Reached.BEHIND",
         new="Reached.BEHIND",
         harm="an operator waits for an event that no worker will take",
-        tests=(f"{_FLOW}::test_a_record_taken_aside_will_be_passed_over",),
+        tests=(f"{_FLOW}::test_a_group_that_will_skip_a_quarantined_record_is_reported",),
     ),
     Fault(
         name="only our own spelling of an id is known",
@@ -60,7 +60,7 @@ FAULTS = (
         old="(str(event_id), event_id.hex, event_id.urn, f'{{{event_id}}}')",
         new="(str(event_id),)",
         harm="events of other clients are said to be nowhere",
-        tests=(f"{_FLOW}::test_ids_are_found_however_other_clients_spell_them",),
+        tests=(f"{_FLOW}::test_ids_are_found_in_every_notation_of_a_uuid",),
     ),
     Fault(
         name="keys are shown",
@@ -69,7 +69,7 @@ FAULTS = (
         old="masking.masked_key(record.key)",
         new="None if record.key is None else record.key.hex()",
         harm="personal data is printed",
-        tests=(f"{_FLOW}::test_events_are_found_by_key_and_none_of_their_data_is_shown",),
+        tests=(f"{_FLOW}::test_events_are_found_by_key_and_no_event_data_is_shown",),
     ),
     Fault(
         name="a search that ran out of time says that it came to the end",
@@ -78,7 +78,7 @@ FAULTS = (
         old="self.stop >= self.end",
         new="True",
         harm="an event that was not looked for is taken for lost",
-        tests=(f"{_FLOW}::test_a_search_that_runs_out_of_time_says_how_to_go_on",),
+        tests=(f"{_FLOW}::test_a_search_that_runs_out_of_time_says_how_to_continue",),
     ),
     Fault(
         name="a topic that cannot be seen is passed over in silence",
@@ -87,7 +87,7 @@ FAULTS = (
         old="findings.not_seen(what, error)",
         new="pass",
         harm="an event that was not looked for is taken for lost",
-        tests=(f"{_FLOW}::test_a_topic_that_is_named_and_does_not_exist_is_an_error_others_are_told_of",),
+        tests=(f"{_FLOW}::test_a_missing_topic_is_an_error_if_given_and_reported_if_configured",),
     ),
     Fault(
         name="a database that is away is passed over in silence",
@@ -132,7 +132,7 @@ FAULTS = (
         old='is_left, after = seen["count"] == _SLICE, seen["last"]',
         new='is_left, after = False, seen["last"]',
         harm="an event that waits in a large outbox is said to be nowhere",
-        tests=(f"{_TABLES}::test_large_tables_are_looked_through_in_slices",),
+        tests=(f"{_TABLES}::test_large_tables_are_searched_in_slices",),
     ),
     Fault(
         name="rows that quote an id are taken for the event",
@@ -141,7 +141,7 @@ FAULTS = (
         old="[one for one in found if one.event_id == event_id]",
         new="found",
         harm="an operator discards another event",
-        tests=(f"{_TABLES}::test_an_id_that_another_header_quotes_is_not_the_event",),
+        tests=(f"{_TABLES}::test_an_id_in_another_header_of_a_row_does_not_match",),
     ),
     Fault(
         name="letters that are gone are forgotten",
@@ -150,7 +150,7 @@ FAULTS = (
         old="found |= {place: _gone(of_one) for place, of_one in settled.items()}",
         new="pass",
         harm="an event that was discarded is said to be nowhere",
-        tests=(f"{_TABLES}::test_dead_letters_are_found_open_and_gone_with_the_state_of_each_receiver",),
+        tests=(f"{_TABLES}::test_stored_and_deleted_dead_letters_are_found_with_the_state_of_each_receiver",),
     ),
     Fault(
         name="marks of receivers with a dispatch_uid are not found",
@@ -168,7 +168,7 @@ FAULTS = (
         old="time is None or question.emitted is None or question.emitted < time",
         new="False",
         harm="an event that retention deleted is taken for one that was never sent",
-        real=(f"{_REAL}::test_records_that_retention_deleted_may_have_been_the_event",),
+        real=(f"{_REAL}::test_a_trace_says_that_deleted_records_may_have_included_the_event",),
     ),
     Fault(
         name="a record that has a place of its own is looked for by time",
@@ -177,7 +177,7 @@ FAULTS = (
         old="{(one.topic, one.partition): one.offset for one in by_id}",
         new="{}",
         harm="of a record that is gone nobody learns where it was",
-        real=(f"{_REAL}::test_a_dead_letter_tells_where_the_record_is_and_that_it_is_gone",),
+        real=(f"{_REAL}::test_a_trace_of_a_dead_letter_says_that_its_record_was_deleted",),
     ),
     Fault(
         name="brokers that are away are asked for each topic",
@@ -186,6 +186,6 @@ FAULTS = (
         old="if is_away:\n    raise error",
         new="pass",
         harm="the answer takes ten seconds for each topic",
-        real=(f"{_REAL}::test_brokers_that_are_away_are_told",),
+        real=(f"{_REAL}::test_unreachable_brokers_are_reported_once",),
     ),
 )

@@ -1,4 +1,4 @@
-"""Faults of what shows the state of the bus: neglects, and the command for all of it."""
+"""Faults in reports of the bus's state: neglects, and the command ``event_bus_status``."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ FAULTS = (
         old='retention >= 0 and "delete" in policy',
         new="retention >= 0",
         harm="a false alarm for each compacted topic",
-        real=("real/test_status.py::test_unread_records_near_the_end_of_the_retention_are_told",),
+        real=("real/test_status.py::test_unread_records_near_the_end_of_the_retention_are_a_finding",),
     ),
     Fault(
         name="records that were deleted unread are not seen",
@@ -226,6 +226,6 @@ FAULTS = (
         old="return [one for one in found if one.lag or one.lost]",
         new="return [one for one in found if one.lag]",
         harm="events are lost and nobody is told",
-        real=("real/test_status.py::test_records_that_were_deleted_unread_are_told",),
+        real=("real/test_status.py::test_records_deleted_before_they_were_read_are_a_finding",),
     ),
 )

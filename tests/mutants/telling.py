@@ -1,4 +1,4 @@
-"""Faults of what processes do now and then: heartbeats, history, and the thread for them."""
+"""Faults in housekeeping: heartbeats, history, and their thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service with an outbox, on each database, and what its relays make of it."""
+"""Fixtures: a service with an outbox on each database, and its relays."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-Relays that are killed, frozen and cut off under load: nothing is lost or invented, first deliveries stay in order.
+Relays killed, frozen and cut off under load lose and invent no event, and keep the order of first deliveries.
 
 Small counts by themselves; `make test-long` runs them large, and shows the figures.
 """
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(3600)]
 
 @pytest.fixture
 def processes() -> Iterator[ExitStack]:
-    """Return what ends all processes with the test."""
+    """Yield a stack that ends all processes after the test."""
     with ExitStack() as processes:
         yield processes
 
@@ -47,14 +47,14 @@ def end_of(writers: list[ServiceProcess]) -> None:
 
 
 def frozen(victim: ServiceProcess, service: Service) -> int:
-    """Stop a relay where it is; return how many rows its transaction has at most: they are all in the table still."""
+    """Freeze a relay; return the maximal number of rows in its transaction: they are still in the table."""
     victim.send(signal.SIGSTOP)
     until(lambda: psutil.Process(victim.pid).status() == psutil.STATUS_STOPPED)
     return service.waiting
 
 
 def waits(database: Database) -> dict[str, int]:
-    """Return how often the server saw a deadlock, and, where it counts them, how often somebody waited for a row."""
+    """Return how many deadlocks the server counted, and, if it counts them, how many waits for row locks."""
     if database.vendor == "postgresql":
         name = database.entry["NAME"]
         return {
@@ -76,10 +76,10 @@ def waits(database: Database) -> dict[str, int]:
 
 
 @on_mysql_too
-def test_two_relays_killed_at_random_under_eight_writers(
+def test_no_event_is_lost_while_two_relays_are_killed_at_random_under_eight_writers(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
-    """Cases 4, 35, 36, 41: a kill costs duplicates of one transaction at most, and never the order."""
+    """Cases 4, 35, 36, 41: a kill sends at most one transaction twice, and never changes the order."""
     seconds, count = scaled(4, long=60), scaled(2, long=8)
     before = waits(database)
     writers = [processes.enter_context(writer(service, number, seconds=seconds)) for number in range(1, count + 1)]
@@ -110,7 +110,7 @@ def test_two_relays_killed_at_random_under_eight_writers(
 
 
 @on_mysql_too
-def test_two_relays_share_the_work_and_send_exactly_the_committed_events(
+def test_two_relays_together_send_exactly_the_committed_events_once(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
     """Cases 36, 37, 41."""
@@ -128,7 +128,7 @@ def test_two_relays_share_the_work_and_send_exactly_the_committed_events(
     assert after == before
 
 
-def test_a_relay_that_is_frozen_holds_its_own_shards_and_sends_nothing_late(
+def test_a_frozen_relay_sends_nothing_after_its_claim_expired(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
     """Case 36."""
@@ -149,7 +149,7 @@ def test_a_relay_that_is_frozen_holds_its_own_shards_and_sends_nothing_late(
     assert (found.lost, found.invented, found.disordered, found.late) == (0, 0, 0, 0)
 
 
-def test_while_the_broker_is_gone_writers_go_on_and_all_is_sent_afterwards(
+def test_events_written_while_the_brokers_are_down_are_sent_afterwards(
     schema_registry: SchemaRegistry, database: Database, processes: ExitStack
 ) -> None:
     """Case 24."""
@@ -208,11 +208,11 @@ _POINTS = ("probed", "read", "sent", "confirmed", "removed")
 
 
 def ending_at(point: str, number: str, service: Service) -> ServiceProcess:
-    """Return a relay that sends itself a signal, once, at a point of its step."""
+    """Return a relay process that sends itself a signal once, at a given point of its step."""
     return ServiceProcess(code=_END_AT.format(point=point, signal=number), settings=service.process_settings())
 
 
-def test_a_relay_that_is_frozen_in_a_batch_keeps_its_shard_to_itself(service: Service) -> None:
+def test_no_other_relay_sends_the_rows_of_a_relay_frozen_in_a_batch(service: Service) -> None:
     """Case 36."""
     sent = [service.emit(1) for _ in range(5)]
     with ending_at("sent", "SIGSTOP", service) as frozen, service.relay() as other:
@@ -230,7 +230,7 @@ def test_a_relay_that_is_frozen_in_a_batch_keeps_its_shard_to_itself(service: Se
 
 
 @on_mysql_too
-def test_a_kill_at_any_step_costs_duplicates_of_one_transaction_and_never_the_order(
+def test_a_killed_relay_sends_at_most_one_transaction_twice_and_keeps_the_order(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
     """Cases 4 and 35."""

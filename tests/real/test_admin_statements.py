@@ -1,4 +1,4 @@
-"""No page asks the database more than a few times, however much there is."""
+"""The number of SQL statements per admin page, with many rows."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def service() -> Iterator[None]:
 
 @pytest.mark.long
 @on_mysql_too
-def test_each_page_takes_few_statements(database: Database) -> None:
+def test_each_admin_page_makes_few_sql_statements(database: Database) -> None:
     with database.connected("default") as connection:
         fill("default", AMOUNTS)
         look_again(connection)
@@ -72,7 +72,7 @@ def test_each_page_takes_few_statements(database: Database) -> None:
 
 
 def _measured(connection: BaseDatabaseWrapper, client: Client, url: str) -> tuple[int, float]:
-    """Return how many statements a page takes, and the seconds that they take at best, once its tables are known."""
+    """Return the number of statements of a page, and the shortest time they took, after its tables are known."""
     assert client.get(url).status_code == 200, url
     counts, seconds = [], []
     for _ in range(scaled(1, long=5)):

@@ -1,4 +1,4 @@
-"""Each work of the benchmark runs; its figures are for people to judge, on a quiet machine."""
+"""Each workload of the benchmark runs; its figures are judged by people on a quiet machine."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ CASES = {
 """A case for each function that runs in a process, and for each variant: a process takes a second or two."""
 
 
-def test_there_are_cases_of_each_suite() -> None:
+def test_each_suite_of_the_benchmark_has_a_tested_case() -> None:
     assert list(CASES) == list(SUITES)
 
 
 @pytest.mark.timeout(900)  # six processes, one after the other
 @pytest.mark.parametrize("name", CASES)
-def test_every_work_gives_the_figures_that_are_shown(
+def test_every_workload_returns_the_figures_that_are_shown(
     name: str, real_bus: RealBus, postgresql: PostgreSQL, sandbox: Sandbox
 ) -> None:
     databases = {postgresql.vendor: postgresql.settings("benchmarks")}

@@ -37,10 +37,8 @@ MONITORED: dict[str, tuple[str, str, dict[str, str], str]] = {
 
 
 @pytest.mark.parametrize("package", MONITORED)
-def test_a_worker_that_a_monitoring_package_has_patched_does_all_the_same(
-    sandbox: Sandbox, group: str, package: str
-) -> None:
-    """Both patch Django, and ddtrace the client of Kafka, before the worker is imported."""
+def test_a_worker_patched_by_a_monitoring_package_works_unchanged(sandbox: Sandbox, group: str, package: str) -> None:
+    """Each package patches Django, ddtrace also confluent-kafka, before the worker is imported."""
     start, backend, environment, sign = MONITORED[package]
     path = os.pathsep.join((str(ROOT), str(monitoring_packages())))
     process = run_worker(
@@ -54,8 +52,8 @@ def test_a_worker_that_a_monitoring_package_has_patched_does_all_the_same(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_c14_four_lanes_get_on_with_a_pool_of_two(sandbox: Sandbox, group: str, database: Database) -> None:
-    """All receivers write, one fails and has its letters stored, and pauses are read."""
+def test_c14_four_lanes_work_with_a_connection_pool_of_two(sandbox: Sandbox, group: str, database: Database) -> None:
+    """All receivers write, one fails so that letters are stored, and pauses are read."""
     pool = {"min_size": 0, "max_size": 2, "timeout": 30}
     entry: dict[str, Any] = database.entry | {"OPTIONS": {"pool": pool}}
     process = run_worker(

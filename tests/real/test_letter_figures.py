@@ -1,4 +1,4 @@
-"""What pages of dead letters cost: few statements, whatever they are asked, and little time with 100,000 letters."""
+"""Costs of the pages of dead letters: few statements for any search, and little time with 100,000 letters."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def registry(sandbox: Sandbox) -> Iterator[None]:
 
 
 def store_many() -> DeadLetter:
-    """Store letters of two receivers; one of a hundred is of the rare one."""
+    """Store letters of two receivers; one in a hundred belongs to the second."""
     rare, common = stored(record_of(7, offset=0), AWARD), stored(record_of(8, offset=1), MAIL, group="other")
     for letter, numbers in ((rare, range(2, LETTERS, 100)), (common, range(3, LETTERS))):
         changes = (
@@ -46,7 +46,7 @@ def store_many() -> DeadLetter:
 
 
 @pytest.mark.timeout(1800)
-def test_pages_of_dead_letters_take_few_statements_and_little_time(database: Database) -> None:
+def test_each_page_of_dead_letters_makes_few_sql_statements(database: Database) -> None:
     with database.connected("default") as connection:
         look_again(connection)
         letter = store_many()
@@ -70,7 +70,7 @@ def test_pages_of_dead_letters_take_few_statements_and_little_time(database: Dat
             ("post", f"{LIST}discard/", {"scope": "all", "receiver": AWARD}),
         ]
         for method, url, fields in asked:
-            getattr(client, method)(url, fields)  # users, content types, and what the database keeps in memory
+            getattr(client, method)(url, fields)  # users, content types, and the database's caches
             with CaptureQueriesContext(connection) as captured:
                 assert getattr(client, method)(url, fields).status_code == 200
             seconds = sum(float(query["time"]) for query in captured)
@@ -79,7 +79,7 @@ def test_pages_of_dead_letters_take_few_statements_and_little_time(database: Dat
 
 
 def _analyze(connection: BaseDatabaseWrapper) -> None:
-    """Let the server count, as it does by itself after a while."""
+    """Update the statistics of the server, as it does by itself after a while."""
     tables = ("event_bus_kafka_deadletter", "event_bus_kafka_deadletterentry")
     with connection.cursor() as cursor:
         for table in tables:

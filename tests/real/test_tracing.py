@@ -1,4 +1,4 @@
-"""One trace from a view to the receivers of other processes, by OpenTelemetry's SDK in each of them."""
+"""One trace from a view to receivers in other processes, by OpenTelemetry's SDK in each of them."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ def links(span: Span) -> list[tuple[str, str]]:
     return [ids(link) for link in span["links"]]
 
 
-def test_one_trace_goes_from_a_view_through_outbox_and_kafka_to_receivers_elsewhere(service: Traced) -> None:
-    """What Kafka does not confirm takes its trace with it into the outbox."""
+def test_one_trace_spans_a_view_the_outbox_kafka_and_receivers_elsewhere(service: Traced) -> None:
+    """An event that Kafka does not confirm keeps its trace in the outbox."""
     with ExitStack() as stack:
         web = stack.enter_context(service.process(ways=("direct", "outbox")))
         away = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": AWAY, "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.1}

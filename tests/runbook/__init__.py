@@ -1,1 +1,4 @@
-"""The runbook: each command in it is run in the trouble that its section is about, and prints what stands there."""
+"""
+Tests of the runbook: each of its commands runs in the situation that its section describes, and must print the
+documented output.
+"""

@@ -16,7 +16,7 @@ _BLOCK = re.compile(r"^( *)\.\. code-block:: console\n\n((?:\1   .*\n|\n)+)", re
 
 @attrs.frozen
 class Typed:
-    """A command, and what the page says that it prints."""
+    """A command, and the documented output."""
 
     command: str
     output: str
@@ -33,7 +33,7 @@ def blocks(section: str) -> list[list[Typed]]:
 
 
 def inline_commands() -> list[str]:
-    """Return the commands of the package that stand in the text."""
+    """Return the package's commands that occur in running text."""
     return re.findall(r"``manage\.py ((?:event_|relay_|consume_|probe_|replay_|backfill_|produce_)[^`]+)``", TEXT)
 
 

@@ -1,4 +1,4 @@
-"""The trouble of each section, and when its reader types what."""
+"""The situation of each section, and the moments at which its commands are typed."""
 
 from __future__ import annotations
 
@@ -187,4 +187,4 @@ ALL: dict[str, Callable[[Terminal], None]] = {
     "After a disaster": after_a_disaster,
     "Deploys and upgrades": deploys,
 }
-"""By the titles of the sections, in their order."""
+"""The scenarios by section title, in the order of the sections."""

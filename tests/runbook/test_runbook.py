@@ -1,4 +1,4 @@
-"""Each section of the runbook, followed in its trouble."""
+"""Each section of the runbook, followed in the situation that it describes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCENARIOS: dict[str, Callable[[Terminal], None]] = scenarios.ALL
 
 @pytest.fixture(scope="module")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a database to be copied: migrating takes a second."""
+    """Return a migrated database to copy: migrating takes a second."""
     database = tmp_path_factory.mktemp("runbook") / "database"
     settings = {"DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(database)}}}
     with ServiceProcess("migrate", "--verbosity=0", "--skip-checks", settings=settings) as process:
@@ -40,5 +40,5 @@ def test_the_commands_of_a_section_print_its_output(
     terminal.end()
 
 
-def test_each_section_with_commands_is_followed() -> None:
+def test_each_section_with_commands_is_tested() -> None:
     assert [title for title in sections() if blocks(title)] == list(SCENARIOS)

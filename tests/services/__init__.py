@@ -1,1 +1,1 @@
-"""Real Kafka, schema registry and databases, started and stopped by the tests. ``python -m tests.services``."""
+"""Real Kafka, schema registry and databases, which tests start and stop. From a shell: ``python -m tests.services``."""

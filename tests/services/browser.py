@@ -1,4 +1,4 @@
-"""A real browser: Chromium as Debian packages it, driven by playwright, and axe's rules of accessibility."""
+"""A real browser: Debian's Chromium, controlled by playwright, with the accessibility rules of axe."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from playwright.sync_api import ConsoleMessage, FloatRect, Page, Playwright, syn
 from tests.services.debian import install
 
 WIDTHS = (1280, 390)
-"""Pixels: a desktop's window, and a phone's."""
+"""Widths in pixels of a desktop's window and of a phone's."""
 _PATIENCE = 60_000
-"""Milliseconds. Generous: only a failing test waits so long."""
+"""Limit of a wait in milliseconds, generous, since only a failing test reaches it."""
 _GRAVE = {"serious", "critical"}
 
 
 class Browser:
     """
-    A browser that asks nobody but the server of a test.
+    A browser that may send requests only to the server of a test.
 
-    While it is open, its event loop counts as running in the thread that opened it: Django's database functions are
-    told not to mind.
+    While the browser is open, Django sees a running event loop in the thread that opened it. So Django's checks against
+    database queries in async code are switched off.
     """
 
     def __enter__(self) -> Browser:
@@ -58,7 +58,10 @@ class Browser:
 
     @contextmanager
     def page(self, *, scripts: bool = True) -> Iterator[Page]:
-        """Return a page with cookies of its own. What it says on its console, or asks of others, fails the test."""
+        """
+        Yield a page with its own cookies. The test fails if the page writes to its console or sends requests to other
+        servers.
+        """
         context = self._browser.new_context(viewport={"width": WIDTHS[0], "height": 900}, java_script_enabled=scripts)
         page = context.new_page()
         page.set_default_timeout(_PATIENCE)
@@ -80,7 +83,7 @@ class Browser:
 
 @contextmanager
 def shown(page: Page, *, width: int, dark: bool) -> Iterator[None]:
-    """Show a page at a width, light or dark, for the duration."""
+    """Show a page at a width, light or dark, while the block runs."""
     before = page.viewport_size or {"width": WIDTHS[0], "height": 900}
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme="dark" if dark else "light")
@@ -92,13 +95,13 @@ def shown(page: Page, *, width: int, dark: bool) -> Iterator[None]:
 
 
 def grave_faults(page: Page) -> list[str]:
-    """Return what axe finds serious or critical on a page, light and dark; and what is cut off."""
+    """Return the faults that axe rates serious or critical on a page, light and dark; and elements that are cut off."""
     shows = zip(WIDTHS, (False, True), strict=True)
     return [fault for width, dark in shows for fault in _faults(page, width=width, dark=dark)]
 
 
 def picture(page: Page, file: Path, *, width: int, dark: bool = False, height: int | None = None) -> None:
-    """Take a picture of the whole page, or of its upper ``height`` pixels."""
+    """Save a picture of the whole page, or of its upper ``height`` pixels."""
     with shown(page, width=width, dark=dark):
         clip: FloatRect | None = {"x": 0, "y": 0, "width": width, "height": height} if height else None
         page.screenshot(path=file, full_page=True, clip=clip, animations="disabled")
@@ -106,7 +109,7 @@ def picture(page: Page, file: Path, *, width: int, dark: bool = False, height: i
 
 def _faults(page: Page, *, width: int, dark: bool) -> Iterator[str]:
     with shown(page, width=width, dark=dark):
-        page.add_style_tag(content="* { transition: none !important; }")  # else colours change slowly
+        page.add_style_tag(content="* { transition: none !important; }")  # otherwise colours change slowly
         where = f"{page.url} at {width} px, {'dark' if dark else 'light'}"
         for found in Axe().run(page).response["violations"]:
             if found["impact"] in _GRAVE:

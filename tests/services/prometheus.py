@@ -1,4 +1,4 @@
-"""A real Prometheus of Debian, with promtool: it scrapes what it is told to, and answers questions."""
+"""Debian's Prometheus with promtool: it scrapes given targets and answers queries."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.services.process import ServerProcess, free_port
 
 @attrs.frozen(kw_only=True)
 class Sample:
-    """One number of an answer, with its labels; the name of the metric is `__name__` among them."""
+    """A number in an answer, with its labels. The label `__name__` is the metric's name."""
 
     labels: dict[str, str]
     value: float
@@ -31,10 +31,10 @@ class Sample:
 
 class Prometheus:
     """
-    A server on 127.0.0.1; its data is gone at the end.
+    A server on 127.0.0.1. Its data is deleted at the end.
 
-    `targets` has the ports of 127.0.0.1 to be scraped by the name of their job: processes may come and go there.
-    `rules` are files. Both scrapes and rules happen every `interval`, written as Prometheus does: `500ms`.
+    `targets` maps names of jobs to ports of 127.0.0.1 to scrape; processes need not run there all the time. `rules` are
+    files. Scrapes and rules run every `interval`, in Prometheus's notation: `500ms`.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Prometheus:
         _install()
         self._folder = Path(tempfile.mkdtemp(prefix="event-bus-prometheus-"))
         file = self._folder / "prometheus.yml"
-        file.write_text(json.dumps(self._configuration))  # which is YAML
+        file.write_text(json.dumps(self._configuration))  # JSON is valid YAML
         command = [
             "prometheus",
             f"--config.file={file}",
@@ -72,28 +72,33 @@ class Prometheus:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def query(self, expression: str) -> list[Sample]:
-        """Return what an expression is now. It has to be a vector. Raises RuntimeError with what is wrong with it."""
+        """
+        Return the current value of an expression, which must be a vector. Raises RuntimeError with Prometheus's error
+        text.
+        """
         found = self.ask("query", query=expression)["result"]
         return [Sample(labels=one["metric"], value=float(one["value"][1])) for one in found]
 
     def value(self, expression: str) -> float | None:
-        """Return the only number of a vector; None if it is empty."""
+        """Return the only number of a vector; None if the vector is empty."""
         found = self.query(expression)
         if len(found) > 1:
             raise RuntimeError(f"{expression} is {len(found)} numbers: {found}")
         return found[0].value if found else None
 
     def alerts(self) -> list[dict[str, Any]]:
-        """Return the alerts that are pending or firing: `labels`, `annotations`, `state`, `activeAt`, `value`."""
+        """Return the pending and firing alerts: `labels`, `annotations`, `state`, `activeAt`, `value`."""
         alerts: list[dict[str, Any]] = self.ask("alerts")["alerts"]
         return alerts
 
     def rules(self) -> list[dict[str, Any]]:
-        """Return all rules as they were evaluated last: `name`, `query`, `health`, `lastError`, `type` and more."""
+        """Return all rules with their last evaluation: `name`, `query`, `health`, `lastError`, `type` and more."""
         return [rule for group in self.ask("rules")["groups"] for rule in group["rules"]]
 
     def ask(self, path: str, **parameters: str) -> Any:
-        """Return the data of an answer of the HTTP API, below `/api/v1/`. Raises RuntimeError with what is wrong."""
+        """
+        Return the data of an answer of the HTTP API below `/api/v1/`. Raises RuntimeError with Prometheus's error text.
+        """
         try:
             with urlopen(f"{self.url}/api/v1/{path}?{urlencode(parameters)}", timeout=60) as answer:
                 return json.load(answer)["data"]
@@ -109,17 +114,17 @@ class Prometheus:
 
 
 def lint_of_metrics(page: str) -> str:
-    """Return what `promtool check metrics` finds wrong with the text of a page `/metrics`; nothing, if it is right."""
+    """Return the faults that `promtool check metrics` finds in the text of `/metrics`; empty if there are none."""
     return _promtool("check", "metrics", page=page)
 
 
 def lint_of_rules(*files: Path) -> str:
-    """Return what `promtool check rules` finds wrong with files of rules; nothing, if they are right."""
+    """Return the faults that `promtool check rules` finds in files of rules; empty if there are none."""
     return _promtool("check", "rules", *map(str, files))
 
 
 def failures_of_rules(file: Path) -> str:
-    """Return what `promtool test rules` finds wrong with a file of tests; nothing, if all of them pass."""
+    """Return the failures of `promtool test rules` for a file of tests; empty if all tests pass."""
     return _promtool("test", "rules", str(file))
 
 

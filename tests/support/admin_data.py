@@ -1,4 +1,4 @@
-"""Something of everything that the pages of Django's admin show, as much as a test wants."""
+"""Fills the tables with data for all pages of Django's admin, in given amounts."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from tests.support.states import RelayOf, consumer_state
 
 _OUTCOMES = ("delivered", "relayed", "received", "done", "retried", "dead-lettered", "parked")
 _BY_DJANGO = 1_000
-"""Rows of the outbox that are made one by one."""
+"""Up to this number of outbox rows are created by Django; the database copies the others."""
 _ROW = {"shard": 1, "key": b"k", "body": b"v", "headers": b"", "schema_id": 1, "size": 2}
 
 
 @attrs.frozen(kw_only=True)
 class Amounts:
-    """How much there is."""
+    """Numbers of rows."""
 
     workers: int = 3
     relays: int = 1
@@ -43,7 +43,7 @@ class Amounts:
     event_types: int = 2
     days: int = 7
     every: int = 7
-    """Minutes between two of the history that are counted."""
+    """The history has counts for one of this number of minutes."""
     letters: int = 20
     outbox: int = 50
     parked: int = 12
@@ -66,7 +66,7 @@ def fill(alias: str, amounts: Amounts) -> None:
 
 
 def _double(alias: str, count: int) -> None:
-    """Have the database copy rows of the outbox until there are ``count``."""
+    """Let the database copy rows of the outbox until there are ``count``."""
     quote = connections[alias].ops.quote_name
     fields = [field for field in OutboxRecord._meta.concrete_fields if not field.primary_key]
     table, columns = OutboxRecord._meta.db_table, ", ".join(quote(str(field.column)) for field in fields)
@@ -164,7 +164,7 @@ def _letters(amounts: Amounts) -> Iterator[DeadLetter]:
 
 
 def _request(alias: str, now: int, amounts: Amounts) -> None:
-    """Write replay requests of a group without workers, each with as many letters as a worker has partitions."""
+    """Write replay requests for a group without workers, each with as many letters as a worker has partitions."""
     wish: dict[str, Any] = {"receiver": "", "instead_of": "", "stop_after": 20, "requested_by": "anna", "reason": "why"}
     state: dict[str, Any] = {"state": RequestState.REQUESTED, "note": "", "worker": "", "requested_at": now}
     for _ in range(amounts.requests):

@@ -1,4 +1,4 @@
-"""A database of its own for a test, on a real server, and connections to it from inside the test's process."""
+"""A separate database on a real server for a test, and connections to it from the test's process."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from tests.support.scale import LONG
 
 _ALL = [pytest.param(name, marks=pytest.mark.real) for name in ("postgresql", "mariadb", "mysql")]
 DATABASES = _ALL if LONG else _ALL[:2]
-"""The databases on which each test with the fixture `database` or `service` runs."""
+"""The servers on which each test with the fixture `database` or `service` runs."""
 on_mysql_too = pytest.mark.parametrize("database", _ALL, indirect=True)
-"""For tests of what MySQL and MariaDB might do differently. The others run on MySQL in `make test-long` alone."""
+"""Marks tests for which MySQL may differ from MariaDB. All other tests run on MySQL in `make test-long` only."""
 
 
 @attrs.frozen(kw_only=True)
 class Database:
-    """A migrated database; `server` can be stopped, killed and started."""
+    """A migrated database. Tests may stop, kill and start its `server`."""
 
     server: DatabaseServer
-    entry: dict[str, Any]  # as in Django's DATABASES
+    entry: dict[str, Any]  # an entry of Django's DATABASES
     blocker: DjangoDbBlocker
 
     @property
@@ -39,12 +39,15 @@ class Database:
         return self.server.vendor
 
     def settings(self, **changes: Any) -> dict[str, Any]:
-        """Return settings of a service process whose default database it is."""
+        """Return the settings of a service process with this database as its default."""
         return {"DATABASES": {"default": self.entry}} | changes
 
     @contextmanager
     def connected(self, alias: str = "real") -> Iterator[BaseDatabaseWrapper]:
-        """Let Django reach it under an alias in a test without the mark django_db, or in one with it."""
+        """
+        Add the database to Django's connections under an alias while the block runs. Works with and without the mark
+        django_db.
+        """
         with self.blocker.unblock(), connected(self.entry, alias) as connection:
             yield connection
 
@@ -52,9 +55,9 @@ class Database:
 @contextmanager
 def connected(entry: dict[str, Any], alias: str = "real") -> Iterator[BaseDatabaseWrapper]:
     """
-    Add an alias to Django's connections, or let it mean another database, for the duration.
+    Add an alias to Django's connections, or change the database of an alias, while the block runs.
 
-    The connection of the calling thread is closed at the end; other threads close theirs.
+    At the end the calling thread's connection is closed. Other threads must close their own connections.
     """
     kept = (connections.settings[alias], connections[alias]) if alias in connections else None
     connections.settings[alias] = ConnectionHandler({"default": dict(entry)}).settings["default"]
@@ -65,13 +68,13 @@ def connected(entry: dict[str, Any], alias: str = "real") -> Iterator[BaseDataba
         connection.close()
         if kept:
             connections.settings[alias], connections[alias] = kept
-            open_connections.adopt()  # it is open already, and does not tell again
+            open_connections.adopt()  # the connection is open already, so Django sends no signal
         else:
             del connections.settings[alias], connections[alias]
 
 
 def end_session(connection: BaseDatabaseWrapper) -> None:
-    """Have the server end the session of a connection, which does not know it yet."""
+    """Let the server end the session of a connection. The client notices it only at its next statement."""
     raw: Any = connection.connection
     other = connection.copy()
     with other.cursor() as cursor:
@@ -84,7 +87,7 @@ def end_session(connection: BaseDatabaseWrapper) -> None:
 
 @contextmanager
 def none_known() -> Iterator[None]:
-    """Let no connection be known that other tests have opened in this thread, for the duration."""
+    """Forget the connections that other tests have opened in this thread while the block runs."""
     open_connections.by_alias.clear()
     try:
         yield
@@ -95,7 +98,7 @@ def none_known() -> Iterator[None]:
 
 @contextmanager
 def database_on(server: DatabaseServer, name: str, blocker: DjangoDbBlocker) -> Iterator[Database]:
-    """Create a migrated database; drop it at the end, wherever the test left the server."""
+    """Create a migrated database. At the end it is dropped, even if the test stopped the server."""
     server.start()
     server.copy(_migrated(server, blocker), name)
     try:
@@ -107,7 +110,10 @@ def database_on(server: DatabaseServer, name: str, blocker: DjangoDbBlocker) -> 
 
 @cache
 def _migrated(server: DatabaseServer, blocker: DjangoDbBlocker) -> str:
-    """Migrate once per server: a copy takes a fraction of the time."""
+    """
+    Return the name of a migrated database on ``server``, created once per server, since copying it is much faster than
+    migrating.
+    """
     name = "migrated"
     with blocker.unblock(), connected(server.settings(name), "migrated"):
         call_command("migrate", database="migrated", verbosity=0)

@@ -1,4 +1,4 @@
-"""A service that sends directly, and whose outbox is for what Kafka does not confirm."""
+"""A service that sends events directly, with an outbox for events that Kafka does not confirm."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ class Sender:
 
 @contextmanager
 def sender(service: Service, **changes: Any) -> Iterator[Sender]:
-    """Give a producer in mode on-commit, or as told; at the end what is not confirmed goes into the outbox."""
+    """
+    Yield a producer in mode on-commit, unless ``changes`` say otherwise. At the end unconfirmed events are put into the
+    outbox.
+    """
     with override_settings(**service.settings(EVENT_BUS_PRODUCER_MODE="on-commit") | changes):
         producer = create_producer()
         yield Sender(topic=service.topic, producer=producer)
@@ -62,7 +65,7 @@ def spilled(alias: str = "default") -> list[str]:
 
 
 def encoded(topic: str, user: int = 7) -> EncodedEvent:
-    """Return an event as it is handed to the spill."""
+    """Return an event in the form that the spill gets."""
     event = Event(
         signal=CERTIFICATE_CREATED,
         data={"certificate": certificate(user)},

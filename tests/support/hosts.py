@@ -1,4 +1,6 @@
-"""The behaviour of a worker on any host: it consumes, sends events that its receivers emit, and stops cleanly."""
+"""
+The expected behaviour of a worker on any host: it consumes, sends events that its receivers emit, and stops cleanly.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,8 @@ def run_worker(
     is_well: bool = True,
 ) -> ServiceProcess:
     """
-    Run one with four lanes to its end, and return it. ``before``: words in front of its command; ``is_well``: no
-    receiver fails.
+    Run a worker with four lanes until it ends, and return it. ``before``: words in front of its command; ``is_well``:
+    assert that no receiver fails.
     """
     topic = f"of-{group}"
     bus.create_topic(topic)

@@ -1,4 +1,4 @@
-"""Runs the project that is shaped as the LMS is: as web server, worker, commands; and tells what became of it."""
+"""Runs the test project that resembles the LMS as web server, worker and commands, and collects the results."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ASYNC_VIEWS = ("atomic", "rolled_back", "asynchronous", "asynchronous_atomic", "
 JOBS = ("autocommit", "committed", "rolled_back", "beside_the_replica", "beside_the_history")
 JOBS_APART = JOBS[:3]
 CASES = {"wsgi": VIEWS, "asgi": ASYNC_VIEWS, "task": JOBS, "command": JOBS, "apart": JOBS_APART}
-"""The emissions, by place. ``apart``: by a command of a service whose outbox has a database of its own."""
+"""The emissions by place. ``apart``: by a command of a service with a separate database for the outbox."""
 NAMES = tuple(f"{place}/{mode}/{case}" for place, cases in CASES.items() for mode in MODES for case in cases)
 
 _AWAY = {
@@ -50,32 +50,32 @@ _AWAY = {
     "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5,
     "EVENT_BUS_KAFKA_SHUTDOWN_SPILL": 6,
 }
-"""With Kafka away nothing arrives but through an outbox: its rows are all that is not lost."""
+"""Settings without a reachable Kafka: an event arrives only if it is in an outbox."""
 _BIN = Path(sys.executable).parent
 
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """The results of all emissions once all processes have ended, by name: ``wsgi/outbox/atomic``."""
+    """The results of all emissions after all processes have ended, by name: ``wsgi/outbox/atomic``."""
 
     ends: Mapping[str, object]
-    """The status of the answer; for jobs None, or the exception that the job saw."""
+    """The status code of a view's answer; for jobs None, or the exception that the job caught."""
     saved: frozenset[str]
-    """The rows that the service itself has committed, whichever its database."""
+    """The names of emissions whose data the service has committed, in any database."""
     rows: Counter[tuple[str, str]]
-    """The rows in outboxes, each with its database."""
+    """Number of rows in outboxes, by emission and database."""
     arrived: Counter[str]
-    """The events in Kafka, after a relay has run once."""
+    """Number of events in Kafka after a relay has run once, by emission."""
     log: str
 
     def of(self, name: str) -> tuple[object, dict[str, int]]:
-        """Return how the emission ended for its caller, and how many rows each database has of it."""
+        """Return the result of an emission for its caller, and its number of outbox rows per database."""
         return self.ends.get(name), {database: rows for (one, database), rows in self.rows.items() if one == name}
 
 
 @attrs.frozen(kw_only=True)
 class Project:
-    """The project, in processes of its own."""
+    """The project, which runs in separate processes."""
 
     databases: LmsDatabases
     bus: RealBus
@@ -91,7 +91,7 @@ class Project:
             yield
 
     def run(self) -> Outcome:
-        """Emit everything, end all processes, look at the databases, then relay."""
+        """Make all emissions, end all processes, read the databases, then relay."""
         away = self._settings(**_AWAY)
         commands = (
             (away, "request_asgi", "asgi"),
@@ -134,7 +134,7 @@ class Project:
             until(lambda: len(_said(log)) >= len(_names("task")))
             return answers | _ends(_said(log))
         finally:
-            with ThreadPoolExecutor() as threads:  # what is lost costs each process its patience
+            with ThreadPoolExecutor() as threads:  # in parallel, since each process waits long for events that are lost
                 list(threads.map(partial(ServerProcess.stop, seconds=PATIENCE), servers))
 
     def _relay(self) -> Counter[str]:
@@ -168,7 +168,7 @@ class Project:
             "DJANGO_SETTINGS_MODULE": "tests.projects.lms_like.settings",
             "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests/projects/lms_like/installed'}",
             "CELERY_FOLDER": str(self.folder),
-            "XDG_CACHE_HOME": str(self.folder),  # of stevedore, which looks for plugins
+            "XDG_CACHE_HOME": str(self.folder),  # for stevedore's cache of plugins
         }
 
     def _process(self, settings: Mapping[str, Any], *arguments: str, code: str = "") -> ServiceProcess:

@@ -1,4 +1,4 @@
-"""How many bytes of memory a call takes."""
+"""Measures the memory that a call takes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 
 def peak_of(call: Callable[[], object]) -> int:
-    """Return the most memory that a call took at a time. Other threads only add to it: the least of three counts."""
+    """Return the peak memory of a call in bytes: the minimum of three runs, since other threads can only add to it."""
     return min(_once(call)[1] for _ in range(3))
 
 
 def kept_of(call: Callable[[], object]) -> int:
-    """Return the memory that a call's result takes, likewise."""
+    """Return the memory of a call's result in bytes: the minimum of three runs."""
     return min(_once(call)[0] for _ in range(3))
 
 

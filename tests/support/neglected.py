@@ -1,4 +1,4 @@
-"""A service in which everything is neglected, by its tables."""
+"""Fills the tables with every kind of neglect."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from event_bus_kafka.telemetry.state import HeldTopic, RelayState
 from tests.support.states import consumer_state
 
 RETENTION = 90.0
-"""Days."""
+"""Number of days."""
 _ROW = {"shard": 0, "topic": "grades", "key": b"k", "body": b"b", "headers": b"h", "schema_id": 1, "size": 3}
 
 
@@ -68,7 +68,7 @@ def dead_letter(failed: datetime, offset: int, group: str = "mail") -> DeadLette
 
 
 def relay(beat: datetime, **state: Any) -> Heartbeat:
-    """Tell of a relay that told of itself last at a time."""
+    """Store the heartbeat of a relay, last written at ``beat``."""
     kept = RelayState(
         database="default", depth={}, oldest_age=None, parked=0, held_topics=(), obstacles=(), is_alive=True
     )
@@ -76,7 +76,7 @@ def relay(beat: datetime, **state: Any) -> Heartbeat:
 
 
 def consumer(beat: datetime, *, version: str = "0.1.0", group: str = "mail", stopped: bool = False) -> Heartbeat:
-    """Tell of a worker, whose last lag was 2."""
+    """Store the heartbeat of a worker whose last lag was 2."""
     return _run("consumer", group, beat, attrs.asdict(consumer_state(group=group)), version=version, stopped=stopped)
 
 
@@ -103,7 +103,7 @@ def pause(since: datetime, receiver: str = "app.receivers.grade") -> None:
 
 
 def neglect_everything() -> None:
-    """Make each kind of neglect happen that tables tell, but for a clock that is off."""
+    """Cause every kind of neglect that tables show, except for a wrong clock."""
     waiting_row(ago(minutes=6))
     parked_row(ago(days=84))
     dead_letter(ago(days=84), 1)
@@ -115,5 +115,5 @@ def neglect_everything() -> None:
 
 
 def clock_ahead(seconds: float) -> Any:
-    """Let this host's clock be ahead of the database's inside of a block."""
+    """Set this host's clock ahead of the database's clock while the block runs."""
     return patch.object(in_tables, "time", lambda: time() + seconds)

@@ -20,12 +20,12 @@ each_protocol = pytest.mark.parametrize("options", PROTOCOLS.values(), ids=PROTO
 
 
 def numbered(users: list[int], each: int, *, begin: int = 0) -> list[Any]:
-    """Return ``each`` certificates of each user, by turns, numbered in their grade."""
+    """Return ``each`` certificates per user, alternating between users, with their numbers as grades."""
     return [certificate(user, grade=str(number)) for number in range(begin, begin + each) for user in users]
 
 
 def assert_in_order(lines: list[dict[str, Any]], each: int) -> None:
-    """Each event once; of each user in order, and one at a time."""
+    """Assert that each event arrived once, that each user's events arrived in order, and that they did not overlap."""
     seen = defaultdict(list)
     for line in sorted(lines, key=lambda line: line["at"]):
         seen[line["user"]].append((line["what"], line["grade"]))
@@ -38,7 +38,7 @@ def event(line: dict[str, Any]) -> tuple[int, int]:
 
 
 def assert_first_in_order(lines: list[dict[str, Any]], users: list[int], each: int) -> None:
-    """Assert that first deliveries are in order; repeated ones may be old."""
+    """Assert that first deliveries are in order. Repeated deliveries may be older."""
     first: dict[int, list[int]] = {user: [] for user in users}
     for line in sorted(lines, key=lambda line: line["at"]):
         user, number = event(line)

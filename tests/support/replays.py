@@ -40,7 +40,7 @@ def receivers() -> Iterator[None]:
 
 
 def replay(bus: Bus, topic: str, *arguments: str) -> str:
-    """Run the command; return what it prints, and why it ended with an error."""
+    """Run the command; return its output, with the error if it failed."""
     output = io.StringIO()
     changes: dict[str, Any] = {
         "EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 30,
@@ -55,7 +55,7 @@ def replay(bus: Bus, topic: str, *arguments: str) -> str:
 
 
 def put(bus: Bus, topic: str, user: int, *, at: int, partition: int = 0) -> None:
-    """Put a certificate on a topic as if it had been written at a time, in milliseconds since the epoch."""
+    """Write a certificate to a topic with the timestamp ``at``, in milliseconds since the epoch."""
     with override_settings(**bus.settings(EVENT_BUS_KAFKA_REGISTRY_TIMEOUT=30)):
         record = record_of(user)
     producer = Producer({"bootstrap.servers": bus.bootstrap_servers, "log_level": 0})

@@ -1,4 +1,4 @@
-"""Workers and relays as what looks on knows them."""
+"""States of workers and relays for observers."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ _CONSUMER = ConsumerState(
 
 
 def consumer(**changes: Any) -> ConsumerState:
-    """Return the state of a worker that is alive and ready, and has something of everything."""
+    """Return the state of a worker that is alive and ready, with a value in every field."""
     return attrs.evolve(_CONSUMER, **changes)
 
 
 @attrs.frozen(kw_only=True)
 class RelayOf:
-    """A relay of which the last look found this."""
+    """A relay with a given last state."""
 
     depth: dict[str, int] = attrs.field(factory=dict)
     held: tuple[HeldTopic, ...] = ()

@@ -1,4 +1,4 @@
-"""Small counts for `make test`, large ones for `make test-long`, which sets LONG."""
+"""Small numbers for `make test`, large ones for `make test-long`, which sets LONG."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ LONG = bool(os.environ.get("LONG"))
 
 
 def scaled(count: Value, *, long: Value) -> Value:
-    """Return the count, or the text, for this run."""
+    """Return ``long`` in `make test-long`, else ``count``."""
     return long if LONG else count

@@ -1,4 +1,4 @@
-"""Which statements a block has sent."""
+"""Records the SQL statements of a block."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from django.db import connections
 
 @contextmanager
 def asked(alias: str = "default") -> Iterator[list[str]]:
-    """Collect the statements of a block, by their first words; transactions and savepoints included."""
+    """Collect the first words of the block's statements, including those for transactions and savepoints."""
     found: list[str] = []
 
     def note(execute: Any, sql: str, *arguments: Any) -> Any:
         start = sql.removeprefix("BEGIN IMMEDIATE").removeprefix("BEGIN").split(" ")[0]
-        if start:  # only SQLite begins by a statement that Django sees
+        if start:  # only for SQLite Django sees a statement that begins a transaction
             found.append(f"{start} 0" if "WHERE 1 = 0" in sql else start)
         return execute(sql, *arguments)
 

@@ -1,4 +1,4 @@
-"""``event_bus_status`` as a test runs it."""
+"""Runs ``event_bus_status`` for tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.test import override_settings
 
 @attrs.frozen
 class Shown:
-    """The command's output, and the reason for an exit code other than 0, or an empty text."""
+    """The command's output, and its error text if the exit code is not 0."""
 
     text: str
     refusal: str
@@ -25,12 +25,12 @@ class Shown:
 
     @property
     def findings(self) -> dict[tuple[str, str], str]:
-        """Id and subject of each finding → its message."""
+        """The message of each finding, by id and subject."""
         return {(one["id"], one["subject"]): one["message"] for one in self.json["findings"]}
 
 
 def status(settings: dict[str, Any], *arguments: str) -> Shown:
-    """Run the command; what it prints besides its text is JSON if ``--json`` is among the arguments."""
+    """Run the command; return its output, which is JSON if ``--json`` is among the arguments."""
     output = io.StringIO()
     with override_settings(**{"EVENT_BUS_KAFKA_HEARTBEAT": 10} | settings):
         try:
@@ -46,7 +46,7 @@ def told(settings: dict[str, Any], *arguments: str) -> Shown:
 
 
 def checked(settings: dict[str, Any]) -> dict[tuple[str, str], str]:
-    """Run the command with ``--check``, and return its findings: its exit code says whether there are some."""
+    """Run the command with ``--check``; return its findings. Assert that the exit code matches."""
     shown = told(settings, "--check")
     assert bool(shown.refusal) == bool(shown.findings)
     assert all(one["remedy"] for one in shown.json["findings"])

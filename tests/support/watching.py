@@ -12,7 +12,7 @@ from event_bus_kafka.telemetry.events import LifecycleEvent
 
 @contextmanager
 def watched(*kinds: type[LifecycleEvent]) -> Iterator[list[Any]]:
-    """Collect lifecycle events, of some kinds or of all."""
+    """Collect the lifecycle events of ``kinds``, or of all kinds if none is given."""
     seen: list[Any] = []
     collect = seen.append
     observe(collect, *kinds)
@@ -24,7 +24,7 @@ def watched(*kinds: type[LifecycleEvent]) -> Iterator[list[Any]]:
 
 @contextmanager
 def nobody_else_observing() -> Iterator[None]:
-    """Remove the present observers for a block, such as the app's log, which an earlier test may have begun."""
+    """Remove all observers while the block runs, such as a log observer that an earlier test has left."""
     before = bus._observers
     bus._replace({})
     try:

@@ -1,4 +1,4 @@
-"""Workers of the certificates' service, each in a process of its own."""
+"""Workers of the test service with certificates, each in its own process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def worker(
     before: Any = (),
     **changes: Any,
 ) -> ServiceProcess:
-    """Return one that is to be entered; ``before``: words in front of its command."""
+    """
+    Return a worker, which starts when it is entered as a context manager. ``before``: words in front of its command.
+    """
     defaults: dict[str, Any] = {
         "EVENT_BUS_KAFKA_RETRY": {"first_delay": 0.1, "factor": 1},
         "EVENT_BUS_KAFKA_CONSUMER_CONCURRENCY": lanes,

@@ -1,4 +1,4 @@
-"""Processes that write rows, and what has to come of them: a verifier."""
+"""Processes that write events, and a verifier of the events that arrive."""
 
 from __future__ import annotations
 
@@ -50,22 +50,22 @@ while time.monotonic() < end:
 
 
 def writer(service: Service, number: int, *, seconds: float, pause: float = 0.005, **changes: Any) -> ServiceProcess:
-    """Return a process that writes events of keys of its own, in transactions of which some are slow or roll back."""
+    """Return a process that writes events with its own keys. Some of its transactions are slow or roll back."""
     code = _WRITE.format(writer=number, seconds=seconds, pause=pause)
     return ServiceProcess(code=code, settings=service.process_settings(**changes))
 
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """Numbers of events that went wrong."""
+    """Numbers of wrong events."""
 
     lost: int
     invented: int
     duplicates: int
     disordered: int
-    """First deliveries that came after a higher number of their key."""
+    """Number of first deliveries that came after a higher number of their key."""
     late: int
-    """Keys whose last delivery is not their highest number."""
+    """Number of keys whose last delivery does not have their highest number."""
 
     @property
     def is_exact(self) -> bool:
@@ -73,7 +73,7 @@ class Outcome:
 
 
 def outcome(writers: Iterable[ServiceProcess], arrived: list[tuple[int, int]]) -> Outcome:
-    """Compare what was committed with what arrived, as pairs of user and number."""
+    """Compare the committed events with the arrived ones, both as pairs of user and number."""
     committed = {(user, number) for one in writers for line in one.heard("committed") for user, number in line["rows"]}
     by_user: dict[int, list[int]] = defaultdict(list)
     disordered = 0

@@ -1,4 +1,4 @@
-"""Dead letters: the list, a single letter, and actions on them."""
+"""The pages of dead letters: the list, a single letter, and the discard."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from event_bus_kafka.operations.dead_letters import discarding
 from event_bus_kafka.operations.dead_letters.discarding import Discarded
 
 _SECONDS = 10.0
-"""Time that a request deletes for; a page then says how many are left."""
+"""Maximum number of seconds for which a request deletes letters. After that, the page says how many are left."""
 _NOT_REPEATED = {CONFIRMED, "csrfmiddlewaretoken", UNTIL}
 
 
 class DeadLettersPage(Page):
-    """Records that receivers of this service could not take. What is done to several stands below the list."""
+    """Dead letters of this service. The list has buttons that replay or discard several letters."""
 
     tables = (DeadLetter,)
 
@@ -74,7 +74,10 @@ class DeadLettersPage(Page):
     def _ask(
         self, request: HttpRequest, meant: Meant, until: datetime | None = None, before: Discarded | None = None
     ) -> HttpResponse:
-        """Show the letters that would be deleted, and the number that a slice has deleted ``before``."""
+        """
+        Show the letters that would be deleted. ``before`` is the result of the previous request, if the discard takes
+        several.
+        """
         plan = discarding.plan(meant.until(until))
         if plan.until is None:
             messages.warning(request, _("There is no such dead letter any more."))
@@ -114,6 +117,9 @@ class DeadLettersPage(Page):
 
 
 def _in_slices(pattern: URLPattern) -> URLPattern:
-    """Commit each slice of an action by itself, even if requests are transactions."""
+    """
+    Return the pattern with a view that is exempt from ATOMIC_REQUESTS, so that each slice of the action is committed by
+    itself.
+    """
     pattern.callback = transaction.non_atomic_requests(using=router.db_for_write(DeadLetter))(pattern.callback)
     return pattern

@@ -1,4 +1,4 @@
-"""Asks about many topics and groups at once, by few requests. For commands."""
+"""Asks about many topics and groups at once, with few requests. For commands."""
 
 from __future__ import annotations
 
@@ -25,25 +25,31 @@ _AT_ONCE = 4
 
 @attrs.frozen(kw_only=True)
 class Cluster:
-    """A cluster."""
+    """A cluster's id, brokers, controller and topics."""
 
     id: str
     brokers: tuple[str, ...]
-    """Each as ``host:port``."""
+    """The brokers, each as ``host:port``."""
     has_controller: bool
-    """Whether there is a controller, which describes topics' options; none in the sandbox, nor in a failover."""
+    """
+    Whether there is a controller, which describes topics' options; the sandbox has none, and during a failover there is
+    none.
+    """
     partitions: Mapping[str, tuple[int, ...]]
-    """The partitions of each topic that this user may see, by its name."""
+    """Name of each topic that this user may describe → its partitions."""
 
     @property
     def is_sandbox(self) -> bool:
-        """Whether it is librdkafka's mock cluster, whose brokers describe no groups."""
+        """Whether this is librdkafka's mock cluster, whose brokers cannot describe groups."""
         return self.id.startswith(MOCK)
 
 
 @attrs.frozen(kw_only=True)
 class FoundOffset:
-    """An offset that a partition found: ``offset`` is -1 if there is none, ``timestamp`` -1 if the broker gave none."""
+    """
+    An offset that a partition returned; ``offset`` is -1 if no record matched, ``timestamp`` -1 if the broker sent
+    none.
+    """
 
     offset: int
     timestamp: int
@@ -51,11 +57,12 @@ class FoundOffset:
 
 class ClusterOverview(Groups):
     """
-    Answers about many topics and groups; a refusal for one of them is in its answer, and does not touch the others.
+    Answers questions about many topics and groups. An error for one topic or group is in its own answer, and does not
+    affect the others.
     """
 
     def cluster(self, *, timeout: float) -> Cluster:
-        """Raises :class:`BrokerError`."""
+        """Describe the cluster. Raises :class:`BrokerError`."""
         with as_broker_errors(self._client):
             found = self._client.list_topics(timeout=timeout)
         return Cluster(
@@ -66,15 +73,17 @@ class ClusterOverview(Groups):
         )
 
     def first_offsets(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, FoundOffset]:
-        """Return where each partition begins."""
+        """Return the offset of the first record of each partition."""
         return self._offsets(dict.fromkeys(partitions, _EARLIEST), timeout)
 
     def end_offsets(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, FoundOffset]:
-        """Return the offset after the last record of each partition."""
+        """Return the end offset of each partition, one above its last record."""
         return self._offsets(dict.fromkeys(partitions, _LATEST), timeout)
 
     def offsets_since(self, times: Mapping[Partition, int], *, timeout: float) -> dict[Partition, FoundOffset]:
-        """Return the first record of each partition at or after a time, in milliseconds since the epoch."""
+        """
+        Return the first offset of each partition at or after its time in ``times`` (milliseconds since the epoch).
+        """
         return self._offsets({one: OffsetSpec.for_timestamp(time) for one, time in times.items()}, timeout)
 
     def many_topic_options(self, topics: Collection[str], *, timeout: float) -> dict[str, dict[str, str] | BrokerError]:

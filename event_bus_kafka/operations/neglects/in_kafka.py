@@ -1,4 +1,4 @@
-"""Neglects of consumer groups, found in Kafka."""
+"""Finds neglects of consumer groups, given the status of the groups in Kafka."""
 
 from __future__ import annotations
 

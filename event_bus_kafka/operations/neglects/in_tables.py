@@ -1,4 +1,6 @@
-"""Neglects found in the service's own tables, by a few cheap statements. Imported only where the app is installed."""
+"""
+Finds neglects in the service's tables with a few cheap SQL statements. Import this module only if the app is installed.
+"""
 
 from __future__ import annotations
 
@@ -168,7 +170,7 @@ def _waiting_rows(outbox: _Outbox, runs: Sequence[WorkerRun]) -> Iterator[Neglec
 
 
 def _why_unsent(alias: str, runs: Sequence[WorkerRun]) -> str:
-    """Return the reason for which no relay sends a database's outbox; empty if one does."""
+    """Return why no relay sends the rows of a database's outbox; empty if a relay sends them."""
     relays = [run for run in runs if run.kind == "relay" and run.state["database"] == alias and run.is_alive]
     if not relays:
         return "no relay is known to run"
@@ -179,7 +181,10 @@ def _why_unsent(alias: str, runs: Sequence[WorkerRun]) -> str:
 
 
 def _parked_rows(alias: str, now: datetime, retention: float) -> Iterator[Neglect]:
-    """About the oldest, by their ids: there is no index of times."""
+    """
+    Yield a neglect if parked rows are near their deletion. Only the rows with the lowest ids are read, because
+    ``parked_at`` has no index.
+    """
     oldest = ParkedRecord.objects.using(alias).order_by("pk").values_list("parked_at", flat=True)[:MOST_COUNTED]
     near = sorted(since for since in map(_moment, oldest) if since < now - _nearly(retention))
     if near:
@@ -238,7 +243,7 @@ def _held_topics(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
 def _ended_groups(runs: Sequence[WorkerRun], now: datetime) -> Iterator[Neglect]:
     consumers = [run for run in runs if run.kind == "consumer"]
     alive = {run.group for run in consumers if run.is_alive}
-    last = {run.group: run for run in reversed(consumers) if run.group not in alive}  # the latest start is first
+    last = {run.group: run for run in reversed(consumers) if run.group not in alive}  # latest start first
     for group, run in last.items():
         lag = sum(one["lag"] or 0 for one in run.state["partitions"])
         if lag:
@@ -255,13 +260,18 @@ def _clock(alias: str, ahead: float) -> Iterator[Neglect]:
 
 
 def _alias_with(model: type[models.Model]) -> str | None:
-    """Return the alias that a model is written to, if the table is there. Raises a database error."""
+    """
+    Return the alias of the database to which rows of a model are written. Return None if this database lacks the table,
+    or if its clock cannot be read. Raises a database error.
+    """
     connection = connections[router.db_for_write(model)]
     return str(connection.alias) if connection.vendor in VENDORS and were_found(connection, model) else None
 
 
 def _nearly(retention: float) -> timedelta:
-    """Return the age from which on a row is near its end."""
+    """
+    Return the age at which a row begins to count as near its deletion. ``retention``: days for which rows are kept.
+    """
     kept = timedelta(days=retention)
     return kept - min(catalogue.NEAR_THE_END, kept * catalogue.NEAR_THE_END_SHARE)
 

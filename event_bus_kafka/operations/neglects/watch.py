@@ -1,4 +1,7 @@
-"""Looks for neglects now and then in a worker or relay, for its metrics and ``/ready``. Has models."""
+"""
+Searches for neglects in the process of a worker or relay, and shows them in the process's metrics and at ``/ready``.
+Import this module only if the app is installed.
+"""
 
 from __future__ import annotations
 

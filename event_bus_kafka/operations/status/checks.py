@@ -1,4 +1,4 @@
-"""Findings of ``--check`` beyond the status: each function yields findings about one part."""
+"""Defines the checks of ``event_bus_status --check``. Each function yields the findings about one part of the bus."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _APP = "event_bus_kafka"
 
 
 def of_databases(aliases: Iterable[str]) -> Iterator[Finding]:
-    """Look whether all migrations of this app are applied. Raises a database error."""
+    """Yield a finding for each database that lacks migrations of this app. Raises a database error."""
     known = {module.name for module in iter_modules(migrations.__path__)}
     for alias in aliases:
         if connections[alias].vendor in VENDORS:
@@ -42,7 +42,9 @@ def of_databases(aliases: Iterable[str]) -> Iterator[Finding]:
 
 
 def of_versions(runs: Iterable[WorkerRun], own: str) -> Iterator[Finding]:
-    """Compare the versions of running workers and relays with this process's."""
+    """
+    Yield a finding for each running worker and relay whose version differs from ``own``, the version of this process.
+    """
     for run in runs:
         if run.is_alive and run.version != own:
             message = f"It runs {run.version}, this command {own}."
@@ -50,7 +52,7 @@ def of_versions(runs: Iterable[WorkerRun], own: str) -> Iterator[Finding]:
 
 
 def of_topics(overview: ClusterOverview, wanted: Iterable[WantedTopic]) -> Iterator[Finding]:
-    """Compare topics with the settings. Raises :class:`BrokerError`."""
+    """Yield a finding for each difference between Kafka's topics and the wanted topics. Raises :class:`BrokerError`."""
     for one in topic_plan.plan(overview, wanted).topics:
         yield from _of_topic(one)
 
@@ -96,7 +98,9 @@ def _lacking(subject: str, rights: Collection[str]) -> Iterator[Finding]:
 
 
 def of_schemas(subjects: SchemaSubjects, schemas: Iterable[OwnSchema]) -> Iterator[Finding]:
-    """Ask the registry for each schema that this code would send with. Raises :class:`SchemaRegistryError`."""
+    """
+    Yield a finding for each schema that the registry refuses or does not have. Raises :class:`SchemaRegistryError`.
+    """
     for own in schemas:
         if subjects.id_of(own.subject, own.schema) is not None:
             continue
@@ -109,7 +113,7 @@ def of_schemas(subjects: SchemaSubjects, schemas: Iterable[OwnSchema]) -> Iterat
 
 
 def groups_with(own: OwnBus, runs: Iterable[WorkerRun]) -> Mapping[str, frozenset[str]]:
-    """Return the settings' groups, and the groups whose workers had a heartbeat within a day."""
+    """Return consumer group → topics, for all groups in the settings or in ``runs``."""
     found = dict(own.groups)
     for run in runs:
         if run.kind == "consumer":

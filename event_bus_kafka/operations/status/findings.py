@@ -1,4 +1,7 @@
-"""Every kind of finding of ``event_bus_status --check``, besides neglects. The reference page is generated from it."""
+"""
+Defines every kind of finding of ``event_bus_status --check`` except neglects. A reference page is generated from this
+module.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from event_bus_kafka.operations.status.values import Finding
 
 @attrs.frozen(kw_only=True)
 class FindingKind:
-    """One kind of finding."""
+    """A kind of finding, for example ``topic-missing``."""
 
     id: str
     sentence: str
@@ -71,9 +74,9 @@ UNANSWERED = FindingKind(
 )
 
 CATALOGUE: tuple[FindingKind, ...] = tuple(one for one in dict(globals()).values() if isinstance(one, FindingKind))
-"""All kinds, in the order in which they are shown."""
+"""All kinds of finding, in the order of the reference page."""
 
 
 def of_neglect(neglect: Neglect) -> Finding:
-    """Return a neglect as a finding."""
+    """Convert a neglect into a finding."""
     return Finding(id=neglect.id, subject=neglect.subject, message=neglect.message, remedy=neglect.remedy)

@@ -1,4 +1,4 @@
-"""Reads the status of this service's topics and groups from Kafka, by few requests."""
+"""Reads the status of this service's topics and consumer groups from Kafka with few requests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from event_bus_kafka.operations.neglects.catalogue import RETENTION_SHARE
 from event_bus_kafka.operations.status.values import GroupStatus, KafkaStatus, TopicStatus, Unread
 
 TIMEOUT = 5.0
-"""Seconds for one request."""
+"""Time limit of one request to Kafka, in seconds."""
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 _BESIDE_EACH_OTHER = 4
@@ -32,7 +32,7 @@ Options = Mapping[str, dict[str, str] | BrokerError]
 
 @attrs.frozen(kw_only=True)
 class _Log:
-    """The first offset and the end of partitions."""
+    """The first offset and the end offset of each partition."""
 
     partitions: list[Partition]
     first: Mapping[Partition, FoundOffset]
@@ -47,13 +47,19 @@ class _Log:
         return all(one in self.first and one in self.end for one in partitions)
 
     def lag(self, partition: Partition, position: int) -> int:
-        """Return the offsets that are left from a position on; 0 where the partition did not answer."""
+        """
+        Return the number of existing offsets from ``position`` to the end of the partition; 0 if the partition's
+        offsets are unknown.
+        """
         if partition not in self.first or partition not in self.end:
             return 0
         return max(self.end[partition].offset - max(position, self.first[partition].offset), 0)
 
     def lost(self, partition: Partition, position: int) -> int:
-        """Return the offsets between a position that a group has committed and the first that is there still."""
+        """
+        Return the number of offsets between ``position`` and the first offset that still exists; 0 if ``position``
+        exists.
+        """
         return max(self.first[partition].offset - position, 0) if partition in self.first else 0
 
 
@@ -187,8 +193,8 @@ def _oldest(
 
 def _positions(told: Positions, cluster: Cluster, log: _Log, subscribed: frozenset[str]) -> Positions:
     """
-    Return the positions on partitions that exist. A group that has committed nothing on a partition of its topics
-    begins where that begins.
+    Return existing partition → position of a group. The position is the committed offset in ``told``. On partitions of
+    ``subscribed`` topics without committed offset, it is the first offset.
     """
     fresh = _partitions(cluster, subscribed & cluster.partitions.keys())
     starts = {one: log.first[one].offset for one in fresh if one in log.first}
@@ -202,8 +208,8 @@ def _ending(
     positions: Iterable[Positions | BrokerError],
 ) -> dict[Partition, int]:
     """
-    Return, for partitions with unread records, the offset before which records have spent most of their topic's
-    retention: it is asked for by time, so that no record is read.
+    Return partition with unread records → offset. Records before this offset are older than :data:`RETENTION_SHARE` of
+    the topic's retention. Kafka finds the offset by its timestamp; no record is read.
     """
     now = datetime.now(UTC)
     times: dict[Partition, int] = {}
@@ -244,7 +250,7 @@ def _members(
 
 
 def _is_unknown(described: GroupDescription | BrokerError | None) -> bool:
-    """Whether there is no such group, which older brokers call dead."""
+    """Whether Kafka does not know the group. Older brokers describe an unknown group as dead."""
     if isinstance(described, BrokerError):
         return described.code == error_codes.GROUP_ID_NOT_FOUND
     return described is not None and described.state == "dead"
@@ -277,5 +283,5 @@ def _partitions(cluster: Cluster, topics: Iterable[str]) -> list[Partition]:
 def _moment(milliseconds: int) -> datetime | None:
     try:
         return _EPOCH + timedelta(milliseconds=milliseconds)
-    except OverflowError:  # clients set times to what they like
+    except OverflowError:  # a producer may set any timestamp
         return None

@@ -1,4 +1,7 @@
-"""Looks at the whole bus within a bounded time: a server that does not answer is named, and the rest is reported."""
+"""
+Reads the status of the whole bus within a time limit. If a server does not answer, only its part of the status is
+missing.
+"""
 
 from __future__ import annotations
 
@@ -49,9 +52,9 @@ class StatusServers:
     overview: Callable[[], ClusterOverview]
     subjects: Callable[[], SchemaSubjects]
     wanted: Callable[[], list[WantedTopic]]
-    """Returns the topics that this service needs; a database may be asked where dead letters go."""
+    """Returns the topics that this service needs. May query a database to see whether dead letters go to topics."""
     schemas: Callable[[], list[OwnSchema]]
-    """Returns the schemas that this code would send with."""
+    """Returns the schemas with which this service encodes keys and events."""
 
 
 def status(own: OwnBus, servers: StatusServers, *, check: bool, longest: Mapping[str, float] = LONGEST) -> Status:

@@ -1,4 +1,4 @@
-"""Reads the status of the bus from the service's tables. Imported only where the app is installed."""
+"""Reads the status of the bus from the service's tables. Import this module only if the app is installed."""
 
 from __future__ import annotations
 

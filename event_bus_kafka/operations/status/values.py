@@ -1,4 +1,4 @@
-"""The status of the bus, as values. None of it is event data."""
+"""The values that make up the status of the bus. They never contain event data."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from event_bus_kafka.operations.workers import WorkerRun
 
 @attrs.frozen(kw_only=True)
 class OwnBus:
-    """The bus as this service's settings have it."""
+    """The topics, groups and databases that this service's settings name."""
 
     sent: frozenset[str]
-    """Full names of topics that it sends to."""
+    """Full names of the topics to which this service sends events."""
     groups: Mapping[str, frozenset[str]]
-    """Consumer group → full names of the topics that it subscribes to."""
+    """Consumer group → full names of the topics to which the group subscribes."""
     outboxes: tuple[str, ...]
     """Aliases of the databases that may have an outbox."""
     tables: OwnTables
@@ -29,7 +29,7 @@ class OwnBus:
 
 @attrs.frozen(kw_only=True)
 class OutboxStatus:
-    """An outbox."""
+    """The status of one outbox."""
 
     database: str
     """The alias."""
@@ -43,17 +43,17 @@ class OutboxStatus:
 
 @attrs.frozen(kw_only=True)
 class DeadLetterStatus:
-    """The table of dead letters."""
+    """The status of the table of dead letters."""
 
     count: int
-    """1,000 at most."""
+    """Number of dead letters. At most 1,000 letters are counted."""
     oldest: datetime | None
     newest: datetime | None
 
 
 @attrs.frozen(kw_only=True)
 class PausedStatus:
-    """A receiver that is paused."""
+    """A paused receiver."""
 
     receiver: str
     since: datetime
@@ -61,10 +61,13 @@ class PausedStatus:
 
 @attrs.frozen(kw_only=True)
 class LastHour:
-    """Events of all processes of the services that share the table, in the last hour."""
+    """Numbers of events in the last hour. They include all services that share the table of history."""
 
     outcomes: Mapping[str, tuple[int, ...]]
-    """Outcome → number in each of sixty minutes, the oldest first; a minute is complete a minute after its end."""
+    """
+    Outcome → number of events in each of the sixty minutes, oldest first. The number of a minute can still grow during
+    the next minute.
+    """
 
 
 @attrs.frozen(kw_only=True)
@@ -82,66 +85,69 @@ class TableStatus:
 
 @attrs.frozen(kw_only=True)
 class TopicStatus:
-    """A topic that this service needs, or that one of its groups has read."""
+    """The status of a topic that this service needs, or that a group of this service has read."""
 
     topic: str
     partitions: int
-    """0: it is not there, or hidden from this user."""
+    """Number of partitions; 0: the topic does not exist, or this Kafka user has no permission to see the topic."""
     records: int | None = None
     """
     Offsets between the beginning and the end of its partitions; compaction may have removed some of the records. None:
     not known.
     """
     oldest: datetime | None = None
-    """Time of its oldest record; None: it has none, or these brokers do not say."""
+    """Timestamp of the oldest record; None: the topic is empty, or the brokers do not report the timestamp."""
     policy: str = ""
-    """``cleanup.policy``; empty: not known."""
+    """The topic's ``cleanup.policy``; empty: unknown."""
     retention_seconds: float | None = None
-    """None: for ever, or unknown."""
+    """Time for which Kafka keeps records; None: records are kept for ever, or the time is unknown."""
 
 
 @attrs.frozen(kw_only=True)
 class Unread:
-    """A topic that a group has still to read to its end."""
+    """A topic that a group has not read to the end."""
 
     topic: str
     lag: int
-    """Offsets."""
+    """Number of offsets that the group has not read."""
     lost: int = 0
-    """Offsets that were deleted before the group has read them."""
+    """Number of offsets that Kafka deleted before the group read them."""
     ends_soon: bool = False
-    """Whether the oldest of its unread records are near the end of the topic's retention."""
+    """Whether Kafka will soon delete the oldest unread records, because the topic's retention ends."""
 
 
 @attrs.frozen(kw_only=True)
 class GroupStatus:
-    """A consumer group of this service."""
+    """The status of a consumer group of this service."""
 
     group: str
     state: str
-    """The coordinator's word; empty: unknown."""
+    """The group's state, as its coordinator names it; empty: unknown."""
     members: int | None
-    """None: these brokers do not say; or the group is of the newer protocol and has some."""
+    """
+    Number of members. None: the brokers do not list members, or the group uses Kafka's newer group protocol and has at
+    least one member.
+    """
     topics: int
-    """Number of topics it reads."""
+    """Number of topics that the group reads."""
     unread: tuple[Unread, ...]
     refusal: str = ""
-    """Why its offsets cannot be read."""
+    """Why the group's offsets could not be read; empty: they were read."""
 
     @property
     def has_members(self) -> bool | None:
-        """Whether it has members; None: unknown."""
+        """Whether the group has members; None: unknown."""
         return bool(self.state) or None if self.members is None else self.members > 0
 
     @property
     def lag(self) -> int:
-        """Offsets that it has still to read."""
+        """Number of offsets that the group has not read, on all topics."""
         return sum(one.lag for one in self.unread)
 
 
 @attrs.frozen(kw_only=True)
 class KafkaStatus:
-    """The part of the status from Kafka."""
+    """The part of the status that Kafka reports."""
 
     cluster: str
     brokers: tuple[str, ...]
@@ -156,15 +162,15 @@ class KafkaStatus:
 
 @attrs.frozen(kw_only=True)
 class RegistryStatus:
-    """The part of the status from the schema registry."""
+    """The part of the status that the schema registry reports."""
 
     level: str
-    """Compatibility level of subjects that have none of their own."""
+    """The default compatibility level, which applies to subjects without a level of their own."""
 
 
 @attrs.frozen(kw_only=True)
 class Finding:
-    """Something that is wrong, and its remedy."""
+    """A problem, and its remedy."""
 
     id: str
     subject: str
@@ -188,4 +194,4 @@ class Status:
     """Ids of kinds of which there may be more: a server gave no answer, a table is missing, there are no heartbeats."""
     unanswered: tuple[Unanswered, ...]
     findings: tuple[Finding, ...] | None
-    """None: no check was asked for."""
+    """Findings of the check; None: no check was requested."""

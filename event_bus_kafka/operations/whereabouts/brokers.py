@@ -1,4 +1,6 @@
-"""An event in Kafka: its records, how far groups are, and whether it may be gone."""
+"""
+Searches Kafka for an event: finds its records, the progress of groups, and reasons why Kafka may have deleted a record.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ _SHORTEST = 0.1
 
 class BrokerSearch:
     """
-    Searches Kafka for the records of an event, once. ``places``: coordinates at which it is or was, from dead letters.
+    Searches Kafka for the records of an event. Each instance searches once. ``places``: the event's offsets according
+    to dead letters.
     """
 
     def __init__(
@@ -40,13 +43,13 @@ class BrokerSearch:
         self._servers = servers
         self._places = places
         self._left: set[str] = set()
-        """Topics that need no further look."""
+        """Topics that need no further search."""
         self._found = BrokerFindings()
 
     def look(self, topics: Collection[str]) -> BrokerFindings:
         """
-        Search ``topics`` (full names), or the topics that the question names. Brokers and topics that are away are
-        noted in ``unseen``. Raises :class:`NotThere` if a named topic does not exist.
+        Search the topics that the question names or, if it names none, ``topics`` (full names). Unreachable brokers and
+        topics are noted in ``unseen``. Raises :class:`NotThere` if a topic that the question names does not exist.
         """
         try:
             with self._servers.scanner(self._question.due(_ANSWERED)) as scanner:
@@ -88,7 +91,7 @@ class BrokerSearch:
             self._found.not_seen("the schema registry", check.failure, "; keys were compared by their bytes alone")
 
     def _superfluous(self, record: ConsumerRecord, topics: set[str]) -> set[str]:
-        """Return the topics of a search that need no further look once a record is found."""
+        """Return which of the searched ``topics`` need no further search once ``record`` is found."""
         event_type = identity(record)[0]
         if self._question.topics or record.topic in self._around.dead_letters or not event_type:
             return {record.topic}

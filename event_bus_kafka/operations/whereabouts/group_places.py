@@ -1,4 +1,4 @@
-"""Adds the progress of consumer groups to the records that were found."""
+"""Adds the progress of consumer groups to each record that a search has found."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ def add_groups(
     scanner: Scanner, groups: Groups, subscriptions: Mapping[str, frozenset[str]], findings: BrokerFindings
 ) -> None:
     """
-    Add groups to each record of ``findings``: groups that have committed an offset for its partition, and groups whose
-    ``subscriptions`` contain its topic. Groups that do not answer are noted. Raises :class:`BrokerError`.
+    Add the progress of consumer groups to each record of ``findings``. A group is added if it has committed an offset
+    for the record's partition, or if its ``subscriptions`` contain the record's topic. Groups whose offsets cannot be
+    read are noted in ``findings``. Raises :class:`BrokerError`.
     """
     partitions = {(one.topic, one.partition) for one in findings.records if not one.is_dead_letter}
     if not partitions:

@@ -1,4 +1,4 @@
-"""Looks for an event everywhere that this service reaches."""
+"""Searches for an event in all tables and topics to which this service has access."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from event_bus_kafka.operations.whereabouts.tables import Tables
 
 def search(question: Question, around: Neighbourhood, servers: ServerAccess) -> Whereabouts:
     """
-    Search this service's tables, then Kafka, where the tables' findings shorten the search. Unreachable servers are
-    noted in the answer. Raises :class:`NotThere` if a named topic does not exist.
+    Search this service's tables, then Kafka. If dead letters name the event's offsets, fewer offsets are searched in
+    Kafka. Unreachable servers are noted in the answer. Raises :class:`NotThere` if a topic that the question names does
+    not exist.
     """
     named = [Named.parse(one).topic for one in question.topics]
     of_key = {name for one in named for name in (one, full_topic(one))} or around.topics(question.event_type)

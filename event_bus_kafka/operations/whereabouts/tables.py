@@ -1,4 +1,4 @@
-"""Searches this service's tables for an event: outbox, dead letters, inbox. If one is away, that is noted."""
+"""Searches this service's tables for an event: outbox, dead letters, inbox. Unreachable databases are noted."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ class _Look:
 
 
 class Tables:
-    """Searches all tables of this service, once; ``topics`` (full names): the topics whose rows may have the key."""
+    """
+    Searches all tables of this service. Each instance searches once. ``topics``: full names of the topics whose outbox
+    rows are searched for the key.
+    """
 
     def __init__(self, question: Question, topics: Collection[str]) -> None:
         self._question = question
@@ -147,7 +150,9 @@ class Tables:
         return TableFindings(marks=places)
 
     def _receivers(self) -> Iterator[str]:
-        """Yield the names under which receivers may have set a mark: without ``dispatch_uid``."""
+        """
+        Yield the names under which receivers may have set a mark in the inbox. These names lack the ``dispatch_uid``.
+        """
         for signal in dispatch.signals():
             yield from (name.partition("#")[0] for name in dispatch.names_of(dispatch.receivers_of(signal)))
         for letter in self._found.letters:

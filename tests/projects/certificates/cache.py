@@ -1,4 +1,6 @@
-"""Receivers of a service that keeps what a compacted topic has; ``keep`` is connected by name, the other here."""
+"""
+Receivers of a service that caches a compacted topic. RECEIVERS connects ``keep``; this module connects the other one.
+"""
 
 from typing import Any
 

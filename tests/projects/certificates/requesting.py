@@ -1,4 +1,4 @@
-"""Requests that emit events, several at a time, and how long each send takes."""
+"""Measures the duration of sends in requests that run in parallel."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def producer_of(connect: Callable[[ProcessClients | None], ProcessClients]) -> K
 
 
 def slow_producer() -> KafkaEventProducer:
-    """Return a producer whose clients take a second to be made."""
+    """Return a producer whose clients take a second to be created."""
 
     def connect(former: ProcessClients | None) -> ProcessClients:
         sleep(1)
@@ -69,8 +69,8 @@ def no_token(_: str) -> None:
 
 
 def run(*, has_token: bool) -> None:
-    """Say how long requests took, and what became of their events."""
-    encoded("t")  # the first one of a process makes the codec, and imports the registry's client
+    """Print the durations of requests, and the results of their events."""
+    encoded("t")  # the first event creates the codec and imports the registry's client
     registry().close()
     if not has_token:
         settings.EVENT_BUS_KAFKA_CLIENT_OPTIONS = login(no_token)

@@ -1,4 +1,4 @@
 """
-A Django project shaped as the LMS is: a default database, a read replica, a database of histories, all with
-ATOMIC_REQUESTS; a router between them; plugins, celery, middleware. It emits from each place that the LMS emits from.
+A Django project that resembles the LMS: a default database, a read replica and a database of histories, all with
+ATOMIC_REQUESTS; a router; plugins, celery, middleware. It emits events from all places from which the LMS emits events.
 """

@@ -1,4 +1,4 @@
-"""What tasks and commands do: they save something and emit an event about it."""
+"""The jobs of tasks and commands: they save an object and emit an event about it."""
 
 from collections.abc import Callable
 
@@ -12,11 +12,11 @@ from tests.projects.lms_like.history.models import Change
 
 
 def run(name: str) -> None:
-    """Run the job that is named last in the name of an emission; say so, and what it raised."""
+    """Run the job that is the last part of an emission's name; print its name and its exception."""
     error = None
     try:
         JOBS[name.split("/")[-1]](name)
-    except Exception as raised:  # noqa: BLE001 the test sees it
+    except Exception as raised:  # noqa: BLE001 reported to the test
         error = repr(raised)
     say("ran", name=name, error=error)
 
@@ -38,7 +38,7 @@ def rolled_back(name: str) -> None:
 
 
 def beside_the_replica(name: str) -> None:
-    """A report over a snapshot of the replica, which announces what it saves elsewhere."""
+    """Save and emit in autocommit while a transaction reads a snapshot of the replica."""
     with transaction.atomic(using=REPLICA):
         Course.objects.first()
         autocommit(name)

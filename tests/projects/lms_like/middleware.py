@@ -1,4 +1,4 @@
-"""Middleware as the LMS has it: one reads a course for each request, one leaves state in the thread that serves it."""
+"""Middleware like that of the LMS: one reads a course for each request, one leaves state in the request's thread."""
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
@@ -9,7 +9,7 @@ from tests.projects.lms_like.courseware.models import Course
 
 
 class LeftoversMiddleware(MiddlewareMixin):
-    """The next request of the thread finds a language and a cache that are not its own."""
+    """Leaves a language and a cache in the thread, which the thread's next request finds."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         translation.activate("eo")

@@ -1,4 +1,4 @@
-"""The celery application; its broker is a folder, which CELERY_FOLDER names."""
+"""The celery application. Its broker is the folder CELERY_FOLDER."""
 
 import os
 from pathlib import Path

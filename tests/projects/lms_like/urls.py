@@ -1,4 +1,4 @@
-"""A view's address ends with its name: ``/wsgi/outbox/atomic``. Plugins add theirs."""
+"""The URLs end with the view's name: ``/wsgi/outbox/atomic``. Plugins add their own URLs."""
 
 from django.urls import path
 from edx_django_utils.plugins import get_plugin_url_patterns

@@ -1,4 +1,4 @@
-"""A service with a receiver, for pages to show."""
+"""A service with a receiver, for the admin pages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.admin_data import Amounts, fill
 
 
 def award(**_: Any) -> None:
-    """Listen."""
+    """Accept an event."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What a worker's or relay's housekeeping begins, and ends with it."""
+"""Housekeeping of a worker or relay: its threads run until the process ends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.states import RelayOf
 
 @pytest.fixture(autouse=True)
 def keepers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use new ones: a thread keeps its connections, here to the databases of other tests."""
+    """Use new housekeepers: their threads keep connections, here to databases of other tests."""
     for name in ("housekeeper", "watchman"):
         monkeypatch.setattr(housekeeping, name, Housekeeper())
 
@@ -39,10 +39,10 @@ def test_workers_look_for_neglects_until_they_end(
         assert running.neglects() == {}
 
 
-def test_a_look_for_neglects_that_hangs_delays_no_heartbeat(
+def test_a_hanging_search_for_neglects_delays_no_heartbeat(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where one of several databases does not answer."""
+    """One of several databases may not answer."""
     looking, answer = threading.Event(), threading.Event()
 
     def hang() -> list[str]:

@@ -1,4 +1,4 @@
-"""What an event runs in: nothing of the events before it, but for the thread's caches (C6)."""
+"""Context variables of an event: nothing of earlier events except the thread's caches (C6)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ made: list[Cache] = []
 
 
 class Cache(LocMemCache):
-    """Knows how often it was closed."""
+    """A cache that counts how often it was closed."""
 
     def __init__(self, name: str, params: dict[str, Any]) -> None:
         super().__init__(name, params)
@@ -51,7 +51,7 @@ def run(*aliases: str) -> None:
     keep_caches(context)
 
 
-def test_a_cache_is_made_once_and_closed_after_each_event_that_may_have_used_it() -> None:
+def test_a_cache_is_created_once_per_thread_and_closed_after_each_event_that_may_use_it() -> None:
     for _ in range(3):
         run()
     assert made == []
@@ -63,7 +63,7 @@ def test_a_cache_is_made_once_and_closed_after_each_event_that_may_have_used_it(
     assert (default.closed, other.closed) == (5, 2)
 
 
-def test_each_thread_has_its_own() -> None:
+def test_each_thread_has_caches_of_its_own() -> None:
     threads = [Thread(target=run, args=("default",)) for _ in range(2)]
     for thread in threads:
         thread.start()
@@ -73,7 +73,7 @@ def test_each_thread_has_its_own() -> None:
     assert len(made) == 3
 
 
-def test_a_replay_has_them_too() -> None:
+def test_a_replay_uses_the_caches_of_its_thread() -> None:
     run("default")
     context = replay_context()
     assert context.run(lambda: (caches["default"], is_replay())) == (made[0], True)
@@ -81,7 +81,7 @@ def test_a_replay_has_them_too() -> None:
     assert not event_context().run(is_replay)
 
 
-def test_a_cache_that_cannot_be_closed_fails_nobody() -> None:
+def test_an_error_on_closing_a_cache_is_reported_and_not_raised() -> None:
     context = event_context()
     context.run(lambda: caches["default"])
     made[0].fails = True
@@ -91,7 +91,7 @@ def test_a_cache_that_cannot_be_closed_fails_nobody() -> None:
     assert type(failed.error) is OSError
 
 
-def test_nothing_else_stays() -> None:
+def test_context_variables_and_language_of_an_event_do_not_reach_the_next_event() -> None:
     variable: ContextVar[int] = ContextVar("variable")
 
     def receive() -> None:
@@ -107,7 +107,7 @@ def test_nothing_else_stays() -> None:
     assert left.run(translation.get_language) != "de"
 
 
-def test_caches_of_other_settings_are_made_anew() -> None:
+def test_caches_are_created_anew_after_the_caches_setting_changed() -> None:
     run("default")
     with override_settings(CACHES={"default": {"BACKEND": f"{__name__}.Cache"}}):
         run("default")

@@ -1,4 +1,4 @@
-"""All commands are alike: an example, a plan before a change, JSON, exit code 1 for what was not done."""
+"""All commands share one form: an example, a plan before a change, JSON, and exit code 1 for failures."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ WITHOUT_JSON = {"consume_events", "relay_events"}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.example.split()[0])
-def test_each_help_ends_with_an_example_that_its_parser_takes(command: OperatorCommand) -> None:
+def test_the_help_of_each_command_ends_with_an_example_that_its_parser_accepts(command: OperatorCommand) -> None:
     name, *arguments = shlex.split(command.example)
     assert command.__module__.endswith(f".{name}")
     parser = parser_of(command)
-    parser.called_from_command_line = False  # to raise, and not to exit
+    parser.called_from_command_line = False  # makes the parser raise in place of exiting
     try:
         parser.parse_args(arguments)
     except CommandError as error:
@@ -38,7 +38,7 @@ def test_each_help_ends_with_an_example_that_its_parser_takes(command: OperatorC
 
 
 @pytest.mark.parametrize(("name", "text", "parser"), FORMS, ids=[name for name, *_ in FORMS])
-def test_each_prints_its_plan_first_and_json_where_it_is_asked_for(name: str, text: str, parser: object) -> None:
+def test_each_command_has_apply_if_it_changes_data_and_json_if_it_reports(name: str, text: str, parser: object) -> None:
     options = options_of(parser)  # type: ignore[arg-type] # of the parametrization
     plans = name not in AT_ONCE | READING and name.split()[0] not in WITH_SUBCOMMANDS_FOR_IT
     assert ("--apply" in options) == plans

@@ -1,4 +1,4 @@
-"""The text of a status fits a terminal, whatever it tells of."""
+"""The text of a status fits into the width of a terminal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from event_bus_kafka.operations.status.values import (
 NO_TABLES = TableStatus(workers=None, outboxes=(), dead_letters=None, paused=None, last_hour=None, not_known={})
 
 
-def test_wide_names_and_long_tables_fit_the_terminal() -> None:
+def test_long_names_and_long_tables_fit_the_width_of_a_terminal() -> None:
     name = "a-name-" * 30
     unread = (Unread(topic=name, lag=10**12),)
     group = GroupStatus(group=name, state="stable", members=3, topics=1, unread=unread)
@@ -45,5 +45,5 @@ def test_wide_names_and_long_tables_fit_the_terminal() -> None:
 @pytest.mark.parametrize(
     ("numbers", "bars"), [((), ""), ((0, 0), "  "), ((0, 1, 8), " ▁█"), ((1, 1_000), "▁█"), ((5,), "█")]
 )
-def test_a_sparkline_shows_every_number_above_0(numbers: tuple[int, ...], bars: str) -> None:
+def test_a_sparkline_shows_a_bar_for_every_number_above_0(numbers: tuple[int, ...], bars: str) -> None:
     assert sparkline(numbers) == bars

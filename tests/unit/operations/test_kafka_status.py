@@ -1,4 +1,4 @@
-"""The status of Kafka where it answers in part."""
+"""The status of Kafka when some partitions do not answer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Silent(_Overview):
 
 
 class _Shrunk(_Overview):
-    """A cluster that has no partition 1 of a topic any more."""
+    """A cluster in which partition 1 of a topic no longer exists."""
 
     def cluster(self, *, timeout: float) -> Cluster:
         found = super().cluster(timeout=timeout)

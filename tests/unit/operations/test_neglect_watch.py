@@ -47,7 +47,7 @@ def watch(running: Running) -> Iterator[NeglectWatch]:
         yield watch
 
 
-def test_each_kind_is_a_series_that_falls_back_to_0(running: Running, watch: NeglectWatch) -> None:
+def test_each_kind_of_neglect_has_a_metric_that_returns_to_0(running: Running, watch: NeglectWatch) -> None:
     def series() -> dict[str, float]:
         found = [one for one in gauged(running, set) if one.metric is metrics.NEGLECTS]
         return {one.labels[0]: one.value for one in found if isinstance(one.value, int)}
@@ -130,7 +130,7 @@ def test_a_database_that_hangs_is_not_asked_again_and_hides_nothing(
     assert not begun.acquire(blocking=False)
 
 
-def test_what_was_found_is_told_while_the_next_look_goes_on(running: Running) -> None:
+def test_neglects_found_earlier_are_reported_while_the_next_search_runs(running: Running) -> None:
     seen: list[int | None] = []
 
     def outboxes() -> list[str]:
@@ -144,7 +144,7 @@ def test_what_was_found_is_told_while_the_next_look_goes_on(running: Running) ->
     assert seen == [None, 1]
 
 
-def test_ready_says_what_concerns_the_process(running: Running, watch: NeglectWatch) -> None:
+def test_ready_reports_only_neglects_that_concern_the_process(running: Running, watch: NeglectWatch) -> None:
     neglected.waiting_row(neglected.ago(minutes=6))
     neglected.pause(neglected.ago(days=2))
     watch.look()
@@ -156,7 +156,9 @@ def test_ready_says_what_concerns_the_process(running: Running, watch: NeglectWa
         assert [line.split(": ")[1] for line in running.remarks()] == ["receiver-paused"]
 
 
-def test_a_start_is_warned_once(watch: NeglectWatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_neglects_are_logged_as_warnings_once_after_the_start(
+    watch: NeglectWatch, caplog: pytest.LogCaptureFixture
+) -> None:
     told: list[LifecycleEvent] = []
     observe(told.append, NeglectFound)
     observe_events()
@@ -169,17 +171,19 @@ def test_a_start_is_warned_once(watch: NeglectWatch, caplog: pytest.LogCaptureFi
         unobserve(told.append)
     assert len(told) == 1
     lines = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
-    assert lines[0].startswith("Neglected, outbox-waits: default: The oldest row has waited for 6 minutes; no relay")
+    assert lines[0].startswith(
+        "Unattended problem (kind=outbox-waits, subject=default): The oldest row has waited for 6 minutes"
+    )
     assert "relay_events --database default" in lines[0]
 
 
-def test_without_tables_nothing_is_told(running: Running, watch: NeglectWatch) -> None:
+def test_without_tables_no_neglects_are_reported(running: Running, watch: NeglectWatch) -> None:
     call_command("migrate", "event_bus_kafka", "zero", verbosity=0)
     watch.look()
     assert running.neglects() == {}
 
 
-def test_without_heartbeats_no_relay_is_said_not_to_run(running: Running) -> None:
+def test_without_heartbeats_waiting_rows_are_not_reported_as_neglected(running: Running) -> None:
     neglected.waiting_row(neglected.ago(minutes=6))
     with NeglectWatch(running, lambda: ["default"], OwnTables(retention=90, heartbeats=False)) as watch:
         watch.look()

@@ -1,4 +1,4 @@
-"""A status without real servers: what does not answer is said, the rest is shown, and no server is waited for long."""
+"""A status without real servers: unreachable servers are reported, the rest is shown, no server delays it long."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def settings_of_sandbox(sandbox: Sandbox) -> dict[str, Any]:
     return SandboxBus(sandbox).settings(EVENT_BUS_KAFKA_SUBSCRIPTIONS={"mail": ["nowhere"]})
 
 
-def test_the_sandbox_is_shown_as_far_as_it_tells(settings_of_sandbox: dict[str, Any], sandbox: Sandbox) -> None:
+def test_the_status_of_the_sandbox_shows_lag_and_takes_workers_from_heartbeats(
+    settings_of_sandbox: dict[str, Any], sandbox: Sandbox
+) -> None:
     bus = SandboxBus(sandbox)
     settings = settings_of_sandbox | {"EVENT_BUS_KAFKA_SUBSCRIPTIONS": {"unread": ["status-unit"]}}
     bus.create_topic("status-unit", 1)
@@ -58,7 +60,7 @@ def test_the_sandbox_is_shown_as_far_as_it_tells(settings_of_sandbox: dict[str, 
     assert checked(settings) == {}
 
 
-def test_tables_are_shown(settings_of_sandbox: dict[str, Any]) -> None:
+def test_the_status_shows_neglects_history_and_counts_of_the_tables(settings_of_sandbox: dict[str, Any]) -> None:
     neglected.neglect_everything()
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     for minutes, count in ((2, 3), (10, 6), (90, 100)):
@@ -79,14 +81,14 @@ def test_tables_are_shown(settings_of_sandbox: dict[str, Any]) -> None:
     assert {one["id"] for one in told(settings_of_sandbox).json["neglects"]} >= {"outbox-waits", "topic-held"}
 
 
-def test_with_check_what_is_neglected_is_a_finding(settings_of_sandbox: dict[str, Any]) -> None:
+def test_with_check_each_neglect_is_a_finding(settings_of_sandbox: dict[str, Any]) -> None:
     neglected.pause(neglected.ago(days=2))
     shown = status(settings_of_sandbox, "--check")
     assert shown.refusal == "1 finding: see above."
     assert "→ Mend it, then: manage.py event_bus_resume --receiver app.receivers.grade --apply" in shown.text
 
 
-def test_versions_that_are_apart_are_found_while_they_run(settings_of_sandbox: dict[str, Any]) -> None:
+def test_running_processes_of_different_versions_are_a_finding(settings_of_sandbox: dict[str, Any]) -> None:
     neglected.consumer(neglected.ago(seconds=1), version="0.0.9")
     neglected.consumer(neglected.ago(days=0.5), version="0.0.8", stopped=True)
     found = checked(settings_of_sandbox)
@@ -94,14 +96,14 @@ def test_versions_that_are_apart_are_found_while_they_run(settings_of_sandbox: d
     assert sum(kind == "versions-apart" for kind, _ in found) == 1
 
 
-def test_an_unmigrated_table_is_found_and_the_rest_is_shown(settings_of_sandbox: dict[str, Any]) -> None:
+def test_an_unmigrated_table_is_a_finding_and_the_rest_is_shown(settings_of_sandbox: dict[str, Any]) -> None:
     call_command("migrate", "event_bus_kafka", "0009", verbosity=0)
     found = checked(settings_of_sandbox)
     assert "0010_heartbeats_and_history" in found["tables-unmigrated", "database default"]
     assert "Last hour" not in status(settings_of_sandbox).text
 
 
-def test_servers_that_are_away_are_said_and_the_tables_are_shown() -> None:
+def test_unreachable_kafka_and_registry_are_reported_and_the_tables_are_shown() -> None:
     neglected.pause(neglected.ago(days=2))
     settings = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": _NOWHERE,
@@ -113,12 +115,12 @@ def test_servers_that_are_away_are_said_and_the_tables_are_shown() -> None:
     assert "! receiver-paused: app.receivers.grade" in shown.text
 
 
-def test_a_server_without_settings_is_reported_like_one_that_is_away() -> None:
+def test_a_missing_server_setting_is_reported_as_no_answer() -> None:
     shown = status({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": None})
     assert "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set" in shown.text
 
 
-def test_a_database_that_is_away_is_said_and_kafka_is_shown(settings_of_sandbox: dict[str, Any]) -> None:
+def test_an_unreachable_database_is_reported_and_kafka_is_shown(settings_of_sandbox: dict[str, Any]) -> None:
     away = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/at/all"}
     with connected(away, "default"):
         shown = status(settings_of_sandbox)
@@ -223,7 +225,7 @@ def test_a_server_that_says_nothing_is_not_waited_for() -> None:
     assert found.tables.not_known == {}
 
 
-def test_an_unexpected_exception_is_no_silence_of_a_server(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_exception_is_logged_and_reported_as_a_fault(caplog: pytest.LogCaptureFixture) -> None:
     def broken() -> Any:
         raise KeyError(data)
 
@@ -237,7 +239,7 @@ def test_an_unexpected_exception_is_no_silence_of_a_server(caplog: pytest.LogCap
     assert "private" not in caplog.text
 
 
-def test_the_first_interruption_ends_a_single_look(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_interrupts_the_status_command(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: Any, **__: Any) -> Any:
         signal.raise_signal(signal.SIGINT)
         raise AssertionError("It went on.")

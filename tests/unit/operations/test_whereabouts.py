@@ -1,4 +1,4 @@
-"""Advice on an event that was searched for: the commands that are named act on the right database and go on rightly."""
+"""Advice for an event that was searched for: the named commands act on the right database."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def _told(**places: Any) -> str:
 
 
 @pytest.mark.parametrize(("database", "option"), [("default", ""), ("second", " --database second")])
-def test_commands_act_on_the_database_of_the_row(database: str, option: str) -> None:
+def test_commands_in_the_advice_name_the_database_of_the_row(database: str, option: str) -> None:
     told = _told(outbox=(OutboxPlace(database=database, **_PARKED), OutboxPlace(database=database, **_ROW)))
     assert f"event_outbox release 7{option} --apply." in told
     assert f"see event_outbox status{option}." in told
 
 
-def test_a_registry_that_has_failed_is_asked_once() -> None:
+def test_a_registry_that_failed_is_not_asked_again_during_a_search() -> None:
     class Away:
         asked = 0
 
@@ -57,9 +57,11 @@ def test_a_registry_that_has_failed_is_asked_once() -> None:
 @pytest.mark.parametrize(
     ("times", "advice"),
     [((60_000, 120_000), "--since 1970-01-01T00:01:00"), ((60_000, None), "a larger --seconds")],
-    ids=["each partition was begun", "one was never read"],
+    ids=["all partitions were read in part", "one partition was not read"],
 )
-def test_no_partition_is_skipped_by_the_advice_to_go_on(times: tuple[int | None, ...], advice: str) -> None:
+def test_the_advice_to_continue_a_search_starts_at_the_earliest_unread_time(
+    times: tuple[int | None, ...], advice: str
+) -> None:
     scanned = [
         Scanned(topic="grades", partition=number, start=0, stop=0 if time is None else 5, end=9, last_time=time)
         for number, time in enumerate(times)

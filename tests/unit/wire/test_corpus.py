@@ -1,11 +1,11 @@
 """
-Inputs that once were trouble, or stand for a kind of trouble: each is read again, and ends as its file says.
+Each record of ``corpus/`` (once a problem, or an example of one) is read or refused as its file says.
 
 A file of ``corpus/`` holds one record: value and header values in base64, the writer's schema as text (null: that of
 ``Everything``), and how it ends: the name and text of the error, or the event data. Add one from the repository's root,
 look at what it says, and commit it::
 
-    DJANGO_SETTINGS_MODULE=test_settings python -c 'from tests.unit.wire.test_corpus import keep; keep("name", b"\\0…")'
+    DJANGO_SETTINGS_MODULE=test_settings python -c 'from tests.unit.wire.test_corpus import keep; keep("name", b"\0…")'
 """
 
 import json
@@ -43,7 +43,7 @@ SIGNAL = OpenEdxPublicSignal(event_type="test.everything.v1", data={"all": Every
 
 
 def outcome(value: bytes | None, headers: Headers, schema: str | None) -> dict[str, str]:
-    """Return how a record ends."""
+    """Return how a record ends: an error, or the event data."""
     try:
         registry = Registry(codec_for(SIGNAL).schema if schema is None else schema)
         event = serde.deserialize(record(value, headers), SIGNAL, registry)
@@ -66,12 +66,12 @@ def keep(name: str, value: bytes | None, headers: Headers = HEADERS, schema: str
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
-def test_each_record_ends_as_its_file_says(path: Path) -> None:
+def test_each_record_of_the_corpus_is_read_or_refused_as_its_file_says(path: Path) -> None:
     content: dict[str, Any] = json.loads(path.read_text())
     value = None if content["value"] is None else b64decode(content["value"])
     headers = tuple((name, None if text is None else b64decode(text)) for name, text in content["headers"])
     assert outcome(value, headers, content["schema"]) == content["ends"]
 
 
-def test_the_corpus_is_there() -> None:
+def test_the_corpus_has_more_than_30_records() -> None:
     assert len(list(FOLDER.glob("*.json"))) > 30

@@ -1,5 +1,5 @@
 """
-Thousands of schemas and bodies, mutated with their structure in mind: each is read or refused, within bounded memory.
+Mutated schemas and bodies, derived from ``corpus/``, are read or refused within bounded memory.
 
 The seeds are the files of ``corpus/``. What is trouble is kept there, see test_corpus.
 """
@@ -25,7 +25,7 @@ MOST = scaled(6_000_000, long=64_000_000)
 
 
 @pytest.mark.long
-def test_c4_no_mutated_record_ends_a_worker_or_fills_its_memory() -> None:
+def test_c4_a_mutated_record_is_read_or_refused_within_bounded_memory() -> None:
     schemas, bodies = seeds(), kept_bodies()
     ends: dict[str, int] = {}
     for number in range(RECORDS):
@@ -43,7 +43,7 @@ def test_c4_no_mutated_record_ends_a_worker_or_fills_its_memory() -> None:
 
 
 def ends_as(schema: str, body: bytes) -> str:
-    """Return how decoding ends, as plain values and as an event. Raises what is none of our errors."""
+    """Return how decoding ends, as plain values and as an event. Raises any error that is not ours."""
     ends = "read"
     for decoder in (plain_decoder, codec_for(READER).decoder):
         try:

@@ -7,6 +7,6 @@ from tests.projects.lms_like.emitting import emit
 
 
 def announce(instance: Certificate, **_: Any) -> None:
-    """Emit an event about what a view of this plugin saved."""
+    """Emit an event about an object that this plugin's view saved."""
     if instance.name.endswith("/plugin"):
         emit(instance.name)

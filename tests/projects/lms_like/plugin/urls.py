@@ -1,4 +1,4 @@
-"""A view that saves what a receiver announces."""
+"""A view that saves an object, about which a receiver emits an event."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
