@@ -96,7 +96,7 @@ FAULTS = (
         old="self._not_seen(one.what, told.reason)",
         new="pass",
         harm="an event that was not looked for is taken for lost",
-        tests=(f"{_TABLES}::test_a_database_that_is_away_is_told_and_the_rest_answers",),
+        tests=(f"{_TABLES}::test_an_unreachable_database_is_reported_and_others_are_searched",),
     ),
     Fault(
         name="databases are asked in the thread of the caller",

@@ -28,7 +28,7 @@ def test_the_index_at_the_head_leads_to_every_section() -> None:
     assert [title for title in titles if f"`{title}`_" not in sections()[index]] == []
 
 
-def test_the_section_of_an_alert_names_it() -> None:
+def test_the_section_of_each_alert_names_the_alert() -> None:
     for alert in (one for alerts in ALERTS.values() for one in alerts):
         assert f"``{alert.name}``" in sections()[alert.section], alert.name
 

@@ -44,7 +44,7 @@ class _Shrunk(_Overview):
 
 
 @pytest.mark.parametrize(("overview", "silent", "records"), [(_Silent, 1, None), (_Shrunk, 0, 1)])
-def test_a_partition_without_an_answer_hides_no_other(
+def test_the_status_of_a_group_omits_only_partitions_that_gave_no_answer(
     sandbox: Sandbox, overview: type[ClusterOverview], silent: int, records: int | None
 ) -> None:
     bus = SandboxBus(sandbox)

@@ -99,7 +99,7 @@ def test_without_heartbeats_nobody_knows_what_runs() -> None:
     assert neglected.neglected().unknown == frozenset()
 
 
-def test_a_topic_that_is_held_for_an_hour_is_told_while_its_relay_lives() -> None:
+def test_a_topic_held_for_an_hour_is_reported_while_its_relay_is_alive() -> None:
     held = HeldTopic(topic="grades", seconds=3_500, reason="no right")
     neglected.relay(ago(seconds=1), held_topics=(held,))
     assert found() == {}

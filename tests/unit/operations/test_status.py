@@ -212,7 +212,7 @@ def test_checks_without_a_controller_are_not_passed_over(
     assert shown.findings["unanswered", "the check of topics"] == "there is none"
 
 
-def test_a_server_that_says_nothing_is_not_waited_for() -> None:
+def test_a_silent_server_is_reported_after_its_time_limit() -> None:
     def silent() -> Any:
         for_ever.wait(600)
 
