@@ -24,7 +24,7 @@ from tests.services.browser import WIDTHS, Browser, picture
 
 _PAGES = {"overview": "Overview", "outbox": "Outbox", "workers": "Workers and relays", "events": "Events"}
 _COUNTED_FOR = 70_000
-"""Milliseconds after which the history has data to draw."""
+"""Number of milliseconds after which the history has data to draw."""
 
 
 def main(folder: Path, *, is_all: bool) -> None:

@@ -1,4 +1,4 @@
-"""Dead letters in Django's admin, with a browser."""
+"""Tests of the pages of dead letters in Django's admin, with a browser."""
 
 from __future__ import annotations
 
