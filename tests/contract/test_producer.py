@@ -75,7 +75,10 @@ def test_records_of_a_key_keep_their_order(bus: Bus, topic: str, group: str) -> 
 
 
 def test_the_partition_of_a_key_is_its_crc32_modulo_the_number_of_partitions(bus: Bus, topic: str) -> None:
-    """The existing package uses this partitioner; a different one would break the order of a key."""
+    """
+    The existing package uses this partitioner. With a different partitioner the records of a key would not stay in
+    order.
+    """
     bus.create_topic(f"{topic}-wide", 5)
     for number in range(12):
         key = f"\x00\x00\x00\x00\x01key-{number}".encode()
@@ -149,7 +152,10 @@ def test_an_unreachable_broker_is_reported() -> None:
     "ask", [lambda options: Producer(options).connect(0.5), lambda options: Admin(options).topics(timeout=0.5)]
 )
 def test_a_failed_connection_reports_the_address(ask: Callable[[dict[str, Any]], object]) -> None:
-    """The raised error says only "Failed to get metadata", whether the address, the name or the login is wrong."""
+    """
+    The text of the raised error is always "Failed to get metadata". So it does not say whether the address or the login
+    is wrong.
+    """
     with client_errors() as errors, pytest.raises(BrokerError):
         ask({"bootstrap.servers": "127.0.0.1:9"})
     assert any("127.0.0.1:9" in str(error.error) for error in errors)
