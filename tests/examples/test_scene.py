@@ -1,4 +1,4 @@
-"""How the tour judges the state of a service."""
+"""Tests of how the tour judges the state of a service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from examples.tour.stage import Stage
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
-    """Return a scene that does not wait, without services."""
+    """Return a scene without services. The scene does not wait."""
     row = Row(number="0", route="A → B", services=(), play=lambda _: None)
     return Scene(row, Stage(tmp_path, {}, Event(), real=False), patience=0)
 
