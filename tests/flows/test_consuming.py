@@ -1,4 +1,4 @@
-"""A worker in a separate process: how it handles events, and its exit codes."""
+"""Tests of a worker in a separate process: how it handles events, and its exit codes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,6 @@ def test_the_log_names_each_event_in_few_lines(bus: Bus, topic: str, group: str)
 
 
 def test_values_and_metadata_arrive_as_sent(bus: Bus, topic: str, group: str) -> None:
-    """Case 22."""
     metadata: dict[str, Any] = {
         "id": UUID("12345678-1234-5678-1234-567812345678"),
         "minorversion": 3,

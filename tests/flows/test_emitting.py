@@ -1,4 +1,4 @@
-"""Events emitted by receivers are in Kafka or in the outbox before the last commit of the worker."""
+"""Events that receivers emit are in Kafka or in the outbox before the worker's last commit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.sending import send
 
 AWAY = {"bootstrap.servers": "127.0.0.1:9"}
 LINGERS = {"linger.ms": 1_000}
-"""What is emitted is on its way for a second."""
+"""Options with which each emitted record stays in the client for a second."""
 
 CONSUME = """
 from django.core.management import call_command

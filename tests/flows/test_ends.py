@@ -1,4 +1,4 @@
-"""Events sent before a process ends, and requests while servers are away."""
+"""Tests of events that are sent before a process ends, and of sends while servers are unreachable."""
 
 from __future__ import annotations
 
@@ -48,7 +48,6 @@ PATIENT: dict[str, Any] = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 60, "EVENT_BUS_KAFKA_
 
 
 def test_a_process_that_ends_at_once_has_sent_its_events(bus: Bus, topic: str) -> None:
-    """Case 33."""
     with sender(bus.settings(topic, **PATIENT), [1, 2, 3]) as process:
         assert process.end() == 0
     delivered = "".join(line for line in process.lines if "Message delivered to Kafka event bus" in line)
@@ -72,7 +71,7 @@ def test_events_that_a_process_could_not_send_before_its_end_are_named_in_the_lo
 
 
 def test_a_process_that_ends_waits_for_log_lines_being_written(bus: Bus, topic: str) -> None:
-    """Python aborts if a thread holds standard error at the end of the interpreter."""
+    """Python aborts the process if a thread is writing to standard error when the interpreter ends."""
     changes = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
         "EVENT_BUS_KAFKA_SHUTDOWN_FLUSH": 0.5,
@@ -108,7 +107,6 @@ def test_an_unreachable_registry_logs_an_error_and_raises_nothing(bus: Bus, topi
 
 
 def test_a_full_client_queue_delays_a_send_up_to_its_limit(bus: Bus, topic: str) -> None:
-    """Case 30."""
     changes = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
         "EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"queue.buffering.max.messages": 2},
@@ -122,7 +120,6 @@ def test_a_full_client_queue_delays_a_send_up_to_its_limit(bus: Bus, topic: str)
 
 
 def test_an_event_too_large_for_the_client_is_refused_alone(bus: Bus, topic: str) -> None:
-    """Case 31, its first part."""
     changes = PATIENT | {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"message.max.bytes": 1000}}
     code = SEND.format(users=[1, 2]).replace("certificate(user)", "certificate(user, name='x' * 2000 * (user % 2))")
     with ServiceProcess(code=code, settings=bus.settings(topic, **changes)) as process:

@@ -1,4 +1,7 @@
-"""The ASGI lifespan wrapper: messages to the server, and events in Kafka before it ends (S16)."""
+"""
+Tests of the wrapper for ASGI lifespan: it sends messages to the server, and all events are in Kafka before the server
+ends (fault S16).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ ENDING = ("lifespan.startup", "lifespan.shutdown")
 
 
 def told(application: Application, *messages: str, kind: str = "lifespan") -> list[str]:
-    """Run an application under a server that starts and ends; return the messages that the server gets."""
+    """Run an application under a server that sends it ``messages``; return the messages that the server gets back."""
     coming, heard = iter(messages), list[str]()
 
     async def receive() -> dict[str, Any]:

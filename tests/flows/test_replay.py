@@ -1,4 +1,4 @@
-"""``replay_events``: the records and receivers that it chooses, and its reports."""
+"""Tests of ``replay_events``: the records and receivers that it chooses, and its reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a worker ends, and which events are delivered again afterwards."""
+"""Tests of how a worker ends, and of the events that are delivered again afterwards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ TWICE = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 2, "first_delay": 0.05, "factor":
 
 
 def test_a_worker_that_is_stopped_waits_for_a_running_receiver(bus: Bus, topic: str, group: str) -> None:
-    """Case 1."""
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, "slow") as process:
         process.wait_for(lambda: process.heard("slow begins"))
@@ -28,7 +27,6 @@ def test_a_worker_that_is_stopped_waits_for_a_running_receiver(bus: Bus, topic: 
 
 
 def test_a_hanging_receiver_is_logged_with_its_stack_and_abandoned_at_a_stop(bus: Bus, topic: str, group: str) -> None:
-    """Case 2."""
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, "hang", EVENT_BUS_KAFKA_STOP_TIMEOUT=1) as process:
         process.wait_for(lambda: process.heard("hang"))
@@ -54,7 +52,6 @@ def test_a_stop_whose_last_commit_fails_exits_with_2(group: str) -> None:
 
 
 def test_a_second_signal_forces_the_end_with_exit_code_2(bus: Bus, topic: str, group: str) -> None:
-    """Case 6."""
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, "hang", EVENT_BUS_KAFKA_STOP_TIMEOUT=60) as process:
         process.wait_for(lambda: process.heard("hang"))
@@ -65,7 +62,6 @@ def test_a_second_signal_forces_the_end_with_exit_code_2(bus: Bus, topic: str, g
 
 
 def test_a_hanging_receiver_delays_only_its_key(bus: Bus, topic: str, group: str) -> None:
-    """Case 17, hanging."""
     send(bus, topic, *map(certificate, (1, 2, 3, 1)))
     limit = {"EVENT_BUS_KAFKA_STOP_TIMEOUT": 1}
     with worker(bus, topic, group, "note,trouble.hang_for_some", {"FAILING": "1"}, lanes=2, **limit) as process:
@@ -93,7 +89,6 @@ def test_a_receiver_that_raises_system_exit_stops_the_worker_and_its_event_is_re
 def test_a_base_exception_stops_the_worker_and_its_event_is_redelivered(
     bus: Bus, topic: str, group: str, error: str
 ) -> None:
-    """Case 13."""
     send(bus, topic, *map(certificate, (1, 2, 3)))
     with worker(bus, topic, group, "trouble.fail_for_some", {"FAILING": "2", "RAISES": error}) as process:
         assert process.end() == 3
@@ -108,7 +103,6 @@ def test_a_base_exception_stops_the_worker_and_its_event_is_redelivered(
 def test_memory_and_recursion_errors_of_a_receiver_are_retried_and_become_dead_letters(
     bus: Bus, topic: str, group: str, error: str
 ) -> None:
-    """Case 13."""
     kept = OnTopic(bus, group).create()
     send(bus, topic, *map(certificate, (1, 2, 3)))
     settings, environment = TWICE | kept.settings, {"FAILING": "2", "RAISES": error}
@@ -122,7 +116,6 @@ def test_memory_and_recursion_errors_of_a_receiver_are_retried_and_become_dead_l
 
 
 def test_a_worker_killed_between_effect_and_commit_gets_the_event_again(bus: Bus, topic: str, group: str) -> None:
-    """Case 3."""
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, "slow", EVENT_BUS_KAFKA_COMMIT_INTERVAL=3600) as process:
         process.wait_for(lambda: process.heard("slow ends"))
@@ -136,7 +129,6 @@ def test_a_worker_killed_between_effect_and_commit_gets_the_event_again(bus: Bus
 def test_a_new_group_whose_first_event_failed_starts_with_it_after_a_restart(
     bus: Bus, topic: str, group: str, number: signal.Signals
 ) -> None:
-    """Case 11."""
     send(bus, topic, certificate(1), certificate(2))
     retry: dict[str, Any] = {"EVENT_BUS_KAFKA_RETRY": {"first_delay": 60}}
     with worker(bus, topic, group, "trouble.fail_for_some", {"FAILING": "1"}, **retry) as process:

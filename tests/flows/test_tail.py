@@ -1,4 +1,4 @@
-"""``event_tail``: the records that it prints, and the data that it masks."""
+"""Tests of ``event_tail``: the records that it prints, and the data that it masks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``event_trace`` finds an event in Kafka, and how far groups are; event data is not shown."""
+"""``event_trace`` finds an event in Kafka, and says which groups have passed it. It prints no event data."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from tests.support.trace_command import sent
 
 pytestmark = pytest.mark.django_db
 on_sandbox = pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-"""For tests of what brokers have no part in."""
+"""Marks tests whose result does not depend on the brokers. They run on the sandbox only."""
 
 
 def trace(bus: Bus, topic: str, *arguments: Any, finds: bool = True, **settings: Any) -> str:
-    """Run event_trace in a service that sends certificates to a topic; return its output."""
+    """Run event_trace with the settings of a service that sends certificates to ``topic``; return its output."""
     with override_settings(**bus.settings(topic, **settings)):
         return trace_command.trace(*arguments, finds=finds)
 
