@@ -1,4 +1,6 @@
-"""Schemas that a registry with a compatibility level accepts, and a producer whose schema is refused."""
+"""
+Tests of registries with a compatibility level: the schemas that they accept, and a producer whose schema they refuse.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ def bus(request: pytest.FixtureRequest) -> RealBus:
 
 @pytest.fixture(scope="module")
 def registry(bus: RealBus) -> Iterator[SchemaRegistry]:
-    """Return a client with a long backoff after a failure."""
+    """Return a client of the registry. After a failure it waits long before its next request."""
     registry = SchemaRegistry({"url": bus.schema_registry_url}, timeout=30, register=True, backoff=3600)
     yield registry
     registry.close()
