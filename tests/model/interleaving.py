@@ -15,15 +15,15 @@ from types import FrameType
 from typing import Any
 
 _STUCK = 30.0
-"""Seconds after which a thread that waits for its turn gives up."""
+"""Number of seconds after which a thread that waits for its turn gives up."""
 
 
 class Stuck(Exception):
-    """No thread has executed a line for too long."""
+    """The exception that is raised if no thread has executed a line for too long."""
 
 
 class Interleaving:
-    """Runs tasks until they end. Threads may switch at lines of ``files``."""
+    """Runs tasks until they end. The threads of the tasks may alternate at each line of ``files``."""
 
     def __init__(self, random: Random, files: Collection[str], *, switch: float = 0.3) -> None:
         self._random = random
@@ -55,12 +55,12 @@ class Interleaving:
             self._await_turn(me)
 
     def idle(self) -> None:
-        """Let other tasks continue until one of them calls :meth:`rouse`."""
+        """Let only other tasks continue until one of them calls :meth:`rouse`."""
         self._idle.add(threading.current_thread())
         self.give_way()
 
     def rouse(self) -> None:
-        """Let idle tasks continue, since there is new work for them."""
+        """Let idle tasks continue. Tasks call this when there is new work."""
         self._idle.clear()
 
     def _task(self, task: Callable[[], None]) -> None:
@@ -95,7 +95,7 @@ class Interleaving:
 
 
 class TurnQueue:
-    """A queue whose ``get`` lets other tasks continue instead of blocking."""
+    """A queue whose ``get`` lets other tasks continue while the queue is empty. It does not block."""
 
     def __init__(self, interleaving: Interleaving) -> None:
         self._items: list[Any] = []
