@@ -1,4 +1,4 @@
-"""A real Prometheus beside a real worker: alerts fire, and queries of the dashboard are answered."""
+"""A real Prometheus scrapes a real worker: alerts fire, and the queries of the dashboard return data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ JOB = "mail"
 
 @pytest.fixture
 def rules(tmp_path: Path) -> Path:
-    """Return the rules without the time for which an alert waits before it fires."""
+    """Return a file with the alert rules, changed so that each alert fires without its waiting time."""
     content = yaml.safe_load((FOLDER / "alerts.yml").read_text())
     for group in content["groups"]:
         for rule in group["rules"]:
@@ -39,7 +39,7 @@ def rules(tmp_path: Path) -> Path:
 
 
 def firing(prometheus: Prometheus) -> dict[str, dict[str, Any]]:
-    """Return the alerts that fire now, by their names."""
+    """Return the firing alerts by name."""
     return {one["labels"]["alertname"]: one for one in prometheus.alerts() if one["state"] == "firing"}
 
 
