@@ -1,4 +1,7 @@
-"""Faults in operators' tools: commands, replays, offsets, workers and their exit codes, objects in settings."""
+"""
+Faults in tools for operators: commands, replays, offsets, workers with their exit codes, and settings that name
+objects.
+"""
 
 from __future__ import annotations
 

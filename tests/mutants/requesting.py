@@ -1,5 +1,6 @@
 """
-Faults in replay requests: letters that are replayed twice or never, delayed live events, workers that keep a request.
+Faults in replay requests: dead letters that are replayed twice or never, delays of live events, and workers that never
+return a request.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Faults in ``event_trace``: wrong places of an event, and unreported searches."""
+"""Faults in ``event_trace``: it shows an event at a wrong place, or does not report that it omitted a search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults in sending: sending directly, the spill, the outbox, relays."""
+"""Faults in sending: direct sending, the spill, the outbox, and relays."""
 
 from __future__ import annotations
 
