@@ -1,4 +1,6 @@
-"""``relay_events`` as a process, ``--with-relay``, and the operator's command ``event_outbox``."""
+"""
+Tests of ``relay_events`` as a process, of the option ``--with-relay``, and of the operator's command ``event_outbox``.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,7 @@ def test_a_relay_without_rights_to_the_shards_exits_with_the_missing_grant(
 
 @contextmanager
 def reader_of_shards() -> Iterator[str]:
-    """Yield the name of a user who may do anything except write the table of shards."""
+    """Yield the name of a database user who has all rights except the right to write to the table of shards."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE USER reader")
         for table in connection.introspection.table_names(cursor):
@@ -174,7 +176,7 @@ def test_a_stalled_outbox_fails_the_status_command_and_is_reported_on_appending(
 
 
 def park(service: Service) -> None:
-    """Park all rows as if Kafka had refused them."""
+    """Park all rows, as a relay does with rows that Kafka refused."""
     names = [field.attname for field in OutboxRecord._meta.concrete_fields]
     for row in OutboxRecord.objects.all():
         values = {name: getattr(row, name) for name in names}

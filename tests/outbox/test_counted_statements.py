@@ -1,4 +1,4 @@
-"""The number of SQL statements per emission, on each database."""
+"""Tests of the number of SQL statements per emitted event, on each database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture
 def service(service_anywhere: Service) -> Service:
-    """Return a service that has emitted before: its process has looked up tables and schemas."""
+    """Return a service whose process has emitted before. So its caches already contain tables and schemas."""
     service_anywhere.emit()
     return service_anywhere
 

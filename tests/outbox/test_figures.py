@@ -1,4 +1,6 @@
-"""Costs of the outbox beside its alternatives. Counts are asserted; times are only printed."""
+"""
+Compares the costs of the outbox with the costs of its alternatives. The tests assert counts, and only print times.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +93,6 @@ def drain_rate(service: Service, count: int) -> tuple[float, list[float]]:
 
 
 def test_a_large_backlog_is_drained_in_constant_memory(service: Service, database: Database) -> None:
-    """Case 40."""
     count = scaled(3_000, long=100_000)
     drain_rate(service, count // 2)  # the broker still compiles its code
     rate, sizes = drain_rate(service, count)

@@ -1,4 +1,4 @@
-"""Events that Kafka does not confirm in the direct modes are spilled into the outbox, and a relay sends them."""
+"""In the direct modes, events that Kafka does not confirm are spilled into the outbox. A relay sends them later."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED = 22, 31
 
 
 def test_events_are_spilled_while_the_registry_is_unreachable_and_relayed_unchanged(service: Service) -> None:
-    """Case 20, sending. A relayed event equals a directly sent one byte for byte."""
+    """A relayed event equals a directly sent event byte for byte."""
     same = EventsMetadata(event_type=CREATED)
     ids: list[str] = []
     with faulty(service.bus.schema_registry_url) as registry:
@@ -69,7 +69,7 @@ def test_events_are_spilled_while_the_registry_is_unreachable_and_relayed_unchan
 
 
 def test_a_full_client_queue_delays_one_event_and_all_unsent_events_are_spilled(service: Service) -> None:
-    """Case 30. With a wait for each event this would take minutes."""
+    """If each event waited for room in the queue, the test would take minutes."""
     with black_hole() as address:
         changes = {
             "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": address,
@@ -119,7 +119,6 @@ def test_thousands_of_failed_events_are_spilled_in_order_with_few_statements(ser
 def test_an_event_that_is_too_large_is_parked_and_others_are_sent(
     service: Service, cluster: KafkaCluster, limit: str
 ) -> None:
-    """Case 31."""
     topic, size, options = f"{service.topic}-{limit}", 3_000, {"linger.ms": 100}
     cluster.create_topic(topic, config={"max.message.bytes": "2000"} if limit == "topic" else {})
     if limit == "client":
@@ -145,7 +144,6 @@ def test_an_event_that_is_too_large_is_parked_and_others_are_sent(
 
 
 def test_events_of_a_client_with_a_fatal_error_are_spilled_and_the_next_client_sends(service: Service) -> None:
-    """Case 34."""
     with Sandbox() as sandbox:
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)
         changes = {"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers}
@@ -162,7 +160,6 @@ def test_events_of_a_client_with_a_fatal_error_are_spilled_and_the_next_client_s
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_events_of_a_missing_topic_are_sent_after_it_is_created(service: Service, cluster: KafkaCluster) -> None:
-    """Case 23, sending."""
     topic = f"{service.topic}-later"
     changes = service.settings_for(topic) | {
         "EVENT_BUS_PRODUCER_MODE": "on-commit",
