@@ -18,11 +18,11 @@ from tests.projects.forking import OPTIONS, ForkedProcess
 from tests.projects.forking import ROOT as ROOT
 
 PATIENCE = 60.0
-"""Seconds after which a wait fails. Generous, since only a failing test waits so long."""
+"""Number of seconds after which a wait fails. The number is large, since only a failing test waits so long."""
 
 
 class ServiceProcess:
-    """A process of the test service: a management command, or Python code that runs after ``django.setup()``."""
+    """A process of the test service. It runs a management command, or Python code after ``django.setup()``."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class ServiceProcess:
         environment: Mapping[str, str] | None = None,
         before: Sequence[str] = (),
     ) -> None:
-        """``before``: words in front of the process's command."""
+        """Prepare a process. ``before`` contains words that stand in front of the process's command."""
         command = ["-c", f"import django; django.setup()\n{code}"] if code else ["-m", "django", *arguments]
         variables = os.environ | {
             "DJANGO_SETTINGS_MODULE": "tests.projects.certificates.settings",
@@ -67,12 +67,15 @@ class ServiceProcess:
 
     @property
     def log(self) -> str:
-        """The standard error output so far."""
+        """The text that the process has written to standard error so far."""
         return "\n".join(self._lines)
 
     @property
     def lines(self) -> list[str]:
-        """The lines of standard output that are not JSON, and of standard error, so far."""
+        """
+        The lines that the process has written to standard error so far, and the lines on standard output that are not
+        JSON.
+        """
         return self._lines
 
     @property
@@ -124,7 +127,7 @@ class ServiceProcess:
         self._process.stdin.flush()
 
     def tell(self) -> None:
-        """Close the process's standard input, which some code waits for."""
+        """Close the process's standard input. Some processes continue only then."""
         assert self._process.stdin is not None
         self._process.stdin.close()
 

@@ -27,7 +27,7 @@ def deadlock(certificate: CertificateData, **_: object) -> None:
 
 
 def oversize(certificate: CertificateData, **_: object) -> None:
-    """Send a value that is too large for the server."""
+    """Send the database a value that is too large for the server."""
     say("oversize", user=certificate.user.id)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":

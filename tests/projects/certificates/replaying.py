@@ -1,4 +1,6 @@
-"""Receivers for replays beside live events. Each prints a line at its start and at its end."""
+"""
+Receivers for replays that run beside live events. Each receiver prints a line when it starts and a line when it ends.
+"""
 
 import os
 import threading

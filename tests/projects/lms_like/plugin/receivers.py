@@ -1,4 +1,4 @@
-"""A receiver of one of Django's signals."""
+"""A receiver of one of Django's own signals."""
 
 from typing import Any
 
