@@ -1,4 +1,4 @@
-"""Authentication and authorisation: client options for each mechanism, and a worker without access."""
+"""Tests of authentication and authorisation: the client options for each mechanism, and a worker without access."""
 
 from __future__ import annotations
 
@@ -117,7 +117,6 @@ def test_a_probe_names_the_leg_that_lacks_a_right(
 def test_a_worker_recovers_after_the_loss_of_its_login_and_its_rights(
     guarded: GuardedKafka, bus: RealBus, topic: str, group: str, options: dict[str, Any]
 ) -> None:
-    """Case 28."""
     user = f"user-{group}"
     guarded.add_user(user)
     guarded.allow(user, topic=topic, group=group)

@@ -1,4 +1,4 @@
-"""The table of dead letters on database servers."""
+"""Tests of the table of dead letters on each database server."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_c3_a_letter_stored_by_a_worker_while_a_replay_writes_keeps_its_failures
 
 
 def test_concurrent_lanes_store_letters_without_errors() -> None:
-    """The lanes store letters of different records, and one record is stored by all."""
+    """Each lane stores letters of its own records. In addition all lanes store a letter of the same record."""
 
     def lane(first: int) -> None:
         for offset in (*range(first, first + 10), 0):
@@ -226,7 +226,10 @@ def test_c8_an_unreachable_server_does_not_cause_parts_to_be_left_out(monkeypatc
 
 
 def test_c8_a_connection_ended_twice_by_the_server_does_not_cause_parts_to_be_left_out() -> None:
-    """A restarting pooler or a failover does so; MySQL reports a statement that is too large in the same words."""
+    """
+    A restarting connection pooler or a failover may end a connection twice. MySQL reports this with the same words as a
+    statement that is too large.
+    """
     ends = ["first", "second"]
 
     def end(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:

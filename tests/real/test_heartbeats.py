@@ -1,4 +1,4 @@
-"""Heartbeats of workers and relays in the database, one statement per beat."""
+"""Tests of heartbeats: each beat of workers and relays costs one SQL statement."""
 
 from __future__ import annotations
 

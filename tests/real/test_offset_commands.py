@@ -1,4 +1,7 @@
-"""``event_offsets`` on groups of real workers. The sandbox lists no members, so that a reset is refused there."""
+"""
+Tests of ``event_offsets`` with groups of real workers. The sandbox does not list members, so the command refuses to
+reset a group there.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ pytestmark = pytest.mark.real
 
 
 def offsets(bus: RealBus, *arguments: str, **settings: str) -> str:
-    """Run the command; return its output, or the reason for its refusal."""
+    """Run the command; return its output, or the reason for which it refuses."""
     output = io.StringIO()
     with override_settings(**bus.settings(**settings)):
         try:

@@ -1,4 +1,4 @@
-"""An unreachable database or topic of dead letters pauses only the records that need it."""
+"""If the database or the topic of dead letters is unreachable, only the records that need it wait."""
 
 from __future__ import annotations
 
@@ -60,7 +60,6 @@ def test_an_error_raised_before_the_database_restarted_still_counts_as_an_outage
 
 @pytest.mark.long
 def test_a_worker_waits_for_a_registry_that_is_unreachable_for_long(bus: RealBus, topic: str, group: str) -> None:
-    """Case 20."""
     kept = OnTopic(bus, group).create()
     with faulty(bus.schema_registry_url) as registry:
         registry.fault = Fault.DOWN
@@ -126,7 +125,6 @@ def end_with_the_letter(process: ServiceProcess, bus: RealBus, topic: str, group
 
 
 def test_dead_letters_wait_for_a_stopped_database(bus: RealBus, topic: str, group: str, database: Database) -> None:
-    """Case 14."""
     kept = InTable(database.entry, database.blocker)
     with worker(bus, topic, group, "trouble.fail_for_some", {"FAILING": "1"}, **TWICE | kept.settings) as process:
         process.wait_for_log("partitions assigned")
@@ -139,7 +137,6 @@ def test_dead_letters_wait_for_a_stopped_database(bus: RealBus, topic: str, grou
 
 
 def test_dead_letters_wait_for_a_topic_that_does_not_exist(bus: RealBus, topic: str, group: str) -> None:
-    """Case 14."""
     kept = OnTopic(bus, group)
     options = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"topic.metadata.propagation.max.ms": 100}}
     settings = TWICE | kept.settings | options

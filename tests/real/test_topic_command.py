@@ -1,4 +1,7 @@
-"""``event_topics`` on real brokers: topics that it creates, alters, does not touch, and may not change."""
+"""
+Tests of ``event_topics`` on real brokers: the topics that it creates, alters and leaves alone, and the topics that it
+has no right to change.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ SERVICES = sorted(one.parent.name for one in Path(ROOT, "examples").glob("*/sett
 
 
 def settings_of(cluster: KafkaCluster, name: str, **of_topic: Any) -> dict[str, Any]:
-    """Return settings of a service that require one topic."""
+    """Return settings of a service that requires one topic with the given configuration."""
     return {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrap_servers,
         "EVENT_BUS_KAFKA_TOPICS": {name: of_topic, "event-bus-probe": {"replication": 1}},
