@@ -1,4 +1,6 @@
-"""The situation of each section, and the moments at which its commands are typed."""
+"""
+Creates the situation that each section of the runbook describes, and runs the section's commands at the right moments.
+"""
 
 from __future__ import annotations
 

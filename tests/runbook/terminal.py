@@ -1,4 +1,4 @@
-"""Follows the runbook: types a section's commands in its situation, and compares the output."""
+"""Follows the runbook: runs a section's commands in its situation, and compares their output with the page."""
 
 from __future__ import annotations
 
@@ -38,11 +38,17 @@ _VARYING = (
     (r"\n…(?=\n|$)", r"(?:\n(?:.|\n)*?)?"),
     ("…", r"(?:.|\n)*?"),
 )
-"""Patterns of texts on the page that vary from run to run, with patterns of texts that may replace them."""
+"""
+Pairs of patterns. The first pattern matches texts on the page that vary from run to run; the second one matches the
+texts that may stand in their place.
+"""
 
 
 class Terminal:
-    """The service `prod` with the group `mail` under other names, and a terminal that translates between the names."""
+    """
+    A service that corresponds to the page's service `prod` with the group `mail`, but has other names; and a terminal
+    that translates between the names.
+    """
 
     def __init__(self, bus: Bus, section: str, group: str, database: Path) -> None:
         self.bus = bus
@@ -51,9 +57,9 @@ class Terminal:
         self.topic = f"{self.prefix}-certificates"
         self.port = free_port()
         self.gate = database.with_name("gate")
-        """While this file does not exist, the receiver fails."""
+        """A file. The receiver fails while the file does not exist."""
         self.event_id = ""
-        """Id of the event that was emitted last."""
+        """The id of the event that was emitted last."""
         self.settings: dict[str, Any] = bus.settings(
             "certificates",
             EVENTS_SERVICE_NAME="mail",
@@ -115,7 +121,7 @@ class Terminal:
             database.commit()
 
     def commit(self, offset: int, partitions: int = 1) -> None:
-        """Commit ``offset`` for the group, as if it had read so far."""
+        """Commit ``offset`` for the group on each partition, as if the group had read the records before it."""
         consumer = Consumer({"bootstrap.servers": self.bus.bootstrap_servers, "group.id": self.group})
         places = [TopicPartition(self.topic, partition, offset) for partition in range(partitions)]
         try:
@@ -125,7 +131,7 @@ class Terminal:
 
     @contextmanager
     def worker(self, **changes: Any) -> Iterator[ServiceProcess]:
-        """Run a worker of the group, with its health port."""
+        """Run a worker of the group with a health port."""
         arguments = ("consume_events", "-t", "certificates", "-g", self.group, "--health-port", str(self.port))
         environment = {"GATE": str(self.gate)}
         settings = self.settings | changes | {"INSTALLED_APPS": _OURS_FIRST}
@@ -163,13 +169,13 @@ class Terminal:
         assert pattern.fullmatch(found), f"{typed.command}\nprints\n{found}"
 
     def _meant(self, command: str) -> str:
-        """Return a command of the page with this terminal's names."""
+        """Return a command of the page, changed so that it contains this terminal's names."""
         command = re.sub(_EVENT_ID, self.event_id, command)
         command = command.replace(_OF_THE_PAGE["receiver"], RECEIVER).replace("prod-", f"{self.prefix}-")
         return re.sub(r"(-g |--group )mail\b", rf"\1{self.group}", command)
 
     def _shown(self, output: str) -> str:
-        """Return an output with the page's names, and with single spaces."""
+        """Return an output, changed so that it contains the page's names and only single spaces."""
         output = re.sub(r"\S+/receivers\.py:\d+ in wait_for_file", "/srv/mail/receivers.py:39 in congratulate", output)
         for ours, theirs in ((RECEIVER, "receiver"), (self.prefix, "prefix"), (self.group, "group")):
             output = output.replace(ours, _OF_THE_PAGE[theirs])
@@ -184,7 +190,7 @@ def _spaced(text: str) -> str:
 
 
 def _pattern(output: str) -> str:
-    """Return a pattern for the output that the page documents."""
+    """Return a pattern that matches the output documented on the page, with its varying texts."""
     pieces, at = [], 0
     text = _spaced(output)
     varying = re.compile("|".join(f"({of_page})" for of_page, _ in _VARYING))
