@@ -1,4 +1,4 @@
-"""Commits that Kafka refuses are repeated or given up, and never counted as committed."""
+"""Kafka refuses commits. Refused commits are repeated or given up, and never count as committed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.support.watching import watched
 
 @pytest.fixture
 def told() -> Iterator[list[LifecycleEvent]]:
-    """Return the reported events about commits."""
+    """Return a list to which the lifecycle events about commits are added."""
     with watched(CommitFailed, OffsetsCommitted) as events:
         yield events
 
 
 @pytest.fixture
 def own() -> Iterator[Sandbox]:
-    """Return a sandbox whose faults affect no other test."""
+    """Return a sandbox that no other test uses. So its injected faults affect no other test."""
     with Sandbox() as own:
         own.create_topic("t", 1)
         yield own
@@ -44,7 +44,6 @@ def own() -> Iterator[Sandbox]:
 def test_an_offset_whose_commit_was_refused_is_committed_again_unless_it_is_lost(
     own: Sandbox, group: str, told: list[LifecycleEvent], code: str, lost: bool
 ) -> None:
-    """Case 10."""
     with Member(SandboxBus(own), group, ["t"]) as member:
         member.poll_assignment()
         partition, commits = PartitionProgress("t", 0, committed=0, position=1), Commits(group, monotonic, sleep)

@@ -1,4 +1,4 @@
-"""Faults injected into the sandbox, as real clients experience them."""
+"""Tests of faults that are injected into the sandbox. Real clients experience them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def own_sandbox() -> Iterator[Sandbox]:
 
 
 class Reports:
-    """A producer, and Kafka's answer to each record: the name of an error, or None."""
+    """A producer, and the result of each of its records: the name of Kafka's error, or None."""
 
     def __init__(self, sandbox: Sandbox, **options: Any) -> None:
         servers = {"bootstrap.servers": sandbox.bootstrap_servers, "log_level": 0, "linger.ms": 0}
@@ -29,7 +29,7 @@ class Reports:
         self.said: list[str | None] = []
 
     def send(self, seconds: float = 15) -> list[str | None]:
-        """Produce one record and return all reports of the next `seconds`."""
+        """Produce one record; return the results that arrive within `seconds`."""
         self._producer.produce("t", b"value", on_delivery=self._hear)
         self._producer.flush(seconds)
         return self.said

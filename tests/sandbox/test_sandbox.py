@@ -1,4 +1,4 @@
-"""The sandbox as a product: brokers, registry and command."""
+"""Tests of the sandbox itself: its brokers, its registry and its command."""
 
 from __future__ import annotations
 
