@@ -1,4 +1,4 @@
-"""Users of Django's admin, and test clients that are logged in."""
+"""Creates users of Django's admin, and test clients that are logged in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Example values for every annotation, so that tests can create the data of any signal."""
+"""Contains an example value for every annotation. So tests can create event data for any signal."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ VARIANTS = {
 
 
 def certificate(user_id: int = 1, *, course: CourseKey = COURSE, grade: str = "0.9", **changes: Any) -> CertificateData:
-    """Return a certificate, most of whose values are falsy."""
+    """Return a certificate. Most of its values are falsy."""
     pii = UserPersonalData(username="learner", email="learner@example.com", name="")
     values: dict[str, Any] = {
         "user": UserData(pii=pii, id=user_id, is_active=False),
