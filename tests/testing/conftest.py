@@ -1,4 +1,4 @@
-"""Settings of a service that sends certificates, and its captured events."""
+"""Fixtures for tests of the testing kit: the settings of a service that sends certificates, and its captured events."""
 
 from __future__ import annotations
 

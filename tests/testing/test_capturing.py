@@ -1,4 +1,7 @@
-"""Events of a service are captured as Kafka would get them; an event that would be lost raises where it is emitted."""
+"""
+The testing kit captures events of a service in the form in which Kafka would get them. An event that would be lost
+raises an exception where it is emitted.
+"""
 
 from __future__ import annotations
 
@@ -146,7 +149,7 @@ def test_a_key_field_that_does_not_exist_raises(settings: Any) -> None:
 
 @attrs.frozen
 class SignedCertificate(CertificateData):  # type: ignore[misc]  # openedx-events is untyped
-    """A subclass in a service, with a field that is not in the schema."""
+    """A class of a service. It adds a field that is not in the schema."""
 
     signature: str = attrs.field(kw_only=True)
 
