@@ -1,4 +1,4 @@
-"""Docstrings begin with a subject or a verb."""
+"""The docstrings of the package begin with a subject or a verb."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""``make instructions``: shares computed from callgrind's files, and when the command fails."""
+"""
+Tests of ``make instructions``: the shares that it computes from callgrind's files, and the cases in which it fails.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from benchmarks.measurements import COUNTED, OURS, PUBLISHED
 
 
 def counted(work: str, total: int) -> str:
-    """Return the text of a file of callgrind."""
+    """Return the text of a file that callgrind would write."""
     return f"version: 1\ndesc: Trigger: Client Request: {work}\n\nevents: Ir\nfn=(1) f\n1 7\n\ntotals: {total}\n"
 
 

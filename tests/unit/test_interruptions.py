@@ -1,4 +1,7 @@
-"""An exception raised by a signal handler interrupts the sender; it is not a failure of the event bus."""
+"""
+If a signal handler raises an exception, this interrupts the code that sends an event. It is not a failure of the event
+bus.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +33,11 @@ from tests.support.watching import watched
 
 
 class Stop(Exception):
-    """An exception defined by the host."""
+    """An exception that the host of the package defines."""
 
 
 class SoftTimeLimitExceeded(Exception):
-    """A class like celery's."""
+    """An exception with the same name as celery's."""
 
 
 def soft_timeout_sighandler(number: int, frame: object) -> NoReturn:

@@ -1,4 +1,4 @@
-"""The start of a service loads only the modules that it uses."""
+"""When a service starts, it loads only the modules that it uses."""
 
 from __future__ import annotations
 

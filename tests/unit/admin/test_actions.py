@@ -1,4 +1,4 @@
-"""Actions on the admin pages require a right and a confirmation, and are written to Django's history."""
+"""Each action on the admin pages requires a right and a confirmation, and is recorded in Django's history."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def url(model: Any, name: str) -> str:
 
 
 def confirmed(client: Client, target: str, **posted: str) -> tuple[str, Any]:
-    """Post, then post the form of the confirmation page; return that page and the answer."""
+    """
+    Post an action, then post the form of the confirmation page; return the text of that page and the final answer.
+    """
     asked = client.post(target, posted)
     assert asked.status_code == 200
     again = dict(asked.context["fields"]) | {asked.context["confirmed"]: "yes"} | posted

@@ -1,4 +1,4 @@
-"""Pages of dead letters in the admin: lists, searches, masked data, and discarding."""
+"""Tests of the pages of dead letters in the admin: lists, searches, masked data, and discarding."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ def offsets(response: Any) -> list[int]:
 
 
 def confirmed(client: Client, **posted: Any) -> tuple[str, Any]:
-    """Post, then post the form of the confirmation page with its own fields; return that page's text and the answer."""
+    """
+    Post an action, then post the form of the confirmation page with the fields of that form; return the text of that
+    page and the final answer.
+    """
     asked = client.post(DISCARD, posted).content.decode()
     form = asked[asked.index('<form method="post" class="event-bus-form"') :]
     fields: dict[str, list[str]] = {}

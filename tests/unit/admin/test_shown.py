@@ -1,4 +1,4 @@
-"""Contents of the admin pages: heartbeats, history, settings and code."""
+"""Tests of what the admin pages show about heartbeats, history, settings and code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SENT = {TYPE: {"certificates": {"event_key_field": "certificate.user.id", "enabl
 
 
 def page(model: Any, name: str = "changelist", *args: Any, **query: str) -> str:
-    """Return the text of a page without tags."""
+    """Return the text of a page without HTML tags."""
     url = admin.site.get_model_admin(model).url(name, *args)  # type: ignore[attr-defined]
     answer = client_with(Right.VIEW).get(url, query)
     assert answer.status_code == 200

@@ -1,4 +1,4 @@
-"""The table of settings, and the client options built from it."""
+"""Tests of the table of settings, and of the client options that are built from the settings."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def test_max_poll_interval_exceeds_the_stop_and_revoke_timeouts(name: str) -> No
 
 
 class TestCredentialsInTheURL:
-    """S18."""
+    """Tests of a registry URL that contains credentials (fault S18)."""
 
     URL = "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL"
 

@@ -1,4 +1,4 @@
-"""Behaviour of once() around a receiver that does not depend on the database."""
+"""Tests of a receiver under once(), as far as its behaviour does not depend on the database."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PLAIN = Signal()
 
 @once
 def award(certificate: Any, **_: Any) -> str:
-    """Store the user."""
+    """Record the user of the certificate."""
     had.append(certificate.user.id)
     return "awarded"
 
@@ -167,12 +167,11 @@ def test_once_refuses_coroutine_functions_and_callables_without_a_stable_name(
 
 @once
 def returns_a_coroutine(**arguments: Any) -> Any:
-    """Return a coroutine, like a plain decorator around an async function."""
+    """Return a coroutine, as a plain decorator around an async function does."""
     return later(**arguments)
 
 
 def test_a_receiver_that_returns_a_coroutine_fails_and_leaves_no_mark() -> None:
-    """C10."""
     CERTIFICATE_CREATED.connect(returns_a_coroutine)
     try:
         with pytest.raises(ReceiversFailed) as caught:

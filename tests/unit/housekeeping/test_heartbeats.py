@@ -1,4 +1,6 @@
-"""Rows of workers and relays: their contents, and how long a row counts as alive."""
+"""
+Tests of the heartbeat rows of workers and relays: their contents, and how long the process of a row counts as alive.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ def running() -> Running:
 
 
 def later(milliseconds: int) -> None:
-    """Move all rows into the past."""
+    """Move the times of all rows into the past."""
     Heartbeat.objects.update(beat_at=F("beat_at") - milliseconds, started_at=F("started_at") - milliseconds)
 
 

@@ -1,4 +1,4 @@
-"""One thread runs periodic tasks: no task delays or ends the others."""
+"""One thread runs all periodic tasks. No task delays or ends the others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.watching import watched
 
 
 class Turns:
-    """A task that counts its runs, and may raise."""
+    """A task that counts its runs. It may raise."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.count = 0
@@ -218,7 +218,7 @@ def test_a_fork_that_python_does_not_notice_starts_without_tasks_of_the_parent(k
 
 
 def test_finish_called_during_a_last_run_runs_the_task_once_more(keeper: Housekeeper) -> None:
-    """Counts made in between would be lost."""
+    """Otherwise the counts made during that run would be lost."""
     begun, go_on = Event(), Event()
     lasts: list[None] = []
 

@@ -1,4 +1,4 @@
-"""An error that Kafka returns for one partition is raised or returned, not ignored."""
+"""Kafka may return an error for a single partition. Such an error is raised or returned, and never ignored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from event_bus_kafka.kafka.offsets import Committed, GroupOffsets
 
 @attrs.define
 class Answers:
-    """The answers of confluent-kafka's consumer for each partition."""
+    """Stands in for confluent-kafka's consumer. Its answers contain a result for each partition."""
 
     error: int | None = None
 

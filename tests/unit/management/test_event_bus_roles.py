@@ -1,4 +1,6 @@
-"""``event_bus_roles``: the groups that it creates, and existing groups that it does not change."""
+"""
+Tests of ``event_bus_roles``: the groups of users that it creates, and the existing groups that it does not change.
+"""
 
 from __future__ import annotations
 

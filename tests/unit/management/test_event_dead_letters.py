@@ -1,4 +1,4 @@
-"""``event_dead_letters`` without Kafka: output, masking, deletion and refusals."""
+"""Tests of ``event_dead_letters`` without Kafka: its output, masking, deletion, and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``event_outbox``: output for monitoring; plans change nothing."""
+"""Tests of ``event_outbox``: its output for monitoring, and its plans, which change nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``event_topics`` without a real Kafka: the topics that the settings require, and refusals."""
+"""Tests of ``event_topics`` without a real Kafka: the topics that the settings require, and refusals."""
 
 from __future__ import annotations
 

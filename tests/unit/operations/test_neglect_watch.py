@@ -1,4 +1,7 @@
-"""Reports of neglects by a worker or relay: numbers for its metrics, lines for /ready, warnings when it starts."""
+"""
+Tests of the reports of a worker or relay about neglects: numbers for its metrics, lines on its page /ready, and
+warnings when it starts.
+"""
 
 from __future__ import annotations
 

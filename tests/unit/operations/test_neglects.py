@@ -1,4 +1,4 @@
-"""Neglects are found as soon as they exist, and no longer after they are attended to."""
+"""A neglect is found as soon as it exists, and is no longer found after somebody has attended to it."""
 
 from __future__ import annotations
 

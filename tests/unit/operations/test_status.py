@@ -1,4 +1,7 @@
-"""A status without real servers: unreachable servers are reported, the rest is shown, no server delays it long."""
+"""
+Tests of the status without real servers. It reports unreachable servers and shows everything else, and no server delays
+it for long.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many events in one call."""
+"""Tests of sending many events in one call."""
 
 from __future__ import annotations
 

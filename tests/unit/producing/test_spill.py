@@ -1,4 +1,4 @@
-"""Events that Kafka does not confirm are written into the intended outbox before the process ends."""
+"""Events that Kafka does not confirm are written into the right outbox before the process ends."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Apart:
 def test_events_for_a_default_database_that_routers_forbid_are_spilled_where_the_routers_say(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """The tables may exist there from the time before the routers."""
+    """The default database may contain the tables from the time before the service had routers."""
     own = Spill(Outbox(notify=lambda: False))
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"), on_sqlite(tmp_path, "other"):
         with override_settings(DATABASE_ROUTERS=[f"{__name__}.Apart"]):

@@ -1,4 +1,4 @@
-"""A tombstone has the key of its events; receivers of record_deleted get it like any event."""
+"""A tombstone has the same key as the events that it deletes. The receivers of record_deleted get it like any event."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def hearing(*receivers: Callable[..., Any]) -> Iterator[None]:
 
 @pytest.fixture
 def heard() -> Iterator[Heard]:
-    """Return the list of arguments of a receiver of deletions."""
+    """Return a list. A receiver of deletions adds the arguments of each call to it."""
     heard: Heard = []
 
     def hear(**arguments: Any) -> None:

@@ -1,4 +1,7 @@
-"""The number of rows that may be sent twice after a kill is the same in code and docs, and never exceeded (S20)."""
+"""
+After a kill some rows may be sent twice. The documented limit of their number equals that of the code, and is never
+exceeded (fault S20).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long the rows of a topic are sent one by one."""
+"""Tests of how long a relay sends the rows of a topic one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Differences between two schemas, and readers that would fail, in words."""
+"""Tests of the texts that describe the differences between two schemas, and the readers that would fail."""
 
 from __future__ import annotations
 

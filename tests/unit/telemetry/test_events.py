@@ -1,4 +1,4 @@
-"""Lifecycle events are a closed list; each has its line in the log, and none carries event data."""
+"""The kinds of lifecycle events are a closed list. Each kind has its own log line, and none contains event data."""
 
 from __future__ import annotations
 
@@ -177,7 +177,6 @@ def test_an_event_type_without_a_receiver_is_logged_once_as_info(caplog: pytest.
 def test_an_observer_that_raises_does_not_affect_other_observers(
     caplog: pytest.LogCaptureFixture, kind: type[BaseException]
 ) -> None:
-    """S17."""
     error = kind("learner@example.com")
     seen: list[LifecycleEvent] = []
 

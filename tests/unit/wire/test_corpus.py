@@ -43,7 +43,7 @@ SIGNAL = OpenEdxPublicSignal(event_type="test.everything.v1", data={"all": Every
 
 
 def outcome(value: bytes | None, headers: Headers, schema: str | None) -> dict[str, str]:
-    """Return how a record ends: an error, or the event data."""
+    """Return the result of reading a record: an error, or the event data."""
     try:
         registry = Registry(codec_for(SIGNAL).schema if schema is None else schema)
         event = serde.deserialize(record(value, headers), SIGNAL, registry)
@@ -54,7 +54,7 @@ def outcome(value: bytes | None, headers: Headers, schema: str | None) -> dict[s
 
 
 def keep(name: str, value: bytes | None, headers: Headers = HEADERS, schema: str | None = None) -> None:
-    """Write a file of the corpus, and print how the record ends."""
+    """Write a file of the corpus, and print the result of reading its record."""
     content = {
         "value": None if value is None else b64encode(value).decode(),
         "headers": [[header, None if text is None else b64encode(text).decode()] for header, text in headers],

@@ -1,4 +1,4 @@
-"""Headers in a row of the outbox: packed as bytes, and unpacked by a relay."""
+"""Tests of the headers in a row of the outbox. They are packed as bytes, and a relay unpacks them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Schemas equal those of the installed openedx-events; data without a schema raises an explanation."""
+"""
+The schemas of this package equal those of the installed openedx-events. If data has no schema, the error explains why.
+"""
 
 import json
 from datetime import datetime

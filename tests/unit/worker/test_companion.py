@@ -1,4 +1,4 @@
-"""A worker with a companion: both run, a failure of one ends both, and the companion stops last."""
+"""Tests of a worker with a companion. Both run, a failure of one ends both, and the companion stops last."""
 
 from __future__ import annotations
 
@@ -58,7 +58,6 @@ def test_a_companion_that_fails_ends_both_workers_with_its_reason(error: Excepti
 
 
 def test_a_companion_that_raises_system_exit_ends_both_workers_as_a_failure() -> None:
-    """S17."""
 
     def leave() -> None:
         raise SystemExit(0)

@@ -1,4 +1,4 @@
-"""The HTTP port for probes and Prometheus, over sockets."""
+"""Tests of the HTTP port for probes and Prometheus. The tests send requests over sockets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The harness of a worker: signals, exit codes, forced ends."""
+"""Tests of the frame around each worker: signals, exit codes, and forced ends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from event_bus_kafka.worker.worker import Worker
 
 
 class Steps:
-    """The content of a worker, with given steps."""
+    """A worker's content that runs the given steps."""
 
     def __init__(self, *steps: Callable[[], None], stop: Callable[[], None] = lambda: None, left: int = 0) -> None:
         self.steps = iter(steps)
@@ -60,7 +60,10 @@ def test_a_signal_stops_a_worker_with_exit_code_0(number: signal.Signals) -> Non
 
 
 def test_the_time_limit_of_a_stop_starts_with_the_signal() -> None:
-    """The watchdog starts at the signal: a step that keeps waiting for a rebalance would leave no time for the stop."""
+    """
+    If a step waits for a rebalance after the signal, less time is left for the stop, since the watchdog starts at the
+    signal.
+    """
     told: list[float] = []
 
     def wait() -> None:
@@ -124,7 +127,6 @@ def test_a_worker_that_fails_exits_with_the_code_of_its_failure(exit_code: int) 
 
 
 def test_a_configuration_error_in_a_step_exits_with_1() -> None:
-    """S19."""
 
     def step() -> None:
         raise ConfigurationError("wrong")
@@ -177,7 +179,7 @@ def test_a_signal_to_a_forked_child_of_a_receiver_does_not_stop_the_worker() -> 
 
 
 def in_a_process(action: Callable[[], int]) -> int:
-    """Run a function that may end its process in a child; return the exit code."""
+    """Run a function in a child process, since it may end its process; return the exit code."""
     gc.collect()  # else garbage collection in the child would destroy Kafka clients left by other tests
     pid = os.fork()
     if pid == 0:
@@ -191,7 +193,6 @@ def test_a_hanging_stop_after_a_failure_is_killed_with_the_exit_code_of_the_fail
 
 
 def test_the_watchdog_ends_the_process_even_if_logging_raises(monkeypatch: pytest.MonkeyPatch) -> None:
-    """S17."""
 
     def leave(_: logging.LogRecord) -> bool:
         raise SystemExit(9)
@@ -217,7 +218,10 @@ def test_a_forked_child_of_a_receiver_that_still_runs_does_not_delay_the_end() -
 
 
 def seen_by_a_worker(before: str = "") -> list[tuple[bool, list[int]]]:
-    """Return whether objects are frozen, and the thresholds, before, during and after a worker in a new process."""
+    """
+    Run a worker in a new process. Return whether objects are frozen, together with the thresholds of the garbage
+    collector, for three times: before, during and after the worker.
+    """
     code = f"""if True:
         import gc, json, os, signal
         from event_bus_kafka.worker.worker import Worker
