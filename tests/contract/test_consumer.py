@@ -58,7 +58,7 @@ def test_a_started_partition_returns_only_records_from_its_start_offset_on(bus: 
         assert [each.offset for each in member.poll_records(3)] == [1, 2, 3]
 
 
-def test_restarting_one_partition_does_not_move_another(bus: Bus, topic: str, group: str) -> None:
+def test_restarting_one_partition_does_not_move_the_position_of_another(bus: Bus, topic: str, group: str) -> None:
     """
     In an eager group a member is assigned all its partitions at once. Records that were fetched before the restart must
     not be returned after it.
@@ -152,7 +152,9 @@ def test_a_commit_that_kafka_refuses_raises(bus: Bus, topic: str, group: str) ->
     assert caught.value.code == "_NO_OFFSET"
 
 
-def test_closing_revokes_partitions_and_a_commit_in_the_callback_is_stored(bus: Bus, topic: str, group: str) -> None:
+def test_closing_a_consumer_revokes_its_partitions_and_a_commit_in_the_callback_is_stored(
+    bus: Bus, topic: str, group: str
+) -> None:
     produced(bus, record(topic))
     with Member(bus, group, [topic]) as member:
         member.poll_records(1)

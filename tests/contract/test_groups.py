@@ -41,7 +41,9 @@ def test_a_second_member_gets_some_of_the_partitions(bus: Bus, wide: str, group:
 
 
 @pytest.mark.real
-def test_the_next_owner_starts_at_offsets_committed_during_the_revocation(real_bus: Bus, group: str) -> None:
+def test_the_next_owner_of_a_partition_starts_at_the_offset_committed_during_its_revocation(
+    real_bus: Bus, group: str
+) -> None:
     """
     This test needs a real Kafka: the sandbox refuses commits with REBALANCE_IN_PROGRESS while members join.
 
@@ -141,7 +143,7 @@ def test_committing_an_unassigned_partition_raises(bus: Bus, wide: str, topic: s
     assert bus.committed(group, topic) < 0
 
 
-def test_a_commit_after_the_member_left_raises(bus: Bus, topic: str, group: str) -> None:
+def test_a_commit_raises_after_its_member_has_left_the_group(bus: Bus, topic: str, group: str) -> None:
     with Member(bus, group, [topic]) as member:
         member.poll_assignment()
     with pytest.raises(AssignmentLost):

@@ -82,14 +82,14 @@ def test_concurrent_processes_that_register_a_schema_get_one_id(bus: Bus, topic:
         one.close()
 
 
-def test_c13_an_unknown_id_is_neither_retriable_nor_final(registry: SchemaRegistry) -> None:
+def test_c13_the_error_for_an_unknown_schema_id_is_neither_retriable_nor_final(registry: SchemaRegistry) -> None:
     """The error is not final, since another node of the registry may know the id already."""
     with pytest.raises(SchemaRegistryError) as caught:
         registry.schema_of(2_000_000_000)
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (404, False, False)
 
 
-def test_an_unregistered_schema_is_neither_retriable_nor_final(bus: Bus, topic: str) -> None:
+def test_the_error_for_an_unregistered_schema_is_neither_retriable_nor_final(bus: Bus, topic: str) -> None:
     registry = client(bus.schema_registry_url, register=False)
     with pytest.raises(SchemaRegistryError) as caught:
         registry.id_of(topic, schema_of(topic))
@@ -97,7 +97,7 @@ def test_an_unregistered_schema_is_neither_retriable_nor_final(bus: Bus, topic: 
     registry.close()
 
 
-def test_a_schema_that_the_registry_refuses_is_a_final_error(registry: SchemaRegistry, topic: str) -> None:
+def test_a_schema_that_the_registry_refuses_causes_a_final_error(registry: SchemaRegistry, topic: str) -> None:
     with pytest.raises(SchemaRegistryError, match="refuses the schema") as caught:
         registry.id_of(topic, "no json")
     assert (caught.value.status, caught.value.retriable, caught.value.final) == (422, False, True)
@@ -150,7 +150,7 @@ PASSING = (301, 302, 303, 307, 308, 400, 402, 404, 405, 406, 407, 408, 410, 415,
 
 @pytest.mark.parametrize("status", [*PASSING, 401, 403, 409, 422])
 @pytest.mark.parametrize("content", [b'{"error_code": 1, "message": "secret"}', b"<html>secret</html>"])
-def test_c13_a_refusal_without_an_error_code_of_a_registry_is_retriable(status: int, content: bytes) -> None:
+def test_c13_a_refusal_that_lacks_the_error_code_of_a_registry_is_retriable(status: int, content: bytes) -> None:
     """Redirects, proxies and login pages give such answers. These answers must not cause dead letters."""
     with answering(status, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").id_of("s", '"string"')
@@ -169,7 +169,7 @@ def test_c13_a_refusal_written_by_the_registry_is_final(status: int, code: int) 
 
 
 @pytest.mark.parametrize("kind", ["JSON", "PROTOBUF", "", "avro", None, 5])
-def test_c4_a_schema_of_a_type_other_than_avro_is_a_final_error(kind: Any) -> None:
+def test_c4_a_schema_that_is_not_avro_causes_a_final_error(kind: Any) -> None:
     content = json.dumps({"schema": '"string"', "schemaType": kind}).encode()
     with answering(200, content) as address, pytest.raises(SchemaRegistryError, match="kind than AVRO") as caught:
         (registry := client(f"http://{address}")).schema_of(1)
@@ -202,7 +202,7 @@ ODD_SCHEMAS = [b'{"schema": null}', b'{"schema": {}}', b'{"schema": 5}']
 
 @pytest.mark.parametrize("register", [True, False])
 @pytest.mark.parametrize("content", ODD_ANSWERS + ODD_IDS)
-def test_a_malformed_answer_in_place_of_an_id_is_a_retriable_error(content: bytes, register: bool) -> None:
+def test_a_malformed_answer_in_place_of_an_id_causes_a_retriable_error(content: bytes, register: bool) -> None:
     registered = content.replace(b"{", b'{"subject": "s", "version": 1, "schema": "", ') if not register else content
     with answering(200, registered) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}", register=register).id_of("s", '"string"')
@@ -210,7 +210,7 @@ def test_a_malformed_answer_in_place_of_an_id_is_a_retriable_error(content: byte
 
 
 @pytest.mark.parametrize("content", ODD_ANSWERS + ODD_SCHEMAS)
-def test_a_malformed_answer_in_place_of_a_schema_is_a_retriable_error(content: bytes) -> None:
+def test_a_malformed_answer_in_place_of_a_schema_causes_a_retriable_error(content: bytes) -> None:
     before = tallies.total(REGISTRY_REQUESTS, outcome="failed")
     with answering(200, content) as address, pytest.raises(SchemaRegistryError) as caught:
         client(f"http://{address}").schema_of(1)
@@ -315,7 +315,7 @@ def test_without_registration_an_unknown_schema_is_requested_again(server: Schem
     registry.close()
 
 
-def test_an_unreachable_registry_is_a_retriable_error() -> None:
+def test_an_unreachable_registry_causes_a_retriable_error() -> None:
     registry = client("http://127.0.0.1:9")
     with pytest.raises(SchemaRegistryError) as caught:
         registry.schema_of(1)
@@ -362,7 +362,9 @@ def test_a_final_error_does_not_block_requests_for_other_schemas(server: SchemaR
     registry.close()
 
 
-def test_the_request_permitted_after_a_backoff_is_not_used_up_by_a_refused_schema(server: SchemaRegistryServer) -> None:
+def test_after_a_backoff_a_refused_schema_does_not_use_up_the_only_permitted_request(
+    server: SchemaRegistryServer,
+) -> None:
     now = [100.0]
     registry = client(server.url, backoff=30, clock=lambda: now[0])
     server.store.register("s", '"string"')
@@ -417,7 +419,7 @@ def test_invalid_options_raise_a_configuration_error(options: dict[str, Any]) ->
         SchemaRegistry(options, timeout=1, register=True)
 
 
-def test_system_exit_in_a_request_is_raised_in_its_waiting_caller() -> None:
+def test_s17_system_exit_in_a_request_is_raised_in_its_waiting_caller() -> None:
 
     def leave() -> int:
         raise SystemExit(0)

@@ -38,7 +38,7 @@ def test_a_value_marked_as_temporary_may_change(scene: Scene) -> None:
     assert scene.check_again() == []
 
 
-def test_see_waits_until_the_value_is_as_expected(scene: Scene) -> None:
+def test_the_method_see_waits_until_the_value_equals_the_expected_one(scene: Scene) -> None:
     scene.patience = 60
     coming = iter([0, 0, 1])
     scene.see("b", "the count", lambda: next(coming, 1), 1)

@@ -48,7 +48,7 @@ fork.
 @pytest.mark.skipif(not LONG, reason="takes ten minutes")
 @pytest.mark.long
 @pytest.mark.parametrize("way", SERVERS)
-def test_all_events_of_servers_that_restart_repeatedly_are_in_kafka(
+def test_s16_all_events_of_servers_that_restart_repeatedly_are_in_kafka(
     way: str, bus: RealBus, topic: str, tmp_path: Path
 ) -> None:
     """The test proves the table of process ends in docs/operating/senders.rst. Only `make test-long` runs it."""
@@ -61,7 +61,7 @@ def test_all_events_of_servers_that_restart_repeatedly_are_in_kafka(
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_events_sent_before_the_end_of_a_process_are_in_kafka_for_every_way_of_forking(
+def test_case_32_33_events_sent_before_the_end_of_a_process_are_in_kafka_for_every_way_of_forking(
     way: str, bus: RealBus, topic: str, tmp_path: Path
 ) -> None:
     first, last = [1] * (way in FORKING), [9] * ("uwsgi" in way)
@@ -90,7 +90,7 @@ def test_events_sent_before_the_end_of_a_process_are_in_kafka_for_every_way_of_f
     ],
     indirect=["database"],
 )
-def test_events_sent_without_a_broker_are_in_the_outbox_and_relayed(
+def test_case_32_33_events_sent_without_a_broker_are_in_the_outbox_and_relayed(
     way: str, bus: RealBus, topic: str, database: Database, tmp_path: Path
 ) -> None:
     """Processes that fork do so before they send their first event."""
@@ -105,7 +105,9 @@ def test_events_sent_without_a_broker_are_in_the_outbox_and_relayed(
     assert sorted(number for number, _ in everything(bus, topic)) == [1, 2, 3]
 
 
-def test_a_process_ends_in_time_while_broker_and_database_are_silent(bus: RealBus, topic: str, tmp_path: Path) -> None:
+def test_case_33_a_process_ends_in_time_while_broker_and_database_are_silent(
+    bus: RealBus, topic: str, tmp_path: Path
+) -> None:
     """Neither Kafka nor the outbox takes the events."""
     with black_hole() as address:
         host, port = address.split(":")

@@ -123,7 +123,7 @@ def test_an_item_that_cannot_be_sent_is_named_and_the_rest_is_sent(bus: Bus, top
     assert bus.end_of(topic) == 4
 
 
-def test_json_output_contains_failed_items_batches_and_the_resume_token(bus: Bus, topic: str) -> None:
+def test_the_json_output_contains_the_failed_items_the_batches_and_the_resume_token(bus: Bus, topic: str) -> None:
     def found(*arguments: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in backfill(bus, topic, *arguments, "--json").splitlines() if line[0] == "{"]
 

@@ -87,7 +87,7 @@ def array_first(bus: Bus, good: bytes) -> int:
         return int(registry.register_schema("odd", Schema(json.dumps(schema), "AVRO")))
 
 
-def test_malformed_records_become_dead_letters_byte_for_byte_and_others_are_processed(
+def test_case_19_malformed_records_become_dead_letters_byte_for_byte_and_others_are_processed(
     bus: Bus, topic: str, group: str, kept: Kept
 ) -> None:
     send(bus, topic, certificate(1))
@@ -112,7 +112,7 @@ def test_malformed_records_become_dead_letters_byte_for_byte_and_others_are_proc
     assert bus.committed(group, topic) == len(records) + 2
 
 
-def test_an_unknown_event_type_becomes_a_dead_letter_if_configured(
+def test_case_19_an_unknown_event_type_becomes_a_dead_letter_if_configured(
     bus: Bus, topic: str, group: str, kept: Kept
 ) -> None:
     put(bus, topic, [Odd("", b"anything", (("ce_type", b"org.example.unknown.v1"), ID))])
@@ -125,7 +125,7 @@ def test_an_unknown_event_type_becomes_a_dead_letter_if_configured(
     assert bus.committed(group, topic) == 1
 
 
-def test_large_texts_and_arrays_arrive(bus: Bus, topic: str, group: str) -> None:
+def test_case_19_large_texts_and_arrays_arrive(bus: Bus, topic: str, group: str) -> None:
     """The text has 1 MB. The array has 100,000 numbers, in a field that the event's class does not have."""
     with override_settings(**MORE):
         send(bus, topic, certificate(1, name="x" * 1_000_000), certificate(2))

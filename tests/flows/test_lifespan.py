@@ -44,11 +44,11 @@ def django() -> Any:
     return get_asgi_application()
 
 
-def test_lifespan_completes_for_an_application_that_raises_on_the_protocol(django: Any) -> None:
+def test_the_lifespan_wrapper_completes_for_an_application_that_raises_for_lifespan_messages(django: Any) -> None:
     assert told(django, *ENDING) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
-def test_lifespan_completes_for_an_application_that_ignores_the_protocol() -> None:
+def test_the_lifespan_wrapper_completes_for_an_application_that_ignores_lifespan_messages() -> None:
     async def own(scope: Any, receive: Receive, send: Send) -> None:
         """Do nothing, like an application that handles only requests."""
 
@@ -67,7 +67,7 @@ def test_sent_events_are_in_kafka_before_the_server_ends(sandbox: Sandbox, djang
         assert len(seen) == 2
 
 
-def test_an_application_that_supports_lifespan_handles_its_messages_itself() -> None:
+def test_an_application_that_supports_lifespan_handles_lifespan_messages_itself() -> None:
     order: list[str] = []
 
     async def own(scope: Any, receive: Receive, send: Send) -> None:

@@ -53,7 +53,7 @@ def test_the_plan_shows_receivers_and_runs_none(bus: Bus, topic: str) -> None:
     assert heard == []
 
 
-def test_in_a_replay_is_replay_returns_true_and_no_committed_offset_moves(bus: Bus, topic: str, group: str) -> None:
+def test_is_replay_returns_true_in_a_replay_and_no_committed_offset_moves(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, *map(certificate, (1, 2)))
     with worker(bus, topic, group, "replayed") as process:
         process.wait_for(lambda: len(process.heard("replayed")) == 2)

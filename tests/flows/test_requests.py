@@ -128,7 +128,7 @@ def test_no_request_waits_for_a_silent_name_server(
     assert told["ends"] == {"EventSpilled" if is_alone else "EventUndelivered": 40}
 
 
-def test_a_client_whose_creation_takes_long_is_used_afterwards(sandbox: Sandbox, file: Path) -> None:
+def test_a_client_whose_creation_takes_long_is_used_after_its_creation(sandbox: Sandbox, file: Path) -> None:
     settings = SandboxBus(sandbox).settings("t") | {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 0.3}
     with override_settings(**settings), watched(EventSpilled, RecordDelivered) as seen:
         producer = slow_producer()
@@ -195,7 +195,7 @@ def test_a_client_that_could_not_be_created_is_not_retried_for_each_event(sandbo
     assert len(tries) == 1
 
 
-def test_an_event_without_outbox_is_lost_with_an_error_after_its_delivery_timeout(sandbox: Sandbox) -> None:
+def test_without_an_outbox_an_event_is_lost_with_an_error_after_its_delivery_timeout(sandbox: Sandbox) -> None:
     limits = {"EVENT_BUS_KAFKA_SEND_TIMEOUT": 0.3, "EVENT_BUS_KAFKA_DELIVERY_TIMEOUT": 1}
     settings = SandboxBus(sandbox).settings("t") | limits | NO_TOKEN
     without = modify_settings(INSTALLED_APPS={"remove": "event_bus_kafka"})

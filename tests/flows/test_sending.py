@@ -230,7 +230,7 @@ def manual_transaction() -> Iterator[None]:
 
 
 @pytest.mark.django_db
-def test_capture_on_commit_callbacks_captures_and_sends_the_event(
+def test_djangos_capture_on_commit_callbacks_captures_and_sends_the_event(
     bus: Bus, topic: str, send: Send, django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
@@ -355,11 +355,11 @@ class TestForks:
                 raise AssertionError("the child does not end")
         assert ended[1] == 0
 
-    def test_a_child_forked_before_the_first_send_sends(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_a_child_forked_before_the_first_send_can_send(self, bus: Bus, topic: str, send: Send) -> None:
         self.in_a_child(send)
         assert len(bus.event_ids(topic, 1)) == 1
 
-    def test_a_child_forked_after_the_first_send_sends(self, bus: Bus, topic: str, send: Send) -> None:
+    def test_a_child_forked_after_the_first_send_can_send(self, bus: Bus, topic: str, send: Send) -> None:
         first = send()
         assert bus.event_ids(topic, 1) == [first]
         self.in_a_child(send)
@@ -369,7 +369,7 @@ class TestForks:
         assert {first, last} < set(ids)
 
     @pytest.mark.parametrize("is_retired", [True, False])
-    def test_a_child_whose_fork_python_does_not_notice_sends(
+    def test_a_forked_child_can_send_although_python_did_not_notice_the_fork(
         self, bus: Bus, topic: str, monkeypatch: pytest.MonkeyPatch, is_retired: bool
     ) -> None:
         monkeypatch.setattr(os, "register_at_fork", lambda **_: None)
@@ -415,7 +415,7 @@ def leave_as_garbage(clients: ProcessClients) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_after_a_fatal_error_of_the_client_the_queued_event_is_spilled_and_the_next_is_sent() -> None:
+def test_case_34_after_a_fatal_error_of_the_client_the_queued_event_is_spilled_and_the_next_is_sent() -> None:
     """tests/outbox tests this on real databases."""
     with sends_around_a_fatal_error() as (_, outcomes):
         assert outcomes == [EventSpilled, RecordDelivered]
@@ -472,7 +472,7 @@ def test_an_event_sent_after_the_shutdown_time_limits_is_still_delivered(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_event_sent_by_an_event_loop_late_in_the_shutdown_is_appended(
+def test_an_event_emitted_in_async_code_late_in_the_shutdown_is_appended_to_the_outbox(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def send() -> list[str]:
@@ -578,7 +578,7 @@ def test_an_exception_in_a_delivery_report_does_not_end_its_thread(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_event_of_a_batch_whose_row_is_refused_is_rejected_alone(
+def test_if_the_row_of_one_event_in_a_batch_is_refused_only_this_event_is_rejected(
     sandbox: Sandbox,
 ) -> None:
     events = [({"certificate": certificate()}, EventsMetadata(event_type=CREATED)) for _ in range(3)]

@@ -17,7 +17,7 @@ from tests.support.workers import OURS_FIRST, OURS_LAST, worker
 TWICE = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 2, "first_delay": 0.05, "factor": 1}}
 
 
-def test_a_worker_that_is_stopped_waits_for_a_running_receiver(bus: Bus, topic: str, group: str) -> None:
+def test_case_1_a_worker_that_is_stopped_waits_for_a_running_receiver(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, "slow") as process:
         process.wait_for(lambda: process.heard("slow begins"))
@@ -26,7 +26,9 @@ def test_a_worker_that_is_stopped_waits_for_a_running_receiver(bus: Bus, topic: 
     assert bus.committed(group, topic) == 1
 
 
-def test_a_hanging_receiver_is_logged_with_its_stack_and_abandoned_at_a_stop(bus: Bus, topic: str, group: str) -> None:
+def test_case_2_a_hanging_receiver_is_logged_with_its_stack_and_abandoned_at_a_stop(
+    bus: Bus, topic: str, group: str
+) -> None:
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, "hang", EVENT_BUS_KAFKA_STOP_TIMEOUT=1) as process:
         process.wait_for(lambda: process.heard("hang"))
@@ -51,7 +53,7 @@ def test_a_stop_whose_last_commit_fails_exits_with_2(group: str) -> None:
         assert "offsets not committed: BrokerError: GROUP_AUTHORIZATION_FAILED" in process.log
 
 
-def test_a_second_signal_forces_the_end_with_exit_code_2(bus: Bus, topic: str, group: str) -> None:
+def test_case_6_a_second_signal_forces_the_end_with_exit_code_2(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, "hang", EVENT_BUS_KAFKA_STOP_TIMEOUT=60) as process:
         process.wait_for(lambda: process.heard("hang"))
@@ -61,7 +63,7 @@ def test_a_second_signal_forces_the_end_with_exit_code_2(bus: Bus, topic: str, g
         assert process.end() == 2
 
 
-def test_a_hanging_receiver_delays_only_its_key(bus: Bus, topic: str, group: str) -> None:
+def test_case_17_a_hanging_receiver_delays_only_its_key(bus: Bus, topic: str, group: str) -> None:
     send(bus, topic, *map(certificate, (1, 2, 3, 1)))
     limit = {"EVENT_BUS_KAFKA_STOP_TIMEOUT": 1}
     with worker(bus, topic, group, "note,trouble.hang_for_some", {"FAILING": "1"}, lanes=2, **limit) as process:
@@ -86,7 +88,7 @@ def test_a_receiver_that_raises_system_exit_stops_the_worker_and_its_event_is_re
 
 
 @pytest.mark.parametrize("error", ["SystemExit", "KeyboardInterrupt", "GeneratorExit"])
-def test_a_base_exception_stops_the_worker_and_its_event_is_redelivered(
+def test_case_13_a_base_exception_stops_the_worker_and_its_event_is_redelivered(
     bus: Bus, topic: str, group: str, error: str
 ) -> None:
     send(bus, topic, *map(certificate, (1, 2, 3)))
@@ -100,7 +102,7 @@ def test_a_base_exception_stops_the_worker_and_its_event_is_redelivered(
 
 
 @pytest.mark.parametrize("error", ["MemoryError", "RecursionError"])
-def test_memory_and_recursion_errors_of_a_receiver_are_retried_and_become_dead_letters(
+def test_case_13_memory_and_recursion_errors_of_a_receiver_are_retried_and_become_dead_letters(
     bus: Bus, topic: str, group: str, error: str
 ) -> None:
     kept = OnTopic(bus, group).create()
@@ -115,7 +117,9 @@ def test_memory_and_recursion_errors_of_a_receiver_are_retried_and_become_dead_l
     assert bus.committed(group, topic) == 3
 
 
-def test_a_worker_killed_between_effect_and_commit_gets_the_event_again(bus: Bus, topic: str, group: str) -> None:
+def test_case_3_a_worker_killed_between_effect_and_commit_gets_the_event_again(
+    bus: Bus, topic: str, group: str
+) -> None:
     send(bus, topic, certificate(1))
     with worker(bus, topic, group, "slow", EVENT_BUS_KAFKA_COMMIT_INTERVAL=3600) as process:
         process.wait_for(lambda: process.heard("slow ends"))
@@ -126,7 +130,7 @@ def test_a_worker_killed_between_effect_and_commit_gets_the_event_again(bus: Bus
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_new_group_whose_first_event_failed_starts_with_it_after_a_restart(
+def test_case_11_a_new_group_whose_first_event_failed_starts_with_it_after_a_restart(
     bus: Bus, topic: str, group: str, number: signal.Signals
 ) -> None:
     send(bus, topic, certificate(1), certificate(2))

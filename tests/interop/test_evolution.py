@@ -175,7 +175,7 @@ def read_all(bus: RealBus, count: int) -> list[Message]:
 
 @pytest.mark.parametrize("producer", PRODUCERS)
 @pytest.mark.parametrize("one", ALL, ids=lambda one: one.id)
-def test_this_package_reads_the_other_version_or_names_the_incompatible_field(
+def test_case_21_this_package_reads_the_other_version_or_names_the_incompatible_field(
     exchange: Exchange, one: Crossing, producer: str
 ) -> None:
     if producer == "existing" and not one.change.existing_can:
@@ -195,7 +195,7 @@ def test_this_package_reads_the_other_version_or_names_the_incompatible_field(
 
 @pytest.mark.parametrize("producer", PRODUCERS)
 @pytest.mark.parametrize("one", SHARED, ids=lambda one: one.id)
-def test_the_existing_package_reads_the_other_version_as_documented(
+def test_case_21_the_existing_package_reads_the_other_version_as_documented(
     exchange: Exchange, one: Crossing, producer: str
 ) -> None:
     message, outcome = exchange.record(f"{producer} {one.id}"), one.reading.existing
@@ -210,7 +210,7 @@ def test_the_existing_package_reads_the_other_version_as_documented(
 
 
 @pytest.mark.parametrize("producer", PRODUCERS)
-def test_falsy_values_arrive_unchanged(exchange: Exchange, producer: str) -> None:
+def test_case_22_falsy_values_arrive_unchanged(exchange: Exchange, producer: str) -> None:
     (one,) = (one for one in ALL if one.change is NOTHING and one.reading in NOTHING.new_reads_old)
     course = serde.deserialize(to_record(exchange.record(f"{producer} {one.id}")), one.reader, exchange.registry).data[
         "course"
@@ -225,7 +225,7 @@ def test_falsy_values_arrive_unchanged(exchange: Exchange, producer: str) -> Non
 
 @pytest.mark.parametrize("reader", MIXED, ids=["old reader", "new reader"])
 @pytest.mark.parametrize("package", PRODUCERS)
-def test_services_of_either_version_read_a_topic_of_both_versions_in_order(
+def test_services_of_either_version_read_events_of_both_versions_in_order(
     exchange: Exchange, reader: OpenEdxPublicSignal, package: str
 ) -> None:
     notes: dict[int, list[str | None]] = {key: [] for key in KEYS}
@@ -240,7 +240,7 @@ def test_services_of_either_version_read_a_topic_of_both_versions_in_order(
     assert notes == dict.fromkeys(KEYS, expected)
 
 
-def test_versions_have_different_schema_ids_and_keys_stay_on_their_partition(exchange: Exchange) -> None:
+def test_versions_have_different_schema_ids_while_keys_stay_on_their_partition(exchange: Exchange) -> None:
     ids: dict[bytes, list[int]] = {}
     partitions: dict[bytes, set[int | None]] = {}
     for message in exchange.mixed():

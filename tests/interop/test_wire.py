@@ -239,7 +239,7 @@ def test_the_existing_package_reads_events_of_this_package_like_its_own(exchange
                 assert data == one.data, one.signal.event_type
 
 
-def test_the_events_include_keys_of_strings_and_numbers(exchange: Exchange) -> None:
+def test_the_events_include_keys_that_are_strings_and_keys_that_are_numbers(exchange: Exchange) -> None:
     kinds = {codec_for(one.signal).key(one.key_field).avro_name for one in exchange.sent}
     assert kinds >= {"string", "long"}
 

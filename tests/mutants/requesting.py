@@ -86,7 +86,7 @@ FAULTS = (
         old="requested.tries >= _TRIES",
         new="False",
         harm="one letter ends all workers of a group, one after the other",
-        tests=(f"{_RUN}::test_a_letter_is_retried_after_its_worker_died_and_fails_after_three_deaths",),
+        tests=(f"{_RUN}::test_a_letter_is_retried_after_its_worker_died_and_counts_as_failed_after_three_deaths",),
     ),
     Fault(
         name="the claim of a dead worker is taken for somebody else's",
@@ -95,7 +95,7 @@ FAULTS = (
         old="failure.claimed_until > now and failure.claimed_until != own",
         new="failure.claimed_until > now",
         harm="the letter at which a worker was killed is skipped",
-        tests=(f"{_RUN}::test_a_letter_is_retried_after_its_worker_died_and_fails_after_three_deaths",),
+        tests=(f"{_RUN}::test_a_letter_is_retried_after_its_worker_died_and_counts_as_failed_after_three_deaths",),
     ),
     Fault(
         name="a letter that a killed worker has brought through is reported as skipped",
@@ -104,7 +104,9 @@ FAULTS = (
         old="return LetterEnd(LetterState.SUCCEEDED) if had_begun else None",
         new="return None",
         harm="the report is wrong",
-        tests=(f"{_RUN}::test_a_deleted_letter_counts_as_skipped_or_as_succeeded_if_its_replay_had_started",),
+        tests=(
+            f"{_RUN}::test_a_deleted_letter_counts_as_succeeded_if_its_replay_had_started_and_otherwise_as_skipped",
+        ),
     ),
     Fault(
         name="a replay request is taken from a worker that lives",

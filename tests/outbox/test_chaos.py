@@ -82,7 +82,7 @@ def waits(database: Database) -> dict[str, int]:
 
 
 @on_mysql_too
-def test_no_event_is_lost_while_two_relays_are_killed_at_random_under_eight_writers(
+def test_case_4_35_36_41_no_event_is_lost_while_two_relays_are_killed_at_random_under_eight_writers(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
     """A kill causes at most one transaction to be sent twice, and never changes the order."""
@@ -116,7 +116,7 @@ def test_no_event_is_lost_while_two_relays_are_killed_at_random_under_eight_writ
 
 
 @on_mysql_too
-def test_two_relays_together_send_exactly_the_committed_events_once(
+def test_case_36_37_41_two_relays_together_send_exactly_the_committed_events_once(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
     seconds, count = scaled(2, long=60), scaled(2, long=8)
@@ -133,7 +133,7 @@ def test_two_relays_together_send_exactly_the_committed_events_once(
     assert after == before
 
 
-def test_a_frozen_relay_sends_nothing_after_its_claim_expired(
+def test_case_36_a_frozen_relay_sends_nothing_after_its_claim_expired(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
     frozen_for = scaled(6, long=20)
@@ -153,7 +153,7 @@ def test_a_frozen_relay_sends_nothing_after_its_claim_expired(
     assert (found.lost, found.invented, found.disordered, found.late) == (0, 0, 0, 0)
 
 
-def test_events_written_while_the_brokers_are_down_are_sent_afterwards(
+def test_case_24_events_written_while_the_brokers_are_down_are_sent_afterwards(
     schema_registry: SchemaRegistry, database: Database, processes: ExitStack
 ) -> None:
     gone = scaled(3, long=20)
@@ -215,7 +215,7 @@ def ending_at(point: str, number: str, service: Service) -> ServiceProcess:
     return ServiceProcess(code=_END_AT.format(point=point, signal=number), settings=service.process_settings())
 
 
-def test_no_other_relay_sends_the_rows_of_a_relay_frozen_in_a_batch(service: Service) -> None:
+def test_case_36_no_other_relay_sends_the_rows_of_a_relay_frozen_in_a_batch(service: Service) -> None:
     sent = [service.emit(1) for _ in range(5)]
     with ending_at("sent", "SIGSTOP", service) as frozen, service.relay() as other:
         until(lambda: psutil.Process(frozen.pid).status() == psutil.STATUS_STOPPED)
@@ -232,7 +232,7 @@ def test_no_other_relay_sends_the_rows_of_a_relay_frozen_in_a_batch(service: Ser
 
 
 @on_mysql_too
-def test_a_killed_relay_sends_at_most_one_transaction_twice_and_keeps_the_order(
+def test_case_4_35_a_killed_relay_sends_at_most_one_transaction_twice_and_keeps_the_order(
     service: Service, database: Database, processes: ExitStack
 ) -> None:
     twice = 0

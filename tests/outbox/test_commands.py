@@ -111,7 +111,9 @@ def test_a_relay_without_tables_or_with_invalid_settings_exits_with_1(service: S
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_consumer_with_relay_sends_the_rows_of_the_outbox(service: Service, database: Database, group: str) -> None:
+def test_a_consumer_with_the_option_with_relay_sends_the_rows_of_the_outbox(
+    service: Service, database: Database, group: str
+) -> None:
     arguments = ("consume_events", "-t", service.topic, "-g", group, "--extra", '{"with_relay": true}')
     with ServiceProcess(*arguments, settings=service.process_settings(), receivers="note") as worker:
         for user in (1, 2, 3):
@@ -161,7 +163,7 @@ def test_many_parked_rows_are_released_in_order(service: Service) -> None:
     assert service.ids(250) == sent
 
 
-def test_a_stalled_outbox_fails_the_status_command_and_is_reported_on_appending(service: Service) -> None:
+def test_the_status_command_fails_and_appending_an_event_reports_when_the_outbox_is_stalled(service: Service) -> None:
     service.emit()
     assert json.loads(run("status", "--json"))["depth"] == 1
     OutboxRecord.objects.update(created=int((time() - 301) * 1000))

@@ -46,7 +46,7 @@ def test_an_event_adds_one_sql_statement_to_a_request(service: Service) -> None:
     assert counts[1] == counts[0] + 1
 
 
-def test_many_events_cost_one_insert_per_five_hundred(service: Service) -> None:
+def test_many_events_cost_one_insert_per_five_hundred_events(service: Service) -> None:
     with asked() as statements, transaction.atomic():
         service.emit_many(1_001)
     assert statements == ["INSERT"] * 3

@@ -66,7 +66,7 @@ def locked(database: Database, table: str) -> Iterator[None]:
 
 
 @on_mysql_too
-def test_an_event_whose_schema_cannot_be_written_is_sent_and_the_transaction_commits(
+def test_s2_an_event_whose_schema_cannot_be_written_is_sent_and_the_transaction_commits(
     service: Service, database: Database
 ) -> None:
     with locked(database, WriterSchema._meta.db_table), transaction.atomic():
@@ -79,7 +79,7 @@ def test_an_event_whose_schema_cannot_be_written_is_sent_and_the_transaction_com
 
 
 @on_mysql_too
-def test_a_row_that_cannot_be_written_fails_the_commit_only_if_the_database_rolled_back(
+def test_s2_a_row_that_cannot_be_written_fails_the_commit_only_if_the_database_rolled_back(
     service: Service, database: Database
 ) -> None:
     service.emit()
@@ -104,7 +104,9 @@ def test_a_row_that_cannot_be_written_fails_the_commit_only_if_the_database_roll
 
 
 @on_mysql_too
-def test_a_failed_append_in_a_savepoint_rolls_back_at_most_the_savepoint(service: Service, database: Database) -> None:
+def test_s2_a_failed_append_in_a_savepoint_rolls_back_at_most_the_savepoint(
+    service: Service, database: Database
+) -> None:
     """The inner block may raise. Then the caller decides how to continue."""
     service.emit()
     heard: list[Exception] = []
@@ -126,7 +128,7 @@ on_innodb = pytest.mark.parametrize("database", ["mariadb", "mysql"], indirect=T
 
 
 @on_innodb
-def test_a_deadlock_during_an_append_makes_the_atomic_block_raise(service: Service) -> None:
+def test_s2_a_deadlock_during_an_append_makes_the_atomic_block_raise(service: Service) -> None:
     """
     No row of the transaction is committed, whichever exceptions the caller catches. The connection remains usable.
     """
@@ -154,7 +156,7 @@ def test_a_deadlock_during_an_append_makes_the_atomic_block_raise(service: Servi
 
 
 @on_innodb
-def test_a_deadlock_during_an_append_inside_a_savepoint_makes_the_outer_block_raise(
+def test_s2_a_deadlock_during_an_append_inside_a_savepoint_makes_the_outer_block_raise(
     service: Service,
 ) -> None:
     """A deadlock makes the server roll back the whole transaction, including the savepoint."""
@@ -171,7 +173,7 @@ def test_a_deadlock_during_an_append_inside_a_savepoint_makes_the_outer_block_ra
 
 
 @on_innodb
-def test_after_a_deadlock_a_manual_transaction_refuses_queries_until_its_rollback(service: Service) -> None:
+def test_s2_after_a_deadlock_a_manual_transaction_refuses_queries_until_its_rollback(service: Service) -> None:
     service.emit()
     with holding_the_end_of_the_outbox() as want, watched(EventRejected) as rejected:
         connection.set_autocommit(False)
@@ -189,7 +191,7 @@ def test_after_a_deadlock_a_manual_transaction_refuses_queries_until_its_rollbac
 
 
 @on_innodb
-def test_after_a_deadlock_a_manual_transaction_fails_at_its_commit(service: Service) -> None:
+def test_s2_after_a_deadlock_a_manual_transaction_fails_at_its_commit(service: Service) -> None:
     """
     After the deadlock a cursor of the driver writes another row. This row must not be committed without the earlier
     rows.
@@ -225,7 +227,7 @@ def test_a_block_marked_for_rollback_by_the_caller_does_not_raise_after_a_deadlo
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("inner", [False, True], ids=["the transaction", "a savepoint"])
-def test_a_rollback_raises_append_failed_even_if_the_caller_catches_the_next_query_error(
+def test_s2_a_rollback_raises_append_failed_even_if_the_caller_catches_the_next_query_error(
     service: Service, database: Database, inner: bool
 ) -> None:
     """Django marks the block for rollback. Without AppendFailed it would roll back without raising an exception."""
@@ -247,7 +249,7 @@ def test_a_rollback_raises_append_failed_even_if_the_caller_catches_the_next_que
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_failed_append_on_a_pooled_connection_makes_the_block_raise(service: Service, database: Database) -> None:
+def test_s2_a_failed_append_on_a_pooled_connection_makes_the_block_raise(service: Service, database: Database) -> None:
     service.emit()
     used = connections["default"]
     with locked(database, OutboxRecord._meta.db_table), pytest.raises(AppendFailed), transaction.atomic():
@@ -273,7 +275,7 @@ class Pooled:
 
 @on_mysql_too
 @pytest.mark.parametrize("table", [WriterSchema, OutboxRecord])
-def test_a_session_that_ends_during_an_append_makes_the_block_raise(service: Service, table: Any) -> None:
+def test_s2_a_session_that_ends_during_an_append_makes_the_block_raise(service: Service, table: Any) -> None:
     """
     When the session ends, the outbox cannot return to its savepoint. Django alone would roll back without raising an
     exception.
@@ -296,7 +298,7 @@ def test_a_session_that_ends_during_an_append_makes_the_block_raise(service: Ser
 
 @on_mysql_too
 @pytest.mark.parametrize("asks", [False, True])
-def test_a_session_that_ends_during_an_append_in_a_rolled_back_savepoint_makes_the_block_raise(
+def test_s2_a_session_that_ends_during_an_append_in_a_rolled_back_savepoint_makes_the_block_raise(
     service: Service, asks: bool
 ) -> None:
     """
@@ -323,7 +325,9 @@ def test_a_session_that_ends_during_an_append_in_a_rolled_back_savepoint_makes_t
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_database_error_wrapped_by_a_query_guard_makes_the_block_raise(service: Service, database: Database) -> None:
+def test_s4_a_database_error_wrapped_by_a_query_guard_makes_the_block_raise(
+    service: Service, database: Database
+) -> None:
 
     def guard(execute: Any, sql: str, *arguments: Any) -> Any:
         try:
@@ -340,7 +344,7 @@ def test_a_database_error_wrapped_by_a_query_guard_makes_the_block_raise(service
 
 
 @on_mysql_too
-def test_a_manual_transaction_commits_after_a_row_could_not_be_written(service: Service, database: Database) -> None:
+def test_s2_a_manual_transaction_commits_after_a_row_could_not_be_written(service: Service, database: Database) -> None:
     """
     The package cannot raise an exception at the caller's commit, since no hook runs at a commit in a manual
     transaction.
@@ -356,7 +360,7 @@ def test_a_manual_transaction_commits_after_a_row_could_not_be_written(service: 
 
 
 @pytest.mark.parametrize("kind", [MariaDB, MySQL])
-def test_with_innodb_rollback_on_timeout_a_failed_append_makes_the_block_raise(
+def test_s3_with_innodb_rollback_on_timeout_a_failed_append_makes_the_block_raise(
     bus: RealBus, topic: str, django_db_blocker: DjangoDbBlocker, kind: type[MariaDB]
 ) -> None:
     with kind("--innodb-rollback-on-timeout=ON") as server, database_on(server, "t", django_db_blocker) as database:
@@ -373,7 +377,7 @@ def test_with_innodb_rollback_on_timeout_a_failed_append_makes_the_block_raise(
 
 
 @pytest.mark.parametrize(("rolls_back", "swallows"), [(False, False), (True, False), (True, True)])
-def test_on_sqlite_a_refused_row_raises_only_if_the_transaction_was_rolled_back(
+def test_s2_on_sqlite_a_refused_row_raises_only_if_the_transaction_was_rolled_back(
     sqlite_service: Service, rolls_back: bool, swallows: bool
 ) -> None:
     service = sqlite_service
@@ -390,7 +394,7 @@ def test_on_sqlite_a_refused_row_raises_only_if_the_transaction_was_rolled_back(
     assert service.bus.event_ids(service.topic, 0 if rolls_back else 1) == ([] if rolls_back else [sent])
 
 
-def test_an_event_that_waits_for_two_databases_is_sent_although_an_on_commit_hook_fails(
+def test_s1_an_event_that_waits_for_two_databases_is_sent_although_an_on_commit_hook_fails(
     service_anywhere: Service, tmp_path: Path
 ) -> None:
     service = service_anywhere
@@ -409,7 +413,7 @@ def test_an_event_that_waits_for_two_databases_is_sent_although_an_on_commit_hoo
     assert ran == []
 
 
-def test_an_event_is_sent_after_the_commit_when_a_query_guard_refuses_its_row(service_anywhere: Service) -> None:
+def test_s4_an_event_is_sent_after_the_commit_when_a_query_guard_refuses_its_row(service_anywhere: Service) -> None:
     """The row's queries up to the exception are rolled back to a savepoint."""
     service = service_anywhere
 
@@ -426,7 +430,7 @@ def test_an_event_is_sent_after_the_commit_when_a_query_guard_refuses_its_row(se
     assert service.bus.event_ids(service.topic, 1) == [sent]
 
 
-def test_an_event_emitted_in_an_event_loop_is_appended_by_a_thread(service_anywhere: Service) -> None:
+def test_s4_an_event_emitted_in_async_code_is_appended_to_the_outbox_by_a_thread(service_anywhere: Service) -> None:
     service = service_anywhere
 
     async def emit() -> str:
@@ -439,7 +443,7 @@ def test_an_event_emitted_in_an_event_loop_is_appended_by_a_thread(service_anywh
     assert spilled() == [sent]
 
 
-def test_without_outbox_tables_an_event_of_an_event_loop_is_sent_to_kafka_and_logged(
+def test_without_outbox_tables_an_event_emitted_in_async_code_is_sent_to_kafka_and_logged(
     sqlite_service: Service,
 ) -> None:
     async def emit() -> str:
@@ -454,7 +458,7 @@ def test_without_outbox_tables_an_event_of_an_event_loop_is_sent_to_kafka_and_lo
 
 
 @pytest.mark.parametrize("way", ["db_for_write", "allow_migrate"])
-def test_no_event_is_lost_when_a_router_raises_any_exception(service_anywhere: Service, way: str) -> None:
+def test_s4_no_event_is_lost_when_a_router_raises_any_exception(service_anywhere: Service, way: str) -> None:
     service = service_anywhere
     router = type("Router", (), {way: _no_request})()
     with override_settings(DATABASE_ROUTERS=[router]):
@@ -469,7 +473,7 @@ def _no_request(*_: Any, model: Any = None, model_name: str = "", **__: Any) -> 
         raise LookupError("no request")
 
 
-def test_an_event_is_kept_when_a_read_only_session_rolls_back(service_anywhere: Service, tmp_path: Path) -> None:
+def test_s5_an_event_is_kept_when_a_read_only_session_rolls_back(service_anywhere: Service, tmp_path: Path) -> None:
     """
     The test covers a read-only session that is the only one with an open transaction, and a read-only session beside a
     writable one.
@@ -490,7 +494,7 @@ def test_an_event_is_kept_when_a_read_only_session_rolls_back(service_anywhere: 
     assert spilled() == [first, second]
 
 
-def test_an_event_is_kept_when_a_manual_read_only_transaction_rolls_back(service_anywhere: Service) -> None:
+def test_s5_an_event_is_kept_when_a_manual_read_only_transaction_rolls_back(service_anywhere: Service) -> None:
     service = service_anywhere
     with connected(service.entry, "replica") as replica:
         _refuse_writing(replica)
@@ -514,7 +518,7 @@ def _refuse_writing(replica: BaseDatabaseWrapper) -> None:
         cursor.execute(statements[replica.vendor])
 
 
-def test_an_event_in_a_transaction_whose_connection_was_closed_is_neither_stored_nor_counted(
+def test_s6_an_event_in_a_transaction_whose_connection_was_closed_is_neither_stored_nor_counted(
     service_anywhere: Service,
 ) -> None:
     service = service_anywhere
@@ -529,7 +533,7 @@ def test_an_event_in_a_transaction_whose_connection_was_closed_is_neither_stored
     assert service.waiting == 1
 
 
-def test_a_batch_whose_second_insert_fails_is_sent_whole_and_not_stored(service_anywhere: Service) -> None:
+def test_s7_a_batch_whose_second_insert_fails_is_sent_completely_and_not_stored(service_anywhere: Service) -> None:
     """The batch needs two INSERT statements, and the second one fails."""
     service = service_anywhere
     service.emit()

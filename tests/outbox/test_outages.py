@@ -54,7 +54,7 @@ def is_in_order(sent: list[str], arrived: list[str]) -> bool:
     return list(dict.fromkeys(arrived)) == sent
 
 
-def test_rows_that_need_a_failing_registry_are_held_and_sent_after_it_recovers(service: Service) -> None:
+def test_case_20_rows_that_need_a_failing_registry_are_held_and_sent_after_it_recovers(service: Service) -> None:
     """The registry fails in a different way for each topic. The relay recovers from each failure without help."""
     topics = {fault: f"{service.topic}-{fault.name.lower()}" for fault in Fault}
     with faulty(service.bus.schema_registry_url) as registry:
@@ -73,7 +73,7 @@ def test_rows_that_need_a_failing_registry_are_held_and_sent_after_it_recovers(s
     assert not ParkedRecord.objects.exists()
 
 
-def test_a_missing_topic_is_held_and_does_not_delay_others(service: Service) -> None:
+def test_case_23_a_missing_topic_is_held_and_does_not_delay_others(service: Service) -> None:
     missing = f"{service.topic}-missing"
     waiting = [service.emit(1, topic=missing) for _ in range(3)]
     with watched() as seen, service.relay() as relay:
@@ -89,7 +89,7 @@ def test_a_missing_topic_is_held_and_does_not_delay_others(service: Service) -> 
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_rows_are_sent_in_order_after_their_topic_is_deleted_recreated_and_grown(service: Service) -> None:
+def test_case_23_rows_are_sent_in_order_after_their_topic_is_deleted_recreated_and_grown(service: Service) -> None:
     cluster = service.bus._cluster
     with watched(TopicHeld) as seen, service.relay() as relay:
         service.emit()
@@ -109,7 +109,7 @@ def test_rows_are_sent_in_order_after_their_topic_is_deleted_recreated_and_grown
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_rows_are_sent_in_order_after_brokers_were_killed_and_restarted(
+def test_case_24_rows_are_sent_in_order_after_brokers_were_killed_and_restarted(
     spread_service: Service, three_brokers: KafkaCluster
 ) -> None:
     """test_chaos.py tests the loss of all brokers."""
@@ -140,7 +140,7 @@ def test_rows_are_sent_in_order_after_brokers_were_killed_and_restarted(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_rows_are_sent_in_order_after_the_network_was_silent_or_cut(
+def test_case_25_rows_are_sent_in_order_after_the_network_was_silent_or_cut(
     guarded_service: Service, guarded: GuardedKafka
 ) -> None:
     service, way = guarded_service, guarded.through_proxy
@@ -173,7 +173,7 @@ def test_a_slow_network_does_not_interrupt_a_relay(guarded_service: Service, gua
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_rows_are_sent_after_a_revoked_login_or_right_is_restored(
+def test_case_28_rows_are_sent_after_a_revoked_login_or_right_is_restored(
     guarded_service: Service, guarded: GuardedKafka
 ) -> None:
     service, user, forbidden = guarded_service, f"relay-{guarded_service.topic}", f"{guarded_service.topic}-forbidden"
@@ -206,7 +206,7 @@ def test_rows_are_sent_after_a_revoked_login_or_right_is_restored(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_topic_that_brokers_neither_accept_nor_refuse_is_held_and_does_not_delay_others(
+def test_case_24_a_topic_that_brokers_neither_accept_nor_refuse_is_held_and_does_not_delay_others(
     spread_service: Service, three_brokers: KafkaCluster
 ) -> None:
     """

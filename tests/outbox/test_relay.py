@@ -33,7 +33,7 @@ OUTBOX = OutboxRecord._meta.db_table
 
 
 @on_mysql_too
-def test_a_row_too_large_for_the_client_is_parked_and_a_thousand_others_arrive(service: Service) -> None:
+def test_case_31_39_a_row_too_large_for_the_client_is_parked_and_a_thousand_others_arrive(service: Service) -> None:
     """The client of the relay refuses the row."""
     sent = [service.emit(number % 7, name="x" * 2_000_000 * (number == 500)) for number in range(1_000)]
     before = tallies.total(ROWS_SENT)
@@ -47,7 +47,7 @@ def test_a_row_too_large_for_the_client_is_parked_and_a_thousand_others_arrive(s
     assert (row.code, row.topic, b"xxx" in bytes(row.body or b"")) == ("MSG_SIZE_TOO_LARGE", service.topic, True)
 
 
-def test_a_row_too_large_for_its_topic_is_parked_unsent_and_others_arrive(service: Service) -> None:
+def test_case_31_a_row_too_large_for_its_topic_is_parked_unsent_and_others_arrive(service: Service) -> None:
     """Kafka refuses a request as a whole. So the row must not be in a request with other rows."""
     small = f"{service.topic}-small"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
@@ -77,7 +77,7 @@ def test_rows_of_a_topic_with_unknown_size_limit_are_sent(service: Service) -> N
     assert not ParkedRecord.objects.exists()
 
 
-def test_a_row_refused_by_kafka_for_its_size_is_parked_alone(service: Service) -> None:
+def test_case_31_only_the_row_that_kafka_refuses_for_its_size_is_parked(service: Service) -> None:
     """The limit of the topic was lowered while the relay was running."""
     small = f"{service.topic}-shrunk"
     service.bus._cluster.create_topic(small, config={"max.message.bytes": "20000"})
@@ -93,7 +93,9 @@ def test_a_row_refused_by_kafka_for_its_size_is_parked_alone(service: Service) -
 
 
 @on_mysql_too
-def test_a_row_that_commits_after_rows_with_higher_ids_is_sent_after_them(service: Service, database: Database) -> None:
+def test_case_37_a_row_that_commits_after_rows_with_higher_ids_is_sent_after_them(
+    service: Service, database: Database
+) -> None:
     """A row whose id the relay has passed already is not lost."""
     with database.connected("other"), service.relay() as relay:
         service.emit()
@@ -146,7 +148,7 @@ def test_on_postgresql_a_notification_wakes_a_waiting_relay(service: Service) ->
 
 
 @on_mysql_too
-def test_writers_and_relays_do_not_wait_for_each_others_locks(service: Service) -> None:
+def test_case_41_writers_and_relays_do_not_wait_for_each_others_locks(service: Service) -> None:
     """
     The relay holds a claim while rows are inserted, and removes rows while transactions with inserts are open.
 
@@ -243,7 +245,7 @@ def test_after_a_database_restore_no_row_is_sent_with_the_schema_of_another_even
 
 
 @on_mysql_too
-def test_a_relay_reconnects_after_its_database_restarted(service: Service, database: Database) -> None:
+def test_case_38_a_relay_reconnects_after_its_database_restarted(service: Service, database: Database) -> None:
     with service.relay() as relay:
         sent = [service.emit()]
         until(lambda: not service.waiting, step=relay.step)

@@ -27,7 +27,7 @@ class Death(BaseException):
 
 
 @on_mysql_too
-def test_rows_removed_in_a_batch_stay_removed_when_the_relay_dies(
+def test_case_35_rows_removed_in_a_batch_stay_removed_when_the_relay_dies(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Kafka has confirmed all rows. The transaction of the claim is never committed."""

@@ -87,7 +87,7 @@ def test_an_event_goes_into_the_database_of_the_open_transaction(service: Servic
     assert service.waiting == 2
 
 
-def test_with_several_open_transactions_the_first_or_the_one_named_for_the_topic_takes_the_event(
+def test_s5_with_several_open_transactions_the_first_or_the_one_named_for_the_topic_takes_the_event(
     service: Service, database: Database
 ) -> None:
     with database.connected("other"), database.connected("third"), watched(OutboxAmbiguous) as seen:
@@ -106,7 +106,9 @@ def test_with_several_open_transactions_the_first_or_the_one_named_for_the_topic
 
 @on_mysql_too
 @pytest.mark.parametrize("mode", ["on-commit", "outbox"])
-def test_an_event_commits_and_rolls_back_with_a_manual_transaction(service: Service, mode: str) -> None:
+def test_the_row_of_an_event_is_committed_or_rolled_back_with_its_manual_transaction(
+    service: Service, mode: str
+) -> None:
     with override_settings(EVENT_BUS_PRODUCER_MODE=mode):
         connection.set_autocommit(False)
         service.emit()
@@ -131,7 +133,7 @@ def test_without_the_outbox_tables_an_event_is_sent_after_the_commit(service: Se
     assert [event.event_id for event in seen] == [sent]
 
 
-def test_bulk_events_are_inserted_by_hundreds_and_an_invalid_event_is_rejected_alone(
+def test_bulk_events_are_inserted_by_hundreds_and_only_the_invalid_event_is_rejected(
     service: Service,
 ) -> None:
     events = [({"certificate": certificate(1)}, EventsMetadata(event_type=CREATED)) for _ in range(1_001)]

@@ -172,7 +172,7 @@ def test_no_event_is_given_up_while_the_database_refuses_every_row(
 
 @on_mysql_too
 @pytest.mark.parametrize("patience", [0, 60])
-def test_an_event_that_no_database_accepts_is_given_up_alone(
+def test_only_the_event_that_no_database_accepts_is_given_up(
     service: Service, monkeypatch: pytest.MonkeyPatch, patience: int
 ) -> None:
     monkeypatch.setattr(spill_writer, "_PATIENCE", patience)

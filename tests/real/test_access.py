@@ -75,7 +75,9 @@ def test_a_replay_needs_rights_on_the_topic_only(guarded: GuardedKafka, bus: Rea
 
 
 @pytest.mark.django_db
-def test_a_trace_names_topics_that_it_may_not_see(guarded: GuardedKafka, bus: RealBus, topic: str, group: str) -> None:
+def test_event_trace_names_topics_that_it_may_not_see(
+    guarded: GuardedKafka, bus: RealBus, topic: str, group: str
+) -> None:
     user = f"user-{group}"
     secret, unread = f"secret-{group}", f"unread-{group}"
     for name in (secret, unread):
@@ -114,7 +116,7 @@ def test_a_probe_names_the_leg_that_lacks_a_right(
 
 
 @pytest.mark.parametrize("options", [CLASSIC, {"group.protocol": "consumer"}], ids=["classic", "consumer"])
-def test_a_worker_recovers_after_the_loss_of_its_login_and_its_rights(
+def test_case_28_a_worker_recovers_after_the_loss_of_its_login_and_its_rights(
     guarded: GuardedKafka, bus: RealBus, topic: str, group: str, options: dict[str, Any]
 ) -> None:
     user = f"user-{group}"

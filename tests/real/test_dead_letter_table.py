@@ -54,7 +54,7 @@ def test_a_record_with_any_event_type_header_can_be_stored(event_type: bytes) ->
     assert 0 < len(letter.event_type) <= 255
 
 
-def test_retention_deletes_permanently_when_autocommit_is_off(database: Database) -> None:
+def test_deletions_by_the_retention_are_committed_when_autocommit_is_off(database: Database) -> None:
     stored(record_of(7), RECEIVER)
     with connected(database.entry | {"AUTOCOMMIT": False}, "default"):
         list(purge_all(-1, history=1, dead_letters=True))

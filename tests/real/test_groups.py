@@ -20,7 +20,7 @@ pytestmark = pytest.mark.real
 
 
 @each_protocol
-def test_waiting_retries_are_dropped_with_a_revoked_partition_and_start_again_after_its_return(
+def test_case_9_waiting_retries_are_dropped_with_a_revoked_partition_and_start_again_after_its_return(
     bus: RealBus, group: str, options: dict[str, Any]
 ) -> None:
     """Each event fails, and would be retried only after an hour."""
@@ -51,7 +51,7 @@ def test_waiting_retries_are_dropped_with_a_revoked_partition_and_start_again_af
 
 
 @each_protocol
-def test_one_of_two_members_with_an_equal_group_instance_id_ends_with_the_reason(
+def test_case_10_one_of_two_members_with_an_equal_group_instance_id_ends_with_the_reason(
     bus: RealBus, topic: str, group: str, options: dict[str, Any]
 ) -> None:
     """The classic protocol fences the older member. The newer protocol refuses the later member."""
@@ -69,7 +69,7 @@ def test_one_of_two_members_with_an_equal_group_instance_id_ends_with_the_reason
 
 
 @pytest.mark.parametrize("told", [False, True], ids=["without a signal", "after a signal"])
-def test_a_member_fenced_at_a_commit_starts_no_further_events_and_logs_the_reason(
+def test_case_10_a_member_fenced_at_a_commit_starts_no_further_events_and_logs_the_reason(
     bus: RealBus, topic: str, group: str, told: bool
 ) -> None:
     """Heartbeats are rare in this test. So the older member learns of its fencing from a commit."""
@@ -92,7 +92,7 @@ def test_a_member_fenced_at_a_commit_starts_no_further_events_and_logs_the_reaso
 @pytest.mark.long
 @pytest.mark.timeout(900)
 @each_protocol
-def test_members_that_join_and_leave_under_load_lose_and_repeat_no_event(
+def test_case_8_members_that_join_and_leave_under_load_lose_and_repeat_no_event(
     bus: RealBus, group: str, options: dict[str, Any]
 ) -> None:
     topic, users, each = f"busy-{group}", list(range(16)), scaled(40, long=800)
@@ -146,7 +146,7 @@ def test_a_static_member_that_restarts_gets_its_partition_without_a_rebalance(bu
         assert staying.stop() == 0
 
 
-def test_a_worker_stops_with_partitions_without_partitions_and_before_its_first_assignment(
+def test_case_5_a_worker_stops_with_partitions_without_partitions_and_before_its_first_assignment(
     bus: RealBus, topic: str, group: str
 ) -> None:
     """

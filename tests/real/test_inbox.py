@@ -127,7 +127,7 @@ def test_a_duplicate_does_not_roll_back_the_surrounding_transaction() -> None:
 
 
 @pytest.mark.parametrize("failures", [0, 1])
-def test_one_of_several_concurrent_duplicates_has_its_effect(failures: int) -> None:
+def test_only_one_of_several_concurrent_duplicates_has_an_effect(failures: int) -> None:
     """
     The first duplicate waits until all have started. If it fails, the others may cause a deadlock; then they are
     delivered again.

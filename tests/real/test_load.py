@@ -94,7 +94,7 @@ def distinct(lines: list[dict[str, Any]]) -> set[tuple[int, int]]:
     return {event(line) for line in lines if line["what"] == "ends"}
 
 
-def test_a_failing_key_does_not_prevent_other_keys_from_being_processed(bus: RealBus, group: str) -> None:
+def test_case_12_a_failing_key_does_not_prevent_other_keys_from_being_processed(bus: RealBus, group: str) -> None:
     healthy, each = list(range(1, 21)), scaled(20, long=500)
     rates = {}
     for failing in ("", "0"):
@@ -139,7 +139,7 @@ def test_waiting_receivers_run_concurrently_on_several_lanes(bus: RealBus, topic
     print(f"{count} receivers of 10 ms on {lanes} lanes: {share:.0%} of the ideal")
 
 
-def test_the_memory_of_a_worker_does_not_grow(bus: RealBus, topic: str, group: str) -> None:
+def test_case_45_the_memory_of_a_worker_does_not_grow(bus: RealBus, topic: str, group: str) -> None:
     part = scaled(500, long=20_000)
     sizes = []
     with worker(bus, topic, group, "trouble.count", lanes=4) as process:

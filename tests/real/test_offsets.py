@@ -35,7 +35,7 @@ def worker(
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_records_deleted_before_they_were_read_are_logged_as_lost(
+def test_case_27_records_deleted_before_they_were_read_are_logged_as_lost(
     bus: RealBus, topic: str, group: str, protocol: str
 ) -> None:
     send(bus, topic, *map(certificate, range(5)))
@@ -52,7 +52,7 @@ def test_records_deleted_before_they_were_read_are_logged_as_lost(
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_topic_recreated_while_a_worker_runs_is_read_from_its_beginning(
+def test_case_23_27_a_topic_recreated_while_a_worker_runs_is_read_from_its_beginning(
     bus: RealBus, cluster: KafkaCluster, topic: str, group: str, protocol: str
 ) -> None:
     """Before the topic is recreated both partitions have records. Afterwards one of them is empty."""
@@ -70,7 +70,9 @@ def test_a_topic_recreated_while_a_worker_runs_is_read_from_its_beginning(
     assert len(process.heard("note")) == 41
 
 
-def test_an_empty_topic_with_a_committed_offset_is_logged_as_recreated(bus: RealBus, topic: str, group: str) -> None:
+def test_case_27_an_empty_topic_with_a_committed_offset_is_logged_as_recreated(
+    bus: RealBus, topic: str, group: str
+) -> None:
     """The worker commits the corrected offset, so the next worker reports nothing."""
     bus.commit(group, topic, 9)
     with worker(bus, topic, group) as process:

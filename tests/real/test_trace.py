@@ -41,7 +41,7 @@ def delete_before(cluster: KafkaCluster, topic: str, offset: int) -> None:
         answer.result(30)
 
 
-def test_a_trace_says_that_deleted_records_may_have_included_the_event(
+def test_event_trace_says_that_deleted_records_may_have_included_the_event(
     bus: RealBus, cluster: KafkaCluster, topic: str
 ) -> None:
     event_id, *_ = sent(bus, topic, 1, 2, 3)
@@ -56,7 +56,7 @@ def test_a_trace_says_that_deleted_records_may_have_included_the_event(
         assert f"{topic}:0 holds no records, at offset 3; what was before is deleted.\n" in trace(event_id, finds=False)
 
 
-def test_a_trace_of_a_dead_letter_says_that_its_record_was_deleted(
+def test_event_trace_says_of_a_dead_letter_that_its_record_was_deleted(
     bus: RealBus, cluster: KafkaCluster, topic: str, group: str
 ) -> None:
     event_id, other = sent(bus, topic, 1, 2)
@@ -77,7 +77,7 @@ def record(topic: str, offset: int, event_id: UUID) -> ConsumerRecord:
     )
 
 
-def test_a_trace_says_that_compaction_may_have_removed_the_event(
+def test_event_trace_says_that_compaction_may_have_removed_the_event(
     bus: RealBus, cluster: KafkaCluster, group: str
 ) -> None:
     topic = f"compacted-{group}"

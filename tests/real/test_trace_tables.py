@@ -110,7 +110,7 @@ def test_waiting_and_parked_rows_are_found_by_id_and_key() -> None:
 
 
 @on_sqlite
-def test_an_id_in_another_header_of_a_row_does_not_match() -> None:
+def test_an_id_in_another_header_of_a_row_is_not_found() -> None:
     emitted()
     event_id = str(uuid1())
     OutboxRecord.objects.update(headers=pack((("ce_id", b"other"), ("cause", event_id.encode()))))
@@ -173,7 +173,7 @@ def test_large_tables_are_searched_in_slices(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @on_sqlite
-def test_a_trace_makes_at_most_15_queries() -> None:
+def test_event_trace_makes_at_most_15_queries() -> None:
     event_id = emitted()
     found(event_id)
     with CaptureQueriesContext(connection) as queries:

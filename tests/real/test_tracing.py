@@ -79,7 +79,9 @@ def links(span: Span) -> list[tuple[str, str]]:
     return [ids(link) for link in span["links"]]
 
 
-def test_one_trace_spans_a_view_the_outbox_kafka_and_receivers_elsewhere(service: Traced) -> None:
+def test_one_trace_leads_from_a_view_through_the_outbox_and_kafka_to_receivers_in_other_processes(
+    service: Traced,
+) -> None:
     """The trace also leads through the outbox if Kafka did not confirm the event."""
     with ExitStack() as stack:
         web = stack.enter_context(service.process(ways=("direct", "outbox")))

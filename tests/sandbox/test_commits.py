@@ -41,7 +41,7 @@ def own() -> Iterator[Sandbox]:
         ("ILLEGAL_GENERATION", True),
     ],
 )
-def test_an_offset_whose_commit_was_refused_is_committed_again_unless_it_is_lost(
+def test_case_10_an_offset_whose_commit_was_refused_is_committed_again_unless_its_partition_is_lost(
     own: Sandbox, group: str, told: list[LifecycleEvent], code: str, lost: bool
 ) -> None:
     with Member(SandboxBus(own), group, ["t"]) as member:
@@ -59,7 +59,7 @@ def test_an_offset_whose_commit_was_refused_is_committed_again_unless_it_is_lost
 
 
 @pytest.mark.parametrize(("code", "done"), [("STALE_MEMBER_EPOCH", True), ("REBALANCE_IN_PROGRESS", False)])
-def test_the_last_commit_of_a_partition_is_repeated_for_transient_refusals(
+def test_the_last_commit_of_a_partition_is_repeated_after_transient_refusals(
     own: Sandbox, group: str, code: str, done: bool
 ) -> None:
     with Member(SandboxBus(own), group, ["t"]) as member:

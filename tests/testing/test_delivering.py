@@ -69,7 +69,7 @@ def test_deliver_accepts_an_event_type_and_plain_values(heard: Heard) -> None:
         assert heard[0]["grade"] == grade(signal, user=7)
 
 
-def test_deliver_with_replay_makes_is_replay_return_true() -> None:
+def test_the_argument_replay_of_deliver_makes_is_replay_return_true() -> None:
     told: list[bool] = []
 
     def ask(**_: Any) -> None:

@@ -115,7 +115,7 @@ def test_pages_contain_the_plot_its_description_and_the_tables() -> None:
 
 @pytest.mark.parametrize("plan", [QUICK, THOROUGH], ids=["quick", "thorough"])
 @pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES.keys())
-def test_suites_compare_existing_cases_and_read_only_topics_that_they_fill(
+def test_suites_compare_existing_cases_and_fill_every_topic_that_they_read(
     suite: Callable[[Plan], Suite], plan: Plan
 ) -> None:
     made = suite(plan)

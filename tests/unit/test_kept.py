@@ -21,7 +21,7 @@ def test_a_value_is_computed_once_per_key() -> None:
     assert made == ["abc"]
 
 
-def test_long_keys_are_not_cached_and_the_number_of_keys_is_limited() -> None:
+def test_c17_long_keys_are_not_cached_and_the_number_of_keys_is_limited() -> None:
     """The test uses ten thousand event types of a megabyte each."""
     kept: Kept[int] = Kept(len, 10)
     for number in range(100):

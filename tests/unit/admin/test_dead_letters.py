@@ -94,7 +94,7 @@ def test_an_invalid_position_in_the_url_shows_the_first_page(after: str) -> None
     assert offsets(client_with(Right.VIEW).get(LIST, {"after": after})) == [0]
 
 
-def test_letters_are_searched_by_key_id_or_place_with_post_only() -> None:
+def test_letters_are_searched_by_key_by_id_or_by_place_and_only_with_post() -> None:
     first, _ = stored(record_of(7, offset=1), MAIL), stored(record_of(8, offset=2), MAIL)
     client = client_with(Right.VIEW)
 

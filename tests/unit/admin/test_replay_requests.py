@@ -115,7 +115,7 @@ def test_a_replay_of_ticked_letters_is_requested_after_a_page_with_the_plan(rece
         assert text in page
 
 
-def test_requests_for_all_matching_letters_are_made_per_group_without_later_failures(receiver: str) -> None:
+def test_a_request_for_all_matching_letters_is_made_per_group_and_omits_later_failures(receiver: str) -> None:
     for offset in range(4):
         stored(record_of(7, offset=offset), receiver, group="mail" if offset % 2 else "other")
     stored(record_of(7, offset=8), GONE)

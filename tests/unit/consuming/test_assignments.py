@@ -49,7 +49,7 @@ class TenRecords(Client):
         self.assign(NAME)
 
 
-def test_a_record_polled_before_its_partition_was_reassigned_is_ignored() -> None:
+def test_c1_a_record_polled_before_its_partition_was_reassigned_is_ignored() -> None:
     """
     If this record counted as read, so would all records before it. They would be dropped, and their offsets committed.
     """

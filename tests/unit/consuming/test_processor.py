@@ -440,7 +440,7 @@ def test_c12_the_attempt_after_a_database_error_uses_a_new_connection(
         assert processor.process(one) is DONE
 
 
-def test_changes_to_an_event_in_one_attempt_do_not_reach_the_next_attempt(service: Service) -> None:
+def test_c6_changes_to_an_event_in_one_attempt_do_not_reach_the_next_attempt(service: Service) -> None:
     """The receivers of one attempt share one object, as in Django."""
     seen: list[list[str]] = []
 
@@ -465,7 +465,7 @@ def test_changes_to_an_event_in_one_attempt_do_not_reach_the_next_attempt(servic
     assert seen == [["a", "b"], ["a"], ["a", "b"], ["a", "b"]]
 
 
-def test_a_record_that_is_unreadable_at_a_retry_becomes_a_dead_letter_of_the_waiting_receivers(
+def test_c6_a_record_that_is_unreadable_at_a_retry_becomes_a_dead_letter_of_the_waiting_receivers(
     service: Service,
 ) -> None:
     """Each attempt decodes the record again. Meanwhile the registry may have started to refuse its schema."""
@@ -478,7 +478,7 @@ def test_a_record_that_is_unreadable_at_a_retry_becomes_a_dead_letter_of_the_wai
     assert [failure.receiver for failure in letter.failures] == service.names("second")
 
 
-def test_the_scheduler_keeps_no_reference_to_a_finished_record(service: Service) -> None:
+def test_c5_the_scheduler_keeps_no_reference_to_a_finished_record(service: Service) -> None:
     """The exceptions of attempts contain the stack frames of receivers, and so event data."""
     service.failing = {"first": ValueError}
     processor, one = service.processor(), delivery(1)
@@ -502,7 +502,7 @@ def traced() -> Iterator[list[Span]]:
         unobserve(monitor)
 
 
-def test_the_span_of_an_event_has_attributes_errors_and_child_spans_of_receivers(
+def test_c6_the_span_of_an_event_has_attributes_errors_and_child_spans_of_receivers(
     service: Service, traced: list[Span]
 ) -> None:
     """
@@ -541,7 +541,7 @@ def test_the_span_of_an_event_has_attributes_errors_and_child_spans_of_receivers
     assert not any(one.attributes or one.errors for one in traced if one.path != whole)
 
 
-def test_the_span_of_each_attempt_has_the_offset_of_its_record(service: Service, traced: list[Span]) -> None:
+def test_c6_the_span_of_each_attempt_has_the_offset_of_its_record(service: Service, traced: list[Span]) -> None:
     service.failing = {"first": ValueError}
     processor, one, unreadable = service.processor(), delivery(7), delivery(8, value=b"")
     with watched(events.RecordReceived, events.RecordRetried) as told:
@@ -554,7 +554,7 @@ def test_the_span_of_each_attempt_has_the_offset_of_its_record(service: Service,
     assert [(one.attributes["kafka_offset"], one.errors) for one in wholes] == [(7, 1), (7, 0), (8, 1)]
 
 
-def test_one_cache_object_serves_all_events_of_a_lane(service: Service) -> None:
+def test_c6_one_cache_object_serves_all_events_of_a_lane(service: Service) -> None:
     used: list[Any] = []
     service.begin = lambda _: used.append(caches["default"])
     processor = service.processor()
@@ -564,7 +564,7 @@ def test_one_cache_object_serves_all_events_of_a_lane(service: Service) -> None:
 
 
 @pytest.mark.parametrize("kind", [CancelledError, type("Odd", (BaseException,), {})])
-def test_a_receiver_that_raises_a_base_exception_is_retried_and_its_event_becomes_a_dead_letter(
+def test_c11_a_receiver_that_raises_a_base_exception_is_retried_and_its_event_becomes_a_dead_letter(
     service: Service, kind: type[BaseException]
 ) -> None:
     """Otherwise the exception would end the lane and the worker, and the record would be delivered again for ever."""
@@ -587,7 +587,7 @@ def test_a_worker_is_ready_again_when_the_record_held_by_an_outage_is_skipped(se
 
 
 @pytest.mark.parametrize("away", ["schema registry", "database of the pauses"])
-def test_a_record_held_before_its_first_dispatch_is_logged_as_received_once(service: Service, away: str) -> None:
+def test_a_record_held_before_its_first_dispatch_is_logged_only_once_as_received(service: Service, away: str) -> None:
     """In the past the audit log said that the record was processed, but not that it was received."""
     processor, one, known = service.processor(), delivery(1), ReceiverGate()
     gate = ReceiverGate(paused=Pauses()) if away == "database of the pauses" else known

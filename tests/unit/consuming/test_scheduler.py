@@ -238,7 +238,7 @@ def test_a_base_exception_stops_the_scheduler_and_leaves_the_record_unfinished()
         assert not delivery.done
 
 
-def test_a_finished_delivery_releases_its_record_while_an_earlier_one_is_unfinished() -> None:
+def test_c5_a_finished_delivery_releases_its_record_while_an_earlier_one_is_unfinished() -> None:
     with scheduling(lambda delivery: Hold(ValueError(), 60) if delivery.offset == 0 else DONE) as scheduler:
         partition = PartitionProgress("t", 0)
         (held,) = submit(scheduler, partition, record(0, b"held"))
@@ -263,7 +263,7 @@ def test_actors_of_idle_keys_are_removed() -> None:
         until(lambda: late.done)
 
 
-def test_a_key_locked_by_a_sweep_still_runs_its_waiting_record() -> None:
+def test_the_waiting_record_of_a_key_that_a_sweep_locks_still_runs() -> None:
     scheduler = Scheduler(lambda delivery: DONE, lanes=1)
     (delivery,) = submit(scheduler, PartitionProgress("t", 0), record(0))
     actor = scheduler._ready.get()

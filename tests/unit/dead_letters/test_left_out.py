@@ -93,7 +93,7 @@ def test_a_part_that_an_older_version_has_stored_again_does_not_count_as_missing
     assert missing(record(), dict(without("value").left_out)) == {}
 
 
-def test_hashes_of_headers_differ_if_only_the_bounds_between_headers_differ() -> None:
+def test_headers_with_equal_bytes_and_different_boundaries_have_different_hashes() -> None:
     def mark(*headers: tuple[str, bytes | None]) -> str:
         return next(
             one.left_out["headers"].sha256

@@ -96,7 +96,7 @@ def test_a_receiver_that_leaves_no_transaction_open_keeps_its_changes(connection
 
 
 @pytest.mark.parametrize("depth", [1, 3])
-def test_transactions_left_open_are_rolled_back_without_a_reconnect(
+def test_case_42_transactions_left_open_are_rolled_back_without_a_reconnect(
     connection: BaseDatabaseWrapper, depth: int
 ) -> None:
     raw = connection.connection

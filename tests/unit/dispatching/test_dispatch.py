@@ -114,7 +114,7 @@ def test_a_type_error_raised_inside_a_receiver_is_reported_unchanged(call: Any) 
     assert type(error) is TypeError
 
 
-def test_a_receiver_fails_when_an_event_that_it_emits_is_rejected() -> None:
+def test_s4_a_receiver_fails_when_an_event_that_it_emits_is_rejected() -> None:
     """
     The receiver that emits the event gets no exception. Without a failure the offset of the received event would be
     committed.
@@ -177,7 +177,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_an_awaitable_returned_by_a_receiver_is_awaited(way: Callable[[Log], Any]) -> None:
+def test_c10_an_awaitable_returned_by_a_receiver_is_awaited(way: Callable[[Log], Any]) -> None:
     """Otherwise the offset would be committed, although the receiver did not run."""
     log = Log()
     assert dispatch(event(), [Receiver(way(log))]) == []
@@ -185,7 +185,7 @@ def test_an_awaitable_returned_by_a_receiver_is_awaited(way: Callable[[Log], Any
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_a_returned_awaitable_is_a_failure_inside_a_running_event_loop(way: Callable[[Log], Any]) -> None:
+def test_c10_a_returned_awaitable_is_a_failure_inside_a_running_event_loop(way: Callable[[Log], Any]) -> None:
     """A thread with a running event loop cannot start a second loop to await the result."""
     log, receiver = Log(), Receiver(lambda **_: None)
 
@@ -197,7 +197,7 @@ def test_a_returned_awaitable_is_a_failure_inside_a_running_event_loop(way: Call
     gc.collect()  # a coroutine that was never awaited would warn now
 
 
-def test_a_returned_future_of_another_event_loop_is_a_failure() -> None:
+def test_c10_a_returned_future_of_another_event_loop_is_a_failure() -> None:
     loop = asyncio.new_event_loop()
     future = loop.create_future()
     try:
@@ -207,7 +207,7 @@ def test_a_returned_future_of_another_event_loop_is_a_failure() -> None:
     assert type(error) is RuntimeError
 
 
-def test_a_receiver_that_is_a_generator_function_fails_because_it_did_not_run() -> None:
+def test_c10_a_receiver_that_is_a_generator_function_fails_because_it_did_not_run() -> None:
     """A function that contains ``yield`` does not run when it is called."""
 
     def generator(**_: Any) -> Iterator[None]:
@@ -242,7 +242,7 @@ def odd(**_: Any) -> None:
 
 
 @pytest.mark.parametrize(("call", "name", "place"), [(cancelled, "CancelledError", "sleep"), (odd, "Odd", "odd")])
-def test_a_base_exception_is_a_failure_of_its_receiver_and_the_next_receiver_runs(
+def test_c11_a_base_exception_is_a_failure_of_its_receiver_and_the_next_receiver_runs(
     call: Callable[..., Any], name: str, place: str
 ) -> None:
     """Otherwise the exception would end the worker, and the record would be delivered again for ever."""
@@ -255,7 +255,7 @@ def test_a_base_exception_is_a_failure_of_its_receiver_and_the_next_receiver_run
 
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
 @pytest.mark.parametrize("is_async", [False, True])
-def test_system_exit_keyboard_interrupt_and_generator_exit_of_a_receiver_are_not_caught(
+def test_c11_system_exit_keyboard_interrupt_and_generator_exit_of_a_receiver_are_not_caught(
     kind: type[BaseException], is_async: bool
 ) -> None:
 

@@ -83,7 +83,7 @@ def test_receivers_can_be_paused_while_their_table_has_no_column_for_reasons() -
     assert "Resumed." in run("resume", "--receiver", NAME, "--apply")
 
 
-def test_json_output_contains_plan_and_paused_receivers() -> None:
+def test_the_json_output_contains_the_plan_and_the_paused_receivers() -> None:
     planned = json.loads(run("pause", "--receiver", NAME, "--json"))
     assert (planned["receiver"], planned["applied"], planned["paused"]) == (NAME, False, [])
     applied = json.loads(run("pause", "--receiver", NAME, "--json", "--apply"))

@@ -85,7 +85,7 @@ def test_without_apply_no_receiver_runs() -> None:
     assert letter.attempts == 5
 
 
-def test_a_letter_whose_replay_fails_again_stays_with_its_remaining_receivers() -> None:
+def test_case_16_a_letter_whose_replay_fails_again_stays_with_its_remaining_receivers() -> None:
     trouble["second"] = fail
     letter = stored(record_of(7), FIRST, SECOND)
     with pytest.raises(CommandError, match="1 of 1 dead letters stay"):

@@ -44,7 +44,7 @@ def test_c3_a_failure_written_by_a_worker_during_a_replay_stays(also: list[str])
     assert states() == dict.fromkeys(["first", *(["second"] if also else [])], "failed")
 
 
-def test_c3_a_success_is_stored_when_a_worker_wrote_only_of_other_receivers() -> None:
+def test_c3_a_success_is_stored_when_a_worker_wrote_only_failures_of_other_receivers() -> None:
     letter = stored(record_of(7), FIRST)
     meanwhile["first"] = lambda: worker_stores(SECOND)
     with pytest.raises(CommandError):
@@ -140,7 +140,7 @@ def test_c3_a_letter_updated_by_a_worker_is_not_removed_beside_letters_that_fail
     assert failures() == {FIRST: "ValueError", SECOND: "KeyError"}
 
 
-def test_receivers_that_have_not_succeeded_stay_when_a_worker_stores_the_letter_again() -> None:
+def test_receivers_that_have_not_succeeded_stay_in_a_letter_when_a_worker_stores_it_again() -> None:
     """If a worker does not report a receiver, this does not mean that the receiver ran."""
     stored(record_of(7), FIRST)
     worker_stores(SECOND)

@@ -104,7 +104,7 @@ def test_a_transaction_is_noticed_after_an_event_loop_opened_a_connection_in_its
     assert in_a_thread(run) == ["before the commit", "after the commit"]
 
 
-def test_a_failing_on_commit_hook_does_not_prevent_events_from_being_sent_in_order() -> None:
+def test_s1_a_failing_on_commit_hook_does_not_prevent_events_from_being_sent_in_order() -> None:
     order: list[str] = []
     with pytest.raises(OSError, match="away"), transaction.atomic():
         transaction.on_commit(lambda: order.append("earlier hook"))
@@ -130,7 +130,7 @@ def test_a_hook_inserted_before_all_others_does_not_change_the_order_of_events()
 
 
 @pytest.mark.django_db(transaction=False)
-def test_capture_on_commit_callbacks_captures_events_in_order() -> None:
+def test_djangos_capture_on_commit_callbacks_captures_events_in_order() -> None:
     order: list[str] = []
     transaction.on_commit(lambda: order.append("older"))
     with TestCase.captureOnCommitCallbacks(execute=True) as captured:

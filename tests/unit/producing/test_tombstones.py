@@ -196,7 +196,7 @@ def test_an_unreadable_tombstone_becomes_a_dead_letter(heard: Heard, record: Con
     assert heard == []
 
 
-def test_a_failed_receiver_of_a_tombstone_is_retried_alone(heard: Heard) -> None:
+def test_only_the_failed_receiver_of_a_tombstone_is_retried(heard: Heard) -> None:
     def fail(**_: Any) -> None:
         raise ValueError
 

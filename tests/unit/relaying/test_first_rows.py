@@ -52,7 +52,7 @@ def test_rows_that_wait_for_an_unconfirmed_first_row_do_not_delay_other_topics(
     assert list(OutboxRecord.objects.values_list("topic", flat=True)) == ["a"]
 
 
-def test_a_row_skipped_in_an_earlier_chunk_is_overtaken_by_no_row_of_its_key(
+def test_no_row_overtakes_a_row_of_its_key_that_was_skipped_in_an_earlier_chunk(
     relaying: Relaying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
@@ -69,7 +69,7 @@ def test_a_row_skipped_in_an_earlier_chunk_is_overtaken_by_no_row_of_its_key(
     assert [event for event in relaying.arrived("a", 15) if event in of_key] == of_key
 
 
-def test_a_row_skipped_in_a_chunk_is_overtaken_by_no_row_of_its_key(relaying: Relaying) -> None:
+def test_no_row_overtakes_a_row_of_its_key_that_was_skipped_in_the_same_chunk(relaying: Relaying) -> None:
     """The client's queue has room for two rows. The client reaches the partition while a row waits for room."""
     relaying.options["queue.buffering.max.messages"] = 2
     relaying.renew()

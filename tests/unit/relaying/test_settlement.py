@@ -104,7 +104,7 @@ def test_s13_a_row_that_the_database_silently_keeps_is_not_sent_repeatedly(relay
     assert max(Counter(arrived).values()) <= 3
 
 
-def test_s13_a_row_that_is_silently_not_parked_is_not_lost(relaying: Relaying) -> None:
+def test_s13_a_row_that_the_database_silently_does_not_park_is_not_lost(relaying: Relaying) -> None:
     relaying.append("a", "a")
     OutboxRecord.objects.filter(pk=OutboxRecord.objects.earliest("pk").pk).update(headers=b"\x00\xff")
     with refusing("INSERT", PARKED, how="IGNORE"), watched(RowParked) as seen:

@@ -174,7 +174,7 @@ def test_a_letter_that_failed_again_after_the_request_is_skipped() -> None:
     assert (state, "failed again" in error, seen) == (LetterState.SKIPPED, True, [])
 
 
-def test_a_deleted_letter_counts_as_skipped_or_as_succeeded_if_its_replay_had_started() -> None:
+def test_a_deleted_letter_counts_as_succeeded_if_its_replay_had_started_and_otherwise_as_skipped() -> None:
     stored(record_of(7), FIRST)
     turns, letter = _requested()
     DeadLetter.objects.all().delete()
@@ -183,7 +183,7 @@ def test_a_deleted_letter_counts_as_skipped_or_as_succeeded_if_its_replay_had_st
     assert _state(turns, letter) == (LetterState.SUCCEEDED, "")
 
 
-def test_a_letter_is_retried_after_its_worker_died_and_fails_after_three_deaths() -> None:
+def test_a_letter_is_retried_after_its_worker_died_and_counts_as_failed_after_three_deaths() -> None:
     stored(record_of(7), FIRST)
     turns, letter = _requested()
     claims: list[str] = []
@@ -239,7 +239,7 @@ class _Refused(Originals):
         (ZeroDivisionError(), LetterState.FAILED),
     ],
 )
-def test_a_lasting_error_fails_the_letter_and_a_transient_error_leaves_it_waiting(
+def test_a_letter_counts_as_failed_after_a_lasting_error_and_waits_after_a_transient_error(
     error: Exception, state: LetterState
 ) -> None:
     stored(record_of(7), FIRST)

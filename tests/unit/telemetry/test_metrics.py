@@ -98,7 +98,7 @@ def test_the_state_of_a_worker_becomes_gauges() -> None:
         }
 
 
-def test_topics_unknown_to_the_service_are_summed_as_other() -> None:
+def test_topics_unknown_to_the_service_are_summed_under_the_label_other() -> None:
     running = Running()
     held = (HeldTopic(topic="known", seconds=3.0, reason=""), HeldTopic(topic="odd", seconds=9.0, reason=""))
     with running.relay(RelayOf(depth={"known": 1, "odd": 2, "strange": 3}, held=held)):
@@ -115,7 +115,7 @@ def test_topics_unknown_to_the_service_are_summed_as_other() -> None:
     }
 
 
-def test_event_types_unknown_to_the_service_are_labelled_other() -> None:
+def test_event_types_unknown_to_the_service_get_the_label_other() -> None:
     from event_bus_kafka.telemetry.counting import type_label
 
     created = "org.openedx.learning.certificate.created.v1"

@@ -66,7 +66,7 @@ def test_the_longest_duration_is_reset_for_each_period() -> None:
     assert longest == [3.0, 1.0]
 
 
-def test_labels_beyond_the_limit_are_counted_as_other() -> None:
+def test_labels_beyond_the_limit_are_counted_under_the_label_other() -> None:
     tallies = Tallies()
     for number in range(10_500):
         tallies.add(RECORDS_SKIPPED, (f"type {number}", "no receiver"))

@@ -123,7 +123,7 @@ def test_objects_created_from_fields_count_towards_the_memory_limit() -> None:
         codec.decoder(codec.schema, taken)(body)
 
 
-def test_a_null_counts_less_memory_than_a_value_of_its_type() -> None:
+def test_a_null_counts_as_less_memory_than_a_value_of_its_type() -> None:
     """In the past each null in an optional field of keys counted 1.3 kB. So an event of 900 kB became a dead letter."""
     optional = {"course": CourseKey, "parent": UsageKey, "start": datetime, "due": datetime}
     fields = {name: attrs.field(type=kind, default=None) for name, kind in optional.items()}

@@ -57,7 +57,7 @@ def test_a_companion_that_fails_ends_both_workers_with_its_reason(error: Excepti
     assert both.stop(timeout=60) == 0
 
 
-def test_a_companion_that_raises_system_exit_ends_both_workers_as_a_failure() -> None:
+def test_s17_a_companion_that_raises_system_exit_ends_both_workers_as_a_failure() -> None:
 
     def leave() -> None:
         raise SystemExit(0)

@@ -83,7 +83,7 @@ def test_signal_handlers_are_restored_after_the_worker() -> None:
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
-def test_a_second_signal_forces_the_end_with_exit_code_2() -> None:
+def test_case_6_a_second_signal_forces_the_end_with_exit_code_2() -> None:
     steps = Steps(send(signal.SIGTERM), stop=send(signal.SIGINT))
     assert in_a_process(lambda: run(steps)) == 2
 
@@ -126,7 +126,7 @@ def test_a_worker_that_fails_exits_with_the_code_of_its_failure(exit_code: int) 
     assert steps.stopped_with == 5
 
 
-def test_a_configuration_error_in_a_step_exits_with_1() -> None:
+def test_s19_a_configuration_error_in_a_step_exits_with_1() -> None:
 
     def step() -> None:
         raise ConfigurationError("wrong")
@@ -192,7 +192,7 @@ def test_a_hanging_stop_after_a_failure_is_killed_with_the_exit_code_of_the_fail
     assert in_a_process(lambda: Worker(steps, name="test", stop_timeout=-2.5).run()) == 4
 
 
-def test_the_watchdog_ends_the_process_even_if_logging_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s17_the_watchdog_ends_the_process_even_if_logging_raises(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def leave(_: logging.LogRecord) -> bool:
         raise SystemExit(9)
