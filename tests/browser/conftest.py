@@ -22,7 +22,7 @@ Visit = Callable[..., AbstractContextManager[Page]]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Return a browser for all tests of a file."""
+    """Return a browser that all tests of a file share."""
     with Browser() as browser:
         yield browser
 

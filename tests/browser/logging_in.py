@@ -1,4 +1,4 @@
-"""The login form of Django's admin."""
+"""Fills in the login form of Django's admin."""
 
 from __future__ import annotations
 

@@ -52,7 +52,10 @@ def main(folder: Path, *, is_all: bool) -> None:
 
 @contextmanager
 def desk(kafka: str = "real") -> Iterator[dict[str, str]]:
-    """Run services with failures; yield the URLs of their admins. User and password are `admin`."""
+    """
+    Run services, some of which fail; yield the URLs of their admins by service. Both the user and the password are
+    `admin`.
+    """
     with subprocess.Popen(
         [sys.executable, "-m", "examples.tour", "--admin"],
         cwd=ROOT,
@@ -81,7 +84,7 @@ def urls_of(process: subprocess.Popen[str]) -> dict[str, str]:
 
 
 def open_page(page: Page, title: str) -> None:
-    """Click on a page's link in the navigation."""
+    """Click on the link to a page in the navigation."""
     page.get_by_role("link", name=title, exact=True).first.click()
     page.get_by_role("heading", name=title, level=1).wait_for()
 
