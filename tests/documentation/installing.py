@@ -1,4 +1,4 @@
-"""Prepares `pip install`: a wheel of this checkout, and the wheels of all dependencies."""
+"""Builds or downloads what `pip install` needs: the wheel of this checkout, and the wheels of all dependencies."""
 
 from __future__ import annotations
 

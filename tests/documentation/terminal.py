@@ -72,7 +72,7 @@ class Terminal:
             self._expected_up_to = max(self._expected_up_to, self._wait_for(pattern, start).end())
 
     def press_ctrl_c(self) -> None:
-        """Interrupt the running command and wait until it has ended."""
+        """Press Ctrl-C to interrupt the running command, and wait until the command has ended."""
         self._type(_CTRL_C)
         self._commands += 1
         shown = f"[{self._commands} the shell is back]"

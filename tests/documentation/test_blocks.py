@@ -112,7 +112,7 @@ def test_settings_in_python_blocks_are_valid_and_imports_exist(block: Block) -> 
 
 
 def is_settings(tree: ast.Module) -> bool:
-    """Return whether a block contains settings only: assignments to names in capitals."""
+    """Return whether a block contains only settings. Settings are assignments to names in capital letters."""
     assigned = [node for node in tree.body if isinstance(node, ast.Assign | ast.AugAssign)]
     return len(assigned) == len(tree.body) and all(
         name.id.isupper() or name.id == "function"
@@ -123,7 +123,7 @@ def is_settings(tree: ast.Module) -> bool:
 
 
 def check_settings(text: str) -> None:
-    """Validate the value shown for each setting. Raises :class:`ValueError` for an invalid one."""
+    """Validate the value that a block shows for each setting. Raises :class:`ValueError` for an invalid value."""
     names: dict[str, Any] = {
         "EVENT_BUS_PRODUCER_CONFIG": defaultdict(lambda: defaultdict(dict)),
         "EVENT_TRACKING_BACKENDS": {"event_bus": {"OPTIONS": {}}},

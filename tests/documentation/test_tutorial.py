@@ -1,4 +1,4 @@
-"""A reader follows the tutorial from an empty folder, by copy and paste."""
+"""The tutorial works for a reader who starts in an empty folder and copies each command from the page."""
 
 from __future__ import annotations
 
