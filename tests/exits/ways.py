@@ -29,7 +29,7 @@ _UWSGI = (
 
 
 class Running(ABC):
-    """A running service, whose output is written to a file."""
+    """A running service. Its output is written to a file."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._log = folder / "log"
@@ -41,7 +41,7 @@ class Running(ABC):
         return self._log.read_text(errors="replace")
 
     def emit(self, numbers: Sequence[int]) -> None:
-        """Let the service emit an event for each number, and wait until all are emitted."""
+        """Let the service emit an event for each number, and wait until it has emitted all of them."""
         self._ask_for(numbers)
         self.wait_for(lambda: all(f"emitted {number};" in self.log for number in numbers))
 
