@@ -46,7 +46,7 @@ def emitted(bus: Bus, topic: str) -> str:
 def worker(
     bus: Bus, topic: str, group: str, emitted: str, options: dict[str, Any], before: str = "", **changes: Any
 ) -> ServiceProcess:
-    """Return a worker that commits only when it stops."""
+    """Return a worker that commits offsets only when it stops."""
     config = {REVOKED: {emitted: {"event_key_field": "certificate.user.id", "enabled": True}}}
     settings = bus.settings(
         EVENT_BUS_PRODUCER_CONFIG=config,

@@ -50,7 +50,7 @@ def test_the_lifespan_wrapper_completes_for_an_application_that_raises_for_lifes
 
 def test_the_lifespan_wrapper_completes_for_an_application_that_ignores_lifespan_messages() -> None:
     async def own(scope: Any, receive: Receive, send: Send) -> None:
-        """Do nothing, like an application that handles only requests."""
+        """Do nothing, as an application that handles only requests does for lifespan messages."""
 
     assert told(own, *ENDING) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 

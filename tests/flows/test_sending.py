@@ -611,7 +611,10 @@ def until(condition: Callable[[], bool]) -> None:
 
 @contextmanager
 def sends_around_a_fatal_error() -> Iterator[tuple[EventBusProducer, list[type[LifecycleEvent] | None]]]:
-    """Yield a producer whose client had a fatal error and was replaced, and the outcomes of the events it sent."""
+    """
+    Cause a fatal error of a producer's client, which is then replaced. Yield the producer, and the outcomes of the
+    events that it sent before and after the error.
+    """
     with Sandbox() as sandbox, override_settings(**SandboxBus(sandbox).settings("t")), watched() as seen:
         refuse(sandbox, INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED)  # as without the right to write
         producer = create_producer()
