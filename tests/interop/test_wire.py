@@ -140,7 +140,7 @@ def send_all(sent: list[Sent], producer: EventBusProducer) -> None:
 
 
 def registered(url: str) -> dict[str, list[int]]:
-    """Return the schema ids of all subjects of the topic."""
+    """Return the schema ids of each subject of the topic."""
 
     def get(path: str) -> Any:
         with urllib.request.urlopen(f"{url}{path}", timeout=10) as answer:
