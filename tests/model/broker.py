@@ -25,14 +25,16 @@ class Log:
     committed: int | None
     """The committed offset; None if the group has committed none."""
     at_time: int
-    """The offset of the first record at or after the time to which an operator may set the group."""
+    """
+    The offset of the first record that is not older than a certain time. An operator may reset the group to this time.
+    """
     metadata: str = ""
     start: int = 0
     """The first offset that is not deleted."""
     position: int = 0
     assigned: bool = False
     is_begun: bool = False
-    """Whether a member has committed an offset."""
+    """Whether a member of the group has committed an offset of the partition."""
 
     @property
     def end(self) -> int:

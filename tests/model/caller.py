@@ -210,7 +210,7 @@ class Caller:
 
 @contextmanager
 def failing(failure: Failure | None, model: Any) -> Iterator[None]:
-    """Let writes to a model's table fail in all databases while the block runs."""
+    """Make all writes to a model's table fail, in all databases, while the block runs."""
     with ExitStack() as wrapped:
         for alias in ALIASES:
             if failure is None:

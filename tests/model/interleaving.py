@@ -1,8 +1,8 @@
 """
-Runs several threads, of which only one executes at a time, line by line. A seed decides which thread continues.
+Runs several threads, of which only one at a time executes a line. A seed decides which thread continues.
 
-The code under test is not changed: a trace function stops each thread before each of its lines. So every interleaving
-of lines can happen, and the same seed repeats it.
+The code under test is not changed: a trace function stops each thread before each line. So every interleaving of lines
+can occur, and the same seed repeats the same interleaving.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Interleaving:
         self._over = threading.Event()
 
     def run(self, *tasks: Callable[[], None]) -> None:
-        """Run all tasks. Raises the first exception of a task."""
+        """Run all tasks. If tasks raise exceptions, raise the first one."""
         threads = [threading.Thread(target=self._task, args=(task,), daemon=True) for task in tasks]
         self._turns = {thread: threading.Semaphore(0) for thread in threads}
         for thread in threads:
@@ -47,7 +47,7 @@ class Interleaving:
             raise self._errors[0]
 
     def give_way(self) -> None:
-        """Let another task continue, if there is one."""
+        """Let another task continue if one can."""
         me = threading.current_thread()
         others = [thread for thread in self._turns if thread is not me and thread not in self._idle]
         if others:

@@ -32,7 +32,8 @@ class Broken(AssertionError):
 
 class Model:
     """
-    A consumer with three lanes. It runs for some steps while the assignment changes, then until all records are done.
+    A consumer with three lanes. First it runs for some steps while its assignment changes. Then it runs until all
+    records are processed.
     """
 
     def __init__(self, code: _Code, seed: int) -> None:
@@ -74,15 +75,15 @@ class Model:
 
     def _note_move(self, name: Partition, before: int, to: int) -> None:
         """
-        Note that the group's offset was changed from outside: another member processed the records before ``to``, or
-        the records from ``to`` on must be processed again.
+        Note that the group's offset changed without this consumer. Either another member processed the records before
+        ``to``, or the records from ``to`` on must be processed again.
         """
         log, done = self._logs[name], self._completed[name]
         done |= log.offsets(before, to)
         done -= log.offsets(max(to, log.start), before)
 
     def run(self) -> None:
-        """Run the model. Raises :class:`Broken`."""
+        """Run the model. Raises :class:`Broken` if the code breaks a promise."""
         lanes = [lambda lane=lane: self._run_lane(lane) for lane in self._scheduler.lanes]
         self._interleaving.run(self._poll, *lanes)
 
