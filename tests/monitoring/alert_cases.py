@@ -25,9 +25,9 @@ class Case:
     series: dict[str, str]
     """The series. The alert must fire for the job `lms`, and must not fire for other jobs."""
     silent: int
-    """A minute at which the alert does not fire yet."""
+    """The minute at which the test checks that the alert does not fire yet."""
     fires: int
-    """A minute at which the alert fires."""
+    """The minute at which the test checks that the alert fires."""
     labels: dict[str, str]
     """The labels of the alert, except `job` and `severity`."""
     value: str = ""

@@ -37,7 +37,7 @@ def unit_test(case: Case) -> dict[str, Any]:
 
 
 def expected(case: Case, alert: Alert) -> dict[str, Any]:
-    """Return the alert that has to fire, with its texts."""
+    """Return the alert that must fire, with its labels and texts, in the format of promtool."""
     labels = {"job": "lms", **case.labels}
 
     def shown(text: str) -> str:

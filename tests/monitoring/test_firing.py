@@ -51,7 +51,10 @@ def until(condition: Callable[[], Any], why: str) -> None:
 
 
 def asked_by_the_dashboard() -> Iterator[tuple[str, str]]:
-    """Yield titles of panels and their expressions, for all services, groups and topics."""
+    """
+    Yield the title of each panel together with each of its expressions. The expressions select all services, groups and
+    topics.
+    """
     for panel in json.loads((FOLDER / "dashboard.json").read_text())["panels"]:
         for target in panel.get("targets", ()):
             expression = re.sub(r"\$(job|group|topic)", ".*", target["expr"])
