@@ -37,7 +37,7 @@ class Fault:
     harm: str
     """The consequence for users."""
     tests: tuple[str, ...] = ()
-    """Tests that must catch the fault, relative to ``tests/``."""
+    """The tests that must catch the fault. Their paths are relative to ``tests/``."""
     real: tuple[str, ...] = ()
     """Tests on real services that must catch the fault. They are used if no test without servers catches it."""
 
@@ -46,11 +46,11 @@ class Fault:
         return str(Path(self.file).parent)
 
     def source(self) -> str:
-        """Return the file's source with the fault. Raises :class:`Stale`."""
+        """Return the source of the file, changed so that it contains the fault. Raises :class:`Stale`."""
         return self.applied_to((PACKAGE / self.file).read_text())
 
     def applied_to(self, source: str) -> str:
-        """Return ``source`` with the fault. Raises :class:`Stale`."""
+        """Return ``source``, changed so that it contains the fault. Raises :class:`Stale`."""
         tree = ast.parse(source)
         old, new = ast.parse(self.old).body, ast.parse(self.new).body
         ways = list(_replacements(_find(tree, self.scope), *_as_expressions(old, new)))
