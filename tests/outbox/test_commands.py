@@ -29,7 +29,7 @@ pytestmark = pytest.mark.real
 
 
 def run(*arguments: Any) -> str:
-    """Run the command and return what it prints."""
+    """Run the command; return its output."""
     output = io.StringIO()
     call_command("event_outbox", *map(str, arguments), stdout=output, no_color=True)
     return output.getvalue()

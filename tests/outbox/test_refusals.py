@@ -209,7 +209,7 @@ def test_s8_random_refusals_lose_no_row_and_keep_the_order_of_each_key(service: 
 
 @contextmanager
 def relaying(service: Service) -> Iterator[None]:
-    """Run a relay in a thread."""
+    """Run a relay in a thread while the block runs."""
     entry, stop = connections["default"], threading.Event()
 
     def run() -> None:

@@ -53,7 +53,7 @@ def own_cluster() -> Iterator[KafkaCluster]:
 def own_service(
     own_cluster: KafkaCluster, schema_registry: SchemaRegistry, topic: str, database: Database
 ) -> Iterator[Service]:
-    """Return a service on this broker."""
+    """Return a service whose broker is the one that the test may stop."""
     own_cluster.create_topic(topic)
     bus = RealBus(own_cluster, schema_registry)
     with database.connected("default"), Service(bus=bus, topic=topic, entry=database.entry).configured() as service:
