@@ -1,4 +1,4 @@
-"""Connects the receivers that RECEIVERS names."""
+"""Connects the receivers that the variable RECEIVERS names."""
 
 import json
 import os

@@ -28,7 +28,7 @@ def third(certificate: CertificateData, **_: Any) -> None:
 
 
 def gated(certificate: CertificateData, **_: Any) -> None:
-    """Wait until the file GATE exists."""
+    """Wait until the file exists whose path the variable GATE contains."""
     say("begins", receiver="gated", user=certificate.user.id, grade=certificate.grade, at=time.time())
     while not Path(os.environ["GATE"]).exists():
         time.sleep(0.02)
@@ -36,7 +36,7 @@ def gated(certificate: CertificateData, **_: Any) -> None:
 
 
 def mended(certificate: CertificateData, **_: Any) -> None:
-    """Fail until the file MENDED exists."""
+    """Fail until the file exists whose path the variable MENDED contains."""
     if not Path(os.environ["MENDED"]).exists():
         raise ValueError(certificate.user.pii.email)
     _take(certificate, "mended")
@@ -53,7 +53,7 @@ def leave(certificate: CertificateData, **_: Any) -> None:
 
 
 def alone(certificate: CertificateData, **_: Any) -> None:
-    """Print a line if another receiver runs at the same time, which is impossible with one lane."""
+    """Print a line if another receiver runs at the same time. With one lane this must not happen."""
     if not _at_once.acquire(blocking=False):
         say("at once")
         return

@@ -39,7 +39,7 @@ def hang_for_some(certificate: CertificateData, **_: object) -> None:
 
 
 def describe(certificate: CertificateData, **_: object) -> None:
-    """Print the lengths of the texts."""
+    """Print the lengths of the texts in a certificate."""
     say("describe", user=certificate.user.id, name=len(certificate.name), grade=certificate.grade)
 
 
@@ -52,7 +52,7 @@ def count(**_: object) -> None:
 
 
 def fail_until_mended(certificate: CertificateData, **_: object) -> None:
-    """Fail for all users until the file GATE exists."""
+    """Fail for all users until the file exists whose path the variable GATE contains."""
     say("tried", user=certificate.user.id, grade=certificate.grade, at=time.monotonic())
     if not Path(os.environ["GATE"]).exists():
         raise ValueError(certificate.user.pii.email)
