@@ -107,7 +107,7 @@ def test_all_commands_for_dead_letters_work_on_each_database() -> None:
 
 
 def at_once(tasks: list[Callable[[], object]]) -> list[Exception]:
-    """Run each function in a thread with its own connections; return the exceptions."""
+    """Run the functions at the same time, each in a thread with its own connections; return their exceptions."""
     entry, errors = connections["default"], []
 
     def run_one(task: Callable[[], object]) -> None:
@@ -174,7 +174,7 @@ def test_entries_are_purged_and_names_that_differ_only_in_case_are_separate() ->
 
 @contextmanager
 def refusing(database: Database) -> Iterator[None]:
-    """Configure the server to refuse a value of two megabytes."""
+    """Configure the server so that it refuses a value of two megabytes while the block runs."""
     if database.vendor == "postgresql":
         database.server.execute(
             f"\\connect {database.entry['NAME']}\n"

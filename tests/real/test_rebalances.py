@@ -68,7 +68,7 @@ class Crew:
             assert self._gone[-1].stop() == 0, self._gone[-1].log
 
     def wait_for(self, count: int, seconds: float) -> None:
-        """Wait until `count` events are processed."""
+        """Wait until `count` events are processed. Fail after `seconds`."""
         self._present[0].wait_for(lambda: len(self.done()) == count, f"for {count} events", seconds=seconds)
 
     def done(self) -> set[tuple[int, int]]:
