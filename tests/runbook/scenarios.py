@@ -165,4 +165,4 @@ ALL: dict[str, Callable[[Terminal], None]] = {
     "After a disaster": after_a_disaster,
     "Deploys and upgrades": deploys,
 }
-"""The scenarios by section title, in the order of the sections."""
+"""The scenario of each section by the section's title, in the order of the page."""

@@ -81,7 +81,7 @@ class Terminal:
             self._run(typed)
 
     def end(self) -> None:
-        """Raise AssertionError if a block was not run."""
+        """Check that all blocks were run. Raises AssertionError if one was not."""
         assert not self._left, f"{self._section}: {self._left}"
 
     def manage(self, command: str, **changes: Any) -> tuple[str, int]:
@@ -100,7 +100,7 @@ class Terminal:
         send(self.bus, "certificates", *map(certificate, users), through={"EVENT_BUS_TOPIC_PREFIX": self.prefix})
 
     def emit(self, *users: int, name: str = "") -> None:
-        """Emit certificates, which go to the outbox."""
+        """Emit certificates. Their events go to the outbox."""
         code = (
             "from openedx_events.learning.signals import CERTIFICATE_CREATED\n"
             "from tests.support.examples_of import certificate\n"
@@ -115,7 +115,7 @@ class Terminal:
         self.event_id = process.heard("emitted")[-1]["id"]
 
     def age(self, minutes: int) -> None:
-        """Change the outbox's rows as if they had waited for ``minutes``."""
+        """Change the outbox's rows as if they had already waited for ``minutes``."""
         with closing(sqlite3.connect(self.settings["DATABASES"]["default"]["NAME"])) as database:
             database.execute("UPDATE event_bus_kafka_outboxrecord SET created = created - ?", [minutes * 60_000])
             database.commit()
