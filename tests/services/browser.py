@@ -1,4 +1,4 @@
-"""A real browser: Debian's Chromium, controlled by playwright, with the accessibility rules of axe."""
+"""Runs a real browser: Debian's Chromium, which playwright controls. axe checks its pages for accessibility."""
 
 from __future__ import annotations
 

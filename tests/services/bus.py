@@ -42,7 +42,8 @@ class Bus(ABC):
 
     def records(self, topic: str, count: int, *, seconds: float = 60) -> list[Message]:
         """
-        Read a topic's first partition from its beginning until ``count`` records are read, or ``seconds`` have passed.
+        Read records from the beginning of a topic's first partition. Return them when ``count`` records are read or
+        ``seconds`` have passed.
         """
         consumer = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": "tests", "log_level": 0})
         try:

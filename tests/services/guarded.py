@@ -87,7 +87,8 @@ class GuardedKafka:
 
     def remove_user(self, user: str) -> None:
         """
-        Delete a user, so that logins of this user are refused. Every client must log in again every three seconds.
+        Delete a user. The server refuses this user from the next login on; clients must log in again every three
+        seconds.
         """
         self._alter(UserScramCredentialDeletion(user, ScramMechanism.SCRAM_SHA_256))
 
@@ -98,7 +99,7 @@ class GuardedKafka:
             self._bind(_binding(ResourceType.TOPIC, topic, user, operation))
 
     def allow_topic(self, user: str, topic: str, operation: AclOperation) -> None:
-        """Allow a user one kind of operation on a topic."""
+        """Allow a user to use one operation on a topic."""
         self._bind(_binding(ResourceType.TOPIC, topic, user, operation))
 
     def allow_group(self, user: str, group: str) -> None:

@@ -99,7 +99,7 @@ def free_port() -> int:
 
 
 def accepts(port: int) -> bool:
-    """Whether a process listens on a port of 127.0.0.1."""
+    """Return whether a process listens on a port of 127.0.0.1."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=0.2).close()
     except OSError:

@@ -74,14 +74,14 @@ class Prometheus:
 
     def query(self, expression: str) -> list[Sample]:
         """
-        Return the current value of an expression, which must be a vector. Raises RuntimeError with Prometheus's error
+        Return the current values of an expression, which must be a vector. Raises RuntimeError with Prometheus's error
         text.
         """
         found = self.ask("query", query=expression)["result"]
         return [Sample(labels=one["metric"], value=float(one["value"][1])) for one in found]
 
     def value(self, expression: str) -> float | None:
-        """Return the only number of a vector; None if the vector is empty."""
+        """Return the value of an expression whose vector has at most one number. Return None if the vector is empty."""
         found = self.query(expression)
         if len(found) > 1:
             raise RuntimeError(f"{expression} is {len(found)} numbers: {found}")
