@@ -16,7 +16,7 @@ RETRY = {"EVENT_BUS_KAFKA_RETRY": {"attempts": 2, "first_delay": 0.05, "factor":
 
 @pytest.fixture
 def table(tmp_path: Path) -> dict[str, Any]:
-    """Return settings of a service with a migrated database."""
+    """Return the settings of a service whose database has the tables of the package."""
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
     settings = RETRY | {"DATABASES": {"default": entry}}
     with ServiceProcess("migrate", "--verbosity=0", "--skip-checks", settings=settings) as process:

@@ -44,7 +44,7 @@ _LOCATORS = {
 
 
 def value_of(annotation: Any, values: dict[Any, Any], *, optional: bool = False, absent: bool = False) -> Any:
-    """Return an example value for an annotation. ``absent``: use None wherever None is allowed."""
+    """Return an example value for an annotation. If ``absent`` is True, use None wherever None is allowed."""
     if optional and absent:
         return None
     if annotation in values:
@@ -92,5 +92,5 @@ def certificate(user_id: int = 1, *, course: CourseKey = COURSE, grade: str = "0
 
 
 def is_custom(annotation: Any) -> bool:
-    """Whether openedx-events has a custom serializer for an annotation."""
+    """Return whether openedx-events has a custom serializer for an annotation."""
     return any(serializer.cls is annotation for serializer in DEFAULT_CUSTOM_SERIALIZERS)

@@ -85,7 +85,7 @@ class Member:
                 member.records += member.poll(0.1)
 
     def poll_records(self, count: int) -> list[ConsumerRecord]:
-        """Poll until ``count`` records are read, and return all records."""
+        """Poll until ``count`` records are read; return all records read so far."""
         self.poll_until(lambda: len(self.records) >= count)
         return self.records
 

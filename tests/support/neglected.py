@@ -1,4 +1,4 @@
-"""Fills the tables with every kind of neglect."""
+"""Fills the tables with data that causes every kind of neglect."""
 
 from __future__ import annotations
 

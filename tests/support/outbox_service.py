@@ -41,14 +41,14 @@ class Service:
     entry: dict[str, Any]
 
     def settings(self, **changes: Any) -> dict[str, Any]:
-        """Return the settings for the service's processes."""
+        """Return settings with which processes of the service run."""
         return self.bus.settings(self.topic, EVENT_BUS_PRODUCER_MODE="outbox") | changes
 
     def process_settings(self, **changes: Any) -> dict[str, Any]:
         return self.settings(**changes) | {"DATABASES": {"default": self.entry}}
 
     def settings_for(self, *topics: str) -> dict[str, Any]:
-        """Return settings that send certificates to all of these topics."""
+        """Return settings with which certificates are sent to all of these topics."""
         entry = {"event_key_field": KEY_FIELD, "enabled": True}
         return self.settings(EVENT_BUS_PRODUCER_CONFIG={CREATED: dict.fromkeys(topics, entry)})
 
@@ -100,7 +100,7 @@ class Service:
                 relay.stop(timeout=1)
 
     def drain(self) -> None:
-        """Relay until the outbox is empty."""
+        """Run a relay until the outbox is empty."""
         with self.relay() as relay:
             until(lambda: not self.waiting, step=relay.step)
 

@@ -41,7 +41,7 @@ def status(settings: dict[str, Any], *arguments: str) -> Shown:
 
 
 def told(settings: dict[str, Any], *arguments: str) -> Shown:
-    """Run the command with ``--json``."""
+    """Run the command with ``--json``; return its output."""
     return status(settings, "--json", *arguments)
 
 
