@@ -29,5 +29,5 @@ def events() -> Iterator[CapturedEvents]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """Return a service that follows docs/testing.rst."""
+    """Return a service that consists of the code in docs/testing.rst."""
     return Project(tmp_path)
