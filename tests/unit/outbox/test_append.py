@@ -51,7 +51,7 @@ def assert_each_row_has_its_schema(rows: int) -> None:
 
 
 def test_a_schema_written_in_a_manual_savepoint_that_was_rolled_back_is_written_again() -> None:
-    """Django runs the on-commit hooks of such a savepoint although it was rolled back."""
+    """Django keeps the on-commit hooks of such a savepoint, although it was rolled back."""
     with transaction.atomic():
         savepoint = connection.savepoint() or ""
         assert append()

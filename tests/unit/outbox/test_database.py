@@ -54,7 +54,7 @@ class Apart:
 
 
 class Undecided:
-    """A router that raises."""
+    """A router that raises an exception when it is asked for a database."""
 
     def db_for_write(self, model: Any, **_: Any) -> str:
         raise LookupError("no request")

@@ -49,7 +49,7 @@ def test_events_confirmed_by_kafka_are_not_spilled_when_their_reports_were_not_p
 
 
 class Slow:
-    """A router that blocks in the thread of a delivery report."""
+    """A router that blocks while a delivery report is handled."""
 
     was_asked, goes_on = Event(), Event()
 
