@@ -87,14 +87,14 @@ def cluster() -> Iterator[KafkaCluster]:
 
 @pytest.fixture(scope="module")  # an idle broker uses a thirtieth of a core: it does not run for the whole run
 def three_brokers() -> Iterator[KafkaCluster]:
-    """Return a cluster of three brokers for the tests of a file; each test leaves all of them running."""
+    """Return a cluster of three brokers that all tests of a file share. Each test leaves all brokers running."""
     with KafkaCluster(3) as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[GuardedKafka]:
-    """Return a broker with authentication and a proxy before it, for the tests of a file."""
+    """Return a broker with authentication, which all tests of a file share. A proxy can stand in front of it."""
     with GuardedKafka() as guarded:
         yield guarded
 
