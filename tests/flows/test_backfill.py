@@ -165,7 +165,7 @@ def test_request_caches_are_cleared_between_batches(bus: Bus, topic: str) -> Non
 
 
 @pytest.mark.parametrize("bus", ["sandbox"], indirect=True)
-def test_the_resume_token_is_quoted_for_the_shell_when_a_list_source_fails(
+def test_the_resume_token_is_quoted_for_the_shell_when_a_source_that_returns_lists_fails(
     bus: Bus, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "_registered", {})

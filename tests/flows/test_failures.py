@@ -50,7 +50,7 @@ def test_case_15_a_partition_is_committed_to_its_end_when_an_event_becomes_a_dea
 
 
 @pytest.mark.parametrize("debug", [False, True], ids=["production", "DEBUG"])
-def test_case_17_a_failing_receiver_is_named_in_the_letter_and_the_others_run_once(
+def test_case_17_a_failing_receiver_is_named_in_the_letter_and_the_other_receivers_run_once(
     bus: Bus, topic: str, group: str, debug: bool
 ) -> None:
     kept = OnTopic(bus, group).create()

@@ -41,7 +41,7 @@ def test_case_2_a_hanging_receiver_is_logged_with_its_stack_and_abandoned_at_a_s
     assert bus.committed(group, topic) < 0
 
 
-def test_a_stop_whose_last_commit_fails_exits_with_2(group: str) -> None:
+def test_a_worker_whose_last_commit_fails_exits_with_2(group: str) -> None:
     with Sandbox() as sandbox:
         bus = SandboxBus(sandbox)
         bus.create_topic("t")

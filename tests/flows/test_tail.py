@@ -52,7 +52,7 @@ def test_event_tail_with_the_option_unmasked_shows_keys_data_and_headers(bus: Bu
     assert ["note", "(6 bytes)"] in tail(bus, topic)[0]["headers"]
 
 
-def test_records_are_chosen_by_key_type_and_offset(bus: Bus, topic: str) -> None:
+def test_records_are_chosen_by_key_by_type_and_by_offset(bus: Bus, topic: str) -> None:
     send(bus, topic, *map(certificate, (1, 2, 1)))
     send(bus, topic, certificate(2), signal=CERTIFICATE_REVOKED)
 

@@ -163,7 +163,9 @@ def test_many_parked_rows_are_released_in_order(service: Service) -> None:
     assert service.ids(250) == sent
 
 
-def test_the_status_command_fails_and_appending_an_event_reports_when_the_outbox_is_stalled(service: Service) -> None:
+def test_with_a_stalled_outbox_the_status_command_fails_and_appending_an_event_reports_the_stall(
+    service: Service,
+) -> None:
     service.emit()
     assert json.loads(run("status", "--json"))["depth"] == 1
     OutboxRecord.objects.update(created=int((time() - 301) * 1000))

@@ -39,7 +39,7 @@ def bus(guarded: GuardedKafka, schema_registry: SchemaRegistry) -> RealBus:
 
 
 @pytest.mark.parametrize("lock", ["TLS", "MTLS", "SCRAM", "OAUTH"])
-def test_client_options_alone_connect_with_each_security_mechanism(
+def test_client_options_are_enough_to_connect_with_each_security_mechanism(
     guarded: GuardedKafka, bus: RealBus, topic: str, group: str, lock: str
 ) -> None:
     user = CLIENT_NAME if lock == "MTLS" else f"user-{group}"

@@ -146,7 +146,7 @@ def test_a_static_member_that_restarts_gets_its_partition_without_a_rebalance(bu
         assert staying.stop() == 0
 
 
-def test_case_5_a_worker_stops_with_partitions_without_partitions_and_before_its_first_assignment(
+def test_case_5_a_worker_stops_if_it_has_partitions_if_it_has_none_and_before_its_first_assignment(
     bus: RealBus, topic: str, group: str
 ) -> None:
     """

@@ -48,7 +48,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("command", [OurCommand, TheirCommand])
 @pytest.mark.parametrize("name", WRONG)
 @pytest.mark.django_db(transaction=True)
-def test_c16_an_error_before_the_loop_exits_with_1_and_logs_the_reason(
+def test_c16_a_worker_with_an_error_before_its_loop_exits_with_1_and_logs_the_reason(
     command: type[OurCommand], name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     changes, reason = WRONG[name]
@@ -59,7 +59,7 @@ def test_c16_an_error_before_the_loop_exits_with_1_and_logs_the_reason(
 
 
 @pytest.mark.parametrize("command", [OurCommand, TheirCommand])
-def test_c16_a_failing_import_of_the_package_exits_with_1(
+def test_c16_a_worker_exits_with_1_if_the_import_of_the_package_fails(
     command: type[OurCommand], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "event_bus_kafka.entry_points", None)

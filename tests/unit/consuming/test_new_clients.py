@@ -79,7 +79,7 @@ def consumer(clients: Callable[[AssignmentListener], Any]) -> Consumer:
     )
 
 
-def test_a_worker_waits_without_limit_for_a_right_that_was_revoked() -> None:
+def test_a_worker_waits_without_limit_for_the_return_of_a_revoked_right() -> None:
     clients = Failing(Trouble.FORBIDDEN)
     one = consumer(clients)
     with watched(PartitionsRevoked) as revoked:

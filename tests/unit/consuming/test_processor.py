@@ -502,7 +502,7 @@ def traced() -> Iterator[list[Span]]:
         unobserve(monitor)
 
 
-def test_c6_the_span_of_an_event_has_attributes_errors_and_child_spans_of_receivers(
+def test_c6_the_span_of_an_event_has_attributes_and_errors_and_child_spans_of_receivers(
     service: Service, traced: list[Span]
 ) -> None:
     """

@@ -83,7 +83,7 @@ def test_malformed_arguments_of_event_offsets_are_refused(arguments: list[str]) 
         call_command("event_offsets", *arguments)
 
 
-def test_event_offsets_shows_a_group_of_the_sandbox_on_given_topics(sandbox: Sandbox) -> None:
+def test_event_offsets_shows_a_group_of_the_sandbox_for_the_given_topics(sandbox: Sandbox) -> None:
     settings = {
         "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": sandbox.bootstrap_servers,
         "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": sandbox.schema_registry_url,

@@ -43,7 +43,7 @@ def _as_json(value: Any) -> Any:
     return {name: _as_json(one) for name, one in value.items()} if isinstance(value, dict) else value
 
 
-def test_a_heartbeat_row_contains_host_process_state_and_rates(running: Running) -> None:
+def test_a_heartbeat_row_contains_the_host_the_process_the_state_and_the_rates(running: Running) -> None:
     totals = {"received": 100}
     beats = beats_of(running, totals)
     relay = RelayOf()

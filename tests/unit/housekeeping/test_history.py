@@ -76,7 +76,7 @@ def test_history_rows_older_than_the_setting_are_deleted() -> None:
     assert rows().count() == 0
 
 
-def test_history_is_read_since_a_time_and_summed_by_chosen_columns() -> None:
+def test_history_is_read_from_a_given_time_on_and_summed_by_chosen_columns() -> None:
     one, other = Process("lms"), Process("cms")
     for process in (one, other):
         process.count("delivered", count=2)

@@ -47,7 +47,9 @@ def test_the_help_of_each_command_ends_with_an_example_that_its_parser_accepts(c
 
 
 @pytest.mark.parametrize(("name", "text", "parser"), FORMS, ids=[name for name, *_ in FORMS])
-def test_each_command_has_apply_if_it_changes_data_and_json_if_it_reports(name: str, text: str, parser: object) -> None:
+def test_each_command_has_the_option_apply_if_it_changes_data_and_the_option_json_if_it_reports(
+    name: str, text: str, parser: object
+) -> None:
     options = options_of(parser)  # type: ignore[arg-type] # of the parametrization
     plans = name not in AT_ONCE | READING and name.split()[0] not in WITH_SUBCOMMANDS_FOR_IT
     assert ("--apply" in options) == plans

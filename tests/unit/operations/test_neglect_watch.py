@@ -85,7 +85,7 @@ def test_neglects_found_earlier_are_reported_while_the_next_search_runs(running:
     assert seen == [None, 1]
 
 
-def test_ready_reports_only_neglects_that_concern_the_process(running: Running, watch: NeglectWatch) -> None:
+def test_the_page_ready_reports_only_neglects_that_concern_the_process(running: Running, watch: NeglectWatch) -> None:
     neglected.waiting_row(neglected.ago(minutes=6))
     neglected.pause(neglected.ago(days=2))
     watch.look()

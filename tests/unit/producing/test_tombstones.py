@@ -162,7 +162,7 @@ def test_a_tombstone_without_a_key_is_skipped(heard: Heard) -> None:
 
 
 @override_settings(EVENT_BUS_TOPIC_PREFIX="prod")
-def test_receivers_of_deletions_get_topic_key_and_metadata(heard: Heard) -> None:
+def test_receivers_of_deletions_get_the_topic_the_key_and_the_metadata(heard: Heard) -> None:
     with watched(RecordReceived, RecordDone) as seen:
         assert processed(tombstone())[0] is DONE
     (got,) = heard

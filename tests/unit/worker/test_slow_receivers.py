@@ -77,7 +77,7 @@ def worker() -> Iterator[Worker]:
     unobserve(worker.told.append)
 
 
-def test_c18_a_slow_receiver_is_logged_once_with_name_record_and_stack_in_one_line(
+def test_c18_a_slow_receiver_is_logged_once_in_one_line_with_its_name_its_record_and_its_stack(
     worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:
     observe(log := LoggingObserver(audit=lambda: True), ReceiverSlow)

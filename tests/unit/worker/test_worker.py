@@ -115,7 +115,7 @@ def test_s20_a_second_signal_ends_a_process_whose_threads_are_busy() -> None:
     assert monotonic() - began < 20
 
 
-def test_a_stop_with_unfinished_receivers_exits_with_2() -> None:
+def test_a_worker_that_stops_with_unfinished_receivers_exits_with_2() -> None:
     assert run(Steps(send(signal.SIGTERM), left=2)) == 2
 
 
@@ -126,7 +126,7 @@ def test_a_worker_that_fails_exits_with_the_code_of_its_failure(exit_code: int) 
     assert steps.stopped_with == 5
 
 
-def test_s19_a_configuration_error_in_a_step_exits_with_1() -> None:
+def test_s19_a_worker_with_a_configuration_error_in_a_step_exits_with_1() -> None:
 
     def step() -> None:
         raise ConfigurationError("wrong")
@@ -134,7 +134,7 @@ def test_s19_a_configuration_error_in_a_step_exits_with_1() -> None:
     assert run(Steps(step)) == 1
 
 
-def test_an_unexpected_error_is_logged_and_exits_with_3(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_worker_logs_an_unexpected_error_and_exits_with_3(caplog: pytest.LogCaptureFixture) -> None:
     def step() -> None:
         raise RuntimeError("bug")
 
@@ -142,7 +142,7 @@ def test_an_unexpected_error_is_logged_and_exits_with_3(caplog: pytest.LogCaptur
     assert "RuntimeError: bug" in caplog.text
 
 
-def test_an_unexpected_error_during_a_stop_is_logged_and_exits_with_3(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_worker_logs_an_unexpected_error_during_its_stop_and_exits_with_3(caplog: pytest.LogCaptureFixture) -> None:
     def stop() -> None:
         raise RuntimeError("bug")
 
