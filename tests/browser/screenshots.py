@@ -1,8 +1,8 @@
 """
-Takes pictures of the admin's pages for services with failures: ``make screenshots``.
+Takes pictures of the pages of the admin for services that have failures: ``make screenshots``.
 
-``python -m tests.browser.screenshots FOLDER`` takes the pictures of the documentation. With ``--all`` it also takes
-each page in both widths, light and dark, for people to look at.
+``python -m tests.browser.screenshots FOLDER`` takes the pictures for the documentation. With ``--all`` it also takes
+pictures of each page in both widths, light and dark, for people to look at.
 """
 
 from __future__ import annotations

@@ -416,7 +416,7 @@ def leave_as_garbage(clients: ProcessClients) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_case_34_after_a_fatal_error_of_the_client_the_queued_event_is_spilled_and_the_next_is_sent() -> None:
-    """tests/outbox tests this on real databases."""
+    """The tests in tests/outbox cover the same with real databases."""
     with sends_around_a_fatal_error() as (_, outcomes):
         assert outcomes == [EventSpilled, RecordDelivered]
 

@@ -47,7 +47,10 @@ Outcome = Delivered | Unreadable | Lost
 
 @attrs.frozen
 class Reading:
-    """What one event becomes when each of the packages reads it. It does not matter which package wrote it."""
+    """
+    The outcomes of one event: one outcome for each of the packages as reader. The package that wrote the event makes no
+    difference.
+    """
 
     written: Values
     here: Outcome

@@ -35,7 +35,7 @@ def bus(request: pytest.FixtureRequest) -> RealBus:
 
 @pytest.fixture(scope="module")
 def registry(bus: RealBus) -> Iterator[SchemaRegistry]:
-    """Return a client of the registry. After a failure it waits long before its next request."""
+    """Return a client of the registry. After a failure the client waits long before its next request."""
     registry = SchemaRegistry({"url": bus.schema_registry_url}, timeout=30, register=True, backoff=3600)
     yield registry
     registry.close()

@@ -19,8 +19,8 @@ TESTS = Path(__file__).parent.parent
 @pytest.mark.parametrize("fault", [pytest.param(one, id=one.name) for one in (*FAULTS, *FAULTS_OF_THE_MODEL)])
 def test_the_code_that_a_fault_replaces_exists(fault: Fault) -> None:
     """
-    When this test fails, the code has changed. Then change the fault's ``old`` and ``new``, or delete the fault if
-    nobody can make it any more.
+    This test fails after the code has changed. Then change the fault's ``old`` and ``new``. If the changed code can no
+    longer have the fault, delete the fault.
     """
     compile(fault.source(), fault.file, "exec")
 

@@ -213,7 +213,10 @@ def test_s2_after_a_deadlock_a_manual_transaction_fails_at_its_commit(service: S
 
 @on_innodb
 def test_a_block_marked_for_rollback_by_the_caller_does_not_raise_after_a_deadlock(service: Service) -> None:
-    """Django REST framework marks a block for rollback when it answers that a request is refused."""
+    """
+    A block may be marked for rollback like this: Django REST framework does so when it answers that a request is
+    refused.
+    """
     service.emit()
     with holding_the_end_of_the_outbox() as want, transaction.atomic():
         write("wanted")

@@ -35,7 +35,10 @@ def outcome(
 def test_every_emission_ran_and_its_data_is_committed_unless_rolled_back(
     outcome: Outcome,
 ) -> None:
-    """So if an emission fails in another test, only its event is the cause."""
+    """
+    This test finds emissions that did not run or did not save their data. In the other tests only the event of an
+    emission can be the cause of a failure.
+    """
     assert outcome.ends.keys() == set(NAMES), outcome.log
     assert outcome.saved == {name for name in NAMES if "rolled_back" not in name}, outcome.log
 

@@ -34,8 +34,8 @@ MONITORED: dict[str, tuple[str, str, dict[str, str], str]] = {
     ),
 }
 """
-For each monitoring package: the code that starts a command under it, its backend of edx-django-utils, its environment
-variables, and a text that it logs when it is active.
+Four values for each monitoring package: code that starts a command with the package, the package's backend of
+edx-django-utils, environment variables, and a text that the package logs when it is active.
 """
 
 

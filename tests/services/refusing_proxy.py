@@ -118,7 +118,7 @@ class _Produce:
         return self._topic.decode()
 
     def refusal(self, code: int) -> bytes:
-        """Return an answer with an error code."""
+        """Return an answer to the request that contains this error code."""
         offsets = struct.pack(">ihqqq", self._partition, code, -1, -1, -1)
         if self._is_flexible:
             named = b"\x02" + bytes([len(self._topic) + 1]) + self._topic + b"\x02"

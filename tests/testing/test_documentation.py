@@ -1,6 +1,6 @@
 """
-Tests of a service whose own tests follow docs/testing.rst. Its tests pass. After its events change, they fail with
-clear messages.
+Tests of a service whose own tests follow docs/testing.rst. The service's tests pass. After the service's events change,
+they fail with clear messages.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def third(certificate: CertificateData, **_: Any) -> None:
 
 
 def gated(certificate: CertificateData, **_: Any) -> None:
-    """Wait until the file exists whose path the variable GATE contains."""
+    """Wait until a certain file exists. The variable GATE contains its path."""
     say("begins", receiver="gated", user=certificate.user.id, grade=certificate.grade, at=time.time())
     while not Path(os.environ["GATE"]).exists():
         time.sleep(0.02)
@@ -36,7 +36,7 @@ def gated(certificate: CertificateData, **_: Any) -> None:
 
 
 def mended(certificate: CertificateData, **_: Any) -> None:
-    """Fail until the file exists whose path the variable MENDED contains."""
+    """Fail until a certain file exists. The variable MENDED contains its path."""
     if not Path(os.environ["MENDED"]).exists():
         raise ValueError(certificate.user.pii.email)
     _take(certificate, "mended")

@@ -52,7 +52,7 @@ def count(**_: object) -> None:
 
 
 def fail_until_mended(certificate: CertificateData, **_: object) -> None:
-    """Fail for all users until the file exists whose path the variable GATE contains."""
+    """Fail for all users until a certain file exists. The variable GATE contains its path."""
     say("tried", user=certificate.user.id, grade=certificate.grade, at=time.monotonic())
     if not Path(os.environ["GATE"]).exists():
         raise ValueError(certificate.user.pii.email)

@@ -45,7 +45,7 @@ def test_without_a_database_table_dead_letters_are_stored_on_a_topic(
 
 
 def test_c8_the_producer_of_dead_letters_has_room_for_a_letter_of_any_size_by_default() -> None:
-    """If a letter is larger than the producer's empty queue, it waits for ever."""
+    """A letter that is larger than the producer's queue would wait for ever, even for an empty queue."""
     with override_settings(EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS="kafka:9092"):
         options = dead_letter_stores._producer_options()
         assert (options["queue.buffering.max.kbytes"], options["linger.ms"]) == (1_048_576, 0)

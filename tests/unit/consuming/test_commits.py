@@ -114,7 +114,10 @@ class OneRefused(Client):
 
 
 def test_a_partition_whose_commits_are_always_refused_does_not_slow_others() -> None:
-    """Otherwise the other partitions would read only one window of records per commit interval."""
+    """
+    If the refused commit slowed the worker, the other partitions would read only one window of records per commit
+    interval.
+    """
     client, seen = OneRefused(), list[str]()
 
     def process(delivery: Any) -> Outcome:

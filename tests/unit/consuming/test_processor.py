@@ -567,7 +567,10 @@ def test_c6_one_cache_object_serves_all_events_of_a_lane(service: Service) -> No
 def test_c11_a_receiver_that_raises_a_base_exception_is_retried_and_its_event_becomes_a_dead_letter(
     service: Service, kind: type[BaseException]
 ) -> None:
-    """Otherwise the exception would end the lane and the worker, and the record would be delivered again for ever."""
+    """
+    If the exception were not caught, it would end the lane and the worker, and the record would be delivered again for
+    ever.
+    """
     service.failing = {"first": kind}
     processor, one = service.processor(), delivery(1)
     assert [type(processor.process(one)) for _ in range(3)] == [Retry, Retry, type(DONE)]

@@ -128,7 +128,10 @@ def test_partitions_closed_by_a_stop_stay_closed_during_a_partial_revocation() -
 
 
 def test_releasing_partitions_does_not_wait_for_unfinished_records_after_all_lanes_have_ended() -> None:
-    """Otherwise a worker with one lane would wait until its time limit after a receiver raises SystemExit."""
+    """
+    After a receiver raised SystemExit in a worker with one lane, nothing can finish the other records. A wait for them
+    would last until its time limit.
+    """
 
     def process(delivery: Delivery) -> Outcome:
         if delivery.offset == 2:

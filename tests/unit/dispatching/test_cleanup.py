@@ -265,7 +265,7 @@ def test_the_check_of_a_database_bypasses_its_connection_pool(pooled: BaseDataba
 def test_c12_a_connection_with_an_error_is_closed_before_it_returns_to_the_pool(
     pooled: BaseDatabaseWrapper,
 ) -> None:
-    """Otherwise the pool would hand out the read-only connection again."""
+    """If the connection were not closed, the pool would hand out the read-only connection again."""
     raw = pooled.connection
     pooled.errors_occurred = True
     cleanup.close_after_errors()

@@ -178,7 +178,7 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_c10_an_awaitable_returned_by_a_receiver_is_awaited(way: Callable[[Log], Any]) -> None:
-    """Otherwise the offset would be committed, although the receiver did not run."""
+    """If the awaitable were not awaited, the offset would be committed, although the receiver did not run."""
     log = Log()
     assert dispatch(event(), [Receiver(way(log))]) == []
     assert log.ran == ["method"]
@@ -245,7 +245,7 @@ def odd(**_: Any) -> None:
 def test_c11_a_base_exception_is_a_failure_of_its_receiver_and_the_next_receiver_runs(
     call: Callable[..., Any], name: str, place: str
 ) -> None:
-    """Otherwise the exception would end the worker, and the record would be delivered again for ever."""
+    """If the exception were not caught, it would end the worker, and the record would be delivered again for ever."""
     ran: list[int] = []
     ((receiver, error),) = dispatch(event(), [Receiver(call), Receiver(lambda **_: ran.append(1))])
     assert (receiver.call, ran) == (call, [1])

@@ -218,7 +218,7 @@ def test_a_fork_that_python_does_not_notice_starts_without_tasks_of_the_parent(k
 
 
 def test_the_method_finish_runs_a_task_once_more_if_called_during_its_last_run(keeper: Housekeeper) -> None:
-    """Otherwise the counts made during that run would be lost."""
+    """The task may make counts during its last run. Without a further run these counts would be lost."""
     begun, go_on = Event(), Event()
     lasts: list[None] = []
 

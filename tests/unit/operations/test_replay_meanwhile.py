@@ -141,7 +141,9 @@ def test_c3_a_letter_updated_by_a_worker_is_not_removed_beside_letters_that_fail
 
 
 def test_receivers_that_have_not_succeeded_stay_in_a_letter_when_a_worker_stores_it_again() -> None:
-    """If a worker does not report a receiver, this does not mean that the receiver ran."""
+    """
+    A worker may store the letter without mentioning one of its receivers. This does not mean that this receiver ran.
+    """
     stored(record_of(7), FIRST)
     worker_stores(SECOND)
     assert failures() == {FIRST: "ValueError", SECOND: "KeyError"}

@@ -98,8 +98,8 @@ def test_c2_a_stand_in_must_name_the_receiver_that_it_replaces_when_several_are_
 
 def test_c2_a_stand_in_must_name_the_receiver_that_it_replaces_when_letters_miss_different_ones() -> None:
     """
-    Otherwise the stand-in for one receiver would also delete the other receiver's letter, although the part of the
-    other receiver did not run.
+    Without its name the stand-in for one receiver would also delete the letter of the other receiver, although the work
+    of the other receiver was not done.
     """
     of_grade, of_mail = stored(record_of(7), OLD_GRADE), stored(record_of(7, offset=1), OLD_MAIL)
     with pytest.raises(CommandError, match="2 of 2 dead letters stay"):

@@ -40,7 +40,7 @@ def test_the_deadlines_of_kafka_and_outbox_start_at_the_end_of_the_process(
 
 
 def test_periodic_work_starts_once_per_process_and_runs_a_last_time_at_the_end() -> None:
-    """In mode outbox the periodic work is all that must be ended."""
+    """In mode outbox the periodic work is the only thing that must be ended."""
     begun: list[None] = []
     finished: list[float] = []
     spill = Spill(Outbox(notify=lambda: False))

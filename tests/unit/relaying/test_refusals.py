@@ -261,7 +261,7 @@ def test_s12_a_row_that_kafka_accepts_resets_the_count_of_refusals(relaying: Rel
 
 
 def test_s12_bad_rows_at_the_head_of_a_held_topic_are_parked(relaying: Relaying) -> None:
-    """If Kafka accepts a row of another key, the refused rows are bad and the topic is not."""
+    """Kafka accepts a row of another key. So the refused rows are at fault, and not the topic."""
     relaying.append(*["a"] * 12, users=4)
     relaying.sandbox.fail_next("Produce", _ROW_BY_ROW, times=11)
     with watched(TopicHeld) as seen:

@@ -83,8 +83,8 @@ def _name(annotation: Any) -> str:
 
 LEAVES = attrs.make_class("Leaves", {_name(kind): attrs.field(type=kind) for kind in VALUES if kind is not bytes})
 """
-A class with one field of each simple type. Each random signal has an argument of this class, so that its random
-argument can vary the nesting.
+A class with one field of each simple type. Every random signal has an argument of this class and a second, random
+argument, which can concentrate on nested types.
 """
 _NAMES = ["name", "type", "items", "count", "_private", "Upper", "x1", "self_"]
 _LEAVES = st.sampled_from([kind for kind in VALUES if kind is not bytes])

@@ -1,4 +1,4 @@
-"""Event data is encoded in the same way as by openedx-events, and decoded to equal data."""
+"""Event data is encoded exactly as openedx-events encodes it, and decoded to equal data."""
 
 import json
 from datetime import UTC, datetime
