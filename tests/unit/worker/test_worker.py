@@ -20,7 +20,7 @@ from event_bus_kafka.worker.worker import Worker
 
 
 class Steps:
-    """A worker's content that runs the given steps."""
+    """The work of a worker: the worker runs the given steps one after the other."""
 
     def __init__(self, *steps: Callable[[], None], stop: Callable[[], None] = lambda: None, left: int = 0) -> None:
         self.steps = iter(steps)
