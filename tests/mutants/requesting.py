@@ -18,7 +18,7 @@ FAULTS = (
         old="self._rests_until = max(self._rests_until, now + _REST * (now - began))",
         new="self._rests_until = max(self._rests_until, now + (now - began))",
         harm="live events have half of their rate while letters are replayed",
-        tests=(f"{_RUN}::test_a_busy_worker_runs_one_letter_at_a_time_with_pauses",),
+        tests=(f"{_RUN}::test_a_busy_worker_runs_one_letter_at_a_time_and_rests_between_letters",),
     ),
     Fault(
         name="a replay request has all lanes beside live events",
@@ -27,7 +27,7 @@ FAULTS = (
         old="counted < (1 if is_busy else self._lanes.count)",
         new="counted < self._lanes.count",
         harm="live events wait for letters",
-        tests=(f"{_RUN}::test_a_busy_worker_runs_one_letter_at_a_time_with_pauses",),
+        tests=(f"{_RUN}::test_a_busy_worker_runs_one_letter_at_a_time_and_rests_between_letters",),
     ),
     Fault(
         name="a letter that waits for a record of its key keeps the request waiting",

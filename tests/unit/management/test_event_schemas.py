@@ -47,7 +47,7 @@ def test_the_subcommand_register_registers_each_schema_once(sandbox: Sandbox) ->
         assert schemas(sandbox, "deployed", "check", "--exact")[0] == 0
 
 
-def test_a_schema_that_the_registry_refuses_is_reported_by_field_and_others_are_registered(
+def test_a_refused_schema_is_reported_with_its_field_and_the_other_schemas_are_registered(
     sandbox: Sandbox,
 ) -> None:
     subject = f"refused-{EVENT_TYPE}.CloudEvent"

@@ -98,7 +98,7 @@ def test_an_idle_worker_runs_as_many_letters_as_it_has_lanes() -> None:
     assert turns.submit() == 3
 
 
-def test_a_busy_worker_runs_one_letter_at_a_time_with_pauses() -> None:
+def test_a_busy_worker_runs_one_letter_at_a_time_and_rests_between_letters() -> None:
     turns = Turns(lanes=4)
     turns.fill(10)
     assert turns.submit(is_busy=True) == 1
