@@ -1,4 +1,4 @@
-"""Faults in ``event_trace``: wrong places of an event, and unreported searches."""
+"""Faults in ``event_trace``: it shows an event at a wrong place, or does not report that it omitted a search."""
 
 from __future__ import annotations
 
@@ -87,7 +87,9 @@ FAULTS = (
         old="findings.not_seen(what, error)",
         new="pass",
         harm="an event that was not looked for is taken for lost",
-        tests=(f"{_FLOW}::test_a_missing_topic_is_an_error_if_given_and_reported_if_configured",),
+        tests=(
+            f"{_FLOW}::test_a_missing_topic_is_an_error_if_an_argument_names_it_and_is_reported_if_settings_name_it",
+        ),
     ),
     Fault(
         name="a database that is away is passed over in silence",
@@ -141,7 +143,7 @@ FAULTS = (
         old="[one for one in found if one.event_id == event_id]",
         new="found",
         harm="an operator discards another event",
-        tests=(f"{_TABLES}::test_an_id_in_another_header_of_a_row_does_not_match",),
+        tests=(f"{_TABLES}::test_an_id_in_another_header_of_a_row_is_not_found",),
     ),
     Fault(
         name="letters that are gone are forgotten",
@@ -168,7 +170,7 @@ FAULTS = (
         old="time is None or question.emitted is None or question.emitted < time",
         new="False",
         harm="an event that retention deleted is taken for one that was never sent",
-        real=(f"{_REAL}::test_a_trace_says_that_deleted_records_may_have_included_the_event",),
+        real=(f"{_REAL}::test_event_trace_says_that_deleted_records_may_have_included_the_event",),
     ),
     Fault(
         name="a record that has a place of its own is looked for by time",
@@ -177,7 +179,7 @@ FAULTS = (
         old="{(one.topic, one.partition): one.offset for one in by_id}",
         new="{}",
         harm="of a record that is gone nobody learns where it was",
-        real=(f"{_REAL}::test_a_trace_of_a_dead_letter_says_that_its_record_was_deleted",),
+        real=(f"{_REAL}::test_event_trace_says_of_a_dead_letter_that_its_record_was_deleted",),
     ),
     Fault(
         name="brokers that are away are asked for each topic",

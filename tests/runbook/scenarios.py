@@ -1,4 +1,6 @@
-"""The situation of each section, and the moments at which its commands are typed."""
+"""
+Creates the situation that each section of the runbook describes, and runs the section's commands at the right moments.
+"""
 
 from __future__ import annotations
 
@@ -187,4 +189,4 @@ ALL: dict[str, Callable[[Terminal], None]] = {
     "After a disaster": after_a_disaster,
     "Deploys and upgrades": deploys,
 }
-"""The scenarios by section title, in the order of the sections."""
+"""The scenario of each section by the section's title, in the order of the page."""

@@ -1,4 +1,4 @@
-"""Commands and names of alerts in the text of the runbook."""
+"""Tests of the commands and names of alerts that occur in the text of the runbook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service with a receiver, for the admin pages."""
+"""Fixtures for the admin pages: a receiver of the service, and tables filled with rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def award(**_: Any) -> None:
 
 @pytest.fixture
 def receiver() -> Iterator[str]:
-    """Return the name of a receiver of this process."""
+    """Return the name of a receiver that is connected in this process."""
     CERTIFICATE_CREATED.connect(award)
     yield f"{__name__}.award"
     CERTIFICATE_CREATED.disconnect(award)

@@ -1,4 +1,4 @@
-"""Contents of the admin pages: heartbeats, history, settings and code."""
+"""Tests of what the admin pages show about heartbeats, history, settings and code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SENT = {TYPE: {"certificates": {"event_key_field": "certificate.user.id", "enabl
 
 
 def page(model: Any, name: str = "changelist", *args: Any, **query: str) -> str:
-    """Return the text of a page without tags."""
+    """Return the text of a page without HTML tags."""
     url = admin.site.get_model_admin(model).url(name, *args)  # type: ignore[attr-defined]
     answer = client_with(Right.VIEW).get(url, query)
     assert answer.status_code == 200
@@ -79,7 +79,7 @@ def test_each_chart_has_a_text_alternative_and_a_table(period: str) -> None:
     assert "script" not in shown
 
 
-def test_the_overview_names_the_setting_that_disables_history_in_place_of_charts() -> None:
+def test_the_overview_names_the_setting_that_disables_history_instead_of_showing_charts() -> None:
     assert "EVENT_BUS_KAFKA_HISTORY is 0" in page(EventBus)
 
 
@@ -179,7 +179,7 @@ def test_each_page_names_an_invalid_producer_setting(model: Any) -> None:
     assert "needs &#x27;event_key_field&#x27;" in page(model)
 
 
-def test_the_search_for_an_event_shows_no_search_term_in_url_and_title() -> None:
+def test_the_search_for_an_event_shows_its_search_term_in_neither_url_nor_title() -> None:
     url = admin.site.get_model_admin(HistoryRow).url("where")  # type: ignore[attr-defined]
     for posted, said in (
         ({"event_id": "secret"}, "An event&#x27;s id is a UUID"),

@@ -1,4 +1,4 @@
-"""The status of Kafka when some partitions do not answer."""
+"""Tests of the status of Kafka when some partitions do not answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.services.bus import SandboxBus
 
 
 class _Overview(ClusterOverview):
-    """A group that has committed an offset on two partitions."""
+    """A cluster with a group that has committed an offset on two partitions."""
 
     def committed(self, *arguments: Any, **_: Any) -> Any:
         topic = f"status-{type(self).__name__}"
@@ -23,7 +23,7 @@ class _Overview(ClusterOverview):
 
 
 class _Silent(_Overview):
-    """A partition of a cluster whose leader does not answer."""
+    """A cluster in which the leader of partition 1 does not answer."""
 
     def first_offsets(self, partitions: Iterable[Partition], *, timeout: float) -> dict[Partition, FoundOffset]:
         found = super().first_offsets(partitions, timeout=timeout)

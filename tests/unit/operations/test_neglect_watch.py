@@ -1,4 +1,7 @@
-"""Reports of neglects by a worker or relay: numbers for its metrics, lines for /ready, warnings when it starts."""
+"""
+Tests of the reports of a worker or relay about neglects: numbers for its metrics, lines on its page /ready, and
+warnings when it starts.
+"""
 
 from __future__ import annotations
 
@@ -144,7 +147,7 @@ def test_neglects_found_earlier_are_reported_while_the_next_search_runs(running:
     assert seen == [None, 1]
 
 
-def test_ready_reports_only_neglects_that_concern_the_process(running: Running, watch: NeglectWatch) -> None:
+def test_the_page_ready_reports_only_neglects_that_concern_the_process(running: Running, watch: NeglectWatch) -> None:
     neglected.waiting_row(neglected.ago(minutes=6))
     neglected.pause(neglected.ago(days=2))
     watch.look()

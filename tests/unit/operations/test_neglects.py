@@ -1,4 +1,4 @@
-"""Neglects are found as soon as they exist, and no longer after they are attended to."""
+"""A neglect is found as soon as it exists, and is no longer found after somebody has attended to it."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_a_clock_that_differs_from_the_database_is_reported(seconds: float, told
     assert [told in one for one in messages] == [True] * bool(told)
 
 
-def test_a_group_whose_last_worker_left_records_is_reported_until_another_runs() -> None:
+def test_a_group_whose_last_worker_left_unread_records_is_reported_until_another_worker_runs() -> None:
     neglected.consumer(ago(minutes=5))
     assert "died 5 minutes ago and knew of 2 records" in found()["group-without-worker"].message
     neglected.consumer(ago(seconds=5))

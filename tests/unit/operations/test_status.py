@@ -1,4 +1,7 @@
-"""A status without real servers: unreachable servers are reported, the rest is shown, no server delays it long."""
+"""
+Tests of the status without real servers. It reports unreachable servers and shows everything else, and no server delays
+it for long.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,9 @@ def test_the_status_of_the_sandbox_shows_lag_and_takes_workers_from_heartbeats(
     assert checked(settings) == {}
 
 
-def test_the_status_shows_neglects_history_and_counts_of_the_tables(settings_of_sandbox: dict[str, Any]) -> None:
+def test_the_status_shows_the_neglects_the_history_and_the_counts_of_the_tables(
+    settings_of_sandbox: dict[str, Any],
+) -> None:
     neglected.neglect_everything()
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     for minutes, count in ((2, 3), (10, 6), (90, 100)):
@@ -81,7 +86,7 @@ def test_the_status_shows_neglects_history_and_counts_of_the_tables(settings_of_
     assert {one["id"] for one in told(settings_of_sandbox).json["neglects"]} >= {"outbox-waits", "topic-held"}
 
 
-def test_with_check_each_neglect_is_a_finding(settings_of_sandbox: dict[str, Any]) -> None:
+def test_with_the_option_check_each_neglect_is_a_finding(settings_of_sandbox: dict[str, Any]) -> None:
     neglected.pause(neglected.ago(days=2))
     shown = status(settings_of_sandbox, "--check")
     assert shown.refusal == "1 finding: see above."

@@ -1,4 +1,4 @@
-"""Advice for an event that was searched for: the named commands act on the right database."""
+"""Tests of the advice that follows a search for an event. The commands that it names use the right database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which worker holds a request while its letters run."""
+"""Tests of which worker holds a replay request while its letters run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Runner(RequestRunner):
-    """The runner of a worker, whose submitted letters are run by the test."""
+    """The runner of a worker. The test runs the submitted letters."""
 
     def __init__(self, group: str, replay: LetterReplay) -> None:
         self.submitted: list[Detached] = []
@@ -37,7 +37,7 @@ class Runner(RequestRunner):
         self.submitted.append(delivery)
 
     def begin(self) -> None:
-        """Run the next letter."""
+        """Run the next submitted letter."""
         self.submit(is_busy=False)
         delivery = self.submitted.pop(0)
         delivery.process(delivery)
@@ -46,7 +46,7 @@ class Runner(RequestRunner):
 
 @pytest.fixture(autouse=True)
 def in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use the database in memory, which workers ignore; no two threads write in these tests."""
+    """Use the database in memory. Workers do not use such a database, but in these tests only one thread writes."""
     monkeypatch.setattr("event_bus_kafka.replaying.request_runner.alias_of", lambda _model: "default")
 
 
