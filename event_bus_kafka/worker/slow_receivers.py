@@ -1,4 +1,7 @@
-"""Reports receivers that run for too long: otherwise a worker that hangs logs nothing until it is stopped."""
+"""
+Reports receivers that run for too long. Without the reports, a worker with such a receiver would log nothing until it
+is stopped.
+"""
 
 from __future__ import annotations
 
@@ -33,9 +36,9 @@ class _Turn:
 
 class SlowReceivers:
     """
-    Checks the lanes from a separate thread, so that lanes need not record times: most receivers are quick.
+    Checks the lanes from a separate thread. The lanes themselves do not record times, because most receivers are quick.
 
-    A receiver that has run for ``after`` seconds is an obstacle to health until it ends; it is reported once per
+    A receiver that has run for ``after`` seconds is an obstacle to health until it ends. It is reported once per
     delivery.
     """
 
@@ -54,7 +57,7 @@ class SlowReceivers:
         self._is_over = threading.Event()
 
     def look(self) -> None:
-        """Check each lane: if it still runs the same receiver after ``after`` seconds, report the receiver."""
+        """Check each lane. If a lane has run the same receiver for ``after`` seconds, report the receiver."""
         now = self._clock()
         slow: list[SlowReceiver] = []
         for lane in self._lanes:
