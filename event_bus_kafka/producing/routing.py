@@ -28,8 +28,8 @@ class Route:
 @attrs.frozen(kw_only=True)
 class Routing:
     """
-    The routes from event types to topics (without prefix). The fields are callables, because they read the settings
-    again for each event: tests may change the settings.
+    The routes from event types to topics (without prefix). The fields are callables that read the settings for each
+    event, because tests may change the settings.
     """
 
     full_topic: Callable[[str], str]

@@ -24,7 +24,7 @@ from event_bus_kafka.telemetry.events import ThreadsDisabled
 _LATE = 0.5
 """
 Seconds for which the shutdown waits for Kafka if an event is sent after the time limits of the shutdown. It then waits
-as long for the outbox.
+for the outbox for the same number of seconds.
 """
 _LAST_TURNS = 1.0
 """Maximum seconds for the last run of the periodic work."""
@@ -163,8 +163,8 @@ def deadlines_of(began: float | None, now: float, limits: SendingLimits, *, is_a
     the outbox.
 
     ``began``: monotonic time at which the end began, from which both limits count; None: they count from ``now``. If
-    the end has begun before, the event to flush was sent late. Then at least ``_LATE`` seconds remain for Kafka, and
-    again for the outbox. If Kafka does not answer (``is_away``), no time is added for Kafka.
+    ``began`` is given, the event to flush was sent late. Then at least ``_LATE`` seconds remain for Kafka, and again
+    for the outbox. If Kafka does not answer (``is_away``), no time is added for Kafka.
     """
     until = (now if began is None else began) + limits.shutdown_flush
     spill_until = until + limits.shutdown_spill

@@ -48,7 +48,8 @@ class BufferedEvent:
     """Sends the event if there is no outbox; raises if that fails. None: the event is lost."""
     since: float = attrs.field(factory=monotonic)
     """
-    Monotonic time at which the event began to wait or, for a refused event, at which the database first refused it.
+    Monotonic time at which the event began to wait. If the database refused the event, it is the time of the first
+    refusal.
     """
     was_refused: bool = False
     """Whether the database has refused this event when it was inserted alone."""
@@ -78,7 +79,10 @@ class SpillBuffer:
 
     changed: threading.Condition = attrs.field(factory=threading.Condition)
     took_at: float = 0.0
-    """Monotonic time at which the database last accepted an event, or at which the first event began to wait."""
+    """
+    Monotonic time at which the database last accepted an event. It is also set when an event is put into the empty
+    buffer.
+    """
     _waiting: deque[BufferedEvent] = attrs.field(factory=deque)
     _refused: deque[BufferedEvent] = attrs.field(factory=deque)
     _bytes: int = 0

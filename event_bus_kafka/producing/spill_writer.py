@@ -103,8 +103,8 @@ class SpillWriter(Thread):
 
     def _try(self, batch: list[BufferedEvent]) -> tuple[str, Exception] | None:
         """
-        Insert a batch into the first database that has an outbox. Return None. If the database fails, return its alias
-        and the error instead.
+        Insert a batch into the first database that has an outbox. Return None if this succeeds. If the database fails,
+        return its alias and its error.
         """
         for database in self._databases:
             try:

@@ -151,7 +151,7 @@ class Batch:
                 self.give_up()
 
     def tell(self) -> None:
-        """Emit the result of each row. Call it only after the batch is settled and all confirmed rows were taken."""
+        """Emit the result of each row. Call it after the batch is settled and :meth:`take_confirmed` took all rows."""
         self._deliveries.tell(self.ledger.parked)
 
     def _send_usual(self, rows: Sequence[Row]) -> int:

@@ -152,7 +152,7 @@ class Claims:
         return list(map(Row._make, found))
 
     def destination(self, schema: int) -> Destination | None:
-        """Return topic, event type and schemas for a row's ``schema``; None if the table no longer has that schema."""
+        """Return the destination for a row's ``schema``, which is an id; None if the table no longer has this id."""
         if schema not in self._destinations:
             names = [field.attname for field in WriterSchema._meta.concrete_fields]
             statement = f"SELECT {', '.join(names)} FROM {WriterSchema._meta.db_table} WHERE id = %s"

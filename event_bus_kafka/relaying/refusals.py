@@ -8,7 +8,8 @@ from event_bus_kafka.relaying.claims import Row
 _ROWS, _KEYS = 10, 3
 """
 Minimum number of refused rows, and of different keys among them, after which the topic counts as the cause of the
-refusals. Kafka must not have accepted a row of the topic in the meantime. One cause is a wrong policy.
+refusals. Kafka must not have accepted a row of the topic in the meantime. For example, the topic may have a wrong
+policy.
 """
 
 

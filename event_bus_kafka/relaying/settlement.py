@@ -110,8 +110,8 @@ class Settlement:
     The topic's later rows are sent once more, because another relay may have sent some of them in the meantime. If only
     a part of them were removed, an old record could become the last record of its key.
 
-    After a failed batch the next batch has one row. Each further batch is twice as long as the batch before. Each of
-    these batches settles as many of its rows as the database permits.
+    After a failed batch the next batch has one row. Each further batch has twice as many rows as the batch before. Each
+    of these batches settles as many of its rows as the database permits.
     """
 
     def __init__(self, claims: Claims, topics: Topics) -> None:
@@ -152,10 +152,10 @@ class Settlement:
 
     def settle(self, confirmed: list[Row], ledger: Ledger, put_back: Sequence[int]) -> None:
         """
-        Settle the rest of a batch while its shards are claimed: remove ``confirmed``, park refused rows, and move the
-        parked rows ``put_back`` back into the outbox.
+        Settle the rest of a batch while its shards are claimed: remove ``confirmed``, park refused rows, and move
+        parked rows back into the outbox.
 
-        ``put_back``: ids of parked rows. Raises a database error. After an error, call :meth:`keep`.
+        ``put_back``: ids of the parked rows to move back. Raises a database error. After an error, call :meth:`keep`.
         """
         if self._most < CHUNK_ROWS:
             self._most *= 2

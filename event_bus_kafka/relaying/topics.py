@@ -20,8 +20,8 @@ _FIRST, _FACTOR, _LONGEST = 1.0, 2.0, 30.0
 """Backoff of a topic: seconds until the first try, factor after each further refusal, and longest backoff."""
 _FIRST_OF_SILENT = 5.0
 """
-Seconds until the first try of a silent topic. Other topics are tried earlier. A silent topic is tried later because
-each try makes the other topics wait.
+Seconds until the first try of a silent topic. The time is longer than for other topics, because each try makes the
+other topics wait.
 """
 _PATIENCE, _MORE_PATIENCE = 2.0, 0.1
 """

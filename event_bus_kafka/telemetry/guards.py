@@ -76,8 +76,8 @@ def answer(future: Future[T], function: Callable[[], T], name: str) -> None:
 
 def stumbled(error: BaseException) -> None:
     """
-    Emit ThreadStumbled for an error that a thread survives. If a signal's handler raised the error, raise it again
-    instead. In the main thread, also raise other errors again that are to interrupt it, such as KeyboardInterrupt.
+    Emit ThreadStumbled for an error that a thread survives. If a signal's handler raised the error, raise the error
+    again instead. Do the same with other errors that interrupt the main thread, such as KeyboardInterrupt.
     """
     let_through(error)
     if threading.current_thread() is threading.main_thread() and not isinstance(error, RAISED_BY_OTHERS):

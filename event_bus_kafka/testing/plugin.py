@@ -41,7 +41,7 @@ def captured_events(request: pytest.FixtureRequest) -> Iterator[CapturedEvents]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     """
-    Raise the error of an event that could not be sent at the end of the test itself. Otherwise only the teardown of the
+    If an event could not be sent, raise the error at the end of the test itself. Otherwise only the teardown of the
     test would fail.
     """
     result = yield

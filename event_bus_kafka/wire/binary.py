@@ -2,8 +2,8 @@
 Avro's binary encoding of single values (Avro 1.11, "Binary Encoding").
 
 Each function takes one Python value and returns its bytes. It raises an exception if the value does not have the type.
-Values are not converted, because a changed value is worse than an error. There is one exception to this: a number or
-bool of another type is accepted if it equals a value of the right type. For example, 1 is accepted as True, and as 1.0.
+Values are not converted, because a changed value is worse than an error. Only a number or bool of another type is
+accepted if it equals a value of the right type. For example, 1 is accepted as True, and as 1.0.
 """
 
 from __future__ import annotations

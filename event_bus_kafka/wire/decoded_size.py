@@ -42,7 +42,10 @@ Bytes of memory: for an empty dict, for its first item, and for each further ite
 has just grown and been copied.
 """
 _INLINE, _SHARED = 16, 30
-"""Maximum number of attributes stored in the object itself, and in a dict that shares its keys with other objects."""
+"""
+Numbers of attributes. An object with up to ``_INLINE`` attributes stores them itself. With up to ``_SHARED``
+attributes, it stores them in a dict that shares its keys with other objects.
+"""
 _WIDEST_CHARACTER = 4
 """Bytes per character of a text that contains an emoji, even if all other characters are ASCII."""
 

@@ -43,7 +43,7 @@ def text_of(packed: bytes, name: str) -> str:
 
 class Unpacker:
     """
-    Unpacks headers. It is fast if names and lengths are the same as in the previous call, which is the usual case.
+    Unpacks headers. A call is fast if names and lengths are the same as in the previous call, which is the usual case.
     """
 
     def __init__(self) -> None:

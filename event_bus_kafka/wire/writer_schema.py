@@ -26,7 +26,9 @@ _DEEPEST_JSON = 4 * DEEPEST
 _MOST_TYPES = 10_000
 """Maximum number of types in one schema; a named type counts at each use. Schemas of events have about a hundred."""
 _LONGEST = 1_000_000
-"""Maximum characters of JSON. Schemas of events have a few thousand, and registries accept a million by default."""
+"""
+Maximum number of characters of a schema. Schemas of events have a few thousand. Registries accept a million by default.
+"""
 
 _LARGEST_FIXED = 1 << 31
 

@@ -50,7 +50,10 @@ class SlowReceivers:
         self._health = health
         self._clock = clock
         self._seen: dict[Lane, tuple[_Turn, float]] = {}
-        """The receiver that each lane ran at the last check, and the monotonic time at which a check first saw it."""
+        """
+        Lane → the receiver that it ran at the last check, and the monotonic time at which a check first saw this
+        receiver.
+        """
         self._told: WeakSet[Delivery] = WeakSet()
         self.slow: tuple[SlowReceiver, ...] = ()
         """The receivers that were too slow at the last check."""

@@ -34,8 +34,9 @@ def watchdog(
     """
     Watch the ``with`` block, which must run in the main thread. Yield a callable that reports the beginning of a stop.
 
-    The process is killed ``limit`` seconds after the first of ``signals``, or after a call of the yielded callable. Its
-    exit code is ``exit_code``, or the argument of the callable. A second signal shortens the time to one second.
+    If the block does not end in time, kill the process. The time is ``limit`` seconds after the first of ``signals``,
+    or after a call of the yielded callable. The exit code is ``exit_code``, or the argument of the callable. A second
+    signal shortens the time to one second.
 
     If the block ends with :class:`Forced`, the watch continues after the block, because Python would wait for threads
     and for records in flight. A separate thread watches, because Python's own signal handlers do not run while the main

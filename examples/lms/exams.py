@@ -32,7 +32,9 @@ class CertificatesOutOfOrder(Exception):
 
 
 class CreditBroken(Exception):
-    """Simulates that credit cannot be changed. EVENT_BUS_KAFKA_RETRY lists this error as final: no retry helps."""
+    """
+    Simulates that credit cannot be changed. EVENT_BUS_KAFKA_RETRY lists this error as final, because no retry helps.
+    """
 
 
 @receiver([EXAM_ATTEMPT_REJECTED, EXAM_ATTEMPT_VERIFIED, EXAM_ATTEMPT_RESET])

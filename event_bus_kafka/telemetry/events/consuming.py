@@ -138,8 +138,8 @@ class EmittedEventsLost(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class OffsetsMoved(LifecycleEvent):
     """
-    Partitions start at the offsets for ``time``, which an operator has passed to the worker. A restart with the same
-    time does not move the offsets again.
+    Partitions start at the offsets for ``time``. An operator has passed this time to the worker. A restart with the
+    same time does not move the offsets again.
     """
 
     group: str

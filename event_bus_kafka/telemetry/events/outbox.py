@@ -25,7 +25,9 @@ class AppendToOutboxFailed(LifecycleEvent):
     event_id: str
     error: Exception
     doomed: bool
-    """Whether the surrounding transaction can only be rolled back. If not, the event is sent when it commits."""
+    """
+    Whether the surrounding transaction can only be rolled back. If not, the event is sent when the transaction commits.
+    """
 
 
 @attrs.frozen(kw_only=True)

@@ -57,7 +57,7 @@ class ReceiverUnfinished(LifecycleEvent):
 class ReceiverSlow(LifecycleEvent):
     """
     A receiver has run for ``waited`` seconds and still runs. EVENT_BUS_KAFKA_SLOW_RECEIVER sets the number of seconds
-    after which this is reported.
+    after which this event is emitted.
     """
 
     record: str
