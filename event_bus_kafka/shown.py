@@ -22,8 +22,8 @@ _DEEPEST_CAUSE = 10
 
 class Shown(str):
     """
-    A text whose parts have already passed :func:`shown`, such as the lines of a stack or a list of ids. Such a text is
-    never cut or changed.
+    A text whose parts have already passed :func:`shown`, for example the lines of a stack or a list of ids. ``shown``
+    neither cuts nor changes this text.
     """
 
     __slots__ = ()
@@ -67,7 +67,10 @@ def label(value: str) -> str:
 
 
 def shown_time(milliseconds: int, timespec: str = "auto") -> str:
-    """Return milliseconds since the epoch in ISO 8601, in UTC; as ``… ms`` if Python has no such date."""
+    """
+    Return a time, given in milliseconds since the epoch, in ISO 8601 and UTC. If Python has no such date, return ``…
+    ms``.
+    """
     try:
         return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)).isoformat(timespec=timespec)
     except OverflowError:  # clients may write any timestamp

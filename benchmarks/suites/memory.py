@@ -14,7 +14,10 @@ _WINDOWS = (100, 1_000, 10_000, 100_000)
 _BACKLOGS = (1, 10)
 _SENDS, _CONSUMES = "send", "consume"
 _TIMES_TO_SEND = 4
-"""Factor on the number of sent events: memory for records in flight grows over the first 400,000 events."""
+"""
+Factor on the number of sent events. Many events are needed because the memory for records in flight grows over the
+first 400,000 events.
+"""
 
 
 def memory(plan: Plan) -> Suite:

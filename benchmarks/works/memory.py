@@ -80,7 +80,7 @@ def _figures(seen: Sequence[float], events: int) -> Figures:
 
 def _growth(seen: Sequence[float], events: int) -> float:
     """
-    Return the growth in megabytes per 100,000 events. Only the second half of the events counts, when caches and pools
-    are full.
+    Return the growth in megabytes per 100,000 events. Only the second half of the events counts, because caches and
+    pools are full by then.
     """
     return (seen[-1] - seen[len(seen) // 2]) / (events / 2) * 100_000

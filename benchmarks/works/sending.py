@@ -70,8 +70,8 @@ def published() -> Send:
 
 def bare() -> Send:
     """
-    Return a function with the minimal cost of Kafka and Avro. It sends the same bytes with the same client options:
-    fastavro encodes prepared dicts, and the headers are prepared.
+    Return a function that sends at the minimal cost of Kafka and Avro. It sends the same bytes as this package, with
+    the same client options. fastavro encodes prepared dicts, and the headers are prepared.
     """
     producer, schemas = Producer(producer_options()), registry()
 

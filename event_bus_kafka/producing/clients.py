@@ -152,8 +152,8 @@ class ProcessClients:
 
     def give_up(self) -> None:
         """
-        Retire, and spill all events without a delivery report: reports may come late, for example if DNS does not
-        answer.
+        Retire, and spill all events without a delivery report. Their reports may come too late, for example if DNS does
+        not answer.
         """
         if self.unreported:
             self.producer.poll(0)  # so that confirmed events are not sent twice
@@ -171,8 +171,8 @@ class ProcessClients:
 
     def leave(self, seconds: float) -> None:
         """
-        Wait at most ``seconds`` for the polling thread to end: if this thread logs while the interpreter ends, the
-        process aborts.
+        Wait at most ``seconds`` until the polling thread has ended. The process aborts if this thread logs while the
+        interpreter shuts down.
 
         After this call only a flush polls for delivery reports.
         """

@@ -19,14 +19,17 @@ class Route:
     enabled: bool
     mode: str
     database: str | None
-    """Alias of the database whose transaction the event depends on; None: any database with an open transaction."""
+    """
+    Alias of the database whose transaction the event depends on. If it is None, the event depends on any database with
+    an open transaction.
+    """
 
 
 @attrs.frozen(kw_only=True)
 class Routing:
     """
-    The routes of event types to topics (without prefix). The callables are called for each event: settings may change
-    in tests.
+    The routes from event types to topics (without prefix). The fields are callables that read the settings for each
+    event, because tests may change the settings.
     """
 
     full_topic: Callable[[str], str]

@@ -31,8 +31,8 @@ class Batch:
     """
     The rows of one batch. At its end every row is confirmed, refused, or still in the outbox.
 
-    ``trouble`` is the error that interrupts the relay. A topic that refuses its rows is not such an error: the batch
-    ends, and the next batch contains no rows of the topic.
+    ``trouble``: the error that interrupts the relay; None: there is none. If a topic refuses its rows, the batch ends
+    without ``trouble``. The next batch sends the rows of the topic one by one, or not at all.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Batch:
         """Keys of which one row, and only one, is in flight to a partition that may not know the client."""
         self._firsts_until = float("inf")
         self._ended_keys: set[tuple[str, bytes]] = set()
-        """Keys whose further rows are not sent: a row was parked, or the first row is in flight for too long."""
+        """Keys whose later rows are not sent, because a row was parked, or the first row is in flight for too long."""
         self.put_back: list[int] = []
         """Ids of parked rows that are moved back into the outbox."""
         self.unconfirmed = 0
@@ -82,8 +82,8 @@ class Batch:
 
     def has_room_for(self, count: int) -> bool:
         """
-        Return whether ``count`` more rows may be sent before confirmed rows are removed. The limit is ``MOST_TWICE``:
-        if the process is killed, no more rows than this are sent twice.
+        Return whether ``count`` more rows may be sent before confirmed rows are removed. At most ``MOST_TWICE`` rows
+        may be sent and not removed, because these rows are sent twice if the process is killed.
         """
         return self.ledger.unsettled + self._topics.lined_up + count <= MOST_TWICE
 
@@ -95,7 +95,7 @@ class Batch:
 
     def send(self, rows: Sequence[Row]) -> None:
         """
-        Hand rows to a client, in order, until the deadline or the first error. Requires :meth:`has_room_for` them.
+        Hand rows to a client, in order, until the deadline or the first error. :meth:`has_room_for` must allow them.
         """
         assert self.has_room_for(len(rows))
         if left := self._send_all(rows[self._send_usual(rows) :]):
@@ -151,7 +151,7 @@ class Batch:
                 self.give_up()
 
     def tell(self) -> None:
-        """Emit the result of each row. Call it only after the batch is settled and all confirmed rows were taken."""
+        """Emit the result of each row. Call it after the batch is settled and :meth:`take_confirmed` took all rows."""
         self._deliveries.tell(self.ledger.parked)
 
     def _send_usual(self, rows: Sequence[Row]) -> int:
@@ -258,7 +258,7 @@ class Batch:
             self._send_next(topic)
 
     def _request_refused(self, row: Row, topic: Topic, error: DeliveryFailed) -> None:
-        """Handle the refusal of a whole request that contained this row: the common client takes no more rows."""
+        """Handle the refusal of a request that contained this row. Afterwards the common client takes no more rows."""
         match row_outcome(error):
             case RowOutcome.PARK | RowOutcome.SEND_ALONE:
                 topic.send_alone(row)

@@ -16,7 +16,8 @@ from event_bus_kafka.relaying.statements import Dialect
 
 _RESTED = 30.0
 """
-Seconds without use after which the connection is replaced before the next transaction: the server may have closed it.
+Seconds without use after which the connection is replaced before the next transaction, because the server may have
+closed the connection.
 """
 _CLOSED = getattr(select, "POLLRDHUP", 0)  # only on Linux
 
@@ -25,7 +26,8 @@ class OwnConnection:
     """
     A separate connection to the database of ``shared``, at READ COMMITTED, usable from any thread.
 
-    The connection is opened at first use; after that ``prepare`` is called with the connection, and may run statements.
+    The first use opens the connection. Each time the connection is opened, ``prepare`` is called with it. ``prepare``
+    may run statements.
     """
 
     def __init__(
@@ -40,12 +42,14 @@ class OwnConnection:
         self._connection: BaseDatabaseWrapper | None = None
         self._socket: int | None = None
         """
-        Descriptor of the connection's socket. It is kept, since mysqlclient does not return it while another thread
-        waits for an answer.
+        Descriptor of the connection's socket. It is stored here because mysqlclient does not return it while another
+        thread waits for an answer.
         """
         self._used = monotonic()
         self._lock = Lock()
-        """Lock for one statement at a time: one thread reads rows while another asks for the schema of earlier rows."""
+        """
+        Lock that allows one statement at a time, because one thread may read rows while another thread reads a schema.
+        """
 
     @property
     def raw(self) -> Any:
@@ -154,8 +158,8 @@ def _socket_of(raw: Any) -> int | None:
 @contextmanager
 def _binary_cursor(connection: BaseDatabaseWrapper) -> Iterator[Any]:
     """
-    Yield a binary cursor of psycopg 3, since Django's own cursor has no binary format; with another driver, Django's
-    cursor.
+    Yield a binary cursor of psycopg 3, because Django's own cursor has no binary format. If the driver is not psycopg
+    3, yield Django's cursor.
     """
     if not hasattr(connection.connection, "adapters"):
         with connection.cursor() as cursor:

@@ -7,8 +7,9 @@ from event_bus_kafka.relaying.claims import Row
 
 _ROWS, _KEYS = 10, 3
 """
-Number of rows, and of different keys among them, that Kafka has to refuse without accepting any before the topic counts
-as the cause (for example, because of a wrong policy).
+Minimum number of refused rows, and of different keys among them, after which the topic counts as the cause of the
+refusals. Kafka must not have accepted a row of the topic in the meantime. For example, the topic may have a wrong
+policy.
 """
 
 
@@ -16,7 +17,7 @@ class Refusals:
     """
     The rows of a topic that were sent alone and refused since Kafka last accepted a row of the topic.
 
-    While the topic counts as the cause, no row is parked, and rows of several keys are tried.
+    While the topic counts as the cause of the refusals, no row is parked, and rows of several keys are tried.
     """
 
     def __init__(self) -> None:
@@ -33,7 +34,7 @@ class Refusals:
     @property
     def are_of_the_topic(self) -> bool:
         """
-        Whether at least ``_ROWS`` rows of at least ``_KEYS`` keys were refused: then the topic counts as the cause.
+        Whether at least ``_ROWS`` rows of at least ``_KEYS`` keys were refused. If so, the topic counts as the cause.
         """
         return self._before + len(self.undecided) >= _ROWS and len(self._keys) >= _KEYS
 
@@ -44,8 +45,8 @@ class Refusals:
 
     def end(self) -> list[tuple[Row, BrokerError]]:
         """
-        Reset, because Kafka has accepted a row of the topic. Return the rows that were refused earlier in this batch:
-        each of them caused its refusal itself.
+        Forget all refusals, because Kafka has accepted a row of the topic. Return the rows that were refused earlier in
+        this batch. Each of these rows caused its refusal itself.
         """
         rows, self.undecided = self.undecided, []
         self._before = 0

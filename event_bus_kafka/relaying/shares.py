@@ -8,14 +8,11 @@ from typing import NamedTuple
 
 _MOST_PARTS = 128
 """
-Maximum number of pairs of shard and topic per query. If there are more pairs, a random selection is queried, so that
-each topic gets rows in time.
+Maximum number of pairs of shard and topic per query. If there are more pairs, a random selection is queried. Thus each
+topic gets rows in time.
 """
 _OF_SHALLOW = 100
-"""
-Maximum number of rows to read for a pair of shard and topic if the last query for the pair found fewer rows than it
-asked for.
-"""
+"""Maximum number of rows to read for a pair of shard and topic whose last query found fewer rows than it asked for."""
 
 
 class Part(NamedTuple):
@@ -51,8 +48,10 @@ class Shares:
 
     def learn(self, parts: list[Part], counts: Mapping[int, int], limits: Mapping[str, int]) -> bool:
         """
-        Remember which parts were filled. Return whether any part was filled, so that its topic may have more rows.
-        ``counts``: number of a part → number of rows found.
+        Remember which parts were filled. Return whether any part was filled. If so, the topic of that part may have
+        more rows.
+
+        ``counts``: number of a part → number of rows that were found for the part.
         """
         asked = {number: part for number, part in enumerate(parts) if part.topic not in limits}
         full = {part[:2] for number, part in asked.items() if counts.get(number) == part.most}

@@ -20,17 +20,17 @@ _FIRST, _FACTOR, _LONGEST = 1.0, 2.0, 30.0
 """Backoff of a topic: seconds until the first try, factor after each further refusal, and longest backoff."""
 _FIRST_OF_SILENT = 5.0
 """
-Seconds until the first try of a silent topic. This is longer than for other topics, since each try makes the other
-topics wait.
+Seconds until the first try of a silent topic. The time is longer than for other topics, because each try makes the
+other topics wait.
 """
 _PATIENCE, _MORE_PATIENCE = 2.0, 0.1
 """
-Seconds for which a topic may be silent before it is held, and the share of its last backoff that is added. A silent
-topic may only be slow.
+Seconds for which a topic may be silent before it is held. If the topic was held before, the share ``_MORE_PATIENCE`` of
+its last backoff is added, because the topic may only be slow.
 """
 _FORGOTTEN = 100
 """
-Number of batches without a row of a tried topic after which the topic is open again. Only batches that took all waiting
+A tried topic is open again after this number of batches without a row of the topic. Only batches that took all waiting
 rows count.
 """
 TRIED_ROWS = 10
@@ -51,9 +51,9 @@ class Topic:
     """
     The state of one topic.
 
-    A topic is open until Kafka refuses a request with its rows. After that, the topic is either held, each time for
-    longer than before, or its rows are sent one by one: Kafka refuses a request as a whole, whichever of its rows is
-    wrong. After a hold, rows are sent one by one, too.
+    A topic is open until Kafka refuses a request with its rows. After that, the topic is held, or its rows are sent one
+    by one. Each hold is longer than the hold before. Rows are sent one by one because Kafka refuses a request as a
+    whole, whichever of its rows is wrong. After a hold, rows are sent one by one, too.
     """
 
     def __init__(self, name: str, clock: Callable[[], float]) -> None:
@@ -65,7 +65,7 @@ class Topic:
         """Time at which the backoff ends and the topic is tried."""
         self._batches = 0
         """
-        Number of batches since the last one with a row of this topic; only batches that took all waiting rows count.
+        Number of batches since the last batch with a row of this topic. Only batches that took all waiting rows count.
         """
         self._delay = 0.0
         """The last backoff in seconds; 0: the topic is not held."""
@@ -79,8 +79,8 @@ class Topic:
 
     def begin_batch(self, *, saw_all: bool = True) -> None:
         """
-        Reset the state of the last batch, and try the topic if its backoff is over. ``saw_all``: whether the last batch
-        took all waiting rows.
+        Reset the state of the last batch. If the topic's backoff is over, try the topic. ``saw_all``: whether the last
+        batch took all waiting rows.
         """
         if self.state is TopicState.BACKING_OFF and self._clock() >= self._due:
             self.state, self._batches = TopicState.TRIED, 0
@@ -124,8 +124,8 @@ class Topic:
     @property
     def limit(self) -> int:
         """
-        Maximum number of the topic's rows that a batch may plan. To try rows of several keys, a batch plans more rows
-        than it tries.
+        Maximum number of the topic's rows that a batch may plan. While the topic counts as the cause of refusals, the
+        batch plans more rows than it tries, to find rows of several keys.
         """
         if self.state is TopicState.BACKING_OFF:
             return 0
@@ -165,10 +165,9 @@ class Topic:
 
     def taken(self) -> list[tuple[Row, BrokerError]]:
         """
-        Note that Kafka has accepted a row, whether the row was sent alone or not.
+        Note that Kafka has accepted a row of the topic. Return the rows that Kafka refused earlier in this batch.
 
-        Return the rows that Kafka refused earlier in this batch: the rows themselves caused the refusals, not the
-        topic.
+        The topic accepts rows, so the returned rows themselves caused their refusals.
         """
         self._has_taken = True
         return self.refusals.end()
@@ -196,7 +195,10 @@ class Topic:
         emit(TopicHeld(topic=self.name, error=error, delay=self._delay))
 
     def send_alone(self, row: Row) -> None:
-        """Send the rows up to ``row``, and the rows that wait for ``row``, one by one from the next batch on."""
+        """
+        Send no more rows of the topic in this batch. In the next batches, send one by one the rows up to ``row``, and
+        the rows that wait for ``row``.
+        """
         self.stop()
         self._alone_until = max(self._alone_until, row.id, self._left)
         if self.state is TopicState.OPEN:
@@ -220,9 +222,10 @@ class Topic:
 
     def is_newly_silent(self, others_heard: float) -> bool:
         """
-        Return True, once per batch, if a record has lacked its report for a long time while other topics got reports.
+        Return whether the topic is silent now and was not silent before in this batch. A topic is silent if its records
+        have lacked reports for a long time while other topics got reports.
 
-        If no topic gets a report, Kafka itself is away.
+        ``others_heard``: time of the last report of any topic. If no topic gets a report, Kafka itself is away.
         """
         if self.is_silent or not self.unreported or others_heard <= self._quiet_since:
             return False
@@ -277,8 +280,8 @@ class Topics(dict[str, Topic]):
     @property
     def limits(self) -> dict[str, int]:
         """
-        Topic → maximum number of rows that a batch may take, for all topics that are not open; 0 while a topic backs
-        off.
+        Topic → maximum number of its rows that a batch may take. Only topics that are not open are included. The number
+        is 0 while a topic backs off.
         """
         return {topic.name: topic.limit for topic in self.values() if topic.state is not TopicState.OPEN}
 

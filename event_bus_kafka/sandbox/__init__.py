@@ -60,7 +60,8 @@ class Sandbox:
 
     def records(self, topic: str, count: int, *, seconds: float = 10) -> list[ConsumerRecord]:
         """
-        Read a topic (full name) from its beginning; return its records once there are ``count``, or after ``seconds``.
+        Read a topic (full name) from its beginning. Return its records as soon as there are ``count``, and at the
+        latest after ``seconds``.
         """
         return read(self.bootstrap_servers, topic, count, seconds)
 

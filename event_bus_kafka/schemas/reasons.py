@@ -1,6 +1,6 @@
 """
-Explains in words why one schema cannot read data of another (Avro 1.11, "Schema Resolution"). ``verdict.py`` decides
-whether it can.
+Explains in words why one schema cannot read data of another schema (Avro 1.11, "Schema Resolution"). ``verdict.py``
+decides whether a schema can read the data.
 """
 
 from __future__ import annotations

@@ -73,8 +73,8 @@ def explanations(level: str, schema: str, history: Sequence[Version]) -> list[st
 
 def _pairs(level: str, schema: str, history: Sequence[Version]) -> Iterator[tuple[str, str, str]]:
     """
-    Yield the pairs of a reader's and a writer's schema that must be compatible, each with the sentence that reports an
-    incompatible pair.
+    Yield a reader's schema, a writer's schema, and a sentence for each comparison. The two schemas must be compatible.
+    The sentence is for the report if they are incompatible.
     """
     for name, older in history if is_transitive(level) else history[-1:]:
         if level.startswith(("BACKWARD", "FULL")):

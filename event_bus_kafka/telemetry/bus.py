@@ -16,14 +16,14 @@ logger = logger_named(__name__)
 
 RAISED_BY_OTHERS = (Exception, SystemExit, GeneratorExit, CancelledError)
 """
-Classes of exceptions that are caught when this package calls a function of the service. An exception that a signal's
-handler raised is then raised again.
+Classes of exceptions that this package catches when it calls a function of the service. If a signal's handler raised
+the exception, it is raised again nevertheless.
 """
 _ALL_KINDS = (LifecycleEvent,)
 
 _observers: dict[Observer, tuple[type[LifecycleEvent], ...]] = {count: COUNTED}
 _observers_of: dict[type[LifecycleEvent], tuple[Observer, ...]] = {}
-"""Cache: kind of event → its observers. A new empty dict replaces it whenever observers are added or removed."""
+"""Cache: kind of event → its observers. A new empty dict replaces the cache when observers are added or removed."""
 _flushes: tuple[Callable[[], None], ...] = ()
 """The ``flush`` methods of observers that have one."""
 

@@ -32,8 +32,8 @@ def type_label(event_type: str) -> str:
 
 def _own_type(event: Any) -> Labels:
     """
-    Return the label for an event that this service sends: its event type. There are no more such labels than the
-    service has signals.
+    Return the label for an event that this service sends: its event type. The number of labels is limited, because the
+    service has a limited number of signals.
     """
     return (event.event_type,)
 

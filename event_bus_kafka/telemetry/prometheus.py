@@ -52,8 +52,7 @@ class _Collector:
 @attrs.frozen
 class MetricsPage:
     """
-    The page ``/metrics``. It shows only metrics of this package, and no other metrics of prometheus_client's default
-    registry.
+    The page ``/metrics``. It shows only metrics of this package. It does not show prometheus_client's default registry.
     """
 
     samples: Callable[[], Iterable[Sample]]
@@ -73,8 +72,8 @@ class _DefaultRegistry:
     """
     The counters of this process in prometheus_client's default registry, which web processes export.
 
-    :meth:`publish` increases real counters. A collector would not do: its numbers would be missing in multiprocess
-    mode, where several processes share a directory.
+    :meth:`publish` increases real counters. A collector would not be enough, because its numbers are missing in
+    multiprocess mode, where several processes share a directory.
     """
 
     def __init__(self) -> None:

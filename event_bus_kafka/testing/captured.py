@@ -79,7 +79,7 @@ class CapturedEvents(Sequence[CapturedEvent]):
         Return the first sent event of a signal or event type with this topic, key and data.
 
         ``data`` are arguments of the signal, or fields of these arguments (``certificate__user__id=7``). A callable
-        value is a predicate, which is called with the sent value. If there is no such event, raises AssertionError with
+        value is a predicate, which is called with the sent value. If no event matches, AssertionError is raised with
         the differences from the most similar event.
         """
         __tracebackhide__ = True

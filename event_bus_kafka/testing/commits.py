@@ -27,9 +27,9 @@ class Commit:
     """
     Waits for the commit of a transaction by ``on_commit``, like the producer.
 
-    Django's TestCase wraps each test in a transaction that never commits. This transaction is ignored: an event counts
-    as sent when the service's own ``atomic()`` blocks have ended without a rollback. In such a test these blocks are
-    savepoints.
+    Django's TestCase wraps each test in a transaction that never commits. This transaction is ignored. In such a test
+    the service's own ``atomic()`` blocks are savepoints. An event counts as sent when these blocks have ended without a
+    rollback.
     """
 
     _connection: BaseDatabaseWrapper

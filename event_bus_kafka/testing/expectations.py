@@ -26,7 +26,8 @@ class Expectation:
     """
     Describes an event by its signal, topic, key and data. A topic or key that is None, and empty data, match any event.
 
-    Raises TypeError if ``data`` names a field that the signal does not have, since such an assertion might never fail.
+    Raises TypeError if ``data`` names a field that the signal does not have, because an assertion with a wrong name
+    might never fail.
     """
 
     signal: OpenEdxPublicSignal

@@ -100,8 +100,8 @@ def _compared(signal: OpenEdxPublicSignal, file: Path) -> _Comparison:
 
 def _reader_of(schema: Any, names: dict[str, Any]) -> types.AvroType:
     """
-    Return the type that a service with classes of this schema has. This type serves only for comparisons, never for
-    encoding.
+    Return the Avro type that a service has if its classes have this schema. The type serves only for comparisons, never
+    for encoding.
     """
     inner, nullable = _unwrapped(schema, names)
     kind = inner if isinstance(inner, str) else inner["type"]

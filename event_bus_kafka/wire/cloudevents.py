@@ -61,8 +61,8 @@ class Attribute:
     read: Callable[[str], Any]
     missing: Any = None
     """
-    The value if the record lacks the header. None: the header is required, or a default is supplied elsewhere (for the
-    time).
+    The value if the record lacks the header. It is None if the header is required. For the time it is None, too,
+    because the caller supplies a default.
     """
     varies: bool = False
     """Whether the value differs from event to event. The headers of the other attributes are cached."""
@@ -117,10 +117,10 @@ def event_type(headers: Headers) -> str:
 
 def to_metadata(headers: Headers, timestamp: int | None) -> EventsMetadata:
     """
-    Return the metadata of a record: unknown headers are ignored, missing ones get neutral values.
+    Return the metadata of a record. Unknown headers are ignored, and missing headers get neutral values.
 
-    ``timestamp`` is the record's timestamp in milliseconds, used if the time is missing. Raises :class:`InvalidHeaders`
-    if the type or the id is missing, or if a header occurs twice or is malformed.
+    ``timestamp``: the record's timestamp in milliseconds, used if the header with the time is missing. Raises
+    :class:`InvalidHeaders` if the type or the id is missing, or if a header occurs twice or is malformed.
     """
     return to_metadata_and_id(headers, timestamp)[0]
 

@@ -1,9 +1,9 @@
 """
-The quick decoder of an event: compiled for one writer's schema and this service's classes.
+The quick decoder of an event, compiled for one writer's schema and this service's classes.
 
-The decoder makes objects directly from the bytes, without a dict per record and a call per field. If anything is
-unexpected, the careful decoder (fastavro, then ``resolution.py``) decodes the event instead and raises the proper
-error.
+The decoder makes objects directly from the bytes, without a dict per record and without a call per field. If anything
+is unexpected, the careful decoder decodes the event instead, and raises the proper error. The careful decoder consists
+of fastavro and ``resolution.py``.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def quick_decoder(
     """
     Return a decoder of events; None if the schema has rare types, or the decoder's code would exceed ``most_lines``.
 
-    If the decoder is not certain what the bytes mean, it raises an exception of any class. The exception and the
-    decoder's frame may quote the event: leave the ``except`` block before calling the careful decoder. The careful
-    decoder must have accepted the two schemas before; then both decoders return equal values.
+    If the decoder is not certain about the meaning of the bytes, it raises an exception of any class. Leave the
+    ``except`` block before calling the careful decoder, because the exception and the decoder's frame may quote the
+    event. The careful decoder must have accepted the two schemas before. Then both decoders return equal values.
 
     The decoder looks like this, for an event of one class with a text and a bool::
 
@@ -168,7 +168,10 @@ class _Code:
 
 
 def _arguments(reader: Record, built: list[Field], values: dict[str, str]) -> list[str]:
-    """Return positional arguments if no field is left out, since they are faster; otherwise keyword arguments."""
+    """
+    Return the source code of the arguments with which an object is built. They are positional, which is faster, if no
+    field is left out. Otherwise they are keyword arguments.
+    """
     if len(built) == len(reader.fields) > 1 and not any(field.keyword_only for field in built):
         return [values[field.name] for field in built]
     if not all(field.argument.isidentifier() and not iskeyword(field.argument) for field in built):
@@ -202,7 +205,10 @@ record.
 
 
 def _number(body: bytes, at: int) -> tuple[int, int]:
-    """Return the number that begins one byte before ``at``, still zigzag-encoded, and the index after the number."""
+    """
+    Read the number that begins one byte before ``at``. Return the number, still zigzag-encoded, and the index after its
+    last byte.
+    """
     number, shift = body[at - 1] & 0x7F, 7
     while (byte := body[at]) > 0x7F and shift < 63:
         number |= (byte & 0x7F) << shift
@@ -215,8 +221,8 @@ def _number(body: bytes, at: int) -> tuple[int, int]:
 
 def _length(body: bytes, at: int) -> tuple[int, int]:
     """
-    Return the length that begins one byte before ``at``, still zigzag-encoded, and the index after it. Raises
-    :class:`Unexpected` if it is negative.
+    Read the length that begins one byte before ``at``. Return the length, still zigzag-encoded, and the index after its
+    last byte. Raises :class:`Unexpected` if the length is negative.
     """
     byte = body[at]
     number, at = (body[at - 1] & 0x7F | byte << 7, at + 1) if byte < 0x80 else _number(body, at)

@@ -13,10 +13,10 @@ from event_bus_kafka.worker.worker import Steps
 
 class WithCompanion:
     """
-    Runs the steps of ``first`` in the calling thread, and the steps of its companion ``second`` in another one.
+    Runs the steps of ``first`` in the calling thread, and the steps of its companion ``second`` in another thread.
 
     An exception of ``second`` ends the worker, as if ``first`` had raised it. ``second`` is stopped last, so that it
-    can send what ``first`` emitted while stopping.
+    can send the events that ``first`` emitted while stopping.
     """
 
     def __init__(self, first: Steps, second: Steps) -> None:
@@ -36,7 +36,8 @@ class WithCompanion:
 
     def stop(self, *, timeout: float) -> int:
         """
-        Stop both. Return the amount of work that ``first`` leaves unfinished, plus 1 if ``second`` is still running.
+        Stop ``first``, then ``second``. Return the amount of work that ``first`` leaves unfinished, plus 1 if
+        ``second`` is still running.
         """
         deadline = monotonic() + timeout
         try:

@@ -13,7 +13,9 @@ def buy(order_number: str, user_id: int, course_key: str, amount_cents: int) -> 
 
 
 def refund(order_number: str) -> None:
-    """Refund an order. May be called twice for the same order: the shop's page does not prevent a second click."""
+    """
+    Refund an order. May be called twice for the same order, because the shop's page does not prevent a second click.
+    """
     Order.objects.get(order_number=order_number).refund()
 
 

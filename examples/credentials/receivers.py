@@ -43,8 +43,8 @@ def revoke_credential(certificate: CertificateData, metadata: EventsMetadata, **
 @transaction.atomic  # credential and history change together; if one fails, a retry changes both
 def _set_status(status: str, certificate: CertificateData, metadata: EventsMetadata) -> None:
     """
-    Set a credential's status. An event may be delivered twice or late; it is ignored unless the time of its change is
-    newer than the stored time.
+    Set a credential's status. An event may be delivered twice or late. Therefore an event is ignored unless the time of
+    its change is newer than the stored time.
     """
     whose = {"username": certificate.user.pii.username, "course_key": str(certificate.course.course_key)}
     known = UserCredential.objects.select_for_update().filter(**whose).first()

@@ -29,7 +29,7 @@ from examples.platform_events.signals import (
 @once
 def write_journal(signal: Any, order: OrderData, **_: Any) -> None:
     """
-    Add a row for each event. An event that is delivered again is skipped by ``once``: the inbox mark of ``once``
+    Add a row for each event. ``once`` skips an event that is delivered again, because the inbox mark of ``once``
     commits together with the row.
     """
     status = "fulfilled" if signal is ORDER_FULFILLED else "refunded"

@@ -2,8 +2,10 @@
 The tour: ``make demo``.
 
 Some services act, and other services learn about it over the event bus. Each service is a Django project with its own
-processes and database. Each row is a use case for which Open edX needs the bus. A row holds if the other services have
-the right data twice: shortly after the action, and at the end, when all records have been read.
+processes and database. Each row is a use case for which Open edX needs the bus.
+
+The tour checks twice whether the other services have the right data: shortly after the action, and at the end, when all
+records have been read.
 
 With ``--admin`` the tour shows two services with failures and their admin sites instead: ``make demo-admin``.
 """

@@ -65,8 +65,8 @@ class RecordSkipped(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class AttemptFailed(LifecycleEvent):
     """
-    An attempt failed. The next attempt comes after ``delay`` seconds. Until the record is done, later records of its
-    key wait.
+    An attempt to process a record failed. The next attempt comes after ``delay`` seconds. Until the record is done,
+    later records of its key wait.
     """
 
     topic: str
@@ -117,7 +117,9 @@ class CommitFailed(LifecycleEvent):
     group: str
     partitions: tuple[tuple[str, int], ...]
     lost: bool
-    """Whether another member already has the partitions. That member reads the records since the last commit again."""
+    """
+    Whether another member already has the partitions. If so, that member reads the records since the last commit again.
+    """
     error: Exception
 
 
@@ -136,8 +138,8 @@ class EmittedEventsLost(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class OffsetsMoved(LifecycleEvent):
     """
-    Partitions start at the offsets for ``time``, which an operator has passed to the worker. A restart with the same
-    time does not move the offsets again.
+    Partitions start at the offsets for ``time``. An operator has passed this time to the worker. A restart with the
+    same time does not move the offsets again.
     """
 
     group: str

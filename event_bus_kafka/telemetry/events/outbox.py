@@ -25,14 +25,16 @@ class AppendToOutboxFailed(LifecycleEvent):
     event_id: str
     error: Exception
     doomed: bool
-    """Whether the surrounding transaction can only be rolled back; if not, the event is sent on commit."""
+    """
+    Whether the surrounding transaction can only be rolled back. If not, the event is sent when the transaction commits.
+    """
 
 
 @attrs.frozen(kw_only=True)
 class OutboxAmbiguous(LifecycleEvent):
     """
-    Transactions are open in several databases, and the outbox of each could store an event. The outbox of the first
-    database stored it.
+    Transactions are open in several databases, and the outbox of each database could store an event. The event is in
+    the outbox of the first of these databases.
     """
 
     databases: tuple[str, ...]
@@ -41,7 +43,7 @@ class OutboxAmbiguous(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class OutboxStalled(LifecycleEvent):
-    """The oldest row of an outbox is older than five minutes: no relay runs, or the relay cannot send."""
+    """The oldest row of an outbox is older than five minutes. Either no relay runs, or the relay cannot send."""
 
     database: str
     oldest: float
@@ -56,8 +58,8 @@ class RowParked(LifecycleEvent):
     topic: str
     event_type: str
     """
-    The event type; empty if neither the row's schema nor the row's headers contain it, or if they cannot be read. The
-    same is true of ``event_id``.
+    The event type from the row's schema or headers; empty if neither contains it or can be read. ``event_id`` comes
+    from the headers only, and may be empty, too.
     """
     event_id: str
     error: Exception

@@ -10,8 +10,8 @@ from event_bus_kafka.telemetry.events.lifecycle_event import LifecycleEvent
 @attrs.frozen(kw_only=True)
 class CircuitOpened(LifecycleEvent):
     """
-    A receiver failed for several events in a row, with different keys. Its events are held. Every ``probe_every``
-    seconds one of them is tried.
+    A receiver failed for several events in a row, with different keys. Its further events are held. Every
+    ``probe_every`` seconds one of the held events is tried.
     """
 
     receiver: str
@@ -41,8 +41,8 @@ class PausesChanged(LifecycleEvent):
 @attrs.frozen(kw_only=True)
 class ReceiverUnfinished(LifecycleEvent):
     """
-    A receiver still ran when the worker had waited ``waited`` seconds for its end. The receiver's record is read again
-    later.
+    A worker has waited ``waited`` seconds for a receiver to finish, but the receiver still runs. The receiver's record
+    is read again later.
     """
 
     record: str
@@ -57,7 +57,7 @@ class ReceiverUnfinished(LifecycleEvent):
 class ReceiverSlow(LifecycleEvent):
     """
     A receiver has run for ``waited`` seconds and still runs. EVENT_BUS_KAFKA_SLOW_RECEIVER sets the number of seconds
-    after which this is reported.
+    after which this event is emitted.
     """
 
     record: str

@@ -54,7 +54,10 @@ class AuditLines:
             self.write()
 
     def write(self) -> None:
-        """Log all collected records. If a handler of the logger raises, only the line that it handled is lost."""
+        """
+        Log all collected records. If a handler of the logger raises, only the line that was passed to the handler is
+        lost.
+        """
         lines = deque(_lines(self._taken()))
         try:
             while lines:

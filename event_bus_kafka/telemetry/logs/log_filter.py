@@ -10,12 +10,14 @@ from event_bus_kafka.shown import label
 
 _REMIND_AFTER = 60.0
 """
-Seconds after which a persisting error is logged again. Without this limit the log would have several such lines a
-second, since librdkafka reports the error as often.
+Seconds after which a persisting error is logged again. Without this pause the log would have several lines a second
+with the same error, because librdkafka reports the error each time.
 """
 
 _MOST = 1_000
-"""Maximum number of remembered lines. Other services may invent any number of event types, and so of lines."""
+"""
+Maximum number of remembered lines. It is limited because lines contain event types, which other services may invent.
+"""
 
 
 class LogFilter:
@@ -34,8 +36,9 @@ class LogFilter:
         """
         Return whether to log ``what`` about ``source``. If so, remember the line.
 
-        Return False if the line was logged within the last minute. With ``for_ever``: return False if this process has
-        ever logged the line, or has logged a thousand other lines.
+        The result is False if the line was logged within the last minute. With ``for_ever``, the result is False if
+        this process has ever logged the line. It is also False after a thousand other lines were logged with
+        ``for_ever``.
         """
         line = source, label(what)
         if for_ever:

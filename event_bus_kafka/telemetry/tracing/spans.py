@@ -121,8 +121,10 @@ def open_span(
     is_child: bool = False,
 ) -> NoSpan:
     """
-    Begin a span inside the current span, with a link to the sender's span. The headers ``carried_by`` contain the
-    context of the sender's span. With ``is_child``, the parent is the sender's span instead of the current span.
+    Return a new span inside the current span, with a link to the sender's span.
+
+    ``carried_by``: headers that contain the context of the sender's span. ``is_child``: whether the parent is the
+    sender's span instead of the current span.
     """
     try:
         tracer = current_tracer()
