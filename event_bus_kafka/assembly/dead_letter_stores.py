@@ -63,8 +63,8 @@ def store_for(group: str) -> Store:
 
 def keep_clean(store: Store, at_end: ExitStack) -> None:
     """
-    Delete old rows daily until ``at_end`` closes: entries of deleted dead letters, inbox marks, and dead letters. Dead
-    letters are deleted only if ``store`` is the table.
+    Delete old rows daily until ``at_end`` closes: inbox marks, dead letters, and entries whose dead letters are
+    deleted. Dead letters are deleted only if ``store`` is the table.
     """
     if not apps.is_installed(_APP):
         return

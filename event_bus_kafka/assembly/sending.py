@@ -20,7 +20,10 @@ from event_bus_kafka.telemetry.state import running
 logger = logger_named(__name__)
 
 _REGISTRY_BACKOFF = 30.0
-"""Seconds for which the registry is not asked after a failure, so that not every web request waits for the registry."""
+"""
+Seconds after a failure during which nothing is requested from the registry. Otherwise each web request would wait for
+the registry.
+"""
 
 outbox = Outbox(notify=lambda: settings.relay_notify)
 spill = Spill(outbox)
@@ -54,7 +57,9 @@ def process_clients(former: ProcessClients | None = None) -> ProcessClients:
 
 
 def tell_if_forgotten() -> None:
-    """Log, once per worker, topics that are enabled without a producer. openedx-events does not report this mistake."""
+    """
+    Log a warning if topics are enabled, but no producer is configured. openedx-events does not report this mistake.
+    """
     if topics := forgotten_topics():
         logger.warning(
             "EVENT_BUS_PRODUCER_CONFIG enables %s, but EVENT_BUS_PRODUCER is not set: no event is sent",

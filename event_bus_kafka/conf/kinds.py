@@ -78,7 +78,8 @@ class Setting(Generic[T]):
 _UNSET = object()
 _known: dict[str, Any] = {}
 """
-Cache: name of a setting → its value. Asking Django for a missing setting takes 3 µs, and a send reads five settings.
+Cache: name of a setting → its value. The cache is needed because each send reads five settings, and Django takes 3 µs
+to find out that a setting is missing.
 """
 
 

@@ -59,7 +59,7 @@ def merged(before: Pending, now: Pending) -> Pending:
     """
     Return the pending receivers after a record has failed again.
 
-    All receivers of ``before`` stay pending: a receiver that the new failure does not mention has not necessarily run.
+    All receivers of ``before`` stay pending, because a receiver that ``now`` does not mention may not have run.
     """
     named = {name: failure for name, failure in (before | now).items() if name}
     return claimed(named or before | now, max((failure.claimed_until for failure in before.values()), default=""))

@@ -151,8 +151,8 @@ def from_record(record: ConsumerRecord) -> Letter:
 
 def _failure(found: dict[str, str], attempts_of: dict[str, int | None]) -> Failure:
     """
-    Return the failure that ``found`` describes. Raises TypeError if a value has the wrong type: any client may have
-    written the record.
+    Return the failure that ``found`` describes. Raises TypeError if a value has the wrong type. This is possible
+    because any client may have written the record.
     """
     attempts = attempts_of.get(found["receiver"])
     if not all(isinstance(text, str) for text in found.values()) or not isinstance(attempts, int | None):
@@ -166,7 +166,7 @@ def _identity(own: dict[str, str]) -> tuple[str, str]:
 
 def _as_before(failure: Failure) -> dict[str, str]:
     """
-    Return only the fields that the previous version of this package knows: that version rejects a dead letter with
-    further fields.
+    Return only the fields that the previous version of this package knows, because that version rejects a dead letter
+    with further fields.
     """
     return {"receiver": failure.receiver, "error": failure.error, "place": failure.place}

@@ -31,7 +31,10 @@ def event_context() -> Context:
 
 
 def keep_caches(context: Context) -> None:
-    """Keep the caches of a context for the next event; close them as Django does at the end of a request."""
+    """
+    Remember the cache objects of a context for the thread's next event. Call ``close()`` of each cache, as Django does
+    at the end of a request.
+    """
     for variable in _variables(_caches._connections):
         if variable in context:
             context.run(_close)

@@ -42,8 +42,8 @@ def to_commit_error(error: KafkaError | KafkaException) -> BrokerError:
 @contextmanager
 def as_broker_errors(client: Any = None) -> Iterator[None]:
     """
-    Raise the client's errors as :class:`BrokerError`. After an error, poll ``client``, so that its error callback gets
-    the cause: the error of a request that found no connection does not contain the cause.
+    Raise the client's errors as :class:`BrokerError`. After an error, poll ``client``, because only its error callback
+    gets the cause: the error of a request that found no connection does not contain the cause.
     """
     try:
         yield

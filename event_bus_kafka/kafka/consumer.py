@@ -96,8 +96,8 @@ class ConsumerClient(GroupOffsets, LogOffsets):
 
     def known_ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """
-        Return the end offsets of the partitions as far as the client has cached them, without asking Kafka. Call it in
-        the polling thread only: in another thread the client might be destroyed meanwhile.
+        Return the end offsets of the partitions as far as the client has cached them, without asking Kafka. Call it
+        only in the polling thread, because that thread might destroy the client during a call in another thread.
         """
         ends = {}
         for partition in partitions:

@@ -112,7 +112,8 @@ def _statement(connection: BaseDatabaseWrapper, rows: int, *, notify: bool, tomb
 
 def _require_table(connection: BaseDatabaseWrapper) -> None:
     """
-    Raise :class:`OutboxMissing` if the table is missing: on PostgreSQL a failing INSERT would break the transaction.
+    Raise :class:`OutboxMissing` if the table is missing. This is found out before the INSERT, because on PostgreSQL a
+    failing INSERT would break the transaction.
     """
     if not were_found(connection, *backlog.TABLES):
         raise OutboxMissing(f"the outbox is missing in database {connection.alias!r}: run manage.py migrate")

@@ -33,13 +33,13 @@ _OF_SAVEPOINTS = ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
 
 def doom(connection: BaseDatabaseWrapper, cause: Exception, failure: Exception) -> bool:
     """
-    Let the block of the open transaction end with ``failure``, and return True, if ``cause`` has made a commit
-    impossible; otherwise return False.
+    If ``cause`` has made a commit impossible, let the block of the open transaction end with ``failure``, and return
+    True. If a commit is still possible, return False.
 
     Do not call it if Django was going to roll back the transaction even before ``cause``. A broken transaction can
     continue after the rollback of its savepoint. A transaction that the server has rolled back, or whose session has
-    ended, cannot continue: the rest of its block would be committed without the beginning, so further statements are
-    refused.
+    ended, cannot continue. Further statements in its block are refused, because they would be committed without the
+    statements before them.
     """
     if not is_open(connection) or connection.connection is None:
         return False

@@ -39,11 +39,11 @@ def after_commit(action: Action, *, database: str | None) -> None:
 
 def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
     """
-    Return the connections whose commits an event that is emitted now has to wait for. ``database``: the only alias that
+    Return the connections for whose commits an event that is emitted now has to wait. ``database``: the only alias that
     counts; None: all aliases count.
 
-    Raises :class:`ManualTransaction` in a transaction that was begun by switching autocommit off: Django has no hook
-    for its commit.
+    Raises :class:`ManualTransaction` in a transaction that was begun by switching autocommit off, because Django has no
+    hook for its commit.
     """
     deciding = [connection_of(database)] if database else connections.all(initialized_only=True)
     for connection in deciding:

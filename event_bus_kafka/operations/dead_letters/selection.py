@@ -55,12 +55,12 @@ class Selection:
 
     def candidates(self) -> DeadLetterQuerySet:
         """
-        Return an unsorted query for the selected letters. The result may contain letters that are not selected: filter
-        it by :meth:`holds`. ``receiver`` and ``error`` are compared with the table of entries.
+        Return an unsorted query for the selected letters. The result may contain further letters: filter it by
+        :meth:`holds`. There are two reasons. MySQL ignores the case of names. ``receiver`` and ``error`` are compared
+        with the table of entries, which does not exist before the migration.
 
-        MySQL ignores the case of names, and before the migration there is no table of entries. A letter that an earlier
-        version stored has no entries. If ``receiver`` or ``error`` is given, such a letter is missing in the result
-        until a worker has added its entries.
+        A letter that an earlier version stored has no entries. If ``receiver`` or ``error`` is given, the result lacks
+        this letter until a worker has added its entries.
         """
         rows = self._rows()
         if (self.receiver or self.error) and DeadLetter.objects.keeps_entries():
@@ -83,8 +83,8 @@ class Selection:
 
     def pick(self, letters: DeadLetterQuerySet) -> list[DeadLetter]:
         """
-        Return the letters that match ``receiver`` and ``error``. Python compares these, because not every database can
-        search JSON.
+        Return the letters that match ``receiver`` and ``error``. The comparison is done in Python, because not every
+        database can search JSON.
         """
         return [letter for letter in letters if self.holds(letter)]
 
