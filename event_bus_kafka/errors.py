@@ -66,7 +66,7 @@ class ConfigurationError(EventBusError, ImproperlyConfigured):
 
 
 class ManualTransaction(ConfigurationError):
-    """An event was emitted with autocommit switched off, so there is no commit at which Django could send it."""
+    """An event was emitted while autocommit was switched off; in this state Django has no hook for a commit."""
 
 
 class SerializationError(EventBusError):

@@ -102,7 +102,10 @@ def _table_store() -> Store:
 
 
 def _missing_table() -> str:
-    """Return the reason why the table cannot be used; empty if the table exists, or if the database does not answer."""
+    """
+    Return the reason why the table cannot be used; empty: no reason was found. If the database does not answer, the
+    table is assumed to exist.
+    """
     try:
         return "" if _table().is_migrated() else "its table is missing: run manage.py migrate"
     except Error:

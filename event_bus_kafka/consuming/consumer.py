@@ -154,7 +154,8 @@ class Consumer:
 
     def _keep_emitted(self, seconds: float) -> None:
         """
-        Flush the events that receivers emitted. If any is lost, forget all partitions, so that nothing is committed.
+        Flush the events that receivers emitted. If any event is lost, forget all partitions, so that nothing is
+        committed.
         """
         partitions, self._partitions = self._partitions, {}
         self._flush(seconds)

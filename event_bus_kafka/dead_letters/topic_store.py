@@ -30,8 +30,8 @@ class TopicStore:
     Stores dead letters as records on a topic. Such a record has the key ``topic:partition:offset`` and the original
     value; its headers are this package's headers, followed by the original headers.
 
-    ``connect`` makes the producer, before the first dead letter and again after a fatal error. Lanes call the store
-    from several threads at once.
+    ``connect`` makes the producer. It is called before the first dead letter, and again after a fatal error. Several
+    lanes may use the store at the same time.
     """
 
     def __init__(self, topic: str, connect: Callable[[], Producer]) -> None:

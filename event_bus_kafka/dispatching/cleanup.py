@@ -1,7 +1,7 @@
 """
-Cleans up a lane's thread between events: database connections, and caches (see ``event_context.py``).
+Cleans up a lane's thread between events: its database connections, and its caches (see ``event_context.py``).
 
-Language, time zone and context variables need no cleaning: each event runs in its own context.
+Language, time zone and context variables need no cleaning, because each event runs in its own context.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The context in which an event runs: a fresh one for each event, except for Django's caches, which a thread reuses."""
+"""
+The context in which an event runs. Each event gets a fresh context, but a thread reuses Django's caches for all its
+events.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The gate in front of receivers: a receiver that is paused, or whose circuit is open, gets no event."""
+"""
+The gate in front of receivers. A paused receiver gets no event. A receiver whose circuit is open gets only one event at
+a time, the probe.
+"""
 
 from __future__ import annotations
 

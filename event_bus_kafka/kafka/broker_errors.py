@@ -22,7 +22,10 @@ _TROUBLE_BY_TEXT = {
 
 
 def to_broker_error(error: KafkaError | KafkaException, kind: type[BrokerError] = BrokerError) -> BrokerError:
-    """Convert a client's error to ``kind``; the reason is Kafka's text, which names servers and topics only."""
+    """
+    Convert a client's error to an error of class ``kind``. Its reason is Kafka's text, which contains no event data,
+    only names of servers and topics.
+    """
     inner: KafkaError = error.args[0] if isinstance(error, KafkaException) else error
     if not isinstance(inner, KafkaError):
         return kind(error_codes.FAIL, str(inner))

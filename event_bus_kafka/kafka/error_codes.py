@@ -75,8 +75,8 @@ class Meaning:
     """Whether this package has to repeat the request about a group, because librdkafka does not repeat it."""
     offset_gone: bool = attrs.field(default=False, kw_only=True)
     """
-    Whether the code, in place of a record, means that the client reads nothing from the partition until it gets another
-    offset.
+    Whether the code, in place of a record, means that the client reads nothing from the partition until another offset
+    is set.
     """
     row_outcome: RowOutcome = attrs.field(kw_only=True)
     of_the_row: bool = attrs.field(default=False, kw_only=True)
@@ -87,10 +87,7 @@ class Meaning:
     ours: bool = attrs.field(default=False, kw_only=True)
     """Whether this package defines the code, not Kafka or librdkafka."""
     disagrees: str = attrs.field(default="", kw_only=True)
-    """
-    The two places in the code that treat this error code differently, until they are reconciled; empty: there is no
-    such difference.
-    """
+    """A note on two places in the code that treat this error code differently; empty: there is no such difference."""
 
     @row_outcome.default
     def _outcome_without_a_row(self) -> RowOutcome:

@@ -34,8 +34,8 @@ class UnreachedPartitions:
         """Topics all of whose partitions are reached."""
         self._keys: set[tuple[str, bytes]] = set()
         """
-        Keys whose partition is reached. When there are ``_MOST_KEYS`` keys, all are forgotten, and each counts as
-        unreached until it is confirmed again.
+        Keys whose partition is reached. When there are ``_MOST_KEYS`` keys, all are forgotten. A forgotten key counts
+        as unreached until a record of the key is confirmed again.
         """
 
     @property

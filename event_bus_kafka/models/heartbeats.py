@@ -13,7 +13,8 @@ from event_bus_kafka.models.upserts import Sql, upsert
 
 _BEATS, _LEAST_SILENCE = 6, 60_000
 """
-A run counts as dead if it has missed this number of heartbeats and has been silent for this number of milliseconds.
+A worker or relay counts as dead under two conditions. It has missed the first number of heartbeats, and it has been
+silent for the second number of milliseconds.
 """
 
 

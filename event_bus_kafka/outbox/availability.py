@@ -1,4 +1,4 @@
-"""Appends events to the outbox if there is one: the tables exist only if the app is installed and migrated."""
+"""Appends events to the outbox if it exists. Its tables exist only if the app is installed and migrated."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ class Outbox:
         _: str | None,
     ) -> None:
         """
-        Append after the commit. If a hook of another app has begun a transaction on the database meanwhile, the rows
-        are part of that transaction.
+        Append after the commit. If a commit hook of another app has begun a new transaction on the database, the rows
+        are part of the new transaction.
         """
         if not self.append_if_available(events, alias, otherwise):
             for one in events:

@@ -1,8 +1,9 @@
 """
 Ends a block of ``atomic()`` with an exception if its transaction cannot commit because an append failed in it.
 
-Django would end such a block without an exception: PostgreSQL answers the COMMIT of a broken transaction with a
-rollback, and InnoDB begins a new transaction after it has rolled back the old one.
+Without this module Django would end the block without an exception, because the COMMIT causes no error. PostgreSQL
+answers the COMMIT of a broken transaction with a rollback. InnoDB begins a new transaction after it has rolled back the
+old one.
 """
 
 from __future__ import annotations
@@ -117,8 +118,8 @@ class _Doomed:
     """
     A transaction that cannot commit, while its block is still running.
 
-    Until the transaction ends, this object replaces the methods of the connection that end a transaction. It is also a
-    commit hook: Django drops the hook together with the transaction, or with the broken savepoint, so the hook's
+    Until the transaction ends, this object replaces the methods of the connection that end a transaction. The object is
+    also a commit hook. Django drops the hook together with the transaction or the broken savepoint. So the hook's
     presence shows whether a commit is still impossible.
     """
 

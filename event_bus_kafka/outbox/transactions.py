@@ -100,8 +100,8 @@ def after_all(deciding: list[BaseDatabaseWrapper], action: Action) -> None:
 
 def _behind_ours(hooks: list[Any]) -> int:
     """
-    Return the index at which to insert the next hook of this package: after this package's other hooks. These come
-    first, unless another app moved them.
+    Return the index at which to insert the next hook of this package: after this package's other hooks. The hooks of
+    this package come first in ``hooks``, unless another app moved them.
     """
     if not hooks or _is_ours(hooks[-1]):
         return len(hooks)

@@ -57,7 +57,8 @@ def plan_all(letters: Iterable[DeadLetter], receiver: str = "", instead_of: str 
 
 def plan(letter: DeadLetter, receiver: str = "", instead_of: str = "") -> ReplayPlan:
     """
-    Plan which receivers run for a letter: all pending receivers or, if ``receiver`` is given, only this one.
+    Plan which receivers run for a letter. If ``receiver`` is given, only this receiver runs; otherwise all pending
+    receivers run.
 
     ``receiver`` must be pending itself, or run as a stand-in for a missing receiver. The missing receiver is
     ``instead_of`` or, if ``instead_of`` is empty, the only missing one.

@@ -98,7 +98,7 @@ class Selection:
     def settled(self) -> DeadLetterEntryQuerySet:
         """
         Return the selected entries of receivers that are no longer pending, even if their letters are deleted. The
-        result is empty before the migration and for a selection by key, because entries have no keys.
+        result is empty before the migration. It is also empty for a selection by key, because entries have no keys.
         """
         if self.key or not DeadLetter.objects.keeps_entries():
             return DeadLetterEntry.objects.none()
