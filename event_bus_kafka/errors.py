@@ -272,7 +272,8 @@ class SchemaRegistryError(EventBusError):
     The schema registry refused a request or did not answer.
 
     ``status`` is the HTTP status, None if there was no answer. ``retriable``: a repetition may succeed. ``final``: no
-    repetition can. Both are False for a 404 (unknown schema), because another node of the registry may know the schema.
+    repetition can. For a 404 (unknown schema) both are False. A repetition helps only if another node of the registry
+    knows the schema.
     """
 
     def __init__(self, reason: str, *, status: int | None = None, retriable: bool) -> None:

@@ -46,7 +46,7 @@ def to_commit_error(error: KafkaError | KafkaException) -> BrokerError:
 def as_broker_errors(client: Any = None) -> Iterator[None]:
     """
     Raise the client's errors as :class:`BrokerError`. After an error, poll ``client``, because only its error callback
-    gets the cause: the error of a request that found no connection does not contain the cause.
+    gets the cause. The error of a request that found no connection does not contain the cause.
     """
     try:
         yield

@@ -28,8 +28,8 @@ _NOT_FOUND = 404
 _CONFLICT = 409
 _UNKNOWN = frozenset({40401, 40403})
 """
-Confluent's error codes for an unknown subject or schema. Any other 404 comes from a wrong URL or a proxy. Because such
-a 404 says nothing about the schema, a record that needs the schema must not become a dead letter.
+Confluent's error codes for an unknown subject or schema. Any other 404 comes from a wrong URL or a proxy. It says
+nothing about the schema, so a record that needs the schema must not become a dead letter.
 """
 _MOST_KEPT = 4096
 """

@@ -2,9 +2,10 @@
 Tracks the partitions that a producer has not reached yet, and the keys that may belong to them.
 
 A broker accepts any sequence number of a producer that the broker does not know. So after a broker has refused the
-first request to a partition, it still accepts the next request. librdkafka may have sent this next request already, and
-the order would be lost. Therefore a key that may belong to an unreached partition has only one record at a time in
-flight, until one of its records is confirmed. After the confirmation the broker knows the producer for this partition.
+first request to a partition, it still accepts the next request. librdkafka may have sent this next request already, so
+the order of records would be lost. Therefore a key that may belong to an unreached partition has only one record at a
+time in flight, until one of its records is confirmed. After the confirmation the broker knows the producer for this
+partition.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from event_bus_kafka.models.upserts import Sql, upsert
 
 _BEATS, _LEAST_SILENCE = 6, 60_000
 """
-A worker or relay counts as dead under two conditions. It has missed the first number of heartbeats, and it has been
-silent for the second number of milliseconds.
+A worker or relay counts as dead if both numbers are reached. The first is the number of missed heartbeats. The second
+is the duration of the silence in milliseconds.
 """
 
 

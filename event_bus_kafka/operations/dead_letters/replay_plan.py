@@ -37,8 +37,8 @@ class ReplayPlan:
     """Why no receiver would run; empty: at least one receiver would run."""
     is_ambiguous: bool = False
     """
-    Whether the problem is that several receivers are missing. If so, the operator must name the receiver to replace
-    with ``instead_of``.
+    Whether the problem is that several receivers are missing. If so, the operator must name the receiver that is
+    replaced, by ``instead_of``.
     """
 
 

@@ -55,9 +55,9 @@ class Selection:
 
     def candidates(self) -> DeadLetterQuerySet:
         """
-        Return an unsorted query for the selected letters. The result may contain further letters: filter it by
-        :meth:`holds`. There are two reasons. MySQL ignores the case of names. ``receiver`` and ``error`` are compared
-        with the table of entries, which does not exist before the migration.
+        Return an unsorted query for the selected letters. The result may contain further letters, so filter it by
+        :meth:`holds`. One reason is that MySQL ignores the case of names. Another reason is that ``receiver`` and
+        ``error`` have no effect before the migration, because they are compared with the table of entries.
 
         A letter that an earlier version stored has no entries. If ``receiver`` or ``error`` is given, the result lacks
         this letter until a worker has added its entries.

@@ -32,7 +32,7 @@ class SchemaDirectory:
     def export(self, event_type: str, schema: str, *, replace: bool) -> bool:
         """
         Write a schema to the file of its event type, and return True. If the file already contains an equal schema,
-        write nothing and return False. If the file contains a different schema, move it to a numbered file first,
+        write nothing and return False. If the file contains a different schema, give the file a numbered name first,
         unless ``replace`` is True. Raises :class:`ConfigurationError`.
         """
         file = self.file_of(event_type)
