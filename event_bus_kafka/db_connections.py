@@ -32,8 +32,8 @@ class OpenConnections(threading.local):
 
     def adopt(self) -> None:
         """
-        Remember the open connections that are not known yet. Such connections were opened before this module was
-        imported, or in another thread.
+        Add the calling thread's open connections that ``by_alias`` lacks. Such connections were opened before this
+        module was imported, or in another thread.
         """
         for connection in connections.all(initialized_only=True):
             if connection.connection is not None and self.by_alias.get(connection.alias) is not connection:
@@ -85,8 +85,8 @@ def names_of_databases() -> dict[str, str]:
 
 def commit_at_once(connection: BaseDatabaseWrapper) -> None:
     """
-    Switch autocommit on, even if the settings switch it off: without autocommit, nothing would commit statements
-    outside of ``atomic()``. Does nothing inside ``atomic()``.
+    Switch autocommit on, even if the settings switch it off. Without autocommit, statements outside of ``atomic()``
+    would never be committed. Does nothing inside ``atomic()``.
     """
     if not connection.in_atomic_block:
         connection.set_autocommit(True)
@@ -94,8 +94,8 @@ def commit_at_once(connection: BaseDatabaseWrapper) -> None:
 
 def close(connection: BaseDatabaseWrapper) -> None:
     """
-    Close a connection and suppress database errors. mysqlclient raises one if the server has already ended the
-    connection; Django's wrapper is closed nevertheless.
+    Close a connection and suppress database errors. For example, mysqlclient raises an error if the server has already
+    ended the connection. Django's wrapper is closed even after an error.
     """
     with suppress(Error):
         connection.close()

@@ -1,8 +1,8 @@
 """
 Targets of the settings EVENT_BUS_PRODUCER and EVENT_BUS_CONSUMER.
 
-openedx-events replaces a producer or consumer whose constructor raises by an object that does nothing, and only warns.
-So neither constructor raises. Instead, mistakes are reported by the system checks, by an error at each use, and by the
+If the constructor of a producer or consumer raises, openedx-events only warns, and uses an object that does nothing. So
+neither constructor raises. Instead, mistakes are reported by the system checks, by an error at each use, and by the
 worker's exit code.
 """
 

@@ -66,7 +66,7 @@ class ConfigurationError(EventBusError, ImproperlyConfigured):
 
 
 class ManualTransaction(ConfigurationError):
-    """An event was emitted with autocommit switched off, so there is no commit at which Django could send it."""
+    """An event was emitted while autocommit was switched off; in this state Django has no hook for a commit."""
 
 
 class SerializationError(EventBusError):
@@ -147,9 +147,7 @@ class ReceiverNotRun(EventBusError):
 
 
 class ReceiverInterrupted(EventBusError):
-    """
-    A receiver raised a BaseException that is no Exception, such as ``asyncio.CancelledError``. It is the ``__cause__``.
-    """
+    """A receiver raised a BaseException that is no Exception (``asyncio.CancelledError``): see ``__cause__``."""
 
     @classmethod
     def by(cls, error: BaseException) -> ReceiverInterrupted:
@@ -190,7 +188,7 @@ class ReceiverPaused(EventBusError):
 
 
 class PausesUnknown(EventBusError):
-    """The table of paused receivers has not been read since the worker's start. Until then no receiver is called."""
+    """The worker has not read the table of paused receivers yet. Until its first read, no receiver is called."""
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(f"the paused receivers are not known yet: {reason or 'their table was not read'}")
@@ -274,7 +272,8 @@ class SchemaRegistryError(EventBusError):
     The schema registry refused a request or did not answer.
 
     ``status`` is the HTTP status, None if there was no answer. ``retriable``: a repetition may succeed. ``final``: no
-    repetition can. A 404 (unknown schema) is neither, since another node of the registry may already know the schema.
+    repetition can. For a 404 (unknown schema) both are False. A repetition helps only if another node of the registry
+    knows the schema.
     """
 
     def __init__(self, reason: str, *, status: int | None = None, retriable: bool) -> None:

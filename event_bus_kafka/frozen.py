@@ -14,6 +14,6 @@ def cheap_frozen(cls: type[T]) -> type[T]:
     """
     Turn ``cls`` into an attrs class with keyword-only attributes, which type checkers treat as frozen.
 
-    At run time nothing prevents a change: ``attrs.frozen`` would triple the time to create an object.
+    At run time nothing prevents a change, because ``attrs.frozen`` would triple the time to create an object.
     """
     return attrs.define(kw_only=True, unsafe_hash=True)(cls)

@@ -13,8 +13,9 @@ LONGEST_SCHEMA = 50_000
 """Maximum number of characters of a schema whose value is cached. Schemas of events have at most two thousand."""
 _SCHEMAS, _OF_EACH = 500_000, 200
 """
-Maximum number of characters of all schemas in a cache, and the number that is added for each schema. Decoders take up
-to 40 bytes of memory per character. All schemas of Open edX's events together have 60,000 characters.
+The first number limits the characters of all schemas in a cache. The second number is added to the characters of each
+schema. Decoders take up to 40 bytes of memory per character. All schemas of Open edX's events together have 60,000
+characters.
 """
 
 
@@ -51,7 +52,8 @@ class Kept(dict[Any, Value]):
 
 class KeptSchemas(dict[Any, Value]):
     """
-    A bounded cache of values computed from schemas. Other parties may register any number of schemas.
+    A bounded cache of values computed from schemas. It is bounded because other parties may register any number of
+    schemas.
 
     A value of a long schema is never cached. When the schemas together have too many characters, all values are
     dropped.

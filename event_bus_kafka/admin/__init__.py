@@ -1,6 +1,6 @@
 """
-The pages of the event bus in Django's admin: a thin layer over ``operations/``. If Django's admin is installed, its
-autodiscovery imports this package; nothing else does.
+The pages of the event bus in Django's admin: a thin layer over ``operations/``. Only the autodiscovery of Django's
+admin imports this package.
 
 Each page is a :class:`~event_bus_kafka.admin.pages.Page` and has a link in the section "Event bus" of the admin's
 index.

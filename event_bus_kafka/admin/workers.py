@@ -24,7 +24,10 @@ from event_bus_kafka.shown import shown
 
 
 class WorkersPage(Page):
-    """All workers and relays whose heartbeat is less than a day old, and a page for each consumer group."""
+    """
+    Shows all workers and relays whose heartbeat is less than a day old. A page below this one shows a single consumer
+    group.
+    """
 
     tables = (Heartbeat, PausedReceiver)
 

@@ -48,7 +48,8 @@ from event_bus_kafka.worker.worker import Steps, Worker
 _APP = "event_bus_kafka"
 _SILENCE = 30.0
 """
-Number of seconds by which a step may take longer than the longest regular step. After that the worker counts as dead.
+Seconds that are added to the duration of the longest regular step. If a step takes longer than the sum, the worker
+counts as dead.
 """
 
 
@@ -117,8 +118,8 @@ def consumer_worker(arguments: ConsumerArguments, at_end: ExitStack) -> Worker:
 
 def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Processor:
     """
-    Return a processor, which calls receivers for records. It has none of the guards that :func:`guarded` adds. Raises
-    :class:`ConfigurationError`.
+    Return a processor without the guards that :func:`guarded` adds. A processor calls the receivers for a record.
+    Raises :class:`ConfigurationError`.
     """
     observe(note_rejection, EventRejected)
     return Processor(
@@ -135,7 +136,9 @@ def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Proce
 
 
 def guarded(receiving: Processor, health: Health, at_end: ExitStack) -> Processor:
-    """Return the processor with a worker's guards: circuits, pauses, limits of dead letters and of errors in a row."""
+    """
+    Return ``receiving`` with a worker's guards: circuits, pauses, and limits for dead letters and errors in a row.
+    """
     circuits = CircuitPolicy(**settings.circuit)
     return attrs.evolve(
         receiving,

@@ -63,8 +63,8 @@ def store_for(group: str) -> Store:
 
 def keep_clean(store: Store, at_end: ExitStack) -> None:
     """
-    Delete old rows daily until ``at_end`` closes: entries of deleted dead letters, inbox marks, and dead letters. Dead
-    letters are deleted only if ``store`` is the table.
+    Delete old rows daily until ``at_end`` closes: inbox marks, dead letters, and entries whose dead letters are
+    deleted. Dead letters are deleted only if ``store`` is the table.
     """
     if not apps.is_installed(_APP):
         return
@@ -102,7 +102,10 @@ def _table_store() -> Store:
 
 
 def _missing_table() -> str:
-    """Return the reason why the table cannot be used; empty if the table exists, or if the database does not answer."""
+    """
+    Return the reason why the table cannot be used; empty: no reason was found. If the database does not answer, the
+    table is assumed to exist.
+    """
     try:
         return "" if _table().is_migrated() else "its table is missing: run manage.py migrate"
     except Error:

@@ -22,7 +22,7 @@ from event_bus_kafka.worker.health_port import Pages, health_port
 
 def port_of(given: Any) -> int | None:
     """
-    Return the port that the argument ``given`` names; if it is None, the port in the settings. Raises
+    Return the port number ``given``. If ``given`` is None, return the port in the settings, which may be None. Raises
     :class:`ConfigurationError`.
     """
     if given is None:

@@ -47,9 +47,9 @@ be practically unlimited, because a request that fails for lack of retries does 
 """
 MISSING_AFTER = 0.5
 """
-Seconds after which a topic that the brokers do not know counts as missing. librdkafka asks for the topic once a second,
-so it finds out before the topic counts as silent. If the topic is created meanwhile, its rows wait for at most its
-first backoff.
+Seconds after which a topic that the brokers do not know counts as missing. Because librdkafka asks the brokers for such
+a topic once a second, the relay counts the topic as missing before it counts the topic as silent. If the topic is
+created soon, its rows wait only for the topic's first backoff.
 """
 _OWN_OPTIONS: Options = {
     "topic.metadata.propagation.max.ms": round(MISSING_AFTER * 1000),
@@ -59,7 +59,8 @@ _OWN_OPTIONS: Options = {
 
 def relay_worker(alias: str, at_end: ExitStack, *, once: bool = False, health_port: Any = None) -> Worker:
     """
-    Return a worker that relays a database's outbox. ``health_port``: None: the port in the settings; 0: no port.
+    Return a worker that relays the outbox of database ``alias``. If ``health_port`` is None, the worker uses the port
+    in the settings. If it is 0, the worker opens no port. ``once``: as for :func:`relay_steps`.
 
     Raises :class:`ConfigurationError`, as :func:`relay_steps` does.
     """
@@ -116,9 +117,9 @@ def relay_options() -> Options:
 
 def _common(options: Options, others: set[str]) -> Client:
     """
-    Return the client for topics that accept records. Kafka refuses a request as a whole, so the client's requests are
-    at most as large as the smallest limit of these topics; only a single record that is larger gets a larger request.
-    If the limit of a topic is unknown, librdkafka's default is assumed.
+    Return the client for topics that accept records. Its requests are at most as large as the smallest limit of these
+    topics, because Kafka refuses a request as a whole. Only a record that is larger than this limit gets a larger
+    request. If the limit of a topic is unknown, librdkafka's default is assumed.
     """
     topics = ({full_topic(route.topic) for route in routes()} | others) - {""}  # a row may name any topic
     told = Admin(options).largest_requests(topics, timeout=_ADMIN_TIMEOUT)
@@ -135,8 +136,8 @@ def _number(given: object, default: int) -> int:
 
 def common_options(options: Options) -> Options:
     """
-    Return the options of a client that stops at the first refused request. If the settings switch idempotence off, the
-    client does not stop: later rows may be sent before the rows of a refused request.
+    Return the options of a client that stops at the first refused request. Exception: if the settings switch
+    idempotence off, the client does not stop, and may send later rows before the rows of a refused request.
     """
     is_idempotent = str(options.get("enable.idempotence", False)).lower() == "true"
     return options | (COMMON if is_idempotent else {"max.in.flight": 1})

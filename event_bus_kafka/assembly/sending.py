@@ -20,7 +20,10 @@ from event_bus_kafka.telemetry.state import running
 logger = logger_named(__name__)
 
 _REGISTRY_BACKOFF = 30.0
-"""Seconds for which the registry is not asked after a failure, so that not every web request waits for the registry."""
+"""
+Seconds after a failure during which nothing is requested from the registry. Otherwise each web request would wait for
+the registry.
+"""
 
 outbox = Outbox(notify=lambda: settings.relay_notify)
 spill = Spill(outbox)
@@ -41,7 +44,8 @@ def process_clients(former: ProcessClients | None = None) -> ProcessClients:
     Start this process's clients and return them. Raises :class:`ConfigurationError`, or :class:`BrokerError` if no
     OAuth token comes.
 
-    ``former``: the clients that are replaced. Their registry client is kept, since it knows the schema ids.
+    ``former``: the clients that the new clients replace. The new clients use the registry client of ``former``, since
+    it knows the schema ids.
     """
     timeout = min(settings.registry_timeout, settings.send_timeout / 2)  # the first event needs the ids of two schemas
     clients = ProcessClients(
@@ -54,7 +58,9 @@ def process_clients(former: ProcessClients | None = None) -> ProcessClients:
 
 
 def tell_if_forgotten() -> None:
-    """Log, once per worker, topics that are enabled without a producer. openedx-events does not report this mistake."""
+    """
+    Log a warning if topics are enabled, but no producer is configured. openedx-events does not report this mistake.
+    """
     if topics := forgotten_topics():
         logger.warning(
             "EVENT_BUS_PRODUCER_CONFIG enables %s, but EVENT_BUS_PRODUCER is not set: no event is sent",

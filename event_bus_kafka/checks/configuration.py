@@ -73,7 +73,8 @@ def check_consumer(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
 
 def _clients(name: str, *options: Callable[[], Options]) -> Callable[[], Any]:
     """
-    Return a function that raises :class:`ConfigurationError` if librdkafka refuses the result of one of ``options``.
+    Return a function that calls each of ``options``. The function raises :class:`ConfigurationError` if librdkafka's
+    client ``name`` refuses the client options that a call returns.
     """
 
     def check() -> None:

@@ -31,8 +31,8 @@ _CLASSIC_BOUNDS: Options = {
 }
 _MARGIN = 30.0
 """
-Seconds that are added to a worker's longest wait for receivers. The group removes a member that does not poll for the
-sum.
+Seconds that are added to a worker's longest wait for receivers. If a member does not poll for longer than the sum, the
+group removes the member.
 """
 _SYNONYMS = {"request.required.acks": "acks", "enable.auto.offset.store": "enable.auto.commit"}
 _SPELLINGS = {"-1": "all", "true": True, "false": False, "smallest": "earliest", "beginning": "earliest"}

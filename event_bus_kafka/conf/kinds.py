@@ -30,7 +30,8 @@ class Setting(Generic[T]):
     """
     A Django setting. It is read and checked at its first use, and again after a test overrides it.
 
-    As an attribute of an instance of a table it returns the setting's value, or raises :class:`ConfigurationError`.
+    A setting is an attribute of a table, which is a class. Access through an instance of the table returns the
+    setting's value, or raises :class:`ConfigurationError`.
     """
 
     name: str
@@ -78,7 +79,8 @@ class Setting(Generic[T]):
 _UNSET = object()
 _known: dict[str, Any] = {}
 """
-Cache: name of a setting → its value. Asking Django for a missing setting takes 3 µs, and a send reads five settings.
+Cache: name of a setting → its value. The cache is needed because each send reads five settings, and Django takes 3 µs
+to find out that a setting is missing.
 """
 
 

@@ -56,7 +56,10 @@ def outbox_databases() -> tuple[str, ...]:
 
 
 def forgotten_topics() -> list[str]:
-    """Return the enabled topics if no producer is configured at all: openedx-events then drops their events."""
+    """
+    Return the enabled topics if no producer is configured, because openedx-events then drops the events of these
+    topics. Return an empty list if a producer is configured.
+    """
     if settings.producer is not None:
         return []
     entries = [item for topics in settings.producer_config.values() for item in topics.items()]

@@ -14,8 +14,8 @@ from event_bus_kafka.telemetry.health import Health, Obstacle
 
 _PAUSE_AFTER = 5.0
 """
-Seconds until the client pauses a partition whose window is full; until then the worker only stops polling. A pause
-delays the partition's first record after the resume by 0.7 s.
+Seconds for which a partition must be full before the client pauses it. Before the pause the worker only stops polling.
+The client does not pause earlier, because a pause delays the partition's first record after the resume by 0.7 s.
 """
 
 Partitions = Collection[PartitionProgress]
@@ -24,11 +24,11 @@ Partitions = Collection[PartitionProgress]
 @attrs.frozen
 class Backpressure:
     """
-    Decides from which partitions the worker may read. ``records`` limits the records of each partition; ``size`` limits
+    Decides from which partitions the worker may read. ``records`` limits the records of each partition. ``size`` limits
     the bytes of all partitions together.
 
-    Half of the bytes is common to all partitions. The other half is split into equal shares, one per partition; no
-    partition can use another partition's share.
+    One half of ``size`` is common to all partitions. The other half is split into equal shares, one per partition. A
+    partition cannot use another partition's share.
     """
 
     group: str
@@ -39,8 +39,7 @@ class Backpressure:
 
     def are_full(self, partitions: Partitions) -> bool:
         """
-        Return whether any partition is full and not paused yet. While this is so, the worker reads no record of any
-        partition.
+        Return whether any partition is full and not paused yet. If so, the worker reads no record of any partition.
         """
         return any(not partition.paused for partition in self._full(partitions))
 
@@ -50,16 +49,18 @@ class Backpressure:
         return max(1, self.records - most)
 
     def need_commit(self, partitions: Partitions) -> bool:
-        """Return whether the window of a partition is full and at least half of its records only wait for a commit."""
+        """
+        Return whether the window of any partition is full, and a commit would remove at least half of its records.
+        """
         return any(one.held >= self.records and one.passed >= self.records / 2 for one in partitions)
 
     def relieve(self, client: ConsumerClient, partitions: Partitions) -> None:
         """
         Pause each partition that has been full for ``_PAUSE_AFTER`` seconds, so that the client reads the other
-        partitions; resume it when its window is half empty.
+        partitions. Resume a partition when its window is half empty.
 
-        If a partition were resumed as soon as its window has room for one record, a slow key would fill the window
-        again at once, and block the other partitions each time.
+        A partition is not resumed as soon as its window has room for one record, because a slow key would fill the
+        window again at once. The other partitions would be blocked each time.
         """
         now, full, half_full = self.clock(), self._full(partitions), {*self._full(partitions, 0.5)}
         for partition in partitions:
@@ -77,8 +78,8 @@ class Backpressure:
 
     def _tell(self, paused: list[PartitionProgress], now: float) -> None:
         """
-        Report each paused partition whose position does not move as an obstacle to health, together with the record
-        that it waits for. A paused partition whose position moves is only slow, and is not reported.
+        Note in ``health`` each paused partition whose position has not moved for a long time, and the record for which
+        the partition waits. A partition whose position moves is not noted, because it is only slow.
         """
         for partition in paused:
             position, since = partition.stood_at

@@ -35,12 +35,15 @@ class Commits:
     clock: Callable[[], float]
     pause: Callable[[float], None]
     refused: set[Partition] = attrs.field(factory=set)
-    """Partitions whose latest commit Kafka refused. The latest commit of a revoked partition may be a repetition."""
+    """
+    Partitions whose latest commit Kafka refused. If the last commit of a revoked partition was repeated, the last
+    repetition is its latest commit.
+    """
 
     def commit(self, client: ConsumerClient, partitions: Iterable[PartitionProgress]) -> dict[Partition, BrokerError]:
         """
-        Commit all positions that are due. Return the error of each partition whose commit was refused; its position
-        stays due.
+        Commit all positions that are due. Return the error of each partition whose commit was refused. The position of
+        such a partition stays due.
         """
         due = {one.name: one for one in partitions if one.uncommitted is not None}
         positions = {name: one.position for name, one in due.items() if one.position is not None}

@@ -34,7 +34,7 @@ _SERVE_EVERY = 1.0
 """Seconds between two polls while no record may be read. Without polls the group would exclude the consumer."""
 _BUSY_POLL = 0.05
 """
-Maximum seconds of one poll while receivers run: only the polling thread settles the records that receivers finish.
+Maximum seconds of one poll while receivers run. It is short, because only the polling thread settles finished records.
 """
 _LOOK_AT_ENDS_EVERY = 1.0
 """Seconds between two queries of the partitions' end offsets."""
@@ -42,7 +42,7 @@ _NEW_CLIENTS = 3
 """Number of new clients that are tried in a row. If all of them fail before reading a record, the worker ends."""
 _LAST_FLUSH = 1.0
 """
-Minimum seconds for flushing the events that receivers emitted, even if the receivers have used up the time to stop.
+Minimum seconds for flushing the events that receivers emitted. They apply even if receivers used up the time to stop.
 """
 
 
@@ -53,10 +53,10 @@ class Consumer:
     The thread that calls these methods is the polling thread: no other thread uses the client or changes windows and
     positions. The consumer never commits an offset above an unsettled record.
 
-    ``flush(seconds)`` waits at most ``seconds`` for events that receivers have emitted. The lifecycle event
-    EventUndelivered reports a lost event. After such a loss the consumer commits nothing, and the next step ends the
-    worker. Kafka then redelivers the record whose receiver emitted the lost event, unless the record's offset was
-    already committed.
+    ``flush(seconds)`` waits at most ``seconds`` until the events that receivers emitted are stored. The consumer learns
+    of a lost event by the lifecycle event EventUndelivered. After a loss the consumer commits nothing, and the next
+    step ends the worker. So Kafka redelivers the record whose receiver emitted the lost event, unless the record's
+    offset was already committed.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Consumer:
         """
         Read records, wake due retries, and commit.
 
-        Blocks at most for the poll time-out, and waits for receivers only while partitions are being revoked. Raises
+        Blocks at most for the poll time-out. Only while partitions are being revoked, also waits for receivers. Raises
         :class:`WorkerFailed` if the worker has to end.
         """
         self._health.beat()
@@ -123,9 +123,9 @@ class Consumer:
         Let running receivers finish for at most ``timeout`` seconds, commit and leave the group.
 
         Return a sum of three numbers: the receivers that are still running, the partitions whose last commit was
-        refused, and the lost events that receivers emitted. If any event is lost, commit nothing: Kafka then redelivers
-        the record whose receiver emitted the event. Raises :class:`WorkerFailed` if another member of the group has the
-        same ``group.instance.id``.
+        refused, and the lost events that receivers emitted. If any event is lost, commit nothing, so that Kafka
+        redelivers the record whose receiver emitted the event. Raises :class:`WorkerFailed` after a fatal error that a
+        new client cannot cure, for example if another member has the same ``group.instance.id``.
         """
         try:
             deadline = self._clock() + timeout
@@ -149,15 +149,13 @@ class Consumer:
         return tuple(self._partitions.values())
 
     def hurry(self, timeout: float) -> None:
-        """
-        Limit the rest of :meth:`stop`, and of any wait for receivers of revoked partitions, to ``timeout`` seconds from
-        now.
-        """
+        """End each wait for receivers, in :meth:`stop` or at a revocation, at most ``timeout`` seconds from now."""
         self._scheduler.hurry(timeout)
 
     def _keep_emitted(self, seconds: float) -> None:
         """
-        Flush the events that receivers emitted. If any is lost, forget all partitions, so that nothing is committed.
+        Flush the events that receivers emitted. If any event is lost, forget all partitions, so that nothing is
+        committed.
         """
         partitions, self._partitions = self._partitions, {}
         self._flush(seconds)
@@ -197,8 +195,8 @@ class Consumer:
 
     def _may_wait(self) -> float | None:
         """
-        Return how many seconds the next poll may block; None: do not poll now, because a window is full or lanes are
-        busy.
+        Return how many seconds the next poll may block. Return None if the thread must not poll now, because a window
+        is full or too many keys wait for a lane.
         """
         if self._scheduler.has_plenty or self._backpressure.are_full(self._partitions.values()):
             return 0.0 if self._clock() - self._last_poll >= _SERVE_EVERY else None

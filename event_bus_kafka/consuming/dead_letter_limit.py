@@ -16,8 +16,9 @@ class DeadLetterLimit:
     Admits up to ``limit`` dead letters in a row per partition. After that it admits none until a record of the
     partition succeeds.
 
-    The counts outlast an assignment. Otherwise a partition that is revoked and assigned again, as at each deploy of
-    other workers, could store ``limit`` more dead letters each time. Thread-safe; lanes call it.
+    The counts outlast an assignment, because a partition may be revoked and assigned again, for example at each deploy
+    of other workers. If the counts began again at 0, the worker could store ``limit`` more dead letters each time.
+    Thread-safe, because lanes call it.
     """
 
     def __init__(self, limit: float = inf) -> None:

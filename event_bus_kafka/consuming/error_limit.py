@@ -9,8 +9,8 @@ from event_bus_kafka.errors import WorkerFailed
 
 class ErrorLimit:
     """
-    Counts failed attempts in a row, over all lanes. A successful attempt sets the count to 0, but does not undo a limit
-    that was reached.
+    Counts failed attempts in a row, over all lanes. A successful attempt sets the count to 0. But once the limit was
+    reached, the worker ends in any case.
     """
 
     def __init__(self, limit: int | None = None) -> None:

@@ -47,8 +47,8 @@ class OffsetMetadata:
 
     def at(self, position: int) -> str:
         """
-        Return the metadata for a commit at ``position``, without the marks of offsets below ``position``: no worker
-        reads these records again.
+        Return the metadata for a commit at ``position``. Marks of records below ``position`` are omitted, because no
+        worker reads these records again.
         """
         found: dict[str, Any] = {}
         if left := sorted(offset for offset in self.taken if offset >= position):

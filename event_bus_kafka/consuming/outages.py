@@ -29,17 +29,20 @@ _FULL_NUMBERS = frozenset({1040, 1203, 1226})
 _FULL_TEXT = re.compile(
     r"too many (?:clients|connections)|connection slots are reserved|couldn't get a connection after"
 )
-"""Texts with which PostgreSQL refuses a connection, without an error number; the last text is from psycopg's pool."""
+"""
+Parts of error texts that mean that PostgreSQL has no free connection; its errors have no number. The last text is from
+psycopg's pool.
+"""
 
 
 def outage_of(error: Exception) -> str:
     """
-    Return the name of the server that cannot be reached: schema registry, Kafka, dead-letter store or database; empty:
-    none.
+    Return the name of the server whose outage caused ``error``: schema registry, Kafka, dead-letter store or database.
+    Return an empty text if no outage caused ``error``.
 
-    A database error counts if it was raised while connecting, or if a fresh connection fails now; the causes of a
-    receiver's error are examined, too. A server or pool without a free connection counts as unreachable: the event did
-    not cause this.
+    The causes of ``error`` are examined, too. A database error counts if it was raised while connecting, or if a fresh
+    connection fails now. A server or pool without a free connection counts as an outage, because the event did not
+    cause the error.
     """
     if isinstance(error, DeadLetterStoreFailed):
         return STORE

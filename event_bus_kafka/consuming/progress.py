@@ -38,7 +38,10 @@ class Work:
     turns: list[float] = attrs.field(factory=list)
     """Start times of the receivers of the current attempt (``perf_counter``, in seconds)."""
     sent_at: datetime | None = None
-    """The time at which the event was sent; None until the event is dispatched. The same holds for ``tallies``."""
+    """
+    The time at which the event was sent; None until the event is dispatched. ``tallies``, too, is None until the
+    dispatch.
+    """
     tallies: RecordTallies | None = None
     """The counters to which the record's results are added."""
 
@@ -87,8 +90,8 @@ class Delivery:
 
     def finish(self) -> None:
         """
-        Set ``done``, and drop the record and the work: keeping thousands of them until the commit would take a fourth
-        of the processing time.
+        Set ``done``. Drop the record and the work, because thousands of them in memory until the commit would cost a
+        fourth of the processing time.
         """
         self.record = self.work = None
         self.partition.freed.append(self.size)
@@ -99,8 +102,8 @@ class Delivery:
 class Detached(Delivery):
     """
     A record outside of any assignment, such as the record of a dead letter. The scheduler orders it among the records
-    of its key, but no committed offset depends on it: its ``partition`` is a separate object, which only has the name
-    of an assigned one.
+    of its key. No committed offset depends on the record, because its ``partition`` is a separate object. This object
+    has only the name of an assigned partition.
     """
 
     process: Callable[[Detached], Outcome] = attrs.field(kw_only=True)
@@ -113,8 +116,8 @@ class Replays(Protocol):
 
     def submit(self, *, is_busy: bool) -> float:
         """
-        Submit the records that may begin now; return the seconds until the next call. ``is_busy``: whether records of
-        the assignment are unsettled, which replays must not delay for long.
+        Submit the records of dead letters that may begin now; return the seconds until the next call. ``is_busy``:
+        whether records of the assignment are unsettled. Replays must not delay such records for long.
         """
 
     def end(self) -> Collection[Partition]:
@@ -141,8 +144,9 @@ class PartitionPhase(Enum):
         begins      |     everything     | nothing        | all below the last record that       |  nothing
         is dropped  |      nothing       | nothing        | is done or runs; the rest is dropped |  the rest
 
-    Partitions that stay assigned are DECIDING while others drain, so that all lanes work for the draining ones; then
-    they are OPEN again. A partition that is lost, or stopped a second time, is CLOSED at once.
+    While some partitions drain, the partitions that stay assigned are DECIDING, so that all lanes work for the draining
+    partitions. Afterwards the staying partitions are OPEN again. A partition that is lost, or stopped a second time, is
+    CLOSED at once.
     """
 
     OPEN = auto()
@@ -183,8 +187,8 @@ class PartitionProgress:
     """Bytes of records that lanes have finished; :meth:`advance` subtracts them from ``size``."""
     early: int = 0
     """
-    Number of records, counted from the next one to read, that a previous worker may have begun; never more than a
-    window can contain.
+    The number of next records to read that a previous worker may have begun. It is never more than a window can
+    contain.
     """
     passed: int = 0
     """
@@ -193,8 +197,8 @@ class PartitionProgress:
     """
     flooded: bool = False
     """
-    Whether a dead letter is held because the partition had too many dead letters in a row. Lanes set it, under the lock
-    of the DeadLetterLimit.
+    Whether a record waits because the partition had too many dead letters in a row. Lanes set this attribute, under the
+    lock of the DeadLetterLimit.
     """
     full_since: float | None = None
     """Time at which the window became full; None once the window is less than half full again."""

@@ -25,13 +25,15 @@ from event_bus_kafka.wire import serde
 from event_bus_kafka.wire.records import ConsumerRecord, Event
 
 _OF_TYPES = frozenset({"unregistered type", "no receiver", "other receivers", "signal disabled"})
-"""Reasons to skip a record because of its event type. The type is reported only with these reasons."""
+"""
+Reasons to skip a record because of its event type. A report contains the event type only with one of these reasons.
+"""
 
 
 def received(work: Work, event: Event, admitted: list[Receiver]) -> None:
     """
-    Report that an event is about to be dispatched to ``admitted``, for the first time or again. A repeated dispatch
-    counts as a retry only if it calls a receiver and an earlier dispatch called one, too.
+    Report that an event is about to be dispatched to ``admitted``, for the first time or again. A dispatch counts as a
+    retry only if ``admitted`` is not empty and an earlier dispatch of the event called a receiver.
     """
     record = work.record
     work.event_id, work.sent_at = event.event_id, event.metadata.time

@@ -3,7 +3,7 @@ Runs records concurrently, but in order per key: decides which record may run no
 
 An actor contains the deliveries of one record key, in order, and a busy flag. Each lane (a thread) takes an actor that
 waits for a lane, and processes some of its records. An actor that waits for a retry stays busy, so that only its own
-key waits. Queuing a record costs an append and an attribute store, and needs no shared lock.
+key waits. Queuing a record is cheap, because no lock is common to all keys.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _DRAIN = 64
 """Number of records of one actor that a lane processes before it takes another actor."""
 _PLENTY = 500
 """
-Number of keys waiting for a lane above which the worker reads no record: records that wait for a long time drop out of
-the processor's caches.
+If this number of keys wait for a lane, the worker reads no record. Otherwise records would wait for a long time and
+drop out of the processor's caches.
 """
 _SWEEP_ABOVE = 10_000
 """
@@ -85,9 +85,7 @@ class Scheduler:
         self.failure: BaseException | None = None
         """The exception that ended a lane, such as a receiver's SystemExit; the worker has to end."""
         self.failed_at = ""
-        """
-        Coordinates of the record that the lane was processing when ``failure`` ended it; empty: no lane has failed.
-        """
+        """Coordinates of the record at which ``failure`` ended a lane; empty: no lane has failed."""
         self.lanes = Lanes(lanes, self._turn, clock=clock, cpu=cpu)
         """The threads that run receivers."""
 
@@ -136,14 +134,14 @@ class Scheduler:
         Give up the ``leaving`` partitions. Report the receivers that are still running at the end, and return their
         number.
 
-        Wait at most ``timeout`` seconds for running receivers, including receivers of an earlier assignment, and for
-        unfinished records that have finished records above them; then drop the other records. Do not wait for retries.
-        Meanwhile no record of the ``staying`` partitions begins. ``names`` are all partitions that are revoked, whether
-        started or not.
+        All waits together take at most ``timeout`` seconds. First wait for unfinished records that have finished
+        records above them, except records that wait for a retry. During this wait no record of the ``staying``
+        partitions begins. Then drop the other records, and wait for running receivers, including receivers of an
+        earlier assignment. ``names``: further partitions for whose receivers to wait.
 
-        Without this wait Kafka would redeliver finished records above an unfinished one, because the position cannot
-        move past the unfinished one. Actors are kept, so that one key never runs on two lanes, even if its partition is
-        assigned again at once.
+        Without the first wait Kafka would redeliver finished records, because the position cannot move past an
+        unfinished one. Actors are kept, so that one key never runs on two lanes, even if its partition is soon assigned
+        again.
         """
         deadline = self._clock() + timeout
         staying = [one for one in staying if one.phase is PartitionPhase.OPEN]  # not those that a stop has closed
@@ -180,7 +178,8 @@ class Scheduler:
 
     def waiting_keys(self) -> tuple[int, int]:
         """
-        Return the number of keys that wait for an attempt, and the number of held ones among them. Any thread may ask.
+        Return two numbers: the keys that wait for another attempt, and the keys among them whose last outcome was Hold.
+        Any thread may ask.
         """
         waiting = list(self._waiting)
         return len(waiting) + self._to_wait.qsize(), sum(actor.held for _, _, actor in waiting)
@@ -257,8 +256,8 @@ class Scheduler:
 
     def _release_waiting(self) -> None:
         """
-        Wake each actor whose first record is to be dropped, before its retry is due: records of a new assignment may
-        wait after that record.
+        Wake each actor whose first record is to be dropped, even if its retry is not due yet. Otherwise records of a
+        new assignment would wait for that retry.
         """
         self.tick()
         self._waiting = [

@@ -49,8 +49,8 @@ def milliseconds(text: str) -> int:
 class StartingOffsets:
     """
     Tells the client of a group where to begin reading. If ``time`` (milliseconds since the epoch) is given, each
-    partition begins at its first record at or after this time. Each value of ``time`` is applied to a partition only
-    once: the metadata of the committed offset notes the value.
+    partition is read from its first record at or after this time. Each value of ``time`` is applied to a partition only
+    once, because the worker notes the value in the metadata of the committed offset.
     """
 
     group: str
@@ -64,8 +64,8 @@ class StartingOffsets:
 
     def start(self, client: ConsumerClient, partitions: Partitions) -> None:
         """
-        Let the client read new partitions, and partitions whose offset no longer exists; add the new ones to
-        ``partitions``. A partition that fails does not delay the others; a later call tries it again.
+        Let the client read new partitions, and partitions whose offset no longer exists. Add the new partitions to
+        ``partitions``. A partition that cannot be started does not delay the others; a later call tries again.
 
         Raises :class:`WorkerFailed` if the brokers cannot find offsets by time.
         """

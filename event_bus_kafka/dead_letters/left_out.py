@@ -1,5 +1,6 @@
 """
-Leaves parts out of a letter that a store refuses for good, and marks them so that they can be restored from Kafka.
+Omits parts of a dead letter if a store refuses the whole letter for good. A mark in the letter describes each omitted
+part, so that the part can be restored from Kafka.
 """
 
 from __future__ import annotations
@@ -68,8 +69,8 @@ def from_json(marks: dict[str, Any] | None) -> dict[str, LeftOut]:
 
 def missing(record: ConsumerRecord, marks: dict[str, LeftOut]) -> dict[str, LeftOut]:
     """
-    Return the marks of parts that a stored record lacks. A marked part may exist: an older version of this package,
-    which ignores marks, may have stored it later.
+    Return the marks of parts that a stored record lacks. A record may contain a part in spite of its mark, because an
+    older version of this package, which ignores marks, may have stored the part later.
     """
     return {part: mark for part, mark in marks.items() if part != TEXTS and not _bytes_of(record, part)}
 

@@ -75,8 +75,8 @@ class Letter:
     failed_at: datetime
     left_out: Mapping[str, LeftOut] = attrs.field(factory=dict)
     """
-    Name of a left-out part → its size and hash. The parts ``value``, ``headers`` and ``key`` are then empty in
-    ``record``. The only other part is ``texts``.
+    Name of a left-out part → its size and hash. The parts are ``value``, ``headers``, ``key`` and ``texts``. If one of
+    the first three is left out, the attribute with its name is empty in ``record``.
     """
 
     @property
@@ -118,10 +118,11 @@ class Store(Protocol):
 
     def store(self, letter: Letter) -> None:
         """
-        Store a dead letter durably before returning; update the stored letter with the same group, coordinates and
-        event id, if there is one.
+        Store a dead letter durably before returning. If a letter with the same group, coordinates and event id exists,
+        update the existing letter.
 
-        Raises :class:`DeadLetterStoreFailed` or any other exception; then the record waits.
+        Raises :class:`DeadLetterStoreFailed` or any other exception if the letter is not stored. After an exception the
+        record waits for another attempt.
         """
 
 

@@ -1,5 +1,6 @@
 """
-Circuits: detect receivers that fail for event after event, whatever the key. The caller passes all times as arguments.
+Circuits, which detect that a receiver fails for many events in a row, whatever their keys. The caller passes all times
+as arguments.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ class CircuitPolicy:
     failures: int
     """Number of failures in a row that opens the circuit."""
     keys: int
-    """Minimum number of different keys among the failed events: one bad key does not open the circuit."""
+    """
+    Minimum number of different keys among the failed events, so that the events of one bad key do not open the circuit.
+    """
     probe_every: float
     """Seconds between probes."""
 
@@ -33,9 +36,10 @@ class Circuit:
     """
     The circuit of one receiver. Times are seconds of a monotonic clock.
 
-    A closed circuit admits every event; ``policy.failures`` failures in a row open it. An open circuit admits only one
-    event at a time, the probe; after a failed probe it admits the next one ``policy.probe_every`` seconds later. The
-    first success closes the circuit, whether the event was a probe or was admitted before the circuit opened.
+    A closed circuit admits every event. It opens after ``policy.failures`` failures in a row for at least
+    ``policy.keys`` keys. An open circuit admits only one event at a time, the probe. The next probe is admitted
+    ``policy.probe_every`` seconds after the circuit opened or a probe failed. The first success closes the circuit,
+    even if the event was admitted before the circuit opened.
     """
 
     policy: CircuitPolicy

@@ -18,7 +18,10 @@ logger = logger_named(__name__)
 READ_EVERY = 5.0
 """Seconds between two reads."""
 _LOOK_FOR_TABLE_EVERY = 60.0
-"""Seconds between two checks whether the table exists: services may be migrated while their workers run."""
+"""
+Seconds between two checks whether the table exists. The check is repeated because services may be migrated while their
+workers run.
+"""
 _NONE: frozenset[str] = frozenset()
 
 
@@ -78,8 +81,8 @@ def read_now() -> Pauses:
     """
     Read the pauses and return them. Raises only errors that are not database errors, such as a router's.
 
-    Afterwards the calling thread, which starts a worker, gives its pooled connection back: otherwise the thread would
-    keep the connection as long as the worker lives.
+    Afterwards the pooled connection of the calling thread is given back. Otherwise the thread, which starts a worker,
+    would keep the connection as long as the worker lives.
     """
     pauses = Pauses()
     pauses.read()

@@ -1,4 +1,7 @@
-"""The gate in front of receivers: a receiver that is paused, or whose circuit is open, gets no event."""
+"""
+The gate in front of receivers. A paused receiver gets no event. A receiver whose circuit is open gets only one event at
+a time, the probe.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +39,8 @@ class ReceiverGate:
     """
     The circuits and pauses of all receivers of a worker. Thread-safe.
 
-    A circuit exists only while it has failures to remember, so that events take no lock while no receiver fails.
-    Without a policy no circuit ever opens.
+    A circuit exists only while it has failures to remember. So events need a lock only if a receiver has failed or is
+    paused. Without a policy no circuit ever opens.
     """
 
     def __init__(

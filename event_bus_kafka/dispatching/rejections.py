@@ -1,4 +1,4 @@
-"""Makes a receiver fail if an event that it emits is rejected: otherwise nobody would notice the rejection."""
+"""Makes a receiver fail if an event that it emits is rejected, because otherwise nobody would notice the rejection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ _rejected: ContextVar[list[Exception] | None] = ContextVar("event_bus_kafka_reje
 
 
 class Rejections:
-    """Collects the errors of events that are emitted and rejected inside this ``with`` block, also by coroutines."""
+    """
+    Collects the errors of events that are emitted and rejected inside this ``with`` block, including events of
+    coroutines.
+    """
 
     __slots__ = ("_token",)
 

@@ -1,6 +1,6 @@
 """
-Decides what follows a failed attempt. :func:`~event_bus_kafka.dispatching.attempts.judge` asks for each receiver or
-record that failed.
+Decides what follows a failed attempt. :func:`~event_bus_kafka.dispatching.attempts.judge` calls
+:meth:`RetryPolicy.decide` for each receiver or record that failed.
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ class RetryPolicies:
     @classmethod
     def of(cls, values: Mapping[str, Any], differing: Mapping[str, Mapping[str, Any]]) -> RetryPolicies:
         """
-        Return the policies for the dicts of two settings: the default, and the differences by event type or topic.
+        Return the policies. ``values`` is the setting of the default policy. ``differing`` is the setting of the
+        differences by event type or topic.
 
         Raises :class:`ConfigurationError` if a class in ``final`` cannot be imported.
         """

@@ -34,7 +34,8 @@ _LONGEST_TYPE, _LONGEST_RECEIVER = 255, 500
 
 def counted(tallies: Tallies, service: str) -> Mapping[Line, Sums]:
     """
-    Return the sums since this process started. Only the sums' ``longest`` is about the time since the previous call.
+    Return the sums since this process started, except for ``longest``, which covers only the time since the previous
+    call.
     """
     found: defaultdict[Line, list[Sums]] = defaultdict(list)
     for (metric, labels), tally in tallies.read(forget_longest=True).items():

@@ -18,7 +18,10 @@ from event_bus_kafka.models.database_time import database_now
 from event_bus_kafka.telemetry.state import ConsumerSource, RelaySource, Running
 
 _LOOK_FOR_TABLE_EVERY, _LOOK_FOR_RUNS_EVERY = 60.0, 1.0
-"""Seconds until the next attempt while the table is missing, and while no worker or relay has started yet."""
+"""
+Seconds until the next attempt. The first number applies while the table is missing. The second number applies while no
+worker or relay has started yet.
+"""
 _KEPT = 86_400_000
 """Milliseconds for which the row of an ended or dead run is kept."""
 _LONGEST = 255
@@ -75,8 +78,8 @@ class Heartbeats:
 
     def beat(self) -> None:
         """
-        Write a heartbeat for each worker and relay. If one has ended, its heartbeat is the final one. Raises a database
-        error.
+        Write a heartbeat for each worker and relay. If a worker or relay has ended, write its final heartbeat. Raises a
+        database error.
         """
         present = self._look()
         self._write(ending=self._runs.keys() - present)

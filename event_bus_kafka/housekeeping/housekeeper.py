@@ -60,9 +60,9 @@ class Housekeeper:
     """
     Runs the tasks of a process in one thread, which starts with the first task.
 
-    A turn that raises is logged, and the task runs again after its period. Between two slices of a turn, other due
-    tasks may run. When no task is due, the thread closes its database connections, or returns them to their pool. After
-    each slice it closes broken connections. A child process does not inherit its parent's tasks.
+    If a turn raises, the error is logged, and the task runs again after its period. Between two slices of a turn, other
+    due tasks may run. When no task is due, the thread closes its database connections, or returns them to their pool.
+    After each slice it closes broken connections. A child process does not inherit its parent's tasks.
     """
 
     _changed: threading.Condition

@@ -70,7 +70,7 @@ class ConsumerClient(GroupOffsets, LogOffsets):
 
         The result may contain records of partitions that were revoked, and perhaps assigned again, during this call.
         Errors that the client reports in place of a record are emitted as ClientErrorReported. Raises
-        :class:`BrokerError` if such an error is fatal; then make a new client.
+        :class:`BrokerError` if such an error is fatal. After a fatal error, make a new client.
         """
         first = self._first(seconds)
         if first is None:
@@ -87,8 +87,9 @@ class ConsumerClient(GroupOffsets, LogOffsets):
 
     def initial_offset(self, partition: Partition, *, timeout: float) -> int:
         """
-        Return the offset at which a group without a committed offset begins. If the group begins at the end of the
-        partition, this is the current end offset, so that records that arrive before the first read are not skipped.
+        Return the offset at which a group without a committed offset begins to read. If the group begins at the end of
+        the partition, return the present end offset. A number is needed, because otherwise records that arrive before
+        the first read would be skipped.
 
         Raises :class:`BrokerError`.
         """
@@ -96,8 +97,8 @@ class ConsumerClient(GroupOffsets, LogOffsets):
 
     def known_ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """
-        Return the end offsets of the partitions as far as the client has cached them, without asking Kafka. Call it in
-        the polling thread only: in another thread the client might be destroyed meanwhile.
+        Return the end offsets of the partitions as far as the client has cached them, without asking Kafka. Call it
+        only in the polling thread, because that thread might destroy the client during a call in another thread.
         """
         ends = {}
         for partition in partitions:

@@ -44,8 +44,8 @@ _FOUND_BY_ITSELF = "probe"
 
 class _LibrdkafkaLog:
     """
-    Writes librdkafka's own log at level DEBUG, because it repeats lines at each retry. Important errors come through
-    the error callback, too, and are logged once.
+    Writes librdkafka's own log at level DEBUG, because librdkafka repeats lines at each retry. Important errors also
+    come through the error callback, and are logged once.
     """
 
     _logger = logger_named("event_bus_kafka.librdkafka")

@@ -15,7 +15,7 @@ from event_bus_kafka.kafka.offsets import Partition
 RESET = "auto.offset.reset"
 _AT_END = frozenset({"latest", "largest", "end"})
 _NOWHERE = 0
-"""Placeholder for the offset of a partition that is assigned while paused: librdkafka does not check it."""
+"""Placeholder for the offset of a partition that is assigned and paused. librdkafka does not check this offset."""
 
 
 class AssignedPositions:
@@ -23,8 +23,8 @@ class AssignedPositions:
     The assigned partitions of one client, whose ``auto.offset.reset`` is ``error``.
 
     With another value, librdkafka would silently continue at another offset if a partition's offset does not exist.
-    Each partition is assigned in paused state and waits for :meth:`start`; so does a partition whose offset no longer
-    exists.
+    Each partition is assigned in paused state and waits for :meth:`start`. A partition whose offset no longer exists
+    waits for :meth:`start`, too.
     """
 
     def __init__(self, client: Any, options: Options) -> None:
@@ -53,8 +53,8 @@ class AssignedPositions:
     def start(self, offsets: Mapping[Partition, int], reading: Mapping[Partition, int]) -> None:
         """
         Read partitions from ``offsets`` on, and discard their records that were fetched before. ``reading``: the
-        positions of the other partitions, since an eager group assigns all partitions at once. Raises
-        :class:`BrokerError`.
+        positions of the other partitions, which are needed because an eager group assigns all partitions at once.
+        Raises :class:`BrokerError`.
         """
         to = _at(offsets)
         with as_broker_errors():

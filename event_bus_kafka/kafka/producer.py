@@ -61,8 +61,8 @@ class Producer:
     """
     An idempotent producer. Thread-safe; must not be used in a child process after a fork.
 
-    Call ``poll`` regularly: it calls the delivery callbacks, in the thread that polls. With the option
-    ``statistics.interval.ms`` it emits ProducerStatistics.
+    Call ``poll`` regularly, because it calls the delivery callbacks, in the thread that polls. If the option
+    ``statistics.interval.ms`` is set, ``poll`` also emits ProducerStatistics.
     """
 
     def __init__(self, options: Options) -> None:
@@ -98,8 +98,7 @@ class Producer:
 
     def enqueue(self, record: ProducerRecord, report: Report) -> None:
         """
-        Queue a record as :meth:`produce` does, but faster. The caller's ``report`` must itself tell ``reach`` whether
-        Kafka answers.
+        Queue a record as :meth:`produce` does, but faster. ``report`` must itself tell ``reach`` that Kafka answers.
         """
         if self.failure is not None:  # librdkafka itself would take records after a purge
             raise DeliveryFailed(error_codes.FATAL, str(self.failure), fatal=True)

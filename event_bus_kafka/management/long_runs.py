@@ -59,7 +59,7 @@ class Pace:
         self._clock = clock
         self._wait = wait
         self._due, self._done = clock(), 0
-        """The due time by ``clock``, and the number of items. The rate allows this number of items by this time."""
+        """``_due`` is a time of ``clock``. ``_done`` is the number of items that the rate allows until this time."""
 
     def batch(self, most: int) -> int:
         """Return the number of items for one batch: at most ``most``, and at most the items of one second."""

@@ -91,8 +91,8 @@ class DeadLetterEntry(models.Model):
     The state of a dead letter for one receiver. An entry has no event data, and stays when the letter is deleted.
 
     Group, coordinates, event type and event id are copied from the letter. There is no foreign-key constraint, because
-    the previous version deletes letters without their entries. A letter stored by the previous version gets its entries
-    when this version first changes the letter.
+    the previous version of this package deletes letters without their entries. A letter that the previous version
+    stored gets its entries when this version first changes the letter.
     """
 
     id = models.UUIDField(primary_key=True)

@@ -13,7 +13,8 @@ from event_bus_kafka.models.upserts import Sql, upsert
 
 _BEATS, _LEAST_SILENCE = 6, 60_000
 """
-A run counts as dead if it has missed this number of heartbeats and has been silent for this number of milliseconds.
+A worker or relay counts as dead if both numbers are reached. The first is the number of missed heartbeats. The second
+is the duration of the silence in milliseconds.
 """
 
 

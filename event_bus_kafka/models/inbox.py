@@ -36,8 +36,8 @@ class InboxMarkQuerySet(models.QuerySet["InboxMark"]):
 
     def remove(self, ids: Sequence[UUID]) -> int:
         """
-        Delete rows one by one. Return the number of deleted rows. For a list of ids, MySQL may scan the whole table and
-        wait for the locks of running receivers.
+        Delete rows one by one, because for a list of ids MySQL may scan the whole table and wait for the locks of
+        running receivers. Return the number of deleted rows.
         """
         with transaction.atomic(using=self.db):
             return sum(self.filter(pk=one).delete()[0] for one in ids)

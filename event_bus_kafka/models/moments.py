@@ -19,7 +19,7 @@ class MomentField(models.DateTimeField):  # type: ignore[type-arg]
     """
 
     def deconstruct(self) -> tuple[str, str, Any, Any]:
-        """Return what a DateTimeField would return: migrations see a DateTimeField, because the column is the same."""
+        """Return what a DateTimeField would return, so that migrations see a DateTimeField. The column is the same."""
         name, _, args, kwargs = super().deconstruct()
         return name, "django.db.models.DateTimeField", args, kwargs
 

@@ -69,8 +69,8 @@ class PausedReceiver(models.Model):
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["receiver"], name="event_bus_kafka_paused")]
         """
-        This constraint replaces ``unique=True``: Django's check for MySQL warns about unique fields of more than 255
-        characters.
+        This constraint replaces ``unique=True``, because Django's check for MySQL warns about unique fields of more
+        than 255 characters.
         """
 
     def __str__(self) -> str:

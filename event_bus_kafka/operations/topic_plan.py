@@ -138,8 +138,8 @@ def _alterations(wanted: WantedTopic, there: Mapping[str, str]) -> list[Alter]:
 
 def _is_same(there: str, wanted: str) -> bool:
     """
-    Whether two values of an option are equal as numbers, or as lists without regard to order. Kafka may write numbers
-    and lists in another form.
+    Whether two values of an option are equal as numbers, or as lists without regard to order. A comparison as text is
+    not enough, because Kafka may write numbers and lists in another form.
     """
     try:
         return float(there) == float(wanted)

@@ -9,14 +9,17 @@ import attrs
 from event_bus_kafka.kafka.admin import Admin
 
 REQUEST_TIMEOUT = 30.0
-"""Time limit of one request, in seconds. A broker answers only after all brokers know the new topic or partitions."""
+"""
+Time limit of one request, in seconds. It is long, because a broker answers only after all brokers know the new topic or
+partitions.
+"""
 
 
 @attrs.frozen(kw_only=True)
 class WantedTopic:
     """
-    A topic as the settings require it. If a value is None, Kafka chooses it for a new topic, and it is not changed in
-    an existing topic.
+    A topic as the settings require it. If a value is None, Kafka chooses the value for a new topic. In an existing
+    topic the value stays unchanged.
     """
 
     name: str

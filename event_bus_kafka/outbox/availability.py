@@ -1,4 +1,4 @@
-"""Appends events to the outbox if there is one: the tables exist only if the app is installed and migrated."""
+"""Appends events to the outbox if it exists. Its tables exist only if the app is installed and migrated."""
 
 from __future__ import annotations
 
@@ -39,11 +39,12 @@ class Outbox:
         """
         Put events into the outbox and return True; return False if the caller has to send them in another way.
 
-        True is also returned in three cases in which nothing is inserted yet. First, the attempt fails and dooms the
+        True is also returned in four cases in which nothing is inserted yet. First, the attempt fails and dooms the
         transaction: the events are discarded with the transaction. Second, the attempt fails, but the transaction can
-        continue without the events: after the commit ``otherwise`` is called with each event and the alias. Third,
-        transactions are open only on databases that cannot take the events: the events are appended after all these
-        transactions have committed.
+        continue without the events: after the commit ``otherwise`` is called with each event and the alias. Third, the
+        transaction is marked for a rollback: if it commits nevertheless, the events are appended after the commit.
+        Fourth, transactions are open only on databases that cannot take the events: the events are appended after all
+        these transactions have committed.
 
         Raises Django's :class:`SynchronousOnlyOperation` in an event loop, where Django permits no access to a
         database.
@@ -83,8 +84,8 @@ class Outbox:
         _: str | None,
     ) -> None:
         """
-        Append after the commit. If a hook of another app has begun a transaction on the database meanwhile, the rows
-        are part of that transaction.
+        Append after the commit. If a commit hook of another app has begun a new transaction on the database, the rows
+        are part of the new transaction.
         """
         if not self.append_if_available(events, alias, otherwise):
             for one in events:

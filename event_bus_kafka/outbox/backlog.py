@@ -24,7 +24,8 @@ logger = logger_named(__name__)
 TABLES = (OutboxRecord, OutboxShard, ParkedRecord, WriterSchema)
 STALLED_AFTER = 300.0
 """
-Age of the oldest row, in seconds, above which the outbox counts as stalled: no relay runs, or the relay cannot send.
+Age of the oldest row, in seconds, above which the outbox counts as stalled. The reason is that no relay runs, or that
+the relay cannot send.
 """
 _AT_MOST = 100_000
 _ROWS = OutboxRecord._meta.db_table

@@ -103,10 +103,10 @@ def outbox_connection(
     """
     Return the connection whose outbox takes an event that is emitted now.
 
-    This is the alias ``database`` if it is given. Otherwise it is the database with an open transaction that accepts
-    rows; otherwise :func:`home`. If several databases have an open transaction, :func:`home` comes first, then the
-    default alias, then the first one in DATABASES; in the last case OutboxAmbiguous is emitted. Raises
-    :class:`ConfigurationError` for an unknown alias, and the routers' exceptions.
+    If ``database`` is given, this is the connection of that alias. If not, it is the connection with an open
+    transaction that accepts rows. If there are several, :func:`home` comes first, the default alias second, and the
+    first alias in DATABASES last; in the last case OutboxAmbiguous is emitted. If there is none, it is the connection
+    of :func:`home`. Raises :class:`ConfigurationError` for an unknown alias, and the routers' exceptions.
     """
     if database:
         return connection_of(database)
@@ -124,10 +124,11 @@ def outbox_connection(
 
 def open_elsewhere(chosen: BaseDatabaseWrapper) -> list[BaseDatabaseWrapper]:
     """
-    Return the other connections whose transactions an event must wait for, if ``chosen`` has no open transaction.
+    Return the connections, other than ``chosen``, for whose transactions an event must wait. If ``chosen`` has an open
+    transaction, return an empty list.
 
     A connection that is known to accept no rows does not count. A transaction begun by switching autocommit off does
-    not count either: Django has no hook for its commit.
+    not count either, because Django has no hook for its commit.
     """
     if is_open(chosen):
         return []
@@ -162,7 +163,9 @@ def _answer(connection: BaseDatabaseWrapper) -> _Answer:
 
 
 def _insert_nothing(connection: BaseDatabaseWrapper) -> None:
-    """Execute an INSERT of no row: it fails if the table is missing, a right is missing or the session is read-only."""
+    """
+    Execute an INSERT that inserts no row. It fails if the table or a right is missing, or if the session is read-only.
+    """
     model = apps.get_model(_APP, _MODEL)
     quote = connection.ops.quote_name
     table = quote(model._meta.db_table)

@@ -1,8 +1,9 @@
 """
 Ends a block of ``atomic()`` with an exception if its transaction cannot commit because an append failed in it.
 
-Django would end such a block without an exception: PostgreSQL answers the COMMIT of a broken transaction with a
-rollback, and InnoDB begins a new transaction after it has rolled back the old one.
+Without this module Django would end the block without an exception, because the COMMIT causes no error. PostgreSQL
+answers the COMMIT of a broken transaction with a rollback. InnoDB begins a new transaction after it has rolled back the
+old one.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ _OF_SAVEPOINTS = ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
 
 def doom(connection: BaseDatabaseWrapper, cause: Exception, failure: Exception) -> bool:
     """
-    Let the block of the open transaction end with ``failure``, and return True, if ``cause`` has made a commit
-    impossible; otherwise return False.
+    If ``cause`` has made a commit impossible, let the block of the open transaction end with ``failure``, and return
+    True. If a commit is still possible, return False.
 
     Do not call it if Django was going to roll back the transaction even before ``cause``. A broken transaction can
     continue after the rollback of its savepoint. A transaction that the server has rolled back, or whose session has
-    ended, cannot continue: the rest of its block would be committed without the beginning, so further statements are
-    refused.
+    ended, cannot continue. Further statements in its block are refused, because they would be committed without the
+    statements before them.
     """
     if not is_open(connection) or connection.connection is None:
         return False
@@ -117,8 +118,8 @@ class _Doomed:
     """
     A transaction that cannot commit, while its block is still running.
 
-    Until the transaction ends, this object replaces the methods of the connection that end a transaction. It is also a
-    commit hook: Django drops the hook together with the transaction, or with the broken savepoint, so the hook's
+    Until the transaction ends, this object replaces the methods of the connection that end a transaction. The object is
+    also a commit hook. Django drops the hook together with the transaction or the broken savepoint. So the hook's
     presence shows whether a commit is still impossible.
     """
 

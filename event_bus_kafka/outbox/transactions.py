@@ -39,11 +39,11 @@ def after_commit(action: Action, *, database: str | None) -> None:
 
 def open_transactions(database: str | None) -> list[BaseDatabaseWrapper]:
     """
-    Return the connections whose commits an event that is emitted now has to wait for. ``database``: the only alias that
+    Return the connections for whose commits an event that is emitted now has to wait. ``database``: the only alias that
     counts; None: all aliases count.
 
-    Raises :class:`ManualTransaction` in a transaction that was begun by switching autocommit off: Django has no hook
-    for its commit.
+    Raises :class:`ManualTransaction` in a transaction that was begun by switching autocommit off, because Django has no
+    hook for its commit.
     """
     deciding = [connection_of(database)] if database else connections.all(initialized_only=True)
     for connection in deciding:
@@ -100,8 +100,8 @@ def after_all(deciding: list[BaseDatabaseWrapper], action: Action) -> None:
 
 def _behind_ours(hooks: list[Any]) -> int:
     """
-    Return the index at which to insert the next hook of this package: after this package's other hooks. These come
-    first, unless another app moved them.
+    Return the index at which to insert the next hook of this package: after this package's other hooks. The hooks of
+    this package come first in ``hooks``, unless another app moved them.
     """
     if not hooks or _is_ours(hooks[-1]):
         return len(hooks)

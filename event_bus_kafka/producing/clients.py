@@ -31,14 +31,15 @@ _ROOM_EVERY = 0.005
 
 class Phase(IntEnum):
     """
-    The phase of the clients, which decides who polls for their delivery reports. No phase comes back.
+    The phase of the clients, which decides who polls for their delivery reports. The clients never return to an earlier
+    phase.
 
         OPEN ─── retire() ──→ RETIRING ─── leave() ──→ LEFT
           └─────────────────── leave() ─────────────────┘
 
-    OPEN: their thread polls. RETIRING: their thread polls until all events are reported, and then ends; the client has
-    failed for good, or was given up, and takes no more events. LEFT: the process is ending, and each caller of a flush
-    polls; events are still accepted.
+    OPEN: the clients' thread polls. RETIRING: the clients take no more events, because the Kafka client has failed for
+    good or was given up. The thread polls until all events are reported, and ends. LEFT: the process is ending. Each
+    caller of a flush polls, and events are still accepted.
     """
 
     OPEN = 1
@@ -63,7 +64,10 @@ class ProcessClients:
     in the queue.
     """
     unreported: dict[int, tuple[EncodedEvent, str | None]] = attrs.field(factory=dict)
-    """Events without a delivery report, each with the alias of the database whose outbox gets it if Kafka fails."""
+    """
+    Events without a delivery report, by ``id()``. Each comes with the alias of the database whose outbox gets the event
+    if Kafka fails.
+    """
     _thread: threading.Thread | None = None
     _lock: Any = attrs.field(factory=threading.RLock)
     _framer: serde.Framer = attrs.field(

@@ -19,8 +19,8 @@ _NAMES_IN_HISTORY = 5
 
 def action_plan(plan: DiscardPlan, *, before: Discarded | None) -> ActionPlan:
     """
-    Return the confirmation page of a discard. If the discard takes several requests, ``before`` is the result of the
-    previous request.
+    Return the confirmation page of a discard. ``before``: the result of the previous request, if the discard takes
+    several requests; None: this is the first request.
     """
     letters = number_of(plan.count)
     said = [

@@ -40,7 +40,7 @@ def _offering(name: str) -> forms.TextInput:
 
 
 class FilterForm(forms.Form):
-    """Filters that a user may combine. No filter identifies a single event, so a URL may contain them."""
+    """Filters that a user may combine. A URL may contain the filters, because no filter identifies a single event."""
 
     group = forms.CharField(widget=_offering("group"), label=_("Group"), max_length=255, required=False)
     topic = forms.CharField(widget=_offering("topic"), label=_("Topic"), max_length=249, required=False)
@@ -57,8 +57,8 @@ class FilterForm(forms.Form):
 
 class SearchForm(forms.Form):
     """
-    Finds single events by key or id. The form is posted, so that no URL and no web server's log contains a key or an
-    id.
+    Finds single events by key or id. The form is sent by POST, because URLs and logs of web servers must not contain
+    keys or ids.
     """
 
     event_id = forms.CharField(label=_("Event id"), max_length=36, required=False)

@@ -46,7 +46,8 @@ def import_all(reader: Reader, topic: str, *, apply: bool) -> Imported:
     Import the dead letters from the end of the last import to the present end of the topic. If ``apply`` is False, only
     count them.
 
-    Raises :class:`BrokerError` or a database error. Another call then continues after the last committed offset.
+    Raises :class:`BrokerError` or a database error. After an error, another call continues at the last committed
+    offset.
     """
     imported = Imported()
     for partition, todo in _todo(reader, topic):

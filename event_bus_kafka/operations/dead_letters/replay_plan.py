@@ -37,15 +37,15 @@ class ReplayPlan:
     """Why no receiver would run; empty: at least one receiver would run."""
     is_ambiguous: bool = False
     """
-    True: the problem is that several receivers are missing. The operator must name the replaced one with
-    ``instead_of``.
+    Whether the problem is that several receivers are missing. If so, the operator must name the receiver that is
+    replaced, by ``instead_of``.
     """
 
 
 def plan_all(letters: Iterable[DeadLetter], receiver: str = "", instead_of: str = "") -> list[ReplayPlan]:
     """
-    Plan the replay of each letter. If ``receiver`` would replace different receivers in different letters, it does not
-    run as a stand-in for any letter, unless ``instead_of`` is given.
+    Plan the replay of each letter. If ``instead_of`` is empty, and ``receiver`` would replace different receivers in
+    different letters, no plan contains ``receiver`` as a guessed stand-in (see :func:`is_guessed`).
     """
     plans = [plan(letter, receiver, instead_of) for letter in letters]
     guessed = {one.stands_in[receiver] for one in plans if is_guessed(one, receiver)} if not instead_of else set()
@@ -57,7 +57,8 @@ def plan_all(letters: Iterable[DeadLetter], receiver: str = "", instead_of: str 
 
 def plan(letter: DeadLetter, receiver: str = "", instead_of: str = "") -> ReplayPlan:
     """
-    Plan which receivers run for a letter: all pending receivers or, if ``receiver`` is given, only this one.
+    Plan which receivers run for a letter. If ``receiver`` is given, only this receiver runs; otherwise all pending
+    receivers run.
 
     ``receiver`` must be pending itself, or run as a stand-in for a missing receiver. The missing receiver is
     ``instead_of`` or, if ``instead_of`` is empty, the only missing one.
@@ -84,8 +85,8 @@ def planned_receivers(planned: ReplayPlan, signal: OpenEdxPublicSignal) -> list[
 
 def is_guessed(planned: ReplayPlan, receiver: str) -> bool:
     """
-    Whether ``receiver`` would run as a stand-in without being pending itself. The plan has inferred which receiver it
-    replaces, unless the operator named that receiver.
+    Whether ``receiver`` would run as a stand-in although it is not pending itself. Unless the operator named the
+    receiver to replace, the plan has guessed this receiver.
     """
     return receiver in planned.stands_in and receiver not in planned.pending
 

@@ -55,12 +55,12 @@ class Selection:
 
     def candidates(self) -> DeadLetterQuerySet:
         """
-        Return an unsorted query for the selected letters. The result may contain letters that are not selected: filter
-        it by :meth:`holds`. ``receiver`` and ``error`` are compared with the table of entries.
+        Return an unsorted query for the selected letters. The result may contain further letters, so filter it by
+        :meth:`holds`. One reason is that MySQL ignores the case of names. Another reason is that ``receiver`` and
+        ``error`` have no effect before the migration, because they are compared with the table of entries.
 
-        MySQL ignores the case of names, and before the migration there is no table of entries. A letter that an earlier
-        version stored has no entries. If ``receiver`` or ``error`` is given, such a letter is missing in the result
-        until a worker has added its entries.
+        A letter that an earlier version stored has no entries. If ``receiver`` or ``error`` is given, the result lacks
+        this letter until a worker has added its entries.
         """
         rows = self._rows()
         if (self.receiver or self.error) and DeadLetter.objects.keeps_entries():
@@ -83,8 +83,8 @@ class Selection:
 
     def pick(self, letters: DeadLetterQuerySet) -> list[DeadLetter]:
         """
-        Return the letters that match ``receiver`` and ``error``. Python compares these, because not every database can
-        search JSON.
+        Return the letters that match ``receiver`` and ``error``. The comparison is done in Python, because not every
+        database can search JSON.
         """
         return [letter for letter in letters if self.holds(letter)]
 
@@ -98,7 +98,7 @@ class Selection:
     def settled(self) -> DeadLetterEntryQuerySet:
         """
         Return the selected entries of receivers that are no longer pending, even if their letters are deleted. The
-        result is empty before the migration and for a selection by key, because entries have no keys.
+        result is empty before the migration. It is also empty for a selection by key, because entries have no keys.
         """
         if self.key or not DeadLetter.objects.keeps_entries():
             return DeadLetterEntry.objects.none()

@@ -90,7 +90,10 @@ class Legs:
         self._add(name, seconds, f"slow: more than {self.slow:g} s" if seconds > self.slow else "")
 
     def rename_last(self, name: str) -> None:
-        """Rename the last leg. It is known only after a leg whether the event went to Kafka or into the outbox."""
+        """
+        Rename the last leg. Its final name depends on where the event went (Kafka or the outbox), which is known only
+        afterwards.
+        """
         self.taken[-1] = attrs.evolve(self.taken[-1], name=name)
 
     def _add(self, name: str, seconds: float, failure: str) -> None:

@@ -18,7 +18,10 @@ class _ProbeSignal(Signal):
     """A signal that is not registered in openedx-events, so that no receiver can be connected by its event type."""
 
     event_type: ClassVar = "event_bus_probe"
-    """The event type. It is also the namespace of the schema, and some registries refuse hyphens in a namespace."""
+    """
+    The event type. It contains no hyphen, because it is also the namespace of the schema, and some registries refuse
+    hyphens in a namespace.
+    """
     minor_version: ClassVar = 0
     init_data: ClassVar[dict[str, Any]] = {KEY_FIELD: str}
 
