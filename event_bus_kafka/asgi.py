@@ -1,6 +1,6 @@
 """
-Flushes sent events when an ASGI server stops that runs no ``atexit`` hook. Uvicorn is one: it ends its own process by
-the signal that it received.
+Flushes sent events when an ASGI server stops. Some servers run no ``atexit`` hooks: Uvicorn, for example, ends its own
+process by the signal that it received.
 
     from event_bus_kafka.asgi import lifespan
 
@@ -51,8 +51,8 @@ def lifespan(application: Application) -> Application:
 
 class _Server:
     """
-    The server's side of the ``lifespan`` protocol, given to the application. All events are flushed before the
-    application receives the shutdown.
+    The server's side of the ``lifespan`` protocol, as the wrapped application sees it. All events are flushed before
+    the application receives the shutdown message.
     """
 
     def __init__(self, receive: Receive, send: Send) -> None:

@@ -10,11 +10,11 @@ Value = TypeVar("Value")
 _MOST = 4096
 _LONGEST = 256
 LONGEST_SCHEMA = 50_000
-"""Number of characters. The schema of an event has two thousand at most."""
+"""Maximum number of characters of a schema whose value is cached. Schemas of events have at most two thousand."""
 _SCHEMAS, _OF_EACH = 500_000, 200
 """
-The sum of all characters in the cache, and the characters added for each schema. Decoders take up to 40 bytes per
-character. All events of Open edX together have 60,000 characters.
+Maximum number of characters of all schemas in a cache, and the number that is added for each schema. Decoders take up
+to 40 bytes of memory per character. All schemas of Open edX's events together have 60,000 characters.
 """
 
 

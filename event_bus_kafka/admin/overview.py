@@ -39,7 +39,7 @@ from event_bus_kafka.operations.workers import WorkerRun, workers
 from event_bus_kafka.shown import shown
 
 _SHOWN = 15
-"""The page shows at most this number of entries of Django's history."""
+"""Maximum number of entries of Django's history that the page shows."""
 _MINUTE = 60
 
 
@@ -72,11 +72,11 @@ _PAGES = {
     catalogue.RECEIVER_PAUSED: Heartbeat,
     catalogue.GROUP_WITHOUT_WORKER: Heartbeat,
 }
-"""The model whose page helps to remedy a kind of neglect."""
+"""Kind of neglect → the model whose page helps to remedy it."""
 
 
 class OverviewPage(Page):
-    """The overview page. The query parameter ``period`` is a key of :data:`TIMES`; other values mean "hour"."""
+    """The overview page. The query parameter ``period`` is a key of :data:`TIMES`; any other value means "hour"."""
 
     tables = (OutboxRecord, ParkedRecord, DeadLetter, Heartbeat, HistoryRow)
 
@@ -105,7 +105,10 @@ class OverviewPage(Page):
         return Linked(text=page.title, url=page.url())
 
     def _open_requests(self) -> Iterator[tuple[str, Cell]]:
-        """Yield a link with the numbers of open replay requests by state, if there are any."""
+        """
+        Yield a link whose text has the number of open replay requests in each state. Yield nothing if no request is
+        open.
+        """
         page = self.page_of(ReplayRequest)
         if page.is_migrated() and (found := open_states()):
             text = ", ".join(f"{number} {state}" for state, number in found.items())

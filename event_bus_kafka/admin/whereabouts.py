@@ -14,7 +14,7 @@ from event_bus_kafka.operations.whereabouts.answer import Question
 from event_bus_kafka.operations.whereabouts.sentences import sentences
 
 _SECONDS = 5.0
-"""Records are read for at most this number of seconds, since the user waits for the page."""
+"""Maximum number of seconds for which records are read, since the user waits for the page."""
 
 
 def answer(posted: QueryDict) -> dict[str, Any]:

@@ -47,23 +47,27 @@ from event_bus_kafka.worker.worker import Steps, Worker
 
 _APP = "event_bus_kafka"
 _SILENCE = 30.0
-"""A worker counts as dead if a step takes this many seconds more than the longest regular step."""
+"""
+Number of seconds by which a step may take longer than the longest regular step. After that the worker counts as dead.
+"""
 
 
 @attrs.frozen(kw_only=True)
 class ConsumerArguments:
-    """The unchecked arguments of a worker."""
+    """The arguments of a worker, which are not checked yet."""
 
     topic: str | Sequence[str]
     """One topic or several, without prefix."""
     group: str
     offset_time: Any = None
-    """Time in ISO 8601 from which each partition is read. Restarts with the same value do not reposition again."""
+    """
+    Time in ISO 8601 from which each partition is read. A restart with the same value does not move the offsets again.
+    """
     concurrency: Any = None
-    """Number of receivers that run at the same time; None: the setting's."""
+    """Number of receivers that run at the same time; None: the number in the settings."""
     with_relay: bool = False
     health_port: Any = None
-    """None: the setting's port; 0: no port."""
+    """Number of the health port; None: the port in the settings; 0: no port."""
 
     def topics(self) -> list[str]:
         """Return the topics' full names. Raises :class:`ConfigurationError` if topic or group is empty."""
@@ -90,7 +94,7 @@ class ConsumerArguments:
 
 def consumer_worker(arguments: ConsumerArguments, at_end: ExitStack) -> Worker:
     """
-    Return a worker that consumes. ``at_end`` closes all that the worker uses.
+    Return a worker that consumes. Closing ``at_end`` closes everything that the worker uses.
 
     Raises :class:`ConfigurationError` if the arguments or settings are wrong.
     """
@@ -112,7 +116,10 @@ def consumer_worker(arguments: ConsumerArguments, at_end: ExitStack) -> Worker:
 
 
 def processor(group: str, dead_letters: Store, schemas: SchemaRegistry) -> Processor:
-    """Return a processor without guards: it calls receivers for records. Raises :class:`ConfigurationError`."""
+    """
+    Return a processor, which calls receivers for records. It has none of the guards that :func:`guarded` adds. Raises
+    :class:`ConfigurationError`.
+    """
     observe(note_rejection, EventRejected)
     return Processor(
         group=group,

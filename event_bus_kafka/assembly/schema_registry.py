@@ -15,8 +15,8 @@ def registry(*, timeout: float | None = None, backoff: float = 0.0) -> SchemaReg
     """
     Return a client of the schema registry. Raises :class:`ConfigurationError`.
 
-    ``timeout``: seconds for one request; None: the setting's. ``backoff``: seconds after a failure in which the client
-    sends no request.
+    ``timeout``: seconds for one request; None: the seconds in the settings. ``backoff``: seconds for which the client
+    sends no request after a failure.
     """
     return SchemaRegistry(
         schema_registry_options(),

@@ -20,7 +20,7 @@ from event_bus_kafka.telemetry.state import running
 logger = logger_named(__name__)
 
 _REGISTRY_BACKOFF = 30.0
-"""After a failure, the registry is not asked for these seconds, so that web requests do not wait one after another."""
+"""Seconds for which the registry is not asked after a failure, so that not every web request waits for the registry."""
 
 outbox = Outbox(notify=lambda: settings.relay_notify)
 spill = Spill(outbox)
@@ -30,7 +30,7 @@ _routing = Routing(full_topic=full_topic, mode_of=mode_of, route_of=route_of)
 
 
 def producer() -> KafkaEventProducer:
-    """Return a producer, which reads the settings at each send. Never raises."""
+    """Return a producer. It reads the settings at each send. Never raises."""
     return KafkaEventProducer(
         routing=_routing, limits=settings, connect=process_clients, outbox=outbox, spill=spill, shutdown=shutdown
     )
@@ -38,10 +38,10 @@ def producer() -> KafkaEventProducer:
 
 def process_clients(former: ProcessClients | None = None) -> ProcessClients:
     """
-    Return this process's clients, started. Raises :class:`ConfigurationError`; :class:`BrokerError` if no OAuth token
-    comes.
+    Start this process's clients and return them. Raises :class:`ConfigurationError`, or :class:`BrokerError` if no
+    OAuth token comes.
 
-    ``former``: the replaced clients, whose registry client is kept, since it knows the schema ids.
+    ``former``: the clients that are replaced. Their registry client is kept, since it knows the schema ids.
     """
     timeout = min(settings.registry_timeout, settings.send_timeout / 2)  # the first event needs the ids of two schemas
     clients = ProcessClients(

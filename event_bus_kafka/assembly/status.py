@@ -32,7 +32,10 @@ def own_bus() -> OwnBus:
 
 
 def bus_status(*, check: bool) -> Status:
-    """Return the present status of the bus; ``check``: with findings. Raises :class:`ConfigurationError`."""
+    """
+    Return the present status of the bus. ``check``: whether the status contains findings. Raises
+    :class:`ConfigurationError`.
+    """
     servers = StatusServers(
         overview=lambda: ClusterOverview(producer_options()),
         subjects=partial(subjects, timeout=TIMEOUT),
@@ -44,7 +47,8 @@ def bus_status(*, check: bool) -> Status:
 
 def _wanted() -> list[WantedTopic]:
     """
-    Return the wanted topics. The probe's topic is left out unless the settings name it, because nothing depends on it.
+    Return the wanted topics. The probe's topic is omitted unless the settings name it, because nothing depends on this
+    topic.
     """
     probe = full_topic(PROBE_TOPIC)
     return [one for one in wanted_topics() if one.name != probe or PROBE_TOPIC in settings.topics]

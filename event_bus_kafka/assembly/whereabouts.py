@@ -18,7 +18,7 @@ from event_bus_kafka.operations.whereabouts.neighbourhood import Neighbourhood, 
 from event_bus_kafka.operations.whereabouts.search import search
 
 _GROUP = "event_trace"
-"""A group id, which Kafka's client requires. The group is never joined, and nothing is ever committed for it."""
+"""A group id, which Kafka's client requires. No client joins this group, and nothing is ever committed for it."""
 _REQUEST_TIMEOUT = 10.0
 """Time limit of one request to Kafka, in seconds."""
 

@@ -1,4 +1,4 @@
-"""The threads that run receivers, and the number of them that are awake."""
+"""The threads that run receivers, and the number of threads that are awake."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Seconds between two measurements of the process's share of a processor: long eno
 adapt quickly.
 """
 _STACK_FRAMES = 12
-"""Number of innermost stack frames that are shown of a hung receiver."""
+"""Number of stack frames of a hung receiver that are shown, counted from the innermost one."""
 
 
 class Lane(threading.Thread):
     """
     A thread that calls ``turn`` repeatedly while it is awake, until ``turn`` returns False. ``running`` is the record
-    that it processes.
+    that the thread processes.
     """
 
     def __init__(self, number: int, turn: Callable[[Lane], bool]) -> None:
@@ -66,9 +66,9 @@ class LanePace:
 
     def adapt(self, share: float, stuck: int) -> None:
         """
-        Set the number of awake lanes, after an interval in which more actors were ready than lanes were awake.
+        Set the number of awake lanes, after an interval in which more actors waited for a lane than lanes were awake.
         ``share`` is the part of a processor that the process used in the interval; ``stuck`` is the number of lanes
-        that ran the same record at its beginning and end.
+        that ran the same record at the beginning and at the end of the interval.
         """
         if share < 0.8:
             self.awake *= 2
@@ -108,8 +108,8 @@ class Lanes:
 
     def adapt(self, *, backlog: bool) -> None:
         """
-        Change the number of awake lanes, if the last change is long enough ago and ``backlog`` is True, that is if more
-        actors are ready than awake lanes can take.
+        Change the number of awake lanes if ``backlog`` is True and the last change is long enough ago. ``backlog``:
+        whether more actors wait for a lane than the awake lanes can take.
         """
         then, cpu_then = self._last_look
         now = self._clock()

@@ -37,9 +37,9 @@ def outage_of(error: Exception) -> str:
     Return the name of the server that cannot be reached: schema registry, Kafka, dead-letter store or database; empty:
     none.
 
-    A database error, or one among the causes of a receiver's error, counts if it was raised while connecting, or if a
-    fresh connection fails now. A server or pool without a free connection counts as unreachable, too: the event did not
-    cause it.
+    A database error counts if it was raised while connecting, or if a fresh connection fails now; the causes of a
+    receiver's error are examined, too. A server or pool without a free connection counts as unreachable: the event did
+    not cause this.
     """
     if isinstance(error, DeadLetterStoreFailed):
         return STORE
@@ -57,7 +57,7 @@ def outage_of(error: Exception) -> str:
 
 def _came_from_connecting(error: DatabaseError) -> bool:
     """
-    Return whether the error was raised while connecting: then the database was away, even if it accepts connections
+    Return whether the error was raised while connecting. If so, the database was away, even if it accepts connections
     now.
     """
     return any(frame.f_code is _CONNECT for frame, _ in walk_tb(error.__traceback__))
@@ -69,8 +69,8 @@ def _is_full(error: Exception) -> bool:
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """
-    Yield an error, its causes, and the errors inside an exception group, such as one that a receiver's task group
-    raises.
+    Yield an error, its causes, and the errors inside an exception group (for example, the group that a receiver's task
+    group raises).
     """
     left: list[BaseException] = [error]
     seen: set[int] = set()

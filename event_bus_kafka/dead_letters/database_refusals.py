@@ -53,8 +53,8 @@ def is_larger_than_packets(error: Exception, size: int, connection: BaseDatabase
 
 def has_ended(connection: BaseDatabaseWrapper, raw: Any) -> bool:
     """
-    Return whether the driver's connection ``raw`` has ended. Django may already have opened another one, after a
-    transaction.
+    Return whether the driver's connection ``raw`` has ended, even if Django has opened another connection since. Inside
+    a transaction: False.
     """
     if connection.in_atomic_block:
         return False
@@ -65,8 +65,8 @@ def has_ended(connection: BaseDatabaseWrapper, raw: Any) -> bool:
 
 def _came_from_driver(error: Exception) -> bool:
     """
-    Return whether the driver raised the error, because it cannot write a value. The same error of a router, field or
-    signal handler does not concern the value.
+    Return whether the driver raised the error because it cannot write a value. An error of the same class from a
+    router, a field or a signal handler does not concern the value.
     """
     return any(frame.f_code is _EXECUTE for frame, _ in walk_tb(error.__traceback__))
 

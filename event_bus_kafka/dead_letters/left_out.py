@@ -42,7 +42,7 @@ def lighter(letter: Letter) -> Iterator[Letter]:
 
 
 def tell(letter: Letter, reason: str) -> None:
-    """Emit DeadLetterReduced, with the parts without which a letter was stored."""
+    """Emit DeadLetterReduced, which names the parts that were left out of a stored letter."""
     emit(
         DeadLetterReduced(
             topic=letter.record.topic,
@@ -78,7 +78,7 @@ def restored(stored: ConsumerRecord, marks: dict[str, LeftOut], there: ConsumerR
     """
     Return a record with its left-out parts, taken from ``there``, the record at the same coordinates in Kafka.
 
-    Raises :class:`CannotRestore` if Kafka no longer has that record, or has another record there.
+    Raises :class:`CannotRestore` if Kafka no longer has that record, or now has another record at these coordinates.
     """
     if there is None:
         raise cannot_restore(stored.coordinates, marks, "the record was deleted there")

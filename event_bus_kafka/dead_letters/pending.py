@@ -25,7 +25,7 @@ class Change:
     replaced: Mapping[str, Pending] = attrs.field(factory=dict)
     """Name of the stand-in that has succeeded → the receivers that it replaced."""
     failed_at: datetime | None = None
-    """The new time of the last failure; None: leave the column unchanged. Likewise for ``attempts``."""
+    """The new time of the last failure; None: leave the column unchanged. The same holds for ``attempts``."""
     attempts: int | None = None
 
 
@@ -39,8 +39,8 @@ class LetterRow(Protocol):
 
 def of_row(row: LetterRow) -> Pending:
     """
-    Return the pending receivers of a row. Rows that the previous version wrote have no attempts and times by receiver;
-    the letter's attempts and time are used instead.
+    Return the pending receivers of a row. Rows that the previous version of this package wrote have no attempts and
+    times by receiver; the letter's attempts and time are used instead.
     """
     return _by_name(row.failures, attempts=row.attempts, failed_at=row.last_failed_at)
 
@@ -66,7 +66,7 @@ def merged(before: Pending, now: Pending) -> Pending:
 
 
 def is_claimed(pending: Pending, *, own: str = "") -> bool:
-    """Return whether a replay has claimed the letter now. A claim that ends at ``own`` does not count."""
+    """Return whether a replay claims the letter now. A claim that ends at ``own`` does not count."""
     now = time_text(datetime.now(UTC))
     return any(failure.claimed_until > now and failure.claimed_until != own for failure in pending.values())
 

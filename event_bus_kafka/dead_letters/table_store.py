@@ -61,8 +61,8 @@ def store(letter: Letter) -> DeadLetter:
 
 def amend(letter: DeadLetter, decide: Callable[[DeadLetter], Change]) -> Change | None:
     """
-    Lock the letter's row, apply the change that ``decide`` returns for it, and return the change; None if the row is
-    gone.
+    Lock the letter's row, apply the change that ``decide`` returns for the row, and return the change; None if the row
+    is gone.
 
     Connects again if the connection has ended. Raises a database error.
     """
@@ -95,7 +95,8 @@ def claim(letter: DeadLetter, until: datetime, *, own: str = "") -> bool:
 def remove(seen: Mapping[int, datetime], state: EntryState) -> int:
     """
     Delete the letters ``seen`` (id → time of the last failure, as read) for good, and write ``state`` to the entries of
-    their pending receivers. Keep a letter that has failed again since. Return the number of deleted letters.
+    their pending receivers. Keep a letter that has failed again since it was read. Return the number of deleted
+    letters.
     """
     rows = DeadLetter.objects.for_writing()
     entries = DeadLetterEntry.objects.using(rows.db)
@@ -188,7 +189,9 @@ def _amend(letter: DeadLetter, decide: Callable[[DeadLetter], Change]) -> Change
 
 
 def _has_changed(row: DeadLetter, since: DeadLetter) -> bool:
-    """Return whether the row was written since it was read. The previous version changes only its time."""
+    """
+    Return whether the row has changed since it was read. The previous version of this package changes only the time.
+    """
     return bool(row.failures != since.failures or row.last_failed_at != since.last_failed_at)
 
 

@@ -38,7 +38,7 @@ def prepare(max_age: float) -> None:
 
 def clean() -> None:
     """
-    Clear the request caches, and return pooled connections, for which other threads may wait.
+    Clear the request caches. Give pooled connections back to their pools, since other threads may wait for them.
 
     Connections inside a transaction are kept: the transaction belongs to a test around the event.
     """
@@ -47,7 +47,7 @@ def clean() -> None:
 
 
 def give_back() -> None:
-    """Return pooled connections to their pools, except those inside a transaction."""
+    """Give pooled connections back to their pools, except connections inside a transaction."""
     for connection in open_connections.by_alias.values():
         if connection.connection is not None and is_pooled(connection) and not connection.in_atomic_block:
             close(connection)
@@ -63,7 +63,8 @@ def close_after_errors() -> None:
     Close connections on which an error occurred, after a failed attempt: the next attempt opens new connections.
 
     After a failover an open connection may lead to a server that is read-only now, and still look healthy. Before a
-    pooled connection is returned, the driver's connection is closed, so that the pool does not hand it out again.
+    pooled connection is given back to its pool, the driver's connection is closed, so that the pool does not hand it
+    out again.
     """
     for connection in open_connections.by_alias.values():
         if connection.connection is not None and connection.errors_occurred:
@@ -73,7 +74,9 @@ def close_after_errors() -> None:
 
 
 def roll_back_leftovers() -> TransactionLeftOpen | None:
-    """Roll back transactions that a receiver left open; return the error for it, or None."""
+    """
+    Roll back transactions that a receiver left open. Return the error that tells of them; None if there were none.
+    """
     left = [connection for connection in open_connections.by_alias.values() if _is_in_transaction(connection)]
     for connection in left:
         _roll_back(connection)
@@ -84,9 +87,9 @@ def failure_to_connect() -> Exception | None:
     """
     Open a fresh connection to each database that this thread has used; return the first error, or None.
 
-    An error on an existing connection proves nothing: a deadlock or a statement that is too large looks the same. A
-    pooled connection proves nothing either: it may be older than the outage, or the pool may have none because other
-    threads use all.
+    An error on an existing connection does not prove that the database is away: a deadlock or a statement that is too
+    large looks the same. A pooled connection proves nothing either: it may be older than the outage, or other threads
+    may use all connections of the pool.
     """
     for connection in open_connections.by_alias.values():
         fresh = connection.copy()
@@ -126,7 +129,8 @@ def _roll_back(connection: BaseDatabaseWrapper) -> None:
 
 def _end(connection: BaseDatabaseWrapper) -> None:
     """
-    Close the driver's connection, if there is one, without asking Django's connection object, which may keep it open.
+    Close the driver's connection, if there is one. Django's connection object is not asked to close it, since that
+    object may keep it open.
     """
     if connection.connection is not None:
         with suppress(Error), connection.wrap_database_errors:

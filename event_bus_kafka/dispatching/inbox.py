@@ -64,7 +64,7 @@ def once(receiver: Callable[..., Any] | None = None, /, *, using: str = DEFAULT_
 
 
 def aliases() -> frozenset[str]:
-    """Return the aliases of the databases that hold marks of this process's receivers."""
+    """Return the aliases of the databases that contain marks of this process's receivers."""
     return frozenset(_aliases)
 
 

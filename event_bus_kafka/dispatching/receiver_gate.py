@@ -16,13 +16,13 @@ from event_bus_kafka.telemetry.events import CircuitClosed, CircuitOpened
 from event_bus_kafka.telemetry.health import Health, Obstacle
 
 _SPREAD = 0.1
-"""Share by which the delays of held events vary, so that any of them may become the probe."""
+"""Share by which the delays of held events vary, so that each of these events has a chance to become the probe."""
 _NO_PERMITS: Mapping[str, Permit] = MappingProxyType({})
 
 
 @cheap_frozen
 class Admission:
-    """The receivers that may have an event now, and the receivers that may not."""
+    """The receivers that may get an event now, and the receivers that may not."""
 
     admitted: list[Receiver]
     held: Sequence[Receiver] = ()
@@ -59,7 +59,7 @@ class ReceiverGate:
 
     def admit(self, receivers: list[Receiver]) -> Admission:
         """
-        Return which of the receivers may have an event. The caller must report the result to :meth:`ended` in any case.
+        Return which of the receivers may get an event. The caller must report the result to :meth:`ended` in any case.
         """
         names = self._paused()
         if not names and not self._circuits:
@@ -103,7 +103,7 @@ class ReceiverGate:
             return frozenset(name for name in failed if name in self._circuits and self._circuits[name].is_open)
 
     def delay(self, receivers: Collection[Receiver]) -> float:
-        """Return the seconds after which an event that waits for these receivers should be tried again."""
+        """Return the seconds after which to try again an event that waits for these receivers."""
         with self._lock:
             circuits = [self._circuits.get(receiver.name) for receiver in receivers]
             now = self._clock()

@@ -12,10 +12,11 @@ from event_bus_kafka.models.presence import were_found
 
 def alias_of(model: type[models.Model]) -> str | None:
     """
-    Return the alias to which the routers write a model, and switch its connection to autocommit; None: no table.
+    Return the alias of the database to which the routers write a model, and switch its connection to autocommit. Return
+    None if the database has no table for the model.
 
-    Also None for an in-memory database, as in tests: nobody reads it later, and writing from two threads at the same
-    time fails. Raises a database error, and any exception of a router.
+    Return None for an in-memory database, too, as in tests: nobody reads it later, and writing from two threads at the
+    same time fails. Raises a database error, and any exception of a router.
     """
     connection: Any = connections[router.db_for_write(model)]
     if connection.vendor not in VENDORS:  # for example if DATABASES is empty

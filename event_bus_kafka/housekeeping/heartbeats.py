@@ -23,7 +23,10 @@ _KEPT = 86_400_000
 """Milliseconds for which the row of an ended or dead run is kept."""
 _LONGEST = 255
 _RATES = {"consumer": ("received", "retried", "done", "dead-lettered", "skipped"), "relay": ("relayed", "parked")}
-"""Outcomes whose rates a heartbeat has: occurrences per second in the whole process, since the heartbeat before."""
+"""
+The outcomes whose rates a heartbeat contains. A rate is the number of occurrences per second in the whole process since
+the previous heartbeat.
+"""
 
 Source = ConsumerSource | RelaySource
 
@@ -35,7 +38,7 @@ class _Run:
     began: float
     row: UUID = attrs.field(factory=uuid4)
     about: dict[str, Any] = attrs.field(factory=dict)
-    """Fields of the row, from the state of the worker or relay at the last look."""
+    """Fields of the row, computed from the latest state of the worker or relay."""
     is_over: bool = False
     """Whether the final heartbeat, with the time of the end, was written."""
 
@@ -71,7 +74,10 @@ class Heartbeats:
         return _LOOK_FOR_TABLE_EVERY if self._lacks_table else self._period
 
     def beat(self) -> None:
-        """Write a heartbeat for each worker and relay; the final one if it has ended. Raises a database error."""
+        """
+        Write a heartbeat for each worker and relay. If one has ended, its heartbeat is the final one. Raises a database
+        error.
+        """
         present = self._look()
         self._write(ending=self._runs.keys() - present)
 
@@ -105,7 +111,7 @@ class Heartbeats:
 
 
 def purge() -> Iterator[int]:
-    """Delete, in slices, heartbeats of workers and relays that ended or died more than a day ago."""
+    """Delete in slices the heartbeats of workers and relays that ended or died more than a day ago."""
     if alias := alias_of(Heartbeat):
         rows = Heartbeat.objects.using(alias)
         yield from delete_in_batches(rows.expired(database_now(alias) - _KEPT), rows.remove)

@@ -32,7 +32,7 @@ _BROKERS_DEFAULT = -1
 
 @attrs.frozen(kw_only=True)
 class TopicLayout:
-    """A topic's partitions and replicas. ``replication`` is the number of replicas of the partition with the fewest."""
+    """A topic's partitions and replicas. ``replication`` is the lowest number of replicas of any partition."""
 
     partitions: int
     replication: int

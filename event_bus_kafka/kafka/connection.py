@@ -1,8 +1,9 @@
 """
 Tracks whether clients are connected to Kafka, and emits an event when this changes, not at each retry.
 
-A consumer's errors are not enough: a client whose broker is silent reports none, and no error says that the connection
-works again. So the consumer's statistics decide. For a producer, its delivery reports decide.
+A consumer's errors are not enough: a client whose broker is silent reports no error, and no error says that the
+connection works again. So the state of a consumer's connection is read from its statistics, and a producer's from its
+delivery reports.
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ class Connection:
 
 class Reach:
     """
-    Whether this process's producers reach Kafka. ConnectionChanged is emitted when any producer reaches Kafka again,
-    even if another one had lost the connection: during an outage a relay makes new producers.
+    Tracks whether this process's producers reach Kafka. ConnectionChanged is emitted when any producer reaches Kafka
+    again, even if another one had lost the connection: during an outage a relay makes new producers.
     """
 
     def __init__(self) -> None:

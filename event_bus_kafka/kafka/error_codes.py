@@ -62,28 +62,34 @@ class Meaning:
     """
     fatal: bool = attrs.field(default=False, kw_only=True)
     """
-    Whether the client is unusable from then on, even if librdkafka does not mark the error as fatal, as in answers to
-    commits and in errors in place of a record.
+    Whether the client is unusable after this error. librdkafka does not mark such an error as fatal everywhere: it does
+    not in answers to commits, nor in errors in place of a record.
     """
     assignment_lost: bool = attrs.field(default=False, kw_only=True)
-    """In an answer to a commit: the partitions now belong to another member of the group."""
+    """
+    Whether the code, in an answer to a commit, means that the partitions now belong to another member of the group.
+    """
     passes_in_commit: bool = attrs.field(default=False, kw_only=True)
-    """In an answer to a commit: Kafka soon accepts the same commit."""
+    """Whether the code, in an answer to a commit, means that Kafka will soon accept the same commit."""
     coordinator_moves: bool = attrs.field(default=False, kw_only=True)
-    """The request about a group has to be repeated; librdkafka does not repeat it."""
+    """Whether the request about a group has to be repeated by this package, since librdkafka does not repeat it."""
     offset_gone: bool = attrs.field(default=False, kw_only=True)
-    """In place of a record: the client reads nothing from the partition until it gets another offset."""
+    """
+    Whether the code, in place of a record, means that the client reads nothing from the partition until it gets another
+    offset.
+    """
     row_outcome: RowOutcome = attrs.field(kw_only=True)
     of_the_row: bool = attrs.field(default=False, kw_only=True)
     """
-    Whether the row caused the refusal, even if Kafka refuses other rows of the topic, too: the row is too large or not
-    a valid record.
+    Whether the row itself caused the refusal: it is too large or not a valid record. This holds even if Kafka refuses
+    other rows of the topic, too.
     """
     ours: bool = attrs.field(default=False, kw_only=True)
     """Whether this package defines the code, not Kafka or librdkafka."""
     disagrees: str = attrs.field(default="", kw_only=True)
     """
-    Names two places that treat the code differently, until they are reconciled; empty: there is no such difference.
+    The two places in the code that treat this error code differently, until they are reconciled; empty: there is no
+    such difference.
     """
 
     @row_outcome.default

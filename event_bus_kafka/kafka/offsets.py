@@ -79,8 +79,8 @@ class GroupOffsets:
 
     def commit_each(self, offsets: Mapping[Partition, Committed]) -> dict[Partition, BrokerError]:
         """
-        Commit offsets, wait for the answer, and return the error of each refused partition. May block long if the
-        broker is silent.
+        Commit offsets, wait for the answer, and return the error of each refused partition. May block for a long time
+        if the broker is silent.
         """
         positions = [
             TopicPartition(topic, number, one.offset, one.metadata) for (topic, number), one in offsets.items()

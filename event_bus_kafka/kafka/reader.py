@@ -59,8 +59,8 @@ class Reader(GroupOffsets, LogOffsets):
 
     def read_stamped(self, partition: Partition, offsets: Range) -> Iterator[tuple[ConsumerRecord, int | None]]:
         """
-        Yield the records of a range, each with the time at which a broker wrote it (milliseconds since the epoch), or
-        None if the topic keeps the senders' times. Raises as :meth:`read` does.
+        Yield the records of a range, each with the time at which a broker wrote it (milliseconds since the epoch); the
+        time is None if the topic keeps the senders' times. Raises as :meth:`read` does.
         """
         with as_broker_errors():
             self._client.assign([TopicPartition(*partition, offsets.start)])

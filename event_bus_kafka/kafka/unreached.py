@@ -2,9 +2,9 @@
 Tracks the partitions that a producer has not reached yet, and the keys that may belong to them.
 
 A broker accepts any sequence number of a producer that it does not know. After it has refused the first request to a
-partition, it still accepts the next one, which librdkafka may have sent already, and the order is lost. So of each key
-that may belong to an unreached partition only one record at a time is in flight, until one is confirmed: from then on
-the broker knows the producer for this partition.
+partition, it still accepts the next one, which librdkafka may have sent already, and the order is lost. So a key that
+may belong to an unreached partition has only one record at a time in flight, until one of its records is confirmed.
+From then on the broker knows the producer for this partition.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class UnreachedPartitions:
         """Topics all of whose partitions are reached."""
         self._keys: set[tuple[str, bytes]] = set()
         """
-        Keys whose partition is reached. At ``_MOST_KEYS`` all are forgotten, and count as unreached until they are
-        confirmed again.
+        Keys whose partition is reached. When there are ``_MOST_KEYS`` keys, all are forgotten, and each counts as
+        unreached until it is confirmed again.
         """
 
     @property
     def is_stale(self) -> bool:
         """
-        Whether the partitions have to be counted again and all count as unreached: an hour has passed, or a topic is
+        Whether all partitions must be counted again and count as unreached, because an hour has passed or a topic is
         new.
         """
         return self._lacks_counts or self._clock() > self._until

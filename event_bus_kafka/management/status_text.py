@@ -22,7 +22,7 @@ from event_bus_kafka.shown import shown
 
 WIDTH = 100
 _ROWS = 20
-"""Largest number of rows shown of a table; ``--json`` prints all rows."""
+"""Maximum number of rows of a table that are shown. ``--json`` prints all rows."""
 _BARS = " ▁▂▃▄▅▆▇█"
 _UNKNOWN = "?"
 _TOPIC_TITLES = ("topic", "partitions", "records", "retention", "oldest record")
@@ -132,7 +132,7 @@ def _last_hour(hour: LastHour) -> Iterator[str]:
 
 
 def sparkline(numbers: Sequence[int]) -> str:
-    """Return a bar for each number: the highest bar for the largest number, a space for 0."""
+    """Return a text with one bar for each number. The highest bar stands for the largest number, a space for 0."""
     most = max(numbers, default=0)
     return "".join(_BARS[-(-one * (len(_BARS) - 1) // most)] if most else _BARS[0] for one in numbers)
 

@@ -1,4 +1,4 @@
-"""Processes a record once, outside any worker. A failure is returned, neither retried nor stored."""
+"""Processes a record once, outside any worker. A failure is returned: it is neither retried nor stored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _OUTAGE_EXIT_CODE, _FAILED_EXIT_CODE = 1, 3
 
 
 class OneAttempt:
-    """Processes single records on the calling thread. ``processor`` creates a processor for a store of dead letters."""
+    """
+    Processes single records on the calling thread. ``processor`` is called with a store of dead letters, and returns a
+    processor that uses this store.
+    """
 
     def __init__(self, processor: Callable[[Store], Processor]) -> None:
         self._processor = attrs.evolve(processor(_Caught()), policies=_POLICIES)
@@ -33,8 +36,9 @@ class OneAttempt:
         self, delivery: Delivery, receivers_of: Callable[[OpenEdxPublicSignal], list[Receiver]]
     ) -> Letter | Hold | None:
         """
-        Process one record with the receivers that ``receivers_of`` returns. Return None if all succeeded, Hold if a
-        server is unreachable, otherwise the dead letter that a worker would have stored.
+        Process one record with the receivers that ``receivers_of`` returns. Return :class:`Hold` if a server is
+        unreachable. If the record failed, return the dead letter that a worker would have stored. Otherwise return
+        None.
 
         Raises :class:`WorkerFailed` if a receiver raises SystemExit or GeneratorExit.
         """
@@ -57,7 +61,7 @@ def server_away(outcome: Hold) -> WorkerFailed:
 
 
 class _Caught:
-    """A store of dead letters that keeps only the last letter, in memory."""
+    """A store of dead letters in memory. It keeps only the last letter."""
 
     letter: Letter | None = None
 

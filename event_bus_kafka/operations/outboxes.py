@@ -1,4 +1,7 @@
-"""Shows the outboxes of this service from the relays' heartbeats in the database, without counting rows again."""
+"""
+Shows the outboxes of this service. Numbers of rows are read from the relays' heartbeats in the database, not counted
+again.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ from event_bus_kafka.operations.workers import WorkerRun
 from event_bus_kafka.outbox.backlog import TABLES, oldest_age
 
 MOST_PARKED = 10_000
-"""Number of parked rows that are read, oldest first."""
+"""Maximum number of parked rows that are read, lowest ids first."""
 
 
 @attrs.frozen(kw_only=True)
 class HeldBy:
-    """A topic that a relay holds, and the relay."""
+    """A topic whose rows a relay holds, and the relay."""
 
     topic: str
     seconds: float
@@ -36,9 +39,12 @@ class OutboxView:
     database: str
     """Alias of the database."""
     depth: Mapping[str, int] | None
-    """Topic → number of rows among the first 100,000; None: no running relay has reported it."""
+    """
+    Topic → number of rows. Only the first 100,000 rows of the outbox are counted. None: no running relay has reported
+    the numbers.
+    """
     told: float
-    """Seconds since the relay reported ``depth``; 0 if ``depth`` is None."""
+    """Seconds since a relay reported ``depth``; 0 if ``depth`` is None."""
     oldest_age: float
     """Age of the row with the lowest id, in seconds; 0 if the outbox is empty."""
     relays: int
@@ -56,13 +62,13 @@ class ParkedGroup:
     since: int
     """The time at which the first row was parked, in milliseconds since the epoch."""
     reason: str
-    """The reason of one of the rows."""
+    """The reason why one of the rows was parked."""
 
 
 def outboxes(runs: Sequence[WorkerRun]) -> list[str]:
     """
-    Return the aliases of the databases with an outbox of this service: those of the settings, and those that relays in
-    ``runs`` serve. Raises a database error, and :class:`ConfigurationError` if a route is wrong.
+    Return the aliases of the databases that have an outbox and are named in the settings or by a relay in ``runs``.
+    Raises a database error, and :class:`ConfigurationError` if a route is wrong.
     """
     told = [str(run.state["database"]) for run in runs if run.kind == "relay"]
     named = dict.fromkeys([*outbox_databases(), *told])
@@ -70,7 +76,7 @@ def outboxes(runs: Sequence[WorkerRun]) -> list[str]:
 
 
 def view(alias: str, runs: Sequence[WorkerRun]) -> OutboxView:
-    """Return the state of one outbox, with a single SQL statement. Raises a database error."""
+    """Return the state of one outbox. Sends one SQL statement. Raises a database error."""
     relays = [run for run in runs if run.kind == "relay" and run.is_alive and run.state["database"] == alias]
     telling = min((run for run in relays if "depth" in run.state), key=lambda run: run.silence, default=None)
     return OutboxView(
@@ -88,7 +94,10 @@ def view(alias: str, runs: Sequence[WorkerRun]) -> OutboxView:
 
 
 def parked_groups(alias: str) -> list[ParkedGroup]:
-    """Group the first :data:`MOST_PARKED` parked rows by topic and error code. Raises a database error."""
+    """
+    Return a group for each topic and error code among the first :data:`MOST_PARKED` parked rows. Raises a database
+    error.
+    """
     some: Any = ParkedRecord.objects.using(alias).order_by("pk").values("topic", "code", "reason", "parked_at")
     counts, first, reasons = Counter[tuple[str, str]](), dict[tuple[str, str], int](), dict[tuple[str, str], str]()
     for row in some[:MOST_PARKED]:

@@ -34,8 +34,8 @@ CHANNEL = "event_bus_kafka_outbox"
 """The channel of PostgreSQL's NOTIFY that informs relays of new rows."""
 _ROWS, _BYTES = 500, 2_000_000
 """
-Limits of one INSERT: MariaDB accepts 16 MB by default, and a byte may need two in the statement's text. A larger row is
-inserted alone.
+Maximum number of rows and of bytes in one INSERT. MariaDB accepts 16 MB by default, and one byte of data may need two
+bytes in the statement's text. A row that is larger is inserted alone.
 """
 _BINARY = ("key", "body", "headers")
 _COLUMNS = ("shard", "topic", *_BINARY, "schema_id", "created", "size")

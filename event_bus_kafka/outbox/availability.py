@@ -39,10 +39,11 @@ class Outbox:
         """
         Put events into the outbox and return True; return False if the caller has to send them in another way.
 
-        In these cases nothing is inserted yet, and the result is True, too. If the failed attempt has doomed the
-        transaction, the events are discarded with the transaction. If the transaction can continue without the events,
-        ``otherwise`` is called with each event and the alias after the commit. If transactions are open only on
-        databases that cannot take the events, the events are appended after all of them have committed.
+        True is also returned in three cases in which nothing is inserted yet. First, the attempt fails and dooms the
+        transaction: the events are discarded with the transaction. Second, the attempt fails, but the transaction can
+        continue without the events: after the commit ``otherwise`` is called with each event and the alias. Third,
+        transactions are open only on databases that cannot take the events: the events are appended after all these
+        transactions have committed.
 
         Raises Django's :class:`SynchronousOnlyOperation` in an event loop, where Django permits no access to a
         database.
@@ -83,7 +84,7 @@ class Outbox:
     ) -> None:
         """
         Append after the commit. If a hook of another app has begun a transaction on the database meanwhile, the rows
-        are part of it.
+        are part of that transaction.
         """
         if not self.append_if_available(events, alias, otherwise):
             for one in events:
@@ -93,8 +94,8 @@ class Outbox:
         """
         Insert events into the outbox of a database. Call it only in a thread without an open transaction.
 
-        Raises :class:`OutboxMissing` if there is no outbox or the database does not accept rows; otherwise a database
-        error.
+        Raises :class:`OutboxMissing` if there is no outbox or the database does not accept rows; after any other
+        failure, a database error.
         """
         if not apps.is_installed(_APP):
             raise OutboxMissing(f"{_APP!r} is not in INSTALLED_APPS")

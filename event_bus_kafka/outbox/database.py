@@ -28,7 +28,7 @@ logger = logger_named(__name__)
 
 _APP, _MODEL = "event_bus_kafka", "OutboxRecord"
 _NO_FOR = 60.0
-"""Seconds after which a database that accepted no rows is asked again."""
+"""Seconds after which a database that accepted no rows is asked again whether it accepts rows."""
 
 Test = Callable[[BaseDatabaseWrapper], bool]
 
@@ -50,7 +50,10 @@ _ANSWERS: dict[Any, _Answer] = {
     "42P01": _Answer.MISSING,
     1146: _Answer.MISSING,
 }
-"""Error code or text → what it means for the database. Any other error says nothing about the next attempt."""
+"""
+Error code or text → whether the database has the table and accepts its rows. Any other error says nothing about the
+next attempt.
+"""
 _known: dict[tuple[str, str], tuple[_Answer, float]] = {}
 """
 Alias and name of a database → whether the database accepts rows, and the monotonic time until which this is assumed.
@@ -61,8 +64,8 @@ def home() -> str:
     """
     Return the alias whose outbox takes an event if no suitable transaction is open.
 
-    This is the alias that the routers choose for writing; the default alias without routers, or if a router raises, for
-    example because there is no request.
+    This is the alias that the routers choose for writing. Without routers, or if a router raises (for example, because
+    there is no request), it is the default alias.
     """
     if not router.routers or not apps.is_installed(_APP):  # asking Django takes as long as encoding an event
         return DEFAULT_DB_ALIAS
@@ -100,10 +103,10 @@ def outbox_connection(
     """
     Return the connection whose outbox takes an event that is emitted now.
 
-    This is the alias ``database`` if given; otherwise the database with an open transaction that accepts rows;
-    otherwise :func:`home`. If several databases have an open transaction: :func:`home`, otherwise the default alias,
-    otherwise the first one in DATABASES, with OutboxAmbiguous emitted. Raises :class:`ConfigurationError` for an
-    unknown alias, and the routers' exceptions.
+    This is the alias ``database`` if it is given. Otherwise it is the database with an open transaction that accepts
+    rows; otherwise :func:`home`. If several databases have an open transaction, :func:`home` comes first, then the
+    default alias, then the first one in DATABASES; in the last case OutboxAmbiguous is emitted. Raises
+    :class:`ConfigurationError` for an unknown alias, and the routers' exceptions.
     """
     if database:
         return connection_of(database)
@@ -123,8 +126,8 @@ def open_elsewhere(chosen: BaseDatabaseWrapper) -> list[BaseDatabaseWrapper]:
     """
     Return the other connections whose transactions an event must wait for, if ``chosen`` has no open transaction.
 
-    Only connections that may write count. A transaction begun by switching autocommit off does not count: Django has no
-    hook for its commit.
+    A connection that is known to accept no rows does not count. A transaction begun by switching autocommit off does
+    not count either: Django has no hook for its commit.
     """
     if is_open(chosen):
         return []

@@ -20,7 +20,7 @@ from django.db.transaction import TransactionManagementError
 from event_bus_kafka.outbox.transactions import is_in_test_case, is_open
 
 _BROKEN = 3
-"""The transaction status of libpq in which only a rollback is possible (INERROR); the same number in both drivers."""
+"""The transaction status of libpq in which only a rollback is possible (INERROR). Both drivers use the same number."""
 _DEADLOCK, _LOCK_TABLE_FULL, _CHANGED_SINCE_READ, _NODE_NOT_READY, _COMMIT_FAILED = 1213, 1206, 1020, 1047, 1180
 _ROLLED_BACK = {_DEADLOCK, _LOCK_TABLE_FULL, _CHANGED_SINCE_READ, _NODE_NOT_READY, _COMMIT_FAILED}
 """MySQL's errors after which the whole transaction is rolled back; the last two come from Galera."""
@@ -36,7 +36,7 @@ def doom(connection: BaseDatabaseWrapper, cause: Exception, failure: Exception) 
     Let the block of the open transaction end with ``failure``, and return True, if ``cause`` has made a commit
     impossible; otherwise return False.
 
-    Call it only if Django itself would not have rolled back the transaction before ``cause``. A broken transaction can
+    Do not call it if Django was going to roll back the transaction even before ``cause``. A broken transaction can
     continue after the rollback of its savepoint. A transaction that the server has rolled back, or whose session has
     ended, cannot continue: the rest of its block would be committed without the beginning, so further statements are
     refused.
@@ -72,7 +72,8 @@ def is_broken(connection: BaseDatabaseWrapper) -> bool:
 
 def _answers(raw: Any) -> bool:
     """
-    Return whether a connection answers a query: a connection wrapped by a pool does not show its transaction status.
+    Return whether a connection answers a query. This is for connections wrapped by a pool, which do not show their
+    transaction status.
     """
     try:
         with raw.cursor() as cursor:
@@ -103,8 +104,8 @@ def _rolls_back_on_timeout(connection: BaseDatabaseWrapper) -> bool:
 
 def _has_ended(connection: BaseDatabaseWrapper) -> bool:
     """
-    Return whether the session has ended: then Django may end a block without an exception, if the caller swallows the
-    error.
+    Return whether the session has ended. If so, Django may end a block without an exception when the caller swallows
+    the error.
     """
     if connection.vendor == "postgresql":
         return bool(getattr(connection.connection, "closed", False))
@@ -126,7 +127,7 @@ class _Doomed:
     _cause: Exception
     _is_lost: bool = attrs.field(kw_only=True)
     _is_in_block: bool = attrs.field(init=False)
-    """Whether Django commits at the end of an ``atomic()`` block, and not the caller by hand."""
+    """Whether Django commits at the end of an ``atomic()`` block. If not, the caller commits by hand."""
     _savepoints: set[str | None] = attrs.field(factory=set, init=False)
     """Savepoints after whose rollback a commit is possible again."""
     _asked: set[str | None] = attrs.field(factory=set, init=False)
@@ -156,8 +157,8 @@ class _Doomed:
 
     def _is_silent(self, savepoint: str | None = None) -> bool:
         """
-        Return whether this rollback ends a block that swallowed the error, so that the caller would not see an
-        exception.
+        Return whether this rollback happens at the end of a block that swallowed the error, so that the caller would
+        not see an exception.
         """
         swallowed = sys.exc_info()[1] in (None, *_behind(self._cause))
         return swallowed and self._is_in_block and savepoint not in self._asked and self.holds

@@ -2,9 +2,9 @@
 Finds or inserts the row with the writer's schemas of an event; the event's outbox row refers to it by id.
 
 After the commit, the process remembers the id of a row that it has inserted. Before the commit, the id counts as known
-only while the commit hook exists, which Django drops with the transaction or with the savepoint of a block. A savepoint
-that was set by hand may remove the row and leave the hook: so the hook checks whether the row exists, and inserts it
-again if not.
+only while the commit hook exists, which Django drops with the transaction or with the savepoint of a block. The
+rollback of a savepoint that was set by hand may remove the row and leave the hook: so the hook checks whether the row
+exists, and inserts it again if not.
 
 Ids are random: after the restore of a backup no id is used twice, so that an id always means one schema, whatever other
 processes remember. Processes check from time to time whether their rows still exist.
@@ -46,7 +46,10 @@ class _Known:
 
 _known: dict[_Name, _Known] = {}
 _pending: WeakKeyDictionary[BaseDatabaseWrapper, dict[_Name, ReferenceType[_Commit]]] = WeakKeyDictionary()
-"""Weak references to the hooks of rows in open transactions; dead once the transaction or the savepoint ends."""
+"""
+Weak references to the commit hooks of rows in open transactions; a reference is dead once the transaction or the
+savepoint ends.
+"""
 
 
 @attrs.define(eq=False)
@@ -126,7 +129,10 @@ def _write(destination: Destination, alias: str, pk: int) -> int:
 
 
 def _remember(commit: _Commit) -> None:
-    """Keep the id only until the commit, even if the row was found: this same transaction may have inserted the row."""
+    """
+    Remember the id for good only after the commit, even if the row was found: this same transaction may have inserted
+    the row.
+    """
     connection = commit.connection
     if connection.in_atomic_block:
         on_commit(connection, commit)

@@ -31,7 +31,7 @@ _ROOM_EVERY = 0.005
 
 class Phase(IntEnum):
     """
-    The phase of the clients, which decides who polls for their delivery reports. A phase never goes back.
+    The phase of the clients, which decides who polls for their delivery reports. No phase comes back.
 
         OPEN ─── retire() ──→ RETIRING ─── leave() ──→ LEFT
           └─────────────────── leave() ─────────────────┘
@@ -59,7 +59,8 @@ class ProcessClients:
     phase: Phase = Phase.OPEN
     is_away: bool = False
     """
-    Whether Kafka did not answer in time and has confirmed nothing since; then no caller waits for room in the queue.
+    Whether Kafka did not answer in time and has confirmed nothing since. While this is True, no caller waits for room
+    in the queue.
     """
     unreported: dict[int, tuple[EncodedEvent, str | None]] = attrs.field(factory=dict)
     """Events without a delivery report, each with the alias of the database whose outbox gets it if Kafka fails."""
@@ -88,9 +89,9 @@ class ProcessClients:
         """
         Queue an event.
 
-        Blocks until ``until`` (monotonic) for the ids of its schemas, and while the queue is full, but not while Kafka
-        is away. Raises :class:`SchemaRegistryError`, :class:`QueueFull`, or :class:`DeliveryFailed`; the last one is
-        fatal if the client has failed for good or was given up.
+        Waits, at most until ``until`` (monotonic), for the ids of the event's schemas and for room in the queue; does
+        not wait for room while Kafka is away. Raises :class:`SchemaRegistryError`, :class:`QueueFull`, or
+        :class:`DeliveryFailed`; DeliveryFailed is fatal if the client has failed for good or was given up.
         """
         record = self._framer.record_of(encoded, until)
         while True:
@@ -170,10 +171,10 @@ class ProcessClients:
 
     def leave(self, seconds: float) -> None:
         """
-        Wait at most ``seconds`` for the polling thread to end: if the thread logs while the interpreter ends, the
+        Wait at most ``seconds`` for the polling thread to end: if this thread logs while the interpreter ends, the
         process aborts.
 
-        From then on only a flush polls for delivery reports.
+        After this call only a flush polls for delivery reports.
         """
         if not self._advance(Phase.LEFT):
             return

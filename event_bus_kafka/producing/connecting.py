@@ -1,8 +1,8 @@
 """
 Makes the clients of a process in a thread, because a constructor may block (up to 10 seconds for an OAuth token).
 
-A request waits for the clients within its own time limit. After a request has waited in vain, no other request waits.
-After a failure no attempt begins for ``_REST`` seconds.
+A request waits for the clients within its own time limit, but not after the time limit of the request that began the
+attempt. After a failure no attempt begins for ``_REST`` seconds.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """
-Keeps all clients of a process from being destroyed: its own, and the unusable copies of its parent's after a fork.
+Prevents the destruction of all clients in a process: its own clients and, after a fork, the unusable copies of its
+parent's clients.
 
 Destroying a copy would wait for threads that exist only in the parent, or crash. Destroying an own client at the end of
 the process may take long if DNS does not answer.
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from event_bus_kafka.producing.clients import ProcessClients
 
 _all: set[ref[ProcessClients]] = set()
-"""All clients that must not be destroyed, used or not: a copy may be garbage that is not collected yet."""
+"""
+All clients that must not be destroyed. They include clients that nothing uses any more: a copy may be garbage that is
+not collected yet.
+"""
 
 
 def remember(clients: ProcessClients) -> None:

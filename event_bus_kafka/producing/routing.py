@@ -14,17 +14,20 @@ class Route:
 
     event_type: str
     topic: str
-    """Without the prefix."""
+    """The topic's name without the prefix."""
     key_field: str
     enabled: bool
     mode: str
     database: str | None
-    """Alias of the database whose transaction decides; None: any database with an open transaction."""
+    """Alias of the database whose transaction the event depends on; None: any database with an open transaction."""
 
 
 @attrs.frozen(kw_only=True)
 class Routing:
-    """The routes of event types to topics (without prefix). Called for each event: settings may change in tests."""
+    """
+    The routes of event types to topics (without prefix). The callables are called for each event: settings may change
+    in tests.
+    """
 
     full_topic: Callable[[str], str]
     """Returns a topic's name with the prefix."""

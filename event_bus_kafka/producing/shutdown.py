@@ -22,8 +22,7 @@ from event_bus_kafka.telemetry.events import ThreadsDisabled
 
 _LATE = 0.5
 """
-An event that is sent after the time limits of the shutdown still gets this many seconds, for Kafka and for the outbox
-each.
+Seconds that an event gets for Kafka, and again for the outbox, if it is sent after the time limits of the shutdown.
 """
 _LAST_TURNS = 1.0
 """Maximum seconds for the last run of the periodic work."""
@@ -47,8 +46,8 @@ class Shutdown:
         self._finish_periodic_work = finish
         self._begun: dict[int, object] = {}
         """
-        Process id → a marker of the thread that began the periodic work there: only one of several sending threads
-        does.
+        Process id → a marker of the thread that began the periodic work there: of several sending threads only one
+        begins it.
         """
         self._last_turns: dict[int, float] = {}
         """Process id → seconds that its exit hooks may still wait for the last run of the periodic work, in total."""
@@ -99,8 +98,8 @@ class Shutdown:
         """
         Wait at most ``seconds`` until all sent events are in Kafka or in the outbox.
 
-        The time limits of a shutdown apply, too. Emits EventUndelivered for each event that is in neither after this
-        time.
+        The time limits of a shutdown apply, too. Emits EventUndelivered for each event that is then neither in Kafka
+        nor in the outbox.
         """
         began = monotonic()
         until = began + min(self._limits.shutdown_flush, seconds / 2)
@@ -152,10 +151,11 @@ class Shutdown:
 
 def deadlines_of(began: float | None, now: float, limits: SendingLimits, *, is_away: bool) -> tuple[float, float]:
     """
-    Return two monotonic times: until when an ending process waits for Kafka, and then for the outbox.
+    Return two monotonic times: until when an ending process waits for Kafka, and until when it then waits for the
+    outbox.
 
-    Both limits count from ``began``; None: from now. Events that are sent later get a moment more; for Kafka only if it
-    is not away.
+    Both limits count from ``began``; None: from now. An event that is sent after a limit gets a moment more, but not to
+    wait for Kafka while Kafka is away.
     """
     until = (now if began is None else began) + limits.shutdown_flush
     spill_until = until + limits.shutdown_spill

@@ -1,9 +1,10 @@
 """
 Spill: puts events that Kafka did not confirm into the outbox, for a relay.
 
-The caller only puts the event into a buffer. The caller may be a delivery report during a poll, or a request in a
-transaction: a row of that transaction would be rolled back with it, and on SQLite a second connection would wait for
-its lock. So a thread inserts the rows, one thread per database: a database that hangs must not delay the others.
+The caller only puts the event into a buffer, and a thread inserts the row. The caller cannot insert it: it may be a
+delivery report during a poll, or a request in a transaction. A row of that transaction would be rolled back with the
+transaction, and on SQLite a second connection would wait for the transaction's lock. There is one thread per database,
+so that a database that hangs does not delay the others.
 """
 
 from __future__ import annotations
@@ -54,12 +55,13 @@ class Spill:
         Keep events that Kafka did not confirm because of ``error``. Never raises.
 
         ``error`` is None for events that were meant for the outbox but could not wait for its database. Blocks only
-        while the buffer is full, at most until ``until`` (monotonic); None, for delivery reports: never blocks.
+        while the buffer is full, at most until ``until`` (monotonic). If ``until`` is None, as for delivery reports,
+        never blocks.
 
-        The events go into the outbox of ``database``; None: of the database that the routers choose. The latter also
-        gets the events of a database that has no tables or does not accept rows. For each event EventSpilled is emitted
-        after its INSERT (EventAppended if ``error`` is None), or EventUndelivered if the event is lost. If no database
-        has an outbox, ``otherwise`` is called with the event, repeatedly while it raises.
+        The events go into the outbox of ``database``; None: of the database that the routers choose. If ``database``
+        has no tables or does not accept rows, its events go to the routers' choice, too. For each event EventSpilled is
+        emitted after its INSERT (EventAppended if ``error`` is None), or EventUndelivered if the event is lost. If no
+        database has an outbox, ``otherwise`` is called with the event, repeatedly while it raises.
         """
         kept = None if error is None else without_traceback(error)
         buffer = self._writer_of(database).buffer
@@ -69,15 +71,15 @@ class Spill:
 
     def start_writer(self) -> None:
         """
-        Start the default writer, which gets the events of all databases at the end of the interpreter, when no thread
-        can start.
+        Start the default writer in advance: at the end of the interpreter no thread can start, and this writer gets the
+        events of all databases.
         """
         self._writer_of(None)
 
     def finish(self, seconds: float) -> int:
         """
-        Wait as :meth:`settle` does, and give up the other events, because the process ends. Return the number of lost
-        events.
+        Wait as :meth:`settle` does; then give up the events that are still waiting, because the process ends. Return
+        the number of lost events.
         """
         return sum(writer.give_up() for writer in self.settle(seconds))
 

@@ -16,17 +16,24 @@ from event_bus_kafka.wire.records import EncodedEvent
 
 MOST_BYTES = 128_000_000
 """
-Size limit of the events that wait for one database. Further events wait for room; if none becomes free, they are lost.
+Maximum bytes of the events that wait for one database. A further event waits for room; if there is none in time, it is
+lost.
 """
 _REPORTED = 4
-"""While the database accepts events, delivery reports may fill four times ``MOST_BYTES``: a callback cannot block."""
+"""
+Multiple of ``MOST_BYTES`` that delivery reports may fill while the database accepts events: a callback cannot wait for
+room.
+"""
 _STILL_TAKES = 5.0
 """Seconds for which a database is expected to accept further events after it has accepted one."""
 _OVERHEAD = 2_000
 """Approximate bytes of memory that an event needs in addition to its key and value."""
 _BATCH = 500
 _BATCH_BYTES = 2_000_000
-"""The limits of one INSERT of ``append``: a batch is inserted as a whole or not at all."""
+"""
+Maximum number and bytes of the events of one batch. They are the limits of one INSERT of ``append``, so that a batch is
+inserted as a whole or not at all.
+"""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
 
@@ -40,9 +47,11 @@ class BufferedEvent:
     otherwise: Callable[[EncodedEvent], None] | None = None
     """Sends the event if there is no outbox; raises if that fails. None: the event is lost."""
     since: float = attrs.field(factory=monotonic)
-    """Monotonic time at which the event began to wait; for a refused event, at which the database first refused it."""
+    """
+    Monotonic time at which the event began to wait or, for a refused event, at which the database first refused it.
+    """
     was_refused: bool = False
-    """Whether a database that answers has refused this event alone."""
+    """Whether the database has refused this event when it was inserted alone."""
     due: float = 0.0
     """Monotonic time from which the event may be tried again."""
 
@@ -108,7 +117,7 @@ class SpillBuffer:
             return has_room
 
     def next_batch(self) -> list[BufferedEvent]:
-        """Wait for events, and return those for the next INSERT. They stay in the buffer until :meth:`take`."""
+        """Wait for events, and return the events for the next INSERT. They stay in the buffer until :meth:`take`."""
         with self.changed:
             while queues := [queue for queue in (self._waiting, self._refused) if queue]:
                 queue = min(queues, key=lambda one: one[0].due)
@@ -119,8 +128,8 @@ class SpillBuffer:
 
     def take(self, batch: Iterable[BufferedEvent]) -> list[BufferedEvent]:
         """
-        Remove the events of ``batch`` from the front of their queues and return them, except those that were given up
-        meanwhile.
+        Remove the events of ``batch`` from the beginnings of their queues. Return these events, except events that were
+        given up meanwhile.
         """
         taken = []
         with self.changed:
@@ -149,14 +158,15 @@ class SpillBuffer:
 
     def put_off(self, one: BufferedEvent) -> None:
         """
-        Delay an event, and those after it, for as long as it has waited already; after :meth:`hurry` only briefly.
+        Delay an event, and the events after it, for as long as the event has waited already; after :meth:`hurry` only
+        briefly.
         """
         now = monotonic()
         longest = _FIRST_PAUSE if now < self._hurried_until else _LONGEST_PAUSE
         one.due = now + min(max(now - one.since, _FIRST_PAUSE), longest)
 
     def hurry(self, until: float) -> None:
-        """Try all events now, and then often, until ``until`` (monotonic)."""
+        """Let all events be tried now, and then at short intervals, until ``until`` (monotonic)."""
         with self.changed:
             self._hurried_until = max(self._hurried_until, until)
             for one in (*self._waiting, *self._refused):

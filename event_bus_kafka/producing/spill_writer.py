@@ -19,7 +19,7 @@ from event_bus_kafka.telemetry.guards import kept_alive
 _ENOUGH = 10
 """Number of events refused in a row after which the database counts as refusing all events."""
 _PATIENCE = 60.0
-"""Seconds after which an event is given up that the database refuses while it accepts others."""
+"""Seconds after which an event is given up if the database refuses it but accepts other events."""
 _REST = 0.1
 """Seconds to wait after an unexpected exception."""
 
@@ -138,8 +138,8 @@ class SpillWriter(Thread):
 
     def _refused(self, one: BufferedEvent, error: Exception) -> None:
         """
-        Keep an event that was refused alone; give it up only after ``_PATIENCE``, if the database accepts others
-        meanwhile.
+        Keep an event that was refused alone. Give it up only after ``_PATIENCE`` seconds, and only if the database
+        accepts other events meanwhile.
         """
         is_late = one.was_refused and monotonic() - one.since > _PATIENCE
         if is_late and self.buffer.took_at > one.since:
@@ -153,7 +153,7 @@ class SpillWriter(Thread):
 
 
 def _answers(database: str) -> bool:
-    """Return whether a database accepts a connection and answers: then the events caused the error."""
+    """Return whether a database accepts a connection and answers. If it does, the events caused the error."""
     with suppress(Exception):
         connections[database].set_autocommit(True)
         return connections[database].is_usable()

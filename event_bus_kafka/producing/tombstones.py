@@ -23,8 +23,8 @@ def send_tombstone(signal: OpenEdxPublicSignal, topic: str, key: Any) -> None:
     key field, the mode, and whether the topic is enabled; nothing is sent to a disabled topic. Never raises, like
     ``send_event``: a tombstone that cannot be sent is logged and counted.
 
-    Do not send tombstones to topics that a worker of ``edx-event-bus-kafka`` reads: that worker fails at them. Only
-    mode ``outbox`` guarantees that no earlier event of the key arrives after the tombstone.
+    Do not send tombstones to topics that a worker of ``edx-event-bus-kafka`` reads: that worker fails when it reads a
+    tombstone. Only mode ``outbox`` guarantees that no earlier event of the key arrives after the tombstone.
     """
     producer = get_producer()
     if hasattr(producer, "send_tombstone"):

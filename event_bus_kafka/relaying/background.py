@@ -63,8 +63,8 @@ class BackgroundThread:
     """
     A thread of a relay that runs the calls of one batch after the other.
 
-    It is a daemon: a process that is forced to end does not wait for the calls, and the database rolls back uncommitted
-    ones.
+    It is a daemon: a process that is forced to end does not wait for the calls, and the database rolls back their
+    uncommitted changes.
     """
 
     def __init__(self, name: str) -> None:
@@ -72,7 +72,7 @@ class BackgroundThread:
         self._thread = Thread(target=self._run, name=f"event-bus-relay-{name}", daemon=True)
 
     def submit(self, call: Callable[[], Any]) -> Future[Any]:
-        """Queue a call behind all earlier ones."""
+        """Queue a call after all earlier calls."""
         if self._thread.ident is None:
             self._thread.start()
         future: Future[Any] = Future()
@@ -82,8 +82,8 @@ class BackgroundThread:
     @contextmanager
     def serving(self, batch: Batch) -> Iterator[PendingCalls]:
         """
-        Yield the :class:`PendingCalls` of ``batch``. The end of the ``with`` block waits for all calls, and raises the
-        exception of a failed one.
+        Yield the :class:`PendingCalls` of ``batch``. At its end the ``with`` block waits for all calls, and raises the
+        exception of a failed call.
         """
         calls = PendingCalls(self, batch)
         try:

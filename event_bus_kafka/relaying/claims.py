@@ -41,7 +41,7 @@ class Row(NamedTuple):
     body: bytes | None
     headers: bytes
     """
-    Packed as long as possible: thousands of rows are in memory, and the garbage collector would visit each header.
+    The headers, packed: thousands of rows are in memory, and the garbage collector would visit each unpacked header.
     """
     schema: int
 
@@ -50,9 +50,9 @@ class BatchPlan(NamedTuple):
     """The rows that a batch will send."""
 
     chunks: list[list[int]]
-    """The ids of the rows, in order, by chunk; only one chunk's rows are in memory at a time."""
+    """The ids of the rows, in order, by chunk. The rows themselves are read chunk by chunk."""
     is_full: bool
-    """Whether more rows may be waiting."""
+    """Whether there may be more waiting rows than the plan contains."""
 
 
 class Claims:
@@ -64,7 +64,7 @@ class Claims:
 
     The claim uses its own connection, at READ COMMITTED: an older snapshot would show rows that were already sent. A
     second connection removes rows while the first one reads. If the database cannot lock rows (SQLite), every claim
-    succeeds, and writers wait only for the short removals.
+    succeeds, and other writers wait only for the short removals.
     """
 
     def __init__(self, alias: str, *, notify: bool, parked_holds_key: bool) -> None:
@@ -76,11 +76,11 @@ class Claims:
         self._listens = notify and shared.vendor == "postgresql"
         self._connection = OwnConnection(shared, self._dialect, self._listen)
         self._second = OwnConnection(shared, self._dialect)
-        """The connection for removals outside of the claim's transaction; closed while there are none."""
+        """The connection for removals outside of the claim's transaction. Without such removals it is closed."""
         self._destinations: dict[int, Destination] = {}
         self._shares = Shares(_BATCH_ROWS)
         self._is_indexed = False
-        """Whether the index that finds rows by topic exists; the previous version does not create it."""
+        """Whether the index that finds rows by topic exists. An older version of this package does not create it."""
         self._told = False
 
     def shards_with_rows(self) -> list[int]:
@@ -109,7 +109,7 @@ class Claims:
         """
         Search the rows of these shards once; return the rows that a batch is to send.
 
-        Rows that commit later wait for the next batch: they may have to follow a row that commits in between.
+        Rows that commit later wait for the next batch: a row that commits before them may have to be sent first.
         ``limits``: topic → maximum number of its rows; 0: none. The topic's other rows are not read.
         """
         if limits:
@@ -164,8 +164,8 @@ class Claims:
         """
         Remove rows that Kafka has confirmed: in the claim's transaction, or with ``at_once`` on the second connection.
 
-        Rows may be removed even if the claim is lost, but the claim must not end before their removal: another relay
-        would send them again. Raises a database error, also if the database ignores the statement.
+        Rows can be removed even after the claim was lost. But the caller must not end the claim before the removal:
+        another relay would send the rows again. Raises a database error, also if the database ignores the statement.
         """
         if ids:
             with self._settling(at_once=at_once) as connection:
@@ -173,8 +173,8 @@ class Claims:
 
     def park(self, rejected: Sequence[tuple[Row, BrokerError]], *, at_once: bool = False) -> list[int]:
         """
-        Park rows that Kafka refuses, in the claim's transaction or ``at_once``; return the ids under which they are
-        parked.
+        Park rows that Kafka refuses, in the claim's transaction, or with ``at_once`` on the second connection. Return
+        the ids under which the rows are parked.
         """
         if not rejected:
             return []
@@ -197,8 +197,8 @@ class Claims:
 
     def wait(self, seconds: float, longest: float) -> float:
         """
-        With LISTEN: block for a notification, ``longest`` seconds at most, and return 0. Otherwise return ``seconds``
-        for the caller to sleep.
+        If the relay listens for PostgreSQL's notifications, wait at most ``longest`` seconds for one, and return 0.
+        Otherwise return ``seconds``: the caller has to sleep for this time.
         """
         self._second.close()
         if not self._listens:
@@ -230,7 +230,7 @@ class Claims:
 
     def _free_numbers(self, connection: OwnConnection, ids: Sequence[int]) -> list[int]:
         """
-        Return ids under which the rows can be parked: their own, or, if these are taken, new ones below all others.
+        Return ids for the parked rows: their own or, if another parked row has the same id, new ones below all others.
         """
         taken = {number for (number,) in connection.query(self._dialect.parked_of(ids))}
         if not taken:
@@ -262,7 +262,7 @@ class Claims:
 
 
 _Planned = tuple[Any, ...]
-"""Id and size in bytes of a row, and the number of the query's part that found it."""
+"""A row's id, its size in bytes, and the number of the part of the query that found the row."""
 
 
 def _plan_of(found: list[_Planned], *, is_full: bool) -> BatchPlan:
@@ -291,7 +291,7 @@ def _queued(raw: Any) -> bool:
 
 
 def make_shards(alias: str) -> None:
-    """Insert the missing rows of the table of shards: after a flush it is empty, and no shard could be claimed."""
+    """Insert the missing rows of the table of shards: Django's ``flush`` empties it, and no shard could be claimed."""
     shards = OutboxShard.objects.using(alias)
     missing = set(range(SHARDS)) - set(shards.values_list("shard", flat=True))
     if missing:

@@ -1,11 +1,11 @@
 """
 The Kafka clients of a relay.
 
-After a refused request librdkafka sends later ones: the last record of a key in Kafka could be an old one. So the
-common client has one request in flight per broker, and fails as a whole after a refusal (``enable.gapless.guarantee``);
-then it is replaced. Each try of a topic that refuses its rows would cost all other topics a client. So the rows of such
-topics are sent by a second client, which may continue after a refusal: with one row per request, and never two rows of
-a topic at a time.
+After a refused request librdkafka sends later requests, so that an old record could become the last record of its key
+in Kafka. Therefore the common client has one request in flight per broker, and fails as a whole after a refusal
+(``enable.gapless.guarantee``); then it is replaced. If this client also tried topics that refuse their rows, each try
+would cost all other topics a client. Therefore a second client sends the rows of such topics. It may continue after a
+refusal, since it sends one row per request, and never two rows of a topic at a time.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class Clients:
 
     def measure(self, record: ProducerRecord) -> None:
         """
-        Raise :class:`DeliveryFailed` if a record is too large for its topic: Kafka would refuse the whole request with
-        it.
+        Raise :class:`DeliveryFailed` if a record is too large for its topic: Kafka would refuse the whole request that
+        contains the record.
         """
         limit = self._common.limits.get(record.topic) if self._common else None
         size = len(record.key) + len(record.value or b"")
@@ -105,10 +105,12 @@ class Clients:
         self, rows: Sequence[Row], frames: Frames, topics: Topics, deadline: float, report: Callable[..., None]
     ) -> Counter[str]:
         """
-        Queue rows in the common client, from the first on, until the deadline or a row that needs special care: its
-        topic is not open, or not all partitions of the topic are reached. Return the number of queued rows by topic.
-        ``report`` is called for each row with row, topic, client, error and message; never during this call, but only
-        while the client is polled.
+        Queue rows in the common client, in order, until the deadline or the first row that needs special care. A row
+        needs special care if its topic is not open, or if not all partitions of its topic are reached. Return the
+        number of queued rows by topic.
+
+        ``report`` is called for each row with row, topic, client, error and message. It is never called during this
+        call, but only while the client is polled.
         """
         common, sent = self.common, 0
         usual: dict[str, Topic] = {}
@@ -135,7 +137,7 @@ class Clients:
             self._alone = None
 
     def drop(self) -> None:
-        """Drop both clients: they may still hold records that other relays are sending meanwhile."""
+        """Drop both clients: they may still contain records that other relays are sending meanwhile."""
         self._common = self._alone = None
 
     def poll(self) -> None:

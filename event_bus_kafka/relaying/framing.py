@@ -73,8 +73,8 @@ class Frames:
 
 class Deliveries:
     """
-    Reports the rows of a batch that Kafka has confirmed: each row's partition and offset if an observer wants
-    RecordDelivered; otherwise only the number of rows.
+    Reports the rows of a batch that Kafka has confirmed. If an observer wants RecordDelivered, each row is reported
+    with partition and offset; otherwise only the number of rows is counted.
     """
 
     def __init__(self, frames: Frames) -> None:
@@ -97,7 +97,10 @@ class Deliveries:
             self._positions.clear()
 
     def tell(self, parked: Iterable[tuple[Row, BrokerError]]) -> None:
-        """Emit an event for each confirmed row and for each parked one."""
+        """
+        Count the confirmed rows, emit RecordDelivered for each if an observer wants it, and emit RowParked for each
+        parked row.
+        """
         for schema, count in self._schemas.items():
             tallies.add(ROWS_SENT, (type_label(self._frames.event_type(schema)),), count)
         for delivered in self._delivered:

@@ -22,11 +22,12 @@ from event_bus_kafka.telemetry.state import HeldTopic, RelayState
 _TELL_EVERY = 10.0
 _AT_MOST = 50
 """
-The pause after each count of the rows is at least this many times as long as the count: a million rows take a second.
+Minimum pause after each count of the rows, as a multiple of the count's duration: counting a million rows takes a
+second.
 """
 _PURGE_EVERY = 86_400.0
 _SILENT_AFTER = 2.0 * IDLE_TRANSACTION_TIMEOUT
-"""Seconds without the end of a step after which a relay counts as dead. A slow database may need this time."""
+"""Seconds after which a relay that ends no step counts as dead. With a slow database a step may take nearly as long."""
 
 
 class RelayStates:

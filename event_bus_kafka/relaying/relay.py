@@ -26,14 +26,18 @@ from event_bus_kafka.telemetry.error_text import database_error_text
 from event_bus_kafka.telemetry.events import RelayInterrupted
 
 _READ_AHEAD = 2
-"""Number of chunks that are read while earlier ones are sent."""
+"""Number of chunks that are read while earlier chunks are sent."""
 _SHARE = 4
 """
-Maximum number of shards that a relay claims while more rows wait than fit into a batch: other relays claim the others.
+Maximum number of shards that a relay claims while more rows wait than fit into a batch. Other relays claim the other
+shards.
 """
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _PROBES = 10
-"""A relay that finds no rows pauses ten times as long as the search took, but not longer than after a failure."""
+"""
+Minimum pause of a relay that finds no rows, as a multiple of the search's duration. The pause is not longer than the
+longest pause after a failure.
+"""
 _WATCHED = 1.0
 """Seconds between two searches of the table if the database notifies of new rows."""
 
@@ -104,7 +108,7 @@ class Relay:
                 self._on_step(StepResult(trouble=database_error_text(error)))
 
     def stop(self, *, timeout: float) -> int:
-        """Close clients and connections. Between two steps no record is in flight."""
+        """Close clients and connections. Return 0, because no record is in flight between two steps."""
         self._reader.stop()
         self._remover.stop()
         self._claims.close()
@@ -198,7 +202,7 @@ class Relay:
         """
         Begin the removal of confirmed rows, and wait for removals until ``count`` more rows may be sent.
 
-        Return whether they may be sent: rows of topics that do not answer may use up the whole limit.
+        Return False if there is still no room for them: rows of topics that do not answer may use up the whole limit.
         """
         if rows := batch.take_confirmed():
             removals.begin(self._claims.remove, [row.id for row in rows], at_once=True)
@@ -208,7 +212,10 @@ class Relay:
         return batch.has_room_for(count)
 
     def _begin_anew(self, error: Exception, unconfirmed: int) -> None:
-        """Drop the clients after an error: they may still hold records that other relays are sending meanwhile."""
+        """
+        Drop the clients, close the connections and pause after an error: the old clients may still contain records that
+        other relays are sending meanwhile.
+        """
         self._clients.drop()
         self._claims.close()  # the connections may have caused the error, or be cut during the pause
         delay = min(_FIRST_PAUSE * 2**self._interruptions, _LONGEST_PAUSE)

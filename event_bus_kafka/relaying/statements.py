@@ -32,19 +32,16 @@ class Dialect:
     """The statements for one vendor."""
 
     rows_by_id: str
-    """FROM clause with the outbox's rows of given ids, named ``r``."""
+    """FROM clause that selects the outbox's rows by their ids, under the alias ``r``."""
     ids: Callable[[Sequence[int]], Any]
     """Converts ids to the single parameter of ``rows_by_id``."""
     quote: str
     of_shard: str = "r.shard = {0}"
     """Condition for the rows of a shard, written so that the database uses only the index of shard and id."""
     of_topic: str = "r.topic = %s{0} ORDER BY r.id"
-    """Condition for the rows of a topic, and an order that the index of topics already has."""
+    """Condition for the rows of a topic, followed by the order that the index of topics already has."""
     rows_in: str = ""
-    """
-    FROM clause to read rows, to be followed by the ids in brackets; empty: use ``rows_by_id``. Only for reads, which
-    lock nothing.
-    """
+    """FROM clause for reads, which lock nothing; the ids follow in brackets. Empty: use ``rows_by_id``."""
     delete: str = "DELETE FROM"
     forces_index: bool = False
     """Whether a statement can name the index to use."""
@@ -54,7 +51,8 @@ class Dialect:
     """The first statement on a relay's own connection."""
     begin: str = ""
     """
-    The statement that begins a transaction. It must not change the session, which other clients of a pooler use, too.
+    The statement that begins a transaction. It must not change the session, since a pooler may share the session among
+    clients.
     """
     options: dict[str, Any] = attrs.field(factory=dict)
     """Options of the relay's own connection, unless the settings contain them."""
@@ -62,8 +60,8 @@ class Dialect:
     @property
     def probe(self) -> str:
         """
-        The statement that selects the shards with rows, with one look-up each. With EXISTS or DISTINCT a server may
-        read all waiting rows.
+        The statement that selects the shards with rows, with one look-up per shard. With EXISTS or DISTINCT a server
+        may read all waiting rows.
         """
         first = f"SELECT id FROM {_OUTBOX} r WHERE {self.of_shard.format('s.shard')} ORDER BY shard, id LIMIT 1"
         return f"SELECT shard FROM {_SHARDS} s WHERE ({first}) IS NOT NULL"
@@ -93,7 +91,8 @@ class Dialect:
         """
         Return a statement that selects each shard's next topic; parameters: the previous topic of each shard.
 
-        One look-up per shard: DISTINCT, and on InnoDB a look-up inside a recursion, may read all waiting rows.
+        The statement makes one look-up per shard. DISTINCT may read all waiting rows; on InnoDB, so may a look-up
+        inside a recursion.
         """
         return " UNION ALL ".join(
             f"SELECT * FROM (SELECT r.shard, r.topic FROM {_OUTBOX} r {self._by_topic(is_indexed)} "
@@ -103,7 +102,8 @@ class Dialect:
 
     def plan_by_topic(self, parts: Sequence[tuple[int, int]], *, is_indexed: bool, parked_holds_key: bool) -> str:
         """
-        Return a statement that selects id and size of the first rows of topics in shards, and the number of their part.
+        Return a statement that selects id and size of the first rows of topics in shards, and for each row the number
+        of its part.
 
         ``parts``: pairs of a shard and the maximum number of rows. The statement's parameters are the topics, as
         :meth:`names` returns them.
@@ -138,8 +138,8 @@ class Dialect:
     @property
     def park(self) -> str:
         """
-        The statement that inserts a parked row; parameters: the id to park it under, code, reason, time, and the row's
-        id.
+        The statement that inserts a parked row. Its parameters are the new id, code, reason and time, and the id of the
+        row in the outbox.
         """
         copied = self._columns(_COPIED)
         return (
@@ -148,7 +148,7 @@ class Dialect:
         )
 
     def parked_of(self, ids: Sequence[int]) -> str:
-        """Return a statement that selects from ``ids`` the ids of parked rows."""
+        """Return a statement that selects the ids of parked rows among ``ids``."""
         return f"SELECT id FROM {_PARKED} WHERE id IN ({_list(ids)})"
 
     @property
@@ -187,8 +187,8 @@ _BY_INDEX = "; ".join(
 )
 """
 Makes PostgreSQL use the index. The statistics of a table that fills and empties are always out of date, so that
-PostgreSQL would scan and sort all waiting rows for every chunk. Switched-off plans have a high cost, for which
-PostgreSQL would compile the statement for seconds; so jit is off, too.
+PostgreSQL would scan and sort all waiting rows for every chunk. PostgreSQL gives plans that are switched off a high
+cost, and would compile a statement of such a cost for seconds; so jit is off, too.
 """
 
 DIALECTS = {

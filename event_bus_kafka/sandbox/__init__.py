@@ -86,7 +86,7 @@ class Sandbox:
         """
         Let the next ``times`` requests of one API fail with ``error``, unless :meth:`mend` is called before.
 
-        Both have Kafka's names: ``fail_next("Produce", "NOT_LEADER_FOR_PARTITION", times=3)``.
+        ``api`` and ``error`` are names from Kafka: ``fail_next("Produce", "NOT_LEADER_FOR_PARTITION", times=3)``.
         """
         self.cluster.push_errors(api, error, times)
 

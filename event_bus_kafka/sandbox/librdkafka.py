@@ -20,8 +20,8 @@ _PRODUCER = 0
 @lru_cache(maxsize=1)
 def library() -> CDLL:
     """
-    Return librdkafka with declared functions: the copy in the wheel, otherwise the system's. Raises OSError if there is
-    none.
+    Return librdkafka, with its mock functions declared: the copy in confluent-kafka's wheel, otherwise the system's
+    copy. Raises OSError if there is none.
     """
     folders = [
         Path(confluent_kafka.__file__).parent.parent / "confluent_kafka.libs",

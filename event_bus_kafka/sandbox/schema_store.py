@@ -78,8 +78,8 @@ class SchemaStore:
 
     def accepts(self, subject: str, text: str, number: str | None = None) -> bool:
         """
-        Return whether a schema may follow version ``number``; None: the versions that the level compares. Raises
-        :class:`Refused`.
+        Return whether a schema may follow version ``number``; None: whether it may follow the versions that the level
+        compares. Raises :class:`Refused`.
         """
         versions = self.versions(subject) if number is None else [self.version(subject, number)]
         return not self._refusals(subject, _valid(text), versions)

@@ -17,7 +17,7 @@ _PROMOTIONS = {
     "string": {"bytes"},
     "bytes": {"string"},
 }
-"""Reader's type → other writer's types that the reader's type accepts."""
+"""Reader's type → other types of the writer that the reader's type accepts."""
 
 
 def reasons(reader: str, writer: str) -> list[str]:

@@ -49,8 +49,8 @@ def require_avro() -> None:
 
 def refusals(level: str, schema: str, history: Sequence[Version]) -> list[str]:
     """
-    Return one sentence per reason why a schema must not follow its ``history``, oldest version first; an empty list: it
-    may follow.
+    Return one sentence per reason why a schema must not follow its ``history`` (oldest version first); an empty list if
+    it may follow.
 
     Raises :class:`ConfigurationError` if the package ``avro`` is not installed.
     """
@@ -73,8 +73,8 @@ def explanations(level: str, schema: str, history: Sequence[Version]) -> list[st
 
 def _pairs(level: str, schema: str, history: Sequence[Version]) -> Iterator[tuple[str, str, str]]:
     """
-    Yield pairs of reader's and writer's schemas that must be compatible, each with the sentence for an incompatible
-    pair.
+    Yield the pairs of a reader's and a writer's schema that must be compatible, each with the sentence that reports an
+    incompatible pair.
     """
     for name, older in history if is_transitive(level) else history[-1:]:
         if level.startswith(("BACKWARD", "FULL")):

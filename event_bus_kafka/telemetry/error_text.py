@@ -44,7 +44,10 @@ def database_error_text(error: Exception) -> str:
 
 
 def stack_text(error: Exception) -> str:
-    """Return the stacks of failed receivers, each after a line break; an empty text for other errors."""
+    """
+    If ``error`` is ReceiversFailed, return the stacks of the failed receivers, each after a line break. Otherwise
+    return an empty text.
+    """
     causes = error.exceptions if isinstance(error, ReceiversFailed) else ()
     return Shown("".join(f"\n{trace_text(cause)}" for cause in causes))
 

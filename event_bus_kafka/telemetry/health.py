@@ -1,6 +1,6 @@
 """
-Whether a worker is alive and ready, and the reasons if it is not. The code that detects an obstacle reports its start
-and its end here.
+Tells whether a worker is alive and ready, and why it is not ready. Code that detects an obstacle reports the obstacle's
+start and end here.
 """
 
 from __future__ import annotations
@@ -58,7 +58,10 @@ class Health:
         return tuple(sorted(f"{kind.value}: {source}" if source else kind.value for kind, source in obstacles))
 
     def __call__(self, event: LifecycleEvent) -> None:
-        """Update the obstacle of the connection to Kafka. The object is an observer of lifecycle events."""
+        """
+        Begin or end the obstacle of the connection to Kafka. The object is an observer, which is called with each
+        lifecycle event.
+        """
         if isinstance(event, ConnectionChanged):
             self.replace(Obstacle.KAFKA, () if event.state == CONNECTED else (event.state,))
 

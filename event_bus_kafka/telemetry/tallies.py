@@ -15,9 +15,12 @@ from weakref import ref
 from event_bus_kafka.telemetry.metrics import Metric
 
 OTHER = "other"
-"""The label for names that this service does not know, and for new labels in a thread that has ``_MOST`` sums."""
+"""The label that replaces names unknown to this service, and all new labels in a thread that has ``_MOST`` sums."""
 _MOST = 10_000
-"""Maximal number of sums of a thread. Wrong labels could create more; their values are added to ``other``."""
+"""
+Maximum number of sums of a thread. Wrong labels could create more sums; their values are added to the sum with the
+label ``other``.
+"""
 
 Labels = tuple[str, ...]
 Key = tuple[Metric, Labels]
@@ -60,7 +63,10 @@ T = TypeVar("T")
 
 
 class _Owner:
-    """Is garbage-collected when its thread ends. The thread's sums are then added to the sums of ended threads."""
+    """
+    An object that is garbage-collected when its thread ends. The thread's sums are then added to the sums of ended
+    threads.
+    """
 
 
 class _OfThread(threading.local):
@@ -124,9 +130,9 @@ class Tallies:
 
     def read(self, *, forget_longest: bool = False) -> Mapping[Key, Tally]:
         """
-        Return the sums of all threads since the process started. An addition that happens meanwhile may be included in
-        part. ``forget_longest`` resets :attr:`Tally.longest`; only one reader, which reports the longest duration of
-        each period, may use it.
+        Return the sums of all threads since the process started. An addition that happens meanwhile may be included
+        only in part. ``forget_longest`` resets :attr:`Tally.longest`. Only the reader that reports the longest duration
+        of each period may use ``forget_longest``.
         """
         _ = self._local.sums  # creates the sums now: below, a destructor that counts would deadlock
         with self._lock:

@@ -47,7 +47,7 @@ def captured_events() -> Iterator[CapturedEvents]:
 
 @contextmanager
 def capture() -> Iterator[CapturedEvents]:
-    """Like :func:`captured_events`, but raise nothing at the end of the block."""
+    """Capture events like :func:`captured_events`, but raise nothing at the end of the block."""
     events = CapturedEvents()
     with ExitStack() as stack:
         stack.enter_context(handler_connected())

@@ -45,11 +45,11 @@ def deliver(
 
     ``event``: a signal or event type, for which ``data`` is encoded; or a captured event; or a record. For
     ``record_deleted``, ``data`` is ``topic`` (without prefix) and ``key``. ``schema``: a file with the schema of the
-    sending service, if it differs from this service's class; ``data`` may then contain plain dicts. ``replay``: call
-    receivers like ``replay_events``, so that ``is_replay()`` returns True.
+    sending service, if it differs from the schema of this service's class; ``data`` may then contain plain dicts.
+    ``replay``: call receivers like ``replay_events``, so that ``is_replay()`` returns True.
 
     Raises ReceiversFailed with the receivers' exceptions, DeserializationError if this service cannot read the record,
-    and AssertionError if no receiver would be called.
+    and AssertionError if the event has no receiver.
     """
     __tracebackhide__ = True
     text = Path(schema).read_text() if schema is not None else None

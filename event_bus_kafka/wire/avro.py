@@ -33,7 +33,7 @@ _PRIMITIVES: dict[str, binary.Encode] = {
 }
 _CACHED_TEXTS = 4096
 """
-Number of parsed keys that are cached for each class: parsing a key takes 10 µs, and few courses are busy at a time.
+Number of parsed keys that are cached for each class. Parsing a key takes 10 µs, and few courses send events at a time.
 """
 
 

@@ -2,8 +2,8 @@
 Avro's binary encoding of single values (Avro 1.11, "Binary Encoding").
 
 Each function takes one Python value and returns its bytes, or raises an exception if the value does not have the type:
-values are not converted, because a changed value is worse than an error. A number or bool of another type is accepted
-only if it equals the value that is written: 1 for True, 1 for 1.0.
+values are not converted, because a changed value is worse than an error. A number or bool of the wrong type is accepted
+only if it equals a value of the right type: 1 is accepted as True, and as 1.0.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def _variable_length(number: int) -> bytes:
 
 LENGTHS = [_variable_length(length) for length in range(4096)]
 """
-The encoded numbers from 0 to 4095. Most lengths and counts are short: a look-up is five times as fast as encoding them.
+Cache: the encoded numbers from 0 to 4095. Most lengths and counts are in this range, and a look-up is five times as
+fast as encoding a number.
 """
 
 

@@ -42,7 +42,8 @@ def _read_time(text: str) -> datetime:
 
 def _read_version(text: str) -> tuple[int, ...]:
     """
-    Read the numbers at the beginning: (11, 0, 0) for ``11.0.0rc1`` and ``11.0.0.dev3``. Metadata stores only numbers.
+    Return the numbers at the beginning of a version: (11, 0, 0) for ``11.0.0rc1`` and ``11.0.0.dev3``. Metadata stores
+    only numbers.
     """
     release = re.match(r"\d+(\.\d+)*", text)
     if release is None:
@@ -59,7 +60,10 @@ class Attribute:
     write: Callable[[Any], str]
     read: Callable[[str], Any]
     missing: Any = None
-    """The value if the record lacks the header; None: the header is required, or has a default elsewhere (time)."""
+    """
+    The value if the record lacks the header. None: the header is required, or a default is supplied elsewhere (for the
+    time).
+    """
     varies: bool = False
     """Whether the value differs from event to event. The headers of the other attributes are cached."""
 
@@ -172,11 +176,11 @@ def _template(lasting: Headers) -> EventsMetadata:
 
 _LONGEST_KEPT = 1_000
 _templates: Kept[EventsMetadata] = Kept(_template, size=size_of, longest=_LONGEST_KEPT)
-"""The headers that do not vary → metadata without id and time."""
+"""Cache: the headers that do not vary → metadata without id and time."""
 
 
 class _Layout(NamedTuple):
-    """The positions of an event's headers, and those headers that do not vary."""
+    """The positions of an event's headers, and the headers that do not vary."""
 
     names: tuple[str, ...] = ("",)
     lasting: Callable[[Headers], Any] = itemgetter(0)

@@ -31,7 +31,10 @@ from event_bus_kafka.wire.writer_schema import Schema
 
 Decode = Callable[[bytes], dict[str, Any]]
 _CHARACTERS_PER_LINE = 8
-"""Characters of a schema that permit one line of compiled decoder: the cache limits the characters of all schemas."""
+"""
+Number of characters of a schema that permit one line of its compiled decoder. The cache limits the characters of all
+schemas, and thereby the lines of all decoders.
+"""
 
 
 @attrs.frozen(kw_only=True)

@@ -1,8 +1,8 @@
 """
 Limits the memory that a decoded record may use: a few bytes may claim a lot of memory, as in a list of empty maps.
 
-The schemas determine up to which length a body cannot exceed the limit. Shorter bodies, which are nearly all, cost one
-comparison; longer ones are scanned and counted before any object is made from them.
+The schemas determine up to which length a body cannot exceed the limit. Nearly all bodies are shorter than this length,
+and cost one comparison. A longer body is scanned and counted before any object is made from it.
 """
 
 from __future__ import annotations
@@ -28,14 +28,20 @@ _NUMBER = 32
 _SMALL = range(-5, 257)
 _LARGE, _LARGER_BY = 1 << 60, 16
 _TEXT = 80
-"""Memory for a short text or bytes value; the memory of longer ones is counted by their length."""
+"""Bytes of memory of a short text or bytes value; a longer value is counted by its length."""
 _OBJECTS, _OBJECT = {"datetime": 64, "UUID": 128}, 640
-"""Memory of objects that are written as texts. Keys and other objects contain parts, counted with the text."""
+"""
+Bytes of memory of an object that is written as a text: for two classes, and for all others. Objects of other classes,
+such as keys, contain parts, which are counted with the text.
+"""
 _LIST, _FIRST_OF_LIST, _ITEM_OF_LIST = 64, 32, 10
 _MAP, _FIRST_OF_MAP, _ITEM_OF_MAP = 64, 120, 64
-"""Memory of a dict whose table has just grown and been copied."""
+"""
+Bytes of memory of a dict, for its first item, and for each further item. They suffice for a dict whose table has just
+grown and been copied.
+"""
 _INLINE, _SHARED = 16, 30
-"""Number of attributes stored in the object itself, and in a dict that shares its keys with other objects."""
+"""Maximum number of attributes stored in the object itself, and in a dict that shares its keys with other objects."""
 _WIDEST_CHARACTER = 4
 """Bytes per character of a text that contains an emoji, even if all other characters are ASCII."""
 
@@ -54,13 +60,19 @@ class Shape:
     least: int
     """Minimum bytes of a value in a record."""
     growth: int = _WIDEST_CHARACTER
-    """Maximum bytes of memory per byte of the record, in items and texts."""
+    """Maximum bytes of memory that one byte of the record's items and texts needs."""
     walk: Walk
-    """Scans a value, adds the memory of items and texts, and subtracts what ``memory`` contains in excess."""
+    """
+    Scans a value, adds the memory of its items and texts, and subtracts the part of ``memory`` that the value does not
+    need.
+    """
 
 
 class SizeLimit:
-    """Refuses bodies that would use more than ``most`` bytes of memory; bodies of up to ``harmless`` bytes never do."""
+    """
+    Refuses bodies that would use more than ``most`` bytes of memory. A body of up to ``harmless`` bytes never uses
+    more.
+    """
 
     def __init__(self, writer: Schema, names: dict[str, Schema], reader: AvroType | None, most: int) -> None:
         self._shape = _Shapes(names).of(writer, reader)

@@ -15,7 +15,7 @@ class _RecordDeleted(Signal):
     event_type: ClassVar = "record_deleted"
     """The name in retry policies, dead letters and logs; no event type of openedx-events looks like this."""
     _allow_events: ClassVar = True
-    """Always True: openedx-events cannot disable this signal."""
+    """Whether openedx-events lets the signal send events. Always True: openedx-events cannot disable this signal."""
     init_data: ClassVar[dict[str, Any]] = {"topic": str, "key": object}
 
 

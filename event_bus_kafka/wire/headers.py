@@ -42,7 +42,9 @@ def text_of(packed: bytes, name: str) -> str:
 
 
 class Unpacker:
-    """Unpacks headers; fast if names and lengths equal those of the previous call, as they usually do."""
+    """
+    Unpacks headers. It is fast if names and lengths are the same as in the previous call, which is the usual case.
+    """
 
     def __init__(self) -> None:
         self._last: _Layout | None = None

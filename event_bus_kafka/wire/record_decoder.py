@@ -1,8 +1,9 @@
 """
 The quick decoder of an event: compiled for one writer's schema and this service's classes.
 
-The decoder makes objects directly from the bytes, without a dict per record and a call per field. Anything unexpected
-is left to the careful decoder (fastavro, then ``resolution.py``), which raises the proper error.
+The decoder makes objects directly from the bytes, without a dict per record and a call per field. If anything is
+unexpected, the careful decoder (fastavro, then ``resolution.py``) decodes the event instead and raises the proper
+error.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ def quick_decoder(
     """
     Return a decoder of events; None if the schema has rare types, or the decoder's code would exceed ``most_lines``.
 
-    The decoder raises any exception if it is not certain what the bytes mean. Its frame and its exception may quote the
-    event: leave the ``except`` block before calling the careful decoder. The careful decoder must have accepted the two
-    schemas before; then both return equal values.
+    If the decoder is not certain what the bytes mean, it raises an exception of any class. The exception and the
+    decoder's frame may quote the event: leave the ``except`` block before calling the careful decoder. The careful
+    decoder must have accepted the two schemas before; then both decoders return equal values.
 
     The decoder looks like this, for an event of one class with a text and a bool::
 
@@ -76,7 +77,8 @@ class _Code:
 
     def read(self, writer: Schema, reader: AvroType | None) -> str:
         """
-        Add lines that read a value; return the expression for the value, converted to ``reader``; None: unconverted.
+        Add lines that read a value; return the expression for the value, converted to ``reader``. If ``reader`` is
+        None, the value is not converted.
         """
         if len(self.lines) > self._most_lines:
             raise Unexpected
@@ -200,7 +202,7 @@ record.
 
 
 def _number(body: bytes, at: int) -> tuple[int, int]:
-    """Return the number that begins one byte before ``at``, still zigzag-encoded, and the index after it."""
+    """Return the number that begins one byte before ``at``, still zigzag-encoded, and the index after the number."""
     number, shift = body[at - 1] & 0x7F, 7
     while (byte := body[at]) > 0x7F and shift < 63:
         number |= (byte & 0x7F) << shift

@@ -15,7 +15,7 @@ from event_bus_kafka.wire.binary import Encode
 from event_bus_kafka.wire.types import AvroType, Field, Misfit, Optional, Record
 
 EVENT_DATA = "event data"
-"""The name, in error messages, of the record for a whole event, which is a dict."""
+"""The name that error messages give to the record for a whole event, which is a dict."""
 
 
 def encoder(fields: tuple[Field, ...], getter: Callable[..., Any], name: str) -> Encode:
@@ -47,7 +47,7 @@ def _compiled(fields: tuple[Field, ...], getter: Callable[..., Any]) -> Encode:
             record_0 = value['enrollment']
             return join((lengths[len(text := record_0.mode.encode())], text, booleans[record_0.is_active], ))
 
-    It raises any exception if a value does not fit, or is longer than the table of lengths.
+    If a value does not fit, or is longer than the table of lengths, the function raises an exception of any class.
     """
     names: dict[str, Any] = {"join": b"".join, "lengths": binary.LENGTHS, "booleans": binary.BOOLEANS}
     records: list[str] = []

@@ -67,7 +67,8 @@ def encode_tombstone(
     signal: OpenEdxPublicSignal, key: Any, metadata: EventsMetadata, *, topic: str, key_field: str
 ) -> EncodedEvent:
     """
-    Encode a tombstone for a topic (full name): exactly the key that the signal's events have, and their headers.
+    Encode a tombstone for a topic (full name), with exactly the key and the kinds of headers that the signal's events
+    have.
 
     Raises as :func:`encode` does.
     """
@@ -112,7 +113,7 @@ class Framer:
     def __init__(self, registry: SchemaIds) -> None:
         self._registry = registry
         self._known: dict[str, tuple[bytes, bytes]] = {}
-        """Digest of a destination → the bytes before its keys and values; a service has few destinations."""
+        """Cache: digest of a destination → the bytes before its keys and values; a service has few destinations."""
 
     def record_of(self, encoded: EncodedEvent, until: float = inf) -> ProducerRecord:
         """Return the record to send. Raises as :func:`frame` does."""

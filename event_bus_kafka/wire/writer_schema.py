@@ -2,7 +2,8 @@
 Parses schemas of other writers, and refuses schemas whose use could end the process.
 
 fastavro reads in C, without a limit on depth: a schema that contains itself, or is nested deeply, overflows the stack.
-And a few bytes can claim any number of items that are encoded as no bytes, and fill the memory.
+Besides, items of some types are encoded as no bytes: then a few bytes can declare any number of items, which would fill
+the memory.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ DEEPEST = 64
 """Maximum levels of nested types. Events have five."""
 _DEEPEST_JSON = 4 * DEEPEST
 _MOST_TYPES = 10_000
-"""Maximum number of types in one schema; a named type counts at each use. Events have a hundred."""
+"""Maximum number of types in one schema; a named type counts at each use. Schemas of events have about a hundred."""
 _LONGEST = 1_000_000
-"""Maximum characters of JSON. Schemas of events have some thousand, and registries accept a million by default."""
+"""Maximum characters of JSON. Schemas of events have a few thousand, and registries accept a million by default."""
 
 _LARGEST_FIXED = 1 << 31
 
@@ -106,7 +107,7 @@ def _refuse_bombs(writer: Schema, names: dict[str, Schema]) -> None:
 
 
 def _refuse_malformed(type_: Schema) -> None:
-    """Refuse mistakes that fastavro accepts when it parses and fails on later."""
+    """Refuse schemas with mistakes that fastavro accepts when it parses the schema, but that make it fail later."""
     if kind(type_) == "fixed" and not (type(type_["size"]) is int and 0 <= type_["size"] < _LARGEST_FIXED):
         raise IncompatibleSchema("the writer's schema has a fixed whose size is not valid")
     if kind(type_) in _RECORDS and not all(isinstance(field["name"], str) for field in type_["fields"]):

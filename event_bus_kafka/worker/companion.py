@@ -27,7 +27,7 @@ class WithCompanion:
         self._thread = threading.Thread(target=self._run, name="event-bus-companion", daemon=True)
 
     def step(self) -> None:
-        """Run one step of ``first``. Raises the exceptions of either."""
+        """Run one step of ``first``. Raises the exceptions of ``first`` and of ``second``."""
         if self._thread.ident is None:
             self._thread.start()
         if self._failure is not None:
@@ -35,7 +35,9 @@ class WithCompanion:
         self._first.step()
 
     def stop(self, *, timeout: float) -> int:
-        """Stop both; return how much work either leaves unfinished."""
+        """
+        Stop both. Return the amount of work that ``first`` leaves unfinished, plus 1 if ``second`` is still running.
+        """
         deadline = monotonic() + timeout
         try:
             unfinished = self._first.stop(timeout=timeout)

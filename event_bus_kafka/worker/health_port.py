@@ -180,7 +180,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket; without ``host``, also for IPv6 if the machine supports it. Raises OSError."""
+    """
+    Return a listening socket. Without ``host`` it also accepts IPv6 connections if the machine supports them. Raises
+    OSError.
+    """
     if not host and socket.has_dualstack_ipv6():
         return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
     family = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM)[0][0]

@@ -24,7 +24,7 @@ _wakeup_descriptors: list[int] = []
 
 
 class Forced(BaseException):
-    """Raised by a second signal: stop waiting."""
+    """Raised by a second signal: the worker must stop waiting."""
 
 
 @contextmanager
@@ -35,9 +35,11 @@ def watchdog(
     Watch the ``with`` block, which must run in the main thread.
 
     ``limit`` seconds after the first of ``signals``, or after the yielded callable is called, kill the process with
-    ``exit_code``, or with the code passed to the callable. A second signal shortens this to one second. If the block
-    ends with :class:`Forced`, the watch continues after it: Python would wait for threads and records in flight.
-    Python's own signal handlers would not run while the main thread is inside C code.
+    ``exit_code``, or with the code passed to the callable. A second signal shortens this time to one second. If the
+    block ends with :class:`Forced`, the watch continues after the block, since Python would wait for threads and for
+    records in flight.
+
+    A separate thread watches: Python's own signal handlers do not run while the main thread is inside C code.
     """
     ends_with = [exit_code]
 

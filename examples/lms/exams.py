@@ -52,8 +52,8 @@ def change_completion(signal: Any, exam_attempt: ExamAttemptData, metadata: Even
 @transaction.atomic
 def change_certificate(signal: Any, exam_attempt: ExamAttemptData, metadata: EventsMetadata, **_: Any) -> None:
     """
-    Revoke the certificate if the attempt is rejected. Award it again if the attempt is verified. Both send an event to
-    Credentials.
+    Revoke the certificate if the attempt is rejected. Award it again if the attempt is verified. In both cases an event
+    is sent to Credentials.
     """
     if Maintenance.objects.filter(part="certificates").exists():
         raise CertificatesOutOfOrder

@@ -24,7 +24,7 @@ def test_a_worker_waits_for_a_failing_registry(bus: Bus, topic: str, group: str,
         url, timeout = {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": registry.url}, {"EVENT_BUS_KAFKA_REGISTRY_TIMEOUT": 1}
         settings = kept.settings | url | timeout
         with worker(bus, topic, group, "note", **settings) as process:
-            process.wait_for_log("hold in")
+            process.wait_for_log("(hold)")
             assert process.users("note") == []
             registry.fault = None
             process.wait_for_users("note", [1])

@@ -34,7 +34,7 @@ def test_a_hanging_receiver_is_logged_with_its_stack_and_abandoned_at_a_stop(bus
         process.wait_for(lambda: process.heard("hang"))
         assert process.stop() == 2
     assert (
-        f"Receiver tests.projects.certificates.receivers.hang still runs after 1 s, at record {topic}:0:0"
+        f"Receiver tests.projects.certificates.receivers.hang still runs after 1 s. Its record {topic}:0:0"
         in process.log
     )
     assert "in hang\n    time.sleep(3600)" in process.log

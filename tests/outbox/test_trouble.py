@@ -71,7 +71,7 @@ def all_arrived(service: Service, processes: list[ServiceProcess], what: str = "
     for process in processes:
         process.tell()
         assert process.end() == 0
-        assert "it is lost" not in process.log
+        assert "event is lost" not in process.log
     sent = sum(process.heard(what)[-1]["user"] + 1 for process in processes)
     kept = OutboxRecord.objects.count()
     service.drain()

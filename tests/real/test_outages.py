@@ -36,7 +36,7 @@ def test_a_worker_waits_for_an_unreachable_database(
         process.wait_for_users("query", [1])
         getattr(database.server, way)()
         send(bus, topic, *map(certificate, (2, 3, 2, 4)))
-        process.wait_for_log("hold in")
+        process.wait_for_log("(hold)")
         sleep(scaled(2, long=60))
         database.server.start()
         process.wait_for(lambda: len(process.users("query")) == 5)
@@ -67,7 +67,7 @@ def test_a_worker_waits_for_a_registry_that_is_unreachable_for_long(bus: RealBus
         settings = ONCE | kept.settings | {"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": registry.url}
         with worker(bus, topic, group, "note", **settings) as process:
             send(bus, topic, *map(certificate, range(50)))
-            process.wait_for_log("hold in")
+            process.wait_for_log("(hold)")
             sleep(scaled(1, long=60))
             registry.fault = None
             process.wait_for(lambda: len(process.users("note")) == 50)
@@ -95,7 +95,7 @@ def test_a_deadlock_is_a_failed_attempt(bus: RealBus, topic: str, group: str, da
     (letter,) = kept.read(1)
     assert (letter.attempts, letter.failures[0].error) == (1, "OperationalError")
     assert process.users("deadlock survived") == [2 - letter.record.offset]
-    assert "hold in" not in process.log
+    assert "(hold)" not in process.log
 
 
 def test_an_oversized_statement_is_a_failed_attempt(bus: RealBus, topic: str, group: str, database: Database) -> None:
@@ -108,7 +108,7 @@ def test_an_oversized_statement_is_a_failed_attempt(bus: RealBus, topic: str, gr
     assert process.users("oversize") == [1, 1]
     (letter,) = kept.read(1)
     assert (letter.attempts, letter.failures[0].error) == (2, "OperationalError")
-    assert "hold in" not in process.log
+    assert "(hold)" not in process.log
 
 
 def wait_while_the_store_is_away(process: ServiceProcess, store: str) -> None:

@@ -85,13 +85,13 @@ class Filters:
     selection: Selection
     """Has no meaning if ``is_valid`` is False."""
     state: str
-    """Empty: the page lists existing letters. Otherwise it lists the settled entries in this state."""
+    """State of the settled entries that the page lists; empty: the page lists existing letters instead."""
     fields: Mapping[str, str]
     """The filled-in fields, which links and forms of the page send again."""
 
     @classmethod
     def of(cls, request: HttpRequest) -> Filters:
-        """Read filters from the query string or the POST, searches only from the POST."""
+        """Read the filters from the query string or the POST. Read the searches only from the POST."""
         data = request.POST if request.method == "POST" else request.GET
         form, search = FilterForm(data), SearchForm(request.POST)
         is_valid = form.is_valid() & search.is_valid()
@@ -116,7 +116,7 @@ class Filters:
         return any(name in self.fields for name in self.search.fields)
 
     def words(self) -> list[str]:
-        """Return the filters for Django's history, without data of an event."""
+        """Return texts that describe the filters in Django's history, without data of an event."""
         words = [f"{name} {text}" for name, text in self.fields.items() if name in self.form.fields]
         return [*words, "a search"] if self.searches else words
 

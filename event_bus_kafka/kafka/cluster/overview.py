@@ -22,11 +22,11 @@ T = TypeVar("T")
 _EARLIEST: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _BETWEEN = 0.1
-"""Seconds until a group whose coordinator is moving is asked about again."""
+"""Seconds until a request about a group whose coordinator is moving is repeated."""
 _GROUPS_AT_ONCE = 20
-"""Groups whose offsets are requested at the same time; Kafka's client sends one request per group."""
+"""Number of groups whose offsets are requested at the same time; Kafka's client sends one request per group."""
 _TOPICS_AT_ONCE = 500
-"""Topics per request: the options of each topic take kilobytes."""
+"""Maximum number of topics per request: the options of each topic take kilobytes."""
 
 
 @attrs.frozen(kw_only=True)
@@ -35,7 +35,7 @@ class Cluster:
 
     id: str
     brokers: tuple[str, ...]
-    """Each as ``host:port``."""
+    """The brokers, each as ``host:port``."""
     has_controller: bool
     """
     Whether there is a controller, which describes topics' options; the sandbox has none, and during a failover there is
@@ -66,7 +66,7 @@ class GroupDescription:
     """A consumer group, as its coordinator describes it."""
 
     state: str
-    """In lower case, such as ``stable`` or ``empty``."""
+    """The state in lower case, such as ``stable`` or ``empty``."""
     members: int
     operations: frozenset[str]
     """The operations on the group that this user may do, by Kafka's names, such as ``READ``."""

@@ -28,7 +28,7 @@ from event_bus_kafka.telemetry.error_text import error_text
 from event_bus_kafka.worker.worker import FORCED
 
 _BATCH = 500
-"""Largest number of items in a batch. Each batch is confirmed before the next is sent."""
+"""Maximum number of items in a batch. A batch is sent after all items of the previous batch are confirmed."""
 
 Batch = list[tuple[str, Arguments | Callable[[], Arguments]]]
 
@@ -38,11 +38,11 @@ class _Run:
     """The progress of a backfill."""
 
     token: str | None
-    """Token of the last item that was sent or failed; at the beginning, the token given by ``--resume``, or None."""
+    """Token of the last item that was sent or failed. At the beginning: the token that ``--resume`` gives, or None."""
     done: int = 0
     failed: int = 0
     problem: str = ""
-    """Why the run ended early; empty: it did not."""
+    """The reason why the run ended early; empty if it did not."""
     exit_code: int = 1
 
     def before(self, batch: Batch) -> dict[str, str | None]:
@@ -51,7 +51,7 @@ class _Run:
         return dict(zip(tokens, [self.token, *tokens], strict=False))
 
     def note(self, batch: Batch, failed: Collection[Failed]) -> None:
-        """Count a batch of which each item was sent or has failed."""
+        """Note that each item of a batch was sent or has failed. ``failed`` contains the failed items."""
         self.token = batch[-1][0]
         self.done += len(batch)
         self.failed += len({one.token for one in failed})
@@ -199,7 +199,7 @@ def _next(items: Iterator[Item], most: int, source: Source) -> Batch:
 
 @contextmanager
 def _errors_of(source: Source, advice: str = "") -> Iterator[None]:
-    """Convert an exception of a source, which cannot continue after it, into :class:`WorkerFailed`."""
+    """Convert an exception of a source into :class:`WorkerFailed`, since a source that raised cannot continue."""
     try:
         yield
     except Exception as error:
@@ -212,6 +212,6 @@ def _resume(token: str | None) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Return the text of an error; for errors that are not this package's, also the line of code."""
+    """Return the text of an error. For errors of other packages, the text also has the line of code."""
     failure = Failure.of(error, "a source")
     return failure.error if isinstance(error, EventBusError) else f"{failure.error} in {failure.place}"

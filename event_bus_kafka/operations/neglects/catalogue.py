@@ -1,5 +1,6 @@
 """
-Every kind of neglect. A reference page is generated from this module; the metric ``neglects`` has the ids as labels.
+Defines every kind of neglect. A reference page is generated from this module. The metric ``neglects`` has the ids as
+values of a label.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class NeglectKind:
     subject: str
     """The kind of thing that is neglected, for example ``database``."""
     needs_kafka: bool = False
-    """True: only Kafka shows this kind of neglect; False: the service's tables show it, too."""
+    """True: this kind of neglect is found only by asking Kafka. False: it can be found in the service's tables."""
 
 
 @attrs.frozen(kw_only=True)
@@ -29,7 +30,10 @@ class Neglect:
 
     kind: NeglectKind
     subject: str
-    """A database alias, consumer group, topic (full name) or receiver, as ``kind.subject`` says."""
+    """
+    Name of the neglected thing: a database alias, consumer group, topic (full name) or receiver, or a group and its
+    topic. ``kind.subject`` says which of these it is.
+    """
     message: str
     """One sentence about the extent of the neglect, for example how long rows have waited."""
     since: datetime | None = None
@@ -56,7 +60,8 @@ RETENTION_SHARE = 0.75
 NEAR_THE_END = timedelta(days=7)
 NEAR_THE_END_SHARE = 0.25
 """
-A row is near its deletion in the last 7 days, or in this share of ``EVENT_BUS_KAFKA_RETENTION`` if that is shorter.
+Share of ``EVENT_BUS_KAFKA_RETENTION``. A row counts as near its deletion if its remaining time is shorter than this
+share and shorter than 7 days.
 """
 
 OUTBOX_WAITS = NeglectKind(
@@ -123,4 +128,4 @@ RETENTION_ENDS = NeglectKind(
 )
 
 CATALOGUE: tuple[NeglectKind, ...] = tuple(one for one in dict(globals()).values() if isinstance(one, NeglectKind))
-"""All kinds, in the order of the output."""
+"""All kinds of neglect. Lists of neglects are sorted by this order."""

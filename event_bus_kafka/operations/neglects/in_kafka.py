@@ -1,4 +1,4 @@
-"""Finds neglects of consumer groups in their status in Kafka."""
+"""Finds neglects of consumer groups, given the status of the groups in Kafka."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from event_bus_kafka.operations.status.values import GroupStatus
 
 def neglects(groups: Iterable[GroupStatus], *, alive: Collection[str]) -> Iterator[Neglect]:
     """
-    Yield the neglects of ``groups``. ``alive``: ids of groups whose workers have fresh heartbeats; these groups count
-    as having a worker if the brokers do not list members.
+    Yield the neglects of ``groups``. ``alive``: names of the groups that have a worker with recent heartbeats. If the
+    brokers do not list a group's members, ``alive`` decides whether the group has a worker.
     """
     for one in groups:
         has_worker = one.group in alive if one.has_members is None else one.has_members

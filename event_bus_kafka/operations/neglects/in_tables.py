@@ -1,4 +1,6 @@
-"""Finds neglects in the service's tables by a few cheap statements. Import this module only if the app is installed."""
+"""
+Finds neglects in the service's tables with a few cheap SQL statements. Import this module only if the app is installed.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +28,11 @@ def neglects(
     """
     Return the neglects in the order of the catalogue. Raises a database error.
 
-    No statement counts a whole table. Ages are measured by the clock of each database. A missing table yields nothing.
-    ``outboxes``: aliases of the databases whose outboxes are examined. ``retention``: days for which dead letters and
-    parked rows are kept. ``runs``: workers and relays with heartbeats; None: read them from the table. ``heartbeats``:
-    False if relays write no heartbeats. Whether a relay runs is then unknown, and no ``outbox-waits`` is returned.
+    No statement counts a whole table. Ages are measured by the clock of each database. For a missing table, no neglects
+    are returned. ``outboxes``: aliases of the databases whose outboxes are examined. ``retention``: days for which dead
+    letters and parked rows are kept. ``runs``: workers and relays with heartbeats; None: read them from the table.
+    ``heartbeats``: False if relays write no heartbeats. It is then unknown whether a relay runs, so no ``outbox-waits``
+    is returned.
     """
     runs, clocks = runs_told() if runs is None else runs, _Clocks()
     outbox = [one for alias in outboxes for one in _of_outbox(alias, runs, clocks, retention)]
@@ -70,13 +73,13 @@ def _of_service(runs: Sequence[WorkerRun], clocks: _Clocks, retention: float) ->
 
 
 class _Clocks:
-    """Reads the clock of each database once, and remembers it."""
+    """Cache: the time of each database's clock, which is read once per database."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[datetime, float]] = {}
 
     def now(self, alias: str) -> datetime:
-        """Return the time that the database's clock showed, timezone-aware."""
+        """Return the time that the database's clock showed when it was read, timezone-aware."""
         return self._asked(alias)[0]
 
     def ahead(self, alias: str) -> float:
@@ -112,7 +115,10 @@ def _why_unsent(alias: str, runs: Sequence[WorkerRun]) -> str:
 
 
 def _parked_rows(alias: str, now: datetime, retention: float) -> Iterator[Neglect]:
-    """Yield a neglect if parked rows are near their deletion. Reads only the lowest ids: ``parked_at`` has no index."""
+    """
+    Yield a neglect if parked rows are near their deletion. Only the rows with the lowest ids are read, because
+    ``parked_at`` has no index.
+    """
     oldest = ParkedRecord.objects.using(alias).order_by("pk").values_list("parked_at", flat=True)[:MOST_COUNTED]
     near = sorted(since for since in map(_moment, oldest) if since < now - _nearly(retention))
     if near:
@@ -176,13 +182,18 @@ def _clock(alias: str, ahead: float) -> Iterator[Neglect]:
 
 
 def _alias_with(model: type[models.Model]) -> str | None:
-    """Return the alias of the database to which a model is written, None without the table. Raises a database error."""
+    """
+    Return the alias of the database to which rows of a model are written. Return None if this database lacks the table,
+    or if its clock cannot be read. Raises a database error.
+    """
     connection = connections[router.db_for_write(model)]
     return str(connection.alias) if connection.vendor in VENDORS and were_found(connection, model) else None
 
 
 def _nearly(retention: float) -> timedelta:
-    """Return the age from which on a row counts as near its deletion. ``retention``: in days."""
+    """
+    Return the age at which a row begins to count as near its deletion. ``retention``: days for which rows are kept.
+    """
     kept = timedelta(days=retention)
     return kept - min(catalogue.NEAR_THE_END, kept * catalogue.NEAR_THE_END_SHARE)
 

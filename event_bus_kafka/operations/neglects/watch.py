@@ -1,4 +1,7 @@
-"""Searches for neglects inside a worker or relay process, for the process's metrics and ``/ready``. Imports models."""
+"""
+Searches for neglects in the process of a worker or relay, and shows them in the process's metrics and at ``/ready``.
+Import this module only if the app is installed.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +41,8 @@ class NeglectWatch:
         self._heartbeats = heartbeats
         self._found: list[Neglect] | None = None
         """
-        The last search's neglects. None: not searched yet, the last search failed, or the table of heartbeats is
-        missing.
+        Neglects that the last search found. None: no search has ended yet, the last search failed, or the table of
+        heartbeats is missing.
         """
         self._has_told = False
 
@@ -76,7 +79,7 @@ class NeglectWatch:
         return neglects(outboxes=self._outboxes(), retention=self._retention, heartbeats=self._heartbeats)
 
     def counts(self) -> Mapping[str, int]:
-        """Return the number of neglects by kind; an empty mapping while the neglects are unknown."""
+        """Return id of the kind → number of neglects; an empty mapping while the neglects are unknown."""
         found = self._found
         if found is None:
             return {}

@@ -1,4 +1,4 @@
-"""The checks of ``event_bus_status --check``. Each function yields the findings about one part of the bus."""
+"""Defines the checks of ``event_bus_status --check``. Each function yields the findings about one part of the bus."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def of_databases(aliases: Iterable[str]) -> Iterator[Finding]:
 
 
 def of_versions(runs: Iterable[WorkerRun], own: str) -> Iterator[Finding]:
-    """Yield a finding for each running worker and relay whose version is not ``own``, this process's version."""
+    """
+    Yield a finding for each running worker and relay whose version differs from ``own``, the version of this process.
+    """
     for run in runs:
         if run.is_alive and run.version != own:
             message = f"It runs {run.version}, this command {own}."
@@ -48,7 +50,7 @@ def of_versions(runs: Iterable[WorkerRun], own: str) -> Iterator[Finding]:
 
 
 def of_topics(overview: ClusterOverview, wanted: Iterable[WantedTopic]) -> Iterator[Finding]:
-    """Yield a finding for each difference between topics and settings. Raises :class:`BrokerError`."""
+    """Yield a finding for each difference between Kafka's topics and the wanted topics. Raises :class:`BrokerError`."""
     for one in topic_plan.plan(overview, wanted).topics:
         yield from _of_topic(one)
 
@@ -103,7 +105,7 @@ def of_schemas(subjects: SchemaSubjects, schemas: Iterable[OwnSchema]) -> Iterat
 
 
 def groups_with(own: OwnBus, runs: Iterable[WorkerRun]) -> Mapping[str, frozenset[str]]:
-    """Return consumer group → topics, of all groups in the settings and in ``runs``."""
+    """Return consumer group → topics, for all groups in the settings or in ``runs``."""
     found = dict(own.groups)
     for run in runs:
         if run.kind == "consumer":

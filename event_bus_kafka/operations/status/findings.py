@@ -1,5 +1,6 @@
 """
-Every kind of finding of ``event_bus_status --check`` except neglects. A reference page is generated from this module.
+Defines every kind of finding of ``event_bus_status --check`` except neglects. A reference page is generated from this
+module.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ TABLES_UNMIGRATED = FindingKind(
 )
 
 CATALOGUE: tuple[FindingKind, ...] = tuple(one for one in dict(globals()).values() if isinstance(one, FindingKind))
-"""All kinds, in the order of the output."""
+"""All kinds of finding, in the order of the reference page."""
 
 
 def of_neglect(neglect: Neglect) -> Finding:

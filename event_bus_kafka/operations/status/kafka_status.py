@@ -31,13 +31,19 @@ class _Log:
     end: Mapping[Partition, FoundOffset]
 
     def lag(self, partition: Partition, position: int) -> int:
-        """Return the number of offsets from ``position`` to the end; 0 if the partition's offsets are unknown."""
+        """
+        Return the number of existing offsets from ``position`` to the end of the partition; 0 if the partition's
+        offsets are unknown.
+        """
         if partition not in self.first or partition not in self.end:
             return 0
         return max(self.end[partition].offset - max(position, self.first[partition].offset), 0)
 
     def lost(self, partition: Partition, position: int) -> int:
-        """Return the number of offsets from ``position`` to the first offset that still exists."""
+        """
+        Return the number of offsets between ``position`` and the first offset that still exists; 0 if ``position``
+        exists.
+        """
         return max(self.first[partition].offset - position, 0) if partition in self.first else 0
 
 
@@ -80,8 +86,8 @@ def _committed(
     described: Mapping[str, GroupDescription | BrokerError],
 ) -> dict[str, Positions | BrokerError]:
     """
-    Return each group's committed offsets, or the error. The sandbox cannot list a group's offsets, so it is asked for
-    the partitions of the topics in ``groups``.
+    Return each group's committed offsets, or the error of reading them. The sandbox cannot list a group's offsets. It
+    is asked for the offsets on the partitions of the topics in ``groups`` instead.
     """
     if cluster.is_sandbox:
         asked = {group: _partitions(cluster, topics & cluster.partitions.keys()) for group, topics in groups.items()}
@@ -114,8 +120,8 @@ def _topic(name: str, cluster: Cluster, log: _Log, options: dict[str, str] | Bro
 
 def _with_oldest(topics: dict[str, TopicStatus], overview: ClusterOverview, cluster: Cluster) -> dict[str, TopicStatus]:
     """
-    Add the timestamp of each topic's oldest record, found by asking Kafka for the first offset since 1970: only a
-    lookup by time returns a timestamp.
+    Return ``topics`` with the timestamps of their oldest records. Each partition is searched for the first offset since
+    1970, because Kafka returns timestamps only for a search by time.
     """
     asked = [one.topic for one in topics.values() if one.records]
     found = overview.offsets_since(dict.fromkeys(_partitions(cluster, asked), 0), timeout=TIMEOUT)
@@ -131,8 +137,8 @@ def _with_oldest(topics: dict[str, TopicStatus], overview: ClusterOverview, clus
 
 def _positions(told: Positions, cluster: Cluster, log: _Log, subscribed: frozenset[str]) -> Positions:
     """
-    Return the group's position on each existing partition: the committed offset in ``told``, or the first offset of a
-    ``subscribed`` partition on which the group has committed nothing.
+    Return existing partition → position of a group. The position is the committed offset in ``told``. On partitions of
+    ``subscribed`` topics without committed offset, it is the first offset.
     """
     fresh = _partitions(cluster, subscribed & cluster.partitions.keys())
     starts = {one: log.first[one].offset for one in fresh if one in log.first}
@@ -146,8 +152,8 @@ def _ending(
     positions: Iterable[Positions | BrokerError],
 ) -> dict[Partition, int]:
     """
-    Return, for each partition with unread records, the offset before which records are older than
-    :data:`RETENTION_SHARE` of the topic's retention. Kafka finds this offset by time; no record is read.
+    Return partition with unread records → offset. Records before this offset are older than :data:`RETENTION_SHARE` of
+    the topic's retention. Kafka finds the offset by its timestamp; no record is read.
     """
     now = datetime.now(UTC)
     times: dict[Partition, int] = {}
@@ -175,8 +181,8 @@ def _group(name: str, told: Positions | BrokerError, log: _Log, ending: Mapping[
 
 def _members(described: GroupDescription | BrokerError | None, state: str | None) -> dict[str, Any]:
     """
-    Return the fields ``state`` and ``members`` of a group, if known. ``state``: the group's state in Kafka's list of
-    groups, used if Kafka cannot describe the group.
+    Return the values of a group's fields ``state`` and ``members``; empty: unknown. ``state``: the group's state in
+    Kafka's list of groups, which is used if Kafka cannot describe the group.
     """
     if _is_unknown(described):
         return {"state": state or "none", "members": None if state not in (None, "empty") else 0}

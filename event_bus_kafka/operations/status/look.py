@@ -1,4 +1,7 @@
-"""Reads the status of the whole bus within a time limit. A server that does not answer leaves only its part empty."""
+"""
+Reads the status of the whole bus within a time limit. If a server does not answer, only its part of the status is
+missing.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ T = TypeVar("T")
 
 TABLES, KAFKA, REGISTRY = "the database", "Kafka", "the schema registry"
 LONGEST = {TABLES: 10.0, KAFKA: 30.0, REGISTRY: 30.0}
-"""Server → seconds within which the server must have given all answers."""
+"""Server → time limit for all answers of the server, in seconds."""
 
 
 @attrs.frozen(kw_only=True)
@@ -54,13 +57,13 @@ class StatusServers:
     wanted: Callable[[], list[WantedTopic]]
     """Returns the topics that this service needs. May query a database to see whether dead letters go to topics."""
     schemas: Callable[[], list[OwnSchema]]
-    """Returns the schemas with which this service would encode events."""
+    """Returns the schemas with which this service encodes keys and events."""
 
 
 @attrs.define
 class _Answer(Generic[T]):
     """
-    The answer that one thread gets from a server. The thread is still waiting if ``value`` and ``failure`` are empty.
+    The answer that one thread gets from a server. While ``value`` and ``failure`` are empty, the thread is waiting.
     """
 
     server: str
@@ -72,7 +75,10 @@ class _Answer(Generic[T]):
     """True: ``failure`` describes an unexpected exception, not an error of the server."""
 
     def wait(self, longest: Mapping[str, float]) -> Unanswered | None:
-        """Wait for the answer. Return None, or why there is no answer. ``longest`` counts from the thread's start."""
+        """
+        Wait for the answer. Return None, or why there is no answer. ``longest``: server → maximum seconds since the
+        thread's start.
+        """
         self.thread.join(max(self.began + longest[self.server] - monotonic(), 0))
         if self.value is not None:
             return None
@@ -84,7 +90,10 @@ class _Answer(Generic[T]):
 
 
 def status(own: OwnBus, servers: StatusServers, *, check: bool, longest: Mapping[str, float] = LONGEST) -> Status:
-    """Read the status; ``check``: look for findings, too. Never raises a server's error; waits ``longest`` at most."""
+    """
+    Read the status. ``check``: look for findings, too. Errors of servers are returned in ``unanswered``, not raised.
+    ``longest``: server → time limit for its answers, in seconds.
+    """
     tables, wanted = _ask(TABLES, lambda: _tables(own, check=check)), _ask(TABLES, servers.wanted)
     registry = _ask(REGISTRY, lambda: _registry(servers, check=check))
     unanswered = [tables.wait(longest)]
@@ -109,7 +118,10 @@ def status(own: OwnBus, servers: StatusServers, *, check: bool, longest: Mapping
 
 
 def _ask(server: str, look: Callable[[], T]) -> _Answer[T]:
-    """Call ``look`` in a daemon thread. A thread that hangs is abandoned: a database driver may wait for minutes."""
+    """
+    Call ``look`` in a daemon thread. Return the answer at once; the thread fills it in later. If a database driver
+    hangs for minutes, the process can end nevertheless.
+    """
 
     def run() -> None:
         try:
@@ -154,7 +166,8 @@ def _registry(servers: StatusServers, *, check: bool) -> tuple[RegistryStatus, l
 
 def _neglects(tables: TableStatus | None, kafka: KafkaStatus | None) -> list[Neglect]:
     """
-    Return the neglects of tables and Kafka. Only Kafka decides about a group without a worker if Kafka answered for it.
+    Return the neglects of tables and Kafka. If Kafka has answered for a group, Kafka decides whether the group has a
+    worker; the tables do not.
     """
     found = list(tables.neglects if tables else ())
     if kafka is None:

@@ -38,7 +38,7 @@ class OutboxStatus:
     oldest_seconds: float | None
     """Age of the oldest row; None: no row waits."""
     parked: int
-    """Number of parked rows; counting stops at 100,000."""
+    """Number of parked rows. At most 100,000 rows are counted."""
 
 
 @attrs.frozen(kw_only=True)
@@ -46,7 +46,7 @@ class DeadLetterStatus:
     """The status of the table of dead letters."""
 
     count: int
-    """Number of dead letters; counting stops at 1,000."""
+    """Number of dead letters. At most 1,000 letters are counted."""
     oldest: datetime | None
     newest: datetime | None
 
@@ -61,11 +61,12 @@ class PausedStatus:
 
 @attrs.frozen(kw_only=True)
 class LastHour:
-    """Numbers of events in the last hour, of all services that share the table of history."""
+    """Numbers of events in the last hour. They include all services that share the table of history."""
 
     outcomes: Mapping[str, tuple[int, ...]]
     """
-    Outcome → number of events in each of the sixty minutes, oldest first. A number is final a minute after its minute.
+    Outcome → number of events in each of the sixty minutes, oldest first. The number of a minute can still grow during
+    the next minute.
     """
 
 
@@ -87,15 +88,18 @@ class TopicStatus:
 
     topic: str
     partitions: int
-    """0: the topic does not exist, or this Kafka user may not see it."""
+    """Number of partitions; 0: the topic does not exist, or this Kafka user has no permission to see the topic."""
     records: int | None = None
-    """Number of offsets between the first and the end of all partitions. Compaction may have removed some records."""
+    """
+    Number of offsets from the first offset to the end, summed over all partitions. The number of records is smaller if
+    compaction has removed some.
+    """
     oldest: datetime | None = None
     """Timestamp of the oldest record; None: the topic is empty, or the brokers do not report the timestamp."""
     policy: str = ""
     """The topic's ``cleanup.policy``; empty: unknown."""
     retention_seconds: float | None = None
-    """None: records are kept for ever, or the retention is unknown."""
+    """Time for which Kafka keeps records; None: records are kept for ever, or the time is unknown."""
 
 
 @attrs.frozen(kw_only=True)
@@ -108,7 +112,7 @@ class Unread:
     lost: int = 0
     """Number of offsets that Kafka deleted before the group read them."""
     ends_soon: bool = False
-    """Whether the oldest unread records are near the end of the topic's retention."""
+    """Whether Kafka will soon delete the oldest unread records, because the topic's retention ends."""
 
 
 @attrs.frozen(kw_only=True)
@@ -119,7 +123,10 @@ class GroupStatus:
     state: str
     """The group's state, as its coordinator names it; empty: unknown."""
     members: int | None
-    """None: the brokers do not list members, or the group uses the newer protocol and has one member or more."""
+    """
+    Number of members. None: the brokers do not list members, or the group uses Kafka's newer group protocol and has at
+    least one member.
+    """
     topics: int
     """Number of topics that the group reads."""
     unread: tuple[Unread, ...]
@@ -153,7 +160,7 @@ class RegistryStatus:
     """The part of the status that the schema registry reports."""
 
     level: str
-    """The compatibility level of subjects for which no other level is set."""
+    """The default compatibility level, which applies to subjects without a level of their own."""
 
 
 @attrs.frozen(kw_only=True)
@@ -171,10 +178,10 @@ class Unanswered:
     """A server that gave no answer."""
 
     server: str
-    """``the database``, ``Kafka`` or ``the schema registry``."""
+    """Name of the server: ``the database``, ``Kafka`` or ``the schema registry``."""
     reason: str
     is_fault: bool = False
-    """True: an unexpected exception was raised, which is in the log."""
+    """True: an unexpected exception was raised. The log contains the exception."""
 
 
 @attrs.frozen(kw_only=True)
@@ -188,4 +195,4 @@ class Status:
     neglects: tuple[Neglect, ...]
     unanswered: tuple[Unanswered, ...]
     findings: tuple[Finding, ...] | None
-    """None: no check was requested."""
+    """Findings of the check; None: no check was requested."""

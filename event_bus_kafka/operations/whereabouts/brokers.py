@@ -1,4 +1,6 @@
-"""Searches Kafka for an event: its records, how far groups are, and whether Kafka may have deleted a record."""
+"""
+Searches Kafka for an event: finds its records, the progress of groups, and reasons why Kafka may have deleted a record.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adds to each record found how far consumer groups are on its partition."""
+"""Adds the progress of consumer groups to each record that a search has found."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def add_groups(
     scanner: Scanner, groups: Groups, subscriptions: Mapping[str, frozenset[str]], findings: BrokerFindings
 ) -> None:
     """
-    Add consumer groups to each record of ``findings``: groups that have committed an offset for the record's partition,
-    and groups whose ``subscriptions`` contain the record's topic. Groups whose offsets cannot be read are noted in
-    ``findings``. Raises :class:`BrokerError`.
+    Add the progress of consumer groups to each record of ``findings``. A group is added if it has committed an offset
+    for the record's partition, or if its ``subscriptions`` contain the record's topic. Groups whose offsets cannot be
+    read are noted in ``findings``. Raises :class:`BrokerError`.
     """
     partitions = {(one.topic, one.partition) for one in findings.records if not one.is_dead_letter}
     if not partitions:

@@ -23,8 +23,9 @@ _PARKED = ("parked_at", "code", "reason")
 
 def rows_of_event(alias: str, event_id: str) -> tuple[list[OutboxPlace], int | None]:
     """
-    Return the waiting and parked rows of an event, and the id after which rows were not searched for lack of time;
-    None: all rows were searched. The database must have the tables. Raises a database error.
+    Return the waiting and parked rows of an event. The second value is None if all rows were searched. Otherwise it is
+    the id of the last row that was searched within the time limit. The database must have the tables. Raises a database
+    error.
     """
     found: list[OutboxPlace] = []
     waiting = OutboxRecord.objects.using(alias)
@@ -39,8 +40,8 @@ def rows_of_event(alias: str, event_id: str) -> tuple[list[OutboxPlace], int | N
 
 def rows_with_key(alias: str, topics: Collection[str], keys: Collection[bytes]) -> list[OutboxPlace]:
     """
-    Return the latest waiting and parked rows for one of ``topics`` with one of ``keys`` (Avro, without schema id). Uses
-    an index. Raises a database error.
+    Return the latest waiting and parked rows whose topic is in ``topics`` and whose key is in ``keys`` (Avro, without
+    schema id). Uses an index. Raises a database error.
     """
     places = [(topic, key) for topic in topics for key in keys]
     has_key = reduce(or_, [Q(shard=shard_of(*one), topic=one[0], key=one[1]) for one in places], Q(pk__in=()))

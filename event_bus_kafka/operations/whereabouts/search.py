@@ -12,8 +12,9 @@ from event_bus_kafka.operations.whereabouts.tables import Tables
 
 def search(question: Question, around: Neighbourhood, servers: ServerAccess) -> Whereabouts:
     """
-    Search this service's tables, then Kafka. Dead letters with known offsets shorten the search in Kafka. Unreachable
-    servers are noted in the answer. Raises :class:`NotThere` if a topic that the question names does not exist.
+    Search this service's tables, then Kafka. If dead letters name the event's offsets, fewer offsets are searched in
+    Kafka. Unreachable servers are noted in the answer. Raises :class:`NotThere` if a topic that the question names does
+    not exist.
     """
     named = [Named.parse(one).topic for one in question.topics]
     of_key = {name for one in named for name in (one, full_topic(one))} or around.topics(question.event_type)

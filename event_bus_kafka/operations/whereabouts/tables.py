@@ -31,7 +31,10 @@ from event_bus_kafka.telemetry.error_text import database_error_text
 
 
 class Tables:
-    """Searches all tables of this service, once. ``topics``: full names of topics whose rows may have the key."""
+    """
+    Searches all tables of this service. Each instance searches once. ``topics``: full names of the topics whose outbox
+    rows are searched for the key.
+    """
 
     def __init__(self, question: Question, topics: Collection[str]) -> None:
         self._event_id = question.event_id
@@ -41,7 +44,8 @@ class Tables:
 
     def look(self) -> TableFindings:
         """
-        Search, and return the findings. Never raises a database error; an unreachable database is noted in ``unseen``.
+        Search the tables, and return the findings. Never raises a database error; an unreachable database is noted in
+        ``unseen``.
         """
         for alias in connections:
             self._try(f"the outbox of database {alias!r}", partial(self._look_into_outbox, alias))

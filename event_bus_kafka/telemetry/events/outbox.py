@@ -30,7 +30,10 @@ class AppendToOutboxFailed(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class OutboxAmbiguous(LifecycleEvent):
-    """Transactions are open in several databases whose outbox could store an event; the first database stored it."""
+    """
+    Transactions are open in several databases, and the outbox of each could store an event. The outbox of the first
+    database stored it.
+    """
 
     databases: tuple[str, ...]
     """Aliases of these databases, in the order of DATABASES."""
@@ -47,12 +50,15 @@ class OutboxStalled(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class RowParked(LifecycleEvent):
-    """Kafka refused a row for good: it was parked."""
+    """Kafka refused a row for good, so the row was parked."""
 
     row: int
     topic: str
     event_type: str
-    """Empty, like ``event_id``, if neither the row's schema nor its headers contain it, or they cannot be read."""
+    """
+    The event type; empty if neither the row's schema nor the row's headers contain it, or if they cannot be read. The
+    same is true of ``event_id``.
+    """
     event_id: str
     error: Exception
     code: str
@@ -89,12 +95,12 @@ class RelayInterrupted(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class RelayProgress(LifecycleEvent):
-    """The rows that a relay sent since its last report, and the rows that wait."""
+    """The rows that a relay has sent since its last report, and the rows that wait in its outbox."""
 
     database: str
     sent: int
     rate: float
-    """Rows per second."""
+    """Number of rows sent per second."""
     depth: int
     oldest: float
     """Age of the oldest row, in seconds."""
@@ -106,6 +112,6 @@ class RelayProgress(LifecycleEvent):
 
 @attrs.frozen(kw_only=True)
 class ParkedRowsPurged(LifecycleEvent):
-    """Parked rows older than the retention were deleted."""
+    """Parked rows older than EVENT_BUS_KAFKA_RETENTION were deleted."""
 
     count: int

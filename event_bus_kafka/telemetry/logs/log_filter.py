@@ -9,16 +9,19 @@ from time import monotonic
 from event_bus_kafka.shown import label
 
 _REMIND_AFTER = 60.0
-"""Seconds after which a persisting error is logged again. librdkafka reports such errors several times a second."""
+"""
+Seconds after which a persisting error is logged again. Without this limit the log would have several such lines a
+second, since librdkafka reports the error as often.
+"""
 
 _MOST = 1_000
-"""Maximal number of remembered lines, since other services may invent any number of event types."""
+"""Maximum number of remembered lines. Other services may invent any number of event types, and so of lines."""
 
 
 class LogFilter:
     """
-    Suppresses the lines of single events, and repeated lines. ``audit`` returns whether each sent and each processed
-    event is logged. :meth:`is_news` detects repeated lines.
+    Decides which lines are not logged. ``audit`` returns whether each sent and each processed event has a line.
+    :meth:`is_news` detects repeated lines.
     """
 
     def __init__(self, audit: Callable[[], bool], clock: Callable[[], float] = monotonic) -> None:

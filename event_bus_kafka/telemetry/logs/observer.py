@@ -79,8 +79,8 @@ class LoggingObserver:
 
     def _log(self, event: LifecycleEvent) -> None:
         """
-        Log the event by its exact type. A single dictionary look-up, since some kinds occur thousands of times a
-        second.
+        Log the event with the function for its exact type. A single dictionary look-up finds this function, since some
+        kinds of events occur thousands of times a second.
         """
         line = _LINES.get(type(event))
         if line is None:

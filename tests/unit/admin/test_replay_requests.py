@@ -156,7 +156,7 @@ def test_another_receiver_can_be_requested_in_place_of_one_that_no_longer_exists
     assert (request.receiver, request.instead_of, request.receivers) == (receiver, GONE, [receiver])
 
 
-def test_the_plan_names_receivers_that_are_gone_and_says_whether_a_worker_has_them(receiver: str) -> None:
+def test_the_plan_names_receivers_that_the_service_lacks_and_warns_if_no_worker_has_them(receiver: str) -> None:
     stored(record_of(7), receiver, GONE)
     stored(record_of(7, offset=1), GONE)
     client = client_with(Right.VIEW, Right.REPLAY)

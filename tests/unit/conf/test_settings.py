@@ -251,7 +251,7 @@ class TestCredentialsInTheURL:
         ],
     )
     def test_credentials_of_the_registry_in_two_places_are_refused(self, url: str, changes: dict[str, Any]) -> None:
-        with pytest.raises(ConfigurationError, match="leave one out"):
+        with pytest.raises(ConfigurationError, match="remove one of the users"):
             self.options(url, **changes)
 
     @pytest.mark.parametrize("password", ["S3cret/1", "12/S3cret", "S3cret#1", "S3cret?1", "[S3cret"])

@@ -108,7 +108,9 @@ def test_neglects_are_logged_as_warnings_once_after_the_start(
         unobserve(told.append)
     assert len(told) == 1
     lines = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
-    assert lines[0].startswith("Neglect outbox-waits of default: The oldest row has waited for 6 minutes; no relay")
+    assert lines[0].startswith(
+        "Unattended problem (kind=outbox-waits, subject=default): The oldest row has waited for 6 minutes"
+    )
     assert "relay_events --database default" in lines[0]
 
 

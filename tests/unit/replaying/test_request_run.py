@@ -214,8 +214,8 @@ def test_a_request_for_one_receiver_leaves_the_letter_for_the_other() -> None:
     assert (seen, DeadLetter.objects.get().failed_receivers) == (["second"], [FIRST])
 
 
-@pytest.mark.parametrize("is_written", [True, False])
-def test_one_at_which_a_worker_died_is_no_success_because_its_receiver_is_gone_now(is_written: bool) -> None:
+@pytest.mark.parametrize("is_written", [True, False], ids=["result written", "result not written"])
+def test_a_letter_whose_worker_died_is_no_success_if_its_receiver_has_disappeared_since(is_written: bool) -> None:
     stored(record_of(7), FIRST, SECOND)
     turns, letter = _requested(receiver=FIRST)
     until = datetime(2999, 1, 1, tzinfo=UTC).isoformat(timespec="microseconds")

@@ -84,7 +84,7 @@ def test_c18_a_slow_receiver_is_logged_once_with_name_record_and_stack_in_one_li
     finally:
         unobserve(log)
     (line,) = {one.getMessage() for one in caplog.records if one.levelno == logging.ERROR}  # others may observe as well
-    assert "test_slow_receivers.hang_here has been running for 300 s, at record t:0:0" in line
+    assert "test_slow_receivers.hang_here has been running for 300 s, for record t:0:0" in line
     assert "test_slow_receivers.py" in line
     assert "in hang_here" in line
     assert "\n" not in line
