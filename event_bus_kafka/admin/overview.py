@@ -18,6 +18,7 @@ from event_bus_kafka.admin.ages import ago, moment
 from event_bus_kafka.admin.charts import Chart, Series
 from event_bus_kafka.admin.pages import Page
 from event_bus_kafka.admin.shapes import Cell, Facts, Linked, Marked, Table
+from event_bus_kafka.assembly.own_tables import own_tables
 from event_bus_kafka.conf.settings import settings
 from event_bus_kafka.models import (
     DeadLetter,
@@ -34,7 +35,7 @@ from event_bus_kafka.operations.history import summed
 from event_bus_kafka.operations.neglects import catalogue
 from event_bus_kafka.operations.neglects.catalogue import Neglect
 from event_bus_kafka.operations.neglects.in_tables import neglects
-from event_bus_kafka.operations.outboxes import outboxes
+from event_bus_kafka.operations.outboxes import named_outboxes
 from event_bus_kafka.operations.workers import WorkerRun, workers
 from event_bus_kafka.shown import shown
 
@@ -84,12 +85,14 @@ class OverviewPage(Page):
         name = request.GET.get("period", "")
         chosen = name if name in TIMES else "hour"
         runs = workers()
-        found = neglects(outboxes=outboxes(runs), retention=settings.retention, runs=runs)
+        found = neglects(outboxes=named_outboxes(runs), own=own_tables(), runs=runs)
         context = {
-            "neglects": [self._shown(one) for one in found],
+            "neglects": [self._shown(one) for one in found.neglects],
+            "has_heartbeats": bool(settings.heartbeat),
+            "silent": [one.server for one in found.unanswered],
             "obstacles": _obstacles(runs),
             "workers": self._link(Heartbeat),
-            "facts": Facts(items=[*_facts(runs), *self._open_requests()]),
+            "facts": Facts(items=[*(_facts(runs) if settings.heartbeat else ()), *self._open_requests()]),
             "periods": [(name, one.label, name == chosen) for name, one in TIMES.items()],
             "charts": list(charts_of(TIMES[chosen])) if settings.history else [],
             "done": self._done(),

@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 from django.apps import apps
 
+from event_bus_kafka.assembly.own_tables import own_tables
 from event_bus_kafka.conf.client_options import service_name
 from event_bus_kafka.conf.routes import outbox_databases
 from event_bus_kafka.conf.settings import settings
@@ -90,10 +91,8 @@ def _watch_neglects(at_end: ExitStack) -> None:
     same time have written their first heartbeats.
     """
     watching = import_module("event_bus_kafka.operations.neglects.watch")
-    watch = watching.NeglectWatch(
-        running, outbox_databases, retention=settings.retention, heartbeats=bool(settings.heartbeat)
-    )
-    name = "The search for neglects failed"
+    watch = watching.NeglectWatch(running, outbox_databases, own_tables())
+    name = "Neglects were not looked for"
     periodically(at_end, _NEGLECTS_EVERY, name, watch.look, first_in=_FIRST_NEGLECTS, keeper=watchman)
     at_end.enter_context(watch)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from importlib import import_module
 
+from event_bus_kafka.assembly.own_tables import own_tables
 from event_bus_kafka.assembly.schema_registry import subjects
 from event_bus_kafka.assembly.topics import wanted_topics
 from event_bus_kafka.conf.client_options import producer_options
@@ -26,7 +27,7 @@ def own_bus() -> OwnBus:
         sent=frozenset(full_topic(route.topic) for route in routes() if route.enabled),
         groups={group: frozenset(map(full_topic, topics)) for group, topics in settings.subscriptions.items()},
         outboxes=outbox_databases(),
-        retention=settings.retention,
+        tables=own_tables(),
         version=import_module("event_bus_kafka").__version__,
     )
 

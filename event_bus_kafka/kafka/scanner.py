@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from math import inf
 from operator import methodcaller
 from time import monotonic
 from typing import Any
@@ -73,8 +74,8 @@ class ScanState:
 class Scanner(Reader):
     """A reader that searches many records at once."""
 
-    def __init__(self, options: Options, *, timeout: float) -> None:
-        super().__init__(options | _OWN, timeout=timeout)
+    def __init__(self, options: Options, *, timeout: float, until: float = inf) -> None:
+        super().__init__(options | _OWN, timeout=timeout, until=until)
         self.states: dict[Partition, ScanState] = {}
         """Partition → its progress, including partitions that the scan has given up."""
         self.read_count = 0

@@ -70,9 +70,16 @@ def outboxes(runs: Sequence[WorkerRun]) -> list[str]:
     Return the aliases of the databases that have an outbox and are named in the settings or by a relay in ``runs``.
     Raises a database error, and :class:`ConfigurationError` if a route is wrong.
     """
+    return [alias for alias in named_outboxes(runs) if were_found(connections[alias], *TABLES)]
+
+
+def named_outboxes(runs: Sequence[WorkerRun]) -> list[str]:
+    """
+    Return the aliases of databases that may have an outbox of this service; none is asked. Raises
+    :class:`ConfigurationError` for wrong routes.
+    """
     told = [str(run.state["database"]) for run in runs if run.kind == "relay"]
-    named = dict.fromkeys([*outbox_databases(), *told])
-    return [alias for alias in named if alias in connections and were_found(connections[alias], *TABLES)]
+    return [alias for alias in dict.fromkeys([*outbox_databases(), *told]) if alias in connections]
 
 
 def view(alias: str, runs: Sequence[WorkerRun]) -> OutboxView:

@@ -207,8 +207,10 @@ CLIENT_ERRORS = _counter(
 FAULTS = _counter(
     "faults", "Unexpected exceptions in a callback of the service, or in a thread of this package.", "place"
 )
-NEGLECTS = _gauge("neglects", "Neglects found in this service's tables, once a minute.", "kind")
-PROBES = _counter("probes", "Probes of the bus, by the first leg that failed; none if the probe succeeded.", "failed")
+NEGLECTS = _gauge(
+    "neglects", "What is neglected in this service, by its tables, each minute; 0: nothing; absent: not known.", "kind"
+)
+PROBES = _counter("probes", "Probes of the bus, by the first leg that failed; none: all is well.", "failed")
 PROBE_SECONDS = _histogram(
     "probe_leg", "Duration of each leg of a probe, including a failed leg.", "leg", bounds=_OF_A_CALL
 )

@@ -1,4 +1,4 @@
-"""An unreachable database or topic of dead letters pauses only the records that need it."""
+"""If the database or the topic of dead letters is unreachable, only the records that need it wait."""
 
 from __future__ import annotations
 
@@ -59,8 +59,9 @@ def test_an_error_raised_before_the_database_restarted_still_counts_as_an_outage
 
 
 @pytest.mark.long
-def test_a_worker_waits_for_a_registry_that_is_unreachable_for_long(bus: RealBus, topic: str, group: str) -> None:
-    """Case 20."""
+def test_case_20_a_worker_waits_for_a_registry_that_is_unreachable_for_long(
+    bus: RealBus, topic: str, group: str
+) -> None:
     kept = OnTopic(bus, group).create()
     with faulty(bus.schema_registry_url) as registry:
         registry.fault = Fault.DOWN
@@ -125,8 +126,9 @@ def end_with_the_letter(process: ServiceProcess, bus: RealBus, topic: str, group
     assert bus.committed(group, topic) == 4
 
 
-def test_dead_letters_wait_for_a_stopped_database(bus: RealBus, topic: str, group: str, database: Database) -> None:
-    """Case 14."""
+def test_case_14_dead_letters_wait_for_a_stopped_database(
+    bus: RealBus, topic: str, group: str, database: Database
+) -> None:
     kept = InTable(database.entry, database.blocker)
     with worker(bus, topic, group, "trouble.fail_for_some", {"FAILING": "1"}, **TWICE | kept.settings) as process:
         process.wait_for_log("partitions assigned")
@@ -138,8 +140,7 @@ def test_dead_letters_wait_for_a_stopped_database(bus: RealBus, topic: str, grou
         end_with_the_letter(process, bus, topic, group, kept)
 
 
-def test_dead_letters_wait_for_a_topic_that_does_not_exist(bus: RealBus, topic: str, group: str) -> None:
-    """Case 14."""
+def test_case_14_dead_letters_wait_for_a_topic_that_does_not_exist(bus: RealBus, topic: str, group: str) -> None:
     kept = OnTopic(bus, group)
     options = {"EVENT_BUS_KAFKA_PRODUCER_OPTIONS": {"topic.metadata.propagation.max.ms": 100}}
     settings = TWICE | kept.settings | options

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 
 import attrs
 
+from event_bus_kafka.operations.status.asking import Unanswered
+
 
 @attrs.frozen(kw_only=True)
 class NeglectKind:
@@ -50,6 +52,29 @@ class Neglect:
         return self.kind.remedy.format(subject=self.subject)
 
 
+@attrs.frozen(kw_only=True)
+class OwnTables:
+    """How this service keeps its tables."""
+
+    retention: float
+    """Days for which parked rows are kept, and dead letters if they expire."""
+    letters_expire: bool = True
+    """Whether its workers delete old dead letters: those that the table itself keeps, no other store's."""
+    heartbeats: bool = True
+    """Whether its workers and relays write them: without, nobody knows whether one runs."""
+
+
+@attrs.frozen(kw_only=True)
+class Neglected:
+    """What was found in tables."""
+
+    neglects: tuple[Neglect, ...]
+    """In the order of the catalogue."""
+    unknown: frozenset[NeglectKind] = frozenset()
+    """Kinds of which there may be more: a database gave no answer, or there are no heartbeats."""
+    unanswered: tuple[Unanswered, ...] = ()
+
+
 OUTBOX_AFTER = timedelta(minutes=5)
 DEAD_LETTERS_AFTER = timedelta(days=1)
 HELD_AFTER = timedelta(hours=1)
@@ -80,7 +105,8 @@ DEAD_LETTERS_GROW = NeglectKind(
 DEAD_LETTERS_END = NeglectKind(
     id="dead-letters-end",
     sentence="Dead letters are soon deleted for their age (EVENT_BUS_KAFKA_RETENTION): in 7 days, or in a quarter of "
-    "the retention if that is less.",
+    "the retention if that is less. Not told where dead letters go to a topic or a store of the service's own: nobody "
+    "deletes those that the table has.",
     remedy="Replay them before: manage.py event_dead_letters list --oldest, then replay; or discard them.",
     subject="database",
 )

@@ -66,6 +66,12 @@ TABLES_UNMIGRATED = FindingKind(
     sentence="Migrations of this app are not applied in a database.",
     remedy="manage.py migrate event_bus_kafka, with --database where it is not the default one",
 )
+UNANSWERED = FindingKind(
+    id="unanswered",
+    sentence="A database, Kafka or the registry gave no answer, or a part of one: all that it would tell is not known.",
+    remedy="See that this host reaches it: manage.py check --database ALIAS for a database, probe_event_bus for Kafka "
+    "and the registry",
+)
 
 CATALOGUE: tuple[FindingKind, ...] = tuple(one for one in dict(globals()).values() if isinstance(one, FindingKind))
 """All kinds of finding, in the order of the reference page."""

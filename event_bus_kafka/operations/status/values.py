@@ -7,7 +7,8 @@ from datetime import datetime
 
 import attrs
 
-from event_bus_kafka.operations.neglects.catalogue import Neglect
+from event_bus_kafka.operations.neglects.catalogue import Neglect, OwnTables
+from event_bus_kafka.operations.status.asking import Unanswered
 from event_bus_kafka.operations.workers import WorkerRun
 
 
@@ -21,8 +22,7 @@ class OwnBus:
     """Consumer group → full names of the topics to which the group subscribes."""
     outboxes: tuple[str, ...]
     """Aliases of the databases that may have an outbox."""
-    retention: float
-    """Days for which dead letters and parked rows are kept."""
+    tables: OwnTables
     version: str
     """The version of this package."""
 
@@ -32,13 +32,13 @@ class OutboxStatus:
     """The status of one outbox."""
 
     database: str
-    """Alias of the database."""
-    rows: Mapping[str, int]
-    """Topic → number of rows. Only the first 100,000 rows that the database finds are counted."""
-    oldest_seconds: float | None
-    """Age of the oldest row; None: no row waits."""
-    parked: int
-    """Number of parked rows. At most 100,000 rows are counted."""
+    """The alias."""
+    rows: Mapping[str, int] | None
+    """Rows by topic, of the first 100,000 that the database finds; None: not known, as all of the outbox."""
+    oldest_seconds: float | None = None
+    """Age of the oldest; None: none waits."""
+    parked: int | None = None
+    """100,000 at most."""
 
 
 @attrs.frozen(kw_only=True)
@@ -72,14 +72,15 @@ class LastHour:
 
 @attrs.frozen(kw_only=True)
 class TableStatus:
-    """The part of the status that the service's tables hold. A field is None or empty if its table is missing."""
+    """The part of the status from the service's tables; None where it is not known, or a table is missing."""
 
-    workers: tuple[WorkerRun, ...]
+    workers: tuple[WorkerRun, ...] | None
     outboxes: tuple[OutboxStatus, ...]
     dead_letters: DeadLetterStatus | None
-    paused: tuple[PausedStatus, ...]
+    paused: tuple[PausedStatus, ...] | None
     last_hour: LastHour | None
-    neglects: tuple[Neglect, ...]
+    not_known: Mapping[str, str]
+    """Name of an attribute that is not known, or ``rows of`` and the alias of an outbox → why."""
 
 
 @attrs.frozen(kw_only=True)
@@ -91,8 +92,8 @@ class TopicStatus:
     """Number of partitions; 0: the topic does not exist, or this Kafka user has no permission to see the topic."""
     records: int | None = None
     """
-    Number of offsets from the first offset to the end, summed over all partitions. The number of records is smaller if
-    compaction has removed some.
+    Offsets between the beginning and the end of its partitions; compaction may have removed some of the records. None:
+    not known.
     """
     oldest: datetime | None = None
     """Timestamp of the oldest record; None: the topic is empty, or the brokers do not report the timestamp."""
@@ -151,8 +152,12 @@ class KafkaStatus:
     cluster: str
     brokers: tuple[str, ...]
     has_controller: bool
+    is_sandbox: bool = False
+    """Nobody can ask its brokers for topics' options, rights, or members of groups."""
     topics: tuple[TopicStatus, ...]
     groups: tuple[GroupStatus, ...]
+    silent: tuple[str, ...] = ()
+    """Partitions whose broker gave no answer: nothing of them is counted. As ``topic:number``."""
 
 
 @attrs.frozen(kw_only=True)
@@ -174,25 +179,19 @@ class Finding:
 
 
 @attrs.frozen(kw_only=True)
-class Unanswered:
-    """A server that gave no answer."""
-
-    server: str
-    """Name of the server: ``the database``, ``Kafka`` or ``the schema registry``."""
-    reason: str
-    is_fault: bool = False
-    """True: an unexpected exception was raised. The log contains the exception."""
-
-
-@attrs.frozen(kw_only=True)
 class Status:
-    """The whole status. A part is None if its server did not answer; ``unanswered`` then says why."""
+    """
+    The whole status. A part is None if its server did not answer, which ``unanswered`` then explains; of tables, see
+    :class:`TableStatus`.
+    """
 
     taken: datetime
-    tables: TableStatus | None
+    tables: TableStatus
     kafka: KafkaStatus | None
     registry: RegistryStatus | None
     neglects: tuple[Neglect, ...]
+    neglects_not_known: tuple[str, ...]
+    """Ids of kinds of which there may be more: a server gave no answer, a table is missing, there are no heartbeats."""
     unanswered: tuple[Unanswered, ...]
     findings: tuple[Finding, ...] | None
     """Findings of the check; None: no check was requested."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from enum import Enum
+from math import inf
+from time import monotonic
 from uuid import UUID
 
 import attrs
@@ -30,7 +32,11 @@ class Question:
     if the id has no time, at the first record.
     """
     seconds: float = 10.0
-    """Time limit for reading records, in seconds."""
+    """Time for reading records, at most."""
+    limit: float | None = None
+    """Seconds for the whole answer, from when the question is made, whoever is silent; None: each part has its own."""
+    asked: float = attrs.field(factory=monotonic, eq=False)
+    """When the question was made (monotonic)."""
 
     @property
     def emitted(self) -> int | None:
@@ -38,6 +44,14 @@ class Question:
         if self.event_id is None or self.event_id.version != 1:
             return None
         return (self.event_id.time - _UUID_EPOCH) // 10_000
+
+    def due(self, share: float) -> float:
+        """Return when ``share`` of the time for the whole answer is over (monotonic); infinite without a limit."""
+        return inf if self.limit is None else self.asked + self.limit * share
+
+    def left(self, most: float, share: float) -> float:
+        """Return the seconds until :meth:`due`, at most ``most``, and never less than 0."""
+        return max(min(most, self.due(share) - monotonic()), 0.0)
 
 
 @attrs.frozen(kw_only=True)

@@ -7,8 +7,7 @@ from contextlib import AbstractContextManager
 
 import attrs
 
-from event_bus_kafka.kafka.admin import Admin
-from event_bus_kafka.kafka.offsets import Groups
+from event_bus_kafka.kafka.cluster.groups import Groups
 from event_bus_kafka.kafka.scanner import Scanner
 from event_bus_kafka.wire.serde import SchemaIds
 
@@ -17,10 +16,11 @@ from event_bus_kafka.wire.serde import SchemaIds
 class ServerAccess:
     """Access to Kafka and the registry. Each callable raises :class:`EventBusError` if settings are missing."""
 
-    scanner: Callable[[], AbstractContextManager[Scanner]]
-    admin: Callable[[], Admin]
+    scanner: Callable[[float], AbstractContextManager[Scanner]]
+    """Takes when the last of its requests has to be answered (monotonic)."""
     groups: Callable[[], Groups]
-    registry: Callable[[], AbstractContextManager[SchemaIds]]
+    registry: Callable[[float], AbstractContextManager[SchemaIds]]
+    """Takes the seconds for one request."""
 
 
 @attrs.frozen(kw_only=True)

@@ -21,18 +21,18 @@ SECONDS = 5.0
 _PARKED = ("parked_at", "code", "reason")
 
 
-def rows_of_event(alias: str, event_id: str) -> tuple[list[OutboxPlace], int | None]:
+def rows_of_event(alias: str, event_id: str, *, seconds: float) -> tuple[list[OutboxPlace], int | None]:
     """
-    Return the waiting and parked rows of an event. The second value is None if all rows were searched. Otherwise it is
-    the id of the last row that was searched within the time limit. The database must have the tables. Raises a database
-    error.
+    Return the rows of an event in a database that has the tables, and the id behind which rows were not looked at for
+    want of time, or None. ``seconds``: limit for each of the two tables. Raises a database error.
     """
+    limit = min(SECONDS, seconds)
     found: list[OutboxPlace] = []
     waiting = OutboxRecord.objects.using(alias)
-    ids, left_behind = ids_where(waiting, contains("headers", event_id.encode()), until=monotonic() + SECONDS)
+    ids, left_behind = ids_where(waiting, contains("headers", event_id.encode()), until=monotonic() + limit)
     found += _places(alias, waiting.filter(pk__in=ids), "created")
     parked: Any = ParkedRecord.objects.using(alias)
-    ids, left_parked = ids_where(parked, contains("headers", event_id.encode()), until=monotonic() + SECONDS)
+    ids, left_parked = ids_where(parked, contains("headers", event_id.encode()), until=monotonic() + limit)
     found += _places(alias, parked.filter(pk__in=ids), *_PARKED)
     is_event = [one for one in found if one.event_id == event_id]  # a header of another event may quote the id
     return is_event, left_parked if left_behind is None else left_behind

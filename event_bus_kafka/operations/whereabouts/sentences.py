@@ -36,6 +36,8 @@ If a record's timestamp is later than the time in its event id by more than this
 the record late.
 """
 _TIMES = frozenset({"since", "time", "changed", "last_time", "start_time"})
+_KEPT_BACK = ("key", "limit", "asked")
+"""Attributes that JSON has not: personal data, and what says nothing of the event."""
 _INDENT = "    "
 
 
@@ -65,7 +67,7 @@ def as_json(answer: Whereabouts) -> dict[str, Any]:
     return {
         "found": answer.is_found,
         "emitted": None if emitted is None else shown_time(emitted),
-        **attrs.asdict(answer, filter=lambda field, _: field.name != "key", value_serializer=_plain),
+        **attrs.asdict(answer, filter=lambda field, _: field.name not in _KEPT_BACK, value_serializer=_plain),
     }
 
 

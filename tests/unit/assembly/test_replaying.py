@@ -1,4 +1,4 @@
-"""The runner of replay requests, assembled with a worker's scheduler and housekeeping threads."""
+"""Tests of the runner of replay requests, assembled with a worker's scheduler and housekeeping threads."""
 
 from __future__ import annotations
 

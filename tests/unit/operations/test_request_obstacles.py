@@ -1,4 +1,4 @@
-"""The reasons and remedies that operators read if no worker runs a replay request."""
+"""Tests of the reasons and remedies that operators read if no worker runs a replay request."""
 
 from __future__ import annotations
 

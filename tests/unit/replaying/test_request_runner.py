@@ -1,4 +1,7 @@
-"""Which worker holds a request while its letters run, and the state of requests whose workers hang, wait or die."""
+"""
+Tests of which worker holds a replay request while its letters run, and of requests whose workers hang, wait for a
+server or die.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,7 @@ class Server(Originals):
 
 
 class Runner(RequestRunner):
-    """The runner of a worker, whose submitted letters are run by the test."""
+    """The runner of a worker. The test runs the submitted letters."""
 
     def __init__(self, group: str, replay: LetterReplay) -> None:
         self.submitted: list[Detached] = []
@@ -71,7 +74,7 @@ class Runner(RequestRunner):
         self.submitted.append(delivery)
 
     def begin(self) -> None:
-        """Run the next letter."""
+        """Run the next submitted letter."""
         self.submit(is_busy=False)
         delivery = self.submitted.pop(0)
         delivery.process(delivery)
@@ -80,7 +83,7 @@ class Runner(RequestRunner):
 
 @pytest.fixture(autouse=True)
 def in_a_file(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Use a database in a file: workers ignore databases in memory."""
+    """Use a database in a file: workers do not use a database in memory."""
     with django_db_blocker.unblock(), on_sqlite(tmp_path, "default"):
         yield
 

@@ -1,4 +1,4 @@
-"""When a worker counts as unable to begin letters."""
+"""Tests of when a worker counts as unable to begin letters."""
 
 from __future__ import annotations
 
