@@ -39,6 +39,11 @@ watchman = Housekeeper(close_after_errors)
 The housekeeper that searches all outboxes for neglects. It has its own thread, so that a database that hangs delays no
 heartbeat in another database.
 """
+claim_keeper = Housekeeper(close_after_errors)
+"""
+The housekeeper that renews claims on replay requests. It has its own thread, so that no other housekeeping delays a
+renewal and makes a worker lose its request.
+"""
 
 
 def periodically(

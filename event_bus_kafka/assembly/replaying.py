@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, closing
 
+from event_bus_kafka.assembly import housekeeping
 from event_bus_kafka.assembly.housekeeping import periodically
 from event_bus_kafka.assembly.reading import reader_for
 from event_bus_kafka.consuming.processor import Processor
@@ -22,9 +23,13 @@ def request_runner(receiving: Processor, scheduler: Scheduler, at_end: ExitStack
     originals = at_end.enter_context(closing(Originals(reader_for)))
     replay = LetterReplay(lambda store: receiving, originals)
     lanes = LetterLanes(
-        submit=scheduler.submit, count=len(scheduler.lanes), connection_max_age=receiving.connection_max_age
+        submit=scheduler.submit,
+        count=len(scheduler.lanes),
+        connection_max_age=receiving.connection_max_age,
+        records=lambda: [lane.running for lane in scheduler.lanes],
     )
     runner = RequestRunner(receiving.group, replay, lanes)
     name = "Replay requests could not be checked"
-    periodically(at_end, lambda: runner.turn_every, name, runner.turn, last=runner.hand_back)
+    keeper = housekeeping.claim_keeper
+    periodically(at_end, lambda: runner.turn_every, name, runner.turn, last=runner.hand_back, keeper=keeper)
     return runner

@@ -57,6 +57,11 @@ def signals() -> tuple[OpenEdxPublicSignal, ...]:
     return *OpenEdxPublicSignal.all_events(), record_deleted
 
 
+def receiver_names() -> frozenset[str]:
+    """Return the names of all receivers in this process, of all signals."""
+    return frozenset(one.name for signal in signals() for one in receivers_of(signal))
+
+
 def signal_named(event_type: str) -> OpenEdxPublicSignal | None:
     """
     Return the signal for the event type of a dead letter, ``record_deleted`` included; None if this service has none.

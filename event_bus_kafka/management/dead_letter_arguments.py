@@ -14,6 +14,7 @@ from event_bus_kafka.operations.dead_letters.coordinates import Coordinates
 from event_bus_kafka.operations.dead_letters.request_plan import STOP_AFTER
 from event_bus_kafka.operations.dead_letters.selection import Selection
 
+SAY_WHICH = "Say which: either ids, or filters, or --all (or, for a replay, --of-request)."
 _FILTERS = ("group", "topic", "event_type", "receiver")
 
 
@@ -62,7 +63,7 @@ def selection(options: dict[str, Any]) -> Selection:
     if "all" in options:
         ways = [bool(ids), bool(filters), options["all"]]
         if sum(ways) != 1:
-            raise CommandError("Say which: either ids, or filters, or --all.")
+            raise CommandError(SAY_WHICH)
     selected = Selection(ids=ids, **filters)
     if unknown := selected.unknown_ids():
         raise CommandError(f"There is no dead letter {', '.join(map(str, unknown))}.")
@@ -116,6 +117,13 @@ def _add_replay(parser: CommandParser) -> None:
         "--instead-of",
         metavar="RECEIVER",
         help="the pending receiver that --receiver replaces; needed if several no longer exist",
+    )
+    parser.add_argument(
+        "--of-request",
+        metavar="ID",
+        type=number(least=1),
+        help="the letters of this replay request that had no turn yet, by the receivers that it names unless "
+        "--receiver names another",
     )
     parser.add_argument(
         "--request",

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from event_bus_kafka.management.arguments import NOT_DONE
+from event_bus_kafka.management.dead_letter_arguments import SAY_WHICH
 from event_bus_kafka.management.examples import OperatorCommand
 from event_bus_kafka.models import LetterState, RequestedLetter
 from event_bus_kafka.operations.dead_letters import report, requests
@@ -40,9 +41,11 @@ class RequestSubcommands(OperatorCommand):
         planned = plan_request(selected, wish)
         if not options["json"]:
             self._print_lines_of(_plan_lines(planned))
+            self._print_lines_of([] if options["apply"] else _obstacles(planned, wish))
         made = make(planned, wish) if options["apply"] else []
         if options["json"]:
-            self.print_json(_plan_json(planned) | {"requests": [one.pk for one in made], "applied": options["apply"]})
+            about = {"obstacles": _obstacles(planned, wish), "requests": [one.pk for one in made]}
+            self.print_json(_plan_json(planned) | about | {"applied": options["apply"]})
         elif not options["apply"]:
             self.stdout.write(NOT_DONE)
         for one in made if not options["json"] else ():
@@ -115,18 +118,47 @@ def require_tables() -> None:
         raise CommandError("The tables of replay requests are missing: run manage.py migrate.")
 
 
+def with_request(options: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return the options of ``replay``. If ``--of-request`` is given, its request determines two of them: the ids, which
+    are those of the request's letters without a known result, and the receivers, unless the options name a receiver.
+    Raises CommandError.
+    """
+    number = options["of_request"]
+    if number is None:
+        return options
+    if options["ids"]:
+        raise CommandError(SAY_WHICH)
+    require_tables()
+    request, left = requests.letters_left(number)
+    if request is None:
+        raise CommandError(f"There is no replay request {number}.")
+    ids = [one.pk for one in Selection(ids=tuple(left)).letters()] if left else []
+    if not ids:
+        raise CommandError(f"Replay request {number} has no dead letters left that had no turn.")
+    is_named = options["receiver"] or options["instead_of"]
+    names = {} if is_named else {"receiver": request.receiver, "instead_of": request.instead_of}
+    return options | {"ids": ids} | names
+
+
 def _plan_lines(planned: RequestPlan) -> list[str]:
-    count = len(planned.requested)
+    count, missing = len(planned.requested), planned.missing
     lines = [f"{count} dead letters in {len(planned.groups)} requests, of groups: {', '.join(planned.groups) or '-'}"]
     lines += [f"  {name} would run for {count}" for name, count in sorted(planned.receivers.items())]
     if planned.elsewhere:
         lines.append(f"  {len(planned.elsewhere)} are for another service, whose workers decide which receivers run")
+    lines += [f"  {name} is not in this service: {count} have still to reach it" for name, count in missing.items()]
     if planned.left_out:
         lines.append(f"{len(planned.left_out)} would not run, and are left out:")
         lines += [_left_out_line(one) for one in planned.left_out[:_SHOWN]]
     if len(planned.left_out) > _SHOWN:
         lines.append(f"… and {len(planned.left_out) - _SHOWN} more")
     return lines
+
+
+def _obstacles(planned: RequestPlan, wish: Wish) -> list[str]:
+    found = [requests.obstacle_before(one, planned.topics(one), planned.wanted(one, wish)) for one in planned.groups]
+    return [text for text in found if text]
 
 
 def _left_out_line(planned: ReplayPlan) -> str:
@@ -138,6 +170,7 @@ def _plan_json(planned: RequestPlan) -> dict[str, Any]:
         "groups": planned.groups,
         "run": [{"id": one.letter.pk, "run": list(one.run)} for one in planned.run],
         "elsewhere": [one.letter.pk for one in planned.elsewhere],
+        "missing": planned.missing,
         "left_out": [{"id": one.letter.pk, "problem": one.problem} for one in planned.left_out],
     }
 

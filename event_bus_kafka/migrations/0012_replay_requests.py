@@ -70,6 +70,8 @@ class Migration(migrations.Migration):
                             ("succeeded", "Succeeded"),
                             ("failed", "Failed"),
                             ("skipped", "Skipped"),
+                            ("partly", "Partly"),
+                            ("unknown", "Unknown"),
                         ],
                         max_length=16,
                     ),

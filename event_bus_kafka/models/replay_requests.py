@@ -66,13 +66,14 @@ class ReplayRequestQuerySet(models.QuerySet["ReplayRequest"]):
         """
         self.filter(pk=request, claimed_by=by)._write(beat_at=self._now())
 
-    def let_go(self, request: int, *, by: UUID) -> None:
+    def let_go(self, request: int, *, by: UUID, note: str = "") -> None:
         """
         End the claim of worker ``by``, if there is one. Other workers can then claim the request unless it has ended.
+        ``note``: why the worker releases the request; it is stored with a request that was running.
         """
         self.filter(pk=request, claimed_by=by)._write(claimed_by=None, beat_at=None)
         handed_back = self.filter(pk=request, claimed_by=None, state=RequestState.RUNNING)
-        handed_back._write(state=RequestState.REQUESTED)
+        handed_back._write(state=RequestState.REQUESTED, note=note)
 
     def finish(self, request: int, state: RequestState, *, by: UUID, note: str = "") -> bool:
         """End a running request. Return False if worker ``by`` has lost its claim or the request is not running."""

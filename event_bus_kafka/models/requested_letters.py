@@ -9,9 +9,9 @@ from typing import ClassVar
 from django.db import connections, models
 from django.db.models.expressions import RawSQL
 
-from event_bus_kafka.models.database_time import now_sql
+from event_bus_kafka.models.database_time import database_now, now_sql
 from event_bus_kafka.models.moments import MomentField
-from event_bus_kafka.models.replay_requests import ReplayRequest, ReplayRequestQuerySet
+from event_bus_kafka.models.replay_requests import TAKEN_OVER_AFTER, ReplayRequest, ReplayRequestQuerySet
 from event_bus_kafka.models.upserts import one_statement
 
 _BATCH = 500
@@ -28,9 +28,14 @@ class LetterState(models.TextChoices):
     FAILED = "failed"
     SKIPPED = "skipped"
     """No receiver was called."""
+    PARTLY = "partly"
+    """All receivers that ran have succeeded, and the dead letter stays for others."""
+    UNKNOWN = "unknown"
+    """Its worker died while the letter ran, and the dead letter does not show whether the letter succeeded."""
 
 
 _LEFT = (LetterState.WAITING, LetterState.RUNNING)
+"""States of letters that have not ended."""
 
 
 class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
@@ -47,6 +52,19 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
         """
         rows = self.filter(request=request, state__in=_LEFT, number__gt=after)
         return list(rows.order_by("number")[:most])
+
+    def without_result(self, request: int) -> list[int]:
+        """Return the ids of a request's dead letters without a known result, in the order of the request."""
+        return list(self.of(request, *_LEFT, LetterState.UNKNOWN).values_list("letter", flat=True))
+
+    def orphaned(self, group: str) -> list[RequestedLetter]:
+        """
+        Return the running letters of ``group`` whose request has ended and whose worker has died, or lost the database
+        before it could write their results.
+        """
+        running = self.filter(state=LetterState.RUNNING, request__group=group, request__ended_at__isnull=False)
+        silent = models.Q(request__beat_at__lt=database_now(self.db) - round(TAKEN_OVER_AFTER * 1000))
+        return list(running.filter(models.Q(request__claimed_by=None) | silent).order_by("pk")[:_BATCH])
 
     def begin(self, letter: RequestedLetter, claim: str) -> bool:
         """
@@ -105,8 +123,8 @@ class RequestedLetterQuerySet(models.QuerySet["RequestedLetter"]):
         return self.filter(pk__in=ids).delete()[0]
 
     def _note(self, letter: RequestedLetter, before: str, **values: object) -> None:
-        with one_statement(self.db):
-            self.filter(pk=letter.pk, claim=before).update(**values)
+        with one_statement(self.db):  # a result is final: a worker that stood still may write another one later
+            self.filter(pk=letter.pk, claim=before, state__in=_LEFT).update(**values)
 
 
 class RequestedLetter(models.Model):
@@ -130,7 +148,7 @@ class RequestedLetter(models.Model):
     """The receiver that the request's receiver replaces as a stand-in; empty: none."""
     state = models.CharField(max_length=16, choices=LetterState.choices)
     error = models.TextField()
-    """Why the letter failed or was skipped."""
+    """Why the letter failed or was skipped, or for which receivers the dead letter stays."""
     claim = models.CharField(max_length=40)
     """
     The claim that the letter's latest run has made on the dead letter. Empty if the letter has had no run yet, or if

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,6 +50,19 @@ def workers() -> list[WorkerRun]:
     alias = router.db_for_write(Heartbeat)
     now = database_now(alias)
     return [_run(row, now) for row in Heartbeat.objects.using(alias).order_by("-started_at", "pk")]
+
+
+def replaying_groups(runs: Iterable[WorkerRun]) -> Mapping[str, frozenset[str] | None]:
+    """
+    Return group → receivers of its workers, for each group with a running worker that can replay. None: unknown, as
+    one of the workers does not report its receivers. Workers of earlier versions cannot replay or do not report them.
+    """
+    found: dict[str, frozenset[str] | None] = {}
+    for run in runs:
+        if run.is_alive and "replaying" in run.state and run.state.get("is_alive", True):
+            names, before = run.state.get("receivers"), found.get(run.group, frozenset())
+            found[run.group] = None if names is None or before is None else before.union(names)
+    return found
 
 
 def _run(row: Heartbeat, now: int) -> WorkerRun:

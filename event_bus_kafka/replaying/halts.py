@@ -13,7 +13,7 @@ class HaltKind(Enum):
     LOST = auto()
     """This worker does nothing more: another worker has the request, or an operator has paused or cancelled it."""
     HANDED_BACK = auto()
-    """This worker ends: another worker may take the request."""
+    """Another worker may take the request: this worker ends, or can begin no letter."""
     HELD = auto()
     """This worker continues the request later."""
     STOPPED = auto()

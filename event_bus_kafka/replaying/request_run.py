@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import inf
 from time import monotonic
 
@@ -52,6 +52,8 @@ class LetterLanes:
     count: int
     connection_max_age: float
     """Age in seconds at which a database connection is closed before the next letter."""
+    records: Callable[[], Sequence[Delivery | None]] = tuple
+    """Returns the record of each lane (None: the lane is free); empty: unknown. Any thread may call it."""
 
 
 class RequestRun:
@@ -86,8 +88,8 @@ class RequestRun:
         self._lock = threading.Lock()
         self._fresh_until = -inf
         self._todo: deque[tuple[RequestedLetter, bytes | None]] = deque()
-        self._submitted: dict[Detached, float] = {}
-        """Letter that has not ended → the time of its submission."""
+        self._submitted: Mapping[Detached, float] = {}
+        """Letter that has not ended → the time of its submission. Replaced, never changed: other threads read it."""
         self._due = clock()
         self._rests_until = -inf
         self._partitions: dict[Partition, PartitionProgress] = {}
@@ -119,12 +121,12 @@ class RequestRun:
     @property
     def running(self) -> Collection[Detached]:
         """Letters that have begun and not ended."""
-        return [one for one in tuple(self._submitted) if one.has_begun and not one.done]
+        return [one for one in self._submitted if one.has_begun and not one.done]
 
     @property
     def is_over(self) -> bool:
-        """Whether all letters of the request have ended."""
-        return self.is_all and not self._todo and all(one.done for one in tuple(self._submitted))
+        """Whether no letter is left. Read this before ``halt``: the last letter may halt the run instead of ending."""
+        return self.is_all and not self._todo and all(one.done for one in self._submitted)
 
     def submit(self, *, is_busy: bool) -> float:
         if self.halt is not None:
@@ -134,7 +136,7 @@ class RequestRun:
         while self._todo and self._has_room(now, is_busy):
             letter, key = self._todo[0]
             delivery = self._delivery(letter, key)
-            self._submitted[delivery] = now
+            self._submitted = {**self._submitted, delivery: now}
             self._todo.popleft()
             self._due = max(self._due, now - _MADE_UP_FOR) + 1 / self._rate
             self._lanes.submit(delivery)
@@ -194,7 +196,7 @@ class RequestRun:
             self.ended += 1
             if state == LetterState.FAILED:
                 self.failures_in_row += 1
-            elif state == LetterState.SUCCEEDED:
+            elif state in (LetterState.SUCCEEDED, LetterState.PARTLY):
                 self.failures_in_row = 0
         if self.failures_in_row >= self._stop_after:
             self.end(Halt(HaltKind.STOPPED, f"{self.failures_in_row} letters in a row failed"))

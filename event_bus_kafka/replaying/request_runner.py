@@ -23,8 +23,10 @@ from event_bus_kafka.models import (
 )
 from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay
 from event_bus_kafka.replaying.halts import Halt, HaltKind
+from event_bus_kafka.replaying.orphans import settle_orphans
 from event_bus_kafka.replaying.request_run import LetterLanes, RequestRun
 from event_bus_kafka.replaying.requested_letter_run import RequestedLetterRun
+from event_bus_kafka.replaying.standstill import Standstill
 from event_bus_kafka.telemetry import emit
 from event_bus_kafka.telemetry.events import ReplayRequestChanged
 from event_bus_kafka.telemetry.state import Replaying
@@ -36,22 +38,31 @@ table may appear later, as services may be migrated while their workers run.
 """
 _READ_AHEAD = 500
 """Number of letters per read: enough for many seconds, as each letter takes several statements."""
+_SETTLE_EVERY = 60.0
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
 """
 Seconds until a held request continues: the first delay and the longest one. The delay doubles with each hold until a
 letter ends.
 """
+_MOST_DOUBLINGS = 6
+"""Maximum exponent of the doubled delay. Without it the power of two would overflow after a thousand holds."""
+_SUBMIT_WITHIN = 5.0
+"""Seconds until the polling thread calls ``submit`` again while there is no request, to show that it is alive."""
 _LONGEST_NAME = 255
 _STOPPED = Halt(HaltKind.HANDED_BACK)
 _ENDS = {HaltKind.STOPPED: RequestState.STOPPED, HaltKind.FAILED: RequestState.FAILED}
 
 
-@attrs.define(eq=False)
+@attrs.frozen
 class _Held:
-    """The time until which this worker's request is held, and the delay of the next hold."""
+    """The time until which this worker's request is held, and the number of holds since a letter ended last."""
 
-    until: float
-    delay: float
+    until: float = -inf
+    times: int = 0
+
+    def again(self, now: float) -> _Held:
+        delay = _FIRST_DELAY * 2 ** min(self.times, _MOST_DOUBLINGS)
+        return _Held(now + min(delay, _LONGEST_DELAY), self.times + 1)
 
 
 class RequestRunner:
@@ -71,13 +82,16 @@ class RequestRunner:
         self._name = f"{socket.gethostname()[:200]}:{os.getpid()}"[:_LONGEST_NAME]
         self._request: ReplayRequest | None = None
         self._run: RequestRun | None = None
-        self._held = _Held(-inf, _FIRST_DELAY)
+        self._held = _Held()
+        self._standstill = Standstill(lanes.records, clock)
+        self._settled_at = -inf
         self._has_table = True
         self._is_ending = False
 
     def submit(self, *, is_busy: bool) -> float:
+        self._standstill.turned()
         run = self._run
-        return inf if run is None else run.submit(is_busy=is_busy)
+        return _SUBMIT_WITHIN if run is None else run.submit(is_busy=is_busy)
 
     def end(self) -> Collection[Partition]:
         self._is_ending = True
@@ -97,22 +111,29 @@ class RequestRunner:
     @property
     def replaying(self) -> Replaying | None:
         """The request that this worker runs; None: it runs none. Any thread may ask."""
-        request, run = self._request, self._run
+        request, run, held = self._request, self._run, self._held
         if request is None:
             return None
-        return Replaying(request=request.pk, done=run.ended if run else 0, running=len(run.running) if run else 0)
+        done, running = (run.ended, len(run.running)) if run else (0, 0)
+        return Replaying(request=request.pk, done=done, running=running, holds=0 if done else held.times)
 
     def turn(self) -> None:
-        """If this worker has no request, take one. Otherwise renew its claim and read its next letters."""
+        """
+        If this worker has no request, take one. Otherwise renew its claim and read its next letters. Every minute
+        settle letters that dead workers have left behind.
+        """
         alias = alias_of(RequestedLetter)  # this table is created last
         self._has_table = alias is not None
         if alias is None:
             return
-        rows = ReplayRequest.objects.using(alias)
-        if self._request is None and not self._is_ending:
+        rows, standstill = ReplayRequest.objects.using(alias), self._standstill.reason()
+        if self._request is None and not self._is_ending and not standstill:
             self._request = self._taken(rows)
         if self._request is not None:
-            self._go_on(rows, self._request)
+            self._go_on(rows, self._request, standstill)
+        if self._clock() - self._settled_at >= _SETTLE_EVERY:
+            settle_orphans(alias, self._group)
+            self._settled_at = self._clock()
 
     def hand_back(self) -> None:
         """
@@ -124,42 +145,52 @@ class RequestRunner:
         if request is None or (run is not None and run.running):
             return
         if alias := alias_of(RequestedLetter):
-            ReplayRequest.objects.using(alias).let_go(request.pk, by=self._id)
-            self._tell(request, RequestState.REQUESTED)
-            self._request = self._run = None
+            self._give_back(ReplayRequest.objects.using(alias), request)
 
     def _taken(self, rows: ReplayRequestQuerySet) -> ReplayRequest | None:
         for request in rows.in_turn(self._group):
             if _has_any(request.receivers) and rows.take(request.pk, by=self._id, worker=self._name):
-                self._held = _Held(-inf, _FIRST_DELAY)
+                self._held = _Held()
                 self._tell(request, RequestState.RUNNING)
                 return request
         return None
 
-    def _go_on(self, rows: ReplayRequestQuerySet, request: ReplayRequest) -> None:
-        run, at = self._run, self._clock()
-        if run is not None:
-            request.failures_in_row = run.failures_in_row
-        is_ours = rows.beat(request.pk, by=self._id, failures_in_row=request.failures_in_row)
-        if not is_ours and run is None:
-            self._leave(rows, request)
-        elif not is_ours and run is not None:
-            run.end(Halt(HaltKind.LOST))
+    def _go_on(self, rows: ReplayRequestQuerySet, request: ReplayRequest, standstill: str) -> None:
+        at, is_ours = self._clock(), self._beat(rows, request)
+        if self._run is None:
+            if not is_ours:
+                self._leave(rows, request)
+            elif standstill:
+                self._give_back(rows, request, standstill)
+            elif at >= self._held.until:
+                self._begin(rows, request)
+        elif not is_ours:
+            self._run.end(Halt(HaltKind.LOST))
             rows.keep(request.pk, by=self._id)  # otherwise another worker could take it while letters run here
-        if run is None and is_ours and at >= self._held.until:
-            run = self._begun(rows, request)
-        if run is not None and self._run is run:
+        elif standstill:
+            self._run.end(Halt(HaltKind.HANDED_BACK, standstill))
+        if (run := self._run) is not None:
             run.keep_on(at)
             self._fill(run, request, rows.db)
             self._conclude(rows, request, run)
 
-    def _begun(self, rows: ReplayRequestQuerySet, request: ReplayRequest) -> RequestRun:
+    def _beat(self, rows: ReplayRequestQuerySet, request: ReplayRequest) -> bool:
+        """Renew the claim. Delete the note about a hold once a letter has ended. Return False if the claim is lost."""
+        run = self._run
+        if run is not None:
+            request.failures_in_row = run.failures_in_row
+        is_moving = run is not None and run.ended > 0 and self._held.times > 0
+        values = {"note": ""} if is_moving else {}
+        is_ours = rows.beat(request.pk, by=self._id, failures_in_row=request.failures_in_row, **values)
+        if is_ours and is_moving:
+            self._held = _Held()
+        return is_ours
+
+    def _begin(self, rows: ReplayRequestQuerySet, request: ReplayRequest) -> None:
         letters = RequestedLetterRun(replay=self._replay, alias=rows.db, receiver=request.receiver)
-        rows.beat(request.pk, by=self._id, note="")
         self._run = run = RequestRun(request, letters, self._lanes, self._clock)
         if self._is_ending:  # end() may have run before the assignment
             run.end(_STOPPED)
-        return run
 
     def _fill(self, run: RequestRun, request: ReplayRequest, alias: str) -> None:
         if run.is_all or run.halt is not None or run.waiting > _READ_AHEAD // 2:
@@ -170,13 +201,16 @@ class RequestRunner:
         run.fill([(one, keys.get(one.letter)) for one in letters], is_all=len(letters) < _READ_AHEAD)
 
     def _conclude(self, rows: ReplayRequestQuerySet, request: ReplayRequest, run: RequestRun) -> None:
-        """End or hold the request, once its run is over, or has halted and no letter is running."""
+        """End, hold or release the request, once its run is over, or has halted and no letter is running."""
+        is_over = run.is_over  # read before halt: the last letter may halt the run instead of ending
         halt = run.halt
         if halt is None:
-            if run.is_over:
+            if is_over:
                 self._finish(rows, request, RequestState.DONE)
         elif run.running:
             return
+        elif halt.kind is HaltKind.HANDED_BACK:
+            self._give_back(rows, request, halt.note)
         elif halt.kind is HaltKind.HELD:
             self._hold(rows, request, run, halt.note)
         elif halt.kind in _ENDS:
@@ -197,9 +231,15 @@ class RequestRunner:
         self._tell(request, state or "gone", "this worker has released it")
         self._request = self._run = None
 
+    def _give_back(self, rows: ReplayRequestQuerySet, request: ReplayRequest, why: str = "") -> None:
+        """Release the request, of which no letter is running here. ``why``: reason for its note; empty: no note."""
+        note = f"worker {self._name} has handed it back: {why}" if why else ""
+        rows.let_go(request.pk, by=self._id, note=note)
+        self._tell(request, RequestState.REQUESTED, why)
+        self._request = self._run = None
+
     def _hold(self, rows: ReplayRequestQuerySet, request: ReplayRequest, run: RequestRun, note: str) -> None:
-        delay = _FIRST_DELAY if run.ended else self._held.delay
-        self._held = _Held(self._clock() + delay, min(2 * delay, _LONGEST_DELAY))
+        self._held = (_Held() if run.ended else self._held).again(self._clock())
         rows.beat(request.pk, by=self._id, note=note)
         self._tell(request, "held", note)
         self._run = None
@@ -211,5 +251,4 @@ class RequestRunner:
 
 def _has_any(receivers: Collection[str]) -> bool:
     """Return whether this service has one of ``receivers``. If none is named, all receivers run: return True."""
-    here = {one.name for signal in dispatch.signals() for one in dispatch.receivers_of(signal)}
-    return not receivers or bool(here.intersection(receivers))
+    return not receivers or not dispatch.receiver_names().isdisjoint(receivers)

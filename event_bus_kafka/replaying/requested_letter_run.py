@@ -9,7 +9,7 @@ import attrs
 from django.db import Error
 
 from event_bus_kafka.consuming.progress import Work
-from event_bus_kafka.dead_letters.pending import of_row, time_text
+from event_bus_kafka.dead_letters.pending import Pending, of_row, time_text
 from event_bus_kafka.errors import BrokerError, EventBusError, WorkerFailed
 from event_bus_kafka.models import DeadLetter, LetterState, RequestedLetter, RequestedLetterQuerySet
 from event_bus_kafka.operations.dead_letters import report
@@ -110,22 +110,50 @@ class RequestedLetterRun:
         return RequestedLetter.objects.using(self.alias)
 
 
+def end_by_letter(requested: RequestedLetter, letter: DeadLetter | None) -> LetterEnd | None:
+    """
+    Return the result of a letter whose worker died while the letter ran, if the dead letter shows the result.
+    ``letter``: the dead letter; None: it was deleted.
+    """
+    if letter is None:
+        return LetterEnd(LetterState.SUCCEEDED)
+    if letter.last_failed_at == requested.failed_at or _has_claim(requested, letter):
+        return None
+    return LetterEnd(LetterState.FAILED, "; ".join(map(report.failure_text, of_row(letter).values())))
+
+
 def _without_a_run(requested: RequestedLetter, planned: ReplayPlan | None) -> LetterEnd | None:
     """Return the result of a letter if no receiver is to run; otherwise None."""
     had_begun = requested.state == LetterState.RUNNING
+    if had_begun and (end := end_by_letter(requested, planned.letter if planned else None)):
+        return end
     if planned is None:
-        return LetterEnd(LetterState.SUCCEEDED) if had_begun else None
-    pending = of_row(planned.letter)
-    is_ours = any(failure.claimed_until == requested.claim for failure in pending.values() if requested.claim)
-    if planned.letter.last_failed_at != requested.failed_at and not is_ours:
-        if had_begun:
-            return LetterEnd(LetterState.FAILED, "; ".join(map(report.failure_text, pending.values())))
+        return None
+    is_claimed = _has_claim(requested, planned.letter)
+    if planned.letter.last_failed_at != requested.failed_at and not is_claimed:
         return LetterEnd(LetterState.SKIPPED, _FAILED_SINCE)
     if requested.tries >= _TRIES:
         return LetterEnd(LetterState.FAILED, f"its worker ended {_TRIES} times while the letter ran")
-    if not planned.run:
-        return LetterEnd(LetterState.SUCCEEDED) if had_begun else LetterEnd(LetterState.SKIPPED, planned.problem)
-    return None
+    if planned.run:
+        return None
+    if not had_begun:
+        return LetterEnd(LetterState.SKIPPED, planned.problem)
+    if is_claimed:
+        return LetterEnd(LetterState.UNKNOWN, f"its worker ended while it ran; now: {planned.problem}")
+    return _succeeded(of_row(planned.letter))
+
+
+def _has_claim(requested: RequestedLetter, letter: DeadLetter) -> bool:
+    """Return whether the dead letter still has the claim of the last run, whose result was then not written."""
+    return any(failure.claimed_until == requested.claim for failure in of_row(letter).values() if requested.claim)
+
+
+def _succeeded(left: Pending) -> LetterEnd:
+    """Return the result of a successful run. ``left``: the receivers that are still pending. None of them has run."""
+    if not left:
+        return LetterEnd(LetterState.SUCCEEDED)
+    names = ", ".join(name or "its reading" for name in left)
+    return LetterEnd(LetterState.PARTLY, f"succeeded here; stays for {names}")
 
 
 def _end(planned: ReplayPlan, replayed: Replayed) -> LetterEnd:
@@ -136,4 +164,4 @@ def _end(planned: ReplayPlan, replayed: Replayed) -> LetterEnd:
     if replayed.failed:
         ran = [failure for name, failure in replayed.left.items() if name in (*planned.run, UNREAD)]
         return LetterEnd(LetterState.FAILED, "; ".join(map(report.failure_text, ran)) or replayed.problem)
-    return LetterEnd(LetterState.SUCCEEDED)
+    return _succeeded(replayed.left)

@@ -60,6 +60,8 @@ class Replaying:
     """Number of dead letters processed since this worker took the request."""
     running: int
     """Number of dead letters whose receivers run now."""
+    holds: int = 0
+    """Number of holds in a row, because a server was unavailable, since a dead letter was last processed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -100,6 +102,8 @@ class ConsumerState:
     """Whether the polling thread is alive."""
     replaying: Replaying | None = None
     """The replay request that the worker runs; None if it runs none."""
+    receivers: tuple[str, ...] | None = None
+    """Sorted names of the receivers in this process; None: unknown, because there are too many to list."""
 
 
 @attrs.frozen(kw_only=True)

@@ -10,10 +10,14 @@ import attrs
 from event_bus_kafka.consuming.consumer import Consumer
 from event_bus_kafka.consuming.progress import PartitionProgress
 from event_bus_kafka.consuming.scheduler import Scheduler
+from event_bus_kafka.dispatching import dispatch
 from event_bus_kafka.dispatching.receiver_gate import ReceiverGate
 from event_bus_kafka.errors import PausesUnknown
 from event_bus_kafka.telemetry.health import Health
 from event_bus_kafka.telemetry.state import ConsumerState, PartitionState, Replaying, SlowReceiver
+
+_MOST_NAMES = 200
+"""Maximum number of receivers in a heartbeat. If there are more, the heartbeat lists none."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -52,6 +56,7 @@ class ConsumerStates:
             obstacles=self.health.reasons,
             is_alive=self.health.is_alive,
             replaying=self.replaying(),
+            receivers=_receivers(),
         )
 
     def _partition(self, one: PartitionProgress) -> PartitionState:
@@ -77,3 +82,8 @@ class ConsumerStates:
             return self.gate.paused_receivers()
         except PausesUnknown:
             return ()
+
+
+def _receivers() -> tuple[str, ...] | None:
+    names = dispatch.receiver_names()
+    return tuple(sorted(names)) if len(names) <= _MOST_NAMES else None

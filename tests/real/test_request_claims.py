@@ -126,7 +126,7 @@ def test_a_letter_of_a_request_can_be_started_once(request_made: ReplayRequest) 
 def test_the_report_of_a_request_counts_failures_by_reason(request_made: ReplayRequest) -> None:
     for letter, error in zip(RequestedLetter.objects.all(), ("a", "b", "a"), strict=True):
         RequestedLetter.objects.end(letter, "", LetterState.FAILED, error)
-    assert reasons(request_made.pk) == {"failed": {"a": 2, "b": 1}, "skipped": {}}
+    assert reasons(request_made.pk) == {"failed": {"a": 2, "b": 1}, "skipped": {}, "partly": {}, "unknown": {}}
     found = report_of(request_made.pk)
     assert found is not None
     assert (found.done, found.total, [one.request.pk for one in reports(5)]) == (3, 3, [request_made.pk])

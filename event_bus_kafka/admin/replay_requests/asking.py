@@ -119,8 +119,8 @@ def asking(
     own = {CONFIRMED, "csrfmiddlewaretoken", UNTIL, *asked.wishes.fields, *_receiver_names()}
     return {
         "sentences": [_too_much()] if is_too_much else list(_sentences(planned)),
-        "obstacles": [text for one in planned.groups if (text := obstacle_before(one, planned.topics(one)))],
-        "tables": [] if is_too_much else [_receivers(planned), _reasons(planned), _left_out(planned, letter_url)],
+        "obstacles": list(_obstacles(planned, asked.wish)),
+        "tables": [] if is_too_much else list(_tables(planned, letter_url)),
         "asked": asked,
         "names": {"receivers": _names(planned), "missing": _missing(planned)},
         "fields": [(name, text) for name, texts in request.POST.lists() if name not in own for text in texts],
@@ -176,6 +176,23 @@ def _too_much() -> str:
         "More than %(most)s dead letters match, and a request that is made here has no more. Narrow them by filters, "
         "such as receiver, group, or when they failed; or make it by manage.py event_dead_letters replay --request."
     ) % {"most": f"{COUNTED:,}"}
+
+
+def _obstacles(planned: RequestPlan, wish: Wish) -> Iterator[str]:
+    for group in planned.groups:
+        if text := obstacle_before(group, planned.topics(group), planned.wanted(group, wish)):
+            yield _on_the_page(text)
+
+
+def _tables(planned: RequestPlan, letter_url: Callable[..., str]) -> Iterator[Table]:
+    yield _receivers(planned)
+    yield Table(
+        caption=_("Not in this service: letters stay for them, unless workers of another service have them"),
+        columns=[_("Receiver"), _("Letters")],
+        rows=[(shown(name), number) for name, number in planned.missing.items()],
+    )
+    yield _reasons(planned)
+    yield _left_out(planned, letter_url)
 
 
 def _receivers(planned: RequestPlan) -> Table:

@@ -33,6 +33,7 @@ def listed(found: Sequence[RequestReport], url: Url) -> Table:
             _("Group"),
             _("Letters done"),
             _("Succeeded"),
+            _("Stay for others"),
             _("Failed"),
             _("Skipped"),
             _("Requested"),
@@ -59,8 +60,12 @@ def reported(found: RequestReport, url: Url, letter_url: Url, *, may_replay: boo
         "note": shown(request.note),
         "obstacle": shown(found.obstacle),
         "postings": _postings(request, url) if may_replay else [],
-        "failed": _reasons(_("Failed, by error"), _("Error"), why[LetterState.FAILED]),
-        "skipped": _reasons(_("Skipped, by reason"), _("Reason"), why[LetterState.SKIPPED]),
+        "reasons": [
+            _reasons(_("Failed, by error"), _("Error"), why[LetterState.FAILED]),
+            _reasons(_("Skipped, by reason"), _("Reason"), why[LetterState.SKIPPED]),
+            _reasons(_("Succeeded here, and stay for others"), _("Others"), why[LetterState.PARTLY]),
+            _reasons(_("Not known"), _("Reason"), why[LetterState.UNKNOWN]),
+        ],
         "letters": _letters(problems(number, _LETTERS_SHOWN), letter_url),
         "history": _history(number),
         "here": url("one", number),
@@ -70,7 +75,8 @@ def reported(found: RequestReport, url: Url, letter_url: Url, *, may_replay: boo
 
 def _row(found: RequestReport, url: Url) -> list[Cell]:
     request = found.request
-    counts = (found.counts.get(one, 0) for one in (LetterState.SUCCEEDED, LetterState.FAILED, LetterState.SKIPPED))
+    shown_states = (LetterState.SUCCEEDED, LetterState.PARTLY, LetterState.FAILED, LetterState.SKIPPED)
+    counts = (found.counts.get(one, 0) for one in shown_states)
     return [
         Linked(text=_("Replay request %(number)s") % {"number": request.pk}, url=url("one", request.pk)),
         _state(found),
@@ -113,8 +119,10 @@ def _facts(found: RequestReport) -> Facts:
 def _counted() -> Mapping[LetterState, str]:
     return {
         LetterState.SUCCEEDED: _("Succeeded"),
+        LetterState.PARTLY: _("Succeeded here, stay for others"),
         LetterState.FAILED: _("Failed"),
         LetterState.SKIPPED: _("Skipped"),
+        LetterState.UNKNOWN: _("Not known"),
         LetterState.RUNNING: _("Running"),
         LetterState.WAITING: _("Waiting"),
     }
@@ -146,7 +154,7 @@ def _reasons(caption: str, column: str, found: Mapping[str, int]) -> Table:
 
 def _letters(found: Sequence[RequestedLetter], letter_url: Url) -> Table:
     return Table(
-        caption=_("The first letters that failed or were skipped"),
+        caption=_("The first letters that failed, were skipped or stay"),
         columns=[_("Record"), _("State"), _("Why")],
         rows=[_letter(one, letter_url) for one in found],
     )
@@ -154,7 +162,7 @@ def _letters(found: Sequence[RequestedLetter], letter_url: Url) -> Table:
 
 def _letter(letter: RequestedLetter, letter_url: Url) -> list[Cell]:
     record: Cell = shown(letter.coordinates)
-    if letter.state == LetterState.FAILED:  # a letter that failed mostly still has its dead letter
+    if letter.state != LetterState.SKIPPED:  # in all other states the dead letter mostly still exists
         record = Linked(text=shown(letter.coordinates), url=letter_url("letter", letter.letter))
     return [record, letter.state, shown(letter.error)]
 

@@ -22,7 +22,7 @@ from event_bus_kafka.dead_letters.pending import Pending
 from event_bus_kafka.errors import CannotTake, EventBusError, WorkerFailed
 from event_bus_kafka.management.arguments import NOT_DONE
 from event_bus_kafka.management.dead_letter_arguments import add_subcommands, selection
-from event_bus_kafka.management.replay_requests import RequestSubcommands
+from event_bus_kafka.management.replay_requests import RequestSubcommands, with_request
 from event_bus_kafka.models import DeadLetter, EntryState
 from event_bus_kafka.operations.dead_letters import imports, quarantine, report
 from event_bus_kafka.operations.dead_letters.letter_replay import LetterReplay, Replayed
@@ -120,7 +120,8 @@ class Command(RequestSubcommands):
                 self._succeed(options, f"{coordinates} is stored as a dead letter. Start the workers again.")
         self._tell(options, record=str(coordinates), group=group, receivers=names, goes_on_from=found.position.offset)
 
-    def _replay(self, options: dict[str, Any]) -> None:
+    def _replay(self, given: dict[str, Any]) -> None:
+        options = with_request(given)
         if options["request"]:
             self.request(selection(options), options)
             return

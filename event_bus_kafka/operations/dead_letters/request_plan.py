@@ -68,9 +68,25 @@ class RequestPlan:
         """
         return dict(Counter(name for one in self.run for name in one.run).most_common())
 
+    @property
+    def missing(self) -> Mapping[str, int]:
+        """
+        Return receiver → number of requested letters that are pending for it. Contains only receivers that this service
+        lacks and that no other receiver replaces. The largest number comes first.
+        """
+        names = (name for one in self.requested for name in one.missing if name not in one.stands_in.values())
+        return dict(Counter(names).most_common())
+
     def topics(self, group: str) -> list[str]:
         """Return the full names of the topics of a group's letters."""
-        return sorted({one.letter.topic for one in self.requested if one.letter.group == group})
+        return sorted({one.letter.topic for one in self._of(group)})
+
+    def wanted(self, group: str, wish: Wish) -> list[str]:
+        """Return the receivers of the group's request. A worker that has none of them does not take the request."""
+        return _wanted(self._of(group), wish)
+
+    def _of(self, group: str) -> list[ReplayPlan]:
+        return [one for one in self.requested if one.letter.group == group]
 
 
 def plan_request(selected: Selection, wish: Wish) -> RequestPlan:
@@ -104,10 +120,9 @@ def make(planned: RequestPlan, wish: Wish) -> list[ReplayRequest]:
 
 
 def _make(alias: str, group: str, plans: Sequence[ReplayPlan], wish: Wish, now: int) -> ReplayRequest:
-    names = {name for one in plans for name in (one.run or one.letter.failed_receivers)}
     request = ReplayRequest.objects.using(alias).create(
         group=group,
-        receivers=[wish.receiver] if wish.receiver else sorted(names),
+        receivers=_wanted(plans, wish),
         requested_at=now,
         state=RequestState.REQUESTED,
         **attrs.asdict(wish),
@@ -130,6 +145,11 @@ def _make(alias: str, group: str, plans: Sequence[ReplayPlan], wish: Wish, now: 
     return request
 
 
+def _wanted(plans: Sequence[ReplayPlan], wish: Wish) -> list[str]:
+    names = {name for one in plans for name in (one.run or one.letter.failed_receivers)}
+    return [wish.receiver] if wish.receiver else sorted(names)
+
+
 def _instead_of(planned: ReplayPlan, wish: Wish) -> str:
     """Return the receiver that ``wish.receiver`` would replace in the replay of the letter; empty: none."""
     return planned.stands_in[wish.receiver] if is_guessed(planned, wish.receiver) else wish.instead_of
@@ -142,11 +162,8 @@ def _is_elsewhere(planned: ReplayPlan, wish: Wish) -> bool:
         return False
     if not wish.receiver:
         return True
-    return not _listens(wish.receiver) and (wish.receiver in names or bool(wish.instead_of))
-
-
-def _listens(receiver: str) -> bool:
-    return any(one.name == receiver for signal in dispatch.signals() for one in dispatch.receivers_of(signal))
+    is_here = wish.receiver in dispatch.receiver_names()
+    return not is_here and (wish.receiver in names or bool(wish.instead_of))
 
 
 def _place(letter: DeadLetter) -> tuple[str, int, int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from shlex import quote
 from typing import Any
 
 import attrs
@@ -16,9 +17,13 @@ from event_bus_kafka.models import LetterState, ReplayRequest, ReplayRequestQuer
 from event_bus_kafka.models.database_time import database_now
 from event_bus_kafka.models.presence import has_tables
 from event_bus_kafka.models.replay_requests import OPEN, TAKEN_OVER_AFTER
-from event_bus_kafka.operations.workers import workers
+from event_bus_kafka.operations.workers import WorkerRun, replaying_groups, workers
 
-_PROBLEMS = (LetterState.FAILED, LetterState.SKIPPED)
+_PROBLEMS = (LetterState.FAILED, LetterState.SKIPPED, LetterState.PARTLY, LetterState.UNKNOWN)
+_TOLD_HOLDS = 5
+"""Number of holds in a row, about half a minute in total, from which on the report of a request names the hold."""
+_NAMED = 5
+"""Maximum number of receivers that a sentence names."""
 _NOW_UNKNOWN = "Whether a worker takes it is not known: EVENT_BUS_KAFKA_HEARTBEAT = 0."
 
 
@@ -41,7 +46,7 @@ class RequestReport:
 
     @property
     def done(self) -> int:
-        """Number of letters that succeeded, failed or were skipped."""
+        """Number of letters that are neither waiting nor running."""
         return sum(self.counts.get(one, 0) for one in (LetterState.SUCCEEDED, *_PROBLEMS))
 
 
@@ -73,8 +78,8 @@ def open_states() -> Mapping[str, int]:
 
 def problems(number: int, limit: int | None = None) -> list[RequestedLetter]:
     """
-    Return the failed and skipped letters of request ``number``, in the order of the request. ``limit``: maximum number
-    of letters.
+    Return the letters of request ``number`` that failed, were skipped, stay for other receivers, or whose result is
+    unknown, in the order of the request. ``limit``: maximum number of letters.
     """
     rows = RequestedLetter.objects.using(_rows().db).of(number, *_PROBLEMS)
     return list(rows if limit is None else rows[:limit])
@@ -82,8 +87,8 @@ def problems(number: int, limit: int | None = None) -> list[RequestedLetter]:
 
 def reasons(number: int) -> Mapping[str, Mapping[str, int]]:
     """
-    Return state (failed, skipped) → reason → number of letters of request ``number``. The most frequent reason comes
-    first.
+    Return state (one of those in :func:`problems`) → reason → number of letters of request ``number``. The most
+    frequent reason comes first.
     """
     rows = RequestedLetter.objects.using(_rows().db)
     return {state.value: rows.reasons(number, state) for state in _PROBLEMS}
@@ -160,48 +165,106 @@ def letter_json(letter: RequestedLetter) -> dict[str, Any]:
     return {name: getattr(letter, name) for name in names}
 
 
-def obstacle_before(group: str, topics: Sequence[str]) -> str:
-    """Return why no worker would run a request of ``group``, and the remedy; empty: a worker would run the request."""
+def letters_left(number: int) -> tuple[ReplayRequest | None, list[int]]:
+    """Return request ``number``, or None if it does not exist, and the ids of its letters without a known result."""
+    request = _rows().filter(pk=number).first()
+    return request, RequestedLetter.objects.using(_rows().db).without_result(number)
+
+
+def obstacle_before(group: str, topics: Sequence[str], receivers: Sequence[str] = ()) -> str:
+    """
+    Return why no worker would run a request of ``group``, and the remedy; empty: a worker would run the request.
+    ``receivers``: names of the receivers that the request would run; empty: all pending receivers run.
+    """
     if not settings.heartbeat:
         return _NOW_UNKNOWN
-    return "" if group in _groups_able() else f"{_nobody(group)} Start one: {_worker_command(group, topics)}."
+    able = replaying_groups(workers())
+    if group not in able:
+        return f"{_nobody(group)} Start one: {_worker_command(group, topics)}."
+    if _lacks(able[group], receivers):
+        return f"{_nobody_has(group, receivers)} Or name one with --receiver, and in whose place with --instead-of."
+    return ""
 
 
 def _reported(found: Sequence[ReplayRequest]) -> list[RequestReport]:
     counts = RequestedLetter.objects.using(_rows().db).counts([one.pk for one in found])
-    obstacles = _obstacles(_without_worker(found))
-    return [RequestReport(request=one, counts=counts[one.pk], obstacle=obstacles.get(one.pk, "")) for one in found]
+    silent = _silent([one for one in found if one.state == RequestState.RUNNING or counts[one.pk].get("running")])
+    waiting = [
+        one
+        for one in found
+        if one.state == RequestState.REQUESTED or (one.state == RequestState.RUNNING and one in silent)
+    ]
+    held = [one for one in found if one.state == RequestState.RUNNING and one.note and one not in silent]
+    obstacles = _obstacles(waiting, held)
+    return [
+        RequestReport(
+            request=one,
+            counts=_known(counts[one.pk]) if not one.is_open and one in silent else counts[one.pk],
+            obstacle=obstacles.get(one.pk, ""),
+        )
+        for one in found
+    ]
 
 
-def _without_worker(found: Sequence[ReplayRequest]) -> list[ReplayRequest]:
+def _silent(begun: Sequence[ReplayRequest]) -> list[ReplayRequest]:
+    """Return the requests that no worker has claimed, or whose worker has no recent heartbeat."""
+    dead = database_now(_rows().db) - round(TAKEN_OVER_AFTER * 1000) if begun else 0
+    return [one for one in begun if one.claimed_by is None or (one.beat_at or 0) < dead]
+
+
+def _known(counts: Mapping[str, int]) -> Mapping[str, int]:
+    """Return the counts with running letters as unknown: their worker has died, and no other has settled them yet."""
+    running = counts.get(LetterState.RUNNING, 0)
+    known = {state: count for state, count in counts.items() if state != LetterState.RUNNING}
+    return known | {LetterState.UNKNOWN: known.get(LetterState.UNKNOWN, 0) + running} if running else counts
+
+
+def _obstacles(waiting: Sequence[ReplayRequest], held: Sequence[ReplayRequest]) -> Mapping[int, str]:
     """
-    Return the requests that no worker runs: no worker has claimed the request, or its worker has no recent heartbeat.
+    Return number of the request → why its letters have no turn. Requests without an obstacle are left out.
+    ``waiting``: requests without a worker. ``held``: requests whose worker waits for a server.
     """
-    is_any_running = any(one.state == RequestState.RUNNING for one in found)
-    dead = database_now(_rows().db) - round(TAKEN_OVER_AFTER * 1000) if is_any_running else 0
-    silent = [one for one in found if one.state == RequestState.RUNNING and (one.beat_at or 0) < dead]
-    return [one for one in found if one.state == RequestState.REQUESTED or one in silent]
-
-
-def _obstacles(waiting: Sequence[ReplayRequest]) -> Mapping[int, str]:
-    """Return number of the request → why no worker can run it. Requests that a worker can run are left out."""
     if not settings.heartbeat:
         return {one.pk: _NOW_UNKNOWN for one in waiting}
-    able = _groups_able() if waiting else frozenset()
+    runs = workers() if waiting or held else []
+    able = replaying_groups(runs)
     left = [one for one in waiting if one.group not in able]
     topics = RequestedLetter.objects.using(_rows().db).topics([one.pk for one in left]) if left else {}
-    return {one.pk: _obstacle(one, topics[one.pk]) for one in left}
+    lacking = [one for one in waiting if one.group in able and _lacks(able[one.group], one.receivers)]
+    return (
+        {one.pk: _no_worker(one, topics[one.pk]) for one in left}
+        | {one.pk: _no_receiver(one) for one in lacking}
+        | {one.pk: text for one in held if (text := _held(one, runs))}
+    )
 
 
-def _groups_able() -> frozenset[str]:
-    """Return the groups with a running worker that can replay. Workers of earlier versions cannot replay."""
-    return frozenset(one.group for one in workers() if one.is_alive and "replaying" in one.state)
+def _lacks(known: frozenset[str] | None, receivers: Sequence[str]) -> bool:
+    """Return whether ``known``, the receivers that workers have (None: unknown), contains none of ``receivers``."""
+    return known is not None and bool(receivers) and known.isdisjoint(receivers)
 
 
-def _obstacle(request: ReplayRequest, topics: Sequence[str]) -> str:
+def _no_worker(request: ReplayRequest, topics: Sequence[str]) -> str:
     return (
         f"{_nobody(request.group)} Start one: {_worker_command(request.group, topics)}. Or run the "
-        f"receivers in a shell of the service: {_replay_command(request)}"
+        f"receivers in a shell of the service, and cancel this: {_replay_command(request)} --apply"
+    )
+
+
+def _no_receiver(request: ReplayRequest) -> str:
+    return (
+        f"{_nobody_has(request.group, request.receivers)} Or cancel this and name another in its place: "
+        f"{_replay_command(request)} --receiver NEW --instead-of OLD --request --apply"
+    )
+
+
+def _held(request: ReplayRequest, runs: Sequence[WorkerRun]) -> str:
+    states = [run.state["replaying"] for run in runs if run.is_alive and run.state.get("replaying")]
+    times = max((one.get("holds", 0) for one in states if one.get("request") == request.pk), default=0)
+    if times < _TOLD_HOLDS:
+        return ""
+    return (
+        f"It was held {times} times in a row, and no letter had its turn: {request.note}. It goes on by itself within "
+        "a minute once that is mended."
     )
 
 
@@ -209,15 +272,22 @@ def _nobody(group: str) -> str:
     return f"No worker of group {group} lives that could do it."
 
 
+def _nobody_has(group: str, receivers: Sequence[str]) -> str:
+    of = "receiver" if len(receivers) == 1 else "any of the receivers"
+    more = ", …" if len(receivers) > _NAMED else ""
+    return (
+        f"No living worker of group {group} has {of} {', '.join(receivers[:_NAMED])}{more}. Start the version of the "
+        "service that has it."
+    )
+
+
 def _worker_command(group: str, topics: Sequence[str]) -> str:
-    named = "".join(f" -t {short_topic(topic)}" for topic in topics)
-    return f"manage.py consume_events{named} -g {group}"
+    named = "".join(f" -t {quote(short_topic(topic))}" for topic in topics)
+    return f"manage.py consume_events{named} -g {quote(group)}"
 
 
 def _replay_command(request: ReplayRequest) -> str:
-    receiver = f" --receiver {request.receiver}" if request.receiver else ""
-    instead_of = f" --instead-of {request.instead_of}" if request.instead_of else ""
-    return f"manage.py event_dead_letters replay -g {request.group}{receiver}{instead_of} --apply"
+    return f"manage.py event_dead_letters replay --of-request {request.pk}"
 
 
 def _rows() -> ReplayRequestQuerySet:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -17,7 +18,15 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from event_bus_kafka.models import DeadLetter, LetterState, ReplayRequest, RequestedLetter, RequestState, Right
+from event_bus_kafka.models import (
+    DeadLetter,
+    Heartbeat,
+    LetterState,
+    ReplayRequest,
+    RequestedLetter,
+    RequestState,
+    Right,
+)
 from event_bus_kafka.operations.dead_letters import requests
 from event_bus_kafka.sandbox import Sandbox
 from tests.support.admin_clients import client_with, staff_with
@@ -153,6 +162,21 @@ def test_another_receiver_can_be_requested_in_place_of_one_that_no_longer_exists
     assert (request.receiver, request.instead_of, request.receivers) == (receiver, GONE, [receiver])
 
 
+def test_the_plan_names_receivers_that_the_service_lacks_and_warns_if_no_worker_has_them(receiver: str) -> None:
+    stored(record_of(7), receiver, GONE)
+    stored(record_of(7, offset=1), GONE)
+    client = client_with(Right.VIEW, Right.REPLAY)
+    page = text_of(asked(client, **ALL))
+    assert f"unless workers of another service have them Receiver Letters {GONE} 2 " in page
+    about: dict[str, Any] = {"kind": "consumer", "host": "h", "pid": 1, "service": "", "version": "0", "topics": []}
+    about |= {"group": "mail", "period": 10.0, "state": {"replaying": None, "receivers": [receiver]}}
+    Heartbeat.objects.beat(uuid4(), age=1.0, **about)
+    assert "No living worker" not in asked(client, **ALL)
+    page = asked(client, scope="ticked", id=[DeadLetter.objects.latest("pk").pk])
+    assert f"No living worker of group mail has receiver {GONE}." in page
+    assert "Or name one above as the only one, and in whose place above." in page
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -275,21 +299,25 @@ def test_the_report_of_a_request_counts_the_results_of_its_letters(receiver: str
     letters = [stored(record_of(7, offset=offset), receiver) for offset in range(6)]
     confirmed(client_with(Right.VIEW, Right.REPLAY), ALL)
     request = ReplayRequest.objects.get()
-    ends = [(LetterState.SUCCEEDED, "")] * 2 + [(LetterState.FAILED, f"{receiver}: KeyError")] * 3
+    ends = [(LetterState.SUCCEEDED, ""), (LetterState.PARTLY, f"succeeded here; stays for {GONE}")]
+    ends += [(LetterState.FAILED, f"{receiver}: KeyError")] * 3
     for number, (state, error) in enumerate([*ends, (LetterState.SKIPPED, "it is gone")]):
         RequestedLetter.objects.filter(request=request, number=number).update(state=state, error=error)
     ReplayRequest.objects.update(state=RequestState.DONE, ended_at=1_767_323_045_678)
     page = client_with(Right.VIEW).get(f"{LIST}{request.pk}/").content.decode()
     facts = dict(re.findall(r"<dt>([^<]+)</dt><dd>(?:<span[^>]*>)?([^<\n]*)", page))
-    assert {name: facts[name] for name in ("State", "Letters done", "Succeeded", "Failed", "Skipped", "Waiting")} == {
+    names = ("State", "Letters done", "Succeeded", "Succeeded here, stay for others", "Failed", "Skipped", "Waiting")
+    assert {name: facts[name] for name in names} == {
         "State": "done",
         "Letters done": "6 of 6",
-        "Succeeded": "2",
+        "Succeeded": "1",
+        "Succeeded here, stay for others": "1",
         "Failed": "3",
         "Skipped": "1",
         "Waiting": "0",
     }
     assert f"{receiver}: KeyError 3 " in text_of(page)
+    assert f"succeeded here; stays for {GONE} 1 " in text_of(page)
     assert "it is gone 1 " in text_of(page)
     assert f"{LETTERS}{letters[4].pk}/" in page
     assert f"{LETTERS}{letters[5].pk}/" not in page, "a letter that was skipped may be gone"

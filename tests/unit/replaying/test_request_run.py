@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from openedx_events.learning.signals import CERTIFICATE_CREATED
 
 from event_bus_kafka.assembly.consuming import processor
 from event_bus_kafka.assembly.reading import reader_for
@@ -26,7 +27,7 @@ from event_bus_kafka.replaying.requested_letter_run import RequestedLetterRun
 from event_bus_kafka.trouble import Trouble
 from event_bus_kafka.wire.records import ConsumerRecord
 from tests.support.letters import record_of, stored
-from tests.support.meanwhile import FIRST, SECOND, meanwhile, seen
+from tests.support.meanwhile import FIRST, SECOND, first, meanwhile, seen
 from tests.support.meanwhile import service as service
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -215,8 +216,22 @@ def test_a_letter_claimed_by_another_replay_is_skipped() -> None:
 def test_a_request_for_one_receiver_leaves_the_letter_for_the_other() -> None:
     stored(record_of(7), FIRST, SECOND)
     turns, letter = _requested(receiver=SECOND)
-    assert _state(turns, letter) == (LetterState.SUCCEEDED, "")
+    assert _state(turns, letter) == (LetterState.PARTLY, f"succeeded here; stays for {FIRST}")
     assert (seen, DeadLetter.objects.get().failed_receivers) == (["second"], [FIRST])
+
+
+@pytest.mark.parametrize("is_written", [True, False], ids=["result written", "result not written"])
+def test_a_letter_whose_worker_died_is_no_success_if_its_receiver_has_disappeared_since(is_written: bool) -> None:
+    stored(record_of(7), FIRST, SECOND)
+    turns, letter = _requested(receiver=FIRST)
+    until = datetime(2999, 1, 1, tzinfo=UTC).isoformat(timespec="microseconds")
+    RequestedLetter.objects.update(state=LetterState.RUNNING, claim=until)
+    left = [one for one in DeadLetter.objects.get().failures if one["receiver"] == SECOND or not is_written]
+    DeadLetter.objects.update(failures=[one | {"claimed_until": "" if is_written else until} for one in left])
+    CERTIFICATE_CREATED.disconnect(first)
+    state, error = _state(turns, letter)
+    assert (state, seen) == (LetterState.PARTLY if is_written else LetterState.UNKNOWN, [])
+    assert (SECOND if is_written else "does not listen here") in error
 
 
 class _Refused(Originals):
